@@ -1,0 +1,7 @@
+//! mt
+pub mod args;
+pub mod net;
+pub mod protocol;
+pub mod pump;
+pub mod shutdown;
+pub mod sys;

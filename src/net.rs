@@ -1,0 +1,269 @@
+//! Sockets with deadlines: every wait in both programs ends here.
+//!
+//! Sockets do not block; who would wait polls, for the socket and for what may end the wait. A
+//! deadline that passes is [`io::ErrorKind::TimedOut`], whatever the system calls it.
+
+use crate::shutdown::Shutdown;
+use crate::sys::{Handle, Interest, PollItem, Waitable, connect_from, poll};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+use std::{error, fmt};
+
+/// How long a peer may leave a reply or a command of ours unread before it is given up.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until one of the items is ready.
+///
+/// # Errors
+/// `TimedOut` once the deadline has passed.
+pub fn wait(items: &mut [PollItem<'_>], deadline: Option<Instant>) -> io::Result<()> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if poll(items, left)? > 0 {
+            return Ok(());
+        }
+        if left == Some(Duration::ZERO) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+}
+
+/// The moment `patience` from now; `None`, which is never, where the clock cannot hold it.
+pub fn deadline(patience: Duration) -> Option<Instant> {
+    Instant::now().checked_add(patience)
+}
+
+/// A stream for a control connection: reads end at a deadline that its owner sets, and when the
+/// program drains; writes end when the peer does not read for half a minute.
+#[derive(Debug)]
+pub struct Stream {
+    tcp: TcpStream,
+    deadline: Option<Instant>,
+    shutdown: Option<Shutdown>,
+}
+
+impl Stream {
+    /// Takes a connected socket. `shutdown` ends reads with [`Draining`] inside the error.
+    ///
+    /// # Errors
+    /// What the system says of a broken socket.
+    pub fn new(tcp: TcpStream, shutdown: Option<Shutdown>) -> io::Result<Stream> {
+        tcp.set_nonblocking(true)?;
+        // A command or reply is one write and wants to leave at once (44 ms without this).
+        tcp.set_nodelay(true)?;
+        Ok(Stream { tcp, deadline: None, shutdown })
+    }
+
+    /// From when on reads fail with `TimedOut`; `None` is never.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// The socket.
+    pub fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    /// Whether the peer has closed its side and nothing is left to read.
+    pub fn at_end(&self) -> bool {
+        matches!(self.tcp.peek(&mut [0]), Ok(0))
+    }
+}
+
+impl Waitable for Stream {
+    fn handle(&self) -> Handle<'_> {
+        Waitable::handle(&self.tcp)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
+            let mut items = [PollItem::new(self.handle(), Interest::Read), shutdown];
+            wait(&mut items, self.deadline)?;
+            if items[1].ready() {
+                return Err(io::Error::other(Draining));
+            }
+            match self.tcp.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let patience = deadline(WRITE_PATIENCE);
+        loop {
+            match self.tcp.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    wait(&mut [PollItem::new(self.handle(), Interest::Write)], patience)?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Inside the `io::Error` of a read that ended because the program drains.
+#[derive(Debug)]
+pub struct Draining;
+
+impl Draining {
+    /// Whether this is why `error` came.
+    pub fn caused(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Draining>())
+    }
+}
+
+impl fmt::Display for Draining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the program is shutting down")
+    }
+}
+
+impl error::Error for Draining {}
+
+/// Waits for the next connection; `None` once the program drains.
+///
+/// The listener must not block. What was already waiting is accepted without a poll, so that a
+/// burst costs one system call a connection.
+///
+/// # Errors
+/// What the system says, `EMFILE` among it; the listener can be used again.
+pub fn accept(
+    listener: &TcpListener,
+    shutdown: &Shutdown,
+) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => return Ok(Some((stream, canonical(peer)))),
+            // The client left before it was accepted: not an error of ours.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let listening = PollItem::new(Waitable::handle(listener), Interest::Read);
+                let mut items = [listening, shutdown.draining()];
+                wait(&mut items, None)?;
+                if items[1].ready() {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Connects to the first address of `host` that answers. Each gets its share of the time.
+///
+/// # Errors
+/// `NotFound`-like errors of name resolution, or that of the last address that was tried.
+pub fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    let share = patience / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, share.max(Duration::from_millis(1))) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Who must be listened to while a data connection is waited for or moves.
+///
+/// The server's is the control connection (ABOR, STAT) and the shutdown; the client's is Ctrl-C.
+pub trait Attention {
+    /// What to wait for besides the data connection.
+    fn items(&self) -> [PollItem<'_>; 2];
+
+    /// Called when one of the items is ready, and now and then while data flows without a pause.
+    /// `moved` is how many bytes have gone so far.
+    fn attend(&mut self, moved: u64) -> Verdict;
+
+    /// Called after each piece that moved, for progress; must be cheap.
+    fn moved(&mut self, total: u64) {
+        let _ = total;
+    }
+}
+
+/// What an [`Attention`] decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Continue,
+    /// Break off.
+    Stop,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The next call will not wait.
+    Ready,
+    /// The [`Attention`] said stop.
+    Stopped,
+    /// The deadline passed.
+    TimedOut,
+}
+
+/// Waits for `handle`, listening to `attention` meanwhile.
+///
+/// # Errors
+/// What the system says of the poll itself.
+pub fn wait_with(
+    handle: Handle<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+    moved: u64,
+    attention: &mut impl Attention,
+) -> io::Result<Waited> {
+    loop {
+        let [first, second] = attention.items();
+        let mut items = [PollItem::new(handle, interest), first, second];
+        match wait(&mut items, deadline) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Waited::TimedOut),
+            other => other?,
+        }
+        let (ready, called) = (items[0].ready(), items[1].ready() || items[2].ready());
+        if called && attention.attend(moved) == Verdict::Stop {
+            return Ok(Waited::Stopped);
+        }
+        if ready {
+            return Ok(Waited::Ready);
+        }
+    }
+}
+
+/// Connects to `to` from the address `local`, by which the peer knows us, listening to `attention`
+/// meanwhile. `Err` in the inner result is a wait that ended without a connection.
+///
+/// # Errors
+/// What the system says: refused, unreachable.
+pub fn dial(
+    local: IpAddr,
+    to: SocketAddr,
+    deadline: Option<Instant>,
+    attention: &mut impl Attention,
+) -> io::Result<Result<TcpStream, Waited>> {
+    let stream = connect_from(local, to)?;
+    match wait_with(Waitable::handle(&stream), Interest::Write, deadline, 0, attention)? {
+        Waited::Ready => stream.take_error()?.map_or(Ok(Ok(stream)), Err),
+        ended => Ok(Err(ended)),
+    }
+}
+
+/// IPv4 in IPv6's clothes (`::ffff:127.0.0.1`, what a dual-stack listener sees) as IPv4.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(IpAddr::V4(ip), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}

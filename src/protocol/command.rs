@@ -1,0 +1,887 @@
+//! Commands with their arguments typed: parsed once at the edge, never re-read inside.
+//!
+//! [`Command::parse`] and [`Command::write_to`] are inverses. [`Display`](fmt::Display) is for logs
+//! and never shows what a password is. A line is split at its first space alone: what follows is
+//! the argument to its last byte, since names may begin and end with spaces.
+
+use super::address::{self, BadExtended};
+use super::listing::Facts;
+use super::verb::{ArgumentRule, Verb};
+use super::{path, time};
+use std::fmt;
+use std::io::Write as _;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::SystemTime;
+
+/// One command of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is documented by the row of its verb
+pub enum Command {
+    User(Name),
+    Pass(Secret),
+    Acct(Secret),
+    Rein,
+    Quit,
+    Cwd(Name),
+    Cdup,
+    Port(SocketAddrV4),
+    Eprt(SocketAddr),
+    Pasv,
+    Epsv(Extended),
+    Type(Type),
+    Mode(Mode),
+    Stru(Structure),
+    Retr(Name),
+    Stor(Name),
+    Stou(Option<Name>),
+    Appe(Name),
+    Allo(u64),
+    Rest(u64),
+    Rnfr(Name),
+    Rnto(Name),
+    Abor,
+    Dele(Name),
+    Rmd(Name),
+    Mkd(Name),
+    Pwd,
+    List(Option<Name>),
+    Nlst(Option<Name>),
+    Mlsd(Option<Name>),
+    Mlst(Option<Name>),
+    Size(Name),
+    Mdtm(Name),
+    Mfmt(SystemTime, Name),
+    Stat(Option<Name>),
+    Syst,
+    Help(Option<Name>),
+    Noop,
+    Feat,
+    Opts(Opts),
+    Site(Site),
+}
+
+/// What a client calls a file, a directory or a user: at least one byte, and no CR, LF or NUL, so
+/// it can neither end a command nor a reply nor a line of the log.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Vec<u8>);
+
+impl Name {
+    /// The name, or `None` if it is empty or holds CR, LF or NUL.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Name> {
+        let bytes = bytes.into();
+        let forbidden = |b: &u8| matches!(b, b'\r' | b'\n' | 0);
+        (!bytes.is_empty() && !bytes.iter().any(forbidden)).then_some(Name(bytes))
+    }
+
+    /// The name as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+impl From<path::FtpPath> for Name {
+    fn from(path: path::FtpPath) -> Name {
+        Name(path.as_bytes().to_vec())
+    }
+}
+
+/// A password, or an account as RFC 959 means it. Its `Debug` and `Display` are stars.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// The secret, which may be empty; `None` if it holds CR, LF or NUL.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Secret> {
+        let bytes = bytes.into();
+        (!bytes.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))).then_some(Secret(bytes))
+    }
+
+    /// The secret itself: to be sent or checked, never shown.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+/// Argument of EPSV (RFC 2428 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// None: the protocol of the control connection.
+    Same,
+    /// `1`: IPv4.
+    V4,
+    /// `2`: IPv6.
+    V6,
+    /// `ALL`: nothing but EPSV from now on.
+    All,
+}
+
+/// Argument of TYPE (RFC 959 section 3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Text whose lines end in CR LF on the wire.
+    Ascii(Format),
+    /// EBCDIC text.
+    Ebcdic(Format),
+    /// The bytes as they are.
+    Image,
+    /// Bytes of so many bits.
+    Local(u8),
+}
+
+/// Second argument of TYPE A and E (RFC 959 section 3.1.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `N`, the default: not for a printer.
+    NonPrint,
+    /// `T`: Telnet format effectors.
+    Telnet,
+    /// `C`: ASA carriage control.
+    CarriageControl,
+}
+
+/// Argument of MODE (RFC 959 section 3.4; `Z`: draft-preston-ftpext-deflate).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Mode {
+    Stream,
+    Block,
+    Compressed,
+    Deflate,
+}
+
+/// Argument of STRU (RFC 959 section 3.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Structure {
+    File,
+    Record,
+    Page,
+}
+
+/// Argument of OPTS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opts {
+    /// `UTF8 ON` or `OFF`, which clients of Windows send.
+    Utf8(bool),
+    /// `MLST` and the facts wanted (RFC 3659 section 7.9).
+    Mlst(Facts),
+}
+
+/// Argument of SITE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// `HELP`.
+    Help,
+    /// `CHMOD mode path`; permission bits, 0o7777 at most.
+    Chmod(u32, Name),
+}
+
+/// Why a line is not a command this crate can carry out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// No verb of any RFC: 500.
+    Unknown,
+    /// A verb of an RFC, but not implemented: 502.
+    NotImplemented,
+    /// The argument is missing: 501.
+    Missing(Verb),
+    /// There is an argument and should be none: 501.
+    Unexpected(Verb),
+    /// The argument is not of the form the verb wants, which the text names: 501.
+    Argument(Verb, &'static str),
+    /// Well-formed, but of a parameter that is unknown here: 504.
+    Parameter(Verb),
+    /// EPRT or EPSV for a network protocol other than IPv4 and IPv6: 522.
+    Protocol,
+}
+
+impl Command {
+    /// Parses a line without its end.
+    ///
+    /// # Errors
+    /// Says what is wrong as [`Malformed`]. No bytes panic.
+    pub fn parse(line: &[u8]) -> Result<Command, Malformed> {
+        // A Telnet Synch whose IAC came as urgent data and was lost leaves its last byte behind.
+        let start = line.iter().position(|&b| b < 0xf0).unwrap_or(line.len());
+        let line = &line[start..];
+        let (word, argument) = match line.iter().position(|&b| b == b' ') {
+            Some(space) => (&line[..space], &line[space + 1..]),
+            None => (line, &b""[..]),
+        };
+        let verb = Verb::parse(word).ok_or_else(|| match Verb::is_unimplemented(word) {
+            true => Malformed::NotImplemented,
+            false => Malformed::Unknown,
+        })?;
+        match (verb.row().argument, argument.is_empty()) {
+            (ArgumentRule::Required, true) => Err(Malformed::Missing(verb)),
+            // Blanks at the end of a bare verb are a habit of some clients and mean nothing.
+            (ArgumentRule::None, false) if !argument.trim_ascii().is_empty() => {
+                Err(Malformed::Unexpected(verb))
+            }
+            _ => parse_argument(verb, argument),
+        }
+    }
+
+    /// The verb of this command.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Command::User(_) => Verb::User,
+            Command::Pass(_) => Verb::Pass,
+            Command::Acct(_) => Verb::Acct,
+            Command::Rein => Verb::Rein,
+            Command::Quit => Verb::Quit,
+            Command::Cwd(_) => Verb::Cwd,
+            Command::Cdup => Verb::Cdup,
+            Command::Port(_) => Verb::Port,
+            Command::Eprt(_) => Verb::Eprt,
+            Command::Pasv => Verb::Pasv,
+            Command::Epsv(_) => Verb::Epsv,
+            Command::Type(_) => Verb::Type,
+            Command::Mode(_) => Verb::Mode,
+            Command::Stru(_) => Verb::Stru,
+            Command::Retr(_) => Verb::Retr,
+            Command::Stor(_) => Verb::Stor,
+            Command::Stou(_) => Verb::Stou,
+            Command::Appe(_) => Verb::Appe,
+            Command::Allo(_) => Verb::Allo,
+            Command::Rest(_) => Verb::Rest,
+            Command::Rnfr(_) => Verb::Rnfr,
+            Command::Rnto(_) => Verb::Rnto,
+            Command::Abor => Verb::Abor,
+            Command::Dele(_) => Verb::Dele,
+            Command::Rmd(_) => Verb::Rmd,
+            Command::Mkd(_) => Verb::Mkd,
+            Command::Pwd => Verb::Pwd,
+            Command::List(_) => Verb::List,
+            Command::Nlst(_) => Verb::Nlst,
+            Command::Mlsd(_) => Verb::Mlsd,
+            Command::Mlst(_) => Verb::Mlst,
+            Command::Size(_) => Verb::Size,
+            Command::Mdtm(_) => Verb::Mdtm,
+            Command::Mfmt(..) => Verb::Mfmt,
+            Command::Stat(_) => Verb::Stat,
+            Command::Syst => Verb::Syst,
+            Command::Help(_) => Verb::Help,
+            Command::Noop => Verb::Noop,
+            Command::Feat => Verb::Feat,
+            Command::Opts(_) => Verb::Opts,
+            Command::Site(_) => Verb::Site,
+        }
+    }
+
+    /// Appends the command as it goes on the wire, without the end of the line.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.verb().row().spelling.as_bytes());
+        let end_of_verb = out.len();
+        out.push(b' ');
+        self.write_argument(out);
+        // "PASS " with its space is a password, an empty one; for all others it is no argument.
+        if out.len() == end_of_verb + 1 && !matches!(self, Command::Pass(_)) {
+            out.truncate(end_of_verb);
+        }
+    }
+
+    // Writing to a Vec cannot fail, so the results of `write!` are dropped here.
+    fn write_argument(&self, out: &mut Vec<u8>) {
+        match self {
+            Command::User(name)
+            | Command::Cwd(name)
+            | Command::Retr(name)
+            | Command::Stor(name)
+            | Command::Appe(name)
+            | Command::Rnfr(name)
+            | Command::Rnto(name)
+            | Command::Dele(name)
+            | Command::Rmd(name)
+            | Command::Mkd(name)
+            | Command::Size(name)
+            | Command::Mdtm(name) => out.extend_from_slice(name.as_bytes()),
+            Command::Stou(name)
+            | Command::List(name)
+            | Command::Nlst(name)
+            | Command::Mlsd(name)
+            | Command::Mlst(name)
+            | Command::Stat(name)
+            | Command::Help(name) => out.extend(name.iter().flat_map(|name| &name.0)),
+            Command::Pass(secret) | Command::Acct(secret) => out.extend_from_slice(secret.expose()),
+            Command::Port(to) => address::write_port(*to, out),
+            Command::Eprt(to) => address::write_extended(*to, out),
+            Command::Epsv(extended) => out.extend_from_slice(extended.spelling()),
+            Command::Type(kind) => kind.write_to(out),
+            Command::Mode(mode) => out.push(mode.letter()),
+            Command::Stru(structure) => out.push(structure.letter()),
+            Command::Allo(number) | Command::Rest(number) => drop(write!(out, "{number}")),
+            Command::Mfmt(time, name) => {
+                time::write_timestamp(*time, out);
+                out.push(b' ');
+                out.extend_from_slice(name.as_bytes());
+            }
+            Command::Opts(opts) => opts.write_to(out),
+            Command::Site(site) => site.write_to(out),
+            Command::Rein
+            | Command::Quit
+            | Command::Cdup
+            | Command::Pasv
+            | Command::Abor
+            | Command::Pwd
+            | Command::Syst
+            | Command::Noop
+            | Command::Feat => {}
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Command::Pass(secret) | Command::Acct(secret) = self {
+            return write!(f, "{} {secret}", self.verb());
+        }
+        let mut line = Vec::new();
+        self.write_to(&mut line);
+        write!(f, "{}", String::from_utf8_lossy(&line))
+    }
+}
+
+fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Malformed> {
+    let name = || Name::new(argument).ok_or(Malformed::Argument(verb, NAME));
+    let secret = || Secret::new(argument).ok_or(Malformed::Argument(verb, NAME));
+    let optional = || if argument.is_empty() { Ok(None) } else { name().map(Some) };
+    let word = argument.trim_ascii();
+    Ok(match verb {
+        Verb::User => Command::User(name()?),
+        Verb::Pass => Command::Pass(secret()?),
+        Verb::Acct => Command::Acct(secret()?),
+        Verb::Rein => Command::Rein,
+        Verb::Quit => Command::Quit,
+        Verb::Cwd => Command::Cwd(name()?),
+        Verb::Cdup => Command::Cdup,
+        Verb::Port => Command::Port(
+            address::parse_port(word).ok_or(Malformed::Argument(verb, verb.row().syntax))?,
+        ),
+        Verb::Eprt => Command::Eprt(address::parse_extended(word).map_err(|bad| match bad {
+            BadExtended::Protocol => Malformed::Protocol,
+            BadExtended::Syntax => Malformed::Argument(verb, verb.row().syntax),
+        })?),
+        Verb::Pasv => Command::Pasv,
+        Verb::Epsv => Command::Epsv(Extended::parse(word)?),
+        Verb::Type => Command::Type(Type::parse(word)?),
+        Verb::Mode => Command::Mode(Mode::parse(word)?),
+        Verb::Stru => Command::Stru(Structure::parse(word)?),
+        Verb::Retr => Command::Retr(name()?),
+        Verb::Stor => Command::Stor(name()?),
+        Verb::Stou => Command::Stou(optional()?),
+        Verb::Appe => Command::Appe(name()?),
+        Verb::Allo => Command::Allo(parse_allocation(word)?),
+        Verb::Rest => Command::Rest(parse_number(word).ok_or(Malformed::Argument(verb, NUMBER))?),
+        Verb::Rnfr => Command::Rnfr(name()?),
+        Verb::Rnto => Command::Rnto(name()?),
+        Verb::Abor => Command::Abor,
+        Verb::Dele => Command::Dele(name()?),
+        Verb::Rmd => Command::Rmd(name()?),
+        Verb::Mkd => Command::Mkd(name()?),
+        Verb::Pwd => Command::Pwd,
+        Verb::List => Command::List(optional()?),
+        Verb::Nlst => Command::Nlst(optional()?),
+        Verb::Mlsd => Command::Mlsd(optional()?),
+        Verb::Mlst => Command::Mlst(optional()?),
+        Verb::Size => Command::Size(name()?),
+        Verb::Mdtm => Command::Mdtm(name()?),
+        Verb::Mfmt => parse_mfmt(argument)?,
+        Verb::Stat => Command::Stat(optional()?),
+        Verb::Syst => Command::Syst,
+        Verb::Help => Command::Help(optional()?),
+        Verb::Noop => Command::Noop,
+        Verb::Feat => Command::Feat,
+        Verb::Opts => Command::Opts(Opts::parse(word)?),
+        Verb::Site => Command::Site(Site::parse(argument)?),
+    })
+}
+
+const NAME: &str = "a name without CR, LF or NUL";
+const NUMBER: &str = "a number of bytes";
+
+/// Digits alone, no sign, and no more than a `u64` holds.
+fn parse_number(digits: &[u8]) -> Option<u64> {
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    if plain { std::str::from_utf8(digits).ok()?.parse().ok() } else { None }
+}
+
+/// `ALLO 100` or `ALLO 100 R 20` (RFC 959 section 5.3.1); records are of no use to files.
+fn parse_allocation(word: &[u8]) -> Result<u64, Malformed> {
+    let mut words = word.split(|&b| b == b' ').filter(|word| !word.is_empty());
+    let bytes = words.next().and_then(parse_number);
+    let rest: Vec<&[u8]> = words.collect();
+    let rest_is_fine = match rest[..] {
+        [] => true,
+        [letter, size] => letter.eq_ignore_ascii_case(b"R") && parse_number(size).is_some(),
+        _ => false,
+    };
+    bytes.filter(|_| rest_is_fine).ok_or(Malformed::Argument(Verb::Allo, NUMBER))
+}
+
+fn parse_mfmt(argument: &[u8]) -> Result<Command, Malformed> {
+    let bad = || Malformed::Argument(Verb::Mfmt, "YYYYMMDDHHMMSS and a name");
+    let space = argument.iter().position(|&b| b == b' ').ok_or_else(bad)?;
+    let time = time::parse_timestamp(&argument[..space]).ok_or_else(bad)?;
+    let name = Name::new(&argument[space + 1..]).ok_or_else(bad)?;
+    Ok(Command::Mfmt(time, name))
+}
+
+impl Extended {
+    fn parse(word: &[u8]) -> Result<Extended, Malformed> {
+        match word {
+            b"" => Ok(Extended::Same),
+            b"1" => Ok(Extended::V4),
+            b"2" => Ok(Extended::V6),
+            all if all.eq_ignore_ascii_case(b"ALL") => Ok(Extended::All),
+            number if parse_number(number).is_some() => Err(Malformed::Protocol),
+            _ => Err(Malformed::Argument(Verb::Epsv, "1, 2 or ALL")),
+        }
+    }
+
+    fn spelling(self) -> &'static [u8] {
+        match self {
+            Extended::Same => b"",
+            Extended::V4 => b"1",
+            Extended::V6 => b"2",
+            Extended::All => b"ALL",
+        }
+    }
+}
+
+impl Type {
+    fn parse(word: &[u8]) -> Result<Type, Malformed> {
+        let bad = Malformed::Argument(Verb::Type, "A, E, I or L, and a format or size");
+        let (&letter, rest) = word.split_first().ok_or(bad.clone())?;
+        if !rest.is_empty() && !rest.starts_with(b" ") {
+            // "L8" without the space is what some clients send.
+            let joined = letter.eq_ignore_ascii_case(&b'L') && parse_number(rest).is_some();
+            if !joined {
+                return Err(if letter.is_ascii_alphabetic() {
+                    Malformed::Parameter(Verb::Type)
+                } else {
+                    bad
+                });
+            }
+        }
+        let rest = rest.trim_ascii();
+        match letter.to_ascii_uppercase() {
+            b'A' => Format::parse(rest).map(Type::Ascii),
+            b'E' => Format::parse(rest).map(Type::Ebcdic),
+            b'I' if rest.is_empty() => Ok(Type::Image),
+            b'L' => match parse_number(rest).and_then(|bits| u8::try_from(bits).ok()) {
+                Some(bits) if bits > 0 => Ok(Type::Local(bits)),
+                _ => Err(Malformed::Argument(Verb::Type, "L and a byte size from 1 to 255")),
+            },
+            b'I' => Err(bad),
+            letter if letter.is_ascii_alphabetic() => Err(Malformed::Parameter(Verb::Type)),
+            _ => Err(bad),
+        }
+    }
+
+    fn write_to(self, out: &mut Vec<u8>) {
+        match self {
+            Type::Ascii(format) => out.extend_from_slice(format.after(b'A')),
+            Type::Ebcdic(format) => out.extend_from_slice(format.after(b'E')),
+            Type::Image => out.push(b'I'),
+            Type::Local(bits) => drop(write!(out, "L {bits}")),
+        }
+    }
+}
+
+impl Format {
+    fn parse(word: &[u8]) -> Result<Format, Malformed> {
+        match word {
+            b"" | b"N" | b"n" => Ok(Format::NonPrint),
+            b"T" | b"t" => Ok(Format::Telnet),
+            b"C" | b"c" => Ok(Format::CarriageControl),
+            _ => Err(Malformed::Argument(Verb::Type, "N, T or C as the format")),
+        }
+    }
+
+    fn after(self, kind: u8) -> &'static [u8] {
+        match (kind, self) {
+            (b'A', Format::NonPrint) => b"A",
+            (b'A', Format::Telnet) => b"A T",
+            (b'A', Format::CarriageControl) => b"A C",
+            (_, Format::NonPrint) => b"E",
+            (_, Format::Telnet) => b"E T",
+            (_, Format::CarriageControl) => b"E C",
+        }
+    }
+}
+
+impl Mode {
+    fn parse(word: &[u8]) -> Result<Mode, Malformed> {
+        match word {
+            b"S" | b"s" => Ok(Mode::Stream),
+            b"B" | b"b" => Ok(Mode::Block),
+            b"C" | b"c" => Ok(Mode::Compressed),
+            b"Z" | b"z" => Ok(Mode::Deflate),
+            _ => Err(one_letter(Verb::Mode, word, "S")),
+        }
+    }
+
+    fn letter(self) -> u8 {
+        match self {
+            Mode::Stream => b'S',
+            Mode::Block => b'B',
+            Mode::Compressed => b'C',
+            Mode::Deflate => b'Z',
+        }
+    }
+}
+
+impl Structure {
+    fn parse(word: &[u8]) -> Result<Structure, Malformed> {
+        match word {
+            b"F" | b"f" => Ok(Structure::File),
+            b"R" | b"r" => Ok(Structure::Record),
+            b"P" | b"p" => Ok(Structure::Page),
+            _ => Err(one_letter(Verb::Stru, word, "F")),
+        }
+    }
+
+    fn letter(self) -> u8 {
+        match self {
+            Structure::File => b'F',
+            Structure::Record => b'R',
+            Structure::Page => b'P',
+        }
+    }
+}
+
+/// A letter nobody defined is a parameter that is not implemented, anything else a mistake.
+fn one_letter(verb: Verb, word: &[u8], expected: &'static str) -> Malformed {
+    match word {
+        [letter] if letter.is_ascii_alphabetic() => Malformed::Parameter(verb),
+        _ => Malformed::Argument(verb, expected),
+    }
+}
+
+impl Opts {
+    fn parse(word: &[u8]) -> Result<Opts, Malformed> {
+        let (option, value) = split_word(word);
+        if option.eq_ignore_ascii_case(b"UTF8") || option.eq_ignore_ascii_case(b"UTF-8") {
+            return match value.to_ascii_uppercase().as_slice() {
+                // Without a value it was the first draft's way to switch it on.
+                b"ON" | b"" => Ok(Opts::Utf8(true)),
+                b"OFF" => Ok(Opts::Utf8(false)),
+                _ => Err(Malformed::Argument(Verb::Opts, "UTF8 ON or UTF8 OFF")),
+            };
+        }
+        if option.eq_ignore_ascii_case(b"MLST") {
+            return Ok(Opts::Mlst(Facts::parse(value)));
+        }
+        // RFC 2389 section 4: 501 also for an option that is unknown.
+        Err(Malformed::Argument(Verb::Opts, "UTF8 or MLST"))
+    }
+
+    fn write_to(self, out: &mut Vec<u8>) {
+        match self {
+            Opts::Utf8(true) => out.extend_from_slice(b"UTF8 ON"),
+            Opts::Utf8(false) => out.extend_from_slice(b"UTF8 OFF"),
+            Opts::Mlst(facts) => {
+                out.extend_from_slice(b"MLST ");
+                facts.write(out);
+            }
+        }
+    }
+}
+
+impl Site {
+    fn parse(argument: &[u8]) -> Result<Site, Malformed> {
+        let (word, rest) = split_word(argument);
+        if word.eq_ignore_ascii_case(b"HELP") {
+            return Ok(Site::Help);
+        }
+        if word.eq_ignore_ascii_case(b"CHMOD") {
+            return parse_chmod(rest).ok_or(Malformed::Argument(Verb::Site, "CHMOD mode path"));
+        }
+        Err(Malformed::Parameter(Verb::Site))
+    }
+
+    fn write_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Site::Help => out.extend_from_slice(b"HELP"),
+            Site::Chmod(mode, name) => {
+                let _ = write!(out, "CHMOD {mode:03o} ");
+                out.extend_from_slice(name.as_bytes());
+            }
+        }
+    }
+}
+
+fn parse_chmod(argument: &[u8]) -> Option<Site> {
+    let (mode, name) = split_word(argument);
+    let octal =
+        !mode.is_empty() && mode.len() <= 5 && mode.iter().all(|b| (b'0'..b'8').contains(b));
+    let text = std::str::from_utf8(mode).ok().filter(|_| octal)?;
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)?;
+    Some(Site::Chmod(mode, Name::new(name)?))
+}
+
+/// The first word, and what follows the one space after it.
+fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+    match text.iter().position(|&b| b == b' ') {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => (text, b""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::TABLE;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text).unwrap()
+    }
+
+    /// At least one command of each verb, and one of each form of its argument.
+    fn samples() -> Vec<Command> {
+        use Command::*;
+        let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        vec![
+            User(name("anonymous")),
+            User(name(" a b ")),
+            Pass(secret("")),
+            Pass(secret(" x ")),
+            Acct(secret("acct")),
+            Rein,
+            Quit,
+            Cwd(name("a b")),
+            Cwd(name(" lead")),
+            Cdup,
+            Port("127.0.0.1:1025".parse().unwrap()),
+            Eprt("1.2.3.4:5".parse().unwrap()),
+            Eprt("[::1]:65535".parse().unwrap()),
+            Pasv,
+            Epsv(Extended::Same),
+            Epsv(Extended::V4),
+            Epsv(Extended::V6),
+            Epsv(Extended::All),
+            Type(super::Type::Ascii(Format::NonPrint)),
+            Type(super::Type::Ascii(Format::Telnet)),
+            Type(super::Type::Ascii(Format::CarriageControl)),
+            Type(super::Type::Ebcdic(Format::NonPrint)),
+            Type(super::Type::Ebcdic(Format::Telnet)),
+            Type(super::Type::Ebcdic(Format::CarriageControl)),
+            Type(super::Type::Image),
+            Type(super::Type::Local(8)),
+            Type(super::Type::Local(255)),
+            Mode(super::Mode::Stream),
+            Mode(super::Mode::Block),
+            Mode(super::Mode::Compressed),
+            Mode(super::Mode::Deflate),
+            Stru(Structure::File),
+            Stru(Structure::Record),
+            Stru(Structure::Page),
+            Retr(name("-f")),
+            Stor(name("\"q\"")),
+            Stou(None),
+            Stou(Some(name("pre"))),
+            Appe(name("x")),
+            Allo(0),
+            Allo(u64::MAX),
+            Rest(0),
+            Rest(u64::MAX),
+            Rnfr(name("x")),
+            Rnto(name("y")),
+            Abor,
+            Dele(name("x ")),
+            Rmd(name("x")),
+            Mkd(name("x")),
+            Pwd,
+            List(None),
+            List(Some(name("-la /a b"))),
+            Nlst(None),
+            Nlst(Some(name("*.c"))),
+            Mlsd(None),
+            Mlsd(Some(name("d"))),
+            Mlst(None),
+            Mlst(Some(name("f"))),
+            Size(name("f")),
+            Mdtm(name("f")),
+            Mfmt(time, name(" f")),
+            Stat(None),
+            Stat(Some(name("."))),
+            Syst,
+            Help(None),
+            Help(Some(name("RETR"))),
+            Noop,
+            Feat,
+            Opts(super::Opts::Utf8(true)),
+            Opts(super::Opts::Utf8(false)),
+            Opts(super::Opts::Mlst(Facts::ALL)),
+            Opts(super::Opts::Mlst(Facts::NONE)),
+            Site(super::Site::Help),
+            Site(super::Site::Chmod(0o644, name("a b"))),
+            Site(super::Site::Chmod(0o7777, name("x"))),
+            Site(super::Site::Chmod(0, name("x"))),
+        ]
+    }
+
+    #[test]
+    fn writing_and_parsing_are_inverses() {
+        for command in samples() {
+            let mut line = Vec::new();
+            command.write_to(&mut line);
+            assert_eq!(Command::parse(&line), Ok(command), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn every_verb_has_a_sample() {
+        let seen: std::collections::HashSet<Verb> = samples().iter().map(Command::verb).collect();
+        for row in TABLE {
+            assert!(seen.contains(&row.verb), "{}", row.spelling);
+        }
+    }
+
+    #[test]
+    fn argument_rules_hold_for_every_verb() {
+        for row in TABLE {
+            let bare = Command::parse(row.spelling.as_bytes());
+            let spaced = Command::parse(format!("{} ", row.spelling).as_bytes());
+            assert_eq!(bare, spaced, "{}", row.spelling);
+            match row.argument {
+                ArgumentRule::Required => assert_eq!(bare, Err(Malformed::Missing(row.verb))),
+                ArgumentRule::Optional => assert!(bare.is_ok()),
+                ArgumentRule::None => {
+                    assert!(bare.is_ok());
+                    let more = Command::parse(format!("{} x", row.spelling).as_bytes());
+                    assert_eq!(more, Err(Malformed::Unexpected(row.verb)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn verbs_in_any_case_and_names_to_the_last_byte() {
+        assert_eq!(Command::parse(b"retr  a "), Ok(Command::Retr(name(" a "))));
+        assert_eq!(Command::parse(b"xCwD /"), Ok(Command::Cwd(name("/"))));
+        let raw = Name::new(&b"\xff\xfe caf\xe9"[..]).unwrap();
+        assert_eq!(Command::parse(b"RETR \xff\xfe caf\xe9"), Ok(Command::Retr(raw)));
+    }
+
+    #[test]
+    fn mistakes_are_told_apart() {
+        use Malformed::*;
+        let cases: &[(&[u8], Malformed)] = &[
+            (b"", Unknown),
+            (b" ", Unknown),
+            (b"RETRX a", Unknown),
+            (b"GET / HTTP/1.1", Unknown),
+            (b"AUTH TLS", NotImplemented),
+            (b"SMNT /", NotImplemented),
+            (b"RETR a\0b", Argument(Verb::Retr, NAME)),
+            (b"RETR a\rb", Argument(Verb::Retr, NAME)),
+            (b"PASS a\nb", Argument(Verb::Pass, NAME)),
+            (b"TYPE X", Parameter(Verb::Type)),
+            (b"TYPE A X", Argument(Verb::Type, "N, T or C as the format")),
+            (b"TYPE L 0", Argument(Verb::Type, "L and a byte size from 1 to 255")),
+            (b"TYPE L", Argument(Verb::Type, "L and a byte size from 1 to 255")),
+            (b"MODE X", Parameter(Verb::Mode)),
+            (b"MODE 7", Argument(Verb::Mode, "S")),
+            (b"STRU FF", Argument(Verb::Stru, "F")),
+            (b"REST -1", Argument(Verb::Rest, NUMBER)),
+            (b"REST +1", Argument(Verb::Rest, NUMBER)),
+            (b"REST 18446744073709551616", Argument(Verb::Rest, NUMBER)),
+            (b"ALLO 1 R", Argument(Verb::Allo, NUMBER)),
+            (b"EPSV 3", Protocol),
+            (b"EPSV x", Argument(Verb::Epsv, "1, 2 or ALL")),
+            (b"EPRT |3|x|1|", Protocol),
+            (b"SITE FORMAT c:", Parameter(Verb::Site)),
+            (b"SITE CHMOD 8 x", Argument(Verb::Site, "CHMOD mode path")),
+            (b"SITE CHMOD 77777 x", Argument(Verb::Site, "CHMOD mode path")),
+            (b"SITE CHMOD 644", Argument(Verb::Site, "CHMOD mode path")),
+            (b"OPTS HASH", Argument(Verb::Opts, "UTF8 or MLST")),
+            (b"OPTS UTF8 maybe", Argument(Verb::Opts, "UTF8 ON or UTF8 OFF")),
+            (b"MFMT 2024 x", Argument(Verb::Mfmt, "YYYYMMDDHHMMSS and a name")),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(Command::parse(line).as_ref(), Err(expected), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn lenient_where_clients_are_sloppy() {
+        assert_eq!(Command::parse(b"type i"), Ok(Command::Type(Type::Image)));
+        assert_eq!(Command::parse(b"TYPE L8"), Ok(Command::Type(Type::Local(8))));
+        assert_eq!(Command::parse(b"TYPE A N "), Ok(Command::Type(Type::Ascii(Format::NonPrint))));
+        assert_eq!(Command::parse(b"NOOP  "), Ok(Command::Noop));
+        assert_eq!(Command::parse(b"\xf2ABOR"), Ok(Command::Abor));
+        assert_eq!(Command::parse(b"ALLO 12 R 7"), Ok(Command::Allo(12)));
+        assert_eq!(Command::parse(b"OPTS UTF8"), Ok(Command::Opts(Opts::Utf8(true))));
+    }
+
+    #[test]
+    fn secrets_are_stars_wherever_they_are_shown() {
+        let command = Command::parse(b"PASS geheim").unwrap();
+        assert_eq!(command.to_string(), "PASS ****");
+        assert!(!format!("{command:?}").contains("geheim"));
+        assert_eq!(Command::parse(b"ACCT geheim").unwrap().to_string(), "ACCT ****");
+    }
+
+    #[test]
+    fn no_line_panics() {
+        let mut seed = 1u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) as usize
+        };
+        for command in samples() {
+            let mut line = Vec::new();
+            command.write_to(&mut line);
+            for _ in 0..200 {
+                let mut bad = line.clone();
+                for _ in 0..=next() % 3 {
+                    match next() % 3 {
+                        0 if !bad.is_empty() => drop(bad.remove(next() % bad.len())),
+                        1 => bad.insert(next() % (bad.len() + 1), next() as u8),
+                        _ if !bad.is_empty() => {
+                            let at = next() % bad.len();
+                            bad[at] = next() as u8;
+                        }
+                        _ => {}
+                    }
+                }
+                if let Ok(parsed) = Command::parse(&bad) {
+                    let mut again = Vec::new();
+                    parsed.write_to(&mut again);
+                    assert_eq!(Command::parse(&again), Ok(parsed), "{}", bad.escape_ascii());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Replies: a code and text, in one line or many (RFC 959 section 4.2).
+//!
+//! A [`Reply`] can always be sent: its lines hold no CR, LF or NUL (they become `?`), and no line
+//! in its middle can be taken for its last one, because a digit at the start gets a space before it
+//! as RFC 959 asks. Reading is liberal about the middle lines, which servers write in many ways,
+//! and strict about where a reply begins and ends.
+
+use super::MAX_REPLY_LINES;
+use std::fmt;
+
+/// A reply code, three digits from 100 to 599. Codes nobody defined are values like any other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(u16);
+
+#[allow(missing_docs)] // the names are RFC 959's meanings
+impl Code {
+    pub const OPENING_DATA: Code = Code(150);
+    pub const OK: Code = Code(200);
+    pub const SUPERFLUOUS: Code = Code(202);
+    pub const SYSTEM_STATUS: Code = Code(211);
+    pub const FILE_STATUS: Code = Code(213);
+    pub const HELP: Code = Code(214);
+    pub const SYSTEM_TYPE: Code = Code(215);
+    pub const READY: Code = Code(220);
+    pub const CLOSING: Code = Code(221);
+    pub const NO_TRANSFER: Code = Code(225);
+    pub const TRANSFER_DONE: Code = Code(226);
+    pub const PASSIVE: Code = Code(227);
+    pub const EXTENDED_PASSIVE: Code = Code(229);
+    pub const LOGGED_IN: Code = Code(230);
+    pub const FILE_DONE: Code = Code(250);
+    pub const PATH: Code = Code(257);
+    pub const NEED_PASSWORD: Code = Code(331);
+    pub const NEED_ACCOUNT: Code = Code(332);
+    pub const PENDING: Code = Code(350);
+    pub const NOT_AVAILABLE: Code = Code(421);
+    pub const CANNOT_OPEN_DATA: Code = Code(425);
+    pub const TRANSFER_ABORTED: Code = Code(426);
+    pub const FILE_BUSY: Code = Code(450);
+    pub const LOCAL_ERROR: Code = Code(451);
+    pub const NO_ROOM_NOW: Code = Code(452);
+    pub const UNKNOWN_COMMAND: Code = Code(500);
+    pub const BAD_ARGUMENT: Code = Code(501);
+    pub const NOT_IMPLEMENTED: Code = Code(502);
+    pub const BAD_SEQUENCE: Code = Code(503);
+    pub const BAD_PARAMETER: Code = Code(504);
+    pub const BAD_PROTOCOL: Code = Code(522);
+    pub const NOT_LOGGED_IN: Code = Code(530);
+    pub const UNAVAILABLE: Code = Code(550);
+    pub const NO_ROOM: Code = Code(552);
+    pub const BAD_NAME: Code = Code(553);
+    pub const BAD_RESTART: Code = Code(554);
+
+    /// The code of this number, if it is one.
+    pub fn new(number: u16) -> Option<Code> {
+        (100..600).contains(&number).then_some(Code(number))
+    }
+
+    /// The three digits as a number.
+    pub fn number(self) -> u16 {
+        self.0
+    }
+
+    /// 1yz: another reply to the same command follows.
+    pub fn is_preliminary(self) -> bool {
+        self.0 / 100 == 1
+    }
+
+    /// 2yz: the command is done.
+    pub fn is_success(self) -> bool {
+        self.0 / 100 == 2
+    }
+
+    /// 3yz: the server waits for the next command of a sequence.
+    pub fn is_intermediate(self) -> bool {
+        self.0 / 100 == 3
+    }
+
+    /// 4yz: not now; the same command may work later.
+    pub fn is_transient_failure(self) -> bool {
+        self.0 / 100 == 4
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Code({})", self.0)
+    }
+}
+
+/// One reply, complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    code: Code,
+    first: Vec<u8>,
+    /// The lines between the first and the last, and the text of the last.
+    rest: Option<(Vec<Vec<u8>>, Vec<u8>)>,
+}
+
+impl Reply {
+    /// A reply of one line.
+    pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Reply {
+        Reply { code, first: safe(text.into()), rest: None }
+    }
+
+    /// A reply of many lines: `first` and `last` after the code, `body` as it is between them.
+    pub fn lines(
+        code: Code,
+        first: impl Into<Vec<u8>>,
+        body: impl IntoIterator<Item = Vec<u8>>,
+        last: impl Into<Vec<u8>>,
+    ) -> Reply {
+        let body = body.into_iter().map(|line| harmless(safe(line))).collect();
+        Reply { code, first: safe(first.into()), rest: Some((body, safe(last.into()))) }
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The text of the first line, which for one line is all of it.
+    pub fn text(&self) -> &[u8] {
+        &self.first
+    }
+
+    /// The lines between the first and the last, as they were sent.
+    pub fn body(&self) -> &[Vec<u8>] {
+        self.rest.as_ref().map_or(&[], |(body, _)| body)
+    }
+
+    /// Appends the reply as it goes on the wire, with the ends of its lines.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        let mut line = |separator: &[u8], text: &[u8]| {
+            out.extend_from_slice(self.code.0.to_string().as_bytes());
+            out.extend_from_slice(separator);
+            out.extend_from_slice(text);
+            out.extend_from_slice(b"\r\n");
+        };
+        let Some((body, last)) = &self.rest else { return line(b" ", &self.first) };
+        line(b"-", &self.first);
+        for text in body {
+            out.extend_from_slice(text);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(self.code.0.to_string().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(last);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl fmt::Display for Reply {
+    /// The reply as it was sent, its lines joined by LF, for people; not escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Vec::new();
+        self.write_to(&mut out);
+        let text = String::from_utf8_lossy(&out).replace("\r\n", "\n");
+        f.write_str(text.trim_end_matches('\n'))
+    }
+}
+
+/// What would end a line becomes `?`.
+fn safe(mut text: Vec<u8>) -> Vec<u8> {
+    for byte in &mut text {
+        if matches!(byte, b'\r' | b'\n' | 0) {
+            *byte = b'?';
+        }
+    }
+    text
+}
+
+/// A line in the middle that begins with a digit might read like the last one.
+fn harmless(mut line: Vec<u8>) -> Vec<u8> {
+    if line.first().is_some_and(u8::is_ascii_digit) {
+        line.insert(0, b' ');
+    }
+    line
+}
+
+/// What a peer sent that is no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadReply {
+    /// A line that does not begin with a code.
+    NoCode(Vec<u8>),
+    /// More than [`MAX_REPLY_LINES`].
+    TooLong,
+}
+
+impl fmt::Display for BadReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadReply::NoCode(line) => {
+                let shown = &line[..line.len().min(80)];
+                write!(f, "not a reply of an FTP server: \"{}\"", shown.escape_ascii())
+            }
+            BadReply::TooLong => write!(f, "a reply of more than {MAX_REPLY_LINES} lines"),
+        }
+    }
+}
+
+impl std::error::Error for BadReply {}
+
+/// Puts replies together from lines.
+#[derive(Debug, Default)]
+pub struct ReplyParser {
+    open: Option<(Code, Vec<u8>, Vec<Vec<u8>>)>,
+}
+
+impl ReplyParser {
+    /// Takes the next line, without its end; gives a reply when the line completes one.
+    ///
+    /// # Errors
+    /// See [`BadReply`]. The parser is then ready for a new reply.
+    pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
+        let Some((code, first, mut body)) = self.open.take() else {
+            return self.first_line(line);
+        };
+        if let Some((last, b' ', text)) = split(line)
+            && last == code
+        {
+            let rest = Some((body, text.to_vec()));
+            return Ok(Some(Reply { code, first, rest }));
+        }
+        // Some servers end with the bare code.
+        if line == code.to_string().as_bytes() {
+            return Ok(Some(Reply { code, first, rest: Some((body, Vec::new())) }));
+        }
+        if body.len() + 2 >= MAX_REPLY_LINES {
+            return Err(BadReply::TooLong);
+        }
+        body.push(line.to_vec());
+        self.open = Some((code, first, body));
+        Ok(None)
+    }
+
+    fn first_line(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
+        match split(line) {
+            Some((code, b'-', text)) => {
+                self.open = Some((code, text.to_vec(), Vec::new()));
+                Ok(None)
+            }
+            Some((code, _, text)) => Ok(Some(Reply { code, first: text.to_vec(), rest: None })),
+            None => Err(BadReply::NoCode(line.to_vec())),
+        }
+    }
+}
+
+/// Code, separator and text. A bare code counts as one with an empty text.
+fn split(line: &[u8]) -> Option<(Code, u8, &[u8])> {
+    let digits = line.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let number = digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
+    let code = Code::new(number)?;
+    match line.get(3) {
+        None => Some((code, b' ', b"")),
+        Some(&separator @ (b' ' | b'-')) => Some((code, separator, &line[4..])),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(reply: &Reply) -> String {
+        let mut out = Vec::new();
+        reply.write_to(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn read(text: &str) -> Vec<Result<Reply, BadReply>> {
+        let mut parser = ReplyParser::default();
+        text.split_terminator("\r\n")
+            .filter_map(|line| parser.line(line.as_bytes()).transpose())
+            .collect()
+    }
+
+    #[test]
+    fn one_line_and_many() {
+        assert_eq!(wire(&Reply::new(Code::OK, "Fine.")), "200 Fine.\r\n");
+        let features = Reply::lines(
+            Code::SYSTEM_STATUS,
+            "Extensions:",
+            [b" SIZE".to_vec(), b" UTF8".to_vec()],
+            "End",
+        );
+        assert_eq!(wire(&features), "211-Extensions:\r\n SIZE\r\n UTF8\r\n211 End\r\n");
+    }
+
+    #[test]
+    fn writing_and_parsing_are_inverses() {
+        let body = vec![b"".to_vec(), b"211 not the end".to_vec(), b" x".to_vec(), b"-".to_vec()];
+        for reply in [
+            Reply::new(Code::READY, ""),
+            Reply::new(Code::new(599).unwrap(), "200 text"),
+            Reply::lines(Code::SYSTEM_STATUS, "", [], ""),
+            Reply::lines(Code::SYSTEM_STATUS, "a", body, "b"),
+        ] {
+            assert_eq!(read(&wire(&reply)), [Ok(reply)]);
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_text_can_forge_a_line() {
+        let forged = "x\r\n226 done\0";
+        assert_eq!(wire(&Reply::new(Code::UNAVAILABLE, forged)), "550 x??226 done?\r\n");
+        let body = [b"550 done".to_vec(), b"a\n550 done".to_vec()];
+        let reply = Reply::lines(Code::UNAVAILABLE, "a", body, "b");
+        assert_eq!(wire(&reply), "550-a\r\n 550 done\r\na?550 done\r\n550 b\r\n");
+    }
+
+    #[test]
+    fn replies_as_servers_write_them() {
+        let text = "220-FileZilla\r\n220-by Tim\r\n220 Please visit\r\n331 Password\r\n";
+        let replies = read(text);
+        assert_eq!(replies.len(), 2);
+        let first = replies[0].as_ref().unwrap();
+        assert_eq!((first.code(), first.text()), (Code::READY, &b"FileZilla"[..]));
+        assert_eq!(first.body(), [b"220-by Tim".to_vec()]);
+        // RFC 959's own example: another code in the middle is text.
+        assert_eq!(read("123-First\r\nSecond\r\n  234 begin\r\n456 x\r\n123 last\r\n").len(), 1);
+        assert_eq!(read("200\r\n"), [Ok(Reply::new(Code::OK, ""))]);
+        assert_eq!(read("211-x\r\n211\r\n").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_reply_is_an_error() {
+        for line in ["", "20", "abc", "099 x", "600 x", "2000 x", "200x", "SSH-2.0-x"] {
+            let bad = ReplyParser::default().line(line.as_bytes());
+            assert_eq!(bad, Err(BadReply::NoCode(line.into())), "{line}");
+        }
+    }
+
+    #[test]
+    fn endless_replies_are_given_up() {
+        let mut parser = ReplyParser::default();
+        assert_eq!(parser.line(b"200-x"), Ok(None));
+        let more = (0..).map(|_| parser.line(b"x")).find(|line| line != &Ok(None));
+        assert_eq!(more, Some(Err(BadReply::TooLong)));
+    }
+}

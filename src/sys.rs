@@ -1,0 +1,99 @@
+//! The system's calls that the standard library does not offer, behind a safe face.
+//!
+//! This folder is the only place in the crate with `unsafe`, and the only one that knows which
+//! system it runs on. What it promises: every function here is safe to call with any argument,
+//! answers failures as [`std::io::Error`], and retries what a signal interrupted.
+//!
+//! | what | why std is not enough |
+//! |---|---|
+//! | [`poll`] | std cannot wait for "data or control or shutdown", nor accept with a deadline |
+//! | [`Latch`] | wakes every thread that waits in `poll`, on any system |
+//! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
+//! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
+//! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
+//! | [`EchoOff`] | passwords are typed without echo |
+
+use std::time::SystemTime;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::*;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::*;
+
+/// A request to end or to reload, as the system delivers it to the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C at the terminal.
+    Interrupt,
+    /// SIGTERM: the administrator or the service manager asks to end.
+    Terminate,
+    /// SIGHUP: read the configuration again.
+    Hangup,
+}
+
+/// What to wait for on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes, a new connection, or the end of the stream.
+    Read,
+    /// Room to write, or a connection that was made.
+    Write,
+}
+
+/// What kind of thing a name in a directory stands for. Links are not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A plain file, the only kind that is ever opened for its bytes.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Link,
+    /// A device, FIFO, socket or whatever else the system has.
+    Other,
+}
+
+/// What the system knows of one name, its link not followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Size in bytes.
+    pub size: u64,
+    /// Last change of the content.
+    pub modified: SystemTime,
+    /// When it was made, where the file system keeps that.
+    pub created: Option<SystemTime>,
+    /// Permission bits, 0o7777 at most.
+    pub mode: u32,
+    /// Owner's number (0 where the system has none).
+    pub owner: u32,
+    /// Group's number (0 where the system has none).
+    pub group: u32,
+    /// Number of names this file has.
+    pub links: u64,
+    /// Number of the file system; with `inode` it tells files apart.
+    pub device: u64,
+    /// Number of the file in its file system.
+    pub inode: u64,
+}
+
+/// How [`Dir::open`] opens a plain file. No variant follows a link in the last place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// For reading.
+    Read,
+    /// For reading and writing; the file must exist.
+    Write,
+    /// For writing at its end, wherever that is at the time of the write.
+    Append,
+    /// For reading and writing; made where it does not exist.
+    Create,
+    /// For reading and writing; fails with `AlreadyExists` if the name is taken.
+    CreateNew,
+}

@@ -1,0 +1,38 @@
+//! [`sys`](crate::sys) for Unix: Linux first, macOS from the same source.
+//!
+//! The C library is declared by hand, only as far as it is used. Constants and layouts that differ
+//! between systems stand in `abi`; everything else here is POSIX.
+
+mod abi;
+mod dir;
+mod latch;
+mod signal;
+mod socket;
+mod terminal;
+
+pub(crate) use dir::may_be_link;
+pub use dir::{Dir, Entries};
+pub use latch::Latch;
+pub use signal::Signals;
+pub use socket::{
+    Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, poll,
+};
+pub use terminal::{EchoOff, terminal_width};
+
+use std::ffi::c_int;
+use std::io;
+
+/// Turns the C convention, -1 and `errno`, into a `Result`.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// [`check`], again for as long as a signal interrupts the call.
+fn retry(mut call: impl FnMut() -> c_int) -> io::Result<c_int> {
+    loop {
+        match check(call()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}

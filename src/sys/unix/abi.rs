@@ -1,0 +1,238 @@
+//! Numbers and layouts of the C library that differ between systems.
+//!
+//! Linux values are the kernel's (`include/uapi/asm-generic`, and `asm` where an architecture
+//! differs), macOS values those of its headers. 64-bit systems are what is built and tested.
+
+#![allow(non_camel_case_types)] // C's own names, so that they can be looked up
+
+use std::ffi::{c_char, c_int, c_long, c_short};
+
+/// One descriptor to wait for; `struct pollfd` of POSIX.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct pollfd {
+    pub fd: c_int,
+    pub events: c_short,
+    pub revents: c_short,
+}
+
+pub(super) const POLLIN: c_short = 0x001;
+pub(super) const POLLOUT: c_short = 0x004;
+
+#[cfg(target_os = "linux")]
+pub(super) type nfds_t = std::ffi::c_ulong;
+#[cfg(not(target_os = "linux"))]
+pub(super) type nfds_t = std::ffi::c_uint;
+
+/// `struct timespec`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct timespec {
+    pub seconds: i64,
+    pub nanoseconds: c_long,
+}
+
+/// Room for any system's `sigset_t` (128 bytes on Linux, 4 on macOS).
+#[repr(C)]
+pub(super) struct sigset_t(pub [u64; 16]);
+
+pub(super) const SIGHUP: c_int = 1;
+pub(super) const SIGINT: c_int = 2;
+pub(super) const SIGTERM: c_int = 15;
+
+pub(super) const ECHO: tcflag_t = 0o10;
+pub(super) const AF_INET: c_int = 2;
+pub(super) const SOCK_STREAM: c_int = 1;
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::*;
+
+    pub(in super::super) const SIG_BLOCK: c_int = 0;
+    pub(in super::super) const UTIME_OMIT: c_long = 0x3fff_fffe;
+    pub(in super::super) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
+    pub(in super::super) const AT_REMOVEDIR: c_int = 0x200;
+
+    pub(in super::super) const O_RDONLY: c_int = 0;
+    pub(in super::super) const O_RDWR: c_int = 0o2;
+    pub(in super::super) const O_WRONLY: c_int = 0o1;
+    pub(in super::super) const O_CREAT: c_int = 0o100;
+    pub(in super::super) const O_EXCL: c_int = 0o200;
+    pub(in super::super) const O_NOCTTY: c_int = 0o400;
+    pub(in super::super) const O_APPEND: c_int = 0o2000;
+    pub(in super::super) const O_NONBLOCK: c_int = 0o4000;
+    pub(in super::super) const O_CLOEXEC: c_int = 0o2_000_000;
+    #[cfg(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64"))]
+    pub(in super::super) const O_DIRECTORY: c_int = 0o40_000;
+    #[cfg(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64"))]
+    pub(in super::super) const O_NOFOLLOW: c_int = 0o100_000;
+    #[cfg(not(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64")))]
+    pub(in super::super) const O_DIRECTORY: c_int = 0o200_000;
+    #[cfg(not(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64")))]
+    pub(in super::super) const O_NOFOLLOW: c_int = 0o400_000;
+    /// Opens a directory for walking only, which needs no right to read it.
+    pub(in super::super) const O_WALK: c_int = 0o10_000_000; // O_PATH
+
+    pub(in super::super) const AF_INET6: c_int = 10;
+    pub(in super::super) const SOL_SOCKET: c_int = 1;
+    pub(in super::super) const SO_REUSEADDR: c_int = 2;
+    pub(in super::super) const SO_KEEPALIVE: c_int = 9;
+    pub(in super::super) const SO_OOBINLINE: c_int = 10;
+    pub(in super::super) const IPPROTO_TCP: c_int = 6;
+    pub(in super::super) const TCP_KEEPIDLE: c_int = 4;
+    pub(in super::super) const EINPROGRESS: i32 = 115;
+    pub(in super::super) const ELOOP: i32 = 40;
+    pub(in super::super) const TIOCGWINSZ: u64 = 0x5413;
+
+    pub(in super::super) type tcflag_t = u32;
+
+    /// `struct termios`; the flags this crate reads are `local`.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct termios {
+        pub input: tcflag_t,
+        pub output: tcflag_t,
+        pub control: tcflag_t,
+        pub local: tcflag_t,
+        pub line: u8,
+        pub characters: [u8; 32],
+        pub input_speed: u32,
+        pub output_speed: u32,
+    }
+
+    /// `struct dirent64`, up to its name of varying length.
+    #[repr(C)]
+    pub(in super::super) struct dirent {
+        pub inode: u64,
+        pub offset: i64,
+        pub length: u16,
+        pub kind: u8,
+        pub name: [c_char; 256],
+    }
+
+    /// Time in `struct statx`.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct statx_timestamp {
+        pub seconds: i64,
+        pub nanoseconds: u32,
+        pub reserved: i32,
+    }
+
+    /// `struct statx`, the same on every architecture.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct statx {
+        pub mask: u32,
+        pub block_size: u32,
+        pub attributes: u64,
+        pub links: u32,
+        pub owner: u32,
+        pub group: u32,
+        pub mode: u16,
+        pub padding: u16,
+        pub inode: u64,
+        pub size: u64,
+        pub blocks: u64,
+        pub attributes_mask: u64,
+        pub accessed: statx_timestamp,
+        pub created: statx_timestamp,
+        pub changed: statx_timestamp,
+        pub modified: statx_timestamp,
+        pub special_major: u32,
+        pub special_minor: u32,
+        pub device_major: u32,
+        pub device_minor: u32,
+        pub spare: [u64; 14],
+    }
+
+    pub(in super::super) const STATX_BASIC_STATS: u32 = 0x7ff;
+    pub(in super::super) const STATX_BTIME: u32 = 0x800;
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::*;
+
+    pub(in super::super) const SIG_BLOCK: c_int = 1;
+    pub(in super::super) const UTIME_OMIT: c_long = -2;
+    pub(in super::super) const AT_SYMLINK_NOFOLLOW: c_int = 0x20;
+    pub(in super::super) const AT_REMOVEDIR: c_int = 0x80;
+
+    pub(in super::super) const O_RDONLY: c_int = 0;
+    pub(in super::super) const O_WRONLY: c_int = 0x1;
+    pub(in super::super) const O_RDWR: c_int = 0x2;
+    pub(in super::super) const O_NONBLOCK: c_int = 0x4;
+    pub(in super::super) const O_APPEND: c_int = 0x8;
+    pub(in super::super) const O_NOFOLLOW: c_int = 0x100;
+    pub(in super::super) const O_CREAT: c_int = 0x200;
+    pub(in super::super) const O_EXCL: c_int = 0x800;
+    pub(in super::super) const O_NOCTTY: c_int = 0x2_0000;
+    pub(in super::super) const O_DIRECTORY: c_int = 0x10_0000;
+    pub(in super::super) const O_CLOEXEC: c_int = 0x100_0000;
+    /// Opens a directory for walking only, which needs no right to read it.
+    pub(in super::super) const O_WALK: c_int = 0x4000_0000; // O_EXEC, with O_DIRECTORY O_SEARCH
+
+    pub(in super::super) const AF_INET6: c_int = 30;
+    pub(in super::super) const SOL_SOCKET: c_int = 0xffff;
+    pub(in super::super) const SO_REUSEADDR: c_int = 0x4;
+    pub(in super::super) const SO_KEEPALIVE: c_int = 0x8;
+    pub(in super::super) const SO_OOBINLINE: c_int = 0x100;
+    pub(in super::super) const IPPROTO_TCP: c_int = 6;
+    pub(in super::super) const TCP_KEEPIDLE: c_int = 0x10; // TCP_KEEPALIVE
+    pub(in super::super) const EINPROGRESS: i32 = 36;
+    pub(in super::super) const ELOOP: i32 = 62;
+    pub(in super::super) const TIOCGWINSZ: u64 = 0x4008_7468;
+
+    pub(in super::super) type tcflag_t = u64;
+
+    /// `struct termios`; the flags this crate reads are `local`.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct termios {
+        pub input: tcflag_t,
+        pub output: tcflag_t,
+        pub control: tcflag_t,
+        pub local: tcflag_t,
+        pub characters: [u8; 20],
+        pub input_speed: u64,
+        pub output_speed: u64,
+    }
+
+    /// `struct dirent` with 64-bit inode numbers.
+    #[repr(C)]
+    pub(in super::super) struct dirent {
+        pub inode: u64,
+        pub offset: u64,
+        pub length: u16,
+        pub name_length: u16,
+        pub kind: u8,
+        pub name: [c_char; 1024],
+    }
+
+    /// `struct stat` with 64-bit inode numbers.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct stat {
+        pub device: i32,
+        pub mode: u16,
+        pub links: u16,
+        pub inode: u64,
+        pub owner: u32,
+        pub group: u32,
+        pub special: i32,
+        pub accessed: timespec,
+        pub modified: timespec,
+        pub changed: timespec,
+        pub created: timespec,
+        pub size: i64,
+        pub blocks: i64,
+        pub block_size: i32,
+        pub flags: u32,
+        pub generation: u32,
+        pub spare: i32,
+        pub spare2: [i64; 2],
+    }
+}
+
+pub(super) use system::*;

@@ -1,0 +1,394 @@
+//! [`Dir`]: a directory held open, through which names in it are used.
+//!
+//! Every call takes one name, never a path, and never follows a link in its place. Whoever walks
+//! from such a directory downwards stays below it, whatever is renamed or replaced meanwhile.
+
+use super::abi::{
+    AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ELOOP, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL,
+    O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WALK, O_WRONLY, UTIME_OMIT, dirent,
+    timespec,
+};
+use super::{check, retry};
+use crate::sys::{FileKind, Open, Stat};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[repr(C)]
+struct Stream {
+    _opaque: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    fn openat(dir: c_int, name: *const c_char, flags: c_int, ...) -> c_int;
+    fn mkdirat(dir: c_int, name: *const c_char, mode: c_uint) -> c_int;
+    fn unlinkat(dir: c_int, name: *const c_char, flags: c_int) -> c_int;
+    fn renameat(from: c_int, name: *const c_char, to: c_int, new: *const c_char) -> c_int;
+    fn readlinkat(dir: c_int, name: *const c_char, buffer: *mut c_char, size: usize) -> isize;
+    fn fchmodat(dir: c_int, name: *const c_char, mode: c_uint, flags: c_int) -> c_int;
+    fn utimensat(
+        dir: c_int,
+        name: *const c_char,
+        times: *const [timespec; 2],
+        flags: c_int,
+    ) -> c_int;
+    #[cfg_attr(all(target_os = "macos", target_arch = "x86_64"), link_name = "fdopendir$INODE64")]
+    fn fdopendir(fd: c_int) -> *mut Stream;
+    #[cfg_attr(all(target_os = "linux", target_env = "gnu"), link_name = "readdir64")]
+    #[cfg_attr(all(target_os = "macos", target_arch = "x86_64"), link_name = "readdir$INODE64")]
+    fn readdir(stream: *mut Stream) -> *const dirent;
+    fn closedir(stream: *mut Stream) -> c_int;
+}
+
+/// A directory, held open.
+#[derive(Debug)]
+pub struct Dir {
+    fd: OwnedFd,
+}
+
+impl Dir {
+    /// Opens the directory at a path of the system, following links as the system does.
+    ///
+    /// # Errors
+    /// No such directory, not a directory, or no right to search it.
+    pub fn open_path(path: &Path) -> io::Result<Dir> {
+        let path = c_string(path.as_os_str())?;
+        let flags = O_WALK | O_DIRECTORY | O_CLOEXEC;
+        // SAFETY: `path` ends in NUL and lives through the call.
+        let fd = retry(|| unsafe { open(path.as_ptr(), flags) })?;
+        Ok(Dir { fd: owned(fd) })
+    }
+
+    /// Opens the directory `name` in this one.
+    ///
+    /// # Errors
+    /// Also where `name` is a link, even to a directory: see [`Dir::read_link`].
+    pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
+        let flags = O_WALK | O_DIRECTORY | O_NOFOLLOW;
+        Ok(Dir { fd: self.open_at(name, flags)? })
+    }
+
+    /// A second handle on the same directory.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Dir> {
+        Ok(Dir { fd: self.fd.try_clone()? })
+    }
+
+    /// Opens a file. It does not wait for FIFOs, but it does open them: look at the kind before,
+    /// because opening a device can have effects, and at the file after, because of races.
+    ///
+    /// # Errors
+    /// What the system says; also where `name` is a link.
+    pub fn open(&self, name: &OsStr, how: Open) -> io::Result<File> {
+        let how = match how {
+            Open::Read => O_RDONLY,
+            Open::Write => O_RDWR,
+            Open::Append => O_WRONLY | O_APPEND,
+            Open::Create => O_RDWR | O_CREAT,
+            Open::CreateNew => O_RDWR | O_CREAT | O_EXCL,
+        };
+        Ok(File::from(self.open_at(name, how | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)?))
+    }
+
+    fn open_at(&self, name: &OsStr, flags: c_int) -> io::Result<OwnedFd> {
+        const MODE: c_uint = 0o666; // the process's umask takes its part away
+        let name = c_string(name)?;
+        let dir = self.fd.as_raw_fd();
+        // SAFETY: `name` ends in NUL and lives through the call; the mode is read with O_CREAT.
+        let fd = retry(|| unsafe { openat(dir, name.as_ptr(), flags | O_CLOEXEC, MODE) })?;
+        Ok(owned(fd))
+    }
+
+    /// What the system knows of `name`, its link not followed.
+    ///
+    /// # Errors
+    /// Chiefly that there is none.
+    pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
+        stat_at(self.fd.as_raw_fd(), &c_string(name)?)
+    }
+
+    /// What the system knows of this directory itself.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stat_self(&self) -> io::Result<Stat> {
+        stat_at(self.fd.as_raw_fd(), c".")
+    }
+
+    /// The target of the link `name`; `InvalidInput` where it is no link.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
+        let name = c_string(name)?;
+        let mut target = vec![0u8; 4096]; // PATH_MAX, the longest a link can be
+        // SAFETY: the buffer is writable for the length that is given.
+        let length = unsafe {
+            readlinkat(self.fd.as_raw_fd(), name.as_ptr(), target.as_mut_ptr().cast(), target.len())
+        };
+        let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+        target.truncate(length);
+        Ok(OsString::from_vec(target))
+    }
+
+    /// Makes the directory `name`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn make_dir(&self, name: &OsStr) -> io::Result<()> {
+        let name = c_string(name)?;
+        // SAFETY: `name` ends in NUL and lives through the call.
+        check(unsafe { mkdirat(self.fd.as_raw_fd(), name.as_ptr(), 0o777) }).map(drop)
+    }
+
+    /// Removes the empty directory `name`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        self.unlink(name, AT_REMOVEDIR)
+    }
+
+    /// Removes the name `name` of a file or link.
+    ///
+    /// # Errors
+    /// What the system says; directories are refused.
+    pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        self.unlink(name, 0)
+    }
+
+    fn unlink(&self, name: &OsStr, flags: c_int) -> io::Result<()> {
+        let name = c_string(name)?;
+        // SAFETY: `name` ends in NUL and lives through the call.
+        check(unsafe { unlinkat(self.fd.as_raw_fd(), name.as_ptr(), flags) }).map(drop)
+    }
+
+    /// Renames `name` to `new` in the directory `to`, replacing what is there.
+    ///
+    /// # Errors
+    /// What the system says, `CrossesDevices` among it.
+    pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        let (name, new) = (c_string(name)?, c_string(new)?);
+        let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
+        // SAFETY: both names end in NUL and live through the call.
+        check(unsafe { renameat(from, name.as_ptr(), to, new.as_ptr()) }).map(drop)
+    }
+
+    /// Sets the permission bits of `name`; a link is refused.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        let name = c_string(name)?;
+        let dir = self.fd.as_raw_fd();
+        // SAFETY: `name` ends in NUL and lives through the call.
+        check(unsafe { fchmodat(dir, name.as_ptr(), mode & 0o7777, AT_SYMLINK_NOFOLLOW) }).map(drop)
+    }
+
+    /// Sets when `name` was last modified; its time of access stays.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_modified(&self, name: &OsStr, time: SystemTime) -> io::Result<()> {
+        let name = c_string(name)?;
+        let times = [timespec { seconds: 0, nanoseconds: UTIME_OMIT }, to_timespec(time)];
+        let dir = self.fd.as_raw_fd();
+        // SAFETY: the name ends in NUL, and it and the two times live through the call.
+        check(unsafe { utimensat(dir, name.as_ptr(), &times, AT_SYMLINK_NOFOLLOW) }).map(drop)
+    }
+
+    /// The names in this directory as they come, without `.` and `..`.
+    ///
+    /// # Errors
+    /// No right to read it.
+    pub fn entries(&self) -> io::Result<Entries> {
+        let fd = self.open_at(OsStr::new("."), O_RDONLY | O_DIRECTORY)?;
+        // SAFETY: the descriptor is open, of a directory, and ours alone.
+        let stream = NonNull::new(unsafe { fdopendir(fd.as_raw_fd()) });
+        let stream = stream.ok_or_else(io::Error::last_os_error)?;
+        let _ = fd.into_raw_fd(); // closedir closes it from here on
+        Ok(Entries { stream })
+    }
+
+    /// Brings this directory's names to the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync(&self) -> io::Result<()> {
+        File::from(self.open_at(OsStr::new("."), O_RDONLY | O_DIRECTORY)?).sync_all()
+    }
+}
+
+/// The names in a [`Dir`]. Holds one descriptor and one buffer, whatever the directory's size.
+#[derive(Debug)]
+pub struct Entries {
+    stream: NonNull<Stream>,
+}
+
+// SAFETY: the stream is used through `&mut` alone and belongs to no thread.
+unsafe impl Send for Entries {}
+
+impl Iterator for Entries {
+    type Item = io::Result<OsString>;
+
+    fn next(&mut self) -> Option<io::Result<OsString>> {
+        loop {
+            set_errno_clear();
+            // SAFETY: the stream is open; the entry is read before the next call overwrites it.
+            let entry = unsafe { readdir(self.stream.as_ptr()) };
+            if entry.is_null() {
+                let error = io::Error::last_os_error();
+                return (error.raw_os_error() != Some(0)).then_some(Err(error));
+            }
+            // SAFETY: readdir gave a valid entry whose name ends in NUL. Its address is taken
+            // without a reference, since the entry may be shorter than the whole struct.
+            let name = unsafe { CStr::from_ptr((&raw const (*entry).name).cast()) }.to_bytes();
+            if name != b"." && name != b".." {
+                return Some(Ok(OsStr::from_bytes(name).to_owned()));
+            }
+        }
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        // SAFETY: the stream is open and dropped once.
+        unsafe { closedir(self.stream.as_ptr()) };
+    }
+}
+
+/// Whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a link.
+pub(crate) fn may_be_link(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error() == Some(ELOOP)
+}
+
+/// At the end of a directory `readdir` leaves errno alone, so it is cleared to tell the two apart.
+fn set_errno_clear() {
+    unsafe extern "C" {
+        #[cfg_attr(target_os = "linux", link_name = "__errno_location")]
+        #[cfg_attr(not(target_os = "linux"), link_name = "__error")]
+        fn errno_location() -> *mut c_int;
+    }
+    // SAFETY: the C library gives a valid address for this thread.
+    unsafe { *errno_location() = 0 };
+}
+
+fn owned(fd: c_int) -> OwnedFd {
+    // SAFETY: the descriptor was just opened and is nobody else's.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn c_string(name: &OsStr) -> io::Result<CString> {
+    CString::new(name.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+fn to_timespec(time: SystemTime) -> timespec {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => timespec {
+            seconds: after.as_secs() as i64,
+            nanoseconds: after.subsec_nanos() as std::ffi::c_long,
+        },
+        Err(before) => {
+            let before = before.duration();
+            let nanoseconds = before.subsec_nanos();
+            let seconds = -(before.as_secs() as i64);
+            if nanoseconds == 0 {
+                timespec { seconds, nanoseconds: 0 }
+            } else {
+                let rest = 1_000_000_000 - nanoseconds;
+                timespec { seconds: seconds - 1, nanoseconds: rest as std::ffi::c_long }
+            }
+        }
+    }
+}
+
+fn to_system_time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let fraction = Duration::from_nanos(u64::from(nanoseconds));
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let time =
+        if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    time.and_then(|t| t.checked_add(fraction)).unwrap_or(UNIX_EPOCH)
+}
+
+fn kind_of(mode: u32) -> FileKind {
+    match mode & 0o170_000 {
+        0o100_000 => FileKind::File,
+        0o040_000 => FileKind::Dir,
+        0o120_000 => FileKind::Link,
+        _ => FileKind::Other,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
+    use super::abi::{STATX_BASIC_STATS, STATX_BTIME, statx as Statx};
+    use std::mem::MaybeUninit;
+    unsafe extern "C" {
+        fn statx(
+            dir: c_int,
+            name: *const c_char,
+            flags: c_int,
+            mask: c_uint,
+            out: *mut Statx,
+        ) -> c_int;
+    }
+    let mut out = MaybeUninit::<Statx>::zeroed();
+    let mask = STATX_BASIC_STATS | STATX_BTIME;
+    // SAFETY: the name ends in NUL, and `out` is writable for one statx, valid in any bits.
+    let out = unsafe {
+        check(statx(dir, name.as_ptr(), AT_SYMLINK_NOFOLLOW, mask, out.as_mut_ptr()))?;
+        out.assume_init()
+    };
+    let mode = u32::from(out.mode);
+    Ok(Stat {
+        kind: kind_of(mode),
+        size: out.size,
+        modified: to_system_time(out.modified.seconds, out.modified.nanoseconds),
+        created: (out.mask & STATX_BTIME != 0)
+            .then(|| to_system_time(out.created.seconds, out.created.nanoseconds)),
+        mode: mode & 0o7777,
+        owner: out.owner,
+        group: out.group,
+        links: u64::from(out.links),
+        device: u64::from(out.device_major) << 32 | u64::from(out.device_minor),
+        inode: out.inode,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
+    use super::abi::stat;
+    use std::mem::MaybeUninit;
+    unsafe extern "C" {
+        #[cfg_attr(target_arch = "x86_64", link_name = "fstatat$INODE64")]
+        fn fstatat(dir: c_int, name: *const c_char, out: *mut stat, flags: c_int) -> c_int;
+    }
+    let time = |t: timespec| to_system_time(t.seconds, t.nanoseconds as u32);
+    let mut out = MaybeUninit::<stat>::zeroed();
+    // SAFETY: the name ends in NUL, and `out` is writable for one stat, valid in any bits.
+    let out = unsafe {
+        check(fstatat(dir, name.as_ptr(), out.as_mut_ptr(), AT_SYMLINK_NOFOLLOW))?;
+        out.assume_init()
+    };
+    let mode = u32::from(out.mode);
+    Ok(Stat {
+        kind: kind_of(mode),
+        size: u64::try_from(out.size).unwrap_or(0),
+        modified: time(out.modified),
+        created: Some(time(out.created)),
+        mode: mode & 0o7777,
+        owner: out.owner,
+        group: out.group,
+        links: u64::from(out.links),
+        device: u64::from(out.device as u32),
+        inode: out.inode,
+    })
+}

@@ -1,0 +1,77 @@
+//! Signals as values: blocked in every thread, fetched by one that waits for them.
+//!
+//! No handler ever runs, so no code here is bound by what a handler may do.
+
+use super::abi::{SIG_BLOCK, SIGHUP, SIGINT, SIGTERM, sigset_t};
+use crate::sys::Signal;
+use std::ffi::c_int;
+use std::{io, ptr};
+
+unsafe extern "C" {
+    fn sigemptyset(set: *mut sigset_t) -> c_int;
+    fn sigaddset(set: *mut sigset_t, signal: c_int) -> c_int;
+    fn pthread_sigmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int;
+    fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int;
+}
+
+/// The signals the process takes itself instead of dying from them.
+pub struct Signals {
+    set: sigset_t,
+}
+
+impl Signals {
+    /// Holds `wanted` back from now on, in this thread and those it spawns later; so call it
+    /// before the first spawn. [`Signals::wait`] gives them out.
+    ///
+    /// # Errors
+    /// What the system says if it refuses the mask.
+    pub fn block(wanted: &[Signal]) -> io::Result<Signals> {
+        let mut set = sigset_t([0; 16]);
+        // SAFETY: `set` is ours, writable, and at least as large as any system's sigset_t.
+        unsafe { sigemptyset(&mut set) };
+        for signal in wanted {
+            // SAFETY: as above; the number is a valid signal.
+            unsafe { sigaddset(&mut set, number(*signal)) };
+        }
+        // SAFETY: both pointers are valid for the call; a null old mask is allowed.
+        match unsafe { pthread_sigmask(SIG_BLOCK, &set, ptr::null_mut()) } {
+            0 => Ok(Signals { set }),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// Sleeps until one of the signals arrives.
+    ///
+    /// # Errors
+    /// What the system says if waiting is impossible; it never is for these signals.
+    pub fn wait(&self) -> io::Result<Signal> {
+        let mut arrived: c_int = 0;
+        loop {
+            // SAFETY: the set was made by `block`; `arrived` is writable.
+            match unsafe { sigwait(&self.set, &mut arrived) } {
+                0 => {}
+                error => {
+                    let error = io::Error::from_raw_os_error(error);
+                    if error.kind() == io::ErrorKind::Interrupted {
+                        continue;
+                    }
+                    return Err(error);
+                }
+            }
+            match arrived {
+                SIGINT => return Ok(Signal::Interrupt),
+                SIGTERM => return Ok(Signal::Terminate),
+                SIGHUP => return Ok(Signal::Hangup),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn number(signal: Signal) -> c_int {
+    match signal {
+        Signal::Interrupt => SIGINT,
+        Signal::Terminate => SIGTERM,
+        Signal::Hangup => SIGHUP,
+    }
+}

@@ -1,0 +1,183 @@
+//! Sockets: waiting for several at once, and the options std has no name for.
+
+use super::abi::{
+    AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, POLLIN, POLLOUT, SO_KEEPALIVE, SO_OOBINLINE,
+    SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPIDLE, nfds_t, pollfd,
+};
+use super::check;
+use crate::sys::Interest;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+unsafe extern "C" {
+    #[link_name = "poll"]
+    fn c_poll(fds: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
+    fn listen(fd: c_int, backlog: c_int) -> c_int;
+    fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
+    fn bind(fd: c_int, address: *const c_void, length: u32) -> c_int;
+    fn connect(fd: c_int, address: *const c_void, length: u32) -> c_int;
+    fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
+    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, size: u32) -> c_int;
+}
+
+/// Something [`poll`] can wait for, borrowed from its owner.
+pub type Handle<'a> = BorrowedFd<'a>;
+
+/// What has a [`Handle`]: sockets, and on Unix every descriptor.
+pub trait Waitable {
+    /// The handle to wait for.
+    fn handle(&self) -> Handle<'_>;
+}
+
+impl<T: AsFd> Waitable for T {
+    fn handle(&self) -> Handle<'_> {
+        self.as_fd()
+    }
+}
+
+/// One thing to wait for, and after [`poll`] whether it is ready.
+#[repr(transparent)]
+pub struct PollItem<'a> {
+    raw: pollfd,
+    owner: PhantomData<BorrowedFd<'a>>,
+}
+
+impl<'a> PollItem<'a> {
+    /// Waits for `interest` on `handle`.
+    pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
+        let events = match interest {
+            Interest::Read => POLLIN,
+            Interest::Write => POLLOUT,
+        };
+        let raw = pollfd { fd: handle.as_raw_fd(), events, revents: 0 };
+        PollItem { raw, owner: PhantomData }
+    }
+
+    /// A place in the list that waits for nothing and is never ready.
+    pub fn nothing() -> PollItem<'a> {
+        // POSIX: negative descriptors are passed over.
+        PollItem { raw: pollfd { fd: -1, events: 0, revents: 0 }, owner: PhantomData }
+    }
+
+    /// Whether it is ready, broken or at its end: the next call on it will not wait.
+    pub fn ready(&self) -> bool {
+        self.raw.revents != 0
+    }
+}
+
+/// Waits until an item is ready or the time is over, and returns how many are ready.
+/// `None` waits for ever. May return early with 0; callers hold a deadline.
+///
+/// # Errors
+/// Out of memory, or more items than descriptors allowed.
+pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
+    // Rounded up, or the last millisecond would be a busy loop.
+    let wait = timeout
+        .map_or(-1, |t| c_int::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX));
+    // SAFETY: PollItem is transparent over pollfd, so the slice is an array of that many; every
+    // descriptor is borrowed for as long as the items live.
+    let result = unsafe { c_poll(items.as_mut_ptr().cast(), items.len() as nfds_t, wait) };
+    match check(result) {
+        Ok(count) => Ok(count as usize),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets how many connections may wait to be accepted; std's 128 lose SYNs in a burst.
+///
+/// # Errors
+/// What the system says of a socket that does not listen.
+pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
+    let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
+    // SAFETY: the descriptor is open; listening again only changes the backlog.
+    check(unsafe { listen(listener.as_raw_fd(), backlog) }).map(drop)
+}
+
+/// Leaves TCP urgent data in the stream, where the Telnet Synch before an ABOR belongs
+/// (RFC 959 section 4.1.3). Without it the byte before the command is missing.
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
+    set_option(stream.as_fd(), SOL_SOCKET, SO_OOBINLINE, 1)
+}
+
+/// Lets the system probe a peer that has been silent for `idle`, so that one that went away
+/// without a word is noticed.
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn keep_alive(stream: &TcpStream, idle: Duration) -> io::Result<()> {
+    set_option(stream.as_fd(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
+    let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
+    set_option(stream.as_fd(), IPPROTO_TCP, TCP_KEEPIDLE, seconds)
+}
+
+/// Begins to connect from the address `local` to `to` and returns at once: the stream does not
+/// block, and is writable once the connection stands or has failed (`take_error` tells).
+///
+/// # Errors
+/// What the system says if it cannot even begin.
+pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let domain = if to.is_ipv4() { AF_INET } else { AF_INET6 };
+    // SAFETY: plain numbers in, a descriptor out.
+    let fd = check(unsafe { socket(domain, SOCK_STREAM, 0) })?;
+    // SAFETY: the descriptor is new, open and nobody else's.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    close_on_exec(fd.as_fd())?;
+    set_option(fd.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
+    let stream = TcpStream::from(fd);
+    stream.set_nonblocking(true)?;
+    let (address, length) = raw_address(SocketAddr::new(local, 0));
+    // SAFETY: `address` holds a socket address of `length` bytes.
+    check(unsafe { bind(stream.as_raw_fd(), address.as_ptr().cast(), length) })?;
+    let (address, length) = raw_address(to);
+    // SAFETY: as above.
+    match check(unsafe { connect(stream.as_raw_fd(), address.as_ptr().cast(), length) }) {
+        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
+        _ => Ok(stream),
+    }
+}
+
+fn set_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    let size = size_of::<c_int>() as u32;
+    // SAFETY: `value` lives through the call and has the size that is given.
+    check(unsafe { setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size) })
+        .map(drop)
+}
+
+fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+    const F_SETFD: c_int = 2;
+    const FD_CLOEXEC: c_int = 1;
+    // SAFETY: F_SETFD takes one int.
+    check(unsafe { fcntl(fd.as_raw_fd(), F_SETFD, FD_CLOEXEC) }).map(drop)
+}
+
+/// `struct sockaddr_in` or `sockaddr_in6`: 28 bytes at most, the same fields on every system but
+/// for the first two bytes, which are the family on Linux, length and family on macOS.
+fn raw_address(address: SocketAddr) -> ([u8; 28], u32) {
+    let mut raw = [0u8; 28];
+    let (family, length) =
+        if address.is_ipv4() { (AF_INET as u8, 16) } else { (AF_INET6 as u8, 28) };
+    if cfg!(target_os = "linux") {
+        raw[..2].copy_from_slice(&u16::from(family).to_ne_bytes());
+    } else {
+        raw[0] = length;
+        raw[1] = family;
+    }
+    raw[2..4].copy_from_slice(&address.port().to_be_bytes());
+    match address {
+        SocketAddr::V4(v4) => raw[4..8].copy_from_slice(&v4.ip().octets()),
+        SocketAddr::V6(v6) => {
+            raw[4..8].copy_from_slice(&v6.flowinfo().to_ne_bytes());
+            raw[8..24].copy_from_slice(&v6.ip().octets());
+            raw[24..28].copy_from_slice(&v6.scope_id().to_ne_bytes());
+        }
+    }
+    (raw, u32::from(length))
+}
