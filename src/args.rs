@@ -1043,7 +1043,7 @@ mod tests {
         SERVER.parse_config(Path::new("f.conf"), text.as_ref()).unwrap_err().to_string()
     }
 
-    fn expected<T: std::fmt::Debug>(result: Result<T, Expected>) -> String {
+    fn expected<T: fmt::Debug>(result: Result<T, Expected>) -> String {
         result.unwrap_err().0
     }
 

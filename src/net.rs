@@ -40,6 +40,7 @@ pub fn deadline(patience: Duration) -> Option<Instant> {
 pub struct Stream {
     tcp: TcpStream,
     deadline: Option<Instant>,
+    waiting: bool,
     shutdown: Option<Shutdown>,
 }
 
@@ -52,7 +53,7 @@ impl Stream {
         tcp.set_nonblocking(true)?;
         // A command or reply is one write and wants to leave at once (44 ms without this).
         tcp.set_nodelay(true)?;
-        Ok(Stream { tcp, deadline: None, shutdown })
+        Ok(Stream { tcp, deadline: None, waiting: true, shutdown })
     }
 
     /// From when on reads fail with `TimedOut`; `None` is never.
@@ -60,14 +61,27 @@ impl Stream {
         self.deadline = deadline;
     }
 
+    /// Whether reads wait. If not, they fail with `WouldBlock` where nothing has arrived.
+    pub fn set_waiting(&mut self, waiting: bool) {
+        self.waiting = waiting;
+    }
+
     /// The socket.
     pub fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
 
-    /// Whether the peer has closed its side and nothing is left to read.
+    /// Whether something has arrived that was not read.
+    pub fn has_unread(&self) -> bool {
+        matches!(self.tcp.peek(&mut [0]), Ok(length) if length > 0)
+    }
+
+    /// Whether the peer has closed its side, or is gone, and nothing is left to read.
     pub fn at_end(&self) -> bool {
-        matches!(self.tcp.peek(&mut [0]), Ok(0))
+        match self.tcp.peek(&mut [0]) {
+            Ok(length) => length == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 }
 
@@ -79,7 +93,7 @@ impl Waitable for Stream {
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
+        while self.waiting {
             let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
             let mut items = [PollItem::new(self.handle(), Interest::Read), shutdown];
             wait(&mut items, self.deadline)?;
@@ -91,6 +105,7 @@ impl Read for Stream {
                 other => return other,
             }
         }
+        self.tcp.read(buffer)
     }
 }
 

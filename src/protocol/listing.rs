@@ -12,7 +12,7 @@
 //! LIST has no standard. What is written are the columns of `ls -l`, which every client reads; what
 //! is read is in `foreign`. Columns cannot be left out, so what is not known is filled in: mode 644
 //! (755 for directories, 777 for links), owner and group `ftp`, one link, size 0, the year 1970.
-//! The mode is not 000, since lftp leaves out of a mirror what it takes for unreadable.
+//! The mode is not 000, since clients go by it: lftp can pass over what it takes for unreadable.
 
 mod foreign;
 
@@ -318,7 +318,7 @@ impl Kind {
                 out.extend_from_slice(b"OS.unix=slink:");
                 out.extend_from_slice(target);
             }
-            // No client gives a meaning to any such type, and none trips over this one.
+            // FileZilla shows a type that it does not know as a file, lftp passes it over.
             Kind::Other => out.extend_from_slice(b"OS.unix=other"),
         }
     }

@@ -10,8 +10,8 @@ mod signal;
 mod socket;
 mod terminal;
 
-pub(crate) use dir::may_be_link;
 pub use dir::{Dir, Entries};
+pub(crate) use dir::{adopt, is_named, may_be_link, name_bytes, os_name};
 pub use latch::Latch;
 pub use signal::Signals;
 pub use socket::{

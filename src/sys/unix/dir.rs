@@ -10,11 +10,13 @@ use super::abi::{
 };
 use super::{check, retry};
 use crate::sys::{FileKind, Open, Stat};
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint};
-use std::fs::File;
+use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -391,4 +393,37 @@ fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
         device: u64::from(out.device as u32),
         inode: out.inode,
     })
+}
+
+/// A name from the wire as the system's; on Unix every byte but NUL and `/` may be in one.
+///
+/// # Errors
+/// `InvalidFilename` for what can be no name here.
+pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
+    if bytes.iter().any(|b| matches!(b, 0 | b'/')) {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    Ok(OsStr::from_bytes(bytes).to_owned())
+}
+
+/// A name of the system as it goes on the wire: the same bytes.
+pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
+    Cow::Borrowed(name.as_bytes())
+}
+
+/// Whether `name` in `dir` is the very file that `data` was read from.
+pub(crate) fn is_named(dir: &Dir, name: &OsStr, data: &Metadata) -> bool {
+    let links = data.nlink();
+    // The device is compared by the C library's two ways to number it, so only the inode is.
+    links > 0 && dir.stat(name).is_ok_and(|stat| stat.inode == data.ino())
+}
+
+/// Gives an open file the owner, group and permission bits of the one it replaces, as far as the
+/// system allows. Bits that lend the owner's rights to whoever runs it are not passed on to new
+/// content, as the system would have cleared them too.
+pub(crate) fn adopt(file: &File, old: &Stat) {
+    if file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (old.owner, old.group)) {
+        let _ = fchown(file, Some(old.owner), Some(old.group));
+    }
+    let _ = file.set_permissions(Permissions::from_mode(old.mode & 0o777));
 }

@@ -1,0 +1,120 @@
+//! The server: what all sessions share, and the life of one session.
+//!
+//! The program in `bin/server.rs` owns the listener, the signals and the threads; this module owns
+//! what happens on a connection. A session is a local variable of its thread. What sessions share
+//! is here: the options, the tree that is served, the log, the count of sessions and the word that
+//! the server ends.
+
+pub mod config;
+mod data;
+mod digest;
+mod files;
+mod jail;
+mod limits;
+mod listing;
+pub mod log;
+pub mod login;
+mod partial;
+mod refusal;
+mod session;
+mod transfer;
+mod upload;
+
+pub use limits::Slot;
+
+use crate::net;
+use crate::protocol::{Code, Reply};
+use crate::shutdown::Shutdown;
+use config::Config;
+use jail::Jail;
+use limits::{Full, Limits};
+use log::{Level, Log};
+use login::Gate;
+use session::Session;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What all sessions share.
+pub struct Server {
+    config: Config,
+    gate: Gate,
+    log: Log,
+    limits: Limits,
+    shutdown: Shutdown,
+    sessions: AtomicU64,
+}
+
+impl Server {
+    /// A server that has no sessions yet.
+    ///
+    /// # Errors
+    /// The root cannot be served: it is missing, or is no directory.
+    pub fn new(config: Config, shutdown: Shutdown, log: Log) -> io::Result<Server> {
+        let jail = Jail::new(&config.root)?;
+        let gate = Gate { jail, anonymous: config.anonymous };
+        let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
+        Ok(Server { config, gate, log, limits, shutdown, sessions: AtomicU64::new(0) })
+    }
+
+    /// The options it runs by.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// A place for the session of a client that was just accepted. Where there is none, the client
+    /// is told so and `None` is given.
+    pub fn admit(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Slot> {
+        let full = match self.limits.enter(peer.ip()) {
+            Ok(slot) => return Some(slot),
+            Err(full) => full,
+        };
+        let why = match full {
+            Full::Server => "Too many sessions; try again later.",
+            Full::Address => "Too many sessions from your address; try again later.",
+        };
+        self.log.event(Level::Warn, "full", &[("peer", &peer), ("why", &why)]);
+        turn_away(stream, why);
+        None
+    }
+
+    /// The life of one session, from greeting to end. The slot is given back when it returns.
+    pub fn serve(&self, stream: TcpStream, peer: SocketAddr, slot: Slot) {
+        match Session::new(self, stream, peer) {
+            Ok(session) => session.run(),
+            Err(error) => {
+                self.log.event(Level::Info, "lost", &[("peer", &peer), ("cause", &error)]);
+            }
+        }
+        drop(slot);
+    }
+
+    /// Waits for the sessions to end: idle ones leave at once, transfers have `grace`.
+    pub fn wait_for_sessions(&self, grace: Duration) {
+        const LAST_WORDS: Duration = Duration::from_secs(5);
+        if self.limits.wait_until_empty(net::deadline(grace)) {
+            return;
+        }
+        let left = self.limits.count();
+        self.log.event(Level::Warn, "grace-over", &[("sessions", &left)]);
+        self.shutdown.stop();
+        self.limits.wait_until_empty(net::deadline(LAST_WORDS));
+    }
+
+    fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Tells a client that there is no place for it. Its socket is new, so this does not wait.
+pub fn turn_away(mut stream: &TcpStream, why: &str) {
+    let mut text = Vec::new();
+    Reply::new(Code::NOT_AVAILABLE, why).write_to(&mut text);
+    let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&text));
+}

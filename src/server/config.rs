@@ -1,0 +1,194 @@
+//! The server's options: the table, and the checked values made from it.
+
+use super::log::Level;
+use super::login::Access;
+use crate::args::{self, Flag, Parsed, Program, Usage};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the server's command line is made of.
+pub static PROGRAM: Program = Program {
+    name: "ftp_server",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Serves a directory by FTP, one thread for each client.",
+    usage: &["ftp_server [OPTIONS]"],
+    flags: &[
+        Flag::option(
+            "host",
+            "HOST",
+            "address or host name to listen on; :: serves IPv6 and IPv4 [asked for on a terminal, \
+             else 127.0.0.1]",
+        ),
+        Flag::option("port", "PORT", "control port; 0 picks a free one").or("1026"),
+        Flag::option(
+            "root",
+            "DIR",
+            "the directory served; clients see it as / and nothing outside it [the current \
+             directory]",
+        ),
+        Flag::option(
+            "anonymous",
+            "ACCESS",
+            "what visitors who log in as anonymous or ftp may do: none, read or write",
+        )
+        .or("write"),
+        Flag::option("max-sessions", "N", "sessions at once; the next gets 421").or("4096"),
+        Flag::option(
+            "max-sessions-per-ip",
+            "N",
+            "sessions at once from one client address [no limit]",
+        ),
+        Flag::option("login-timeout", "D", "time to log in").or("60s"),
+        Flag::option("idle-timeout", "D", "time between commands; then 421 and close").or("300s"),
+        Flag::option(
+            "transfer-timeout",
+            "D",
+            "longest stall of a data connection, also its set-up",
+        )
+        .or("60s"),
+        Flag::option(
+            "shutdown-grace",
+            "D",
+            "how long running transfers may go on after SIGTERM or SIGINT",
+        )
+        .or("30s"),
+        Flag::switch("sync", "fsync a file and its directory before its 226"),
+        Flag::option(
+            "log-level",
+            "LEVEL",
+            "error, warn, info or debug (commands and replies, passwords masked)",
+        )
+        .or("info"),
+    ],
+    after: "Durations are seconds, or 30s, 5m, 1h.\n\
+            SIGTERM and SIGINT end the server when the running transfers are done;\n\
+            a second one ends it at once.\n",
+};
+
+/// The address to listen on where nobody names one.
+pub const DEFAULT_HOST: &str = "127.0.0.1";
+
+/// What the server runs by, every value checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `--host`, if it was given.
+    pub host: Option<String>,
+    /// `--port`.
+    pub port: u16,
+    /// `--root`.
+    pub root: PathBuf,
+    /// `--anonymous`; `None` lets no visitors in.
+    pub anonymous: Option<Access>,
+    /// `--max-sessions`.
+    pub max_sessions: usize,
+    /// `--max-sessions-per-ip`.
+    pub max_sessions_per_ip: Option<usize>,
+    /// `--login-timeout`.
+    pub login_timeout: Duration,
+    /// `--idle-timeout`.
+    pub idle_timeout: Duration,
+    /// `--transfer-timeout`.
+    pub transfer_timeout: Duration,
+    /// `--shutdown-grace`.
+    pub shutdown_grace: Duration,
+    /// `--sync`.
+    pub sync: bool,
+    /// `--log-level`.
+    pub log_level: Level,
+}
+
+impl Config {
+    /// Checks what was given.
+    ///
+    /// # Errors
+    /// The first wrong value, named with its option and what was expected.
+    pub fn new(given: &Parsed) -> Result<Config, Usage> {
+        if let Some(word) = given.operands().first() {
+            return Err(Usage::operand(word, "options alone"));
+        }
+        let counts = || args::integer(1..=1_000_000usize);
+        Ok(Config {
+            host: given.get("host", host)?,
+            port: given.need("port", args::port)?,
+            root: given.value("root").map_or_else(|| PathBuf::from("."), PathBuf::from),
+            anonymous: given.need("anonymous", args::one_of(&ANONYMOUS))?,
+            max_sessions: given.need("max-sessions", counts())?,
+            max_sessions_per_ip: given.get("max-sessions-per-ip", counts())?,
+            login_timeout: given.need("login-timeout", some_time)?,
+            idle_timeout: given.need("idle-timeout", some_time)?,
+            transfer_timeout: given.need("transfer-timeout", some_time)?,
+            shutdown_grace: given.need("shutdown-grace", args::duration)?,
+            sync: given.switch("sync"),
+            log_level: given.need("log-level", args::one_of(&LEVELS))?,
+        })
+    }
+}
+
+const ANONYMOUS: [(&str, Option<Access>); 3] =
+    [("none", None), ("read", Some(Access::Read)), ("write", Some(Access::Write))];
+
+const LEVELS: [(&str, Level); 4] = [
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+];
+
+fn host(text: &str) -> Result<String, args::Expected> {
+    let host = text.trim();
+    // "[::1]" is how addresses stand in URLs; people copy them from there.
+    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let fits = !host.is_empty() && !host.contains(char::is_whitespace);
+    if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
+}
+
+/// A time-out of no time would end every session before it began.
+fn some_time(text: &str) -> Result<Duration, args::Expected> {
+    match args::duration(text)? {
+        Duration::ZERO => Err(args::Expected("a duration above 0, such as 30s, 5m or 1h".into())),
+        duration => Ok(duration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Outcome;
+
+    fn config(words: &[&str]) -> Result<Config, String> {
+        match PROGRAM.parse(words.iter().map(Into::into)) {
+            Ok(Outcome::Run(parsed)) => Config::new(&parsed).map_err(|usage| usage.to_string()),
+            other => panic!("{}", other.is_ok()),
+        }
+    }
+
+    #[test]
+    fn the_table_is_sound() {
+        PROGRAM.check();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_help() {
+        let config = config(&[]).unwrap();
+        assert_eq!((config.host, config.port), (None, 1026));
+        assert_eq!(config.anonymous, Some(Access::Write));
+        assert_eq!(config.idle_timeout, Duration::from_secs(300));
+        assert!(!config.sync);
+    }
+
+    #[test]
+    fn wrong_values_are_named_with_their_option() {
+        for (option, value) in [
+            ("--port", "65536"),
+            ("--anonymous", "all"),
+            ("--idle-timeout", "0"),
+            ("--max-sessions", "0"),
+            ("--host", ""),
+            ("--log-level", "loud"),
+        ] {
+            let error = config(&[option, value]).unwrap_err();
+            assert!(error.starts_with(&format!("{option} '{value}': expected ")), "{error}");
+        }
+        assert!(config(&["extra"]).unwrap_err().contains("'extra'"));
+    }
+}

@@ -1,0 +1,187 @@
+//! The data connection: what was arranged, and how it comes to be.
+//!
+//! Passive mode binds one listener and keeps it for the session, since binding a new port for each
+//! transfer runs out of ports (every closed one is kept from use for a minute). What was left in
+//! its queue from before is dropped when it is announced again. Whoever connects must come from
+//! the address of the control connection; a stranger is dropped and the wait goes on. Active mode
+//! connects to that address alone and to no port below 1024 (RFC 2577 section 3).
+
+use super::refusal::Refusal;
+use crate::net::{self, Attention, Waited};
+use crate::sys::{Interest, Waitable};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::Instant;
+
+/// How the next transfer's data connection is to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Plan {
+    /// Nothing was arranged.
+    #[default]
+    None,
+    /// The client connects to the listener.
+    Passive,
+    /// The server connects there.
+    Active(SocketAddr),
+}
+
+/// Both ends of the control connection, which the data connection has to join too.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// The address the client reached.
+    pub local: IpAddr,
+    /// The client's address.
+    pub peer: IpAddr,
+}
+
+/// A session's arrangements for data connections.
+#[derive(Debug)]
+pub struct Arrangements {
+    ends: Ends,
+    plan: Plan,
+    listener: Option<TcpListener>,
+    extended_only: bool,
+}
+
+impl Arrangements {
+    /// Nothing arranged, for a control connection between `ends`.
+    pub fn new(ends: Ends) -> Arrangements {
+        Arrangements { ends, plan: Plan::None, listener: None, extended_only: false }
+    }
+
+    /// The server's address as the client knows it.
+    pub fn local(&self) -> IpAddr {
+        self.ends.local
+    }
+
+    /// After EPSV ALL nothing but EPSV is taken (RFC 2428 section 4).
+    pub fn restrict_to_extended(&mut self) {
+        self.extended_only = true;
+    }
+
+    /// Refuses what EPSV ALL has ruled out.
+    ///
+    /// # Errors
+    /// 501, since the client broke its own word.
+    pub fn check_not_restricted(&self) -> Result<(), Refusal> {
+        if self.extended_only {
+            return Err(Refusal::Argument("Only EPSV is allowed after EPSV ALL."));
+        }
+        Ok(())
+    }
+
+    /// Arranges passive mode and gives the port to announce.
+    ///
+    /// # Errors
+    /// No port is to be had.
+    pub fn passive(&mut self) -> Result<u16, Refusal> {
+        self.plan = Plan::None;
+        let listener = match self.listener.take() {
+            Some(listener) => {
+                drain(&listener);
+                listener
+            }
+            None => listen(self.ends.local)
+                .map_err(|_| Refusal::NoDataConnection("No port for a data connection."))?,
+        };
+        let port = listener.local_addr()?.port();
+        self.listener = Some(listener);
+        self.plan = Plan::Passive;
+        Ok(port)
+    }
+
+    /// Arranges active mode. The address is checked here, before anything is connected, so the
+    /// answer tells nothing about other machines.
+    ///
+    /// # Errors
+    /// 501 for an address other than the client's own, or a port below 1024.
+    pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
+        self.plan = Plan::None;
+        if to.ip().to_canonical() != self.ends.peer {
+            return Err(Refusal::Argument("Only your own address is connected to."));
+        }
+        if to.port() < 1024 {
+            return Err(Refusal::Argument("Only ports from 1024 up are connected to."));
+        }
+        self.plan = Plan::Active(net::canonical(to));
+        Ok(())
+    }
+
+    /// Forgets everything (REIN).
+    pub fn reset(&mut self) {
+        *self = Arrangements::new(self.ends);
+    }
+
+    /// Whether a transfer may begin.
+    ///
+    /// # Errors
+    /// 425 if nothing was arranged.
+    pub fn check_planned(&self) -> Result<(), Refusal> {
+        match self.plan {
+            Plan::None => Err(Refusal::NoDataConnection("Use PASV, EPSV, PORT or EPRT first.")),
+            Plan::Passive | Plan::Active(_) => Ok(()),
+        }
+    }
+
+    /// Makes the connection that was arranged; the arrangement is used up.
+    ///
+    /// # Errors
+    /// 425 if the peer does not come or cannot be reached, 426 if the wait was broken off.
+    pub fn open(
+        &mut self,
+        deadline: Option<Instant>,
+        attention: &mut impl Attention,
+    ) -> Result<TcpStream, Refusal> {
+        let opened = match (std::mem::take(&mut self.plan), &self.listener) {
+            (Plan::Passive, Some(listener)) => {
+                accept(listener, self.ends.peer, deadline, attention)
+            }
+            (Plan::Active(to), _) => net::dial(self.ends.local, to, deadline, attention),
+            (Plan::Passive | Plan::None, _) => Ok(Err(Waited::TimedOut)),
+        };
+        let stream = match opened {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(Waited::Stopped)) => return Err(Refusal::Broken("Transfer aborted.")),
+            Ok(Err(_)) => {
+                return Err(Refusal::NoDataConnection("No data connection came in time."));
+            }
+            Err(_) => return Err(Refusal::NoDataConnection("Cannot open the data connection.")),
+        };
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    }
+}
+
+fn listen(local: IpAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(SocketAddr::new(local, 0))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Drops connections made for a transfer that never was.
+fn drain(listener: &TcpListener) {
+    while listener.accept().is_ok() {}
+}
+
+fn accept(
+    listener: &TcpListener,
+    peer: IpAddr,
+    deadline: Option<Instant>,
+    attention: &mut impl Attention,
+) -> io::Result<Result<TcpStream, Waited>> {
+    loop {
+        match listener.accept() {
+            Ok((stream, from)) if from.ip().to_canonical() == peer => return Ok(Ok(stream)),
+            Ok(_stranger) => {}
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let handle = Waitable::handle(listener);
+                match net::wait_with(handle, Interest::Read, deadline, 0, attention)? {
+                    Waited::Ready => {}
+                    ended => return Ok(Err(ended)),
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! The directory that is served, and every call on the file system the server makes for a client.
+//!
+//! Nobody gets out, by three rules:
+//!
+//! 1. A path is walked part by part, each directory opened from the one before it without
+//!    following links, and the last part is used through the directory that was reached. Whatever
+//!    another process renames or replaces meanwhile, the walk is still below the root.
+//! 2. Links are followed by hand, at most [`MAX_LINKS`] of them. `..` in a target goes back to a
+//!    directory this walk came through, never to what the system calls the parent; one that would
+//!    go above the root, or an absolute target outside, is answered like a missing file.
+//! 3. No real path leaves this file.
+//!
+//! Partial uploads are invisible here: they are never listed, and no path of
+//! a client can name one.
+
+use super::partial;
+use super::refusal::Refusal;
+use crate::protocol::FtpPath;
+use crate::sys::{self, Dir, Entries, FileKind, Open, Stat};
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// How many links one path may lead through; what Linux allows.
+const MAX_LINKS: usize = 40;
+
+/// What to do with a link in the last place of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// Go where it leads.
+    Follow,
+    /// Take the link itself.
+    Keep,
+}
+
+/// A directory tree that nobody leaves. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Jail {
+    root: Arc<Dir>,
+    /// Names of the root as the system knows it, to understand absolute links into it.
+    known_as: Arc<[PathBuf]>,
+}
+
+/// Where a path leads: a name in a directory that is held open.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The directory.
+    pub dir: Arc<Dir>,
+    /// The name in it; `.` for the root.
+    pub name: OsString,
+    /// What stood there when it was looked up; it may have changed since.
+    pub found: Option<Stat>,
+}
+
+impl Jail {
+    /// The jail whose `/` is the directory `root`.
+    ///
+    /// # Errors
+    /// There is no such directory, or no right to enter it.
+    pub fn new(root: &Path) -> io::Result<Jail> {
+        let dir = Dir::open_path(root)?;
+        // Opening alone would also work for a directory that cannot be searched.
+        dir.open_dir(OsStr::new("."))?;
+        let mut known_as = vec![std::path::absolute(root)?];
+        known_as.extend(root.canonicalize());
+        known_as.dedup();
+        Ok(Jail { root: Arc::new(dir), known_as: known_as.into() })
+    }
+
+    /// Finds where `path` leads.
+    ///
+    /// # Errors
+    /// A directory on the way is missing, is none, or may not be entered. That the last name is
+    /// missing is no error.
+    pub fn locate(&self, path: &FtpPath, last: Last) -> io::Result<Place> {
+        let mut todo: VecDeque<OsString> = VecDeque::new();
+        for part in path.parts() {
+            if partial::is_partial(part) {
+                return Err(ErrorKind::NotFound.into());
+            }
+            todo.push_back(sys::os_name(part)?);
+        }
+        self.walk(todo, last)
+    }
+
+    fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<Place> {
+        let mut trail: Vec<Arc<Dir>> = Vec::new();
+        let mut links = 0;
+        while let Some(name) = todo.pop_front() {
+            if name == ".." {
+                trail.pop().ok_or_else(outside)?;
+                continue;
+            }
+            let here = trail.last().unwrap_or(&self.root);
+            let target = if !todo.is_empty() {
+                match here.open_dir(&name) {
+                    Ok(dir) => {
+                        trail.push(Arc::new(dir));
+                        continue;
+                    }
+                    Err(error) => self.link_target(here, &name, error)?,
+                }
+            } else {
+                let found = optional(here.stat(&name))?;
+                let is_link = found.is_some_and(|stat| stat.kind == FileKind::Link);
+                if last == Last::Keep || !is_link {
+                    return Ok(Place { dir: Arc::clone(here), name, found });
+                }
+                here.read_link(&name)?
+            };
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(outside());
+            }
+            self.expand(&target, &mut todo, &mut trail)?;
+        }
+        let dir = Arc::clone(trail.last().unwrap_or(&self.root));
+        let found = Some(dir.stat_self()?);
+        Ok(Place { dir, name: ".".into(), found })
+    }
+
+    /// The target of the link that kept `open_dir` from opening `name`, if that was the reason.
+    fn link_target(&self, dir: &Dir, name: &OsStr, error: io::Error) -> io::Result<OsString> {
+        if sys::may_be_link(&error) { dir.read_link(name).map_err(|_| error) } else { Err(error) }
+    }
+
+    /// Puts the parts of a link's target before what is still to be walked.
+    fn expand(
+        &self,
+        target: &OsStr,
+        todo: &mut VecDeque<OsString>,
+        trail: &mut Vec<Arc<Dir>>,
+    ) -> io::Result<()> {
+        let mut target = Path::new(target);
+        if target.is_absolute() {
+            target = self.inside(target).ok_or_else(outside)?;
+            trail.clear();
+        }
+        for component in target.components().rev() {
+            match component {
+                Component::Normal(name) => todo.push_front(name.to_owned()),
+                Component::ParentDir => todo.push_front("..".into()),
+                Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => return Err(outside()),
+            }
+        }
+        Ok(())
+    }
+
+    /// An absolute path of the system as one relative to the root, if it lies below it.
+    fn inside<'a>(&self, target: &'a Path) -> Option<&'a Path> {
+        self.known_as.iter().find_map(|root| target.strip_prefix(root).ok())
+    }
+
+    /// What stands at `path`.
+    ///
+    /// # Errors
+    /// Nothing does, or the way there is closed.
+    pub fn stat(&self, path: &FtpPath, last: Last) -> io::Result<Stat> {
+        self.locate(path, last)?.found.ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    /// Opens the directory at `path`, making sure that it may be entered.
+    ///
+    /// # Errors
+    /// It is missing, is none, or may not be entered.
+    pub fn open_dir(&self, path: &FtpPath) -> io::Result<Dir> {
+        let place = self.locate(path, Last::Follow)?;
+        let dir = place.dir.open_dir(&place.name)?;
+        dir.open_dir(OsStr::new("."))?;
+        Ok(dir)
+    }
+
+    /// Opens the plain file at `path` for reading.
+    ///
+    /// # Errors
+    /// It is missing, or no plain file.
+    pub fn open_file(&self, path: &FtpPath) -> Result<(File, Stat), Refusal> {
+        let place = self.locate(path, Last::Follow)?;
+        let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
+        Ok((place.open(Open::Read)?, stat))
+    }
+
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn make_dir(&self, path: &FtpPath) -> io::Result<()> {
+        let place = self.locate(path, Last::Keep)?;
+        place.dir.make_dir(&place.name)
+    }
+
+    /// Renames; what has the new name is replaced if it is a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn rename(&self, from: &FtpPath, to: &FtpPath) -> io::Result<()> {
+        let from = self.locate(from, Last::Keep)?;
+        let to = self.locate(to, Last::Keep)?;
+        from.dir.rename(&from.name, &to.dir, &to.name)
+    }
+
+    /// Sets permission bits of a file or directory.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_mode(&self, path: &FtpPath, mode: u32) -> io::Result<()> {
+        let place = self.locate(path, Last::Follow)?;
+        place.dir.set_mode(&place.name, mode)
+    }
+
+    /// Sets when a file or directory was last modified.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_modified(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
+        let place = self.locate(path, Last::Follow)?;
+        place.dir.set_modified(&place.name, time)
+    }
+
+    /// The names in the directory at `path`, each with what is known of it.
+    ///
+    /// # Errors
+    /// It is missing, is no directory, or may not be read.
+    pub fn read_dir(&self, path: &FtpPath) -> io::Result<Listing> {
+        let dir = self.open_dir(path)?;
+        let entries = dir.entries()?;
+        Ok(Listing { jail: self.clone(), dir, entries })
+    }
+
+    /// The target of the link `name` in `dir` as a client may see it: nothing that tells of the
+    /// world outside.
+    fn shown_target(&self, dir: &Dir, name: &OsStr) -> Vec<u8> {
+        let Ok(target) = dir.read_link(name) else { return Vec::new() };
+        let path = Path::new(&target);
+        if !path.is_absolute() {
+            return sys::name_bytes(&target).into_owned();
+        }
+        self.inside(path).map_or(Vec::new(), |inside| {
+            let inside = sys::name_bytes(inside.as_os_str());
+            [b"/", inside.as_ref()].concat()
+        })
+    }
+}
+
+impl Place {
+    /// Opens the plain file here. Only plain files are opened: a FIFO would wait, and a device
+    /// could do anything.
+    ///
+    /// # Errors
+    /// It is missing, or is no plain file; also when it became something else in this moment.
+    pub fn open(&self, how: Open) -> Result<File, Refusal> {
+        match self.found.map(|stat| stat.kind) {
+            None | Some(FileKind::File) => {}
+            Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
+            Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
+        }
+        let file = self.dir.open(&self.name, how)?;
+        if file.metadata()?.is_file() { Ok(file) } else { Err(Refusal::NotPlainFile) }
+    }
+}
+
+/// The names of a directory with what is known of each, in the order of the system.
+#[derive(Debug)]
+pub struct Listing {
+    jail: Jail,
+    dir: Dir,
+    entries: Entries,
+}
+
+/// A name in a listing.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The name as bytes.
+    pub name: Vec<u8>,
+    /// What is known of it.
+    pub stat: Stat,
+    /// Where it leads if it is a link; empty where that is not for clients to know.
+    pub target: Vec<u8>,
+}
+
+impl Listing {
+    /// The next name of the directory, partial uploads left out.
+    ///
+    /// # Errors
+    /// The directory cannot be read any further.
+    pub fn next_name(&mut self) -> io::Result<Option<OsString>> {
+        loop {
+            match self.entries.next() {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(error),
+                Some(Ok(name)) if partial::is_partial(&sys::name_bytes(&name)) => {
+                    partial::remove_if_old(&self.dir, &name);
+                }
+                Some(Ok(name)) => return Ok(Some(name)),
+            }
+        }
+    }
+
+    /// What is known of a name; `None` if it has gone since.
+    pub fn look(&self, name: &OsStr) -> Option<Listed> {
+        let stat = self.dir.stat(name).ok()?;
+        let target = match stat.kind {
+            FileKind::Link => self.jail.shown_target(&self.dir, name),
+            FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
+        };
+        Some(Listed { name: sys::name_bytes(name).into_owned(), stat, target })
+    }
+}
+
+/// A missing name is an answer, not an error.
+fn optional(stat: io::Result<Stat>) -> io::Result<Option<Stat>> {
+    match stat {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a way out of the jail looks like from inside: nothing is there.
+fn outside() -> io::Error {
+    ErrorKind::NotFound.into()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::protocol::Name;
+    use std::fs;
+    use std::io::Read;
+    use std::os::unix::fs::symlink;
+
+    fn path(text: &str) -> FtpPath {
+        FtpPath::root().join(&Name::new(text).unwrap()).unwrap()
+    }
+
+    /// `root/in/file` and `secret` beside the root.
+    fn jail() -> (tempfile::TempDir, Jail) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("root/in/deep")).unwrap();
+        fs::create_dir(dir.path().join("outside")).unwrap();
+        fs::write(dir.path().join("root/in/file"), "inside").unwrap();
+        fs::write(dir.path().join("outside/secret"), "secret").unwrap();
+        let jail = Jail::new(&dir.path().join("root")).unwrap();
+        (dir, jail)
+    }
+
+    fn read(jail: &Jail, name: &str) -> Option<String> {
+        let (mut file, _) = jail.open_file(&path(name)).ok()?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        Some(text)
+    }
+
+    #[test]
+    fn files_are_found_where_they_are() {
+        let (_dir, jail) = jail();
+        assert_eq!(read(&jail, "/in/file").as_deref(), Some("inside"));
+        assert_eq!(read(&jail, "/in/none"), None);
+        assert!(jail.locate(&path("/in/none"), Last::Keep).unwrap().found.is_none());
+        assert!(jail.locate(&path("/none/x"), Last::Keep).is_err());
+        assert_eq!(jail.stat(&path("/"), Last::Keep).unwrap().kind, FileKind::Dir);
+        assert!(jail.open_dir(&path("/in/file")).is_err());
+    }
+
+    #[test]
+    fn links_that_stay_inside_are_followed() {
+        let (dir, jail) = jail();
+        let root = dir.path().join("root");
+        symlink("file", root.join("in/relative")).unwrap();
+        symlink("../in/./file", root.join("in/winding")).unwrap();
+        symlink(root.join("in/file"), root.join("absolute")).unwrap();
+        symlink("in", root.join("dir")).unwrap();
+        symlink("../..", root.join("in/deep/up")).unwrap();
+        for name in ["in/relative", "in/winding", "absolute", "dir/file", "in/deep/up/in/file"] {
+            assert_eq!(read(&jail, name).as_deref(), Some("inside"), "{name}");
+        }
+        assert_eq!(jail.stat(&path("dir"), Last::Keep).unwrap().kind, FileKind::Link);
+        assert_eq!(jail.stat(&path("dir"), Last::Follow).unwrap().kind, FileKind::Dir);
+        assert_eq!(jail.stat(&path("in/deep/up"), Last::Follow).unwrap().kind, FileKind::Dir);
+    }
+
+    #[test]
+    fn links_that_leave_are_missing_files() {
+        let (dir, jail) = jail();
+        let root = dir.path().join("root");
+        symlink("../outside", root.join("up")).unwrap();
+        symlink("../../outside/secret", root.join("in/up")).unwrap();
+        symlink("../../root/in/file", root.join("in/out-and-back")).unwrap();
+        symlink(dir.path().join("outside"), root.join("absolute")).unwrap();
+        symlink(dir.path().join("root/../outside"), root.join("sly")).unwrap();
+        symlink("/proc/self/root/etc/passwd", root.join("proc")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        for name in [
+            "up/secret",
+            "in/up",
+            "in/out-and-back",
+            "absolute/secret",
+            "sly/secret",
+            "proc",
+            "loop",
+        ] {
+            assert_eq!(read(&jail, name), None, "{name}");
+            let error = jail.stat(&path(name), Last::Follow).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_plain_files_are_opened() {
+        let (dir, jail) = jail();
+        let fifo = dir.path().join("root/fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        assert!(matches!(jail.open_file(&path("fifo")), Err(Refusal::NotPlainFile)));
+        assert!(jail.open_file(&path("in")).is_err());
+    }
+
+    #[test]
+    fn partial_uploads_have_no_name_for_clients() {
+        let (dir, jail) = jail();
+        let hidden = ".ftp-partial-0123";
+        fs::write(dir.path().join("root").join(hidden), "half").unwrap();
+        assert_eq!(read(&jail, hidden), None);
+        let mut listing = jail.read_dir(&FtpPath::root()).unwrap();
+        assert_eq!(listing.next_name().unwrap().as_deref(), Some(OsStr::new("in")));
+        assert_eq!(listing.next_name().unwrap(), None);
+    }
+
+    #[test]
+    fn targets_of_links_tell_nothing_of_the_outside() {
+        let (dir, jail) = jail();
+        let root = dir.path().join("root");
+        symlink(root.join("in/file"), root.join("absolute")).unwrap();
+        symlink(dir.path().join("outside"), root.join("outside")).unwrap();
+        let listing = jail.read_dir(&FtpPath::root()).unwrap();
+        assert_eq!(listing.look(OsStr::new("absolute")).unwrap().target, b"/in/file");
+        assert_eq!(listing.look(OsStr::new("outside")).unwrap().target, b"");
+    }
+
+    #[test]
+    fn a_directory_that_is_swapped_for_a_link_never_leads_out() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let (dir, jail) = jail();
+        let root = dir.path().join("root");
+        fs::create_dir(root.join("real")).unwrap();
+        symlink(dir.path().join("outside"), root.join("link")).unwrap();
+        fs::create_dir(root.join("flip")).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = fs::rename(root.join("flip"), root.join("real2"));
+                    let _ = fs::rename(root.join("link"), root.join("flip"));
+                    let _ = fs::rename(root.join("flip"), root.join("link"));
+                    let _ = fs::rename(root.join("real2"), root.join("flip"));
+                }
+            });
+            for _ in 0..20_000 {
+                assert_eq!(read(&jail, "flip/secret"), None);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+}

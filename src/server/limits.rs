@@ -1,0 +1,145 @@
+//! How many sessions there are, in all and by address, and waiting for the last of them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Counts sessions; clones count together.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    most: usize,
+    most_by_address: Option<usize>,
+    counts: Mutex<Counts>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The place of one session; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Slot {
+    limits: Limits,
+    address: IpAddr,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// `--max-sessions` are open.
+    Server,
+    /// `--max-sessions-per-ip` are open from this address.
+    Address,
+}
+
+impl Limits {
+    /// At most `most` sessions, and as many from one address.
+    pub fn new(most: usize, most_by_address: Option<usize>) -> Limits {
+        let counts = Mutex::new(Counts::default());
+        let shared = Shared { most, most_by_address, counts, ended: Condvar::new() };
+        Limits { shared: Arc::new(shared) }
+    }
+
+    /// A place for a session from `address`.
+    ///
+    /// # Errors
+    /// Which limit is reached.
+    pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
+        let mut counts = self.counts();
+        if counts.all >= self.shared.most {
+            return Err(Full::Server);
+        }
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        if self.shared.most_by_address.is_some_and(|most| here >= most) {
+            return Err(Full::Address);
+        }
+        counts.all += 1;
+        counts.by_address.insert(address, here + 1);
+        Ok(Slot { limits: self.clone(), address })
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.counts().all
+    }
+
+    /// Waits until there are none, at most until `deadline`; whether it came to that.
+    pub fn wait_until_empty(&self, deadline: Option<Instant>) -> bool {
+        let mut counts = self.counts();
+        while counts.all > 0 {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            counts = match left {
+                Some(left) if left.is_zero() => return false,
+                Some(left) => {
+                    let waited = self.shared.ended.wait_timeout(counts, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.shared.ended.wait(counts).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        true
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut counts = self.limits.counts();
+        counts.all -= 1;
+        if let Some(here) = counts.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+        if counts.all == 0 {
+            self.limits.shared.ended.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 1));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
+
+    #[test]
+    fn places_are_counted_and_come_back() {
+        let limits = Limits::new(3, Some(2));
+        let first = limits.enter(A).unwrap();
+        let _second = limits.enter(A).unwrap();
+        assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
+        let _third = limits.enter(B).unwrap();
+        assert_eq!(limits.enter(B).unwrap_err(), Full::Server);
+        drop(first);
+        assert_eq!(limits.count(), 2);
+        assert!(limits.enter(A).is_ok());
+    }
+
+    #[test]
+    fn the_last_to_leave_wakes_who_waits() {
+        let limits = Limits::new(1, None);
+        let slot = limits.enter(A).unwrap();
+        assert!(!limits.wait_until_empty(Some(Instant::now())));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| limits.wait_until_empty(None));
+            drop(slot);
+            assert!(waiting.join().unwrap());
+        });
+        assert!(limits.counts().by_address.is_empty());
+    }
+}

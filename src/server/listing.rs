@@ -1,0 +1,297 @@
+//! Directories as the bytes that LIST, NLST and MLSD send.
+//!
+//! [`Lines`] makes them while they are sent, so a directory of any size lists in bounded memory:
+//! names are sorted as long as there are at most [`SORTED`] of them; what comes beyond follows in
+//! the order of the system. Dot files are shown, since a file nobody can see cannot be fetched.
+
+use super::jail::{Jail, Last, Listed, Listing};
+use super::login::Access;
+use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
+use crate::protocol::{FtpPath, Name};
+use crate::sys::{FileKind, Stat};
+use std::io::{self, Read};
+use std::time::SystemTime;
+use std::vec;
+
+/// How many names are sorted at most: a few MiB of memory.
+const SORTED: usize = 50_000;
+
+/// How much is made at a time.
+const CHUNK: usize = 32 * 1024;
+
+/// How a name is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As `ls -l` does (LIST).
+    Long,
+    /// The name alone, after this prefix, so that RETR takes it back (NLST).
+    Names(Vec<u8>),
+    /// As facts (MLSD).
+    Facts(Facts, Access),
+}
+
+/// What `ls` options in the argument of LIST and NLST ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `-a`: also `.` and `..`.
+    pub all: bool,
+    /// `-l`: long also for NLST.
+    pub long: bool,
+    /// `-d`: the directory itself, not what is in it.
+    pub itself: bool,
+    /// `-t`, `-S`, else by name.
+    pub order: Order,
+    /// `-r`: the other way round.
+    pub reverse: bool,
+}
+
+/// What names are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Name, as bytes.
+    #[default]
+    Name,
+    /// Last modified first.
+    Time,
+    /// Largest first.
+    Size,
+}
+
+impl Options {
+    /// Takes the options from the beginning of an argument; what is left is the path. Letters
+    /// that `ls` knows and that change nothing here are passed over.
+    pub fn split(argument: &[u8]) -> (Options, Option<Name>) {
+        let mut options = Options::default();
+        let mut rest = argument;
+        while let [b'-', letters @ ..] = rest {
+            let end = letters.iter().position(|&b| b == b' ').unwrap_or(letters.len());
+            letters[..end].iter().for_each(|&letter| options.set(letter));
+            rest = letters[end..].trim_ascii_start();
+            if letters[..end] == *b"-" {
+                break; // "--" ends the options
+            }
+        }
+        (options, Name::new(rest))
+    }
+
+    fn set(&mut self, letter: u8) {
+        match letter {
+            b'a' => self.all = true,
+            b'l' => self.long = true,
+            b'd' => self.itself = true,
+            b't' => self.order = Order::Time,
+            b'S' => self.order = Order::Size,
+            b'r' => self.reverse = true,
+            _ => {}
+        }
+    }
+}
+
+/// The lines of a listing, made as they are read.
+#[derive(Debug)]
+pub struct Lines {
+    form: Form,
+    now: SystemTime,
+    listing: Option<Listing>,
+    sorted: vec::IntoIter<Listed>,
+    made: Vec<u8>,
+    sent: usize,
+}
+
+impl Lines {
+    /// The listing of the directory at `path`, or of the one file there.
+    ///
+    /// # Errors
+    /// Nothing is there, or it may not be read.
+    pub fn open(jail: &Jail, path: &FtpPath, form: Form, options: Options) -> io::Result<Lines> {
+        let stat = jail.stat(path, Last::Follow)?;
+        if stat.kind != FileKind::Dir || options.itself {
+            return Ok(Lines::of_one(path, stat, form));
+        }
+        let mut listing = jail.read_dir(path)?;
+        let (sorted, complete) = first_names(&mut listing, options)?;
+        let mut lines = Lines {
+            form,
+            now: SystemTime::now(),
+            listing: (!complete).then_some(listing),
+            sorted: sorted.into_iter(),
+            made: Vec::new(),
+            sent: 0,
+        };
+        lines.add_dots(jail, path, stat, options);
+        Ok(lines)
+    }
+
+    fn of_one(path: &FtpPath, stat: Stat, form: Form) -> Lines {
+        let name = path.file_name().unwrap_or(b"/").to_vec();
+        let one = vec![Listed { name, stat, target: Vec::new() }];
+        Lines {
+            form,
+            now: SystemTime::now(),
+            listing: None,
+            sorted: one.into_iter(),
+            made: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// `.` and `..`: always in MLSD (RFC 3659 section 7.5.1), else for `-a`. Above the root there
+    /// is nothing, so there `..` is the root again.
+    fn add_dots(&mut self, jail: &Jail, path: &FtpPath, stat: Stat, options: Options) {
+        let facts = matches!(self.form, Form::Facts(..));
+        if !facts && !options.all {
+            return;
+        }
+        let above = jail.stat(&path.parent(), Last::Follow).unwrap_or(stat);
+        let dots = [(&b"."[..], Kind::CurrentDir, stat), (b"..", Kind::ParentDir, above)];
+        for (name, kind, stat) in dots {
+            let listed = Listed { name: name.to_vec(), stat, target: Vec::new() };
+            let mut entry = entry(listed);
+            if facts {
+                entry.kind = kind;
+            }
+            self.write(entry);
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        while self.made.len() < CHUNK {
+            match self.next()? {
+                Some(listed) => self.write(entry(listed)),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> io::Result<Option<Listed>> {
+        if let Some(listed) = self.sorted.next() {
+            return Ok(Some(listed));
+        }
+        let Some(listing) = &mut self.listing else { return Ok(None) };
+        while let Some(name) = listing.next_name()? {
+            if let Some(listed) = listing.look(&name) {
+                return Ok(Some(listed));
+            }
+        }
+        Ok(None)
+    }
+
+    fn write(&mut self, mut entry: Entry) {
+        let out = &mut self.made;
+        match &self.form {
+            Form::Long => entry.write_ls(self.now, out),
+            Form::Names(prefix) => {
+                out.extend_from_slice(prefix);
+                out.extend(entry.name.iter().map(|&b| if b.is_ascii_control() { b'?' } else { b }));
+            }
+            Form::Facts(facts, access) => {
+                entry.perm = Some(perm(&entry, *access));
+                entry.write_mlsx(*facts, out);
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.sent == self.made.len() {
+            self.made.clear();
+            self.sent = 0;
+            self.fill()?;
+        }
+        let length = buffer.len().min(self.made.len() - self.sent);
+        buffer[..length].copy_from_slice(&self.made[self.sent..self.sent + length]);
+        self.sent += length;
+        Ok(length)
+    }
+}
+
+/// The names that can be sorted, and whether they are all.
+fn first_names(listing: &mut Listing, options: Options) -> io::Result<(Vec<Listed>, bool)> {
+    let mut names = Vec::new();
+    let mut complete = false;
+    while names.len() < SORTED {
+        match listing.next_name()? {
+            Some(name) => names.extend(listing.look(&name)),
+            None => {
+                complete = true;
+                break;
+            }
+        }
+    }
+    match options.order {
+        Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
+        Order::Time => {
+            names.sort_by(|a, b| (b.stat.modified, &a.name).cmp(&(a.stat.modified, &b.name)));
+        }
+        Order::Size => names.sort_by(|a, b| (b.stat.size, &a.name).cmp(&(a.stat.size, &b.name))),
+    }
+    if options.reverse {
+        names.reverse();
+    }
+    Ok((names, complete))
+}
+
+/// What the protocol says of a name, from what the system knows of it.
+pub fn entry(listed: Listed) -> Entry {
+    let stat = listed.stat;
+    let kind = match stat.kind {
+        FileKind::File => Kind::File,
+        FileKind::Dir => Kind::Dir,
+        FileKind::Link => Kind::Link(listed.target),
+        FileKind::Other => Kind::Other,
+    };
+    let mut entry = Entry::new(listed.name, kind);
+    entry.size = Some(stat.size);
+    entry.modified = Some(stat.modified);
+    entry.created = stat.created;
+    entry.mode = Some(stat.mode);
+    entry.owner = Some(Owner::Id(stat.owner));
+    entry.group = Some(Owner::Id(stat.group));
+    entry.links = Some(stat.links);
+    entry.unique = Some(Unique::Node { device: stat.device, inode: stat.inode });
+    entry
+}
+
+/// What may be done with a name (RFC 3659 section 7.5.5), as far as the login decides it. A file
+/// without any write bit is said to be read-only.
+pub fn perm(entry: &Entry, access: Access) -> Perm {
+    let writable = access == Access::Write && entry.mode.is_none_or(|mode| mode & 0o222 != 0);
+    match (&entry.kind, writable) {
+        (Kind::Dir | Kind::CurrentDir | Kind::ParentDir, false) => Perm::ENTER | Perm::LIST,
+        (Kind::Dir | Kind::CurrentDir | Kind::ParentDir, true) => {
+            let inside = Perm::CREATE | Perm::MAKE_DIR | Perm::PURGE;
+            Perm::ENTER | Perm::LIST | inside | Perm::DELETE | Perm::RENAME
+        }
+        (Kind::File, false) => Perm::RETRIEVE,
+        (Kind::File, true) => {
+            Perm::RETRIEVE | Perm::APPEND | Perm::STORE | Perm::DELETE | Perm::RENAME
+        }
+        (Kind::Link(_) | Kind::Other, true) => Perm::DELETE | Perm::RENAME,
+        (Kind::Link(_) | Kind::Other, false) => Perm::NONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(argument: &str) -> (Options, Option<String>) {
+        let (options, path) = Options::split(argument.as_bytes());
+        (options, path.map(|path| path.to_string()))
+    }
+
+    #[test]
+    fn options_stand_before_the_path() {
+        let all = Options { all: true, long: true, ..Options::default() };
+        assert_eq!(split("-la"), (all, None));
+        assert_eq!(split("-a -l my dir"), (all, Some("my dir".into())));
+        assert_eq!(split("my -dir"), (Options::default(), Some("my -dir".into())));
+        let newest = Options { order: Order::Time, reverse: true, ..Options::default() };
+        assert_eq!(split("-tr x"), (newest, Some("x".into())));
+        assert_eq!(split("-- -x"), (Options::default(), Some("-x".into())));
+        assert_eq!(split("-1AFhZ"), (Options::default(), None));
+    }
+}

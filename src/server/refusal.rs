@@ -1,0 +1,138 @@
+//! Every way to say no, and the one table from the system's errors to reply codes.
+//!
+//! The peer hears our words; what the system said goes to the log (see [`Refusal::cause`]), since
+//! its texts may hold real paths and differ from system to system.
+
+use crate::protocol::{Code, Malformed, PathTooLong, Reply};
+use crate::sys;
+use std::io::{self, ErrorKind};
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Not before login.
+    NotLoggedIn,
+    /// Name or password wrong; the same for both.
+    LoginFailed,
+    /// The account may not do this.
+    NotPermitted,
+    /// The commands before this one do not lead up to it.
+    Sequence(&'static str),
+    /// The argument is wrong in a way only the session can see.
+    Argument(&'static str),
+    /// The argument is right, but names what is not offered.
+    Parameter(&'static str),
+    /// A network protocol this control connection cannot use (RFC 2428 section 2).
+    Protocol,
+    /// Only plain files are sent.
+    NotPlainFile,
+    /// The name is not one that can be used.
+    BadName,
+    /// REST is beyond what is there.
+    BadRestart,
+    /// Someone else is writing this file.
+    Busy,
+    /// No data connection came to be, and why.
+    NoDataConnection(&'static str),
+    /// The transfer was broken off, and by what.
+    Broken(&'static str),
+    /// Not possible for this name, and why.
+    Unavailable(&'static str),
+    /// The server ends.
+    ShuttingDown,
+    /// The system refused.
+    System(io::Error),
+}
+
+impl Refusal {
+    /// What the client is told.
+    pub fn reply(&self) -> Reply {
+        let (code, text) = match self {
+            Refusal::NotLoggedIn => (Code::NOT_LOGGED_IN, "Please log in with USER and PASS."),
+            Refusal::LoginFailed => (Code::NOT_LOGGED_IN, "Login incorrect."),
+            Refusal::NotPermitted => (Code::UNAVAILABLE, "Permission denied."),
+            Refusal::Sequence(why) => (Code::BAD_SEQUENCE, *why),
+            Refusal::Argument(why) => (Code::BAD_ARGUMENT, *why),
+            Refusal::Parameter(why) => (Code::BAD_PARAMETER, *why),
+            Refusal::Protocol => (Code::BAD_PROTOCOL, "Network protocol not supported, use (1,2)."),
+            Refusal::NotPlainFile => (Code::UNAVAILABLE, "Not a plain file."),
+            Refusal::BadName => (Code::BAD_NAME, "File name not allowed."),
+            Refusal::BadRestart => {
+                (Code::BAD_RESTART, "REST is beyond the end of what is stored; begin anew.")
+            }
+            Refusal::Busy => (Code::FILE_BUSY, "The file is being written by someone else."),
+            Refusal::NoDataConnection(why) => (Code::CANNOT_OPEN_DATA, *why),
+            Refusal::Broken(why) => (Code::TRANSFER_ABORTED, *why),
+            Refusal::Unavailable(why) => (Code::UNAVAILABLE, *why),
+            Refusal::ShuttingDown => (Code::NOT_AVAILABLE, "The server is shutting down."),
+            Refusal::System(error) => system(error),
+        };
+        Reply::new(code, text)
+    }
+
+    /// What the system said, for the log alone.
+    pub fn cause(&self) -> Option<&io::Error> {
+        match self {
+            Refusal::System(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// The only table from the system's errors to replies.
+fn system(error: &io::Error) -> (Code, &'static str) {
+    match error.kind() {
+        ErrorKind::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
+        ErrorKind::PermissionDenied => (Code::UNAVAILABLE, "Permission denied."),
+        ErrorKind::AlreadyExists => (Code::UNAVAILABLE, "A file or directory of that name exists."),
+        ErrorKind::NotADirectory => (Code::UNAVAILABLE, "Not a directory."),
+        ErrorKind::IsADirectory => (Code::UNAVAILABLE, "Is a directory."),
+        ErrorKind::DirectoryNotEmpty => (Code::UNAVAILABLE, "Directory not empty."),
+        ErrorKind::ReadOnlyFilesystem => (Code::UNAVAILABLE, "The file system is read-only."),
+        ErrorKind::CrossesDevices => (Code::UNAVAILABLE, "Cannot move to another file system."),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            (Code::NO_ROOM, "No room left for this file.")
+        }
+        ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
+            (Code::BAD_NAME, "File name not allowed.")
+        }
+        ErrorKind::ResourceBusy | ErrorKind::ExecutableFileBusy => {
+            (Code::FILE_BUSY, "The file is in use.")
+        }
+        _ if sys::may_be_link(error) => (Code::UNAVAILABLE, "No such file or directory."),
+        _ => (Code::LOCAL_ERROR, "Local error; the server's log has the details."),
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::System(error)
+    }
+}
+
+impl From<PathTooLong> for Refusal {
+    fn from(_: PathTooLong) -> Refusal {
+        Refusal::BadName
+    }
+}
+
+/// What a client is told of a line that is no command (RFC 959 section 4.2.2, RFC 2428 section 2).
+pub fn malformed(malformed: &Malformed) -> Reply {
+    match malformed {
+        Malformed::Unknown => Reply::new(Code::UNKNOWN_COMMAND, "Unknown command."),
+        Malformed::NotImplemented => Reply::new(Code::NOT_IMPLEMENTED, "Command not implemented."),
+        Malformed::Missing(verb) => {
+            Reply::new(Code::BAD_ARGUMENT, format!("Usage: {verb} {}", verb.row().syntax))
+        }
+        Malformed::Unexpected(verb) => {
+            Reply::new(Code::BAD_ARGUMENT, format!("{verb} takes no argument."))
+        }
+        Malformed::Argument(verb, expected) => {
+            Reply::new(Code::BAD_ARGUMENT, format!("{verb}: expected {expected}."))
+        }
+        Malformed::Parameter(verb) => {
+            Reply::new(Code::BAD_PARAMETER, format!("{verb} is not implemented for that."))
+        }
+        Malformed::Protocol => Refusal::Protocol.reply(),
+    }
+}

@@ -1,0 +1,342 @@
+//! Commands that use a data connection, each in this order:
+//!
+//! permit, take what is pending, open the file (a 550 comes now), 150, open the data connection
+//! and check its peer, move the bytes while listening to the control connection, close the data
+//! connection, commit, log, and last the final reply.
+
+use super::listing::{Form, Lines, Options};
+use super::refusal::Refusal;
+use super::session::{Pending, Session};
+use super::upload::{How, Upload};
+use crate::net::{self, Attention, Stream, Verdict};
+use crate::protocol::ascii::{DecodingWriter, EncodingReader};
+use crate::protocol::{Code, Command, Control, FtpPath, Line, Name, Reply};
+use crate::pump::{self, End, Outcome};
+use crate::shutdown::{Shutdown, Stage};
+use crate::sys::{Interest, PollItem, Waitable};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+type Answer = Result<Reply, Refusal>;
+
+impl Session<'_> {
+    pub(super) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
+        let path = self.path(name)?;
+        let offset = pending.offset();
+        let (mut file, _) = self.home()?.jail.open_file(&path)?;
+        let size = file.metadata()?.len();
+        let opening = self.opening(&path, Some(size));
+        if self.is_ascii() {
+            let mut text = EncodingReader::new(file);
+            skip(&mut text, offset)?;
+            return self.send_from(&path, opening, "retr", text).map(done);
+        }
+        let expected = size.checked_sub(offset).ok_or(Refusal::BadRestart)?;
+        file.seek(SeekFrom::Start(offset))?;
+        // No more than was announced, even of a file that grows meanwhile.
+        let moved = self.send_from(&path, opening, "retr", file.take(expected))?;
+        if moved < expected {
+            return Err(Refusal::Broken("The file became shorter while it was sent."));
+        }
+        Ok(done(moved))
+    }
+
+    pub(super) fn list(&mut self, argument: Option<&Name>) -> Answer {
+        let (options, path) = self.list_argument(argument)?;
+        self.send_listing(path.as_ref(), Form::Long, options, "list")
+    }
+
+    pub(super) fn nlst(&mut self, argument: Option<&Name>) -> Answer {
+        let (options, path) = self.list_argument(argument)?;
+        let form = if options.long { Form::Long } else { self.names_form(path.as_ref())? };
+        self.send_listing(path.as_ref(), form, options, "nlst")
+    }
+
+    pub(super) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
+        let path = self.path_or_cwd(name)?;
+        // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
+        let home = self.home()?;
+        if let Err(error) = home.jail.open_dir(&path) {
+            return Err(match error.kind() {
+                io::ErrorKind::NotADirectory => Refusal::Argument("Not a directory; use MLST."),
+                _ => error.into(),
+            });
+        }
+        let form = Form::Facts(self.facts, home.access);
+        self.send_listing(name, form, Options::default(), "mlsd")
+    }
+
+    fn list_argument(&self, argument: Option<&Name>) -> Result<(Options, Option<Name>), Refusal> {
+        argument.map_or(Ok((Options::default(), None)), |argument| self.split_options(argument))
+    }
+
+    /// Names are listed as they were asked for, so that RETR takes them back: `NLST dir` gives
+    /// `dir/name`, and `NLST dir/name` gives itself.
+    fn names_form(&self, path: Option<&Name>) -> Result<Form, Refusal> {
+        let Some(name) = path else { return Ok(Form::Names(Vec::new())) };
+        let is_dir = self.home()?.jail.open_dir(&self.path(name)?).is_ok();
+        let bytes = name.as_bytes();
+        let prefix = match bytes.iter().rposition(|&b| b == b'/') {
+            _ if is_dir && bytes.ends_with(b"/") => bytes.to_vec(),
+            _ if is_dir => [bytes, b"/"].concat(),
+            Some(slash) => bytes[..=slash].to_vec(),
+            None => Vec::new(),
+        };
+        Ok(Form::Names(prefix))
+    }
+
+    fn send_listing(
+        &mut self,
+        name: Option<&Name>,
+        form: Form,
+        options: Options,
+        event: &'static str,
+    ) -> Answer {
+        let path = self.path_or_cwd(name)?;
+        let lines = Lines::open(&self.home()?.jail, &path, form, options)?;
+        let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
+        self.send_from(&path, opening, event, lines).map(done)
+    }
+
+    pub(super) fn stor(&mut self, name: &Name, pending: Pending) -> Answer {
+        let how = match pending {
+            Pending::Restart(offset) => How::Resume(offset),
+            Pending::Nothing | Pending::Rename(_) => How::Replace,
+        };
+        self.store(name, how, "stor")
+    }
+
+    pub(super) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
+        // An append has its place already.
+        if let Pending::Restart(1..) = pending {
+            return Err(Refusal::Sequence("REST does not go with APPE."));
+        }
+        self.store(name, How::Append, "appe")
+    }
+
+    fn store(&mut self, name: &Name, how: How, event: &'static str) -> Answer {
+        self.data.check_planned()?;
+        let path = self.path(name)?;
+        let upload = Upload::begin(&self.home()?.jail, &path, how)?;
+        let opening = self.opening(&path, None);
+        self.receive_into(&path, opening, event, upload).map(done)
+    }
+
+    pub(super) fn stou(&mut self, prefix: Option<&Name>) -> Answer {
+        self.data.check_planned()?;
+        let cwd = self.home()?.cwd.clone();
+        let prefix = match prefix {
+            Some(name) => self.path(name)?.file_name().ok_or(Refusal::BadName)?.to_vec(),
+            None => b"upload".to_vec(),
+        };
+        let (upload, name) = Upload::begin_unique(&self.home()?.jail, &cwd, &prefix)?;
+        // RFC 1123 section 4.1.2.9: exactly this form, so that programs can read the name.
+        let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", name.as_slice()].concat());
+        let path = cwd.join(&Name::new(name.clone()).ok_or(Refusal::BadName)?)?;
+        self.receive_into(&path, opening, "stou", upload)?;
+        let text = [b"Transfer complete, stored as ", name.as_slice(), b"."].concat();
+        Ok(Reply::new(Code::TRANSFER_DONE, text))
+    }
+
+    /// The 150 of a file. lftp, ncftp and others read the size in it.
+    fn opening(&self, path: &FtpPath, size: Option<u64>) -> Reply {
+        let kind = if self.is_ascii() { "ASCII" } else { "BINARY" };
+        let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
+        text.extend_from_slice(path.file_name().unwrap_or(b"/"));
+        if let Some(size) = size {
+            text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
+        }
+        text.push(b'.');
+        Reply::new(Code::OPENING_DATA, text)
+    }
+
+    fn send_from(
+        &mut self,
+        path: &FtpPath,
+        opening: Reply,
+        event: &'static str,
+        mut source: impl Read,
+    ) -> Result<u64, Refusal> {
+        let started = Instant::now();
+        let result = self
+            .over_data(opening, |data, stall, watch| pump::send(&mut source, data, stall, watch));
+        self.log_transfer(event, path, started, &result);
+        result
+    }
+
+    fn receive_into(
+        &mut self,
+        path: &FtpPath,
+        opening: Reply,
+        event: &'static str,
+        mut upload: Upload,
+    ) -> Result<u64, Refusal> {
+        let started = Instant::now();
+        let ascii = self.is_ascii();
+        let received = self.over_data(opening, |data, stall, watch| {
+            if !ascii {
+                return pump::receive(data, &mut upload, stall, watch);
+            }
+            let mut text = DecodingWriter::new(&mut upload);
+            let mut outcome = pump::receive(data, &mut text, stall, watch);
+            if let Err(error) = text.finish() {
+                outcome.end = End::Local(error);
+            }
+            outcome
+        });
+        let result = self.settle(upload, received);
+        self.log_transfer(event, path, started, &result);
+        result
+    }
+
+    /// Commits an upload that is whole, and decides what remains of one that is not.
+    fn settle(&mut self, upload: Upload, received: Result<u64, Refusal>) -> Result<u64, Refusal> {
+        let full = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        };
+        match received {
+            Ok(moved) if !self.client_is_gone() => {
+                upload.commit(self.server.config.sync)?;
+                Ok(moved)
+            }
+            // A client that died closes both connections, and the end of the data looks like the
+            // end of the file. Who meant it would wait for the 226.
+            Ok(_) => Err(Refusal::Broken("The control connection was closed before the end.")),
+            Err(refusal) => {
+                if refusal.cause().is_some_and(full) {
+                    upload.discard();
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    fn client_is_gone(&self) -> bool {
+        self.control.peek_line().is_none() && self.control.stream().at_end()
+    }
+
+    /// Everything between the 150 and the closing of the data connection.
+    fn over_data(
+        &mut self,
+        opening: Reply,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
+    ) -> Result<u64, Refusal> {
+        const LOST: Refusal = Refusal::Broken("The control connection is lost.");
+        self.data.check_planned()?;
+        self.send(&opening).map_err(|_| LOST)?;
+        let stall = self.server.config.transfer_timeout;
+        let mut watch = Watch::new(&mut self.control, &self.server.shutdown);
+        if watch.look_at_lines() == Verdict::Stop {
+            return Err(watch.refusal());
+        }
+        let mut data = match self.data.open(net::deadline(stall), &mut watch) {
+            Err(Refusal::Broken(_)) => return Err(watch.refusal()),
+            other => other?,
+        };
+        let outcome = pump(&mut data, stall, &mut watch);
+        match outcome.end {
+            End::Done => Ok(outcome.moved),
+            End::Stopped => Err(watch.refusal()),
+            End::Stalled => Err(Refusal::Broken("The data connection stalled.")),
+            End::Peer(_) => Err(Refusal::Broken("The data connection was lost.")),
+            End::Local(error) => Err(Refusal::System(error)),
+        }
+    }
+}
+
+/// The final reply of a transfer that went well.
+fn done(_moved: u64) -> Reply {
+    Reply::new(Code::TRANSFER_DONE, "Transfer complete.")
+}
+
+/// Reads and drops what a client has already.
+fn skip(text: &mut impl Read, offset: u64) -> Result<(), Refusal> {
+    let skipped = io::copy(&mut text.take(offset), &mut io::sink())?;
+    if skipped < offset { Err(Refusal::BadRestart) } else { Ok(()) }
+}
+
+/// Listens to the control connection while a transfer runs.
+///
+/// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
+/// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
+/// after it too, so commands are never answered out of order.
+struct Watch<'a> {
+    control: &'a mut Control<Stream>,
+    shutdown: &'a Shutdown,
+    listening: bool,
+    moved: u64,
+    stopped: Option<Refusal>,
+}
+
+impl Watch<'_> {
+    fn new<'a>(control: &'a mut Control<Stream>, shutdown: &'a Shutdown) -> Watch<'a> {
+        Watch { control, shutdown, listening: true, moved: 0, stopped: None }
+    }
+
+    /// Why the transfer was stopped.
+    fn refusal(self) -> Refusal {
+        self.stopped.unwrap_or(Refusal::Broken("Transfer aborted."))
+    }
+
+    fn stop(&mut self, why: Refusal) -> Verdict {
+        self.stopped = Some(why);
+        Verdict::Stop
+    }
+
+    /// Deals with the lines that have arrived already.
+    fn look_at_lines(&mut self) -> Verdict {
+        while self.listening {
+            let Some(line) = self.control.peek_line() else { return Verdict::Continue };
+            let Line::Text(text) = line else { break };
+            let reply = match Command::parse(text) {
+                Ok(Command::Abor) => return self.stop(Refusal::Broken("Transfer aborted.")),
+                Ok(Command::Noop) => Reply::new(Code::OK, "Transfer in progress."),
+                Ok(Command::Stat(None)) => Reply::new(
+                    Code::FILE_STATUS,
+                    format!("Transfer in progress, {} bytes so far.", self.moved),
+                ),
+                _ => break,
+            };
+            self.control.take_line();
+            if self.control.send_reply(&reply).is_err() {
+                return self.stop(Refusal::Broken("The control connection is lost."));
+            }
+        }
+        self.listening = false;
+        Verdict::Continue
+    }
+
+    /// Reads what has come on the control connection, without waiting.
+    fn read(&mut self) -> Verdict {
+        self.control.stream_mut().set_waiting(false);
+        let read = self.control.fill();
+        self.control.stream_mut().set_waiting(true);
+        match read {
+            // A client may close its half after its last command and still wait for the data.
+            Ok(0) => self.listening = false,
+            Ok(_) => return self.look_at_lines(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return self.stop(Refusal::Broken("The control connection is lost.")),
+        }
+        Verdict::Continue
+    }
+}
+
+impl Attention for Watch<'_> {
+    fn items(&self) -> [PollItem<'_>; 2] {
+        let control = match self.listening {
+            true => PollItem::new(self.control.stream().handle(), Interest::Read),
+            false => PollItem::nothing(),
+        };
+        [control, self.shutdown.stopping()]
+    }
+
+    fn attend(&mut self, moved: u64) -> Verdict {
+        self.moved = moved;
+        if self.shutdown.stage() == Stage::Stopping {
+            return self.stop(Refusal::Broken("The server is shutting down."));
+        }
+        if self.listening { self.read() } else { Verdict::Continue }
+    }
+}

@@ -1,0 +1,239 @@
+//! Uploads: a name always holds a whole file.
+//!
+//! What is stored goes to a hidden partial beside its name and takes the name only when it is
+//! complete. Until then everyone sees the file that was there before, or none.
+//!
+//! | situation | what happens |
+//! |---|---|
+//! | STOR | a new partial, renamed over the name at the end |
+//! | the upload breaks off | the name keeps what it had; the partial stays for a resume |
+//! | REST n, STOR, a partial waits | it is cut to n bytes and continued; n beyond it is 554 |
+//! | APPE, a partial waits, no file of the name | it is continued |
+//! | APPE, a partial waits and the name exists | 550: this could be an append or a resume |
+//! | REST n + STOR or APPE, no partial, the name exists | the file is written in place |
+//! | disk full | 552, the partial removed |
+//! | two uploads of one name | each has a partial of its own; the last to finish wins, whole |
+//!
+//! A partial is named by a digest of the name, so it is found again, also after a crash. The one
+//! who writes it holds a lock on it; another upload of the same name takes a partial with a random
+//! ending, which nobody could find again and which therefore goes when it breaks off.
+
+use super::digest::hex;
+use super::jail::{Jail, Last, Place};
+use super::partial::{self, Locked};
+use super::refusal::Refusal;
+use crate::protocol::{FtpPath, Name};
+use crate::sys::{self, FileKind, Open};
+use std::collections::hash_map::RandomState;
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+
+/// Which upload is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// STOR: from the first byte on.
+    Replace,
+    /// REST n, then STOR.
+    Resume(u64),
+    /// APPE.
+    Append,
+}
+
+/// An upload on its way. Dropped without [`Upload::commit`] it counts as broken off.
+#[derive(Debug)]
+pub struct Upload {
+    file: File,
+    place: Place,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Written to the file itself.
+    InPlace,
+    /// Written to this name in the same directory; kept for a resume, or not.
+    Partial { name: OsString, resumable: bool },
+    /// Committed or cleared away: nothing is left to do.
+    Settled,
+}
+
+impl Upload {
+    /// Opens what an upload to `path` writes to.
+    ///
+    /// # Errors
+    /// See the table of the module; also what the system says.
+    pub fn begin(jail: &Jail, path: &FtpPath, how: How) -> Result<Upload, Refusal> {
+        let place = jail.locate(path, Last::Follow)?;
+        match place.found.map(|stat| stat.kind) {
+            None | Some(FileKind::File) => {}
+            Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
+            Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
+        }
+        let partial = partial::name_for(&place.name);
+        let waiting = partial::waiting(&place.dir, &partial);
+        match (how, waiting, place.found) {
+            (How::Replace | How::Resume(0), _, _) => Upload::fresh(place, partial),
+            (How::Append, None, None) => Upload::fresh(place, partial),
+            (How::Resume(at), Some(stat), _) if at > stat.size => Err(Refusal::BadRestart),
+            (How::Resume(at), Some(_), _) => Upload::resume(place, partial, Some(at)),
+            (How::Append, Some(_), None) => Upload::resume(place, partial, None),
+            (How::Append, Some(_), Some(_)) => Err(Refusal::Unavailable(
+                "An unfinished upload of this name waits: finish it with REST and STOR, \
+                 or replace it with STOR.",
+            )),
+            (How::Resume(at), None, Some(stat)) if at <= stat.size => {
+                Upload::in_place(place, Some(at))
+            }
+            (How::Resume(_), None, _) => Err(Refusal::BadRestart),
+            (How::Append, None, Some(_)) => Upload::in_place(place, None),
+        }
+    }
+
+    /// Opens an upload to a new name in the directory at `dir` and gives that name.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn begin_unique(
+        jail: &Jail,
+        dir: &FtpPath,
+        prefix: &[u8],
+    ) -> Result<(Upload, Vec<u8>), Refusal> {
+        let name = [prefix, b".", hex(&random().to_be_bytes()).as_bytes()].concat();
+        let wanted = Name::new(name.clone()).ok_or(Refusal::BadName)?;
+        Ok((Upload::begin(jail, &dir.join(&wanted)?, How::Replace)?, name))
+    }
+
+    fn fresh(place: Place, partial: OsString) -> Result<Upload, Refusal> {
+        if place.found.is_some() {
+            // A file that may not be written must not be replaced either.
+            place.open(Open::Write)?;
+        }
+        let (file, kind) = match partial::lock(&place.dir, &partial)? {
+            Locked::Mine(file) => (file, Kind::Partial { name: partial, resumable: true }),
+            Locked::Taken => {
+                let mut name = partial;
+                name.push("-");
+                name.push(hex(&random().to_be_bytes()));
+                let file = place.dir.open(&name, Open::CreateNew)?;
+                // So that nobody takes it for one that was left behind.
+                let _ = file.try_lock();
+                (file, Kind::Partial { name, resumable: false })
+            }
+        };
+        let upload = Upload { file, place, kind };
+        upload.file.set_len(0)?;
+        Ok(upload)
+    }
+
+    fn resume(place: Place, partial: OsString, at: Option<u64>) -> Result<Upload, Refusal> {
+        let Locked::Mine(mut file) = partial::lock(&place.dir, &partial)? else {
+            return Err(Refusal::Busy);
+        };
+        // Whoever wrote it last may have gone on after it was looked at.
+        let size = file.metadata()?.len();
+        let at = at.unwrap_or(size);
+        if at > size {
+            return Err(Refusal::BadRestart);
+        }
+        file.set_len(at)?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Upload { file, place, kind: Kind::Partial { name: partial, resumable: true } })
+    }
+
+    fn in_place(place: Place, at: Option<u64>) -> Result<Upload, Refusal> {
+        let mut file = place.open(if at.is_some() { Open::Write } else { Open::Append })?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(Refusal::Busy),
+            // A file system without locks is no reason not to store.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        if let Some(at) = at {
+            file.seek(SeekFrom::Start(at))?;
+        }
+        Ok(Upload { file, place, kind: Kind::InPlace })
+    }
+
+    /// Gives the file its name. With `sync`, file and name are on the disk when this returns.
+    ///
+    /// # Errors
+    /// What the system says; the name then holds what it held before.
+    pub fn commit(mut self, sync: bool) -> io::Result<()> {
+        if sync {
+            self.file.sync_all()?;
+        }
+        if let Kind::Partial { name, .. } = &self.kind {
+            if let Some(old) = self.place.found {
+                // As if it had been written in place. What the system refuses of it is no reason
+                // to lose the upload.
+                sys::adopt(&self.file, &old);
+            }
+            self.place.dir.rename(name, &self.place.dir, &self.place.name)?;
+            if sync {
+                self.place.dir.sync()?;
+            }
+        }
+        self.kind = Kind::Settled;
+        Ok(())
+    }
+
+    /// Removes what was stored so far: there is no use in keeping it.
+    pub fn discard(mut self) {
+        self.clear();
+    }
+
+    fn clear(&mut self) {
+        if let Kind::Partial { name, .. } = std::mem::replace(&mut self.kind, Kind::Settled) {
+            let _ = self.place.dir.remove_file(&name);
+        }
+    }
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let empty = self.file.metadata().is_ok_and(|data| data.len() == 0);
+        match &self.kind {
+            Kind::Partial { resumable, .. } if empty || !resumable => self.clear(),
+            Kind::Partial { .. } | Kind::InPlace | Kind::Settled => {}
+        }
+    }
+}
+
+/// The size of the partial that waits for `place`, whose own name does not exist: what a client
+/// asks SIZE for before it resumes.
+pub fn waiting_size(place: &Place) -> Option<u64> {
+    partial::waiting(&place.dir, &partial::name_for(&place.name)).map(|stat| stat.size)
+}
+
+/// Removes the partial that waits for this place; whether there was one.
+///
+/// # Errors
+/// [`Refusal::Busy`] while someone writes it.
+pub fn remove_waiting(place: &Place) -> Result<bool, Refusal> {
+    let partial = partial::name_for(&place.name);
+    if partial::waiting(&place.dir, &partial).is_none() {
+        return Ok(false);
+    }
+    match partial::lock(&place.dir, &partial)? {
+        Locked::Taken => Err(Refusal::Busy),
+        Locked::Mine(_file) => {
+            place.dir.remove_file(&partial)?;
+            Ok(true)
+        }
+    }
+}
+
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
