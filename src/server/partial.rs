@@ -54,8 +54,7 @@ pub fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
     const TRIES: usize = 16;
     for _ in 0..TRIES {
         let file = dir.open(partial, Open::Create)?;
-        let data = file.metadata()?;
-        if !data.is_file() {
+        if !file.metadata()?.is_file() {
             break;
         }
         match file.try_lock() {
@@ -63,7 +62,7 @@ pub fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
             // A file system without locks is no reason not to store.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        if sys::is_named(dir, partial, &data) {
+        if sys::is_named(dir, partial, &file) {
             return Ok(Locked::Mine(file));
         }
     }

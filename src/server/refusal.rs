@@ -22,8 +22,9 @@ pub enum Refusal {
     Argument(&'static str),
     /// The argument is right, but names what is not offered.
     Parameter(&'static str),
-    /// A network protocol this control connection cannot use (RFC 2428 section 2).
-    Protocol,
+    /// A network protocol this control connection cannot use; the text names in parentheses those
+    /// it can (RFC 2428 section 2).
+    Protocol(&'static str),
     /// Only plain files are sent.
     NotPlainFile,
     /// The name is not one that can be used.
@@ -54,7 +55,7 @@ impl Refusal {
             Refusal::Sequence(why) => (Code::BAD_SEQUENCE, *why),
             Refusal::Argument(why) => (Code::BAD_ARGUMENT, *why),
             Refusal::Parameter(why) => (Code::BAD_PARAMETER, *why),
-            Refusal::Protocol => (Code::BAD_PROTOCOL, "Network protocol not supported, use (1,2)."),
+            Refusal::Protocol(why) => (Code::BAD_PROTOCOL, *why),
             Refusal::NotPlainFile => (Code::UNAVAILABLE, "Not a plain file."),
             Refusal::BadName => (Code::BAD_NAME, "File name not allowed."),
             Refusal::BadRestart => {
@@ -133,6 +134,8 @@ pub fn malformed(malformed: &Malformed) -> Reply {
         Malformed::Parameter(verb) => {
             Reply::new(Code::BAD_PARAMETER, format!("{verb} is not implemented for that."))
         }
-        Malformed::Protocol => Refusal::Protocol.reply(),
+        Malformed::Protocol => {
+            Reply::new(Code::BAD_PROTOCOL, "Network protocol not supported, use (1,2).")
+        }
     }
 }

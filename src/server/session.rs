@@ -298,8 +298,11 @@ impl<'a> Session<'a> {
                 self.data.restrict_to_extended();
                 return Ok(Reply::new(Code::OK, "Only EPSV from now on."));
             }
-            (Extended::V4, IpAddr::V6(_)) | (Extended::V6, IpAddr::V4(_)) => {
-                return Err(Refusal::Protocol);
+            (Extended::V4, IpAddr::V6(_)) => {
+                return Err(Refusal::Protocol("This connection is IPv6, use (2)."));
+            }
+            (Extended::V6, IpAddr::V4(_)) => {
+                return Err(Refusal::Protocol("This connection is IPv4, use (1)."));
             }
             (Extended::Same, _) | (Extended::V4, _) | (Extended::V6, _) => {}
         }

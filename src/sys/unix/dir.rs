@@ -76,14 +76,6 @@ impl Dir {
         Ok(Dir { fd: self.open_at(name, flags)? })
     }
 
-    /// A second handle on the same directory.
-    ///
-    /// # Errors
-    /// Out of descriptors.
-    pub fn try_clone(&self) -> io::Result<Dir> {
-        Ok(Dir { fd: self.fd.try_clone()? })
-    }
-
     /// Opens a file. It does not wait for FIFOs, but it does open them: look at the kind before,
     /// because opening a device can have effects, and at the file after, because of races.
     ///
@@ -329,6 +321,18 @@ fn kind_of(mode: u32) -> FileKind {
     }
 }
 
+/// The number of a device from its two parts, as the C library makes it for `fstat`.
+#[cfg(target_os = "linux")]
+fn make_device(major: u32, minor: u32) -> u64 {
+    let (major, minor) = (u64::from(major), u64::from(minor));
+    (major & !0xfff) << 32 | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (minor & 0xff)
+}
+
+/// The number of a device as [`Stat`] has it: its 32 bits where the system's are signed.
+fn device_number(device: u64) -> u64 {
+    if cfg!(target_os = "linux") { device } else { device & 0xffff_ffff }
+}
+
 #[cfg(target_os = "linux")]
 fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
     use super::abi::{STATX_BASIC_STATS, STATX_BTIME, statx as Statx};
@@ -360,7 +364,7 @@ fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
         owner: out.owner,
         group: out.group,
         links: u64::from(out.links),
-        device: u64::from(out.device_major) << 32 | u64::from(out.device_minor),
+        device: make_device(out.device_major, out.device_minor),
         inode: out.inode,
     })
 }
@@ -390,7 +394,7 @@ fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
         owner: out.owner,
         group: out.group,
         links: u64::from(out.links),
-        device: u64::from(out.device as u32),
+        device: device_number(out.device as u64),
         inode: out.inode,
     })
 }
@@ -411,11 +415,12 @@ pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
     Cow::Borrowed(name.as_bytes())
 }
 
-/// Whether `name` in `dir` is the very file that `data` was read from.
-pub(crate) fn is_named(dir: &Dir, name: &OsStr, data: &Metadata) -> bool {
-    let links = data.nlink();
-    // The device is compared by the C library's two ways to number it, so only the inode is.
-    links > 0 && dir.stat(name).is_ok_and(|stat| stat.inode == data.ino())
+/// Whether `name` in `dir` is the very file that is open as `file`.
+pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
+    let same = |stat: Stat, data: Metadata| {
+        (stat.device, stat.inode) == (device_number(data.dev()), data.ino())
+    };
+    dir.stat(name).is_ok_and(|stat| file.metadata().is_ok_and(|data| same(stat, data)))
 }
 
 /// Gives an open file the owner, group and permission bits of the one it replaces, as far as the

@@ -5,7 +5,7 @@ use super::check;
 use std::ffi::{c_int, c_ulong};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 unsafe extern "C" {
     fn tcgetattr(fd: c_int, attributes: *mut termios) -> c_int;
@@ -59,10 +59,11 @@ struct WindowSize {
     pixel_height: u16,
 }
 
-/// How many columns the terminal behind `fd` shows, if it is one and says so.
-pub fn terminal_width(fd: BorrowedFd<'_>) -> Option<u16> {
+/// How many columns the terminal behind standard error shows, if it is one and says so.
+pub fn terminal_width() -> Option<u16> {
     let mut size = WindowSize::default();
+    let stderr = io::stderr();
     // SAFETY: TIOCGWINSZ writes one struct winsize, which WindowSize has the layout of.
-    check(unsafe { ioctl(fd.as_raw_fd(), TIOCGWINSZ as c_ulong, &mut size) }).ok()?;
+    check(unsafe { ioctl(stderr.as_fd().as_raw_fd(), TIOCGWINSZ as c_ulong, &mut size) }).ok()?;
     (size.columns > 0).then_some(size.columns)
 }

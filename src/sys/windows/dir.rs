@@ -1,0 +1,276 @@
+//! [`Dir`]: a directory whose names are used one at a time.
+//!
+//! Windows lets no program open a name relative to a directory's handle without the kernel's own
+//! interface, so a directory is held as its real path here. Every part of a path is looked at
+//! before it is used, and links and other reparse points are never followed. What this does not
+//! cover: someone with an account on the server itself who replaces a directory by a link in the
+//! moment between the look and the use.
+
+use crate::sys::{FileKind, Open, Stat};
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, OpenOptions, ReadDir};
+use std::io;
+use std::os::windows::fs::MetadataExt;
+use std::os::windows::io::AsRawHandle;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A directory, known by its real path.
+#[derive(Debug)]
+pub struct Dir {
+    path: PathBuf,
+}
+
+impl Dir {
+    /// Opens the directory at a path of the system, following links as the system does.
+    ///
+    /// # Errors
+    /// No such directory, or not a directory.
+    pub fn open_path(path: &Path) -> io::Result<Dir> {
+        let path = path.canonicalize()?;
+        if fs::metadata(&path)?.is_dir() {
+            Ok(Dir { path })
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+    }
+
+    /// Opens the directory `name` in this one.
+    ///
+    /// # Errors
+    /// Also where `name` is a link, even to a directory: see [`Dir::read_link`].
+    pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
+        match self.stat(name)?.kind {
+            FileKind::Dir => Ok(Dir { path: self.at(name) }),
+            FileKind::File | FileKind::Link | FileKind::Other => {
+                Err(io::ErrorKind::NotADirectory.into())
+            }
+        }
+    }
+
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// What the system says; also where `name` is no plain file.
+    pub fn open(&self, name: &OsStr, how: Open) -> io::Result<File> {
+        if self.stat(name).is_ok_and(|stat| stat.kind != FileKind::File) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut options = OpenOptions::new();
+        match how {
+            Open::Read => options.read(true),
+            Open::Write => options.read(true).write(true),
+            Open::Append => options.append(true),
+            Open::Create => options.read(true).write(true).create(true),
+            Open::CreateNew => options.read(true).write(true).create_new(true),
+        };
+        options.open(self.at(name))
+    }
+
+    /// What the system knows of `name`, its link not followed.
+    ///
+    /// # Errors
+    /// Chiefly that there is none.
+    pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
+        Ok(stat_of(&fs::symlink_metadata(self.at(name))?))
+    }
+
+    /// What the system knows of this directory itself.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stat_self(&self) -> io::Result<Stat> {
+        Ok(stat_of(&fs::symlink_metadata(&self.path)?))
+    }
+
+    /// The target of the link `name`.
+    ///
+    /// # Errors
+    /// What the system says; also where `name` is no link.
+    pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
+        fs::read_link(self.at(name)).map(PathBuf::into_os_string)
+    }
+
+    /// Makes the directory `name`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn make_dir(&self, name: &OsStr) -> io::Result<()> {
+        fs::create_dir(self.at(name))
+    }
+
+    /// Removes the empty directory `name`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_dir(self.at(name))
+    }
+
+    /// Removes the file or link `name`.
+    ///
+    /// # Errors
+    /// What the system says; directories are refused.
+    pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        fs::remove_file(self.at(name))
+    }
+
+    /// Renames `name` to `new` in the directory `to`, replacing what is there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        fs::rename(self.at(name), to.at(new))
+    }
+
+    /// Makes `name` read-only or writable, as the write bits of `mode` say: all there is here.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        let mut permissions = fs::symlink_metadata(self.at(name))?.permissions();
+        permissions.set_readonly(mode & 0o222 == 0);
+        fs::set_permissions(self.at(name), permissions)
+    }
+
+    /// Sets when `name` was last modified.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_modified(&self, name: &OsStr, time: SystemTime) -> io::Result<()> {
+        self.open(name, Open::Write)?.set_modified(time)
+    }
+
+    /// The names in this directory as they come.
+    ///
+    /// # Errors
+    /// No right to read it.
+    pub fn entries(&self) -> io::Result<Entries> {
+        Ok(Entries { names: fs::read_dir(&self.path)? })
+    }
+
+    /// Brings this directory's names to the disk; the system does so by itself.
+    ///
+    /// # Errors
+    /// None.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn at(&self, name: &OsStr) -> PathBuf {
+        if name == "." { self.path.clone() } else { self.path.join(name) }
+    }
+}
+
+/// The names in a [`Dir`].
+#[derive(Debug)]
+pub struct Entries {
+    names: ReadDir,
+}
+
+impl Iterator for Entries {
+    type Item = io::Result<OsString>;
+
+    fn next(&mut self) -> Option<io::Result<OsString>> {
+        Some(self.names.next()?.map(|entry| entry.file_name()))
+    }
+}
+
+/// Whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a link.
+pub(crate) fn may_be_link(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotADirectory
+}
+
+/// A name from the wire as the system's. Refused is what would mean something else here: other
+/// drives and streams (`:`), parents (`\`), devices (`CON`, also as `con.txt`), and endings that
+/// the system drops, so that two names would be one file.
+///
+/// # Errors
+/// `InvalidFilename` for what can be no name here.
+pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
+    let name = std::str::from_utf8(bytes).ok().filter(|name| !is_special(name));
+    name.map(OsString::from).ok_or_else(|| io::ErrorKind::InvalidFilename.into())
+}
+
+fn is_special(name: &str) -> bool {
+    const DEVICES: [&str; 8] =
+        ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$", "CONERR$"];
+    let forbidden = |c: char| c.is_control() || r#"\/:*?"<>|"#.contains(c);
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    let numbered = ["COM", "LPT"].iter().any(|port| {
+        stem.strip_prefix(port)
+            .is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(|c| c.is_numeric()))
+    });
+    let last = name.chars().next_back();
+    let dropped = matches!(last, Some('.' | ' ')) && name != "." && name != "..";
+    name.contains(forbidden) || dropped || numbered || DEVICES.contains(&stem.as_str())
+}
+
+/// A name of the system as it goes on the wire: UTF-8.
+pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
+    match name.to_string_lossy() {
+        Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+        Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+    }
+}
+
+/// Whether `name` in `dir` is the very file that is open as `file`.
+pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
+    let named = OpenOptions::new().read(true).open(dir.at(name));
+    named.is_ok_and(|named| identity(&named).is_some_and(|number| identity(file) == Some(number)))
+}
+
+/// Gives an open file what it keeps of the one it replaces; here that is nothing.
+pub(crate) fn adopt(_file: &File, _old: &Stat) {}
+
+/// `BY_HANDLE_FILE_INFORMATION`.
+#[repr(C)]
+#[derive(Default)]
+struct FileInformation {
+    attributes: u32,
+    times: [u32; 6],
+    volume: u32,
+    size: [u32; 2],
+    links: u32,
+    index: [u32; 2],
+}
+
+fn identity(file: &File) -> Option<(u32, [u32; 2])> {
+    unsafe extern "system" {
+        fn GetFileInformationByHandle(
+            file: *mut std::ffi::c_void,
+            information: *mut FileInformation,
+        ) -> i32;
+    }
+    let mut information = FileInformation::default();
+    // SAFETY: the handle is open, and `information` has the layout the system fills.
+    let known = unsafe { GetFileInformationByHandle(file.as_raw_handle(), &mut information) };
+    (known != 0).then_some((information.volume, information.index))
+}
+
+fn stat_of(data: &Metadata) -> Stat {
+    const REPARSE_POINT: u32 = 0x400;
+    let kind = if data.file_type().is_symlink() {
+        FileKind::Link
+    } else if data.file_attributes() & REPARSE_POINT != 0 {
+        FileKind::Other
+    } else if data.is_dir() {
+        FileKind::Dir
+    } else {
+        FileKind::File
+    };
+    let bits = if data.permissions().readonly() { 0o444 } else { 0o644 };
+    Stat {
+        kind,
+        size: data.len(),
+        modified: data.modified().unwrap_or(UNIX_EPOCH),
+        created: data.created().ok(),
+        mode: if kind == FileKind::Dir { bits | 0o111 } else { bits },
+        owner: 0,
+        group: 0,
+        links: 1,
+        device: 0,
+        inode: 0,
+    }
+}

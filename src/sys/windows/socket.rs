@@ -1,0 +1,238 @@
+//! Sockets: waiting for several at once, and the options std has no name for.
+
+use crate::sys::Interest;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+#[link(name = "ws2_32")]
+unsafe extern "system" {
+    fn WSAPoll(items: *mut PollFd, count: u32, timeout: c_int) -> c_int;
+    fn WSASocketW(
+        domain: c_int,
+        kind: c_int,
+        protocol: c_int,
+        info: *const c_void,
+        group: u32,
+        flags: u32,
+    ) -> usize;
+    fn bind(socket: usize, address: *const c_void, length: c_int) -> c_int;
+    fn connect(socket: usize, address: *const c_void, length: c_int) -> c_int;
+    fn listen(socket: usize, backlog: c_int) -> c_int;
+    fn setsockopt(
+        socket: usize,
+        level: c_int,
+        name: c_int,
+        value: *const c_void,
+        size: c_int,
+    ) -> c_int;
+}
+
+const POLLIN: i16 = 0x300;
+const POLLOUT: i16 = 0x10;
+const AF_INET: c_int = 2;
+const AF_INET6: c_int = 23;
+const SOCK_STREAM: c_int = 1;
+const SOL_SOCKET: c_int = 0xffff;
+const SO_KEEPALIVE: c_int = 8;
+const SO_OOBINLINE: c_int = 0x100;
+const IPPROTO_TCP: c_int = 6;
+const TCP_KEEPIDLE: c_int = 3;
+const WSA_FLAG_OVERLAPPED: u32 = 1;
+const WSA_FLAG_NO_HANDLE_INHERIT: u32 = 0x80;
+const WSAEWOULDBLOCK: i32 = 10035;
+
+/// `WSAPOLLFD`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct PollFd {
+    socket: usize,
+    events: i16,
+    ready: i16,
+}
+
+/// Something [`poll`] can wait for, borrowed from its owner.
+pub type Handle<'a> = BorrowedSocket<'a>;
+
+/// What has a [`Handle`]: sockets.
+pub trait Waitable {
+    /// The handle to wait for.
+    fn handle(&self) -> Handle<'_>;
+}
+
+impl<T: AsSocket> Waitable for T {
+    fn handle(&self) -> Handle<'_> {
+        self.as_socket()
+    }
+}
+
+/// One thing to wait for, and after [`poll`] whether it is ready.
+pub struct PollItem<'a> {
+    waits: Option<(Handle<'a>, Interest)>,
+    ready: bool,
+}
+
+impl<'a> PollItem<'a> {
+    /// Waits for `interest` on `handle`.
+    pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
+        PollItem { waits: Some((handle, interest)), ready: false }
+    }
+
+    /// A place in the list that waits for nothing and is never ready.
+    pub fn nothing() -> PollItem<'a> {
+        PollItem { waits: None, ready: false }
+    }
+
+    /// Whether it is ready, broken or at its end: the next call on it will not wait.
+    pub fn ready(&self) -> bool {
+        self.ready
+    }
+}
+
+/// Waits until an item is ready or the time is over, and returns how many are ready.
+/// `None` waits for ever.
+///
+/// # Errors
+/// What the system says.
+pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
+    // Rounded up, or the last millisecond would be a busy loop.
+    let wait = timeout
+        .map_or(-1, |t| c_int::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX));
+    let raw = |(handle, interest): &(Handle<'_>, Interest)| PollFd {
+        socket: handle.as_raw_socket() as usize,
+        events: if *interest == Interest::Read { POLLIN } else { POLLOUT },
+        ready: 0,
+    };
+    let mut fds: Vec<PollFd> =
+        items.iter().filter_map(|item| item.waits.as_ref().map(raw)).collect();
+    // SAFETY: the pointer and the count are those of one array; every socket is borrowed for as
+    // long as the items live.
+    let count = check(unsafe { WSAPoll(fds.as_mut_ptr(), fds.len() as u32, wait) })?;
+    let waiting = items.iter_mut().filter(|item| item.waits.is_some());
+    waiting.zip(fds).for_each(|(item, fd)| item.ready = fd.ready != 0);
+    Ok(count as usize)
+}
+
+/// Closed at first; once opened it stays open, and every thread that waits for it wakes.
+///
+/// Only sockets can be waited for here, so it is a connection of the program with itself: when one
+/// end goes, the other is "ready" for ever.
+#[derive(Debug)]
+pub struct Latch {
+    near: TcpStream,
+    far: Mutex<Option<TcpStream>>,
+}
+
+impl Latch {
+    /// A closed latch.
+    ///
+    /// # Errors
+    /// Out of sockets.
+    pub fn new() -> io::Result<Latch> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let near = TcpStream::connect(listener.local_addr()?)?;
+        // Anybody on this machine could have connected in between.
+        loop {
+            let (far, peer) = listener.accept()?;
+            if peer == near.local_addr()? {
+                return Ok(Latch { near, far: Mutex::new(Some(far)) });
+            }
+        }
+    }
+
+    /// Opens it, for good.
+    pub fn open(&self) {
+        self.far.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// What to [`poll`] for [`Interest::Read`].
+    pub fn handle(&self) -> Handle<'_> {
+        self.near.as_socket()
+    }
+}
+
+/// Sets how many connections may wait to be accepted.
+///
+/// # Errors
+/// What the system says of a socket that does not listen.
+pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
+    let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
+    // SAFETY: the socket is open; listening again only changes the backlog.
+    check(unsafe { listen(listener.as_raw_socket() as usize, backlog) }).map(drop)
+}
+
+/// Leaves TCP urgent data in the stream (RFC 959 section 4.1.3).
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
+    set_option(stream, SOL_SOCKET, SO_OOBINLINE, 1)
+}
+
+/// Lets the system probe a peer that has been silent for `idle`.
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn keep_alive(stream: &TcpStream, idle: Duration) -> io::Result<()> {
+    set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1)?;
+    let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
+    set_option(stream, IPPROTO_TCP, TCP_KEEPIDLE, seconds)
+}
+
+/// Begins to connect from the address `local` to `to` and returns at once: the stream does not
+/// block, and is writable once the connection stands or has failed (`take_error` tells).
+///
+/// # Errors
+/// What the system says if it cannot even begin.
+pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let domain = if to.is_ipv4() { AF_INET } else { AF_INET6 };
+    let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
+    // SAFETY: plain numbers and no protocol information in, a socket out.
+    let socket = unsafe { WSASocketW(domain, SOCK_STREAM, 0, std::ptr::null(), 0, flags) };
+    if socket == usize::MAX {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the socket is new, open and nobody else's.
+    let stream = unsafe { TcpStream::from_raw_socket(socket as u64) };
+    stream.set_nonblocking(true)?;
+    let (address, length) = raw_address(SocketAddr::new(local, 0));
+    // SAFETY: `address` holds a socket address of `length` bytes.
+    check(unsafe { bind(socket, address.as_ptr().cast(), length) })?;
+    let (address, length) = raw_address(to);
+    // SAFETY: as above.
+    match check(unsafe { connect(socket, address.as_ptr().cast(), length) }) {
+        Err(error) if error.raw_os_error() != Some(WSAEWOULDBLOCK) => Err(error),
+        _ => Ok(stream),
+    }
+}
+
+fn set_option(stream: &TcpStream, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    let size = size_of::<c_int>() as c_int;
+    let socket = stream.as_raw_socket() as usize;
+    // SAFETY: `value` lives through the call and has the size that is given.
+    check(unsafe { setsockopt(socket, level, name, (&raw const value).cast(), size) }).map(drop)
+}
+
+/// `struct sockaddr_in` or `sockaddr_in6`.
+fn raw_address(address: SocketAddr) -> ([u8; 28], c_int) {
+    let mut raw = [0u8; 28];
+    let (family, length) = if address.is_ipv4() { (AF_INET, 16) } else { (AF_INET6, 28) };
+    raw[..2].copy_from_slice(&(family as u16).to_ne_bytes());
+    raw[2..4].copy_from_slice(&address.port().to_be_bytes());
+    match address {
+        SocketAddr::V4(v4) => raw[4..8].copy_from_slice(&v4.ip().octets()),
+        SocketAddr::V6(v6) => {
+            raw[4..8].copy_from_slice(&v6.flowinfo().to_ne_bytes());
+            raw[8..24].copy_from_slice(&v6.ip().octets());
+            raw[24..28].copy_from_slice(&v6.scope_id().to_ne_bytes());
+        }
+    }
+    (raw, length)
+}
+
+fn check(result: c_int) -> io::Result<c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
