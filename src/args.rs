@@ -878,7 +878,10 @@ fn with_unit<'a>(text: &'a str, units: &[(char, u64)]) -> Option<(&'a str, u64)>
 }
 
 /// The known name that is most like `typed`, if any is like it.
-fn nearest(typed: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn nearest(
+    typed: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
     let typed = typed.trim_start_matches('-').to_lowercase();
     let alike = known.filter_map(|name| Some((misfit(&typed, name)?, name)));
     alike.min_by_key(|(misfit, _)| *misfit).map(|(_, name)| name)
@@ -966,13 +969,13 @@ fn tail(word: &OsStr, from: usize) -> OsString {
 
 /// Bytes of a file as a value; on Windows they must be UTF-8.
 #[cfg(unix)]
-fn os_string(bytes: &[u8]) -> Option<OsString> {
+pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
     use std::os::unix::ffi::OsStrExt;
     Some(OsStr::from_bytes(bytes).to_owned())
 }
 
 #[cfg(windows)]
-fn os_string(bytes: &[u8]) -> Option<OsString> {
+pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
     Some(std::str::from_utf8(bytes).ok()?.into())
 }
 

@@ -17,6 +17,7 @@
 //! [`pump`].
 
 pub mod args;
+pub mod client;
 pub mod net;
 pub mod protocol;
 pub mod pump;

@@ -11,8 +11,8 @@
 //!   carried like any other.
 //!
 //! Implemented: RFC 959, 1123 section 4.1, 2389 (FEAT, OPTS), 2428 (EPRT, EPSV), 2640 (UTF-8
-//! names), 3659 (MLST, MLSD, SIZE, MDTM, REST STREAM), and the MFMT of
-//! draft-somers-ftp-mfxx.
+//! names, LANG), 3659 (MLST, MLSD, SIZE, MDTM, REST STREAM), 7151 (HOST), and the drafts that
+//! clients use: mfxx (MFMT, MFF, MFCT), hash, range, and the streamlined command extensions.
 
 pub mod address;
 pub mod ascii;
@@ -25,7 +25,8 @@ pub mod time;
 mod verb;
 
 pub use command::{
-    Command, Extended, Format, Malformed, Mode, Name, Opts, Secret, Site, Structure, Type,
+    Algorithm, Changes, Command, Extended, Format, Malformed, Mode, Name, Opts, Secret, Site, Span,
+    Structure, Type,
 };
 pub use control::{Control, Line};
 pub use path::{FtpPath, PathTooLong, parse_quoted, write_quoted};

@@ -5,34 +5,48 @@
 //! is here: the options, the tree that is served, the log, the count of sessions and the word that
 //! the server ends.
 
+mod about;
+pub mod accounts;
+mod changes;
+pub mod check;
 pub mod config;
 mod data;
 mod digest;
 mod files;
+mod hash;
 mod jail;
 mod limits;
 mod listing;
 pub mod log;
 pub mod login;
 mod partial;
+pub mod passwd;
+mod password;
 mod refusal;
+mod roster;
 mod session;
+mod setup;
 mod transfer;
 mod upload;
+mod watch;
 
 pub use limits::Slot;
 
 use crate::net;
 use crate::protocol::{Code, Reply};
 use crate::shutdown::Shutdown;
+use accounts::{Accounts, AccountsError, Checks};
 use config::Config;
 use jail::Jail;
 use limits::{Full, Limits};
 use log::{Level, Log};
 use login::Gate;
+use roster::Roster;
 use session::Session;
+use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -43,19 +57,24 @@ pub struct Server {
     log: Log,
     limits: Limits,
     shutdown: Shutdown,
+    roster: Roster,
     sessions: AtomicU64,
 }
 
 impl Server {
-    /// A server that has no sessions yet.
+    /// A server that has no sessions yet. Reads the accounts.
     ///
     /// # Errors
-    /// The root cannot be served: it is missing, or is no directory.
-    pub fn new(config: Config, shutdown: Shutdown, log: Log) -> io::Result<Server> {
-        let jail = Jail::new(&config.root)?;
-        let gate = Gate { jail, anonymous: config.anonymous };
+    /// Which of its files or directories cannot be used, and why.
+    pub fn new(config: Config, shutdown: Shutdown, log: Log) -> Result<Server, StartError> {
+        let jail = Jail::new(&config.root)
+            .map_err(|error| StartError::Root(config.root.clone(), error))?;
+        let accounts = config.users.as_deref().map(Accounts::read).transpose();
+        let accounts = accounts.map_err(StartError::Accounts)?;
+        let gate = Gate { jail, anonymous: config.anonymous, accounts, checks: Checks::default() };
         let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
-        Ok(Server { config, gate, log, limits, shutdown, sessions: AtomicU64::new(0) })
+        let (roster, sessions) = (Roster::default(), AtomicU64::new(0));
+        Ok(Server { config, gate, log, limits, shutdown, roster, sessions })
     }
 
     /// The options it runs by.
@@ -111,6 +130,26 @@ impl Server {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
+
+/// Why a server cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The directory cannot be served.
+    Root(PathBuf, io::Error),
+    /// The accounts cannot be used.
+    Accounts(AccountsError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Root(root, error) => write!(f, "cannot serve {}: {error}", root.display()),
+            StartError::Accounts(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
 
 /// Tells a client that there is no place for it. Its socket is new, so this does not wait.
 pub fn turn_away(mut stream: &TcpStream, why: &str) {

@@ -1,2 +1,63 @@
-//! s
-fn main() {}
+//! `ftp_client`: argv, signals and the exit status. All else is [`mt_ftp::client`].
+
+use mt_ftp::args::{Outcome, Usage};
+use mt_ftp::client::options::{Options, PROGRAM};
+use mt_ftp::client::{Error, Interrupt, Shell, output};
+use mt_ftp::sys::{Signal, Signals};
+use std::env;
+use std::io;
+use std::process::{self, ExitCode};
+
+fn main() -> ExitCode {
+    match PROGRAM.parse(env::args_os().skip(1)) {
+        Ok(Outcome::Help) => print(&PROGRAM.help()),
+        Ok(Outcome::Version) => print(&format!("{}\n", PROGRAM.version_line())),
+        Ok(Outcome::Run(parsed)) => Options::new(&parsed).map_or_else(|usage| wrong(&usage), run),
+        Err(usage) => wrong(&usage),
+    }
+}
+
+fn run(options: Options) -> ExitCode {
+    let interrupt = Interrupt::default();
+    if let Err(error) = watch(&interrupt) {
+        return fail(&format!("error: cannot wait for signals: {error}"), 1);
+    }
+    match Shell::new(options, interrupt) {
+        Ok(shell) => ExitCode::from(shell.run()),
+        Err(error) => fail(&format!("error: {error}"), error.status()),
+    }
+}
+
+/// Takes the signals before there is a second thread, which they could otherwise end.
+fn watch(interrupt: &Interrupt) -> io::Result<()> {
+    let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
+    interrupt.watch(signals, |signal| {
+        output::end_line();
+        process::exit(status(signal))
+    })
+}
+
+/// As a shell reports a program that the signal ended.
+fn status(signal: Signal) -> i32 {
+    match signal {
+        Signal::Hangup => 129,
+        Signal::Interrupt => 130,
+        Signal::Terminate => 143,
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match output::print_lines(text) {
+        Ok(()) | Err(Error::OutputClosed) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("error: {error}"), error.status()),
+    }
+}
+
+fn wrong(usage: &Usage) -> ExitCode {
+    fail(&format!("{usage}\n{}", PROGRAM.usage_line()), 2)
+}
+
+fn fail(text: &str, status: u8) -> ExitCode {
+    output::error(text);
+    ExitCode::from(status)
+}

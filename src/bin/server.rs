@@ -2,15 +2,17 @@
 //!
 //! What happens on a connection is in [`mt_ftp::server`].
 
-use mt_ftp::args::{Outcome, Usage};
+use mt_ftp::args::{Outcome, Parsed, Program, Usage};
 use mt_ftp::net;
-use mt_ftp::server::Server;
-use mt_ftp::server::config::{Config, DEFAULT_HOST, PROGRAM};
+use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::login::Access;
+use mt_ftp::server::passwd::{self, Done, Request};
+use mt_ftp::server::{Server, check};
 use mt_ftp::shutdown::Shutdown;
-use mt_ftp::sys::{self, Signal, Signals};
+use mt_ftp::sys::{self, EchoOff, Signal, Signals};
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
@@ -25,22 +27,83 @@ const SESSION_STACK: usize = 256 * 1024;
 const BACKLOG: u32 = 4096;
 
 fn main() -> ExitCode {
-    let config = match PROGRAM.parse(env::args_os().skip(1)) {
+    let mut words: Vec<OsString> = env::args_os().skip(1).collect();
+    match words.first().and_then(|word| word.to_str()) {
+        Some("passwd") => passwd(words.split_off(1)),
+        Some("check") => with_config(words.split_off(1), check),
+        _ => with_config(words, |_, config| run(config)),
+    }
+}
+
+/// Reads the options and hands them on. Every way to fail is one line and an exit status.
+fn with_config(
+    words: Vec<OsString>,
+    action: impl FnOnce(&Parsed, Config) -> Result<(), Box<dyn Error>>,
+) -> ExitCode {
+    let given = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return print(&PROGRAM.help()),
         Ok(Outcome::Version) => return print(&format!("{}\n", PROGRAM.version_line())),
-        Ok(Outcome::Run(given)) => Config::new(&given),
+        Ok(Outcome::Run(given)) => config::with_file(given),
         Err(usage) => Err(usage),
     };
-    match config {
-        Err(usage) => wrong_usage(&usage),
-        Ok(config) => match run(config) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("ftp_server: {error}");
-                ExitCode::FAILURE
-            }
-        },
+    match given.and_then(|given| Config::new(&given).map(|config| (given, config))) {
+        Err(usage) => wrong_usage(&PROGRAM, &usage),
+        Ok((given, config)) => exit_code(action(&given, config)),
     }
+}
+
+/// `ftp_server check`.
+fn check(given: &Parsed, config: Config) -> Result<(), Box<dyn Error>> {
+    let report = check::report(given, &config);
+    io::stdout().write_all(report.text.as_bytes())?;
+    if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
+}
+
+/// `ftp_server passwd`.
+fn passwd(words: Vec<OsString>) -> ExitCode {
+    let request = match passwd::PROGRAM.parse(words) {
+        Ok(Outcome::Help) => return print(&passwd::PROGRAM.help()),
+        Ok(Outcome::Version) => return print(&format!("{}\n", PROGRAM.version_line())),
+        Ok(Outcome::Run(given)) => Request::new(&given),
+        Err(usage) => Err(usage),
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(usage) => return wrong_usage(&passwd::PROGRAM, &usage),
+    };
+    exit_code(ask_for_password(&request.name).and_then(|password| {
+        let done = match request.store(password.as_bytes())? {
+            Done::Added => "added",
+            Done::Changed => "changed",
+        };
+        eprintln!("{}: {done} in {}", request.name, request.file.display());
+        Ok(())
+    }))
+}
+
+/// From the terminal twice and without echo, or the first line of what is piped in.
+fn ask_for_password(name: &str) -> Result<String, Box<dyn Error>> {
+    let ask = |prompt: &str| -> io::Result<String> {
+        let mut line = String::new();
+        let terminal = io::stdin().is_terminal();
+        let _silent = if terminal { Some(EchoOff::new()?) } else { None };
+        if terminal {
+            eprint!("{prompt}: ");
+        }
+        io::stdin().lock().read_line(&mut line)?;
+        if terminal {
+            eprintln!();
+        }
+        Ok(line.trim_end_matches(['\n', '\r']).into())
+    };
+    let password = ask(&format!("New password for {name}"))?;
+    if password.is_empty() {
+        return Err("a password is needed".into());
+    }
+    if io::stdin().is_terminal() && ask("The same again")? != password {
+        return Err("the two passwords differ; nothing was changed".into());
+    }
+    Ok(password)
 }
 
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
@@ -52,9 +115,7 @@ fn run(config: Config) -> Result<(), Box<dyn Error>> {
     let listener = listen(&config)?;
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let log = Log::to_stderr(config.log_level);
-    let server = Server::new(config, shutdown.clone(), log)
-        .map_err(|error| format!("cannot serve {}: {error}", root.display()))?;
-    let server = Arc::new(server);
+    let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     announce(listener.local_addr()?, &root.display().to_string(), server.config());
     spawn_signal_thread(signals, Arc::clone(&server), shutdown.clone())?;
 
@@ -158,7 +219,13 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn wrong_usage(usage: &Usage) -> ExitCode {
-    eprintln!("ftp_server: {usage}\n{}", PROGRAM.usage_line());
+fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprintln!("ftp_server: {error}");
+    ExitCode::FAILURE
+}
+
+fn wrong_usage(program: &Program, usage: &Usage) -> ExitCode {
+    eprintln!("{}: {usage}\n{}", program.name, program.usage_line());
     ExitCode::from(2)
 }

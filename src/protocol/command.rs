@@ -58,6 +58,19 @@ pub enum Command {
     Feat,
     Opts(Opts),
     Site(Site),
+    Host(Name),
+    Hash(Name),
+    /// XCRC, XMD5, XSHA1, XSHA256, XSHA512.
+    Digest(Algorithm, Name, Option<Span>),
+    Rang(Span),
+    Mff(Changes, Name),
+    Mfct(SystemTime, Name),
+    Avbl(Option<Name>),
+    Dsiz(Option<Name>),
+    Rmda(Name),
+    Csid(Option<Name>),
+    Clnt(Name),
+    Lang(Option<Name>),
 }
 
 /// What a client calls a file, a directory or a user: at least one byte, and no CR, LF or NUL, so
@@ -189,6 +202,41 @@ pub enum Opts {
     Utf8(bool),
     /// `MLST` and the facts wanted (RFC 3659 section 7.9).
     Mlst(Facts),
+    /// `HASH` and the algorithm; without one it asks which is chosen.
+    Hash(Option<Algorithm>),
+}
+
+/// A digest of a file's content (draft-bryan-ftpext-hash).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Algorithm {
+    Sha256,
+    Sha512,
+    Sha1,
+    Md5,
+    Crc32,
+}
+
+impl Algorithm {
+    /// All of them, in the order FEAT lists them.
+    pub const ALL: [Algorithm; 5] =
+        [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1, Algorithm::Md5, Algorithm::Crc32];
+
+    /// The name that HASH, its OPTS and FEAT use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha512 => "SHA-512",
+            Algorithm::Sha1 => "SHA-1",
+            Algorithm::Md5 => "MD5",
+            Algorithm::Crc32 => "CRC32",
+        }
+    }
+
+    /// The algorithm of this name, in any case.
+    pub fn parse(name: &[u8]) -> Option<Algorithm> {
+        Algorithm::ALL.into_iter().find(|known| known.name().as_bytes().eq_ignore_ascii_case(name))
+    }
 }
 
 /// Argument of SITE.
@@ -198,6 +246,18 @@ pub enum Site {
     Help,
     /// `CHMOD mode path`; permission bits, 0o7777 at most.
     Chmod(u32, Name),
+    /// `UTIME YYYYMMDDHHMM[SS] path`, or `UTIME path atime mtime ctime UTC`: when modified.
+    Utime(SystemTime, Name),
+    /// `UMASK [mask]`: what new files and directories are not allowed.
+    Umask(Option<u32>),
+    /// `SYMLINK target link`.
+    Symlink(Name, Name),
+    /// `MKDIR path`, with all that is missing above it.
+    Mkdir(Name),
+    /// `IDLE [seconds]`: the session's own idle time-out.
+    Idle(Option<u64>),
+    /// `WHO`: the sessions.
+    Who,
 }
 
 /// Why a line is not a command this crate can carry out.
@@ -290,6 +350,22 @@ impl Command {
             Command::Feat => Verb::Feat,
             Command::Opts(_) => Verb::Opts,
             Command::Site(_) => Verb::Site,
+            Command::Host(_) => Verb::Host,
+            Command::Hash(_) => Verb::Hash,
+            Command::Digest(Algorithm::Crc32, ..) => Verb::Xcrc,
+            Command::Digest(Algorithm::Md5, ..) => Verb::Xmd5,
+            Command::Digest(Algorithm::Sha1, ..) => Verb::Xsha1,
+            Command::Digest(Algorithm::Sha256, ..) => Verb::Xsha256,
+            Command::Digest(Algorithm::Sha512, ..) => Verb::Xsha512,
+            Command::Rang(_) => Verb::Rang,
+            Command::Mff(..) => Verb::Mff,
+            Command::Mfct(..) => Verb::Mfct,
+            Command::Avbl(_) => Verb::Avbl,
+            Command::Dsiz(_) => Verb::Dsiz,
+            Command::Rmda(_) => Verb::Rmda,
+            Command::Csid(_) => Verb::Csid,
+            Command::Clnt(_) => Verb::Clnt,
+            Command::Lang(_) => Verb::Lang,
         }
     }
 
@@ -319,14 +395,22 @@ impl Command {
             | Command::Rmd(name)
             | Command::Mkd(name)
             | Command::Size(name)
-            | Command::Mdtm(name) => out.extend_from_slice(name.as_bytes()),
+            | Command::Mdtm(name)
+            | Command::Host(name)
+            | Command::Hash(name)
+            | Command::Rmda(name)
+            | Command::Clnt(name) => out.extend_from_slice(name.as_bytes()),
             Command::Stou(name)
             | Command::List(name)
             | Command::Nlst(name)
             | Command::Mlsd(name)
             | Command::Mlst(name)
             | Command::Stat(name)
-            | Command::Help(name) => out.extend(name.iter().flat_map(|name| &name.0)),
+            | Command::Help(name)
+            | Command::Avbl(name)
+            | Command::Dsiz(name)
+            | Command::Csid(name)
+            | Command::Lang(name) => out.extend(name.iter().flat_map(|name| &name.0)),
             Command::Pass(secret) | Command::Acct(secret) => out.extend_from_slice(secret.expose()),
             Command::Port(to) => address::write_port(*to, out),
             Command::Eprt(to) => address::write_extended(*to, out),
@@ -335,7 +419,19 @@ impl Command {
             Command::Mode(mode) => out.push(mode.letter()),
             Command::Stru(structure) => out.push(structure.letter()),
             Command::Allo(number) | Command::Rest(number) => drop(write!(out, "{number}")),
-            Command::Mfmt(time, name) => {
+            Command::Digest(_, name, span) => {
+                path::write_quoted(name.as_bytes(), out);
+                if let Some(span) = span {
+                    let _ = write!(out, " {} {}", span.start, span.end);
+                }
+            }
+            Command::Rang(span) => drop(write!(out, "{} {}", span.start, span.end)),
+            Command::Mff(changes, name) => {
+                changes.write_to(out);
+                out.push(b' ');
+                out.extend_from_slice(name.as_bytes());
+            }
+            Command::Mfmt(time, name) | Command::Mfct(time, name) => {
                 time::write_timestamp(*time, out);
                 out.push(b' ');
                 out.extend_from_slice(name.as_bytes());
@@ -410,7 +506,10 @@ fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Malformed> {
         Verb::Mlst => Command::Mlst(optional()?),
         Verb::Size => Command::Size(name()?),
         Verb::Mdtm => Command::Mdtm(name()?),
-        Verb::Mfmt => parse_mfmt(argument)?,
+        Verb::Mfmt => {
+            let (time, name) = parse_timed(verb, argument)?;
+            Command::Mfmt(time, name)
+        }
         Verb::Stat => Command::Stat(optional()?),
         Verb::Syst => Command::Syst,
         Verb::Help => Command::Help(optional()?),
@@ -418,6 +517,27 @@ fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Malformed> {
         Verb::Feat => Command::Feat,
         Verb::Opts => Command::Opts(Opts::parse(word)?),
         Verb::Site => Command::Site(Site::parse(argument)?),
+        Verb::Host => Command::Host(name()?),
+        Verb::Hash => Command::Hash(name()?),
+        Verb::Xcrc => parse_digest(verb, Algorithm::Crc32, argument)?,
+        Verb::Xmd5 => parse_digest(verb, Algorithm::Md5, argument)?,
+        Verb::Xsha1 => parse_digest(verb, Algorithm::Sha1, argument)?,
+        Verb::Xsha256 => parse_digest(verb, Algorithm::Sha256, argument)?,
+        Verb::Xsha512 => parse_digest(verb, Algorithm::Sha512, argument)?,
+        Verb::Rang => {
+            Command::Rang(Span::parse(word).ok_or(Malformed::Argument(verb, verb.row().syntax))?)
+        }
+        Verb::Mff => parse_mff(argument)?,
+        Verb::Mfct => {
+            let (time, name) = parse_timed(verb, argument)?;
+            Command::Mfct(time, name)
+        }
+        Verb::Avbl => Command::Avbl(optional()?),
+        Verb::Dsiz => Command::Dsiz(optional()?),
+        Verb::Rmda => Command::Rmda(name()?),
+        Verb::Csid => Command::Csid(optional()?),
+        Verb::Clnt => Command::Clnt(name()?),
+        Verb::Lang => Command::Lang(optional()?),
     })
 }
 
@@ -443,12 +563,102 @@ fn parse_allocation(word: &[u8]) -> Result<u64, Malformed> {
     bytes.filter(|_| rest_is_fine).ok_or(Malformed::Argument(Verb::Allo, NUMBER))
 }
 
-fn parse_mfmt(argument: &[u8]) -> Result<Command, Malformed> {
-    let bad = || Malformed::Argument(Verb::Mfmt, "YYYYMMDDHHMMSS and a name");
-    let space = argument.iter().position(|&b| b == b' ').ok_or_else(bad)?;
-    let time = time::parse_timestamp(&argument[..space]).ok_or_else(bad)?;
-    let name = Name::new(&argument[space + 1..]).ok_or_else(bad)?;
-    Ok(Command::Mfmt(time, name))
+/// `YYYYMMDDHHMMSS name`, of MFMT and MFCT.
+fn parse_timed(verb: Verb, argument: &[u8]) -> Result<(SystemTime, Name), Malformed> {
+    let bad = || Malformed::Argument(verb, "YYYYMMDDHHMMSS and a name");
+    let (time, name) = split_word(argument);
+    Ok((time::parse_timestamp(time).ok_or_else(bad)?, Name::new(name).ok_or_else(bad)?))
+}
+
+/// `name`, `"name"`, and after either two numbers. A name that ends in two numbers itself has to be
+/// quoted.
+fn parse_digest(verb: Verb, algorithm: Algorithm, argument: &[u8]) -> Result<Command, Malformed> {
+    let bad = || Malformed::Argument(verb, verb.row().syntax);
+    let (name, rest) = match argument.first() {
+        Some(b'"') => split_name(argument).map(|(name, rest)| (Some(name), rest.trim_ascii())),
+        _ => match rsplit_numbers(argument) {
+            Some((name, numbers)) => Some((Name::new(name), numbers)),
+            None => Some((Name::new(argument), &b""[..])),
+        },
+    }
+    .ok_or_else(bad)?;
+    let span = if rest.is_empty() { None } else { Some(Span::parse(rest).ok_or_else(bad)?) };
+    Ok(Command::Digest(algorithm, name.ok_or_else(bad)?, span))
+}
+
+/// What stands before the last two words, and these, if both are numbers.
+fn rsplit_numbers(argument: &[u8]) -> Option<(&[u8], &[u8])> {
+    let last = argument.iter().rposition(|&b| b == b' ')?;
+    let first = argument[..last].iter().rposition(|&b| b == b' ')?;
+    Span::parse(&argument[first + 1..]).map(|_| (&argument[..first], &argument[first + 1..]))
+}
+
+/// `modify=20250102030405;UNIX.mode=0644; name` (draft-somers-ftp-mfxx-04 section 6).
+fn parse_mff(argument: &[u8]) -> Result<Command, Malformed> {
+    let bad = || Malformed::Argument(Verb::Mff, Verb::Mff.row().syntax);
+    let (facts, name) = split_word(argument);
+    let mut changes = Changes::default();
+    for fact in facts.strip_suffix(b";").ok_or_else(bad)?.split(|&b| b == b';') {
+        let equals = fact.iter().position(|&b| b == b'=').ok_or_else(bad)?;
+        changes.set(&fact[..equals], &fact[equals + 1..])?;
+    }
+    Ok(Command::Mff(changes, Name::new(name).ok_or_else(bad)?))
+}
+
+/// A range of bytes, by first and last as RANG has it; what XCRC and its kin mean by their second
+/// number is the server's affair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First byte, from 0.
+    pub start: u64,
+    /// The second number.
+    pub end: u64,
+}
+
+impl Span {
+    fn parse(text: &[u8]) -> Option<Span> {
+        let (start, end) = split_word(text);
+        Some(Span { start: parse_number(start)?, end: parse_number(end)? })
+    }
+}
+
+/// What MFF changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// `modify`.
+    pub modified: Option<SystemTime>,
+    /// `create`.
+    pub created: Option<SystemTime>,
+    /// `UNIX.mode`.
+    pub mode: Option<u32>,
+}
+
+impl Changes {
+    fn set(&mut self, fact: &[u8], value: &[u8]) -> Result<(), Malformed> {
+        const TIME: Malformed = Malformed::Argument(Verb::Mff, "YYYYMMDDHHMMSS as the time");
+        const MODE: Malformed = Malformed::Argument(Verb::Mff, "octal digits as the mode");
+        match fact.to_ascii_lowercase().as_slice() {
+            b"modify" => self.modified = Some(time::parse_timestamp(value).ok_or(TIME)?),
+            b"create" => self.created = Some(time::parse_timestamp(value).ok_or(TIME)?),
+            b"unix.mode" => self.mode = Some(parse_mode(value).ok_or(MODE)?),
+            _ => return Err(Malformed::Parameter(Verb::Mff)),
+        }
+        Ok(())
+    }
+
+    /// Appends the facts as MFF and its reply have them.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        for (fact, time) in [(&b"Modify="[..], self.modified), (b"Create=", self.created)] {
+            if let Some(time) = time {
+                out.extend_from_slice(fact);
+                time::write_timestamp(time, out);
+                out.push(b';');
+            }
+        }
+        if let Some(mode) = self.mode {
+            let _ = write!(out, "UNIX.mode={mode:04o};");
+        }
+    }
 }
 
 impl Extended {
@@ -597,8 +807,17 @@ impl Opts {
         if option.eq_ignore_ascii_case(b"MLST") {
             return Ok(Opts::Mlst(Facts::parse(value)));
         }
+        if option.eq_ignore_ascii_case(b"HASH") {
+            return match value {
+                b"" => Ok(Opts::Hash(None)),
+                // The draft's section 3.2: 501 for an algorithm that is unknown.
+                name => Algorithm::parse(name).map(|known| Opts::Hash(Some(known))).ok_or(
+                    Malformed::Argument(Verb::Opts, "HASH SHA-256, SHA-512, SHA-1, MD5 or CRC32"),
+                ),
+            };
+        }
         // RFC 2389 section 4: 501 also for an option that is unknown.
-        Err(Malformed::Argument(Verb::Opts, "UTF8 or MLST"))
+        Err(Malformed::Argument(Verb::Opts, "UTF8, MLST or HASH"))
     }
 
     fn write_to(self, out: &mut Vec<u8>) {
@@ -609,40 +828,133 @@ impl Opts {
                 out.extend_from_slice(b"MLST ");
                 facts.write(out);
             }
+            Opts::Hash(algorithm) => {
+                out.extend_from_slice(b"HASH");
+                if let Some(algorithm) = algorithm {
+                    out.push(b' ');
+                    out.extend_from_slice(algorithm.name().as_bytes());
+                }
+            }
         }
     }
 }
 
 impl Site {
+    /// What there is, for SITE HELP.
+    pub const HELP: [&'static str; 8] = [
+        "HELP",
+        "CHMOD mode path",
+        "UTIME YYYYMMDDHHMMSS path",
+        "UMASK [mask]",
+        "SYMLINK target link",
+        "MKDIR path",
+        "IDLE [seconds]",
+        "WHO",
+    ];
+
     fn parse(argument: &[u8]) -> Result<Site, Malformed> {
         let (word, rest) = split_word(argument);
-        if word.eq_ignore_ascii_case(b"HELP") {
-            return Ok(Site::Help);
+        let bad = |expected| Malformed::Argument(Verb::Site, expected);
+        let none = rest.trim_ascii().is_empty();
+        match word.to_ascii_uppercase().as_slice() {
+            b"HELP" => Ok(Site::Help),
+            b"WHO" => Ok(Site::Who),
+            b"CHMOD" => parse_chmod(rest).ok_or(bad("CHMOD mode path")),
+            b"UTIME" => parse_utime(rest).ok_or(bad("UTIME YYYYMMDDHHMMSS path")),
+            b"UMASK" if none => Ok(Site::Umask(None)),
+            b"UMASK" => match parse_mode(rest.trim_ascii()) {
+                Some(mask @ 0..=0o777) => Ok(Site::Umask(Some(mask))),
+                _ => Err(bad("UMASK and three octal digits")),
+            },
+            b"SYMLINK" => parse_symlink(rest).ok_or(bad("SYMLINK target link")),
+            b"MKDIR" => Name::new(rest).map(Site::Mkdir).ok_or(bad("MKDIR path")),
+            b"IDLE" if none => Ok(Site::Idle(None)),
+            b"IDLE" => match parse_number(rest.trim_ascii()) {
+                Some(seconds @ 1..) => Ok(Site::Idle(Some(seconds))),
+                _ => Err(bad("IDLE and a number of seconds")),
+            },
+            _ => Err(Malformed::Parameter(Verb::Site)),
         }
-        if word.eq_ignore_ascii_case(b"CHMOD") {
-            return parse_chmod(rest).ok_or(Malformed::Argument(Verb::Site, "CHMOD mode path"));
-        }
-        Err(Malformed::Parameter(Verb::Site))
     }
 
     fn write_to(&self, out: &mut Vec<u8>) {
+        let _ = match self {
+            Site::Help => write!(out, "HELP"),
+            Site::Chmod(mode, _) => write!(out, "CHMOD {mode:03o} "),
+            Site::Utime(time, _) => {
+                out.extend_from_slice(b"UTIME ");
+                time::write_timestamp(*time, out);
+                write!(out, " ")
+            }
+            Site::Umask(None) => write!(out, "UMASK"),
+            Site::Umask(Some(mask)) => write!(out, "UMASK {mask:03o}"),
+            Site::Symlink(target, _) => {
+                out.extend_from_slice(b"SYMLINK ");
+                path::write_quoted(target.as_bytes(), out);
+                write!(out, " ")
+            }
+            Site::Mkdir(_) => write!(out, "MKDIR "),
+            Site::Idle(None) => write!(out, "IDLE"),
+            Site::Idle(Some(seconds)) => write!(out, "IDLE {seconds}"),
+            Site::Who => write!(out, "WHO"),
+        };
         match self {
-            Site::Help => out.extend_from_slice(b"HELP"),
-            Site::Chmod(mode, name) => {
-                let _ = write!(out, "CHMOD {mode:03o} ");
+            Site::Chmod(_, name) | Site::Utime(_, name) | Site::Mkdir(name) => {
                 out.extend_from_slice(name.as_bytes());
             }
+            Site::Symlink(_, link) => path::write_quoted(link.as_bytes(), out),
+            Site::Help | Site::Umask(_) | Site::Idle(_) | Site::Who => {}
         }
     }
 }
 
 fn parse_chmod(argument: &[u8]) -> Option<Site> {
     let (mode, name) = split_word(argument);
-    let octal =
-        !mode.is_empty() && mode.len() <= 5 && mode.iter().all(|b| (b'0'..b'8').contains(b));
-    let text = std::str::from_utf8(mode).ok().filter(|_| octal)?;
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)?;
-    Some(Site::Chmod(mode, Name::new(name)?))
+    Some(Site::Chmod(parse_mode(mode)?, Name::new(name)?))
+}
+
+/// Octal digits, 0o7777 at most.
+fn parse_mode(digits: &[u8]) -> Option<u32> {
+    let octal = digits.len() <= 5 && digits.iter().all(|b| (b'0'..b'8').contains(b));
+    let text = std::str::from_utf8(digits).ok().filter(|_| octal && !digits.is_empty())?;
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
+}
+
+/// The two forms in use: time first (ProFTPD and others), and `path atime mtime ctime UTC` (ncftp,
+/// Pure-FTPd). Seconds may be left out.
+fn parse_utime(argument: &[u8]) -> Option<Site> {
+    let timestamp = |text: &[u8]| match text.len() {
+        12 => time::parse_timestamp(&[text, b"00"].concat()),
+        _ => time::parse_timestamp(text),
+    };
+    let (first, name) = split_word(argument);
+    if let (Some(time), Some(name)) = (timestamp(first), Name::new(name)) {
+        return Some(Site::Utime(time, name));
+    }
+    let mut words = argument.rsplitn(5, |&b| b == b' ');
+    let (zone, _created, modified) = (words.next()?, words.next()?, words.next()?);
+    let (_accessed, name) = (words.next()?, words.next()?);
+    let time = timestamp(modified).filter(|_| zone.eq_ignore_ascii_case(b"UTC"))?;
+    Some(Site::Utime(time, Name::new(name)?))
+}
+
+/// Two names, each in quotes if it has a space.
+fn parse_symlink(argument: &[u8]) -> Option<Site> {
+    let (target, rest) = split_name(argument)?;
+    let (link, rest) = split_name(rest.strip_prefix(b" ")?)?;
+    rest.is_empty().then_some(Site::Symlink(target, link))
+}
+
+/// A name, quoted or up to the next space, and what follows it.
+fn split_name(text: &[u8]) -> Option<(Name, &[u8])> {
+    if text.first() != Some(&b'"') {
+        let end = text.iter().position(|&b| b == b' ').unwrap_or(text.len());
+        return Some((Name::new(&text[..end])?, &text[end..]));
+    }
+    let name = path::parse_quoted(text)?;
+    let quotes = name.iter().filter(|&&b| b == b'"').count();
+    let rest = &text[name.len() + quotes + 2..];
+    Some((Name::new(name)?, rest))
 }
 
 /// The first word, and what follows the one space after it.
@@ -748,6 +1060,39 @@ mod tests {
             Site(super::Site::Chmod(0o644, name("a b"))),
             Site(super::Site::Chmod(0o7777, name("x"))),
             Site(super::Site::Chmod(0, name("x"))),
+            Opts(super::Opts::Hash(None)),
+            Opts(super::Opts::Hash(Some(Algorithm::Crc32))),
+            Site(super::Site::Utime(time, name("a b"))),
+            Site(super::Site::Umask(None)),
+            Site(super::Site::Umask(Some(0o27))),
+            Site(super::Site::Symlink(name("a \"b"), name("c d"))),
+            Site(super::Site::Mkdir(name("a/b c"))),
+            Site(super::Site::Idle(None)),
+            Site(super::Site::Idle(Some(900))),
+            Site(super::Site::Who),
+            Host(name("ftp.example.org")),
+            Hash(name("a b")),
+            Digest(Algorithm::Crc32, name("a \"b\" 1 2"), None),
+            Digest(Algorithm::Md5, name("a"), Some(Span { start: 0, end: u64::MAX })),
+            Digest(Algorithm::Sha1, name("a"), None),
+            Digest(Algorithm::Sha256, name("\""), None),
+            Digest(Algorithm::Sha512, name("a"), None),
+            Rang(Span { start: 1, end: 0 }),
+            Mff(
+                Changes { modified: Some(time), created: Some(time), mode: Some(0o644) },
+                name("a b"),
+            ),
+            Mfct(time, name("a b")),
+            Avbl(None),
+            Avbl(Some(name("d"))),
+            Dsiz(None),
+            Dsiz(Some(name("d"))),
+            Rmda(name("d")),
+            Csid(None),
+            Csid(Some(name("Name=x;"))),
+            Clnt(name("x 1.0")),
+            Lang(None),
+            Lang(Some(name("EN"))),
         ]
     }
 
@@ -825,7 +1170,13 @@ mod tests {
             (b"SITE CHMOD 8 x", Argument(Verb::Site, "CHMOD mode path")),
             (b"SITE CHMOD 77777 x", Argument(Verb::Site, "CHMOD mode path")),
             (b"SITE CHMOD 644", Argument(Verb::Site, "CHMOD mode path")),
-            (b"OPTS HASH", Argument(Verb::Opts, "UTF8 or MLST")),
+            (b"OPTS NONE", Argument(Verb::Opts, "UTF8, MLST or HASH")),
+            (b"OPTS HASH MD4", Argument(Verb::Opts, "HASH SHA-256, SHA-512, SHA-1, MD5 or CRC32")),
+            (b"SITE UMASK 888", Argument(Verb::Site, "UMASK and three octal digits")),
+            (b"SITE IDLE 0", Argument(Verb::Site, "IDLE and a number of seconds")),
+            (b"RANG 1", Argument(Verb::Rang, "first last")),
+            (b"MFF x=1; f", Parameter(Verb::Mff)),
+            (b"MFF modify=1; f", Argument(Verb::Mff, "YYYYMMDDHHMMSS as the time")),
             (b"OPTS UTF8 maybe", Argument(Verb::Opts, "UTF8 ON or UTF8 OFF")),
             (b"MFMT 2024 x", Argument(Verb::Mfmt, "YYYYMMDDHHMMSS and a name")),
         ];
@@ -843,6 +1194,16 @@ mod tests {
         assert_eq!(Command::parse(b"\xf2ABOR"), Ok(Command::Abor));
         assert_eq!(Command::parse(b"ALLO 12 R 7"), Ok(Command::Allo(12)));
         assert_eq!(Command::parse(b"OPTS UTF8"), Ok(Command::Opts(Opts::Utf8(true))));
+        let digest =
+            |name: &str, span| Ok(Command::Digest(Algorithm::Crc32, self::name(name), span));
+        assert_eq!(Command::parse(b"XCRC a b"), digest("a b", None));
+        let span = Some(Span { start: 0, end: 9 });
+        assert_eq!(Command::parse(b"XCRC a b 0 9"), digest("a b", span));
+        assert_eq!(Command::parse(b"XCRC \"a b\" 0 9"), digest("a b", span));
+        let utime = Command::parse(b"SITE UTIME 202501020304 a b");
+        assert_eq!(utime, Command::parse(b"SITE UTIME 20250102030400 a b"));
+        let long = b"SITE UTIME a b 20240101000000 20250102030400 20240101000000 UTC";
+        assert_eq!(utime, Command::parse(long));
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Code {
     pub const EXTENDED_PASSIVE: Code = Code(229);
     pub const LOGGED_IN: Code = Code(230);
     pub const FILE_DONE: Code = Code(250);
+    pub const FILE_TIME_SET: Code = Code(253);
     pub const PATH: Code = Code(257);
     pub const NEED_PASSWORD: Code = Code(331);
     pub const NEED_ACCOUNT: Code = Code(332);

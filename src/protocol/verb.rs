@@ -95,14 +95,30 @@ verbs! {
     Noop "NOOP" [], None "", "Do nothing.", "RFC 959 4.1.3";
     Feat "FEAT" [], None "", "List the extensions.", "RFC 2389 3";
     Opts "OPTS" [], Required "UTF8 ON|MLST facts", "Set an option of an extension.", "RFC 2389 4";
-    Site "SITE" [], Required "HELP|CHMOD mode path", "Commands of this server.", "RFC 959 4.1.3";
+    Site "SITE" [], Required "command", "Commands of this server; see SITE HELP.", "RFC 959 4.1.3";
+    Host "HOST" [], Required "name", "Name the host that is meant; all are this one.", "RFC 7151 3";
+    Hash "HASH" [], Required "file", "Digest of a file, or of the RANG before it.", "draft-bryan-ftpext-hash-02 3";
+    Xcrc "XCRC" [], Required "file [start end]", "CRC-32 of a file.", "no RFC; as Serv-U has it";
+    Xmd5 "XMD5" [], Required "file [start end]", "MD5 of a file.", "no RFC; as Serv-U has it";
+    Xsha1 "XSHA1" ["XSHA"], Required "file [start end]", "SHA-1 of a file.", "no RFC; as Serv-U has it";
+    Xsha256 "XSHA256" [], Required "file [start end]", "SHA-256 of a file.", "no RFC; as Serv-U has it";
+    Xsha512 "XSHA512" [], Required "file [start end]", "SHA-512 of a file.", "no RFC; as Serv-U has it";
+    Rang "RANG" [], Required "first last", "Which bytes the next RETR or HASH takes.", "draft-bryan-ftp-range-08 3";
+    Mff "MFF" [], Required "fact=value; file", "Set facts of a file.", "draft-somers-ftp-mfxx-04 6";
+    Mfct "MFCT" [], Required "time file", "Set when a file was created.", "draft-somers-ftp-mfxx-04 4";
+    Avbl "AVBL" [], Optional "[directory]", "How many bytes may still be stored.", "draft-peterson-streamlined-ftp-command-extensions-10 4";
+    Dsiz "DSIZ" [], Optional "[directory]", "Size of all files in a directory.", "draft-peterson-streamlined-ftp-command-extensions-10 6";
+    Rmda "RMDA" [], Required "directory", "Remove a directory with all that is in it.", "draft-peterson-streamlined-ftp-command-extensions-10 8";
+    Csid "CSID" [], Optional "[facts]", "Tell each other what client and server are.", "draft-peterson-streamlined-ftp-command-extensions-10 5";
+    Clnt "CLNT" [], Required "name", "Name of the client program.", "no RFC; as Serv-U has it";
+    Lang "LANG" [], Optional "[tag]", "Language of the replies: English.", "RFC 2640 4";
 }
 
 /// Verbs that an RFC defines and this crate does not implement; the answer to them is 502 where
 /// that to a word nobody defined is 500 (RFC 959 section 4.2.2).
 const UNIMPLEMENTED: &[&str] = &[
-    "ADAT", "AUTH", "CCC", "CONF", "ENC", "HOST", "LANG", "LPRT", "LPSV", "MIC", "PBSZ", "PROT",
-    "SMNT", "XRCP", "XRSQ", "XSEM", "XSEN",
+    "ADAT", "AUTH", "CCC", "CONF", "ENC", "LPRT", "LPSV", "MIC", "PBSZ", "PROT", "SMNT", "XRCP",
+    "XRSQ", "XSEM", "XSEN",
 ];
 
 impl Verb {

@@ -3,6 +3,7 @@
 use super::log::Level;
 use super::login::Access;
 use crate::args::{self, Flag, Parsed, Program, Usage};
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,11 @@ pub static PROGRAM: Program = Program {
     name: "ftp_server",
     version: env!("CARGO_PKG_VERSION"),
     about: "Serves a directory by FTP, one thread for each client.",
-    usage: &["ftp_server [OPTIONS]"],
+    usage: &[
+        "ftp_server [OPTIONS]",
+        "ftp_server passwd [--access ACCESS] [--home DIR] FILE NAME",
+        "ftp_server check [OPTIONS]",
+    ],
     flags: &[
         Flag::option(
             "host",
@@ -29,9 +34,12 @@ pub static PROGRAM: Program = Program {
         Flag::option(
             "anonymous",
             "ACCESS",
-            "what visitors who log in as anonymous or ftp may do: none, read or write",
-        )
-        .or("write"),
+            "what visitors who log in as anonymous or ftp may do: none, read or write [write, but \
+             none once --users is given]",
+        ),
+        Flag::option("users", "FILE", "accounts, as ftp_server passwd writes them"),
+        Flag::option("config", "FILE", "name = value lines, the names being these options")
+            .command_line_only(),
         Flag::option("max-sessions", "N", "sessions at once; the next gets 421").or("4096"),
         Flag::option(
             "max-sessions-per-ip",
@@ -46,6 +54,8 @@ pub static PROGRAM: Program = Program {
             "longest stall of a data connection, also its set-up",
         )
         .or("60s"),
+        Flag::option("max-login-failures", "N", "wrong logins in one session; then 421 and close")
+            .or("3"),
         Flag::option(
             "shutdown-grace",
             "D",
@@ -60,7 +70,8 @@ pub static PROGRAM: Program = Program {
         )
         .or("info"),
     ],
-    after: "Durations are seconds, or 30s, 5m, 1h.\n\
+    after: "Every option can stand in the file of --config; the command line wins.\n\
+            Durations are seconds, or 30s, 5m, 1h.\n\
             SIGTERM and SIGINT end the server when the running transfers are done;\n\
             a second one ends it at once.\n",
 };
@@ -79,6 +90,8 @@ pub struct Config {
     pub root: PathBuf,
     /// `--anonymous`; `None` lets no visitors in.
     pub anonymous: Option<Access>,
+    /// `--users`.
+    pub users: Option<PathBuf>,
     /// `--max-sessions`.
     pub max_sessions: usize,
     /// `--max-sessions-per-ip`.
@@ -89,12 +102,25 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// `--transfer-timeout`.
     pub transfer_timeout: Duration,
+    /// `--max-login-failures`.
+    pub max_login_failures: u32,
     /// `--shutdown-grace`.
     pub shutdown_grace: Duration,
     /// `--sync`.
     pub sync: bool,
     /// `--log-level`.
     pub log_level: Level,
+}
+
+/// What was given on the command line, and below it what the file of `--config` says.
+///
+/// # Errors
+/// The file cannot be read, or a line of it is wrong; both name the file.
+pub fn with_file(given: Parsed) -> Result<Parsed, Usage> {
+    let Some(file) = given.value("config").map(PathBuf::from) else { return Ok(given) };
+    let text = fs::read(&file)
+        .map_err(|error| given.wrong("config", format!("a file that can be read ({error})")))?;
+    Ok(given.over(PROGRAM.parse_config(&file, &text)?))
 }
 
 impl Config {
@@ -107,16 +133,21 @@ impl Config {
             return Err(Usage::operand(word, "options alone"));
         }
         let counts = || args::integer(1..=1_000_000usize);
+        let users = given.value("users").map(PathBuf::from);
         Ok(Config {
             host: given.get("host", host)?,
             port: given.need("port", args::port)?,
             root: given.value("root").map_or_else(|| PathBuf::from("."), PathBuf::from),
-            anonymous: given.need("anonymous", args::one_of(&ANONYMOUS))?,
+            anonymous: given
+                .get("anonymous", args::one_of(&ANONYMOUS))?
+                .unwrap_or(users.is_none().then_some(Access::Write)),
+            users,
             max_sessions: given.need("max-sessions", counts())?,
             max_sessions_per_ip: given.get("max-sessions-per-ip", counts())?,
             login_timeout: given.need("login-timeout", some_time)?,
             idle_timeout: given.need("idle-timeout", some_time)?,
             transfer_timeout: given.need("transfer-timeout", some_time)?,
+            max_login_failures: given.need("max-login-failures", args::integer(1..=1_000_000))?,
             shutdown_grace: given.need("shutdown-grace", args::duration)?,
             sync: given.switch("sync"),
             log_level: given.need("log-level", args::one_of(&LEVELS))?,
@@ -174,6 +205,10 @@ mod tests {
         assert_eq!(config.anonymous, Some(Access::Write));
         assert_eq!(config.idle_timeout, Duration::from_secs(300));
         assert!(!config.sync);
+        let with_users = self::config(&["--users", "x"]).unwrap();
+        assert_eq!(with_users.anonymous, None);
+        let both = self::config(&["--users", "x", "--anonymous", "read"]).unwrap();
+        assert_eq!(both.anonymous, Some(Access::Read));
     }
 
     #[test]

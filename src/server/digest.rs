@@ -1,134 +1,209 @@
 //! Message digests, by hand because the crate stands on std alone.
 //!
-//! Each is written straight from its standard and tested with that standard's own vectors.
+//! Each is written straight from its standard and tested with that standard's own vectors. MD5,
+//! SHA-1 and CRC-32 are here because clients ask for them (HASH, XMD5, XCRC ...) to find transfer
+//! errors; nothing that must withstand an attacker rests on them.
 
-/// SHA-256 (FIPS 180-4), fed piece by piece.
+mod legacy;
+mod pbkdf2;
+mod sha2;
+
+pub use pbkdf2::pbkdf2_sha256;
+pub use sha2::Sha256;
+
+use crate::protocol::Algorithm;
+use legacy::{Crc32, Md5, Sha1};
+use sha2::Sha512;
+
+/// A digest of any algorithm, fed piece by piece.
+pub enum Hasher {
+    /// SHA-256.
+    Sha256(Sha256),
+    /// SHA-512.
+    Sha512(Sha512),
+    /// SHA-1.
+    Sha1(Sha1),
+    /// MD5.
+    Md5(Md5),
+    /// CRC-32.
+    Crc32(Crc32),
+}
+
+impl Hasher {
+    /// The digest of nothing yet.
+    pub fn new(algorithm: Algorithm) -> Hasher {
+        match algorithm {
+            Algorithm::Sha256 => Hasher::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Hasher::Sha512(Sha512::new()),
+            Algorithm::Sha1 => Hasher::Sha1(Sha1::new()),
+            Algorithm::Md5 => Hasher::Md5(Md5::new()),
+            Algorithm::Crc32 => Hasher::Crc32(Crc32::new()),
+        }
+    }
+
+    /// Takes more of the message.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hasher::Sha256(digest) => digest.update(bytes),
+            Hasher::Sha512(digest) => digest.update(bytes),
+            Hasher::Sha1(digest) => digest.update(bytes),
+            Hasher::Md5(digest) => digest.update(bytes),
+            Hasher::Crc32(digest) => digest.update(bytes),
+        }
+    }
+
+    /// The digest of all that was taken, in hexadecimal digits.
+    pub fn finish(self) -> String {
+        match self {
+            Hasher::Sha256(digest) => hex(&digest.finish()),
+            Hasher::Sha512(digest) => hex(&digest.finish()),
+            Hasher::Sha1(digest) => hex(&digest.finish()),
+            Hasher::Md5(digest) => hex(&digest.finish()),
+            Hasher::Crc32(digest) => hex(&digest.finish()),
+        }
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
+/// Cuts a message into blocks of `N` bytes, as MD5 and the SHA family do, and pads its end.
 #[derive(Clone)]
-pub struct Sha256 {
-    state: [u32; 8],
-    block: [u8; 64],
+struct Blocks<const N: usize> {
+    block: [u8; N],
     filled: usize,
     length: u64,
 }
 
-impl Sha256 {
-    /// The digest of nothing yet.
-    pub fn new() -> Sha256 {
-        Sha256 { state: INITIAL, block: [0; 64], filled: 0, length: 0 }
+impl<const N: usize> Blocks<N> {
+    fn new() -> Blocks<N> {
+        Blocks { block: [0; N], filled: 0, length: 0 }
     }
 
-    /// The digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        digest.update(bytes);
-        digest.finish()
-    }
-
-    /// Takes more of the message.
-    pub fn update(&mut self, mut bytes: &[u8]) {
+    fn update(&mut self, mut bytes: &[u8], mut compress: impl FnMut(&[u8; N])) {
         self.length = self.length.wrapping_add(bytes.len() as u64);
-        while !bytes.is_empty() {
-            let take = bytes.len().min(64 - self.filled);
+        if self.filled > 0 {
+            let take = bytes.len().min(N - self.filled);
             self.block[self.filled..self.filled + take].copy_from_slice(&bytes[..take]);
             self.filled += take;
             bytes = &bytes[take..];
-            if self.filled == 64 {
-                compress(&mut self.state, &self.block);
-                self.filled = 0;
+            if self.filled < N {
+                return;
             }
+            compress(&self.block);
         }
+        let (blocks, rest) = bytes.as_chunks::<N>();
+        blocks.iter().for_each(compress);
+        self.block[..rest.len()].copy_from_slice(rest);
+        self.filled = rest.len();
     }
 
-    /// The digest of all that was taken.
-    pub fn finish(mut self) -> [u8; 32] {
-        let bits = self.length.wrapping_mul(8).to_be_bytes();
-        self.update(&[0x80]);
-        while self.filled != 56 {
-            self.update(&[0]);
+    /// A one, zeros, and the length in bits in the last `size` bytes of a block.
+    fn finish(mut self, size: usize, order: Order, mut compress: impl FnMut(&[u8; N])) {
+        let bits = self.length.wrapping_mul(8);
+        let mut end = [0u8; 16];
+        match order {
+            Order::BigEndian => end[size - 8..size].copy_from_slice(&bits.to_be_bytes()),
+            Order::LittleEndian => end[..8].copy_from_slice(&bits.to_le_bytes()),
         }
-        self.update(&bits);
-        let mut out = [0; 32];
-        for (bytes, word) in out.chunks_exact_mut(4).zip(self.state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-        out
+        let used = self.filled + 1;
+        let zeros = (2 * N - size - used) % N;
+        let mut padding = [0u8; 256];
+        padding[0] = 0x80;
+        padding[1 + zeros..1 + zeros + size].copy_from_slice(&end[..size]);
+        self.update(&padding[..1 + zeros + size], &mut compress);
     }
 }
 
-fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
-    let mut w = [0u32; 64];
-    for (word, bytes) in w.iter_mut().zip(block.chunks_exact(4)) {
-        *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
-    for i in 16..64 {
-        let s0 = w[i - 15].rotate_right(7) ^ w[i - 15].rotate_right(18) ^ (w[i - 15] >> 3);
-        let s1 = w[i - 2].rotate_right(17) ^ w[i - 2].rotate_right(19) ^ (w[i - 2] >> 10);
-        w[i] = w[i - 16].wrapping_add(s0).wrapping_add(w[i - 7]).wrapping_add(s1);
-    }
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for i in 0..64 {
-        let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let choice = (e & f) ^ (!e & g);
-        let t1 = h.wrapping_add(s1).wrapping_add(choice).wrapping_add(K[i]).wrapping_add(w[i]);
-        let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-        let majority = (a & b) ^ (a & c) ^ (b & c);
-        let t2 = s0.wrapping_add(majority);
-        (h, g, f, e, d, c, b, a) = (g, f, e, d.wrapping_add(t1), c, b, a, t1.wrapping_add(t2));
-    }
-    for (word, add) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-        *word = word.wrapping_add(add);
-    }
-}
-
-const INITIAL: [u32; 8] = [
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-];
-
-const K: [u32; 64] = [
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-];
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|b| [b >> 4, b & 15])
-        .filter_map(|d| char::from_digit(u32::from(d), 16))
-        .collect()
+/// Which end of the length comes first.
+#[derive(Clone, Copy)]
+enum Order {
+    BigEndian,
+    LittleEndian,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ABC56: &[u8] = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+
+    fn digest(algorithm: Algorithm, message: &[u8]) -> String {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(message);
+        hasher.finish()
+    }
+
     #[test]
-    fn sha256_of_fips_180_4() {
-        let cases: [(&[u8], &str); 3] = [
-            (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-            (b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    fn vectors_of_the_standards() {
+        use Algorithm::*;
+        let cases: &[(Algorithm, &[u8], &str)] = &[
+            // FIPS 180-4, examples of NIST
+            (Sha256, b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (Sha256, b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (Sha256, ABC56, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
             (
-                b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+                Sha512,
+                b"abc",
+                "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                 2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
             ),
+            (
+                Sha512,
+                b"",
+                "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
+                 47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+            ),
+            (Sha1, b"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (Sha1, b"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+            (Sha1, ABC56, "84983e441c3bd26ebaae4aa1f95129e5e54670f1"),
+            // RFC 1321 section A.5
+            (Md5, b"", "d41d8cd98f00b204e9800998ecf8427e"),
+            (Md5, b"message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
+            (
+                Md5,
+                b"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+                "57edf4a22be3c955ac49da2e2107b67a",
+            ),
+            // the check value of CRC-32/ISO-HDLC
+            (Crc32, b"123456789", "cbf43926"),
+            (Crc32, b"", "00000000"),
         ];
-        for (message, expected) in cases {
-            assert_eq!(hex(&Sha256::of(message)), expected);
+        for (algorithm, message, expected) in cases {
+            assert_eq!(digest(*algorithm, message), *expected, "{algorithm:?}");
         }
     }
 
     #[test]
-    fn sha256_of_a_million_letters_in_uneven_pieces() {
-        let mut digest = Sha256::new();
+    fn a_million_letters_in_uneven_pieces() {
+        use Algorithm::*;
         let million = vec![b'a'; 1_000_000];
-        million.chunks(997).for_each(|piece| digest.update(piece));
-        let expected = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
-        assert_eq!(hex(&digest.finish()), expected);
+        let expected = [
+            (Sha256, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
+            (Sha1, "34aa973cd4c4daa4f61eeb2bdbad27316534016f"),
+            (Md5, "7707d6ae4e027c70eea2a935c2296f21"),
+            (Crc32, "dc25bfbc"),
+        ];
+        for (algorithm, expected) in expected {
+            let mut hasher = Hasher::new(algorithm);
+            million.chunks(997).for_each(|piece| hasher.update(piece));
+            assert_eq!(hasher.finish(), expected, "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn every_length_around_a_block_is_padded_right() {
+        // One piece and many must agree where the padding just fits and where it does not.
+        for algorithm in Algorithm::ALL {
+            for length in 0..300 {
+                let message = vec![7u8; length];
+                let mut hasher = Hasher::new(algorithm);
+                message.iter().for_each(|byte| hasher.update(&[*byte]));
+                assert_eq!(hasher.finish(), digest(algorithm, &message), "{algorithm:?} {length}");
+            }
+        }
     }
 }

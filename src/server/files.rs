@@ -1,17 +1,15 @@
-//! Commands about names: where one stands, what is there, and changing it.
+//! Commands that ask about names and change nothing: where one stands, and what is there.
 
 use super::jail::Last;
 use super::listing::{self, Form, Lines, Options};
 use super::login::Home;
-use super::partial;
 use super::refusal::Refusal;
-use super::session::{Pending, Session};
+use super::session::Session;
 use super::upload;
 use crate::protocol::time::write_timestamp;
-use crate::protocol::{Code, FtpPath, Name, Reply, ascii, write_quoted};
-use crate::sys::FileKind;
+use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
+use crate::sys::{Dir, FileKind};
 use std::io::{self, ErrorKind, Read};
-use std::time::SystemTime;
 
 /// Up to which size a text file is read to tell its size in TYPE A. Beyond, the answer is a 550 as
 /// RFC 3659 section 4 allows, so that a question cannot cost more than that.
@@ -44,69 +42,6 @@ impl Session<'_> {
         Ok(path_reply(&self.home()?.cwd, " is the current directory."))
     }
 
-    pub(super) fn mkd(&mut self, name: &Name) -> Answer {
-        let path = self.path(name)?;
-        self.home()?.jail.make_dir(&path)?;
-        self.log_change("mkd", &path);
-        Ok(path_reply(&path, " created."))
-    }
-
-    pub(super) fn rmd(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
-        let place = self.home()?.jail.locate(&path, Last::Keep)?;
-        match place.dir.remove_dir(&place.name) {
-            // What keeps it may be partial uploads alone, which nobody can see.
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                if self.home()?.jail.read_dir(&path)?.next_name()?.is_some() {
-                    return Err(error.into());
-                }
-                partial::sweep(&place.dir.open_dir(&place.name)?)?;
-                place.dir.remove_dir(&place.name)?;
-            }
-            other => other?,
-        }
-        self.log_change("rmd", &path);
-        Ok(Reply::new(Code::FILE_DONE, "Directory removed."))
-    }
-
-    pub(super) fn dele(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
-        let place = self.home()?.jail.locate(&path, Last::Keep)?;
-        match place.found {
-            Some(stat) if stat.kind == FileKind::Dir => {
-                return Err(io::Error::from(ErrorKind::IsADirectory).into());
-            }
-            Some(_) => {
-                place.dir.remove_file(&place.name)?;
-                // Someone may be writing it anew; then it is theirs.
-                let _ = upload::remove_waiting(&place);
-            }
-            // An unfinished upload is all there is: deleting it is what is meant.
-            None if upload::remove_waiting(&place)? => {}
-            None => return Err(io::Error::from(ErrorKind::NotFound).into()),
-        }
-        self.log_change("dele", &path);
-        Ok(Reply::new(Code::FILE_DONE, "File deleted."))
-    }
-
-    pub(super) fn rnfr(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
-        self.home()?.jail.stat(&path, Last::Keep)?;
-        self.pending = Pending::Rename(path);
-        Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
-    }
-
-    pub(super) fn rnto(&mut self, name: &Name, pending: Pending) -> Answer {
-        let Pending::Rename(from) = pending else {
-            return Err(Refusal::Sequence("Send RNFR first."));
-        };
-        let to = self.changeable(name)?;
-        self.home()?.jail.rename(&from, &to)?;
-        self.log_change("rnfr", &from);
-        self.log_change("rnto", &to);
-        Ok(Reply::new(Code::FILE_DONE, "Renamed."))
-    }
-
     pub(super) fn size(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Follow)?;
@@ -116,7 +51,7 @@ impl Session<'_> {
             }
             Some(stat) if stat.kind == FileKind::File => stat.size,
             Some(_) => return Err(Refusal::NotPlainFile),
-            None => upload::waiting_size(&place).ok_or(io::Error::from(ErrorKind::NotFound))?,
+            None => upload::waiting_size(&place, self.is_ascii())?,
         };
         Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
     }
@@ -127,35 +62,48 @@ impl Session<'_> {
             return Err(Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I."));
         }
         let (file, _) = self.home()?.jail.open_file(path)?;
-        let mut text = ascii::EncodingReader::new(file.take(LARGEST_COUNTED));
-        Ok(io::copy(&mut text, &mut io::sink())?)
+        Ok(upload::text_length(file)?)
     }
 
+    /// MDTM asks, but `MDTM YYYYMMDDHHMMSS name` sets, as clients from before MFMT do it, unless
+    /// that is a name itself.
     pub(super) fn mdtm(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let stat = self.home()?.jail.stat(&path, Last::Follow)?;
-        let mut text = Vec::new();
-        write_timestamp(stat.modified, &mut text);
-        Ok(Reply::new(Code::FILE_STATUS, text))
+        match self.home()?.jail.stat(&path, Last::Follow) {
+            Ok(stat) => {
+                let mut text = Vec::new();
+                write_timestamp(stat.modified, &mut text);
+                Ok(Reply::new(Code::FILE_STATUS, text))
+            }
+            Err(error) => match Command::parse(&[b"MFMT ", name.as_bytes()].concat()) {
+                Ok(Command::Mfmt(time, name)) => self.mdtm_set(time, &name),
+                _ => Err(error.into()),
+            },
+        }
     }
 
-    pub(super) fn mfmt(&mut self, time: SystemTime, name: &Name) -> Answer {
-        let path = self.path(name)?;
-        self.home()?.jail.set_modified(&path, time)?;
-        self.log_change("mfmt", &path);
-        let mut text = b"Modify=".to_vec();
-        write_timestamp(time, &mut text);
-        text.extend_from_slice(b"; ");
-        text.extend_from_slice(path.as_bytes());
-        // 213 and not another success: rclone takes other codes for a failure.
-        Ok(Reply::new(Code::FILE_STATUS, text))
+    /// How many bytes may still be stored.
+    pub(super) fn avbl(&mut self, name: Option<&Name>) -> Answer {
+        let path = self.path_or_cwd(name)?;
+        Ok(Reply::new(Code::FILE_STATUS, self.home()?.jail.space(&path)?.to_string()))
     }
 
-    pub(super) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
-        let path = self.path(name)?;
-        self.home()?.jail.set_mode(&path, mode)?;
-        self.log_change("chmod", &path);
-        Ok(Reply::new(Code::OK, "Mode changed."))
+    /// The size of all files below a directory.
+    pub(super) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
+        let path = self.path_or_cwd(name)?;
+        let mut left = MOST_COUNTED;
+        let size = self.home()?.jail.open_dir(&path).map_err(Refusal::from);
+        let size = size.and_then(|dir| total_size(&dir, &mut left, 0))?;
+        Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
+    }
+
+    /// ALLO: whether there is room, and nothing more; it costs nothing to be told before.
+    pub(super) fn allo(&self, bytes: u64) -> Answer {
+        let home = self.home()?;
+        if home.jail.space(&home.cwd)? < bytes {
+            return Err(io::Error::from(ErrorKind::StorageFull).into());
+        }
+        Ok(Reply::new(Code::OK, "There is room."))
     }
 
     pub(super) fn mlst(&mut self, name: Option<&Name>) -> Answer {
@@ -208,19 +156,38 @@ impl Session<'_> {
         name.map_or_else(|| Ok(self.home()?.cwd.clone()), |name| self.path(name))
     }
 
-    /// [`Session::path`] for commands that remove or rename: the root stays where it is.
-    fn changeable(&self, name: &Name) -> Result<FtpPath, Refusal> {
-        let path = self.path(name)?;
-        if path.is_root() { Err(Refusal::NotPermitted) } else { Ok(path) }
-    }
-
     pub(super) fn home(&self) -> Result<&Home, Refusal> {
         self.login.home()
     }
 }
 
+/// How many names DSIZ looks at before it gives up, and how deep.
+const MOST_COUNTED: u32 = 1_000_000;
+const DEEPEST: u32 = 64;
+
+fn total_size(dir: &Dir, left: &mut u32, depth: u32) -> Result<u64, Refusal> {
+    let mut total = 0u64;
+    for name in dir.entries()? {
+        let name = name?;
+        *left = left.checked_sub(1).ok_or(Refusal::Unavailable("Too much to be counted."))?;
+        // What goes away meanwhile has no size.
+        let Ok(stat) = dir.stat(&name) else { continue };
+        let size = match stat.kind {
+            FileKind::File => stat.size,
+            FileKind::Dir if depth < DEEPEST => match dir.open_dir(&name) {
+                Ok(dir) => total_size(&dir, left, depth + 1)?,
+                Err(_) => 0,
+            },
+            FileKind::Dir => return Err(Refusal::Unavailable("Too deep to be counted.")),
+            FileKind::Link | FileKind::Other => 0,
+        };
+        total = total.saturating_add(size);
+    }
+    Ok(total)
+}
+
 /// A 257 (RFC 959 appendix II).
-fn path_reply(path: &FtpPath, text: &str) -> Reply {
+pub(super) fn path_reply(path: &FtpPath, text: &str) -> Reply {
     let mut line = Vec::new();
     write_quoted(path.as_bytes(), &mut line);
     line.extend_from_slice(text.as_bytes());

@@ -71,6 +71,24 @@ impl Jail {
         Ok(Jail { root: Arc::new(dir), known_as: known_as.into() })
     }
 
+    /// The jail whose `/` is the directory at `path` in this one: the home of an account.
+    ///
+    /// # Errors
+    /// There is no such directory, or no right to enter it.
+    pub fn enter(&self, path: &FtpPath) -> io::Result<Jail> {
+        if path.is_root() {
+            return Ok(self.clone());
+        }
+        let dir = self.open_dir(path)?;
+        let below = |root: &PathBuf| {
+            let mut root = root.clone();
+            path.parts().for_each(|part| root.extend(sys::os_name(part)));
+            root
+        };
+        let known_as = self.known_as.iter().map(below).collect();
+        Ok(Jail { root: Arc::new(dir), known_as })
+    }
+
     /// Finds where `path` leads.
     ///
     /// # Errors
@@ -220,6 +238,43 @@ impl Jail {
     pub fn set_modified(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
         let place = self.locate(path, Last::Follow)?;
         place.dir.set_modified(&place.name, time)
+    }
+
+    /// Sets when a file or directory was created.
+    ///
+    /// # Errors
+    /// What the system says; `Unsupported` where it cannot.
+    pub fn set_created(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
+        let place = self.locate(path, Last::Follow)?;
+        place.dir.set_created(&place.name, time)
+    }
+
+    /// How many bytes may still be stored in the directory at `path`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn space(&self, path: &FtpPath) -> io::Result<u64> {
+        self.open_dir(path)?.space()
+    }
+
+    /// Makes a link at `link` that leads to `target`, by the way from the one to the other, so that
+    /// it stays right when the whole tree moves.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn link(&self, target: &FtpPath, link: &FtpPath) -> io::Result<()> {
+        let place = self.locate(link, Last::Keep)?;
+        let from = link.parent();
+        let shared = from.parts().zip(target.parts()).take_while(|(a, b)| a == b).count();
+        let mut way = PathBuf::new();
+        from.parts().skip(shared).for_each(|_| way.push(".."));
+        for part in target.parts().skip(shared) {
+            way.push(sys::os_name(part)?);
+        }
+        if way.as_os_str().is_empty() {
+            way.push(".");
+        }
+        place.dir.symlink(way.as_os_str(), &place.name)
     }
 
     /// The names in the directory at `path`, each with what is known of it.

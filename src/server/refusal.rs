@@ -14,10 +14,16 @@ pub enum Refusal {
     NotLoggedIn,
     /// Name or password wrong; the same for both.
     LoginFailed,
+    /// Too many wrong passwords in one session; it ends.
+    TooManyFailures,
+    /// Name and password were right, but the home is missing.
+    NoHome,
     /// The account may not do this.
     NotPermitted,
     /// The commands before this one do not lead up to it.
     Sequence(&'static str),
+    /// The system the server runs on cannot do this.
+    NotImplemented,
     /// The argument is wrong in a way only the session can see.
     Argument(&'static str),
     /// The argument is right, but names what is not offered.
@@ -51,6 +57,11 @@ impl Refusal {
         let (code, text) = match self {
             Refusal::NotLoggedIn => (Code::NOT_LOGGED_IN, "Please log in with USER and PASS."),
             Refusal::LoginFailed => (Code::NOT_LOGGED_IN, "Login incorrect."),
+            Refusal::TooManyFailures => {
+                (Code::NOT_AVAILABLE, "Login incorrect; too many failures.")
+            }
+            Refusal::NoHome => (Code::NOT_LOGGED_IN, "Your home directory is not available."),
+            Refusal::NotImplemented => (Code::NOT_IMPLEMENTED, "Not possible on this system."),
             Refusal::NotPermitted => (Code::UNAVAILABLE, "Permission denied."),
             Refusal::Sequence(why) => (Code::BAD_SEQUENCE, *why),
             Refusal::Argument(why) => (Code::BAD_ARGUMENT, *why),

@@ -4,19 +4,21 @@
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
 use super::Server;
+use super::about;
 use super::data::{Arrangements, Ends};
 use super::log::{Field, Level};
 use super::login::{self, Login};
 use super::refusal::{self, Refusal};
+use super::roster::Signed;
 use crate::net::{self, Draining, Stream};
 use crate::protocol::listing::Facts;
 use crate::protocol::{
-    Code, Command, Control, Extended, Format, FtpPath, Line, Mode, Name, Opts, Reply, Secret, Site,
-    Structure, TABLE, Type, Verb,
+    Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
+    Structure, Verb,
 };
 use std::fmt::Display;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// What the command before has left for the next one; taken first thing by every command.
@@ -27,24 +29,18 @@ pub(super) enum Pending {
     Nothing,
     /// REST: where the next transfer begins.
     Restart(u64),
+    /// RANG: which bytes the next RETR or HASH takes.
+    Range(Span),
     /// RNFR: what is to be renamed.
     Rename(FtpPath),
 }
 
-impl Pending {
-    /// Where a transfer begins.
-    pub(super) fn offset(&self) -> u64 {
-        match self {
-            Pending::Restart(offset) => *offset,
-            Pending::Nothing | Pending::Rename(_) => 0,
-        }
-    }
-}
-
 /// How file data is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Representation {
+pub(super) enum Representation {
+    /// As text, with CR LF at the ends of lines.
     Ascii,
+    /// As it is.
     Image,
 }
 
@@ -56,10 +52,17 @@ pub(super) struct Session<'a> {
     pub(super) data: Arrangements,
     pub(super) pending: Pending,
     pub(super) facts: Facts,
-    representation: Representation,
+    pub(super) algorithm: Algorithm,
+    pub(super) representation: Representation,
+    pub(super) umask: Option<u32>,
+    pub(super) idle_timeout: Duration,
+    pub(super) failures: u32,
+    pub(super) signed: Signed<'a>,
+    /// Lines before login that were no commands.
+    nonsense: u32,
     number: u64,
-    peer: SocketAddr,
-    started: Instant,
+    pub(super) peer: SocketAddr,
+    pub(super) started: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -72,6 +75,7 @@ impl<'a> Session<'a> {
         // RFC 959 section 4.1.3: ABOR may come after a Telnet Synch, whose mark is urgent data.
         crate::sys::inline_urgent(&stream)?;
         let stream = Stream::new(stream, Some(server.shutdown.clone()))?;
+        let number = server.next_session();
         Ok(Session {
             server,
             control: Control::new(stream),
@@ -79,11 +83,26 @@ impl<'a> Session<'a> {
             data: Arrangements::new(Ends { local: local.ip(), peer: peer.ip() }),
             pending: Pending::Nothing,
             facts: Facts::ALL,
+            algorithm: Algorithm::Sha256,
             representation: Representation::Ascii, // RFC 959 section 5.1: the default
-            number: server.next_session(),
+            umask: None,
+            idle_timeout: server.config.idle_timeout,
+            failures: 0,
+            signed: server.roster.sign_in(number, peer),
+            nonsense: 0,
+            number,
             peer,
             started: Instant::now(),
         })
+    }
+
+    /// Sets everything that commands set back to what it was in the beginning.
+    pub(super) fn settle_defaults(&mut self) {
+        self.facts = Facts::ALL;
+        self.algorithm = Algorithm::Sha256;
+        self.representation = Representation::Ascii;
+        self.umask = None;
+        self.idle_timeout = self.server.config.idle_timeout;
     }
 
     /// The life of the session.
@@ -116,7 +135,7 @@ impl<'a> Session<'a> {
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
         let config = &self.server.config;
-        let idle = net::deadline(config.idle_timeout);
+        let idle = net::deadline(self.idle_timeout);
         let deadline = match self.login {
             Login::In(_) => idle,
             // Absolute: who sends a command now and then does not stay without logging in.
@@ -138,6 +157,9 @@ impl<'a> Session<'a> {
             Err(malformed) => {
                 self.pending = Pending::Nothing;
                 self.log(Level::Debug, "malformed", &[("why", &format!("{malformed:?}"))]);
+                if malformed == Malformed::Unknown && self.is_no_ftp_client(&line) {
+                    return Reply::new(Code::NOT_AVAILABLE, "This is an FTP server.");
+                }
                 return refusal::malformed(&malformed);
             }
         };
@@ -153,6 +175,20 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Before login: a browser or a scanner, or someone who has guessed at verbs ten times.
+    fn is_no_ftp_client(&mut self, line: &[u8]) -> bool {
+        const HTTP: [&[u8]; 9] = [
+            b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
+        ];
+        const MOST: u32 = 10;
+        if let Login::In(_) = self.login {
+            return false;
+        }
+        self.nonsense += 1;
+        let word = line.split(|&b| b == b' ').next().unwrap_or_default();
+        self.nonsense >= MOST || HTTP.contains(&word)
+    }
+
     fn execute(&mut self, command: &Command) -> Result<Reply, Refusal> {
         let pending = self.take_pending(command);
         match command {
@@ -165,7 +201,7 @@ impl<'a> Session<'a> {
             Command::Syst => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
             Command::Feat => Ok(self.feat()),
             Command::Opts(opts) => Ok(self.opts(*opts)),
-            Command::Help(verb) => help(verb.as_ref()),
+            Command::Help(verb) => about::help(verb.as_ref()),
             Command::Stat(None) => Ok(self.status()),
             Command::Stat(Some(path)) => self.stat_path(path),
             Command::Type(kind) => self.set_type(*kind),
@@ -173,7 +209,11 @@ impl<'a> Session<'a> {
             Command::Mode(_) => Err(Refusal::Parameter("Only MODE S is offered.")),
             Command::Stru(Structure::File) => Ok(Reply::new(Code::OK, "Structure is file.")),
             Command::Stru(_) => Err(Refusal::Parameter("Only STRU F is offered.")),
-            Command::Allo(_) => Ok(Reply::new(Code::SUPERFLUOUS, "No need to allocate.")),
+            Command::Allo(bytes) => self.allo(*bytes),
+            Command::Host(_) => self.host(),
+            Command::Lang(tag) => self.lang(tag.as_ref()),
+            Command::Csid(_) => Ok(self.csid()),
+            Command::Clnt(_) => Ok(Reply::new(Code::OK, "Noted.")),
             Command::Pwd => self.pwd(),
             Command::Cwd(name) => self.cwd(name),
             Command::Cdup => self.cdup(),
@@ -188,7 +228,14 @@ impl<'a> Session<'a> {
             Command::Size(name) => self.size(name),
             Command::Mdtm(name) => self.mdtm(name),
             Command::Mfmt(time, name) => self.mfmt(*time, name),
+            Command::Mff(changes, name) => self.mff(*changes, name),
+            Command::Mfct(time, name) => self.mfct(*time, name),
+            Command::Hash(name) => self.hash(name, pending),
+            Command::Digest(algorithm, name, span) => self.digest(*algorithm, name, *span),
+            Command::Avbl(name) => self.avbl(name.as_ref()),
+            Command::Dsiz(name) => self.dsiz(name.as_ref()),
             Command::Rest(offset) => Ok(self.rest(*offset)),
+            Command::Rang(span) => self.rang(*span),
             Command::Retr(name) => self.retr(name, pending),
             Command::Stor(name) => self.stor(name, pending),
             Command::Appe(name) => self.appe(name, pending),
@@ -196,12 +243,25 @@ impl<'a> Session<'a> {
             Command::Dele(name) => self.dele(name),
             Command::Mkd(name) => self.mkd(name),
             Command::Rmd(name) => self.rmd(name),
+            Command::Rmda(name) => self.rmda(name),
             Command::Rnfr(name) => self.rnfr(name),
             Command::Rnto(name) => self.rnto(name, pending),
             // What it aborts has answered by now; see `Watch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "No transfer is running.")),
-            Command::Site(Site::Help) => Ok(site_help()),
-            Command::Site(Site::Chmod(mode, name)) => self.chmod(*mode, name),
+            Command::Site(site) => self.site(site),
+        }
+    }
+
+    fn site(&mut self, site: &Site) -> Result<Reply, Refusal> {
+        match site {
+            Site::Help => Ok(about::site_help()),
+            Site::Chmod(mode, name) => self.chmod(*mode, name),
+            Site::Utime(time, name) => self.utime(*time, name),
+            Site::Umask(mask) => Ok(self.set_umask(*mask)),
+            Site::Symlink(target, link) => self.symlink(target, link),
+            Site::Mkdir(name) => self.mkdirs(name),
+            Site::Idle(seconds) => self.set_idle(*seconds),
+            Site::Who => Ok(self.who()),
         }
     }
 
@@ -213,149 +273,11 @@ impl<'a> Session<'a> {
             command.verb(),
             Verb::Pasv | Verb::Epsv | Verb::Port | Verb::Eprt | Verb::Type | Verb::Allo
         );
-        if sets_up && matches!(pending, Pending::Restart(_)) {
+        if sets_up && matches!(pending, Pending::Restart(_) | Pending::Range(_)) {
             self.pending = pending;
             return Pending::Nothing;
         }
         pending
-    }
-
-    fn user(&mut self, name: &Name) -> Reply {
-        self.login = Login::Named(name.clone());
-        let text = match login::is_anonymous(name) {
-            true => "Any password will do; your e-mail address is the custom.",
-            false => "Password, please.",
-        };
-        Reply::new(Code::NEED_PASSWORD, text)
-    }
-
-    fn pass(&mut self, password: &Secret) -> Result<Reply, Refusal> {
-        let name = match std::mem::take(&mut self.login) {
-            Login::Named(name) => name,
-            other => {
-                self.login = other;
-                return Err(Refusal::Sequence("Send USER first."));
-            }
-        };
-        match self.server.gate.admit(&name, password) {
-            Ok(home) => {
-                self.login = Login::In(home);
-                self.log(Level::Info, "login", &[]);
-                Ok(Reply::new(Code::LOGGED_IN, "Logged in."))
-            }
-            Err(refusal) => {
-                self.log(Level::Warn, "login-failed", &[("name", &name)]);
-                Err(refusal)
-            }
-        }
-    }
-
-    fn rein(&mut self) -> Reply {
-        self.login = Login::Fresh;
-        self.data.reset();
-        self.facts = Facts::ALL;
-        self.representation = Representation::Ascii;
-        Reply::new(Code::READY, "Begin again with USER.")
-    }
-
-    fn set_type(&mut self, kind: Type) -> Result<Reply, Refusal> {
-        let (representation, text) = match kind {
-            Type::Ascii(Format::NonPrint) => (Representation::Ascii, "Type is ASCII."),
-            Type::Image | Type::Local(8) => (Representation::Image, "Type is image (binary)."),
-            Type::Ascii(_) | Type::Ebcdic(_) | Type::Local(_) => {
-                return Err(Refusal::Parameter("Only TYPE A, I and L 8 are offered."));
-            }
-        };
-        self.representation = representation;
-        Ok(Reply::new(Code::OK, text))
-    }
-
-    pub(super) fn is_ascii(&self) -> bool {
-        self.representation == Representation::Ascii
-    }
-
-    fn rest(&mut self, offset: u64) -> Reply {
-        self.pending = Pending::Restart(offset);
-        Reply::new(Code::PENDING, format!("The next transfer begins at byte {offset}."))
-    }
-
-    fn pasv(&mut self) -> Result<Reply, Refusal> {
-        self.data.check_not_restricted()?;
-        let IpAddr::V4(local) = self.data.local() else {
-            // RFC 2428 section 1: PASV cannot say an IPv6 address.
-            return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
-        };
-        let port = self.data.passive()?;
-        let mut text = Vec::new();
-        let address = std::net::SocketAddrV4::new(local, port);
-        crate::protocol::address::write_passive(address, &mut text);
-        Ok(Reply::new(Code::PASSIVE, text))
-    }
-
-    fn epsv(&mut self, wanted: Extended) -> Result<Reply, Refusal> {
-        match (wanted, self.data.local()) {
-            (Extended::All, _) => {
-                self.data.restrict_to_extended();
-                return Ok(Reply::new(Code::OK, "Only EPSV from now on."));
-            }
-            (Extended::V4, IpAddr::V6(_)) => {
-                return Err(Refusal::Protocol("This connection is IPv6, use (2)."));
-            }
-            (Extended::V6, IpAddr::V4(_)) => {
-                return Err(Refusal::Protocol("This connection is IPv4, use (1)."));
-            }
-            (Extended::Same, _) | (Extended::V4, _) | (Extended::V6, _) => {}
-        }
-        let port = self.data.passive()?;
-        let mut text = Vec::new();
-        crate::protocol::address::write_extended_passive(port, &mut text);
-        Ok(Reply::new(Code::EXTENDED_PASSIVE, text))
-    }
-
-    fn active(&mut self, to: SocketAddr) -> Result<Reply, Refusal> {
-        self.data.check_not_restricted()?;
-        self.data.active(to)?;
-        Ok(Reply::new(Code::OK, "The next transfer connects there."))
-    }
-
-    fn opts(&mut self, opts: Opts) -> Reply {
-        match opts {
-            // Names are bytes and go as they are, which is what UTF-8 clients want. There is no
-            // other encoding to switch to, so OFF changes nothing, and says so.
-            Opts::Utf8(true) => Reply::new(Code::OK, "Names are UTF-8."),
-            Opts::Utf8(false) => Reply::new(Code::OK, "Names are sent as they are stored."),
-            Opts::Mlst(facts) => {
-                self.facts = facts;
-                let mut text = b"MLST OPTS ".to_vec();
-                facts.write(&mut text);
-                Reply::new(Code::OK, text)
-            }
-        }
-    }
-
-    fn feat(&self) -> Reply {
-        let mut facts = b" MLST ".to_vec();
-        self.facts.write_features(&mut facts);
-        let mut lines: Vec<Vec<u8>> =
-            [" EPRT", " EPSV", " MDTM", " MFMT"].map(|line| line.as_bytes().to_vec()).into();
-        lines.push(facts);
-        lines.extend([" REST STREAM", " SIZE", " TVFS", " UTF8"].map(|line| line.into()));
-        Reply::lines(Code::SYSTEM_STATUS, "Extensions:", lines, "End.")
-    }
-
-    fn status(&self) -> Reply {
-        let who = match &self.login {
-            Login::In(home) => format!(" Logged in as {}", home.user),
-            Login::Fresh | Login::Named(_) => " Not logged in".into(),
-        };
-        let kind = if self.is_ascii() { " TYPE: ASCII" } else { " TYPE: image" };
-        let lines = [
-            format!(" Connected from {}", self.peer.ip()),
-            who,
-            format!("{kind}, STRU: file, MODE: stream"),
-            format!(" Session open for {} seconds", self.started.elapsed().as_secs()),
-        ];
-        Reply::lines(Code::SYSTEM_STATUS, "mt_ftp:", lines.map(String::into_bytes), "End.")
     }
 
     pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
@@ -434,25 +356,4 @@ fn farewell(error: io::Error) -> io::Result<Reply> {
         io::ErrorKind::TimedOut => Ok(Reply::new(Code::NOT_AVAILABLE, "Timeout.")),
         _ => Err(error),
     }
-}
-
-fn help(verb: Option<&Name>) -> Result<Reply, Refusal> {
-    let Some(name) = verb else {
-        let spellings: Vec<&str> = TABLE.iter().map(|row| row.spelling).collect();
-        let lines = spellings.chunks(12).map(|line| format!(" {}", line.join(" ")).into_bytes());
-        return Ok(Reply::lines(Code::HELP, "Commands:", lines, "HELP and a command explains it."));
-    };
-    if name.as_bytes().eq_ignore_ascii_case(b"SITE") {
-        return Ok(site_help());
-    }
-    let verb = Verb::parse(name.as_bytes().trim_ascii())
-        .ok_or(Refusal::Argument("There is no such command."))?;
-    let row = verb.row();
-    let syntax = format!("{} {}", row.spelling, row.syntax);
-    Ok(Reply::new(Code::HELP, format!("{}: {} ({})", syntax.trim_end(), row.help, row.rfc)))
-}
-
-fn site_help() -> Reply {
-    let lines = [" HELP", " CHMOD mode path"].map(|line| line.as_bytes().to_vec());
-    Reply::lines(Code::HELP, "SITE commands:", lines, "End.")
 }

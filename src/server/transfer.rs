@@ -8,12 +8,11 @@ use super::listing::{Form, Lines, Options};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
 use super::upload::{How, Upload};
-use crate::net::{self, Attention, Stream, Verdict};
+use super::watch::Watch;
+use crate::net::{self, Verdict};
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
-use crate::protocol::{Code, Command, Control, FtpPath, Line, Name, Reply};
+use crate::protocol::{Code, FtpPath, Name, Reply, Span};
 use crate::pump::{self, End, Outcome};
-use crate::shutdown::{Shutdown, Stage};
-use crate::sys::{Interest, PollItem, Waitable};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -23,16 +22,16 @@ type Answer = Result<Reply, Refusal>;
 impl Session<'_> {
     pub(super) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
         let path = self.path(name)?;
-        let offset = pending.offset();
         let (mut file, _) = self.home()?.jail.open_file(&path)?;
         let size = file.metadata()?.len();
         let opening = self.opening(&path, Some(size));
         if self.is_ascii() {
             let mut text = EncodingReader::new(file);
+            let (offset, length) = portion(pending, u64::MAX)?;
             skip(&mut text, offset)?;
-            return self.send_from(&path, opening, "retr", text).map(done);
+            return self.send_from(&path, opening, "retr", text.take(length)).map(done);
         }
-        let expected = size.checked_sub(offset).ok_or(Refusal::BadRestart)?;
+        let (offset, expected) = portion(pending, size)?;
         file.seek(SeekFrom::Start(offset))?;
         // No more than was announced, even of a file that grows meanwhile.
         let moved = self.send_from(&path, opening, "retr", file.take(expected))?;
@@ -101,7 +100,9 @@ impl Session<'_> {
 
     pub(super) fn stor(&mut self, name: &Name, pending: Pending) -> Answer {
         let how = match pending {
+            Pending::Restart(offset) if self.is_ascii() => How::ResumeText(offset),
             Pending::Restart(offset) => How::Resume(offset),
+            Pending::Range(_) => return Err(Refusal::Sequence("RANG does not go with STOR.")),
             Pending::Nothing | Pending::Rename(_) => How::Replace,
         };
         self.store(name, how, "stor")
@@ -109,8 +110,8 @@ impl Session<'_> {
 
     pub(super) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
         // An append has its place already.
-        if let Pending::Restart(1..) = pending {
-            return Err(Refusal::Sequence("REST does not go with APPE."));
+        if let Pending::Restart(1..) | Pending::Range(_) = pending {
+            return Err(Refusal::Sequence("REST and RANG do not go with APPE."));
         }
         self.store(name, How::Append, "appe")
     }
@@ -172,6 +173,9 @@ impl Session<'_> {
         event: &'static str,
         mut upload: Upload,
     ) -> Result<u64, Refusal> {
+        if let Some(mask) = self.umask {
+            upload.set_mode_if_new(0o666 & !mask);
+        }
         let started = Instant::now();
         let ascii = self.is_ascii();
         let received = self.over_data(opening, |data, stall, watch| {
@@ -250,93 +254,20 @@ fn done(_moved: u64) -> Reply {
     Reply::new(Code::TRANSFER_DONE, "Transfer complete.")
 }
 
+/// Which part of `size` bytes is wanted: where it begins, and how long it is.
+fn portion(pending: Pending, size: u64) -> Result<(u64, u64), Refusal> {
+    match pending {
+        Pending::Restart(offset) if offset <= size => Ok((offset, size - offset)),
+        Pending::Range(Span { start, end }) if start < size => {
+            Ok((start, end.saturating_add(1).min(size) - start))
+        }
+        Pending::Restart(_) | Pending::Range(_) => Err(Refusal::BadRestart),
+        Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
+    }
+}
+
 /// Reads and drops what a client has already.
 fn skip(text: &mut impl Read, offset: u64) -> Result<(), Refusal> {
     let skipped = io::copy(&mut text.take(offset), &mut io::sink())?;
     if skipped < offset { Err(Refusal::BadRestart) } else { Ok(()) }
-}
-
-/// Listens to the control connection while a transfer runs.
-///
-/// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
-/// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
-/// after it too, so commands are never answered out of order.
-struct Watch<'a> {
-    control: &'a mut Control<Stream>,
-    shutdown: &'a Shutdown,
-    listening: bool,
-    moved: u64,
-    stopped: Option<Refusal>,
-}
-
-impl Watch<'_> {
-    fn new<'a>(control: &'a mut Control<Stream>, shutdown: &'a Shutdown) -> Watch<'a> {
-        Watch { control, shutdown, listening: true, moved: 0, stopped: None }
-    }
-
-    /// Why the transfer was stopped.
-    fn refusal(self) -> Refusal {
-        self.stopped.unwrap_or(Refusal::Broken("Transfer aborted."))
-    }
-
-    fn stop(&mut self, why: Refusal) -> Verdict {
-        self.stopped = Some(why);
-        Verdict::Stop
-    }
-
-    /// Deals with the lines that have arrived already.
-    fn look_at_lines(&mut self) -> Verdict {
-        while self.listening {
-            let Some(line) = self.control.peek_line() else { return Verdict::Continue };
-            let Line::Text(text) = line else { break };
-            let reply = match Command::parse(text) {
-                Ok(Command::Abor) => return self.stop(Refusal::Broken("Transfer aborted.")),
-                Ok(Command::Noop) => Reply::new(Code::OK, "Transfer in progress."),
-                Ok(Command::Stat(None)) => Reply::new(
-                    Code::FILE_STATUS,
-                    format!("Transfer in progress, {} bytes so far.", self.moved),
-                ),
-                _ => break,
-            };
-            self.control.take_line();
-            if self.control.send_reply(&reply).is_err() {
-                return self.stop(Refusal::Broken("The control connection is lost."));
-            }
-        }
-        self.listening = false;
-        Verdict::Continue
-    }
-
-    /// Reads what has come on the control connection, without waiting.
-    fn read(&mut self) -> Verdict {
-        self.control.stream_mut().set_waiting(false);
-        let read = self.control.fill();
-        self.control.stream_mut().set_waiting(true);
-        match read {
-            // A client may close its half after its last command and still wait for the data.
-            Ok(0) => self.listening = false,
-            Ok(_) => return self.look_at_lines(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return self.stop(Refusal::Broken("The control connection is lost.")),
-        }
-        Verdict::Continue
-    }
-}
-
-impl Attention for Watch<'_> {
-    fn items(&self) -> [PollItem<'_>; 2] {
-        let control = match self.listening {
-            true => PollItem::new(self.control.stream().handle(), Interest::Read),
-            false => PollItem::nothing(),
-        };
-        [control, self.shutdown.stopping()]
-    }
-
-    fn attend(&mut self, moved: u64) -> Verdict {
-        self.moved = moved;
-        if self.shutdown.stage() == Stage::Stopping {
-            return self.stop(Refusal::Broken("The server is shutting down."));
-        }
-        if self.listening { self.read() } else { Verdict::Continue }
-    }
 }

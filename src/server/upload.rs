@@ -22,13 +22,14 @@ use super::digest::hex;
 use super::jail::{Jail, Last, Place};
 use super::partial::{self, Locked};
 use super::refusal::Refusal;
+use crate::protocol::ascii::EncodingReader;
 use crate::protocol::{FtpPath, Name};
 use crate::sys::{self, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 /// Which upload is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum How {
     Replace,
     /// REST n, then STOR.
     Resume(u64),
+    /// The same in TYPE A, where n counts the bytes of the transfer, whose lines end in CR LF.
+    ResumeText(u64),
     /// APPE.
     Append,
 }
@@ -74,20 +77,19 @@ impl Upload {
         let partial = partial::name_for(&place.name);
         let waiting = partial::waiting(&place.dir, &partial);
         match (how, waiting, place.found) {
-            (How::Replace | How::Resume(0), _, _) => Upload::fresh(place, partial),
-            (How::Append, None, None) => Upload::fresh(place, partial),
-            (How::Resume(at), Some(stat), _) if at > stat.size => Err(Refusal::BadRestart),
-            (How::Resume(at), Some(_), _) => Upload::resume(place, partial, Some(at)),
-            (How::Append, Some(_), None) => Upload::resume(place, partial, None),
+            (How::Replace | How::Resume(0) | How::ResumeText(0), _, _)
+            | (How::Append, None, None) => Upload::fresh(place, partial),
+            (How::Resume(_) | How::ResumeText(_), Some(_), _) | (How::Append, Some(_), None) => {
+                Upload::resume(place, partial, how)
+            }
             (How::Append, Some(_), Some(_)) => Err(Refusal::Unavailable(
                 "An unfinished upload of this name waits: finish it with REST and STOR, \
                  or replace it with STOR.",
             )),
-            (How::Resume(at), None, Some(stat)) if at <= stat.size => {
-                Upload::in_place(place, Some(at))
+            (How::Resume(_) | How::ResumeText(_) | How::Append, None, Some(_)) => {
+                Upload::in_place(place, how)
             }
-            (How::Resume(_), None, _) => Err(Refusal::BadRestart),
-            (How::Append, None, Some(_)) => Upload::in_place(place, None),
+            (How::Resume(_) | How::ResumeText(_), None, None) => Err(Refusal::BadRestart),
         }
     }
 
@@ -127,32 +129,35 @@ impl Upload {
         Ok(upload)
     }
 
-    fn resume(place: Place, partial: OsString, at: Option<u64>) -> Result<Upload, Refusal> {
+    fn resume(place: Place, partial: OsString, how: How) -> Result<Upload, Refusal> {
         let Locked::Mine(mut file) = partial::lock(&place.dir, &partial)? else {
             return Err(Refusal::Busy);
         };
-        // Whoever wrote it last may have gone on after it was looked at.
-        let size = file.metadata()?.len();
-        let at = at.unwrap_or(size);
-        if at > size {
-            return Err(Refusal::BadRestart);
-        }
+        let at = offset(&mut file, how)?;
         file.set_len(at)?;
         file.seek(SeekFrom::Start(at))?;
         Ok(Upload { file, place, kind: Kind::Partial { name: partial, resumable: true } })
     }
 
-    fn in_place(place: Place, at: Option<u64>) -> Result<Upload, Refusal> {
-        let mut file = place.open(if at.is_some() { Open::Write } else { Open::Append })?;
+    fn in_place(place: Place, how: How) -> Result<Upload, Refusal> {
+        let mut file = place.open(if how == How::Append { Open::Append } else { Open::Write })?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(Refusal::Busy),
             // A file system without locks is no reason not to store.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        if let Some(at) = at {
+        if how != How::Append {
+            let at = offset(&mut file, how)?;
             file.seek(SeekFrom::Start(at))?;
         }
         Ok(Upload { file, place, kind: Kind::InPlace })
+    }
+
+    /// Sets the permissions of a file that did not exist before to `mode`.
+    pub fn set_mode_if_new(&self, mode: u32) {
+        if self.place.found.is_none() {
+            sys::set_file_mode(&self.file, mode);
+        }
     }
 
     /// Gives the file its name. With `sync`, file and name are on the disk when this returns.
@@ -210,10 +215,59 @@ impl Drop for Upload {
     }
 }
 
+/// Where in an open file an upload goes on; what is there decides, not what was seen before.
+fn offset(file: &mut File, how: How) -> Result<u64, Refusal> {
+    let size = file.metadata()?.len();
+    match how {
+        How::Replace => Ok(0),
+        How::Append => Ok(size),
+        How::Resume(at) if at <= size => Ok(at),
+        How::Resume(_) => Err(Refusal::BadRestart),
+        How::ResumeText(at) => text_offset(file, at)?.ok_or(Refusal::BadRestart),
+    }
+}
+
+/// Where in a stored text the byte `at` of its transfer stands; `None` beyond the end or between CR
+/// and LF.
+fn text_offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut stored, mut sent) = (0u64, 0u64);
+    while sent < at {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        for byte in &buffer[..length] {
+            if sent >= at {
+                break;
+            }
+            sent += if *byte == b'\n' { 2 } else { 1 };
+            stored += 1;
+        }
+    }
+    Ok((sent == at).then_some(stored))
+}
+
+/// How many bytes a stored text has in its transfer.
+///
+/// # Errors
+/// What the system says.
+pub fn text_length(file: File) -> io::Result<u64> {
+    io::copy(&mut EncodingReader::new(file), &mut io::sink())
+}
+
 /// The size of the partial that waits for `place`, whose own name does not exist: what a client
 /// asks SIZE for before it resumes.
-pub fn waiting_size(place: &Place) -> Option<u64> {
-    partial::waiting(&place.dir, &partial::name_for(&place.name)).map(|stat| stat.size)
+///
+/// # Errors
+/// `NotFound` if there is none.
+pub fn waiting_size(place: &Place, as_text: bool) -> io::Result<u64> {
+    let partial = partial::name_for(&place.name);
+    let stat = partial::waiting(&place.dir, &partial).ok_or(ErrorKind::NotFound)?;
+    match as_text {
+        true => text_length(place.dir.open(&partial, Open::Read)?),
+        false => Ok(stat.size),
+    }
 }
 
 /// Removes the partial that waits for this place; whether there was one.

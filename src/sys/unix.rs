@@ -11,7 +11,9 @@ mod socket;
 mod terminal;
 
 pub use dir::{Dir, Entries};
-pub(crate) use dir::{adopt, is_named, may_be_link, name_bytes, os_name};
+pub(crate) use dir::{
+    adopt, adopt_metadata, is_named, may_be_link, name_bytes, os_name, set_file_mode,
+};
 pub use latch::Latch;
 pub use signal::Signals;
 pub use socket::{
@@ -21,6 +23,9 @@ pub use terminal::{EchoOff, terminal_width};
 
 use std::ffi::c_int;
 use std::io;
+
+/// Whether the time a file was created can be set: Unix has no call for it.
+pub const CAN_SET_CREATED: bool = false;
 
 /// Turns the C convention, -1 and `errno`, into a `Result`.
 fn check(result: c_int) -> io::Result<c_int> {
@@ -35,4 +40,17 @@ fn retry(mut call: impl FnMut() -> c_int) -> io::Result<c_int> {
             other => return other,
         }
     }
+}
+
+/// A file that is made with these options is for its owner alone.
+pub(crate) fn for_owner_alone(options: &mut std::fs::OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+/// Fills the buffer with bytes nobody can guess.
+///
+/// # Errors
+/// The system has no such device.
+pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
+    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, buffer)
 }

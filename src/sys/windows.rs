@@ -9,8 +9,36 @@ mod socket;
 
 pub use console::{EchoOff, Signals, terminal_width};
 pub use dir::{Dir, Entries};
-pub(crate) use dir::{adopt, is_named, may_be_link, name_bytes, os_name};
+pub(crate) use dir::{
+    adopt, adopt_metadata, is_named, may_be_link, name_bytes, os_name, set_file_mode,
+};
 pub use socket::{
     Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog,
     poll,
 };
+
+/// Whether the time a file was created can be set.
+pub const CAN_SET_CREATED: bool = true;
+
+/// A file that is made with these options is for those the directory is for.
+pub(crate) fn for_owner_alone(_options: &mut std::fs::OpenOptions) {}
+
+/// Fills the buffer with bytes nobody can guess.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn fill_random(buffer: &mut [u8]) -> std::io::Result<()> {
+    #[link(name = "advapi32")]
+    unsafe extern "system" {
+        // RtlGenRandom, as its header names it.
+        #[link_name = "SystemFunction036"]
+        fn random(buffer: *mut u8, length: u32) -> u8;
+    }
+    for chunk in buffer.chunks_mut(u32::MAX as usize) {
+        // SAFETY: the pointer and the length are those of one slice.
+        if unsafe { random(chunk.as_mut_ptr(), chunk.len() as u32) } == 0 {
+            return Err(std::io::ErrorKind::Unsupported.into());
+        }
+    }
+    Ok(())
+}

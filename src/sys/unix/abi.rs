@@ -146,6 +146,17 @@ mod system {
         pub spare: [u64; 14],
     }
 
+    /// `struct statvfs` of 64-bit systems.
+    #[repr(C)]
+    pub(in super::super) struct statvfs {
+        pub block_size: u64,
+        pub fragment_size: u64,
+        pub blocks: u64,
+        pub free: u64,
+        pub available: u64,
+        pub spare: [u64; 16],
+    }
+
     pub(in super::super) const STATX_BASIC_STATS: u32 = 0x7ff;
     pub(in super::super) const STATX_BTIME: u32 = 0x800;
 }
@@ -208,6 +219,17 @@ mod system {
         pub name_length: u16,
         pub kind: u8,
         pub name: [c_char; 1024],
+    }
+
+    /// `struct statvfs`.
+    #[repr(C)]
+    pub(in super::super) struct statvfs {
+        pub block_size: u64,
+        pub fragment_size: u64,
+        pub blocks: u32,
+        pub free: u32,
+        pub available: u32,
+        pub spare: [u64; 16],
     }
 
     /// `struct stat` with 64-bit inode numbers.

@@ -6,7 +6,7 @@
 use super::abi::{
     AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ELOOP, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL,
     O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WALK, O_WRONLY, UTIME_OMIT, dirent,
-    timespec,
+    statvfs, timespec,
 };
 use super::{check, retry};
 use crate::sys::{FileKind, Open, Stat};
@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint};
 use std::fs::{File, Metadata, Permissions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -33,6 +34,8 @@ unsafe extern "C" {
     fn unlinkat(dir: c_int, name: *const c_char, flags: c_int) -> c_int;
     fn renameat(from: c_int, name: *const c_char, to: c_int, new: *const c_char) -> c_int;
     fn readlinkat(dir: c_int, name: *const c_char, buffer: *mut c_char, size: usize) -> isize;
+    fn symlinkat(target: *const c_char, dir: c_int, name: *const c_char) -> c_int;
+    fn fstatvfs(fd: c_int, out: *mut statvfs) -> c_int;
     fn fchmodat(dir: c_int, name: *const c_char, mode: c_uint, flags: c_int) -> c_int;
     fn utimensat(
         dir: c_int,
@@ -199,6 +202,39 @@ impl Dir {
         check(unsafe { utimensat(dir, name.as_ptr(), &times, AT_SYMLINK_NOFOLLOW) }).map(drop)
     }
 
+    /// Sets when `name` was created, where the system can ([`crate::sys::CAN_SET_CREATED`]).
+    ///
+    /// # Errors
+    /// `Unsupported` on this system.
+    pub fn set_created(&self, _name: &OsStr, _time: SystemTime) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes the link `name` that leads to `target`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
+        let (target, name) = (c_string(target)?, c_string(name)?);
+        // SAFETY: both strings end in NUL and live through the call.
+        check(unsafe { symlinkat(target.as_ptr(), self.fd.as_raw_fd(), name.as_ptr()) }).map(drop)
+    }
+
+    /// How many bytes a user without special rights may still store here.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn space(&self) -> io::Result<u64> {
+        let mut out = MaybeUninit::<statvfs>::zeroed();
+        // SAFETY: `out` is writable for one statvfs, valid in any bits.
+        let out = unsafe {
+            check(fstatvfs(self.fd.as_raw_fd(), out.as_mut_ptr()))?;
+            out.assume_init()
+        };
+        #[allow(clippy::useless_conversion)] // 32 bits on macOS
+        Ok(u64::from(out.available).saturating_mul(out.fragment_size))
+    }
+
     /// The names in this directory as they come, without `.` and `..`.
     ///
     /// # Errors
@@ -336,7 +372,6 @@ fn device_number(device: u64) -> u64 {
 #[cfg(target_os = "linux")]
 fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
     use super::abi::{STATX_BASIC_STATS, STATX_BTIME, statx as Statx};
-    use std::mem::MaybeUninit;
     unsafe extern "C" {
         fn statx(
             dir: c_int,
@@ -372,7 +407,6 @@ fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
 #[cfg(not(target_os = "linux"))]
 fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
     use super::abi::stat;
-    use std::mem::MaybeUninit;
     unsafe extern "C" {
         #[cfg_attr(target_arch = "x86_64", link_name = "fstatat$INODE64")]
         fn fstatat(dir: c_int, name: *const c_char, out: *mut stat, flags: c_int) -> c_int;
@@ -427,8 +461,22 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
 /// system allows. Bits that lend the owner's rights to whoever runs it are not passed on to new
 /// content, as the system would have cleared them too.
 pub(crate) fn adopt(file: &File, old: &Stat) {
-    if file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (old.owner, old.group)) {
-        let _ = fchown(file, Some(old.owner), Some(old.group));
+    adopt_parts(file, old.owner, old.group, old.mode);
+}
+
+/// [`adopt`] for a file that is known by what std says of it.
+pub(crate) fn adopt_metadata(file: &File, old: &Metadata) {
+    adopt_parts(file, old.uid(), old.gid(), old.mode());
+}
+
+fn adopt_parts(file: &File, owner: u32, group: u32, mode: u32) {
+    if file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (owner, group)) {
+        let _ = fchown(file, Some(owner), Some(group));
     }
-    let _ = file.set_permissions(Permissions::from_mode(old.mode & 0o777));
+    set_file_mode(file, mode & 0o777);
+}
+
+/// Sets the permission bits of an open file as far as the system allows.
+pub(crate) fn set_file_mode(file: &File, mode: u32) {
+    let _ = file.set_permissions(Permissions::from_mode(mode));
 }

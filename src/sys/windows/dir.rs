@@ -9,9 +9,10 @@
 use crate::sys::{FileKind, Open, Stat};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata, OpenOptions, ReadDir};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions, ReadDir};
 use std::io;
-use std::os::windows::fs::MetadataExt;
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::{FileTimesExt, MetadataExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -142,6 +143,43 @@ impl Dir {
         self.open(name, Open::Write)?.set_modified(time)
     }
 
+    /// Sets when `name` was created.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_created(&self, name: &OsStr, time: SystemTime) -> io::Result<()> {
+        self.open(name, Open::Write)?.set_times(FileTimes::new().set_created(time))
+    }
+
+    /// Links need a right here that programs seldom have, and are not made.
+    ///
+    /// # Errors
+    /// Always `PermissionDenied`.
+    pub fn symlink(&self, _target: &OsStr, _name: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+
+    /// How many bytes the server's user may still store here.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn space(&self) -> io::Result<u64> {
+        unsafe extern "system" {
+            fn GetDiskFreeSpaceExW(
+                dir: *const u16,
+                available: *mut u64,
+                total: *mut u64,
+                free: *mut u64,
+            ) -> i32;
+        }
+        let path: Vec<u16> = self.path.as_os_str().encode_wide().chain([0]).collect();
+        let (mut available, mut total, mut free) = (0, 0, 0);
+        // SAFETY: the path ends in NUL, and the three numbers are writable.
+        let done =
+            unsafe { GetDiskFreeSpaceExW(path.as_ptr(), &mut available, &mut total, &mut free) };
+        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(available) }
+    }
+
     /// The names in this directory as they come.
     ///
     /// # Errors
@@ -223,6 +261,12 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
 
 /// Gives an open file what it keeps of the one it replaces; here that is nothing.
 pub(crate) fn adopt(_file: &File, _old: &Stat) {}
+
+/// The same.
+pub(crate) fn adopt_metadata(_file: &File, _old: &Metadata) {}
+
+/// Modes are not of this system.
+pub(crate) fn set_file_mode(_file: &File, _mode: u32) {}
 
 /// `BY_HANDLE_FILE_INFORMATION`.
 #[repr(C)]

@@ -1,0 +1,51 @@
+//! The client: typed calls to a server, and the shell that people and scripts use them through.
+//!
+//! A program that only wants files needs [`Connection`] alone:
+//!
+//! ```no_run
+//! use mt_ftp::client::{Connection, Settings};
+//! use mt_ftp::protocol::{Name, Secret};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut connection = Connection::open("localhost", 1026, Settings::default())?;
+//! let user = Name::new("anonymous").ok_or("no name")?;
+//! connection.login(&user, || Ok(Secret::new("me@example.org").unwrap()))?;
+//! let file = Name::new("a.txt").ok_or("no name")?;
+//! let mut content = Vec::new();
+//! connection.retrieve(&file)?.receive(&mut content, |_moved| ())?;
+//! connection.quit();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! From the bottom up, each room using only those before it: what is shown (`escape`) and what
+//! fails ([`Error`]); words, URLs, signals, local files, progress and output; the control connection
+//! ([`Connection`]), its data connections (`data`) and the transfers that use both ([`Download`],
+//! [`Upload`]); the user's session, the commands on it (`files`, `commands`) and the [`Shell`] that
+//! reads them.
+
+mod commands;
+mod connection;
+mod data;
+mod error;
+mod escape;
+mod files;
+mod interrupt;
+mod local;
+pub mod options;
+pub mod output;
+mod progress;
+mod session;
+mod shell;
+#[cfg(test)]
+mod testing;
+mod transfer;
+mod url;
+mod words;
+
+pub use connection::{Connection, DataMode, Representation, Settings};
+pub use error::Error;
+pub use interrupt::Interrupt;
+pub use shell::Shell;
+pub use transfer::{Download, Upload};
+pub use url::{BadAddress, Endpoint, Place, Url};

@@ -1,0 +1,529 @@
+//! A connection to a server: one method a thing the server can do, one typed answer each.
+//!
+//! - Whatever the server refuses is an [`Error::Refused`] with its reply, and the connection can be
+//!   used again. After any other error of the control connection it is [lost](Connection::is_lost),
+//!   and every call says so: what would be read next might answer an earlier command.
+//! - Every reply has as long as [`Settings::timeout`]. A transfer has as long as it moves.
+//! - TYPE is sent when a transfer needs another type than the server has, not before.
+//! - FEAT is not asked: what a server lacks it refuses, and that is remembered.
+
+use super::error::Error;
+use super::interrupt::Interrupt;
+use super::output::Spoken;
+use crate::net::{self, Stream};
+use crate::protocol::time::parse_timestamp;
+use crate::protocol::{
+    Code, Command, Control, Extended, Format, Name, Reply, Secret, Type, parse_quoted,
+};
+use crate::sys::{Interest, PollItem, Waitable, keep_alive, poll};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long the control connection may be idle, as it is during a long transfer, before the system
+/// probes it; routers forget connections after a few minutes.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+
+/// How long the server may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What a connection is told once.
+#[derive(Clone)]
+pub struct Settings {
+    /// How data connections are made.
+    pub mode: DataMode,
+    /// Longest wait for a reply, and longest pause of a transfer.
+    pub timeout: Duration,
+    /// What breaks transfers off.
+    pub interrupt: Interrupt,
+    /// Told of every command and reply.
+    pub trace: Option<fn(Spoken<'_>)>,
+}
+
+impl Default for Settings {
+    /// Passive, 30 seconds, never interrupted, not traced.
+    fn default() -> Settings {
+        Settings {
+            mode: DataMode::Passive,
+            timeout: Duration::from_secs(30),
+            interrupt: Interrupt::default(),
+            trace: None,
+        }
+    }
+}
+
+/// How data connections are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataMode {
+    /// We connect (EPSV, PASV), and only ever to the server's own address: the one in a PASV reply
+    /// could send us anywhere in our own network.
+    Passive,
+    /// We connect, after PASV to whatever address the server names.
+    PassiveTrusting,
+    /// The server connects (EPRT, PORT).
+    Active,
+}
+
+/// A control connection to a server.
+pub struct Connection {
+    control: Control<Stream>,
+    settings: Settings,
+    /// The server's address, the only one that data is exchanged with unless told otherwise.
+    peer: SocketAddr,
+    local: SocketAddr,
+    /// What files are transferred as.
+    wanted: Representation,
+    /// What the server was told last; `None` where that is not known.
+    current: Option<Representation>,
+    /// Whether the server has not refused EPSV and EPRT, and SIZE.
+    extended: bool,
+    sizes: bool,
+    lost: bool,
+}
+
+/// Making a connection and ending it.
+impl Connection {
+    /// Connects and waits for the server's greeting.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], [`Error::Greeting`], and those of every reply.
+    pub fn open(host: &str, port: u16, settings: Settings) -> Result<Connection, Error> {
+        let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
+        let tcp = net::connect(host, port, settings.timeout).map_err(failed)?;
+        let mut connection = Connection::over(tcp, settings).map_err(failed)?;
+        // A server that is not ready yet says 120 first (RFC 959 section 5.4).
+        let greeting = connection.final_reply()?;
+        if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
+    }
+
+    fn over(tcp: TcpStream, settings: Settings) -> io::Result<Connection> {
+        keep_alive(&tcp, PROBE_AFTER)?;
+        let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
+        Ok(Connection {
+            control: Control::new(Stream::new(tcp, None)?),
+            settings,
+            peer: net::canonical(peer),
+            local: net::canonical(local),
+            wanted: Representation::Bytes,
+            current: None,
+            extended: true,
+            sizes: true,
+            lost: false,
+        })
+    }
+
+    /// Logs in. `password` is asked for only if the server does.
+    ///
+    /// # Errors
+    /// [`Error::Login`], after which another login can be tried, and whatever `password` fails
+    /// with.
+    pub fn login(
+        &mut self,
+        user: &Name,
+        password: impl FnOnce() -> Result<Secret, Error>,
+    ) -> Result<(), Error> {
+        let mut reply = self.ask(&Command::User(user.clone()))?;
+        if reply.code() == Code::NEED_PASSWORD {
+            reply = self.ask(&Command::Pass(password()?))?;
+        }
+        // Accounts (332) are as unheard of today as they are superfluous (RFC 959 section 4.1.1).
+        if reply.code().is_success() { Ok(()) } else { Err(Error::Login(reply)) }
+    }
+
+    /// Says goodbye. The server may be gone already, which is as good.
+    pub fn quit(mut self) {
+        if self.send(&Command::Quit).is_ok() {
+            let patience = self.settings.timeout.min(FAREWELL);
+            // Whatever it answers, this is the end.
+            let _ = self.reply_by(net::deadline(patience));
+        }
+    }
+
+    /// Whether nothing can be asked any more.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// The server's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+/// What a server can do besides transfers.
+impl Connection {
+    /// Changes the directory.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn change_dir(&mut self, to: &Name) -> Result<(), Error> {
+        self.call(&Command::Cwd(to.clone())).map(drop)
+    }
+
+    /// Changes to the directory above.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn change_to_parent(&mut self) -> Result<(), Error> {
+        self.call(&Command::Cdup).map(drop)
+    }
+
+    /// The directory we stand in.
+    ///
+    /// # Errors
+    /// Those of every command; [`Error::Unintelligible`] for a 257 without a path.
+    pub fn current_dir(&mut self) -> Result<Vec<u8>, Error> {
+        let reply = self.call(&Command::Pwd)?;
+        parse_quoted(reply.text()).ok_or(Error::Unintelligible(reply))
+    }
+
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn make_dir(&mut self, name: &Name) -> Result<(), Error> {
+        self.call(&Command::Mkd(name.clone())).map(drop)
+    }
+
+    /// Removes a directory.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn remove_dir(&mut self, name: &Name) -> Result<(), Error> {
+        self.call(&Command::Rmd(name.clone())).map(drop)
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn delete(&mut self, name: &Name) -> Result<(), Error> {
+        self.call(&Command::Dele(name.clone())).map(drop)
+    }
+
+    /// Gives a file or directory another name.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn rename(&mut self, from: &Name, to: &Name) -> Result<(), Error> {
+        self.call(&Command::Rnfr(from.clone()))?;
+        self.call(&Command::Rnto(to.clone())).map(drop)
+    }
+
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// Those of every command; [`Error::Unintelligible`] for a 213 without a number.
+    pub fn size(&mut self, name: &Name) -> Result<u64, Error> {
+        self.take_type(Representation::Bytes)?;
+        let reply = self.call(&Command::Size(name.clone()))?;
+        let digits = reply.text().trim_ascii();
+        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        number.ok_or(Error::Unintelligible(reply))
+    }
+
+    /// When a file was last modified.
+    ///
+    /// # Errors
+    /// Those of every command; [`Error::Unintelligible`] for a 213 without a time.
+    pub fn modified(&mut self, name: &Name) -> Result<SystemTime, Error> {
+        let reply = self.call(&Command::Mdtm(name.clone()))?;
+        parse_timestamp(reply.text().trim_ascii()).ok_or(Error::Unintelligible(reply))
+    }
+
+    /// Sends a line as it is and returns the answer, whatever it is. Transfers cannot be made so.
+    ///
+    /// # Errors
+    /// Those of every reply.
+    pub fn quote(&mut self, line: &Name) -> Result<Reply, Error> {
+        self.discard_unasked()?;
+        self.trace(Spoken::Typed(line.as_bytes()));
+        let sent = self.control.send(&[line.as_bytes(), b"\r\n"].concat());
+        self.checked(sent)?;
+        // It may have been TYPE, or REIN.
+        self.current = None;
+        let reply = self.final_reply()?;
+        // The server closes after this one.
+        self.lost = reply.code() == Code::CLOSING;
+        Ok(reply)
+    }
+
+    /// What files are transferred as from now on.
+    pub fn transfer_as(&mut self, representation: Representation) {
+        self.wanted = representation;
+    }
+}
+
+/// What files are transferred as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Representation {
+    /// Lines, whose ends are made those of each side: TYPE A.
+    Text,
+    /// The bytes as they are: TYPE I.
+    Bytes,
+}
+
+impl Representation {
+    fn wire(self) -> Type {
+        match self {
+            Representation::Text => Type::Ascii(Format::NonPrint),
+            Representation::Bytes => Type::Image,
+        }
+    }
+}
+
+/// What transfers ask of their connection.
+impl Connection {
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(super) fn representation(&self) -> Representation {
+        self.wanted
+    }
+
+    /// Tells the server the type of files, if it does not know it.
+    pub(super) fn take_file_type(&mut self) -> Result<(), Error> {
+        self.take_type(self.wanted)
+    }
+
+    fn take_type(&mut self, wanted: Representation) -> Result<(), Error> {
+        if self.current != Some(wanted) {
+            self.call(&Command::Type(wanted.wire()))?;
+            self.current = Some(wanted);
+        }
+        Ok(())
+    }
+
+    /// The size of a file about to be fetched, if the server tells. A text has no size that could
+    /// be known before (RFC 3659 section 4), and some servers read all of it to count.
+    pub(super) fn expected_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
+        if !self.sizes || self.wanted == Representation::Text {
+            return Ok(None);
+        }
+        match self.size(name) {
+            Ok(size) => Ok(Some(size)),
+            Err(Error::Refused(reply)) => {
+                self.sizes = !is_missing(&reply);
+                Ok(None)
+            }
+            Err(Error::Unintelligible(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// EPSV or EPRT, and PASV or PORT once the server has refused those.
+    pub(super) fn call_extended(
+        &mut self,
+        extended: &Command,
+        classic: Option<&Command>,
+    ) -> Result<Reply, Error> {
+        if self.extended {
+            match (self.call(extended), classic) {
+                (Err(Error::Refused(reply)), Some(_)) if !is_transient(&reply) => {
+                    self.extended = false;
+                }
+                (other, _) => return other,
+            }
+        }
+        self.call(classic.unwrap_or(extended))
+    }
+
+    /// Sends a command; what it is answered is the caller's affair.
+    pub(super) fn send(&mut self, command: &Command) -> Result<(), Error> {
+        self.trace(Spoken::Command(command));
+        let sent = self.control.send_command(command);
+        self.checked(sent)
+    }
+
+    /// Reads a reply, which must come by then.
+    pub(super) fn reply_by(&mut self, deadline: Option<Instant>) -> Result<Reply, Error> {
+        self.control.stream_mut().set_deadline(deadline);
+        let read = self.control.read_reply();
+        let reply = self.checked(read)?;
+        self.trace(Spoken::Reply(&reply));
+        if reply.code() == Code::NOT_AVAILABLE {
+            self.lost = true;
+            return Err(Error::Closing(reply));
+        }
+        Ok(reply)
+    }
+
+    /// Whether a line of the server waits to be read.
+    pub(super) fn has_line(&self) -> bool {
+        self.control.peek_line().is_some()
+    }
+
+    /// Ready when the server said something or left.
+    pub(super) fn item(&self) -> PollItem<'_> {
+        PollItem::new(self.control.stream().handle(), Interest::Read)
+    }
+
+    /// Gives the connection up.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// Throws away what the server said without being asked, so that it is not taken for an answer
+    /// to what is asked next. That the server has closed is noticed here.
+    pub(super) fn discard_unasked(&mut self) -> Result<(), Error> {
+        if self.lost {
+            return Err(Error::Lost(io::ErrorKind::NotConnected.into()));
+        }
+        while self.has_line() || is_ready(self.item()) {
+            self.reply_by(net::deadline(self.settings.timeout))?;
+        }
+        Ok(())
+    }
+}
+
+/// Saying and hearing.
+impl Connection {
+    /// A command that is done when the answer comes.
+    fn call(&mut self, command: &Command) -> Result<Reply, Error> {
+        let reply = self.ask(command)?;
+        let done = reply.code().is_success() || reply.code().is_intermediate();
+        if done { Ok(reply) } else { Err(Error::Refused(reply)) }
+    }
+
+    fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.discard_unasked()?;
+        self.send(command)?;
+        self.final_reply()
+    }
+
+    fn final_reply(&mut self) -> Result<Reply, Error> {
+        loop {
+            let reply = self.reply_by(net::deadline(self.settings.timeout))?;
+            if !reply.code().is_preliminary() {
+                return Ok(reply);
+            }
+        }
+    }
+
+    fn trace(&self, spoken: Spoken<'_>) {
+        if let Some(trace) = self.settings.trace {
+            trace(spoken);
+        }
+    }
+
+    fn checked<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
+        result.map_err(|error| {
+            self.lost = true;
+            Error::of_control(error, self.settings.timeout)
+        })
+    }
+}
+
+/// EPSV for whatever protocol the control connection has.
+pub(super) const EXTENDED_PASSIVE: Command = Command::Epsv(Extended::Same);
+
+/// Whether the server does not know the command, or not in this form.
+fn is_missing(reply: &Reply) -> bool {
+    let code = reply.code();
+    code == Code::UNKNOWN_COMMAND || code == Code::NOT_IMPLEMENTED || code == Code::BAD_PARAMETER
+}
+
+fn is_transient(reply: &Reply) -> bool {
+    reply.code().is_transient_failure()
+}
+
+fn is_ready(item: PollItem<'_>) -> bool {
+    matches!(poll(&mut [item], Some(Duration::ZERO)), Ok(1..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Script;
+    use super::*;
+
+    fn log_in(connection: &mut Connection) -> Result<(), Error> {
+        let user = Name::new("me").unwrap();
+        connection.login(&user, || Ok(Secret::new("secret").unwrap()))
+    }
+
+    #[test]
+    fn a_password_is_sent_only_where_it_is_asked_for() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "230 welcome");
+            server.expect("USER me", "331 who says so?");
+            server.expect("PASS secret", "230-welcome\r\n 331 nothing\r\n230 back");
+        });
+        log_in(&mut connection).unwrap();
+        log_in(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn after_a_login_that_is_refused_another_can_be_tried() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "331 password");
+            server.expect("PASS secret", "530 no");
+            server.expect("USER me", "332 account");
+            server.expect("USER me", "230 welcome");
+        });
+        assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
+        assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
+        log_in(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_no_answer() {
+        let mut connection = Script::serve(|server| {
+            server.expect("PWD", "257 \"/a\"\"b\"\r\n200 by the way");
+            server.expect("PWD", "257 \"/b\"");
+        });
+        assert_eq!(connection.current_dir().unwrap(), b"/a\"b");
+        assert_eq!(connection.current_dir().unwrap(), b"/b");
+    }
+
+    #[test]
+    fn a_421_ends_the_connection_and_every_call_after_it_says_so() {
+        let mut connection = Script::serve(|server| {
+            server.expect("PWD", "421 too long idle");
+        });
+        let error = connection.current_dir().unwrap_err();
+        assert_eq!(error.to_string(), "the server closed the connection: 421 too long idle");
+        assert!(connection.is_lost());
+        assert!(matches!(connection.current_dir(), Err(Error::Lost(_))));
+    }
+
+    #[test]
+    fn no_reply_in_time_ends_the_connection() {
+        let settings = Settings { timeout: Duration::from_millis(50), ..Settings::default() };
+        let mut connection = Script::serve_as(settings, |server| {
+            server.hear();
+            server.hear();
+        });
+        assert!(matches!(connection.current_dir(), Err(Error::TimedOut(_))));
+        assert!(connection.is_lost());
+    }
+
+    #[test]
+    fn a_yes_without_what_it_should_say_is_an_error() {
+        let mut connection = Script::serve(|server| {
+            server.expect("PWD", "257 here");
+            server.expect("MDTM a", "213 yesterday");
+            server.expect("TYPE I", "200 ok");
+            server.expect("SIZE a", "213 large");
+        });
+        let name = Name::new("a").unwrap();
+        assert!(matches!(connection.current_dir(), Err(Error::Unintelligible(_))));
+        assert!(matches!(connection.modified(&name), Err(Error::Unintelligible(_))));
+        assert!(matches!(connection.size(&name), Err(Error::Unintelligible(_))));
+        assert!(!connection.is_lost());
+    }
+
+    #[test]
+    fn a_name_is_sent_byte_by_byte() {
+        let mut connection = Script::serve(|server| {
+            server.expect("RNFR  a b ", "350 go on");
+            server.expect("RNTO c", "250 done");
+        });
+        let [from, to] = [" a b ", "c"].map(|name| Name::new(name).unwrap());
+        connection.rename(&from, &to).unwrap();
+    }
+}

@@ -1,0 +1,146 @@
+//! Data connections: how they are asked for, and who may be at their other end.
+//!
+//! Trusted is the address of the control connection's peer and nothing a server says: we connect to
+//! no other, unless told to, and whoever else connects to us is turned away.
+
+use super::connection::{Connection, DataMode, EXTENDED_PASSIVE};
+use super::error::Error;
+use crate::net::{self, Attention, Waited};
+use crate::protocol::address::{parse_extended_passive, parse_passive};
+use crate::protocol::{Code, Command, Reply};
+use crate::sys::{Interest, Waitable};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Instant;
+
+/// What the server was told, or told us, of the next data connection.
+pub(super) enum Route {
+    /// We connect to it.
+    To(SocketAddr),
+    /// It connects to us.
+    From(TcpListener),
+}
+
+/// A wait that ended without a connection, because its [`Attention`] said stop.
+pub(super) struct Stopped;
+
+impl Route {
+    /// Agrees with the server on the next data connection.
+    pub(super) fn agree(connection: &mut Connection) -> Result<Route, Error> {
+        match connection.settings().mode {
+            DataMode::Passive | DataMode::PassiveTrusting => passive(connection).map(Route::To),
+            DataMode::Active => active(connection).map(Route::From),
+        }
+    }
+
+    /// Connects, or waits for the server to.
+    pub(super) fn connect(
+        &self,
+        ends: Ends,
+        deadline: Option<Instant>,
+        attention: &mut impl Attention,
+    ) -> Result<Result<TcpStream, Stopped>, Error> {
+        let (to, connected) = match self {
+            Route::To(to) => (Some(*to), net::dial(source(ends, *to), *to, deadline, attention)),
+            Route::From(listener) => (None, accept(listener, ends.peer.ip(), deadline, attention)),
+        };
+        match connected {
+            Ok(Ok(stream)) => Ok(Ok(stream)),
+            Ok(Err(Waited::Stopped)) => Ok(Err(Stopped)),
+            Ok(Err(Waited::TimedOut | Waited::Ready)) => {
+                Err(Error::NoData { to, error: io::ErrorKind::TimedOut.into() })
+            }
+            Err(error) => Err(Error::NoData { to, error }),
+        }
+    }
+}
+
+/// Both ends of a control connection.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+}
+
+fn passive(connection: &mut Connection) -> Result<SocketAddr, Error> {
+    let reply = connection.call_extended(&EXTENDED_PASSIVE, Some(&Command::Pasv))?;
+    let peer = connection.peer();
+    let told = if reply.code() == Code::EXTENDED_PASSIVE {
+        parse_extended_passive(reply.text()).map(|port| with_port(peer, port))
+    } else {
+        let trusting = connection.settings().mode == DataMode::PassiveTrusting;
+        passive_address(&reply, peer, trusting)
+    };
+    told.ok_or(Error::Unintelligible(reply))
+}
+
+fn passive_address(reply: &Reply, peer: SocketAddr, trusting: bool) -> Option<SocketAddr> {
+    let told = parse_passive(reply.text())?;
+    Some(if trusting { told.into() } else { with_port(peer, told.port()) })
+}
+
+fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+fn active(connection: &mut Connection) -> Result<TcpListener, Error> {
+    let failed = |error| Error::NoData { to: None, error };
+    let (listener, address) = listen(connection.local()).map_err(failed)?;
+    let classic = match address {
+        SocketAddr::V4(address) => Some(Command::Port(address)),
+        SocketAddr::V6(_) => None,
+    };
+    connection.call_extended(&Command::Eprt(address), classic.as_ref())?;
+    Ok(listener)
+}
+
+fn listen(local: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(with_port(local, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Waits for the server to connect; others are turned away.
+fn accept(
+    listener: &TcpListener,
+    peer: IpAddr,
+    deadline: Option<Instant>,
+    attention: &mut impl Attention,
+) -> io::Result<Result<TcpStream, Waited>> {
+    loop {
+        match net::wait_with(listener.handle(), Interest::Read, deadline, 0, attention)? {
+            Waited::Ready => {}
+            ended => return Ok(Err(ended)),
+        }
+        match listener.accept() {
+            Ok((stream, from)) if net::canonical(from).ip() == peer => {
+                stream.set_nonblocking(true)?;
+                return Ok(Ok(stream));
+            }
+            Ok(_) => {}
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whoever connected left before it was accepted.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
+}
+
+/// Which of our addresses to connect from: the one the server knows us by, since many accept data
+/// connections from no other. Elsewhere, and where an address means nothing without its network
+/// interface, the system chooses.
+fn source(ends: Ends, to: SocketAddr) -> IpAddr {
+    match (ends.local.ip(), to.ip()) {
+        (IpAddr::V6(local), IpAddr::V6(_)) if local.is_unicast_link_local() => {
+            Ipv6Addr::UNSPECIFIED.into()
+        }
+        (local, to) if to == ends.peer.ip() => local,
+        (_, IpAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
+        (_, IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}

@@ -1,0 +1,253 @@
+//! Every way a command of the client can fail: what is said of it and which exit status it gives.
+
+use super::escape::{shown, shown_lines};
+use crate::protocol::{BadReply, Reply};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a command failed. Its text is safe to show, whatever the server sent.
+#[derive(Debug)]
+pub enum Error {
+    /// There is no connection, and the command needs one.
+    NotConnected,
+    /// The command was written wrongly; the text says what was expected.
+    Usage(String),
+    /// No connection could be made.
+    Connect {
+        /// The host and port that were named.
+        to: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The server does not take the session on.
+    Greeting(Reply),
+    /// The server does not take user and password.
+    Login(Reply),
+    /// A password is needed, and there is nobody to ask for it.
+    NoPassword,
+    /// The server refused the command.
+    Refused(Reply),
+    /// The server closed the session (421).
+    Closing(Reply),
+    /// The control connection broke.
+    Lost(io::Error),
+    /// What came was no reply of an FTP server.
+    BadReply(BadReply),
+    /// A reply that says yes, without what it should say besides.
+    Unintelligible(Reply),
+    /// No reply came for so long.
+    TimedOut(Duration),
+    /// The data connection could not be opened.
+    NoData {
+        /// Where to, if we were the one to connect.
+        to: Option<SocketAddr>,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The data connection broke.
+    Broken(io::Error),
+    /// Nothing moved on the data connection for so long.
+    Stalled(Duration),
+    /// The server called an upload done before all was sent.
+    EndedEarly(Reply),
+    /// The server sent fewer bytes than it said the file has.
+    TooShort {
+        /// What SIZE said.
+        expected: u64,
+        /// What came.
+        got: u64,
+    },
+    /// The server sent more bytes than it said the file has.
+    TooLong {
+        /// What SIZE said.
+        expected: u64,
+    },
+    /// A name that cannot be sent: it is empty, or holds CR, LF or NUL.
+    BadName(Vec<u8>),
+    /// The last part of a remote name, where a local file cannot be called so.
+    BadLocalName(Vec<u8>),
+    /// The local side of a transfer failed.
+    Local(io::Error),
+    /// A local file failed.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Nobody reads standard output any more: no failure, but a reason to end.
+    OutputClosed,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Error {
+    /// The exit status of the program that ends with this.
+    pub fn status(&self) -> u8 {
+        match self {
+            Error::OutputClosed => 0,
+            Error::NotConnected
+            | Error::Refused(_)
+            | Error::Unintelligible(_)
+            | Error::NoData { .. }
+            | Error::Broken(_)
+            | Error::Stalled(_)
+            | Error::EndedEarly(_)
+            | Error::TooShort { .. }
+            | Error::TooLong { .. }
+            | Error::BadName(_)
+            | Error::BadLocalName(_)
+            | Error::Local(_)
+            | Error::File { .. } => 1,
+            Error::Usage(_) => 2,
+            Error::Connect { .. }
+            | Error::Greeting(_)
+            | Error::Closing(_)
+            | Error::Lost(_)
+            | Error::BadReply(_)
+            | Error::TimedOut(_) => 3,
+            Error::Login(_) | Error::NoPassword => 4,
+            // What a shell reports of a program that SIGINT ended.
+            Error::Interrupted => 130,
+        }
+    }
+
+    /// Sorts an error of the control connection.
+    pub(super) fn of_control(error: io::Error, patience: Duration) -> Error {
+        match error.kind() {
+            io::ErrorKind::TimedOut => return Error::TimedOut(patience),
+            io::ErrorKind::InvalidData => {}
+            _ => return Error::Lost(error),
+        }
+        match error.downcast::<BadReply>() {
+            Ok(bad) => Error::BadReply(bad),
+            Err(error) => Error::Lost(error),
+        }
+    }
+
+    /// Names the file whose side of a transfer failed.
+    pub(super) fn at(self, path: PathBuf) -> Error {
+        match self {
+            Error::Local(error) => Error::File { path, error },
+            other => other,
+        }
+    }
+
+    /// Names standard output as the local side of a transfer that failed.
+    pub(super) fn of_stdout(self) -> Error {
+        match self {
+            Error::Local(error) => Error::of_output(error),
+            other => other,
+        }
+    }
+
+    /// An error of standard output.
+    pub(super) fn of_output(error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Error::OutputClosed,
+            _ => Error::File { path: "standard output".into(), error },
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NotConnected => f.write_str("not connected: use CONNECT <host> <port> first"),
+            Error::Usage(text) => f.write_str(text),
+            Error::Connect { to, error } => {
+                write!(f, "cannot connect to {}: {error}", shown(to.as_bytes()))
+            }
+            Error::Greeting(reply) => write!(f, "the server is not ready: {}", text(reply)),
+            Error::Login(reply) => write!(f, "login refused: {}", text(reply)),
+            Error::NoPassword => {
+                f.write_str("no password: set FTP_PASSWORD, or run this on a terminal")
+            }
+            Error::Refused(reply) => f.write_str(&text(reply)),
+            Error::Closing(reply) => {
+                write!(f, "the server closed the connection: {}", text(reply))
+            }
+            Error::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("the server closed the connection")
+            }
+            Error::Lost(error) => write!(f, "the connection was lost: {error}"),
+            Error::BadReply(bad) => bad.fmt(f),
+            Error::Unintelligible(reply) => {
+                write!(f, "this reply does not say what it should: {}", text(reply))
+            }
+            Error::TimedOut(patience) => {
+                write!(f, "no reply from the server for {} s", patience.as_secs())
+            }
+            Error::NoData { to: Some(to), error } => {
+                write!(f, "no data connection to {to}: {error}")
+            }
+            Error::NoData { to: None, error } => {
+                write!(f, "no data connection from the server: {error}")
+            }
+            Error::Broken(error) => write!(f, "the data connection broke: {error}"),
+            Error::Stalled(patience) => {
+                write!(f, "the transfer stood still for {} s", patience.as_secs())
+            }
+            Error::EndedEarly(reply) => {
+                write!(f, "the server ended the transfer before its end: {}", text(reply))
+            }
+            Error::TooLong { expected } => {
+                write!(f, "the server sent more than the {expected} bytes it promised")
+            }
+            Error::TooShort { expected, got } => {
+                write!(f, "the server sent {got} of the {expected} bytes it promised")
+            }
+            Error::BadName(name) if name.is_empty() => f.write_str("a name cannot be empty"),
+            Error::BadName(name) => {
+                write!(f, "\"{}\": a name cannot hold CR, LF or NUL", shown(name))
+            }
+            Error::BadLocalName(name) => {
+                let name = shown(name);
+                write!(f, "\"{name}\" is no name for a local file: name one after it")
+            }
+            Error::Local(error) => error.fmt(f),
+            Error::File { path, error } => {
+                write!(f, "{}: {error}", shown(path.as_os_str().as_encoded_bytes()))
+            }
+            Error::OutputClosed => f.write_str("standard output was closed"),
+            Error::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn text(reply: &Reply) -> String {
+    shown_lines(reply.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Code;
+
+    #[test]
+    fn what_a_server_says_is_shown_harmless() {
+        let reply = Reply::lines(Code::UNAVAILABLE, "\x1b[2J", [b"a\rb".to_vec()], "c");
+        let error = Error::Refused(reply);
+        assert_eq!(error.to_string(), "550-\\x1b[2J\na?b\n550 c");
+    }
+
+    #[test]
+    fn errors_of_the_control_connection_are_sorted() {
+        let sorted = |error| Error::of_control(error, Duration::from_secs(7));
+        assert!(matches!(sorted(io::ErrorKind::TimedOut.into()), Error::TimedOut(_)));
+        assert!(matches!(sorted(io::ErrorKind::UnexpectedEof.into()), Error::Lost(_)));
+        let bad = io::Error::new(io::ErrorKind::InvalidData, BadReply::TooLong);
+        assert!(matches!(sorted(bad), Error::BadReply(BadReply::TooLong)));
+    }
+
+    #[test]
+    fn a_closed_output_is_no_failure() {
+        assert_eq!(Error::of_output(io::ErrorKind::BrokenPipe.into()).status(), 0);
+        assert_eq!(Error::of_output(io::ErrorKind::StorageFull.into()).status(), 1);
+    }
+}

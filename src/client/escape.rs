@@ -1,0 +1,114 @@
+//! What comes from outside, made safe to show.
+//!
+//! A server chooses the bytes of its replies, its listings and its file names. Sent to a terminal as
+//! they are, they could move the cursor, retitle the window or answer for the user. So control
+//! characters, those of ISO 6429 above 127 among them, are shown as escapes, and so are bytes that
+//! are no UTF-8. All else stays as it is, backslashes too: what is shown is for eyes.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// `bytes` as harmless text in one line.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    append(bytes, |_| false, &mut out);
+    out
+}
+
+/// `bytes` as harmless text that keeps its lines.
+pub(super) fn shown_lines(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    append(bytes, is_layout, &mut out);
+    out
+}
+
+fn is_layout(c: char) -> bool {
+    matches!(c, '\n' | '\t')
+}
+
+fn append(bytes: &[u8], kept: impl Fn(char) -> bool, out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                c if !c.is_control() || kept(c) => out.push(c),
+                c if c.is_ascii() => append_byte(c as u8, out),
+                c => out.extend(c.escape_unicode()),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| append_byte(*byte, out));
+    }
+}
+
+fn append_byte(byte: u8, out: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\\x{byte:02x}");
+}
+
+/// Writes to `W` what is harmless of the bytes it is given, line ends and tabs kept.
+pub(super) struct EscapingWriter<W> {
+    inner: W,
+    /// The beginning of a character whose rest the next bytes may bring: three bytes at most.
+    begun: Vec<u8>,
+}
+
+impl<W: Write> EscapingWriter<W> {
+    /// A writer that has seen nothing yet.
+    pub(super) fn new(inner: W) -> EscapingWriter<W> {
+        EscapingWriter { inner, begun: Vec::new() }
+    }
+
+    /// Writes what is left, a character without its end among it.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.inner.write_all(shown(&self.begun).as_bytes())?;
+        self.inner.flush()
+    }
+}
+
+impl<W: Write> Write for EscapingWriter<W> {
+    fn write(&mut self, input: &[u8]) -> io::Result<usize> {
+        let mut text = std::mem::take(&mut self.begun);
+        text.extend_from_slice(input);
+        self.begun = text.split_off(text.len() - unfinished(&text));
+        self.inner.write_all(shown_lines(&text).as_bytes())?;
+        Ok(input.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// How many bytes at the end are the beginning of a character.
+fn unfinished(text: &[u8]) -> usize {
+    let last = text.utf8_chunks().last().map_or(&b""[..], |chunk| chunk.invalid());
+    let cut_off = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+    if cut_off { last.len() } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_all_else_is_kept() {
+        assert_eq!(shown("Grüße\\ 日本".as_bytes()), "Grüße\\ 日本");
+        assert_eq!(shown(b"a\x1b[2Jb\rc\nd\te\x7f"), "a\\x1b[2Jb\\x0dc\\x0ad\\x09e\\x7f");
+        assert_eq!(shown("\u{9b}2J".as_bytes()), "\\u{9b}2J");
+        assert_eq!(shown(b"\x9b2J\xff"), "\\x9b2J\\xff");
+        assert_eq!(shown_lines(b"a\tb\r\nc"), "a\tb\\x0d\nc");
+    }
+
+    #[test]
+    fn the_same_at_every_split() {
+        let text = "a\u{9b}\u{1b}日本\n\t".as_bytes();
+        let text = [text, b"\xe6\x97"].concat();
+        for split in 0..text.len() {
+            let mut out = Vec::new();
+            let mut writer = EscapingWriter::new(&mut out);
+            writer.write_all(&text[..split]).unwrap();
+            writer.write_all(&text[split..]).unwrap();
+            writer.finish().unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), shown_lines(&text), "{split}");
+        }
+    }
+}

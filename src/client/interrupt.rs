@@ -1,0 +1,189 @@
+//! Ctrl-C and the other signals: what they break off, and what must be tidied before the end.
+//!
+//! A thread of its own waits for signals. The first Ctrl-C during a transfer opens the latch that
+//! the transfer listens to, and the session goes on. Any other signal ends the program from that
+//! thread, since the others may be waiting for a line, a name server or a disk: half files are
+//! removed and the terminal's echo comes back, which is why both are registered here.
+
+use crate::sys::{EchoOff, Interest, Latch, PollItem, Signal, Signals};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// What a signal would break off and tidy, shared by all who have something to say about it.
+/// One that nobody [watches](Interrupt::watch) for never interrupts anything.
+#[derive(Clone, Default)]
+pub struct Interrupt {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// What the transfer that is going on waits for.
+    transfer: Option<Arc<Latch>>,
+    /// Files that are not whole yet.
+    partials: Vec<PathBuf>,
+    /// While a password is typed.
+    echo: Option<EchoOff>,
+}
+
+impl Interrupt {
+    /// Waits for signals in a thread of its own. `leave` ends the program; until it does so,
+    /// no other thread can make a file that would be left behind.
+    ///
+    /// # Errors
+    /// The system has no room for another thread.
+    pub fn watch(
+        &self,
+        signals: Signals,
+        leave: impl Fn(Signal) + Send + 'static,
+    ) -> io::Result<()> {
+        let interrupt = self.clone();
+        let watcher = thread::Builder::new().name("signals".into());
+        let watch = move || {
+            while let Ok(signal) = signals.wait() {
+                interrupt.arrived(signal, &leave);
+            }
+        };
+        watcher.spawn(watch).map(drop)
+    }
+
+    pub(super) fn arrived(&self, signal: Signal, leave: impl Fn(Signal)) {
+        let mut shared = self.lock();
+        if signal == Signal::Interrupt
+            && let Some(latch) = shared.transfer.take()
+        {
+            return latch.open();
+        }
+        shared.tidy();
+        leave(signal);
+    }
+
+    /// From now on, and for as long as the guard lives, Ctrl-C breaks off a transfer and not the
+    /// program.
+    pub(super) fn begin(&self) -> io::Result<Armed> {
+        let latch = Arc::new(Latch::new()?);
+        self.lock().transfer = Some(Arc::clone(&latch));
+        Ok(Armed { interrupt: self.clone(), latch })
+    }
+
+    /// Makes a file that is removed if the program ends before [`Interrupt::remove`].
+    pub(super) fn create(
+        &self,
+        path: &Path,
+        open: impl FnOnce(&Path) -> io::Result<File>,
+    ) -> io::Result<File> {
+        // With the lock held, so that no signal finds a file that nobody knows of.
+        let mut shared = self.lock();
+        let file = open(path)?;
+        shared.partials.push(path.to_owned());
+        Ok(file)
+    }
+
+    /// Removes the file at `path`, if it still has that name.
+    pub(super) fn remove(&self, path: &Path) {
+        // An error leaves nothing to be done, and most often says that it was renamed.
+        let _ = fs::remove_file(path);
+        self.lock().partials.retain(|partial| partial != path);
+    }
+
+    /// Hides what is typed for as long as the guard lives.
+    pub(super) fn hide_typing(&self) -> io::Result<Hidden<'_>> {
+        let echo = EchoOff::new()?;
+        self.lock().echo = Some(echo);
+        Ok(Hidden { interrupt: self })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn tidy(&mut self) {
+        for partial in self.partials.drain(..) {
+            let _ = fs::remove_file(partial);
+        }
+        self.echo = None;
+    }
+}
+
+/// A transfer that Ctrl-C can break off.
+pub(super) struct Armed {
+    interrupt: Interrupt,
+    latch: Arc<Latch>,
+}
+
+impl Armed {
+    /// Ready once Ctrl-C came.
+    pub(super) fn item(&self) -> PollItem<'_> {
+        PollItem::new(self.latch.handle(), Interest::Read)
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        self.interrupt.lock().transfer = None;
+    }
+}
+
+/// While it lives, what is typed is not shown.
+pub(super) struct Hidden<'a> {
+    interrupt: &'a Interrupt,
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        self.interrupt.lock().echo = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::poll;
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    fn is_ready(armed: &Armed) -> bool {
+        poll(&mut [armed.item()], Some(Duration::ZERO)).unwrap() == 1
+    }
+
+    #[test]
+    fn the_first_ctrl_c_breaks_off_the_transfer_and_the_second_ends_the_program() {
+        let interrupt = Interrupt::default();
+        let armed = interrupt.begin().unwrap();
+        assert!(!is_ready(&armed));
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        assert!(is_ready(&armed));
+        let left = Cell::new(None);
+        interrupt.arrived(Signal::Interrupt, |signal| left.set(Some(signal)));
+        assert_eq!(left.get(), Some(Signal::Interrupt));
+    }
+
+    #[test]
+    fn after_a_transfer_ctrl_c_ends_the_program() {
+        let interrupt = Interrupt::default();
+        drop(interrupt.begin().unwrap());
+        let left = Cell::new(false);
+        interrupt.arrived(Signal::Interrupt, |_| left.set(true));
+        assert!(left.get());
+    }
+
+    #[test]
+    fn the_end_removes_what_is_not_whole_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::default();
+        let [partial, whole] = ["partial", "whole"].map(|name| dir.path().join(name));
+        for path in [&partial, &whole] {
+            interrupt.create(path, |path| File::create_new(path)).unwrap();
+        }
+        interrupt.remove(&whole);
+        fs::write(&whole, "").unwrap();
+        let _armed = interrupt.begin().unwrap();
+        interrupt.arrived(Signal::Terminate, |_| ());
+        assert!(!partial.exists() && whole.exists());
+    }
+}

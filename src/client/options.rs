@@ -1,0 +1,263 @@
+//! The command line of the client: its one table, and what it means.
+
+use super::connection::DataMode;
+use super::output::Verbosity;
+use super::url::{Endpoint, Place, Url};
+use crate::args::{self, Flag, Parsed, Program, Usage};
+use crate::protocol::Name;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The program `ftp_client`.
+pub static PROGRAM: Program = Program {
+    name: "ftp_client",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Talk to an FTP server: by commands typed at its prompt, from a file or a pipe, or \
+            given on the command line. A URL of a file fetches that file; one that ends in / is \
+            connected to.",
+    usage: &[
+        "ftp_client [OPTIONS] [HOST [PORT]]",
+        "ftp_client [OPTIONS] ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH",
+    ],
+    flags: &[
+        Flag::letter_option('c', "COMMANDS", "run commands separated by ; or newlines, then exit"),
+        Flag::letter_option('f', "FILE", "run the commands in FILE (- is stdin), then exit"),
+        Flag::letter_option(
+            'u',
+            "NAME",
+            "user name; the password comes from FTP_PASSWORD or a prompt without echo. Without \
+             this: anonymous",
+        ),
+        Flag::switch("active", "active mode (EPRT, PORT) instead of passive (EPSV, PASV)")
+            .short('a'),
+        Flag::letter_switch('k', "go on after a failed command"),
+        Flag::letter_switch('q', "say nothing but errors"),
+        Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
+        Flag::option("timeout", "D", "longest wait for the server").or("30s"),
+        Flag::switch("trust-pasv-host", "believe the address in a PASV reply"),
+    ],
+    after: "\
+Commands: CONNECT, LIST, RETRIEVE, STORE, QUIT and more; HELP lists them all.
+
+Exit status: 0 all commands worked; 1 one failed; 2 wrong usage; 3 could not
+connect, or the connection was lost; 4 login refused.",
+};
+
+/// What a command line means.
+#[derive(Debug)]
+pub struct Options {
+    /// Where the commands come from.
+    pub commands: Commands,
+    /// Where to connect to before the first command.
+    pub start: Option<Start>,
+    /// Who logs in; anonymous if nobody is named.
+    pub user: Option<Name>,
+    /// How data connections are made.
+    pub mode: DataMode,
+    /// Longest wait for the server.
+    pub timeout: Duration,
+    /// What a failed command means for those after it.
+    pub on_failure: OnFailure,
+    /// How much is said.
+    pub verbosity: Verbosity,
+}
+
+/// Where commands come from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Commands {
+    /// From the command line.
+    Given(Vec<u8>),
+    /// From a file.
+    File(PathBuf),
+    /// From standard input, as from a file.
+    Input,
+    /// From standard input, at a prompt if that is a terminal.
+    Shell,
+}
+
+/// Where to connect to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A server.
+    Host(Endpoint),
+    /// A server, and what to do there.
+    Url(Url),
+}
+
+/// What a failed command means for those after it, where nobody sits at a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They are not run.
+    Stop,
+    /// They are run.
+    GoOn,
+}
+
+impl Options {
+    /// From the arguments, each checked.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub fn new(parsed: &Parsed) -> Result<Options, Usage> {
+        let options = Options {
+            commands: commands(parsed)?,
+            start: start(parsed.operands())?,
+            user: user(parsed)?,
+            mode: mode(parsed)?,
+            timeout: timeout(parsed)?,
+            on_failure: if parsed.switch("k") { OnFailure::GoOn } else { OnFailure::Stop },
+            verbosity: verbosity(parsed)?,
+        };
+        options.refuse_file_and_commands(parsed)?;
+        Ok(options)
+    }
+
+    fn refuse_file_and_commands(&self, parsed: &Parsed) -> Result<(), Usage> {
+        let Some(Start::Url(Url { place: Place::File(_), .. })) = &self.start else {
+            return Ok(());
+        };
+        match self.commands {
+            Commands::Shell => Ok(()),
+            Commands::Given(_) => Err(parsed.wrong("c", WITH_FILE)),
+            Commands::File(_) | Commands::Input => Err(parsed.wrong("f", WITH_FILE)),
+        }
+    }
+}
+
+const WITH_FILE: &str = "no commands beside the URL of a file, which is only fetched";
+
+fn commands(parsed: &Parsed) -> Result<Commands, Usage> {
+    match (parsed.value("c"), parsed.value("f")) {
+        (Some(_), Some(_)) => Err(parsed.wrong("f", "no -c besides")),
+        (Some(text), None) => Ok(Commands::Given(text.as_encoded_bytes().to_vec())),
+        (None, Some(file)) if file == "-" => Ok(Commands::Input),
+        (None, Some(file)) => Ok(Commands::File(file.into())),
+        (None, None) => Ok(Commands::Shell),
+    }
+}
+
+fn start(operands: &[OsString]) -> Result<Option<Start>, Usage> {
+    let (host, port) = match operands {
+        [] => return Ok(None),
+        [host] => (host, None),
+        [host, port] => (host, Some(port)),
+        [_, _, third, ..] => return Err(Usage::operand(third, "HOST and PORT alone")),
+    };
+    let text = |word: &OsString| word.to_str().map(str::to_owned);
+    let utf8 = |word: &OsString| text(word).ok_or_else(|| Usage::operand(word, "text in UTF-8"));
+    let host_text = utf8(host)?;
+    if Url::is_one(&host_text) {
+        return url(&host_text, port).map(Some);
+    }
+    let port_text = port.map(utf8).transpose()?;
+    let endpoint = Endpoint::parse(&host_text, port_text.as_deref());
+    let wrong = port.unwrap_or(host);
+    endpoint
+        .map(Start::Host)
+        .map(Some)
+        .map_err(|expected| Usage::operand(wrong, expected.to_string()))
+}
+
+fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {
+    if let Some(word) = after {
+        return Err(Usage::operand(word, "nothing after a URL, which names its port itself"));
+    }
+    let wrong = |expected: String| Usage::operand(OsStr::new(&without_login(text)), expected);
+    Url::parse(text).map(Start::Url).map_err(|expected| wrong(expected.to_string()))
+}
+
+/// A URL for an error message, which must not show the password.
+fn without_login(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}****{}", &url[..start + 3], &url[end..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn user(parsed: &Parsed) -> Result<Option<Name>, Usage> {
+    let Some(user) = parsed.value("u") else { return Ok(None) };
+    let name = Name::new(user.as_encoded_bytes());
+    name.map(Some).ok_or_else(|| parsed.wrong("u", "a user name without CR, LF or NUL"))
+}
+
+fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
+    match (parsed.switch("active"), parsed.switch("trust-pasv-host")) {
+        (false, false) => Ok(DataMode::Passive),
+        (false, true) => Ok(DataMode::PassiveTrusting),
+        (true, false) => Ok(DataMode::Active),
+        (true, true) => Err(parsed.wrong("trust-pasv-host", "no --active besides")),
+    }
+}
+
+fn timeout(parsed: &Parsed) -> Result<Duration, Usage> {
+    match parsed.need("timeout", args::duration)? {
+        Duration::ZERO => Err(parsed.wrong("timeout", "at least a second")),
+        timeout => Ok(timeout),
+    }
+}
+
+fn verbosity(parsed: &Parsed) -> Result<Verbosity, Usage> {
+    match (parsed.switch("q"), parsed.switch("v")) {
+        (false, false) => Ok(Verbosity::Normal),
+        (true, false) => Ok(Verbosity::Quiet),
+        (false, true) => Ok(Verbosity::Verbose),
+        (true, true) => Err(parsed.wrong("q", "no -v besides")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Outcome;
+
+    fn options(line: &str) -> Result<Options, Usage> {
+        match PROGRAM.parse(line.split_whitespace().map(Into::into))? {
+            Outcome::Run(parsed) => Options::new(&parsed),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_keeps_its_rules() {
+        PROGRAM.check();
+    }
+
+    #[test]
+    fn what_stands_on_the_command_line_is_what_is_meant() {
+        let plain = options("").unwrap();
+        assert_eq!((plain.commands, plain.timeout), (Commands::Shell, Duration::from_secs(30)));
+        let all = options("-akv -u me --timeout 5 -f - ::1 1026").unwrap();
+        assert_eq!((all.commands, all.mode), (Commands::Input, DataMode::Active));
+        assert_eq!((all.on_failure, all.verbosity), (OnFailure::GoOn, Verbosity::Verbose));
+        assert_eq!(all.start, Some(Start::Host(Endpoint { host: "::1".into(), port: 1026 })));
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        for (line, words) in [
+            ("-q -v", "-q: expected no -v besides"),
+            ("-c a -f b", "-f 'b': expected no -c besides"),
+            ("h 0", "'0': expected a port number from 1 to 65535"),
+            ("h x", "'x': expected a port number from 1 to 65535"),
+            ("h 21 x", "'x': expected HOST and PORT alone"),
+            ("--timeout 0", "--timeout '0': expected at least a second"),
+            ("ftp://h/a 21", "'21': expected nothing after a URL, which names its port itself"),
+            (
+                "-c ls ftp://h/a",
+                "-c 'ls': expected no commands beside the URL of a file, which is only fetched",
+            ),
+            ("-a --trust-pasv-host", "--trust-pasv-host: expected no --active besides"),
+        ] {
+            assert_eq!(options(line).unwrap_err().to_string(), words);
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_does_not_show_its_password() {
+        let error = options("ftp://me:secret@h:x/").unwrap_err().to_string();
+        assert_eq!(error, "'ftp://****@h:x/': expected a port number from 1 to 65535");
+    }
+}

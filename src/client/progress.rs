@@ -1,0 +1,187 @@
+//! How far a transfer has come: one line that is drawn over and over, and one at its end.
+
+use super::escape::shown;
+use crate::sys::terminal_width;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// Ten times a second is as often as eyes can follow.
+const REDRAW: Duration = Duration::from_millis(100);
+/// Where the terminal does not say how wide it is.
+const USUAL_WIDTH: u16 = 80;
+/// Columns that the name keeps in a narrow terminal.
+const SHORTEST_NAME: usize = 8;
+/// Columns of the `^C` by which a terminal shows that it was pressed.
+const ECHO: usize = 2;
+/// Columns at the end of the line that stay free: one because some terminals go to the next line
+/// when one is full.
+const FREE: usize = 1 + ECHO;
+
+/// Where the line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drawn {
+    /// On standard error, which is a terminal.
+    Terminal,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// One transfer as its user sees it. Dropped it leaves no line behind.
+pub(super) struct Progress {
+    name: String,
+    total: Option<u64>,
+    started: Instant,
+    /// When the line is drawn next; `None` where it never is.
+    due: Option<Instant>,
+    /// Columns of the terminal that were drawn on.
+    drawn: usize,
+}
+
+impl Progress {
+    /// A transfer of `name` that begins now.
+    pub(super) fn new(name: &[u8], total: Option<u64>, drawn: Drawn) -> Progress {
+        let started = Instant::now();
+        let due = (drawn == Drawn::Terminal).then_some(started);
+        Progress { name: shown(name), total, started, due, drawn: 0 }
+    }
+
+    /// `moved` bytes have gone by now.
+    pub(super) fn moved(&mut self, moved: u64) {
+        let now = Instant::now();
+        // What one piece is all of needs no line.
+        if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
+            self.due = Some(now + REDRAW);
+            let width = terminal_width().unwrap_or(USUAL_WIDTH);
+            self.draw(&line(&self.name, moved, self.total, now - self.started, width.into()));
+        }
+    }
+
+    /// What to say of it once it is done.
+    pub(super) fn summary(&self, moved: u64) -> String {
+        let elapsed = self.started.elapsed();
+        let (seconds, rate) = (elapsed.as_secs_f64(), rate(moved, elapsed));
+        format!("{}: {moved} bytes in {seconds:.2} s ({rate})", self.name)
+    }
+
+    fn draw(&mut self, line: &str) {
+        // As wide as any line before it, or their ends would stay.
+        self.drawn = self.drawn.max(line.chars().count());
+        let width = self.drawn;
+        // Where the terminal went away nobody misses the line.
+        let _ = write!(io::stderr().lock(), "\r{line:width$}");
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.drawn > 0 {
+            self.drawn += ECHO;
+            self.draw("");
+            let _ = io::stderr().write_all(b"\r");
+        }
+    }
+}
+
+fn line(name: &str, moved: u64, total: Option<u64>, elapsed: Duration, width: usize) -> String {
+    let width = width.saturating_sub(FREE);
+    let numbers = numbers(moved, total, elapsed);
+    let room = width.saturating_sub(numbers.chars().count());
+    let line = format!("{}{numbers}", shortened(name, room.max(SHORTEST_NAME)));
+    line.chars().take(width).collect()
+}
+
+fn numbers(moved: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let rate = rate(moved, elapsed);
+    match total.filter(|total| *total >= moved && *total > 0) {
+        Some(total) => {
+            let percent = u128::from(moved) * 100 / u128::from(total);
+            let (left, total) = (time_left(moved, total, elapsed), amount(total as f64));
+            format!("  {percent:3}%  {} of {total}  {rate}  {left}", amount(moved as f64))
+        }
+        None => format!("  {}  {rate}", amount(moved as f64)),
+    }
+}
+
+/// The end of a name tells more than its beginning.
+fn shortened(name: &str, room: usize) -> String {
+    let length = name.chars().count();
+    if length <= room {
+        return name.to_owned();
+    }
+    let end: String = name.chars().skip(length + 1 - room).collect();
+    format!("…{end}")
+}
+
+fn rate(moved: u64, elapsed: Duration) -> String {
+    // A transfer of no time at all has no rate; a microsecond gives a number to print.
+    format!("{}/s", amount(moved as f64 / elapsed.as_secs_f64().max(1e-6)))
+}
+
+fn amount(bytes: f64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024.0 {
+        return format!("{bytes:.0} B");
+    }
+    let mut scaled = bytes / 1024.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while scaled >= 1024.0
+        && let Some(larger) = units.next()
+    {
+        scaled /= 1024.0;
+        unit = Some(larger);
+    }
+    format!("{scaled:.1} {}", unit.unwrap_or(&""))
+}
+
+fn time_left(moved: u64, total: u64, elapsed: Duration) -> String {
+    if moved == 0 {
+        return "--:--".to_owned();
+    }
+    let seconds = (elapsed.as_secs_f64() * (total - moved) as f64 / moved as f64).ceil() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes:02}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    #[test]
+    fn a_line_says_how_far_how_fast_and_how_long_yet() {
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            line("a.iso", 3 * MIB, Some(12 * MIB), second, 80),
+            "a.iso   25%  3.0 MiB of 12.0 MiB  3.0 MiB/s  00:03"
+        );
+        assert_eq!(line("a.iso", 512, None, second, 80), "a.iso  512 B  512 B/s");
+        assert_eq!(time_left(1, 7202, second), "2:00:01");
+    }
+
+    #[test]
+    fn a_line_fits_its_terminal_and_keeps_the_end_of_the_name() {
+        let name = "a-very-long-name-of-a-file.tar.gz";
+        for width in 0..100 {
+            let line = line(name, 3 * MIB, Some(12 * MIB), Duration::from_secs(1), width);
+            assert!(line.chars().count() <= width.saturating_sub(FREE), "{width}: {line}");
+        }
+        assert_eq!(shortened(name, 8), "….tar.gz");
+    }
+
+    #[test]
+    fn numbers_of_every_size_have_a_form() {
+        for total in [None, Some(0), Some(1), Some(u64::MAX)] {
+            for moved in [0, 1, u64::MAX] {
+                numbers(moved, total, Duration::ZERO);
+                numbers(moved, total, Duration::MAX);
+            }
+        }
+        let all = [0, 1023, 1024, MIB, MIB << 20, u64::MAX].map(|bytes| amount(bytes as f64));
+        assert_eq!(all, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.0 TiB", "16777216.0 TiB"]);
+    }
+}

@@ -1,0 +1,231 @@
+//! The shell: reads commands, runs them, tells what failed, and knows how it all ends.
+//!
+//! At a terminal a failed command is told and forgotten, and the exit status is 0. Elsewhere it
+//! gives the exit status and, unless the user wants otherwise, ends the run. Commands that end
+//! without QUIT end politely all the same.
+
+use super::commands::Row;
+use super::error::Error;
+use super::escape::shown;
+use super::files;
+use super::interrupt::Interrupt;
+use super::options::{Commands, OnFailure, Options, Start};
+use super::session::{Input, Session, read_line, read_line_of};
+use super::url::{Endpoint, Place, Url};
+use super::words;
+use crate::protocol::{Name, Secret};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::vec;
+
+const PROMPT: &str = "ftp> ";
+
+/// One run of the client.
+pub struct Shell {
+    session: Session,
+    source: Source,
+    start: Option<Start>,
+    manner: Manner,
+    /// The exit status: that of the first failure, if there was one.
+    status: u8,
+}
+
+/// Where commands come from.
+enum Source {
+    Given(vec::IntoIter<Vec<u8>>),
+    File(BufReader<File>, PathBuf),
+    Input,
+}
+
+/// How the user wants to be dealt with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// A prompt for every command.
+    Prompting,
+    /// One command after the other.
+    Script(OnFailure),
+}
+
+/// Whether there is a server to go on with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connected {
+    Yes,
+    No,
+}
+
+impl Shell {
+    /// A shell that does what the command line says.
+    ///
+    /// # Errors
+    /// The file of commands cannot be read.
+    pub fn new(options: Options, interrupt: Interrupt) -> Result<Shell, Error> {
+        let session = Session::new(&options, interrupt);
+        let manner = match options.commands {
+            Commands::Shell if session.input == Input::Terminal => Manner::Prompting,
+            _ => Manner::Script(options.on_failure),
+        };
+        let source = Source::new(options.commands)?;
+        Ok(Shell { session, source, start: options.start, manner, status: 0 })
+    }
+
+    /// Runs to the end and returns the exit status.
+    pub fn run(mut self) -> u8 {
+        if let Some(start) = self.start.take() {
+            self.begin(start);
+        }
+        while !self.session.leaving {
+            match self.next_line() {
+                Ok(Some(line)) => self.execute(&line),
+                Ok(None) => break,
+                Err(error) => self.stop(&error),
+            }
+        }
+        self.session.disconnect();
+        self.status
+    }
+
+    fn begin(&mut self, start: Start) {
+        match start {
+            Start::Host(endpoint) => drop(self.connect(&endpoint, None, None)),
+            Start::Url(url) => self.visit(url),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        to: &Endpoint,
+        user: Option<Name>,
+        password: Option<Secret>,
+    ) -> Connected {
+        let connected = self.session.connect(to, user, password);
+        let outcome = if connected.is_ok() { Connected::Yes } else { Connected::No };
+        self.judge(format!("CONNECT {}", to.host).as_bytes(), connected);
+        outcome
+    }
+
+    /// Goes where a URL leads; one of a file is all there is to do.
+    fn visit(&mut self, url: Url) {
+        self.session.leaving = matches!(url.place, Place::File(_));
+        if self.connect(&url.endpoint, url.user, url.password) == Connected::No {
+            return;
+        }
+        match url.place {
+            Place::Home => {}
+            Place::Directory(dir) => {
+                let changed = self.session.connection().and_then(|there| there.change_dir(&dir));
+                self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
+            }
+            Place::File(file) => {
+                let fetched = files::retrieve(&mut self.session, &file, None);
+                self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if self.manner == Manner::Prompting {
+            self.session.messages.prompt(PROMPT);
+        }
+        let line = self.source.next()?;
+        if line.is_none() && self.manner == Manner::Prompting {
+            self.session.messages.prompt("\n");
+        }
+        Ok(line)
+    }
+
+    fn execute(&mut self, line: &[u8]) {
+        let Ok(words) = words::words(line) else {
+            let open = "a quote is not closed, or a backslash ends the line";
+            // No more than the first word: the rest may hold a password.
+            let command = line.trim_ascii().split(u8::is_ascii_whitespace).next();
+            let error = Err(Error::Usage(open.to_owned()));
+            return self.judge(command.unwrap_or_default(), error);
+        };
+        let Some((command, operands)) = words.split_first() else { return };
+        match Row::find(command) {
+            Ok(row) => {
+                let result = row.run(&mut self.session, operands);
+                self.judge(&described(row, operands), result);
+            }
+            Err(error) => self.judge(command, Err(error)),
+        }
+    }
+
+    /// Tells of a failure, and what follows from it.
+    fn judge(&mut self, what: &[u8], result: Result<(), Error>) {
+        self.session.drop_lost();
+        let Err(error) = result else { return };
+        self.tell(what, &error);
+        match (&error, self.manner) {
+            (Error::OutputClosed, _) => self.session.leaving = true,
+            (_, Manner::Prompting) => {}
+            // Who pressed Ctrl-C did not mean this command alone.
+            (Error::Interrupted, _) | (_, Manner::Script(OnFailure::Stop)) => self.fail(&error),
+            (_, Manner::Script(OnFailure::GoOn)) => self.remember(&error),
+        }
+    }
+
+    fn tell(&self, what: &[u8], error: &Error) {
+        match error {
+            Error::OutputClosed => {}
+            // These words are what INTERFACE promises, alone in their line.
+            Error::NotConnected => self.session.messages.error(&error.to_string()),
+            _ => self.session.messages.error(&format!("error: {}: {error}", shown(what))),
+        }
+    }
+
+    /// The commands themselves cannot be read.
+    fn stop(&mut self, error: &Error) {
+        self.session.messages.error(&format!("error: {error}"));
+        self.fail(error);
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.remember(error);
+        self.session.leaving = true;
+    }
+
+    fn remember(&mut self, error: &Error) {
+        if self.status == 0 {
+            self.status = error.status();
+        }
+    }
+}
+
+/// A command for messages: its name and first operand, since a later one may be a password.
+fn described(row: &Row, operands: &[Vec<u8>]) -> Vec<u8> {
+    let mut what = row.title().into_bytes();
+    if let Some(operand) = operands.first() {
+        what.push(b' ');
+        what.extend_from_slice(operand);
+    }
+    what
+}
+
+impl Source {
+    fn new(commands: Commands) -> Result<Source, Error> {
+        match commands {
+            Commands::Given(text) => Ok(Source::Given(words::commands(&text).into_iter())),
+            Commands::Input | Commands::Shell => Ok(Source::Input),
+            Commands::File(path) => match File::open(&path) {
+                Ok(file) => Ok(Source::File(BufReader::new(file), path)),
+                Err(error) => Err(Error::File { path, error }),
+            },
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        match self {
+            Source::Given(lines) => Ok(lines.next()),
+            Source::File(file, path) => {
+                let failed = |error| Error::File { path: path.clone(), error };
+                read_line_of(file).map_err(failed)
+            }
+            Source::Input => {
+                let failed = |error| Error::File { path: "standard input".into(), error };
+                read_line().map_err(failed)
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A server for tests: it says what its script says, and fails when it hears anything else.
+
+use super::connection::{Connection, Settings};
+use crate::protocol::address::{parse_extended, write_extended_passive, write_passive};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The server's side of a dialogue.
+pub(super) struct Script {
+    control: BufReader<TcpStream>,
+}
+
+impl Script {
+    /// A connection to a server that has greeted and follows `script`.
+    pub(super) fn serve(script: impl FnOnce(&mut Script) + Send + 'static) -> Connection {
+        Script::serve_as(Settings { timeout: PATIENCE, ..Settings::default() }, script)
+    }
+
+    pub(super) fn serve_as(
+        settings: Settings,
+        script: impl FnOnce(&mut Script) + Send + 'static,
+    ) -> Connection {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (control, _) = listener.accept().unwrap();
+            control.set_read_timeout(Some(PATIENCE)).unwrap();
+            let mut server = Script { control: BufReader::new(control) };
+            server.say("220 hello");
+            script(&mut server);
+        });
+        Connection::open("127.0.0.1", port, settings).unwrap()
+    }
+
+    pub(super) fn say(&mut self, reply: &str) {
+        // In one write, so that what is said together arrives together.
+        self.control.get_mut().write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+    }
+
+    pub(super) fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.control.read_line(&mut line).unwrap();
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    }
+
+    /// Hears this command and answers it so.
+    pub(super) fn expect(&mut self, command: &str, reply: &str) {
+        assert_eq!(self.hear(), command);
+        self.say(reply);
+    }
+
+    pub(super) fn expect_passive(&mut self) -> Data {
+        let data = Data::new();
+        let mut text = b"229 ".to_vec();
+        write_extended_passive(data.port(), &mut text);
+        self.expect("EPSV", &String::from_utf8(text).unwrap());
+        data
+    }
+
+    /// Answers PASV with another address than its own.
+    pub(super) fn expect_passive_as(&mut self, host: [u8; 4]) -> Data {
+        let data = Data::new();
+        let mut text = b"227 ".to_vec();
+        write_passive(SocketAddrV4::new(Ipv4Addr::from(host), data.port()), &mut text);
+        self.expect("PASV", &String::from_utf8(text).unwrap());
+        data
+    }
+
+    pub(super) fn expect_active(&mut self) -> SocketAddr {
+        let line = self.hear();
+        self.say("200 ok");
+        parse_extended(line.strip_prefix("EPRT ").unwrap().as_bytes()).unwrap()
+    }
+
+    /// Closes the control connection while the data connection stays.
+    pub(super) fn leave(&mut self) {
+        self.control.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+    }
+}
+
+/// The server's side of a data connection.
+pub(super) struct Data {
+    listener: TcpListener,
+}
+
+impl Data {
+    fn new() -> Data {
+        Data { listener: TcpListener::bind("127.0.0.1:0").unwrap() }
+    }
+
+    fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
+    }
+
+    pub(super) fn accept(self) -> TcpStream {
+        self.listener.accept().unwrap().0
+    }
+
+    /// Sends all there is.
+    pub(super) fn give(self, bytes: &[u8]) {
+        drop(self.begin(bytes));
+    }
+
+    /// Sends bytes and leaves the connection open.
+    pub(super) fn begin(self, bytes: &[u8]) -> TcpStream {
+        let mut data = self.accept();
+        data.write_all(bytes).unwrap();
+        data
+    }
+
+    /// Sends until the other side wants no more.
+    pub(super) fn give_until_refused(self) {
+        let mut data = self.accept();
+        std::io::copy(&mut std::io::repeat(7).take(1 << 40), &mut data).unwrap_err();
+    }
+}

@@ -1,0 +1,761 @@
+//! Transfers: guards that borrow their connection, move the bytes, and leave it in order.
+//!
+//! - A download is done when the server says so and as many bytes came as it said the file has.
+//!   An upload is done when all was sent and then the server says so.
+//! - A refusal that comes while bytes move ends the transfer, and is what its error says; not the
+//!   broken pipe that follows from it.
+//! - A guard that is dropped, or whose transfer fails on our side, breaks it off (ABOR) and reads the
+//!   replies that are owed, so that the session can go on. Where they do not come, the connection is
+//!   lost.
+//! - Passive data connections are made before the command is sent: what cannot be reached needs no
+//!   breaking off.
+
+use super::connection::{Connection, Representation};
+use super::data::{Ends, Route, Stopped};
+use super::error::Error;
+use super::interrupt::Armed;
+use crate::net::{self, Attention, Verdict};
+use crate::protocol::ascii::{DecodingWriter, EncodingReader};
+use crate::protocol::{Command, Name, Reply};
+use crate::pump::{self, End, Outcome};
+use crate::sys::{PollItem, poll};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// How long a server may take to reply to an ABOR.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the data connection of an upload stays open after an ABOR: its end would tell a server
+/// that did not read the ABOR yet that the file is whole.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A file or listing that the server is about to send.
+pub struct Download<'c> {
+    transfer: Transfer<'c>,
+    representation: Representation,
+    expected: Option<u64>,
+}
+
+/// A file that the server is about to take.
+pub struct Upload<'c> {
+    transfer: Transfer<'c>,
+    representation: Representation,
+}
+
+impl Connection {
+    /// Begins to fetch a file.
+    ///
+    /// # Errors
+    /// Those of every command, [`Error::NoData`], [`Error::Interrupted`].
+    pub fn retrieve(&mut self, name: &Name) -> Result<Download<'_>, Error> {
+        self.take_file_type()?;
+        let expected = self.expected_size(name)?;
+        let representation = self.representation();
+        let transfer = Transfer::begin(self, &Command::Retr(name.clone()), Direction::Down)?;
+        Ok(Download { transfer, representation, expected })
+    }
+
+    /// Begins to fetch the listing of a directory, in whatever type the server has: it is text for
+    /// people, and a change of type would cost a round trip here and one at the next file.
+    ///
+    /// # Errors
+    /// Those of [`Connection::retrieve`].
+    pub fn list(&mut self, path: Option<Name>) -> Result<Download<'_>, Error> {
+        let transfer = Transfer::begin(self, &Command::List(path), Direction::Down)?;
+        Ok(Download { transfer, representation: Representation::Text, expected: None })
+    }
+
+    /// Begins to send a file.
+    ///
+    /// # Errors
+    /// Those of [`Connection::retrieve`].
+    pub fn store(&mut self, name: &Name) -> Result<Upload<'_>, Error> {
+        self.take_file_type()?;
+        let representation = self.representation();
+        let transfer = Transfer::begin(self, &Command::Stor(name.clone()), Direction::Up)?;
+        Ok(Upload { transfer, representation })
+    }
+}
+
+impl Download<'_> {
+    /// How many bytes will come, if the server told.
+    pub fn size(&self) -> Option<u64> {
+        self.expected
+    }
+
+    /// Writes all that comes to `sink` and returns how many bytes came over the wire. Only `Ok`
+    /// says that all is well; what an error leaves in `sink` is not the file.
+    ///
+    /// # Errors
+    /// [`Error::Local`] is that of `sink`.
+    pub fn receive(mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Result<u64, Error> {
+        let outcome = match self.representation {
+            Representation::Bytes => {
+                let mut promised = Promised::new(sink, self.expected);
+                let outcome = self.transfer.receive(&mut promised, moved);
+                promised.kept()?;
+                outcome
+            }
+            Representation::Text => {
+                let mut text = DecodingWriter::new(sink);
+                let outcome = self.transfer.receive(&mut text, moved);
+                text.finish().map_err(Error::Local)?;
+                outcome
+            }
+        };
+        let got = self.transfer.finish(outcome)?;
+        match self.expected.filter(|expected| *expected != got) {
+            Some(expected) => Err(Error::TooShort { expected, got }),
+            None => Ok(got),
+        }
+    }
+}
+
+impl Upload<'_> {
+    /// Sends all of `source` and returns how many bytes went over the wire. Only `Ok` says that the
+    /// server has the file.
+    ///
+    /// # Errors
+    /// [`Error::Local`] is that of `source`.
+    pub fn send(mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Result<u64, Error> {
+        let outcome = match self.representation {
+            Representation::Bytes => self.transfer.send(source, moved),
+            Representation::Text => self.transfer.send(&mut EncodingReader::new(source), moved),
+        };
+        self.transfer.finish(outcome)
+    }
+}
+
+/// A sink that takes no more than the server promised: a file without end should not fill a disk.
+struct Promised<'s, W> {
+    sink: &'s mut W,
+    promise: Option<u64>,
+    taken: u64,
+}
+
+impl<W: Write> Promised<'_, W> {
+    fn new(sink: &mut W, promise: Option<u64>) -> Promised<'_, W> {
+        Promised { sink, promise, taken: 0 }
+    }
+
+    fn kept(&self) -> Result<(), Error> {
+        match self.promise.filter(|promise| self.taken > *promise) {
+            Some(expected) => Err(Error::TooLong { expected }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<W: Write> Write for Promised<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let after = self.taken.saturating_add(bytes.len() as u64);
+        if self.promise.is_some_and(|promise| after > promise) {
+            self.taken = after;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let written = self.sink.write(bytes)?;
+        self.taken += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// Which way the bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Down,
+    Up,
+}
+
+/// A transfer that was asked for.
+struct Transfer<'c> {
+    line: Line<'c>,
+    data: Option<TcpStream>,
+    /// When its bytes began to move.
+    started: Instant,
+}
+
+/// The control connection during a transfer: what may come on it, and what came.
+struct Line<'c> {
+    connection: &'c mut Connection,
+    armed: Armed,
+    direction: Direction,
+    /// Whether the server owes the reply that ends the transfer.
+    owed: bool,
+    /// That reply, once it came.
+    last: Option<Reply>,
+    /// Why the transfer was stopped, where that is not `last`.
+    cause: Option<Error>,
+}
+
+impl<'c> Transfer<'c> {
+    fn begin(
+        connection: &'c mut Connection,
+        command: &Command,
+        direction: Direction,
+    ) -> Result<Transfer<'c>, Error> {
+        let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
+        let route = Route::agree(connection)?;
+        let line = Line { connection, armed, direction, owed: false, last: None, cause: None };
+        let mut transfer = Transfer { line, data: None, started: Instant::now() };
+        if let Route::To(_) = route {
+            transfer.connect(&route)?;
+        }
+        transfer.line.ask(command)?;
+        if let Route::From(_) = route {
+            transfer.connect(&route)?;
+        }
+        transfer.started = Instant::now();
+        Ok(transfer)
+    }
+
+    fn connect(&mut self, route: &Route) -> Result<(), Error> {
+        let connection = &self.line.connection;
+        let ends = Ends { peer: connection.peer(), local: connection.local() };
+        let deadline = net::deadline(self.line.timeout());
+        let mut watch = Watch::new(&mut self.line);
+        // What was read together with an earlier reply no poll would tell of.
+        let connected = match watch.attend(0) {
+            Verdict::Continue => route.connect(ends, deadline, &mut watch)?,
+            Verdict::Stop => Err(Stopped),
+        };
+        self.data = Some(connected.map_err(|Stopped| self.line.why_stopped())?);
+        Ok(())
+    }
+
+    fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
+        let stall = self.line.timeout();
+        let mut watch = Watch { line: &mut self.line, moved };
+        match self.data.as_mut() {
+            Some(data) if watch.attend(0) == Verdict::Continue => {
+                pump::receive(data, sink, stall, &mut watch)
+            }
+            _ => STOPPED_AT_ONCE,
+        }
+    }
+
+    fn send(&mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Outcome {
+        let stall = self.line.timeout();
+        let mut watch = Watch { line: &mut self.line, moved };
+        match self.data.as_mut() {
+            Some(data) if watch.attend(0) == Verdict::Continue => {
+                let outcome = pump::send(source, data, stall, &mut watch);
+                // Ctrl-C may have ended the source: what came so far must not pass for the file.
+                let end = match (outcome.end, watch.attend(outcome.moved)) {
+                    (End::Done, Verdict::Stop) => End::Stopped,
+                    (end, _) => end,
+                };
+                Outcome { end, ..outcome }
+            }
+            _ => STOPPED_AT_ONCE,
+        }
+    }
+
+    /// Brings the transfer to its end and says how it went.
+    fn finish(&mut self, outcome: Outcome) -> Result<u64, Error> {
+        match outcome.end {
+            End::Stopped => Err(self.line.why_stopped()),
+            End::Stalled => Err(Error::Stalled(self.line.timeout())),
+            End::Local(error) => Err(Error::Local(error)),
+            End::Done => self.last_word().map(|()| outcome.moved),
+            End::Peer(error) => self.last_word().and(Err(Error::Broken(error))),
+        }
+    }
+
+    /// Closes the data connection and hears what the server says to that.
+    fn last_word(&mut self) -> Result<(), Error> {
+        self.data = None;
+        // What was sent may be on its way for as long as it took until now, and may be stored slowly.
+        let patience = match self.line.direction {
+            Direction::Down => self.line.timeout(),
+            Direction::Up => self.line.timeout() + self.started.elapsed(),
+        };
+        let reply = self.line.last_reply(patience)?;
+        if reply.code().is_success() { Ok(()) } else { Err(Error::Refused(reply)) }
+    }
+
+    /// Two replies are owed then: that of the transfer and that of the ABOR (RFC 959 section 4.1.3).
+    fn abort(&mut self) -> Result<(), Error> {
+        self.line.connection.send(&Command::Abor)?;
+        let mut owed = 2;
+        if self.line.direction == Direction::Up && self.line.speaks_within(UPLOAD_PATIENCE) {
+            owed -= self.line.hear_final(ABORT_PATIENCE)?;
+        }
+        self.data = None;
+        while owed > 0 {
+            owed -= self.line.hear_final(ABORT_PATIENCE)?;
+        }
+        Ok(())
+    }
+}
+
+const STOPPED_AT_ONCE: Outcome = Outcome { moved: 0, end: End::Stopped };
+
+impl Drop for Transfer<'_> {
+    fn drop(&mut self) {
+        if self.line.owed && !self.line.connection.is_lost() && self.abort().is_err() {
+            self.line.connection.lose();
+        }
+    }
+}
+
+impl Line<'_> {
+    fn timeout(&self) -> Duration {
+        self.connection.settings().timeout
+    }
+
+    /// Sends the command and waits until the server is about to move bytes, or has.
+    fn ask(&mut self, command: &Command) -> Result<(), Error> {
+        self.connection.discard_unasked()?;
+        self.last = None;
+        self.connection.send(command)?;
+        self.owed = true;
+        let reply = self.next_reply(self.timeout())?;
+        if reply.code().is_preliminary() {
+            return Ok(());
+        }
+        self.owed = false;
+        match self.direction {
+            _ if !reply.code().is_success() => Err(Error::Refused(reply)),
+            // Some have so little to send that they are done before they say that they begin.
+            Direction::Down => {
+                self.last = Some(reply);
+                Ok(())
+            }
+            Direction::Up => Err(Error::EndedEarly(reply)),
+        }
+    }
+
+    /// The reply that ends the transfer.
+    fn last_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
+        loop {
+            if let Some(reply) = self.last.take() {
+                return Ok(reply);
+            }
+            let reply = self.next_reply(patience)?;
+            self.take(reply);
+        }
+    }
+
+    fn take(&mut self, reply: Reply) {
+        if !reply.code().is_preliminary() {
+            self.owed = false;
+            self.last = Some(reply);
+        }
+    }
+
+    /// Waits for a reply and for Ctrl-C.
+    fn next_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
+        let deadline = net::deadline(patience);
+        if !self.connection.has_line() {
+            let mut items = [self.armed.item(), self.connection.item()];
+            // A deadline that passes is noticed, and told, by the read below.
+            let waited = net::wait(&mut items, deadline);
+            if waited.is_ok() && items[0].ready() {
+                return Err(Error::Interrupted);
+            }
+        }
+        self.connection.reply_by(deadline)
+    }
+
+    fn speaks_within(&self, patience: Duration) -> bool {
+        let waited = net::wait(&mut [self.connection.item()], net::deadline(patience));
+        self.connection.has_line() || waited.is_ok()
+    }
+
+    /// Reads a reply and returns how many of those that are owed it is.
+    fn hear_final(&mut self, patience: Duration) -> Result<u32, Error> {
+        let reply = self.connection.reply_by(net::deadline(patience))?;
+        Ok(if reply.code().is_preliminary() { 0 } else { 1 })
+    }
+
+    /// Hears what the server says in the middle of a transfer.
+    fn overhear(&mut self) -> Result<Verdict, Error> {
+        let reply = self.connection.reply_by(net::deadline(self.timeout()))?;
+        self.take(reply);
+        let goes_on = match &self.last {
+            None => true,
+            // The end of a download overtakes its bytes, which come another way.
+            Some(reply) => self.direction == Direction::Down && reply.code().is_success(),
+        };
+        Ok(if goes_on { Verdict::Continue } else { Verdict::Stop })
+    }
+
+    fn why_stopped(&mut self) -> Error {
+        match (self.cause.take(), self.last.take()) {
+            (Some(cause), _) => cause,
+            (None, Some(reply)) if reply.code().is_success() => Error::EndedEarly(reply),
+            (None, Some(reply)) => Error::Refused(reply),
+            (None, None) => Error::Interrupted,
+        }
+    }
+}
+
+/// Who is listened to while bytes move: Ctrl-C, and the server.
+struct Watch<'a, 'c, P> {
+    line: &'a mut Line<'c>,
+    moved: P,
+}
+
+impl<'a, 'c> Watch<'a, 'c, fn(u64)> {
+    fn new(line: &'a mut Line<'c>) -> Self {
+        Watch { line, moved: |_| () }
+    }
+}
+
+impl<P> Watch<'_, '_, P> {
+    fn judge(&mut self) -> Result<Verdict, Error> {
+        let [ctrl_c, control] = self.ready()?;
+        if ctrl_c {
+            return Err(Error::Interrupted);
+        }
+        let speaks = control || self.line.connection.has_line();
+        if speaks && self.line.last.is_none() {
+            self.line.overhear()
+        } else {
+            Ok(Verdict::Continue)
+        }
+    }
+
+    fn ready(&self) -> Result<[bool; 2], Error> {
+        let mut items = self.listened();
+        poll(&mut items, Some(Duration::ZERO)).map_err(Error::Local)?;
+        Ok(items.map(|item| item.ready()))
+    }
+
+    /// After the last reply nothing more is expected, and an end of the connection that followed it
+    /// would make every wait a busy one.
+    fn listened(&self) -> [PollItem<'_>; 2] {
+        let control = match self.line.last {
+            None => self.line.connection.item(),
+            Some(_) => PollItem::nothing(),
+        };
+        [self.line.armed.item(), control]
+    }
+}
+
+impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
+    fn items(&self) -> [PollItem<'_>; 2] {
+        self.listened()
+    }
+
+    fn attend(&mut self, _: u64) -> Verdict {
+        match self.judge() {
+            Ok(verdict) => verdict,
+            Err(cause) => {
+                self.line.cause = Some(cause);
+                Verdict::Stop
+            }
+        }
+    }
+
+    fn moved(&mut self, total: u64) {
+        (self.moved)(total);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::{DataMode, Settings};
+    use super::super::testing::Script;
+    use super::*;
+    use crate::sys::Signal;
+    use std::net::TcpListener;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn fetch(connection: &mut Connection) -> Result<Vec<u8>, Error> {
+        let mut got = Vec::new();
+        connection.retrieve(&name("a"))?.receive(&mut got, |_| ())?;
+        Ok(got)
+    }
+
+    fn expect_size(server: &mut Script, size: u64) {
+        server.expect("TYPE I", "200 ok");
+        server.expect("SIZE a", &format!("213 {size}"));
+    }
+
+    fn is_in_order(connection: &mut Connection) -> bool {
+        connection.current_dir().is_ok_and(|dir| dir == b"/")
+    }
+
+    #[test]
+    fn a_file_that_came_whole_is_done() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 5);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            server.say("226 done");
+        });
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_226_that_overtakes_its_bytes_loses_none() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 5);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here\r\n226 done");
+            data.give(b"hello");
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn half_a_file_is_no_file_though_the_server_says_226() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            server.say("226 done");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let error = fetch(&mut connection).unwrap_err();
+        assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn a_whole_file_is_no_file_if_the_server_says_426() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 5);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            server.say("426 disk error");
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 disk error");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn a_file_without_end_is_broken_off_and_the_session_goes_on() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 5);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give_until_refused();
+            server.say("426 broken off");
+            server.expect("ABOR", "226 fine");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let error = fetch(&mut connection).unwrap_err();
+        assert!(matches!(error, Error::TooLong { expected: 5 }), "{error}");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn the_address_in_a_227_is_not_believed() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 5);
+            server.expect("EPSV", "500 what?");
+            let data = server.expect_passive_as([192, 0, 2, 1]);
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            server.say("226 done");
+            server.expect("SIZE a", "213 5");
+            let data = server.expect_passive_as([192, 0, 2, 1]);
+            server.expect("RETR a", "150 here");
+            data.give(b"again");
+            server.say("226 done");
+        });
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+        assert_eq!(fetch(&mut connection).unwrap(), b"again");
+    }
+
+    #[test]
+    fn a_server_without_size_is_believed_and_not_asked_again() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            server.expect("SIZE a", "502 no");
+            for _ in 0..2 {
+                let data = server.expect_passive();
+                server.expect("RETR a", "150 here");
+                data.give(b"hello");
+                server.say("226 done");
+            }
+        });
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_control_connection_that_closes_ends_a_transfer_that_stands_still() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let _open = data.begin(b"hello");
+            server.leave();
+        });
+        assert!(matches!(fetch(&mut connection), Err(Error::Lost(_))));
+        assert!(connection.is_lost());
+    }
+
+    #[test]
+    fn a_refusal_ends_a_transfer_that_stands_still() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let _open = data.begin(b"hello");
+            server.say("451 disk error");
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "451 disk error");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn a_full_disk_of_the_server_is_told_in_its_words() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("STOR a", "150 go on");
+            drop(data.accept());
+            server.say("552 disk full");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let upload = connection.store(&name("a")).unwrap();
+        let error = upload.send(&mut io::repeat(7), |_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "552 disk full");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn an_upload_that_the_server_calls_done_too_early_is_not() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("STOR a", "150 go on");
+            let _open = data.accept();
+            server.say("226 done");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let upload = connection.store(&name("a")).unwrap();
+        let error = upload.send(&mut io::repeat(7), |_| ()).unwrap_err();
+        assert!(matches!(error, Error::EndedEarly(_)), "{error}");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn an_upload_that_the_server_calls_done_before_it_began_is_not() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let _data = server.expect_passive();
+            server.expect("STOR a", "226 done");
+        });
+        assert!(matches!(connection.store(&name("a")), Err(Error::EndedEarly(_))));
+    }
+
+    #[test]
+    fn a_guard_that_is_dropped_leaves_the_session_in_order() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let open = data.accept();
+            server.expect("ABOR", "426 broken off\r\n226 fine");
+            drop(open);
+            server.expect("PWD", "257 \"/\"");
+        });
+        drop(connection.retrieve(&name("a")).unwrap());
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn ctrl_c_breaks_a_transfer_off_and_the_session_goes_on() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let _open = data.begin(b"hello");
+            server.expect("ABOR", "426 broken off\r\n226 fine");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let interrupt = connection.settings().interrupt.clone();
+        let download = connection.retrieve(&name("a")).unwrap();
+        let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        let got = download.receive(&mut Vec::new(), ctrl_c);
+        assert!(matches!(got, Err(Error::Interrupted)), "{got:?}");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn a_refused_file_needs_no_breaking_off() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            server.expect("SIZE a", "550 none");
+            let _data = server.expect_passive();
+            server.expect("RETR a", "550 none");
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "550 none");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn a_text_comes_with_the_line_ends_of_this_side_and_no_size() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE A", "200 ok");
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"a\r\nb\r\n");
+            server.say("226 done");
+        });
+        connection.transfer_as(Representation::Text);
+        assert_eq!(fetch(&mut connection).unwrap(), b"a\nb\n");
+    }
+
+    #[test]
+    fn in_active_mode_the_server_connects() {
+        let settings = Settings { mode: DataMode::Active, ..Settings::default() };
+        let mut connection = Script::serve_as(settings, |server| {
+            expect_size(server, 5);
+            let address = server.expect_active();
+            server.expect("RETR a", "150 here");
+            let mut data = TcpStream::connect(address).unwrap();
+            data.write_all(b"hello").unwrap();
+            drop(data);
+            server.say("226 done");
+        });
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn in_active_mode_a_425_ends_the_wait() {
+        let settings = Settings { mode: DataMode::Active, ..Settings::default() };
+        let mut connection = Script::serve_as(settings, |server| {
+            expect_size(server, 5);
+            server.expect_active();
+            server.expect("RETR a", "150 here");
+            server.say("425 cannot");
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "425 cannot");
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_told_before_any_command() {
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut connection = Script::serve(move |server| {
+            expect_size(server, 5);
+            server.expect("EPSV", &format!("229 ok (|||{}|)", nobody.port()));
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert!(matches!(fetch(&mut connection), Err(Error::NoData { to: Some(_), .. })));
+        assert!(is_in_order(&mut connection));
+    }
+}

@@ -1,0 +1,239 @@
+//! Where to connect to: `HOST`, `HOST PORT`, `HOST:PORT`, and `ftp://` URLs.
+//!
+//! A URL (RFC 3986, RFC 1738 section 3.2) is decoded once, here. Its path is relative to the
+//! directory that the login leads to; a path from the root begins with `//` or `/%2F`.
+
+use crate::protocol::{DEFAULT_PORT, Name, Secret};
+use std::fmt;
+
+/// A host and its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// The port of the control connection.
+    pub port: u16,
+}
+
+/// Where a URL leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    /// The server.
+    pub endpoint: Endpoint,
+    /// The user, if it names one.
+    pub user: Option<Name>,
+    /// The password, if it has one.
+    pub password: Option<Secret>,
+    /// What it names there.
+    pub place: Place,
+}
+
+/// What a URL names on its server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The directory that the login leads to.
+    Home,
+    /// A directory: the path ended in `/`.
+    Directory(Name),
+    /// A file.
+    File(Name),
+}
+
+/// What was expected where something else stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadAddress(&'static str);
+
+impl fmt::Display for BadAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Endpoint {
+    /// From the words of CONNECT and of the command line.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(host: &str, port: Option<&str>) -> Result<Endpoint, BadAddress> {
+        let Some(port) = port else { return split_port(host) };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Endpoint::new(bare.unwrap_or(host), parse_port(port)?)
+    }
+
+    fn new(host: &str, port: u16) -> Result<Endpoint, BadAddress> {
+        let strange = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+        if host.is_empty() || host.contains(strange) {
+            return Err(BadAddress("a host name or an address"));
+        }
+        Ok(Endpoint { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// `host`, `host:port`, `[address]:port`, or an IPv6 address, which has colons of its own.
+fn split_port(text: &str) -> Result<Endpoint, BadAddress> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, after) = rest.split_once(']').ok_or(BadAddress("a ] after the address"))?;
+        let port = match after.strip_prefix(':') {
+            Some(port) => parse_port(port)?,
+            None if after.is_empty() => DEFAULT_PORT,
+            None => return Err(BadAddress("a port after the address")),
+        };
+        return Endpoint::new(host, port);
+    }
+    match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => Endpoint::new(host, parse_port(port)?),
+        _ => Endpoint::new(text, DEFAULT_PORT),
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, BadAddress> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port != 0);
+    port.ok_or(BadAddress("a port number from 1 to 65535"))
+}
+
+impl Url {
+    /// Whether `text` means to be a URL for this program.
+    pub fn is_one(text: &str) -> bool {
+        text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+    }
+
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Url, BadAddress> {
+        let rest = if Url::is_one(text) { &text[SCHEME.len()..] } else { text };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, endpoint) = match authority.rsplit_once('@') {
+            Some((login, endpoint)) => (Some(login), endpoint),
+            None => (None, authority),
+        };
+        let (user, password) = login.map_or(Ok((None, None)), parse_login)?;
+        Ok(Url { endpoint: split_port(endpoint)?, user, password, place: Place::parse(path)? })
+    }
+}
+
+const SCHEME: &str = "ftp://";
+
+fn parse_login(text: &str) -> Result<(Option<Name>, Option<Secret>), BadAddress> {
+    let (user, password) = match text.split_once(':') {
+        Some((user, password)) => (user, Some(password)),
+        None => (text, None),
+    };
+    let user = Name::new(decode(user)?).ok_or(BadAddress("a user name before the @"))?;
+    let password = password.map(decode).transpose()?;
+    let password = password.map(|bytes| Secret::new(bytes).ok_or(FORBIDDEN)).transpose()?;
+    Ok((Some(user), password))
+}
+
+const FORBIDDEN: BadAddress = BadAddress("no CR, LF or NUL in it");
+
+impl Place {
+    fn parse(path: &str) -> Result<Place, BadAddress> {
+        if path.is_empty() {
+            return Ok(Place::Home);
+        }
+        let name = Name::new(decode(path)?).ok_or(FORBIDDEN)?;
+        Ok(if path.ends_with('/') { Place::Directory(name) } else { Place::File(name) })
+    }
+}
+
+/// `%41` is `A`. A `%` that no two hexadecimal digits follow is a mistake.
+fn decode(text: &str) -> Result<Vec<u8>, BadAddress> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let (decoded, after) =
+            decode_one(rest).ok_or(BadAddress("two hexadecimal digits after %"))?;
+        bytes.push(decoded);
+        rest = after;
+    }
+    Ok(bytes)
+}
+
+fn decode_one(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, rest) = text.split_at_checked(2)?;
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let value = digit(digits[0])? * 16 + digit(digits[1])?;
+    Some((u8::try_from(value).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    #[test]
+    fn endpoints_and_how_they_are_shown() {
+        for (host, port, expected) in [
+            ("example.org", None, "example.org:21"),
+            ("example.org", Some("1026"), "example.org:1026"),
+            ("127.0.0.1:1026", None, "127.0.0.1:1026"),
+            ("::1", None, "[::1]:21"),
+            ("::1", Some("7"), "[::1]:7"),
+            ("[::1]", Some("7"), "[::1]:7"),
+            ("[::1]:1026", None, "[::1]:1026"),
+            ("[::1]", None, "[::1]:21"),
+        ] {
+            assert_eq!(Endpoint::parse(host, port).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint() {
+        for port in ["0", "65536", "x", "", "+21", "-1", " 21"] {
+            assert!(Endpoint::parse("h", Some(port)).is_err(), "{port}");
+        }
+        for host in ["", "h:", "h:x", ":21", "[::1", "[::1]x", "[]:21", "a b", "a/b"] {
+            assert!(Endpoint::parse(host, None).is_err(), "{host}");
+        }
+    }
+
+    #[test]
+    fn urls_are_taken_apart_and_decoded_once() {
+        let url = Url::parse("FTP://me%40home:p%3Aw:%2525@[::1]:2121/pub/a%20b%2525").unwrap();
+        assert_eq!(url.endpoint.to_string(), "[::1]:2121");
+        assert_eq!(url.user, Some(name("me@home")));
+        assert_eq!(url.password, Secret::new("p:w:%25"));
+        assert_eq!(url.place, Place::File(name("pub/a b%25")));
+    }
+
+    #[test]
+    fn paths_of_urls() {
+        let place = |path: &str| Url::parse(&format!("ftp://h{path}")).unwrap().place;
+        assert_eq!(place(""), Place::Home);
+        assert_eq!(place("/"), Place::Home);
+        assert_eq!(place("/a/"), Place::Directory(name("a/")));
+        assert_eq!(place("/a"), Place::File(name("a")));
+        assert_eq!(place("//etc/motd"), Place::File(name("/etc/motd")));
+        assert_eq!(place("/%2Fetc/"), Place::Directory(name("/etc/")));
+    }
+
+    #[test]
+    fn a_url_cannot_carry_a_second_command() {
+        for url in ["ftp://h/a%0d%0aDELE b", "ftp://h/%00", "ftp://u%0A@h/", "ftp://u:%0D@h/"] {
+            assert!(Url::parse(url).is_err(), "{url}");
+        }
+        for url in ["ftp://", "ftp://@h/", "ftp://h:x/", "ftp://h/%", "ftp://h/%4", "ftp://h/%+1"] {
+            assert!(Url::parse(url).is_err(), "{url}");
+        }
+    }
+}

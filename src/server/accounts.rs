@@ -1,0 +1,271 @@
+//! Accounts: the file they stand in, and checking a password against it.
+//!
+//! A line an account, `name:hash:access:home`; `#` begins a comment. Everything is checked when the
+//! file is read, and every broken line is named, so that nobody finds out at three in the morning
+//! that an account never worked.
+//!
+//! An unknown name costs the same work as a wrong password and gets the same answer. Checks are
+//! expensive on purpose, so only some run at once: a flood of logins waits for itself, and
+//! transfers go on.
+
+use super::login::Access;
+use super::password::PasswordHash;
+use crate::protocol::{FtpPath, Name};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::{fmt, fs, io, thread};
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: Name,
+    /// What its password is checked against.
+    pub hash: PasswordHash,
+    /// What it may do.
+    pub access: Access,
+    /// The directory it sees as `/`, as seen from the root that is served.
+    pub home: FtpPath,
+}
+
+/// All accounts of a file.
+#[derive(Debug)]
+pub struct Accounts {
+    by_name: HashMap<Vec<u8>, Account>,
+    /// What the password of an unknown name is checked against, as expensive as the others.
+    decoy: PasswordHash,
+}
+
+/// Why accounts could not be read.
+#[derive(Debug)]
+pub enum AccountsError {
+    /// The file cannot be read.
+    File(PathBuf, io::Error),
+    /// Lines that are no accounts, at least one.
+    Lines(Vec<BadLine>),
+}
+
+/// A line that is no account.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// The file.
+    pub file: PathBuf,
+    /// Which line, from 1.
+    pub line: usize,
+    /// What was expected there.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: expected {}", self.file.display(), self.line, self.expected)
+    }
+}
+
+impl fmt::Display for AccountsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AccountsError::File(file, error) => {
+                write!(f, "accounts in {}: {error}", file.display())
+            }
+            AccountsError::Lines(lines) => {
+                let lines: Vec<String> = lines.iter().map(BadLine::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for AccountsError {}
+
+impl Accounts {
+    /// Reads the accounts in `file`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line of it is broken; then all broken lines are named.
+    pub fn read(file: &Path) -> Result<Accounts, AccountsError> {
+        let text = fs::read(file).map_err(|error| AccountsError::File(file.into(), error))?;
+        Accounts::parse(file, &text)
+    }
+
+    /// The accounts in the text of `file`.
+    ///
+    /// # Errors
+    /// Names all broken lines.
+    pub fn parse(file: &Path, text: &[u8]) -> Result<Accounts, AccountsError> {
+        let mut by_name = HashMap::new();
+        let mut bad = Vec::new();
+        for (index, line) in text.split(|&b| b == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            let parsed = Account::parse(line).and_then(|account| {
+                let name = account.name.as_bytes().to_vec();
+                match by_name.insert(name, account) {
+                    None => Ok(()),
+                    Some(_) => Err("each name once"),
+                }
+            });
+            if let Err(expected) = parsed {
+                bad.push(BadLine { file: file.into(), line: index + 1, expected });
+            }
+        }
+        if !bad.is_empty() {
+            return Err(AccountsError::Lines(bad));
+        }
+        let rounds = by_name.values().map(|account: &Account| account.hash.rounds()).max();
+        Ok(Accounts { by_name, decoy: PasswordHash::decoy(rounds) })
+    }
+
+    /// The account of this name, if the password is its.
+    pub fn check(&self, name: &Name, password: &[u8]) -> Option<&Account> {
+        let account = self.by_name.get(name.as_bytes());
+        let hash = account.map_or(&self.decoy, |account| &account.hash);
+        let matches = hash.matches(password);
+        account.filter(|_| matches)
+    }
+
+    /// The account of this name.
+    pub fn get(&self, name: &Name) -> Option<&Account> {
+        self.by_name.get(name.as_bytes())
+    }
+
+    /// All accounts by name.
+    pub fn sorted(&self) -> Vec<&Account> {
+        let mut all: Vec<&Account> = self.by_name.values().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+}
+
+impl Account {
+    /// The account in a line, or what was expected.
+    fn parse(line: &[u8]) -> Result<Account, &'static str> {
+        let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
+        let [name, hash, access, home] = fields[..] else {
+            return Err("name:hash:access:home");
+        };
+        let name = Name::new(name).ok_or("a name before the first colon")?;
+        let hash = std::str::from_utf8(hash).ok().and_then(PasswordHash::parse);
+        let hash = hash.ok_or("a hash of the form $pbkdf2-sha256$ROUNDS$SALT$HASH")?;
+        let access = match access {
+            b"" | b"read" => Access::Read,
+            b"write" => Access::Write,
+            _ => return Err("read or write as the access"),
+        };
+        let home = match Name::new(home) {
+            None => FtpPath::root(),
+            Some(home) => FtpPath::root().join(&home).map_err(|_| "a shorter path as the home")?,
+        };
+        Ok(Account { name, hash, access, home })
+    }
+}
+
+/// How many passwords are checked at once.
+#[derive(Debug)]
+pub struct Checks {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Default for Checks {
+    /// Half of the processors: the other half is for those who are in already.
+    fn default() -> Checks {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Checks { free: Mutex::new(processors.div_ceil(2)), freed: Condvar::new() }
+    }
+}
+
+impl Checks {
+    /// Runs one check when its turn has come.
+    pub fn run<T>(&self, check: impl FnOnce() -> T) -> T {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| *free == 0);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        let _turn = Turn(self);
+        check()
+    }
+}
+
+struct Turn<'a>(&'a Checks);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str =
+        "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
+
+    fn parse(text: &str) -> Result<Accounts, String> {
+        Accounts::parse(Path::new("users"), text.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    #[test]
+    fn accounts_are_read_with_their_defaults() {
+        let text = format!("# staff\n\nanna:{HASH}:write:/a/b\r\n  ben:{HASH}::\n");
+        let accounts = parse(&text).unwrap();
+        let [anna, ben] = accounts.sorted()[..] else { panic!() };
+        assert_eq!((anna.access, anna.home.as_bytes()), (Access::Write, &b"/a/b"[..]));
+        assert_eq!((ben.access, ben.home.as_bytes()), (Access::Read, &b"/"[..]));
+    }
+
+    #[test]
+    fn a_name_needs_its_password_and_an_unknown_one_gets_nothing() {
+        let accounts = parse(&format!("anna:{HASH}::")).unwrap();
+        assert!(accounts.check(&name("anna"), b"password").is_some());
+        assert!(accounts.check(&name("anna"), b"Password").is_none());
+        assert!(accounts.check(&name("Anna"), b"password").is_none());
+        assert!(accounts.check(&name("nobody"), b"password").is_none());
+        assert_eq!(accounts.decoy.rounds(), 1212);
+    }
+
+    #[test]
+    fn broken_lines_are_all_named() {
+        let text =
+            format!("anna\nben:x::\n#\ncarl:{HASH}:all:\n:{HASH}::\ndora:{HASH}::\ndora:{HASH}::");
+        assert_eq!(
+            parse(&text).unwrap_err(),
+            "users:1: expected name:hash:access:home\n\
+             users:2: expected a hash of the form $pbkdf2-sha256$ROUNDS$SALT$HASH\n\
+             users:4: expected read or write as the access\n\
+             users:5: expected a name before the first colon\n\
+             users:7: expected each name once"
+        );
+        let missing = Accounts::read(Path::new("/nonexistent/users")).unwrap_err();
+        assert!(missing.to_string().starts_with("accounts in /nonexistent/users: "));
+    }
+
+    #[test]
+    fn no_more_checks_than_allowed_run_at_once() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let checks = Checks::default();
+        let most = *checks.free.lock().unwrap();
+        let (running, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    checks.run(|| {
+                        let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                        peak.fetch_max(now, Ordering::SeqCst);
+                        thread::yield_now();
+                        running.fetch_sub(1, Ordering::SeqCst);
+                    });
+                });
+            }
+        });
+        assert!((1..=most).contains(&peak.load(Ordering::SeqCst)));
+    }
+}

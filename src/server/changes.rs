@@ -1,0 +1,215 @@
+//! Commands that change names: make, remove, rename, and their times and modes.
+
+use super::files::path_reply;
+use super::jail::Last;
+use super::login::Right;
+use super::partial;
+use super::refusal::Refusal;
+use super::session::{Pending, Session};
+use super::upload;
+use crate::protocol::time::write_timestamp;
+use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
+use crate::sys::{self, Dir, FileKind};
+use std::io::{self, ErrorKind};
+use std::time::SystemTime;
+
+type Answer = Result<Reply, Refusal>;
+
+impl Session<'_> {
+    pub(super) fn mkd(&mut self, name: &Name) -> Answer {
+        let path = self.path(name)?;
+        self.make_dir(&path)?;
+        self.log_change("mkd", &path);
+        Ok(path_reply(&path, " created."))
+    }
+
+    pub(super) fn rmd(&mut self, name: &Name) -> Answer {
+        let path = self.changeable(name)?;
+        let place = self.home()?.jail.locate(&path, Last::Keep)?;
+        match place.dir.remove_dir(&place.name) {
+            // What keeps it may be partial uploads alone, which nobody can see.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                if self.home()?.jail.read_dir(&path)?.next_name()?.is_some() {
+                    return Err(error.into());
+                }
+                partial::sweep(&place.dir.open_dir(&place.name)?)?;
+                place.dir.remove_dir(&place.name)?;
+            }
+            other => other?,
+        }
+        self.log_change("rmd", &path);
+        Ok(Reply::new(Code::FILE_DONE, "Directory removed."))
+    }
+
+    pub(super) fn dele(&mut self, name: &Name) -> Answer {
+        let path = self.changeable(name)?;
+        let place = self.home()?.jail.locate(&path, Last::Keep)?;
+        match place.found {
+            Some(stat) if stat.kind == FileKind::Dir => {
+                return Err(io::Error::from(ErrorKind::IsADirectory).into());
+            }
+            Some(_) => {
+                place.dir.remove_file(&place.name)?;
+                // Someone may be writing it anew; then it is theirs.
+                let _ = upload::remove_waiting(&place);
+            }
+            // An unfinished upload is all there is: deleting it is what is meant.
+            None if upload::remove_waiting(&place)? => {}
+            None => return Err(io::Error::from(ErrorKind::NotFound).into()),
+        }
+        self.log_change("dele", &path);
+        Ok(Reply::new(Code::FILE_DONE, "File deleted."))
+    }
+
+    pub(super) fn rnfr(&mut self, name: &Name) -> Answer {
+        let path = self.changeable(name)?;
+        self.home()?.jail.stat(&path, Last::Keep)?;
+        self.pending = Pending::Rename(path);
+        Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
+    }
+
+    pub(super) fn rnto(&mut self, name: &Name, pending: Pending) -> Answer {
+        let Pending::Rename(from) = pending else {
+            return Err(Refusal::Sequence("Send RNFR first."));
+        };
+        let to = self.changeable(name)?;
+        self.home()?.jail.rename(&from, &to)?;
+        self.log_change("rnfr", &from);
+        self.log_change("rnto", &to);
+        Ok(Reply::new(Code::FILE_DONE, "Renamed."))
+    }
+
+    pub(super) fn mfmt(&mut self, time: SystemTime, name: &Name) -> Answer {
+        let path = self.set_modified(time, name)?;
+        let mut text = b"Modify=".to_vec();
+        write_timestamp(time, &mut text);
+        text.extend_from_slice(b"; ");
+        text.extend_from_slice(path.as_bytes());
+        // 213 and not another success: rclone takes other codes for a failure.
+        Ok(Reply::new(Code::FILE_STATUS, text))
+    }
+
+    pub(super) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
+        let path = self.path(name)?;
+        self.home()?.jail.set_mode(&path, mode)?;
+        self.log_change("chmod", &path);
+        Ok(Reply::new(Code::OK, "Mode changed."))
+    }
+
+    /// What `MDTM time name` answers, which is not what MFMT answers.
+    pub(super) fn mdtm_set(&mut self, time: SystemTime, name: &Name) -> Answer {
+        self.login.permit(Right::Write)?;
+        self.set_modified(time, name)?;
+        Ok(Reply::new(Code::FILE_TIME_SET, "Time changed."))
+    }
+
+    /// SITE UTIME.
+    pub(super) fn utime(&mut self, time: SystemTime, name: &Name) -> Answer {
+        self.set_modified(time, name)?;
+        Ok(Reply::new(Code::OK, "Time changed."))
+    }
+
+    fn set_modified(&self, time: SystemTime, name: &Name) -> Result<FtpPath, Refusal> {
+        let path = self.path(name)?;
+        self.home()?.jail.set_modified(&path, time)?;
+        self.log_change("mfmt", &path);
+        Ok(path)
+    }
+
+    pub(super) fn mfct(&mut self, time: SystemTime, name: &Name) -> Answer {
+        self.mff(Changes { created: Some(time), ..Changes::default() }, name)
+    }
+
+    pub(super) fn mff(&mut self, changes: Changes, name: &Name) -> Answer {
+        let path = self.path(name)?;
+        let jail = &self.home()?.jail;
+        if changes.created.is_some() && !sys::CAN_SET_CREATED {
+            return Err(Refusal::NotImplemented);
+        }
+        if let Some(mode) = changes.mode {
+            jail.set_mode(&path, mode)?;
+        }
+        if let Some(time) = changes.modified {
+            jail.set_modified(&path, time)?;
+        }
+        if let Some(time) = changes.created {
+            jail.set_created(&path, time)?;
+        }
+        self.log_change("mff", &path);
+        let mut text = Vec::new();
+        changes.write_to(&mut text);
+        text.push(b' ');
+        text.extend_from_slice(path.as_bytes());
+        Ok(Reply::new(Code::FILE_STATUS, text))
+    }
+
+    /// SITE SYMLINK. The link leads to a place inside, whatever stands there.
+    pub(super) fn symlink(&mut self, target: &Name, link: &Name) -> Answer {
+        let link = self.changeable(link)?;
+        // As with any link, a relative target counts from where the link stands.
+        let target = link.parent().join(target)?;
+        self.home()?.jail.link(&target, &link)?;
+        self.log_change("symlink", &link);
+        Ok(Reply::new(Code::OK, "Link made."))
+    }
+
+    /// SITE MKDIR: a directory and all that is missing above it.
+    pub(super) fn mkdirs(&mut self, name: &Name) -> Answer {
+        let path = self.path(name)?;
+        let mut missing = Vec::new();
+        let mut above = path;
+        while self.home()?.jail.stat(&above, Last::Follow).is_err() && !above.is_root() {
+            missing.push(above.clone());
+            above = above.parent();
+        }
+        for path in missing.iter().rev() {
+            self.make_dir(path)?;
+            self.log_change("mkd", path);
+        }
+        Ok(Reply::new(Code::OK, "Directories made."))
+    }
+
+    fn make_dir(&self, path: &FtpPath) -> Result<(), Refusal> {
+        let jail = &self.home()?.jail;
+        jail.make_dir(path)?;
+        match self.umask {
+            Some(mask) => Ok(jail.set_mode(path, 0o777 & !mask)?),
+            None => Ok(()),
+        }
+    }
+
+    /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
+    pub(super) fn rmda(&mut self, name: &Name) -> Answer {
+        let path = self.changeable(name)?;
+        let place = self.home()?.jail.locate(&path, Last::Keep)?;
+        empty(&place.dir.open_dir(&place.name)?, 0)?;
+        place.dir.remove_dir(&place.name)?;
+        self.log_change("rmda", &path);
+        Ok(Reply::new(Code::FILE_DONE, "Directory removed with all that was in it."))
+    }
+
+    /// [`Session::path`] for commands that remove or rename: the root stays where it is.
+    fn changeable(&self, name: &Name) -> Result<FtpPath, Refusal> {
+        let path = self.path(name)?;
+        if path.is_root() { Err(Refusal::NotPermitted) } else { Ok(path) }
+    }
+}
+
+/// Removes everything in a directory.
+fn empty(dir: &Dir, depth: u32) -> Result<(), Refusal> {
+    const DEEPEST: u32 = 64;
+    if depth > DEEPEST {
+        return Err(Refusal::Unavailable("Too deep to be removed at once."));
+    }
+    // All names first: what is removed while a directory is read may hide others from the reader.
+    let names = dir.entries()?.collect::<io::Result<Vec<_>>>()?;
+    for name in names {
+        if dir.stat(&name)?.kind == FileKind::Dir {
+            empty(&dir.open_dir(&name)?, depth + 1)?;
+            dir.remove_dir(&name)?;
+        } else {
+            dir.remove_file(&name)?;
+        }
+    }
+    Ok(())
+}

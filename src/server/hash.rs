@@ -1,0 +1,107 @@
+//! HASH, XCRC and their kin: digests of files, so that a client need not fetch them to compare.
+//!
+//! A large file takes a while, so the control connection is listened to: ABOR breaks it off.
+
+use super::digest::Hasher;
+use super::refusal::Refusal;
+use super::session::{Pending, Session};
+use super::watch::Watch;
+use crate::net::{Attention, Verdict};
+use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// How much is read between two looks at the control connection: some milliseconds of work.
+const CHUNK: usize = 256 * 1024;
+
+/// Which bytes of a file: from the first to before the second.
+type Bytes = (u64, u64);
+
+impl Session<'_> {
+    /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
+    pub(super) fn hash(&mut self, name: &Name, pending: Pending) -> Result<Reply, Refusal> {
+        let path = self.path(name)?;
+        let range = |size: u64| match pending {
+            Pending::Range(span) if span.start < size => {
+                Ok((span.start, span.end.saturating_add(1).min(size)))
+            }
+            Pending::Range(_) => Err(Refusal::BadRestart),
+            Pending::Restart(offset) if offset <= size => Ok((offset, size)),
+            Pending::Restart(_) => Err(Refusal::BadRestart),
+            Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
+        };
+        let ((start, end), digest) = self.digest_of(&path, self.algorithm, range)?;
+        let algorithm = self.algorithm.name();
+        // The draft's range is by first and last byte; nothing is written as 0-0.
+        let last = end.saturating_sub(1).max(start);
+        let mut text = format!("{algorithm} {start}-{last} {digest} ").into_bytes();
+        text.extend_from_slice(name.as_bytes());
+        Ok(Reply::new(Code::FILE_STATUS, text))
+    }
+
+    /// `250 digest`. The range is by the first byte and the one after the last, and an end of 0 is
+    /// that of the file, as the servers have it that these commands come from.
+    pub(super) fn digest(
+        &mut self,
+        algorithm: Algorithm,
+        name: &Name,
+        span: Option<Span>,
+    ) -> Result<Reply, Refusal> {
+        let path = self.path(name)?;
+        let range = |size: u64| match span {
+            None => Ok((0, size)),
+            Some(span) if span.start > size => Err(Refusal::BadRestart),
+            Some(span) if span.end == 0 => Ok((span.start, size)),
+            Some(span) if span.end < span.start => {
+                Err(Refusal::Argument("The end is before the start."))
+            }
+            Some(span) => Ok((span.start, span.end.min(size))),
+        };
+        let (_, digest) = self.digest_of(&path, algorithm, range)?;
+        Ok(Reply::new(Code::FILE_DONE, digest))
+    }
+
+    fn digest_of(
+        &mut self,
+        path: &FtpPath,
+        algorithm: Algorithm,
+        range: impl Fn(u64) -> Result<Bytes, Refusal>,
+    ) -> Result<(Bytes, String), Refusal> {
+        let (mut file, _) = self.home()?.jail.open_file(path)?;
+        let (start, end) = range(file.metadata()?.len())?;
+        file.seek(SeekFrom::Start(start))?;
+        let mut watch = Watch::new(&mut self.control, &self.server.shutdown);
+        match feed(Hasher::new(algorithm), &mut file, end - start, &mut watch)? {
+            Some(digest) => Ok(((start, end), digest)),
+            None => Err(watch.refusal()),
+        }
+    }
+}
+
+/// The digest of the next `left` bytes; `None` if the wait was broken off.
+fn feed(
+    mut hasher: Hasher,
+    file: &mut File,
+    mut left: u64,
+    watch: &mut Watch<'_>,
+) -> Result<Option<String>, Refusal> {
+    let mut buffer = vec![0; CHUNK];
+    let mut done = 0;
+    if watch.look_at_lines() == Verdict::Stop {
+        return Ok(None);
+    }
+    while left > 0 {
+        let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let length = file.read(&mut buffer[..want])?;
+        if length == 0 {
+            return Err(Refusal::Unavailable("The file became shorter while it was read."));
+        }
+        hasher.update(&buffer[..length]);
+        left -= length as u64;
+        done += length as u64;
+        if watch.attend(done) == Verdict::Stop {
+            return Ok(None);
+        }
+    }
+    Ok(Some(hasher.finish()))
+}

@@ -1,0 +1,219 @@
+//! `ftp_server passwd`: adds an account to a file, or changes it.
+//!
+//! The file is replaced as a whole, so a reader never sees half of it, and every other line stays
+//! as it was, comments too. A new file can be read by its owner alone.
+
+use super::accounts::{Accounts, AccountsError};
+use super::login::Access;
+use super::password::{PasswordHash, ROUNDS};
+use crate::args::{self, Flag, Parsed, Program, Usage};
+use crate::protocol::{FtpPath, Name};
+use crate::sys;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// What the command line of `ftp_server passwd` is made of.
+pub static PROGRAM: Program = Program {
+    name: "ftp_server passwd",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Adds an account to FILE, or changes its password. The password is asked for, or is the \
+            first line of standard input.",
+    usage: &["ftp_server passwd [--access ACCESS] [--home DIR] FILE NAME"],
+    flags: &[
+        Flag::option("access", "ACCESS", "read, or write [as it was; read for a new account]"),
+        Flag::option(
+            "home",
+            "DIR",
+            "directory inside the root that the account sees as / [as it was; the root]",
+        ),
+    ],
+    after: "",
+};
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Request {
+    /// The accounts file.
+    pub file: PathBuf,
+    /// The account.
+    pub name: String,
+    access: Option<Access>,
+    home: Option<String>,
+}
+
+/// Whether the account was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was not.
+    Added,
+    /// It was.
+    Changed,
+}
+
+impl Request {
+    /// Checks what was given.
+    ///
+    /// # Errors
+    /// The first wrong value and what was expected.
+    pub fn new(given: &Parsed) -> Result<Request, Usage> {
+        let [file, name] = given.operands() else {
+            return Err(Usage::missing_operand("FILE and NAME, and nothing else"));
+        };
+        let field = |text: &str| match text.contains([':', '\n', '\r', '\0']) {
+            true => Err(args::Expected("no colon and no line end".into())),
+            false => Ok(text.to_string()),
+        };
+        let text = name.to_str().and_then(|name| field(name).ok());
+        let proper =
+            |name: &String| !name.is_empty() && !name.starts_with('#') && *name == name.trim();
+        let name = text.filter(proper).ok_or_else(|| {
+            Usage::operand(name, "a name without colon, line end, or blanks around it")
+        })?;
+        let accesses = [("read", Access::Read), ("write", Access::Write)];
+        Ok(Request {
+            file: file.into(),
+            name,
+            access: given.get("access", args::one_of(&accesses))?,
+            home: given.get("home", field)?,
+        })
+    }
+
+    /// Stores the account with this password.
+    ///
+    /// # Errors
+    /// The file is no accounts file, or cannot be read or replaced.
+    pub fn store(&self, password: &[u8]) -> Result<Done, AccountsError> {
+        let failed = |error| AccountsError::File(self.file.clone(), error);
+        // The file itself is replaced, not a link to it.
+        let file = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
+        let text = match fs::read(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(failed)?,
+        };
+        let accounts = Accounts::parse(&self.file, &text)?;
+        let hash = PasswordHash::new(password, ROUNDS).map_err(failed)?;
+        let (text, done) = self.changed(&text, &accounts, &hash);
+        replace(&file, &text).map_err(failed)?;
+        Ok(done)
+    }
+
+    fn changed(&self, text: &[u8], accounts: &Accounts, hash: &PasswordHash) -> (Vec<u8>, Done) {
+        let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
+        let access = self.access.or(old.as_ref().map(|old| old.access)).unwrap_or(Access::Read);
+        let old_home = old.as_ref().map(|old| &old.home).filter(|home| **home != FtpPath::root());
+        let home = match (&self.home, old_home) {
+            (Some(home), _) => home.clone().into_bytes(),
+            (None, Some(home)) => home.as_bytes().to_vec(),
+            (None, None) => Vec::new(),
+        };
+        let access = if access == Access::Write { "write" } else { "read" };
+        let line = format!("{}:{hash}:{access}:", self.name);
+        let line = [line.as_bytes(), &home, b"\n"].concat();
+
+        let start = [self.name.as_bytes(), b":"].concat();
+        let mut out = Vec::new();
+        for kept in text.split_inclusive(|&b| b == b'\n') {
+            if kept.trim_ascii_start().starts_with(&start) {
+                out.extend_from_slice(&line);
+            } else {
+                out.extend_from_slice(kept);
+            }
+        }
+        if old.is_some() {
+            return (out, Done::Changed);
+        }
+        if !out.is_empty() && !out.ends_with(b"\n") {
+            out.push(b'\n');
+        }
+        out.extend_from_slice(&line);
+        (out, Done::Added)
+    }
+}
+
+/// Writes a new file beside the old one and puts it in its place.
+fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+    let mut name = file.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
+    name.push(".new");
+    let new = file.with_file_name(name);
+    // Left over from a run that was cut off: its content is of no use.
+    let _ = fs::remove_file(&new);
+    let mut options = OpenOptions::new();
+    sys::for_owner_alone(&mut options);
+    let mut written = options.write(true).create_new(true).open(&new)?;
+    let result = (|| {
+        if let Ok(old) = fs::metadata(file) {
+            sys::adopt_metadata(&written, &old);
+        }
+        written.write_all(text)?;
+        written.sync_all()?;
+        fs::rename(&new, file)
+    })();
+    result.inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Outcome;
+
+    fn request(words: &[&str]) -> Result<Request, String> {
+        match PROGRAM.parse(words.iter().map(Into::into)) {
+            Ok(Outcome::Run(given)) => Request::new(&given).map_err(|usage| usage.to_string()),
+            other => panic!("{}", other.is_ok()),
+        }
+    }
+
+    fn change(text: &str, words: &[&str]) -> (String, Done) {
+        let accounts = Accounts::parse(Path::new("users"), text.as_bytes()).unwrap();
+        let hash = PasswordHash::new(b"x", 1).unwrap();
+        let (text, done) = request(words).unwrap().changed(text.as_bytes(), &accounts, &hash);
+        (String::from_utf8(text).unwrap().replace(&hash.to_string(), "HASH"), done)
+    }
+
+    #[test]
+    fn the_table_is_sound() {
+        PROGRAM.check();
+    }
+
+    #[test]
+    fn an_account_is_added_or_its_line_replaced() {
+        let old = PasswordHash::new(b"y", 1).unwrap();
+        let file = format!("# staff\nanna:{old}:write:/a\nben:{old}::");
+        let added = format!("# staff\nanna:{old}:write:/a\nben:{old}::\ncarl:HASH:read:\n");
+        assert_eq!(change(&file, &["users", "carl"]), (added, Done::Added));
+        let changed = format!("# staff\nanna:HASH:write:/a\nben:{old}::");
+        assert_eq!(change(&file, &["users", "anna"]), (changed, Done::Changed));
+        let all = ["--access=write", "--home", "b c", "users", "ben"];
+        let changed = format!("# staff\nanna:{old}:write:/a\nben:HASH:write:b c\n");
+        assert_eq!(change(&file, &all), (changed, Done::Changed));
+    }
+
+    #[test]
+    fn names_that_would_break_the_file_are_refused() {
+        for name in ["", "a:b", "a\nb", "#a", " a"] {
+            let error = request(&["users", name]).unwrap_err();
+            assert!(error.contains("expected a name"), "{error}");
+        }
+        assert!(request(&["users"]).unwrap_err().contains("FILE and NAME"));
+        assert!(request(&["--home", "a:b", "users", "x"]).unwrap_err().contains("no colon"));
+    }
+
+    #[test]
+    fn the_file_is_made_for_its_owner_and_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("users");
+        replace(&file, b"one\n").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+            replace(&file, b"two\n").unwrap();
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        replace(&file, b"three\n").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"three\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

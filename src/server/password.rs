@@ -1,0 +1,175 @@
+//! Password hashes in the form passlib writes: `$pbkdf2-sha256$ROUNDS$SALT$HASH`.
+//!
+//! Salt and hash are base64 with `.` for `+` and without padding.
+
+use super::digest::pbkdf2_sha256;
+use crate::sys;
+use std::{fmt, io};
+
+/// What a new hash costs. About 50 ms on the machine this was measured on (a release build; see
+/// the README), so that guessing is slow and logging in is not.
+pub const ROUNDS: u32 = 60_000;
+
+/// No more than this is read from a file: a check would take minutes.
+const MOST_ROUNDS: u32 = 10_000_000;
+
+/// A password, salted and hashed. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash {
+    rounds: u32,
+    salt: Vec<u8>,
+    hash: [u8; 32],
+}
+
+impl PasswordHash {
+    /// A new hash of `password`, with a salt of its own.
+    ///
+    /// # Errors
+    /// The system has no random bytes.
+    pub fn new(password: &[u8], rounds: u32) -> io::Result<PasswordHash> {
+        let mut salt = vec![0; 16];
+        sys::fill_random(&mut salt)?;
+        let hash = pbkdf2_sha256(password, &salt, rounds);
+        Ok(PasswordHash { rounds, salt, hash })
+    }
+
+    /// A hash that no password has, to spend the same time on.
+    pub fn decoy(rounds: Option<u32>) -> PasswordHash {
+        PasswordHash { rounds: rounds.unwrap_or(ROUNDS), salt: vec![0; 16], hash: [0; 32] }
+    }
+
+    /// Parses the form above.
+    pub fn parse(text: &str) -> Option<PasswordHash> {
+        let fields: Vec<&str> = text.split('$').collect();
+        let ["", "pbkdf2-sha256", rounds, salt, hash] = fields[..] else { return None };
+        // As passlib: no sign, no leading zero.
+        let plain = rounds.bytes().all(|b| b.is_ascii_digit()) && !rounds.starts_with('0');
+        let rounds = rounds.parse().ok().filter(|n| plain && (1..=MOST_ROUNDS).contains(n))?;
+        Some(PasswordHash { rounds, salt: decode(salt)?, hash: decode(hash)?.try_into().ok()? })
+    }
+
+    /// How many rounds a check takes.
+    pub fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// Whether this is the hash of `password`. Takes the same time for every wrong one.
+    pub fn matches(&self, password: &[u8]) -> bool {
+        let hash = pbkdf2_sha256(password, &self.salt, self.rounds);
+        let differences = hash.iter().zip(self.hash).fold(0, |sum, (a, b)| sum | (a ^ b));
+        std::hint::black_box(differences) == 0
+    }
+}
+
+impl fmt::Display for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (salt, hash) = (encode(&self.salt), encode(&self.hash));
+        write!(f, "$pbkdf2-sha256${}${salt}${hash}", self.rounds)
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("$pbkdf2-sha256$****")
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./";
+
+fn encode(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0u32, |group, byte| group << 8 | u32::from(*byte));
+        let group = group << (8 * (3 - chunk.len()));
+        for place in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(group >> (18 - 6 * place)) as usize & 63]));
+        }
+    }
+    text
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for chunk in text.as_bytes().chunks(4) {
+        if chunk.len() == 1 {
+            return None;
+        }
+        let mut group = 0u32;
+        for byte in chunk {
+            group = group << 6 | ALPHABET.iter().position(|letter| letter == byte)? as u32;
+        }
+        let group = group << (6 * (4 - chunk.len()));
+        let [_, three @ ..] = group.to_be_bytes();
+        bytes.extend_from_slice(&three[..chunk.len() - 1]);
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_that_passlib_documents() {
+        // passlib.hash.pbkdf2_sha256: its documentation's example, and its own test vectors
+        let cases = [
+            (
+                "toomanysecrets",
+                "$pbkdf2-sha256$29000$N2YMIWQsBWBMae09x1jrPQ$1t8iyB2A.WF/Z5JZv.lfCIhXXN33N23OSgQYThBYRfk",
+            ),
+            (
+                "password",
+                "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ",
+            ),
+        ];
+        for (password, text) in cases {
+            let hash = PasswordHash::parse(text).unwrap();
+            assert_eq!(hash.to_string(), text);
+            if cfg!(debug_assertions) && hash.rounds() > 2000 {
+                continue; // too slow to be repeated in every test run
+            }
+            assert!(hash.matches(password.as_bytes()), "{text}");
+            assert!(!hash.matches(b"Password"));
+        }
+    }
+
+    #[test]
+    fn a_new_hash_takes_its_password_alone_and_never_repeats() {
+        let one = PasswordHash::new(b"geheim", 10).unwrap();
+        let two = PasswordHash::new(b"geheim", 10).unwrap();
+        assert!(one != two);
+        let read = PasswordHash::parse(&one.to_string()).unwrap();
+        assert!(read == one && read.matches(b"geheim") && !read.matches(b""));
+        assert!(!format!("{one:?}").contains(&encode(&one.salt)));
+    }
+
+    #[test]
+    fn base64_is_its_own_inverse_at_every_length() {
+        for length in 0..20u8 {
+            let bytes: Vec<u8> = (0..length).map(|i| i.wrapping_mul(89)).collect();
+            assert_eq!(decode(&encode(&bytes)), Some(bytes));
+        }
+        assert_eq!(encode(&[0xfb, 0xff]), "./8");
+        assert_eq!(decode("a"), None);
+        assert_eq!(decode("a+bc"), None);
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused() {
+        let (salt, hash) = (encode(&[1; 16]), encode(&[2; 32]));
+        for text in [
+            String::new(),
+            "secret".into(),
+            format!("$pbkdf2-sha256$0${salt}${hash}"),
+            format!("$pbkdf2-sha256$+1${salt}${hash}"),
+            format!("$pbkdf2-sha256$01${salt}${hash}"),
+            format!("$pbkdf2-sha256$99999999${salt}${hash}"),
+            format!("$pbkdf2-sha256$1000${salt}${}", encode(&[2; 31])),
+            format!("$pbkdf2-sha512$1000${salt}${hash}"),
+            format!("$pbkdf2-sha256$1000${salt}${hash}$"),
+            format!("$pbkdf2-sha256$1000${salt}!${hash}"),
+        ] {
+            assert!(PasswordHash::parse(&text).is_none(), "{text}");
+        }
+    }
+}

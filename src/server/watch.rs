@@ -1,0 +1,94 @@
+//! Listening to the control connection while something long runs.
+
+use super::refusal::Refusal;
+use crate::net::{Attention, Stream, Verdict};
+use crate::protocol::{Code, Command, Control, Line, Reply};
+use crate::shutdown::{Shutdown, Stage};
+use crate::sys::{Interest, PollItem, Waitable};
+use std::io;
+
+/// Listens to the control connection while a transfer runs.
+///
+/// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
+/// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
+/// after it too, so commands are never answered out of order.
+pub(super) struct Watch<'a> {
+    control: &'a mut Control<Stream>,
+    shutdown: &'a Shutdown,
+    listening: bool,
+    moved: u64,
+    stopped: Option<Refusal>,
+}
+
+impl Watch<'_> {
+    /// Listens to `control` and to `shutdown`.
+    pub(super) fn new<'a>(control: &'a mut Control<Stream>, shutdown: &'a Shutdown) -> Watch<'a> {
+        Watch { control, shutdown, listening: true, moved: 0, stopped: None }
+    }
+
+    /// Why the transfer was stopped.
+    pub(super) fn refusal(self) -> Refusal {
+        self.stopped.unwrap_or(Refusal::Broken("Transfer aborted."))
+    }
+
+    fn stop(&mut self, why: Refusal) -> Verdict {
+        self.stopped = Some(why);
+        Verdict::Stop
+    }
+
+    /// Deals with the lines that have arrived already.
+    pub(super) fn look_at_lines(&mut self) -> Verdict {
+        while self.listening {
+            let Some(line) = self.control.peek_line() else { return Verdict::Continue };
+            let Line::Text(text) = line else { break };
+            let reply = match Command::parse(text) {
+                Ok(Command::Abor) => return self.stop(Refusal::Broken("Transfer aborted.")),
+                Ok(Command::Noop) => Reply::new(Code::OK, "Transfer in progress."),
+                Ok(Command::Stat(None)) => Reply::new(
+                    Code::FILE_STATUS,
+                    format!("Transfer in progress, {} bytes so far.", self.moved),
+                ),
+                _ => break,
+            };
+            self.control.take_line();
+            if self.control.send_reply(&reply).is_err() {
+                return self.stop(Refusal::Broken("The control connection is lost."));
+            }
+        }
+        self.listening = false;
+        Verdict::Continue
+    }
+
+    /// Reads what has come on the control connection, without waiting.
+    fn read(&mut self) -> Verdict {
+        self.control.stream_mut().set_waiting(false);
+        let read = self.control.fill();
+        self.control.stream_mut().set_waiting(true);
+        match read {
+            // A client may close its half after its last command and still wait for the data.
+            Ok(0) => self.listening = false,
+            Ok(_) => return self.look_at_lines(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return self.stop(Refusal::Broken("The control connection is lost.")),
+        }
+        Verdict::Continue
+    }
+}
+
+impl Attention for Watch<'_> {
+    fn items(&self) -> [PollItem<'_>; 2] {
+        let control = match self.listening {
+            true => PollItem::new(self.control.stream().handle(), Interest::Read),
+            false => PollItem::nothing(),
+        };
+        [control, self.shutdown.stopping()]
+    }
+
+    fn attend(&mut self, moved: u64) -> Verdict {
+        self.moved = moved;
+        if self.shutdown.stage() == Stage::Stopping {
+            return self.stop(Refusal::Broken("The server is shutting down."));
+        }
+        if self.listening { self.read() } else { Verdict::Continue }
+    }
+}

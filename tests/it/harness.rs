@@ -1,0 +1,342 @@
+//! A server of our own for each test, and waiting that ends.
+//!
+//! [`Server`] is a guard: dropped, it kills the program and removes its directory. When a test
+//! fails, it prints what the server logged. Every wait has [`PATIENCE`].
+
+use crate::wire::Peer;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+use tempfile::TempDir;
+
+/// How long anything may take before the test fails: much, since the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `ftp_server` with a directory of its own.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    /// Taken by [`Server::crash`] alone.
+    root: Option<TempDir>,
+    stdout: Mutex<Receiver<String>>,
+    stderr: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Server {
+    /// A server on 127.0.0.1 whose visitors may write.
+    pub fn start() -> Server {
+        Server::with(&[])
+    }
+
+    /// The same with more options.
+    pub fn with(options: &[&str]) -> Server {
+        Server::launch(TempDir::new().unwrap(), "127.0.0.1", options)
+    }
+
+    /// A server for `root` on any port of `host`.
+    pub fn launch(root: TempDir, host: &str, options: &[&str]) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
+            .args(["--host", host, "--port", "0", "--root"])
+            .arg(root.path())
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = lines_of(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        let first = stdout.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            panic!("no word from the server: {}", String::from_utf8_lossy(&stderr.lock().unwrap()))
+        });
+        let address = first.strip_prefix("Listening on ").expect(&first).parse().expect(&first);
+        Server { child, address, root: Some(root), stdout: Mutex::new(stdout), stderr }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The directory it serves.
+    pub fn root(&self) -> &Path {
+        self.root.as_ref().unwrap().path()
+    }
+
+    /// The real path of a name in it.
+    pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.root().join(name.as_ref())
+    }
+
+    /// Puts a file there, behind the server's back.
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Puts a file there that is large and takes no room: zeros.
+    pub fn write_sparse(&self, name: &str, length: u64) {
+        fs::File::create(self.path(name)).unwrap().set_len(length).unwrap();
+    }
+
+    /// Makes a directory there.
+    pub fn make_dir(&self, name: impl AsRef<OsStr>) {
+        fs::create_dir_all(self.path(name)).unwrap();
+    }
+
+    /// Reads a file there.
+    pub fn read(&self, name: impl AsRef<OsStr>) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// Whether a name is there, if only as a link.
+    pub fn has(&self, name: impl AsRef<OsStr>) -> bool {
+        self.path(name).symlink_metadata().is_ok()
+    }
+
+    /// How many partial uploads wait in a directory.
+    pub fn partials(&self, dir: &str) -> usize {
+        let names = fs::read_dir(self.path(dir)).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with(".ftp-partial-")).count()
+    }
+
+    /// What it has written to stderr so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until a line of its log has all of these words.
+    pub fn wait_for_log(&self, words: &[&str]) {
+        let has_all = |line: &str| words.iter().all(|word| line.contains(word));
+        eventually(&format!("a line of the log with {words:?}"), || {
+            self.log().lines().any(has_all)
+        });
+    }
+
+    /// The next line it prints to stdout after the first.
+    pub fn next_line(&self) -> String {
+        self.stdout.lock().unwrap().recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// A connection that has read the greeting.
+    pub fn caller(&self) -> Peer {
+        let mut peer = Peer::connect(self.address);
+        peer.expect(220);
+        peer
+    }
+
+    /// A visitor who is logged in and has chosen TYPE I.
+    pub fn visitor(&self) -> Peer {
+        let mut peer = self.caller();
+        peer.login();
+        peer.say("TYPE I").expect(200);
+        peer
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Waits for its end, which closes its stdout.
+    pub fn exit(&mut self) -> ExitStatus {
+        loop {
+            let line = self.stdout.lock().unwrap().recv_timeout(PATIENCE);
+            match line {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+            }
+        }
+    }
+
+    /// Kills it where it stands and gives its directory.
+    pub fn crash(mut self) -> TempDir {
+        self.kill();
+        self.root.take().unwrap()
+    }
+
+    /// How many threads it has.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> usize {
+        self.status("Threads:")
+    }
+
+    /// The most memory it ever had, in KiB.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    /// How many descriptors it has open.
+    #[cfg(target_os = "linux")]
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn status(&self, field: &str) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        value.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("--- log of the server\n{}", self.log());
+        }
+    }
+}
+
+/// A directory of its own for the client to run in.
+pub struct Client {
+    dir: TempDir,
+}
+
+/// What a run of the client came to.
+#[derive(Debug)]
+pub struct Run {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Client {
+    /// With an empty directory.
+    pub fn new() -> Client {
+        Client { dir: TempDir::new().unwrap() }
+    }
+
+    /// The path of a local file.
+    pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.dir.path().join(name.as_ref())
+    }
+
+    /// Puts a local file there.
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Reads a local file.
+    pub fn read(&self, name: impl AsRef<OsStr>) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// All local names, sorted, hidden ones too.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.dir.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program, ready to run there and to be killed once patience is at its end.
+    pub fn command(&self) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_client"));
+        command.current_dir(self.dir.path()).timeout(PATIENCE);
+        command.env("HOME", self.dir.path()).env_remove("FTP_PASSWORD").env_remove("NETRC");
+        command
+    }
+
+    /// Runs it with these words.
+    pub fn run(&self, words: &[impl AsRef<OsStr>]) -> Run {
+        Run::of(self.command().args(words))
+    }
+
+    /// Runs commands at a server.
+    pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
+        let (host, port) = (server.ip().to_string(), server.port().to_string());
+        self.run(&[&OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])
+    }
+
+    /// Runs it with these lines on stdin.
+    pub fn pipe(&self, words: &[&str], stdin: &str) -> Run {
+        Run::of(self.command().args(words).write_stdin(stdin))
+    }
+}
+
+impl Run {
+    fn of(command: &mut assert_cmd::Command) -> Run {
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        Run { status: output.status.code(), stdout, stderr }
+    }
+
+    /// It ended with this status.
+    pub fn expect(self, status: i32) -> Run {
+        assert_eq!(self.status, Some(status), "{self:#?}");
+        self
+    }
+
+    /// It said this on stderr.
+    pub fn expect_error(self, words: &str) -> Run {
+        assert!(self.stderr.contains(words), "expected {words:?}: {self:#?}");
+        self
+    }
+}
+
+/// Tries again until it holds, and fails once patience is at its end.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::yield_now();
+    }
+}
+
+/// So many bytes without a pattern that a mistake could repeat; other bytes for another `seed`.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| next()).collect();
+    bytes.truncate(length);
+    bytes
+}
+
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
+fn collect(mut stream: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&all);
+    thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut chunk) {
+            sink.lock().unwrap().extend_from_slice(&chunk[..length]);
+        }
+    });
+    all
+}

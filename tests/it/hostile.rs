@@ -1,0 +1,474 @@
+//! Our client at servers that break off, lie, or never end.
+//!
+//! [`play`] runs the client against a server whose part is written in the test, line by line.
+
+use crate::harness::{Client, Run, noise};
+use crate::wire::accept;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+/// A server's side of a control connection.
+struct Actor {
+    control: BufReader<TcpStream>,
+}
+
+impl Actor {
+    fn say(&mut self, reply: &str) {
+        // A client that has left already is what some of these tests are about.
+        let _ = self.control.get_mut().write_all(format!("{reply}\r\n").as_bytes());
+    }
+
+    /// The next command, which must be this one; gives all of its line.
+    fn hear(&mut self, verb: &str) -> String {
+        let line = self.next().unwrap_or_else(|| panic!("expected {verb}, and the client left"));
+        assert!(line.starts_with(verb), "expected {verb}, heard {line:?}");
+        line
+    }
+
+    fn next(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        match self.control.read_until(b'\n', &mut line) {
+            Ok(1..) => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
+            Ok(0) | Err(_) => None,
+        }
+    }
+
+    fn answer(&mut self, verb: &str, reply: &str) {
+        self.hear(verb);
+        self.say(reply);
+    }
+
+    /// Greets, and takes whoever comes.
+    fn welcome(&mut self) {
+        self.say("220 ready");
+        self.answer("USER", "331 password");
+        self.answer("PASS", "230 in");
+    }
+
+    /// Answers EPSV with a port, and gives what listens there.
+    fn epsv(&mut self) -> TcpListener {
+        let listener = listener();
+        let port = listener.local_addr().unwrap().port();
+        self.answer("EPSV", &format!("229 Extended (|||{port}|)"));
+        listener
+    }
+
+    /// Everything up to the 150 of a RETR, as long as `size` promises.
+    fn begin_retr(&mut self, size: &str) -> TcpStream {
+        self.answer("TYPE I", "200 binary");
+        self.answer("SIZE", size);
+        let listener = self.epsv();
+        self.answer("RETR", "150 here it comes");
+        accept(&listener)
+    }
+
+    /// Everything up to the 150 of a STOR.
+    fn begin_stor(&mut self) -> TcpStream {
+        self.answer("TYPE I", "200 binary");
+        let listener = self.epsv();
+        self.answer("STOR", "150 give me");
+        accept(&listener)
+    }
+
+    /// Is polite to a client that leaves.
+    fn part(&mut self) {
+        while let Some(line) = self.next() {
+            self.say(if line == "QUIT" { "221 bye" } else { "500 what?" });
+        }
+    }
+}
+
+fn listener() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
+}
+
+/// Runs these commands against a server that plays this part.
+fn play(client: &Client, commands: &str, part: impl FnOnce(&mut Actor) + Send) -> Run {
+    let stage = listener();
+    let address = stage.local_addr().unwrap();
+    thread::scope(|scope| {
+        let acting = scope.spawn(move || {
+            let control = accept(&stage);
+            part(&mut Actor { control: BufReader::new(control) });
+        });
+        let run = run(client, address, commands);
+        assert!(acting.join().is_ok(), "the server was surprised: {run:#?}");
+        run
+    })
+}
+
+fn run(client: &Client, server: SocketAddr, commands: &str) -> Run {
+    let port = server.port().to_string();
+    client.run(&["--timeout", "2", "-c", commands, "127.0.0.1", &port])
+}
+
+/// A client that has an old file `a`.
+fn client_with_old_file() -> Client {
+    let client = Client::new();
+    client.write("a", "old");
+    client
+}
+
+fn assert_untouched(client: &Client) {
+    assert_eq!(client.read("a"), b"old");
+    assert_eq!(client.names(), ["a"]);
+}
+
+#[test]
+fn a_server_that_keeps_to_the_protocol_is_served_well() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("213 7").write_all(b"content").unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("a"), b"content");
+}
+
+#[test]
+fn half_of_the_data_is_no_success_whatever_the_server_says() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("213 100").write_all(&[b'x'; 50]).unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("50");
+    assert_untouched(&client);
+}
+
+#[test]
+fn more_data_than_promised_is_no_success() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        while data.write_all(&[b'x'; 65536]).is_ok() {}
+        drop(data);
+        server.say("426 you left");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("100");
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_server_without_size_is_taken_at_its_word() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("502 no").write_all(b"content").unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("a"), b"content");
+}
+
+#[test]
+fn a_426_after_all_of_the_data_is_a_failure() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("213 7").write_all(b"content").unwrap();
+        server.say("426 something went wrong");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("426");
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_226_may_overtake_the_data() {
+    let client = Client::new();
+    let bytes = noise(1_000_000, 17);
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 1000000");
+        server.say("226 done");
+        data.write_all(&bytes).unwrap();
+        drop(data);
+        server.part();
+    })
+    .expect(0);
+    assert!(client.read("a") == bytes);
+}
+
+#[test]
+fn a_control_connection_closed_in_the_middle_is_status_3() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        data.write_all(b"half").unwrap();
+        server.control.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+    })
+    .expect(3);
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_data_connection_that_stands_still_is_given_up() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        data.write_all(b"half").unwrap();
+        server.hear("ABOR");
+        server.say("426 stopped");
+        server.say("226 aborted");
+        server.part();
+    })
+    .expect(1);
+    assert_untouched(&client);
+}
+
+#[test]
+fn epsv_refused_is_pasv_now_and_next_time() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a; RETRIEVE a b", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        for first in [true, false] {
+            server.answer("SIZE", "213 7");
+            if first {
+                server.answer("EPSV", "500 what?");
+            }
+            let listener = listener();
+            let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+            server.answer("PASV", &format!("227 Passive (127,0,0,1,{high},{low})"));
+            server.answer("RETR", "150 here");
+            accept(&listener).write_all(b"content").unwrap();
+            server.say("226 done");
+        }
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("b"), b"content");
+}
+
+#[test]
+fn the_address_in_a_227_is_not_believed() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        server.answer("EPSV", "502 no");
+        let listener = listener();
+        let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+        server.answer("PASV", &format!("227 Passive (10,9,8,7,{high},{low})"));
+        server.answer("RETR", "150 here");
+        accept(&listener).write_all(b"content").unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("a"), b"content");
+}
+
+#[test]
+fn a_229_without_a_port_is_a_failed_command() {
+    for reply in ["229 (|||99999|)", "229 ok", "229 (|||0|)", "229 (||||)"] {
+        let client = client_with_old_file();
+        play(&client, "RETRIEVE a", |server| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", "213 7");
+            server.answer("EPSV", reply);
+            server.part();
+        })
+        .expect(1);
+        assert_untouched(&client);
+    }
+}
+
+#[test]
+fn a_data_port_where_nobody_listens_is_a_failed_command() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        // The client's own port is taken, and nobody listens there.
+        let port = server.control.get_ref().peer_addr().unwrap().port();
+        server.answer("EPSV", &format!("229 (|||{port}|)"));
+        server.part();
+    })
+    .expect(1);
+    assert_untouched(&client);
+}
+
+#[test]
+fn replies_do_not_choose_local_names() {
+    let client = Client::new();
+    play(&client, "CD sub; PWD; LIST; RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("CWD sub", "250 Now in ../../evil");
+        server.answer("PWD", "257 \"/../../evil\" is current");
+        let listener = server.epsv();
+        server.answer("LIST", "150 listing of ../evil");
+        accept(&listener).write_all(b"-rw-r--r-- 1 0 0 1 Jan 1 00:00 ../evil\r\n").unwrap();
+        server.say("226 done");
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        let listener = server.epsv();
+        server.answer("RETR a", "150 Opening data connection for ../evil (7 bytes)");
+        accept(&listener).write_all(b"content").unwrap();
+        server.say("226 stored as ../evil");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.names(), ["a"]);
+    assert!(!client.path("../evil").exists());
+}
+
+#[test]
+fn the_last_part_of_a_remote_name_must_be_a_name() {
+    let client = Client::new();
+    for name in ["..", "a/..", "a/", "."] {
+        let run = play(&client, &format!("RETRIEVE {name}"), |server| {
+            server.welcome();
+            server.part();
+        });
+        run.expect(1);
+        assert_eq!(client.names(), [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn a_store_that_the_server_ends_early_is_a_failure() {
+    let client = Client::new();
+    std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        let _data = server.begin_stor();
+        server.say("226 that is enough");
+        server.part();
+    })
+    .expect(1);
+}
+
+#[test]
+fn a_store_that_is_refused_in_the_middle_tells_the_refusal() {
+    let client = Client::new();
+    std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        let mut data = server.begin_stor();
+        data.read_exact(&mut [0; 1000]).unwrap();
+        server.say("552 no room left");
+        drop(data);
+        server.part();
+    })
+    .expect(1)
+    .expect_error("552 no room left");
+}
+
+#[test]
+fn a_store_is_done_only_when_the_server_says_so() {
+    let client = Client::new();
+    client.write("a", "content");
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        let mut data = server.begin_stor();
+        let mut stored = Vec::new();
+        data.read_to_end(&mut stored).unwrap();
+        assert_eq!(stored, b"content");
+        server.say("451 the disk broke");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("451");
+}
+
+#[test]
+fn a_greeting_may_wait_and_may_have_many_lines() {
+    let client = Client::new();
+    play(&client, "PWD", |server| {
+        server.say("120 soon");
+        server.say("220-hello\r\n 221 not the end\r\n220-220 nor this");
+        server.welcome();
+        server.answer("PWD", "257 \"/a\"\"b\" here");
+        server.part();
+    })
+    .expect(0);
+}
+
+#[test]
+fn a_server_that_turns_us_away_is_status_3() {
+    for greeting in ["421 too many", "550 go away", "HTTP/1.1 400 Bad Request", "", "22 x"] {
+        play(&Client::new(), "LIST", |server| server.say(greeting)).expect(3);
+    }
+}
+
+#[test]
+fn a_421_in_between_is_status_3() {
+    let client = Client::new();
+    play(&client, "PWD", |server| {
+        server.welcome();
+        server.answer("PWD", "421 shutting down");
+    })
+    .expect(3)
+    .expect_error("421");
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    play(&Client::new(), "LIST", |server| server.part()).expect(3);
+    play(&Client::new(), "PWD", |server| {
+        server.welcome();
+        server.hear("PWD");
+        server.next();
+    })
+    .expect(3);
+}
+
+/// Sends the same until the client leaves.
+fn flood(server: &mut Actor, piece: &str) {
+    let flood = piece.repeat(1000);
+    while server.control.get_mut().write_all(flood.as_bytes()).is_ok() {}
+}
+
+#[test]
+fn a_reply_that_never_ends_is_given_up() {
+    play(&Client::new(), "LIST", |server| flood(server, "220-more\r\n")).expect(3);
+}
+
+#[test]
+fn a_reply_whose_line_never_ends_is_given_up() {
+    play(&Client::new(), "LIST", |server| flood(server, "220 no end ")).expect(3);
+}
+
+#[test]
+fn a_server_that_always_says_wait_is_given_up() {
+    play(&Client::new(), "LIST", |server| flood(server, "120 soon\r\n")).expect(3);
+}
+
+#[test]
+fn what_a_server_says_cannot_paint_the_terminal() {
+    let run = play(&Client::new(), "CD a", |server| {
+        server.welcome();
+        server.answer("CWD", "550 \x1b[2J\x1b]0;owned\x07 no");
+        server.part();
+    })
+    .expect(1);
+    assert!(!run.stderr.contains(['\x1b', '\x07']), "{run:#?}");
+}
+
+#[test]
+fn a_flood_of_replies_nobody_asked_for_ends() {
+    let run = play(&Client::new(), "PWD; PWD", |server| {
+        server.welcome();
+        server.hear("PWD");
+        flood(server, "257 \"/x\"\r\n");
+    });
+    assert!(matches!(run.status, Some(0 | 3)), "{run:#?}");
+}

@@ -1,0 +1,410 @@
+//! The house keeps its own rules: DESIGN's layers, no dependency, `unsafe` in one folder.
+//!
+//! The source is read as text, without its comments, strings and unit tests. That is not a
+//! compiler, but `rustfmt` keeps the text in a form where it is enough.
+
+use assert_cmd::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The layers of the crate, the lowest first. An arrow goes down, or stays in its own folder.
+const LAYERS: &[&[&str]] = &[
+    &["sys"],
+    &["protocol", "args"],
+    &["pump", "net", "shutdown"],
+    &["server", "client"],
+    &["bin"],
+];
+
+/// The bottom of the middle: these three are one folder in all but name.
+const BYTES_AND_TIME: usize = 2;
+
+/// A file of `src`.
+struct Source {
+    /// `server/log.rs`
+    file: String,
+    /// `["server", "log"]`
+    module: Vec<String>,
+    /// As it is.
+    text: String,
+    /// Without comments, the content of strings, and unit tests.
+    code: String,
+}
+
+impl Source {
+    fn read(path: &Path) -> Source {
+        let file = path.strip_prefix(root().join("src")).unwrap().to_str().unwrap().to_owned();
+        let module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+        let text = fs::read_to_string(path).unwrap();
+        let code = code_of(&text);
+        let tests = ["#[cfg(test)]", "#[cfg(all(test"];
+        let end = tests.iter().filter_map(|mark| code.find(mark)).min().unwrap_or(code.len());
+        Source { file, module, text, code: code[..end].to_owned() }
+    }
+
+    /// Whether it lies in this folder or is its facade.
+    fn is_of(&self, folder: &str) -> bool {
+        self.module[0] == folder
+    }
+
+    /// The paths of this crate it uses, from the root of the crate on.
+    fn arrows(&self) -> Vec<Vec<String>> {
+        let mut arrows = Vec::new();
+        for start in ["crate::", "mt_ftp::", "super::"] {
+            for (at, _) in self.code.match_indices(start) {
+                if is_boundary(&self.code[..at]) {
+                    arrows.extend(paths(&self.code[at..]).iter().map(|path| self.resolve(path)));
+                }
+            }
+        }
+        arrows
+    }
+
+    /// `super::log::Level` in `server/data.rs` is `server::log::Level`.
+    fn resolve(&self, path: &[String]) -> Vec<String> {
+        let ups = path.iter().take_while(|part| *part == "super").count();
+        let kept = if ups == 0 { 0 } else { self.module.len() - ups };
+        let own = self.module[..kept].iter().cloned();
+        own.chain(path[ups.max(1)..].iter().cloned()).collect()
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn sources() -> Vec<Source> {
+    let mut files = Vec::new();
+    find_rust(&root().join("src"), &mut files);
+    files.sort();
+    files.iter().map(|path| Source::read(path)).collect()
+}
+
+fn find_rust(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            find_rust(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Blanks comments and what is in strings; the lines stay where they are.
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let length = opaque(rest, &code);
+        if length == 0 {
+            code.push(next);
+            rest = &rest[next.len_utf8()..];
+        } else {
+            code.extend(rest[..length].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            rest = &rest[length..];
+        }
+    }
+    code
+}
+
+/// How long the comment, string or character at the start of `text` is; 0 if there is none.
+fn opaque(text: &str, before: &str) -> usize {
+    let raw = text.trim_start_matches('#');
+    let hashes = text.len() - raw.len();
+    if text.starts_with("//") {
+        text.find('\n').unwrap_or(text.len())
+    } else if text.starts_with("/*") {
+        text.find("*/").map_or(text.len(), |end| end + 2)
+    } else if raw.starts_with('"') && before.ends_with('r') {
+        let end = format!("\"{}", "#".repeat(hashes));
+        text[hashes + 1..].find(&end).map_or(text.len(), |at| hashes + 1 + at + end.len())
+    } else if text.starts_with('"') {
+        end_of_quoted(text, '"')
+    } else if text.starts_with("'\\") || text.chars().nth(2) == Some('\'') && text.starts_with('\'')
+    {
+        end_of_quoted(text, '\'')
+    } else {
+        0
+    }
+}
+
+fn end_of_quoted(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if c == quote => return at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Whether a path may begin after this text.
+fn is_boundary(before: &str) -> bool {
+    !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':'))
+}
+
+/// All paths of a tree such as `crate::{net, protocol::{Code, Reply}}`.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let (name, rest) = (text[..end].to_owned(), &text[end..]);
+    let below = match rest.strip_prefix("::") {
+        Some(group) if group.starts_with('{') => group_of(group).flat_map(paths).collect(),
+        Some(path) => paths(path),
+        None => vec![Vec::new()],
+    };
+    below.into_iter().map(|path| [vec![name.clone()], path].concat()).collect()
+}
+
+/// The members of `{a, b::{c, d}}`.
+fn group_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    let mut end = text.len();
+    let mut commas = vec![0];
+    for (at, c) in text.char_indices() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        if c == ',' && depth == 1 {
+            commas.push(at);
+        }
+        if depth == 0 {
+            end = at;
+            break;
+        }
+    }
+    commas.push(end);
+    let members: Vec<&str> =
+        commas.windows(2).map(|pair| text[pair[0] + 1..pair[1]].trim()).collect();
+    members.into_iter().filter(|member| !member.is_empty())
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// Whether `code` has this word by itself.
+fn has_word(code: &str, word: &str) -> bool {
+    code.match_indices(word).any(|(at, _)| {
+        let after = code[at + word.len()..].chars().next();
+        is_boundary(&code[..at]) && !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+#[test]
+fn the_reader_of_this_test_reads_rust() {
+    let code = code_of("a /* b */ c \"d // \\\" e\" 'f' '\\'' r#\"g\"h\"# &'i j // k\nl");
+    let words: Vec<&str> = code.split_whitespace().collect();
+    assert_eq!(words, ["a", "c", "r", "&'i", "j", "l"]);
+    let found = paths("crate::{net::{self, wait}, protocol::Code, sys};");
+    let found: Vec<String> = found.iter().map(|path| path.join("::")).collect();
+    assert_eq!(
+        found,
+        ["crate::net::self", "crate::net::wait", "crate::protocol::Code", "crate::sys"]
+    );
+    assert!(has_word("x unsafe {", "unsafe") && !has_word("unsafe_op", "unsafe"));
+}
+
+#[test]
+fn every_module_has_its_layer() {
+    for source in sources().iter().filter(|source| source.file != "lib.rs") {
+        assert!(layer(&source.module[0]).is_some(), "{}: in which layer?", source.file);
+    }
+}
+
+#[test]
+fn arrows_go_down() {
+    for source in sources().iter().filter(|source| source.file != "lib.rs") {
+        let from = source.module[0].as_str();
+        for to in source.arrows() {
+            // A name in the root of the crate is none of a module.
+            let Some(below) = layer(&to[0]) else { continue };
+            let here = layer(from).unwrap();
+            let may = from == to[0] || below < here || below == here && here == BYTES_AND_TIME;
+            assert!(may, "{}: {} is not below", source.file, to.join("::"));
+        }
+    }
+}
+
+#[test]
+fn the_two_programs_do_not_know_each_other() {
+    for source in sources() {
+        let other = match source.file.as_str() {
+            "bin/server.rs" => "client",
+            "bin/client.rs" => "server",
+            _ => continue,
+        };
+        assert!(source.arrows().iter().all(|to| to[0] != other), "{}", source.file);
+    }
+}
+
+/// A facade re-exports its rooms and its rooms use what it holds for all of them, so only arrows
+/// between rooms count.
+#[test]
+fn no_folder_has_a_circle() {
+    let sources = sources();
+    let rooms: BTreeSet<String> = sources.iter().map(|source| room(&source.module)).collect();
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in &sources {
+        let from = room(&source.module);
+        let to = source.arrows().into_iter().filter_map(|path| known_room(&path, &rooms));
+        let apart =
+            to.filter(|to| *to != from && !is_facade_of(to, &from) && !is_facade_of(&from, to));
+        arrows.entry(from.clone()).or_default().extend(apart);
+    }
+    for start in &rooms {
+        let way = way_back(start, &arrows);
+        assert!(way.is_none(), "a circle: {}", way.unwrap().join(" -> "));
+    }
+}
+
+/// `["server", "log"]` is `server::log`, and what is deeper belongs to it.
+fn room(module: &[String]) -> String {
+    module[..module.len().min(2)].join("::")
+}
+
+/// The room that a path leads into.
+fn known_room(path: &[String], rooms: &BTreeSet<String>) -> Option<String> {
+    let two = room(path);
+    if rooms.contains(&two) { Some(two) } else { rooms.get(&path[0]).cloned() }
+}
+
+fn is_facade_of(facade: &str, room: &str) -> bool {
+    room.strip_prefix(facade).is_some_and(|rest| rest.starts_with("::"))
+}
+
+/// The way from a room to itself, if there is one.
+fn way_back(start: &String, arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut ways = vec![vec![start.clone()]];
+    while let Some(way) = ways.pop() {
+        for next in arrows.get(way.last().unwrap()).into_iter().flatten() {
+            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
+            if next == start {
+                return Some(longer);
+            }
+            if seen.insert(next.clone()) {
+                ways.push(longer);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn unsafe_code_is_in_sys_alone() {
+    for source in sources().iter().filter(|source| !source.is_of("sys")) {
+        for word in ["unsafe", "extern"] {
+            assert!(!has_word(&source.code, word), "{}: {word}", source.file);
+        }
+    }
+}
+
+#[test]
+fn every_unsafe_block_says_why_it_is_safe() {
+    const ABOVE: usize = 6;
+    for source in sources().iter().filter(|source| source.is_of("sys")) {
+        let lines: Vec<&str> = source.text.lines().collect();
+        for (number, line) in source.code.lines().enumerate() {
+            if line.contains("unsafe {") || line.contains("unsafe impl") {
+                let above = &lines[number.saturating_sub(ABOVE)..number];
+                let said = above.iter().any(|line| line.contains("// SAFETY: "));
+                assert!(said, "{}:{}: no SAFETY comment", source.file, number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_programs_print() {
+    for source in sources().iter().filter(|source| !source.is_of("bin") && !source.is_of("client"))
+    {
+        for word in ["println!", "eprintln!", "print!", "eprint!"] {
+            assert!(!has_word(&source.code, word), "{}: {word}", source.file);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_to_be_done() {
+    for source in sources() {
+        for word in ["todo!", "unimplemented!", "dbg!", "allow(dead_code)", "sleep("] {
+            assert!(!source.code.contains(word), "{}: {word}", source.file);
+        }
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_is() {
+    for source in sources() {
+        let first = source.text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("//! ") && first.len() > 10, "{}: {first:?}", source.file);
+    }
+}
+
+#[test]
+fn the_server_s_life_is_in_plain_sight() {
+    let main = read("src/bin/server.rs");
+    for sight in ["std::net::{", "TcpListener::bind(", "accept(", ".spawn(move ||"] {
+        assert!(main.contains(sight), "{sight}");
+    }
+}
+
+#[test]
+fn there_are_no_dependencies() {
+    let manifest = read("Cargo.toml");
+    assert_eq!(keys_of(&manifest, "[dependencies]"), [] as [&str; 0]);
+    assert_eq!(keys_of(&manifest, "[dev-dependencies]"), ["assert_cmd", "tempfile"]);
+    let tables =
+        manifest.lines().filter(|line| line.starts_with('[') && line.contains("dependencies"));
+    assert_eq!(tables.count(), 2, "no other table of dependencies");
+}
+
+/// The names in one table of a manifest.
+fn keys_of<'a>(manifest: &'a str, table: &str) -> Vec<&'a str> {
+    let below = manifest.split_once(&format!("{table}\n")).unwrap().1;
+    let lines = below.lines().take_while(|line| !line.starts_with('['));
+    lines.filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim()).collect()
+}
+
+#[test]
+fn the_top_level_has_nothing_but_what_belongs_there() {
+    const BELONGS: &[&str] = &[
+        ".ci",
+        ".git",
+        ".gitignore",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "examples",
+        "src",
+        "tests",
+    ];
+    let ignored = read(".gitignore");
+    for entry in fs::read_dir(root()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_ignored = ignored.lines().any(|line| line.trim_matches('/') == name);
+        assert!(BELONGS.contains(&name.as_str()) || is_ignored, "{name}");
+    }
+}
+
+#[test]
+fn the_readme_knows_every_option() {
+    let readme = read("README.md");
+    for program in [env!("CARGO_BIN_EXE_ftp_server"), env!("CARGO_BIN_EXE_ftp_client")] {
+        let output = Command::new(program).arg("--help").assert().success().get_output().clone();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let options = help.split(|c: char| c.is_whitespace() || c == ',');
+        for option in options.filter(|word| word.starts_with("--") && word.len() > 2) {
+            assert!(readme.contains(option), "{option} of {program}");
+        }
+    }
+}

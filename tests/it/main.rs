@@ -1,0 +1,30 @@
+//! Both programs, driven over real sockets as their users drive them.
+//!
+//! [`harness`] starts programs and ends them; [`wire`] is a peer that reads like the protocol.
+//! Every other module is about one subject, and every test about one behaviour. All ports are
+//! picked by the system, nothing sleeps, and no test needs another one.
+
+// Signals, links, modes and names that are not UTF-8 are what these tests are about.
+#![cfg(unix)]
+
+mod abort;
+mod client;
+mod control_line;
+mod data;
+mod harness;
+mod hostile;
+mod house;
+mod jail;
+mod limits;
+mod listing;
+mod login;
+mod many;
+mod names;
+mod replies;
+mod resume;
+mod retrieve;
+mod shutdown;
+mod startup;
+mod store;
+mod times;
+mod wire;
