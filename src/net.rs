@@ -96,6 +96,10 @@ impl Read for Stream {
         while self.waiting {
             let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
             let mut items = [PollItem::new(self.handle(), Interest::Read), shutdown];
+            // Also who never pauses meets the deadline.
+            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             wait(&mut items, self.deadline)?;
             if items[1].ready() {
                 return Err(io::Error::other(Draining));

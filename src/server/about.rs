@@ -141,25 +141,32 @@ impl Session<'_> {
         let lines: Vec<Vec<u8>> = self.server.roster.all().into_iter().map(line).collect();
         Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")
     }
-}
 
-pub(super) fn help(verb: Option<&Name>) -> Result<Reply, Refusal> {
-    let Some(name) = verb else {
-        let spellings: Vec<&str> = TABLE.iter().map(|row| row.spelling).collect();
-        let lines = spellings.chunks(12).map(|line| format!(" {}", line.join(" ")).into_bytes());
-        return Ok(Reply::lines(Code::HELP, "Commands:", lines, "HELP and a command explains it."));
-    };
-    if name.as_bytes().eq_ignore_ascii_case(b"SITE") {
-        return Ok(site_help());
+    /// HELP lists the verbs, or gives the one line of a verb's row.
+    pub(super) fn help(&self, verb: Option<&Name>) -> Result<Reply, Refusal> {
+        let Some(name) = verb else {
+            let spellings: Vec<&str> = TABLE.iter().map(|row| row.spelling).collect();
+            let lines =
+                spellings.chunks(12).map(|line| format!(" {}", line.join(" ")).into_bytes());
+            return Ok(Reply::lines(
+                Code::HELP,
+                "Commands:",
+                lines,
+                "HELP and a command explains it.",
+            ));
+        };
+        if name.as_bytes().eq_ignore_ascii_case(b"SITE") {
+            return Ok(self.site_help());
+        }
+        let verb = Verb::parse(name.as_bytes().trim_ascii())
+            .ok_or(Refusal::Argument("There is no such command."))?;
+        let row = verb.row();
+        let syntax = format!("{} {}", row.spelling, row.syntax);
+        Ok(Reply::new(Code::HELP, format!("{}: {} ({})", syntax.trim_end(), row.help, row.rfc)))
     }
-    let verb = Verb::parse(name.as_bytes().trim_ascii())
-        .ok_or(Refusal::Argument("There is no such command."))?;
-    let row = verb.row();
-    let syntax = format!("{} {}", row.spelling, row.syntax);
-    Ok(Reply::new(Code::HELP, format!("{}: {} ({})", syntax.trim_end(), row.help, row.rfc)))
-}
 
-pub(super) fn site_help() -> Reply {
-    let lines = Site::HELP.map(|line| format!(" {line}").into_bytes());
-    Reply::lines(Code::HELP, "SITE commands:", lines, "End.")
+    pub(super) fn site_help(&self) -> Reply {
+        let lines = Site::HELP.map(|line| format!(" {line}").into_bytes());
+        Reply::lines(Code::HELP, "SITE commands:", lines, "End.")
+    }
 }

@@ -3,12 +3,9 @@
 //! The login is one value. USER replaces all of it, so no right of an earlier login can be left
 //! over; a name alone gives none.
 
-use super::accounts::{Accounts, Checks};
 use super::jail::Jail;
-use super::log::Level;
 use super::refusal::Refusal;
-use super::session::Session;
-use crate::protocol::{Code, Command, FtpPath, Name, Reply, Secret, Site};
+use crate::protocol::{Command, FtpPath, Name, Site};
 
 /// What visitors or an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,85 +175,4 @@ impl Login {
 /// Whether this name is that of visitors without an account (RFC 1635).
 pub fn is_anonymous(user: &Name) -> bool {
     [&b"anonymous"[..], b"ftp"].iter().any(|name| user.as_bytes().eq_ignore_ascii_case(name))
-}
-
-/// Who may log in.
-pub struct Gate {
-    /// The tree that is served.
-    pub jail: Jail,
-    /// What visitors may do; `None` if they are not let in.
-    pub anonymous: Option<Access>,
-    /// The accounts, if there are any.
-    pub accounts: Option<Accounts>,
-    /// Keeps a flood of logins from taking all processors.
-    pub checks: Checks,
-}
-
-impl Gate {
-    /// Checks a name and its password. Visitors may give any password.
-    ///
-    /// # Errors
-    /// One refusal for every reason that has to do with name or password, after the same work.
-    fn admit(&self, user: &Name, password: &Secret) -> Result<Home, Refusal> {
-        if let Some(access) = self.anonymous.filter(|_| is_anonymous(user)) {
-            let (jail, cwd) = (self.jail.clone(), FtpPath::root());
-            return Ok(Home { user: user.clone(), jail, access, cwd });
-        }
-        let accounts = self.accounts.as_ref().ok_or(Refusal::LoginFailed)?;
-        let account = self.checks.run(|| accounts.check(user, password.expose()));
-        let account = account.ok_or(Refusal::LoginFailed)?;
-        let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
-        let (access, cwd) = (account.access, FtpPath::root());
-        Ok(Home { user: user.clone(), jail, access, cwd })
-    }
-}
-
-impl Session<'_> {
-    /// USER: forgets who was here before.
-    pub(super) fn user(&mut self, name: &Name) -> Reply {
-        self.set_login(Login::Named(name.clone()));
-        let text = match is_anonymous(name) && self.server.gate.anonymous.is_some() {
-            true => "Any password will do; your e-mail address is the custom.",
-            false => "Password, please.",
-        };
-        Reply::new(Code::NEED_PASSWORD, text)
-    }
-
-    /// PASS: the one way to be logged in.
-    pub(super) fn pass(&mut self, password: &Secret) -> Result<Reply, Refusal> {
-        let name = match &self.login {
-            Login::Named(name) => name.clone(),
-            Login::Fresh | Login::In(_) => return Err(Refusal::Sequence("Send USER first.")),
-        };
-        self.login = Login::Fresh;
-        match self.server.gate.admit(&name, password) {
-            Ok(home) => {
-                self.set_login(Login::In(home));
-                self.log(Level::Info, "login", &[]);
-                Ok(Reply::new(Code::LOGGED_IN, "Logged in."))
-            }
-            Err(refusal) => {
-                let why = String::from_utf8_lossy(refusal.reply().text()).into_owned();
-                self.log(Level::Warn, "login-failed", &[("name", &name), ("why", &why)]);
-                self.failures += 1;
-                if self.failures >= self.server.config.max_login_failures {
-                    return Err(Refusal::TooManyFailures);
-                }
-                Err(refusal)
-            }
-        }
-    }
-
-    /// REIN: as if the connection had just been made.
-    pub(super) fn rein(&mut self) -> Reply {
-        self.set_login(Login::Fresh);
-        self.data.reset();
-        self.settle_defaults();
-        Reply::new(Code::READY, "Begin again with USER.")
-    }
-
-    fn set_login(&mut self, login: Login) {
-        self.login = login;
-        self.signed.set_user(self.login.user());
-    }
 }

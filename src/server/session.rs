@@ -4,7 +4,6 @@
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
 use super::Server;
-use super::about;
 use super::data::{Arrangements, Ends};
 use super::log::{Field, Level};
 use super::login::{self, Login};
@@ -201,7 +200,7 @@ impl<'a> Session<'a> {
             Command::Syst => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
             Command::Feat => Ok(self.feat()),
             Command::Opts(opts) => Ok(self.opts(*opts)),
-            Command::Help(verb) => about::help(verb.as_ref()),
+            Command::Help(verb) => self.help(verb.as_ref()),
             Command::Stat(None) => Ok(self.status()),
             Command::Stat(Some(path)) => self.stat_path(path),
             Command::Type(kind) => self.set_type(*kind),
@@ -254,7 +253,7 @@ impl<'a> Session<'a> {
 
     fn site(&mut self, site: &Site) -> Result<Reply, Refusal> {
         match site {
-            Site::Help => Ok(about::site_help()),
+            Site::Help => Ok(self.site_help()),
             Site::Chmod(mode, name) => self.chmod(*mode, name),
             Site::Utime(time, name) => self.utime(*time, name),
             Site::Umask(mask) => Ok(self.set_umask(*mask)),

@@ -5,11 +5,12 @@
 
 use crate::harness::Server;
 use mt_ftp::protocol::{ArgumentRule, TABLE, Verb};
+use mt_ftp::sys;
 
 /// A command, and the code it gets before login, from readers and from writers.
 struct Case(&'static str, u16, u16, u16);
 
-/// Two directories, an empty one and a full one, and two files wait for each of these.
+/// Three directories, two empty ones and a full one, and two files wait for each of these.
 fn case(verb: Verb) -> Case {
     match verb {
         Verb::User => Case("USER ftp", 331, 331, 331),
@@ -30,13 +31,13 @@ fn case(verb: Verb) -> Case {
         Verb::Stor => Case("STOR new", 530, 550, 425),
         Verb::Stou => Case("STOU", 530, 550, 425),
         Verb::Appe => Case("APPE new", 530, 550, 425),
-        Verb::Allo => Case("ALLO 10", 530, 550, 202),
+        Verb::Allo => Case("ALLO 10", 530, 550, 200),
         Verb::Rest => Case("REST 1", 530, 350, 350),
         Verb::Rnfr => Case("RNFR file", 530, 550, 350),
         Verb::Rnto => Case("RNTO new", 530, 550, 503),
         Verb::Abor => Case("ABOR", 530, 226, 226),
         Verb::Dele => Case("DELE doomed", 530, 550, 250),
-        Verb::Rmd => Case("RMD empty", 530, 550, 250),
+        Verb::Rmd => Case("RMD bare", 530, 550, 250),
         Verb::Mkd => Case("MKD made", 530, 550, 257),
         Verb::Pwd => Case("PWD", 530, 257, 257),
         Verb::List => Case("LIST", 530, 425, 425),
@@ -53,6 +54,24 @@ fn case(verb: Verb) -> Case {
         Verb::Feat => Case("FEAT", 211, 211, 211),
         Verb::Opts => Case("OPTS UTF8 ON", 200, 200, 200),
         Verb::Site => Case("SITE HELP", 214, 214, 214),
+        Verb::Host => Case("HOST ftp.example.org", 220, 503, 503),
+        Verb::Hash => Case("HASH file", 530, 213, 213),
+        Verb::Xcrc => Case("XCRC file", 530, 250, 250),
+        Verb::Xmd5 => Case("XMD5 file", 530, 250, 250),
+        Verb::Xsha1 => Case("XSHA1 file", 530, 250, 250),
+        Verb::Xsha256 => Case("XSHA256 file", 530, 250, 250),
+        Verb::Xsha512 => Case("XSHA512 file", 530, 250, 250),
+        Verb::Rang => Case("RANG 0 1", 530, 350, 350),
+        Verb::Mff => Case("MFF modify=20200102030405; file", 530, 550, 213),
+        Verb::Mfct => {
+            Case("MFCT 20200102030405 file", 530, 550, if sys::CAN_SET_CREATED { 213 } else { 502 })
+        }
+        Verb::Avbl => Case("AVBL", 530, 550, 213),
+        Verb::Dsiz => Case("DSIZ", 530, 213, 213),
+        Verb::Rmda => Case("RMDA empty", 530, 550, 250),
+        Verb::Csid => Case("CSID", 200, 200, 200),
+        Verb::Clnt => Case("CLNT x", 200, 200, 200),
+        Verb::Lang => Case("LANG EN", 200, 200, 200),
     }
 }
 
@@ -61,6 +80,7 @@ fn server(access: &str) -> Server {
     server.write("file", "content");
     server.write("doomed", "content");
     server.make_dir("empty");
+    server.make_dir("bare");
     server.make_dir("full/sub");
     server
 }
