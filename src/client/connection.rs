@@ -374,12 +374,20 @@ impl Connection {
         if self.lost {
             return Err(Error::Lost(io::ErrorKind::NotConnected.into()));
         }
-        while self.has_line() || is_ready(self.item()) {
+        for _ in 0..MOST_UNASKED {
+            if !self.has_line() && !is_ready(self.item()) {
+                return Ok(());
+            }
             self.reply_by(net::deadline(self.settings.timeout))?;
         }
-        Ok(())
+        self.lost = true;
+        Err(Error::Unasked)
     }
 }
+
+/// How many replies in a row may come that no command asked for, or that only say "wait". A server
+/// that goes on would keep us for ever.
+const MOST_UNASKED: u32 = 32;
 
 /// Saying and hearing.
 impl Connection {
@@ -397,12 +405,14 @@ impl Connection {
     }
 
     fn final_reply(&mut self) -> Result<Reply, Error> {
-        loop {
+        for _ in 0..MOST_UNASKED {
             let reply = self.reply_by(net::deadline(self.settings.timeout))?;
             if !reply.code().is_preliminary() {
                 return Ok(reply);
             }
         }
+        self.lost = true;
+        Err(Error::Unasked)
     }
 
     fn trace(&self, spoken: Spoken<'_>) {

@@ -38,6 +38,8 @@ pub enum Error {
     BadReply(BadReply),
     /// A reply that says yes, without what it should say besides.
     Unintelligible(Reply),
+    /// Replies came and came that nobody had asked for.
+    Unasked,
     /// No reply came for so long.
     TimedOut(Duration),
     /// The data connection could not be opened.
@@ -108,6 +110,7 @@ impl Error {
             | Error::Closing(_)
             | Error::Lost(_)
             | Error::BadReply(_)
+            | Error::Unasked
             | Error::TimedOut(_) => 3,
             Error::Login(_) | Error::NoPassword => 4,
             // What a shell reports of a program that SIGINT ended.
@@ -178,6 +181,7 @@ impl fmt::Display for Error {
             Error::Unintelligible(reply) => {
                 write!(f, "this reply does not say what it should: {}", text(reply))
             }
+            Error::Unasked => f.write_str("the server does not stop talking"),
             Error::TimedOut(patience) => {
                 write!(f, "no reply from the server for {} s", patience.as_secs())
             }
