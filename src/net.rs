@@ -244,14 +244,29 @@ pub fn wait_with(
     moved: u64,
     attention: &mut impl Attention,
 ) -> io::Result<Waited> {
+    let wanted = || [PollItem::new(handle, interest), PollItem::nothing()];
+    wait_for_any(wanted, deadline, moved, attention)
+}
+
+/// [`wait_with`] for one of two things.
+///
+/// # Errors
+/// The same.
+pub fn wait_for_any<'a>(
+    wanted: impl Fn() -> [PollItem<'a>; 2],
+    deadline: Option<Instant>,
+    moved: u64,
+    attention: &mut impl Attention,
+) -> io::Result<Waited> {
     loop {
-        let [first, second] = attention.items();
-        let mut items = [PollItem::new(handle, interest), first, second];
+        let ([one, other], [first, second]) = (wanted(), attention.items());
+        let mut items = [one, other, first, second];
         match wait(&mut items, deadline) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Waited::TimedOut),
             other => other?,
         }
-        let (ready, called) = (items[0].ready(), items[1].ready() || items[2].ready());
+        let [ready, called] =
+            [&items[..2], &items[2..]].map(|some| some.iter().any(PollItem::ready));
         if called && attention.attend(moved) == Verdict::Stop {
             return Ok(Waited::Stopped);
         }

@@ -7,6 +7,7 @@
 
 mod about;
 pub mod accounts;
+mod announce;
 mod changes;
 pub mod check;
 pub mod config;
@@ -15,6 +16,7 @@ mod digest;
 mod entry;
 mod files;
 mod gate;
+mod glob;
 mod hash;
 mod jail;
 mod limits;
@@ -24,6 +26,7 @@ pub mod login;
 mod partial;
 pub mod passwd;
 mod password;
+mod ports;
 mod refusal;
 mod roster;
 mod session;
@@ -38,11 +41,13 @@ use crate::net;
 use crate::protocol::{Code, Reply};
 use crate::shutdown::Shutdown;
 use accounts::{Accounts, AccountsError, Checks};
+use announce::Announced;
 use config::Config;
 use gate::Gate;
 use jail::Jail;
 use limits::{Full, Limits};
 use log::{Level, Log};
+use ports::Ports;
 use roster::Roster;
 use session::Session;
 use std::fmt;
@@ -60,6 +65,8 @@ pub struct Server {
     limits: Limits,
     shutdown: Shutdown,
     roster: Roster,
+    ports: Option<Ports>,
+    announced: Option<Announced>,
     sessions: AtomicU64,
 }
 
@@ -75,8 +82,11 @@ impl Server {
         let accounts = accounts.map_err(StartError::Accounts)?;
         let gate = Gate { jail, anonymous: config.anonymous, accounts, checks: Checks::default() };
         let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
+        let ports = config.passive_ports.clone().map(Ports::new);
+        let announced = config.passive_address.as_deref().map(Announced::new).transpose();
+        let announced = announced.map_err(StartError::PassiveAddress)?;
         let (roster, sessions) = (Roster::default(), AtomicU64::new(0));
-        Ok(Server { config, gate, log, limits, shutdown, roster, sessions })
+        Ok(Server { config, gate, log, limits, shutdown, roster, ports, announced, sessions })
     }
 
     /// The options it runs by.
@@ -140,6 +150,8 @@ pub enum StartError {
     Root(PathBuf, io::Error),
     /// The accounts cannot be used.
     Accounts(AccountsError),
+    /// The address to announce cannot be found.
+    PassiveAddress(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -147,6 +159,9 @@ impl fmt::Display for StartError {
         match self {
             StartError::Root(root, error) => write!(f, "cannot serve {}: {error}", root.display()),
             StartError::Accounts(error) => error.fmt(f),
+            StartError::PassiveAddress(error) => {
+                write!(f, "--passive-address: expected an IPv4 address or a name of one: {error}")
+            }
         }
     }
 }

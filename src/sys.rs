@@ -7,7 +7,7 @@
 //! | what | why std is not enough |
 //! |---|---|
 //! | [`poll`] | std cannot wait for "data or control or shutdown", nor accept with a deadline |
-//! | [`Latch`] | wakes every thread that waits in `poll`, on any system |
+//! | [`Latch`], [`Bell`] | wake threads that wait in `poll`, on any system |
 //! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |

@@ -4,6 +4,7 @@ use super::log::Level;
 use super::login::Access;
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +41,16 @@ pub static PROGRAM: Program = Program {
         Flag::option("users", "FILE", "accounts, as ftp_server passwd writes them"),
         Flag::option("config", "FILE", "name = value lines, the names being these options")
             .command_line_only(),
+        Flag::option(
+            "passive-ports",
+            "FIRST-LAST",
+            "ports for passive data connections [any free port]",
+        ),
+        Flag::option(
+            "passive-address",
+            "HOST",
+            "address to announce in PASV replies (behind NAT) [the address the client connected to]",
+        ),
         Flag::option("max-sessions", "N", "sessions at once; the next gets 421").or("4096"),
         Flag::option(
             "max-sessions-per-ip",
@@ -92,6 +103,10 @@ pub struct Config {
     pub anonymous: Option<Access>,
     /// `--users`.
     pub users: Option<PathBuf>,
+    /// `--passive-ports`.
+    pub passive_ports: Option<RangeInclusive<u16>>,
+    /// `--passive-address`.
+    pub passive_address: Option<String>,
     /// `--max-sessions`.
     pub max_sessions: usize,
     /// `--max-sessions-per-ip`.
@@ -142,6 +157,8 @@ impl Config {
                 .get("anonymous", args::one_of(&ANONYMOUS))?
                 .unwrap_or(users.is_none().then_some(Access::Write)),
             users,
+            passive_ports: given.get("passive-ports", ports)?,
+            passive_address: given.get("passive-address", host)?,
             max_sessions: given.need("max-sessions", counts())?,
             max_sessions_per_ip: given.get("max-sessions-per-ip", counts())?,
             login_timeout: given.need("login-timeout", some_time)?,
@@ -171,6 +188,16 @@ fn host(text: &str) -> Result<String, args::Expected> {
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let fits = !host.is_empty() && !host.contains(char::is_whitespace);
     if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
+    let number = |text: &str| args::port(text).ok().filter(|port| *port > 0);
+    let range =
+        text.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?)));
+    match range {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        _ => Err(args::Expected("two ports, FIRST-LAST, from 1 to 65535".into())),
+    }
 }
 
 /// A time-out of no time would end every session before it began.
@@ -220,6 +247,11 @@ mod tests {
             ("--max-sessions", "0"),
             ("--host", ""),
             ("--log-level", "loud"),
+            ("--passive-ports", "2000"),
+            ("--passive-ports", "2001-2000"),
+            ("--passive-ports", "0-2000"),
+            ("--passive-ports", "2000-65536"),
+            ("--passive-address", "a b"),
         ] {
             let error = config(&[option, value]).unwrap_err();
             assert!(error.starts_with(&format!("{option} '{value}': expected ")), "{error}");

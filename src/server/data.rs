@@ -1,11 +1,12 @@
 //! The data connection: what was arranged, and how it comes to be.
 //!
-//! Passive mode binds one listener and keeps it for the session, since binding a new port for each
+//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`Ports`]), or binds one listener and keeps it for the session, since binding a new port for each
 //! transfer runs out of ports (every closed one is kept from use for a minute). What was left in
 //! its queue from before is dropped when it is announced again. Whoever connects must come from
 //! the address of the control connection; a stranger is dropped and the wait goes on. Active mode
 //! connects to that address alone and to no port below 1024 (RFC 2577 section 3).
 
+use super::ports::{Ports, Reservation};
 use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
 use crate::sys::{Interest, Waitable};
@@ -14,13 +15,15 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
 
 /// How the next transfer's data connection is to be made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum Plan {
     /// Nothing was arranged.
     #[default]
     None,
-    /// The client connects to the listener.
+    /// The client connects to the session's own listener.
     Passive,
+    /// The client connects to a port that is shared.
+    Reserved(Reservation),
     /// The server connects there.
     Active(SocketAddr),
 }
@@ -70,19 +73,25 @@ impl Arrangements {
         Ok(())
     }
 
-    /// Arranges passive mode and gives the port to announce.
+    /// Arranges passive mode and gives the port to announce, one of `ports` if there are such.
     ///
     /// # Errors
     /// No port is to be had.
-    pub fn passive(&mut self) -> Result<u16, Refusal> {
+    pub fn passive(&mut self, ports: Option<&Ports>) -> Result<u16, Refusal> {
         self.plan = Plan::None;
+        if let Some(ports) = ports {
+            let reserved = ports.reserve(self.ends.local, self.ends.peer);
+            let reserved = reserved.map_err(|_| NO_PORT)?;
+            let port = reserved.number();
+            self.plan = Plan::Reserved(reserved);
+            return Ok(port);
+        }
         let listener = match self.listener.take() {
             Some(listener) => {
                 drain(&listener);
                 listener
             }
-            None => listen(self.ends.local)
-                .map_err(|_| Refusal::NoDataConnection("No port for a data connection."))?,
+            None => listen(self.ends.local).map_err(|_| NO_PORT)?,
         };
         let port = listener.local_addr()?.port();
         self.listener = Some(listener);
@@ -119,7 +128,7 @@ impl Arrangements {
     pub fn check_planned(&self) -> Result<(), Refusal> {
         match self.plan {
             Plan::None => Err(Refusal::NoDataConnection("Use PASV, EPSV, PORT or EPRT first.")),
-            Plan::Passive | Plan::Active(_) => Ok(()),
+            Plan::Passive | Plan::Reserved(_) | Plan::Active(_) => Ok(()),
         }
     }
 
@@ -136,6 +145,7 @@ impl Arrangements {
             (Plan::Passive, Some(listener)) => {
                 accept(listener, self.ends.peer, deadline, attention)
             }
+            (Plan::Reserved(port), _) => port.accept(deadline, attention),
             (Plan::Active(to), _) => net::dial(self.ends.local, to, deadline, attention),
             (Plan::Passive | Plan::None, _) => Ok(Err(Waited::TimedOut)),
         };
@@ -151,6 +161,8 @@ impl Arrangements {
         Ok(stream)
     }
 }
+
+const NO_PORT: Refusal = Refusal::NoDataConnection("No port is free for a data connection.");
 
 fn listen(local: IpAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(SocketAddr::new(local, 0))?;

@@ -287,6 +287,21 @@ impl Jail {
         Ok(Listing { jail: self.clone(), dir, entries })
     }
 
+    /// What is known of the name at `path`, its link not followed.
+    ///
+    /// # Errors
+    /// Nothing is there, or the way there is closed.
+    pub fn look(&self, path: &FtpPath) -> io::Result<Listed> {
+        let place = self.locate(path, Last::Keep)?;
+        let stat = place.found.ok_or(ErrorKind::NotFound)?;
+        let target = match stat.kind {
+            FileKind::Link => self.shown_target(&place.dir, &place.name),
+            FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
+        };
+        let name = sys::name_bytes(&place.name).into_owned();
+        Ok(Listed { name, stat, target })
+    }
+
     /// The target of the link `name` in `dir` as a client may see it: nothing that tells of the
     /// world outside.
     fn shown_target(&self, dir: &Dir, name: &OsStr) -> Vec<u8> {

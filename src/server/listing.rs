@@ -16,6 +16,9 @@ use std::vec;
 /// How many names are sorted at most: a few MiB of memory.
 const SORTED: usize = 50_000;
 
+/// How deep `-R` goes.
+const DEEPEST: usize = 64;
+
 /// How much is made at a time.
 const CHUNK: usize = 32 * 1024;
 
@@ -39,6 +42,8 @@ pub struct Options {
     pub long: bool,
     /// `-d`: the directory itself, not what is in it.
     pub itself: bool,
+    /// `-R`: also what is in the directories below.
+    pub recursive: bool,
     /// `-t`, `-S`, else by name.
     pub order: Order,
     /// `-r`: the other way round.
@@ -79,10 +84,27 @@ impl Options {
             b'a' => self.all = true,
             b'l' => self.long = true,
             b'd' => self.itself = true,
+            b'R' => self.recursive = true,
             b't' => self.order = Order::Time,
             b'S' => self.order = Order::Size,
             b'r' => self.reverse = true,
             _ => {}
+        }
+    }
+
+    /// Sorts names the way that is wanted.
+    pub fn sort(self, names: &mut [Listed]) {
+        match self.order {
+            Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
+            Order::Time => names.sort_unstable_by(|a, b| {
+                b.stat.modified.cmp(&a.stat.modified).then_with(|| a.name.cmp(&b.name))
+            }),
+            Order::Size => names.sort_unstable_by(|a, b| {
+                b.stat.size.cmp(&a.stat.size).then_with(|| a.name.cmp(&b.name))
+            }),
+        }
+        if self.reverse {
+            names.reverse();
         }
     }
 }
@@ -91,11 +113,34 @@ impl Options {
 #[derive(Debug)]
 pub struct Lines {
     form: Form,
+    options: Options,
     now: SystemTime,
-    listing: Option<Listing>,
+    /// What is being listed: first what was sorted, then what is left of the directory.
     sorted: vec::IntoIter<Listed>,
+    listing: Option<Listing>,
+    /// For `-R`.
+    tree: Option<Tree>,
     made: Vec<u8>,
     sent: usize,
+}
+
+/// The way through a tree.
+#[derive(Debug)]
+struct Tree {
+    jail: Jail,
+    at: Branch,
+    /// Directories found in this one, in their order.
+    children: Vec<Branch>,
+    /// Where to go afterwards, the next one last.
+    next: Vec<Branch>,
+}
+
+/// A directory of a tree.
+#[derive(Clone, Debug)]
+struct Branch {
+    path: FtpPath,
+    shown: Vec<u8>,
+    depth: usize,
 }
 
 impl Lines {
@@ -106,40 +151,49 @@ impl Lines {
     pub fn open(jail: &Jail, path: &FtpPath, form: Form, options: Options) -> io::Result<Lines> {
         let stat = jail.stat(path, Last::Follow)?;
         if stat.kind != FileKind::Dir || options.itself {
-            return Ok(Lines::of_one(path, stat, form));
+            let name = path.file_name().unwrap_or(b"/").to_vec();
+            return Ok(Lines::of(vec![Listed { name, stat, target: Vec::new() }], form));
         }
-        let mut listing = jail.read_dir(path)?;
-        let (sorted, complete) = first_names(&mut listing, options)?;
-        let mut lines = Lines {
-            form,
-            now: SystemTime::now(),
-            listing: (!complete).then_some(listing),
-            sorted: sorted.into_iter(),
-            made: Vec::new(),
-            sent: 0,
-        };
-        lines.add_dots(jail, path, stat, options);
+        let mut lines = Lines::of(Vec::new(), form);
+        lines.options = options;
+        lines.enter(jail, path)?;
+        lines.add_dots(jail, path, stat);
+        if options.recursive {
+            let at = Branch { path: path.clone(), shown: b".".to_vec(), depth: 0 };
+            lines.made.splice(0..0, *b".:\r\n");
+            lines.tree =
+                Some(Tree { jail: jail.clone(), at, children: Vec::new(), next: Vec::new() });
+        }
         Ok(lines)
     }
 
-    fn of_one(path: &FtpPath, stat: Stat, form: Form) -> Lines {
-        let name = path.file_name().unwrap_or(b"/").to_vec();
-        let one = vec![Listed { name, stat, target: Vec::new() }];
+    /// The listing of just these, as they are named.
+    pub fn of(names: Vec<Listed>, form: Form) -> Lines {
         Lines {
             form,
+            options: Options::default(),
             now: SystemTime::now(),
+            sorted: names.into_iter(),
             listing: None,
-            sorted: one.into_iter(),
+            tree: None,
             made: Vec::new(),
             sent: 0,
         }
+    }
+
+    fn enter(&mut self, jail: &Jail, path: &FtpPath) -> io::Result<()> {
+        let mut listing = jail.read_dir(path)?;
+        let (sorted, complete) = first_names(&mut listing, self.options)?;
+        self.sorted = sorted.into_iter();
+        self.listing = (!complete).then_some(listing);
+        Ok(())
     }
 
     /// `.` and `..`: always in MLSD (RFC 3659 section 7.5.1), else for `-a`. Above the root there
     /// is nothing, so there `..` is the root again.
-    fn add_dots(&mut self, jail: &Jail, path: &FtpPath, stat: Stat, options: Options) {
+    fn add_dots(&mut self, jail: &Jail, path: &FtpPath, stat: Stat) {
         let facts = matches!(self.form, Form::Facts(..));
-        if !facts && !options.all {
+        if !facts && !self.options.all {
             return;
         }
         let above = jail.stat(&path.parent(), Last::Follow).unwrap_or(stat);
@@ -157,7 +211,13 @@ impl Lines {
     fn fill(&mut self) -> io::Result<()> {
         while self.made.len() < CHUNK {
             match self.next()? {
-                Some(listed) => self.write(entry(listed)),
+                Some(listed) => {
+                    if let Some(tree) = &mut self.tree {
+                        tree.note(&listed)?;
+                    }
+                    self.write(entry(listed));
+                }
+                None if self.next_branch() => {}
                 None => return Ok(()),
             }
         }
@@ -177,13 +237,28 @@ impl Lines {
         Ok(None)
     }
 
+    /// Goes on to the next directory of the tree; whether there is one. What cannot be read, or has
+    /// gone, is shown as empty, as `ls` does.
+    fn next_branch(&mut self) -> bool {
+        let Some(tree) = &mut self.tree else { return false };
+        tree.next.extend(tree.children.drain(..).rev());
+        let Some(branch) = tree.next.pop() else { return false };
+        let jail = tree.jail.clone();
+        tree.at = branch.clone();
+        self.made.extend_from_slice(b"\r\n");
+        self.made.extend(branch.shown.iter().map(|&b| visible(b)));
+        self.made.extend_from_slice(b":\r\n");
+        let _ = self.enter(&jail, &branch.path);
+        true
+    }
+
     fn write(&mut self, mut entry: Entry) {
         let out = &mut self.made;
         match &self.form {
             Form::Long => entry.write_ls(self.now, out),
             Form::Names(prefix) => {
                 out.extend_from_slice(prefix);
-                out.extend(entry.name.iter().map(|&b| if b.is_ascii_control() { b'?' } else { b }));
+                out.extend(entry.name.iter().map(|&b| visible(b)));
             }
             Form::Facts(facts, access) => {
                 entry.perm = Some(perm(&entry, *access));
@@ -192,6 +267,29 @@ impl Lines {
         }
         out.extend_from_slice(b"\r\n");
     }
+}
+
+impl Tree {
+    /// Remembers a directory that was listed, to go there when this one is through.
+    fn note(&mut self, listed: &Listed) -> io::Result<()> {
+        let Some(name) = Name::new(listed.name.as_slice()) else { return Ok(()) };
+        if listed.stat.kind != FileKind::Dir {
+            return Ok(());
+        }
+        if self.next.len() + self.children.len() >= SORTED || self.at.depth >= DEEPEST {
+            return Err(io::Error::other("the tree is too large to be listed at once"));
+        }
+        let Ok(path) = self.at.path.join(&name) else { return Ok(()) };
+        let shown = [self.at.shown.as_slice(), b"/", name.as_bytes()].concat();
+        let depth = self.at.depth + 1;
+        self.children.push(Branch { path, shown, depth });
+        Ok(())
+    }
+}
+
+/// A byte of a name that would end or forge a line is shown as `?`.
+fn visible(byte: u8) -> u8 {
+    if byte.is_ascii_control() { b'?' } else { byte }
 }
 
 impl Read for Lines {
@@ -221,16 +319,7 @@ fn first_names(listing: &mut Listing, options: Options) -> io::Result<(Vec<Liste
             }
         }
     }
-    match options.order {
-        Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
-        Order::Time => {
-            names.sort_by(|a, b| (b.stat.modified, &a.name).cmp(&(a.stat.modified, &b.name)));
-        }
-        Order::Size => names.sort_by(|a, b| (b.stat.size, &a.name).cmp(&(a.stat.size, &b.name))),
-    }
-    if options.reverse {
-        names.reverse();
-    }
+    options.sort(&mut names);
     Ok((names, complete))
 }
 

@@ -1,5 +1,6 @@
 //! Commands that say how the next transfer is to be made.
 
+use super::announce::Announced;
 use super::refusal::Refusal;
 use super::session::{Pending, Representation, Session};
 use crate::protocol::address::{write_extended_passive, write_passive};
@@ -48,9 +49,10 @@ impl Session<'_> {
             // RFC 2428 section 1: PASV cannot say an IPv6 address.
             return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
         };
-        let port = self.data.passive()?;
+        let port = self.data.passive(self.server.ports.as_ref())?;
+        let announced = self.server.announced.as_ref().map_or(local, Announced::address);
         let mut text = Vec::new();
-        write_passive(SocketAddrV4::new(local, port), &mut text);
+        write_passive(SocketAddrV4::new(announced, port), &mut text);
         Ok(Reply::new(Code::PASSIVE, text))
     }
 
@@ -68,7 +70,7 @@ impl Session<'_> {
             }
             (Extended::Same, _) | (Extended::V4, _) | (Extended::V6, _) => {}
         }
-        let port = self.data.passive()?;
+        let port = self.data.passive(self.server.ports.as_ref())?;
         let mut text = Vec::new();
         write_extended_passive(port, &mut text);
         Ok(Reply::new(Code::EXTENDED_PASSIVE, text))

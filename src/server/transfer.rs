@@ -4,6 +4,8 @@
 //! and check its peer, move the bytes while listening to the control connection, close the data
 //! connection, commit, log, and last the final reply.
 
+use super::glob;
+use super::jail::Last;
 use super::listing::{Form, Lines, Options};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
@@ -93,9 +95,30 @@ impl Session<'_> {
         event: &'static str,
     ) -> Answer {
         let path = self.path_or_cwd(name)?;
-        let lines = Lines::open(&self.home()?.jail, &path, form, options)?;
+        let lines = self.lines(&path, name, form, options)?;
         let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
         self.send_from(&path, opening, event, lines).map(done)
+    }
+
+    /// What is listed: a directory, a file, or what matches a pattern that is not itself a name.
+    fn lines(
+        &self,
+        path: &FtpPath,
+        name: Option<&Name>,
+        form: Form,
+        options: Options,
+    ) -> Result<Lines, Refusal> {
+        let home = self.home()?;
+        let facts = matches!(form, Form::Facts(..));
+        match name.filter(|name| !facts && glob::is_pattern(name.as_bytes())) {
+            Some(pattern) if home.jail.stat(path, Last::Keep).is_err() => {
+                let mut found = glob::expand(&home.jail, &home.cwd, pattern)?;
+                options.sort(&mut found);
+                let form = if form == Form::Long { form } else { Form::Names(Vec::new()) };
+                Ok(Lines::of(found, form))
+            }
+            _ => Ok(Lines::open(&home.jail, path, form, options)?),
+        }
     }
 
     pub(super) fn stor(&mut self, name: &Name, pending: Pending) -> Answer {

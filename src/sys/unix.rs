@@ -4,12 +4,14 @@
 //! between systems stand in `abi`; everything else here is POSIX.
 
 mod abi;
+mod bell;
 mod dir;
 mod latch;
 mod signal;
 mod socket;
 mod terminal;
 
+pub use bell::Bell;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
     adopt, adopt_metadata, is_named, may_be_link, name_bytes, os_name, set_file_mode,

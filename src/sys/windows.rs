@@ -13,8 +13,8 @@ pub(crate) use dir::{
     adopt, adopt_metadata, is_named, may_be_link, name_bytes, os_name, set_file_mode,
 };
 pub use socket::{
-    Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog,
-    poll,
+    Bell, Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive,
+    listen_backlog, poll,
 };
 
 /// Whether the time a file was created can be set.

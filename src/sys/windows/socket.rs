@@ -2,7 +2,7 @@
 
 use crate::sys::Interest;
 use std::ffi::{c_int, c_void};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket};
 use std::sync::{Mutex, PoisonError};
@@ -132,15 +132,8 @@ impl Latch {
     /// # Errors
     /// Out of sockets.
     pub fn new() -> io::Result<Latch> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let near = TcpStream::connect(listener.local_addr()?)?;
-        // Anybody on this machine could have connected in between.
-        loop {
-            let (far, peer) = listener.accept()?;
-            if peer == near.local_addr()? {
-                return Ok(Latch { near, far: Mutex::new(Some(far)) });
-            }
-        }
+        let (near, far) = pair()?;
+        Ok(Latch { near, far: Mutex::new(Some(far)) })
     }
 
     /// Opens it, for good.
@@ -151,6 +144,55 @@ impl Latch {
     /// What to [`poll`] for [`Interest::Read`].
     pub fn handle(&self) -> Handle<'_> {
         self.near.as_socket()
+    }
+}
+
+/// Two ends of a connection of the program with itself.
+fn pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let near = TcpStream::connect(listener.local_addr()?)?;
+    // Anybody on this machine could have connected in between.
+    loop {
+        let (far, peer) = listener.accept()?;
+        if peer == near.local_addr()? {
+            return Ok((near, far));
+        }
+    }
+}
+
+/// Rung by one thread, heard by another in [`poll`], and silenced by it again.
+#[derive(Debug)]
+pub struct Bell {
+    ringing: TcpStream,
+    listening: TcpStream,
+}
+
+impl Bell {
+    /// A silent bell.
+    ///
+    /// # Errors
+    /// Out of sockets.
+    pub fn new() -> io::Result<Bell> {
+        let (ringing, listening) = pair()?;
+        ringing.set_nonblocking(true)?;
+        ringing.set_nodelay(true)?;
+        listening.set_nonblocking(true)?;
+        Ok(Bell { ringing, listening })
+    }
+
+    /// Rings it. If that cannot be written it is ringing loudly already.
+    pub fn ring(&self) {
+        let _ = (&self.ringing).write(&[0]);
+    }
+
+    /// Silences it, however often it was rung.
+    pub fn silence(&self) {
+        while matches!((&self.listening).read(&mut [0; 64]), Ok(1..)) {}
+    }
+
+    /// What to [`poll`] for [`Interest::Read`].
+    pub fn handle(&self) -> Handle<'_> {
+        self.listening.as_socket()
     }
 }
 

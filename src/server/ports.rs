@@ -1,0 +1,270 @@
+//! The ports of `--passive-ports`, shared by all sessions.
+//!
+//! Behind a firewall there may be ten ports for thousands of transfers. One listener serves many
+//! clients at once, told apart by their addresses: whoever accepts a connection that is meant for
+//! another session hands it over. So a port is taken only for clients of the same address, from
+//! PASV to the moment the data connection stands. Ports are given out in random order, because one
+//! that can be guessed can be taken by a stranger (RFC 2577 section 6).
+
+use crate::net::{self, Attention, Waited};
+use crate::sys::{Bell, Interest, PollItem, Waitable};
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// All ports of the range.
+#[derive(Debug)]
+pub struct Ports {
+    range: RangeInclusive<u16>,
+    /// By the server's address and the number. A port stays bound once it was used.
+    open: Mutex<HashMap<(IpAddr, u16), Arc<Port>>>,
+}
+
+/// One listener and the clients it waits for.
+#[derive(Debug)]
+struct Port {
+    number: u16,
+    listener: TcpListener,
+    guests: Mutex<HashMap<IpAddr, Guest>>,
+}
+
+/// A client that was told to come.
+#[derive(Debug, Default)]
+struct Guest {
+    arrived: Option<TcpStream>,
+    /// Wakes the session that waits for it.
+    bell: Option<Arc<Bell>>,
+}
+
+/// A port that is reserved for one client's next data connection.
+#[derive(Debug)]
+pub struct Reservation {
+    port: Arc<Port>,
+    peer: IpAddr,
+    bell: Arc<Bell>,
+}
+
+impl Ports {
+    /// The ports of a range, none of them open yet.
+    pub fn new(range: RangeInclusive<u16>) -> Ports {
+        Ports { range, open: Mutex::default() }
+    }
+
+    /// Reserves a port at `local` for a client at `peer`.
+    ///
+    /// # Errors
+    /// `AddrInUse` if all are taken, or what the system says.
+    pub fn reserve(&self, local: IpAddr, peer: IpAddr) -> io::Result<Reservation> {
+        let bell = Arc::new(Bell::new()?);
+        let (first, count) = (*self.range.start(), self.range.len());
+        let start = RandomState::new().hash_one(count) as usize % count;
+        for step in 0..count {
+            // At most 65,535 of them, so the sum fits.
+            let number = first + ((start + step) % count) as u16;
+            let Some(port) = self.port(local, number) else { continue };
+            if port.invite(peer) {
+                return Ok(Reservation { port, peer, bell });
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
+    }
+
+    /// The listener on this port; `None` if another program has it.
+    fn port(&self, local: IpAddr, number: u16) -> Option<Arc<Port>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(port) = open.get(&(local, number)) {
+            return Some(Arc::clone(port));
+        }
+        let listener = TcpListener::bind(SocketAddr::new(local, number)).ok()?;
+        listener.set_nonblocking(true).ok()?;
+        let port = Arc::new(Port { number, listener, guests: Mutex::default() });
+        open.insert((local, number), Arc::clone(&port));
+        Some(port)
+    }
+}
+
+impl Port {
+    fn guests(&self) -> MutexGuard<'_, HashMap<IpAddr, Guest>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Expects a client, if none of its address is expected already. What waits in the queue was
+    /// meant for someone before and is dealt with first.
+    fn invite(&self, peer: IpAddr) -> bool {
+        let mut guests = self.guests();
+        if guests.contains_key(&peer) {
+            return false;
+        }
+        self.let_in(&mut guests).is_ok() && guests.insert(peer, Guest::default()).is_none()
+    }
+
+    /// Accepts all that have come, and gives each to the session that expects it. Strangers are
+    /// dropped.
+    fn let_in(&self, guests: &mut HashMap<IpAddr, Guest>) -> io::Result<()> {
+        loop {
+            match self.listener.accept() {
+                Ok((stream, from)) => {
+                    let Some(guest) = guests.get_mut(&from.ip().to_canonical()) else { continue };
+                    // The first one is it; a second is somebody else's idea.
+                    if guest.arrived.is_none() {
+                        guest.arrived = Some(stream);
+                        guest.bell.iter().for_each(|bell| bell.ring());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Reservation {
+    /// The port to announce.
+    pub fn number(&self) -> u16 {
+        self.port.number
+    }
+
+    /// Waits for the client, listening to `attention` meanwhile.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn accept(
+        &self,
+        deadline: Option<Instant>,
+        attention: &mut impl Attention,
+    ) -> io::Result<Result<TcpStream, Waited>> {
+        loop {
+            if let Some(stream) = self.look()? {
+                return Ok(Ok(stream));
+            }
+            let wanted = || {
+                [
+                    PollItem::new(Waitable::handle(&self.port.listener), Interest::Read),
+                    PollItem::new(self.bell.handle(), Interest::Read),
+                ]
+            };
+            match net::wait_for_any(wanted, deadline, 0, attention)? {
+                Waited::Ready => {}
+                ended => return Ok(Err(ended)),
+            }
+        }
+    }
+
+    /// Under the lock nobody can hand over between the look and the request to be woken.
+    fn look(&self) -> io::Result<Option<TcpStream>> {
+        let mut guests = self.port.guests();
+        self.bell.silence();
+        self.port.let_in(&mut guests)?;
+        let guest = guests.entry(self.peer).or_default();
+        guest.bell.get_or_insert_with(|| Arc::clone(&self.bell));
+        Ok(guest.arrived.take())
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.port.guests().remove(&self.peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Verdict;
+    use std::io::{Read, Write};
+    use std::net::Ipv4Addr;
+    use std::thread;
+    use std::time::Duration;
+
+    struct Patient;
+
+    impl Attention for Patient {
+        fn items(&self) -> [PollItem<'_>; 2] {
+            [PollItem::nothing(), PollItem::nothing()]
+        }
+
+        fn attend(&mut self, _moved: u64) -> Verdict {
+            Verdict::Continue
+        }
+    }
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn client(number: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(127, 0, 0, number))
+    }
+
+    /// A range of one port that is free.
+    fn one_port() -> Ports {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        Ports::new(port..=port)
+    }
+
+    fn connect(from: IpAddr, port: u16) -> TcpStream {
+        let stream = crate::sys::connect_from(from, SocketAddr::new(HERE, port)).unwrap();
+        net::wait(&mut [PollItem::new(Waitable::handle(&stream), Interest::Write)], None).unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    }
+
+    fn accept(reservation: &Reservation) -> TcpStream {
+        let deadline = net::deadline(Duration::from_secs(20));
+        let stream = reservation.accept(deadline, &mut Patient).unwrap().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    }
+
+    #[test]
+    fn one_port_serves_many_addresses_at_once_and_each_gets_its_own() {
+        let ports = one_port();
+        let reservations: Vec<Reservation> =
+            (1..=20).map(|n| ports.reserve(HERE, client(n)).unwrap()).collect();
+        thread::scope(|scope| {
+            for reservation in &reservations {
+                scope.spawn(move || {
+                    let mut stream = accept(reservation);
+                    write!(stream, "{}", reservation.peer).unwrap();
+                });
+            }
+            for n in (1..=20).rev() {
+                let number = reservations[0].number();
+                scope.spawn(move || {
+                    let mut text = String::new();
+                    connect(client(n), number).read_to_string(&mut text).unwrap();
+                    assert_eq!(text, client(n).to_string());
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_port_is_taken_for_an_address_until_its_reservation_goes() {
+        let ports = one_port();
+        let first = ports.reserve(HERE, client(1)).unwrap();
+        assert_eq!(ports.reserve(HERE, client(1)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        assert!(ports.reserve(HERE, client(1)).is_ok());
+    }
+
+    #[test]
+    fn strangers_and_late_comers_are_dropped() {
+        let ports = one_port();
+        let first = ports.reserve(HERE, client(1)).unwrap();
+        let mut stranger = connect(client(2), first.number());
+        let mut late = connect(client(1), first.number());
+        drop(first);
+        let second = ports.reserve(HERE, client(1)).unwrap();
+        let right = connect(client(1), second.number());
+        assert_eq!(accept(&second).peer_addr().unwrap(), right.local_addr().unwrap());
+        for dropped in [&mut stranger, &mut late] {
+            assert!(matches!(dropped.read(&mut [0]), Ok(0) | Err(_)));
+        }
+    }
+}
