@@ -14,8 +14,8 @@ use std::hash::BuildHasher;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// All ports of the range.
 #[derive(Debug)]
@@ -23,7 +23,19 @@ pub struct Ports {
     range: RangeInclusive<u16>,
     /// By the server's address and the number. A port stays bound once it was used.
     open: Mutex<HashMap<(IpAddr, u16), Arc<Port>>>,
+    releases: Arc<Releases>,
 }
+
+/// Counts reservations that were given back, for those who wait for one.
+#[derive(Debug, Default)]
+struct Releases {
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+/// How long PASV waits for a port if all are taken for its client's address. The other transfers of
+/// that address end their reservations as soon as their data connections stand.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One listener and the clients it waits for.
 #[derive(Debug)]
@@ -47,31 +59,48 @@ pub struct Reservation {
     port: Arc<Port>,
     peer: IpAddr,
     bell: Arc<Bell>,
+    releases: Arc<Releases>,
 }
 
 impl Ports {
     /// The ports of a range, none of them open yet.
     pub fn new(range: RangeInclusive<u16>) -> Ports {
-        Ports { range, open: Mutex::default() }
+        Ports { range, open: Mutex::default(), releases: Arc::default() }
     }
 
-    /// Reserves a port at `local` for a client at `peer`.
+    /// Reserves a port at `local` for a client at `peer`, waiting a while if all are taken.
     ///
     /// # Errors
-    /// `AddrInUse` if all are taken, or what the system says.
+    /// `AddrInUse` if none came free, or what the system says.
     pub fn reserve(&self, local: IpAddr, peer: IpAddr) -> io::Result<Reservation> {
-        let bell = Arc::new(Bell::new()?);
-        let (first, count) = (*self.range.start(), self.range.len());
-        let start = RandomState::new().hash_one(count) as usize % count;
-        for step in 0..count {
-            // At most 65,535 of them, so the sum fits.
-            let number = first + ((start + step) % count) as u16;
-            let Some(port) = self.port(local, number) else { continue };
-            if port.invite(peer) {
-                return Ok(Reservation { port, peer, bell });
+        self.reserve_within(PATIENCE, local, peer)
+    }
+
+    fn reserve_within(
+        &self,
+        patience: Duration,
+        local: IpAddr,
+        peer: IpAddr,
+    ) -> io::Result<Reservation> {
+        let until = Instant::now() + patience;
+        loop {
+            let before = *self.releases.lock();
+            if let Some(port) = self.invite_somewhere(local, peer) {
+                let (bell, releases) = (Arc::new(Bell::new()?), Arc::clone(&self.releases));
+                return Ok(Reservation { port, peer, bell, releases });
+            }
+            if !self.releases.wait_for_more_than(before, until) {
+                return Err(io::ErrorKind::AddrInUse.into());
             }
         }
-        Err(io::ErrorKind::AddrInUse.into())
+    }
+
+    fn invite_somewhere(&self, local: IpAddr, peer: IpAddr) -> Option<Arc<Port>> {
+        let (first, count) = (*self.range.start(), self.range.len());
+        let start = RandomState::new().hash_one(count) as usize % count;
+        // At most 65,535 of them, so the sum fits.
+        let numbers = (0..count).map(|step| first + ((start + step) % count) as u16);
+        numbers.filter_map(|number| self.port(local, number)).find(|port| port.invite(peer))
     }
 
     /// The listener on this port; `None` if another program has it.
@@ -85,6 +114,24 @@ impl Ports {
         let port = Arc::new(Port { number, listener, guests: Mutex::default() });
         open.insert((local, number), Arc::clone(&port));
         Some(port)
+    }
+}
+
+impl Releases {
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self) {
+        *self.lock() += 1;
+        self.changed.notify_all();
+    }
+
+    /// Whether the count has gone up, or goes up in time.
+    fn wait_for_more_than(&self, before: u64, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self.changed.wait_timeout_while(self.lock(), left, |count| *count == before);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 != before
     }
 }
 
@@ -170,6 +217,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.port.guests().remove(&self.peer);
+        self.releases.add();
     }
 }
 
@@ -180,7 +228,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::Ipv4Addr;
     use std::thread;
-    use std::time::Duration;
 
     struct Patient;
 
@@ -248,9 +295,13 @@ mod tests {
     fn a_port_is_taken_for_an_address_until_its_reservation_goes() {
         let ports = one_port();
         let first = ports.reserve(HERE, client(1)).unwrap();
-        assert_eq!(ports.reserve(HERE, client(1)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        drop(first);
-        assert!(ports.reserve(HERE, client(1)).is_ok());
+        let refused = ports.reserve_within(Duration::ZERO, HERE, client(1)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| ports.reserve(HERE, client(1)).is_ok());
+            drop(first);
+            assert!(waiting.join().unwrap());
+        });
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Our client at our server, as people and scripts use it.
 
-use crate::harness::{Client, Server, noise};
+use crate::harness::{Client, Server, eventually, noise};
 use std::ffi::OsStr;
+use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 fn connect_line(server: &Server) -> String {
@@ -236,6 +236,30 @@ fn a_failed_retrieve_leaves_the_old_file_and_nothing_else() {
 }
 
 #[test]
+fn a_client_killed_in_the_middle_of_a_store_leaves_the_old_file() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("a", "old");
+    let port = server.addr().port().to_string();
+    let mut child = client.spawn(&["-c", "STORE - a", "127.0.0.1", &port]);
+    child.stdin.as_mut().unwrap().write_all(b"half of the new").unwrap();
+    eventually("the first bytes", || server.partial_sizes("") == [15]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    server.wait_for_log(&["stor", "failed"]);
+    assert_eq!(server.read("a"), b"old");
+}
+
+#[test]
+fn standard_input_is_stored_to_its_end() {
+    let (server, client) = (Server::start(), Client::new());
+    let port = server.addr().port().to_string();
+    client.pipe(&["-c", "STORE - a", "127.0.0.1", &port], "content").expect(0);
+    assert_eq!(server.read("a"), b"content");
+    let run = client.run(&["-q", "-c", "RETRIEVE a -", "127.0.0.1", &port]).expect(0);
+    assert_eq!(run.stdout, "content");
+}
+
+#[test]
 fn quit_leaves_the_server_up() {
     let (server, client) = (Server::start(), Client::new());
     client.at(server.addr(), "QUIT").expect(0);
@@ -343,14 +367,8 @@ fn a_url_of_a_directory_is_where_the_shell_starts() {
 fn nobody_reading_stdout_ends_it_quietly() {
     let (server, client) = (Server::start(), Client::new());
     (0..2000).for_each(|n| server.write(format!("a rather long name {n}"), ""));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ftp_client"))
-        .args(["-q", "-c", "LIST; LIST", "127.0.0.1", &server.addr().port().to_string()])
-        .current_dir(client.path(""))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let port = server.addr().port().to_string();
+    let mut child = client.spawn(&["-q", "-c", "LIST; LIST", "127.0.0.1", &port]);
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");

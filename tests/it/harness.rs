@@ -18,6 +18,11 @@ use tempfile::TempDir;
 /// How long anything may take before the test fails: much, since the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How many lines of the server's log are shown when a test fails.
+const SHOWN: usize = 60;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ftp_server");
+
 /// A running `ftp_server` with a directory of its own.
 pub struct Server {
     child: Child,
@@ -41,15 +46,20 @@ impl Server {
 
     /// A server for `root` on any port of `host`.
     pub fn launch(root: TempDir, host: &str, options: &[&str]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
-            .args(["--host", host, "--port", "0", "--root"])
-            .arg(root.path())
-            .args(options)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Server::run(Command::new(PROGRAM), root, host, options)
+    }
+
+    /// A server that may have so many descriptors and no more.
+    pub fn with_descriptors(most: usize) -> Server {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &most.to_string(), PROGRAM]);
+        Server::run(shell, TempDir::new().unwrap(), "127.0.0.1", &[])
+    }
+
+    fn run(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
+        command.args(["--host", host, "--port", "0", "--root"]).arg(root.path()).args(options);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stdout = lines_of(child.stdout.take().unwrap());
         let stderr = collect(child.stderr.take().unwrap());
         let first = stdout.recv_timeout(PATIENCE).unwrap_or_else(|_| {
@@ -101,8 +111,15 @@ impl Server {
 
     /// How many partial uploads wait in a directory.
     pub fn partials(&self, dir: &str) -> usize {
-        let names = fs::read_dir(self.path(dir)).unwrap().map(|entry| entry.unwrap().file_name());
-        names.filter(|name| name.to_string_lossy().starts_with(".ftp-partial-")).count()
+        self.partial_sizes(dir).len()
+    }
+
+    /// How long each of them is by now.
+    pub fn partial_sizes(&self, dir: &str) -> Vec<u64> {
+        let entries = fs::read_dir(self.path(dir)).unwrap().map(Result::unwrap);
+        let partials = entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(".ftp-partial-"));
+        partials.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).collect()
     }
 
     /// What it has written to stderr so far.
@@ -140,8 +157,7 @@ impl Server {
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        signal(&self.child, name);
     }
 
     /// Asks it to end.
@@ -202,7 +218,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
         if thread::panicking() {
-            eprintln!("--- log of the server\n{}", self.log());
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(SHOWN)..];
+            eprintln!("--- end of the server's log\n{}", last.join("\n"));
         }
     }
 }
@@ -258,6 +277,14 @@ impl Client {
         command
     }
 
+    /// Starts it with these words and leaves it running.
+    pub fn spawn(&self, words: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ftp_client"));
+        command.args(words).current_dir(self.dir.path()).env("HOME", self.dir.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
     /// Runs it with these words.
     pub fn run(&self, words: &[impl AsRef<OsStr>]) -> Run {
         Run::of(self.command().args(words))
@@ -266,7 +293,7 @@ impl Client {
     /// Runs commands at a server.
     pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
-        self.run(&[&OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])
+        self.run(&[OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])
     }
 
     /// Runs it with these lines on stdin.
@@ -296,6 +323,12 @@ impl Run {
     }
 }
 
+/// Sends a signal by its name, which std cannot.
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+}
+
 /// Tries again until it holds, and fails once patience is at its end.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -307,14 +340,14 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// So many bytes without a pattern that a mistake could repeat; other bytes for another `seed`.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut bytes = vec![0; length.next_multiple_of(8)];
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
+    for piece in bytes.chunks_exact_mut(8) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| next()).collect();
+        piece.copy_from_slice(&state.to_le_bytes());
+    }
     bytes.truncate(length);
     bytes
 }

@@ -2,7 +2,7 @@
 //!
 //! [`play`] runs the client against a server whose part is written in the test, line by line.
 
-use crate::harness::{Client, Run, noise};
+use crate::harness::{Client, Run, eventually, noise, signal};
 use crate::wire::accept;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -228,6 +228,26 @@ fn a_data_connection_that_stands_still_is_given_up() {
     })
     .expect(1);
     assert_untouched(&client);
+}
+
+#[test]
+fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
+    for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let client = client_with_old_file();
+        let stage = listener();
+        let port = stage.local_addr().unwrap().port().to_string();
+        let child = client.spawn(&["-c", "RETRIEVE a", "127.0.0.1", &port]);
+        let mut server = Actor { control: BufReader::new(accept(&stage)) };
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        data.write_all(b"half").unwrap();
+        eventually("the hidden file", || client.names().len() == 2);
+        signal(&child, name);
+        server.part();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        assert_untouched(&client);
+    }
 }
 
 #[test]

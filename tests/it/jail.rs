@@ -194,7 +194,7 @@ fn ten_thousand_parts_are_refused_and_cost_nothing() {
     symlink(".", server.path("d")).unwrap();
     let mut peer = server.visitor();
     // Each CWD makes the path longer, although it leads to the same place.
-    let step = format!("CWD {}", vec!["d"; 10].join("/"));
+    let step = format!("CWD {}", ["d"; 10].join("/"));
     let codes: Vec<u16> = (0..1000).map(|_| peer.say(&step).hear().code).collect();
     assert!(codes.iter().all(|code| matches!(code, 250 | 550 | 553)), "{codes:?}");
     assert_ne!(codes[999], 250);

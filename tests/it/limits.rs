@@ -158,6 +158,17 @@ fn an_upload_that_stalls_is_426() {
 }
 
 #[test]
+fn chatting_does_not_keep_a_stalled_transfer_alive() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    let mut peer = server.visitor();
+    let _data = peer.begin_with("STOR file", "some");
+    let since = Instant::now();
+    while peer.say("NOOP").hear().code == 200 {}
+    assert_took_a_second(since);
+    assert!(!server.has("file"));
+}
+
+#[test]
 fn a_download_that_nobody_reads_is_426() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     server.write_sparse("large", 256 << 20);

@@ -10,6 +10,8 @@ const SIZE: usize = 4 << 20;
 #[test]
 fn sixty_four_clients_store_and_retrieve_their_own_files() {
     let server = Server::start();
+    // Once someone is greeted, all that belongs to the server itself is there.
+    let _witness = server.caller();
     let before = footprint(&server);
     thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -45,6 +47,7 @@ fn footprint(_server: &Server) -> (usize, usize) {
 fn clients_that_vanish_leave_nothing_behind() {
     let server = Server::start();
     server.write_sparse("large", 64 << 20);
+    let _witness = server.caller();
     let before = footprint(&server);
     for _ in 0..10 {
         drop(server.caller());
@@ -110,4 +113,16 @@ fn directories_change_under_those_who_list_them() {
             assert_eq!(listing.lines().filter(|line| line.contains("stays")).count(), 200);
         }
     });
+}
+
+#[test]
+fn a_server_out_of_descriptors_serves_again_when_some_are_free() {
+    let server = Server::with_descriptors(48);
+    let mut first = server.visitor();
+    let crowd: Vec<_> = (0..100).map(|_| crate::wire::Peer::connect(server.addr())).collect();
+    server.wait_for_log(&["cannot-accept"]);
+    first.say("NOOP").expect(200);
+    drop(crowd);
+    server.visitor().stor("file", "content");
+    assert_eq!(first.retr("file"), b"content");
 }

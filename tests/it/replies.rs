@@ -181,13 +181,26 @@ fn wrong_arguments_get_the_codes_of_their_kind() {
 fn nonsense_is_500_and_what_other_rfcs_define_502() {
     let server = Server::start();
     let mut peer = server.caller();
-    for line in ["", " ", "GET file", "RETRX file", "\u{fc}ser x", "HELO", "GET / HTTP/1.1"] {
+    for line in ["", " ", "RETRX file", "\u{fc}ser x", "HELLO", "user:x"] {
         peer.say(line).expect(500);
     }
     for line in ["AUTH TLS", "SMNT x", "LPRT 1", "prot P"] {
         peer.say(line).expect(502);
     }
     peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn browsers_and_guessers_are_sent_away_before_login_alone() {
+    let server = Server::start();
+    let mut browser = server.caller();
+    browser.raw("GET / HTTP/1.1\r\nHost: here\r\n\r\n").expect(421);
+    browser.expect_end();
+    let mut guesser = server.caller();
+    while guesser.say("OPEN SESAME").hear().code == 500 {}
+    guesser.expect_end();
+    let mut peer = server.visitor();
+    (0..50).for_each(|_| drop(peer.say("GET /").expect(500)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::harness::Server;
 use std::fs::{self, File};
+use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 /// A server where the upload of `name` broke off after `half`; `name` may exist already.
@@ -238,4 +239,40 @@ fn an_upload_that_broke_off_before_its_first_byte_leaves_nothing() {
     let mut peer = server.visitor();
     peer.break_off("STOR name", "");
     assert_eq!(fs::read_dir(server.root()).unwrap().count(), 0);
+}
+
+/// In TYPE A a byte of the wire is not a byte of the file: RFC 3659 section 5.4 counts those of the
+/// wire, as SIZE does. What cannot be done right must be refused.
+#[test]
+fn text_is_resumed_where_it_broke_off_or_not_at_all() {
+    const WIRE: &str = "one\r\ntwo\r\nthree\r\n";
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.say("TYPE A").expect(200);
+    peer.break_off("STOR name", &WIRE[..7]);
+    let size = peer.say("SIZE name").hear();
+    let at: usize = if size.code == 213 { size.words().parse().unwrap() } else { 7 };
+    let to = peer.epsv();
+    peer.say(format!("REST {at}")).hear();
+    if peer.say("STOR name").hear().code == 150 {
+        crate::wire::connect(to).write_all(&WIRE.as_bytes()[at..]).unwrap();
+        peer.expect(226);
+        assert_eq!(server.read("name"), b"one\ntwo\nthree\n", "{}", peer.dialogue());
+    }
+}
+
+#[test]
+fn text_is_continued_in_place_where_the_client_counts_or_not_at_all() {
+    let server = Server::start();
+    server.write("name", "one\ntwo\n");
+    let mut peer = server.visitor();
+    peer.say("TYPE A").expect(200);
+    peer.say("SIZE name").expect_text(213, "213 10");
+    let to = peer.epsv();
+    peer.say("REST 5").expect(350);
+    if peer.say("STOR name").hear().code == 150 {
+        crate::wire::connect(to).write_all(b"TWO\r\n").unwrap();
+        peer.expect(226);
+        assert_eq!(server.read("name"), b"one\nTWO\n", "{}", peer.dialogue());
+    }
 }

@@ -200,6 +200,55 @@ fn what_cannot_be_stored_is_refused_before_any_150() {
 }
 
 #[test]
+fn a_directory_with_an_upload_on_its_way_cannot_be_removed() {
+    let server = Server::start();
+    server.make_dir("dir");
+    let (mut writer, mut other) = (server.visitor(), server.visitor());
+    let data = writer.begin_with("STOR dir/file", "content");
+    other.say("RMD dir").expect(550);
+    drop(data);
+    writer.expect(226);
+    assert_eq!(server.read("dir/file"), b"content");
+}
+
+#[test]
+fn a_new_name_whose_upload_is_on_its_way_cannot_be_deleted() {
+    let server = Server::start();
+    let (mut writer, mut other) = (server.visitor(), server.visitor());
+    let data = writer.begin_with("STOR file", "content");
+    other.say("DELE file").expect(450);
+    drop(data);
+    writer.expect(226);
+    assert_eq!(server.read("file"), b"content");
+}
+
+#[test]
+fn an_upload_follows_its_directory_when_that_is_renamed() {
+    let server = Server::start();
+    server.make_dir("dir");
+    let (mut writer, mut other) = (server.visitor(), server.visitor());
+    let data = writer.begin_with("STOR dir/file", "content");
+    other.say("RNFR dir").expect(350);
+    other.say("RNTO moved").expect(250);
+    drop(data);
+    writer.expect(226);
+    assert_eq!(server.read("moved/file"), b"content");
+}
+
+#[test]
+fn an_upload_whose_directory_vanishes_is_no_success() {
+    let server = Server::start();
+    server.make_dir("dir");
+    let mut peer = server.visitor();
+    let data = peer.begin_with("STOR dir/file", "content");
+    fs::remove_dir_all(server.path("dir")).unwrap();
+    drop(data);
+    let code = peer.hear().code;
+    assert!((400..600).contains(&code), "{}", peer.dialogue());
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
 fn a_replaced_file_keeps_its_mode() {
     let server = Server::start();
     server.write("file", "old");
