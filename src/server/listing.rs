@@ -9,12 +9,15 @@ use super::login::Access;
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
 use crate::sys::{FileKind, Stat};
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::time::SystemTime;
 use std::vec;
 
-/// How many names are sorted at most: a few MiB of memory.
-const SORTED: usize = 50_000;
+/// How many names are sorted at most, and how many that have to be looked at for it: a few MiB of
+/// memory each.
+const SORTED: usize = 100_000;
+const SORTED_BY_FACTS: usize = 20_000;
 
 /// How deep `-R` goes.
 const DEEPEST: usize = 64;
@@ -115,8 +118,10 @@ pub struct Lines {
     form: Form,
     options: Options,
     now: SystemTime,
-    /// What is being listed: first what was sorted, then what is left of the directory.
+    /// What is being listed: first what was sorted by its facts, or by name alone, then what is
+    /// left of the directory.
     sorted: vec::IntoIter<Listed>,
+    names: vec::IntoIter<OsString>,
     listing: Option<Listing>,
     /// For `-R`.
     tree: Option<Tree>,
@@ -174,6 +179,7 @@ impl Lines {
             options: Options::default(),
             now: SystemTime::now(),
             sorted: names.into_iter(),
+            names: Vec::new().into_iter(),
             listing: None,
             tree: None,
             made: Vec::new(),
@@ -181,11 +187,33 @@ impl Lines {
         }
     }
 
+    /// Begins with a directory. Sorting by name needs the names alone, and each is looked at when
+    /// its line is made.
     fn enter(&mut self, jail: &Jail, path: &FtpPath) -> io::Result<()> {
         let mut listing = jail.read_dir(path)?;
-        let (sorted, complete) = first_names(&mut listing, self.options)?;
-        self.sorted = sorted.into_iter();
-        self.listing = (!complete).then_some(listing);
+        if self.options.order == Order::Name {
+            let mut names = Vec::new();
+            while names.len() < SORTED
+                && let Some(name) = listing.next_name()?
+            {
+                names.push(name);
+            }
+            names.sort_unstable();
+            if self.options.reverse {
+                names.reverse();
+            }
+            self.names = names.into_iter();
+        } else {
+            let mut listed = Vec::new();
+            while listed.len() < SORTED_BY_FACTS
+                && let Some(name) = listing.next_name()?
+            {
+                listed.extend(listing.look(&name));
+            }
+            self.options.sort(&mut listed);
+            self.sorted = listed.into_iter();
+        }
+        self.listing = Some(listing);
         Ok(())
     }
 
@@ -229,12 +257,19 @@ impl Lines {
             return Ok(Some(listed));
         }
         let Some(listing) = &mut self.listing else { return Ok(None) };
-        while let Some(name) = listing.next_name()? {
+        loop {
+            let name = match self.names.next() {
+                Some(name) => name,
+                None => match listing.next_name()? {
+                    Some(name) => name,
+                    None => return Ok(None),
+                },
+            };
+            // What has gone since has no line.
             if let Some(listed) = listing.look(&name) {
                 return Ok(Some(listed));
             }
         }
-        Ok(None)
     }
 
     /// Goes on to the next directory of the tree; whether there is one. What cannot be read, or has
@@ -304,23 +339,6 @@ impl Read for Lines {
         self.sent += length;
         Ok(length)
     }
-}
-
-/// The names that can be sorted, and whether they are all.
-fn first_names(listing: &mut Listing, options: Options) -> io::Result<(Vec<Listed>, bool)> {
-    let mut names = Vec::new();
-    let mut complete = false;
-    while names.len() < SORTED {
-        match listing.next_name()? {
-            Some(name) => names.extend(listing.look(&name)),
-            None => {
-                complete = true;
-                break;
-            }
-        }
-    }
-    options.sort(&mut names);
-    Ok((names, complete))
 }
 
 /// What the protocol says of a name, from what the system knows of it.
