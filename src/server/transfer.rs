@@ -15,6 +15,7 @@ use crate::net::{self, Verdict};
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Code, FtpPath, Name, Reply, Span};
 use crate::pump::{self, End, Outcome};
+use crate::sys::{Interest, PollItem, Waitable};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -212,18 +213,23 @@ impl Session<'_> {
             }
             outcome
         });
-        let result = self.settle(upload, received);
+        let result = self.settle(upload, received, started);
         self.log_transfer(event, path, started, &result);
         result
     }
 
     /// Commits an upload that is whole, and decides what remains of one that is not.
-    fn settle(&mut self, upload: Upload, received: Result<u64, Refusal>) -> Result<u64, Refusal> {
+    fn settle(
+        &mut self,
+        upload: Upload,
+        received: Result<u64, Refusal>,
+        started: Instant,
+    ) -> Result<u64, Refusal> {
         let full = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
         };
         match received {
-            Ok(moved) if !self.client_is_gone() => {
+            Ok(moved) if !self.client_is_gone(started.elapsed()) => {
                 upload.commit(self.server.config.sync)?;
                 Ok(moved)
             }
@@ -239,8 +245,21 @@ impl Session<'_> {
         }
     }
 
-    fn client_is_gone(&self) -> bool {
-        self.control.peek_line().is_none() && self.control.stream().at_end()
+    /// Whether nobody waits for the 226. The system closes the connections of a process that was
+    /// killed one right after the other, the data connection first as often as not, so the second
+    /// end is waited for: a small part of the time the transfer took, and not at all after a short
+    /// one, which was sent in one go.
+    fn client_is_gone(&self, took: Duration) -> bool {
+        const SHORT: Duration = Duration::from_millis(2);
+        const LONGEST: Duration = Duration::from_millis(5);
+        if self.control.peek_line().is_some() {
+            return false;
+        }
+        if took > SHORT {
+            let control = PollItem::new(self.control.stream().handle(), Interest::Read);
+            let _ = net::wait(&mut [control], net::deadline(LONGEST.min(took / 8)));
+        }
+        self.control.stream().at_end()
     }
 
     /// Everything between the 150 and the closing of the data connection.

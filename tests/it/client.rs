@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 fn connect_line(server: &Server) -> String {
@@ -241,8 +242,14 @@ fn a_client_killed_in_the_middle_of_a_store_leaves_the_old_file() {
     server.write("a", "old");
     let port = server.addr().port().to_string();
     let mut child = client.spawn(&["-c", "STORE - a", "127.0.0.1", &port]);
-    child.stdin.as_mut().unwrap().write_all(b"half of the new").unwrap();
-    eventually("the first bytes", || server.partial_sizes("") == [15]);
+    // In the middle is where it has been sending for a while: a store of a moment is not waited for
+    // as long when it ends.
+    let (began, mut sent) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_millis(100) {
+        child.stdin.as_mut().unwrap().write_all(b"part of the new ").unwrap();
+        sent += 16;
+        eventually("the next bytes", || server.partial_sizes("") == [sent]);
+    }
     child.kill().unwrap();
     child.wait().unwrap();
     server.wait_for_log(&["stor", "failed"]);
