@@ -52,60 +52,6 @@ fn with_config(
     }
 }
 
-/// `ftp_server check`.
-fn check(given: &Parsed, config: Config) -> Result<(), Box<dyn Error>> {
-    let report = check::report(given, &config);
-    io::stdout().write_all(report.text.as_bytes())?;
-    if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
-}
-
-/// `ftp_server passwd`.
-fn passwd(words: Vec<OsString>) -> ExitCode {
-    let request = match passwd::PROGRAM.parse(words) {
-        Ok(Outcome::Help) => return print(&passwd::PROGRAM.help()),
-        Ok(Outcome::Version) => return print(&format!("{}\n", PROGRAM.version_line())),
-        Ok(Outcome::Run(given)) => Request::new(&given),
-        Err(usage) => Err(usage),
-    };
-    let request = match request {
-        Ok(request) => request,
-        Err(usage) => return wrong_usage(&passwd::PROGRAM, &usage),
-    };
-    exit_code(ask_for_password(&request.name).and_then(|password| {
-        let done = match request.store(password.as_bytes())? {
-            Done::Added => "added",
-            Done::Changed => "changed",
-        };
-        eprintln!("{}: {done} in {}", request.name, request.file.display());
-        Ok(())
-    }))
-}
-
-/// From the terminal twice and without echo, or the first line of what is piped in.
-fn ask_for_password(name: &str) -> Result<String, Box<dyn Error>> {
-    let ask = |prompt: &str| -> io::Result<String> {
-        let mut line = String::new();
-        let terminal = io::stdin().is_terminal();
-        let _silent = if terminal { Some(EchoOff::new()?) } else { None };
-        if terminal {
-            eprint!("{prompt}: ");
-        }
-        io::stdin().lock().read_line(&mut line)?;
-        if terminal {
-            eprintln!();
-        }
-        Ok(line.trim_end_matches(['\n', '\r']).into())
-    };
-    let password = ask(&format!("New password for {name}"))?;
-    if password.is_empty() {
-        return Err("a password is needed".into());
-    }
-    if io::stdin().is_terminal() && ask("The same again")? != password {
-        return Err("the two passwords differ; nothing was changed".into());
-    }
-    Ok(password)
-}
-
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
 fn run(config: Config) -> Result<(), Box<dyn Error>> {
     // Before the first thread, so that all of them leave the signals to the one that waits.
@@ -210,6 +156,60 @@ fn pause_after(error: &io::Error, server: &Server, shutdown: &Shutdown) {
     const PAUSE: Duration = Duration::from_millis(100);
     server.log().event(Level::Error, "cannot-accept", &[("cause", error)]);
     let _ = net::wait(&mut [shutdown.draining()], net::deadline(PAUSE));
+}
+
+/// `ftp_server check`.
+fn check(given: &Parsed, config: Config) -> Result<(), Box<dyn Error>> {
+    let report = check::report(given, &config);
+    io::stdout().write_all(report.text.as_bytes())?;
+    if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
+}
+
+/// `ftp_server passwd`.
+fn passwd(words: Vec<OsString>) -> ExitCode {
+    let request = match passwd::PROGRAM.parse(words) {
+        Ok(Outcome::Help) => return print(&passwd::PROGRAM.help()),
+        Ok(Outcome::Version) => return print(&format!("{}\n", PROGRAM.version_line())),
+        Ok(Outcome::Run(given)) => Request::new(&given),
+        Err(usage) => Err(usage),
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(usage) => return wrong_usage(&passwd::PROGRAM, &usage),
+    };
+    exit_code(ask_for_password(&request.name).and_then(|password| {
+        let done = match request.store(password.as_bytes())? {
+            Done::Added => "added",
+            Done::Changed => "changed",
+        };
+        eprintln!("{}: {done} in {}", request.name, request.file.display());
+        Ok(())
+    }))
+}
+
+/// From the terminal twice and without echo, or the first line of what is piped in.
+fn ask_for_password(name: &str) -> Result<String, Box<dyn Error>> {
+    let ask = |prompt: &str| -> io::Result<String> {
+        let mut line = String::new();
+        let terminal = io::stdin().is_terminal();
+        let _silent = if terminal { Some(EchoOff::new()?) } else { None };
+        if terminal {
+            eprint!("{prompt}: ");
+        }
+        io::stdin().lock().read_line(&mut line)?;
+        if terminal {
+            eprintln!();
+        }
+        Ok(line.trim_end_matches(['\n', '\r']).into())
+    };
+    let password = ask(&format!("New password for {name}"))?;
+    if password.is_empty() {
+        return Err("a password is needed".into());
+    }
+    if io::stdin().is_terminal() && ask("The same again")? != password {
+        return Err("the two passwords differ; nothing was changed".into());
+    }
+    Ok(password)
 }
 
 fn print(text: &str) -> ExitCode {
