@@ -15,10 +15,14 @@ use crate::protocol::{
     Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
     Structure, Verb,
 };
+use crate::sys;
 use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+/// After how much silence the system asks a client's machine whether it is still there.
+const PROBE_AFTER: Duration = Duration::from_secs(120);
 
 /// What the command before has left for the next one; taken first thing by every command.
 #[derive(Debug, Default)]
@@ -72,7 +76,9 @@ impl<'a> Session<'a> {
     pub(super) fn new(server: &'a Server, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         let local = net::canonical(stream.local_addr()?);
         // RFC 959 section 4.1.3: ABOR may come after a Telnet Synch, whose mark is urgent data.
-        crate::sys::inline_urgent(&stream)?;
+        sys::inline_urgent(&stream)?;
+        // A client that went away without a word would keep its place as long as it may be idle.
+        sys::keep_alive(&stream, PROBE_AFTER)?;
         let stream = Stream::new(stream, Some(server.shutdown.clone()))?;
         let number = server.next_session();
         Ok(Session {
@@ -246,7 +252,7 @@ impl<'a> Session<'a> {
             Command::Rnfr(name) => self.rnfr(name),
             Command::Rnto(name) => self.rnto(name, pending),
             // What it aborts has answered by now; see `Watch`.
-            Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "No transfer is running.")),
+            Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
             Command::Site(site) => self.site(site),
         }
     }

@@ -271,7 +271,7 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<io::Result<OsString>> {
         loop {
-            set_errno_clear();
+            clear_errno();
             // SAFETY: the stream is open; the entry is read before the next call overwrites it.
             let entry = unsafe { readdir(self.stream.as_ptr()) };
             if entry.is_null() {
@@ -301,7 +301,7 @@ pub(crate) fn may_be_link(error: &io::Error) -> bool {
 }
 
 /// At the end of a directory `readdir` leaves errno alone, so it is cleared to tell the two apart.
-fn set_errno_clear() {
+fn clear_errno() {
     unsafe extern "C" {
         #[cfg_attr(target_os = "linux", link_name = "__errno_location")]
         #[cfg_attr(not(target_os = "linux"), link_name = "__error")]
