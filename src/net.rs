@@ -71,11 +71,6 @@ impl Stream {
         &self.tcp
     }
 
-    /// Whether something has arrived that was not read.
-    pub fn has_unread(&self) -> bool {
-        matches!(self.tcp.peek(&mut [0]), Ok(length) if length > 0)
-    }
-
     /// Whether the peer has closed its side, or is gone, and nothing is left to read.
     pub fn at_end(&self) -> bool {
         match self.tcp.peek(&mut [0]) {

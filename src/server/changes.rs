@@ -73,7 +73,12 @@ impl Session<'_> {
             return Err(Refusal::Sequence("Send RNFR first."));
         };
         let to = self.changeable(name)?;
-        self.home()?.jail.rename(&from, &to)?;
+        self.home()?.jail.rename(&from, &to).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput => {
+                Refusal::Unavailable("A directory cannot be moved into itself.")
+            }
+            _ => error.into(),
+        })?;
         self.log_change("rnfr", &from);
         self.log_change("rnto", &to);
         Ok(Reply::new(Code::FILE_DONE, "Renamed."))
@@ -91,6 +96,7 @@ impl Session<'_> {
 
     pub(super) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
         let path = self.path(name)?;
+        check_mode(mode)?;
         self.home()?.jail.set_mode(&path, mode)?;
         self.log_change("chmod", &path);
         Ok(Reply::new(Code::OK, "Mode changed."))
@@ -127,6 +133,7 @@ impl Session<'_> {
             return Err(Refusal::NotImplemented);
         }
         if let Some(mode) = changes.mode {
+            check_mode(mode)?;
             jail.set_mode(&path, mode)?;
         }
         if let Some(time) = changes.modified {
@@ -156,12 +163,14 @@ impl Session<'_> {
     /// SITE MKDIR: a directory and all that is missing above it.
     pub(super) fn mkdirs(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
+        let jail = &self.home()?.jail;
         let mut missing = Vec::new();
         let mut above = path;
-        while self.home()?.jail.stat(&above, Last::Follow).is_err() && !above.is_root() {
+        while jail.stat(&above, Last::Follow).is_err() && !above.is_root() {
             missing.push(above.clone());
             above = above.parent();
         }
+        jail.open_dir(&above)?;
         for path in missing.iter().rev() {
             self.make_dir(path)?;
             self.log_change("mkd", path);
@@ -192,6 +201,14 @@ impl Session<'_> {
     fn changeable(&self, name: &Name) -> Result<FtpPath, Refusal> {
         let path = self.path(name)?;
         if path.is_root() { Err(Refusal::NotPermitted) } else { Ok(path) }
+    }
+}
+
+/// Bits that lend the rights of a file's owner to whoever runs it are not for clients to set.
+fn check_mode(mode: u32) -> Result<(), Refusal> {
+    match mode {
+        0..=0o777 => Ok(()),
+        _ => Err(Refusal::Argument("Only the modes 000 to 777 can be set.")),
     }
 }
 

@@ -3,12 +3,13 @@
 use super::jail::Last;
 use super::listing::{self, Form, Lines, Options};
 use super::login::Home;
+use super::partial;
 use super::refusal::Refusal;
 use super::session::Session;
 use super::upload;
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
-use crate::sys::{Dir, FileKind};
+use crate::sys::{self, Dir, FileKind};
 use std::io::{self, ErrorKind, Read};
 
 /// Up to which size a text file is read to tell its size in TYPE A. Beyond, the answer is a 550 as
@@ -169,6 +170,9 @@ fn total_size(dir: &Dir, left: &mut u32, depth: u32) -> Result<u64, Refusal> {
     let mut total = 0u64;
     for name in dir.entries()? {
         let name = name?;
+        if partial::is_partial(&sys::name_bytes(&name)) {
+            continue;
+        }
         *left = left.checked_sub(1).ok_or(Refusal::Unavailable("Too much to be counted."))?;
         // What goes away meanwhile has no size.
         let Ok(stat) = dir.stat(&name) else { continue };

@@ -70,7 +70,7 @@ impl Session<'_> {
         let (mut file, _) = self.home()?.jail.open_file(path)?;
         let (start, end) = range(file.metadata()?.len())?;
         file.seek(SeekFrom::Start(start))?;
-        let mut watch = Watch::new(&mut self.control, &self.server.shutdown);
+        let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
         match feed(Hasher::new(algorithm), &mut file, end - start, &mut watch)? {
             Some(digest) => Ok(((start, end), digest)),
             None => Err(watch.refusal()),

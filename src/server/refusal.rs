@@ -35,7 +35,7 @@ pub enum Refusal {
     NotPlainFile,
     /// The name is not one that can be used.
     BadName,
-    /// REST is beyond what is there.
+    /// REST or RANG is beyond what is there.
     BadRestart,
     /// Someone else is writing this file.
     Busy,
@@ -70,7 +70,7 @@ impl Refusal {
             Refusal::NotPlainFile => (Code::UNAVAILABLE, "Not a plain file."),
             Refusal::BadName => (Code::BAD_NAME, "File name not allowed."),
             Refusal::BadRestart => {
-                (Code::BAD_RESTART, "REST is beyond the end of what is stored; begin anew.")
+                (Code::BAD_RESTART, "That is beyond the end of what is stored; begin anew.")
             }
             Refusal::Busy => (Code::FILE_BUSY, "The file is being written by someone else."),
             Refusal::NoDataConnection(why) => (Code::CANNOT_OPEN_DATA, *why),

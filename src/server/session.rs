@@ -169,8 +169,10 @@ impl<'a> Session<'a> {
             }
         };
         self.log(Level::Debug, "command", &[("line", &command)]);
-        let answer =
-            self.login.permit(login::right(&command)).and_then(|()| self.execute(&command));
+        // Before anything can refuse: a command that may not be carried out uses up REST all the same.
+        let pending = self.take_pending(&command);
+        let permitted = self.login.permit(login::right(&command));
+        let answer = permitted.and_then(|()| self.execute(&command, pending));
         answer.unwrap_or_else(|refusal| {
             if let Some(cause) = refusal.cause() {
                 let fields: [Field<'_>; 2] = [("command", &command), ("cause", cause)];
@@ -194,8 +196,7 @@ impl<'a> Session<'a> {
         self.nonsense >= MOST || HTTP.contains(&word)
     }
 
-    fn execute(&mut self, command: &Command) -> Result<Reply, Refusal> {
-        let pending = self.take_pending(command);
+    fn execute(&mut self, command: &Command, pending: Pending) -> Result<Reply, Refusal> {
         match command {
             Command::User(name) => Ok(self.user(name)),
             Command::Pass(password) => self.pass(password),
@@ -244,7 +245,7 @@ impl<'a> Session<'a> {
             Command::Retr(name) => self.retr(name, pending),
             Command::Stor(name) => self.stor(name, pending),
             Command::Appe(name) => self.appe(name, pending),
-            Command::Stou(prefix) => self.stou(prefix.as_ref()),
+            Command::Stou(prefix) => self.stou(prefix.as_ref(), pending),
             Command::Dele(name) => self.dele(name),
             Command::Mkd(name) => self.mkd(name),
             Command::Rmd(name) => self.rmd(name),
@@ -293,15 +294,12 @@ impl<'a> Session<'a> {
         self.control.send_reply(reply)
     }
 
-    /// Closes so that the last reply arrives: a socket that is closed with something unread in it
-    /// resets the connection, and the reply may be lost with it.
+    /// Closes so that the last reply arrives: what comes in after a close, or was left unread by it,
+    /// resets the connection, and the reply may be lost with it. So the client may close first.
     fn part(&mut self) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let stream = self.control.stream_mut();
         stream.tcp().shutdown(std::net::Shutdown::Write)?;
-        if !stream.has_unread() {
-            return Ok(());
-        }
         stream.set_deadline(net::deadline(PATIENCE));
         while self.control.fill().is_ok_and(|length| length > 0) {
             while self.control.take_line().is_some() {}

@@ -5,7 +5,7 @@
 //! connection, commit, log, and last the final reply.
 
 use super::glob;
-use super::jail::Last;
+use super::jail::{Last, Listed};
 use super::listing::{Form, Lines, Options};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
@@ -15,7 +15,8 @@ use crate::net::{self, Verdict};
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Code, FtpPath, Name, Reply, Span};
 use crate::pump::{self, End, Outcome};
-use crate::sys::{Interest, PollItem, Waitable};
+use crate::sys::{FileKind, Interest, PollItem, Waitable};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -26,22 +27,34 @@ impl Session<'_> {
     pub(super) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
         let path = self.path(name)?;
         let (mut file, _) = self.home()?.jail.open_file(&path)?;
-        let size = file.metadata()?.len();
-        let opening = self.opening(&path, Some(size));
         if self.is_ascii() {
-            let mut text = EncodingReader::new(file);
-            let (offset, length) = portion(pending, u64::MAX)?;
-            skip(&mut text, offset)?;
-            return self.send_from(&path, opening, "retr", text.take(length)).map(done);
+            return self.retr_text(&path, file, pending);
         }
-        let (offset, expected) = portion(pending, size)?;
+        let (offset, expected) = portion(pending, file.metadata()?.len())?;
         file.seek(SeekFrom::Start(offset))?;
+        let opening = self.opening(&path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
         let moved = self.send_from(&path, opening, "retr", file.take(expected))?;
         if moved < expected {
             return Err(Refusal::Broken("The file became shorter while it was sent."));
         }
         Ok(done(moved))
+    }
+
+    /// In TYPE A offsets count the bytes of the transfer, so what is before them is read and dropped.
+    fn retr_text(&mut self, path: &FtpPath, file: File, pending: Pending) -> Answer {
+        let mut text = EncodingReader::new(file);
+        let ranged = matches!(pending, Pending::Range(_));
+        let (offset, length) = portion(pending, u64::MAX)?;
+        skip(&mut text, offset)?;
+        let mut first = Vec::new();
+        text.by_ref().take(1).read_to_end(&mut first)?;
+        if ranged && first.is_empty() {
+            return Err(Refusal::BadRestart);
+        }
+        let opening = self.opening(path, None);
+        let text = first.as_slice().chain(text).take(length);
+        self.send_from(path, opening, "retr", text).map(done)
     }
 
     pub(super) fn list(&mut self, argument: Option<&Name>) -> Answer {
@@ -51,19 +64,16 @@ impl Session<'_> {
 
     pub(super) fn nlst(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
-        let form = if options.long { Form::Long } else { self.names_form(path.as_ref())? };
+        let form = if options.long { Form::Long } else { self.names_form(path.as_ref()) };
         self.send_listing(path.as_ref(), form, options, "nlst")
     }
 
     pub(super) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
         let home = self.home()?;
-        if let Err(error) = home.jail.open_dir(&path) {
-            return Err(match error.kind() {
-                io::ErrorKind::NotADirectory => Refusal::Argument("Not a directory; use MLST."),
-                _ => error.into(),
-            });
+        // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
+        if home.jail.stat(&path, Last::Follow)?.kind != FileKind::Dir {
+            return Err(Refusal::Argument("Not a directory; use MLST."));
         }
         let form = Form::Facts(self.facts, home.access);
         self.send_listing(name, form, Options::default(), "mlsd")
@@ -74,18 +84,11 @@ impl Session<'_> {
     }
 
     /// Names are listed as they were asked for, so that RETR takes them back: `NLST dir` gives
-    /// `dir/name`, and `NLST dir/name` gives itself.
-    fn names_form(&self, path: Option<&Name>) -> Result<Form, Refusal> {
-        let Some(name) = path else { return Ok(Form::Names(Vec::new())) };
-        let is_dir = self.home()?.jail.open_dir(&self.path(name)?).is_ok();
-        let bytes = name.as_bytes();
-        let prefix = match bytes.iter().rposition(|&b| b == b'/') {
-            _ if is_dir && bytes.ends_with(b"/") => bytes.to_vec(),
-            _ if is_dir => [bytes, b"/"].concat(),
-            Some(slash) => bytes[..=slash].to_vec(),
-            None => Vec::new(),
-        };
-        Ok(Form::Names(prefix))
+    /// `dir/name`.
+    fn names_form(&self, path: Option<&Name>) -> Form {
+        let Some(name) = path else { return Form::Names(Vec::new()) };
+        let slash: &[u8] = if name.as_bytes().ends_with(b"/") { b"" } else { b"/" };
+        Form::Names([name.as_bytes(), slash].concat())
     }
 
     fn send_listing(
@@ -118,7 +121,17 @@ impl Session<'_> {
                 let form = if form == Form::Long { form } else { Form::Names(Vec::new()) };
                 Ok(Lines::of(found, form))
             }
-            _ => Ok(Lines::open(&home.jail, path, form, options)?),
+            _ => match (name, &form, home.jail.stat(path, Last::Follow)?) {
+                // A file is named as it was asked for, too.
+                (Some(name), Form::Names(_), stat)
+                    if stat.kind != FileKind::Dir || options.itself =>
+                {
+                    let name = name.as_bytes().to_vec();
+                    let one = vec![Listed { name, stat, target: Vec::new() }];
+                    Ok(Lines::of(one, Form::Names(Vec::new())))
+                }
+                _ => Ok(Lines::open(&home.jail, path, form, options)?),
+            },
         }
     }
 
@@ -148,7 +161,10 @@ impl Session<'_> {
         self.receive_into(&path, opening, event, upload).map(done)
     }
 
-    pub(super) fn stou(&mut self, prefix: Option<&Name>) -> Answer {
+    pub(super) fn stou(&mut self, prefix: Option<&Name>, pending: Pending) -> Answer {
+        if let Pending::Restart(1..) | Pending::Range(_) = pending {
+            return Err(Refusal::Sequence("REST and RANG do not go with STOU."));
+        }
         self.data.check_planned()?;
         let cwd = self.home()?.cwd.clone();
         let prefix = match prefix {

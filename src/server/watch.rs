@@ -16,6 +16,9 @@ pub(super) struct Watch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
     listening: bool,
+    /// Whether NOOP and STAT are answered at once. They may only where the client was told that
+    /// something runs: without a 150 they would come in the place of its answer.
+    answering: bool,
     moved: u64,
     stopped: Option<Refusal>,
 }
@@ -23,7 +26,15 @@ pub(super) struct Watch<'a> {
 impl Watch<'_> {
     /// Listens to `control` and to `shutdown`.
     pub(super) fn new<'a>(control: &'a mut Control<Stream>, shutdown: &'a Shutdown) -> Watch<'a> {
-        Watch { control, shutdown, listening: true, moved: 0, stopped: None }
+        Watch { control, shutdown, listening: true, answering: true, moved: 0, stopped: None }
+    }
+
+    /// The same for a command that gives no sign before its answer: only ABOR is heard.
+    pub(super) fn for_abort<'a>(
+        control: &'a mut Control<Stream>,
+        shutdown: &'a Shutdown,
+    ) -> Watch<'a> {
+        Watch { answering: false, ..Watch::new(control, shutdown) }
     }
 
     /// Why the transfer was stopped.
@@ -43,8 +54,10 @@ impl Watch<'_> {
             let Line::Text(text) = line else { break };
             let reply = match Command::parse(text) {
                 Ok(Command::Abor) => return self.stop(Refusal::Broken("Transfer aborted.")),
-                Ok(Command::Noop) => Reply::new(Code::OK, "Transfer in progress."),
-                Ok(Command::Stat(None)) => Reply::new(
+                Ok(Command::Noop) if self.answering => {
+                    Reply::new(Code::OK, "Transfer in progress.")
+                }
+                Ok(Command::Stat(None)) if self.answering => Reply::new(
                     Code::FILE_STATUS,
                     format!("Transfer in progress, {} bytes so far.", self.moved),
                 ),

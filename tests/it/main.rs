@@ -8,9 +8,13 @@
 #![cfg(unix)]
 
 mod abort;
+mod accounts;
 mod client;
 mod control_line;
+mod crash;
 mod data;
+mod digests;
+mod extensions;
 mod habits;
 mod harness;
 mod hostile;
@@ -20,6 +24,7 @@ mod limits;
 mod listing;
 mod login;
 mod many;
+mod model;
 mod names;
 mod patterns;
 mod ports;
@@ -28,6 +33,7 @@ mod resume;
 mod retrieve;
 mod shutdown;
 mod startup;
+mod state;
 mod store;
 mod times;
 mod wire;

@@ -1,0 +1,677 @@
+//! The session as a small program: what each command answers, and what it changes.
+//!
+//! It knows the RFCs and DESIGN.md, and shares no code with the server.
+
+use super::tree::{BAD_RESTART, Code, Node, Path, Start, Tree, UNAVAILABLE};
+use std::collections::BTreeMap;
+use std::mem;
+use std::net::TcpListener;
+use std::rc::Rc;
+
+/// Who may log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// May write, with any password.
+    Visitor,
+    /// May read.
+    Reader,
+    /// May write in `/home`.
+    Homebody,
+    /// Does not exist.
+    Nobody,
+}
+
+/// What a command asks of the login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    Anyone,
+    Login,
+    Write,
+}
+
+/// What a transfer comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Its end.
+    Whole,
+    /// ABOR after all that we have to send; for uploads in TYPE I.
+    Aborted,
+    /// ABOR while the server waits for our data connection; in passive mode.
+    NoShow,
+}
+
+/// A command as the model understands it. Paths are as they are typed.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Answered with this code whatever the state, once the right is there.
+    Plain(&'static str, Right, Code),
+    /// No command: this code, before any right is asked for.
+    Malformed(&'static str, Code),
+    /// The line of a browser.
+    Http,
+    /// More than a line may hold.
+    TooLong,
+    User(User),
+    Pass {
+        right: bool,
+    },
+    Rein,
+    Quit,
+    Host,
+    Passive,
+    Extended,
+    ExtendedOnly,
+    Active {
+        extended: bool,
+        listener: Rc<TcpListener>,
+    },
+    /// PORT with this argument, which is not ours.
+    Foreign(&'static str),
+    Type {
+        ascii: bool,
+    },
+    Rest(u64),
+    Rang(u64, u64),
+    Algorithm(&'static str),
+    /// OPTS MLST: all facts or nothing but the type.
+    Facts {
+        all: bool,
+    },
+    Pwd,
+    Cwd(String),
+    Cdup,
+    Mkd(String),
+    Mkdirs(String),
+    Rmd(String),
+    Rmda(String),
+    Dele(String),
+    Rnfr(String),
+    Rnto(String),
+    Size(String),
+    Mdtm(String),
+    Mlst(String),
+    Dsiz(String),
+    Avbl(String),
+    Chmod(String),
+    /// MFMT, MFF or SITE UTIME, all of which set this time.
+    Time(Setter, &'static str, String),
+    Hash(String),
+    Crc(String, Option<(u64, u64)>),
+    Retr(String, Manner),
+    List(Listing, Option<String>, Manner),
+    Stor(String, Vec<u8>, Manner),
+    Appe(String, Vec<u8>, Manner),
+    Stou(Vec<u8>),
+}
+
+/// The commands that set when a file was modified.
+#[derive(Clone, Copy, Debug)]
+pub enum Setter {
+    Mfmt,
+    Mff,
+    Utime,
+}
+
+/// The commands that list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    List,
+    Nlst,
+    Mlsd,
+}
+
+/// What has to come back.
+#[derive(Clone, Debug)]
+pub enum Expect {
+    Reply(Code),
+    /// With these words somewhere in it.
+    Saying(Code, String),
+    /// A 227 or 229 that says where to connect to.
+    Passive(Code),
+    /// A 200, and from now on the server connects there.
+    Active(Rc<TcpListener>),
+    /// A last reply and the end of the connection.
+    End(Code),
+    /// A 150 and these bytes.
+    Bytes(Vec<u8>),
+    /// A 150 and a listing of these.
+    Names(Listed),
+    /// A 150, and it takes these bytes.
+    Takes(Vec<u8>, Manner),
+    /// A 150 and nothing, until ABOR comes.
+    Waits,
+    /// A 150 that tells a new name in this directory, which then holds these bytes.
+    Stores(Path, Vec<u8>, Vec<u8>),
+}
+
+/// A listing, and what its names are relative to.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub form: Listing,
+    pub home: Path,
+    /// Below the home.
+    pub from: Path,
+    pub all: BTreeMap<Path, Node>,
+}
+
+#[derive(Debug, Default)]
+enum Login {
+    #[default]
+    Fresh,
+    Named(User),
+    In(User),
+}
+
+#[derive(Debug, Default)]
+enum Pending {
+    #[default]
+    Nothing,
+    Restart(u64),
+    Range(u64, u64),
+    Rename(Path),
+}
+
+/// How the next data connection is to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plan {
+    #[default]
+    None,
+    Passive,
+    Active,
+}
+
+/// A session.
+#[derive(Debug)]
+pub struct Session {
+    login: Login,
+    pending: Pending,
+    plan: Plan,
+    /// EPSV ALL was said.
+    extended_only: bool,
+    ascii: bool,
+    algorithm: &'static str,
+    all_facts: bool,
+    /// Below the home.
+    cwd: Path,
+    /// Lines before login that were no commands.
+    nonsense: u32,
+}
+
+type Answer = Result<Expect, Code>;
+
+impl Session {
+    /// As it is after the greeting.
+    pub fn new() -> Session {
+        Session {
+            login: Login::Fresh,
+            pending: Pending::Nothing,
+            plan: Plan::None,
+            extended_only: false,
+            ascii: true,
+            algorithm: "SHA-256",
+            all_facts: true,
+            cwd: Path::new(),
+            nonsense: 0,
+        }
+    }
+
+    pub fn is_in(&self) -> bool {
+        matches!(self.login, Login::In(_))
+    }
+
+    pub fn is_named(&self) -> bool {
+        matches!(self.login, Login::Named(_))
+    }
+
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
+    }
+
+    pub fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    pub fn wants_rnto(&self) -> bool {
+        matches!(self.pending, Pending::Rename(_))
+    }
+
+    /// Where it stands, below its home.
+    pub fn cwd(&self) -> &[String] {
+        &self.cwd
+    }
+
+    /// What it sees as `/`.
+    pub fn home(&self) -> Path {
+        match self.login {
+            Login::In(User::Homebody) => vec!["home".into()],
+            _ => Path::new(),
+        }
+    }
+
+    /// The path in the whole tree of what is typed.
+    pub fn resolve(&self, typed: &str) -> Path {
+        resolve(&self.home(), &self.cwd, typed)
+    }
+
+    /// Carries a command out.
+    pub fn apply(&mut self, command: &Command, tree: &mut Tree) -> Expect {
+        self.answer(command, tree).unwrap_or_else(Expect::Reply)
+    }
+
+    fn answer(&mut self, command: &Command, tree: &mut Tree) -> Answer {
+        let pending = mem::take(&mut self.pending);
+        match command {
+            Command::Malformed(_, 500) => return Ok(self.nonsense(500, 1)),
+            Command::Malformed(_, code) => return Err(*code),
+            Command::Http => return Ok(self.nonsense(500, u32::MAX)),
+            Command::TooLong => return Err(500),
+            _ => {}
+        }
+        let pending = self.keep(command, pending);
+        self.permit(right(command))?;
+        self.execute(command, pending, tree)
+    }
+
+    fn nonsense(&mut self, code: Code, weight: u32) -> Expect {
+        if self.is_in() {
+            return Expect::Reply(code);
+        }
+        self.nonsense = self.nonsense.saturating_add(weight);
+        if self.nonsense >= 10 { Expect::End(421) } else { Expect::Reply(code) }
+    }
+
+    fn permit(&self, right: Right) -> Result<(), Code> {
+        match (right, &self.login) {
+            (Right::Anyone, _) | (Right::Login, Login::In(_)) => Ok(()),
+            (Right::Write, Login::In(User::Reader)) => Err(UNAVAILABLE),
+            (Right::Write, Login::In(_)) => Ok(()),
+            (Right::Login | Right::Write, _) => Err(530),
+        }
+    }
+
+    /// REST and RANG outlive the commands that set up a transfer; nothing else outlives anything.
+    fn keep(&mut self, command: &Command, pending: Pending) -> Pending {
+        let sets_up = match command {
+            Command::Plain(line, ..) => {
+                ["ALLO", "TYPE", "EPSV"].iter().any(|verb| line.starts_with(verb))
+            }
+            Command::Passive | Command::Extended | Command::ExtendedOnly => true,
+            Command::Active { .. } | Command::Foreign(_) | Command::Type { .. } => true,
+            _ => false,
+        };
+        if !sets_up || matches!(pending, Pending::Rename(_)) {
+            return pending;
+        }
+        self.pending = pending;
+        Pending::Nothing
+    }
+
+    fn execute(&mut self, command: &Command, pending: Pending, tree: &mut Tree) -> Answer {
+        let done = |code| move |()| Expect::Reply(code);
+        match command {
+            Command::Malformed(..) | Command::Http | Command::TooLong => unreachable!(),
+            // The room is that of the directory it stands in, which may be gone.
+            Command::Plain("ALLO 10", _, code) => tree.dir(&self.resolve("")).map(done(*code)),
+            Command::Plain(_, _, code) => Ok(Expect::Reply(*code)),
+            Command::User(user) => {
+                self.login = Login::Named(*user);
+                Ok(Expect::Reply(331))
+            }
+            Command::Pass { right } => self.pass(*right),
+            Command::Rein => {
+                *self = Session { nonsense: self.nonsense, ..Session::new() };
+                Ok(Expect::Reply(220))
+            }
+            Command::Quit => Ok(Expect::End(221)),
+            Command::Host if matches!(self.login, Login::Fresh) => Ok(Expect::Reply(220)),
+            Command::Host => Err(503),
+            Command::Passive if self.extended_only => Err(501),
+            Command::Passive => Ok(self.set_plan(Plan::Passive, Expect::Passive(227))),
+            Command::Extended => Ok(self.set_plan(Plan::Passive, Expect::Passive(229))),
+            Command::ExtendedOnly => {
+                self.extended_only = true;
+                Ok(Expect::Reply(200))
+            }
+            Command::Active { .. } | Command::Foreign(_) if self.extended_only => Err(501),
+            Command::Active { listener, .. } => {
+                Ok(self.set_plan(Plan::Active, Expect::Active(Rc::clone(listener))))
+            }
+            Command::Foreign(_) => Ok(self.set_plan(Plan::None, Expect::Reply(501))),
+            Command::Type { ascii } => {
+                self.ascii = *ascii;
+                Ok(Expect::Reply(200))
+            }
+            Command::Rest(offset) => {
+                self.pending = Pending::Restart(*offset);
+                Ok(Expect::Reply(350))
+            }
+            Command::Rang(1, 0) => Ok(Expect::Reply(350)),
+            Command::Rang(first, last) if last < first => Err(501),
+            Command::Rang(first, last) => {
+                self.pending = Pending::Range(*first, *last);
+                Ok(Expect::Reply(350))
+            }
+            Command::Algorithm(name) => {
+                self.algorithm = name;
+                Ok(Expect::Reply(200))
+            }
+            Command::Facts { all } => {
+                self.all_facts = *all;
+                Ok(Expect::Reply(200))
+            }
+            Command::Pwd => Ok(Expect::Saying(257, quoted(&self.cwd))),
+            Command::Cwd(path) => self.enter(self.resolve(path), tree),
+            Command::Cdup => self.enter(self.resolve(".."), tree),
+            Command::Mkd(path) => tree.make_dir(&self.resolve(path)).map(done(257)),
+            Command::Mkdirs(path) => tree.make_dirs(&self.resolve(path)).map(done(200)),
+            Command::Rmd(path) => tree.remove_dir(&self.changeable(path)?).map(done(250)),
+            Command::Rmda(path) => tree.remove_all(&self.changeable(path)?).map(done(250)),
+            Command::Dele(path) => tree.remove_file(&self.changeable(path)?).map(done(250)),
+            Command::Rnfr(path) => {
+                let path = self.changeable(path)?;
+                tree.any(&path)?;
+                self.pending = Pending::Rename(path);
+                Ok(Expect::Reply(350))
+            }
+            Command::Rnto(path) => match pending {
+                Pending::Rename(from) => tree.rename(&from, &self.changeable(path)?).map(done(250)),
+                _ => Err(503),
+            },
+            Command::Size(path) => self.size(&self.resolve(path), tree),
+            Command::Mdtm(path) => {
+                let path = self.resolve(path);
+                tree.any(&path)?;
+                let time = tree.time(&path).unwrap_or_default();
+                Ok(Expect::Saying(213, format!("213 {time}")))
+            }
+            Command::Mlst(path) => self.mlst(&self.resolve(path), tree),
+            Command::Dsiz(path) => {
+                let path = self.resolve(path);
+                tree.dir(&path)?;
+                Ok(Expect::Saying(213, format!("213 {}", tree.size_below(&path))))
+            }
+            Command::Avbl(path) => tree.dir(&self.resolve(path)).map(done(213)),
+            Command::Chmod(path) => tree.any(&self.resolve(path)).map(done(200)),
+            Command::Time(setter, time, path) => {
+                let code = if matches!(setter, Setter::Utime) { 200 } else { 213 };
+                tree.set_time(&self.resolve(path), time).map(done(code))
+            }
+            Command::Hash(path) => {
+                let bytes = tree.file(&self.resolve(path))?;
+                let (start, end) = portion(bytes, &pending)?;
+                let last = end.saturating_sub(1).max(start);
+                let digest = match self.algorithm {
+                    "CRC32" => crc32(&bytes[start..end]),
+                    _ => String::new(),
+                };
+                Ok(Expect::Saying(213, format!("{} {start}-{last} {digest}", self.algorithm)))
+            }
+            Command::Crc(path, range) => {
+                let bytes = tree.file(&self.resolve(path))?;
+                let (start, end) = crc_range(bytes.len(), *range)?;
+                Ok(Expect::Saying(250, crc32(&bytes[start..end])))
+            }
+            Command::Retr(path, manner) => {
+                let bytes = tree.file(&self.resolve(path))?;
+                let bytes = if self.ascii { to_wire(bytes) } else { bytes.clone() };
+                let (start, end) = portion(&bytes, &pending)?;
+                self.take_plan()?;
+                Ok(match manner {
+                    Manner::NoShow => Expect::Waits,
+                    _ => Expect::Bytes(bytes[start..end].to_vec()),
+                })
+            }
+            Command::List(form, path, manner) => {
+                let expect = self.list(*form, path.as_deref().unwrap_or_default(), tree)?;
+                self.take_plan()?;
+                Ok(if *manner == Manner::NoShow { Expect::Waits } else { expect })
+            }
+            Command::Stor(path, bytes, manner) => {
+                if let Pending::Range(..) = pending {
+                    return Err(503);
+                }
+                self.planned()?;
+                let path = self.resolve(path);
+                tree.storable(&path)?;
+                let from = self.stor_from(&path, &pending, tree)?;
+                self.receive(&path, from, bytes, *manner, tree)
+            }
+            Command::Appe(path, bytes, manner) => {
+                if let Pending::Restart(1..) | Pending::Range(..) = pending {
+                    return Err(503);
+                }
+                self.planned()?;
+                let path = self.resolve(path);
+                tree.storable(&path)?;
+                let from = match (tree.partial(&path), tree.file(&path)) {
+                    (None, Err(_)) => Start::Nothing,
+                    (Some(partial), Err(_)) => Start::Partial(partial.len()),
+                    (None, Ok(old)) => Start::Place(old.len()),
+                    (Some(_), Ok(_)) => return Err(UNAVAILABLE),
+                };
+                self.receive(&path, from, bytes, *manner, tree)
+            }
+            Command::Stou(bytes) => {
+                self.planned()?;
+                let dir = self.resolve("");
+                tree.dir(&dir)?;
+                self.take_plan()?;
+                let stored = if self.ascii { to_local(bytes) } else { bytes.clone() };
+                Ok(Expect::Stores(dir, bytes.clone(), stored))
+            }
+        }
+    }
+
+    fn pass(&mut self, right: bool) -> Answer {
+        let Login::Named(user) = self.login else { return Err(503) };
+        self.login = Login::Fresh;
+        if user != User::Visitor && (user == User::Nobody || !right) {
+            return Err(530);
+        }
+        self.login = Login::In(user);
+        self.cwd = Path::new();
+        Ok(Expect::Reply(230))
+    }
+
+    fn enter(&mut self, path: Path, tree: &Tree) -> Answer {
+        tree.dir(&path)?;
+        self.cwd = path[self.home().len()..].to_vec();
+        Ok(Expect::Reply(250))
+    }
+
+    /// What may be removed or renamed: not the root.
+    fn changeable(&self, typed: &str) -> Result<Path, Code> {
+        let path = self.resolve(typed);
+        if path == self.home() { Err(UNAVAILABLE) } else { Ok(path) }
+    }
+
+    fn size(&self, path: &Path, tree: &Tree) -> Answer {
+        let bytes = match (tree.get(path), tree.partial(path)) {
+            (Some(Node::File(bytes)), _) | (None, Some(bytes)) => bytes,
+            _ => return Err(UNAVAILABLE),
+        };
+        let size = if self.ascii { to_wire(bytes).len() } else { bytes.len() };
+        Ok(Expect::Saying(213, format!("213 {size}")))
+    }
+
+    fn mlst(&self, path: &Path, tree: &Tree) -> Answer {
+        let facts = match tree.get(path).ok_or(UNAVAILABLE)? {
+            Node::Dir => " type=dir;".into(),
+            Node::File(bytes) if self.all_facts => format!(" type=file;size={};", bytes.len()),
+            Node::File(_) => " type=file; ".into(),
+        };
+        Ok(Expect::Saying(250, facts))
+    }
+
+    fn set_plan(&mut self, plan: Plan, expect: Expect) -> Expect {
+        self.plan = plan;
+        expect
+    }
+
+    fn planned(&self) -> Result<(), Code> {
+        if self.plan == Plan::None { Err(425) } else { Ok(()) }
+    }
+
+    fn take_plan(&mut self) -> Result<(), Code> {
+        self.planned()?;
+        self.plan = Plan::None;
+        Ok(())
+    }
+
+    fn list(&self, form: Listing, typed: &str, tree: &Tree) -> Answer {
+        let path = self.resolve(typed);
+        // MLSD says of anything but a directory that it is none, also on the way.
+        if form == Listing::Mlsd && (0..=path.len()).any(|end| tree.file(&path[..end]).is_ok()) {
+            return Err(501);
+        }
+        let all = match tree.get(&path).ok_or(UNAVAILABLE)? {
+            Node::Dir => {
+                let inside = tree.children(&path).into_iter();
+                inside.map(|(name, node)| ([&path[..], &[name]].concat(), node)).collect()
+            }
+            node @ Node::File(_) => BTreeMap::from([(path.clone(), node.clone())]),
+        };
+        let home = self.home();
+        let below = &path[home.len()..];
+        // NLST tells names as they were asked for, the others alone.
+        let from = match (form, tree.dir(&path)) {
+            (Listing::Nlst, _) => self.cwd.clone(),
+            (_, Ok(())) => below.to_vec(),
+            (_, Err(_)) => below[..below.len() - 1].to_vec(),
+        };
+        Ok(Expect::Names(Listed { form, home, from, all }))
+    }
+
+    fn stor_from(&self, path: &Path, pending: &Pending, tree: &Tree) -> Result<Start, Code> {
+        let Pending::Restart(offset @ 1..) = *pending else { return Ok(Start::Nothing) };
+        let at = |bytes: &[u8]| match self.ascii {
+            true => local_offset(bytes, offset),
+            false => usize::try_from(offset).ok().filter(|at| *at <= bytes.len()),
+        };
+        match (tree.partial(path), tree.file(path)) {
+            (Some(partial), _) => at(partial).map(Start::Partial).ok_or(BAD_RESTART),
+            (None, Ok(old)) => at(old).map(Start::Place).ok_or(BAD_RESTART),
+            (None, Err(_)) => Err(BAD_RESTART),
+        }
+    }
+
+    fn receive(
+        &mut self,
+        path: &Path,
+        from: Start,
+        bytes: &[u8],
+        manner: Manner,
+        tree: &mut Tree,
+    ) -> Answer {
+        self.take_plan()?;
+        let stored = if self.ascii { to_local(bytes) } else { bytes.to_vec() };
+        match manner {
+            Manner::Whole => tree.store(path, from, &stored),
+            Manner::Aborted => tree.break_off(path, from, &stored),
+            Manner::NoShow => tree.break_off(path, from, &[]),
+        }
+        Ok(match manner {
+            Manner::NoShow => Expect::Waits,
+            _ => Expect::Takes(bytes.to_vec(), manner),
+        })
+    }
+}
+
+fn right(command: &Command) -> Right {
+    match command {
+        Command::Plain(_, right, _) => *right,
+        Command::Malformed(..) | Command::Http | Command::TooLong => Right::Anyone,
+        Command::User(_) | Command::Pass { .. } | Command::Rein | Command::Quit => Right::Anyone,
+        Command::Host | Command::Algorithm(_) | Command::Facts { .. } => Right::Anyone,
+        Command::Passive | Command::Extended | Command::ExtendedOnly => Right::Login,
+        Command::Active { .. } | Command::Foreign(_) | Command::Type { .. } => Right::Login,
+        Command::Rest(_) | Command::Rang(..) => Right::Login,
+        Command::Pwd | Command::Cwd(_) | Command::Cdup => Right::Login,
+        Command::Size(_) | Command::Mdtm(_) | Command::Mlst(_) => Right::Login,
+        Command::Dsiz(_) | Command::Hash(_) | Command::Crc(..) => Right::Login,
+        Command::Retr(..) | Command::List(..) => Right::Login,
+        Command::Mkd(_) | Command::Mkdirs(_) | Command::Rmd(_) | Command::Rmda(_) => Right::Write,
+        Command::Dele(_) | Command::Rnfr(_) | Command::Rnto(_) => Right::Write,
+        Command::Avbl(_) | Command::Chmod(_) | Command::Time(..) => Right::Write,
+        Command::Stor(..) | Command::Appe(..) | Command::Stou(_) => Right::Write,
+    }
+}
+
+/// Which bytes of a file are meant.
+fn portion(bytes: &[u8], pending: &Pending) -> Result<(usize, usize), Code> {
+    let size = bytes.len();
+    let within =
+        |offset: u64| usize::try_from(offset).ok().filter(|at| *at <= size).ok_or(BAD_RESTART);
+    match pending {
+        Pending::Restart(offset) => Ok((within(*offset)?, size)),
+        Pending::Range(first, last) => match within(*first)? {
+            start if start == size => Err(BAD_RESTART),
+            start => Ok((start, within(last + 1).unwrap_or(size))),
+        },
+        Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
+    }
+}
+
+/// XCRC counts to before its second number, and 0 is the end.
+fn crc_range(size: usize, range: Option<(u64, u64)>) -> Result<(usize, usize), Code> {
+    let Some((start, end)) = range else { return Ok((0, size)) };
+    let start = usize::try_from(start).ok().filter(|start| *start <= size).ok_or(BAD_RESTART)?;
+    match usize::try_from(end).unwrap() {
+        0 => Ok((start, size)),
+        end if end < start => Err(501),
+        end => Ok((start, end.min(size))),
+    }
+}
+
+/// The path in the whole tree of what someone types who sees `home` as `/` and stands at `cwd`.
+pub fn resolve(home: &[String], cwd: &[String], typed: &str) -> Path {
+    let mut path = if typed.starts_with('/') { Path::new() } else { cwd.to_vec() };
+    for part in typed.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(path.pop()),
+            part => path.push(part.into()),
+        }
+    }
+    [home, &path].concat()
+}
+
+/// A path as a 257 has it.
+pub fn quoted(path: &[String]) -> String {
+    format!("257 \"/{}\"", path.join("/").replace('"', "\"\""))
+}
+
+/// A text as TYPE A sends it.
+fn to_wire(bytes: &[u8]) -> Vec<u8> {
+    let each = |byte: &u8| if *byte == b'\n' { b"\r\n".to_vec() } else { vec![*byte] };
+    bytes.iter().flat_map(each).collect()
+}
+
+/// A text as TYPE A stores it.
+fn to_local(bytes: &[u8]) -> Vec<u8> {
+    let is_end = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
+    (0..bytes.len()).filter(|at| !is_end(*at)).map(|at| bytes[at]).collect()
+}
+
+/// Where in a stored text the byte `offset` of its transfer stands.
+fn local_offset(bytes: &[u8], offset: u64) -> Option<usize> {
+    let lengths = bytes.iter().map(|byte| if *byte == b'\n' { 2 } else { 1 });
+    let mut sent = 0;
+    let mut offsets = std::iter::once(0).chain(lengths.map(|length| {
+        sent += length;
+        sent
+    }));
+    offsets.position(|sent| sent == offset)
+}
+
+/// CRC-32 as zip and everyone has it, bit by bit.
+pub fn crc32(bytes: &[u8]) -> String {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    format!("{:08x}", !crc)
+}
