@@ -3,7 +3,7 @@
 //! Sockets do not block; who would wait polls, for the socket and for what may end the wait. A
 //! deadline that passes is [`io::ErrorKind::TimedOut`], whatever the system calls it.
 
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Handle, Interest, PollItem, Waitable, connect_from, poll};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -156,22 +156,19 @@ pub fn accept(
     listener: &TcpListener,
     shutdown: &Shutdown,
 ) -> io::Result<Option<(TcpStream, SocketAddr)>> {
-    loop {
+    while shutdown.stage() == Stage::Running {
         match listener.accept() {
             Ok((stream, peer)) => return Ok(Some((stream, canonical(peer)))),
             // The client left before it was accepted: not an error of ours.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let listening = PollItem::new(Waitable::handle(listener), Interest::Read);
-                let mut items = [listening, shutdown.draining()];
-                wait(&mut items, None)?;
-                if items[1].ready() {
-                    return Ok(None);
-                }
+                wait(&mut [listening, shutdown.draining()], None)?;
             }
             Err(error) => return Err(error),
         }
     }
+    Ok(None)
 }
 
 /// Connects to the first address of `host` that answers. Each gets its share of the time.
@@ -267,6 +264,10 @@ pub fn wait_for_any<'a>(
         }
         if ready {
             return Ok(Waited::Ready);
+        }
+        // Also who never stops to talk meets the deadline.
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(Waited::TimedOut);
         }
     }
 }

@@ -67,6 +67,11 @@ impl<S> Control<S> {
         self.lines.front()
     }
 
+    /// All lines that have already arrived, left in their place.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter()
+    }
+
     /// The next line that has already arrived.
     pub fn take_line(&mut self) -> Option<Line> {
         self.lines.pop_front()

@@ -7,6 +7,8 @@ use super::partial;
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
 use super::upload;
+use super::watch::Watch;
+use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
 use crate::sys::{self, Dir, FileKind};
@@ -95,8 +97,8 @@ impl Session<'_> {
     }
 
     pub(super) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
-        let path = self.path(name)?;
         check_mode(mode)?;
+        let path = self.changeable(name)?;
         self.home()?.jail.set_mode(&path, mode)?;
         self.log_change("chmod", &path);
         Ok(Reply::new(Code::OK, "Mode changed."))
@@ -127,13 +129,13 @@ impl Session<'_> {
     }
 
     pub(super) fn mff(&mut self, changes: Changes, name: &Name) -> Answer {
-        let path = self.path(name)?;
+        changes.mode.map_or(Ok(()), check_mode)?;
+        let path = if changes.mode.is_some() { self.changeable(name)? } else { self.path(name)? };
         let jail = &self.home()?.jail;
         if changes.created.is_some() && !sys::CAN_SET_CREATED {
             return Err(Refusal::NotImplemented);
         }
         if let Some(mode) = changes.mode {
-            check_mode(mode)?;
             jail.set_mode(&path, mode)?;
         }
         if let Some(time) = changes.modified {
@@ -191,7 +193,11 @@ impl Session<'_> {
     pub(super) fn rmda(&mut self, name: &Name) -> Answer {
         let path = self.changeable(name)?;
         let place = self.home()?.jail.locate(&path, Last::Keep)?;
-        empty(&place.dir.open_dir(&place.name)?, 0)?;
+        let dir = place.dir.open_dir(&place.name)?;
+        let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
+        if empty(&dir, 0, &mut watch)? == Verdict::Stop {
+            return Err(watch.refusal());
+        }
         place.dir.remove_dir(&place.name)?;
         self.log_change("rmda", &path);
         Ok(Reply::new(Code::FILE_DONE, "Directory removed with all that was in it."))
@@ -212,21 +218,31 @@ fn check_mode(mode: u32) -> Result<(), Refusal> {
     }
 }
 
-/// Removes everything in a directory.
-fn empty(dir: &Dir, depth: u32) -> Result<(), Refusal> {
+/// Removes everything in a directory, some names at a time; stops where the client breaks it off.
+fn empty(dir: &Dir, depth: u32, watch: &mut Watch<'_>) -> Result<Verdict, Refusal> {
     const DEEPEST: u32 = 64;
+    const AT_A_TIME: usize = 256;
     if depth > DEEPEST {
         return Err(Refusal::Unavailable("Too deep to be removed at once."));
     }
-    // All names first: what is removed while a directory is read may hide others from the reader.
-    let names = dir.entries()?.collect::<io::Result<Vec<_>>>()?;
-    for name in names {
-        if dir.stat(&name)?.kind == FileKind::Dir {
-            empty(&dir.open_dir(&name)?, depth + 1)?;
+    loop {
+        // The names first: what is removed while a directory is read may hide others from the reader.
+        let names = dir.entries()?.take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
+        if names.is_empty() {
+            return Ok(Verdict::Continue);
+        }
+        for name in names {
+            if dir.stat(&name)?.kind != FileKind::Dir {
+                dir.remove_file(&name)?;
+                continue;
+            }
+            if empty(&dir.open_dir(&name)?, depth + 1, watch)? == Verdict::Stop {
+                return Ok(Verdict::Stop);
+            }
             dir.remove_dir(&name)?;
-        } else {
-            dir.remove_file(&name)?;
+        }
+        if watch.attend(0) == Verdict::Stop {
+            return Ok(Verdict::Stop);
         }
     }
-    Ok(())
 }

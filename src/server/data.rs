@@ -1,17 +1,18 @@
 //! The data connection: what was arranged, and how it comes to be.
 //!
-//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`Ports`]), or binds one listener and keeps it for the session, since binding a new port for each
-//! transfer runs out of ports (every closed one is kept from use for a minute). What was left in
-//! its queue from before is dropped when it is announced again. Whoever connects must come from
-//! the address of the control connection; a stranger is dropped and the wait goes on. Active mode
-//! connects to that address alone and to no port below 1024 (RFC 2577 section 3).
+//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`Ports`]), or binds
+//! one listener and keeps it for the session, since binding a new port for each transfer runs out of
+//! ports (every closed one is kept from use for a minute). What was left in its queue from before is
+//! dropped when it is announced again. Whoever connects must come from the address of the control
+//! connection; a stranger is dropped and the wait goes on. Active mode connects to that address
+//! alone and to no port below 1024 (RFC 2577 section 3).
 
 use super::ports::{Ports, Reservation};
 use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
 use crate::sys::{Interest, Waitable};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::time::Instant;
 
 /// How the next transfer's data connection is to be made.
@@ -21,7 +22,7 @@ enum Plan {
     #[default]
     None,
     /// The client connects to the session's own listener.
-    Passive,
+    Passive(TcpListener),
     /// The client connects to a port that is shared.
     Reserved(Reservation),
     /// The server connects there.
@@ -35,6 +36,31 @@ pub struct Ends {
     pub local: IpAddr,
     /// The client's address.
     pub peer: IpAddr,
+    /// Which link they are on, for IPv6 addresses that count on one link alone.
+    pub scope: u32,
+}
+
+impl Ends {
+    /// The server's end with a port.
+    fn listening_at(self, port: u16) -> SocketAddr {
+        with_scope(SocketAddr::new(self.local, port), self.scope)
+    }
+
+    /// From where the client is connected to. An address of one link cannot be bound without its
+    /// link, and the way to the client chooses it by itself.
+    fn connecting_from(self) -> IpAddr {
+        match self.local {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Ipv6Addr::UNSPECIFIED.into(),
+            ip => ip,
+        }
+    }
+}
+
+fn with_scope(address: SocketAddr, scope: u32) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, scope).into(),
+        SocketAddr::V4(_) => address,
+    }
 }
 
 /// A session's arrangements for data connections.
@@ -42,14 +68,15 @@ pub struct Ends {
 pub struct Arrangements {
     ends: Ends,
     plan: Plan,
-    listener: Option<TcpListener>,
+    /// The session's own listener while no transfer waits for it.
+    spare: Option<TcpListener>,
     extended_only: bool,
 }
 
 impl Arrangements {
     /// Nothing arranged, for a control connection between `ends`.
     pub fn new(ends: Ends) -> Arrangements {
-        Arrangements { ends, plan: Plan::None, listener: None, extended_only: false }
+        Arrangements { ends, plan: Plan::None, spare: None, extended_only: false }
     }
 
     /// The server's address as the client knows it.
@@ -78,7 +105,7 @@ impl Arrangements {
     /// # Errors
     /// No port is to be had.
     pub fn passive(&mut self, ports: Option<&Ports>) -> Result<u16, Refusal> {
-        self.plan = Plan::None;
+        self.drop_plan();
         if let Some(ports) = ports {
             let reserved = ports.reserve(self.ends.local, self.ends.peer);
             let reserved = reserved.map_err(|_| NO_PORT)?;
@@ -86,17 +113,23 @@ impl Arrangements {
             self.plan = Plan::Reserved(reserved);
             return Ok(port);
         }
-        let listener = match self.listener.take() {
+        let listener = match self.spare.take() {
             Some(listener) => {
                 drain(&listener);
                 listener
             }
-            None => listen(self.ends.local).map_err(|_| NO_PORT)?,
+            None => listen(self.ends.listening_at(0)).map_err(|_| NO_PORT)?,
         };
         let port = listener.local_addr()?.port();
-        self.listener = Some(listener);
-        self.plan = Plan::Passive;
+        self.plan = Plan::Passive(listener);
         Ok(port)
+    }
+
+    /// Takes what was planned away; a listener is kept for the next time.
+    fn drop_plan(&mut self) {
+        if let Plan::Passive(listener) = std::mem::take(&mut self.plan) {
+            self.spare = Some(listener);
+        }
     }
 
     /// Arranges active mode. The address is checked here, before anything is connected, so the
@@ -105,14 +138,14 @@ impl Arrangements {
     /// # Errors
     /// 501 for an address other than the client's own, or a port below 1024.
     pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
-        self.plan = Plan::None;
+        self.drop_plan();
         if to.ip().to_canonical() != self.ends.peer {
             return Err(Refusal::Argument("Only your own address is connected to."));
         }
         if to.port() < 1024 {
             return Err(Refusal::Argument("Only ports from 1024 up are connected to."));
         }
-        self.plan = Plan::Active(net::canonical(to));
+        self.plan = Plan::Active(with_scope(net::canonical(to), self.ends.scope));
         Ok(())
     }
 
@@ -128,8 +161,13 @@ impl Arrangements {
     pub fn check_planned(&self) -> Result<(), Refusal> {
         match self.plan {
             Plan::None => Err(Refusal::NoDataConnection("Use PASV, EPSV, PORT or EPRT first.")),
-            Plan::Passive | Plan::Reserved(_) | Plan::Active(_) => Ok(()),
+            Plan::Passive(_) | Plan::Reserved(_) | Plan::Active(_) => Ok(()),
         }
+    }
+
+    /// Whether the client has to connect, and not the server.
+    pub fn waits_for_client(&self) -> bool {
+        matches!(self.plan, Plan::Passive(_) | Plan::Reserved(_))
     }
 
     /// Makes the connection that was arranged; the arrangement is used up.
@@ -141,13 +179,16 @@ impl Arrangements {
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> Result<TcpStream, Refusal> {
-        let opened = match (std::mem::take(&mut self.plan), &self.listener) {
-            (Plan::Passive, Some(listener)) => {
-                accept(listener, self.ends.peer, deadline, attention)
+        let ends = self.ends;
+        let opened = match std::mem::take(&mut self.plan) {
+            Plan::Passive(listener) => {
+                let opened = accept(&listener, ends.peer, deadline, attention);
+                self.spare = Some(listener);
+                opened
             }
-            (Plan::Reserved(port), _) => port.accept(deadline, attention),
-            (Plan::Active(to), _) => net::dial(self.ends.local, to, deadline, attention),
-            (Plan::Passive | Plan::None, _) => Ok(Err(Waited::TimedOut)),
+            Plan::Reserved(port) => port.accept(deadline, attention),
+            Plan::Active(to) => net::dial(ends.connecting_from(), to, deadline, attention),
+            Plan::None => Ok(Err(Waited::TimedOut)),
         };
         let stream = match opened {
             Ok(Ok(stream)) => stream,
@@ -164,8 +205,8 @@ impl Arrangements {
 
 const NO_PORT: Refusal = Refusal::NoDataConnection("No port is free for a data connection.");
 
-fn listen(local: IpAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(SocketAddr::new(local, 0))?;
+fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(at)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -185,15 +226,19 @@ fn accept(
         match listener.accept() {
             Ok((stream, from)) if from.ip().to_canonical() == peer => return Ok(Ok(stream)),
             Ok(_stranger) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let handle = Waitable::handle(listener);
-                match net::wait_with(handle, Interest::Read, deadline, 0, attention)? {
-                    Waited::Ready => {}
-                    ended => return Ok(Err(ended)),
-                }
-            }
+            Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
+        // After a stranger too, so that a crowd of them does not keep the deadline from being seen.
+        let handle = Waitable::handle(listener);
+        match net::wait_with(handle, Interest::Read, deadline, 0, attention)? {
+            Waited::Ready => {}
+            ended => return Ok(Err(ended)),
+        }
     }
+}
+
+/// Nobody is there yet, or somebody who was there has left.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
 }

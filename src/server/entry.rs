@@ -5,6 +5,7 @@ use super::login::{Login, is_anonymous};
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::protocol::{Code, Name, Reply, Secret};
+use std::time::Instant;
 
 impl Session<'_> {
     /// USER: forgets who was here before.
@@ -51,6 +52,9 @@ impl Session<'_> {
     }
 
     fn set_login(&mut self, login: Login) {
+        if let Login::In(_) = self.login {
+            self.outside_since = Instant::now();
+        }
         self.login = login;
         self.signed.set_user(self.login.user());
     }

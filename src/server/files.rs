@@ -7,14 +7,12 @@ use super::partial;
 use super::refusal::Refusal;
 use super::session::Session;
 use super::upload;
+use super::watch::Watch;
+use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
-use crate::sys::{self, Dir, FileKind};
+use crate::sys::{self, Dir, FileKind, Open};
 use std::io::{self, ErrorKind, Read};
-
-/// Up to which size a text file is read to tell its size in TYPE A. Beyond, the answer is a 550 as
-/// RFC 3659 section 4 allows, so that a question cannot cost more than that.
-const LARGEST_COUNTED: u64 = 16 * 1024 * 1024;
 
 /// How many bytes of a directory one STAT may show: it is held in memory and sent as one reply.
 const LARGEST_STATUS: u64 = 1024 * 1024;
@@ -47,23 +45,15 @@ impl Session<'_> {
         let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Follow)?;
         let size = match place.found {
+            // RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
             Some(stat) if stat.kind == FileKind::File && self.is_ascii() => {
-                self.text_size(&path, stat.size)?
+                upload::text_length(place.open(Open::Read)?)?
             }
             Some(stat) if stat.kind == FileKind::File => stat.size,
             Some(_) => return Err(Refusal::NotPlainFile),
             None => upload::waiting_size(&place, self.is_ascii())?,
         };
         Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
-    }
-
-    /// RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
-    fn text_size(&self, path: &FtpPath, size: u64) -> Result<u64, Refusal> {
-        if size > LARGEST_COUNTED {
-            return Err(Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I."));
-        }
-        let (file, _) = self.home()?.jail.open_file(path)?;
-        Ok(upload::text_length(file)?)
     }
 
     /// MDTM asks, but `MDTM YYYYMMDDHHMMSS name` sets, as clients from before MFMT do it, unless
@@ -92,9 +82,13 @@ impl Session<'_> {
     /// The size of all files below a directory.
     pub(super) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        let mut left = MOST_COUNTED;
-        let size = self.home()?.jail.open_dir(&path).map_err(Refusal::from);
-        let size = size.and_then(|dir| total_size(&dir, &mut left, 0))?;
+        let dir = self.home()?.jail.open_dir(&path)?;
+        let watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
+        let mut count = Count { watch, names: 0 };
+        let size = match count.total_size(&dir, 0)? {
+            Some(size) => size,
+            None => return Err(count.watch.refusal()),
+        };
         Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
     }
 
@@ -131,7 +125,8 @@ impl Session<'_> {
             return Err(Refusal::Unavailable("Too much to show on this connection; use LIST."));
         }
         let body = text.strip_suffix(b"\r\n").map_or(Vec::new(), |text| {
-            text.split(|&b| b == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect()
+            let without_cr = |line: &[u8]| line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+            text.split(|&b| b == b'\n').map(without_cr).collect()
         });
         Ok(Reply::lines(Code::FILE_STATUS, "Status:", body, "End."))
     }
@@ -162,32 +157,47 @@ impl Session<'_> {
     }
 }
 
-/// How many names DSIZ looks at before it gives up, and how deep.
-const MOST_COUNTED: u32 = 1_000_000;
-const DEEPEST: u32 = 64;
+/// DSIZ on its way through a tree.
+struct Count<'a> {
+    watch: Watch<'a>,
+    names: u64,
+}
 
-fn total_size(dir: &Dir, left: &mut u32, depth: u32) -> Result<u64, Refusal> {
-    let mut total = 0u64;
-    for name in dir.entries()? {
-        let name = name?;
-        if partial::is_partial(&sys::name_bytes(&name)) {
-            continue;
+impl Count<'_> {
+    /// The size of all files below `dir`; `None` if the client broke it off. Partial uploads are
+    /// not there, and what goes away meanwhile has no size.
+    fn total_size(&mut self, dir: &Dir, depth: u32) -> Result<Option<u64>, Refusal> {
+        const MOST: u64 = 1_000_000;
+        const DEEPEST: u32 = 64;
+        let mut total = 0u64;
+        for name in dir.entries()? {
+            let name = name?;
+            self.names += 1;
+            if self.names > MOST || depth > DEEPEST {
+                return Err(Refusal::Unavailable("Too much to be counted."));
+            }
+            if self.names.is_multiple_of(256) && self.watch.attend(total) == Verdict::Stop {
+                return Ok(None);
+            }
+            if partial::is_partial(&sys::name_bytes(&name)) {
+                continue;
+            }
+            let Ok(stat) = dir.stat(&name) else { continue };
+            let size = match stat.kind {
+                FileKind::File => stat.size,
+                FileKind::Link | FileKind::Other => 0,
+                FileKind::Dir => match dir.open_dir(&name) {
+                    Err(_) => 0,
+                    Ok(dir) => match self.total_size(&dir, depth + 1)? {
+                        Some(size) => size,
+                        None => return Ok(None),
+                    },
+                },
+            };
+            total = total.saturating_add(size);
         }
-        *left = left.checked_sub(1).ok_or(Refusal::Unavailable("Too much to be counted."))?;
-        // What goes away meanwhile has no size.
-        let Ok(stat) = dir.stat(&name) else { continue };
-        let size = match stat.kind {
-            FileKind::File => stat.size,
-            FileKind::Dir if depth < DEEPEST => match dir.open_dir(&name) {
-                Ok(dir) => total_size(&dir, left, depth + 1)?,
-                Err(_) => 0,
-            },
-            FileKind::Dir => return Err(Refusal::Unavailable("Too deep to be counted.")),
-            FileKind::Link | FileKind::Other => 0,
-        };
-        total = total.saturating_add(size);
+        Ok(Some(total))
     }
-    Ok(total)
 }
 
 /// A 257 (RFC 959 appendix II).

@@ -1,7 +1,7 @@
 //! Patterns in the names that LIST and NLST take: `*`, `?` and `[a-z]`, in every part of a path.
 //!
-//! A pattern costs the server work that its client does not feel, so all of it is bounded: how
-//! many names are looked at, how many may match, and for how long. Matching one name against one
+//! A pattern costs the server work that its client does not feel, so all of it is bounded: how deep
+//! it goes, how many names are looked at, how many may match, and for how long. Matching one name against one
 //! part is linear in both lengths, whatever the pattern.
 
 use super::jail::{Jail, Listed};
@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 /// What one pattern may cost.
 const MOST_NAMES: u32 = 500_000;
 const MOST_MATCHES: usize = 50_000;
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(2);
+const DEEPEST: usize = 32;
+
+const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a pattern.");
 
 /// Whether a name is a pattern.
 pub fn is_pattern(name: &[u8]) -> bool {
@@ -34,6 +37,9 @@ pub fn expand(jail: &Jail, cwd: &FtpPath, pattern: &Name) -> Result<Vec<Listed>,
         None => (cwd.clone(), Vec::new()),
     };
     let parts: Vec<&[u8]> = pattern.split(|&b| b == b'/').filter(|part| !part.is_empty()).collect();
+    if parts.len() > DEEPEST {
+        return Err(TOO_MUCH);
+    }
     search.walk(&start, &shown, &parts)?;
     if search.found.is_empty() {
         return Err(std::io::Error::from(std::io::ErrorKind::NotFound).into());
@@ -49,9 +55,9 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Finds what matches the rest of the pattern below `at`. Its depth is that of the pattern,
-    /// which the longest line of the control connection bounds.
+    /// Finds what matches the rest of the pattern below `at`, as deep as the pattern has parts.
     fn walk(&mut self, at: &FtpPath, shown: &[u8], parts: &[&[u8]]) -> Result<(), Refusal> {
+        self.spend()?;
         let Some((part, rest)) = parts.split_first() else { return self.add(at, shown) };
         if !is_pattern(part) {
             return self.step(at, shown, part, rest);
@@ -97,7 +103,6 @@ impl Search<'_> {
     }
 
     fn add(&mut self, at: &FtpPath, shown: &[u8]) -> Result<(), Refusal> {
-        self.spend()?;
         if let Ok(mut listed) = self.jail.look(at) {
             listed.name = shown.to_vec();
             self.found.push(listed);
@@ -106,7 +111,6 @@ impl Search<'_> {
     }
 
     fn spend(&mut self) -> Result<(), Refusal> {
-        const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a pattern.");
         self.names = self.names.checked_sub(1).ok_or(TOO_MUCH)?;
         // The clock is asked now and then.
         let late = self.names.is_multiple_of(256) && Instant::now() >= self.until;

@@ -21,15 +21,8 @@ impl Session<'_> {
     /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
     pub(super) fn hash(&mut self, name: &Name, pending: Pending) -> Result<Reply, Refusal> {
         let path = self.path(name)?;
-        let range = |size: u64| match pending {
-            Pending::Range(span) if span.start < size => {
-                Ok((span.start, span.end.saturating_add(1).min(size)))
-            }
-            Pending::Range(_) => Err(Refusal::BadRestart),
-            Pending::Restart(offset) if offset <= size => Ok((offset, size)),
-            Pending::Restart(_) => Err(Refusal::BadRestart),
-            Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
-        };
+        let range =
+            |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
         let ((start, end), digest) = self.digest_of(&path, self.algorithm, range)?;
         let algorithm = self.algorithm.name();
         // The draft's range is by first and last byte; nothing is written as 0-0.

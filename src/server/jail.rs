@@ -28,6 +28,19 @@ use std::time::SystemTime;
 /// How many links one path may lead through; what Linux allows.
 const MAX_LINKS: usize = 40;
 
+/// How many names one path may lead through, links and their `..` counted; more than the longest
+/// path has parts.
+const MAX_STEPS: usize = 10_000;
+
+/// Where the target of a link counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Base {
+    /// The directory the link stands in.
+    Here,
+    /// The root.
+    Root,
+}
+
 /// What to do with a link in the last place of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
@@ -97,36 +110,42 @@ impl Jail {
     pub fn locate(&self, path: &FtpPath, last: Last) -> io::Result<Place> {
         let mut todo: VecDeque<OsString> = VecDeque::new();
         for part in path.parts() {
-            if partial::is_partial(part) {
-                return Err(ErrorKind::NotFound.into());
-            }
             todo.push_back(sys::os_name(part)?);
         }
         self.walk(todo, last)
     }
 
     fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<Place> {
-        let mut trail: Vec<Arc<Dir>> = Vec::new();
-        let mut links = 0;
+        let mut here = Arc::clone(&self.root);
+        // The names of the directories between the root and here; none of them is a link.
+        let mut trail: Vec<OsString> = Vec::new();
+        let (mut links, mut steps) = (0, 0);
         while let Some(name) = todo.pop_front() {
             if name == ".." {
+                // Down again from the root, so that a path of any depth holds one directory open.
                 trail.pop().ok_or_else(outside)?;
+                trail.drain(..).rev().for_each(|name| todo.push_front(name));
+                here = Arc::clone(&self.root);
                 continue;
             }
-            let here = trail.last().unwrap_or(&self.root);
+            steps += 1;
+            if steps > MAX_STEPS || partial::is_partial(&sys::name_bytes(&name)) {
+                return Err(outside());
+            }
             let target = if !todo.is_empty() {
                 match here.open_dir(&name) {
                     Ok(dir) => {
-                        trail.push(Arc::new(dir));
+                        here = Arc::new(dir);
+                        trail.push(name);
                         continue;
                     }
-                    Err(error) => self.link_target(here, &name, error)?,
+                    Err(error) => self.link_target(&here, &name, error)?,
                 }
             } else {
                 let found = optional(here.stat(&name))?;
                 let is_link = found.is_some_and(|stat| stat.kind == FileKind::Link);
                 if last == Last::Keep || !is_link {
-                    return Ok(Place { dir: Arc::clone(here), name, found });
+                    return Ok(Place { dir: here, name, found });
                 }
                 here.read_link(&name)?
             };
@@ -134,11 +153,13 @@ impl Jail {
             if links > MAX_LINKS {
                 return Err(outside());
             }
-            self.expand(&target, &mut todo, &mut trail)?;
+            if self.expand(&target, &mut todo)? == Base::Root {
+                trail.clear();
+                here = Arc::clone(&self.root);
+            }
         }
-        let dir = Arc::clone(trail.last().unwrap_or(&self.root));
-        let found = Some(dir.stat_self()?);
-        Ok(Place { dir, name: ".".into(), found })
+        let found = Some(here.stat_self()?);
+        Ok(Place { dir: here, name: ".".into(), found })
     }
 
     /// The target of the link that kept `open_dir` from opening `name`, if that was the reason.
@@ -146,17 +167,12 @@ impl Jail {
         if sys::may_be_link(&error) { dir.read_link(name).map_err(|_| error) } else { Err(error) }
     }
 
-    /// Puts the parts of a link's target before what is still to be walked.
-    fn expand(
-        &self,
-        target: &OsStr,
-        todo: &mut VecDeque<OsString>,
-        trail: &mut Vec<Arc<Dir>>,
-    ) -> io::Result<()> {
+    /// Puts the parts of a link's target before what is still to be walked, and says from where.
+    fn expand(&self, target: &OsStr, todo: &mut VecDeque<OsString>) -> io::Result<Base> {
         let mut target = Path::new(target);
-        if target.is_absolute() {
+        let base = if target.is_absolute() { Base::Root } else { Base::Here };
+        if base == Base::Root {
             target = self.inside(target).ok_or_else(outside)?;
-            trail.clear();
         }
         for component in target.components().rev() {
             match component {
@@ -166,7 +182,7 @@ impl Jail {
                 Component::RootDir | Component::Prefix(_) => return Err(outside()),
             }
         }
-        Ok(())
+        Ok(base)
     }
 
     /// An absolute path of the system as one relative to the root, if it lies below it.
@@ -284,7 +300,7 @@ impl Jail {
     pub fn read_dir(&self, path: &FtpPath) -> io::Result<Listing> {
         let dir = self.open_dir(path)?;
         let entries = dir.entries()?;
-        Ok(Listing { jail: self.clone(), dir, entries })
+        Ok(Listing { jail: self.clone(), depth: path.parts().count(), dir, entries })
     }
 
     /// What is known of the name at `path`, its link not followed.
@@ -295,26 +311,43 @@ impl Jail {
         let place = self.locate(path, Last::Keep)?;
         let stat = place.found.ok_or(ErrorKind::NotFound)?;
         let target = match stat.kind {
-            FileKind::Link => self.shown_target(&place.dir, &place.name),
+            FileKind::Link => {
+                let depth = path.parts().count().saturating_sub(1);
+                self.shown_target(&place.dir, depth, &place.name)
+            }
             FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
         };
         let name = sys::name_bytes(&place.name).into_owned();
         Ok(Listed { name, stat, target })
     }
 
-    /// The target of the link `name` in `dir` as a client may see it: nothing that tells of the
-    /// world outside.
-    fn shown_target(&self, dir: &Dir, name: &OsStr) -> Vec<u8> {
+    /// The target of the link `name` in `dir`, so many directories below the root, as a client may
+    /// see it: nothing that tells of the world outside.
+    fn shown_target(&self, dir: &Dir, depth: usize, name: &OsStr) -> Vec<u8> {
         let Ok(target) = dir.read_link(name) else { return Vec::new() };
         let path = Path::new(&target);
         if !path.is_absolute() {
-            return sys::name_bytes(&target).into_owned();
+            let shown = if stays_inside(path, depth) { target.as_os_str() } else { OsStr::new("") };
+            return sys::name_bytes(shown).into_owned();
         }
-        self.inside(path).map_or(Vec::new(), |inside| {
-            let inside = sys::name_bytes(inside.as_os_str());
-            [b"/", inside.as_ref()].concat()
-        })
+        match self.inside(path).filter(|inside| stays_inside(inside, 0)) {
+            Some(inside) => [b"/", sys::name_bytes(inside.as_os_str()).as_ref()].concat(),
+            None => Vec::new(),
+        }
     }
+}
+
+/// Whether a path never goes above the root on its way from so many directories below it.
+fn stays_inside(path: &Path, depth: usize) -> bool {
+    let mut depth = Some(depth);
+    for component in path.components() {
+        depth = match component {
+            Component::ParentDir => depth.and_then(|depth| depth.checked_sub(1)),
+            Component::Normal(_) => depth.map(|depth| depth + 1),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => depth,
+        };
+    }
+    depth.is_some()
 }
 
 impl Place {
@@ -338,6 +371,8 @@ impl Place {
 #[derive(Debug)]
 pub struct Listing {
     jail: Jail,
+    /// How many directories below the root.
+    depth: usize,
     dir: Dir,
     entries: Entries,
 }
@@ -375,7 +410,7 @@ impl Listing {
     pub fn look(&self, name: &OsStr) -> Option<Listed> {
         let stat = self.dir.stat(name).ok()?;
         let target = match stat.kind {
-            FileKind::Link => self.jail.shown_target(&self.dir, name),
+            FileKind::Link => self.jail.shown_target(&self.dir, self.depth, name),
             FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
         };
         Some(Listed { name: sys::name_bytes(name).into_owned(), stat, target })
@@ -495,6 +530,10 @@ mod tests {
         let hidden = ".ftp-partial-0123";
         fs::write(dir.path().join("root").join(hidden), "half").unwrap();
         assert_eq!(read(&jail, hidden), None);
+        assert_eq!(read(&jail, &hidden.to_uppercase()), None);
+        symlink(hidden, dir.path().join("root/in/link")).unwrap();
+        symlink(format!("../{hidden}"), dir.path().join("root/in/link2")).unwrap();
+        assert_eq!(read(&jail, "in/link2"), None);
         let mut listing = jail.read_dir(&FtpPath::root()).unwrap();
         assert_eq!(listing.next_name().unwrap().as_deref(), Some(OsStr::new("in")));
         assert_eq!(listing.next_name().unwrap(), None);
@@ -506,9 +545,13 @@ mod tests {
         let root = dir.path().join("root");
         symlink(root.join("in/file"), root.join("absolute")).unwrap();
         symlink(dir.path().join("outside"), root.join("outside")).unwrap();
+        symlink("../outside/secret", root.join("up")).unwrap();
+        symlink("in/../in/file", root.join("winding")).unwrap();
         let listing = jail.read_dir(&FtpPath::root()).unwrap();
         assert_eq!(listing.look(OsStr::new("absolute")).unwrap().target, b"/in/file");
         assert_eq!(listing.look(OsStr::new("outside")).unwrap().target, b"");
+        assert_eq!(listing.look(OsStr::new("up")).unwrap().target, b"");
+        assert_eq!(listing.look(OsStr::new("winding")).unwrap().target, b"in/../in/file");
     }
 
     #[test]

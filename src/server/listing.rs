@@ -133,6 +133,8 @@ pub struct Lines {
 #[derive(Debug)]
 struct Tree {
     jail: Jail,
+    /// How long the prefix of names is at its root.
+    start: usize,
     at: Branch,
     /// Directories found in this one, in their order.
     children: Vec<Branch>,
@@ -164,10 +166,18 @@ impl Lines {
         lines.enter(jail, path)?;
         lines.add_dots(jail, path, stat);
         if options.recursive {
+            let start = if let Form::Names(prefix) = &lines.form { prefix.len() } else { 0 };
             let at = Branch { path: path.clone(), shown: b".".to_vec(), depth: 0 };
-            lines.made.splice(0..0, *b".:\r\n");
-            lines.tree =
-                Some(Tree { jail: jail.clone(), at, children: Vec::new(), next: Vec::new() });
+            if !matches!(lines.form, Form::Names(_)) {
+                lines.made.splice(0..0, *b".:\r\n");
+            }
+            lines.tree = Some(Tree {
+                jail: jail.clone(),
+                start,
+                at,
+                children: Vec::new(),
+                next: Vec::new(),
+            });
         }
         Ok(lines)
     }
@@ -280,9 +290,16 @@ impl Lines {
         let Some(branch) = tree.next.pop() else { return false };
         let jail = tree.jail.clone();
         tree.at = branch.clone();
-        self.made.extend_from_slice(b"\r\n");
-        self.made.extend(branch.shown.iter().map(|&b| visible(b)));
-        self.made.extend_from_slice(b":\r\n");
+        if let Form::Names(prefix) = &mut self.form {
+            // Names are for programs: each whole, and nothing between them.
+            prefix.truncate(tree.start);
+            prefix.extend_from_slice(branch.shown.strip_prefix(b"./").unwrap_or(&branch.shown));
+            prefix.push(b'/');
+        } else {
+            self.made.extend_from_slice(b"\r\n");
+            self.made.extend(branch.shown.iter().map(|&b| visible(b)));
+            self.made.extend_from_slice(b":\r\n");
+        }
         let _ = self.enter(&jail, &branch.path);
         true
     }
@@ -358,7 +375,9 @@ pub fn entry(listed: Listed) -> Entry {
     entry.owner = Some(Owner::Id(stat.owner));
     entry.group = Some(Owner::Id(stat.group));
     entry.links = Some(stat.links);
-    entry.unique = Some(Unique::Node { device: stat.device, inode: stat.inode });
+    // Where the system has no such numbers, all files would look like one (RFC 3659 section 7.5.2).
+    entry.unique =
+        (stat.inode != 0).then_some(Unique::Node { device: stat.device, inode: stat.inode });
     entry
 }
 

@@ -27,8 +27,10 @@ pub enum Locked {
 }
 
 /// Whether this is the name of a partial, which clients neither see nor name.
+///
+/// In any case: there are file systems where those names are one.
 pub fn is_partial(name: &[u8]) -> bool {
-    name.starts_with(PREFIX)
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// The name of the partial of the file `name`.
@@ -94,7 +96,9 @@ pub fn remove_if_old(dir: &Dir, partial: &OsStr) {
 
 fn remove_unlocked(dir: &Dir, name: &OsStr) {
     let Ok(file) = dir.open(name, Open::Write) else { return };
-    if file.metadata().is_ok_and(|data| data.is_file()) && file.try_lock().is_ok() {
+    let plain = file.metadata().is_ok_and(|data| data.is_file());
+    // The name may have gone to another file between opening and locking.
+    if plain && file.try_lock().is_ok() && sys::is_named(dir, name, &file) {
         let _ = dir.remove_file(name);
     }
 }

@@ -33,6 +33,10 @@ struct Releases {
     changed: Condvar,
 }
 
+/// How long a port is held for a client that has not begun its transfer, if another session of its
+/// address wants the port.
+const HELD: Duration = Duration::from_secs(30);
+
 /// How long PASV waits for a port if all are taken for its client's address. The other transfers of
 /// that address end their reservations as soon as their data connections stand.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,8 +50,11 @@ struct Port {
 }
 
 /// A client that was told to come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Guest {
+    /// Tells it from one that was told before and never came.
+    number: u64,
+    since: Instant,
     arrived: Option<TcpStream>,
     /// Wakes the session that waits for it.
     bell: Option<Arc<Bell>>,
@@ -58,6 +65,7 @@ struct Guest {
 pub struct Reservation {
     port: Arc<Port>,
     peer: IpAddr,
+    number: u64,
     bell: Arc<Bell>,
     releases: Arc<Releases>,
 }
@@ -85,9 +93,9 @@ impl Ports {
         let until = Instant::now() + patience;
         loop {
             let before = *self.releases.lock();
-            if let Some(port) = self.invite_somewhere(local, peer) {
+            if let Some((port, number)) = self.invite_somewhere(local, peer) {
                 let (bell, releases) = (Arc::new(Bell::new()?), Arc::clone(&self.releases));
-                return Ok(Reservation { port, peer, bell, releases });
+                return Ok(Reservation { port, peer, number, bell, releases });
             }
             if !self.releases.wait_for_more_than(before, until) {
                 return Err(io::ErrorKind::AddrInUse.into());
@@ -95,12 +103,13 @@ impl Ports {
         }
     }
 
-    fn invite_somewhere(&self, local: IpAddr, peer: IpAddr) -> Option<Arc<Port>> {
+    fn invite_somewhere(&self, local: IpAddr, peer: IpAddr) -> Option<(Arc<Port>, u64)> {
         let (first, count) = (*self.range.start(), self.range.len());
         let start = RandomState::new().hash_one(count) as usize % count;
         // At most 65,535 of them, so the sum fits.
         let numbers = (0..count).map(|step| first + ((start + step) % count) as u16);
-        numbers.filter_map(|number| self.port(local, number)).find(|port| port.invite(peer))
+        let mut ports = numbers.filter_map(|number| self.port(local, number));
+        ports.find_map(|port| port.invite(peer).map(|number| (port, number)))
     }
 
     /// The listener on this port; `None` if another program has it.
@@ -142,12 +151,18 @@ impl Port {
 
     /// Expects a client, if none of its address is expected already. What waits in the queue was
     /// meant for someone before and is dealt with first.
-    fn invite(&self, peer: IpAddr) -> bool {
+    /// Gives the number of the invitation.
+    fn invite(&self, peer: IpAddr) -> Option<u64> {
         let mut guests = self.guests();
-        if guests.contains_key(&peer) {
-            return false;
+        let before = guests.get(&peer);
+        if before.is_some_and(|guest| guest.bell.is_some() || guest.since.elapsed() < HELD) {
+            return None;
         }
-        self.let_in(&mut guests).is_ok() && guests.insert(peer, Guest::default()).is_none()
+        let number = before.map_or(0, |guest| guest.number + 1);
+        self.let_in(&mut guests).ok()?;
+        let guest = Guest { number, since: Instant::now(), arrived: None, bell: None };
+        guests.insert(peer, guest);
+        Some(number)
     }
 
     /// Accepts all that have come, and gives each to the session that expects it. Strangers are
@@ -208,7 +223,9 @@ impl Reservation {
         let mut guests = self.port.guests();
         self.bell.silence();
         self.port.let_in(&mut guests)?;
-        let guest = guests.entry(self.peer).or_default();
+        let guest = guests.get_mut(&self.peer).filter(|guest| guest.number == self.number);
+        // It was held for so long without a transfer that somebody else has it now.
+        let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
         guest.bell.get_or_insert_with(|| Arc::clone(&self.bell));
         Ok(guest.arrived.take())
     }
@@ -216,7 +233,11 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.port.guests().remove(&self.peer);
+        let mut guests = self.port.guests();
+        if guests.get(&self.peer).is_some_and(|guest| guest.number == self.number) {
+            guests.remove(&self.peer);
+        }
+        drop(guests);
         self.releases.add();
     }
 }

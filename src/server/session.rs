@@ -38,6 +38,20 @@ pub(super) enum Pending {
     Rename(FtpPath),
 }
 
+impl Pending {
+    /// Which part of `size` bytes is wanted: where it begins, and how long it is.
+    pub(super) fn portion(&self, size: u64) -> Result<(u64, u64), Refusal> {
+        match *self {
+            Pending::Restart(offset) if offset <= size => Ok((offset, size - offset)),
+            Pending::Range(Span { start, end }) if start < size => {
+                Ok((start, end.saturating_add(1).min(size) - start))
+            }
+            Pending::Restart(_) | Pending::Range(_) => Err(Refusal::BadRestart),
+            Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
+        }
+    }
+}
+
 /// How file data is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Representation {
@@ -61,6 +75,8 @@ pub(super) struct Session<'a> {
     pub(super) idle_timeout: Duration,
     pub(super) failures: u32,
     pub(super) signed: Signed<'a>,
+    /// Since when nobody is logged in.
+    pub(super) outside_since: Instant,
     /// Lines before login that were no commands.
     nonsense: u32,
     number: u64,
@@ -85,7 +101,11 @@ impl<'a> Session<'a> {
             server,
             control: Control::new(stream),
             login: Login::Fresh,
-            data: Arrangements::new(Ends { local: local.ip(), peer: peer.ip() }),
+            data: Arrangements::new(Ends {
+                local: local.ip(),
+                peer: peer.ip(),
+                scope: scope(local),
+            }),
             pending: Pending::Nothing,
             facts: Facts::ALL,
             algorithm: Algorithm::Sha256,
@@ -94,6 +114,7 @@ impl<'a> Session<'a> {
             idle_timeout: server.config.idle_timeout,
             failures: 0,
             signed: server.roster.sign_in(number, peer),
+            outside_since: Instant::now(),
             nonsense: 0,
             number,
             peer,
@@ -145,7 +166,7 @@ impl<'a> Session<'a> {
             Login::In(_) => idle,
             // Absolute: who sends a command now and then does not stay without logging in.
             Login::Fresh | Login::Named(_) => {
-                idle.min(self.started.checked_add(config.login_timeout))
+                idle.min(self.outside_since.checked_add(config.login_timeout))
             }
         };
         self.control.stream_mut().set_deadline(deadline);
@@ -344,6 +365,14 @@ impl<'a> Session<'a> {
         all.extend(self.login.user().map(|user| ("user", user as &dyn Display)));
         all.extend_from_slice(fields);
         self.server.log.event(level, event, &all);
+    }
+}
+
+/// Which link an IPv6 address is on.
+fn scope(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V6(v6) => v6.scope_id(),
+        SocketAddr::V4(_) => 0,
     }
 }
 

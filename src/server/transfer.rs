@@ -9,11 +9,11 @@ use super::jail::{Last, Listed};
 use super::listing::{Form, Lines, Options};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
-use super::upload::{How, Upload};
+use super::upload::{How, Upload, text_from};
 use super::watch::Watch;
 use crate::net::{self, Verdict};
-use crate::protocol::ascii::{DecodingWriter, EncodingReader};
-use crate::protocol::{Code, FtpPath, Name, Reply, Span};
+use crate::protocol::ascii::DecodingWriter;
+use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
@@ -30,7 +30,7 @@ impl Session<'_> {
         if self.is_ascii() {
             return self.retr_text(&path, file, pending);
         }
-        let (offset, expected) = portion(pending, file.metadata()?.len())?;
+        let (offset, expected) = pending.portion(file.metadata()?.len())?;
         file.seek(SeekFrom::Start(offset))?;
         let opening = self.opening(&path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
@@ -38,15 +38,14 @@ impl Session<'_> {
         if moved < expected {
             return Err(Refusal::Broken("The file became shorter while it was sent."));
         }
-        Ok(done(moved))
+        Ok(done())
     }
 
     /// In TYPE A offsets count the bytes of the transfer, so what is before them is read and dropped.
     fn retr_text(&mut self, path: &FtpPath, file: File, pending: Pending) -> Answer {
-        let mut text = EncodingReader::new(file);
         let ranged = matches!(pending, Pending::Range(_));
-        let (offset, length) = portion(pending, u64::MAX)?;
-        skip(&mut text, offset)?;
+        let (offset, length) = pending.portion(u64::MAX)?;
+        let mut text = text_from(file, offset)?;
         let mut first = Vec::new();
         text.by_ref().take(1).read_to_end(&mut first)?;
         if ranged && first.is_empty() {
@@ -54,7 +53,7 @@ impl Session<'_> {
         }
         let opening = self.opening(path, None);
         let text = first.as_slice().chain(text).take(length);
-        self.send_from(path, opening, "retr", text).map(done)
+        self.send_from(path, opening, "retr", text).map(|_| done())
     }
 
     pub(super) fn list(&mut self, argument: Option<&Name>) -> Answer {
@@ -101,7 +100,7 @@ impl Session<'_> {
         let path = self.path_or_cwd(name)?;
         let lines = self.lines(&path, name, form, options)?;
         let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
-        self.send_from(&path, opening, event, lines).map(done)
+        self.send_from(&path, opening, event, lines).map(|_| done())
     }
 
     /// What is listed: a directory, a file, or what matches a pattern that is not itself a name.
@@ -158,7 +157,7 @@ impl Session<'_> {
         let path = self.path(name)?;
         let upload = Upload::begin(&self.home()?.jail, &path, how)?;
         let opening = self.opening(&path, None);
-        self.receive_into(&path, opening, event, upload).map(done)
+        self.receive_into(&path, opening, event, upload).map(|_| done())
     }
 
     pub(super) fn stou(&mut self, prefix: Option<&Name>, pending: Pending) -> Answer {
@@ -242,7 +241,8 @@ impl Session<'_> {
         started: Instant,
     ) -> Result<u64, Refusal> {
         let full = |error: &io::Error| {
-            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+            matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
         };
         match received {
             Ok(moved) if !self.client_is_gone(started.elapsed()) => {
@@ -264,18 +264,27 @@ impl Session<'_> {
     /// Whether nobody waits for the 226. The system closes the connections of a process that was
     /// killed one right after the other, the data connection first as often as not, so the second
     /// end is waited for: a small part of the time the transfer took, and not at all after a short
-    /// one, which was sent in one go.
-    fn client_is_gone(&self, took: Duration) -> bool {
+    /// one, which was sent in one go. A script may close its half when it has said all, but then
+    /// the last it said is QUIT.
+    fn client_is_gone(&mut self, took: Duration) -> bool {
         const SHORT: Duration = Duration::from_millis(2);
         const LONGEST: Duration = Duration::from_millis(5);
-        if self.control.peek_line().is_some() {
-            return false;
-        }
-        if took > SHORT {
+        const MOST_READS: usize = 64;
+        if took > SHORT && self.control.peek_line().is_none() {
             let control = PollItem::new(self.control.stream().handle(), Interest::Read);
             let _ = net::wait(&mut [control], net::deadline(LONGEST.min(took / 8)));
         }
-        self.control.stream().at_end()
+        self.control.stream_mut().set_waiting(false);
+        let read =
+            (0..MOST_READS).map(|_| self.control.fill()).find(|read| !matches!(read, Ok(1..)));
+        self.control.stream_mut().set_waiting(true);
+        match read {
+            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
+            Some(Ok(_)) => !self.control.lines().any(|line| {
+                matches!(line, Line::Text(text) if Command::parse(text) == Ok(Command::Quit))
+            }),
+            None => false,
+        }
     }
 
     /// Everything between the 150 and the closing of the data connection.
@@ -289,6 +298,7 @@ impl Session<'_> {
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.server.config.transfer_timeout;
         let mut watch = Watch::new(&mut self.control, &self.server.shutdown);
+        watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());
         }
@@ -296,6 +306,7 @@ impl Session<'_> {
             Err(Refusal::Broken(_)) => return Err(watch.refusal()),
             other => other?,
         };
+        watch.expect_client(false);
         let outcome = pump(&mut data, stall, &mut watch);
         match outcome.end {
             End::Done => Ok(outcome.moved),
@@ -308,24 +319,6 @@ impl Session<'_> {
 }
 
 /// The final reply of a transfer that went well.
-fn done(_moved: u64) -> Reply {
+fn done() -> Reply {
     Reply::new(Code::TRANSFER_DONE, "Transfer complete.")
-}
-
-/// Which part of `size` bytes is wanted: where it begins, and how long it is.
-fn portion(pending: Pending, size: u64) -> Result<(u64, u64), Refusal> {
-    match pending {
-        Pending::Restart(offset) if offset <= size => Ok((offset, size - offset)),
-        Pending::Range(Span { start, end }) if start < size => {
-            Ok((start, end.saturating_add(1).min(size) - start))
-        }
-        Pending::Restart(_) | Pending::Range(_) => Err(Refusal::BadRestart),
-        Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
-    }
-}
-
-/// Reads and drops what a client has already.
-fn skip(text: &mut impl Read, offset: u64) -> Result<(), Refusal> {
-    let skipped = io::copy(&mut text.take(offset), &mut io::sink())?;
-    if skipped < offset { Err(Refusal::BadRestart) } else { Ok(()) }
 }

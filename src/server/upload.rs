@@ -50,6 +50,8 @@ pub struct Upload {
     file: File,
     place: Place,
     kind: Kind,
+    /// To how many bytes the partial is cut before the first is written.
+    cut: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -124,19 +126,20 @@ impl Upload {
                 (file, Kind::Partial { name, resumable: false })
             }
         };
-        let upload = Upload { file, place, kind };
-        upload.file.set_len(0)?;
-        Ok(upload)
+        if let Some(old) = place.found {
+            // As if the old one were written in place, and not readable for others meanwhile. What
+            // the system refuses of it is no reason to lose the upload.
+            sys::adopt(&file, &old);
+        }
+        Ok(Upload { file, place, kind, cut: Some(0) })
     }
 
     fn resume(place: Place, partial: OsString, how: How) -> Result<Upload, Refusal> {
         let Locked::Mine(mut file) = partial::lock(&place.dir, &partial)? else {
             return Err(Refusal::Busy);
         };
-        let at = offset(&mut file, how)?;
-        file.set_len(at)?;
-        file.seek(SeekFrom::Start(at))?;
-        Ok(Upload { file, place, kind: Kind::Partial { name: partial, resumable: true } })
+        let cut = Some(offset(&mut file, how)?);
+        Ok(Upload { file, place, kind: Kind::Partial { name: partial, resumable: true }, cut })
     }
 
     fn in_place(place: Place, how: How) -> Result<Upload, Refusal> {
@@ -150,7 +153,19 @@ impl Upload {
             let at = offset(&mut file, how)?;
             file.seek(SeekFrom::Start(at))?;
         }
-        Ok(Upload { file, place, kind: Kind::InPlace })
+        Ok(Upload { file, place, kind: Kind::InPlace, cut: None })
+    }
+
+    /// Cuts the partial to where the upload goes on, once: what waited in it is worth keeping until
+    /// there is something better.
+    fn begin_writing(&mut self) -> io::Result<()> {
+        match self.cut.take() {
+            Some(at) => {
+                self.file.set_len(at)?;
+                self.file.seek(SeekFrom::Start(at)).map(drop)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Sets the permissions of a file that did not exist before to `mode`.
@@ -165,18 +180,23 @@ impl Upload {
     /// # Errors
     /// What the system says; the name then holds what it held before.
     pub fn commit(mut self, sync: bool) -> io::Result<()> {
+        self.begin_writing()?;
         if sync {
             self.file.sync_all()?;
         }
-        if let Kind::Partial { name, .. } = &self.kind {
-            if let Some(old) = self.place.found {
-                // As if it had been written in place. What the system refuses of it is no reason
-                // to lose the upload.
-                sys::adopt(&self.file, &old);
-            }
-            self.place.dir.rename(name, &self.place.dir, &self.place.name)?;
+        let Place { dir, name, .. } = &self.place;
+        let written_to = match &self.kind {
+            Kind::Partial { name, .. } => name,
+            Kind::InPlace | Kind::Settled => name,
+        };
+        // Whoever removed or replaced it meanwhile has the last word.
+        if !sys::is_named(dir, written_to, &self.file) {
+            return Err(ErrorKind::ResourceBusy.into());
+        }
+        if written_to != name {
+            dir.rename(written_to, dir, name)?;
             if sync {
-                self.place.dir.sync()?;
+                dir.sync()?;
             }
         }
         self.kind = Kind::Settled;
@@ -197,6 +217,7 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begin_writing()?;
         self.file.write(bytes)
     }
 
@@ -223,7 +244,10 @@ fn offset(file: &mut File, how: How) -> Result<u64, Refusal> {
         How::Append => Ok(size),
         How::Resume(at) if at <= size => Ok(at),
         How::Resume(_) => Err(Refusal::BadRestart),
-        How::ResumeText(at) => text_offset(file, at)?.ok_or(Refusal::BadRestart),
+        How::ResumeText(at) => {
+            check_text(size, at)?;
+            text_offset(file, at)?.ok_or(Refusal::BadRestart)
+        }
     }
 }
 
@@ -248,12 +272,43 @@ fn text_offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
     Ok((sent == at).then_some(stored))
 }
 
+/// Up to how many bytes of a text are read to find out how many it has in its transfer, or where a
+/// byte of its transfer stands. A question should not cost more than that; TYPE I needs none of it.
+pub const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
+
+const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
+
 /// How many bytes a stored text has in its transfer.
 ///
 /// # Errors
-/// What the system says.
-pub fn text_length(file: File) -> io::Result<u64> {
-    io::copy(&mut EncodingReader::new(file), &mut io::sink())
+/// It is larger than [`LARGEST_TEXT`], or what the system says.
+pub fn text_length(file: File) -> Result<u64, Refusal> {
+    if file.metadata()?.len() > LARGEST_TEXT {
+        return Err(TOO_LARGE);
+    }
+    Ok(io::copy(&mut EncodingReader::new(file.take(LARGEST_TEXT)), &mut io::sink())?)
+}
+
+/// Refuses an offset into the transfer of a text of `size` stored bytes that cannot be in it, or is
+/// too far to be searched.
+fn check_text(size: u64, offset: u64) -> Result<(), Refusal> {
+    match offset {
+        // At most every byte is a line end, which is sent as two.
+        _ if offset > size.saturating_mul(2) => Err(Refusal::BadRestart),
+        _ if offset > LARGEST_TEXT => Err(TOO_LARGE),
+        _ => Ok(()),
+    }
+}
+
+/// The transfer of a text from `offset` on.
+///
+/// # Errors
+/// There is less than that, or it is beyond [`LARGEST_TEXT`], or what the system says.
+pub fn text_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusal> {
+    check_text(file.metadata()?.len(), offset)?;
+    let mut text = EncodingReader::new(file);
+    let skipped = io::copy(&mut text.by_ref().take(offset), &mut io::sink())?;
+    if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }
 }
 
 /// The size of the partial that waits for `place`, whose own name does not exist: what a client
@@ -261,9 +316,10 @@ pub fn text_length(file: File) -> io::Result<u64> {
 ///
 /// # Errors
 /// `NotFound` if there is none.
-pub fn waiting_size(place: &Place, as_text: bool) -> io::Result<u64> {
+pub fn waiting_size(place: &Place, as_text: bool) -> Result<u64, Refusal> {
     let partial = partial::name_for(&place.name);
-    let stat = partial::waiting(&place.dir, &partial).ok_or(ErrorKind::NotFound)?;
+    let stat = partial::waiting(&place.dir, &partial);
+    let stat = stat.ok_or(io::Error::from(ErrorKind::NotFound))?;
     match as_text {
         true => text_length(place.dir.open(&partial, Open::Read)?),
         false => Ok(stat.size),

@@ -19,6 +19,8 @@ pub(super) struct Watch<'a> {
     /// Whether NOOP and STAT are answered at once. They may only where the client was told that
     /// something runs: without a 150 they would come in the place of its answer.
     answering: bool,
+    /// Whether the client has still to connect, which one that has closed will not do.
+    expecting: bool,
     moved: u64,
     stopped: Option<Refusal>,
 }
@@ -26,7 +28,15 @@ pub(super) struct Watch<'a> {
 impl Watch<'_> {
     /// Listens to `control` and to `shutdown`.
     pub(super) fn new<'a>(control: &'a mut Control<Stream>, shutdown: &'a Shutdown) -> Watch<'a> {
-        Watch { control, shutdown, listening: true, answering: true, moved: 0, stopped: None }
+        Watch {
+            control,
+            shutdown,
+            listening: true,
+            answering: true,
+            expecting: false,
+            moved: 0,
+            stopped: None,
+        }
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
@@ -35,6 +45,11 @@ impl Watch<'_> {
         shutdown: &'a Shutdown,
     ) -> Watch<'a> {
         Watch { answering: false, ..Watch::new(control, shutdown) }
+    }
+
+    /// Says whether the client has still to connect.
+    pub(super) fn expect_client(&mut self, expecting: bool) {
+        self.expecting = expecting;
     }
 
     /// Why the transfer was stopped.
@@ -78,6 +93,9 @@ impl Watch<'_> {
         let read = self.control.fill();
         self.control.stream_mut().set_waiting(true);
         match read {
+            Ok(0) if self.expecting => {
+                return self.stop(Refusal::Broken("The control connection was closed."));
+            }
             // A client may close its half after its last command and still wait for the data.
             Ok(0) => self.listening = false,
             Ok(_) => return self.look_at_lines(),

@@ -83,25 +83,13 @@ fn no_pattern_leads_out() {
 fn a_whole_tree_is_listed_directory_by_directory() {
     let (_server, mut peer) = server();
     let lines = names(&mut peer, "NLST -R");
-    let expected = [
-        ".:",
-        ".f.c",
-        "a.c",
-        "b.c",
-        "c.h",
-        "doc",
-        "src",
-        "",
-        "./doc:",
-        "",
-        "./src:",
-        "d.c",
-        "deep",
-        "",
-        "./src/deep:",
-        "e.c",
-    ];
+    let expected =
+        [".f.c", "a.c", "b.c", "c.h", "doc", "src", "src/d.c", "src/deep", "src/deep/e.c"];
     assert_eq!(lines, expected);
+    assert_eq!(names(&mut peer, "NLST -R src"), ["src/d.c", "src/deep", "src/deep/e.c"]);
+    let headings: Vec<String> =
+        names(&mut peer, "LIST -R").into_iter().filter(|line| line.ends_with(':')).collect();
+    assert_eq!(headings, [".:", "./doc:", "./src:", "./src/deep:"]);
 }
 
 #[test]
@@ -134,4 +122,6 @@ fn what_costs_too_much_is_refused() {
     peer.epsv();
     // Each part looks through 300 names for each of those before it.
     peer.say("NLST d/*/../*/../*").expect(550);
+    peer.say(format!("NLST {}*", "a/".repeat(2000))).expect(550);
+    peer.say("NOOP").expect(200);
 }

@@ -391,7 +391,7 @@ impl Session {
                 Ok(Expect::Saying(213, format!("213 {}", tree.size_below(&path))))
             }
             Command::Avbl(path) => tree.dir(&self.resolve(path)).map(done(213)),
-            Command::Chmod(path) => tree.any(&self.resolve(path)).map(done(200)),
+            Command::Chmod(path) => tree.any(&self.changeable(path)?).map(done(200)),
             Command::Time(setter, time, path) => {
                 let code = if matches!(setter, Setter::Utime) { 200 } else { 213 };
                 tree.set_time(&self.resolve(path), time).map(done(code))
@@ -452,6 +452,9 @@ impl Session {
                 self.receive(&path, from, bytes, *manner, tree)
             }
             Command::Stou(bytes) => {
+                if let Pending::Restart(1..) | Pending::Range(..) = pending {
+                    return Err(503);
+                }
                 self.planned()?;
                 let dir = self.resolve("");
                 tree.dir(&dir)?;
@@ -520,8 +523,7 @@ impl Session {
 
     fn list(&self, form: Listing, typed: &str, tree: &Tree) -> Answer {
         let path = self.resolve(typed);
-        // MLSD says of anything but a directory that it is none, also on the way.
-        if form == Listing::Mlsd && (0..=path.len()).any(|end| tree.file(&path[..end]).is_ok()) {
+        if form == Listing::Mlsd && tree.file(&path).is_ok() {
             return Err(501);
         }
         let all = match tree.get(&path).ok_or(UNAVAILABLE)? {

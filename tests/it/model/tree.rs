@@ -172,7 +172,7 @@ impl Tree {
             return Ok(());
         }
         if is_below(to, from) {
-            return Err(553); // a directory does not go into itself
+            return Err(UNAVAILABLE); // a directory does not go into itself
         }
         match (self.get(from), self.get(to)) {
             (Some(Node::Dir), Some(Node::Dir)) if self.is_empty(to) => {}
@@ -216,6 +216,10 @@ impl Tree {
 
     /// An upload that broke off.
     pub fn break_off(&mut self, path: &[String], from: Start, bytes: &[u8]) {
+        // What waits for a resume is worth keeping until something better has come.
+        if bytes.is_empty() && !matches!(from, Start::Place(_)) {
+            return;
+        }
         let written = self.written(path, from, bytes);
         match from {
             Start::Place(_) => {
