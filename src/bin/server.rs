@@ -4,8 +4,9 @@
 
 use mt_ftp::args::{Outcome, Parsed, Program, Usage};
 use mt_ftp::net;
+use mt_ftp::protocol::Secret;
 use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
-use mt_ftp::server::log::{Level, Log};
+use mt_ftp::server::log::{Field, Level, Log};
 use mt_ftp::server::login::Access;
 use mt_ftp::server::passwd::{self, Done, Request};
 use mt_ftp::server::{Server, check};
@@ -16,8 +17,8 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
 /// A session keeps its buffers on the heap, so its stack can be small.
@@ -54,23 +55,24 @@ fn with_config(
 
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
 fn run(config: Config) -> Result<(), Box<dyn Error>> {
-    // Before the first thread, so that all of them leave the signals to the one that waits.
+    let listener = listen(&config)?;
+    // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
+    // them leave the signals to the one that waits.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
     let shutdown = Shutdown::new()?;
-
-    let listener = listen(&config)?;
     let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
     let log = Log::to_stderr(config.log_level);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     announce(listener.local_addr()?, &root.display().to_string(), server.config());
     spawn_signal_thread(signals, Arc::clone(&server), shutdown.clone())?;
 
+    let mut troubles = Troubles::default();
     loop {
         let (stream, peer) = match net::accept(&listener, &shutdown) {
             Ok(Some(client)) => client,
             Ok(None) => break,
             Err(error) => {
-                pause_after(&error, &server, &shutdown);
+                troubles.pause_after(&error, &server, &shutdown);
                 continue;
             }
         };
@@ -78,7 +80,7 @@ fn run(config: Config) -> Result<(), Box<dyn Error>> {
         let serving = Arc::clone(&server);
         let session = thread::Builder::new().name("session".into()).stack_size(SESSION_STACK);
         if let Err(error) = session.spawn(move || serving.serve(stream, peer, slot)) {
-            pause_after(&error, &server, &shutdown);
+            troubles.pause_after(&error, &server, &shutdown);
         }
     }
 
@@ -151,11 +153,27 @@ fn spawn_signal_thread(
 }
 
 /// Out of descriptors or threads: the clients that are here go on, and new ones wait until one of
-/// them has left. A short pause instead of spinning; the shutdown ends it.
-fn pause_after(error: &io::Error, server: &Server, shutdown: &Shutdown) {
-    const PAUSE: Duration = Duration::from_millis(100);
-    server.log().event(Level::Error, "cannot-accept", &[("cause", error)]);
-    let _ = net::wait(&mut [shutdown.draining()], net::deadline(PAUSE));
+/// them has left.
+#[derive(Default)]
+struct Troubles {
+    logged: Option<Instant>,
+    since: u32,
+}
+
+impl Troubles {
+    /// A short pause instead of spinning; the shutdown ends it. Logged now and then, with how often
+    /// it happened since, or the log would fill the disk in the place of the clients.
+    fn pause_after(&mut self, error: &io::Error, server: &Server, shutdown: &Shutdown) {
+        const PAUSE: Duration = Duration::from_millis(100);
+        const QUIET: Duration = Duration::from_secs(10);
+        self.since += 1;
+        if self.logged.is_none_or(|logged| logged.elapsed() >= QUIET) {
+            let fields: [Field<'_>; 2] = [("cause", error), ("times", &self.since)];
+            server.log().event(Level::Error, "cannot-accept", &fields);
+            *self = Troubles { logged: Some(Instant::now()), since: 0 };
+        }
+        let _ = net::wait(&mut [shutdown.draining()], net::deadline(PAUSE));
+    }
 }
 
 /// `ftp_server check`.
@@ -178,7 +196,7 @@ fn passwd(words: Vec<OsString>) -> ExitCode {
         Err(usage) => return wrong_usage(&passwd::PROGRAM, &usage),
     };
     exit_code(ask_for_password(&request.name).and_then(|password| {
-        let done = match request.store(password.as_bytes())? {
+        let done = match request.store(&password)? {
             Done::Added => "added",
             Done::Changed => "changed",
         };
@@ -187,29 +205,53 @@ fn passwd(words: Vec<OsString>) -> ExitCode {
     }))
 }
 
+/// The terminal while it shows nothing of what is typed.
+static SILENT: Mutex<Option<EchoOff>> = Mutex::new(None);
+
+/// Gives the terminal its echo back, or takes it away.
+fn set_silent(echo_off: Option<EchoOff>) {
+    *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = echo_off;
+}
+
 /// From the terminal twice and without echo, or the first line of what is piped in.
-fn ask_for_password(name: &str) -> Result<String, Box<dyn Error>> {
-    let ask = |prompt: &str| -> io::Result<String> {
-        let mut line = String::new();
-        let terminal = io::stdin().is_terminal();
-        let _silent = if terminal { Some(EchoOff::new()?) } else { None };
-        if terminal {
-            eprint!("{prompt}: ");
-        }
-        io::stdin().lock().read_line(&mut line)?;
-        if terminal {
-            eprintln!();
-        }
-        Ok(line.trim_end_matches(['\n', '\r']).into())
-    };
-    let password = ask(&format!("New password for {name}"))?;
-    if password.is_empty() {
-        return Err("a password is needed".into());
+fn ask_for_password(name: &str) -> Result<Secret, Box<dyn Error>> {
+    if !io::stdin().is_terminal() {
+        return read_password();
     }
-    if io::stdin().is_terminal() && ask("The same again")? != password {
+    // Ctrl-C at the prompt must not leave the terminal mute.
+    let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
+    thread::spawn(move || {
+        let _ = signals.wait();
+        set_silent(None);
+        eprintln!();
+        process::exit(130);
+    });
+    let password = type_password(&format!("New password for {name}"))?;
+    if type_password("The same again")? != password {
         return Err("the two passwords differ; nothing was changed".into());
     }
     Ok(password)
+}
+
+fn type_password(prompt: &str) -> Result<Secret, Box<dyn Error>> {
+    eprint!("{prompt}: ");
+    set_silent(Some(EchoOff::new()?));
+    let password = read_password();
+    set_silent(None);
+    eprintln!();
+    password
+}
+
+fn read_password() -> Result<Secret, Box<dyn Error>> {
+    let mut line = Vec::new();
+    io::stdin().lock().read_until(b'\n', &mut line)?;
+    let end =
+        line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    line.truncate(end);
+    if line.is_empty() {
+        return Err("a password is needed".into());
+    }
+    Secret::new(line).ok_or("a password cannot hold CR, LF or NUL".into())
 }
 
 fn print(text: &str) -> ExitCode {

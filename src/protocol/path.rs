@@ -66,15 +66,6 @@ impl FtpPath {
         &self.0
     }
 
-    /// Whether `self` is `other` or lies below it.
-    pub fn is_within(&self, other: &FtpPath) -> bool {
-        other.is_root()
-            || self
-                .0
-                .strip_prefix(other.0.as_slice())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    }
-
     fn push(&mut self, part: &[u8]) -> Result<(), PathTooLong> {
         if self.0.len() + 1 + part.len() > MAX_PATH {
             return Err(PathTooLong);
@@ -172,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_parent_and_within() {
+    fn parts_and_parent() {
         let path = FtpPath::root().join(&Name::new("a/bc").unwrap()).unwrap();
         assert_eq!(path.parts().collect::<Vec<_>>(), [b"a".as_slice(), b"bc"]);
         assert_eq!(path.parent().to_string(), "/a");
@@ -180,8 +171,6 @@ mod tests {
         assert_eq!(FtpPath::root().parent().to_string(), "/");
         assert_eq!(path.file_name(), Some(b"bc".as_slice()));
         assert_eq!(FtpPath::root().file_name(), None);
-        assert!(path.is_within(&path.parent()) && path.is_within(&path));
-        assert!(!path.is_within(&FtpPath::root().join(&Name::new("a/b").unwrap()).unwrap()));
     }
 
     #[test]

@@ -23,7 +23,6 @@ impl Code {
     pub const SYSTEM_TYPE: Code = Code(215);
     pub const READY: Code = Code(220);
     pub const CLOSING: Code = Code(221);
-    pub const NO_TRANSFER: Code = Code(225);
     pub const TRANSFER_DONE: Code = Code(226);
     pub const PASSIVE: Code = Code(227);
     pub const EXTENDED_PASSIVE: Code = Code(229);
@@ -32,14 +31,12 @@ impl Code {
     pub const FILE_TIME_SET: Code = Code(253);
     pub const PATH: Code = Code(257);
     pub const NEED_PASSWORD: Code = Code(331);
-    pub const NEED_ACCOUNT: Code = Code(332);
     pub const PENDING: Code = Code(350);
     pub const NOT_AVAILABLE: Code = Code(421);
     pub const CANNOT_OPEN_DATA: Code = Code(425);
     pub const TRANSFER_ABORTED: Code = Code(426);
     pub const FILE_BUSY: Code = Code(450);
     pub const LOCAL_ERROR: Code = Code(451);
-    pub const NO_ROOM_NOW: Code = Code(452);
     pub const UNKNOWN_COMMAND: Code = Code(500);
     pub const BAD_ARGUMENT: Code = Code(501);
     pub const NOT_IMPLEMENTED: Code = Code(502);

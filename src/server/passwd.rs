@@ -7,10 +7,10 @@ use super::accounts::{Accounts, AccountsError};
 use super::login::Access;
 use super::password::{PasswordHash, ROUNDS};
 use crate::args::{self, Flag, Parsed, Program, Usage};
-use crate::protocol::{FtpPath, Name};
+use crate::protocol::{FtpPath, Name, Secret};
 use crate::sys;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// What the command line of `ftp_server passwd` is made of.
@@ -83,16 +83,15 @@ impl Request {
     ///
     /// # Errors
     /// The file is no accounts file, or cannot be read or replaced.
-    pub fn store(&self, password: &[u8]) -> Result<Done, AccountsError> {
+    pub fn store(&self, password: &Secret) -> Result<Done, AccountsError> {
         let failed = |error| AccountsError::File(self.file.clone(), error);
+        let hash = PasswordHash::new(password.expose(), ROUNDS).map_err(failed)?;
         // The file itself is replaced, not a link to it.
         let file = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
-        let text = match fs::read(&file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            other => other.map_err(failed)?,
-        };
+        let mut locked = lock(&file).map_err(failed)?;
+        let mut text = Vec::new();
+        locked.read_to_end(&mut text).map_err(failed)?;
         let accounts = Accounts::parse(&self.file, &text)?;
-        let hash = PasswordHash::new(password, ROUNDS).map_err(failed)?;
         let (text, done) = self.changed(&text, &accounts, &hash);
         replace(&file, &text).map_err(failed)?;
         Ok(done)
@@ -128,6 +127,22 @@ impl Request {
         }
         out.extend_from_slice(&line);
         (out, Done::Added)
+    }
+}
+
+/// Opens the file, which is made if it is missing, for one that changes it at a time. Who waited for
+/// the lock may have waited at a file that was replaced meanwhile, and waits again at the new one.
+fn lock(file: &Path) -> io::Result<File> {
+    loop {
+        let mut options = OpenOptions::new();
+        sys::for_owner_alone(&mut options);
+        let opened = options.read(true).write(true).create(true).truncate(false).open(file)?;
+        match opened.lock() {
+            // A file system without locks is no reason not to store.
+            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+            _ if sys::is_at(file, &opened) => return Ok(opened),
+            _ => {}
+        }
     }
 }
 
@@ -197,6 +212,25 @@ mod tests {
         }
         assert!(request(&["users"]).unwrap_err().contains("FILE and NAME"));
         assert!(request(&["--home", "a:b", "users", "x"]).unwrap_err().contains("no colon"));
+    }
+
+    #[test]
+    fn many_at_once_lose_no_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("users");
+        let add = |number: usize| {
+            let name = format!("user{number}");
+            let mut text = Vec::new();
+            let mut locked = lock(&file).unwrap();
+            locked.read_to_end(&mut text).unwrap();
+            text.extend_from_slice(format!("{name}\n").as_bytes());
+            replace(&file, &text).unwrap();
+        };
+        std::thread::scope(|scope| {
+            let add = &add;
+            (0..16).for_each(|number| drop(scope.spawn(move || add(number))));
+        });
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 16);
     }
 
     #[test]

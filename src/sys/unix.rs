@@ -14,7 +14,7 @@ mod terminal;
 pub use bell::Bell;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    adopt, adopt_metadata, is_named, may_be_link, name_bytes, os_name, set_file_mode,
+    adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, os_name, set_file_mode,
 };
 pub use latch::Latch;
 pub use signal::Signals;

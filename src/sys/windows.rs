@@ -10,7 +10,7 @@ mod socket;
 pub use console::{EchoOff, Signals, terminal_width};
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    adopt, adopt_metadata, is_named, may_be_link, name_bytes, os_name, set_file_mode,
+    adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, os_name, set_file_mode,
 };
 pub use socket::{
     Bell, Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive,

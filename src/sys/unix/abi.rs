@@ -7,6 +7,10 @@
 
 use std::ffi::{c_char, c_int, c_long, c_short};
 
+// Another system would get layouts that are not its own, and crash where it is lucky.
+#[cfg(not(any(all(target_os = "linux", target_pointer_width = "64"), target_os = "macos")))]
+compile_error!("mt_ftp runs on 64-bit Linux, macOS and Windows");
+
 /// One descriptor to wait for; `struct pollfd` of POSIX.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -39,6 +43,8 @@ pub(super) struct sigset_t(pub [u64; 16]);
 pub(super) const SIGHUP: c_int = 1;
 pub(super) const SIGINT: c_int = 2;
 pub(super) const SIGTERM: c_int = 15;
+pub(super) const SIGXFSZ: c_int = 25;
+pub(super) const SIG_IGN: usize = 1;
 
 pub(super) const ECHO: tcflag_t = 0o10;
 pub(super) const AF_INET: c_int = 2;

@@ -457,6 +457,13 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
     dir.stat(name).is_ok_and(|stat| file.metadata().is_ok_and(|data| same(stat, data)))
 }
 
+/// Whether the very file that is open as `file` stands at a path of the system.
+pub(crate) fn is_at(path: &Path, file: &File) -> bool {
+    let number = |data: Metadata| (data.dev(), data.ino());
+    let there = std::fs::metadata(path).map(number);
+    there.is_ok_and(|there| file.metadata().is_ok_and(|data| number(data) == there))
+}
+
 /// Gives an open file the owner, group and permission bits of the one it replaces, as far as the
 /// system allows. Bits that lend the owner's rights to whoever runs it are not passed on to new
 /// content, as the system would have cleared them too.

@@ -2,7 +2,7 @@
 //!
 //! No handler ever runs, so no code here is bound by what a handler may do.
 
-use super::abi::{SIG_BLOCK, SIGHUP, SIGINT, SIGTERM, sigset_t};
+use super::abi::{SIG_BLOCK, SIG_IGN, SIGHUP, SIGINT, SIGTERM, SIGXFSZ, sigset_t};
 use crate::sys::Signal;
 use std::ffi::c_int;
 use std::{io, ptr};
@@ -11,6 +11,7 @@ unsafe extern "C" {
     fn sigemptyset(set: *mut sigset_t) -> c_int;
     fn sigaddset(set: *mut sigset_t, signal: c_int) -> c_int;
     fn pthread_sigmask(how: c_int, set: *const sigset_t, old: *mut sigset_t) -> c_int;
+    fn signal(signal: c_int, handler: usize) -> usize;
     fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int;
 }
 
@@ -21,7 +22,7 @@ pub struct Signals {
 
 impl Signals {
     /// Holds `wanted` back from now on, in this thread and those it spawns later; so call it
-    /// before the first spawn. [`Signals::wait`] gives them out.
+    /// before the first spawn. [`Signals::wait`] gives them out. SIGXFSZ is ignored from now on.
     ///
     /// # Errors
     /// What the system says if it refuses the mask.
@@ -33,6 +34,10 @@ impl Signals {
             // SAFETY: as above; the number is a valid signal.
             unsafe { sigaddset(&mut set, number(*signal)) };
         }
+        // A write beyond the largest size a file may have (RLIMIT_FSIZE) is an error of that write,
+        // not the end of the program.
+        // SAFETY: to ignore a signal runs no code.
+        unsafe { signal(SIGXFSZ, SIG_IGN) };
         // SAFETY: both pointers are valid for the call; a null old mask is allowed.
         match unsafe { pthread_sigmask(SIG_BLOCK, &set, ptr::null_mut()) } {
             0 => Ok(Signals { set }),

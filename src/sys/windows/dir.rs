@@ -255,7 +255,12 @@ pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
 
 /// Whether `name` in `dir` is the very file that is open as `file`.
 pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
-    let named = OpenOptions::new().read(true).open(dir.at(name));
+    is_at(&dir.at(name), file)
+}
+
+/// Whether the very file that is open as `file` stands at a path of the system.
+pub(crate) fn is_at(path: &Path, file: &File) -> bool {
+    let named = OpenOptions::new().read(true).open(path);
     named.is_ok_and(|named| identity(&named).is_some_and(|number| identity(file) == Some(number)))
 }
 
