@@ -565,3 +565,15 @@ fn new_files_are_of_now() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     assert!(now - modified(&server, "dir/a file") < 60);
 }
+
+#[test]
+fn modes_that_lend_rights_and_that_of_the_root_are_not_set() {
+    let server = Server::start();
+    server.write("file", "");
+    let mut peer = server.visitor();
+    for command in ["SITE CHMOD 4755 file", "SITE CHMOD 2755 file", "MFF UNIX.mode=6755; file"] {
+        peer.say(command).expect(501);
+    }
+    peer.say("SITE CHMOD 0 /").expect(550);
+    peer.say("MFF UNIX.mode=000; .").expect(550);
+}

@@ -2,6 +2,7 @@
 
 use crate::harness::Server;
 use crate::wire::Peer;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, process, thread};
@@ -253,4 +254,30 @@ fn turn_until(done: &AtomicBool, server: &Server, outside: &TempDir) {
         fs::rename(&link, &dir).unwrap();
         fs::rename(&dir, &link).unwrap();
     }
+}
+
+#[test]
+fn a_link_to_a_partial_is_a_link_to_nothing() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.break_off("STOR file", "half");
+    let partial = fs::read_dir(server.root()).unwrap().next().unwrap().unwrap().file_name();
+    let mut command = b"SITE SYMLINK ".to_vec();
+    command.extend_from_slice(partial.as_bytes());
+    command.extend_from_slice(b" link");
+    peer.say(command).expect(200);
+    peer.epsv();
+    for command in ["RETR link", "SIZE link", "MLST link", "STOR link", "SITE CHMOD 644 link"] {
+        peer.say(command).expect(550);
+    }
+}
+
+#[test]
+fn a_path_of_any_depth_holds_few_descriptors() {
+    let server = Server::with_descriptors(64);
+    let deep = ["d"; 200].join("/");
+    server.make_dir(&deep);
+    server.write(format!("{deep}/file"), "content");
+    let mut peer = server.visitor();
+    assert_eq!(peer.retr(format!("{deep}/file")), b"content");
 }

@@ -198,3 +198,25 @@ fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
     assert_eq!(server.read("file").len(), sent);
     peer.say("NOOP").expect(200);
 }
+
+#[test]
+fn who_logs_out_has_the_whole_login_time_again() {
+    let server = Server::with(&["--login-timeout", "1"]);
+    let (mut back, mut other) = (server.visitor(), server.visitor());
+    let mut never = server.caller();
+    never.expect(421);
+    back.say("REIN").expect(220);
+    back.login();
+    other.say("USER ftp").expect(331);
+    other.say("PASS x").expect(230);
+}
+
+#[test]
+fn a_flood_of_commands_does_not_keep_a_stalled_transfer_alive() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    let mut peer = server.visitor();
+    let _data = peer.begin("STOR file");
+    let since = Instant::now();
+    while peer.say("NOOP").hear().code == 200 {}
+    assert_took_a_second(since);
+}

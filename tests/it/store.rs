@@ -326,3 +326,30 @@ fn sync_changes_nothing_but_the_wait() {
     peer.stor("file", "content");
     assert_eq!(peer.retr("file"), b"content");
 }
+
+#[test]
+fn a_command_that_waits_is_no_sign_of_life_of_a_client_that_is_gone() {
+    let server = Server::start();
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    let mut data = connect(peer.epsv());
+    peer.raw("STOR file\r\nSIZE file\r\n");
+    peer.expect(150);
+    data.write_all(b"new").unwrap();
+    peer.half_close();
+    drop(data);
+    peer.expect(426);
+    assert_eq!(server.read("file"), b"old");
+}
+
+#[test]
+fn what_waits_for_a_resume_outlives_a_store_that_never_came_to_be() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    let mut peer = server.visitor();
+    peer.break_off("STOR file", "half");
+    assert_eq!(server.partial_sizes(""), [4]);
+    peer.epsv();
+    peer.say("STOR file").expect(150);
+    peer.expect(425);
+    assert_eq!(server.partial_sizes(""), [4]);
+}
