@@ -175,7 +175,8 @@ impl Session<'_> {
         let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", name.as_slice()].concat());
         let path = cwd.join(&Name::new(name.clone()).ok_or(Refusal::BadName)?)?;
         self.receive_into(&path, opening, "stou", upload)?;
-        let text = [b"Transfer complete, stored as ", name.as_slice(), b"."].concat();
+        // The words that Net::FTP looks for; BSD's server had them first.
+        let text = [b"Transfer complete (unique file name: ", name.as_slice(), b")."].concat();
         Ok(Reply::new(Code::TRANSFER_DONE, text))
     }
 

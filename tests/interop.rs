@@ -1,0 +1,38 @@
+//! The server against the clients that people have: curl, wget, lftp, ncftp, busybox, the `ftp`
+//! programs of tnftp and inetutils, Python's ftplib and Perl's Net::FTP.
+//!
+//! Every test is ignored, because it needs a program that a machine with only Rust may lack;
+//! `.ci/run` installs them all and runs
+//!
+//! ```text
+//! cargo test --test interop -- --ignored
+//! ```
+//!
+//! A test has a [`site::Site`] of its own: a server on a free port, an empty root, and an empty
+//! directory where the client runs. Contents are compared byte for byte. What fails prints the
+//! client's output and the whole dialogue as the server saw it.
+//!
+//! A client is a module. Our own, against the servers that people have, becomes one more beside them.
+
+#![cfg(unix)]
+
+#[path = "interop/busybox.rs"]
+mod busybox;
+#[path = "interop/content.rs"]
+mod content;
+#[path = "interop/curl.rs"]
+mod curl;
+#[path = "interop/ftp.rs"]
+mod ftp;
+#[path = "interop/ftplib.rs"]
+mod ftplib;
+#[path = "interop/lftp.rs"]
+mod lftp;
+#[path = "interop/ncftp.rs"]
+mod ncftp;
+#[path = "interop/net_ftp.rs"]
+mod net_ftp;
+#[path = "interop/site.rs"]
+mod site;
+#[path = "interop/wget.rs"]
+mod wget;
