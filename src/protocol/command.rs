@@ -411,7 +411,8 @@ fn parse_mff(argument: &[u8]) -> Result<Command, Malformed> {
     let bad = || Malformed::Argument(Verb::Mff, Verb::Mff.row().syntax);
     let (facts, name) = split_word(argument);
     let mut changes = Changes::default();
-    for fact in facts.strip_suffix(b";").ok_or_else(bad)?.split(|&b| b == b';') {
+    // ncftp leaves the last semicolon out.
+    for fact in facts.strip_suffix(b";").unwrap_or(facts).split(|&b| b == b';') {
         let equals = fact.iter().position(|&b| b == b'=').ok_or_else(bad)?;
         changes.set(&fact[..equals], &fact[equals + 1..])?;
     }
@@ -647,6 +648,9 @@ mod tests {
         assert_eq!(Command::parse(b"NOOP  "), Ok(Command::Noop));
         assert_eq!(Command::parse(b"\xf2ABOR"), Ok(Command::Abor));
         assert_eq!(Command::parse(b"ALLO 12 R 7"), Ok(Command::Allo(12)));
+        let mff = Command::parse(b"MFF Modify=20250102030405;UNIX.mode=0644; a b");
+        assert!(mff.is_ok());
+        assert_eq!(mff, Command::parse(b"MFF modify=20250102030405;unix.mode=644 a b"));
         assert_eq!(Command::parse(b"OPTS UTF8"), Ok(Command::Opts(Opts::Utf8(true))));
         let digest =
             |name: &str, span| Ok(Command::Digest(Algorithm::Crc32, self::name(name), span));

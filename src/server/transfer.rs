@@ -269,7 +269,7 @@ impl Session<'_> {
     /// the last it said is QUIT.
     fn client_is_gone(&mut self, took: Duration) -> bool {
         const SHORT: Duration = Duration::from_millis(2);
-        const LONGEST: Duration = Duration::from_millis(5);
+        const LONGEST: Duration = Duration::from_millis(40);
         const MOST_READS: usize = 64;
         if took > SHORT && self.control.peek_line().is_none() {
             let control = PollItem::new(self.control.stream().handle(), Interest::Read);
