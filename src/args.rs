@@ -50,18 +50,21 @@
 //! lines far apart counts must not be a riddle. On the command line the last one wins, so that an
 //! alias or a wrapper script can be overruled.
 
+mod config;
+mod help;
+mod near;
+mod scan;
 mod value;
 
+pub(crate) use near::nearest;
+
+use help::HELP_WIDTH;
+use scan::{Scan, Stop};
 pub use value::{boolean, duration, integer, one_of, port, size};
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
-
-/// Columns that `--help` keeps to.
-const HELP_WIDTH: usize = 80;
-/// A flag wider than this gets its help on the next line.
-const WIDEST_FLAG: usize = 28;
 
 static BUILT_IN: [Flag; 2] = [
     Flag::switch("help", "print this help").short('h'),
@@ -261,8 +264,7 @@ impl Program {
     /// Reads a command line, the program's own name already taken off:
     /// `std::env::args_os().skip(1)`. The first of an error, `--help` and `--version` decides.
     pub fn parse(&self, argv: impl IntoIterator<Item = OsString>) -> Result<Outcome, Usage> {
-        let scan = Scan { program: self, words: argv.into_iter(), parsed: Parsed::new(self.flags) };
-        match scan.run() {
+        match Scan::new(self, argv.into_iter()).run() {
             Ok(parsed) => Ok(Outcome::Run(parsed)),
             Err(Stop::Asked(outcome)) => Ok(outcome),
             Err(Stop::Wrong(usage)) => Err(usage),
@@ -295,24 +297,6 @@ impl Program {
         format!("{} {}", self.name, self.version)
     }
 
-    /// What `--help` prints: whole lines of at most 80 columns.
-    pub fn help(&self) -> String {
-        let mut help = String::new();
-        for (index, usage) in self.usage.iter().enumerate() {
-            help += if index == 0 { "Usage: " } else { "       " };
-            help += &format!("{usage}\n");
-        }
-        help += &format!("\n{}\n\nOptions:\n", wrap(self.about, HELP_WIDTH).join("\n"));
-        let column = self.help_column();
-        for flag in self.all_flags() {
-            help += &flag.help_row(column);
-        }
-        if !self.after.is_empty() {
-            help += &format!("\n{}\n", self.after.trim_end());
-        }
-        help
-    }
-
     /// The table and the flags that every program has, in the order of `--help`.
     pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
         self.flags.iter().chain(&BUILT_IN)
@@ -342,11 +326,6 @@ impl Program {
         }
     }
 
-    fn help_column(&self) -> usize {
-        let widths = self.all_flags().map(|flag| flag.left().chars().count());
-        widths.filter(|width| *width <= WIDEST_FLAG).max().unwrap_or(0) + 2
-    }
-
     /// The option that may be meant by `typed`, which has lost its dashes.
     fn near(&self, typed: &str) -> Option<String> {
         let mut letters = self.all_flags().filter_map(|flag| flag.short);
@@ -355,162 +334,6 @@ impl Program {
         }
         let long = nearest(typed, self.all_flags().filter_map(|flag| flag.long));
         long.map(|long| format!("--{long}"))
-    }
-}
-
-/// The help side of a flag.
-impl Flag {
-    fn left(&self) -> String {
-        let names = match (self.short, self.long) {
-            (Some(short), Some(long)) => format!("-{short}, --{long}"),
-            (None, Some(long)) => format!("    --{long}"),
-            (_, None) => self.spelled(),
-        };
-        match self.value {
-            Some(value) => format!("  {names} {value}"),
-            None => format!("  {names}"),
-        }
-    }
-
-    fn right(&self) -> String {
-        let many = if self.many { " (may be repeated)" } else { "" };
-        match self.default {
-            Some(default) => format!("{}{many} [{default}]", self.help),
-            None => format!("{}{many}", self.help),
-        }
-    }
-
-    fn help_row(&self, column: usize) -> String {
-        let left = self.left();
-        let mut lines = wrap(&self.right(), HELP_WIDTH - column).into_iter();
-        let mut row = if left.chars().count() + 2 > column {
-            format!("{left}\n")
-        } else {
-            format!("{left:column$}{}\n", lines.next().unwrap_or_default())
-        };
-        for line in lines {
-            row += &format!("{:column$}{line}\n", "");
-        }
-        row
-    }
-
-    fn check(&self) {
-        let name = self.spelled();
-        assert!(!name.is_empty(), "{self:?}: has a name");
-        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        if let Some(long) = self.long {
-            assert!(long.bytes().all(plain), "{name}: is lower case ASCII, digits and dashes");
-            assert!(long.len() > 1, "{name}: is longer than a letter");
-            assert!(!long.starts_with('-') && !long.ends_with('-'), "{name}: has no dash outside");
-        }
-        assert!(self.short.is_none_or(|c| c.is_ascii_alphanumeric()), "{name}: letter or digit");
-        assert!(!self.help.is_empty() && self.help.trim() == self.help, "{name}: has help");
-        match self.value {
-            Some(value) => {
-                let bad = value.is_empty() || value.contains(char::is_whitespace);
-                assert!(!bad, "{name}: its value has a name without blanks");
-            }
-            None => assert!(self.default.is_none() && !self.many, "{name}: is only a switch"),
-        }
-    }
-}
-
-/// One pass over argv.
-struct Scan<'a, I> {
-    program: &'a Program,
-    words: I,
-    parsed: Parsed,
-}
-
-/// Why a pass ends early.
-enum Stop {
-    Asked(Outcome),
-    Wrong(Usage),
-}
-
-impl<I: Iterator<Item = OsString>> Scan<'_, I> {
-    fn run(mut self) -> Result<Parsed, Stop> {
-        while let Some(word) = self.words.next() {
-            match word.as_encoded_bytes() {
-                b"--" => self.parsed.operands.extend(self.words.by_ref()),
-                [b'-', b'-', body @ ..] => self.long(&word, body)?,
-                [b'-', _, ..] => self.letters(&word)?,
-                _ => self.parsed.operands.push(word),
-            }
-        }
-        Ok(self.parsed)
-    }
-
-    /// `--name` or `--name=value`; `body` is the word after its dashes.
-    fn long(&mut self, word: &OsStr, body: &[u8]) -> Result<(), Stop> {
-        let equals = body.iter().position(|byte| *byte == b'=');
-        let name = &body[..equals.unwrap_or(body.len())];
-        let known = |flag: &Flag| flag.long.is_some_and(|long| long.as_bytes() == name);
-        let Some((row, flag)) = self.find(known) else {
-            let name = String::from_utf8_lossy(name);
-            return Err(self.unknown(format!("--{name}"), &name));
-        };
-        self.take(row, flag, equals.map(|at| tail(word, 2 + at + 1)))
-    }
-
-    /// `-kq`, `-kc value`, `-kcvalue` or `-kc=value`.
-    fn letters(&mut self, word: &OsStr) -> Result<(), Stop> {
-        let bytes = word.as_encoded_bytes();
-        for at in 1..bytes.len() {
-            let known = |flag: &Flag| flag.short == Some(char::from(bytes[at]));
-            let Some((row, flag)) = self.find(known) else {
-                return Err(self.unknown_letter(&tail(word, at), &tail(word, 1)));
-            };
-            let rest = &bytes[at + 1..];
-            if rest.starts_with(b"=") {
-                return self.take(row, flag, Some(tail(word, at + 2)));
-            }
-            if flag.value.is_some() && !rest.is_empty() {
-                return self.take(row, flag, Some(tail(word, at + 1)));
-            }
-            self.take(row, flag, None)?;
-        }
-        Ok(())
-    }
-
-    fn find(&self, known: impl Fn(&Flag) -> bool) -> Option<(usize, &'static Flag)> {
-        self.program.all_flags().enumerate().find(|(_, flag)| known(flag))
-    }
-
-    fn take(&mut self, row: usize, flag: &Flag, attached: Option<OsString>) -> Result<(), Stop> {
-        let wrong = |usage| Err(Stop::Wrong(usage));
-        let setting = match (flag.value, attached) {
-            (None, None) => Setting::Switch(true),
-            (None, given) => {
-                return wrong(flag.wrong(Origin::CommandLine, given, "no value".into()));
-            }
-            (Some(_), attached) => match attached.or_else(|| self.words.next()) {
-                Some(value) => Setting::Value(value),
-                None => return wrong(flag.without_value(Origin::CommandLine)),
-            },
-        };
-        match row.checked_sub(self.program.flags.len()) {
-            None => self.parsed.given.push(Given { row, setting, origin: Origin::CommandLine }),
-            Some(0) => return Err(Stop::Asked(Outcome::Help)),
-            Some(_) => return Err(Stop::Asked(Outcome::Version)),
-        }
-        Ok(())
-    }
-
-    fn unknown(&self, option: String, typed: &str) -> Stop {
-        let near = self.program.near(typed);
-        Stop::Wrong(Usage {
-            origin: Origin::CommandLine,
-            problem: Problem::Unknown { option, near },
-        })
-    }
-
-    /// The whole group may be a long option that lost a dash: `-port`.
-    fn unknown_letter(&self, rest: &OsStr, group: &OsStr) -> Stop {
-        let letter: String = rest.to_string_lossy().chars().take(1).collect();
-        let group = group.to_string_lossy();
-        let typed = if group.len() > letter.len() { group.as_ref() } else { "" };
-        self.unknown(format!("-{letter}"), typed)
     }
 }
 
@@ -663,83 +486,6 @@ impl Parsed {
     }
 }
 
-/// Reading a config file.
-impl Parsed {
-    fn read_line(&mut self, line: &[u8], origin: Origin) -> Result<(), Usage> {
-        let Some(equals) = line.iter().position(|byte| *byte == b'=') else {
-            let word = Some(lossy(line));
-            let problem = Problem::Operand { word, expected: "NAME = VALUE".into() };
-            return Err(Usage { origin, problem });
-        };
-        let row = self.config_row(line[..equals].trim_ascii(), &origin)?;
-        let flag = &self.flags[row];
-        self.refuse_second(row, &origin)?;
-        let setting = config_setting(flag, &line[equals + 1..], &origin)?;
-        self.given.push(Given { row, setting, origin });
-        Ok(())
-    }
-
-    fn config_row(&self, key: &[u8], origin: &Origin) -> Result<usize, Usage> {
-        let known = |flag: &Flag| flag.long.is_some_and(|long| long.as_bytes() == key);
-        match self.flags.iter().position(known) {
-            Some(row) if self.flags[row].config => Ok(row),
-            Some(row) => {
-                let expected = "it on the command line only".into();
-                Err(self.flags[row].wrong(origin.clone(), None, expected))
-            }
-            None => {
-                let option = String::from_utf8_lossy(key).into_owned();
-                let keys = self.flags.iter().filter(|flag| flag.config);
-                let near = nearest(&option, keys.filter_map(|flag| flag.long)).map(str::to_owned);
-                let problem = Problem::Unknown { option, near };
-                Err(Usage { origin: origin.clone(), problem })
-            }
-        }
-    }
-
-    fn refuse_second(&self, row: usize, origin: &Origin) -> Result<(), Usage> {
-        let flag = &self.flags[row];
-        match self.origin_of(row) {
-            Origin::Config { line, .. } if !flag.many => {
-                let expected = format!("it once, but line {line} has it too");
-                Err(flag.wrong(origin.clone(), None, expected))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn config_setting(flag: &Flag, raw: &[u8], origin: &Origin) -> Result<Setting, Usage> {
-    let wrong = |value: &[u8], Expected(text)| flag.wrong(origin.clone(), Some(lossy(value)), text);
-    let value = config_value(raw).map_err(|expected| wrong(raw.trim_ascii(), expected))?;
-    if flag.value.is_none() {
-        let on = boolean(&String::from_utf8_lossy(value)).map_err(|e| wrong(value, e))?;
-        return Ok(Setting::Switch(on));
-    }
-    // An empty value is more often forgotten than meant; `""` says that it is meant.
-    if value.is_empty() && !raw.trim_ascii_start().starts_with(b"\"") {
-        return Err(flag.without_value(origin.clone()));
-    }
-    match os_string(value) {
-        Some(value) => Ok(Setting::Value(value)),
-        None => Err(wrong(value, Expected("text in UTF-8".into()))),
-    }
-}
-
-/// The value in what follows a `=`: without blanks, quotes and a comment.
-fn config_value(raw: &[u8]) -> Result<&[u8], Expected> {
-    let Some(quoted) = raw.trim_ascii_start().strip_prefix(b"\"") else {
-        let comment = raw.windows(2).position(|two| two[0].is_ascii_whitespace() && two[1] == b'#');
-        return Ok(raw[..comment.unwrap_or(raw.len())].trim_ascii());
-    };
-    let end = quoted.iter().position(|byte| *byte == b'"');
-    let end = end.ok_or_else(|| Expected("a closing double quote".into()))?;
-    match quoted[end + 1..].trim_ascii() {
-        [] | [b'#', ..] => Ok(&quoted[..end]),
-        _ => Err(Expected("nothing after the closing double quote".into())),
-    }
-}
-
 impl Usage {
     /// The error for an operand. It shows the word: hide a password first.
     pub fn operand(word: &OsStr, expected: impl Into<String>) -> Usage {
@@ -793,64 +539,6 @@ impl Display for Origin {
     }
 }
 
-/// The known name that is most like `typed`, if any is like it.
-pub(crate) fn nearest(
-    typed: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
-    let typed = typed.trim_start_matches('-').to_lowercase();
-    let alike = known.filter_map(|name| Some((misfit(&typed, name)?, name)));
-    alike.min_by_key(|(misfit, _)| *misfit).map(|(_, name)| name)
-}
-
-/// How badly `typed` misses `name`; `None` where another thing must be meant.
-fn misfit(typed: &str, name: &str) -> Option<usize> {
-    let limit = (name.len() / 3).max(1);
-    if typed.len() > 1 && name.starts_with(typed) {
-        return Some(limit);
-    }
-    // This also keeps a word of a megabyte from the quadratic part.
-    if typed.len().abs_diff(name.len()) > limit {
-        return None;
-    }
-    Some(distance(typed.as_bytes(), name.as_bytes())).filter(|distance| *distance <= limit)
-}
-
-/// Letters to add, drop, change or swap with their neighbour (optimal string alignment).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut before = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 0..a.len() {
-        let mut row = vec![i + 1];
-        for j in 0..b.len() {
-            let change = above[j] + usize::from(a[i] != b[j]);
-            let mut best = change.min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
-}
-
-/// Lines of at most `width` columns; a longer word stands alone.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 /// Text from outside in one harmless line. Quotes and backslashes stay, for Windows paths.
 fn shown(text: &OsStr) -> String {
     let mut line = String::new();
@@ -868,36 +556,10 @@ fn lossy(bytes: &[u8]) -> OsString {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
 
-/// `word` without its first `from` bytes. std can cut an `OsStr` on every platform only by unsafe
-/// code. All that callers cut off is dashes, `=` and names of known flags, which are ASCII, so that
-/// on Windows bytes and UTF-16 units count alike.
-#[cfg(unix)]
-fn tail(word: &OsStr, from: usize) -> OsString {
-    use std::os::unix::ffi::OsStrExt;
-    OsStr::from_bytes(&word.as_bytes()[from..]).to_owned()
-}
-
-#[cfg(windows)]
-fn tail(word: &OsStr, from: usize) -> OsString {
-    use std::os::windows::ffi::{OsStrExt, OsStringExt};
-    OsString::from_wide(&word.encode_wide().skip(from).collect::<Vec<u16>>())
-}
-
-/// Bytes of a file as a value; on Windows they must be UTF-8.
-#[cfg(unix)]
-pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
-    use std::os::unix::ffi::OsStrExt;
-    Some(OsStr::from_bytes(bytes).to_owned())
-}
-
-#[cfg(windows)]
-pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
-    Some(std::str::from_utf8(bytes).ok()?.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::os_string;
     use std::time::Duration;
 
     static SERVER: Program = Program {
@@ -1070,9 +732,6 @@ mod tests {
         assert_eq!(server("-port"), "-p: unknown option; did you mean --port?");
         assert_eq!(refused(&CLIENT, &["--j"]), "--j: unknown option; did you mean -j?");
         assert_eq!(server("--trace"), "--trace: unknown option");
-        assert_eq!(distance(b"port", b"prot"), 1);
-        assert_eq!(distance(b"", b"abc"), 3);
-        assert_eq!(distance(b"kitten", b"sitting"), 3);
     }
 
     #[test]

@@ -12,8 +12,8 @@
 use super::error::Error;
 use super::interrupt::Interrupt;
 use super::words;
-use crate::args::os_string;
 use crate::protocol::Name;
+use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};

@@ -23,8 +23,9 @@ pub use socket::{
 };
 pub use terminal::{EchoOff, terminal_width};
 
-use std::ffi::c_int;
+use std::ffi::{OsStr, OsString, c_int};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 
 /// Whether the time a file was created can be set: Unix has no call for it.
 pub const CAN_SET_CREATED: bool = false;
@@ -55,4 +56,14 @@ pub(crate) fn for_owner_alone(options: &mut std::fs::OpenOptions) {
 /// The system has no such device.
 pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, buffer)
+}
+
+/// `word` without its first `from` bytes.
+pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
+    OsStr::from_bytes(&word.as_bytes()[from..]).to_owned()
+}
+
+/// Bytes that were typed or stood in a file as a value of the system's own kind.
+pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
+    Some(OsStr::from_bytes(bytes).to_owned())
 }

@@ -7,6 +7,9 @@ mod console;
 mod dir;
 mod socket;
 
+use std::ffi::{OsStr, OsString};
+use std::os::windows::ffi::{OsStrExt, OsStringExt};
+
 pub use console::{EchoOff, Signals, terminal_width};
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
@@ -41,4 +44,14 @@ pub(crate) fn fill_random(buffer: &mut [u8]) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// `word` without its first `from` units.
+pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
+    OsString::from_wide(&word.encode_wide().skip(from).collect::<Vec<u16>>())
+}
+
+/// Bytes that were typed or stood in a file as a value of the system's own kind: UTF-8 alone.
+pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
+    Some(std::str::from_utf8(bytes).ok()?.into())
 }
