@@ -19,7 +19,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{env, process, thread};
+use std::{env, path, process, thread};
 
 /// A session keeps its buffers on the heap, so its stack can be small.
 const SESSION_STACK: usize = 256 * 1024;
@@ -60,7 +60,7 @@ fn run(config: Config) -> Result<(), Box<dyn Error>> {
     // them leave the signals to the one that waits.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
     let shutdown = Shutdown::new()?;
-    let root = config.root.canonicalize().unwrap_or_else(|_| config.root.clone());
+    let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
     let log = Log::to_stderr(config.log_level);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     announce(listener.local_addr()?, &root.display().to_string(), server.config());
