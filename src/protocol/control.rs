@@ -33,7 +33,7 @@ pub struct Control<S> {
     /// The line that is being read, and whether it has grown too long.
     partial: Vec<u8>,
     overlong: bool,
-    /// Lines that were read and not yet taken. Bounded: one read's worth.
+    /// Lines that were read and not yet taken. Who reads ahead has to look at how many there are.
     lines: VecDeque<Line>,
 }
 

@@ -225,11 +225,15 @@ fn accept(
     loop {
         match listener.accept() {
             Ok((stream, from)) if from.ip().to_canonical() == peer => return Ok(Ok(stream)),
+            // A crowd of strangers does not keep the deadline from being seen.
+            Ok(_stranger) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                return Ok(Err(Waited::TimedOut));
+            }
             Ok(_stranger) => {}
             Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
-        // After a stranger too, so that a crowd of them does not keep the deadline from being seen.
+        // After a stranger too: the control connection is listened to between any two.
         let handle = Waitable::handle(listener);
         match net::wait_with(handle, Interest::Read, deadline, 0, attention)? {
             Waited::Ready => {}

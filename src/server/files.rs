@@ -187,7 +187,8 @@ impl Count<'_> {
                 FileKind::File => stat.size,
                 FileKind::Link | FileKind::Other => 0,
                 FileKind::Dir => match dir.open_dir(&name) {
-                    Err(_) => 0,
+                    Err(error) if is_out_of_reach(&error) => 0,
+                    Err(error) => return Err(error.into()),
                     Ok(dir) => match self.total_size(&dir, depth + 1)? {
                         Some(size) => size,
                         None => return Ok(None),
@@ -198,6 +199,14 @@ impl Count<'_> {
         }
         Ok(Some(total))
     }
+}
+
+/// Whether a directory has gone, has become something else, or is not for the server to see.
+fn is_out_of_reach(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+    ) || sys::may_be_link(error)
 }
 
 /// A 257 (RFC 959 appendix II).

@@ -67,6 +67,8 @@ pub struct Place {
     pub name: OsString,
     /// What stood there when it was looked up; it may have changed since.
     pub found: Option<Stat>,
+    /// The directories between the root and `dir`, no link among them.
+    trail: Vec<OsString>,
 }
 
 impl Jail {
@@ -145,7 +147,7 @@ impl Jail {
                 let found = optional(here.stat(&name))?;
                 let is_link = found.is_some_and(|stat| stat.kind == FileKind::Link);
                 if last == Last::Keep || !is_link {
-                    return Ok(Place { dir: here, name, found });
+                    return Ok(Place { dir: here, name, found, trail });
                 }
                 here.read_link(&name)?
             };
@@ -159,7 +161,7 @@ impl Jail {
             }
         }
         let found = Some(here.stat_self()?);
-        Ok(Place { dir: here, name: ".".into(), found })
+        Ok(Place { dir: here, name: ".".into(), found, trail })
     }
 
     /// The target of the link that kept `open_dir` from opening `name`, if that was the reason.
@@ -280,10 +282,12 @@ impl Jail {
     /// What the system says.
     pub fn link(&self, target: &FtpPath, link: &FtpPath) -> io::Result<()> {
         let place = self.locate(link, Last::Keep)?;
-        let from = link.parent();
-        let shared = from.parts().zip(target.parts()).take_while(|(a, b)| a == b).count();
+        // From where it really stands: the way there may have led through links.
+        let from = &place.trail;
+        let same = |(a, b): &(&OsString, &[u8])| *sys::name_bytes(a) == **b;
+        let shared = from.iter().zip(target.parts()).take_while(same).count();
         let mut way = PathBuf::new();
-        from.parts().skip(shared).for_each(|_| way.push(".."));
+        from.iter().skip(shared).for_each(|_| way.push(".."));
         for part in target.parts().skip(shared) {
             way.push(sys::os_name(part)?);
         }
@@ -298,9 +302,11 @@ impl Jail {
     /// # Errors
     /// It is missing, is no directory, or may not be read.
     pub fn read_dir(&self, path: &FtpPath) -> io::Result<Listing> {
-        let dir = self.open_dir(path)?;
+        let place = self.locate(path, Last::Follow)?;
+        let dir = place.dir.open_dir(&place.name)?;
         let entries = dir.entries()?;
-        Ok(Listing { jail: self.clone(), depth: path.parts().count(), dir, entries })
+        let depth = place.trail.len() + usize::from(place.name != ".");
+        Ok(Listing { jail: self.clone(), depth, dir, entries })
     }
 
     /// What is known of the name at `path`, its link not followed.
@@ -311,10 +317,7 @@ impl Jail {
         let place = self.locate(path, Last::Keep)?;
         let stat = place.found.ok_or(ErrorKind::NotFound)?;
         let target = match stat.kind {
-            FileKind::Link => {
-                let depth = path.parts().count().saturating_sub(1);
-                self.shown_target(&place.dir, depth, &place.name)
-            }
+            FileKind::Link => self.shown_target(&place.dir, place.trail.len(), &place.name),
             FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
         };
         let name = sys::name_bytes(&place.name).into_owned();

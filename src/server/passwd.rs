@@ -136,7 +136,11 @@ fn lock(file: &Path) -> io::Result<File> {
     loop {
         let mut options = OpenOptions::new();
         sys::for_owner_alone(&mut options);
-        let opened = options.read(true).write(true).create(true).truncate(false).open(file)?;
+        let opened = match options.read(true).write(true).create(true).truncate(false).open(file) {
+            // It is replaced, not written, so its own bits need not allow that.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(file)?,
+            other => other?,
+        };
         match opened.lock() {
             // A file system without locks is no reason not to store.
             Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),

@@ -14,6 +14,7 @@ use std::hash::BuildHasher;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ struct Port {
     number: u16,
     listener: TcpListener,
     guests: Mutex<HashMap<IpAddr, Guest>>,
+    /// How many invitations there were: no number is given twice.
+    invited: AtomicU64,
 }
 
 /// A client that was told to come.
@@ -91,10 +94,12 @@ impl Ports {
         peer: IpAddr,
     ) -> io::Result<Reservation> {
         let until = Instant::now() + patience;
+        // Before a port is taken: who runs out of descriptors here must not leave it taken.
+        let bell = Arc::new(Bell::new()?);
         loop {
             let before = *self.releases.lock();
             if let Some((port, number)) = self.invite_somewhere(local, peer) {
-                let (bell, releases) = (Arc::new(Bell::new()?), Arc::clone(&self.releases));
+                let (bell, releases) = (Arc::clone(&bell), Arc::clone(&self.releases));
                 return Ok(Reservation { port, peer, number, bell, releases });
             }
             if !self.releases.wait_for_more_than(before, until) {
@@ -120,7 +125,12 @@ impl Ports {
         }
         let listener = TcpListener::bind(SocketAddr::new(local, number)).ok()?;
         listener.set_nonblocking(true).ok()?;
-        let port = Arc::new(Port { number, listener, guests: Mutex::default() });
+        let port = Arc::new(Port {
+            number,
+            listener,
+            guests: Mutex::default(),
+            invited: AtomicU64::new(0),
+        });
         open.insert((local, number), Arc::clone(&port));
         Some(port)
     }
@@ -158,7 +168,7 @@ impl Port {
         if before.is_some_and(|guest| guest.bell.is_some() || guest.since.elapsed() < HELD) {
             return None;
         }
-        let number = before.map_or(0, |guest| guest.number + 1);
+        let number = self.invited.fetch_add(1, Ordering::Relaxed);
         self.let_in(&mut guests).ok()?;
         let guest = Guest { number, since: Instant::now(), arrived: None, bell: None };
         guests.insert(peer, guest);
@@ -323,6 +333,14 @@ mod tests {
             drop(first);
             assert!(waiting.join().unwrap());
         });
+    }
+
+    #[test]
+    fn no_invitation_is_taken_for_a_later_one() {
+        let ports = one_port();
+        let numbers: Vec<u64> =
+            (0..3).map(|_| ports.reserve(HERE, client(1)).unwrap().number).collect();
+        assert_eq!(numbers, [0, 1, 2]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -217,43 +217,61 @@ impl Session<'_> {
             upload.set_mode_if_new(0o666 & !mask);
         }
         let started = Instant::now();
-        let ascii = self.is_ascii();
-        let received = self.over_data(opening, |data, stall, watch| {
-            if !ascii {
-                return pump::receive(data, &mut upload, stall, watch);
-            }
-            let mut text = DecodingWriter::new(&mut upload);
-            let mut outcome = pump::receive(data, &mut text, stall, watch);
-            if let Err(error) = text.finish() {
-                outcome.end = End::Local(error);
-            }
-            outcome
-        });
-        let result = self.settle(upload, received, started);
+        let received = if self.is_ascii() {
+            self.receive_text(opening, &mut upload)
+        } else {
+            let received = self.over_data(opening, |data, stall, watch| {
+                pump::receive(data, &mut upload, stall, watch)
+            });
+            self.believe(received, started)
+        };
+        let result = self.settle(upload, received);
         self.log_transfer(event, path, started, &result);
         result
     }
 
-    /// Commits an upload that is whole, and decides what remains of one that is not.
-    fn settle(
+    /// Where a text breaks off, a CR at its end is half a line end: it is not stored, and a resume
+    /// sends it again with its LF.
+    fn receive_text(&mut self, opening: Reply, upload: &mut Upload) -> Result<u64, Refusal> {
+        let started = Instant::now();
+        let mut text = DecodingWriter::new(upload);
+        let received = self
+            .over_data(opening, |data, stall, watch| pump::receive(data, &mut text, stall, watch));
+        let received = self.believe(received, started);
+        match &received {
+            Ok(_) => text.finish().map(drop)?,
+            Err(_) => text.flush()?,
+        }
+        received
+    }
+
+    /// A client that died closes both connections, and the end of the data looks like the end of
+    /// the file. Who meant it would wait for the 226.
+    fn believe(
         &mut self,
-        upload: Upload,
         received: Result<u64, Refusal>,
         started: Instant,
     ) -> Result<u64, Refusal> {
-        let full = |error: &io::Error| {
-            use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-            matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-        };
         match received {
-            Ok(moved) if !self.client_is_gone(started.elapsed()) => {
+            Ok(_) if self.client_is_gone(started.elapsed()) => {
+                Err(Refusal::Broken("The control connection was closed before the end."))
+            }
+            other => other,
+        }
+    }
+
+    /// Commits an upload that is whole, and decides what remains of one that is not.
+    fn settle(&self, upload: Upload, received: Result<u64, Refusal>) -> Result<u64, Refusal> {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match received {
+            Ok(moved) => {
                 upload.commit(self.server.config.sync)?;
                 Ok(moved)
             }
-            // A client that died closes both connections, and the end of the data looks like the
-            // end of the file. Who meant it would wait for the 226.
-            Ok(_) => Err(Refusal::Broken("The control connection was closed before the end.")),
             Err(refusal) => {
+                let full = |error: &io::Error| {
+                    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+                };
                 if refusal.cause().is_some_and(full) {
                     upload.discard();
                 }
@@ -271,13 +289,23 @@ impl Session<'_> {
         const SHORT: Duration = Duration::from_millis(2);
         const LONGEST: Duration = Duration::from_millis(40);
         const MOST_READS: usize = 64;
+        const MOST_LINES: usize = 1024;
         if took > SHORT && self.control.peek_line().is_none() {
             let control = PollItem::new(self.control.stream().handle(), Interest::Read);
             let _ = net::wait(&mut [control], net::deadline(LONGEST.min(took / 8)));
         }
         self.control.stream_mut().set_waiting(false);
-        let read =
-            (0..MOST_READS).map(|_| self.control.fill()).find(|read| !matches!(read, Ok(1..)));
+        // What was read ahead stays in memory until its turn, so no more while much of it waits.
+        let mut read = None;
+        for _ in 0..MOST_READS {
+            if self.control.lines().nth(MOST_LINES).is_some() {
+                break;
+            }
+            read = Some(self.control.fill()).filter(|read| !matches!(read, Ok(1..)));
+            if read.is_some() {
+                break;
+            }
+        }
         self.control.stream_mut().set_waiting(true);
         match read {
             Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,

@@ -262,6 +262,22 @@ fn text_is_resumed_where_it_broke_off_or_not_at_all() {
 }
 
 #[test]
+fn text_that_broke_off_between_cr_and_lf_is_resumed_without_half_a_line_end() {
+    const WIRE: &str = "one\r\ntwo\r\n";
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.say("TYPE A").expect(200);
+    peer.break_off("STOR name", &WIRE[..4]);
+    peer.say("SIZE name").expect_text(213, "3");
+    let to = peer.epsv();
+    peer.say("REST 3").expect(350);
+    peer.say("STOR name").expect(150);
+    crate::wire::connect(to).write_all(&WIRE.as_bytes()[3..]).unwrap();
+    peer.expect(226);
+    assert_eq!(server.read("name"), b"one\ntwo\n");
+}
+
+#[test]
 fn text_is_continued_in_place_where_the_client_counts_or_not_at_all() {
     let server = Server::start();
     server.write("name", "one\ntwo\n");
