@@ -35,7 +35,7 @@ const ANY: usize = usize::MAX;
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     Row { names: &["connect", "open"], operands: "HOST [PORT]", count: 1..=2, run: connect,
-        help: "connect and log in", example: "CONNECT localhost 1026" },
+        help: "connect, to port 21 unless told, and log in", example: "CONNECT localhost 1026" },
     Row { names: &["list", "ls", "dir"], operands: "[-OPTIONS] [PATH]", count: 0..=2, run: list,
         help: "print the listing of a directory", example: "LIST pub" },
     Row { names: &["retrieve", "get"], operands: "FILE [LOCAL]", count: 1..=2, run: retrieve,

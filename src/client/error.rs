@@ -162,7 +162,15 @@ impl fmt::Display for Error {
             Error::NotConnected => f.write_str("not connected: use CONNECT <host> <port> first"),
             Error::Usage(text) => f.write_str(text),
             Error::Connect { to, error } => {
-                write!(f, "cannot connect to {}: {error}", shown(to.as_bytes()))
+                write!(f, "cannot connect to {}: {error}", shown(to.as_bytes()))?;
+                // What most often was forgotten.
+                let usual = to.ends_with(" port 21");
+                match error.kind() {
+                    io::ErrorKind::ConnectionRefused if usual => {
+                        f.write_str(" (21 is FTP's own port; ftp_server listens on 1026)")
+                    }
+                    _ => Ok(()),
+                }
             }
             Error::Greeting(reply) => write!(f, "the server is not ready: {}", text(reply)),
             Error::Login(reply) => write!(f, "login refused: {}", text(reply)),

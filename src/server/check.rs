@@ -1,11 +1,15 @@
 //! `ftp_server check`: what would be in force, and from where each value comes.
 
+use super::StartError;
 use super::accounts::Accounts;
-use super::config::{Config, PROGRAM};
+use super::announce::Announced;
+use super::config::{Config, DEFAULT_HOST, PROGRAM};
 use super::jail::Jail;
 use super::login::Access;
 use crate::args::Parsed;
+use std::env;
 use std::fmt::Write as _;
+use std::net::ToSocketAddrs;
 
 /// The report, and how many problems it names.
 #[derive(Debug, Default)]
@@ -25,6 +29,7 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
             None => given.switch(name).then(|| "on".to_string()),
             Some(_) => given.value(name).map(|value| value.to_string_lossy().into_owned()),
         };
+        let value = value.or_else(|| unnamed_default(name));
         if let Some(value) = value {
             report.line(format_args!("{name} = {value}  ({})", given.origin(name)));
         }
@@ -38,7 +43,17 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
         }
     };
     report.accounts(config, jail.as_ref());
+    report.names(config);
     report
+}
+
+/// The values of options that are not given and whose default depends on where the server runs.
+fn unnamed_default(name: &str) -> Option<String> {
+    match name {
+        "host" => Some(DEFAULT_HOST.into()),
+        "root" => env::current_dir().ok().map(|dir| dir.display().to_string()),
+        _ => None,
+    }
 }
 
 impl Report {
@@ -55,6 +70,17 @@ impl Report {
             if let Some(Err(error)) = jail.map(|jail| jail.enter(home)) {
                 self.problem(format!("account {name} cannot log in: home {home}: {error}"));
             }
+        }
+    }
+
+    /// Host names have to be known when the server starts.
+    fn names(&mut self, config: &Config) {
+        let host = config.host.as_deref().unwrap_or(DEFAULT_HOST);
+        if let Err(error) = (host, config.port).to_socket_addrs() {
+            self.problem(format!("cannot listen on {host}: {error}"));
+        }
+        if let Some(Err(error)) = config.passive_address.as_deref().map(Announced::new) {
+            self.problem(StartError::PassiveAddress(error).to_string());
         }
     }
 
