@@ -70,14 +70,6 @@ impl Stream {
     pub fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
-
-    /// Whether the peer has closed its side, or is gone, and nothing is left to read.
-    pub fn at_end(&self) -> bool {
-        match self.tcp.peek(&mut [0]) {
-            Ok(length) => length == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-        }
-    }
 }
 
 impl Waitable for Stream {
@@ -270,6 +262,45 @@ pub fn wait_for_any<'a>(
             return Ok(Waited::TimedOut);
         }
     }
+}
+
+/// Waits for a connection from `peer`, listening to `attention` meanwhile; what comes from elsewhere
+/// is dropped. The listener must not block; the stream does not either.
+///
+/// # Errors
+/// What the system says; the listener can be used again.
+pub fn accept_from(
+    listener: &TcpListener,
+    peer: IpAddr,
+    deadline: Option<Instant>,
+    attention: &mut impl Attention,
+) -> io::Result<Result<TcpStream, Waited>> {
+    loop {
+        match listener.accept() {
+            Ok((stream, from)) if from.ip().to_canonical() == peer => {
+                stream.set_nonblocking(true)?;
+                return Ok(Ok(stream));
+            }
+            // A crowd of strangers does not keep the deadline from being seen.
+            Ok(_stranger) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                return Ok(Err(Waited::TimedOut));
+            }
+            Ok(_stranger) => {}
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
+        }
+        // After a stranger too: the attention is asked between any two.
+        let handle = Waitable::handle(listener);
+        match wait_with(handle, Interest::Read, deadline, 0, attention)? {
+            Waited::Ready => {}
+            ended => return Ok(Err(ended)),
+        }
+    }
+}
+
+/// Nobody is there yet, or somebody who was there has left.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
 }
 
 /// Connects to `to` from the address `local`, by which the peer knows us, listening to `attention`

@@ -8,7 +8,6 @@ use super::error::Error;
 use crate::net::{self, Attention, Waited};
 use crate::protocol::address::{parse_extended_passive, parse_passive};
 use crate::protocol::{Code, Command, Reply};
-use crate::sys::{Interest, Waitable};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
@@ -42,7 +41,9 @@ impl Route {
     ) -> Result<Result<TcpStream, Stopped>, Error> {
         let (to, connected) = match self {
             Route::To(to) => (Some(*to), net::dial(source(ends, *to), *to, deadline, attention)),
-            Route::From(listener) => (None, accept(listener, ends.peer.ip(), deadline, attention)),
+            Route::From(listener) => {
+                (None, net::accept_from(listener, ends.peer.ip(), deadline, attention))
+            }
         };
         match connected {
             Ok(Ok(stream)) => Ok(Ok(stream)),
@@ -100,35 +101,6 @@ fn listen(local: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     Ok((listener, address))
-}
-
-/// Waits for the server to connect; others are turned away.
-fn accept(
-    listener: &TcpListener,
-    peer: IpAddr,
-    deadline: Option<Instant>,
-    attention: &mut impl Attention,
-) -> io::Result<Result<TcpStream, Waited>> {
-    loop {
-        match net::wait_with(listener.handle(), Interest::Read, deadline, 0, attention)? {
-            Waited::Ready => {}
-            ended => return Ok(Err(ended)),
-        }
-        match listener.accept() {
-            Ok((stream, from)) if net::canonical(from).ip() == peer => {
-                stream.set_nonblocking(true)?;
-                return Ok(Ok(stream));
-            }
-            Ok(_) => {}
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Whoever connected left before it was accepted.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
 }
 
 /// Which of our addresses to connect from: the one the server knows us by, since many accept data

@@ -10,7 +10,6 @@
 use super::ports::{Ports, Reservation};
 use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
-use crate::sys::{Interest, Waitable};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::time::Instant;
@@ -182,7 +181,7 @@ impl Arrangements {
         let ends = self.ends;
         let opened = match std::mem::take(&mut self.plan) {
             Plan::Passive(listener) => {
-                let opened = accept(&listener, ends.peer, deadline, attention);
+                let opened = net::accept_from(&listener, ends.peer, deadline, attention);
                 self.spare = Some(listener);
                 opened
             }
@@ -211,38 +210,9 @@ fn listen(at: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Drops connections made for a transfer that never was.
+/// Drops connections made for a transfer that never was: as many as can wait at once, since somebody
+/// may go on connecting.
 fn drain(listener: &TcpListener) {
-    while listener.accept().is_ok() {}
-}
-
-fn accept(
-    listener: &TcpListener,
-    peer: IpAddr,
-    deadline: Option<Instant>,
-    attention: &mut impl Attention,
-) -> io::Result<Result<TcpStream, Waited>> {
-    loop {
-        match listener.accept() {
-            Ok((stream, from)) if from.ip().to_canonical() == peer => return Ok(Ok(stream)),
-            // A crowd of strangers does not keep the deadline from being seen.
-            Ok(_stranger) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                return Ok(Err(Waited::TimedOut));
-            }
-            Ok(_stranger) => {}
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(error),
-        }
-        // After a stranger too: the control connection is listened to between any two.
-        let handle = Waitable::handle(listener);
-        match net::wait_with(handle, Interest::Read, deadline, 0, attention)? {
-            Waited::Ready => {}
-            ended => return Ok(Err(ended)),
-        }
-    }
-}
-
-/// Nobody is there yet, or somebody who was there has left.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
+    const QUEUE: usize = 128; // what std listens with
+    (0..=QUEUE).map_while(|_| listener.accept().ok()).for_each(drop);
 }
