@@ -749,7 +749,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_reached_is_told_before_any_command() {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // A port that is in use, so that nobody else can begin to listen there.
+        let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = TcpStream::connect(somebody.local_addr().unwrap()).unwrap();
+        let nobody = taken.local_addr().unwrap();
         let mut connection = Script::serve(move |server| {
             expect_size(server, 5);
             server.expect("EPSV", &format!("229 ok (|||{}|)", nobody.port()));
