@@ -11,6 +11,7 @@
 //! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
+//! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
 //! | [`EchoOff`] | passwords are typed without echo |
 
 use std::time::SystemTime;

@@ -7,6 +7,7 @@ mod abi;
 mod bell;
 mod dir;
 mod latch;
+mod limit;
 mod signal;
 mod socket;
 mod terminal;
@@ -17,6 +18,7 @@ pub(crate) use dir::{
     adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, os_name, set_file_mode,
 };
 pub use latch::Latch;
+pub use limit::raise_descriptors;
 pub use signal::Signals;
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, poll,

@@ -36,6 +36,14 @@ pub(super) struct timespec {
     pub nanoseconds: c_long,
 }
 
+/// `struct rlimit` of 64-bit systems.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct rlimit {
+    pub soft: u64,
+    pub hard: u64,
+}
+
 /// Room for any system's `sigset_t` (128 bytes on Linux, 4 on macOS).
 #[repr(C)]
 pub(super) struct sigset_t(pub [u64; 16]);
@@ -86,6 +94,9 @@ mod system {
     pub(in super::super) const SO_OOBINLINE: c_int = 10;
     pub(in super::super) const IPPROTO_TCP: c_int = 6;
     pub(in super::super) const TCP_KEEPIDLE: c_int = 4;
+    pub(in super::super) const RLIMIT_NOFILE: c_int = 7;
+    /// What the kernel allows unless somebody raised it (fs.nr_open).
+    pub(in super::super) const MOST_DESCRIPTORS: u64 = 1 << 20;
     pub(in super::super) const EINPROGRESS: i32 = 115;
     pub(in super::super) const ELOOP: i32 = 40;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x5413;
@@ -197,6 +208,9 @@ mod system {
     pub(in super::super) const SO_OOBINLINE: c_int = 0x100;
     pub(in super::super) const IPPROTO_TCP: c_int = 6;
     pub(in super::super) const TCP_KEEPIDLE: c_int = 0x10; // TCP_KEEPALIVE
+    pub(in super::super) const RLIMIT_NOFILE: c_int = 8;
+    /// OPEN_MAX: beyond it the system refuses, although it says that there is no limit.
+    pub(in super::super) const MOST_DESCRIPTORS: u64 = 10_240;
     pub(in super::super) const EINPROGRESS: i32 = 36;
     pub(in super::super) const ELOOP: i32 = 62;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x4008_7468;
