@@ -6,8 +6,10 @@
 //! the server ends.
 
 mod about;
+pub mod access;
 pub mod accounts;
 mod announce;
+mod bucket;
 mod changes;
 pub mod check;
 pub mod config;
@@ -17,37 +19,39 @@ mod entry;
 mod files;
 mod gate;
 mod glob;
+mod guard;
 mod hash;
 mod jail;
 mod limits;
 mod listing;
+mod live;
 pub mod log;
 pub mod login;
+pub mod panics;
 mod partial;
 pub mod passwd;
 mod password;
 mod ports;
 mod refusal;
+pub mod reserve;
 mod roster;
 mod session;
 mod setup;
+mod throttle;
 mod transfer;
 mod upload;
 mod watch;
 
-pub use limits::Slot;
-
 use crate::net;
 use crate::protocol::{Code, Reply};
 use crate::shutdown::Shutdown;
-use accounts::{Accounts, AccountsError, Checks};
-use announce::Announced;
+use accounts::{AccountsError, Checks};
 use config::Config;
-use gate::Gate;
-use jail::Jail;
-use limits::{Full, Limits};
-use log::{Level, Log};
-use ports::Ports;
+use guard::Guard;
+use limits::{Limits, Slot};
+use live::{Live, Rules};
+use log::{Field, Level, Log};
+use refusal::Refusal;
 use roster::Roster;
 use session::Session;
 use std::fmt;
@@ -55,19 +59,22 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use throttle::Throttle;
 
 /// What all sessions share.
 pub struct Server {
-    config: Config,
-    gate: Gate,
+    rules: Rules,
     log: Log,
     limits: Limits,
+    guard: Guard,
+    checks: Checks,
     shutdown: Shutdown,
     roster: Roster,
-    ports: Option<Ports>,
-    announced: Option<Announced>,
     sessions: AtomicU64,
+    turned_away: Throttle,
+    exhausted: Throttle,
 }
 
 impl Server {
@@ -76,22 +83,24 @@ impl Server {
     /// # Errors
     /// Which of its files or directories cannot be used, and why.
     pub fn new(config: Config, shutdown: Shutdown, log: Log) -> Result<Server, StartError> {
-        let jail = Jail::new(&config.root)
-            .map_err(|error| StartError::Root(config.root.clone(), error))?;
-        let accounts = config.users.as_deref().map(Accounts::read).transpose();
-        let accounts = accounts.map_err(StartError::Accounts)?;
-        let gate = Gate { jail, anonymous: config.anonymous, accounts, checks: Checks::default() };
         let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
-        let ports = config.passive_ports.clone().map(Ports::new);
-        let announced = config.passive_address.as_deref().map(Announced::new).transpose();
-        let announced = announced.map_err(StartError::PassiveAddress)?;
-        let (roster, sessions) = (Roster::default(), AtomicU64::new(0));
-        Ok(Server { config, gate, log, limits, shutdown, roster, ports, announced, sessions })
+        Ok(Server {
+            rules: Rules::new(Live::begin(config)?),
+            log,
+            limits,
+            guard: Guard::default(),
+            checks: Checks::default(),
+            shutdown,
+            roster: Roster::default(),
+            sessions: AtomicU64::new(0),
+            turned_away: Throttle::default(),
+            exhausted: Throttle::default(),
+        })
     }
 
-    /// The options it runs by.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// The rules in force.
+    pub fn live(&self) -> Arc<Live> {
+        self.rules.live()
     }
 
     /// The log.
@@ -99,24 +108,82 @@ impl Server {
         &self.log
     }
 
+    /// Reads the accounts again, opens the log anew and puts `config` in force. What is wrong is
+    /// logged and stays as it was. Sessions follow with their next command.
+    pub fn reload(&self, config: Config) {
+        let before = self.live();
+        let (mut live, mut problems) = before.next(config);
+        if let Err(error) = self.log.reopen(live.config.log_level, live.config.log_file.as_deref())
+        {
+            problems.push(StartError::Log(error));
+            live.config.log_file.clone_from(&before.config.log_file);
+        }
+        self.limits.set(live.config.max_sessions, live.config.max_sessions_per_ip);
+        self.rules.replace(live);
+        for problem in &problems {
+            self.log_problem(problem);
+        }
+        self.log.event(Level::Info, "reloaded", &[("problems", &problems.len())]);
+    }
+
+    /// Logs why something of a reload stays as it was, a line for each thing that is wrong.
+    pub fn log_problem(&self, problem: &dyn fmt::Display) {
+        for why in problem.to_string().lines() {
+            self.log.event(Level::Error, "not-reloaded", &[("why", &why)]);
+        }
+    }
+
     /// A place for the session of a client that was just accepted. Where there is none, the client
     /// is told so and `None` is given.
-    pub fn admit(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Slot> {
-        let full = match self.limits.enter(peer.ip()) {
-            Ok(slot) => return Some(slot),
-            Err(full) => full,
+    pub fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Client> {
+        let why = match self.guard.refuses(peer.ip()) {
+            Some(left) => Refusal::Guessing(left).reply(),
+            None => match self.limits.enter(peer.ip()) {
+                Ok(slot) => return Some(Client::new(stream, peer, slot)),
+                Err(full) => full.reply(),
+            },
         };
-        let why = match full {
-            Full::Server => "Too many sessions; try again later.",
-            Full::Address => "Too many sessions from your address; try again later.",
-        };
-        self.log.event(Level::Warn, "full", &[("peer", &peer), ("why", &why)]);
-        turn_away(stream, why);
+        self.turn_away(&stream, peer, &why);
         None
     }
 
-    /// The life of one session, from greeting to end. The slot is given back when it returns.
-    pub fn serve(&self, stream: TcpStream, peer: SocketAddr, slot: Slot) {
+    /// Sends a client away for whom no thread could be started.
+    pub fn give_up(&self, client: &Client, cause: &io::Error) {
+        if let Some((stream, peer, _slot)) = client.take() {
+            self.log_exhausted(cause);
+            self.send_away(&stream, peer);
+        }
+    }
+
+    /// Sends a client away because the system has run out of something.
+    pub fn send_away(&self, stream: &TcpStream, peer: SocketAddr) {
+        const WHY: &str = "The server is out of resources; try again later.";
+        self.turn_away(stream, peer, &Reply::new(Code::NOT_AVAILABLE, WHY));
+    }
+
+    /// Logs now and then that the system has run out of something sessions are made of.
+    pub fn log_exhausted(&self, cause: &io::Error) {
+        if let Some(times) = self.exhausted.count() {
+            self.log.event(Level::Error, "exhausted", &[("cause", cause), ("times", &times)]);
+        }
+    }
+
+    /// Tells a client that there is no place for it. Its socket is new, so this does not wait.
+    fn turn_away(&self, mut stream: &TcpStream, peer: SocketAddr, why: &Reply) {
+        if let Some(times) = self.turned_away.count() {
+            let words = String::from_utf8_lossy(why.text());
+            let fields: [Field<'_>; 3] = [("peer", &peer), ("why", &words), ("times", &times)];
+            self.log.event(Level::Warn, "turned-away", &fields);
+        }
+        let mut text = Vec::new();
+        why.write_to(&mut text);
+        let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&text));
+    }
+
+    /// The life of one session, from greeting to end. The client's place is given back when it
+    /// returns.
+    pub fn serve(&self, client: &Client) {
+        let Some((stream, peer, slot)) = client.take() else { return };
         match Session::new(self, stream, peer) {
             Ok(session) => session.run(),
             Err(error) => {
@@ -129,6 +196,7 @@ impl Server {
     /// Waits for the sessions to end: idle ones leave at once, transfers have `grace`.
     pub fn wait_for_sessions(&self, grace: Duration) {
         const LAST_WORDS: Duration = Duration::from_secs(5);
+        self.guard.close();
         if self.limits.wait_until_empty(net::deadline(grace)) {
             return;
         }
@@ -152,6 +220,10 @@ pub enum StartError {
     Accounts(AccountsError),
     /// The address to announce cannot be found.
     PassiveAddress(io::Error),
+    /// The log cannot be written.
+    Log(io::Error),
+    /// This option was changed, but cannot be while the server runs.
+    NeedsRestart(&'static str),
 }
 
 impl fmt::Display for StartError {
@@ -162,15 +234,27 @@ impl fmt::Display for StartError {
             StartError::PassiveAddress(error) => {
                 write!(f, "--passive-address: expected an IPv4 address or a name of one: {error}")
             }
+            StartError::Log(error) => write!(f, "cannot write {error}"),
+            StartError::NeedsRestart(option) => write!(f, "{option} changes with a restart only"),
         }
     }
 }
 
 impl std::error::Error for StartError {}
 
-/// Tells a client that there is no place for it. Its socket is new, so this does not wait.
-pub fn turn_away(mut stream: &TcpStream, why: &str) {
-    let mut text = Vec::new();
-    Reply::new(Code::NOT_AVAILABLE, why).write_to(&mut text);
-    let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&text));
+/// A client that has a place and waits for the thread that will serve it. Clones are the same
+/// client, so that who cannot start the thread can still tell it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    waiting: Arc<Mutex<Option<(TcpStream, SocketAddr, Slot)>>>,
+}
+
+impl Client {
+    fn new(stream: TcpStream, peer: SocketAddr, slot: Slot) -> Client {
+        Client { waiting: Arc::new(Mutex::new(Some((stream, peer, slot)))) }
+    }
+
+    fn take(&self) -> Option<(TcpStream, SocketAddr, Slot)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }

@@ -5,11 +5,12 @@
 use mt_ftp::args::{Outcome, Parsed, Program, Usage};
 use mt_ftp::net;
 use mt_ftp::protocol::Secret;
+use mt_ftp::server::access::Access;
 use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
-use mt_ftp::server::log::{Field, Level, Log};
-use mt_ftp::server::login::Access;
+use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::passwd::{self, Done, Request};
-use mt_ftp::server::{Server, check};
+use mt_ftp::server::reserve::Reserve;
+use mt_ftp::server::{Server, StartError, check, panics};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, EchoOff, Signal, Signals};
 use std::error::Error;
@@ -18,7 +19,6 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 use std::{env, path, process, thread};
 
 /// A session keeps its buffers on the heap, so its stack can be small.
@@ -31,61 +31,82 @@ fn main() -> ExitCode {
     let mut words: Vec<OsString> = env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("passwd") => passwd(words.split_off(1)),
-        Some("check") => with_config(words.split_off(1), check),
-        _ => with_config(words, |_, config| run(config)),
+        Some("check") => with_options(words.split_off(1), check),
+        _ => with_options(words, run),
+    }
+}
+
+/// What the options come to.
+struct Options {
+    /// What was said on the command line.
+    words: Parsed,
+    /// The same, and below it what the file of `--config` says.
+    given: Parsed,
+    config: Config,
+}
+
+impl Options {
+    /// Reads the file of `--config` and checks all values.
+    fn read(words: Parsed) -> Result<Options, Usage> {
+        let given = config::with_file(words.clone())?;
+        let config = Config::new(&given)?;
+        Ok(Options { words, given, config })
     }
 }
 
 /// Reads the options and hands them on. Every way to fail is one line and an exit status.
-fn with_config(
+fn with_options(
     words: Vec<OsString>,
-    action: impl FnOnce(&Parsed, Config) -> Result<(), Box<dyn Error>>,
+    action: impl FnOnce(Options) -> Result<(), Box<dyn Error>>,
 ) -> ExitCode {
-    let given = match PROGRAM.parse(words) {
+    let options = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return print(&PROGRAM.help()),
         Ok(Outcome::Version) => return print(&format!("{}\n", PROGRAM.version_line())),
-        Ok(Outcome::Run(given)) => config::with_file(given),
+        Ok(Outcome::Run(words)) => Options::read(words),
         Err(usage) => Err(usage),
     };
-    match given.and_then(|given| Config::new(&given).map(|config| (given, config))) {
+    match options {
         Err(usage) => wrong_usage(&PROGRAM, &usage),
-        Ok((given, config)) => exit_code(action(&given, config)),
+        Ok(options) => exit_code(action(options)),
     }
 }
 
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
-fn run(config: Config) -> Result<(), Box<dyn Error>> {
+fn run(Options { words, config, .. }: Options) -> Result<(), Box<dyn Error>> {
     let listener = listen(&config)?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
-    let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
+    let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
+    let descriptors = sys::raise_descriptors();
+    panics::keep_quiet();
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
-    let log = Log::to_stderr(config.log_level);
+    let log = Log::open(config.log_level, config.log_file.as_deref()).map_err(StartError::Log)?;
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
-    announce(listener.local_addr()?, &root.display().to_string(), server.config());
-    spawn_signal_thread(signals, Arc::clone(&server), shutdown.clone())?;
+    announce(listener.local_addr()?, &root.display().to_string(), &server.live().config);
+    warn_of_few_descriptors(descriptors, &server.live().config);
+    spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
 
-    let mut troubles = Troubles::default();
+    let mut reserve = Reserve::new(&listener);
     loop {
         let (stream, peer) = match net::accept(&listener, &shutdown) {
             Ok(Some(client)) => client,
             Ok(None) => break,
             Err(error) => {
-                troubles.pause_after(&error, &server, &shutdown);
+                reserve.help(&listener, &error, &server, &shutdown);
                 continue;
             }
         };
-        let Some(slot) = server.admit(&stream, peer) else { continue };
-        let serving = Arc::clone(&server);
+        let Some(client) = server.admit(stream, peer) else { continue };
+        let (serving, its) = (Arc::clone(&server), client.clone());
         let session = thread::Builder::new().name("session".into()).stack_size(SESSION_STACK);
-        if let Err(error) = session.spawn(move || serving.serve(stream, peer, slot)) {
-            troubles.pause_after(&error, &server, &shutdown);
+        if let Err(error) = session.spawn(move || serving.serve(&its)) {
+            server.give_up(&client, &error);
         }
     }
 
-    drop(listener);
-    server.wait_for_sessions(server.config().shutdown_grace);
+    drop((listener, reserve));
+    server.wait_for_sessions(server.live().config.shutdown_grace);
     server.log().event(Level::Info, "ended", &[]);
     Ok(())
 }
@@ -134,51 +155,55 @@ fn announce(address: SocketAddr, root: &str, config: &Config) {
     }
 }
 
-/// The first signal drains, a second one ends the program where it stands.
+/// A session needs one descriptor, and two or three more while it transfers.
+fn warn_of_few_descriptors(descriptors: u64, config: &Config) {
+    let needed = config.max_sessions as u64 * 2;
+    if descriptors < needed {
+        eprintln!(
+            "ftp_server: warning: {} sessions need about {needed} descriptors, and the system \
+             allows {descriptors}: raise its limit (ulimit -n) or lower --max-sessions",
+            config.max_sessions
+        );
+    }
+}
+
+/// SIGHUP reloads. The first of the other signals drains, a second one ends the program where it
+/// stands.
 fn spawn_signal_thread(
     signals: Signals,
+    words: Parsed,
     server: Arc<Server>,
     shutdown: Shutdown,
 ) -> io::Result<thread::JoinHandle<()>> {
     thread::Builder::new().name("signals".into()).stack_size(SESSION_STACK).spawn(move || {
-        for attempt in 1.. {
-            let Ok(signal) = signals.wait() else { return };
+        let mut ending = false;
+        while let Ok(signal) = signals.wait() {
             server.log().event(Level::Info, "signal", &[("name", &format!("{signal:?}"))]);
-            if attempt > 1 {
-                process::exit(1);
+            match signal {
+                Signal::Hangup => reload(&words, &server),
+                Signal::Interrupt | Signal::Terminate if ending => process::exit(1),
+                Signal::Interrupt | Signal::Terminate => {
+                    ending = true;
+                    shutdown.drain();
+                }
             }
-            shutdown.drain();
         }
     })
 }
 
-/// Out of descriptors or threads: the clients that are here go on, and new ones wait until one of
-/// them has left.
-#[derive(Default)]
-struct Troubles {
-    logged: Option<Instant>,
-    since: u32,
-}
-
-impl Troubles {
-    /// A short pause instead of spinning; the shutdown ends it. Logged now and then, with how often
-    /// it happened since, or the log would fill the disk in the place of the clients.
-    fn pause_after(&mut self, error: &io::Error, server: &Server, shutdown: &Shutdown) {
-        const PAUSE: Duration = Duration::from_millis(100);
-        const QUIET: Duration = Duration::from_secs(10);
-        self.since += 1;
-        if self.logged.is_none_or(|logged| logged.elapsed() >= QUIET) {
-            let fields: [Field<'_>; 2] = [("cause", error), ("times", &self.since)];
-            server.log().event(Level::Error, "cannot-accept", &fields);
-            *self = Troubles { logged: Some(Instant::now()), since: 0 };
-        }
-        let _ = net::wait(&mut [shutdown.draining()], net::deadline(PAUSE));
-    }
+/// With the options as they are now; if they cannot be used, with those from before, so that
+/// accounts and log are read and opened anew all the same.
+fn reload(words: &Parsed, server: &Server) {
+    let config = Options::read(words.clone()).map(|options| options.config);
+    server.reload(config.unwrap_or_else(|usage| {
+        server.log_problem(&usage);
+        server.live().config.clone()
+    }));
 }
 
 /// `ftp_server check`.
-fn check(given: &Parsed, config: Config) -> Result<(), Box<dyn Error>> {
-    let report = check::report(given, &config);
+fn check(Options { given, config, .. }: Options) -> Result<(), Box<dyn Error>> {
+    let report = check::report(&given, &config);
     io::stdout().write_all(report.text.as_bytes())?;
     if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
 }

@@ -121,14 +121,14 @@ impl Session<'_> {
         const LONGER: u32 = 10;
         if let Some(seconds) = seconds {
             let wanted = Duration::from_secs(seconds);
-            if wanted > self.server.config.idle_timeout.saturating_mul(LONGER) {
+            if wanted > self.live.config.idle_timeout.saturating_mul(LONGER) {
                 return Err(Refusal::Argument("That is longer than a session may be idle."));
             }
-            self.idle_timeout = wanted;
+            self.own_idle_timeout = Some(wanted);
         }
         Ok(Reply::new(
             Code::OK,
-            format!("Idle for {} seconds at most.", self.idle_timeout.as_secs()),
+            format!("Idle for {} seconds at most.", self.idle_timeout().as_secs()),
         ))
     }
 

@@ -8,12 +8,12 @@
 //! expensive on purpose, so only some run at once: a flood of logins waits for itself, and
 //! transfers go on.
 
-use super::login::Access;
+use super::access::Access;
 use super::password::PasswordHash;
 use crate::protocol::{FtpPath, Name};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::{fmt, fs, io, thread};
 
 /// One account.
@@ -32,7 +32,7 @@ pub struct Account {
 /// All accounts of a file.
 #[derive(Debug)]
 pub struct Accounts {
-    by_name: HashMap<Vec<u8>, Account>,
+    by_name: HashMap<Vec<u8>, Arc<Account>>,
     /// What the password of an unknown name is checked against, as expensive as the others.
     decoy: PasswordHash,
 }
@@ -103,7 +103,7 @@ impl Accounts {
             }
             let parsed = Account::parse(line).and_then(|account| {
                 let name = account.name.as_bytes().to_vec();
-                match by_name.insert(name, account) {
+                match by_name.insert(name, Arc::new(account)) {
                     None => Ok(()),
                     Some(_) => Err("each name once"),
                 }
@@ -115,12 +115,12 @@ impl Accounts {
         if !bad.is_empty() {
             return Err(AccountsError::Lines(bad));
         }
-        let rounds = by_name.values().map(|account: &Account| account.hash.rounds()).max();
+        let rounds = by_name.values().map(|account: &Arc<Account>| account.hash.rounds()).max();
         Ok(Accounts { by_name, decoy: PasswordHash::decoy(rounds) })
     }
 
     /// The account of this name, if the password is its.
-    pub fn check(&self, name: &Name, password: &[u8]) -> Option<&Account> {
+    pub fn check(&self, name: &Name, password: &[u8]) -> Option<&Arc<Account>> {
         let account = self.by_name.get(name.as_bytes());
         let hash = account.map_or(&self.decoy, |account| &account.hash);
         let matches = hash.matches(password);
@@ -131,12 +131,12 @@ impl Accounts {
 
     /// The account of this name.
     pub fn get(&self, name: &Name) -> Option<&Account> {
-        self.by_name.get(name.as_bytes())
+        self.by_name.get(name.as_bytes()).map(Arc::as_ref)
     }
 
     /// All accounts by name.
     pub fn sorted(&self) -> Vec<&Account> {
-        let mut all: Vec<&Account> = self.by_name.values().collect();
+        let mut all: Vec<&Account> = self.by_name.values().map(Arc::as_ref).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

@@ -26,7 +26,7 @@ impl Session<'_> {
     }
 
     pub(super) fn rmd(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
+        let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Keep)?;
         match place.dir.remove_dir(&place.name) {
             // What keeps it may be partial uploads alone, which nobody can see.
@@ -44,7 +44,7 @@ impl Session<'_> {
     }
 
     pub(super) fn dele(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
+        let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Keep)?;
         match place.found {
             Some(stat) if stat.kind == FileKind::Dir => {
@@ -64,7 +64,7 @@ impl Session<'_> {
     }
 
     pub(super) fn rnfr(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
+        let path = self.path(name)?;
         self.home()?.jail.stat(&path, Last::Keep)?;
         self.pending = Pending::Rename(path);
         Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
@@ -74,7 +74,7 @@ impl Session<'_> {
         let Pending::Rename(from) = pending else {
             return Err(Refusal::Sequence("Send RNFR first."));
         };
-        let to = self.changeable(name)?;
+        let to = self.path(name)?;
         self.home()?.jail.rename(&from, &to).map_err(|error| match error.kind() {
             ErrorKind::InvalidInput => {
                 Refusal::Unavailable("A directory cannot be moved into itself.")
@@ -98,7 +98,7 @@ impl Session<'_> {
 
     pub(super) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
         check_mode(mode)?;
-        let path = self.changeable(name)?;
+        let path = self.path(name)?;
         self.home()?.jail.set_mode(&path, mode)?;
         self.log_change("chmod", &path);
         Ok(Reply::new(Code::OK, "Mode changed."))
@@ -106,7 +106,7 @@ impl Session<'_> {
 
     /// What `MDTM time name` answers, which is not what MFMT answers.
     pub(super) fn mdtm_set(&mut self, time: SystemTime, name: &Name) -> Answer {
-        self.login.permit(Right::Write)?;
+        self.require(Right::Write)?;
         self.set_modified(time, name)?;
         Ok(Reply::new(Code::FILE_TIME_SET, "Time changed."))
     }
@@ -130,7 +130,7 @@ impl Session<'_> {
 
     pub(super) fn mff(&mut self, changes: Changes, name: &Name) -> Answer {
         changes.mode.map_or(Ok(()), check_mode)?;
-        let path = if changes.mode.is_some() { self.changeable(name)? } else { self.path(name)? };
+        let path = self.path(name)?;
         let jail = &self.home()?.jail;
         if changes.created.is_some() && !sys::CAN_SET_CREATED {
             return Err(Refusal::NotImplemented);
@@ -154,7 +154,7 @@ impl Session<'_> {
 
     /// SITE SYMLINK. The link leads to a place inside, whatever stands there.
     pub(super) fn symlink(&mut self, target: &Name, link: &Name) -> Answer {
-        let link = self.changeable(link)?;
+        let link = self.path(link)?;
         // As with any link, a relative target counts from where the link stands.
         let target = link.parent().join(target)?;
         self.home()?.jail.link(&target, &link)?;
@@ -191,7 +191,7 @@ impl Session<'_> {
 
     /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
     pub(super) fn rmda(&mut self, name: &Name) -> Answer {
-        let path = self.changeable(name)?;
+        let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Keep)?;
         let dir = place.dir.open_dir(&place.name)?;
         let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
@@ -201,12 +201,6 @@ impl Session<'_> {
         place.dir.remove_dir(&place.name)?;
         self.log_change("rmda", &path);
         Ok(Reply::new(Code::FILE_DONE, "Directory removed with all that was in it."))
-    }
-
-    /// [`Session::path`] for commands that remove or rename: the root stays where it is.
-    fn changeable(&self, name: &Name) -> Result<FtpPath, Refusal> {
-        let path = self.path(name)?;
-        if path.is_root() { Err(Refusal::NotPermitted) } else { Ok(path) }
     }
 }
 

@@ -1,11 +1,11 @@
 //! `ftp_server check`: what would be in force, and from where each value comes.
 
 use super::StartError;
+use super::access::Access;
 use super::accounts::Accounts;
 use super::announce::Announced;
 use super::config::{Config, DEFAULT_HOST, PROGRAM};
 use super::jail::Jail;
-use super::login::Access;
 use crate::args::Parsed;
 use std::env;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! The server's options: the table, and the checked values made from it.
 
+use super::access::Access;
 use super::log::Level;
-use super::login::Access;
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use std::fs;
 use std::ops::RangeInclusive;
@@ -80,11 +80,17 @@ pub static PROGRAM: Program = Program {
             "error, warn, info or debug (commands and replies, passwords masked)",
         )
         .or("info"),
+        Flag::option(
+            "log-file",
+            "FILE",
+            "where the log goes, at its end; opened anew on SIGHUP [standard error]",
+        ),
     ],
     after: "Every option can stand in the file of --config; the command line wins.\n\
             Durations are seconds, or 30s, 5m, 1h.\n\
             SIGTERM and SIGINT end the server when the running transfers are done;\n\
-            a second one ends it at once.\n",
+            a second one ends it at once. SIGHUP reads accounts and config again and\n\
+            opens the log anew; what is wrong in them is logged, and the old stays.\n",
 };
 
 /// The address to listen on where nobody names one.
@@ -125,6 +131,8 @@ pub struct Config {
     pub sync: bool,
     /// `--log-level`.
     pub log_level: Level,
+    /// `--log-file`; `None` is standard error.
+    pub log_file: Option<PathBuf>,
 }
 
 /// What was given on the command line, and below it what the file of `--config` says.
@@ -168,6 +176,7 @@ impl Config {
             shutdown_grace: given.need("shutdown-grace", args::duration)?,
             sync: given.switch("sync"),
             log_level: given.need("log-level", args::one_of(&LEVELS))?,
+            log_file: given.value("log-file").map(PathBuf::from),
         })
     }
 }

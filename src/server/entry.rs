@@ -1,9 +1,11 @@
 //! USER, PASS and REIN: coming in, and going back to the door.
 
+use super::guard::NoTurn;
 use super::log::Level;
-use super::login::{Login, is_anonymous};
+use super::login::{Home, Login, is_anonymous};
 use super::refusal::Refusal;
-use super::session::Session;
+use super::session::{Pending, Session, new_pace};
+use crate::net;
 use crate::protocol::{Code, Name, Reply, Secret};
 use std::time::Instant;
 
@@ -11,7 +13,7 @@ impl Session<'_> {
     /// USER: forgets who was here before.
     pub(super) fn user(&mut self, name: &Name) -> Reply {
         self.set_login(Login::Named(name.clone()));
-        let text = match is_anonymous(name) && self.server.gate.anonymous.is_some() {
+        let text = match is_anonymous(name) && self.live.gate.anonymous.is_some() {
             true => "Any password will do; your e-mail address is the custom.",
             false => "Password, please.",
         };
@@ -25,7 +27,11 @@ impl Session<'_> {
             Login::Fresh | Login::In(_) => return Err(Refusal::Sequence("Send USER first.")),
         };
         self.login = Login::Fresh;
-        match self.server.gate.admit(&name, password) {
+        let admitted = match self.live.gate.visitor(&name) {
+            Some(home) => Ok(home),
+            None => self.check_password(&name, password),
+        };
+        match admitted {
             Ok(home) => {
                 self.set_login(Login::In(home));
                 self.log(Level::Info, "login", &[]);
@@ -34,13 +40,32 @@ impl Session<'_> {
             Err(refusal) => {
                 let why = String::from_utf8_lossy(refusal.reply().text()).into_owned();
                 self.log(Level::Warn, "login-failed", &[("name", &name), ("why", &why)]);
-                self.failures += 1;
-                if self.failures >= self.server.config.max_login_failures {
-                    return Err(Refusal::TooManyFailures);
-                }
                 Err(refusal)
             }
         }
+    }
+
+    /// Checks a password when it is this address's turn, and is late to say that it was wrong.
+    fn check_password(&mut self, name: &Name, password: &Secret) -> Result<Home, Refusal> {
+        let (server, until) = (self.server, self.login_deadline());
+        let turn = server.guard.turn(self.peer.ip(), name, until);
+        let turn = turn.map_err(|no_turn| match no_turn {
+            NoTurn::Refused(left) => Refusal::Guessing(left),
+            NoTurn::Crowded | NoTurn::TooLate => Refusal::NoTurn,
+        })?;
+        match self.live.gate.admit(name, password, &server.checks) {
+            Err(Refusal::LoginFailed) => {}
+            admitted => {
+                turn.right();
+                return admitted;
+            }
+        }
+        self.failures += 1;
+        let most = self.live.config.max_login_failures;
+        let late = net::deadline(turn.wrong(self.failures, most));
+        // The end of the server is nothing to wait for.
+        let _ = net::wait(&mut [server.shutdown.draining()], late);
+        Err(if self.failures < most { Refusal::LoginFailed } else { Refusal::TooManyFailures })
     }
 
     /// REIN: as if the connection had just been made.
@@ -51,9 +76,31 @@ impl Session<'_> {
         Reply::new(Code::READY, "Begin again with USER.")
     }
 
+    /// Catches up with rules that were changed since the last command. A login that they make void
+    /// ends, and with it what was begun under it.
+    pub(super) fn catch_up(&mut self) {
+        let edition = self.server.rules.edition();
+        if edition == self.edition {
+            return;
+        }
+        self.edition = edition;
+        self.live = self.server.live();
+        let Login::In(home) = &mut self.login else { return };
+        match self.live.gate.still(home) {
+            Some(access) => home.access = access,
+            None => {
+                self.log(Level::Info, "login-ended", &[("why", &"the rules have changed")]);
+                self.pending = Pending::Nothing;
+                self.data.reset();
+                self.set_login(Login::Fresh);
+            }
+        }
+    }
+
     fn set_login(&mut self, login: Login) {
         if let Login::In(_) = self.login {
             self.outside_since = Instant::now();
+            self.pace = new_pace();
         }
         self.login = login;
         self.signed.set_user(self.login.user());

@@ -2,7 +2,7 @@
 
 use super::jail::Last;
 use super::listing::{self, Form, Lines, Options};
-use super::login::Home;
+use super::login::{Home, may};
 use super::partial;
 use super::refusal::Refusal;
 use super::session::Session;
@@ -143,9 +143,11 @@ impl Session<'_> {
         Ok((Options::default(), Some(argument.clone())))
     }
 
-    /// What `name` means to who is logged in.
+    /// What `name` means to who is logged in, if the command that is carried out may go there.
     pub(super) fn path(&self, name: &Name) -> Result<FtpPath, Refusal> {
-        Ok(self.home()?.cwd.join(name)?)
+        let path = self.home()?.cwd.join(name)?;
+        may(&self.login, self.right, Some(&path))?;
+        Ok(path)
     }
 
     pub(super) fn path_or_cwd(&self, name: Option<&Name>) -> Result<FtpPath, Refusal> {

@@ -1,10 +1,12 @@
 //! Who may log in, and as what.
 
-use super::accounts::{Accounts, Checks};
+use super::access::Access;
+use super::accounts::{Account, Accounts, Checks};
 use super::jail::Jail;
-use super::login::{Access, Home, is_anonymous};
+use super::login::{Home, is_anonymous};
 use super::refusal::Refusal;
 use crate::protocol::{FtpPath, Name, Secret};
+use std::sync::Arc;
 
 /// Who may log in.
 pub struct Gate {
@@ -13,26 +15,36 @@ pub struct Gate {
     /// What visitors may do; `None` if they are not let in.
     pub anonymous: Option<Access>,
     /// The accounts, if there are any.
-    pub accounts: Option<Accounts>,
-    /// Keeps a flood of logins from taking all processors.
-    pub checks: Checks,
+    pub accounts: Option<Arc<Accounts>>,
 }
 
 impl Gate {
-    /// Checks a name and its password. Visitors may give any password.
+    /// What visitors of this name may do, if it is one of theirs and they are let in. They may give
+    /// any password.
+    pub fn visitor(&self, user: &Name) -> Option<Home> {
+        let access = self.anonymous.filter(|_| is_anonymous(user))?;
+        let (jail, cwd) = (self.jail.clone(), FtpPath::root());
+        Some(Home { user: user.clone(), account: None, jail, access, cwd })
+    }
+
+    /// Checks a name and its password, one of only so many `checks` at once.
     ///
     /// # Errors
     /// One refusal for every reason that has to do with name or password, after the same work.
-    pub fn admit(&self, user: &Name, password: &Secret) -> Result<Home, Refusal> {
-        if let Some(access) = self.anonymous.filter(|_| is_anonymous(user)) {
-            let (jail, cwd) = (self.jail.clone(), FtpPath::root());
-            return Ok(Home { user: user.clone(), jail, access, cwd });
-        }
+    pub fn admit(&self, user: &Name, password: &Secret, checks: &Checks) -> Result<Home, Refusal> {
         let accounts = self.accounts.as_ref().ok_or(Refusal::LoginFailed)?;
-        let account = self.checks.run(|| accounts.check(user, password.expose()));
+        let account = checks.run(|| accounts.check(user, password.expose()));
         let account = account.ok_or(Refusal::LoginFailed)?;
         let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
         let (access, cwd) = (account.access, FtpPath::root());
-        Ok(Home { user: user.clone(), jail, access, cwd })
+        Ok(Home { user: user.clone(), account: Some(Arc::clone(account)), jail, access, cwd })
+    }
+
+    /// What somebody who logged in under older rules may do under these; `None` if the login is
+    /// void: the account is gone or has another password or home, or visitors are not let in.
+    pub fn still(&self, home: &Home) -> Option<Access> {
+        let Some(before) = &home.account else { return self.anonymous };
+        let now: &Account = self.accounts.as_ref()?.get(&before.name)?;
+        (now.hash == before.hash && now.home == before.home).then_some(now.access)
     }
 }

@@ -1,5 +1,6 @@
 //! How many sessions there are, in all and by address, and waiting for the last of them.
 
+use crate::protocol::{Code, Reply};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,14 +14,14 @@ pub struct Limits {
 
 #[derive(Debug)]
 struct Shared {
-    most: usize,
-    most_by_address: Option<usize>,
     counts: Mutex<Counts>,
     ended: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    most: usize,
+    most_by_address: Option<usize>,
     all: usize,
     by_address: HashMap<IpAddr, usize>,
 }
@@ -41,12 +42,30 @@ pub enum Full {
     Address,
 }
 
+impl Full {
+    /// What the client is told.
+    pub fn reply(self) -> Reply {
+        let why = match self {
+            Full::Server => "Too many sessions; try again later.",
+            Full::Address => "Too many sessions from your address; try again later.",
+        };
+        Reply::new(Code::NOT_AVAILABLE, why)
+    }
+}
+
 impl Limits {
     /// At most `most` sessions, and as many from one address.
     pub fn new(most: usize, most_by_address: Option<usize>) -> Limits {
-        let counts = Mutex::new(Counts::default());
-        let shared = Shared { most, most_by_address, counts, ended: Condvar::new() };
+        let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
+        let shared = Shared { counts: Mutex::new(counts), ended: Condvar::new() };
         Limits { shared: Arc::new(shared) }
+    }
+
+    /// Changes how many there may be. Who is in stays.
+    pub fn set(&self, most: usize, most_by_address: Option<usize>) {
+        let mut counts = self.counts();
+        counts.most = most;
+        counts.most_by_address = most_by_address;
     }
 
     /// A place for a session from `address`.
@@ -55,11 +74,11 @@ impl Limits {
     /// Which limit is reached.
     pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
         let mut counts = self.counts();
-        if counts.all >= self.shared.most {
+        if counts.all >= counts.most {
             return Err(Full::Server);
         }
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        if self.shared.most_by_address.is_some_and(|most| here >= most) {
+        if counts.most_by_address.is_some_and(|most| here >= most) {
             return Err(Full::Address);
         }
         counts.all += 1;
@@ -128,6 +147,19 @@ mod tests {
         drop(first);
         assert_eq!(limits.count(), 2);
         assert!(limits.enter(A).is_ok());
+    }
+
+    #[test]
+    fn fewer_places_than_sessions_send_nobody_away_who_is_in() {
+        let limits = Limits::new(2, None);
+        let (first, second) = (limits.enter(A).unwrap(), limits.enter(B).unwrap());
+        limits.set(1, None);
+        drop(first);
+        assert_eq!(limits.enter(A).unwrap_err(), Full::Server);
+        drop(second);
+        let _third = limits.enter(A).unwrap();
+        limits.set(2, Some(1));
+        assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
     }
 
     #[test]

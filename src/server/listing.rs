@@ -4,8 +4,8 @@
 //! names are sorted as long as there are at most [`SORTED`] of them; what comes beyond follows in
 //! the order of the system. Dot files are shown, since a file nobody can see cannot be fetched.
 
+use super::access::Access;
 use super::jail::{Jail, Last, Listed, Listing};
-use super::login::Access;
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
 use crate::sys::{FileKind, Stat};

@@ -6,7 +6,10 @@
 
 use crate::protocol::time::Civil;
 use std::fmt::{Display, Write as _};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -39,24 +42,38 @@ pub type Field<'a> = (&'a str, &'a dyn Display);
 
 /// Where events go.
 pub struct Log {
-    level: Level,
+    level: AtomicU8,
     sink: Mutex<Box<dyn io::Write + Send>>,
 }
 
 impl Log {
-    /// A log to standard error.
-    pub fn to_stderr(level: Level) -> Log {
-        Log::to(level, Box::new(io::stderr()))
+    /// A log to the end of `file`, which is made where it is missing, or to standard error.
+    ///
+    /// # Errors
+    /// The file cannot be opened; the path is in the error.
+    pub fn open(level: Level, file: Option<&Path>) -> io::Result<Log> {
+        Ok(Log::to(level, sink(file)?))
     }
 
     /// A log to any sink; one write a line.
     pub fn to(level: Level, sink: Box<dyn io::Write + Send>) -> Log {
-        Log { level, sink: Mutex::new(sink) }
+        Log { level: AtomicU8::new(level as u8), sink: Mutex::new(sink) }
+    }
+
+    /// Goes on in `file`, opened anew, so that one that was renamed by a rotation is let go.
+    ///
+    /// # Errors
+    /// The file cannot be opened; the log goes on where it was.
+    pub fn reopen(&self, level: Level, file: Option<&Path>) -> io::Result<()> {
+        let sink = sink(file)?;
+        *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
+        self.level.store(level as u8, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether events of this level are written at all.
     pub fn wants(&self, level: Level) -> bool {
-        level <= self.level
+        level as u8 <= self.level.load(Ordering::Relaxed)
     }
 
     /// Writes one event. A sink that fails loses the line: there is nowhere to say so.
@@ -68,6 +85,14 @@ impl Log {
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = sink.write_all(line.as_bytes());
     }
+}
+
+fn sink(file: Option<&Path>) -> io::Result<Box<dyn io::Write + Send>> {
+    let Some(path) = file else { return Ok(Box::new(io::stderr())) };
+    let file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
+        io::Error::new(error.kind(), format!("the log {}: {error}", path.display()))
+    })?;
+    Ok(Box::new(file))
 }
 
 fn line(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {

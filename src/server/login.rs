@@ -3,18 +3,12 @@
 //! The login is one value. USER replaces all of it, so no right of an earlier login can be left
 //! over; a name alone gives none.
 
+use super::access::Access;
+use super::accounts::Account;
 use super::jail::Jail;
 use super::refusal::Refusal;
-use crate::protocol::{Command, FtpPath, Name, Site};
-
-/// What visitors or an account may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
-    /// List and retrieve.
-    Read,
-    /// Also store, append, delete, rename, make directories, change times and modes.
-    Write,
-}
+use crate::protocol::{Changes, Command, FtpPath, Name, Site};
+use std::sync::Arc;
 
 /// What a command asks of the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +19,11 @@ pub enum Right {
     Login,
     /// To list or retrieve.
     Read,
-    /// To change something.
+    /// To store or make something, or to set times.
     Write,
+    /// To remove or rename what stands at a path, or to set its mode: never the root, which stays
+    /// as it is.
+    Alter,
 }
 
 /// Which right a command needs. Exhaustive, so that a new command does not compile before someone
@@ -78,25 +75,41 @@ pub fn right(command: &Command) -> Right {
         | Command::Stou(_)
         | Command::Appe(_)
         | Command::Allo(_)
-        | Command::Rnfr(_)
+        | Command::Mkd(_)
+        | Command::Mfmt(..)
+        | Command::Mff(Changes { mode: None, .. }, _)
+        | Command::Mfct(..)
+        | Command::Avbl(_)
+        // Who else is here is not for every visitor to know.
+        | Command::Site(Site::Utime(..) | Site::Umask(_) | Site::Mkdir(_) | Site::Who) => {
+            Right::Write
+        }
+        Command::Rnfr(_)
         | Command::Rnto(_)
         | Command::Dele(_)
         | Command::Rmd(_)
-        | Command::Mkd(_)
-        | Command::Mfmt(..)
-        | Command::Mff(..)
-        | Command::Mfct(..)
-        | Command::Avbl(_)
         | Command::Rmda(_)
-        // Who else is here is not for every visitor to know.
-        | Command::Site(
-            Site::Chmod(..)
-            | Site::Utime(..)
-            | Site::Umask(_)
-            | Site::Symlink(..)
-            | Site::Mkdir(_)
-            | Site::Who,
-        ) => Right::Write,
+        | Command::Mff(Changes { mode: Some(_), .. }, _)
+        | Command::Site(Site::Chmod(..) | Site::Symlink(..)) => Right::Alter,
+    }
+}
+
+/// Whether `login` may do what needs `right`, at `path` where there is one: the only place where
+/// this is decided. The session asks before it carries a command out, and again for every path the
+/// command comes to.
+///
+/// # Errors
+/// 530 for who is not logged in, 550 for who may not.
+pub fn may(login: &Login, right: Right, path: Option<&FtpPath>) -> Result<(), Refusal> {
+    let needed = match right {
+        Right::Anyone => return Ok(()),
+        Right::Login | Right::Read => Access::Read,
+        Right::Write | Right::Alter => Access::Write,
+    };
+    let untouchable = right == Right::Alter && path.is_some_and(FtpPath::is_root);
+    match login.home()?.access >= needed && !untouchable {
+        true => Ok(()),
+        false => Err(Refusal::NotPermitted),
     }
 }
 
@@ -105,6 +118,8 @@ pub fn right(command: &Command) -> Right {
 pub struct Home {
     /// The name it logged in with.
     pub user: Name,
+    /// The account as it was then; `None` for a visitor.
+    pub account: Option<Arc<Account>>,
     /// The tree, whose root is its `/`.
     pub jail: Jail,
     /// What it may do.
@@ -145,21 +160,6 @@ impl Login {
         match self {
             Login::In(home) => Ok(home),
             Login::Fresh | Login::Named(_) => Err(Refusal::NotLoggedIn),
-        }
-    }
-
-    /// Whether this login has a right.
-    ///
-    /// # Errors
-    /// 530 for who is not logged in, 550 for who may not.
-    pub fn permit(&self, right: Right) -> Result<(), Refusal> {
-        match right {
-            Right::Anyone => Ok(()),
-            Right::Login | Right::Read => self.home().map(drop),
-            Right::Write => match self.home()?.access {
-                Access::Write => Ok(()),
-                Access::Read => Err(Refusal::NotPermitted),
-            },
         }
     }
 

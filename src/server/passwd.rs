@@ -3,8 +3,8 @@
 //! The file is replaced as a whole, so a reader never sees half of it, and every other line stays
 //! as it was, comments too. A new file can be read by its owner alone.
 
+use super::access::Access;
 use super::accounts::{Accounts, AccountsError};
-use super::login::Access;
 use super::password::{PasswordHash, ROUNDS};
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// All ports of the range.
 #[derive(Debug)]
 pub struct Ports {
-    range: RangeInclusive<u16>,
+    range: Mutex<RangeInclusive<u16>>,
     /// By the server's address and the number. A port stays bound once it was used.
     open: Mutex<HashMap<(IpAddr, u16), Arc<Port>>>,
     releases: Arc<Releases>,
@@ -76,7 +76,15 @@ pub struct Reservation {
 impl Ports {
     /// The ports of a range, none of them open yet.
     pub fn new(range: RangeInclusive<u16>) -> Ports {
-        Ports { range, open: Mutex::default(), releases: Arc::default() }
+        Ports { range: Mutex::new(range), open: Mutex::default(), releases: Arc::default() }
+    }
+
+    /// Gives out ports of another range from now on. Those that are reserved stay so; what is
+    /// outside the range is closed when its last reservation goes.
+    pub fn set_range(&self, range: RangeInclusive<u16>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(_, number), _| range.contains(number));
+        *self.range.lock().unwrap_or_else(PoisonError::into_inner) = range;
     }
 
     /// Reserves a port at `local` for a client at `peer`, waiting a while if all are taken.
@@ -109,7 +117,8 @@ impl Ports {
     }
 
     fn invite_somewhere(&self, local: IpAddr, peer: IpAddr) -> Option<(Arc<Port>, u64)> {
-        let (first, count) = (*self.range.start(), self.range.len());
+        let range = self.range.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (first, count) = (*range.start(), range.len());
         let start = RandomState::new().hash_one(count) as usize % count;
         // At most 65,535 of them, so the sum fits.
         let numbers = (0..count).map(|step| first + ((start + step) % count) as u16);

@@ -6,6 +6,7 @@
 use crate::protocol::{Code, Malformed, PathTooLong, Reply};
 use crate::sys;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 /// Why a command was not carried out.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub enum Refusal {
     LoginFailed,
     /// Too many wrong passwords in one session; it ends.
     TooManyFailures,
+    /// Wrong passwords have come from this address, and none is checked for so much longer.
+    Guessing(Duration),
+    /// No password is checked in time: too many wait for theirs, or the time to log in is over.
+    NoTurn,
     /// Name and password were right, but the home is missing.
     NoHome,
     /// The account may not do this.
@@ -55,6 +60,8 @@ impl Refusal {
     /// What the client is told.
     pub fn reply(&self) -> Reply {
         let (code, text) = match self {
+            Refusal::Guessing(left) => return guessing(*left),
+            Refusal::NoTurn => (Code::NOT_AVAILABLE, "Too many logins at once; try again later."),
             Refusal::NotLoggedIn => (Code::NOT_LOGGED_IN, "Please log in with USER and PASS."),
             Refusal::LoginFailed => (Code::NOT_LOGGED_IN, "Login incorrect."),
             Refusal::TooManyFailures => {
@@ -89,6 +96,12 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+fn guessing(left: Duration) -> Reply {
+    let seconds = left.as_secs() + 1;
+    let text = format!("Too many wrong passwords from your address; come back in {seconds} s.");
+    Reply::new(Code::NOT_AVAILABLE, text)
 }
 
 /// The only table from the system's errors to replies.

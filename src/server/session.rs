@@ -4,9 +4,12 @@
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
 use super::Server;
+use super::bucket::Bucket;
 use super::data::{Arrangements, Ends};
+use super::live::Live;
 use super::log::{Field, Level};
-use super::login::{self, Login};
+use super::login::{self, Login, Right};
+use super::panics;
 use super::refusal::{self, Refusal};
 use super::roster::Signed;
 use crate::net::{self, Draining, Stream};
@@ -19,10 +22,16 @@ use crate::sys;
 use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// After how much silence the system asks a client's machine whether it is still there.
 const PROBE_AFTER: Duration = Duration::from_secs(120);
+
+/// How many commands may come at once before login, and how many a second after that. A login needs
+/// about ten.
+const COMMANDS_AT_ONCE: u32 = 50;
+const COMMANDS_A_SECOND: u32 = 10;
 
 /// What the command before has left for the next one; taken first thing by every command.
 #[derive(Debug, Default)]
@@ -64,6 +73,11 @@ pub(super) enum Representation {
 /// A client's session.
 pub(super) struct Session<'a> {
     pub(super) server: &'a Server,
+    /// The rules in force since the last command.
+    pub(super) live: Arc<Live>,
+    pub(super) edition: u64,
+    /// What the command that is carried out needs; see [`login::may`].
+    pub(super) right: Right,
     pub(super) control: Control<Stream>,
     pub(super) login: Login,
     pub(super) data: Arrangements,
@@ -72,8 +86,11 @@ pub(super) struct Session<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) representation: Representation,
     pub(super) umask: Option<u32>,
-    pub(super) idle_timeout: Duration,
+    /// SITE IDLE: in the place of `--idle-timeout`.
+    pub(super) own_idle_timeout: Option<Duration>,
     pub(super) failures: u32,
+    /// Commands before login.
+    pub(super) pace: Bucket,
     pub(super) signed: Signed<'a>,
     /// Since when nobody is logged in.
     pub(super) outside_since: Instant,
@@ -100,6 +117,10 @@ impl<'a> Session<'a> {
         let number = server.next_session();
         Ok(Session {
             server,
+            edition: server.rules.edition(),
+            live: server.live(),
+            right: Right::Anyone,
+            pace: new_pace(),
             control: Control::new(stream),
             login: Login::Fresh,
             data: Arrangements::new(Ends {
@@ -112,7 +133,7 @@ impl<'a> Session<'a> {
             algorithm: Algorithm::Sha256,
             representation: Representation::Ascii, // RFC 959 section 5.1: the default
             umask: None,
-            idle_timeout: server.config.idle_timeout,
+            own_idle_timeout: None,
             failures: 0,
             signed: server.roster.sign_in(number, peer),
             outside_since: Instant::now(),
@@ -129,18 +150,24 @@ impl<'a> Session<'a> {
         self.algorithm = Algorithm::Sha256;
         self.representation = Representation::Ascii;
         self.umask = None;
-        self.idle_timeout = self.server.config.idle_timeout;
+        self.own_idle_timeout = None;
     }
 
     /// The life of the session.
     pub(super) fn run(mut self) {
         self.log(Level::Info, "connected", &[]);
-        let ended = self.converse();
+        let ended = panics::catch(|| self.converse());
         let seconds = self.started.elapsed().as_secs();
         match ended {
-            Ok(()) => self.log(Level::Info, "closed", &[("seconds", &seconds)]),
-            Err(error) => {
+            Ok(Ok(())) => self.log(Level::Info, "closed", &[("seconds", &seconds)]),
+            Ok(Err(error)) => {
                 self.log(Level::Info, "lost", &[("seconds", &seconds), ("cause", &error)]);
+            }
+            Err(panicked) => {
+                let fields: [Field<'_>; 2] =
+                    [("place", &panicked.place), ("words", &panicked.words)];
+                self.log(Level::Error, "panic", &fields);
+                let _ = self.send(&Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye."));
             }
         }
     }
@@ -161,20 +188,47 @@ impl<'a> Session<'a> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
-        let config = &self.server.config;
-        let idle = net::deadline(self.idle_timeout);
+        let idle = net::deadline(self.idle_timeout());
         let deadline = match self.login {
             Login::In(_) => idle,
-            // Absolute: who sends a command now and then does not stay without logging in.
             Login::Fresh | Login::Named(_) => {
-                idle.min(self.outside_since.checked_add(config.login_timeout))
+                let deadline = sooner(idle, self.login_deadline());
+                self.keep_pace(deadline)?;
+                deadline
             }
         };
         self.control.stream_mut().set_deadline(deadline);
         self.control.read_line()
     }
 
+    /// Until when the client has to log in. Absolute: who sends a command now and then does not
+    /// stay without that.
+    pub(super) fn login_deadline(&self) -> Option<Instant> {
+        self.outside_since.checked_add(self.live.config.login_timeout)
+    }
+
+    /// How long the client may be silent.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.own_idle_timeout.unwrap_or(self.live.config.idle_timeout)
+    }
+
+    /// Holds back who sends more than a login needs, so that strangers cost little.
+    fn keep_pace(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        while let Err(wait) = self.pace.take(0, Instant::now()) {
+            let until = sooner(net::deadline(wait), deadline);
+            match net::wait(&mut [self.server.shutdown.draining()], until) {
+                Ok(()) => return Err(io::Error::other(Draining)),
+                Err(error) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, line: Line) -> Reply {
+        self.catch_up();
         let Line::Text(line) = line else {
             self.pending = Pending::Nothing;
             return Reply::new(Code::UNKNOWN_COMMAND, "Line too long.");
@@ -193,7 +247,7 @@ impl<'a> Session<'a> {
         self.log(Level::Debug, "command", &[("line", &command)]);
         // Before anything can refuse: a command that may not be carried out uses up REST all the same.
         let pending = self.take_pending(&command);
-        let permitted = self.login.permit(login::right(&command));
+        let permitted = self.require(login::right(&command));
         let answer = permitted.and_then(|()| self.execute(&command, pending));
         answer.unwrap_or_else(|refusal| {
             if let Some(cause) = refusal.cause() {
@@ -202,6 +256,12 @@ impl<'a> Session<'a> {
             }
             refusal.reply()
         })
+    }
+
+    /// Asks for a right, which then holds for every path the command comes to.
+    pub(super) fn require(&mut self, right: Right) -> Result<(), Refusal> {
+        self.right = right;
+        login::may(&self.login, right, None)
     }
 
     /// Before login: a browser or a scanner, or someone who has guessed at verbs ten times.
@@ -375,6 +435,16 @@ fn scope(address: SocketAddr) -> u32 {
         SocketAddr::V6(v6) => v6.scope_id(),
         SocketAddr::V4(_) => 0,
     }
+}
+
+/// How many commands may come before login.
+pub(super) fn new_pace() -> Bucket {
+    Bucket::new(COMMANDS_AT_ONCE, COMMANDS_A_SECOND, Instant::now())
+}
+
+/// The first of two moments; `None` is never.
+fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 /// The last reply to who was idle for too long, or whom the server leaves.

@@ -1,6 +1,5 @@
 //! Commands that say how the next transfer is to be made.
 
-use super::announce::Announced;
 use super::refusal::Refusal;
 use super::session::{Pending, Representation, Session};
 use crate::protocol::address::{write_extended_passive, write_passive};
@@ -49,8 +48,8 @@ impl Session<'_> {
             // RFC 2428 section 1: PASV cannot say an IPv6 address.
             return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
         };
-        let port = self.data.passive(self.server.ports.as_ref())?;
-        let announced = self.server.announced.as_ref().map_or(local, Announced::address);
+        let port = self.data.passive(self.live.ports.as_deref())?;
+        let announced = self.live.announced.as_ref().map_or(local, |announced| announced.address());
         let mut text = Vec::new();
         write_passive(SocketAddrV4::new(announced, port), &mut text);
         Ok(Reply::new(Code::PASSIVE, text))
@@ -70,7 +69,7 @@ impl Session<'_> {
             }
             (Extended::Same, _) | (Extended::V4, _) | (Extended::V6, _) => {}
         }
-        let port = self.data.passive(self.server.ports.as_ref())?;
+        let port = self.data.passive(self.live.ports.as_deref())?;
         let mut text = Vec::new();
         write_extended_passive(port, &mut text);
         Ok(Reply::new(Code::EXTENDED_PASSIVE, text))

@@ -265,7 +265,7 @@ impl Session<'_> {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match received {
             Ok(moved) => {
-                upload.commit(self.server.config.sync)?;
+                upload.commit(self.live.config.sync)?;
                 Ok(moved)
             }
             Err(refusal) => {
@@ -325,7 +325,7 @@ impl Session<'_> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
         self.data.check_planned()?;
         self.send(&opening).map_err(|_| LOST)?;
-        let stall = self.server.config.transfer_timeout;
+        let stall = self.live.config.transfer_timeout;
         let mut watch = Watch::new(&mut self.control, &self.server.shutdown);
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {

@@ -195,6 +195,12 @@ impl Server {
         self.status("VmHWM:")
     }
 
+    /// How often its main thread was given a processor because something had happened.
+    #[cfg(target_os = "linux")]
+    pub fn switches(&self) -> usize {
+        self.status("voluntary_ctxt_switches:")
+    }
+
     /// How many descriptors it has open.
     #[cfg(target_os = "linux")]
     pub fn descriptors(&self) -> usize {
@@ -327,6 +333,17 @@ impl Run {
 pub fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+}
+
+/// Connects until there is a place: the one who left may not be counted out yet.
+pub fn comes_in(address: SocketAddr) -> Peer {
+    let mut place = None;
+    eventually("a place", || {
+        let mut peer = Peer::connect(address);
+        place = (peer.hear().code == 220).then_some(peer);
+        place.is_some()
+    });
+    place.unwrap()
 }
 
 /// Tries again until it holds, and fails once patience is at its end.

@@ -3,7 +3,7 @@
 //! The deadlines here are of a second, and the tests watch them pass: they wait for what the
 //! server does, with patience, and then look at the clock.
 
-use crate::harness::{PATIENCE, Server, eventually};
+use crate::harness::{PATIENCE, Server, comes_in};
 use crate::wire::{Peer, connect, connect_as};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Shutdown};
@@ -18,17 +18,6 @@ fn assert_took_a_second(since: Instant) {
     assert!(took > SECOND - SECOND / 10 && took < PATIENCE / 2, "{took:?}");
 }
 
-/// Connects until there is a place: the one who left may not be counted out yet.
-fn comes_in(server: &Server) -> Peer {
-    let mut place = None;
-    eventually("a place", || {
-        let mut peer = Peer::connect(server.addr());
-        place = (peer.hear().code == 220).then_some(peer);
-        place.is_some()
-    });
-    place.unwrap()
-}
-
 #[test]
 fn one_session_too_many_is_told_421() {
     let server = Server::with(&["--max-sessions", "2"]);
@@ -38,7 +27,7 @@ fn one_session_too_many_is_told_421() {
     third.expect_end();
     second.say("NOOP").expect(200);
     first.say("QUIT").expect(221);
-    comes_in(&server).say("NOOP").expect(200);
+    comes_in(server.addr()).say("NOOP").expect(200);
 }
 
 #[test]
@@ -51,7 +40,7 @@ fn one_session_too_many_from_an_address_is_told_421() {
     let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     Peer::new(connect_as(elsewhere, server.addr())).expect(220);
     first.say("QUIT").expect(221);
-    comes_in(&server);
+    comes_in(server.addr());
 }
 
 #[test]

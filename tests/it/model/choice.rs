@@ -121,11 +121,11 @@ pub fn command(random: &mut Random, session: &Session, tree: &Tree) -> Command {
         9 if random.chance(30) => return Command::Quit,
         9 => return Command::Host,
         10..12 => return Command::User(user(random)),
-        12 => return Command::Pass { right: random.chance(90) },
+        12 => return Command::Pass { right: !rarely(random) },
         _ => {}
     }
     if session.is_named() && random.chance(70) {
-        return Command::Pass { right: random.chance(95) };
+        return Command::Pass { right: !rarely(random) };
     }
     if !session.is_in() && random.chance(70) {
         return Command::User(user(random));
@@ -153,14 +153,15 @@ fn malformed(random: &mut Random) -> Command {
 }
 
 fn user(random: &mut Random) -> User {
-    random.pick(&[
-        User::Visitor,
-        User::Visitor,
-        User::Visitor,
-        User::Reader,
-        User::Homebody,
-        User::Nobody,
-    ])
+    if rarely(random) {
+        return User::Nobody;
+    }
+    random.pick(&[User::Visitor, User::Visitor, User::Visitor, User::Reader, User::Homebody])
+}
+
+/// How often a login goes wrong: the server takes longer to say so each time.
+fn rarely(random: &mut Random) -> bool {
+    random.below(400) == 0
 }
 
 fn plan(random: &mut Random) -> Command {

@@ -1,0 +1,118 @@
+//! What may change while the server runs: the options, the accounts and what is made from them.
+//!
+//! A session holds what was in force when it last looked, so a command is carried out by one set of
+//! rules from its beginning to its end. Before each command it asks whether there is a newer one,
+//! which costs a look at one number.
+
+use super::StartError;
+use super::accounts::Accounts;
+use super::announce::Announced;
+use super::config::Config;
+use super::gate::Gate;
+use super::jail::Jail;
+use super::ports::Ports;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The rules in force.
+pub struct Live {
+    /// The options.
+    pub config: Config,
+    /// Who may log in.
+    pub gate: Gate,
+    /// The ports of `--passive-ports`.
+    pub ports: Option<Arc<Ports>>,
+    /// The address of `--passive-address`.
+    pub announced: Option<Arc<Announced>>,
+}
+
+impl Live {
+    /// The rules a server begins with: everything has to be right.
+    ///
+    /// # Errors
+    /// Which file or name cannot be used, and why.
+    pub fn begin(config: Config) -> Result<Live, StartError> {
+        let jail = Jail::new(&config.root)
+            .map_err(|error| StartError::Root(config.root.clone(), error))?;
+        let gate = Gate { jail, anonymous: config.anonymous, accounts: accounts(&config)? };
+        let ports = config.passive_ports.clone().map(Ports::new).map(Arc::new);
+        let announced = announced(&config)?;
+        Ok(Live { config, gate, ports, announced })
+    }
+
+    /// The rules after these, and what is wrong with them: what cannot be used stays as it was.
+    ///
+    /// The listener stands and the tree is held open, so these are the same as before.
+    pub fn next(&self, mut config: Config) -> (Live, Vec<StartError>) {
+        let mut problems = Vec::new();
+        for (name, changed) in [
+            ("host", config.host != self.config.host),
+            ("port", config.port != self.config.port),
+            ("root", config.root != self.config.root),
+        ] {
+            problems.extend(changed.then_some(StartError::NeedsRestart(name)));
+        }
+        config.host.clone_from(&self.config.host);
+        config.port = self.config.port;
+        config.root.clone_from(&self.config.root);
+        let accounts = accounts(&config).unwrap_or_else(|problem| {
+            problems.push(problem);
+            self.gate.accounts.clone()
+        });
+        let announced = announced(&config).unwrap_or_else(|problem| {
+            problems.push(problem);
+            self.announced.clone()
+        });
+        let gate = Gate { jail: self.gate.jail.clone(), anonymous: config.anonymous, accounts };
+        let ports = self.next_ports(&config);
+        (Live { config, gate, ports, announced }, problems)
+    }
+
+    /// What is bound stays bound, or the new range could not have it.
+    fn next_ports(&self, config: &Config) -> Option<Arc<Ports>> {
+        let range = config.passive_ports.clone()?;
+        let Some(ports) = &self.ports else { return Some(Arc::new(Ports::new(range))) };
+        ports.set_range(range);
+        Some(Arc::clone(ports))
+    }
+}
+
+fn accounts(config: &Config) -> Result<Option<Arc<Accounts>>, StartError> {
+    let accounts = config.users.as_deref().map(Accounts::read).transpose();
+    Ok(accounts.map_err(StartError::Accounts)?.map(Arc::new))
+}
+
+fn announced(config: &Config) -> Result<Option<Arc<Announced>>, StartError> {
+    let announced = config.passive_address.as_deref().map(Announced::new).transpose();
+    Ok(announced.map_err(StartError::PassiveAddress)?.map(Arc::new))
+}
+
+/// The rules in force, which can be replaced.
+pub struct Rules {
+    live: RwLock<Arc<Live>>,
+    /// Counts the replacements.
+    edition: AtomicU64,
+}
+
+impl Rules {
+    /// The first rules.
+    pub fn new(live: Live) -> Rules {
+        Rules { live: RwLock::new(Arc::new(live)), edition: AtomicU64::new(0) }
+    }
+
+    /// What is in force now.
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Which edition that is.
+    pub fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
+    }
+
+    /// Puts new rules in force.
+    pub fn replace(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+}

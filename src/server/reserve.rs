@@ -1,0 +1,60 @@
+//! Clients that come when there is no descriptor left.
+//!
+//! The listener could neither accept them, nor tell them to come back, nor rest: they wait in its
+//! queue and keep it ready. So one descriptor is kept aside. It is given up for the moment it takes
+//! to accept a client and send it away.
+
+use super::Server;
+use crate::net;
+use crate::shutdown::Shutdown;
+use crate::sys::{Interest, PollItem, Waitable};
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+/// A descriptor for bad times.
+#[derive(Debug)]
+pub struct Reserve {
+    spare: Option<TcpListener>,
+}
+
+impl Reserve {
+    /// Puts one aside, if there is one.
+    pub fn new(listener: &TcpListener) -> Reserve {
+        Reserve { spare: listener.try_clone().ok() }
+    }
+
+    /// After `accept` has failed: sends away the one who waits, waits for one, or rests for a moment
+    /// if nothing can be done. The sessions that are open go on meanwhile; one that ends makes room.
+    pub fn help(
+        &mut self,
+        listener: &TcpListener,
+        cause: &io::Error,
+        server: &Server,
+        shutdown: &Shutdown,
+    ) {
+        const REST: Duration = Duration::from_millis(100);
+        self.spare = None;
+        let accepted = listener.accept();
+        let rested = match &accepted {
+            Ok((stream, peer)) => {
+                server.log_exhausted(cause);
+                server.send_away(stream, net::canonical(*peer));
+                Ok(())
+            }
+            // The system looks for a descriptor first, and then whether anybody is there.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let listening = PollItem::new(Waitable::handle(listener), Interest::Read);
+                net::wait(&mut [listening, shutdown.draining()], None)
+            }
+            Err(error) => {
+                server.log_exhausted(error);
+                net::wait(&mut [shutdown.draining()], net::deadline(REST))
+            }
+        };
+        // A rest that is over is no news.
+        let _ = rested;
+        drop(accepted);
+        self.spare = listener.try_clone().ok();
+    }
+}
