@@ -65,7 +65,8 @@ pub static PROGRAM: Program = Program {
             "longest stall of a data connection, also its set-up",
         )
         .or("60s"),
-        Flag::option("max-login-failures", "N", "wrong logins in one session; then 421 and close")
+        Flag::option("max-login-failures", "N", "wrong logins in one session; then 421 and close, and the address is refused for a while \
+             that grows")
             .or("3"),
         Flag::option(
             "shutdown-grace",
