@@ -26,6 +26,12 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
+/// How often, and with how many seconds in between, [`keep_alive`] asks before a peer is given up.
+/// What systems do by themselves, Linux nine times with 75 seconds in between, takes longer than
+/// anybody may be idle.
+const PROBES: std::ffi::c_int = 4;
+const PROBE_EVERY: std::ffi::c_int = 15;
+
 /// A request to end or to reload, as the system delivers it to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {

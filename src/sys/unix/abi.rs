@@ -97,6 +97,8 @@ mod system {
     pub(in super::super) const RLIMIT_NOFILE: c_int = 7;
     /// What the kernel allows unless somebody raised it (fs.nr_open).
     pub(in super::super) const MOST_DESCRIPTORS: u64 = 1 << 20;
+    pub(in super::super) const TCP_KEEPINTVL: c_int = 5;
+    pub(in super::super) const TCP_KEEPCNT: c_int = 6;
     pub(in super::super) const EINPROGRESS: i32 = 115;
     pub(in super::super) const ELOOP: i32 = 40;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x5413;
@@ -211,6 +213,8 @@ mod system {
     pub(in super::super) const RLIMIT_NOFILE: c_int = 8;
     /// OPEN_MAX: beyond it the system refuses, although it says that there is no limit.
     pub(in super::super) const MOST_DESCRIPTORS: u64 = 10_240;
+    pub(in super::super) const TCP_KEEPINTVL: c_int = 0x101;
+    pub(in super::super) const TCP_KEEPCNT: c_int = 0x102;
     pub(in super::super) const EINPROGRESS: i32 = 36;
     pub(in super::super) const ELOOP: i32 = 62;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x4008_7468;

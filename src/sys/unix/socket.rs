@@ -2,10 +2,11 @@
 
 use super::abi::{
     AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, POLLIN, POLLOUT, SO_KEEPALIVE, SO_OOBINLINE,
-    SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPIDLE, nfds_t, pollfd,
+    SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, nfds_t,
+    pollfd,
 };
 use super::check;
-use crate::sys::Interest;
+use crate::sys::{Interest, PROBE_EVERY, PROBES};
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::marker::PhantomData;
@@ -108,14 +109,19 @@ pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Lets the system probe a peer that has been silent for `idle`, so that one that went away
-/// without a word is noticed.
+/// without a word is noticed: a minute later, when it has not answered four probes.
 ///
 /// # Errors
 /// What the system says of a broken socket.
 pub fn keep_alive(stream: &TcpStream, idle: Duration) -> io::Result<()> {
     set_option(stream.as_fd(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
     let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
-    set_option(stream.as_fd(), IPPROTO_TCP, TCP_KEEPIDLE, seconds)
+    for (name, value) in
+        [(TCP_KEEPIDLE, seconds), (TCP_KEEPINTVL, PROBE_EVERY), (TCP_KEEPCNT, PROBES)]
+    {
+        set_option(stream.as_fd(), IPPROTO_TCP, name, value)?;
+    }
+    Ok(())
 }
 
 /// Begins to connect from the address `local` to `to` and returns at once: the stream does not
