@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 type Answer = Result<Reply, Refusal>;
 
+const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was sent.");
+
 impl Session<'_> {
     pub(super) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
         let path = self.path(name)?;
@@ -36,7 +38,7 @@ impl Session<'_> {
         // No more than was announced, even of a file that grows meanwhile.
         let moved = self.send_from(&path, opening, "retr", file.take(expected))?;
         if moved < expected {
-            return Err(Refusal::Broken("The file became shorter while it was sent."));
+            return Err(SHORTER);
         }
         Ok(done())
     }
@@ -45,6 +47,7 @@ impl Session<'_> {
     fn retr_text(&mut self, path: &FtpPath, file: File, pending: Pending) -> Answer {
         let ranged = matches!(pending, Pending::Range(_));
         let (offset, length) = pending.portion(u64::MAX)?;
+        let (mut place, stored) = (file.try_clone()?, file.metadata()?.len());
         let mut text = text_from(file, offset)?;
         let mut first = Vec::new();
         text.by_ref().take(1).read_to_end(&mut first)?;
@@ -53,7 +56,11 @@ impl Session<'_> {
         }
         let opening = self.opening(path, None);
         let text = first.as_slice().chain(text).take(length);
-        self.send_from(path, opening, "retr", text).map(|_| done())
+        self.send_from(path, opening, "retr", text)?;
+        if !ranged && place.stream_position()? < stored {
+            return Err(SHORTER);
+        }
+        Ok(done())
     }
 
     pub(super) fn list(&mut self, argument: Option<&Name>) -> Answer {

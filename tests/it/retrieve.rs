@@ -163,6 +163,20 @@ fn a_file_that_shrinks_is_no_success() {
 }
 
 #[test]
+fn a_text_that_shrinks_while_it_is_sent_is_no_success() {
+    const LENGTH: u64 = 256 << 20;
+    let server = Server::start();
+    server.write_sparse("file", LENGTH);
+    let mut peer = server.visitor();
+    peer.say("TYPE A").expect(200);
+    let data = peer.begin("RETR file");
+    OpenOptions::new().write(true).open(server.path("file")).unwrap().set_len(10).unwrap();
+    assert!((crate::wire::drain(data).len() as u64) < LENGTH);
+    peer.expect(426);
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
 fn a_client_that_closes_the_data_connection_gets_426_and_keeps_its_session() {
     let server = Server::start();
     server.write_sparse("file", 256 << 20);
