@@ -51,9 +51,21 @@ impl Server {
 
     /// A server that may have so many descriptors and no more.
     pub fn with_descriptors(most: usize) -> Server {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &most.to_string(), PROGRAM]);
-        Server::run(shell, TempDir::new().unwrap(), "127.0.0.1", &[])
+        Server::limited(&format!("-n {most}"), &[])
+    }
+
+    /// A server under a limit of the system, in the words of the shell's `ulimit`.
+    pub fn limited(limit: &str, options: &[&str]) -> Server {
+        let script = format!("ulimit {limit} && exec \"$@\"");
+        let words = ["sh", "-c", &script, "sh"];
+        Server::under(&words, TempDir::new().unwrap(), "127.0.0.1", options)
+    }
+
+    /// A server that other programs start: the last of `words` is followed by the program.
+    pub fn under(words: &[&str], root: TempDir, host: &str, options: &[&str]) -> Server {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(PROGRAM);
+        Server::run(command, root, host, options)
     }
 
     fn run(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
@@ -181,6 +193,14 @@ impl Server {
     pub fn crash(mut self) -> TempDir {
         self.kill();
         self.root.take().unwrap()
+    }
+
+    /// Threads and descriptors that it has, or nothing where that cannot be seen.
+    pub fn footprint(&self) -> (usize, usize) {
+        #[cfg(target_os = "linux")]
+        return (self.threads(), self.descriptors());
+        #[cfg(not(target_os = "linux"))]
+        (0, 0)
     }
 
     /// How many threads it has.

@@ -2,7 +2,8 @@
 //!
 //! [`harness`] starts programs and ends them; [`wire`] is a peer that reads like the protocol.
 //! Every other module is about one subject, and every test about one behaviour. All ports are
-//! picked by the system, nothing sleeps, and no test needs another one.
+//! picked by the system, nothing sleeps, and no test needs another one. Those that need root or
+//! other programs are ignored; `.ci/run` runs them with `--ignored`.
 
 // Signals, links, modes and names that are not UTF-8 are what these tests are about.
 #![cfg(unix)]
@@ -15,6 +16,7 @@ mod crash;
 mod data;
 mod digests;
 mod extensions;
+mod faults;
 mod guessing;
 mod habits;
 mod harness;

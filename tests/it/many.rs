@@ -12,14 +12,14 @@ fn sixty_four_clients_store_and_retrieve_their_own_files() {
     let server = Server::start();
     // Once someone is greeted, all that belongs to the server itself is there.
     let _witness = server.caller();
-    let before = footprint(&server);
+    let before = server.footprint();
     thread::scope(|scope| {
         for client in 0..CLIENTS {
             let server = &server;
             scope.spawn(move || store_and_retrieve(server, client));
         }
     });
-    eventually("threads and descriptors to be given back", || footprint(&server) == before);
+    eventually("threads and descriptors to be given back", || server.footprint() == before);
     assert_eq!(server.partials(""), 0);
 }
 
@@ -32,23 +32,12 @@ fn store_and_retrieve(server: &Server, client: u64) {
     peer.say("QUIT").expect(221);
 }
 
-/// Threads and descriptors of the server.
-#[cfg(target_os = "linux")]
-fn footprint(server: &Server) -> (usize, usize) {
-    (server.threads(), server.descriptors())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn footprint(_server: &Server) -> (usize, usize) {
-    (0, 0)
-}
-
 #[test]
 fn clients_that_vanish_leave_nothing_behind() {
     let server = Server::start();
     server.write_sparse("large", 64 << 20);
     let _witness = server.caller();
-    let before = footprint(&server);
+    let before = server.footprint();
     for _ in 0..10 {
         drop(server.caller());
         drop(server.visitor());
@@ -59,7 +48,7 @@ fn clients_that_vanish_leave_nothing_behind() {
         let mut writing = server.visitor();
         writing.begin("STOR new").write_all(b"half").unwrap();
     }
-    eventually("threads and descriptors to be given back", || footprint(&server) == before);
+    eventually("threads and descriptors to be given back", || server.footprint() == before);
 }
 
 #[test]

@@ -117,6 +117,11 @@ impl Peer {
         self.control.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Closes with a reply unread, which resets the connection.
+    pub fn reset(mut self) {
+        self.say("NOOP").control.peek(&mut [0]).unwrap();
+    }
+
     /// Everything that was said on both sides.
     pub fn dialogue(&self) -> &str {
         &self.dialogue
