@@ -268,23 +268,18 @@ impl Session<'_> {
     }
 
     /// Commits an upload that is whole, and decides what remains of one that is not.
-    fn settle(&self, upload: Upload, received: Result<u64, Refusal>) -> Result<u64, Refusal> {
+    fn settle(&self, mut upload: Upload, received: Result<u64, Refusal>) -> Result<u64, Refusal> {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        match received {
-            Ok(moved) => {
-                upload.commit(self.live.config.sync)?;
-                Ok(moved)
-            }
-            Err(refusal) => {
-                let full = |error: &io::Error| {
-                    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-                };
-                if refusal.cause().is_some_and(full) {
-                    upload.discard();
-                }
-                Err(refusal)
-            }
+        let settled = received.and_then(|moved| {
+            upload.commit(self.live.config.sync)?;
+            Ok(moved)
+        });
+        let full =
+            |error: &io::Error| matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+        if settled.as_ref().err().and_then(Refusal::cause).is_some_and(full) {
+            upload.discard();
         }
+        settled
     }
 
     /// Whether nobody waits for the 226. The system closes the connections of a process that was

@@ -12,6 +12,7 @@
 //! | APPE, a partial waits and the name exists | 550: this could be an append or a resume |
 //! | REST n + STOR or APPE, no partial, the name exists | the file is written in place |
 //! | disk full | 552, the partial removed |
+//! | `--sync`, and the file does not reach the disk | 451, the partial removed |
 //! | two uploads of one name | each has a partial of its own; the last to finish wins, whole |
 //!
 //! A partial is named by a digest of the name, so it is found again, also after a crash. The one
@@ -178,11 +179,14 @@ impl Upload {
     /// Gives the file its name. With `sync`, file and name are on the disk when this returns.
     ///
     /// # Errors
-    /// What the system says; the name then holds what it held before.
-    pub fn commit(mut self, sync: bool) -> io::Result<()> {
+    /// What the system says; the name then holds what it held before, unless it was the directory
+    /// that could not be brought to the disk.
+    pub fn commit(&mut self, sync: bool) -> io::Result<()> {
         self.begin_writing()?;
         if sync {
-            self.file.sync_all()?;
+            // What could not be written once is not tried again by the system, and yet looks as if
+            // it were there: nothing may build on it.
+            self.file.sync_all().inspect_err(|_| self.clear())?;
         }
         let Place { dir, name, .. } = &self.place;
         let written_to = match &self.kind {

@@ -15,6 +15,8 @@ mod control_line;
 mod crash;
 mod data;
 mod digests;
+#[cfg(target_os = "linux")]
+mod durable;
 mod extensions;
 mod faults;
 mod guessing;
