@@ -9,6 +9,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -68,6 +70,29 @@ impl Server {
         Server::run(command, root, host, options)
     }
 
+    /// A server of a user who may nothing special, under a limit that a shell command sets; only
+    /// root can start one. Its root belongs to that user, who has no other processes, since the
+    /// system counts them.
+    #[cfg(target_os = "linux")]
+    pub fn unprivileged(limit: &str, options: &[&str]) -> Server {
+        static USERS: AtomicU32 = AtomicU32::new(0);
+        let another = USERS.fetch_add(1, Ordering::Relaxed) % 100;
+        let user = 10_000 + std::process::id() % 500 * 100 + another;
+        let home = TempDir::new().unwrap();
+        std::os::unix::fs::chown(home.path(), Some(user), Some(user)).unwrap();
+        // That user may not be let into the directory where the program was built. Copied by us, it
+        // could be open for writing in a child of another test when it is to run.
+        let program = home.path().join("ftp_server");
+        assert!(Command::new("cp").arg(PROGRAM).arg(&program).status().unwrap().success());
+        let [reuid, regid] = ["reuid", "regid"].map(|id| format!("--{id}={user}"));
+        let script = format!("{limit} && shift && exec \"$0\" \"$@\"");
+        let shell = ["sh", "-c", &script, program.to_str().unwrap()];
+        let words = [&["setpriv", "--clear-groups", &reuid, &regid][..], &shell].concat();
+        let server = Server::under(&words, home, "127.0.0.1", options);
+        fs::remove_file(program).unwrap();
+        server
+    }
+
     fn run(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
         command.args(["--host", host, "--port", "0", "--root"]).arg(root.path()).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -84,6 +109,12 @@ impl Server {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The number of its process.
+    #[cfg(target_os = "linux")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The directory it serves.

@@ -14,7 +14,11 @@ mod client;
 mod control_line;
 mod crash;
 mod data;
+#[cfg(target_os = "linux")]
+mod denied;
 mod digests;
+#[cfg(target_os = "linux")]
+mod disk;
 #[cfg(target_os = "linux")]
 mod durable;
 mod extensions;
