@@ -21,6 +21,8 @@ mod digests;
 mod disk;
 #[cfg(target_os = "linux")]
 mod durable;
+#[cfg(target_os = "linux")]
+mod exhaustion;
 mod extensions;
 mod faults;
 mod guessing;
