@@ -14,17 +14,14 @@ mod client;
 mod control_line;
 mod crash;
 mod data;
-#[cfg(target_os = "linux")]
 mod denied;
 mod digests;
-#[cfg(target_os = "linux")]
 mod disk;
-#[cfg(target_os = "linux")]
 mod durable;
-#[cfg(target_os = "linux")]
 mod exhaustion;
 mod extensions;
 mod faults;
+mod gone;
 mod guessing;
 mod habits;
 mod harness;
@@ -51,3 +48,8 @@ mod state;
 mod store;
 mod times;
 mod wire;
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
