@@ -36,25 +36,26 @@ impl Reserve {
         const REST: Duration = Duration::from_millis(100);
         self.spare = None;
         let accepted = listener.accept();
-        let rested = match &accepted {
-            Ok((stream, peer)) => {
-                server.log_exhausted(cause);
-                server.send_away(stream, net::canonical(*peer));
-                Ok(())
-            }
+        if let Ok((stream, peer)) = &accepted {
+            server.log_exhausted(cause);
+            server.send_away(stream, net::canonical(*peer));
+        }
+        let failed = accepted.map(drop).err();
+        // Before anything else can take it.
+        self.spare = listener.try_clone().ok();
+        let rested = match failed {
+            None => Ok(()),
             // The system looks for a descriptor first, and then whether anybody is there.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let listening = PollItem::new(Waitable::handle(listener), Interest::Read);
                 net::wait(&mut [listening, shutdown.draining()], None)
             }
-            Err(error) => {
-                server.log_exhausted(error);
+            Some(error) => {
+                server.log_exhausted(&error);
                 net::wait(&mut [shutdown.draining()], net::deadline(REST))
             }
         };
-        // A rest that is over is no news.
+        // That a rest is over is no news.
         let _ = rested;
-        drop(accepted);
-        self.spare = listener.try_clone().ok();
     }
 }

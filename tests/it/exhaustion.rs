@@ -32,7 +32,7 @@ fn enter(server: &Server) -> Result<TcpStream, TcpStream> {
     stream.set_nonblocking(true).unwrap();
     // A thread that begins has a descriptor for a moment, so that a refusal alone says little.
     let is_full = || taken(server) == DESCRIPTORS;
-    let refused = || is_full() && server.log().contains("cannot-accept");
+    let refused = || is_full() && server.log().contains("exhausted");
     eventually("a greeting or a refusal", || heard(&stream).is_some() || refused());
     if heard(&stream) == Some(*b"220") { Ok(stream) } else { Err(stream) }
 }
@@ -43,7 +43,9 @@ fn exhaust(server: &Server) -> Crowd {
     loop {
         match enter(server) {
             Ok(stream) => inside.push(stream),
-            Err(outside) => return Crowd { inside, outside },
+            Err(outside) if taken(server) == DESCRIPTORS => return Crowd { inside, outside },
+            // Sent away while a thread that began had one more descriptor than it keeps.
+            Err(_) => {}
         }
     }
 }
@@ -167,7 +169,7 @@ fn a_server_out_of_threads_serves_again_when_some_are_free() {
     first.epsv();
     let before = server.footprint();
     let crowd: Vec<_> = (0..40).map(|_| Peer::connect(server.addr())).collect();
-    server.wait_for_log(&["cannot-accept"]);
+    server.wait_for_log(&["exhausted"]);
     first.stor("file", "content");
     let errors = server.log().lines().filter(|line| line.contains(" error ")).count();
     assert!(errors <= 3, "{errors} lines");

@@ -14,13 +14,18 @@ mod client;
 mod control_line;
 mod crash;
 mod data;
+#[cfg(target_os = "linux")]
 mod denied;
 mod digests;
+#[cfg(target_os = "linux")]
 mod disk;
+#[cfg(target_os = "linux")]
 mod durable;
+#[cfg(target_os = "linux")]
 mod exhaustion;
 mod extensions;
 mod faults;
+#[cfg(target_os = "linux")]
 mod gone;
 mod guessing;
 mod habits;
@@ -48,8 +53,3 @@ mod state;
 mod store;
 mod times;
 mod wire;
-#[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
