@@ -13,15 +13,15 @@ mod session;
 mod tree;
 
 use crate::harness::Server;
+use crate::random::{Random, setting};
 use crate::wire::{Peer, Said, accept, connect, drain};
-use choice::Random;
 use session::{Command, Expect, Listed, Listing, Manner, Session, Setter, User, resolve};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::{env, fs, thread};
+use std::{fs, thread};
 use tree::{Node, Path, Tree};
 
 /// How many commands a plain `cargo test` walks.
@@ -42,7 +42,7 @@ const HASH: &str =
 
 #[test]
 fn server_and_model_agree() {
-    walk(number("MODEL_SEED", 1), number("MODEL_COMMANDS", COMMANDS));
+    walk(setting("MODEL_SEED", 1), setting("MODEL_COMMANDS", COMMANDS));
 }
 
 #[test]
@@ -64,10 +64,6 @@ fn nlst_of_a_file_gives_a_name_that_retr_takes_back() {
         let [name] = &peer.lines(format!("NLST {typed}"))[..] else { peer.fail("expected one") };
         assert_eq!(peer.retr(name), b"content", "{typed}");
     }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
 fn walk(seed: u64, commands: u64) {

@@ -2,36 +2,9 @@
 
 use super::session::{Command, Listing, Manner, Plan, Right, Session, Setter, User};
 use super::tree::{Path, Tree};
+use crate::random::Random;
 use std::net::TcpListener;
 use std::rc::Rc;
-
-/// A walk that a seed determines (splitmix64).
-#[derive(Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// True `percent` times in a hundred.
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len() as u64) as usize]
-    }
-}
 
 /// Commands that always get the same answer from who may use them.
 const PLAIN: &[(&str, Right, u16)] = &[
@@ -254,7 +227,7 @@ fn content(random: &mut Random) -> Vec<u8> {
         match random.below(12) {
             0 => bytes.push(b'\n'),
             1 => bytes.extend_from_slice(b"\r\n"),
-            _ => bytes.extend_from_slice(&random.next().to_be_bytes().map(|b| b'a' + b % 26)),
+            _ => bytes.extend_from_slice(&random.number().to_be_bytes().map(|b| b'a' + b % 26)),
         }
     }
     bytes
