@@ -4,8 +4,7 @@ use crate::harness::Server;
 use crate::wire::Peer;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fs, process, thread};
+use std::{fs, process};
 use tempfile::TempDir;
 
 /// A server, and a directory beside its own with a secret in it.
@@ -218,42 +217,6 @@ fn no_reply_tells_a_real_path() {
     let real = server.root().to_str().unwrap();
     assert!(!peer.dialogue().contains(real), "{}", peer.dialogue());
     assert!(!peer.dialogue().contains("os error"), "{}", peer.dialogue());
-}
-
-#[test]
-fn a_directory_turned_into_a_link_outside_between_two_looks_lets_nobody_out() {
-    let (server, outside) = server_beside_a_secret();
-    server.make_dir("real");
-    server.write("real/secret", "inside");
-    server.make_dir("dir");
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| turn_until(&done, &server, &outside));
-        let mut peer = server.visitor();
-        for _ in 0..300 {
-            let to = peer.epsv();
-            if peer.say("RETR dir/secret").hear().code == 150 {
-                let seen = crate::wire::drain(crate::wire::connect(to));
-                peer.expect(226);
-                assert_eq!(seen, b"inside");
-            }
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"secret");
-}
-
-/// Makes `dir` a directory inside and a link outside, in turn.
-fn turn_until(done: &AtomicBool, server: &Server, outside: &TempDir) {
-    let (dir, aside, link) = (server.path("dir"), server.path("real"), server.path("link"));
-    fs::remove_dir(&dir).unwrap();
-    symlink(outside.path(), &link).unwrap();
-    while !done.load(Ordering::Relaxed) {
-        fs::rename(&aside, &dir).unwrap();
-        fs::rename(&dir, &aside).unwrap();
-        fs::rename(&link, &dir).unwrap();
-        fs::rename(&dir, &link).unwrap();
-    }
 }
 
 #[test]

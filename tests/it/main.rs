@@ -43,6 +43,7 @@ mod overload;
 mod panics;
 mod patterns;
 mod ports;
+mod race;
 mod random;
 mod reload;
 mod replies;
