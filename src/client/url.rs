@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     fn new(host: &str, port: u16) -> Result<Endpoint, BadAddress> {
-        let strange = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+        let strange = |c: char| c.is_control() || c.is_whitespace() || "/[]".contains(c);
         if host.is_empty() || host.contains(strange) {
             return Err(BadAddress("a host name or an address"));
         }
@@ -204,6 +204,9 @@ mod tests {
         }
         for host in ["", "h:", "h:x", ":21", "[::1", "[::1]x", "[]:21", "a b", "a/b"] {
             assert!(Endpoint::parse(host, None).is_err(), "{host}");
+        }
+        for host in ["[::1", "::1]", "[[::1]]", "a[b"] {
+            assert!(Endpoint::parse(host, Some("21")).is_err(), "{host}");
         }
     }
 
