@@ -25,6 +25,7 @@ mod durable;
 mod exhaustion;
 mod extensions;
 mod faults;
+mod fuzz;
 #[cfg(target_os = "linux")]
 mod gone;
 mod guessing;
