@@ -40,6 +40,7 @@ mod login;
 mod many;
 mod model;
 mod names;
+mod odd_paths;
 mod overload;
 mod panics;
 mod patterns;
