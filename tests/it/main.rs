@@ -37,6 +37,7 @@ mod jail;
 mod limits;
 mod listing;
 mod login;
+mod logs;
 mod many;
 mod model;
 mod names;
