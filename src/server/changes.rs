@@ -13,6 +13,7 @@ use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
 use crate::sys::{self, Dir, FileKind};
 use std::io::{self, ErrorKind};
+use std::iter;
 use std::time::SystemTime;
 
 type Answer = Result<Reply, Refusal>;
@@ -165,19 +166,45 @@ impl Session<'_> {
     /// SITE MKDIR: a directory and all that is missing above it.
     pub(super) fn mkdirs(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
+        if path.parts().any(partial::is_partial) {
+            return Err(io::Error::from(ErrorKind::NotFound).into());
+        }
+        let (mut dir, missing) = self.deepest_dir(&path)?;
+        let mut made = None;
+        // Each from the one before it: from the root, a path of two thousand parts would cost two
+        // million steps.
+        let result = missing.iter().try_for_each(|path| {
+            dir = self.make_below(&dir, path)?;
+            made = Some(path);
+            Ok(())
+        });
+        // One line, however many were made: the log must not grow much faster than what is said.
+        if let Some(deepest) = made {
+            self.log_change("mkd", deepest);
+        }
+        result.map(|()| Reply::new(Code::OK, "Directories made."))
+    }
+
+    /// The deepest directory on the way to `path` that is there, and what is missing below it.
+    fn deepest_dir(&self, path: &FtpPath) -> Result<(Dir, Vec<FtpPath>), Refusal> {
         let jail = &self.home()?.jail;
-        let mut missing = Vec::new();
-        let mut above = path;
-        while jail.stat(&above, Last::Follow).is_err() && !above.is_root() {
-            missing.push(above.clone());
-            above = above.parent();
+        let above = |path: &FtpPath| (!path.is_root()).then(|| path.parent());
+        let mut way: Vec<FtpPath> = iter::successors(Some(path.clone()), above).collect();
+        way.reverse();
+        // What is below something missing is missing, too, so half of them need not be looked at.
+        let there = way[1..].partition_point(|path| jail.stat(path, Last::Follow).is_ok());
+        let missing = way.split_off(there + 1);
+        Ok((jail.open_dir(&way[there])?, missing))
+    }
+
+    /// Makes the last directory of `path` in `dir`, where it belongs, and opens it.
+    fn make_below(&self, dir: &Dir, path: &FtpPath) -> Result<Dir, Refusal> {
+        let name = sys::os_name(path.file_name().ok_or(Refusal::BadName)?)?;
+        dir.make_dir(&name)?;
+        if let Some(mask) = self.umask {
+            dir.set_mode(&name, 0o777 & !mask)?;
         }
-        jail.open_dir(&above)?;
-        for path in missing.iter().rev() {
-            self.make_dir(path)?;
-            self.log_change("mkd", path);
-        }
-        Ok(Reply::new(Code::OK, "Directories made."))
+        Ok(dir.open_dir(&name)?)
     }
 
     fn make_dir(&self, path: &FtpPath) -> Result<(), Refusal> {

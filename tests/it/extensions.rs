@@ -481,6 +481,19 @@ fn site_mkdir_makes_what_is_missing_above() {
 }
 
 #[test]
+fn site_mkdir_makes_as_many_as_a_line_has_room_for_and_logs_one_line() {
+    let (server, mut peer) = writer();
+    let deep = "d/".repeat(2000);
+    peer.say(format!("SITE MKDIR {deep}")).expect(200);
+    peer.say(format!("CWD {deep}")).expect(250);
+    server.wait_for_log(&[" mkd ", "/d/d/d/d"]);
+    assert_eq!(server.log().matches(" mkd ").count(), 1);
+    peer.say("SITE MKDIR .ftp-partial-x/y").expect(550);
+    peer.say("SITE MKDIR x/.ftp-partial-y/z").expect(550);
+    assert!(!server.has("x"));
+}
+
+#[test]
 fn site_mkdir_does_not_take_a_file_for_a_directory() {
     let (_server, mut peer) = writer();
     peer.say("SITE MKDIR dir/a file").expect(550);
