@@ -275,6 +275,9 @@ impl fmt::Display for Command {
         if let Command::Pass(secret) | Command::Acct(secret) = self {
             return write!(f, "{} {secret}", self.verb());
         }
+        if let Command::User(name) = self {
+            return write!(f, "{} {}", self.verb(), name.as_user());
+        }
         let mut line = Vec::new();
         self.write_to(&mut line);
         write!(f, "{}", String::from_utf8_lossy(&line))

@@ -39,7 +39,7 @@ impl Session<'_> {
             }
             Err(refusal) => {
                 let why = String::from_utf8_lossy(refusal.reply().text()).into_owned();
-                self.log(Level::Warn, "login-failed", &[("name", &name), ("why", &why)]);
+                self.log(Level::Warn, "login-failed", &[("name", &name.as_user()), ("why", &why)]);
                 Err(refusal)
             }
         }

@@ -130,8 +130,9 @@ fn push_escaped(line: &mut String, value: &str) {
                 line.push('\\');
                 line.push(c);
             }
-            // Letters of all scripts are shown; controls and what changes the direction of text
-            // are not.
+            // Letters of all scripts are shown; controls, what changes the direction of text and
+            // letters that cannot be seen are not.
+            '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => line.extend(c.escape_unicode()),
             c if c == ' ' || c.is_alphanumeric() || c.is_ascii_graphic() => line.push(c),
             c => line.extend(c.escape_unicode()),
         }
@@ -158,11 +159,13 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_forges_a_line_or_paints() {
-        for value in ["a\nlogin user=root", "\x1b[31mred", "a\rb", "\u{202e}txt", "\"\\", "a=b"] {
+        for value in
+            ["a\nlogin user=root", "\u{3164}", "\x1b[31mred", "a\rb", "\u{202e}txt", "\"\\", "a=b"]
+        {
             let line = one(value);
             assert_eq!(line.matches('\n').count(), 1, "{line:?}");
             assert!(line.ends_with('\n'));
-            assert!(!line.contains(['\x1b', '\r', '\u{202e}']), "{line:?}");
+            assert!(!line.contains(['\x1b', '\r', '\u{202e}', '\u{3164}']), "{line:?}");
             assert!(line.contains("user=\""), "{line:?}");
         }
     }

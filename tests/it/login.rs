@@ -135,6 +135,9 @@ fn passwords_are_never_logged() {
     peer.say("USER root").expect(331);
     peer.say("PASS hunter2").expect(530);
     peer.say("ACCT hunter2").expect(202);
+    // A mistake of beginners.
+    peer.say("USER root pass hunter2").expect(331);
+    peer.say("PASS x").expect(530);
     peer.say("pass hunter2").expect(503);
     peer.say("QUIT").expect(221);
     server.wait_for_log(&["PASS", "****"]);

@@ -20,6 +20,17 @@ impl Name {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// As the name of a user, for the log. Who types `USER anna PASS secret` in one line has put a
+    /// password into a name; stars stand in its place.
+    pub fn as_user(&self) -> String {
+        const MISTAKE: &[u8] = b" PASS ";
+        let mut windows = self.0.windows(MISTAKE.len());
+        match windows.position(|window| window.eq_ignore_ascii_case(MISTAKE)) {
+            None => self.to_string(),
+            Some(end) => format!("{} PASS ****", String::from_utf8_lossy(&self.0[..end])),
+        }
+    }
 }
 
 impl fmt::Display for Name {
