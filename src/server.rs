@@ -45,6 +45,7 @@ mod watch;
 use crate::net;
 use crate::protocol::{Code, Reply};
 use crate::shutdown::Shutdown;
+use crate::sys;
 use accounts::{AccountsError, Checks};
 use config::Config;
 use guard::Guard;
@@ -136,6 +137,13 @@ impl Server {
     /// A place for the session of a client that was just accepted. Where there is none, the client
     /// is told so and `None` is given.
     pub fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Client> {
+        // Left to those who are in: one of their allocations that fails ends the program.
+        const ROOM: usize = 16 * 1024 * 1024;
+        if let Err(cause) = sys::check_room(ROOM) {
+            self.log_exhausted(&cause);
+            self.send_away(&stream, peer);
+            return None;
+        }
         let why = match self.guard.refuses(peer.ip()) {
             Some(left) => Refusal::Guessing(left).reply(),
             None => match self.limits.enter(peer.ip()) {

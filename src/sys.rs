@@ -12,6 +12,7 @@
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
 //! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
+//! | [`check_room`] | an allocation that fails ends a Rust program, so it is asked before |
 //! | [`EchoOff`] | passwords are typed without echo |
 
 use std::time::SystemTime;

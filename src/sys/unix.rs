@@ -18,7 +18,7 @@ pub(crate) use dir::{
     adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, os_name, set_file_mode,
 };
 pub use latch::Latch;
-pub use limit::raise_descriptors;
+pub use limit::{check_room, raise_descriptors};
 pub use signal::Signals;
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, poll,

@@ -28,6 +28,14 @@ pub fn raise_descriptors() -> u64 {
     u64::MAX
 }
 
+/// Whether so many bytes of memory can be had; nobody limits that here.
+///
+/// # Errors
+/// None on this system.
+pub fn check_room(_bytes: usize) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// A file that is made with these options is for those the directory is for.
 pub(crate) fn for_owner_alone(_options: &mut std::fs::OpenOptions) {}
 

@@ -95,6 +95,9 @@ mod system {
     pub(in super::super) const IPPROTO_TCP: c_int = 6;
     pub(in super::super) const TCP_KEEPIDLE: c_int = 4;
     pub(in super::super) const RLIMIT_NOFILE: c_int = 7;
+    pub(in super::super) const RLIMIT_AS: c_int = 9;
+    pub(in super::super) const MAP_ANONYMOUS: c_int = 0x20;
+    pub(in super::super) const RLIM_INFINITY: u64 = u64::MAX;
     /// What the kernel allows unless somebody raised it (fs.nr_open).
     pub(in super::super) const MOST_DESCRIPTORS: u64 = 1 << 20;
     pub(in super::super) const TCP_KEEPINTVL: c_int = 5;
@@ -211,6 +214,9 @@ mod system {
     pub(in super::super) const IPPROTO_TCP: c_int = 6;
     pub(in super::super) const TCP_KEEPIDLE: c_int = 0x10; // TCP_KEEPALIVE
     pub(in super::super) const RLIMIT_NOFILE: c_int = 8;
+    pub(in super::super) const RLIMIT_AS: c_int = 5;
+    pub(in super::super) const MAP_ANONYMOUS: c_int = 0x1000;
+    pub(in super::super) const RLIM_INFINITY: u64 = i64::MAX as u64;
     /// OPEN_MAX: beyond it the system refuses, although it says that there is no limit.
     pub(in super::super) const MOST_DESCRIPTORS: u64 = 10_240;
     pub(in super::super) const TCP_KEEPINTVL: c_int = 0x101;

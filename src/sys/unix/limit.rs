@@ -1,25 +1,64 @@
-//! How many descriptors the process may have.
+//! How many descriptors and how much memory the process may have.
 
-use super::abi::{MOST_DESCRIPTORS, RLIMIT_NOFILE, rlimit};
+use super::abi::{
+    MAP_ANONYMOUS, MOST_DESCRIPTORS, RLIM_INFINITY, RLIMIT_AS, RLIMIT_NOFILE, rlimit,
+};
 use super::check;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::sync::OnceLock;
 
 unsafe extern "C" {
     fn getrlimit(resource: c_int, limit: *mut rlimit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const rlimit) -> c_int;
+    fn mmap(
+        address: *mut c_void,
+        length: usize,
+        protection: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: i64,
+    ) -> *mut c_void;
+    fn munmap(address: *mut c_void, length: usize) -> c_int;
 }
 
 /// Allows the process as many descriptors as the system lets it have, and gives how many that are.
 pub fn raise_descriptors() -> u64 {
-    let mut limit = rlimit { soft: 0, hard: 0 };
-    // SAFETY: `limit` is ours and writable, and laid out as the system has it.
-    if check(unsafe { getrlimit(RLIMIT_NOFILE, &mut limit) }).is_err() {
-        return u64::MAX;
-    }
+    let Some(limit) = limit(RLIMIT_NOFILE) else { return u64::MAX };
     let raised = rlimit { soft: limit.hard.min(MOST_DESCRIPTORS), ..limit };
     // SAFETY: `raised` is readable and laid out as the system has it.
     match check(unsafe { setrlimit(RLIMIT_NOFILE, &raised) }) {
         Ok(_) => raised.soft,
         Err(_) => limit.soft,
     }
+}
+
+/// Whether so many bytes of memory can be had. Without a limit (`ulimit -v`) that is not asked: the
+/// system gives what is asked for, and finds out later whether it has it.
+///
+/// Nothing is allocated: a block of that size would teach the C library to keep such blocks.
+///
+/// # Errors
+/// What the system says when they could not.
+pub fn check_room(bytes: usize) -> io::Result<()> {
+    const PROT_READ_WRITE: c_int = 3;
+    const MAP_PRIVATE: c_int = 2;
+    static LIMITED: OnceLock<bool> = OnceLock::new();
+    if !LIMITED.get_or_init(|| limit(RLIMIT_AS).is_some_and(|limit| limit.soft != RLIM_INFINITY)) {
+        return Ok(());
+    }
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
+    let room = unsafe { mmap(std::ptr::null_mut(), bytes, PROT_READ_WRITE, flags, -1, 0) };
+    if room.addr() == usize::MAX {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping is ours and nothing points into it.
+    check(unsafe { munmap(room, bytes) }).map(drop)
+}
+
+fn limit(resource: c_int) -> Option<rlimit> {
+    let mut limit = rlimit { soft: 0, hard: 0 };
+    // SAFETY: `limit` is ours and writable, and laid out as the system has it.
+    check(unsafe { getrlimit(resource, &mut limit) }).ok().map(|_| limit)
 }
