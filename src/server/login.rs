@@ -176,3 +176,46 @@ impl Login {
 pub fn is_anonymous(user: &Name) -> bool {
     [&b"anonymous"[..], b"ftp"].iter().any(|name| user.as_bytes().eq_ignore_ascii_case(name))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::protocol::Code;
+
+    fn login(access: Access) -> Login {
+        let user = Name::new("anna").unwrap();
+        let jail = Jail::new(std::path::Path::new("/")).unwrap();
+        Login::In(Home { user, account: None, jail, access, cwd: FtpPath::root() })
+    }
+
+    #[test]
+    fn who_may_do_what_and_where() {
+        let (root, file) =
+            (FtpPath::root(), FtpPath::root().join(&Name::new("a").unwrap()).unwrap());
+        let (reader, writer) = (login(Access::Read), login(Access::Write));
+        let named = Login::Named(Name::new("anna").unwrap());
+        let may = |login: &Login, right, path| may(login, right, Some(path)).is_ok();
+        for (right, read, write, at_root) in [
+            (Right::Anyone, true, true, true),
+            (Right::Login, true, true, true),
+            (Right::Read, true, true, true),
+            (Right::Write, false, true, true),
+            (Right::Alter, false, true, false),
+        ] {
+            assert_eq!(may(&reader, right, &file), read, "{right:?}");
+            assert_eq!(may(&writer, right, &file), write, "{right:?}");
+            assert_eq!(may(&writer, right, &root), at_root, "{right:?}");
+            for nobody in [&Login::Fresh, &named] {
+                assert_eq!(may(nobody, right, &file), right == Right::Anyone, "{right:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_hears_530_and_a_reader_550() {
+        let code =
+            |login: &Login| super::may(login, Right::Write, None).unwrap_err().reply().code();
+        assert_eq!(code(&Login::Fresh), Code::NOT_LOGGED_IN);
+        assert_eq!(code(&login(Access::Read)), Code::UNAVAILABLE);
+    }
+}
