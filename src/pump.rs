@@ -4,10 +4,16 @@
 //! fill it and is given back at the end; it never waits without listening to whoever may end the
 //! transfer, and it says why it ended. Time counts from the last byte that moved, so a slow
 //! transfer goes on and a stalled one does not.
+//!
+//! Plain files need no buffer where the system moves the bytes itself: [`send_file`] and
+//! [`receive_file`] use it, and where it refuses, the buffer takes over from the byte reached.
 
 use crate::net::{self, Attention, Verdict, Waited};
-use crate::sys::{Interest, Waitable};
-use std::io::{self, ErrorKind, Read, Write};
+use crate::sys::{self, Interest, Pipe, Waitable};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::net::TcpStream;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Where the buffer begins, and how large it may grow. Small files should not cost a large buffer;
@@ -18,6 +24,11 @@ const LARGEST_BUFFER: usize = 1024 * 1024;
 /// How many bytes may move before the attention is asked although nothing made the loop wait. At
 /// the slowest speed that never waits this is a few milliseconds.
 const ATTEND_EVERY: u64 = 8 * 1024 * 1024;
+
+/// From how many received bytes on a transfer is large, so that it is worth a pipe, and how much
+/// that pipe holds: what one without special rights may ask for.
+const LARGE: u64 = 4 * 1024 * 1024;
+const PIPE: usize = 1024 * 1024;
 
 /// How a transfer ended, and how far it came.
 #[derive(Debug)]
@@ -67,6 +78,40 @@ pub fn receive(
     Outcome { moved: flow.moved, end }
 }
 
+/// Sends these bytes of `file` over `data`, which must not block; fewer if the file ends before.
+pub fn send_file(
+    file: &File,
+    bytes: Range<u64>,
+    data: &mut TcpStream,
+    stall: Duration,
+    attention: &mut impl Attention,
+) -> Outcome {
+    let mut flow = Flow::new(stall, attention);
+    let end = flow.send_file(file, bytes, data).err().unwrap_or(End::Done);
+    Outcome { moved: flow.moved, end }
+}
+
+/// [`receive`] into a sink whose writes go to its file as they are, at the file's position.
+pub fn receive_file(
+    data: &mut TcpStream,
+    sink: &mut (impl Write + AsRef<File>),
+    stall: Duration,
+    attention: &mut impl Attention,
+) -> Outcome {
+    let mut flow = Flow::new(stall, attention);
+    let end = flow.receive_file(data, sink).err().unwrap_or(End::Done);
+    Outcome { moved: flow.moved, end }
+}
+
+/// What [`Flow::receive_up_to`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    /// As many bytes as were named.
+    Count,
+    /// The end of what is sent.
+    End,
+}
+
 /// One transfer on its way.
 struct Flow<'a, A> {
     moved: u64,
@@ -114,20 +159,101 @@ impl<A: Attention> Flow<'_, A> {
         Ok(())
     }
 
+    /// What the system says against `send_file` does not tell the file's fault from the peer's, nor
+    /// does 0 tell the end of a file from one that cannot be sent so. The buffer goes on where it
+    /// stopped, and finds out.
+    fn send_file(
+        &mut self,
+        mut file: &File,
+        bytes: Range<u64>,
+        data: &mut TcpStream,
+    ) -> Result<(), End> {
+        let mut at = bytes.start;
+        while at < bytes.end {
+            let most = (bytes.end - at).min(ATTEND_EVERY) as usize;
+            match sys::send_file(data.handle(), file, at, most) {
+                Ok(count @ 1..) => {
+                    at += count as u64;
+                    self.advance(count)?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.pause(error, &*data, Interest::Write)?;
+                }
+                Ok(0) | Err(_) => {
+                    file.seek(SeekFrom::Start(at)).map_err(End::Local)?;
+                    return self.send(&mut file.take(bytes.end - at), data);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn receive(
         &mut self,
         data: &mut (impl Read + Waitable),
         sink: &mut impl Write,
     ) -> Result<(), End> {
+        self.receive_up_to(u64::MAX, data, sink).map(drop)
+    }
+
+    /// Receives to the end, or until so many bytes have moved in all.
+    fn receive_up_to(
+        &mut self,
+        most: u64,
+        data: &mut (impl Read + Waitable),
+        sink: &mut impl Write,
+    ) -> Result<Reached, End> {
         let mut buffer = vec![0; FIRST_BUFFER];
-        loop {
+        while self.moved < most {
             match data.read(&mut buffer) {
-                Ok(0) => return Ok(()),
+                Ok(0) => return Ok(Reached::End),
                 Ok(length) => {
                     sink.write_all(&buffer[..length]).map_err(End::Local)?;
                     self.advance(length)?;
                     grow(&mut buffer, length);
                 }
+                Err(error) => self.pause(error, &*data, Interest::Read)?,
+            }
+        }
+        Ok(Reached::Count)
+    }
+
+    fn receive_file(
+        &mut self,
+        data: &mut TcpStream,
+        sink: &mut (impl Write + AsRef<File>),
+    ) -> Result<(), End> {
+        if self.receive_up_to(LARGE, data, sink)? == Reached::End {
+            return Ok(());
+        }
+        // Where there is no pipe to be had, the buffer does it all.
+        if let Ok(pipe) = Pipe::new(PIPE)
+            && self.receive_through(pipe, data, sink)? == Reached::End
+        {
+            return Ok(());
+        }
+        self.receive(data, sink)
+    }
+
+    /// Receives to the end, or as far as socket and file go along with it.
+    fn receive_through(
+        &mut self,
+        mut pipe: Pipe,
+        data: &mut TcpStream,
+        sink: &mut (impl Write + AsRef<File>),
+    ) -> Result<Reached, End> {
+        loop {
+            match pipe.fill(data.handle(), PIPE) {
+                Ok(0) => return Ok(Reached::End),
+                Ok(length) => {
+                    let poured = pour(&mut pipe, sink).map_err(End::Local)?;
+                    self.advance(length)?;
+                    if poured == Poured::Copied {
+                        return Ok(Reached::Count);
+                    }
+                }
+                Err(error) if refuses(&error) => return Ok(Reached::Count),
                 Err(error) => self.pause(error, &*data, Interest::Read)?,
             }
         }
@@ -170,6 +296,43 @@ impl<A: Attention> Flow<'_, A> {
     }
 }
 
+/// How a pipe was emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Poured {
+    /// By the system.
+    Directly,
+    /// By hand in the end, since the file takes nothing from a pipe.
+    Copied,
+}
+
+/// Writes everything that is in a pipe, each byte once.
+fn pour(pipe: &mut Pipe, sink: &mut (impl Write + AsRef<File>)) -> io::Result<Poured> {
+    while !pipe.is_empty() {
+        match pipe.pour((*sink).as_ref()) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if refuses(&error) => return copy_rest(pipe, sink),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Poured::Directly)
+}
+
+fn copy_rest(pipe: &mut Pipe, sink: &mut impl Write) -> io::Result<Poured> {
+    let mut buffer = vec![0; FIRST_BUFFER];
+    while !pipe.is_empty() {
+        let length = read(pipe, &mut buffer)?;
+        sink.write_all(&buffer[..length])?;
+    }
+    Ok(Poured::Copied)
+}
+
+/// Whether this is no failure, but a way that is not open for this file or on this system.
+fn refuses(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
+}
+
 fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match source.read(buffer) {
@@ -189,7 +352,7 @@ fn grow(buffer: &mut Vec<u8>, filled: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::PollItem;
+    use crate::sys::{Latch, PollItem};
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
@@ -211,6 +374,27 @@ mod tests {
         fn moved(&mut self, total: u64) {
             assert!(total > self.seen);
             self.seen = total;
+        }
+    }
+
+    /// Is called all the time, and says stop once something has moved.
+    struct Called(Latch);
+
+    impl Called {
+        fn new() -> Called {
+            let latch = Latch::new().unwrap();
+            latch.open();
+            Called(latch)
+        }
+    }
+
+    impl Attention for Called {
+        fn items(&self) -> [PollItem<'_>; 2] {
+            [PollItem::new(self.0.handle(), Interest::Read), PollItem::nothing()]
+        }
+
+        fn attend(&mut self, moved: u64) -> Verdict {
+            if moved > 0 { Verdict::Stop } else { Verdict::Continue }
         }
     }
 
@@ -294,5 +478,156 @@ mod tests {
         drop(far);
         let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut attention);
         assert!(matches!(outcome.end, End::Peer(_)), "{outcome:?}");
+    }
+
+    /// A plain file of these bytes.
+    fn file_of(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn collect(mut far: TcpStream) -> thread::JoinHandle<Vec<u8>> {
+        thread::spawn(move || {
+            let mut got = Vec::new();
+            far.read_to_end(&mut got).unwrap();
+            got
+        })
+    }
+
+    #[test]
+    fn every_part_of_a_file_arrives() {
+        let bytes = content(3_000_001);
+        let file = file_of(&bytes);
+        let length = bytes.len() as u64;
+        for range in [0..0, 0..1, 0..length, 1..length - 1, 65_535..65_537, length - 1..length] {
+            let (mut near, far) = pair();
+            let reader = collect(far);
+            let mut attention = Until { stop_at: NEVER, seen: 0 };
+            let outcome = send_file(&file, range.clone(), &mut near, PATIENCE, &mut attention);
+            drop(near);
+            assert!(matches!(outcome.end, End::Done), "{outcome:?}");
+            assert_eq!(outcome.moved, range.end - range.start);
+            assert!(reader.join().unwrap() == bytes[range.start as usize..range.end as usize]);
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_early_is_sent_as_far_as_it_goes() {
+        let (mut near, far) = pair();
+        let reader = collect(far);
+        let mut attention = Until { stop_at: NEVER, seen: 0 };
+        let file = file_of(b"short");
+        let outcome = send_file(&file, 1..100, &mut near, PATIENCE, &mut attention);
+        drop(near);
+        assert!(matches!(outcome.end, End::Done) && outcome.moved == 4, "{outcome:?}");
+        assert_eq!(reader.join().unwrap(), b"hort");
+    }
+
+    #[test]
+    fn a_file_on_its_way_is_broken_off_stalls_and_fails_like_any_source() {
+        let size = 3 * ATTEND_EVERY;
+        let file = file_of(b"");
+        file.set_len(size).unwrap();
+        let (mut near, mut far) = pair();
+        let reader = thread::spawn(move || io::copy(&mut far, &mut io::sink()));
+        let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut Called::new());
+        assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
+        assert!(outcome.moved <= 2 * ATTEND_EVERY);
+        drop(near);
+        reader.join().unwrap().unwrap();
+
+        let (mut near, far) = pair();
+        let mut attention = Until { stop_at: NEVER, seen: 0 };
+        let brief = Duration::from_millis(1);
+        let outcome = send_file(&file, 0..size, &mut near, brief, &mut attention);
+        assert!(matches!(outcome.end, End::Stalled) && outcome.moved > 0, "{outcome:?}");
+        drop(far);
+        let mut attention = Until { stop_at: NEVER, seen: 0 };
+        let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut attention);
+        assert!(matches!(outcome.end, End::Peer(_)), "{outcome:?}");
+        let unreadable = tempfile::NamedTempFile::new().unwrap();
+        unreadable.as_file().set_len(10).unwrap();
+        let written = File::options().write(true).open(unreadable.path()).unwrap();
+        let (mut near, _far) = pair();
+        let outcome = send_file(&written, 0..10, &mut near, PATIENCE, &mut attention);
+        assert!(matches!(outcome.end, End::Local(_)), "{outcome:?}");
+    }
+
+    /// Writes to a file, and lends it.
+    struct Sink(File);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl AsRef<File> for Sink {
+        fn as_ref(&self) -> &File {
+            &self.0
+        }
+    }
+
+    fn send_in_pieces(mut far: TcpStream, bytes: Vec<u8>, piece: usize) -> thread::JoinHandle<()> {
+        thread::spawn(move || bytes.chunks(piece).for_each(|piece| far.write_all(piece).unwrap()))
+    }
+
+    #[test]
+    fn every_byte_is_stored_once_whatever_the_pieces() {
+        let large = LARGE as usize;
+        for length in [0, 1, large - 1, large, large + 1, large + PIPE + 1, large + 5_000_001] {
+            for piece in [10_000, 3_000_000] {
+                let bytes = content(length);
+                let (mut near, far) = pair();
+                let writer = send_in_pieces(far, bytes.clone(), piece);
+                let place = tempfile::NamedTempFile::new().unwrap();
+                let mut attention = Until { stop_at: NEVER, seen: 0 };
+                let mut sink = Sink(place.reopen().unwrap());
+                let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+                writer.join().unwrap();
+                assert!(matches!(outcome.end, End::Done), "{outcome:?}");
+                assert!(outcome.moved == length as u64 && attention.seen == outcome.moved);
+                assert!(std::fs::read(place.path()).unwrap() == bytes, "{length} by {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_takes_nothing_from_a_pipe_is_written_all_the_same() {
+        let bytes = content(LARGE as usize + 3_000_001);
+        let (mut near, far) = pair();
+        let writer = send_in_pieces(far, bytes.clone(), 1_000_000);
+        let place = tempfile::NamedTempFile::new().unwrap();
+        let mut sink = Sink(File::options().append(true).open(place.path()).unwrap());
+        let mut attention = Until { stop_at: NEVER, seen: 0 };
+        let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+        writer.join().unwrap();
+        assert!(matches!(outcome.end, End::Done), "{outcome:?}");
+        assert!(std::fs::read(place.path()).unwrap() == bytes);
+    }
+
+    #[test]
+    fn a_large_file_on_its_way_in_is_broken_off_and_stalls_like_a_small_one() {
+        let (mut near, far) = pair();
+        let writer = send_in_pieces(far.try_clone().unwrap(), content(LARGE as usize + 1), 65_536);
+        let mut sink = Sink(tempfile::tempfile().unwrap());
+        let mut attention = Until { stop_at: NEVER, seen: 0 };
+        let brief = Duration::from_secs(1);
+        let outcome = receive_file(&mut near, &mut sink, brief, &mut attention);
+        writer.join().unwrap();
+        assert!(matches!(outcome.end, End::Stalled), "{outcome:?}");
+        assert_eq!(outcome.moved, LARGE + 1);
+        let mut far = far;
+        let writer = thread::spawn(move || io::copy(&mut io::repeat(7), &mut far));
+        let mut attention = Called::new();
+        let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+        assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
+        drop(near);
+        assert!(writer.join().unwrap().is_err());
     }
 }

@@ -10,6 +10,7 @@
 //! | [`Latch`], [`Bell`] | wake threads that wait in `poll`, on any system |
 //! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
+//! | `send_file`, `Pipe` | std's ways between file and socket go through a buffer of 8 KiB |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
 //! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
 //! | [`check_room`] | an allocation that fails ends a Rust program, so it is asked before |
@@ -21,6 +22,11 @@ use std::time::SystemTime;
 mod unix;
 #[cfg(unix)]
 pub use unix::*;
+
+#[cfg(not(target_os = "linux"))]
+mod indirect;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use indirect::{Pipe, send_file};
 
 #[cfg(windows)]
 mod windows;

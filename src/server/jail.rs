@@ -19,7 +19,7 @@ use crate::protocol::FtpPath;
 use crate::sys::{self, Dir, Entries, FileKind, Open, Stat};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -211,14 +211,14 @@ impl Jail {
         Ok(dir)
     }
 
-    /// Opens the plain file at `path` for reading.
+    /// Opens the plain file at `path` for reading, and says how long it is.
     ///
     /// # Errors
     /// It is missing, or no plain file.
-    pub fn open_file(&self, path: &FtpPath) -> Result<(File, Stat), Refusal> {
+    pub fn open_file(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
         let place = self.locate(path, Last::Follow)?;
-        let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
-        Ok((place.open(Open::Read)?, stat))
+        let (file, data) = place.open_known(Open::Read)?;
+        Ok((file, data.len()))
     }
 
     /// Makes a directory.
@@ -360,13 +360,18 @@ impl Place {
     /// # Errors
     /// It is missing, or is no plain file; also when it became something else in this moment.
     pub fn open(&self, how: Open) -> Result<File, Refusal> {
+        self.open_known(how).map(|(file, _)| file)
+    }
+
+    fn open_known(&self, how: Open) -> Result<(File, Metadata), Refusal> {
         match self.found.map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
             Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
         }
         let file = self.dir.open(&self.name, how)?;
-        if file.metadata()?.is_file() { Ok(file) } else { Err(Refusal::NotPlainFile) }
+        let data = file.metadata()?;
+        if data.is_file() { Ok((file, data)) } else { Err(Refusal::NotPlainFile) }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -28,15 +28,17 @@ const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was s
 impl Session<'_> {
     pub(super) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
         let path = self.path(name)?;
-        let (mut file, _) = self.home()?.jail.open_file(&path)?;
+        let (file, size) = self.home()?.jail.open_file(&path)?;
         if self.is_ascii() {
             return self.retr_text(&path, file, pending);
         }
-        let (offset, expected) = pending.portion(file.metadata()?.len())?;
-        file.seek(SeekFrom::Start(offset))?;
+        let (offset, expected) = pending.portion(size)?;
         let opening = self.opening(&path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
-        let moved = self.send_from(&path, opening, "retr", file.take(expected))?;
+        let bytes = offset..offset + expected;
+        let moved = self.send_by(&path, opening, "retr", |data, stall, watch| {
+            pump::send_file(&file, bytes, data, stall, watch)
+        })?;
         if moved < expected {
             return Err(SHORTER);
         }
@@ -206,9 +208,20 @@ impl Session<'_> {
         event: &'static str,
         mut source: impl Read,
     ) -> Result<u64, Refusal> {
+        self.send_by(path, opening, event, |data, stall, watch| {
+            pump::send(&mut source, data, stall, watch)
+        })
+    }
+
+    fn send_by(
+        &mut self,
+        path: &FtpPath,
+        opening: Reply,
+        event: &'static str,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
+    ) -> Result<u64, Refusal> {
         let started = Instant::now();
-        let result = self
-            .over_data(opening, |data, stall, watch| pump::send(&mut source, data, stall, watch));
+        let result = self.over_data(opening, pump);
         self.log_transfer(event, path, started, &result);
         result
     }
@@ -228,7 +241,7 @@ impl Session<'_> {
             self.receive_text(opening, &mut upload)
         } else {
             let received = self.over_data(opening, |data, stall, watch| {
-                pump::receive(data, &mut upload, stall, watch)
+                pump::receive_file(data, &mut upload, stall, watch)
             });
             self.believe(received, started)
         };

@@ -230,6 +230,13 @@ impl Write for Upload {
     }
 }
 
+/// What is written goes there as it is, from the first write on.
+impl AsRef<File> for Upload {
+    fn as_ref(&self) -> &File {
+        &self.file
+    }
+}
+
 impl Drop for Upload {
     fn drop(&mut self) {
         let empty = self.file.metadata().is_ok_and(|data| data.len() == 0);

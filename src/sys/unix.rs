@@ -6,6 +6,8 @@
 mod abi;
 mod bell;
 mod dir;
+#[cfg(target_os = "linux")]
+mod direct;
 mod latch;
 mod limit;
 mod signal;
@@ -17,6 +19,8 @@ pub use dir::{Dir, Entries};
 pub(crate) use dir::{
     adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, os_name, set_file_mode,
 };
+#[cfg(target_os = "linux")]
+pub(crate) use direct::{Pipe, send_file};
 pub use latch::Latch;
 pub use limit::{check_room, raise_descriptors};
 pub use signal::Signals;
