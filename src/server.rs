@@ -27,6 +27,7 @@ mod listing;
 mod live;
 pub mod log;
 pub mod login;
+mod names;
 pub mod panics;
 mod partial;
 pub mod passwd;

@@ -402,26 +402,36 @@ impl Listing {
     /// # Errors
     /// The directory cannot be read any further.
     pub fn next_name(&mut self) -> io::Result<Option<OsString>> {
-        loop {
-            match self.entries.next() {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(error),
-                Some(Ok(name)) if partial::is_partial(&sys::name_bytes(&name)) => {
-                    partial::remove_if_old(&self.dir, &name);
-                }
-                Some(Ok(name)) => return Ok(Some(name)),
-            }
-        }
+        let mut name = Vec::new();
+        let found = self.read_name(&mut name)?;
+        Ok(found.then(|| sys::name_of(&name).into_owned()))
     }
 
-    /// What is known of a name; `None` if it has gone since.
-    pub fn look(&self, name: &OsStr) -> Option<Listed> {
-        let stat = self.dir.stat(name).ok()?;
+    /// The same, appended to `to`; whether there was one.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
+        let start = to.len();
+        while self.entries.read_name(to)? {
+            if !partial::is_partial(&to[start..]) {
+                return Ok(true);
+            }
+            partial::remove_if_old(&self.dir, &sys::name_of(&to[start..]));
+            to.truncate(start);
+        }
+        Ok(false)
+    }
+
+    /// What is known of a name, and where it leads if it is a link; `None` if it has gone since.
+    pub fn look(&self, name: &[u8]) -> Option<(Stat, Vec<u8>)> {
+        let name = sys::name_of(name);
+        let stat = self.dir.stat(&name).ok()?;
         let target = match stat.kind {
-            FileKind::Link => self.jail.shown_target(&self.dir, self.depth, name),
+            FileKind::Link => self.jail.shown_target(&self.dir, self.depth, &name),
             FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
         };
-        Some(Listed { name: sys::name_bytes(name).into_owned(), stat, target })
+        Some((stat, target))
     }
 }
 
@@ -556,10 +566,10 @@ mod tests {
         symlink("../outside/secret", root.join("up")).unwrap();
         symlink("in/../in/file", root.join("winding")).unwrap();
         let listing = jail.read_dir(&FtpPath::root()).unwrap();
-        assert_eq!(listing.look(OsStr::new("absolute")).unwrap().target, b"/in/file");
-        assert_eq!(listing.look(OsStr::new("outside")).unwrap().target, b"");
-        assert_eq!(listing.look(OsStr::new("up")).unwrap().target, b"");
-        assert_eq!(listing.look(OsStr::new("winding")).unwrap().target, b"in/../in/file");
+        assert_eq!(listing.look(b"absolute").unwrap().1, b"/in/file");
+        assert_eq!(listing.look(b"outside").unwrap().1, b"");
+        assert_eq!(listing.look(b"up").unwrap().1, b"");
+        assert_eq!(listing.look(b"winding").unwrap().1, b"in/../in/file");
     }
 
     #[test]

@@ -1,26 +1,25 @@
 //! Directories as the bytes that LIST, NLST and MLSD send.
 //!
 //! [`Lines`] makes them while they are sent, so a directory of any size lists in bounded memory:
-//! names are sorted as long as there are at most [`SORTED`] of them; what comes beyond follows in
-//! the order of the system. Dot files are shown, since a file nobody can see cannot be fetched.
+//! names are sorted as far as [`Names`] has room for them; what comes beyond follows in the order of
+//! the system. Dot files are shown, since a file nobody can see cannot be fetched.
 
 use super::access::Access;
 use super::jail::{Jail, Last, Listed, Listing};
+use super::names::Names;
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
 use crate::sys::{FileKind, Stat};
-use std::ffi::OsString;
 use std::io::{self, Read};
 use std::time::SystemTime;
 use std::vec;
 
-/// How many names are sorted at most, and how many that have to be looked at for it: a few MiB of
-/// memory each.
-const SORTED: usize = 100_000;
+/// How many names that have to be looked at for it are sorted at most: a few MiB of memory.
 const SORTED_BY_FACTS: usize = 20_000;
 
-/// How deep `-R` goes.
+/// How deep `-R` goes, and how many directories may wait for it.
 const DEEPEST: usize = 64;
+const WAITING: usize = 100_000;
 
 /// How much is made at a time.
 const CHUNK: usize = 32 * 1024;
@@ -121,8 +120,10 @@ pub struct Lines {
     /// What is being listed: first what was sorted by its facts, or by name alone, then what is
     /// left of the directory.
     sorted: vec::IntoIter<Listed>,
-    names: vec::IntoIter<OsString>,
+    names: Names,
     listing: Option<Listing>,
+    /// The name whose line is made; its memory serves all of them.
+    entry: Entry,
     /// For `-R`.
     tree: Option<Tree>,
     made: Vec<u8>,
@@ -189,8 +190,9 @@ impl Lines {
             options: Options::default(),
             now: SystemTime::now(),
             sorted: names.into_iter(),
-            names: Vec::new().into_iter(),
+            names: Names::default(),
             listing: None,
+            entry: Entry::new(Vec::new(), Kind::Other),
             tree: None,
             made: Vec::new(),
             sent: 0,
@@ -202,23 +204,21 @@ impl Lines {
     fn enter(&mut self, jail: &Jail, path: &FtpPath) -> io::Result<()> {
         let mut listing = jail.read_dir(path)?;
         if self.options.order == Order::Name {
-            let mut names = Vec::new();
-            while names.len() < SORTED
-                && let Some(name) = listing.next_name()?
-            {
-                names.push(name);
-            }
-            names.sort_unstable();
+            let mut names = Names::default();
+            while names.has_room() && names.add(|bytes| listing.read_name(bytes))? {}
+            names.sort();
             if self.options.reverse {
                 names.reverse();
             }
-            self.names = names.into_iter();
+            self.names = names;
         } else {
             let mut listed = Vec::new();
-            while listed.len() < SORTED_BY_FACTS
-                && let Some(name) = listing.next_name()?
-            {
-                listed.extend(listing.look(&name));
+            let mut name = Vec::new();
+            while listed.len() < SORTED_BY_FACTS && listing.read_name(&mut name)? {
+                if let Some((stat, target)) = listing.look(&name) {
+                    listed.push(Listed { name: name.clone(), stat, target });
+                }
+                name.clear();
             }
             self.options.sort(&mut listed);
             self.sorted = listed.into_iter();
@@ -238,48 +238,52 @@ impl Lines {
         let dots = [(&b"."[..], Kind::CurrentDir, stat), (b"..", Kind::ParentDir, above)];
         for (name, kind, stat) in dots {
             let listed = Listed { name: name.to_vec(), stat, target: Vec::new() };
-            let mut entry = entry(listed);
+            self.entry = entry(listed);
             if facts {
-                entry.kind = kind;
+                self.entry.kind = kind;
             }
-            self.write(entry);
+            self.write();
         }
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        while self.made.len() < CHUNK {
-            match self.next()? {
-                Some(listed) => {
-                    if let Some(tree) = &mut self.tree {
-                        tree.note(&listed)?;
-                    }
-                    self.write(entry(listed));
-                }
-                None if self.next_branch() => {}
-                None => return Ok(()),
-            }
-        }
+        while self.made.len() < CHUNK && (self.next()? || self.next_branch()) {}
         Ok(())
     }
 
-    fn next(&mut self) -> io::Result<Option<Listed>> {
-        if let Some(listed) = self.sorted.next() {
-            return Ok(Some(listed));
+    /// Makes the next line of a directory; whether there was one.
+    fn next(&mut self) -> io::Result<bool> {
+        if let Some(Listed { name, stat, target }) = self.sorted.next() {
+            self.entry.name = name;
+            self.add(stat, target)?;
+            return Ok(true);
         }
-        let Some(listing) = &mut self.listing else { return Ok(None) };
+        let Some(listing) = &mut self.listing else { return Ok(false) };
         loop {
-            let name = match self.names.next() {
-                Some(name) => name,
-                None => match listing.next_name()? {
-                    Some(name) => name,
-                    None => return Ok(None),
-                },
-            };
+            let name = &mut self.entry.name;
+            name.clear();
+            if !self.names.take(name) && !listing.read_name(name)? {
+                return Ok(false);
+            }
+            if matches!(self.form, Form::Names(_)) && self.tree.is_none() {
+                self.write();
+                return Ok(true);
+            }
             // What has gone since has no line.
-            if let Some(listed) = listing.look(&name) {
-                return Ok(Some(listed));
+            if let Some((stat, target)) = listing.look(name) {
+                self.add(stat, target)?;
+                return Ok(true);
             }
         }
+    }
+
+    fn add(&mut self, stat: Stat, target: Vec<u8>) -> io::Result<()> {
+        if let Some(tree) = &mut self.tree {
+            tree.note(&self.entry.name, stat.kind)?;
+        }
+        describe(&mut self.entry, stat, target);
+        self.write();
+        Ok(())
     }
 
     /// Goes on to the next directory of the tree; whether there is one. What cannot be read, or has
@@ -304,8 +308,8 @@ impl Lines {
         true
     }
 
-    fn write(&mut self, mut entry: Entry) {
-        let out = &mut self.made;
+    fn write(&mut self) {
+        let (entry, out) = (&mut self.entry, &mut self.made);
         match &self.form {
             Form::Long => entry.write_ls(self.now, out),
             Form::Names(prefix) => {
@@ -313,7 +317,7 @@ impl Lines {
                 out.extend(entry.name.iter().map(|&b| visible(b)));
             }
             Form::Facts(facts, access) => {
-                entry.perm = Some(perm(&entry, *access));
+                entry.perm = Some(perm(entry, *access));
                 entry.write_mlsx(*facts, out);
             }
         }
@@ -323,12 +327,12 @@ impl Lines {
 
 impl Tree {
     /// Remembers a directory that was listed, to go there when this one is through.
-    fn note(&mut self, listed: &Listed) -> io::Result<()> {
-        let Some(name) = Name::new(listed.name.as_slice()) else { return Ok(()) };
-        if listed.stat.kind != FileKind::Dir {
+    fn note(&mut self, name: &[u8], kind: FileKind) -> io::Result<()> {
+        if kind != FileKind::Dir {
             return Ok(());
         }
-        if self.next.len() + self.children.len() >= SORTED || self.at.depth >= DEEPEST {
+        let Some(name) = Name::new(name) else { return Ok(()) };
+        if self.next.len() + self.children.len() >= WAITING || self.at.depth >= DEEPEST {
             return Err(io::Error::other("the tree is too large to be listed at once"));
         }
         let Ok(path) = self.at.path.join(&name) else { return Ok(()) };
@@ -360,14 +364,18 @@ impl Read for Lines {
 
 /// What the protocol says of a name, from what the system knows of it.
 pub fn entry(listed: Listed) -> Entry {
-    let stat = listed.stat;
-    let kind = match stat.kind {
+    let mut entry = Entry::new(listed.name, Kind::Other);
+    describe(&mut entry, listed.stat, listed.target);
+    entry
+}
+
+fn describe(entry: &mut Entry, stat: Stat, target: Vec<u8>) {
+    entry.kind = match stat.kind {
         FileKind::File => Kind::File,
         FileKind::Dir => Kind::Dir,
-        FileKind::Link => Kind::Link(listed.target),
+        FileKind::Link => Kind::Link(target),
         FileKind::Other => Kind::Other,
     };
-    let mut entry = Entry::new(listed.name, kind);
     entry.size = Some(stat.size);
     entry.modified = Some(stat.modified);
     entry.created = stat.created;
@@ -378,7 +386,6 @@ pub fn entry(listed: Listed) -> Entry {
     // Where the system has no such numbers, all files would look like one (RFC 3659 section 7.5.2).
     entry.unique =
         (stat.inode != 0).then_some(Unique::Node { device: stat.device, inode: stat.inode });
-    entry
 }
 
 /// What may be done with a name (RFC 3659 section 7.5.5), as far as the login decides it. A file

@@ -97,11 +97,12 @@ impl Dir {
 
     fn open_at(&self, name: &OsStr, flags: c_int) -> io::Result<OwnedFd> {
         const MODE: c_uint = 0o666; // the process's umask takes its part away
-        let name = c_string(name)?;
         let dir = self.fd.as_raw_fd();
-        // SAFETY: `name` ends in NUL and lives through the call; the mode is read with O_CREAT.
-        let fd = retry(|| unsafe { openat(dir, name.as_ptr(), flags | O_CLOEXEC, MODE) })?;
-        Ok(owned(fd))
+        with_c_string(name, |name| {
+            // SAFETY: `name` ends in NUL and lives through the call; the mode is read with O_CREAT.
+            let fd = retry(|| unsafe { openat(dir, name.as_ptr(), flags | O_CLOEXEC, MODE) })?;
+            Ok(owned(fd))
+        })
     }
 
     /// What the system knows of `name`, its link not followed.
@@ -109,7 +110,7 @@ impl Dir {
     /// # Errors
     /// Chiefly that there is none.
     pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
-        stat_at(self.fd.as_raw_fd(), &c_string(name)?)
+        with_c_string(name, |name| stat_at(self.fd.as_raw_fd(), name))
     }
 
     /// What the system knows of this directory itself.
@@ -266,24 +267,40 @@ pub struct Entries {
 // SAFETY: the stream is used through `&mut` alone and belongs to no thread.
 unsafe impl Send for Entries {}
 
-impl Iterator for Entries {
-    type Item = io::Result<OsString>;
-
-    fn next(&mut self) -> Option<io::Result<OsString>> {
+impl Entries {
+    /// Appends the next name to `to`, as it goes on the wire; whether there was one.
+    ///
+    /// # Errors
+    /// The directory cannot be read any further.
+    pub(crate) fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
         loop {
             clear_errno();
             // SAFETY: the stream is open; the entry is read before the next call overwrites it.
             let entry = unsafe { readdir(self.stream.as_ptr()) };
             if entry.is_null() {
                 let error = io::Error::last_os_error();
-                return (error.raw_os_error() != Some(0)).then_some(Err(error));
+                return if error.raw_os_error() == Some(0) { Ok(false) } else { Err(error) };
             }
             // SAFETY: readdir gave a valid entry whose name ends in NUL. Its address is taken
             // without a reference, since the entry may be shorter than the whole struct.
             let name = unsafe { CStr::from_ptr((&raw const (*entry).name).cast()) }.to_bytes();
             if name != b"." && name != b".." {
-                return Some(Ok(OsStr::from_bytes(name).to_owned()));
+                to.extend_from_slice(name);
+                return Ok(true);
             }
+        }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = io::Result<OsString>;
+
+    fn next(&mut self) -> Option<io::Result<OsString>> {
+        let mut name = Vec::new();
+        match self.read_name(&mut name) {
+            Ok(true) => Some(Ok(OsString::from_vec(name))),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 }
@@ -318,6 +335,19 @@ fn owned(fd: c_int) -> OwnedFd {
 
 fn c_string(name: &OsStr) -> io::Result<CString> {
     CString::new(name.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+/// [`c_string`] for what is done with every name of a directory: on the stack, as far as names go.
+fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
+    let mut short = [0; 256]; // NAME_MAX and the NUL
+    match short.get_mut(..name.len()) {
+        Some(place) if name.len() < 256 => {
+            place.copy_from_slice(name.as_bytes());
+            let name = CStr::from_bytes_with_nul(&short[..=name.len()]);
+            action(name.map_err(|_| io::ErrorKind::InvalidInput)?)
+        }
+        _ => action(&c_string(name)?),
+    }
 }
 
 fn to_timespec(time: SystemTime) -> timespec {
@@ -447,6 +477,11 @@ pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
 /// A name of the system as it goes on the wire: the same bytes.
 pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
     Cow::Borrowed(name.as_bytes())
+}
+
+/// The reverse of [`name_bytes`].
+pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
+    Cow::Borrowed(OsStr::from_bytes(bytes))
 }
 
 /// Whether `name` in `dir` is the very file that is open as `file`.

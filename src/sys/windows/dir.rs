@@ -207,6 +207,18 @@ pub struct Entries {
     names: ReadDir,
 }
 
+impl Entries {
+    /// Appends the next name to `to`, as it goes on the wire; whether there was one.
+    ///
+    /// # Errors
+    /// The directory cannot be read any further.
+    pub(crate) fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(name) = self.next().transpose()? else { return Ok(false) };
+        to.extend_from_slice(&name_bytes(&name));
+        Ok(true)
+    }
+}
+
 impl Iterator for Entries {
     type Item = io::Result<OsString>;
 
@@ -250,6 +262,14 @@ pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
     match name.to_string_lossy() {
         Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
         Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+    }
+}
+
+/// The reverse of [`name_bytes`], but for names that are no UTF-16: those cannot be named.
+pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
+    match String::from_utf8_lossy(bytes) {
+        Cow::Borrowed(name) => Cow::Borrowed(OsStr::new(name)),
+        Cow::Owned(name) => Cow::Owned(name.into()),
     }
 }
 
