@@ -37,8 +37,9 @@ pub struct Control<S> {
     lines: VecDeque<Line>,
 }
 
-/// Room for a command, or a burst of small ones, in a read.
-const CHUNK: usize = 2048;
+/// Room for a command, or a burst of small ones, in a read. It is on the stack below which an idle
+/// session waits: with more, a third page of it would stay with every session.
+const CHUNK: usize = 512;
 
 impl<S> Control<S> {
     /// A control connection over `stream`.
