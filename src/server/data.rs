@@ -21,11 +21,18 @@ enum Plan {
     #[default]
     None,
     /// The client connects to the session's own listener.
-    Passive(TcpListener),
+    Passive(Own),
     /// The client connects to a port that is shared.
     Reserved(Reservation),
     /// The server connects there.
     Active(SocketAddr),
+}
+
+/// A session's own listener and its port.
+#[derive(Debug)]
+struct Own {
+    listener: TcpListener,
+    port: u16,
 }
 
 /// Both ends of the control connection, which the data connection has to join too.
@@ -68,7 +75,7 @@ pub struct Arrangements {
     ends: Ends,
     plan: Plan,
     /// The session's own listener while no transfer waits for it.
-    spare: Option<TcpListener>,
+    spare: Option<Own>,
     extended_only: bool,
 }
 
@@ -112,22 +119,22 @@ impl Arrangements {
             self.plan = Plan::Reserved(reserved);
             return Ok(port);
         }
-        let listener = match self.spare.take() {
-            Some(listener) => {
-                drain(&listener);
-                listener
+        let own = match self.spare.take() {
+            Some(own) => {
+                drain(&own.listener);
+                own
             }
             None => listen(self.ends.listening_at(0)).map_err(|_| NO_PORT)?,
         };
-        let port = listener.local_addr()?.port();
-        self.plan = Plan::Passive(listener);
+        let port = own.port;
+        self.plan = Plan::Passive(own);
         Ok(port)
     }
 
     /// Takes what was planned away; a listener is kept for the next time.
     fn drop_plan(&mut self) {
-        if let Plan::Passive(listener) = std::mem::take(&mut self.plan) {
-            self.spare = Some(listener);
+        if let Plan::Passive(own) = std::mem::take(&mut self.plan) {
+            self.spare = Some(own);
         }
     }
 
@@ -180,34 +187,39 @@ impl Arrangements {
     ) -> Result<TcpStream, Refusal> {
         let ends = self.ends;
         let opened = match std::mem::take(&mut self.plan) {
-            Plan::Passive(listener) => {
-                let opened = net::accept_from(&listener, ends.peer, deadline, attention);
-                self.spare = Some(listener);
+            Plan::Passive(own) => {
+                let opened = net::accept_from(&own.listener, ends.peer, deadline, attention);
+                self.spare = Some(own);
                 opened
             }
-            Plan::Reserved(port) => port.accept(deadline, attention),
+            Plan::Reserved(port) => port.accept(deadline, attention).and_then(not_blocking),
             Plan::Active(to) => net::dial(ends.connecting_from(), to, deadline, attention),
             Plan::None => Ok(Err(Waited::TimedOut)),
         };
-        let stream = match opened {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(Waited::Stopped)) => return Err(Refusal::Broken("Transfer aborted.")),
-            Ok(Err(_)) => {
-                return Err(Refusal::NoDataConnection("No data connection came in time."));
-            }
-            Err(_) => return Err(Refusal::NoDataConnection("Cannot open the data connection.")),
-        };
-        stream.set_nonblocking(true)?;
-        Ok(stream)
+        match opened {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(Waited::Stopped)) => Err(Refusal::Broken("Transfer aborted.")),
+            Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection came in time.")),
+            Err(_) => Err(Refusal::NoDataConnection("Cannot open the data connection.")),
+        }
     }
 }
 
 const NO_PORT: Refusal = Refusal::NoDataConnection("No port is free for a data connection.");
 
-fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+/// A shared port accepts for all, and leaves this to whom it hands the stream.
+fn not_blocking(opened: Result<TcpStream, Waited>) -> io::Result<Result<TcpStream, Waited>> {
+    if let Ok(stream) = &opened {
+        stream.set_nonblocking(true)?;
+    }
+    Ok(opened)
+}
+
+fn listen(at: SocketAddr) -> io::Result<Own> {
     let listener = TcpListener::bind(at)?;
     listener.set_nonblocking(true)?;
-    Ok(listener)
+    let port = listener.local_addr()?.port();
+    Ok(Own { listener, port })
 }
 
 /// Drops connections made for a transfer that never was: as many as can wait at once, since somebody

@@ -5,9 +5,9 @@
 //! continued, replaced or swept away.
 
 use super::digest::{Sha256, hex};
-use crate::sys::{self, Dir, FileKind, Open, Stat};
+use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -20,8 +20,9 @@ const AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The result of [`lock`].
 #[derive(Debug)]
 pub enum Locked {
-    /// The partial, opened for reading and writing, and this one's alone while it is open.
-    Mine(File),
+    /// The partial, opened for reading and writing, and this one's alone while it is open; what is
+    /// known of it, and what tells it from others.
+    Mine(File, Metadata, FileId),
     /// Someone else is writing it.
     Taken,
 }
@@ -56,7 +57,8 @@ pub fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
     const TRIES: usize = 16;
     for _ in 0..TRIES {
         let file = dir.open(partial, Open::Create)?;
-        if !file.metadata()?.is_file() {
+        let (data, id) = sys::identify(&file)?;
+        if !data.is_file() {
             break;
         }
         match file.try_lock() {
@@ -64,8 +66,8 @@ pub fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
             // A file system without locks is no reason not to store.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        if sys::is_named(dir, partial, &file) {
-            return Ok(Locked::Mine(file));
+        if sys::is_named(dir, partial, id) {
+            return Ok(Locked::Mine(file, data, id));
         }
     }
     Ok(Locked::Taken)
@@ -96,9 +98,9 @@ pub fn remove_if_old(dir: &Dir, partial: &OsStr) {
 
 fn remove_unlocked(dir: &Dir, name: &OsStr) {
     let Ok(file) = dir.open(name, Open::Write) else { return };
-    let plain = file.metadata().is_ok_and(|data| data.is_file());
+    let Ok((data, id)) = sys::identify(&file) else { return };
     // The name may have gone to another file between opening and locking.
-    if plain && file.try_lock().is_ok() && sys::is_named(dir, name, &file) {
+    if data.is_file() && file.try_lock().is_ok() && sys::is_named(dir, name, id) {
         let _ = dir.remove_file(name);
     }
 }

@@ -25,7 +25,7 @@ use super::partial::{self, Locked};
 use super::refusal::Refusal;
 use crate::protocol::ascii::EncodingReader;
 use crate::protocol::{FtpPath, Name};
-use crate::sys::{self, FileKind, Open};
+use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
@@ -49,6 +49,7 @@ pub enum How {
 #[derive(Debug)]
 pub struct Upload {
     file: File,
+    id: FileId,
     place: Place,
     kind: Kind,
     /// To how many bytes the partial is cut before the first is written.
@@ -78,10 +79,12 @@ impl Upload {
             Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
         }
         let partial = partial::name_for(&place.name);
+        if let How::Replace | How::Resume(0) | How::ResumeText(0) = how {
+            return Upload::fresh(place, partial);
+        }
         let waiting = partial::waiting(&place.dir, &partial);
         match (how, waiting, place.found) {
-            (How::Replace | How::Resume(0) | How::ResumeText(0), _, _)
-            | (How::Append, None, None) => Upload::fresh(place, partial),
+            (How::Replace, _, _) | (How::Append, None, None) => Upload::fresh(place, partial),
             (How::Resume(_) | How::ResumeText(_), Some(_), _) | (How::Append, Some(_), None) => {
                 Upload::resume(place, partial, how)
             }
@@ -113,10 +116,12 @@ impl Upload {
     fn fresh(place: Place, partial: OsString) -> Result<Upload, Refusal> {
         if place.found.is_some() {
             // A file that may not be written must not be replaced either.
-            place.open(Open::Write)?;
+            place.dir.open(&place.name, Open::Write)?;
         }
-        let (file, kind) = match partial::lock(&place.dir, &partial)? {
-            Locked::Mine(file) => (file, Kind::Partial { name: partial, resumable: true }),
+        let (file, data, id, kind) = match partial::lock(&place.dir, &partial)? {
+            Locked::Mine(file, data, id) => {
+                (file, data, id, Kind::Partial { name: partial, resumable: true })
+            }
             Locked::Taken => {
                 let mut name = partial;
                 name.push("-");
@@ -124,23 +129,26 @@ impl Upload {
                 let file = place.dir.open(&name, Open::CreateNew)?;
                 // So that nobody takes it for one that was left behind.
                 let _ = file.try_lock();
-                (file, Kind::Partial { name, resumable: false })
+                let (data, id) = sys::identify(&file)?;
+                (file, data, id, Kind::Partial { name, resumable: false })
             }
         };
         if let Some(old) = place.found {
             // As if the old one were written in place, and not readable for others meanwhile. What
             // the system refuses of it is no reason to lose the upload.
-            sys::adopt(&file, &old);
+            sys::adopt(&file, &data, &old);
         }
-        Ok(Upload { file, place, kind, cut: Some(0) })
+        // Nobody else writes to it, so what is empty stays so.
+        let cut = (data.len() > 0).then_some(0);
+        Ok(Upload { file, id, place, kind, cut })
     }
 
     fn resume(place: Place, partial: OsString, how: How) -> Result<Upload, Refusal> {
-        let Locked::Mine(mut file) = partial::lock(&place.dir, &partial)? else {
+        let Locked::Mine(mut file, _, id) = partial::lock(&place.dir, &partial)? else {
             return Err(Refusal::Busy);
         };
         let cut = Some(offset(&mut file, how)?);
-        Ok(Upload { file, place, kind: Kind::Partial { name: partial, resumable: true }, cut })
+        Ok(Upload { file, id, place, kind: Kind::Partial { name: partial, resumable: true }, cut })
     }
 
     fn in_place(place: Place, how: How) -> Result<Upload, Refusal> {
@@ -154,7 +162,8 @@ impl Upload {
             let at = offset(&mut file, how)?;
             file.seek(SeekFrom::Start(at))?;
         }
-        Ok(Upload { file, place, kind: Kind::InPlace, cut: None })
+        let (_, id) = sys::identify(&file)?;
+        Ok(Upload { file, id, place, kind: Kind::InPlace, cut: None })
     }
 
     /// Cuts the partial to where the upload goes on, once: what waited in it is worth keeping until
@@ -194,7 +203,7 @@ impl Upload {
             Kind::InPlace | Kind::Settled => name,
         };
         // Whoever removed or replaced it meanwhile has the last word.
-        if !sys::is_named(dir, written_to, &self.file) {
+        if !sys::is_named(dir, written_to, self.id) {
             return Err(ErrorKind::ResourceBusy.into());
         }
         if written_to != name {
@@ -239,9 +248,9 @@ impl AsRef<File> for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let empty = self.file.metadata().is_ok_and(|data| data.len() == 0);
+        let is_empty = || self.file.metadata().is_ok_and(|data| data.len() == 0);
         match &self.kind {
-            Kind::Partial { resumable, .. } if empty || !resumable => self.clear(),
+            Kind::Partial { resumable, .. } if !resumable || is_empty() => self.clear(),
             Kind::Partial { .. } | Kind::InPlace | Kind::Settled => {}
         }
     }
@@ -348,7 +357,7 @@ pub fn remove_waiting(place: &Place) -> Result<bool, Refusal> {
     }
     match partial::lock(&place.dir, &partial)? {
         Locked::Taken => Err(Refusal::Busy),
-        Locked::Mine(_file) => {
+        Locked::Mine(_file, ..) => {
             place.dir.remove_file(&partial)?;
             Ok(true)
         }

@@ -17,8 +17,8 @@ mod terminal;
 pub use bell::Bell;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, name_of, os_name,
-    set_file_mode,
+    FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
+    os_name, set_file_mode,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use direct::{Pipe, send_file};

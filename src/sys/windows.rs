@@ -13,8 +13,8 @@ use std::os::windows::ffi::{OsStrExt, OsStringExt};
 pub use console::{EchoOff, Signals, terminal_width};
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    adopt, adopt_metadata, is_at, is_named, may_be_link, name_bytes, name_of, os_name,
-    set_file_mode,
+    FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
+    os_name, set_file_mode,
 };
 pub use socket::{
     Bell, Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive,

@@ -484,12 +484,26 @@ pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
     Cow::Borrowed(OsStr::from_bytes(bytes))
 }
 
-/// Whether `name` in `dir` is the very file that is open as `file`.
-pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
-    let same = |stat: Stat, data: Metadata| {
-        (stat.device, stat.inode) == (device_number(data.dev()), data.ino())
-    };
-    dir.stat(name).is_ok_and(|stat| file.metadata().is_ok_and(|data| same(stat, data)))
+/// What tells an open file from all others for as long as it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// What is known of an open file, and what tells it from others.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
+    let data = file.metadata()?;
+    let id = FileId { device: device_number(data.dev()), inode: data.ino() };
+    Ok((data, id))
+}
+
+/// Whether `name` in `dir` is this very file.
+pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
+    dir.stat(name).is_ok_and(|stat| FileId { device: stat.device, inode: stat.inode } == id)
 }
 
 /// Whether the very file that is open as `file` stands at a path of the system.
@@ -499,23 +513,28 @@ pub(crate) fn is_at(path: &Path, file: &File) -> bool {
     there.is_ok_and(|there| file.metadata().is_ok_and(|data| number(data) == there))
 }
 
-/// Gives an open file the owner, group and permission bits of the one it replaces, as far as the
-/// system allows. Bits that lend the owner's rights to whoever runs it are not passed on to new
-/// content, as the system would have cleared them too.
-pub(crate) fn adopt(file: &File, old: &Stat) {
-    adopt_parts(file, old.owner, old.group, old.mode);
+/// Gives an open file, which is known to be `new`, the owner, group and permission bits of the one
+/// it replaces, as far as the system allows. Bits that lend the owner's rights to whoever runs it
+/// are not passed on to new content, as the system would have cleared them too.
+pub(crate) fn adopt(file: &File, new: &Metadata, old: &Stat) {
+    adopt_parts(file, new, old.owner, old.group, old.mode);
 }
 
 /// [`adopt`] for a file that is known by what std says of it.
 pub(crate) fn adopt_metadata(file: &File, old: &Metadata) {
-    adopt_parts(file, old.uid(), old.gid(), old.mode());
+    if let Ok(new) = file.metadata() {
+        adopt_parts(file, &new, old.uid(), old.gid(), old.mode());
+    }
 }
 
-fn adopt_parts(file: &File, owner: u32, group: u32, mode: u32) {
-    if file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (owner, group)) {
+fn adopt_parts(file: &File, new: &Metadata, owner: u32, group: u32, mode: u32) {
+    let changed = (new.uid(), new.gid()) != (owner, group);
+    if changed {
         let _ = fchown(file, Some(owner), Some(group));
     }
-    set_file_mode(file, mode & 0o777);
+    if changed || new.mode() & 0o7777 != mode & 0o777 {
+        set_file_mode(file, mode & 0o777);
+    }
 }
 
 /// Sets the permission bits of an open file as far as the system allows.

@@ -273,9 +273,26 @@ pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
     }
 }
 
-/// Whether `name` in `dir` is the very file that is open as `file`.
-pub(crate) fn is_named(dir: &Dir, name: &OsStr, file: &File) -> bool {
-    is_at(&dir.at(name), file)
+/// What tells an open file from all others for as long as it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    volume: u32,
+    index: [u32; 2],
+}
+
+/// What is known of an open file, and what tells it from others.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
+    let id = identity(file).ok_or_else(io::Error::last_os_error)?;
+    Ok((file.metadata()?, id))
+}
+
+/// Whether `name` in `dir` is this very file.
+pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
+    let named = OpenOptions::new().read(true).open(dir.at(name));
+    named.is_ok_and(|named| identity(&named) == Some(id))
 }
 
 /// Whether the very file that is open as `file` stands at a path of the system.
@@ -285,7 +302,7 @@ pub(crate) fn is_at(path: &Path, file: &File) -> bool {
 }
 
 /// Gives an open file what it keeps of the one it replaces; here that is nothing.
-pub(crate) fn adopt(_file: &File, _old: &Stat) {}
+pub(crate) fn adopt(_file: &File, _new: &Metadata, _old: &Stat) {}
 
 /// The same.
 pub(crate) fn adopt_metadata(_file: &File, _old: &Metadata) {}
@@ -305,7 +322,7 @@ struct FileInformation {
     index: [u32; 2],
 }
 
-fn identity(file: &File) -> Option<(u32, [u32; 2])> {
+fn identity(file: &File) -> Option<FileId> {
     unsafe extern "system" {
         fn GetFileInformationByHandle(
             file: *mut std::ffi::c_void,
@@ -315,7 +332,7 @@ fn identity(file: &File) -> Option<(u32, [u32; 2])> {
     let mut information = FileInformation::default();
     // SAFETY: the handle is open, and `information` has the layout the system fills.
     let known = unsafe { GetFileInformationByHandle(file.as_raw_handle(), &mut information) };
-    (known != 0).then_some((information.volume, information.index))
+    (known != 0).then_some(FileId { volume: information.volume, index: information.index })
 }
 
 fn stat_of(data: &Metadata) -> Stat {
