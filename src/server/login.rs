@@ -213,8 +213,7 @@ mod tests {
 
     #[test]
     fn nobody_hears_530_and_a_reader_550() {
-        let code =
-            |login: &Login| super::may(login, Right::Write, None).unwrap_err().reply().code();
+        let code = |login: &Login| may(login, Right::Write, None).unwrap_err().reply().code();
         assert_eq!(code(&Login::Fresh), Code::NOT_LOGGED_IN);
         assert_eq!(code(&login(Access::Read)), Code::UNAVAILABLE);
     }

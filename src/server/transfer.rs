@@ -17,7 +17,7 @@ use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 

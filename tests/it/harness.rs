@@ -93,6 +93,12 @@ impl Server {
         server
     }
 
+    /// A server whose files may have so many of the shell's blocks and no more, as if the disk were
+    /// full then.
+    pub fn with_largest_file(blocks: usize) -> Server {
+        Server::limited(&format!("-f {blocks}"), &[])
+    }
+
     fn run(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
         command.args(["--host", host, "--port", "0", "--root"]).arg(root.path()).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -17,6 +17,7 @@ mod data;
 #[cfg(target_os = "linux")]
 mod denied;
 mod digests;
+mod direct;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
