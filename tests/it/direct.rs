@@ -1,7 +1,7 @@
 //! Files so large that the system moves their bytes itself: each byte arrives once, and whatever
 //! ends a small transfer ends a large one in the same way.
 
-use crate::harness::{Server, noise};
+use crate::harness::{Server, eventually, noise};
 use crate::wire::{Peer, drain};
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -193,6 +193,36 @@ fn nothing_is_left_open_after_large_transfers() {
         peer.break_off("STOR other", noise(LARGE + 1, 11));
         peer.retr("file");
     }
-    crate::harness::eventually("descriptors are given back", || server.descriptors() <= before);
+    eventually("descriptors are given back", || server.descriptors() <= before);
     assert_eq!(fs::read_dir(server.root()).unwrap().count(), 2);
+}
+
+/// How many system calls the server made for so many transfers, and all around them.
+fn calls(transfers: usize, transfer: fn(&mut Peer)) -> usize {
+    let place = tempfile::NamedTempFile::new().unwrap();
+    let mut server = Server::traced(place.path());
+    server.write("file", noise(4096, 12));
+    let mut peer = server.visitor();
+    (0..transfers).for_each(|_| transfer(&mut peer));
+    peer.say("QUIT").expect(221);
+    peer.expect_end();
+    drop(peer);
+    server.terminate();
+    assert!(server.exit().success());
+    // What ends with the program is the last that is traced.
+    let trace = || fs::read_to_string(place.path()).unwrap();
+    eventually("the trace is complete", || trace().contains("exit_group("));
+    trace().lines().filter(|line| !line.contains("resumed>")).count()
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn small_transfers_cost_few_system_calls() {
+    const MANY: usize = 50;
+    let each = |transfer| (calls(MANY + 1, transfer) - calls(1, transfer)) / MANY;
+    let retr = each(|peer| assert_eq!(peer.retr("file").len(), 4096));
+    // 16, and a wait where the client is slow.
+    assert!(retr <= 18, "{retr} for a RETR");
+    let stor = each(|peer| peer.stor("file", [0; 4096]));
+    assert!(stor <= 29, "{stor} for a STOR");
 }

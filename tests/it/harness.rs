@@ -99,6 +99,14 @@ impl Server {
         Server::limited(&format!("-f {blocks}"), &[])
     }
 
+    /// A server whose system calls go to a file, a line each.
+    pub fn traced(to: &Path) -> Server {
+        let mut strace = Command::new("strace");
+        // -D: strace is the child, so that signals reach the server.
+        strace.args(["-D", "-f", "-qq", "-e", "signal=none", "-o"]).arg(to).arg(PROGRAM);
+        Server::run(strace, TempDir::new().unwrap(), "127.0.0.1", &["--log-level", "warn"])
+    }
+
     fn run(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
         command.args(["--host", host, "--port", "0", "--root"]).arg(root.path()).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
