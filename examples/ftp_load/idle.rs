@@ -1,0 +1,100 @@
+//! Scenario `idle`: many sessions that do nothing, and how the server is with them.
+
+use crate::crew::{self, Plan};
+use crate::figures::Latencies;
+use crate::options::Options;
+use crate::process::{Tree, Workers};
+use crate::record::Record;
+use crate::scenario::{BUFFER, Finding, describe_latencies, heading, verdict};
+use crate::session::Session;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// So many open sessions at a time: as fast as the server accepts, and not a thread for each.
+const OPENERS: usize = 32;
+
+/// How often the one more client fetches its file: once is an accident.
+const FETCHES: usize = 3;
+
+/// Opens the sessions, asks some of them for a NOOP and lets one more client fetch a file.
+pub fn run(options: &Options) -> Finding {
+    let deadline = Instant::now() + options.limit;
+    let plan = Plan {
+        clients: options.clients.min(OPENERS),
+        count: options.clients as u64,
+        deadline,
+        server: options.server,
+        workers: Workers::Stay,
+    };
+    let before = options.server.and_then(Tree::holdings);
+    let (outcome, held) = crew::run(&plan, || Ok(Vec::new()), open_one(options));
+    let mut sessions: Vec<Session<'_>> = held.into_iter().flatten().collect();
+    let after = options.server.and_then(Tree::holdings);
+
+    let mut record = heading(options);
+    let open = sessions.len() as f64;
+    record.number("sessions", open);
+    record.number("errors", outcome.errors as f64);
+    record.number("open_s", outcome.seconds);
+    record.number("server_cpu_s", outcome.server_cpu);
+    record.number("own_cpu_s", outcome.own_cpu);
+    if let (Some(before), Some(after)) = (before, after) {
+        let grown = after.private as f64 - before.private as f64;
+        record.number("private_kib_per_session", grown / open / 1024.0);
+        record.number("threads", after.threads as f64);
+        record.number("processes", after.processes as f64);
+    }
+    let asked = noop(&mut sessions, options.count, deadline).and_then(|latencies| {
+        describe_latencies(&latencies, &mut record);
+        one_more(options, deadline, &mut record)
+    });
+    if let Some(error) = outcome.error.clone().or(asked.as_ref().err().map(io::Error::to_string)) {
+        record.text("error", &error);
+    }
+    let verdict = verdict(&outcome, plan.count).and(asked.map_err(|error| error.to_string()));
+    Finding { record, verdict }
+}
+
+fn open_one<'a>(
+    options: &'a Options,
+) -> impl Fn(&mut Vec<Session<'a>>, u64) -> io::Result<u64> + Sync {
+    |sessions, _| {
+        let mut session = Session::connect(&options.target)?;
+        session.login()?;
+        sessions.push(session);
+        Ok(0)
+    }
+}
+
+/// One after the other, spread over all sessions.
+fn noop(sessions: &mut [Session<'_>], count: u64, deadline: Instant) -> io::Result<Latencies> {
+    let step = (sessions.len() as u64 / count).max(1) as usize;
+    let mut taken = Vec::new();
+    for session in sessions.iter_mut().step_by(step) {
+        let begun = Instant::now();
+        session.say("NOOP")?;
+        taken.push(begun.elapsed());
+        if Instant::now() > deadline {
+            break;
+        }
+    }
+    Ok(Latencies::new(taken))
+}
+
+fn one_more(options: &Options, deadline: Instant, record: &mut Record) -> io::Result<()> {
+    let Some(file) = &options.file else { return Ok(()) };
+    let mut session = Session::open(&options.target)?;
+    let mut buffer = vec![0; BUFFER];
+    let mut rates = Vec::new();
+    for _ in 0..FETCHES {
+        let begun = Instant::now();
+        let bytes = session.receive(&format!("RETR {file}"), &mut buffer, deadline)?;
+        rates.push(rate(bytes, begun.elapsed()));
+    }
+    record.number("mb_per_second", rates.into_iter().max_by(f64::total_cmp));
+    session.quit()
+}
+
+fn rate(bytes: u64, time: Duration) -> f64 {
+    bytes as f64 / time.as_secs_f64() / 1e6
+}

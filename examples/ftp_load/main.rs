@@ -1,0 +1,77 @@
+//! `ftp_load`: puts load on an FTP server and says what it took.
+//!
+//! A session is in [`session`], many of them at once are in [`crew`], what they do is in
+//! [`scenario`], and what the server used meanwhile is in [`process`].
+
+mod crew;
+mod figures;
+mod idle;
+mod options;
+mod process;
+mod record;
+mod scenario;
+mod session;
+mod soak;
+
+use mt_ftp::args::{Outcome, Parsed, Program, Usage};
+use options::{Options, Output};
+use record::{Record, Value};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    with(&options::PROGRAM, words, |parsed| Ok(load(&Options::new(parsed)?)))
+}
+
+/// Reads the options and hands them on. Every way to fail is one line and an exit status.
+fn with(
+    program: &'static Program,
+    words: Vec<OsString>,
+    action: impl FnOnce(&Parsed) -> Result<Result<(), String>, Usage>,
+) -> ExitCode {
+    let done = match program.parse(words) {
+        Ok(Outcome::Help) => Ok(print(&program.help())),
+        Ok(Outcome::Version) => Ok(print(&format!("{}\n", program.version_line()))),
+        Ok(Outcome::Run(parsed)) => action(&parsed),
+        Err(usage) => Err(usage),
+    };
+    match done {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(problem)) => {
+            eprintln!("{}: {problem}", program.name);
+            ExitCode::FAILURE
+        }
+        Err(usage) => {
+            eprintln!("{}: {usage}\n{}", program.name, program.usage_line());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn load(options: &Options) -> Result<(), String> {
+    let finding = scenario::run(options);
+    let text = match options.output {
+        Output::Json => format!("{}\n", finding.record.to_json()),
+        Output::Table => table(&finding.record),
+    };
+    print(&text)?;
+    finding.verdict
+}
+
+/// A line for each value.
+fn table(record: &Record) -> String {
+    let line = |(name, value): (&str, &Value)| match value {
+        Value::Text(text) => format!("{name:24} {text}\n"),
+        Value::Number(number) => format!("{name:24} {}\n", figures::short(*number)),
+    };
+    record.fields().map(line).collect()
+}
+
+fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,218 @@
+//! What a process and all that descend from it cost: processor time, memory, descriptors, threads.
+//!
+//! Linux tells in `/proc`; where there is none every answer is `None`, and figures are left out.
+//! A server that makes a process for each session is weighed with all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// Of a second; what `/proc/PID/stat` counts in, on every Linux that is not an Alpha.
+const TICKS: f64 = 100.0;
+
+/// A process and what descends from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tree {
+    root: u32,
+}
+
+/// Processor time up to a moment, told in two ways.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Processor {
+    /// Of all processes and their children that have ended, in steps of 10 ms for each process.
+    ticks: f64,
+    /// Of the threads that live, exact.
+    exact: f64,
+    processes: usize,
+}
+
+/// Whether what worked in a span of time is still there at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// Sessions that stay open.
+    Stay,
+    /// Sessions that came and went.
+    Leave,
+}
+
+/// What is not time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Holdings {
+    /// Bytes that no other process shares.
+    pub private: u64,
+    /// Bytes of memory that are resident.
+    pub resident: u64,
+    /// The most that ever were, or were since [`Tree::forget_peak`].
+    pub peak: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+    /// Processes.
+    pub processes: u64,
+}
+
+impl Tree {
+    /// The tree under a process.
+    pub fn of(root: u32) -> Tree {
+        Tree { root }
+    }
+
+    /// Of this very process.
+    pub fn own() -> Tree {
+        Tree { root: std::process::id() }
+    }
+
+    /// Its processor time until now.
+    pub fn processor(self) -> Option<Processor> {
+        let members = self.members()?;
+        let ticks = members.values().map(|stat| stat.ticks).sum::<u64>() as f64 / TICKS;
+        let exact = members.keys().map(|pid| living_threads(*pid)).sum::<u64>() as f64 / 1e9;
+        Some(Processor { ticks, exact, processes: members.len() })
+    }
+
+    /// Its memory, descriptors and threads now.
+    pub fn holdings(self) -> Option<Holdings> {
+        let mut sum = Holdings::default();
+        for pid in self.members()?.into_keys() {
+            sum.add(pid);
+        }
+        Some(sum)
+    }
+
+    /// Lets [`Holdings::peak`] begin anew. Only who may change the processes can.
+    pub fn forget_peak(self) {
+        for pid in self.members().into_iter().flatten().map(|(pid, _)| pid) {
+            let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
+    }
+
+    fn members(self) -> Option<BTreeMap<u32, Stat>> {
+        let mut all: BTreeMap<u32, Stat> = numbers_in("/proc")
+            .filter_map(|pid| Some((pid, Stat::read(&format!("/proc/{pid}/stat"))?)))
+            .collect();
+        let mut family = BTreeSet::from([self.root]);
+        loop {
+            let before = family.len();
+            let children = all.iter().filter(|(_, stat)| family.contains(&stat.parent));
+            let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();
+            family.extend(children);
+            if family.len() == before {
+                break;
+            }
+        }
+        all.retain(|pid, _| family.contains(pid));
+        all.contains_key(&self.root).then_some(all)
+    }
+}
+
+impl Processor {
+    /// Seconds between `self` and a later moment.
+    ///
+    /// The exact figure misses threads that have ended, the other one is rounded down twice for
+    /// each process. Where the exact one can be right it is taken.
+    pub fn until(self, later: Processor, workers: Workers) -> f64 {
+        let (ticks, exact) = (later.ticks - self.ticks, later.exact - self.exact);
+        let rounding = 2.0 * later.processes as f64 / TICKS;
+        match workers {
+            Workers::Stay if ticks <= exact + rounding => exact,
+            Workers::Stay | Workers::Leave => ticks.max(0.0),
+        }
+    }
+}
+
+impl Holdings {
+    fn add(&mut self, pid: u32) {
+        let status = Table::read(&format!("/proc/{pid}/status"));
+        let memory = Table::read(&format!("/proc/{pid}/smaps_rollup"));
+        self.private += memory.kib("Private_Clean") + memory.kib("Private_Dirty");
+        self.resident += status.kib("VmRSS");
+        self.peak += status.kib("VmHWM");
+        self.threads += status.number("Threads");
+        self.descriptors += numbers_in(&format!("/proc/{pid}/fd")).count() as u64;
+        self.processes += 1;
+    }
+}
+
+/// The fields of `/proc/PID/stat` that are of use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    /// utime, stime, cutime and cstime together.
+    ticks: u64,
+}
+
+impl Stat {
+    fn read(path: &str) -> Option<Stat> {
+        Stat::parse(&fs::read_to_string(path).ok()?)
+    }
+
+    /// The name of the program stands in parentheses and may hold more of them, and blanks.
+    fn parse(text: &str) -> Option<Stat> {
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        let times = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok());
+        Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks: times.sum() })
+    }
+}
+
+/// A file of `name: number unit` lines.
+struct Table(String);
+
+impl Table {
+    fn read(path: &str) -> Table {
+        Table(fs::read_to_string(path).unwrap_or_default())
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        let values = self.0.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let mut numbers = values.filter_map(|value| value.split_whitespace().next()?.parse().ok());
+        numbers.next().unwrap_or(0)
+    }
+
+    fn kib(&self, name: &str) -> u64 {
+        self.number(name) * 1024
+    }
+}
+
+/// Nanoseconds that the living threads of a process have run.
+fn living_threads(pid: u32) -> u64 {
+    let tasks = format!("/proc/{pid}/task");
+    let times = numbers_in(&tasks).filter_map(|thread| {
+        let text = fs::read_to_string(format!("{tasks}/{thread}/schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    times.sum()
+}
+
+/// The entries of a directory whose names are numbers.
+fn numbers_in(dir: &str) -> impl Iterator<Item = u32> + use<> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_program_may_hold_anything() {
+        let text = "7 (a) b) S 5 1 1 0 -1 0 0 0 0 0 10 20 3 4 20 0 1 0 9 0 0";
+        assert_eq!(Stat::parse(text), Some(Stat { parent: 5, ticks: 37 }));
+        assert_eq!(Stat::parse("7 (a"), None);
+    }
+
+    #[test]
+    fn tables_are_read_by_whole_names() {
+        let table = Table("VmRSS:\t  12 kB\nVmRSSx:\t 99 kB\nThreads:\t3\n".into());
+        assert_eq!((table.kib("VmRSS"), table.number("Threads")), (12 * 1024, 3));
+        assert_eq!(table.number("Thread"), 0);
+    }
+
+    #[test]
+    fn the_exact_time_counts_unless_threads_have_ended() {
+        let start = Processor { ticks: 1.0, exact: 0.5, processes: 1 };
+        let later = |ticks, exact| Processor { ticks, exact, processes: 1 };
+        assert_eq!(start.until(later(2.0, 1.515625), Workers::Stay), 1.015625);
+        assert_eq!(start.until(later(2.0, 0.75), Workers::Stay), 1.0);
+        assert_eq!(start.until(later(2.0, 1.515625), Workers::Leave), 1.0);
+    }
+}

@@ -1,0 +1,208 @@
+//! The scenarios: what each client does, and what is written down of it.
+
+use crate::crew::{self, Outcome, Plan};
+use crate::figures::Latencies;
+use crate::options::{Naming, Options, Scenario};
+use crate::process::{Tree, Workers};
+use crate::record::Record;
+use crate::session::Session;
+use crate::{idle, soak};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Larger does not move more, and falls out of the processor's cache.
+pub const BUFFER: usize = 256 * 1024;
+
+/// What is stored where no size is given.
+pub const SMALL: u64 = 4096;
+
+/// What the names of stored files begin with where nothing else is given.
+const STEM: &str = "load";
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Finding {
+    /// All of it.
+    pub record: Record,
+    /// Whether it is what was wanted.
+    pub verdict: Result<(), String>,
+}
+
+/// Runs what the options ask for.
+pub fn run(options: &Options) -> Finding {
+    let plan = plan(options);
+    let outcome = match options.scenario {
+        Scenario::Idle => return idle::run(options),
+        Scenario::Soak => return soak::run(options),
+        Scenario::Retr => retr(options, &plan),
+        Scenario::Stor => stor(options, &plan),
+        Scenario::List => return list(options, &plan),
+        Scenario::Login => login(options, &plan),
+        Scenario::Churn => churn(options, &plan),
+    };
+    let mut record = heading(options);
+    describe(&outcome, &mut record);
+    Finding { record, verdict: verdict(&outcome, options.count) }
+}
+
+fn plan(options: &Options) -> Plan {
+    let workers = match options.scenario {
+        Scenario::Login | Scenario::Churn | Scenario::Soak => Workers::Leave,
+        Scenario::Retr | Scenario::Stor | Scenario::List | Scenario::Idle => Workers::Stay,
+    };
+    Plan {
+        clients: options.clients,
+        count: options.count,
+        deadline: Instant::now() + options.limit,
+        server: options.server,
+        workers,
+    }
+}
+
+/// A session and room for what it moves.
+struct Mover<'a> {
+    session: Session<'a>,
+    buffer: Vec<u8>,
+    number: u64,
+}
+
+impl<'a> Mover<'a> {
+    fn open(options: &'a Options, numbers: &AtomicU64) -> io::Result<Mover<'a>> {
+        let session = Session::open(&options.target)?;
+        let number = numbers.fetch_add(1, Ordering::Relaxed);
+        Ok(Mover { session, buffer: vec![0; BUFFER], number })
+    }
+}
+
+fn retr(options: &Options, plan: &Plan) -> Outcome {
+    let numbers = AtomicU64::new(0);
+    let command = format!("RETR {}", options.fetched());
+    let fetch = |mover: &mut Mover<'_>, _| {
+        let bytes = mover.session.receive(&command, &mut mover.buffer, plan.deadline)?;
+        match options.size.filter(|size| *size != bytes) {
+            Some(size) => Err(io::Error::other(format!("{bytes} bytes came, not {size}"))),
+            None => Ok(bytes),
+        }
+    };
+    crew::run(plan, || Mover::open(options, &numbers), fetch).0
+}
+
+fn stor(options: &Options, plan: &Plan) -> Outcome {
+    let numbers = AtomicU64::new(0);
+    let size = options.size.unwrap_or(SMALL);
+    let stem = options.file.as_deref().unwrap_or(STEM);
+    let store = |mover: &mut Mover<'_>, file: u64| {
+        let command = match options.naming {
+            Naming::EachFile => format!("STOR {stem}-{}-{file}", mover.number),
+            Naming::EachSession => format!("STOR {stem}-{}", mover.number),
+        };
+        mover.session.send(&command, &mover.buffer, size, plan.deadline)
+    };
+    crew::run(plan, || Mover::open(options, &numbers), store).0
+}
+
+fn list(options: &Options, plan: &Plan) -> Finding {
+    let numbers = AtomicU64::new(0);
+    let command = format!("{} {}", options.verb, options.dir);
+    let list = |mover: &mut Mover<'_>, _| {
+        mover.session.receive(&command, &mut mover.buffer, plan.deadline)
+    };
+    let open = || Mover::open(options, &numbers);
+    let growth = open().and_then(|mover| growth(options.server, mover, list));
+    let (outcome, _) = crew::run(plan, open, list);
+    let mut record = heading(options);
+    describe(&outcome, &mut record);
+    record.number("peak_growth_kib", growth.ok().flatten());
+    Finding { record, verdict: verdict(&outcome, options.count) }
+}
+
+/// By how much the server's memory grows over what it has with this session open.
+fn growth<'a>(
+    server: Option<Tree>,
+    mut mover: Mover<'a>,
+    list: impl Fn(&mut Mover<'a>, u64) -> io::Result<u64>,
+) -> io::Result<Option<f64>> {
+    server.inspect(|server| server.forget_peak());
+    let before = server.and_then(Tree::holdings);
+    list(&mut mover, 0)?;
+    let after = server.and_then(Tree::holdings);
+    Ok(before
+        .zip(after)
+        .map(|(before, after)| after.peak.saturating_sub(before.resident) as f64 / 1024.0))
+}
+
+fn login(options: &Options, plan: &Plan) -> Outcome {
+    let visit = |_: &mut (), _| {
+        let mut session = Session::connect(&options.target)?;
+        session.login()?;
+        session.quit().map(|()| 0)
+    };
+    crew::run(plan, || Ok(()), visit).0
+}
+
+fn churn(options: &Options, plan: &Plan) -> Outcome {
+    let list = format!("LIST {}", options.dir);
+    let fetch = format!("RETR {}", options.fetched());
+    let visit = |buffer: &mut Vec<u8>, _| {
+        let mut session = Session::open(&options.target)?;
+        let mut bytes = session.receive(&list, buffer, plan.deadline)?;
+        bytes += session.receive(&fetch, buffer, plan.deadline)?;
+        session.quit().map(|()| bytes)
+    };
+    crew::run(plan, || Ok(vec![0; BUFFER]), visit).0
+}
+
+/// What the result is about.
+pub fn heading(options: &Options) -> Record {
+    let mut record = Record::default();
+    record.text("row", &options.row);
+    record.text("server", &options.server_name);
+    record.text("scenario", &format!("{:?}", options.scenario).to_lowercase());
+    record.number("clients", options.clients as f64);
+    record
+}
+
+/// The figures that all scenarios share.
+pub fn describe(outcome: &Outcome, record: &mut Record) {
+    let (done, bytes) = (outcome.done as f64, outcome.bytes as f64);
+    let gib = bytes / f64::from(1 << 30);
+    record.number("done", done);
+    record.number("errors", outcome.errors as f64);
+    record.number("seconds", outcome.seconds);
+    record.number("per_second", done / outcome.seconds);
+    record.number("bytes", bytes);
+    record.number("mb_per_second", bytes / outcome.seconds / 1e6);
+    describe_latencies(&outcome.latencies, record);
+    record.number("first_tenth_per_second", outcome.tenths.map(|(first, _)| first));
+    record.number("last_tenth_per_second", outcome.tenths.map(|(_, last)| last));
+    record.number("server_cpu_s", outcome.server_cpu);
+    record.number("server_cpu_s_per_1000", outcome.server_cpu.map(|cpu| cpu / done * 1000.0));
+    record.number("server_cpu_s_per_gib", outcome.server_cpu.map(|cpu| cpu / gib));
+    record.number("own_cpu_s", outcome.own_cpu);
+    if let Some(error) = &outcome.error {
+        record.text("error", error);
+    }
+}
+
+/// Percentiles of how long each piece of work took.
+pub fn describe_latencies(latencies: &Latencies, record: &mut Record) {
+    for (name, percent) in [("p50_ms", 50), ("p90_ms", 90), ("p99_ms", 99), ("max_ms", 100)] {
+        record.number(name, latencies.percentile(percent).map(millis));
+    }
+}
+
+/// Whether all of the work was done.
+pub fn verdict(outcome: &Outcome, count: u64) -> Result<(), String> {
+    match &outcome.error {
+        Some(error) => Err(format!("{} failed; the first: {error}", outcome.errors)),
+        None if outcome.done < count => {
+            Err(format!("only {} of {count} in the time that was given", outcome.done))
+        }
+        None => Ok(()),
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

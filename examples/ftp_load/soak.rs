@@ -1,0 +1,195 @@
+//! Scenario `soak`: a long time of everything, and whether the server holds on to anything.
+//!
+//! A piece of work is what a session is there for: a login, a listing, a small RETR and a small
+//! STOR. Every tenth begins with a new connection; the others log in again on the one they have
+//! (REIN, USER, PASS), or most of the time would go into connections and their ports. Where a
+//! server does not know REIN each of them is a new connection.
+
+use crate::crew::{self, Outcome, Plan};
+use crate::options::Options;
+use crate::process::{Holdings, Tree, Workers};
+use crate::record::Record;
+use crate::scenario::{BUFFER, Finding, SMALL, describe, heading, verdict};
+use crate::session::Session;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// After so many pieces of work the server has what it needs: what it has then is its base.
+const WARM: u64 = 1000;
+
+/// Pieces of work on one connection.
+const PER_CONNECTION: u64 = 10;
+
+/// Resident memory may grow by this part of the base: the allocator's pages are not all the same.
+const MAY_GROW: f64 = 0.05;
+
+/// How long the last sessions may take to end.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// The name of the file that all fetch.
+const FETCHED: &str = "soak.bin";
+
+/// Warms the server up, weighs it, works, and weighs it again.
+pub fn run(options: &Options) -> Finding {
+    let deadline = Instant::now() + options.limit;
+    let mut record = heading(options);
+    if let Err(error) = prepare(options, deadline) {
+        return Finding { record, verdict: Err(error.to_string()) };
+    }
+    let start = options.server.and_then(Tree::holdings);
+    let first = WARM.min(options.count);
+    let others = options.count - first;
+    let warm = work(options, deadline, first);
+    let base = options.server.and_then(|server| settled(server, start));
+    let rest = work(options, deadline, others);
+    let end = options.server.and_then(|server| settled(server, start));
+
+    describe(&rest, &mut record);
+    record.number("worth", (warm.done + rest.done) as f64);
+    let held = match (base, end) {
+        (Some(base), Some(end)) => {
+            write_down(base, end, &mut record);
+            back_at(base, end)
+        }
+        _ => Ok(()),
+    };
+    let done = verdict(&warm, first).and(verdict(&rest, others));
+    Finding { record, verdict: done.and(held) }
+}
+
+/// Puts the file there that is fetched.
+fn prepare(options: &Options, deadline: Instant) -> io::Result<()> {
+    let mut session = Session::open(&options.target)?;
+    let size = options.size.unwrap_or(SMALL);
+    session.send(&format!("STOR {FETCHED}"), &vec![0; BUFFER], size, deadline)?;
+    session.quit()
+}
+
+fn work(options: &Options, deadline: Instant, count: u64) -> Outcome {
+    let plan = Plan {
+        clients: options.clients,
+        count,
+        deadline,
+        server: options.server,
+        workers: Workers::Leave,
+    };
+    let numbers = AtomicU64::new(0);
+    let open = || Ok(Visitor::new(options, numbers.fetch_add(1, Ordering::Relaxed)));
+    let (outcome, visitors) = crew::run(&plan, open, |visitor, _| visitor.visit(deadline));
+    visitors.into_iter().for_each(Visitor::leave);
+    outcome
+}
+
+/// A client that comes again and again.
+struct Visitor<'a> {
+    options: &'a Options,
+    session: Option<Session<'a>>,
+    visits: u64,
+    buffer: Vec<u8>,
+    store: String,
+}
+
+impl<'a> Visitor<'a> {
+    fn new(options: &'a Options, number: u64) -> Visitor<'a> {
+        let store = format!("STOR soak-{number}.bin");
+        Visitor { options, session: None, visits: 0, buffer: vec![0; BUFFER], store }
+    }
+
+    fn visit(&mut self, deadline: Instant) -> io::Result<u64> {
+        let mut session = self.logged_in()?;
+        let list = format!("LIST {}", self.options.dir);
+        let mut bytes = session.receive(&list, &mut self.buffer, deadline)?;
+        bytes += session.receive(&format!("RETR {FETCHED}"), &mut self.buffer, deadline)?;
+        let size = self.options.size.unwrap_or(SMALL);
+        bytes += session.send(&self.store, &self.buffer, size, deadline)?;
+        self.session = Some(session);
+        Ok(bytes)
+    }
+
+    /// A session that has just logged in, on the old connection or a new one.
+    fn logged_in(&mut self) -> io::Result<Session<'a>> {
+        self.visits += 1;
+        let turn = self.visits % PER_CONNECTION;
+        if let Some(mut session) = self.session.take() {
+            if turn != 0 && session.say("REIN").is_ok() {
+                session.login()?;
+                session.say("TYPE I")?;
+                return Ok(session);
+            }
+            session.quit()?;
+        }
+        Session::open(&self.options.target)
+    }
+
+    fn leave(self) {
+        // What went wrong before is known already.
+        let _ = self.session.map(Session::quit);
+    }
+}
+
+/// What the server holds once the sessions have ended, or once they should have.
+fn settled(server: Tree, start: Option<Holdings>) -> Option<Holdings> {
+    let end = Instant::now() + SETTLING;
+    loop {
+        let now = server.holdings()?;
+        let quiet = start.is_none_or(|start| now.threads <= start.threads);
+        if quiet || Instant::now() > end {
+            return Some(now);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn write_down(base: Holdings, end: Holdings, record: &mut Record) {
+    for (when, holdings) in [("first_1000", base), ("end", end)] {
+        let mut number = |name: &str, value: u64| {
+            record.number(&format!("{name}_{when}"), value as f64);
+        };
+        number("resident_kib", holdings.resident / 1024);
+        number("private_kib", holdings.private / 1024);
+        number("descriptors", holdings.descriptors);
+        number("threads", holdings.threads);
+    }
+}
+
+/// Whether the server is as it was.
+fn back_at(base: Holdings, end: Holdings) -> Result<(), String> {
+    let growth = end.resident as f64 / base.resident as f64 - 1.0;
+    if growth > MAY_GROW {
+        return Err(format!("resident memory grew by {:.1} %", growth * 100.0));
+    }
+    for (what, before, after) in
+        [("descriptors", base.descriptors, end.descriptors), ("threads", base.threads, end.threads)]
+    {
+        if after > before {
+            return Err(format!("{after} {what}, and {before} after the first {WARM}"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holdings(resident: u64, descriptors: u64, threads: u64) -> Holdings {
+        Holdings { resident, descriptors, threads, ..Holdings::default() }
+    }
+
+    #[test]
+    fn growth_is_told_from_noise() {
+        let base = holdings(1000, 10, 2);
+        assert_eq!(back_at(base, holdings(1049, 10, 2)), Ok(()));
+        assert_eq!(back_at(base, holdings(900, 9, 1)), Ok(()));
+        let wrong = [
+            (holdings(1060, 10, 2), "resident memory grew by 6.0 %"),
+            (holdings(1000, 11, 2), "11 descriptors, and 10 after the first 1000"),
+            (holdings(1000, 10, 3), "3 threads, and 2 after the first 1000"),
+        ];
+        for (end, text) in wrong {
+            assert_eq!(back_at(base, end), Err(text.to_owned()));
+        }
+    }
+}
