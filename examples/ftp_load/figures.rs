@@ -1,4 +1,4 @@
-//! Numbers about numbers: percentiles, and how people read them.
+//! Numbers about numbers: percentiles, medians, and how people read them.
 
 use std::time::Duration;
 
@@ -17,6 +17,18 @@ impl Latencies {
     pub fn percentile(&self, percent: usize) -> Option<Duration> {
         let rank = (self.0.len() * percent.min(100)).div_ceil(100);
         self.0.get(rank.saturating_sub(1)).copied()
+    }
+}
+
+/// The middle one; between two it is their mean. `None` if there are none.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() % 2 {
+        1 => Some(sorted[middle]),
+        _ if sorted.is_empty() => None,
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
     }
 }
 
@@ -63,6 +75,13 @@ mod tests {
         assert_eq!(asked, [1, 100, 180, 198, 200].map(millis));
         assert_eq!(Latencies::new(vec![millis(7)]).percentile(99), Some(millis(7)));
         assert_eq!(Latencies::default().percentile(50), None);
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! A session is in [`session`], many of them at once are in [`crew`], what they do is in
 //! [`scenario`], and what the server used meanwhile is in [`process`].
 
+mod bare;
+mod chart;
 mod crew;
 mod figures;
 mod idle;
 mod options;
 mod process;
 mod record;
+mod report;
 mod scenario;
 mod session;
 mod soak;
@@ -21,8 +24,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    with(&options::PROGRAM, words, |parsed| Ok(load(&Options::new(parsed)?)))
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match words.first().and_then(|word| word.to_str()) {
+        Some("bare") => with(&bare::PROGRAM, words.split_off(1), bare::run),
+        Some("report") => with(&report::PROGRAM, words.split_off(1), |parsed| {
+            report::run(parsed, chart::draw, print)
+        }),
+        _ => with(&options::PROGRAM, words, |parsed| Ok(load(&Options::new(parsed)?))),
+    }
 }
 
 /// Reads the options and hands them on. Every way to fail is one line and an exit status.

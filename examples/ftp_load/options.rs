@@ -16,7 +16,6 @@ pub static PROGRAM: Program = Program {
         "ftp_load [OPTIONS] SCENARIO",
         "ftp_load bare [OPTIONS]",
         "ftp_load report [OPTIONS] FILE",
-        "ftp_load chart [OPTIONS] FILE",
     ],
     flags: &[
         Flag::option("host", "HOST", "the server").or("127.0.0.1"),
@@ -58,7 +57,7 @@ Scenarios:
 A session's data connection is a new one for each transfer. Every client is a
 thread; more than about 1,000 of them (idle: sessions) need a higher ulimit -n.
 bare is a server that checks nothing, to see what is possible at all; report
-and chart show files of JSON lines. Each has its own --help.
+shows files of JSON lines, as tables or as a chart. Each has its own --help.
 
 Exit status: 0 all worked; 1 something failed; 2 wrong usage.",
 };

@@ -1,6 +1,7 @@
 //! What one run came to: named texts and numbers, as a line of JSON.
 //!
-//! [`Record::to_json`] writes an object on one line.
+//! [`Record::to_json`] writes an object on one line and [`Record::parse`] reads it again. What is
+//! read is what is written here: an object of strings and numbers; anything else is `None`.
 
 use std::fmt::Write as _;
 
@@ -30,6 +31,22 @@ impl Record {
         }
     }
 
+    /// The text of this name; nothing where there is none.
+    pub fn get_text(&self, name: &str) -> &str {
+        match self.get(name) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The number of this name.
+    pub fn get_number(&self, name: &str) -> Option<f64> {
+        match self.get(name) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// All of them, in their order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
@@ -52,6 +69,28 @@ impl Record {
         out.push('}');
         out
     }
+
+    /// Reads what [`Record::to_json`] wrote.
+    pub fn parse(line: &str) -> Option<Record> {
+        let mut rest = line.trim().strip_prefix('{')?.trim_start();
+        let mut record = Record::default();
+        while !rest.starts_with('}') {
+            let (name, after) = unquote(rest)?;
+            let (value, after) = parse_value(after.trim_start().strip_prefix(':')?.trim_start())?;
+            record.0.push((name, value));
+            rest = after.trim_start();
+            match rest.strip_prefix(',') {
+                Some(more) => rest = more.trim_start(),
+                None if rest.starts_with('}') => {}
+                None => return None,
+            }
+        }
+        (rest == "}").then_some(record)
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
 }
 
 /// To the millionth, which is more than any clock here tells.
@@ -73,4 +112,63 @@ fn quote(text: &str, out: &mut String) {
         }
     }
     out.push('"');
+}
+
+fn parse_value(text: &str) -> Option<(Value, &str)> {
+    if text.starts_with('"') {
+        return unquote(text).map(|(text, rest)| (Value::Text(text), rest));
+    }
+    let end = text.find([',', '}', ' ']).unwrap_or(text.len());
+    Some((Value::Number(text[..end].parse().ok()?), &text[end..]))
+}
+
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut chars = text.strip_prefix('"')?.chars();
+    let mut out = String::new();
+    loop {
+        match chars.next()? {
+            '"' => return Some((out, chars.as_str())),
+            '\\' => match chars.next()? {
+                'u' => {
+                    let rest = chars.as_str();
+                    let number = u32::from_str_radix(rest.get(..4)?, 16).ok()?;
+                    out.push(char::from_u32(number)?);
+                    chars = rest[4..].chars();
+                }
+                c @ ('"' | '\\' | '/') => out.push(c),
+                _ => return None,
+            },
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut record = Record::default();
+        assert_eq!(Record::parse(&record.to_json()), Some(record.clone()));
+        record.text("row \"1\"", "a\\b\n\u{1b}[31m\u{9b}é, }: {");
+        record.number("rate", 17_900.25);
+        record.number("tiny", 0.000_001);
+        record.number("none", f64::NAN);
+        record.number("less", -3.0);
+        let line = record.to_json();
+        assert!(!line.contains(char::is_control), "{line}");
+        assert_eq!(Record::parse(&line), Some(record.clone()));
+        assert_eq!(record.get_number("rate"), Some(17_900.25));
+        assert_eq!(record.get_number("none"), None);
+        assert_eq!(record.get_text("rate"), "");
+    }
+
+    #[test]
+    fn what_is_no_record_is_none() {
+        for line in ["", "{", "[]", "{\"a\": }", "{\"a\": 1", "{\"a\": 1} x", "{\"a\" 1}", "{a: 1}"]
+        {
+            assert_eq!(Record::parse(line), None, "{line}");
+        }
+    }
 }

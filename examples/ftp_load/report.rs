@@ -1,0 +1,347 @@
+//! `ftp_load report`: many runs as tables, the medians of all rounds side by side.
+//!
+//! It reads the lines of `--json`, and writes Markdown. The first server that appears is the one
+//! that is measured, one called `bare` is the limit, all others are peers. A ratio above 1 is
+//! always in favour of the first, whichever way its unit counts.
+
+use crate::figures::{median, short};
+use crate::record::Record;
+use mt_ftp::args::{Flag, Parsed, Program, Usage};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::{fs, io};
+
+/// The program, as it is called for this.
+pub static PROGRAM: Program = Program {
+    name: "ftp_load report",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Write tables (Markdown) of runs that were recorded with --json: medians by --row and \
+            --server, and the ratio of the first server to the best of the others.",
+    usage: &["ftp_load report [OPTIONS] FILE"],
+    flags: &[Flag::switch("chart", "write a bar chart (SVG) of the rates instead")],
+    after: "",
+};
+
+/// The server that is the limit and no peer.
+pub const LIMIT: &str = "bare";
+
+/// One kind of number in a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// The table it stands in.
+    pub table: Table,
+    /// Its name in the record.
+    name: &'static str,
+    /// How people call it.
+    pub unit: &'static str,
+    /// Which way is better.
+    pub better: Better,
+    /// The runs that have it.
+    of: fn(&Record) -> bool,
+}
+
+/// The tables, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// How fast.
+    Speed,
+    /// For how much processor time.
+    Processor,
+    /// What else there is.
+    Else,
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// The larger number.
+    More,
+    /// The smaller number.
+    Less,
+}
+
+const fn kind(
+    table: Table,
+    name: &'static str,
+    unit: &'static str,
+    better: Better,
+    of: fn(&Record) -> bool,
+) -> Kind {
+    Kind { table, name, unit, better, of }
+}
+
+/// All that is shown, in the order of the tables.
+const KINDS: &[Kind] = &[
+    kind(Table::Speed, "mb_per_second", "MB/s", Better::More, is_large),
+    kind(Table::Speed, "per_second", "/s", Better::More, is_many),
+    kind(Table::Speed, "p50_ms", "ms", Better::Less, |run| is(run, "list")),
+    kind(Table::Speed, "open_s", "s to open all", Better::Less, |run| is(run, "idle")),
+    kind(Table::Processor, "server_cpu_s_per_gib", "s/GiB", Better::Less, is_large),
+    kind(Table::Processor, "server_cpu_s_per_1000", "s/1000", Better::Less, |run| {
+        is_many(run) || is(run, "list")
+    }),
+    kind(Table::Else, "p99_ms", "ms, p99", Better::Less, |run| is(run, "login")),
+    kind(Table::Else, "last_to_first", "last tenth / first", Better::More, |run| {
+        run.get_text("row").contains("in a row")
+    }),
+    kind(Table::Else, "peak_growth_kib", "KiB more memory", Better::Less, |run| is(run, "list")),
+    kind(Table::Else, "private_kib_per_session", "KiB a session", Better::Less, |run| {
+        is(run, "idle")
+    }),
+    kind(Table::Else, "p99_ms", "ms, NOOP p99", Better::Less, |run| is(run, "idle")),
+    kind(Table::Else, "mb_per_second", "MB/s, one more RETR", Better::More, |run| is(run, "idle")),
+];
+
+fn is(run: &Record, scenario: &str) -> bool {
+    run.get_text("scenario") == scenario
+}
+
+fn moves(run: &Record) -> bool {
+    is(run, "retr") || is(run, "stor")
+}
+
+/// Files that are worth counting in bytes.
+fn is_large(run: &Record) -> bool {
+    const MIB: f64 = 1_048_576.0;
+    let each = run.get_number("bytes").zip(run.get_number("done"));
+    moves(run) && each.is_some_and(|(bytes, done)| bytes >= done * MIB)
+}
+
+fn is_many(run: &Record) -> bool {
+    moves(run) && !is_large(run) || is(run, "login") || is(run, "churn")
+}
+
+/// Runs, by what they are called and who was asked.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// In the order of their first run.
+    pub servers: Vec<String>,
+    rows: Vec<String>,
+    runs: BTreeMap<(String, String), Vec<Record>>,
+}
+
+/// One kind of number of one row, with the median of each server.
+#[derive(Debug)]
+pub struct Line {
+    /// What was done.
+    pub row: String,
+    /// What was measured.
+    pub kind: Kind,
+    /// In the order of [`Results::servers`].
+    pub medians: Vec<Option<f64>>,
+}
+
+impl Results {
+    /// From lines of JSON.
+    ///
+    /// # Errors
+    /// The first line that is none of ours.
+    pub fn parse(text: &str) -> Result<Results, String> {
+        let mut results = Results::default();
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+            let run = Record::parse(line).ok_or(format!("line {} is no record", number + 1))?;
+            results.add(run);
+        }
+        Ok(results)
+    }
+
+    fn add(&mut self, mut run: Record) {
+        let tenths = ["last_tenth_per_second", "first_tenth_per_second"];
+        if let [Some(last), Some(first)] = tenths.map(|name| run.get_number(name)) {
+            run.number("last_to_first", last / first);
+        }
+        let [row, server] = ["row", "server"].map(|name| run.get_text(name).to_owned());
+        for (list, name) in [(&mut self.rows, &row), (&mut self.servers, &server)] {
+            if !list.contains(name) {
+                list.push(name.clone());
+            }
+        }
+        self.runs.entry((row, server)).or_default().push(run);
+    }
+
+    /// What goes into a table.
+    pub fn lines(&self, table: Table) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            for kind in KINDS.iter().filter(|kind| kind.table == table) {
+                let medians: Vec<Option<f64>> =
+                    self.servers.iter().map(|server| self.median(row, server, kind)).collect();
+                if medians.iter().any(Option::is_some) {
+                    lines.push(Line { row: row.clone(), kind: *kind, medians });
+                }
+            }
+        }
+        lines
+    }
+
+    /// Runs in which nothing worked say nothing.
+    fn median(&self, row: &str, server: &str, kind: &Kind) -> Option<f64> {
+        let runs = self.runs.get(&(row.to_owned(), server.to_owned()))?;
+        let good = runs.iter().filter(|run| run.get_number("done") != Some(0.0) && (kind.of)(run));
+        median(&good.filter_map(|run| run.get_number(kind.name)).collect::<Vec<_>>())
+    }
+
+    /// What failed, each once.
+    fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        for ((row, server), runs) in &self.runs {
+            let errors = runs.iter().map(|run| run.get_text("error"));
+            if let Some(error) = errors.into_iter().find(|error| !error.is_empty()) {
+                failures.push(format!("{server}, {row}: {error}"));
+            }
+        }
+        failures
+    }
+
+    /// The tables, and below them what failed.
+    pub fn to_markdown(&self) -> String {
+        let mut out = String::new();
+        let titles = [
+            (Table::Speed, "How fast"),
+            (Table::Processor, "Processor time of the server"),
+            (Table::Else, "Latency, memory, staying power"),
+        ];
+        for (table, title) in titles {
+            let lines = self.lines(table);
+            if !lines.is_empty() {
+                // Writing to a String cannot fail, here and below.
+                let _ = write!(out, "### {title}\n\n{}\n", self.table(&lines));
+            }
+        }
+        for failure in self.failures() {
+            let _ = writeln!(out, "- {failure}");
+        }
+        out
+    }
+
+    fn table(&self, lines: &[Line]) -> String {
+        let mut head = vec!["work".to_owned(), "unit".to_owned()];
+        head.extend(self.servers.iter().cloned());
+        let has_peers = self.peers().next().is_some();
+        let has_limit = self.limit().is_some();
+        head.extend(has_peers.then(|| "to best peer".to_owned()));
+        head.extend(has_limit.then(|| format!("to {LIMIT}")));
+        let rule = head.iter().enumerate().map(|(at, _)| if at < 2 { "---" } else { "---:" });
+        let mut out = row_of(&head) + &row_of(&rule.collect::<Vec<_>>());
+        for line in lines {
+            let mut cells = vec![line.row.clone(), line.kind.unit.to_owned()];
+            cells.extend(line.medians.iter().map(|value| value.map_or("–".into(), short)));
+            cells.extend(has_peers.then(|| ratio_cell(self.to_best_peer(line))));
+            cells.extend(has_limit.then(|| ratio_cell(self.to_limit(line))));
+            out += &row_of(&cells);
+        }
+        out
+    }
+
+    fn limit(&self) -> Option<usize> {
+        self.servers.iter().position(|server| server == LIMIT)
+    }
+
+    fn peers(&self) -> impl Iterator<Item = usize> {
+        (1..self.servers.len()).filter(|at| self.servers[*at] != LIMIT)
+    }
+
+    fn to_best_peer(&self, line: &Line) -> Option<f64> {
+        let ratios = self.peers().filter_map(|peer| ratio(line, peer));
+        ratios.min_by(f64::total_cmp)
+    }
+
+    fn to_limit(&self, line: &Line) -> Option<f64> {
+        ratio(line, self.limit()?)
+    }
+}
+
+/// How much better the first server is than another.
+fn ratio(line: &Line, other: usize) -> Option<f64> {
+    let (ours, theirs) = (line.medians[0]?, line.medians[other]?);
+    Some(match line.kind.better {
+        Better::More => ours / theirs,
+        Better::Less => theirs / ours,
+    })
+}
+
+/// Where we are behind stands out.
+fn ratio_cell(ratio: Option<f64>) -> String {
+    match ratio.filter(|ratio| ratio.is_finite()) {
+        Some(ratio) if ratio < 1.0 => format!("**{ratio:.2}**"),
+        Some(ratio) => format!("{ratio:.2}"),
+        None => "–".into(),
+    }
+}
+
+fn row_of(cells: &[impl AsRef<str>]) -> String {
+    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+/// Reads the file and hands what is in it to the table or the chart.
+pub fn run(
+    parsed: &Parsed,
+    chart: fn(&Results) -> String,
+    print: fn(&str) -> Result<(), String>,
+) -> Result<Result<(), String>, Usage> {
+    let [file] = parsed.operands() else {
+        return Err(Usage::missing_operand("one file of JSON lines"));
+    };
+    let show = if parsed.switch("chart") { chart } else { Results::to_markdown };
+    let text = fs::read_to_string(file).map_err(|error: io::Error| error.to_string());
+    let results = text.and_then(|text| Results::parse(&text));
+    Ok(results
+        .map_err(|error| format!("{}: {error}", file.display()))
+        .and_then(|results| print(&show(&results))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        PROGRAM.check();
+    }
+
+    fn line(server: &str, rate: f64, cpu: f64) -> String {
+        let mut run = Record::default();
+        run.text("row", "visits");
+        run.text("server", server);
+        run.text("scenario", "churn");
+        run.number("done", 1.0);
+        run.number("per_second", rate);
+        run.number("server_cpu_s_per_1000", cpu);
+        run.to_json() + "\n"
+    }
+
+    #[test]
+    fn medians_stand_beside_each_other_with_their_ratio() {
+        let mut text = String::new();
+        for (ours, theirs) in [(100.0, 60.0), (300.0, 50.0), (200.0, 70.0)] {
+            text += &(line("ours", ours, 0.5) + &line("theirs", theirs, 0.25));
+            text += &(line("slow", 1.0, 9.0) + &line("bare", 400.0, 0.125));
+        }
+        let expected = "\
+### How fast
+
+| work | unit | ours | theirs | slow | bare | to best peer | to bare |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| visits | /s | 200 | 60 | 1 | 400 | 3.33 | **0.50** |
+
+### Processor time of the server
+
+| work | unit | ours | theirs | slow | bare | to best peer | to bare |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| visits | s/1000 | 0.500 | 0.250 | 9 | 0.125 | **0.50** | **0.25** |
+
+";
+        assert_eq!(Results::parse(&text).unwrap().to_markdown(), expected);
+    }
+
+    #[test]
+    fn one_server_has_no_ratio_and_failures_are_told() {
+        let mut run = Record::parse(&line("ours", 5.0, 0.5)).unwrap();
+        run.text("error", "it broke");
+        let markdown = Results::parse(&run.to_json()).unwrap().to_markdown();
+        assert!(markdown.contains("| work | unit | ours |\n"), "{markdown}");
+        assert!(markdown.ends_with("- ours, visits: it broke\n"), "{markdown}");
+        assert_eq!(Results::parse("{}\nnot ours").unwrap_err(), "line 2 is no record");
+    }
+}
