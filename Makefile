@@ -8,7 +8,7 @@ CARGO ?= cargo
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 DIST_FLAGS = --release --bins --target $(TARGET) --target-dir target/dist
 
-.PHONY: help run-server run-client demo test check fmt dist install clean
+.PHONY: help run-server run-client demo test check fmt bench soak dist install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,15 @@ check: ## format, lints, tests and documentation, warnings denied
 
 fmt: ## format the source
 	$(CARGO) fmt
+
+bench: ## hold the server against others that are installed; QUICK=1, ROUNDS=, BENCH_PEERS=
+	$(CARGO) build --release --bins --example ftp_load
+	@$(foreach name,QUICK ROUNDS BENCH_PEERS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
+	  examples/bench/run.sh
+
+soak: ## 1,000,000 logins, listings and small files (SOAK=); fails if the server grew
+	$(CARGO) build --release --bins --example ftp_load
+	@$(if $(SOAK),SOAK='$(SOAK)') examples/bench/soak.sh
 
 dist: ## static programs in dist/ that run on another Linux machine as they are
 	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build $(DIST_FLAGS)

@@ -28,12 +28,21 @@ pub struct Plan {
     pub clients: usize,
     /// Pieces of work in all.
     pub count: u64,
-    /// When to stop at the latest.
-    pub deadline: Instant,
+    /// The longest the work may take, from the moment all sessions are open.
+    pub limit: Duration,
     /// The server, if its figures are wanted.
     pub server: Option<Tree>,
     /// Whether sessions last from the beginning to the end of the work.
     pub workers: Workers,
+}
+
+/// One piece of work.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Its number, from 0.
+    pub number: u64,
+    /// When to break it off. What fails after that did not fail.
+    pub deadline: Instant,
 }
 
 /// What came of it.
@@ -63,7 +72,7 @@ pub struct Outcome {
 pub fn run<S: Send>(
     plan: &Plan,
     open: impl Fn() -> io::Result<S> + Sync,
-    work: impl Fn(&mut S, u64) -> io::Result<u64> + Sync,
+    work: impl Fn(&mut S, Turn) -> io::Result<u64> + Sync,
 ) -> (Outcome, Vec<S>) {
     let desk = Desk::new(plan);
     thread::scope(|scope| {
@@ -78,7 +87,7 @@ pub fn run<S: Send>(
         }
         desk.gate.wait_for(threads.len());
         let before = Sample::take(plan);
-        desk.start();
+        desk.gate.open(before.at + plan.limit);
         let shares: Vec<Share<S>> =
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
         desk.outcome(shares, before)
@@ -115,25 +124,22 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn start(&self) {
-        self.gate.open();
-    }
-
     /// The life of a thread.
     fn member<S>(
         &self,
         open: &impl Fn() -> io::Result<S>,
-        work: &impl Fn(&mut S, u64) -> io::Result<u64>,
+        work: &impl Fn(&mut S, Turn) -> io::Result<u64>,
     ) -> Share<S> {
         let mut share = Share { state: self.opened(open), bytes: 0, latencies: Vec::new() };
-        self.gate.pass();
-        while let (Some(state), Some(number)) = (&mut share.state, self.take()) {
+        let deadline = self.gate.pass();
+        while let (Some(state), Some(turn)) = (&mut share.state, self.take(deadline)) {
             let begun = Instant::now();
-            match work(state, number) {
+            match work(state, turn) {
                 Ok(bytes) => {
                     share.bytes += bytes;
                     share.latencies.push(begun.elapsed());
                 }
+                Err(_) if Instant::now() >= deadline => share.state = None,
                 Err(error) => {
                     self.fail(&error);
                     share.state = self.opened(open);
@@ -148,11 +154,11 @@ impl<'a> Desk<'a> {
     }
 
     /// The next number, if there is one and time for it.
-    fn take(&self) -> Option<u64> {
+    fn take(&self, deadline: Instant) -> Option<Turn> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let may = number < self.plan.count
-            && now < self.plan.deadline
+            && now < deadline
             && self.errors.load(Ordering::Relaxed) < MOST_ERRORS;
         let part = self.plan.count / PARTS;
         let starts_part = may && part > 0 && number.is_multiple_of(part);
@@ -160,7 +166,7 @@ impl<'a> Desk<'a> {
         {
             *locked(mark) = Some(now);
         }
-        may.then_some(number)
+        may.then_some(Turn { number, deadline })
     }
 
     fn fail(&self, error: &io::Error) {
@@ -241,16 +247,20 @@ struct Gate {
 #[derive(Default)]
 struct GateState {
     arrived: usize,
-    open: bool,
+    /// Until when the work may go on, once the gate is open.
+    deadline: Option<Instant>,
 }
 
 impl Gate {
     /// A thread arrives and waits for the gate to open.
-    fn pass(&self) {
+    fn pass(&self) -> Instant {
         let mut state = locked(&self.state);
         state.arrived += 1;
         self.changed.notify_all();
-        while !state.open {
+        loop {
+            if let Some(deadline) = state.deadline {
+                return deadline;
+            }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -262,8 +272,8 @@ impl Gate {
         }
     }
 
-    fn open(&self) {
-        locked(&self.state).open = true;
+    fn open(&self, deadline: Instant) {
+        locked(&self.state).deadline = Some(deadline);
         self.changed.notify_all();
     }
 }

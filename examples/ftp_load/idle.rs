@@ -1,6 +1,6 @@
 //! Scenario `idle`: many sessions that do nothing, and how the server is with them.
 
-use crate::crew::{self, Plan};
+use crate::crew::{self, Plan, Turn};
 use crate::figures::Latencies;
 use crate::options::Options;
 use crate::process::{Tree, Workers};
@@ -18,11 +18,10 @@ const FETCHES: usize = 3;
 
 /// Opens the sessions, asks some of them for a NOOP and lets one more client fetch a file.
 pub fn run(options: &Options) -> Finding {
-    let deadline = Instant::now() + options.limit;
     let plan = Plan {
         clients: options.clients.min(OPENERS),
         count: options.clients as u64,
-        deadline,
+        limit: options.limit,
         server: options.server,
         workers: Workers::Stay,
     };
@@ -44,6 +43,7 @@ pub fn run(options: &Options) -> Finding {
         record.number("threads", after.threads as f64);
         record.number("processes", after.processes as f64);
     }
+    let deadline = Instant::now() + options.limit;
     let asked = noop(&mut sessions, options.count, deadline).and_then(|latencies| {
         describe_latencies(&latencies, &mut record);
         one_more(options, deadline, &mut record)
@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Finding {
 
 fn open_one<'a>(
     options: &'a Options,
-) -> impl Fn(&mut Vec<Session<'a>>, u64) -> io::Result<u64> + Sync {
+) -> impl Fn(&mut Vec<Session<'a>>, Turn) -> io::Result<u64> + Sync {
     |sessions, _| {
         let mut session = Session::connect(&options.target)?;
         session.login()?;

@@ -186,7 +186,9 @@ impl Results {
         let mut failures = Vec::new();
         for ((row, server), runs) in &self.runs {
             let errors = runs.iter().map(|run| run.get_text("error"));
-            if let Some(error) = errors.into_iter().find(|error| !error.is_empty()) {
+            let late = runs.iter().all(|run| run.get_number("done") == Some(0.0));
+            let late = late.then_some("not once in the time that was given");
+            if let Some(error) = errors.into_iter().find(|error| !error.is_empty()).or(late) {
                 failures.push(format!("{server}, {row}: {error}"));
             }
         }

@@ -1,6 +1,6 @@
 //! The scenarios: what each client does, and what is written down of it.
 
-use crate::crew::{self, Outcome, Plan};
+use crate::crew::{self, Outcome, Plan, Turn};
 use crate::figures::Latencies;
 use crate::options::{Naming, Options, Scenario};
 use crate::process::{Tree, Workers};
@@ -54,7 +54,7 @@ fn plan(options: &Options) -> Plan {
     Plan {
         clients: options.clients,
         count: options.count,
-        deadline: Instant::now() + options.limit,
+        limit: options.limit,
         server: options.server,
         workers,
     }
@@ -78,8 +78,8 @@ impl<'a> Mover<'a> {
 fn retr(options: &Options, plan: &Plan) -> Outcome {
     let numbers = AtomicU64::new(0);
     let command = format!("RETR {}", options.fetched());
-    let fetch = |mover: &mut Mover<'_>, _| {
-        let bytes = mover.session.receive(&command, &mut mover.buffer, plan.deadline)?;
+    let fetch = |mover: &mut Mover<'_>, turn: Turn| {
+        let bytes = mover.session.receive(&command, &mut mover.buffer, turn.deadline)?;
         match options.size.filter(|size| *size != bytes) {
             Some(size) => Err(io::Error::other(format!("{bytes} bytes came, not {size}"))),
             None => Ok(bytes),
@@ -92,12 +92,12 @@ fn stor(options: &Options, plan: &Plan) -> Outcome {
     let numbers = AtomicU64::new(0);
     let size = options.size.unwrap_or(SMALL);
     let stem = options.file.as_deref().unwrap_or(STEM);
-    let store = |mover: &mut Mover<'_>, file: u64| {
+    let store = |mover: &mut Mover<'_>, turn: Turn| {
         let command = match options.naming {
-            Naming::EachFile => format!("STOR {stem}-{}-{file}", mover.number),
+            Naming::EachFile => format!("STOR {stem}-{}-{}", mover.number, turn.number),
             Naming::EachSession => format!("STOR {stem}-{}", mover.number),
         };
-        mover.session.send(&command, &mover.buffer, size, plan.deadline)
+        mover.session.send(&command, &mover.buffer, size, turn.deadline)
     };
     crew::run(plan, || Mover::open(options, &numbers), store).0
 }
@@ -105,11 +105,11 @@ fn stor(options: &Options, plan: &Plan) -> Outcome {
 fn list(options: &Options, plan: &Plan) -> Finding {
     let numbers = AtomicU64::new(0);
     let command = format!("{} {}", options.verb, options.dir);
-    let list = |mover: &mut Mover<'_>, _| {
-        mover.session.receive(&command, &mut mover.buffer, plan.deadline)
+    let list = |mover: &mut Mover<'_>, turn: Turn| {
+        mover.session.receive(&command, &mut mover.buffer, turn.deadline)
     };
     let open = || Mover::open(options, &numbers);
-    let growth = open().and_then(|mover| growth(options.server, mover, list));
+    let growth = open().and_then(|mover| growth(options, mover, list));
     let (outcome, _) = crew::run(plan, open, list);
     let mut record = heading(options);
     describe(&outcome, &mut record);
@@ -119,14 +119,14 @@ fn list(options: &Options, plan: &Plan) -> Finding {
 
 /// By how much the server's memory grows over what it has with this session open.
 fn growth<'a>(
-    server: Option<Tree>,
+    options: &Options,
     mut mover: Mover<'a>,
-    list: impl Fn(&mut Mover<'a>, u64) -> io::Result<u64>,
+    list: impl Fn(&mut Mover<'a>, Turn) -> io::Result<u64>,
 ) -> io::Result<Option<f64>> {
-    server.inspect(|server| server.forget_peak());
-    let before = server.and_then(Tree::holdings);
-    list(&mut mover, 0)?;
-    let after = server.and_then(Tree::holdings);
+    options.server.inspect(|server| server.forget_peak());
+    let before = options.server.and_then(Tree::holdings);
+    list(&mut mover, Turn { number: 0, deadline: Instant::now() + options.limit })?;
+    let after = options.server.and_then(Tree::holdings);
     Ok(before
         .zip(after)
         .map(|(before, after)| after.peak.saturating_sub(before.resident) as f64 / 1024.0))
@@ -144,10 +144,10 @@ fn login(options: &Options, plan: &Plan) -> Outcome {
 fn churn(options: &Options, plan: &Plan) -> Outcome {
     let list = format!("LIST {}", options.dir);
     let fetch = format!("RETR {}", options.fetched());
-    let visit = |buffer: &mut Vec<u8>, _| {
+    let visit = |buffer: &mut Vec<u8>, turn: Turn| {
         let mut session = Session::open(&options.target)?;
-        let mut bytes = session.receive(&list, buffer, plan.deadline)?;
-        bytes += session.receive(&fetch, buffer, plan.deadline)?;
+        let mut bytes = session.receive(&list, buffer, turn.deadline)?;
+        bytes += session.receive(&fetch, buffer, turn.deadline)?;
         session.quit().map(|()| bytes)
     };
     crew::run(plan, || Ok(vec![0; BUFFER]), visit).0

@@ -71,13 +71,13 @@ fn work(options: &Options, deadline: Instant, count: u64) -> Outcome {
     let plan = Plan {
         clients: options.clients,
         count,
-        deadline,
+        limit: deadline.saturating_duration_since(Instant::now()),
         server: options.server,
         workers: Workers::Leave,
     };
     let numbers = AtomicU64::new(0);
     let open = || Ok(Visitor::new(options, numbers.fetch_add(1, Ordering::Relaxed)));
-    let (outcome, visitors) = crew::run(&plan, open, |visitor, _| visitor.visit(deadline));
+    let (outcome, visitors) = crew::run(&plan, open, |visitor, turn| visitor.visit(turn.deadline));
     visitors.into_iter().for_each(Visitor::leave);
     outcome
 }

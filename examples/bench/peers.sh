@@ -1,0 +1,187 @@
+# shellcheck shell=bash
+# How each server of the bench is configured and started. Sourced by run.sh.
+#
+# Every peer gets what it needs to be at its best here: anonymous visitors may read and write,
+# nothing is logged, names are not looked up, limits on clients are lifted. `start_NAME` starts one
+# in the background on 127.0.0.1:$port, serving $served, with files of its own in $own, and leaves
+# its process id in $pid. `find_NAME` says which program it is, or fails. `version_NAME` names it.
+#
+#   name        package                        of
+#   vsftpd      vsftpd                         Debian
+#   proftpd     proftpd-core                   Debian
+#   pure-ftpd   pure-ftpd                      Debian
+#   pyftpdlib   pyftpdlib                      PyPI
+#   unftp       is in neither, and is left out: no figures of it here
+
+peers='vsftpd proftpd pure-ftpd pyftpdlib'
+
+# A program of the peers: from BENCH_PEERS (see fetch_peers.sh), else an installed one.
+find_program() {
+    local place
+    for place in ${BENCH_PEERS:+"$BENCH_PEERS/usr/sbin/$1" "$BENCH_PEERS/venv/bin/$1"}; do
+        [ -x "$place" ] && echo "$place" && return
+    done
+    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"
+}
+
+# Runs one with the libraries that were unpacked with it. Called in a shell of its own, so that the
+# process id in the background is that of the server.
+peer() {
+    local libraries=${BENCH_PEERS:+$(echo "$BENCH_PEERS"/usr/lib/*-linux-gnu)}
+    exec env ${libraries:+LD_LIBRARY_PATH="$libraries"} "$@"
+}
+
+# --- ours, and the limit ---
+
+start_mt_ftp() {
+    "$programs/ftp_server" --port "$port" --root "$served" --max-sessions 100000 \
+        --log-level error >/dev/null &
+    pid=$!
+}
+
+version_mt_ftp() { "$programs/ftp_server" --version | cut -d' ' -f2; }
+
+start_bare() {
+    "$load" bare --port "$port" --root "$served" >/dev/null &
+    pid=$!
+}
+
+version_bare() { echo 'ftp_load bare'; }
+
+# --- vsftpd ---
+
+find_vsftpd() { find_program vsftpd; }
+
+start_vsftpd() {
+    mkdir "$own/empty"
+    cat >"$own/conf" <<END
+listen=YES
+listen_address=127.0.0.1
+listen_port=$port
+background=NO
+anonymous_enable=YES
+local_enable=NO
+write_enable=YES
+anon_upload_enable=YES
+anon_mkdir_write_enable=YES
+anon_other_write_enable=YES
+anon_umask=022
+anon_root=$served
+allow_writeable_chroot=YES
+ftp_username=$visitor
+nopriv_user=nobody
+secure_chroot_dir=$own/empty
+xferlog_enable=NO
+max_clients=0
+max_per_ip=0
+one_process_model=YES
+isolate=NO
+isolate_network=NO
+seccomp_sandbox=NO
+END
+    # It is the fastest that it can be: one process a session, without its sandboxes.
+    peer "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
+    pid=$!
+}
+
+version_vsftpd() { (peer "$(find_vsftpd)" -v) 0>&1 2>&1 | sed 's/.*version //'; }
+
+# --- proftpd ---
+
+find_proftpd() { find_program proftpd; }
+
+start_proftpd() {
+    cat >"$own/conf" <<END
+ServerName bench
+ServerType standalone
+DefaultAddress 127.0.0.1
+Port $port
+SocketBindTight on
+UseIPv6 off
+User nobody
+Group nogroup
+PidFile $own/pid
+ScoreboardFile none
+SystemLog none
+WtmpLog off
+TransferLog none
+UseReverseDNS off
+MaxInstances none
+AuthOrder mod_auth_unix.c
+AllowOverwrite on
+TCPBacklog 255
+<IfModule mod_delay.c>
+DelayEngine off
+</IfModule>
+<IfModule mod_ctrls.c>
+ControlsEngine off
+</IfModule>
+<Anonymous $served>
+User $visitor
+Group $(id -gn "$visitor")
+UserAlias anonymous $visitor
+RequireValidShell off
+<Limit ALL>
+AllowAll
+</Limit>
+</Anonymous>
+END
+    peer "$(find_proftpd)" -n -q -c "$own/conf" >"$own/said" 2>&1 &
+    pid=$!
+}
+
+version_proftpd() { (peer "$(find_proftpd)" -v) 2>&1 | sed 's/.*Version //'; }
+
+# --- pure-ftpd ---
+
+find_pure-ftpd() { find_program pure-ftpd; }
+
+# Visitors land in the home of the user ftp and nowhere else, so that is where the files are put, in
+# a view of the file system of its own. 4: IPv4; e: visitors alone; H: no names looked up; f none: no log; c, C: most clients; L: how
+# much may be listed; Y 0: no TLS.
+start_pure-ftpd() {
+    local home
+    home=$(getent passwd ftp | cut -d: -f6)
+    # shellcheck disable=SC2016 # for the shell inside
+    peer unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$served" "$home" \
+        "$(find_pure-ftpd)" -S "127.0.0.1,$port" -4 -e -H -f none \
+        -c 30000 -C 30000 -L 1000000:10 -Y 0 -g "$own/pid" >"$own/said" 2>&1 &
+    pid=$!
+}
+
+version_pure-ftpd() {
+    (peer "$(find_pure-ftpd)" --help) 2>&1 | sed -n 's/^pure-ftpd v\([0-9.]*\).*/\1/p'
+}
+
+# --- pyftpdlib ---
+
+# The Python that has it.
+find_pyftpdlib() {
+    local python
+    for python in ${BENCH_PEERS:+"$BENCH_PEERS/venv/bin/python"} python3; do
+        "$python" -c 'import pyftpdlib' 2>/dev/null && command -v "$python" && return
+    done
+    return 1
+}
+
+start_pyftpdlib() {
+    cat >"$own/serve.py" <<'END'
+import logging, sys
+from pyftpdlib.authorizers import DummyAuthorizer
+from pyftpdlib.handlers import FTPHandler
+from pyftpdlib.servers import FTPServer
+
+logging.basicConfig(level=logging.CRITICAL)
+authorizer = DummyAuthorizer()
+authorizer.add_anonymous(sys.argv[2], perm="elradfmwMT")
+FTPHandler.authorizer = authorizer
+server = FTPServer(("127.0.0.1", int(sys.argv[1])), FTPHandler, backlog=4096)
+server.max_cons = 100000
+server.max_cons_per_ip = 0
+server.serve_forever()
+END
+    "$(find_pyftpdlib)" -W ignore "$own/serve.py" "$port" "$served" >"$own/said" 2>&1 &
+    pid=$!
+}
+
+version_pyftpdlib() { "$(find_pyftpdlib)" -c 'import pyftpdlib; print(pyftpdlib.__ver__)'; }
