@@ -155,9 +155,11 @@ impl Arrangements {
         Ok(())
     }
 
-    /// Forgets everything (REIN).
+    /// Forgets everything (REIN) but the listener, whose port is announced anew before it is used.
     pub fn reset(&mut self) {
-        *self = Arrangements::new(self.ends);
+        self.drop_plan();
+        let spare = self.spare.take();
+        *self = Arrangements { spare, ..Arrangements::new(self.ends) };
     }
 
     /// Whether a transfer may begin.

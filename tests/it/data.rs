@@ -46,6 +46,18 @@ fn epsv_serves_a_transfer() {
 }
 
 #[test]
+fn rein_forgets_the_arrangement_and_keeps_the_port() {
+    let server = server_with_file();
+    let mut peer = server.visitor();
+    let before = peer.epsv();
+    peer.say("REIN").expect(220);
+    peer.login();
+    peer.say("RETR file").expect(425);
+    assert_eq!(peer.epsv(), before);
+    assert_eq!(peer.retr("file"), b"content");
+}
+
+#[test]
 fn pasv_announces_the_address_the_client_reached() {
     let server = Server::launch(TempDir::new().unwrap(), "0.0.0.0", &["--anonymous", "read"]);
     server.write("file", "content");
