@@ -37,6 +37,7 @@ mod house;
 mod jail;
 mod limits;
 mod listing;
+mod load;
 mod login;
 mod logs;
 mod many;
