@@ -10,8 +10,11 @@
 use super::ports::{Ports, Reservation};
 use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
-use std::io;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 /// How the next transfer's data connection is to be made.
@@ -124,7 +127,7 @@ impl Arrangements {
                 drain(&own.listener);
                 own
             }
-            None => listen(self.ends.listening_at(0)).map_err(|_| NO_PORT)?,
+            None => listen_somewhere(self.ends).map_err(|_| NO_PORT)?,
         };
         let port = own.port;
         self.plan = Plan::Passive(own);
@@ -215,6 +218,28 @@ fn not_blocking(opened: Result<TcpStream, Waited>) -> io::Result<Result<TcpStrea
         stream.set_nonblocking(true)?;
     }
     Ok(opened)
+}
+
+/// Listens on a port picked at random, so that nobody can foresee it (RFC 2577 section 6).
+///
+/// The system would pick one too, but passes over every port that a closed connection still holds:
+/// after some ten thousand sessions in a minute it finds none. To listen on such a port is allowed.
+fn listen_somewhere(ends: Ends) -> io::Result<Own> {
+    /// What Linux gives out itself; other systems have theirs within or above.
+    const PORTS: RangeInclusive<u16> = 32_768..=60_999;
+    const TRIES: u64 = 64;
+    let random = RandomState::new();
+    for number in 0..TRIES {
+        let step = random.hash_one(number) % PORTS.len() as u64;
+        let port = PORTS.start() + u16::try_from(step).unwrap_or_default();
+        match listen(ends.listening_at(port)) {
+            // Taken, or kept back by the system.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {}
+            other => return other,
+        }
+    }
+    listen(ends.listening_at(0))
 }
 
 fn listen(at: SocketAddr) -> io::Result<Own> {
