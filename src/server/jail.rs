@@ -126,6 +126,12 @@ impl Jail {
             if name == ".." {
                 // Down again from the root, so that a path of any depth holds one directory open.
                 trail.pop().ok_or_else(outside)?;
+                // All that follow at once, or a link from far below would take more steps than there
+                // are.
+                while todo.front().is_some_and(|next| next == "..") {
+                    todo.pop_front();
+                    trail.pop().ok_or_else(outside)?;
+                }
                 trail.drain(..).rev().for_each(|name| todo.push_front(name));
                 here = Arc::clone(&self.root);
                 continue;

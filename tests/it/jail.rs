@@ -177,6 +177,17 @@ fn what_is_no_plain_file_is_never_opened() {
 }
 
 #[test]
+fn a_link_from_far_below_may_lead_up_again() {
+    let server = Server::start();
+    let deep = ["d"; 200].join("/");
+    server.make_dir(&deep);
+    server.write("file", "content");
+    let mut peer = server.visitor();
+    peer.say(format!("SITE SYMLINK /file {deep}/link")).expect(200);
+    assert_eq!(peer.retr(format!("{deep}/link")), b"content");
+}
+
+#[test]
 fn deep_paths_work() {
     let server = Server::start();
     let path = vec!["d"; 500].join("/");
