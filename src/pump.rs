@@ -342,10 +342,16 @@ fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// A read that filled the buffer says there is more where that came from.
+/// A read that filled the buffer says there is more where that came from. Where memory is short the
+/// transfer goes on with what it has: an allocation that fails ends the program.
 fn grow(buffer: &mut Vec<u8>, filled: usize) {
-    if filled == buffer.len() && filled < LARGEST_BUFFER {
-        *buffer = vec![0; (filled * 4).min(LARGEST_BUFFER)];
+    const LEFT: usize = 8 * LARGEST_BUFFER;
+    if filled < buffer.len() || filled >= LARGEST_BUFFER {
+        return;
+    }
+    let size = (filled * 4).min(LARGEST_BUFFER);
+    if sys::check_room(size + LEFT).is_ok() {
+        *buffer = vec![0; size];
     }
 }
 
