@@ -5,6 +5,7 @@ use crate::wire::connect;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 #[test]
 fn files_of_every_size_are_stored_whole() {
@@ -93,7 +94,13 @@ fn a_client_killed_in_the_middle_leaves_the_old_file() {
     let server = Server::start();
     server.write("file", "old");
     let mut peer = server.visitor();
+    let begun = Instant::now();
     let data = peer.begin_with("STOR file", noise(100_000, 1));
+    // What was sent in one go is believed without waiting for the end of the control connection, so
+    // it takes a while.
+    while begun.elapsed() < Duration::from_millis(50) {
+        peer.say("STAT").expect(213);
+    }
     // The system closes both for it, in whichever order.
     drop(peer);
     drop(data);
