@@ -24,6 +24,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Each client takes one or two.
+    mt_ftp::sys::raise_descriptors();
     let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("bare") => with(&bare::PROGRAM, words.split_off(1), bare::run),

@@ -55,7 +55,7 @@ Scenarios:
           memory, descriptors or threads grew since the first 1,000
 
 A session's data connection is a new one for each transfer. Every client is a
-thread; more than about 1,000 of them (idle: sessions) need a higher ulimit -n.
+thread, and takes one or two descriptors: ulimit -Hn is the limit.
 bare is a server that checks nothing, to see what is possible at all; report
 shows files of JSON lines, as tables or as a chart. Each has its own --help.
 
