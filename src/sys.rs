@@ -13,7 +13,7 @@
 //! | `send_file`, `Pipe` | std's ways between file and socket go through a buffer of 8 KiB |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
 //! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
-//! | [`check_room`] | an allocation that fails ends a Rust program, so it is asked before |
+//! | [`check_room`], [`save_memory`] | an allocation that fails ends a Rust program, so it is asked before |
 //! | [`EchoOff`] | passwords are typed without echo |
 
 use std::time::SystemTime;

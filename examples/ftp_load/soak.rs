@@ -36,16 +36,17 @@ const FETCHED: &str = "soak.bin";
 pub fn run(options: &Options) -> Finding {
     let deadline = Instant::now() + options.limit;
     let mut record = heading(options);
+    // Before the first session, which may take a moment to end.
+    let start = options.server.and_then(Tree::holdings);
     if let Err(error) = prepare(options, deadline) {
         return Finding { record, verdict: Err(error.to_string()) };
     }
-    let start = options.server.and_then(Tree::holdings);
     let first = WARM.min(options.count / 2);
     let others = options.count - first;
     let warm = work(options, deadline, first);
     let base = options.server.and_then(|server| settled(server, start));
     let rest = work(options, deadline, others);
-    let end = options.server.and_then(|server| settled(server, start));
+    let end = options.server.and_then(|server| settled(server, base.or(start)));
 
     describe(&rest, &mut record);
     record.number("worth", (warm.done + rest.done) as f64);

@@ -78,6 +78,7 @@ fn run(Options { words, config, .. }: Options) -> Result<(), Box<dyn Error>> {
     // them leave the signals to the one that waits.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
     let descriptors = sys::raise_descriptors();
+    sys::save_memory();
     panics::keep_quiet();
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());

@@ -23,7 +23,7 @@ pub(crate) use dir::{
 #[cfg(target_os = "linux")]
 pub(crate) use direct::{Pipe, send_file};
 pub use latch::Latch;
-pub use limit::{check_room, raise_descriptors};
+pub use limit::{check_room, raise_descriptors, save_memory};
 pub use signal::Signals;
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, poll,

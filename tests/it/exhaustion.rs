@@ -1,7 +1,7 @@
 //! Out of descriptors or threads: who is inside is served, nobody spins or writes the log full, and
 //! it passes by itself.
 
-use crate::harness::{Server, eventually};
+use crate::harness::{Server, comes_in, eventually, noise};
 use crate::wire::{Peer, connect};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
@@ -176,4 +176,26 @@ fn a_server_out_of_threads_serves_again_when_some_are_free() {
     drop(crowd);
     eventually("all to be given back", || server.footprint() == before);
     assert_eq!(server.visitor().retr("file"), b"content");
+}
+
+/// An allocation that fails would end the program, so clients are sent away before.
+#[test]
+fn a_server_short_of_memory_serves_who_is_in_and_later_others_again() {
+    let server = Server::limited("-v 150000", &[]);
+    server.write_sparse("large", 8 << 20);
+    let mut first = server.visitor();
+    let mut crowd = Vec::new();
+    let full = (0..2000).any(|_| {
+        let mut peer = Peer::connect(server.addr());
+        let code = peer.hear().code;
+        crowd.push(peer);
+        code == 421
+    });
+    assert!(full, "there was room for all of them");
+    server.wait_for_log(&["exhausted", "memory"]);
+    assert_eq!(first.retr("large").len(), 8 << 20);
+    first.stor("file", noise(3_000_000, 5));
+    assert!(first.list("LIST").contains("large"));
+    drop(crowd);
+    comes_in(server.addr()).login().say("NOOP").expect(200);
 }

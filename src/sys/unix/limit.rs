@@ -33,6 +33,20 @@ pub fn raise_descriptors() -> u64 {
     }
 }
 
+/// Has all threads share one heap where the address space is limited (`ulimit -v`): each heap of the
+/// C library reserves 64 MiB, and does not give them back.
+pub fn save_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if memory_is_limited() {
+        const M_ARENA_MAX: c_int = -8;
+        unsafe extern "C" {
+            fn mallopt(parameter: c_int, value: c_int) -> c_int;
+        }
+        // SAFETY: plain numbers in and out; it takes the locks it needs.
+        unsafe { mallopt(M_ARENA_MAX, 1) };
+    }
+}
+
 /// Whether so many bytes of memory can be had. Without a limit (`ulimit -v`) that is not asked: the
 /// system gives what is asked for, and finds out later whether it has it.
 ///
@@ -43,8 +57,7 @@ pub fn raise_descriptors() -> u64 {
 pub fn check_room(bytes: usize) -> io::Result<()> {
     const PROT_READ_WRITE: c_int = 3;
     const MAP_PRIVATE: c_int = 2;
-    static LIMITED: OnceLock<bool> = OnceLock::new();
-    if !LIMITED.get_or_init(|| limit(RLIMIT_AS).is_some_and(|limit| limit.soft != RLIM_INFINITY)) {
+    if !memory_is_limited() {
         return Ok(());
     }
     let flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -55,6 +68,11 @@ pub fn check_room(bytes: usize) -> io::Result<()> {
     }
     // SAFETY: the mapping is ours and nothing points into it.
     check(unsafe { munmap(room, bytes) }).map(drop)
+}
+
+fn memory_is_limited() -> bool {
+    static LIMITED: OnceLock<bool> = OnceLock::new();
+    *LIMITED.get_or_init(|| limit(RLIMIT_AS).is_some_and(|limit| limit.soft != RLIM_INFINITY))
 }
 
 fn limit(resource: c_int) -> Option<rlimit> {
