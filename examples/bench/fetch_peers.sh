@@ -4,7 +4,8 @@
 #   examples/bench/fetch_peers.sh DIR        then: make bench BENCH_PEERS=DIR
 #
 # The packages conflict with each other, and an installed server would also start as a service.
-# Needs Debian (apt, dpkg), Python's venv, and the network.
+# unftp is built from its source, which takes some minutes. Needs Debian (apt, dpkg), Python's venv,
+# cargo, and the network.
 set -eu
 [ $# -eq 1 ] || { sed -n '2,7p' "$0"; exit 2; }
 mkdir -p "$1"
@@ -26,4 +27,5 @@ done
 
 python3 -m venv "$dir/venv"
 "$dir/venv/bin/pip" install --quiet pyftpdlib
-echo "in $dir: vsftpd, proftpd, pure-ftpd, pyftpdlib"
+cargo install --quiet --locked --no-default-features --root "$dir" unftp
+echo "in $dir: vsftpd, proftpd, pure-ftpd, pyftpdlib, unftp"

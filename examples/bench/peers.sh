@@ -11,14 +11,14 @@
 #   proftpd     proftpd-core                   Debian
 #   pure-ftpd   pure-ftpd                      Debian
 #   pyftpdlib   pyftpdlib                      PyPI
-#   unftp       is in neither, and is left out: no figures of it here
+#   unftp       unftp                          crates.io
 
-peers='vsftpd proftpd pure-ftpd pyftpdlib'
+peers='vsftpd proftpd pure-ftpd pyftpdlib unftp'
 
 # A program of the peers: from BENCH_PEERS (see fetch_peers.sh), else an installed one.
 find_program() {
     local place
-    for place in ${BENCH_PEERS:+"$BENCH_PEERS/usr/sbin/$1" "$BENCH_PEERS/venv/bin/$1"}; do
+    for place in ${BENCH_PEERS:+"$BENCH_PEERS/usr/sbin/$1" "$BENCH_PEERS/venv/bin/$1" "$BENCH_PEERS/bin/$1"}; do
         [ -x "$place" ] && echo "$place" && return
     done
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"
@@ -185,3 +185,15 @@ END
 }
 
 version_pyftpdlib() { "$(find_pyftpdlib)" -c 'import pyftpdlib; print(pyftpdlib.__ver__)'; }
+
+# --- unftp ---
+
+find_unftp() { find_program unftp; }
+
+start_unftp() {
+    "$(find_unftp)" --bind-address "127.0.0.1:$port" --bind-address-http 127.0.0.1:0 \
+        --root-dir "$served" --auth-type anonymous --log-level error >"$own/said" 2>&1 &
+    pid=$!
+}
+
+version_unftp() { "$(find_unftp)" --version | sed -n 's/^unftp //p'; }

@@ -110,7 +110,7 @@ start() {
 }
 
 start_servers() {
-    servers=() missing=('unftp (in neither Debian nor PyPI)')
+    servers=() missing=()
     local name
     for name in mt_ftp $peers bare; do
         if [ "$name" = mt_ftp ] || [ "$name" = bare ] || "find_$name" >/dev/null; then
@@ -260,7 +260,7 @@ ports that those before it left over.
 
 - machine: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)
 - servers: $(for server in "${servers[@]}"; do printf '%s %s, ' "$server" "$("version_$server")"; done | sed 's/, $//')
-- missing: $(printf '%s, ' "${missing[@]}" | sed 's/, $//')
+- missing: $([ ${#missing[@]} -eq 0 ] && echo none || printf '%s, ' "${missing[@]}" | sed 's/, $//')
 - command: \`${quick:+QUICK=1 }ROUNDS=$rounds make bench${BENCH_PEERS:+ BENCH_PEERS=…}\`
 END
 }
