@@ -4,7 +4,7 @@
 //! deadline that passes is [`io::ErrorKind::TimedOut`], whatever the system calls it.
 
 use crate::shutdown::{Shutdown, Stage};
-use crate::sys::{Handle, Interest, PollItem, Waitable, connect_from, poll};
+use crate::sys::{self, Handle, Interest, PollItem, Waitable, connect_from, poll};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -12,6 +12,9 @@ use std::{error, fmt};
 
 /// How long a peer may leave a reply or a command of ours unread before it is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// After how much silence the system asks a peer's machine whether it is still there.
+const PROBE_AFTER: Duration = Duration::from_secs(120);
 
 /// Waits until one of the items is ready.
 ///
@@ -51,8 +54,9 @@ impl Stream {
     /// What the system says of a broken socket.
     pub fn new(tcp: TcpStream, shutdown: Option<Shutdown>) -> io::Result<Stream> {
         tcp.set_nonblocking(true)?;
-        // A command or reply is one write and wants to leave at once (44 ms without this).
-        tcp.set_nodelay(true)?;
+        if !tcp.nodelay()? {
+            prepare(&tcp)?;
+        }
         Ok(Stream { tcp, deadline: None, waiting: true, shutdown })
     }
 
@@ -116,6 +120,26 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Sets the options of a control connection on a listener, whose connections have them from the
+/// beginning where the system hands them on: six system calls less for each.
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn prepare_listener(listener: &TcpListener) -> io::Result<()> {
+    if sys::CAN_INHERIT_OPTIONS { prepare(listener) } else { Ok(()) }
+}
+
+fn prepare(socket: &impl Waitable) -> io::Result<()> {
+    // A system without one of these two serves all the same.
+    // RFC 959 section 4.1.3: ABOR may come after a Telnet Synch, whose mark is urgent data.
+    let _ = sys::inline_urgent(socket);
+    // A peer that went away without a word would keep its place as long as it may be idle.
+    let _ = sys::keep_alive(socket, PROBE_AFTER);
+    // A command or reply is one write and wants to leave at once (44 ms without this). Last, since it
+    // says that the others are set.
+    sys::no_delay(socket)
 }
 
 /// Inside the `io::Error` of a read that ended because the program drains.

@@ -126,6 +126,7 @@ fn listen(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
     addresses.sort_by_key(SocketAddr::is_ipv6);
     let listener = TcpListener::bind(addresses.as_slice()).map_err(cannot)?;
     sys::listen_backlog(&listener, BACKLOG)?;
+    net::prepare_listener(&listener)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

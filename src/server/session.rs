@@ -18,15 +18,11 @@ use crate::protocol::{
     Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
     Structure, Verb,
 };
-use crate::sys;
 use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// After how much silence the system asks a client's machine whether it is still there.
-const PROBE_AFTER: Duration = Duration::from_secs(120);
 
 /// How many commands may come at once before login, and how many a second after that. A login needs
 /// about ten.
@@ -108,11 +104,6 @@ impl<'a> Session<'a> {
     /// What the system says of a broken socket.
     pub(super) fn new(server: &'a Server, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
         let local = net::canonical(stream.local_addr()?);
-        // A system without one of these two serves all the same.
-        // RFC 959 section 4.1.3: ABOR may come after a Telnet Synch, whose mark is urgent data.
-        let _ = sys::inline_urgent(&stream);
-        // A client that went away without a word would keep its place as long as it may be idle.
-        let _ = sys::keep_alive(&stream, PROBE_AFTER);
         let stream = Stream::new(stream, Some(server.shutdown.clone()))?;
         let number = server.next_session();
         Ok(Session {
@@ -181,8 +172,11 @@ impl<'a> Session<'a> {
                 Err(error) => farewell(error)?,
             };
             self.send(&reply)?;
-            if matches!(reply.code(), Code::CLOSING | Code::NOT_AVAILABLE) {
-                return self.part();
+            match reply.code() {
+                // After QUIT nothing is to come, and the client knows what it reads last.
+                Code::CLOSING if self.control.peek_line().is_none() => return Ok(()),
+                Code::CLOSING | Code::NOT_AVAILABLE => return self.part(),
+                _ => {}
             }
         }
     }

@@ -26,13 +26,17 @@ pub use latch::Latch;
 pub use limit::{check_room, raise_descriptors, save_memory};
 pub use signal::Signals;
 pub use socket::{
-    Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, poll,
+    Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
+    poll,
 };
 pub use terminal::{EchoOff, terminal_width};
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+
+/// Whether what a listener accepts has the listener's options.
+pub const CAN_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
 /// Whether the time a file was created can be set: Unix has no call for it.
 pub const CAN_SET_CREATED: bool = false;

@@ -18,8 +18,11 @@ pub(crate) use dir::{
 };
 pub use socket::{
     Bell, Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive,
-    listen_backlog, poll,
+    listen_backlog, no_delay, poll,
 };
+
+/// Whether what a listener accepts has the listener's options.
+pub const CAN_INHERIT_OPTIONS: bool = false;
 
 /// Whether the time a file was created can be set.
 pub const CAN_SET_CREATED: bool = true;

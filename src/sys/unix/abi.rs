@@ -57,6 +57,7 @@ pub(super) const SIG_IGN: usize = 1;
 pub(super) const ECHO: tcflag_t = 0o10;
 pub(super) const AF_INET: c_int = 2;
 pub(super) const SOCK_STREAM: c_int = 1;
+pub(super) const TCP_NODELAY: c_int = 1;
 
 #[cfg(target_os = "linux")]
 mod system {

@@ -2,8 +2,8 @@
 
 use super::abi::{
     AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, POLLIN, POLLOUT, SO_KEEPALIVE, SO_OOBINLINE,
-    SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, nfds_t,
-    pollfd,
+    SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY,
+    nfds_t, pollfd,
 };
 use super::check;
 use crate::sys::{Interest, PROBE_EVERY, PROBES};
@@ -104,8 +104,8 @@ pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says of a broken socket.
-pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
-    set_option(stream.as_fd(), SOL_SOCKET, SO_OOBINLINE, 1)
+pub fn inline_urgent(socket: &impl Waitable) -> io::Result<()> {
+    set_option(socket.handle(), SOL_SOCKET, SO_OOBINLINE, 1)
 }
 
 /// Lets the system probe a peer that has been silent for `idle`, so that one that went away
@@ -113,15 +113,23 @@ pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says of a broken socket.
-pub fn keep_alive(stream: &TcpStream, idle: Duration) -> io::Result<()> {
-    set_option(stream.as_fd(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
+pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
+    set_option(socket.handle(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
     let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
     for (name, value) in
         [(TCP_KEEPIDLE, seconds), (TCP_KEEPINTVL, PROBE_EVERY), (TCP_KEEPCNT, PROBES)]
     {
-        set_option(stream.as_fd(), IPPROTO_TCP, name, value)?;
+        set_option(socket.handle(), IPPROTO_TCP, name, value)?;
     }
     Ok(())
+}
+
+/// Sends what is written at once, also from the connections that a listener accepts, if it is one.
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
+    set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
 /// Begins to connect from the address `local` to `to` and returns at once: the stream does not

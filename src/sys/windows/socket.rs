@@ -212,8 +212,8 @@ pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says of a broken socket.
-pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
-    set_option(stream, SOL_SOCKET, SO_OOBINLINE, 1)
+pub fn inline_urgent(socket: &impl Waitable) -> io::Result<()> {
+    set_option(socket.handle(), SOL_SOCKET, SO_OOBINLINE, 1)
 }
 
 /// Lets the system probe a peer that has been silent for `idle`, and give it up a minute later
@@ -221,15 +221,24 @@ pub fn inline_urgent(stream: &TcpStream) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says of a broken socket.
-pub fn keep_alive(stream: &TcpStream, idle: Duration) -> io::Result<()> {
-    set_option(stream, SOL_SOCKET, SO_KEEPALIVE, 1)?;
+pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
+    set_option(socket.handle(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
     let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
     for (name, value) in
         [(TCP_KEEPIDLE, seconds), (TCP_KEEPINTVL, PROBE_EVERY), (TCP_KEEPCNT, PROBES)]
     {
-        set_option(stream, IPPROTO_TCP, name, value)?;
+        set_option(socket.handle(), IPPROTO_TCP, name, value)?;
     }
     Ok(())
+}
+
+/// Sends what is written at once.
+///
+/// # Errors
+/// What the system says of a broken socket.
+pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
+    const TCP_NODELAY: c_int = 1;
+    set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
 /// Begins to connect from the address `local` to `to` and returns at once: the stream does not
@@ -259,9 +268,9 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-fn set_option(stream: &TcpStream, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+fn set_option(socket: Handle<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let size = size_of::<c_int>() as c_int;
-    let socket = stream.as_raw_socket() as usize;
+    let socket = socket.as_raw_socket() as usize;
     // SAFETY: `value` lives through the call and has the size that is given.
     check(unsafe { setsockopt(socket, level, name, (&raw const value).cast(), size) }).map(drop)
 }
