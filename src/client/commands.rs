@@ -1,18 +1,17 @@
 //! The commands of the shell: one table that parsing, HELP and dispatch read.
 
-use super::connection::Representation;
+mod files;
+mod local;
+mod login;
+mod operands;
+mod remote;
+mod toggles;
+
 use super::error::Error;
-use super::escape::{shown, shown_lines};
-use super::files;
-use super::local;
-use super::output::{print_line, print_lines};
+use super::output::print_lines;
 use super::session::Session;
-use super::url::Endpoint;
-use super::words::name;
 use crate::args::nearest;
-use crate::protocol::time::Civil;
-use crate::protocol::{Name, Secret};
-use std::env;
+use operands::optional;
 use std::ops::RangeInclusive;
 
 /// A command of the shell.
@@ -27,57 +26,101 @@ pub(super) struct Row {
     help: &'static str,
     /// One use of it.
     example: &'static str,
+    /// What each of them names, for completion; the last stands for all that follow.
+    takes: &'static [Kind],
     run: fn(&mut Session, &[Vec<u8>]) -> Result<(), Error>,
 }
+
+/// What an operand names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Anything on the server.
+    Remote,
+    /// A directory on the server.
+    RemoteDir,
+    /// Anything here.
+    Local,
+    /// A directory here.
+    LocalDir,
+    /// A command of this table.
+    Command,
+}
+
+const NOTHING: &[Kind] = &[];
+const REMOTE: &[Kind] = &[Kind::Remote];
+const REMOTE_DIR: &[Kind] = &[Kind::RemoteDir];
+const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 
 const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
-    Row { names: &["connect", "open"], operands: "HOST [PORT]", count: 1..=2, run: connect,
-        help: "connect, to port 21 unless told, and log in", example: "CONNECT localhost 1026" },
-    Row { names: &["list", "ls", "dir"], operands: "[-OPTIONS] [PATH]", count: 0..=2, run: list,
-        help: "print the listing of a directory", example: "LIST pub" },
-    Row { names: &["retrieve", "get"], operands: "FILE [LOCAL]", count: 1..=2, run: retrieve,
-        help: "fetch a file; - prints it", example: "RETRIEVE \"my file.txt\" copy.txt" },
-    Row { names: &["store", "put"], operands: "FILE [REMOTE]", count: 1..=2, run: store,
-        help: "send a file; - is standard input", example: "STORE report.pdf pub/" },
-    Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: quit,
-        help: "close the connection and leave", example: "QUIT" },
-    Row { names: &["user"], operands: "NAME [PASSWORD]", count: 1..=2, run: user,
-        help: "log in as somebody else", example: "USER alice" },
-    Row { names: &["close", "disconnect"], operands: "", count: 0..=0, run: close,
-        help: "close the connection and stay here", example: "CLOSE" },
-    Row { names: &["pwd"], operands: "", count: 0..=0, run: pwd,
-        help: "print the remote directory", example: "PWD" },
-    Row { names: &["cd"], operands: "DIR", count: 1..=1, run: cd,
-        help: "change the remote directory", example: "CD pub" },
-    Row { names: &["cdup"], operands: "", count: 0..=0, run: cdup,
-        help: "change to the remote directory above", example: "CDUP" },
-    Row { names: &["lcd"], operands: "DIR", count: 1..=1, run: lcd,
-        help: "change the local directory", example: "LCD /tmp" },
-    Row { names: &["lpwd"], operands: "", count: 0..=0, run: lpwd,
-        help: "print the local directory", example: "LPWD" },
-    Row { names: &["mkdir"], operands: "DIR", count: 1..=1, run: mkdir,
-        help: "make a remote directory", example: "MKDIR pub" },
-    Row { names: &["rmdir"], operands: "DIR", count: 1..=1, run: rmdir,
-        help: "remove an empty remote directory", example: "RMDIR pub" },
-    Row { names: &["delete", "rm"], operands: "FILE", count: 1..=1, run: delete,
-        help: "delete a remote file", example: "DELETE old.txt" },
-    Row { names: &["rename", "mv"], operands: "FROM TO", count: 2..=2, run: rename,
-        help: "rename a remote file or directory", example: "RENAME a.txt b.txt" },
-    Row { names: &["size"], operands: "FILE", count: 1..=1, run: size,
-        help: "print the size of a remote file in bytes", example: "SIZE a.txt" },
-    Row { names: &["modtime"], operands: "FILE", count: 1..=1, run: modtime,
-        help: "print when a remote file was modified", example: "MODTIME a.txt" },
-    Row { names: &["ascii"], operands: "", count: 0..=0, run: ascii,
-        help: "transfer files as text, with the line ends of each side", example: "ASCII" },
-    Row { names: &["binary"], operands: "", count: 0..=0, run: binary,
-        help: "transfer files as they are (so it is at first)", example: "BINARY" },
-    Row { names: &["quote"], operands: "WORDS", count: 1..=ANY, run: quote,
-        help: "send words to the server as they are", example: "QUOTE SITE HELP" },
+    Row { names: &["connect", "open"], operands: "HOST [PORT]", count: 1..=2, run: login::connect,
+        help: "connect, to port 21 unless told, and log in", example: "CONNECT localhost 1026",
+        takes: NOTHING },
+    Row { names: &["list", "ls", "dir"], operands: "[-OPTIONS] [PATH]", count: 0..=2, run: files::list,
+        help: "print the listing of a directory", example: "LIST pub",
+        takes: REMOTE },
+    Row { names: &["retrieve", "get"], operands: "FILE [LOCAL]", count: 1..=2, run: files::retrieve,
+        help: "fetch a file; - prints it", example: "RETRIEVE \"my file.txt\" copy.txt",
+        takes: &[Kind::Remote, Kind::Local] },
+    Row { names: &["store", "put"], operands: "FILE [REMOTE]", count: 1..=2, run: files::store,
+        help: "send a file; - is standard input", example: "STORE report.pdf pub/",
+        takes: &[Kind::Local, Kind::Remote] },
+    Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: login::quit,
+        help: "close the connection and leave", example: "QUIT",
+        takes: NOTHING },
+    Row { names: &["user"], operands: "NAME [PASSWORD]", count: 1..=2, run: login::user,
+        help: "log in as somebody else", example: "USER alice",
+        takes: NOTHING },
+    Row { names: &["close", "disconnect"], operands: "", count: 0..=0, run: login::close,
+        help: "close the connection and stay here", example: "CLOSE",
+        takes: NOTHING },
+    Row { names: &["pwd"], operands: "", count: 0..=0, run: remote::pwd,
+        help: "print the remote directory", example: "PWD",
+        takes: NOTHING },
+    Row { names: &["cd"], operands: "DIR", count: 1..=1, run: remote::cd,
+        help: "change the remote directory", example: "CD pub",
+        takes: REMOTE_DIR },
+    Row { names: &["cdup"], operands: "", count: 0..=0, run: remote::cdup,
+        help: "change to the remote directory above", example: "CDUP",
+        takes: NOTHING },
+    Row { names: &["lcd"], operands: "DIR", count: 1..=1, run: local::lcd,
+        help: "change the local directory", example: "LCD /tmp",
+        takes: LOCAL_DIR },
+    Row { names: &["lpwd"], operands: "", count: 0..=0, run: local::lpwd,
+        help: "print the local directory", example: "LPWD",
+        takes: NOTHING },
+    Row { names: &["mkdir"], operands: "DIR", count: 1..=1, run: remote::mkdir,
+        help: "make a remote directory", example: "MKDIR pub",
+        takes: REMOTE_DIR },
+    Row { names: &["rmdir"], operands: "DIR", count: 1..=1, run: remote::rmdir,
+        help: "remove an empty remote directory", example: "RMDIR pub",
+        takes: REMOTE_DIR },
+    Row { names: &["delete", "rm"], operands: "FILE", count: 1..=1, run: remote::delete,
+        help: "delete a remote file", example: "DELETE old.txt",
+        takes: REMOTE },
+    Row { names: &["rename", "mv"], operands: "FROM TO", count: 2..=2, run: remote::rename,
+        help: "rename a remote file or directory", example: "RENAME a.txt b.txt",
+        takes: REMOTE },
+    Row { names: &["size"], operands: "FILE", count: 1..=1, run: remote::size,
+        help: "print the size of a remote file in bytes", example: "SIZE a.txt",
+        takes: REMOTE },
+    Row { names: &["modtime"], operands: "FILE", count: 1..=1, run: remote::modtime,
+        help: "print when a remote file was modified", example: "MODTIME a.txt",
+        takes: REMOTE },
+    Row { names: &["ascii"], operands: "", count: 0..=0, run: toggles::ascii,
+        help: "transfer files as text, with the line ends of each side", example: "ASCII",
+        takes: NOTHING },
+    Row { names: &["binary"], operands: "", count: 0..=0, run: toggles::binary,
+        help: "transfer files as they are (so it is at first)", example: "BINARY",
+        takes: NOTHING },
+    Row { names: &["quote"], operands: "WORDS", count: 1..=ANY, run: remote::quote,
+        help: "send words to the server as they are", example: "QUOTE SITE HELP",
+        takes: NOTHING },
     Row { names: &["help", "?"], operands: "[COMMAND]", count: 0..=1, run: help,
-        help: "list the commands, or explain one", example: "HELP RETRIEVE" },
+        help: "list the commands, or explain one", example: "HELP RETRIEVE",
+        takes: &[Kind::Command] },
 ];
 
 impl Row {
@@ -93,6 +136,11 @@ impl Row {
     /// The name, as messages show it.
     pub(super) fn title(&self) -> String {
         self.names.first().copied().unwrap_or_default().to_uppercase()
+    }
+
+    /// What the operand at `index` names, if it is anything that could be completed.
+    pub(super) fn takes(&self, index: usize) -> Option<Kind> {
+        self.takes.get(index).or(self.takes.last()).copied().filter(|_| index < *self.count.end())
     }
 
     /// Runs it.
@@ -129,136 +177,6 @@ fn unknown(typed: &str) -> Error {
         None => "HELP lists them all".to_owned(),
     };
     Error::Usage(format!("unknown command; {advice}"))
-}
-
-/// The operand at `index`; the table sees to it that there are enough.
-fn operand(words: &[Vec<u8>], index: usize) -> &[u8] {
-    optional(words, index).unwrap_or_default()
-}
-
-fn optional(words: &[Vec<u8>], index: usize) -> Option<&[u8]> {
-    words.get(index).map(Vec::as_slice)
-}
-
-fn text(word: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(word).map_err(|_| Error::Usage("expected text in UTF-8".to_owned()))
-}
-
-fn connect(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let port = optional(words, 1).map(text).transpose()?;
-    let endpoint = Endpoint::parse(text(operand(words, 0))?, port);
-    let wrong = |expected| {
-        let word = shown(words.last().map(Vec::as_slice).unwrap_or_default());
-        Error::Usage(format!("'{word}': expected {expected}"))
-    };
-    session.connect(&endpoint.map_err(wrong)?, None, None)
-}
-
-fn list(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    if words.len() == 2 && !operand(words, 0).starts_with(b"-") {
-        return Err(Error::Usage("expected one PATH; quote a name that has spaces".to_owned()));
-    }
-    let path = if words.is_empty() { None } else { Some(name(&words.join(&b' '))?) };
-    files::list(session, path)
-}
-
-fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::retrieve(session, &name(operand(words, 0))?, optional(words, 1))
-}
-
-fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::store(session, operand(words, 0), optional(words, 1))
-}
-
-fn quit(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.leaving = true;
-    Ok(())
-}
-
-fn user(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let user = name(operand(words, 0))?;
-    let wrong = || Error::Usage("a password cannot hold CR, LF or NUL".to_owned());
-    let given = optional(words, 1).map(|word| Secret::new(word).ok_or_else(wrong)).transpose()?;
-    session.log_in(&user, given)?;
-    session.messages.note(&format!("logged in as {}", shown(user.as_bytes())));
-    Ok(())
-}
-
-fn close(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?;
-    session.disconnect();
-    Ok(())
-}
-
-fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    print_line(&session.connection()?.current_dir()?)
-}
-
-fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.change_dir(&name(operand(words, 0))?)
-}
-
-fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.change_to_parent()
-}
-
-fn lcd(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let path = local::path(operand(words, 0))?;
-    env::set_current_dir(&path).map_err(|error| Error::File { path, error })
-}
-
-fn lpwd(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    let path = env::current_dir().map_err(Error::Local)?;
-    print_line(path.as_os_str().as_encoded_bytes())
-}
-
-fn mkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.make_dir(&name(operand(words, 0))?)
-}
-
-fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.remove_dir(&name(operand(words, 0))?)
-}
-
-fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.delete(&name(operand(words, 0))?)
-}
-
-fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (from, to) = (name(operand(words, 0))?, name(operand(words, 1))?);
-    session.connection()?.rename(&from, &to)
-}
-
-fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let size = session.connection()?.size(&name(operand(words, 0))?)?;
-    print_line(size.to_string().as_bytes())
-}
-
-fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let modified = session.connection()?.modified(&name(operand(words, 0))?)?;
-    let Civil { year, month, day, hour, minute, second } = Civil::from_system(modified);
-    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
-    print_line(text.as_bytes())
-}
-
-fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.transfer_as(Representation::Text);
-    Ok(())
-}
-
-fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.transfer_as(Representation::Bytes);
-    Ok(())
-}
-
-fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let line: Name = name(&words.join(&b' '))?;
-    let reply = session.connection()?.quote(&line)?;
-    let code = reply.code();
-    if !code.is_success() && !code.is_intermediate() {
-        return Err(Error::Refused(reply));
-    }
-    print_lines(&format!("{}\n", shown_lines(reply.to_string().as_bytes())))
 }
 
 fn help(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
