@@ -14,7 +14,7 @@
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
 //! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
 //! | [`check_room`], [`save_memory`] | an allocation that fails ends a Rust program, so it is asked before |
-//! | [`EchoOff`] | passwords are typed without echo |
+//! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
 use std::time::SystemTime;
 
@@ -48,6 +48,23 @@ pub enum Signal {
     Terminate,
     /// SIGHUP: read the configuration again.
     Hangup,
+    /// SIGWINCH: the terminal has another size.
+    Resize,
+    /// SIGCONT: the process was stopped and goes on.
+    Continue,
+}
+
+/// What came of a wait for somebody who types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A byte.
+    Byte(u8),
+    /// The bell rang first.
+    Rung,
+    /// Nothing came in time.
+    Nothing,
+    /// The terminal is gone.
+    End,
 }
 
 /// What to wait for on a socket.

@@ -30,7 +30,13 @@ fn run(options: Options) -> ExitCode {
 
 /// Takes the signals before there is a second thread, which they could otherwise end.
 fn watch(interrupt: &Interrupt) -> io::Result<()> {
-    let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
+    let signals = Signals::block(&[
+        Signal::Interrupt,
+        Signal::Terminate,
+        Signal::Hangup,
+        Signal::Resize,
+        Signal::Continue,
+    ])?;
     interrupt.watch(signals, |signal| {
         output::end_line();
         process::exit(status(signal))
@@ -43,6 +49,8 @@ fn status(signal: Signal) -> i32 {
         Signal::Hangup => 129,
         Signal::Interrupt => 130,
         Signal::Terminate => 143,
+        // These end nothing.
+        Signal::Resize | Signal::Continue => 0,
     }
 }
 

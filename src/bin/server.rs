@@ -183,6 +183,7 @@ fn spawn_signal_thread(
             server.log().event(Level::Info, "signal", &[("name", &format!("{signal:?}"))]);
             match signal {
                 Signal::Hangup => reload(&words, &server),
+                Signal::Resize | Signal::Continue => {}
                 Signal::Interrupt | Signal::Terminate if ending => process::exit(1),
                 Signal::Interrupt | Signal::Terminate => {
                     ending = true;

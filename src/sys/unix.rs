@@ -29,7 +29,7 @@ pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
     poll,
 };
-pub use terminal::{EchoOff, terminal_width};
+pub use terminal::{EchoOff, RawMode, stop, terminal_width, typed};
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;
@@ -59,6 +59,11 @@ fn retry(mut call: impl FnMut() -> c_int) -> io::Result<c_int> {
 /// A file that is made with these options is for its owner alone.
 pub(crate) fn for_owner_alone(options: &mut std::fs::OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+/// Whether others than the owner of a file may read or write it.
+pub(crate) fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::mode(metadata) & 0o077 != 0
 }
 
 /// Fills the buffer with bytes nobody can guess.

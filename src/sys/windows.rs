@@ -10,7 +10,7 @@ mod socket;
 use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
 
-pub use console::{EchoOff, Signals, terminal_width};
+pub use console::{EchoOff, RawMode, Signals, stop, terminal_width, typed};
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
     FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
@@ -45,6 +45,12 @@ pub fn check_room(_bytes: usize) -> std::io::Result<()> {
 
 /// A file that is made with these options is for those the directory is for.
 pub(crate) fn for_owner_alone(_options: &mut std::fs::OpenOptions) {}
+
+/// Whether others than the owner of a file may read or write it, as far as a mode tells: no mode here
+/// does.
+pub(crate) fn is_open_to_others(_metadata: &std::fs::Metadata) -> bool {
+    false
+}
 
 /// Fills the buffer with bytes nobody can guess.
 ///

@@ -52,6 +52,7 @@ pub(super) const SIGHUP: c_int = 1;
 pub(super) const SIGINT: c_int = 2;
 pub(super) const SIGTERM: c_int = 15;
 pub(super) const SIGXFSZ: c_int = 25;
+pub(super) const SIGWINCH: c_int = 28;
 pub(super) const SIG_IGN: usize = 1;
 
 pub(super) const ECHO: tcflag_t = 0o10;
@@ -106,6 +107,15 @@ mod system {
     pub(in super::super) const EINPROGRESS: i32 = 115;
     pub(in super::super) const ELOOP: i32 = 40;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x5413;
+    pub(in super::super) const SIGCONT: c_int = 18;
+    pub(in super::super) const SIGTSTP: c_int = 20;
+    pub(in super::super) const ISIG: tcflag_t = 0o1;
+    pub(in super::super) const ICANON: tcflag_t = 0o2;
+    pub(in super::super) const IEXTEN: tcflag_t = 0o100_000;
+    pub(in super::super) const ICRNL: tcflag_t = 0o400;
+    pub(in super::super) const IXON: tcflag_t = 0o2000;
+    pub(in super::super) const VTIME: usize = 5;
+    pub(in super::super) const VMIN: usize = 6;
 
     pub(in super::super) type tcflag_t = u32;
 
@@ -225,6 +235,15 @@ mod system {
     pub(in super::super) const EINPROGRESS: i32 = 36;
     pub(in super::super) const ELOOP: i32 = 62;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x4008_7468;
+    pub(in super::super) const SIGCONT: c_int = 19;
+    pub(in super::super) const SIGTSTP: c_int = 18;
+    pub(in super::super) const ISIG: tcflag_t = 0x80;
+    pub(in super::super) const ICANON: tcflag_t = 0x100;
+    pub(in super::super) const IEXTEN: tcflag_t = 0x400;
+    pub(in super::super) const ICRNL: tcflag_t = 0x100;
+    pub(in super::super) const IXON: tcflag_t = 0x200;
+    pub(in super::super) const VMIN: usize = 16;
+    pub(in super::super) const VTIME: usize = 17;
 
     pub(in super::super) type tcflag_t = u64;
 

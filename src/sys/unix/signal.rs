@@ -2,7 +2,7 @@
 //!
 //! No handler ever runs, so no code here is bound by what a handler may do.
 
-use super::abi::{SIG_BLOCK, SIG_IGN, SIGHUP, SIGINT, SIGTERM, SIGXFSZ, sigset_t};
+use super::abi::{SIG_BLOCK, SIG_IGN, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGXFSZ, sigset_t};
 use crate::sys::Signal;
 use std::ffi::c_int;
 use std::{io, ptr};
@@ -67,6 +67,8 @@ impl Signals {
                 SIGINT => return Ok(Signal::Interrupt),
                 SIGTERM => return Ok(Signal::Terminate),
                 SIGHUP => return Ok(Signal::Hangup),
+                SIGWINCH => return Ok(Signal::Resize),
+                SIGCONT => return Ok(Signal::Continue),
                 _ => {}
             }
         }
@@ -78,5 +80,7 @@ fn number(signal: Signal) -> c_int {
         Signal::Interrupt => SIGINT,
         Signal::Terminate => SIGTERM,
         Signal::Hangup => SIGHUP,
+        Signal::Resize => SIGWINCH,
+        Signal::Continue => SIGCONT,
     }
 }

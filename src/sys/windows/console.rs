@@ -1,10 +1,12 @@
 //! The console: what ends the program, echo, and how wide it is.
 
-use crate::sys::Signal;
+use super::Bell;
+use crate::sys::{Signal, Typed};
 use std::ffi::c_void;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 type Bool = i32;
 
@@ -84,6 +86,39 @@ impl Drop for EchoOff {
         // SAFETY: the handle is the system's own, the mode what it had before.
         unsafe { SetConsoleMode(GetStdHandle(STD_INPUT), self.before) };
     }
+}
+
+/// A terminal that gives every key at once, which is not asked of a console: it edits lines itself.
+#[must_use = "the terminal is as before when this is dropped"]
+pub struct RawMode(());
+
+impl RawMode {
+    /// None can be had.
+    ///
+    /// # Errors
+    /// `Unsupported`, always.
+    pub fn new() -> io::Result<RawMode> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Does nothing.
+    pub fn renew(&self) {}
+}
+
+/// Nothing is typed where there is no [`RawMode`].
+///
+/// # Errors
+/// `Unsupported`, always.
+pub fn typed(_bell: &Bell, _patience: Option<Duration>) -> io::Result<Typed> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// No process is stopped here.
+///
+/// # Errors
+/// `Unsupported`, always.
+pub fn stop() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// `CONSOLE_SCREEN_BUFFER_INFO`.
