@@ -25,12 +25,15 @@
 //! reads them.
 
 mod commands;
+mod completion;
 mod connection;
 mod data;
+mod editor;
 mod error;
 mod escape;
 mod files;
 mod interrupt;
+mod keeping;
 mod local;
 pub mod options;
 pub mod output;

@@ -51,6 +51,10 @@ const REMOTE: &[Kind] = &[Kind::Remote];
 const REMOTE_DIR: &[Kind] = &[Kind::RemoteDir];
 const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 
+/// Commands after which a remote listing is as good as before.
+const LEAVE_NAMES: &[&str] =
+    &["ascii", "binary", "help", "lcd", "list", "lpwd", "modtime", "pwd", "retrieve", "size"];
+
 const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
@@ -124,13 +128,37 @@ static TABLE: &[Row] = &[
 ];
 
 impl Row {
-    /// The command that answers to `word`, in any case.
+    /// The command that answers to `word` in any case, or the only one that begins so.
     ///
     /// # Errors
-    /// [`Error::Usage`], with the one that may be meant.
+    /// [`Error::Usage`], with those that may be meant.
     pub(super) fn find(word: &[u8]) -> Result<&'static Row, Error> {
-        let typed = String::from_utf8_lossy(word);
-        TABLE.iter().find(|row| row.answers_to(&typed)).ok_or_else(|| unknown(&typed))
+        let typed = String::from_utf8_lossy(word).to_lowercase();
+        if let Some(row) = TABLE.iter().find(|row| row.names.contains(&typed.as_str())) {
+            return Ok(row);
+        }
+        let begun: Vec<&Row> = TABLE.iter().filter(|row| row.begins_with(&typed)).collect();
+        match begun[..] {
+            [only] => Ok(only),
+            [] => Err(unknown(&typed)),
+            _ => Err(ambiguous(&typed)),
+        }
+    }
+
+    /// The command that may be meant by a word that is none.
+    pub(super) fn nearest(word: &[u8]) -> Option<&'static Row> {
+        let name = nearest(&String::from_utf8_lossy(word), Row::names_of_all())?;
+        TABLE.iter().find(|row| row.names.contains(&name))
+    }
+
+    /// Every name that a command answers to.
+    pub(super) fn names_of_all() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().flat_map(|row| row.names.iter().copied())
+    }
+
+    /// Whether names on the server are the same after it, at the same places.
+    pub(super) fn leaves_names(&self) -> bool {
+        self.names.first().is_some_and(|name| LEAVE_NAMES.contains(name))
     }
 
     /// The name, as messages show it.
@@ -154,8 +182,8 @@ impl Row {
         (self.run)(session, words)
     }
 
-    fn answers_to(&self, typed: &str) -> bool {
-        self.names.iter().any(|name| name.eq_ignore_ascii_case(typed))
+    fn begins_with(&self, typed: &str) -> bool {
+        !typed.is_empty() && self.names.iter().any(|name| name.starts_with(typed))
     }
 
     fn usage(&self) -> String {
@@ -170,9 +198,14 @@ impl Row {
     }
 }
 
+fn ambiguous(typed: &str) -> Error {
+    let names: Vec<String> =
+        Row::names_of_all().filter(|name| name.starts_with(typed)).map(str::to_uppercase).collect();
+    Error::Usage(format!("ambiguous command; it may be {}", names.join(", ")))
+}
+
 fn unknown(typed: &str) -> Error {
-    let names = TABLE.iter().flat_map(|row| row.names.iter().copied());
-    let advice = match nearest(typed, names) {
+    let advice = match nearest(typed, Row::names_of_all()) {
         Some(name) => format!("did you mean {}?", name.to_uppercase()),
         None => "HELP lists them all".to_owned(),
     };

@@ -3,14 +3,17 @@
 //! A thread of its own waits for signals. The first Ctrl-C during a transfer opens the latch that
 //! the transfer listens to, and the session goes on. Any other signal ends the program from that
 //! thread, since the others may be waiting for a line, a name server or a disk: half files are
-//! removed and the terminal's echo comes back, which is why both are registered here.
+//! removed and the terminal is made what it was, which is why both are registered here.
 
-use crate::sys::{EchoOff, Interest, Latch, PollItem, Signal, Signals};
+use crate::sys::{Bell, EchoOff, Interest, Latch, PollItem, RawMode, Signal, Signals};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+/// A terminal that marks what is pasted is asked to do so no longer.
+pub(super) const NO_MARKS: &[u8] = b"\x1b[?2004l";
 
 /// What a signal would break off and tidy, shared by all who have something to say about it.
 /// One that nobody [watches](Interrupt::watch) for never interrupts anything.
@@ -27,6 +30,10 @@ struct Shared {
     partials: Vec<PathBuf>,
     /// While a password is typed.
     echo: Option<EchoOff>,
+    /// While a line is edited: the terminal, and what wakes the editor.
+    raw: Option<(RawMode, Arc<Bell>)>,
+    /// While a program that we started has the terminal, whose Ctrl-C is its own affair.
+    lent: bool,
 }
 
 impl Interrupt {
@@ -52,10 +59,19 @@ impl Interrupt {
 
     pub(super) fn arrived(&self, signal: Signal, leave: impl Fn(Signal)) {
         let mut shared = self.lock();
-        if signal == Signal::Interrupt
-            && let Some(latch) = shared.transfer.take()
-        {
-            return latch.open();
+        match signal {
+            Signal::Resize => return shared.redraw(),
+            Signal::Continue => {
+                shared.raw.iter().for_each(|(raw, _)| raw.renew());
+                return shared.redraw();
+            }
+            Signal::Interrupt if shared.lent => return,
+            Signal::Interrupt => {
+                if let Some(latch) = shared.transfer.take() {
+                    return latch.open();
+                }
+            }
+            Signal::Terminate | Signal::Hangup => {}
         }
         shared.tidy();
         leave(signal);
@@ -96,6 +112,20 @@ impl Interrupt {
         Ok(Hidden { interrupt: self })
     }
 
+    /// The terminal gives key by key for as long as the guard lives, and `bell` rings when it has
+    /// another size or was somebody else's meanwhile.
+    pub(super) fn edit(&self, bell: &Arc<Bell>) -> io::Result<Editing<'_>> {
+        let raw = RawMode::new()?;
+        self.lock().raw = Some((raw, Arc::clone(bell)));
+        Ok(Editing { interrupt: self })
+    }
+
+    /// For as long as the guard lives, Ctrl-C is meant for a program that we wait for.
+    pub(super) fn lend(&self) -> Lent<'_> {
+        self.lock().lent = true;
+        Lent { interrupt: self }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,6 +137,14 @@ impl Shared {
             let _ = fs::remove_file(partial);
         }
         self.echo = None;
+        if self.raw.take().is_some() {
+            // Where the terminal went away it needs no word of it.
+            let _ = io::stderr().write_all(NO_MARKS);
+        }
+    }
+
+    fn redraw(&self) {
+        self.raw.iter().for_each(|(_, bell)| bell.ring());
     }
 }
 
@@ -137,6 +175,28 @@ pub(super) struct Hidden<'a> {
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
         self.interrupt.lock().echo = None;
+    }
+}
+
+/// While it lives, the terminal gives key by key.
+pub(super) struct Editing<'a> {
+    interrupt: &'a Interrupt,
+}
+
+impl Drop for Editing<'_> {
+    fn drop(&mut self) {
+        self.interrupt.lock().raw = None;
+    }
+}
+
+/// While it lives, Ctrl-C is not for us.
+pub(super) struct Lent<'a> {
+    interrupt: &'a Interrupt,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.interrupt.lock().lent = false;
     }
 }
 

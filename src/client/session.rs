@@ -41,6 +41,26 @@ pub(super) struct Session {
     user: Option<Name>,
     representation: Representation,
     connection: Option<Connection>,
+    /// Where the connection leads, while there is one.
+    place: Option<Place>,
+}
+
+/// Where a user is on a server.
+struct Place {
+    endpoint: Endpoint,
+    /// The directory; unknown until it is asked for, and after a command that may have changed it.
+    dir: Dir,
+    /// The directory before the last change.
+    before: Option<Vec<u8>>,
+}
+
+/// What is known of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Dir {
+    Unknown,
+    Known(Vec<u8>),
+    /// The server does not tell.
+    Untold,
 }
 
 impl Session {
@@ -59,6 +79,7 @@ impl Session {
             user: options.user.clone(),
             representation: Representation::Bytes,
             connection: None,
+            place: None,
         }
     }
 
@@ -82,6 +103,7 @@ impl Session {
         let mut connection = Connection::open(&to.host, to.port, self.settings.clone())?;
         connection.transfer_as(self.representation);
         self.connection = Some(connection);
+        self.place = Some(Place { endpoint: to.clone(), dir: Dir::Unknown, before: None });
         let user = match user.or_else(|| self.user.clone()) {
             Some(user) => user,
             None => words::name(ANONYMOUS)?,
@@ -98,7 +120,57 @@ impl Session {
             Some(password) => Ok(password),
             None => find_password(user, messages, &interrupt),
         };
+        self.forget_dir();
         self.connection()?.login(user, password)
+    }
+
+    /// Changes the directory on the server.
+    pub(super) fn change_dir(&mut self, to: &Name) -> Result<(), Error> {
+        self.connection()?.change_dir(to)?;
+        self.went(known_dir(to.as_bytes()));
+        Ok(())
+    }
+
+    /// Changes to the directory above.
+    pub(super) fn change_to_parent(&mut self) -> Result<(), Error> {
+        self.connection()?.change_to_parent()?;
+        self.went(Dir::Unknown);
+        Ok(())
+    }
+
+    /// The directory before the last change, where it was known.
+    pub(super) fn dir_before(&self) -> Option<&[u8]> {
+        self.place.as_ref()?.before.as_deref()
+    }
+
+    fn went(&mut self, to: Dir) {
+        if let Some(place) = &mut self.place {
+            place.before = match std::mem::replace(&mut place.dir, to) {
+                Dir::Known(dir) => Some(dir),
+                Dir::Unknown | Dir::Untold => None,
+            };
+        }
+    }
+
+    /// A command may have led elsewhere.
+    pub(super) fn forget_dir(&mut self) {
+        if let Some(place) = &mut self.place {
+            place.dir = Dir::Unknown;
+        }
+    }
+
+    /// Where the user is, as a prompt shows it: `host:/dir`. The server is asked once for each
+    /// directory, and never if nobody reads the prompt.
+    pub(super) fn shown_place(&mut self) -> Option<String> {
+        let (connection, place) = (self.connection.as_mut()?, self.place.as_mut()?);
+        if place.dir == Dir::Unknown {
+            place.dir = connection.current_dir().map_or(Dir::Untold, Dir::Known);
+        }
+        let dir: &[u8] = if let Dir::Known(dir) = &place.dir { dir } else { b"" };
+        let host = shown(place.endpoint.host.as_bytes());
+        let shown = Some(format!("{host}:{}", shown(dir)));
+        self.drop_lost();
+        shown.filter(|_| self.connection.is_some())
     }
 
     /// Says goodbye, if there is anybody to say it to.
@@ -120,6 +192,16 @@ impl Session {
             connection.transfer_as(representation);
         }
     }
+}
+
+/// A path from the root without `..` is where CWD leads; where another leads, only the server knows.
+fn known_dir(path: &[u8]) -> Dir {
+    let parts = || path.split(|byte| *byte == b'/');
+    if !path.starts_with(b"/") || parts().any(|part| part == b"." || part == b"..") {
+        return Dir::Unknown;
+    }
+    let parts: Vec<&[u8]> = parts().filter(|part| !part.is_empty()).collect();
+    Dir::Known([b"/", &parts.join(&b'/')[..]].concat())
 }
 
 fn input(commands: &Commands) -> Input {

@@ -5,21 +5,27 @@
 //! without QUIT end politely all the same.
 
 use super::commands::Row;
+use super::completion::Completer;
+use super::editor::{History, Reader, fitting_end, is_capable, width_of};
 use super::error::Error;
 use super::escape::shown;
 use super::files;
 use super::interrupt::Interrupt;
+use super::keeping::{history_file, without_secrets};
 use super::options::{Commands, OnFailure, Options, Start};
 use super::session::{Input, Session, read_line, read_line_of};
 use super::url::{Endpoint, Place, Url};
 use super::words;
 use crate::protocol::{Name, Secret};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::vec;
 
 const PROMPT: &str = "ftp> ";
+
+/// Columns of the place in a prompt.
+const WIDEST_PLACE: usize = 50;
 
 /// One run of the client.
 pub struct Shell {
@@ -27,6 +33,7 @@ pub struct Shell {
     source: Source,
     start: Option<Start>,
     manner: Manner,
+    completer: Completer,
     /// The exit status: that of the first failure, if there was one.
     status: u8,
 }
@@ -36,6 +43,8 @@ enum Source {
     Given(vec::IntoIter<Vec<u8>>),
     File(BufReader<File>, PathBuf),
     Input,
+    /// A terminal that lines are edited on.
+    Terminal(Box<Reader>),
 }
 
 /// How the user wants to be dealt with.
@@ -65,8 +74,12 @@ impl Shell {
             Commands::Shell if session.input == Input::Terminal => Manner::Prompting,
             _ => Manner::Script(options.on_failure),
         };
-        let source = Source::new(options.commands)?;
-        Ok(Shell { session, source, start: options.start, manner, status: 0 })
+        let source = match manner {
+            Manner::Prompting => Source::at_prompt(&session),
+            Manner::Script(_) => Source::new(options.commands)?,
+        };
+        let completer = Completer::default();
+        Ok(Shell { session, source, start: options.start, manner, completer, status: 0 })
     }
 
     /// Runs to the end and returns the exit status.
@@ -124,11 +137,22 @@ impl Shell {
     }
 
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        if self.manner == Manner::Prompting {
-            self.session.messages.prompt(PROMPT);
+        if self.manner != Manner::Prompting {
+            return self.source.next();
         }
+        let prompt = prompt(self.session.shown_place());
+        if let Source::Terminal(reader) = &mut self.source {
+            let (completer, session) = (&mut self.completer, &mut self.session);
+            let line = reader.read(&prompt, |before| completer.complete(session, before));
+            let line = line.map_err(of_input)?;
+            if let Some(kept) = line.as_deref().and_then(without_secrets) {
+                reader.history().add(&kept);
+            }
+            return Ok(line);
+        }
+        self.session.messages.prompt(&prompt);
         let line = self.source.next()?;
-        if line.is_none() && self.manner == Manner::Prompting {
+        if line.is_none() {
             self.session.messages.prompt("\n");
         }
         Ok(line)
@@ -146,6 +170,9 @@ impl Shell {
         match Row::find(command) {
             Ok(row) => {
                 let result = row.run(&mut self.session, operands);
+                if !row.leaves_names() {
+                    self.completer.forget();
+                }
                 self.judge(&described(row, operands), result);
             }
             Err(error) => self.judge(command, Err(error)),
@@ -203,7 +230,31 @@ fn described(row: &Row, operands: &[Vec<u8>]) -> Vec<u8> {
     what
 }
 
+/// `ftp host:/dir> `, of which a long directory shows its end.
+fn prompt(place: Option<String>) -> String {
+    match place {
+        None => PROMPT.to_owned(),
+        Some(place) if width_of(&place) > WIDEST_PLACE => {
+            format!("ftp …{}> ", fitting_end(&place, WIDEST_PLACE - 1))
+        }
+        Some(place) => format!("ftp {place}> "),
+    }
+}
+
+fn of_input(error: io::Error) -> Error {
+    Error::File { path: "standard input".into(), error }
+}
+
 impl Source {
+    /// Lines are edited where that is possible, and else read as they come.
+    fn at_prompt(session: &Session) -> Source {
+        let reader = || Reader::new(History::load(history_file()), session.interrupt().clone());
+        match is_capable().then(reader) {
+            Some(Ok(reader)) => Source::Terminal(Box::new(reader)),
+            Some(Err(_)) | None => Source::Input,
+        }
+    }
+
     fn new(commands: Commands) -> Result<Source, Error> {
         match commands {
             Commands::Given(text) => Ok(Source::Given(words::commands(&text).into_iter())),
@@ -222,10 +273,7 @@ impl Source {
                 let failed = |error| Error::File { path: path.clone(), error };
                 read_line_of(file).map_err(failed)
             }
-            Source::Input => {
-                let failed = |error| Error::File { path: "standard input".into(), error };
-                read_line().map_err(failed)
-            }
+            Source::Input | Source::Terminal(_) => read_line().map_err(of_input),
         }
     }
 }

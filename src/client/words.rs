@@ -80,6 +80,97 @@ pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unclosed> {
     if quoting == Quoting::Plain { Ok(words) } else { Err(Unclosed) }
 }
 
+/// The quotes that a word stands in, as far as it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// None: a backslash makes the next byte plain.
+    None,
+    /// `'`
+    Single,
+    /// `"`
+    Double,
+}
+
+/// A line that is still being typed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unfinished {
+    /// The words before the one that is typed.
+    pub(super) before: Vec<Vec<u8>>,
+    /// That one, as far as it goes.
+    pub(super) word: Vec<u8>,
+    /// Where it begins.
+    pub(super) start: usize,
+    /// What it stands in.
+    pub(super) quotes: Quotes,
+}
+
+/// Takes a line apart that ends where the user is typing; `None` right after a backslash and in a
+/// comment.
+pub(super) fn unfinished(line: &[u8]) -> Option<Unfinished> {
+    let mut quoting = Quoting::Plain;
+    let mut start = 0;
+    let mut blank = true;
+    for (at, &byte) in line.iter().enumerate() {
+        let (next, role) = quoting.step(byte);
+        quoting = next;
+        let ends = role == Role::Bare && byte.is_ascii_whitespace();
+        if blank && !ends {
+            start = at;
+        }
+        blank = ends;
+    }
+    let start = if blank { line.len() } else { start };
+    let quotes = match quoting {
+        Quoting::Plain => Quotes::None,
+        Quoting::Single => Quotes::Single,
+        Quoting::Double => Quotes::Double,
+        Quoting::Escaped | Quoting::DoubleEscaped => return None,
+    };
+    let closed: &[u8] = match quotes {
+        Quotes::None => b"",
+        Quotes::Single => b"'",
+        Quotes::Double => b"\"",
+    };
+    let word = words(&[&line[start..], closed].concat()).ok()?.pop().unwrap_or_default();
+    if is_comment(line) {
+        return None;
+    }
+    Some(Unfinished { before: words(&line[..start]).ok()?, word, start, quotes })
+}
+
+/// A word as it has to be typed in such quotes, which are left open.
+pub(super) fn quoted(word: &[u8], quotes: Quotes) -> Vec<u8> {
+    match quotes {
+        Quotes::None => {
+            escaped(word, |byte| byte.is_ascii_whitespace() || b"'\"\\".contains(&byte))
+        }
+        // Nothing in such quotes can be escaped, so they are left for one.
+        Quotes::Single if word.contains(&b'\'') => quoted(word, Quotes::None),
+        Quotes::Single => [b"'", word].concat(),
+        Quotes::Double => [&b"\""[..], &escaped(word, |byte| b"\"\\".contains(&byte))].concat(),
+    }
+}
+
+fn escaped(word: &[u8], special: impl Fn(u8) -> bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for &byte in word {
+        if special(byte) || byte == b'#' && out.is_empty() {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out
+}
+
+/// What ends a word that [`quoted`] wrote.
+pub(super) fn closing(word: &[u8], quotes: Quotes) -> &'static [u8] {
+    match quotes {
+        Quotes::Single if !word.contains(&b'\'') => b"'",
+        Quotes::Double => b"\"",
+        Quotes::None | Quotes::Single => b"",
+    }
+}
+
 /// The commands of a text: ended by LF, or by `;` outside of quotes and comments.
 pub(super) fn commands(text: &[u8]) -> Vec<Vec<u8>> {
     let mut commands = vec![Vec::new()];
@@ -131,6 +222,38 @@ mod tests {
     fn an_open_quote_is_an_error() {
         for line in ["get 'a", "get \"a", "get a\\", "get \"a\\", "it's"] {
             assert_eq!(words(line.as_bytes()), Err(Unclosed), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_typed_ends_in_a_word() {
+        let typed = |line: &str| {
+            let unfinished = unfinished(line.as_bytes())?;
+            let word = String::from_utf8(unfinished.word).unwrap();
+            Some((unfinished.before.len(), word, unfinished.start, unfinished.quotes))
+        };
+        assert_eq!(typed(""), Some((0, "".into(), 0, Quotes::None)));
+        assert_eq!(typed("ge"), Some((0, "ge".into(), 0, Quotes::None)));
+        assert_eq!(typed(" get "), Some((1, "".into(), 5, Quotes::None)));
+        assert_eq!(typed("get a\\ b"), Some((1, "a b".into(), 4, Quotes::None)));
+        assert_eq!(typed("get \"a b"), Some((1, "a b".into(), 4, Quotes::Double)));
+        assert_eq!(typed("get 'a' x'b c"), Some((2, "xb c".into(), 8, Quotes::Single)));
+        assert_eq!(typed("get a\\"), None);
+        assert_eq!(typed("# get a"), None);
+    }
+
+    #[test]
+    fn a_quoted_word_is_that_word() {
+        for word in ["a b", "it's", "a\"b\\c", "#a", "", "tab\there"] {
+            for quotes in [Quotes::None, Quotes::Single, Quotes::Double] {
+                let typed = quoted(word.as_bytes(), quotes);
+                let typed = [&b"get x "[..], &typed, closing(word.as_bytes(), quotes)].concat();
+                let last = words(&typed).unwrap().pop().unwrap();
+                if word.is_empty() && quotes == Quotes::None {
+                    continue;
+                }
+                assert_eq!(last, word.as_bytes(), "{quotes:?}");
+            }
         }
     }
 

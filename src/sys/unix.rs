@@ -29,7 +29,7 @@ pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
     poll,
 };
-pub use terminal::{EchoOff, RawMode, stop, terminal_width, typed};
+pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;

@@ -14,11 +14,11 @@ pub(super) fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 pub(super) fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.change_dir(&name(operand(words, 0))?)
+    session.change_dir(&name(operand(words, 0))?)
 }
 
 pub(super) fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.change_to_parent()
+    session.change_to_parent()
 }
 
 pub(super) fn mkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {

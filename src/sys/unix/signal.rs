@@ -2,7 +2,9 @@
 //!
 //! No handler ever runs, so no code here is bound by what a handler may do.
 
-use super::abi::{SIG_BLOCK, SIG_IGN, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGXFSZ, sigset_t};
+use super::abi::{
+    SIG_BLOCK, SIG_IGN, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGXFSZ, sigset_t,
+};
 use crate::sys::Signal;
 use std::ffi::c_int;
 use std::{io, ptr};

@@ -132,6 +132,16 @@ pub fn typed(bell: &Bell, patience: Option<Duration>) -> io::Result<Typed> {
     }
 }
 
+/// Whether [`typed`] has a byte at once.
+///
+/// # Errors
+/// What the system says of waiting.
+pub fn is_typed() -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut items = [PollItem::new(stdin.as_fd(), Interest::Read)];
+    Ok(poll(&mut items, Some(Duration::ZERO))? > 0)
+}
+
 /// Stops the process as Ctrl-Z does; returns when it goes on.
 ///
 /// # Errors

@@ -113,6 +113,14 @@ pub fn typed(_bell: &Bell, _patience: Option<Duration>) -> io::Result<Typed> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Nothing is.
+///
+/// # Errors
+/// `Unsupported`, always.
+pub fn is_typed() -> io::Result<bool> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// No process is stopped here.
 ///
 /// # Errors

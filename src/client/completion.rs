@@ -1,0 +1,284 @@
+//! What Tab finds: commands, remote names and local names.
+//!
+//! Remote names come from LIST, which every server has, and are kept a while for each directory.
+//! Whoever changes something there [forgets](Completer::forget) them.
+
+use super::commands::{Kind, Row};
+use super::editor::Completion;
+use super::error::Error;
+use super::escape::shown;
+use super::session::Session;
+use super::words::{self, Unfinished};
+use crate::protocol::Name;
+use crate::protocol::listing::{Entry, Kind as What};
+use crate::sys::{name_bytes, os_string};
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long a listing is believed.
+const FRESH: Duration = Duration::from_secs(60);
+/// Bytes of a listing that are read; what comes after them is not completed.
+const LONGEST_LISTING: usize = 4 << 20;
+/// Listings that are kept.
+const MOST_LISTINGS: usize = 32;
+
+/// What could stand in the place of a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Candidate {
+    word: Vec<u8>,
+    /// What the user is shown of it.
+    label: Vec<u8>,
+    /// Whether nothing can follow in the same word.
+    whole: bool,
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Item {
+    name: Vec<u8>,
+    is_dir: bool,
+}
+
+/// Completes words, and remembers what it was told.
+#[derive(Default)]
+pub(super) struct Completer {
+    listings: HashMap<Vec<u8>, (Instant, Vec<Item>)>,
+}
+
+impl Completer {
+    /// Forgets remote names: they may have changed.
+    pub(super) fn forget(&mut self) {
+        self.listings.clear();
+    }
+
+    /// What the word that ends `line` may become.
+    pub(super) fn complete(&mut self, session: &mut Session, line: &[u8]) -> Completion {
+        let Some(typed) = words::unfinished(line) else { return unchanged(line) };
+        let mut found = self.candidates(session, &typed);
+        found.sort_by(|a, b| a.word.cmp(&b.word));
+        found.dedup();
+        completion(line, &typed, &found)
+    }
+
+    fn candidates(&mut self, session: &mut Session, typed: &Unfinished) -> Vec<Candidate> {
+        let Some(command) = typed.before.first() else { return commands(&typed.word) };
+        if command.starts_with(b"!") {
+            return local_names(&typed.word, Kind::Local);
+        }
+        let kind = Row::find(command).ok().and_then(|row| row.takes(typed.before.len() - 1));
+        match kind {
+            Some(Kind::Command) => commands(&typed.word),
+            Some(kind @ (Kind::Local | Kind::LocalDir)) => local_names(&typed.word, kind),
+            Some(kind @ (Kind::Remote | Kind::RemoteDir)) => {
+                self.remote_names(session, &typed.word, kind)
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn remote_names(&mut self, session: &mut Session, word: &[u8], kind: Kind) -> Vec<Candidate> {
+        let (dir, _) = split(word);
+        let items = match self.listings.get(dir) {
+            Some((since, items)) if since.elapsed() < FRESH => items.clone(),
+            _ => {
+                // A directory that cannot be listed has nothing to offer.
+                let Ok(items) = listing(session, dir) else { return Vec::new() };
+                if self.listings.len() >= MOST_LISTINGS {
+                    self.listings.clear();
+                }
+                self.listings.insert(dir.to_vec(), (Instant::now(), items.clone()));
+                items
+            }
+        };
+        matching(word, items, kind)
+    }
+}
+
+fn unchanged(line: &[u8]) -> Completion {
+    Completion { start: line.len(), ..Completion::default() }
+}
+
+/// What is typed as far as all candidates agree, and what they are.
+fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completion {
+    let Some(first) = found.first() else { return unchanged(line) };
+    let (start, quotes) = (typed.start, typed.quotes);
+    if let [only] = found {
+        let mut word = words::quoted(&only.word, quotes);
+        if only.whole {
+            word.extend_from_slice(words::closing(&only.word, quotes));
+            word.push(b' ');
+        }
+        return Completion { start, word, choices: Vec::new() };
+    }
+    let length = found.iter().map(|other| common(&first.word, &other.word)).min().unwrap_or(0);
+    let word = at_boundary(&first.word, length);
+    let word = match word.len() > typed.word.len() {
+        true => words::quoted(word, quotes),
+        // What is there is as good, and may be quoted otherwise.
+        false => line[start..].to_vec(),
+    };
+    let choices = found.iter().map(|candidate| shown(&candidate.label)).collect();
+    Completion { start, word, choices }
+}
+
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// No more than `length` bytes, and no part of a character.
+fn at_boundary(word: &[u8], length: usize) -> &[u8] {
+    let word = &word[..length];
+    match word.utf8_chunks().last() {
+        Some(chunk)
+            if std::str::from_utf8(chunk.invalid()).is_err_and(|e| e.error_len().is_none()) =>
+        {
+            &word[..length - chunk.invalid().len()]
+        }
+        _ => word,
+    }
+}
+
+fn commands(word: &[u8]) -> Vec<Candidate> {
+    let begun = String::from_utf8_lossy(word).to_lowercase();
+    let names = Row::names_of_all().filter(|name| name.starts_with(&begun));
+    names.map(|name| Candidate { word: name.into(), label: name.into(), whole: true }).collect()
+}
+
+/// The part of a path up to its last slash, and the rest.
+fn split(word: &[u8]) -> (&[u8], &[u8]) {
+    let after = word.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    word.split_at(after)
+}
+
+/// The items that `word` may become.
+fn matching(word: &[u8], items: Vec<Item>, kind: Kind) -> Vec<Candidate> {
+    let (dir, begun) = split(word);
+    let dirs_only = matches!(kind, Kind::RemoteDir | Kind::LocalDir);
+    let fits = |item: &Item| {
+        let hidden = item.name.starts_with(b".") && !begun.starts_with(b".");
+        item.name.starts_with(begun) && !hidden && (item.is_dir || !dirs_only)
+    };
+    let candidate = |item: Item| {
+        let end: &[u8] = if item.is_dir { b"/" } else { b"" };
+        let label = [&item.name, end].concat();
+        Candidate { word: [dir, &label].concat(), label, whole: !item.is_dir }
+    };
+    items.into_iter().filter(fits).map(candidate).collect()
+}
+
+fn local_names(word: &[u8], kind: Kind) -> Vec<Candidate> {
+    let (dir, _) = split(word);
+    let dir = if dir.is_empty() { b"." } else { dir };
+    let entries = os_string(dir).and_then(|dir| fs::read_dir(dir).ok());
+    let item = |entry: fs::DirEntry| {
+        // Links count as what they lead to.
+        let is_dir = fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir());
+        Item { name: name_bytes(&entry.file_name()).into_owned(), is_dir }
+    };
+    matching(word, entries.into_iter().flatten().flatten().map(item).collect(), kind)
+}
+
+fn listing(session: &mut Session, dir: &[u8]) -> Result<Vec<Item>, Error> {
+    let path = match dir {
+        b"" => None,
+        // To a server that gives its listing to `ls`, this would be an option.
+        _ if dir.starts_with(b"-") => Some(words::name(&[b"./", dir].concat())?),
+        _ => Some(words::name(dir)?),
+    };
+    Ok(items(&fetch(session, path)?))
+}
+
+fn fetch(session: &mut Session, path: Option<Name>) -> Result<Vec<u8>, Error> {
+    let mut text = Bounded(Vec::new());
+    session.connection()?.list(path)?.receive(&mut text, |_| ())?;
+    Ok(text.0)
+}
+
+fn items(text: &[u8]) -> Vec<Item> {
+    let now = SystemTime::now();
+    let lines =
+        text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let item = |entry: Entry| {
+        let plain = !entry.name.contains(&b'/') && !entry.name.iter().any(u8::is_ascii_control);
+        plain.then(|| Item { is_dir: is_dir(&entry), name: entry.name })
+    };
+    lines.filter_map(|line| Entry::parse_ls(line, now)).filter_map(item).collect()
+}
+
+fn is_dir(entry: &Entry) -> bool {
+    matches!(entry.kind, What::Dir)
+}
+
+/// A listing that takes what it has room for.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST_LISTING {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTING: &[u8] = b"total 3\r\n\
+        drwxr-xr-x   2 0  0      0 Jan  2 03:04 pub\r\n\
+        -rw-r--r--   1 0  0      0 Jan  2 03:04 a file.txt\r\n\
+        -rw-r--r--   1 0  0      0 Jan  2 03:04 a file.zip\r\n\
+        -rw-r--r--   1 0  0      0 Jan  2 03:04 .hidden\r\n";
+
+    fn completed(line: &str, kind: Kind) -> (String, Vec<String>) {
+        let typed = words::unfinished(line.as_bytes()).unwrap();
+        let found = matching(&typed.word, items(LISTING), kind);
+        let completion = completion(line.as_bytes(), &typed, &found);
+        let word = String::from_utf8(completion.word).unwrap();
+        (format!("{}{word}", &line[..completion.start]), completion.choices)
+    }
+
+    fn line(line: &str) -> String {
+        completed(line, Kind::Remote).0
+    }
+
+    #[test]
+    fn names_are_completed_with_the_quotes_they_need() {
+        assert_eq!(line("get a"), "get a\\ file.");
+        assert_eq!(line("get \"a"), "get \"a file.");
+        assert_eq!(line("get 'a file.t"), "get 'a file.txt' ");
+        assert_eq!(line("get a\\ file.z"), "get a\\ file.zip ");
+        assert_eq!(line("get p"), "get pub/");
+        assert_eq!(line("get x"), "get x");
+        assert_eq!(line("get dir/p"), "get dir/pub/");
+    }
+
+    #[test]
+    fn choices_are_names_and_hidden_ones_wait_for_a_dot() {
+        assert_eq!(completed("get ", Kind::Remote).1, ["pub/", "a file.txt", "a file.zip"]);
+        assert_eq!(completed("cd ", Kind::RemoteDir).0, "cd pub/");
+        assert_eq!(line("get ."), "get .hidden ");
+    }
+
+    #[test]
+    fn commands_are_completed() {
+        let found = commands(b"LPW");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].word, b"lpwd");
+    }
+
+    #[test]
+    fn a_character_is_not_cut() {
+        assert_eq!(at_boundary("aü".as_bytes(), 2), b"a");
+        assert_eq!(at_boundary("aü".as_bytes(), 3), "aü".as_bytes());
+        assert_eq!(at_boundary(b"a\xff", 2), b"a\xff");
+    }
+}

@@ -1,0 +1,88 @@
+//! What of the lines that were typed is kept for another day, and where.
+//!
+//! No password is: a line that may hold one is kept without it, or not at all.
+
+use super::commands::Row;
+use super::words;
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The file of the history: `$XDG_STATE_HOME/mt_ftp/history`, by default in `~/.local/state`.
+pub(super) fn history_file() -> Option<PathBuf> {
+    let named = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    // One that is not from the root has no meaning (XDG base directory specification).
+    let states = named.filter(|dir| dir.is_absolute()).or_else(|| {
+        let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        home.map(|home| home.join(Path::new(".local/state")))
+    })?;
+    Some(states.join("mt_ftp/history"))
+}
+
+/// The line as it may be kept.
+pub(super) fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
+    let Ok(typed) = words::words(line) else {
+        // Where the words are is not known, so nor is which one is a password.
+        return (!mentions_secret(line)).then(|| line.to_vec());
+    };
+    let (command, operands) = typed.split_first()?;
+    // One that was mistyped is brought back to be typed right.
+    let row = Row::find(command).ok().or_else(|| Row::nearest(command));
+    match (row.map(Row::title).unwrap_or_default().as_str(), operands) {
+        _ if operands.iter().any(|word| is_url_with_login(word)) => None,
+        ("USER", [name, _, ..]) => {
+            let name = words::quoted(name, words::Quotes::None);
+            Some([b"user ", &name[..]].concat())
+        }
+        ("ACCOUNT", [_, ..]) => Some(b"account".to_vec()),
+        ("QUOTE" | "SITE", _) if mentions_secret(line) => None,
+        // lftp's `open -u NAME,PASSWORD`.
+        ("CONNECT", [_, _, ..]) if operands.iter().any(|word| word.contains(&b',')) => None,
+        ("", _) if mentions_secret(line) => None,
+        _ => Some(line.to_vec()),
+    }
+}
+
+fn is_url_with_login(word: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(word);
+    text.split_once("://").is_some_and(|(_, rest)| {
+        rest.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'))
+    })
+}
+
+fn mentions_secret(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line).to_lowercase();
+    ["user", "pass", "acc", "pw", "ps", "usr", "://", "open", "connect"]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(line: &str) -> Option<String> {
+        without_secrets(line.as_bytes()).map(|line| String::from_utf8(line).unwrap())
+    }
+
+    #[test]
+    fn no_password_is_kept() {
+        assert_eq!(kept("get a b"), Some("get a b".into()));
+        assert_eq!(kept("user me"), Some("user me".into()));
+        assert_eq!(kept(" USER 'm e' secret"), Some("user m\\ e".into()));
+        assert_eq!(kept("use me secret account"), Some("user me".into()));
+        assert_eq!(kept("usre me secret"), Some("user me".into()));
+        for line in [
+            "quote pass secret",
+            "quote PASS secret",
+            "quote acct secret",
+            "quote site pswd old secret",
+            "open ftp://me:secret@host/",
+            "get ftp://me:secret@host/a",
+            "open -u me,secret host",
+            "user me 'secret",
+        ] {
+            assert_eq!(kept(line), None, "{line}");
+        }
+        assert_eq!(kept("open ftp://me@host/"), Some("open ftp://me@host/".into()));
+    }
+}
