@@ -35,6 +35,7 @@ mod files;
 mod interrupt;
 mod keeping;
 mod local;
+mod netrc;
 pub mod options;
 pub mod output;
 mod progress;

@@ -3,16 +3,21 @@
 mod files;
 mod local;
 mod login;
+mod macros;
 mod operands;
+mod pattern;
+mod programs;
 mod remote;
 mod toggles;
 
 use super::error::Error;
+use super::escape::shown;
 use super::output::print_lines;
 use super::session::Session;
 use crate::args::nearest;
 use operands::optional;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 /// A command of the shell.
 pub(super) struct Row {
@@ -52,30 +57,36 @@ const REMOTE_DIR: &[Kind] = &[Kind::RemoteDir];
 const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 
 /// Commands after which a remote listing is as good as before.
-const LEAVE_NAMES: &[&str] =
-    &["ascii", "binary", "help", "lcd", "list", "lpwd", "modtime", "pwd", "retrieve", "size"];
+const LEAVE_NAMES: &[&str] = &[
+    "ascii", "bell", "binary", "cat", "chmod", "features", "glob", "hash", "help", "lcd", "list",
+    "lls", "lmkdir", "lpwd", "macdef", "mode", "modtime", "more", "nlist", "passive", "prompt",
+    "pwd", "retrieve", "rhelp", "rstatus", "size", "status", "system", "type", "verbose", "!",
+];
 
 const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
-    Row { names: &["connect", "open"], operands: "HOST [PORT]", count: 1..=2, run: login::connect,
+    Row { names: &["connect", "open"], operands: "HOST [PORT]", count: 1..=6, run: login::connect,
         help: "connect, to port 21 unless told, and log in", example: "CONNECT localhost 1026",
         takes: NOTHING },
-    Row { names: &["list", "ls", "dir"], operands: "[-OPTIONS] [PATH]", count: 0..=2, run: files::list,
+    Row { names: &["list", "ls", "dir"], operands: "[-OPTS] [PATH [LOCAL]]", count: 0..=ANY, run: files::list,
         help: "print the listing of a directory", example: "LIST pub",
-        takes: REMOTE },
-    Row { names: &["retrieve", "get"], operands: "FILE [LOCAL]", count: 1..=2, run: files::retrieve,
+        takes: &[Kind::Remote, Kind::Local] },
+    Row { names: &["retrieve", "get", "recv"], operands: "FILE [LOCAL]", count: 1..=2, run: files::retrieve,
         help: "fetch a file; - prints it", example: "RETRIEVE \"my file.txt\" copy.txt",
         takes: &[Kind::Remote, Kind::Local] },
-    Row { names: &["store", "put"], operands: "FILE [REMOTE]", count: 1..=2, run: files::store,
+    Row { names: &["store", "put", "send"], operands: "FILE [REMOTE]", count: 1..=2, run: files::store,
         help: "send a file; - is standard input", example: "STORE report.pdf pub/",
         takes: &[Kind::Local, Kind::Remote] },
     Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: login::quit,
         help: "close the connection and leave", example: "QUIT",
         takes: NOTHING },
-    Row { names: &["user"], operands: "NAME [PASSWORD]", count: 1..=2, run: login::user,
+    Row { names: &["user"], operands: "NAME [PASSWORD [ACCT]]", count: 1..=3, run: login::user,
         help: "log in as somebody else", example: "USER alice",
+        takes: NOTHING },
+    Row { names: &["account"], operands: "[ACCOUNT]", count: 0..=1, run: login::account,
+        help: "name an account, where a server wants one", example: "ACCOUNT",
         takes: NOTHING },
     Row { names: &["close", "disconnect"], operands: "", count: 0..=0, run: login::close,
         help: "close the connection and stay here", example: "CLOSE",
@@ -83,29 +94,50 @@ static TABLE: &[Row] = &[
     Row { names: &["pwd"], operands: "", count: 0..=0, run: remote::pwd,
         help: "print the remote directory", example: "PWD",
         takes: NOTHING },
-    Row { names: &["cd"], operands: "DIR", count: 1..=1, run: remote::cd,
-        help: "change the remote directory", example: "CD pub",
+    Row { names: &["cd"], operands: "[DIR]", count: 0..=1, run: remote::cd,
+        help: "change the remote directory; - goes back", example: "CD pub",
         takes: REMOTE_DIR },
     Row { names: &["cdup"], operands: "", count: 0..=0, run: remote::cdup,
         help: "change to the remote directory above", example: "CDUP",
         takes: NOTHING },
-    Row { names: &["lcd"], operands: "DIR", count: 1..=1, run: local::lcd,
-        help: "change the local directory", example: "LCD /tmp",
+    Row { names: &["lcd"], operands: "[DIR]", count: 0..=1, run: local::lcd,
+        help: "change the local directory; alone: to HOME", example: "LCD /tmp",
         takes: LOCAL_DIR },
     Row { names: &["lpwd"], operands: "", count: 0..=0, run: local::lpwd,
         help: "print the local directory", example: "LPWD",
         takes: NOTHING },
-    Row { names: &["mkdir"], operands: "DIR", count: 1..=1, run: remote::mkdir,
-        help: "make a remote directory", example: "MKDIR pub",
+    Row { names: &["lls"], operands: "[PATH]", count: 0..=1, run: local::lls,
+        help: "print the listing of a local directory", example: "LLS /tmp",
+        takes: &[Kind::Local] },
+    Row { names: &["lmkdir"], operands: "DIR", count: 1..=1, run: local::lmkdir,
+        help: "make a local directory", example: "LMKDIR copies",
+        takes: LOCAL_DIR },
+    Row { names: &["nlist"], operands: "[PATH [LOCAL]]", count: 0..=ANY, run: files::nlist,
+        help: "print the names in a directory", example: "NLIST pub",
+        takes: &[Kind::Remote, Kind::Local] },
+    Row { names: &["cat"], operands: "FILES", count: 1..=ANY, run: files::cat,
+        help: "print remote files", example: "CAT README",
+        takes: REMOTE },
+    Row { names: &["more", "less", "page"], operands: "FILES", count: 1..=ANY, run: files::more,
+        help: "show remote files with PAGER", example: "MORE README",
+        takes: REMOTE },
+    Row { names: &["mkdir"], operands: "[-p] DIRS", count: 1..=ANY, run: remote::mkdir,
+        help: "make remote directories; -p: those above too", example: "MKDIR -p pub/new",
         takes: REMOTE_DIR },
     Row { names: &["rmdir"], operands: "DIR", count: 1..=1, run: remote::rmdir,
         help: "remove an empty remote directory", example: "RMDIR pub",
         takes: REMOTE_DIR },
-    Row { names: &["delete", "rm"], operands: "FILE", count: 1..=1, run: remote::delete,
-        help: "delete a remote file", example: "DELETE old.txt",
+    Row { names: &["delete", "rm"], operands: "FILES", count: 1..=ANY, run: remote::delete,
+        help: "delete remote files", example: "DELETE old.txt",
+        takes: REMOTE },
+    Row { names: &["mdelete", "mrm"], operands: "PATTERNS", count: 1..=ANY, run: remote::mdelete,
+        help: "delete the remote files that match", example: "MDELETE *.bak",
         takes: REMOTE },
     Row { names: &["rename", "mv"], operands: "FROM TO", count: 2..=2, run: remote::rename,
         help: "rename a remote file or directory", example: "RENAME a.txt b.txt",
+        takes: REMOTE },
+    Row { names: &["chmod"], operands: "MODE FILES", count: 2..=ANY, run: remote::chmod,
+        help: "set the mode of remote files", example: "CHMOD 644 a.txt",
         takes: REMOTE },
     Row { names: &["size"], operands: "FILE", count: 1..=1, run: remote::size,
         help: "print the size of a remote file in bytes", example: "SIZE a.txt",
@@ -114,13 +146,70 @@ static TABLE: &[Row] = &[
         help: "print when a remote file was modified", example: "MODTIME a.txt",
         takes: REMOTE },
     Row { names: &["ascii"], operands: "", count: 0..=0, run: toggles::ascii,
-        help: "transfer files as text, with the line ends of each side", example: "ASCII",
+        help: "transfer text, with the line ends of each side", example: "ASCII",
         takes: NOTHING },
-    Row { names: &["binary"], operands: "", count: 0..=0, run: toggles::binary,
-        help: "transfer files as they are (so it is at first)", example: "BINARY",
+    Row { names: &["binary", "image"], operands: "", count: 0..=0, run: toggles::binary,
+        help: "transfer files as they are, as at first", example: "BINARY",
         takes: NOTHING },
-    Row { names: &["quote"], operands: "WORDS", count: 1..=ANY, run: remote::quote,
+    Row { names: &["type"], operands: "[ascii|binary]", count: 0..=1, run: toggles::transfer_type,
+        help: "set the type of transfers, or print it", example: "TYPE binary",
+        takes: NOTHING },
+    Row { names: &["passive"], operands: "[on|off]", count: 0..=1, run: toggles::passive,
+        help: "connect to the server for data, or the reverse", example: "PASSIVE off",
+        takes: NOTHING },
+    Row { names: &["prompt"], operands: "[on|off]", count: 0..=1, run: toggles::prompt,
+        help: "ask before each of many files, or do not", example: "PROMPT off",
+        takes: NOTHING },
+    Row { names: &["glob"], operands: "[on|off]", count: 0..=1, run: toggles::glob,
+        help: "take patterns for the names that match, or not", example: "GLOB off",
+        takes: NOTHING },
+    Row { names: &["verbose", "debug", "trace"], operands: "[on|off]", count: 0..=1, run: toggles::verbose,
+        help: "show every command and reply, or do not", example: "VERBOSE on",
+        takes: NOTHING },
+    Row { names: &["bell"], operands: "[on|off]", count: 0..=1, run: toggles::bell,
+        help: "ring after each command, or do not", example: "BELL on",
+        takes: NOTHING },
+    Row { names: &["hash"], operands: "[on|off]", count: 0..=1, run: toggles::hash,
+        help: "accepted: the progress line shows more", example: "HASH",
+        takes: NOTHING },
+    Row { names: &["mode", "form", "struct"], operands: "[NAME]", count: 0..=1, run: toggles::only,
+        help: "accepted: there is stream, non-print and file", example: "MODE stream",
+        takes: NOTHING },
+    Row { names: &["status"], operands: "", count: 0..=0, run: toggles::status,
+        help: "print where we are and what is switched on", example: "STATUS",
+        takes: NOTHING },
+    Row { names: &["system"], operands: "", count: 0..=0, run: remote::system,
+        help: "ask what kind of system the server is", example: "SYSTEM",
+        takes: NOTHING },
+    Row { names: &["features"], operands: "", count: 0..=0, run: remote::features,
+        help: "ask what extensions the server has", example: "FEATURES",
+        takes: NOTHING },
+    Row { names: &["rstatus"], operands: "[PATH]", count: 0..=1, run: remote::remote_status,
+        help: "ask the server for its status", example: "RSTATUS",
+        takes: REMOTE },
+    Row { names: &["rhelp", "remotehelp"], operands: "[COMMAND]", count: 0..=ANY, run: remote::remote_help,
+        help: "ask the server for help", example: "RHELP SITE",
+        takes: NOTHING },
+    Row { names: &["site"], operands: "WORDS", count: 1..=ANY, run: remote::site,
+        help: "send a command that only this server has", example: "SITE HELP",
+        takes: NOTHING },
+    Row { names: &["umask"], operands: "[MASK]", count: 0..=1, run: remote::umask,
+        help: "print or set the mask of new remote files", example: "UMASK 022",
+        takes: NOTHING },
+    Row { names: &["idle"], operands: "[SECONDS]", count: 0..=1, run: remote::idle,
+        help: "print or set how long the server waits", example: "IDLE 600",
+        takes: NOTHING },
+    Row { names: &["quote", "literal"], operands: "WORDS", count: 1..=ANY, run: remote::quote,
         help: "send words to the server as they are", example: "QUOTE SITE HELP",
+        takes: NOTHING },
+    Row { names: &["macdef"], operands: "NAME", count: 1..=1, run: macros::define,
+        help: "define a macro: lines up to a blank one", example: "MACDEF fetch",
+        takes: NOTHING },
+    Row { names: &["$"], operands: "MACRO [WORDS]", count: 1..=ANY, run: macros::run,
+        help: "run a macro; $1 is the first word", example: "$ fetch a.txt",
+        takes: NOTHING },
+    Row { names: &["!"], operands: "[COMMAND]", count: 0..=ANY, run: programs::shell,
+        help: "run a command here, or a shell", example: "! ls -l",
         takes: NOTHING },
     Row { names: &["help", "?"], operands: "[COMMAND]", count: 0..=1, run: help,
         help: "list the commands, or explain one", example: "HELP RETRIEVE",
@@ -171,6 +260,14 @@ impl Row {
         self.takes.get(index).or(self.takes.last()).copied().filter(|_| index < *self.count.end())
     }
 
+    /// How many of its operands may be shown in a message; what follows may be a password.
+    pub(super) fn shown_operands(&self) -> usize {
+        match self.names.first() {
+            Some(&"account" | &"quote" | &"site") => 0,
+            _ => 1,
+        }
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -210,6 +307,11 @@ fn unknown(typed: &str) -> Error {
         None => "HELP lists them all".to_owned(),
     };
     Error::Usage(format!("unknown command; {advice}"))
+}
+
+/// A local path for messages.
+fn shown_path(path: &Path) -> String {
+    shown(path.as_os_str().as_encoded_bytes())
 }
 
 fn help(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {

@@ -123,11 +123,32 @@ impl Connection {
         user: &Name,
         password: impl FnOnce() -> Result<Secret, Error>,
     ) -> Result<(), Error> {
+        self.login_with_account(user, password, || Ok(None))
+    }
+
+    /// Logs in where the server may ask for an account besides (332, RFC 959 section 4.1.1).
+    ///
+    /// # Errors
+    /// Those of [`Connection::login`]; [`Error::WantsTls`] where no password was sent because the
+    /// server wants encryption first.
+    pub fn login_with_account(
+        &mut self,
+        user: &Name,
+        password: impl FnOnce() -> Result<Secret, Error>,
+        account: impl FnOnce() -> Result<Option<Secret>, Error>,
+    ) -> Result<(), Error> {
         let mut reply = self.ask(&Command::User(user.clone()))?;
+        if !reply.code().is_success() && wants_tls(&reply) {
+            return Err(Error::WantsTls(reply));
+        }
         if reply.code() == Code::NEED_PASSWORD {
             reply = self.ask(&Command::Pass(password()?))?;
         }
-        // Accounts (332) are as unheard of today as they are superfluous (RFC 959 section 4.1.1).
+        if reply.code() == Code::NEED_ACCOUNT
+            && let Some(account) = account()?
+        {
+            reply = self.ask(&Command::Acct(account))?;
+        }
         if reply.code().is_success() { Ok(()) } else { Err(Error::Login(reply)) }
     }
 
@@ -230,6 +251,24 @@ impl Connection {
     pub fn modified(&mut self, name: &Name) -> Result<SystemTime, Error> {
         let reply = self.call(&Command::Mdtm(name.clone()))?;
         parse_timestamp(reply.text().trim_ascii()).ok_or(Error::Unintelligible(reply))
+    }
+
+    /// How data connections are made from now on.
+    pub fn set_mode(&mut self, mode: DataMode) {
+        self.settings.mode = mode;
+    }
+
+    /// Who is told of every command and reply from now on.
+    pub fn set_trace(&mut self, trace: Option<fn(Spoken<'_>)>) {
+        self.settings.trace = trace;
+    }
+
+    /// Names an account, which some commands need on some servers.
+    ///
+    /// # Errors
+    /// Those of every command.
+    pub fn account(&mut self, account: Secret) -> Result<(), Error> {
+        self.call(&Command::Acct(account)).map(drop)
     }
 
     /// Sends a line as it is and returns the answer, whatever it is. Transfers cannot be made so.
@@ -433,6 +472,17 @@ impl Connection {
 /// EPSV for whatever protocol the control connection has.
 pub(super) const EXTENDED_PASSIVE: Command = Command::Epsv(Extended::Same);
 
+/// Whether a reply to USER says that nothing goes without encryption. Servers say so in words alone:
+/// `530 Non-anonymous sessions must use encryption.` (vsftpd), `550 SSL/TLS required on the control
+/// channel` (ProFTPD), `421 ... cleartext sessions ... are not accepted` (Pure-FTPd).
+fn wants_tls(reply: &Reply) -> bool {
+    let text = reply.to_string().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    has(&["tls", "ssl", "encrypt", "cleartext"])
+        && has(&["must", "require", "need", "not accepted", "not allowed", "only"])
+        && !has(&["not require", "not need", "optional"])
+}
+
 /// Whether the server does not know the command, or not in this form.
 fn is_missing(reply: &Reply) -> bool {
     let code = reply.code();
@@ -479,6 +529,40 @@ mod tests {
         assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
         assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
         log_in(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn an_account_is_named_where_it_is_asked_for() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "331 password");
+            server.expect("PASS secret", "332 account");
+            server.expect("ACCT mine", "230 welcome");
+            server.expect("USER me", "332 account");
+            server.expect("ACCT mine", "530 no");
+        });
+        let user = Name::new("me").unwrap();
+        let mut log_in = || {
+            let password = || Ok(Secret::new("secret").unwrap());
+            connection.login_with_account(&user, password, || Ok(Secret::new("mine")))
+        };
+        log_in().unwrap();
+        assert!(matches!(log_in(), Err(Error::Login(_))));
+    }
+
+    #[test]
+    fn a_server_that_wants_encryption_hears_no_password() {
+        for reply in [
+            "530 Non-anonymous sessions must use encryption.",
+            "550 SSL/TLS required on the control channel",
+            "331 TLS required before PASS",
+        ] {
+            let mut connection = Script::serve(move |server| {
+                server.expect("USER me", reply);
+                server.expect("PWD", "257 \"/\"");
+            });
+            assert!(matches!(log_in(&mut connection), Err(Error::WantsTls(_))), "{reply}");
+            connection.current_dir().unwrap();
+        }
     }
 
     #[test]

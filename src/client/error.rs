@@ -26,6 +26,12 @@ pub enum Error {
     Greeting(Reply),
     /// The server does not take user and password.
     Login(Reply),
+    /// The server wants encryption before it hears a password, so it heard none.
+    WantsTls(Reply),
+    /// This `.netrc` holds a password, and others can read it.
+    Netrc(PathBuf),
+    /// A program that was started here failed; the text says how.
+    Program(String),
     /// A password is needed, and there is nobody to ask for it.
     NoPassword,
     /// The server refused the command.
@@ -102,6 +108,7 @@ impl Error {
             | Error::TooLong { .. }
             | Error::BadName(_)
             | Error::BadLocalName(_)
+            | Error::Program(_)
             | Error::Local(_)
             | Error::File { .. } => 1,
             Error::Usage(_) => 2,
@@ -112,7 +119,7 @@ impl Error {
             | Error::BadReply(_)
             | Error::Unasked
             | Error::TimedOut(_) => 3,
-            Error::Login(_) | Error::NoPassword => 4,
+            Error::Login(_) | Error::WantsTls(_) | Error::Netrc(_) | Error::NoPassword => 4,
             // What a shell reports of a program that SIGINT ended.
             Error::Interrupted => 130,
         }
@@ -174,9 +181,21 @@ impl fmt::Display for Error {
             }
             Error::Greeting(reply) => write!(f, "the server is not ready: {}", text(reply)),
             Error::Login(reply) => write!(f, "login refused: {}", text(reply)),
-            Error::NoPassword => {
-                f.write_str("no password: set FTP_PASSWORD, or run this on a terminal")
-            }
+            Error::WantsTls(reply) => write!(
+                f,
+                "the server wants encryption, which this client does not speak; no password was \
+                 sent: {}",
+                text(reply)
+            ),
+            Error::Netrc(path) => write!(
+                f,
+                "{}: others can read the password in it; chmod 600 it, or use --no-netrc",
+                shown(path.as_os_str().as_encoded_bytes())
+            ),
+            Error::Program(text) => f.write_str(text),
+            Error::NoPassword => f.write_str(
+                "no password: set FTP_PASSWORD, add it to .netrc, or run this on a terminal",
+            ),
             Error::Refused(reply) => f.write_str(&text(reply)),
             Error::Closing(reply) => {
                 write!(f, "the server closed the connection: {}", text(reply))

@@ -1,9 +1,8 @@
-//! RETRIEVE, STORE and LIST as a user sees them: a transfer with its local side, its progress and
+//! RETRIEVE and STORE as a user sees them: a transfer with its local side, its progress and
 //! its summary.
 
 use super::error::Error;
 use super::local::{self, Target};
-use super::output::Listing;
 use super::progress::Progress;
 use super::session::{Input, Session};
 use crate::protocol::Name;
@@ -86,12 +85,4 @@ fn send(
     drop(progress);
     session.messages.note(&summary);
     Ok(())
-}
-
-/// Prints the listing of a directory.
-pub(super) fn list(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
-    let download = session.connection()?.list(path)?;
-    let mut listing = Listing::new();
-    download.receive(&mut listing, |_| ()).map_err(Error::of_stdout)?;
-    listing.finish().map_err(Error::of_output)
 }

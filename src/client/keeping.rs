@@ -71,7 +71,9 @@ mod tests {
         assert_eq!(kept(" USER 'm e' secret"), Some("user m\\ e".into()));
         assert_eq!(kept("use me secret account"), Some("user me".into()));
         assert_eq!(kept("usre me secret"), Some("user me".into()));
+        assert_eq!(kept("acount secret"), Some("account".into()));
         for line in [
+            "site psw secret",
             "quote pass secret",
             "quote PASS secret",
             "quote acct secret",

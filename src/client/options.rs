@@ -2,7 +2,7 @@
 
 use super::connection::DataMode;
 use super::output::Verbosity;
-use super::url::{Endpoint, Place, Url};
+use super::url::{Endpoint, Place, Url, without_login};
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::Name;
 use std::ffi::{OsStr, OsString};
@@ -26,11 +26,16 @@ pub static PROGRAM: Program = Program {
         Flag::letter_option(
             'u',
             "NAME",
-            "user name; the password comes from FTP_PASSWORD or a prompt without echo. Without \
-             this: anonymous",
+            "user name; the password comes from FTP_PASSWORD, .netrc or a prompt without echo. \
+             Without this: who .netrc says, else anonymous",
         ),
         Flag::switch("active", "active mode (EPRT, PORT) instead of passive (EPSV, PASV)")
             .short('a'),
+        Flag::letter_switch('n', "log nobody in on connecting; USER does"),
+        Flag::letter_switch('i', "do not ask before each of many files"),
+        Flag::letter_switch('g', "take patterns in names for names"),
+        Flag::letter_switch('d', "the same as -v"),
+        Flag::switch("no-netrc", "do not read .netrc"),
         Flag::letter_switch('k', "go on after a failed command"),
         Flag::letter_switch('q', "say nothing but errors"),
         Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
@@ -61,6 +66,50 @@ pub struct Options {
     pub on_failure: OnFailure,
     /// How much is said.
     pub verbosity: Verbosity,
+    /// Whether connecting logs in.
+    pub login: AutoLogin,
+    /// Whether `.netrc` says who.
+    pub netrc: Netrc,
+    /// Whether commands on many files ask before each.
+    pub asking: Asking,
+    /// Whether patterns in names stand for the names that match.
+    pub globbing: Globbing,
+}
+
+/// Whether connecting logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoLogin {
+    /// It does.
+    On,
+    /// The user does.
+    Off,
+}
+
+/// Whether `.netrc` is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Netrc {
+    /// It is.
+    Read,
+    /// It is not.
+    Ignored,
+}
+
+/// Whether commands on many files ask before each, at a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+}
+
+/// Whether patterns in names stand for the names that match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Globbing {
+    /// They do.
+    On,
+    /// They are names.
+    Off,
 }
 
 /// Where commands come from.
@@ -108,6 +157,10 @@ impl Options {
             timeout: timeout(parsed)?,
             on_failure: if parsed.switch("k") { OnFailure::GoOn } else { OnFailure::Stop },
             verbosity: verbosity(parsed)?,
+            login: if parsed.switch("n") { AutoLogin::Off } else { AutoLogin::On },
+            netrc: if parsed.switch("no-netrc") { Netrc::Ignored } else { Netrc::Read },
+            asking: if parsed.switch("i") { Asking::Off } else { Asking::On },
+            globbing: if parsed.switch("g") { Globbing::Off } else { Globbing::On },
         };
         options.refuse_file_and_commands(parsed)?;
         Ok(options)
@@ -152,11 +205,11 @@ fn start(operands: &[OsString]) -> Result<Option<Start>, Usage> {
     }
     let port_text = port.map(utf8).transpose()?;
     let endpoint = Endpoint::parse(&host_text, port_text.as_deref());
-    let wrong = port.unwrap_or(host);
+    let wrong = OsString::from(without_login(port_text.as_deref().unwrap_or(&host_text)));
     endpoint
         .map(Start::Host)
         .map(Some)
-        .map_err(|expected| Usage::operand(wrong, expected.to_string()))
+        .map_err(|expected| Usage::operand(&wrong, expected.to_string()))
 }
 
 fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {
@@ -165,16 +218,6 @@ fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {
     }
     let wrong = |expected: String| Usage::operand(OsStr::new(&without_login(text)), expected);
     Url::parse(text).map(Start::Url).map_err(|expected| wrong(expected.to_string()))
-}
-
-/// A URL for an error message, which must not show the password.
-fn without_login(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(start), Some(end)) if start < end => {
-            format!("{}****{}", &url[..start + 3], &url[end..])
-        }
-        _ => url.to_owned(),
-    }
 }
 
 fn user(parsed: &Parsed) -> Result<Option<Name>, Usage> {
@@ -200,7 +243,7 @@ fn timeout(parsed: &Parsed) -> Result<Duration, Usage> {
 }
 
 fn verbosity(parsed: &Parsed) -> Result<Verbosity, Usage> {
-    match (parsed.switch("q"), parsed.switch("v")) {
+    match (parsed.switch("q"), parsed.switch("v") || parsed.switch("d")) {
         (false, false) => Ok(Verbosity::Normal),
         (true, false) => Ok(Verbosity::Quiet),
         (false, true) => Ok(Verbosity::Verbose),
@@ -236,6 +279,13 @@ mod tests {
     }
 
     #[test]
+    fn the_letters_of_old_scripts_mean_what_they_did() {
+        let old = options("-inv -g -d host").unwrap();
+        assert_eq!((old.login, old.asking), (AutoLogin::Off, Asking::Off));
+        assert_eq!((old.globbing, old.verbosity), (Globbing::Off, Verbosity::Verbose));
+    }
+
+    #[test]
     fn each_mistake_is_named() {
         for (line, words) in [
             ("-q -v", "-q: expected no -v besides"),
@@ -259,5 +309,10 @@ mod tests {
     fn a_wrong_url_does_not_show_its_password() {
         let error = options("ftp://me:secret@h:x/").unwrap_err().to_string();
         assert_eq!(error, "'ftp://****@h:x/': expected a port number from 1 to 65535");
+        let error = options("ftps://me:secret@h/").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "'ftps://****@h/': expected ftp://, since this client does not speak TLS"
+        );
     }
 }

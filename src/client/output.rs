@@ -4,8 +4,11 @@
 use super::error::Error;
 use super::escape::{EscapingWriter, shown, shown_lines};
 use super::progress::Drawn;
+use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::{Command, Reply};
+use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::time::SystemTime;
 
 /// How much is said besides data and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,13 @@ impl Messages {
         words(text);
     }
 
+    /// Rings the terminal's bell, if somebody sits there.
+    pub(super) fn ring(&self) {
+        if io::stderr().is_terminal() {
+            words("\x07");
+        }
+    }
+
     /// Where the progress of a transfer is drawn.
     pub(super) fn progress(&self) -> Drawn {
         let seen = self.verbosity != Verbosity::Quiet && io::stderr().is_terminal();
@@ -169,6 +179,90 @@ impl Write for Listing {
     }
 }
 
+/// Standard output for listings: where it is a terminal, names are coloured as `ls` does it.
+pub(super) struct Coloured {
+    out: Listing,
+    /// The beginning of a line, where lines are coloured.
+    line: Option<Vec<u8>>,
+    now: SystemTime,
+}
+
+/// A line that is longer has no entry in it.
+const LONGEST_LINE: usize = 8192;
+
+impl Coloured {
+    /// As standard output asks for. Nobody who sets `NO_COLOR` wants any (no-color.org).
+    pub(super) fn new() -> Coloured {
+        let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let coloured = io::stdout().is_terminal() && !plain && !dumb;
+        Coloured { out: Listing::new(), line: coloured.then(Vec::new), now: SystemTime::now() }
+    }
+
+    /// Prints what is left.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if let Some(line) = self.line.take() {
+            io::stdout().write_all(coloured(&line, self.now).as_bytes())?;
+        }
+        self.out.finish()
+    }
+}
+
+impl Write for Coloured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(line) = &mut self.line else { return self.out.write(bytes) };
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            line.extend_from_slice(part);
+            if part.ends_with(b"\n") || line.len() > LONGEST_LINE {
+                let whole = std::mem::take(line);
+                io::stdout().write_all(coloured(&whole, self.now).as_bytes())?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// A line of a listing, harmless, and with its name in the colour of what it names.
+fn coloured(line: &[u8], now: SystemTime) -> String {
+    let entry = Entry::parse_ls(line.trim_ascii_end(), now);
+    let found = entry.and_then(|entry| Some((colour(&entry)?, place(line, &entry.name)?)));
+    match found {
+        None => shown_lines(line),
+        Some((colour, start)) => {
+            let end = line.trim_ascii_end().len();
+            let name_end = line[start..end].windows(4).position(|part| part == b" -> ");
+            let name_end = name_end.map_or(end, |at| start + at);
+            let part = |range| shown_lines(&line[range]);
+            let (before, name, after) =
+                (part(0..start), part(start..name_end), part(name_end..line.len()));
+            format!("{before}\x1b[{colour}m{name}\x1b[0m{after}")
+        }
+    }
+}
+
+/// Where the name begins: it is the last thing in the line, but for where a link leads.
+fn place(line: &[u8], name: &[u8]) -> Option<usize> {
+    let bare = line.trim_ascii_end();
+    if bare.ends_with(name) {
+        return Some(bare.len() - name.len());
+    }
+    let link = [name, b" -> "].concat();
+    bare.windows(link.len()).rposition(|part| part == link)
+}
+
+fn colour(entry: &Entry) -> Option<&'static str> {
+    match entry.kind {
+        Kind::Dir | Kind::CurrentDir | Kind::ParentDir => Some("1;34"),
+        Kind::Link(_) => Some("1;36"),
+        Kind::File => entry.mode.filter(|mode| mode & 0o111 != 0).map(|_| "1;32"),
+        Kind::Other => Some("33"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +271,25 @@ mod tests {
     fn typed_passwords_are_not_shown() {
         assert_eq!(typed(b"pass secret"), "PASS ****");
         assert_eq!(typed(b"SITE X\x1b"), "SITE X\\x1b");
+    }
+
+    #[test]
+    fn names_have_the_colour_of_what_they_name() {
+        let now = SystemTime::UNIX_EPOCH;
+        let line = |mode: &str, name: &str| format!("{mode} 1 0 0 7 Jan  2 03:04 {name}\r\n");
+        let shown = |mode: &str, name: &str| coloured(line(mode, name).as_bytes(), now);
+        let start = |mode: &str| line(mode, "").trim_end().to_owned();
+        assert_eq!(
+            shown("drwxr-xr-x", "a b"),
+            format!("{} \x1b[1;34ma b\x1b[0m\\x0d\n", start("drwxr-xr-x"))
+        );
+        assert_eq!(
+            shown("lrwxrwxrwx", "a -> b"),
+            format!("{} \x1b[1;36ma\x1b[0m -> b\\x0d\n", start("lrwxrwxrwx"))
+        );
+        assert!(shown("-rwxr-xr-x", "x").contains("\x1b[1;32mx\x1b[0m"));
+        assert!(!shown("-rw-r--r--", "x").contains('\x1b'));
+        assert!(!shown("-rw-r--r--", "\x1b[2J").contains('\x1b'));
+        assert_eq!(coloured(b"total 12\n", now), "total 12\n");
     }
 }

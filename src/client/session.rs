@@ -1,14 +1,16 @@
 //! What the commands of a user share: the connection, who logs in, and how words reach them.
 
-use super::connection::{Connection, Representation, Settings};
+use super::connection::{Connection, DataMode, Representation, Settings};
 use super::error::Error;
 use super::escape::shown;
 use super::interrupt::Interrupt;
-use super::options::{Commands, Options};
+use super::netrc::{self, Login};
+use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options};
 use super::output::{Messages, Verbosity, trace};
 use super::url::Endpoint;
 use super::words;
 use crate::protocol::{Name, Secret};
+use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};
 
@@ -36,13 +38,37 @@ pub(super) struct Session {
     pub(super) input: Input,
     /// Set by the command that ends the session.
     pub(super) leaving: bool,
+    /// Lines that are run before the next one is read.
+    pub(super) queued: VecDeque<Vec<u8>>,
+    /// The macro that the lines which come next belong to.
+    pub(super) recording: Option<Vec<u8>>,
+    /// Macros and their lines.
+    pub(super) macros: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    pub(super) manners: Manners,
     settings: Settings,
+    login: AutoLogin,
+    netrc: Netrc,
+    /// Whether the user was told that passwords go unencrypted.
+    warned: bool,
     /// Who logs in where nobody else is named.
     user: Option<Name>,
     representation: Representation,
     connection: Option<Connection>,
     /// Where the connection leads, while there is one.
     place: Option<Place>,
+}
+
+/// What the user switches on and off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manners {
+    /// Whether commands on many files ask before each, where there is somebody to ask.
+    pub(super) prompt: bool,
+    /// Whether patterns in names stand for the names that match.
+    pub(super) glob: bool,
+    /// Whether the terminal rings after each command.
+    pub(super) bell: bool,
+    /// Asked for by old scripts; the progress line shows more than marks do.
+    pub(super) hash: bool,
 }
 
 /// Where a user is on a server.
@@ -70,6 +96,18 @@ impl Session {
             messages: Messages::new(options.verbosity),
             input: input(&options.commands),
             leaving: false,
+            queued: VecDeque::new(),
+            recording: None,
+            macros: BTreeMap::new(),
+            manners: Manners {
+                prompt: options.asking == Asking::On,
+                glob: options.globbing == Globbing::On,
+                bell: false,
+                hash: false,
+            },
+            login: options.login,
+            netrc: options.netrc,
+            warned: false,
             settings: Settings {
                 mode: options.mode,
                 timeout: options.timeout,
@@ -92,36 +130,197 @@ impl Session {
         &self.settings.interrupt
     }
 
-    /// Connects and logs in. After a login that was refused the connection stays, for another.
+    /// Whether a command on many files asks before each.
+    pub(super) fn asks(&self) -> bool {
+        self.manners.prompt && self.input == Input::Terminal
+    }
+
+    /// Whether patterns in names stand for the names that match.
+    pub(super) fn globs(&self) -> bool {
+        self.manners.glob
+    }
+
+    /// Asks whether something should be done to a file, if the user is asked at all.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] where the user wants no more of it.
+    pub(super) fn agrees(&mut self, what: &str, file: &[u8]) -> Result<bool, Error> {
+        if !self.asks() {
+            return Ok(true);
+        }
+        self.messages.prompt(&format!("{what} {}? [y/n/a/q] ", shown(file)));
+        let answer = read_line().map_err(Error::Local)?.unwrap_or_else(|| b"q".to_vec());
+        match answer.trim_ascii_start().first().map(u8::to_ascii_lowercase) {
+            None | Some(b'y') => Ok(true),
+            Some(b'a' | b'p') => {
+                self.manners.prompt = false;
+                Ok(true)
+            }
+            Some(b'q') => Err(Error::Interrupted),
+            Some(_) => Ok(false),
+        }
+    }
+
+    /// Connects and, unless the user does that alone, logs in. Where no connection can be made the
+    /// old one stays; after a login that was refused the new one stays, for another.
     pub(super) fn connect(
         &mut self,
         to: &Endpoint,
         user: Option<Name>,
         password: Option<Secret>,
     ) -> Result<(), Error> {
-        self.disconnect();
+        let user = user.or_else(|| self.user.clone());
+        let known = self.look_up(to, user.as_ref())?;
         let mut connection = Connection::open(&to.host, to.port, self.settings.clone())?;
         connection.transfer_as(self.representation);
+        self.disconnect();
         self.connection = Some(connection);
         self.place = Some(Place { endpoint: to.clone(), dir: Dir::Unknown, before: None });
-        let user = match user.or_else(|| self.user.clone()) {
+        if self.login == AutoLogin::Off && user.is_none() {
+            self.messages.note(&format!("connected to {}; USER logs in", shown_end(to)));
+            return Ok(());
+        }
+        let user = match user.or_else(|| known.user.clone()) {
             Some(user) => user,
             None => words::name(ANONYMOUS)?,
         };
-        self.log_in(&user, password)?;
+        self.log_in_with(&user, password, known.clone())?;
         self.messages.note(&format!("connected to {} as {}", shown_end(to), shown_name(&user)));
+        self.define(known.macros);
         Ok(())
     }
 
-    /// Logs in with the password that is given, known, or typed.
-    pub(super) fn log_in(&mut self, user: &Name, given: Option<Secret>) -> Result<(), Error> {
-        let (messages, interrupt) = (self.messages, self.settings.interrupt.clone());
-        let password = || match given {
-            Some(password) => Ok(password),
-            None => find_password(user, messages, &interrupt),
+    /// Logs in, with what is given or known, or else asked for.
+    pub(super) fn log_in(
+        &mut self,
+        user: &Name,
+        password: Option<Secret>,
+        account: Option<Secret>,
+    ) -> Result<(), Error> {
+        let endpoint = self.place.as_ref().map(|place| place.endpoint.clone());
+        let mut known = match (&password, endpoint) {
+            (None, Some(endpoint)) => self.look_up(&endpoint, Some(user))?,
+            _ => Login::default(),
         };
+        known.account = account.or(known.account);
+        self.log_in_with(user, password, known)
+    }
+
+    fn log_in_with(
+        &mut self,
+        user: &Name,
+        given: Option<Secret>,
+        known: Login,
+    ) -> Result<(), Error> {
         self.forget_dir();
-        self.connection()?.login(user, password)
+        let (messages, interrupt) = (self.messages, self.settings.interrupt.clone());
+        let warned = self.warned;
+        let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
+        let peer = connection.peer();
+        let exposed = !is_anonymous(user) && !peer.ip().is_loopback();
+        let mut warns = false;
+        let password = || {
+            warns = exposed && !warned;
+            if warns {
+                messages.note("warning: FTP sends the password unencrypted to another machine");
+            }
+            match given {
+                Some(password) => Ok(password),
+                None => find_password(user, known.password, messages, &interrupt),
+            }
+        };
+        let account = || match known.account {
+            Some(account) => Ok(Some(account)),
+            None if io::stdin().is_terminal() => {
+                ask_secret("Account: ", messages, &interrupt).map(Some)
+            }
+            None => Ok(None),
+        };
+        let outcome = connection.login_with_account(user, password, account);
+        self.warned |= warns;
+        outcome
+    }
+
+    /// What `.netrc` says of a login.
+    fn look_up(&self, to: &Endpoint, user: Option<&Name>) -> Result<Login, Error> {
+        match (self.netrc, self.login) {
+            (Netrc::Read, AutoLogin::On) => Ok(netrc::find(&to.host, user)?.unwrap_or_default()),
+            _ => Ok(Login::default()),
+        }
+    }
+
+    /// Takes macros over, and runs `init`.
+    fn define(&mut self, macros: Vec<(Vec<u8>, Vec<Vec<u8>>)>) {
+        self.macros.extend(macros);
+        if let Some(lines) = self.macros.get(&b"init"[..]) {
+            self.queued.extend(lines.iter().cloned());
+        }
+    }
+
+    /// Asks for a secret, which is not shown.
+    pub(super) fn ask_secret(&self, question: &str) -> Result<Secret, Error> {
+        if !io::stdin().is_terminal() {
+            return Err(Error::NoPassword);
+        }
+        ask_secret(question, self.messages, self.interrupt())
+    }
+
+    /// Says goodbye, if there is anybody to say it to.
+    pub(super) fn disconnect(&mut self) {
+        self.place = None;
+        if let Some(connection) = self.connection.take() {
+            connection.quit();
+        }
+    }
+
+    /// Drops a connection that can be used no more.
+    pub(super) fn drop_lost(&mut self) {
+        self.connection.take_if(|connection| connection.is_lost());
+    }
+
+    /// What files are transferred as, on this connection and later ones.
+    pub(super) fn transfer_as(&mut self, representation: Representation) {
+        self.representation = representation;
+        if let Some(connection) = &mut self.connection {
+            connection.transfer_as(representation);
+        }
+    }
+
+    /// How data connections are made.
+    pub(super) fn mode(&self) -> DataMode {
+        self.settings.mode
+    }
+
+    /// How data connections are made, on this connection and later ones.
+    pub(super) fn set_mode(&mut self, mode: DataMode) {
+        self.settings.mode = mode;
+        if let Some(connection) = &mut self.connection {
+            connection.set_mode(mode);
+        }
+    }
+
+    /// What files are transferred as.
+    pub(super) fn representation(&self) -> Representation {
+        self.representation
+    }
+
+    /// Whether every command and reply is shown.
+    pub(super) fn is_traced(&self) -> bool {
+        self.settings.trace.is_some()
+    }
+
+    /// Shows every command and reply from now on, or does so no longer.
+    pub(super) fn set_traced(&mut self, traced: bool) {
+        self.settings.trace = traced.then_some(trace);
+        if let Some(connection) = &mut self.connection {
+            connection.set_trace(self.settings.trace);
+        }
+    }
+
+    /// The server, if there is one.
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.connection.as_ref()?;
+        self.place.as_ref().map(|place| &place.endpoint)
     }
 
     /// Changes the directory on the server.
@@ -172,26 +371,6 @@ impl Session {
         self.drop_lost();
         shown.filter(|_| self.connection.is_some())
     }
-
-    /// Says goodbye, if there is anybody to say it to.
-    pub(super) fn disconnect(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.quit();
-        }
-    }
-
-    /// Drops a connection that can be used no more.
-    pub(super) fn drop_lost(&mut self) {
-        self.connection.take_if(|connection| connection.is_lost());
-    }
-
-    /// What files are transferred as, on this connection and later ones.
-    pub(super) fn transfer_as(&mut self, representation: Representation) {
-        self.representation = representation;
-        if let Some(connection) = &mut self.connection {
-            connection.transfer_as(representation);
-        }
-    }
 }
 
 /// A path from the root without `..` is where CWD leads; where another leads, only the server knows.
@@ -220,18 +399,35 @@ fn shown_name(name: &Name) -> String {
     shown(name.as_bytes())
 }
 
-fn find_password(user: &Name, messages: Messages, interrupt: &Interrupt) -> Result<Secret, Error> {
+/// Whether anybody may log in under this name, so that its password is no secret.
+fn is_anonymous(user: &Name) -> bool {
+    [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
+}
+
+fn find_password(
+    user: &Name,
+    known: Option<Secret>,
+    messages: Messages,
+    interrupt: &Interrupt,
+) -> Result<Secret, Error> {
     // First, so that no stranger is sent what is meant for the user's own server.
-    if [ANONYMOUS, b"ftp"].contains(&user.as_bytes()) {
-        return secret(ANONYMOUS_PASSWORD);
+    if is_anonymous(user) {
+        return known.map_or_else(|| secret(ANONYMOUS_PASSWORD), Ok);
     }
     if let Some(value) = env::var_os(PASSWORD_VARIABLE) {
         return secret(value.as_encoded_bytes());
     }
+    if let Some(known) = known {
+        return Ok(known);
+    }
     if !io::stdin().is_terminal() {
         return Err(Error::NoPassword);
     }
-    messages.prompt(&format!("Password for {}: ", shown_name(user)));
+    ask_secret(&format!("Password for {}: ", shown_name(user)), messages, interrupt)
+}
+
+fn ask_secret(question: &str, messages: Messages, interrupt: &Interrupt) -> Result<Secret, Error> {
+    messages.prompt(question);
     let typed = type_password(interrupt);
     messages.prompt("\n");
     secret(&typed.map_err(Error::Local)?)

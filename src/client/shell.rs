@@ -14,7 +14,7 @@ use super::interrupt::Interrupt;
 use super::keeping::{history_file, without_secrets};
 use super::options::{Commands, OnFailure, Options, Start};
 use super::session::{Input, Session, read_line, read_line_of};
-use super::url::{Endpoint, Place, Url};
+use super::url::{Endpoint, Place, Url, without_login};
 use super::words;
 use crate::protocol::{Name, Secret};
 use std::fs::File;
@@ -126,7 +126,7 @@ impl Shell {
         match url.place {
             Place::Home => {}
             Place::Directory(dir) => {
-                let changed = self.session.connection().and_then(|there| there.change_dir(&dir));
+                let changed = self.session.change_dir(&dir);
                 self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
             }
             Place::File(file) => {
@@ -137,6 +137,9 @@ impl Shell {
     }
 
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        if let Some(line) = self.session.queued.pop_front() {
+            return Ok(Some(line));
+        }
         if self.manner != Manner::Prompting {
             return self.source.next();
         }
@@ -159,7 +162,10 @@ impl Shell {
     }
 
     fn execute(&mut self, line: &[u8]) {
-        let Ok(words) = words::words(line) else {
+        if let Some(name) = self.session.recording.take() {
+            return self.record(name, line);
+        }
+        let Ok(words) = cut(line) else {
             let open = "a quote is not closed, or a backslash ends the line";
             // No more than the first word: the rest may hold a password.
             let command = line.trim_ascii().split(u8::is_ascii_whitespace).next();
@@ -174,8 +180,20 @@ impl Shell {
                     self.completer.forget();
                 }
                 self.judge(&described(row, operands), result);
+                if self.session.manners.bell {
+                    self.session.messages.ring();
+                }
             }
             Err(error) => self.judge(command, Err(error)),
+        }
+    }
+
+    /// A line of a macro that is being defined; a blank one is its end.
+    fn record(&mut self, name: Vec<u8>, line: &[u8]) {
+        let line = line.trim_ascii();
+        if !line.is_empty() {
+            self.session.macros.entry(name.clone()).or_default().push(line.to_vec());
+            self.session.recording = Some(name);
         }
     }
 
@@ -220,12 +238,27 @@ impl Shell {
     }
 }
 
+/// The words of a line. What follows `!` is for another shell to take apart, and `$name` is `$ name`.
+fn cut(line: &[u8]) -> Result<Vec<Vec<u8>>, words::Unclosed> {
+    let bare = line.trim_ascii();
+    if let Some(command) = bare.strip_prefix(b"!") {
+        let command = command.trim_ascii();
+        let command = (!command.is_empty()).then(|| command.to_vec());
+        return Ok([b"!".to_vec()].into_iter().chain(command).collect());
+    }
+    let words = words::words(bare.strip_prefix(b"$").unwrap_or(bare))?;
+    let mark = bare.starts_with(b"$").then(|| b"$".to_vec());
+    Ok(mark.into_iter().chain(words).collect())
+}
+
 /// A command for messages: its name and first operand, since a later one may be a password.
 fn described(row: &Row, operands: &[Vec<u8>]) -> Vec<u8> {
     let mut what = row.title().into_bytes();
-    if let Some(operand) = operands.first() {
+    for operand in operands.iter().take(row.shown_operands()) {
+        let url = std::str::from_utf8(operand).ok().filter(|text| text.contains("://"));
+        let safe = url.map(|url| without_login(url).into_bytes());
         what.push(b' ');
-        what.extend_from_slice(operand);
+        what.extend(safe.unwrap_or_else(|| operand.clone()));
     }
     what
 }

@@ -66,6 +66,15 @@ impl Connection {
         Ok(Download { transfer, representation: Representation::Text, expected: None })
     }
 
+    /// Begins to fetch the names in a directory, or those that a pattern matches.
+    ///
+    /// # Errors
+    /// Those of [`Connection::retrieve`].
+    pub fn names(&mut self, path: Option<Name>) -> Result<Download<'_>, Error> {
+        let transfer = Transfer::begin(self, &Command::Nlst(path), Direction::Down)?;
+        Ok(Download { transfer, representation: Representation::Text, expected: None })
+    }
+
     /// Begins to send a file.
     ///
     /// # Errors

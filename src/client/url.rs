@@ -55,6 +55,7 @@ impl Endpoint {
     /// # Errors
     /// Says what was expected.
     pub fn parse(host: &str, port: Option<&str>) -> Result<Endpoint, BadAddress> {
+        refuse_encrypted(host)?;
         let Some(port) = port else { return split_port(host) };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         Endpoint::new(bare.unwrap_or(host), parse_port(port)?)
@@ -95,6 +96,17 @@ fn split_port(text: &str) -> Result<Endpoint, BadAddress> {
     }
 }
 
+/// What looks like `ftps://` must not become a session without encryption, nor a riddle.
+fn refuse_encrypted(text: &str) -> Result<(), BadAddress> {
+    let start = text.get(..ENCRYPTED.len()).unwrap_or_default();
+    match start.eq_ignore_ascii_case(ENCRYPTED) {
+        true => Err(BadAddress("ftp://, since this client does not speak TLS")),
+        false => Ok(()),
+    }
+}
+
+const ENCRYPTED: &str = "ftps://";
+
 fn parse_port(text: &str) -> Result<u16, BadAddress> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port != 0);
@@ -124,6 +136,16 @@ impl Url {
 }
 
 const SCHEME: &str = "ftp://";
+
+/// A URL for messages, which must not show the password.
+pub(super) fn without_login(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}****{}", &url[..start + 3], &url[end..])
+        }
+        _ => url.to_owned(),
+    }
+}
 
 fn parse_login(text: &str) -> Result<(Option<Name>, Option<Secret>), BadAddress> {
     let (user, password) = match text.split_once(':') {
@@ -204,6 +226,10 @@ mod tests {
         }
         for host in ["", "h:", "h:x", ":21", "[::1", "[::1]x", "[]:21", "a b", "a/b"] {
             assert!(Endpoint::parse(host, None).is_err(), "{host}");
+        }
+        for host in ["ftps://h", "FTPS://u:p@h/a"] {
+            let wrong = Endpoint::parse(host, None).unwrap_err().to_string();
+            assert_eq!(wrong, "ftp://, since this client does not speak TLS");
         }
         for host in ["[::1", "::1]", "[[::1]]", "a[b"] {
             assert!(Endpoint::parse(host, Some("21")).is_err(), "{host}");

@@ -31,6 +31,7 @@ impl Code {
     pub const FILE_TIME_SET: Code = Code(253);
     pub const PATH: Code = Code(257);
     pub const NEED_PASSWORD: Code = Code(331);
+    pub const NEED_ACCOUNT: Code = Code(332);
     pub const PENDING: Code = Code(350);
     pub const NOT_AVAILABLE: Code = Code(421);
     pub const CANNOT_OPEN_DATA: Code = Code(425);

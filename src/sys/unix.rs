@@ -66,6 +66,11 @@ pub(crate) fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(metadata) & 0o077 != 0
 }
 
+/// The permission bits of a file.
+pub(crate) fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777)
+}
+
 /// Fills the buffer with bytes nobody can guess.
 ///
 /// # Errors

@@ -52,6 +52,11 @@ pub(crate) fn is_open_to_others(_metadata: &std::fs::Metadata) -> bool {
     false
 }
 
+/// The permission bits of a file: there are none here.
+pub(crate) fn mode_of(_metadata: &std::fs::Metadata) -> Option<u32> {
+    None
+}
+
 /// Fills the buffer with bytes nobody can guess.
 ///
 /// # Errors

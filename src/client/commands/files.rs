@@ -2,16 +2,90 @@
 
 use super::super::error::Error;
 use super::super::files;
+use super::super::local::{self, Target};
+use super::super::output::{Coloured, Listing};
 use super::super::session::Session;
 use super::super::words::name;
-use super::operands::{operand, optional};
+use super::operands::{operand, optional, options};
+use super::programs;
+use crate::protocol::Name;
+use std::io::{self, IsTerminal};
+
+/// How standard output is called where a file could be.
+const STANDARD: &[u8] = b"-";
+
+/// LIST or NLST.
+#[derive(Clone, Copy)]
+enum Form {
+    Lines,
+    Names,
+}
 
 pub(super) fn list(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    if words.len() == 2 && !operand(words, 0).starts_with(b"-") {
-        return Err(Error::Usage("expected one PATH; quote a name that has spaces".to_owned()));
+    list_as(session, words, Form::Lines)
+}
+
+pub(super) fn nlist(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    list_as(session, words, Form::Names)
+}
+
+/// `[-OPTIONS] [PATH [LOCAL]]`
+fn list_as(session: &mut Session, words: &[Vec<u8>], form: Form) -> Result<(), Error> {
+    session.connection()?;
+    let (options, rest) = options(words);
+    let local = match rest {
+        [] | [_] => None,
+        [_, local] => Some(local.as_slice()).filter(|local| *local != STANDARD),
+        _ => {
+            return Err(Error::Usage("expected one PATH; quote a name that has spaces".to_owned()));
+        }
+    };
+    let asked: Vec<&[u8]> = options.iter().chain(rest.first()).map(Vec::as_slice).collect();
+    let path = if asked.is_empty() { None } else { Some(name(&asked.join(&b' '))?) };
+    match (local, form) {
+        (Some(local), form) => list_to_file(session, path, local, form),
+        (None, Form::Lines) => print_lines(session, path),
+        (None, Form::Names) => print_names(session, path),
     }
-    let path = if words.is_empty() { None } else { Some(name(&words.join(&b' '))?) };
-    files::list(session, path)
+}
+
+fn print_lines(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
+    let download = session.connection()?.list(path)?;
+    let mut listing = Coloured::new();
+    download.receive(&mut listing, |_| ()).map_err(Error::of_stdout)?;
+    listing.finish().map_err(Error::of_output)
+}
+
+fn print_names(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
+    let download = session.connection()?.names(path)?;
+    let mut listing = Listing::new();
+    download.receive(&mut listing, |_| ()).map_err(Error::of_stdout)?;
+    listing.finish().map_err(Error::of_output)
+}
+
+fn list_to_file(
+    session: &mut Session,
+    path: Option<Name>,
+    local: &[u8],
+    form: Form,
+) -> Result<(), Error> {
+    // The classic clients would run what follows.
+    if local.starts_with(b"|") {
+        return Err(Error::Usage("no program is run for a name that begins with |".to_owned()));
+    }
+    let to = local::path(local)?;
+    if to.exists() && !session.agrees("replace", local)? {
+        return Ok(());
+    }
+    let mut target = Target::open(to, session.interrupt())?;
+    let connection = session.connection()?;
+    let download = match form {
+        Form::Lines => connection.list(path)?,
+        Form::Names => connection.names(path)?,
+    };
+    let received = download.receive(&mut target, |_| ());
+    received.map_err(|error| error.at(target.path().to_owned()))?;
+    target.commit()
 }
 
 pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -20,4 +94,39 @@ pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), E
 
 pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     files::store(session, operand(words, 0), optional(words, 1))
+}
+
+/// Prints files: harmless where eyes read them, and byte by byte where a program does.
+pub(super) fn cat(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    for word in words {
+        let download = session.connection()?.retrieve(&name(word)?)?;
+        let mut output = Listing::new();
+        download.receive(&mut output, |_| ()).map_err(Error::of_stdout)?;
+        output.finish().map_err(Error::of_output)?;
+    }
+    Ok(())
+}
+
+/// Shows files with the user's pager, and without a terminal as [`cat`] does.
+pub(super) fn more(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    if !io::stdout().is_terminal() {
+        return cat(session, words);
+    }
+    for word in words {
+        let file = name(word)?;
+        session.connection()?;
+        let interrupt = session.interrupt().clone();
+        let mut pager = programs::Pager::start(&interrupt)?;
+        let shown = session
+            .connection()?
+            .retrieve(&file)
+            .and_then(|download| download.receive(pager.input(), |_| ()));
+        pager.finish()?;
+        match shown {
+            // Who leaves the pager early has seen enough.
+            Err(Error::Local(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            other => drop(other?),
+        }
+    }
+    Ok(())
 }

@@ -2,17 +2,80 @@
 
 use super::super::error::Error;
 use super::super::local;
-use super::super::output::print_line;
+use super::super::output::{Coloured, print_line};
 use super::super::session::Session;
-use super::operands::operand;
+use super::operands::{operand, optional};
+use crate::protocol::listing::{Entry, Kind};
+use crate::sys::name_bytes;
 use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-pub(super) fn lcd(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let path = local::path(operand(words, 0))?;
-    env::set_current_dir(&path).map_err(|error| Error::File { path, error })
+pub(super) fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let path = match optional(words, 0) {
+        Some(word) => local::path(word)?,
+        None => env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))?,
+    };
+    env::set_current_dir(&path).map_err(|error| Error::File { path, error })?;
+    if words.is_empty() {
+        let dir = env::current_dir().map_err(Error::Local)?;
+        session.messages.note(&format!("local directory: {}", super::shown_path(&dir)));
+    }
+    Ok(())
 }
 
 pub(super) fn lpwd(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     let path = env::current_dir().map_err(Error::Local)?;
     print_line(path.as_os_str().as_encoded_bytes())
+}
+
+pub(super) fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let path = local::path(operand(words, 0))?;
+    fs::create_dir(&path).map_err(|error| Error::File { path, error })
+}
+
+/// Prints a local directory as LIST prints a remote one.
+pub(super) fn lls(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let path = optional(words, 0).map_or(Ok(PathBuf::from(".")), local::path)?;
+    let mut entries = entries(&path).map_err(|error| Error::File { path, error })?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let (now, mut text) = (SystemTime::now(), Vec::new());
+    for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
+        entry.write_ls(now, &mut text);
+        text.push(b'\n');
+    }
+    let mut listing = Coloured::new();
+    listing.write_all(&text).and_then(|()| listing.finish()).map_err(Error::of_output)
+}
+
+fn entries(path: &Path) -> io::Result<Vec<Entry>> {
+    if !path.metadata()?.is_dir() {
+        return Ok(vec![entry(path.as_os_str().as_encoded_bytes(), path)?]);
+    }
+    let entry = |found: io::Result<fs::DirEntry>| {
+        let found = found?;
+        entry(&name_bytes(&found.file_name()), &found.path())
+    };
+    fs::read_dir(path)?.map(entry).collect()
+}
+
+fn entry(name: &[u8], path: &Path) -> io::Result<Entry> {
+    let metadata = path.symlink_metadata()?;
+    let kind = if metadata.is_dir() {
+        Kind::Dir
+    } else if metadata.is_symlink() {
+        let target = fs::read_link(path).unwrap_or_default();
+        Kind::Link(target.as_os_str().as_encoded_bytes().to_vec())
+    } else if metadata.is_file() {
+        Kind::File
+    } else {
+        Kind::Other
+    };
+    let mut entry = Entry::new(name, kind);
+    entry.size = Some(metadata.len());
+    entry.modified = metadata.modified().ok();
+    entry.mode = crate::sys::mode_of(&metadata);
+    Ok(entry)
 }

@@ -3,28 +3,98 @@
 use super::super::error::Error;
 use super::super::escape::shown;
 use super::super::session::Session;
-use super::super::url::Endpoint;
+use super::super::url::{Endpoint, Place, Url, without_login};
 use super::super::words::name;
-use super::operands::{operand, optional, text};
-use crate::protocol::Secret;
+use super::operands::{operand, optional, secret, text};
+use crate::protocol::{Name, Secret};
+
+/// Where CONNECT leads and as whom.
+struct Destination {
+    endpoint: Endpoint,
+    user: Option<Name>,
+    password: Option<Secret>,
+    dir: Option<Name>,
+}
 
 pub(super) fn connect(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let port = optional(words, 1).map(text).transpose()?;
-    let endpoint = Endpoint::parse(text(operand(words, 0))?, port);
-    let wrong = |expected| {
-        let word = shown(words.last().map(Vec::as_slice).unwrap_or_default());
-        Error::Usage(format!("'{word}': expected {expected}"))
+    let to = destination(words)?;
+    session.connect(&to.endpoint, to.user, to.password)?;
+    match to.dir {
+        Some(dir) => session.change_dir(&dir),
+        None => Ok(()),
+    }
+}
+
+/// `[-u NAME[,PASSWORD]] [-p PORT] HOST [PORT]` or `URL`, as lftp has them.
+fn destination(words: &[Vec<u8>]) -> Result<Destination, Error> {
+    let (mut login, mut port, mut rest) = (None, None, Vec::new());
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_slice() {
+            b"-u" => login = Some(value(words.next())?),
+            b"-p" => port = Some(text(value(words.next())?)?),
+            word => rest.push(text(word)?),
+        }
+    }
+    let (host, port) = match (rest.as_slice(), port) {
+        (&[host], port) => (host, port),
+        (&[host, port], None) => (host, Some(port)),
+        _ => return Err(Error::Usage("expected HOST [PORT]".to_owned())),
     };
-    session.connect(&endpoint.map_err(wrong)?, None, None)
+    let mut to = match Url::is_one(host) {
+        true => of_url(host, port)?,
+        false => {
+            let endpoint = Endpoint::parse(host, port);
+            let wrong = |expected| wrong_word(port.unwrap_or(host), expected);
+            let endpoint = endpoint.map_err(|expected| wrong(expected.to_string()))?;
+            Destination { endpoint, user: None, password: None, dir: None }
+        }
+    };
+    if let Some(login) = login {
+        let mut parts = login.splitn(2, |byte| *byte == b',');
+        to.user = parts.next().map(name).transpose()?;
+        to.password = parts.next().map(secret).transpose()?.or(to.password);
+    }
+    Ok(to)
+}
+
+fn value(word: Option<&Vec<u8>>) -> Result<&[u8], Error> {
+    word.map(Vec::as_slice).ok_or_else(|| Error::Usage("expected a value at the end".to_owned()))
+}
+
+fn of_url(text: &str, port: Option<&str>) -> Result<Destination, Error> {
+    if port.is_some() {
+        return Err(Error::Usage("a URL names its port itself".to_owned()));
+    }
+    let wrong = |expected: String| wrong_word(text, expected);
+    let url = Url::parse(text).map_err(|expected| wrong(expected.to_string()))?;
+    let dir = match url.place {
+        Place::Home => None,
+        Place::Directory(dir) | Place::File(dir) => Some(dir),
+    };
+    Ok(Destination { endpoint: url.endpoint, user: url.user, password: url.password, dir })
+}
+
+fn wrong_word(word: &str, expected: String) -> Error {
+    Error::Usage(format!("'{}': expected {expected}", shown(without_login(word).as_bytes())))
 }
 
 pub(super) fn user(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let user = name(operand(words, 0))?;
-    let wrong = || Error::Usage("a password cannot hold CR, LF or NUL".to_owned());
-    let given = optional(words, 1).map(|word| Secret::new(word).ok_or_else(wrong)).transpose()?;
-    session.log_in(&user, given)?;
+    let password = optional(words, 1).map(secret).transpose()?;
+    let account = optional(words, 2).map(secret).transpose()?;
+    session.log_in(&user, password, account)?;
     session.messages.note(&format!("logged in as {}", shown(user.as_bytes())));
     Ok(())
+}
+
+pub(super) fn account(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.connection()?;
+    let account = match optional(words, 0) {
+        Some(word) => secret(word)?,
+        None => session.ask_secret("Account: ")?,
+    };
+    session.connection()?.account(account)
 }
 
 pub(super) fn close(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The words after a command, one by one.
 
 use super::super::error::Error;
+use crate::protocol::Secret;
 
 /// The operand at `index`; the table sees to it that there are enough.
 pub(super) fn operand(words: &[Vec<u8>], index: usize) -> &[u8] {
@@ -13,4 +14,16 @@ pub(super) fn optional(words: &[Vec<u8>], index: usize) -> Option<&[u8]> {
 
 pub(super) fn text(word: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(word).map_err(|_| Error::Usage("expected text in UTF-8".to_owned()))
+}
+
+pub(super) fn secret(word: &[u8]) -> Result<Secret, Error> {
+    let wrong = || Error::Usage("a password cannot hold CR, LF or NUL".to_owned());
+    Secret::new(word).ok_or_else(wrong)
+}
+
+/// The options at the front, `-` alone not being one, and what follows them.
+pub(super) fn options(words: &[Vec<u8>]) -> (&[Vec<u8>], &[Vec<u8>]) {
+    let is_option = |word: &Vec<u8>| word.starts_with(b"-") && word.len() > 1;
+    let count = words.iter().take_while(|word| is_option(word)).count();
+    words.split_at(count)
 }

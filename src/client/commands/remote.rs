@@ -1,28 +1,74 @@
 //! Commands on what lies on the server, and those that ask it something.
 
 use super::super::error::Error;
-use super::super::escape::shown_lines;
+use super::super::escape::{shown, shown_lines};
 use super::super::output::{print_line, print_lines};
 use super::super::session::Session;
 use super::super::words::name;
-use super::operands::operand;
-use crate::protocol::Name;
+use super::operands::{operand, optional};
+use super::pattern;
 use crate::protocol::time::Civil;
+use crate::protocol::{Name, Reply};
 
 pub(super) fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     print_line(&session.connection()?.current_dir()?)
 }
 
+/// `-` is the directory before, and no word at all the root.
 pub(super) fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.change_dir(&name(operand(words, 0))?)
+    session.connection()?;
+    let to = match optional(words, 0) {
+        None => name(b"/")?,
+        Some(b"-") => {
+            let unknown = || Error::Usage("the directory before is not known".to_owned());
+            name(session.dir_before().ok_or_else(unknown)?)?
+        }
+        Some(word) => name(word)?,
+    };
+    session.change_dir(&to)
 }
 
 pub(super) fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.change_to_parent()
 }
 
+/// `-p` makes what is missing above, and is content with what is there.
 pub(super) fn mkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.make_dir(&name(operand(words, 0))?)
+    let (options, dirs) = match words.split_first() {
+        Some((option, dirs)) if option == b"-p" && !dirs.is_empty() => (true, dirs),
+        _ => (false, words),
+    };
+    session.connection()?;
+    for dir in dirs {
+        if options {
+            make_with_parents(session, dir)?;
+        } else {
+            session.connection()?.make_dir(&name(dir)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    for end in (1..dir.len()).filter(|end| dir[*end] == b'/') {
+        // What is there already is refused here, and what cannot be made below.
+        match session.connection()?.make_dir(&name(&dir[..end])?) {
+            Ok(()) | Err(Error::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match session.connection()?.make_dir(&name(dir)?) {
+        Err(Error::Refused(reply)) if is_there(&reply) => Ok(()),
+        other => other,
+    }
+}
+
+/// No code says that a directory is there already but 521, which few servers send; most say it in
+/// words.
+fn is_there(reply: &Reply) -> bool {
+    let text = String::from_utf8_lossy(reply.text()).to_lowercase();
+    reply.code().number() == 521 || ["exists", "already"].iter().any(|word| text.contains(word))
 }
 
 pub(super) fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -30,7 +76,39 @@ pub(super) fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
 }
 
 pub(super) fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.delete(&name(operand(words, 0))?)
+    for word in words {
+        session.connection()?.delete(&name(word)?)?;
+    }
+    Ok(())
+}
+
+/// Deletes what patterns match, asking before each where somebody can be asked.
+pub(super) fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.connection()?;
+    for word in words {
+        for file in matches(session, word)? {
+            if session.agrees("delete", &file)? {
+                session.connection()?.delete(&name(&file)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The names that a pattern matches, as NLST tells them; a name without pattern is itself. The server
+/// is not believed: what does not match is none of them.
+fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    if !session.globs() || !pattern::is_one(word) {
+        return Ok(vec![word.to_vec()]);
+    }
+    let mut text = Vec::new();
+    session.connection()?.names(Some(name(word)?))?.receive(&mut text, |_| ())?;
+    let lines = text.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec());
+    let found: Vec<Vec<u8>> = lines.filter(|line| pattern::fits(word, line)).collect();
+    if found.is_empty() {
+        return Err(Error::Usage(format!("{}: no match", shown(word))));
+    }
+    Ok(found)
 }
 
 pub(super) fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -51,11 +129,61 @@ pub(super) fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
 }
 
 pub(super) fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let line: Name = name(&words.join(&b' '))?;
-    let reply = session.connection()?.quote(&line)?;
-    let code = reply.code();
-    if !code.is_success() && !code.is_intermediate() {
-        return Err(Error::Refused(reply));
+    // It may have been CWD.
+    session.forget_dir();
+    say(session, &[], words)
+}
+
+pub(super) fn site(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"SITE"], words)
+}
+
+pub(super) fn umask(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"SITE UMASK"], words)
+}
+
+pub(super) fn idle(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"SITE IDLE"], words)
+}
+
+pub(super) fn system(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"SYST"], words)
+}
+
+pub(super) fn features(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"FEAT"], words)
+}
+
+pub(super) fn remote_status(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"STAT"], words)
+}
+
+pub(super) fn remote_help(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    say(session, &[b"HELP"], words)
+}
+
+pub(super) fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let (mode, files) = (operand(words, 0), words.get(1..).unwrap_or_default());
+    if mode.is_empty() || !mode.iter().all(|digit| (b'0'..=b'7').contains(digit)) {
+        return Err(Error::Usage("expected a mode such as 644".to_owned()));
     }
+    for file in files {
+        let line = name(&[b"SITE CHMOD", mode, file].join(&b' '))?;
+        accepted(session.connection()?.quote(&line)?)?;
+    }
+    Ok(())
+}
+
+/// Sends words and prints what the server says to them.
+fn say(session: &mut Session, verb: &[&[u8]], words: &[Vec<u8>]) -> Result<(), Error> {
+    let all: Vec<&[u8]> = verb.iter().copied().chain(words.iter().map(Vec::as_slice)).collect();
+    let line: Name = name(&all.join(&b' '))?;
+    let reply = accepted(session.connection()?.quote(&line)?)?;
     print_lines(&format!("{}\n", shown_lines(reply.to_string().as_bytes())))
+}
+
+fn accepted(reply: Reply) -> Result<Reply, Error> {
+    let code = reply.code();
+    let yes = code.is_success() || code.is_intermediate();
+    if yes { Ok(reply) } else { Err(Error::Refused(reply)) }
 }

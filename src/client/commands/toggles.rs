@@ -1,8 +1,10 @@
 //! Commands that say how later ones work.
 
-use super::super::connection::Representation;
+use super::super::connection::{DataMode, Representation};
 use super::super::error::Error;
+use super::super::output::print_lines;
 use super::super::session::Session;
+use super::operands::optional;
 
 pub(super) fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.transfer_as(Representation::Text);
@@ -12,4 +14,107 @@ pub(super) fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
 pub(super) fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.transfer_as(Representation::Bytes);
     Ok(())
+}
+
+/// Sets the type, or tells it.
+pub(super) fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let Some(word) = optional(words, 0) else {
+        return print_lines(&format!("{}\n", type_name(session.representation())));
+    };
+    match word.to_ascii_lowercase().as_slice() {
+        b"ascii" | b"a" | b"text" => ascii(session, &[]),
+        b"binary" | b"image" | b"i" => binary(session, &[]),
+        _ => Err(Error::Usage("expected ascii or binary".to_owned())),
+    }
+}
+
+fn type_name(representation: Representation) -> &'static str {
+    match representation {
+        Representation::Text => "ascii",
+        Representation::Bytes => "binary",
+    }
+}
+
+pub(super) fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let was = session.mode() != DataMode::Active;
+    let mode = if turned(words, was)? { DataMode::Passive } else { DataMode::Active };
+    // One that was already chosen stays as it is: it may be the trusting kind.
+    if (mode == DataMode::Active) == was {
+        session.set_mode(mode);
+    }
+    tell(session, "passive mode", mode != DataMode::Active)
+}
+
+pub(super) fn prompt(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.manners.prompt = turned(words, session.manners.prompt)?;
+    tell(session, "asking before each of many files", session.manners.prompt)
+}
+
+pub(super) fn glob(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.manners.glob = turned(words, session.manners.glob)?;
+    tell(session, "patterns in names", session.manners.glob)
+}
+
+pub(super) fn bell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.manners.bell = turned(words, session.manners.bell)?;
+    tell(session, "bell", session.manners.bell)
+}
+
+pub(super) fn hash(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.manners.hash = turned(words, session.manners.hash)?;
+    tell(session, "hash marks (the progress line stands for them)", session.manners.hash)
+}
+
+pub(super) fn verbose(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let traced = turned(words, session.is_traced())?;
+    session.set_traced(traced);
+    tell(session, "commands and replies shown", traced)
+}
+
+/// `on`, `off`, a level as `debug 1` has it, or the other of the two.
+fn turned(words: &[Vec<u8>], now: bool) -> Result<bool, Error> {
+    match optional(words, 0).map(<[u8]>::to_ascii_lowercase).as_deref() {
+        None => Ok(!now),
+        Some(b"off" | b"no" | b"0") => Ok(false),
+        Some(b"on" | b"yes") => Ok(true),
+        Some(level) if level.iter().all(u8::is_ascii_digit) => Ok(true),
+        Some(_) => Err(Error::Usage("expected on or off".to_owned())),
+    }
+}
+
+fn tell(session: &Session, what: &str, on: bool) -> Result<(), Error> {
+    session.messages.note(&format!("{what}: {}", switch(on)));
+    Ok(())
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+/// Everything that commands of this file set.
+pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+    let place = match session.endpoint() {
+        None => "not connected".to_owned(),
+        Some(_) => format!("connected to {}", session.shown_place().unwrap_or_default()),
+    };
+    let mode = if session.mode() == DataMode::Active { "active" } else { "passive" };
+    let manners = session.manners;
+    print_lines(&format!(
+        "{place}\nmode: {mode}; type: {}\ncommands and replies shown: {}; asking: {}; patterns: \
+         {}; bell: {}; hash marks: {}\n",
+        type_name(session.representation()),
+        switch(session.is_traced()),
+        switch(manners.prompt),
+        switch(manners.glob),
+        switch(manners.bell),
+        switch(manners.hash),
+    ))
+}
+
+/// `mode stream`, `form non-print`, `struct file`: what old scripts set is the only one there is.
+pub(super) fn only(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    match optional(words, 0).map(<[u8]>::to_ascii_lowercase).as_deref() {
+        None | Some(b"stream" | b"non-print" | b"file") => Ok(()),
+        Some(_) => Err(Error::Usage("expected stream, non-print or file".to_owned())),
+    }
 }

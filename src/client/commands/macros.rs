@@ -1,0 +1,99 @@
+//! Macros, as the classic clients have them: `macdef NAME`, lines, a blank one; then `$ NAME WORDS`.
+//!
+//! In the lines `$1` is the first word and so on, `$i` lets the macro run once for each word, and a
+//! backslash makes the next character plain. A macro that runs itself is ended by its bound.
+
+use super::super::error::Error;
+use super::super::escape::shown;
+use super::super::session::Session;
+use super::super::words::{Quotes, quoted};
+use super::operands::operand;
+
+/// Lines that may wait to be run: more than anybody writes, fewer than hurt.
+const MOST_QUEUED: usize = 10_000;
+
+/// Begins a definition; the shell takes the lines.
+pub(super) fn define(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let name = operand(words, 0).to_vec();
+    session.macros.insert(name.clone(), Vec::new());
+    session.recording = Some(name);
+    Ok(())
+}
+
+pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let (name, words) = (operand(words, 0), words.get(1..).unwrap_or_default());
+    let unknown = || Error::Usage(format!("no macro is called {}", shown(name)));
+    let lines = session.macros.get(name).ok_or_else(unknown)?;
+    let mut expanded = expand(lines, words);
+    if expanded.len() + session.queued.len() > MOST_QUEUED {
+        return Err(Error::Usage("the macros do not come to an end".to_owned()));
+    }
+    // What waits already belongs to the macro that this one was called from.
+    expanded.extend(session.queued.drain(..));
+    session.queued = expanded.into();
+    Ok(())
+}
+
+fn expand(lines: &[Vec<u8>], words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let repeats = lines.iter().any(|line| line.windows(2).any(|pair| pair == b"$i"));
+    let rounds = if repeats { words.len() } else { 1 };
+    let round = |index| lines.iter().map(move |line| filled(line, words, index));
+    (0..rounds).flat_map(round).collect()
+}
+
+fn filled(line: &[u8], words: &[Vec<u8>], index: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = line;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            // The backslash stays: the line is cut into words yet.
+            (b'\\', [next, after @ ..]) => {
+                out.extend_from_slice(&[b'\\', *next]);
+                rest = after;
+            }
+            (b'$', [b'i', after @ ..]) => {
+                out.extend(word(words, index));
+                rest = after;
+            }
+            (b'$', [digit @ b'1'..=b'9', after @ ..]) => {
+                out.extend(word(words, usize::from(digit - b'1')));
+                rest = after;
+            }
+            _ => out.push(byte),
+        }
+    }
+    out
+}
+
+/// As it has to be typed, since the line is cut into words yet.
+fn word(words: &[Vec<u8>], index: usize) -> Vec<u8> {
+    words.get(index).map(|word| quoted(word, Quotes::None)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(lines: &[&str], words: &[&str]) -> Vec<String> {
+        let bytes = |texts: &[&str]| -> Vec<Vec<u8>> {
+            texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+        };
+        let lines = expand(&bytes(lines), &bytes(words));
+        lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn words_stand_for_numbers() {
+        assert_eq!(expanded(&["get $1 $2.bak", "ls"], &["a", "b"]), ["get a b.bak", "ls"]);
+        assert_eq!(expanded(&["get $1"], &["a b"]), ["get a\\ b"]);
+        assert_eq!(expanded(&["get $1$2$x"], &["a"]), ["get a$x"]);
+        assert_eq!(expanded(&["get \\$1"], &["a"]), ["get \\$1"]);
+    }
+
+    #[test]
+    fn a_macro_with_i_runs_for_each_word() {
+        assert_eq!(expanded(&["get $i", "ls"], &["a", "b"]), ["get a", "ls", "get b", "ls"]);
+        assert_eq!(expanded(&["get $i"], &[]), [] as [&str; 0]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Programs that the user starts from here: a shell, a pager. Nothing that a server says, and no name
+//! of a file, ever starts one.
+
+use super::super::error::Error;
+use super::super::interrupt::{Interrupt, Lent};
+use super::super::session::{Input, Session};
+use super::operands::optional;
+use crate::sys::os_string;
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+
+/// `!COMMAND`, or a shell to work in.
+pub(super) fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let mut command = match optional(words, 0) {
+        Some(line) => {
+            let wrong = || Error::Usage("expected text in UTF-8".to_owned());
+            through_shell(os_string(line).ok_or_else(wrong)?)
+        }
+        None => Command::new(user_shell()),
+    };
+    // Else it would read the commands that are ours.
+    if session.input == Input::Commands {
+        command.stdin(Stdio::null());
+    }
+    let _lent = session.interrupt().lend();
+    let status = command.status().map_err(Error::Local)?;
+    judge(status)
+}
+
+fn judge(status: ExitStatus) -> Result<(), Error> {
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(code) => Err(Error::Program(format!("the command ended with status {code}"))),
+        None => Err(Error::Program(format!("the command was ended: {status}"))),
+    }
+}
+
+fn user_shell() -> OsString {
+    let (variable, usual) = if cfg!(windows) { ("COMSPEC", "cmd") } else { ("SHELL", "/bin/sh") };
+    env::var_os(variable).filter(|shell| !shell.is_empty()).unwrap_or_else(|| usual.into())
+}
+
+fn through_shell(line: OsString) -> Command {
+    let mut command = Command::new(user_shell());
+    command.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(line);
+    command
+}
+
+/// A pager that waits for what it shows.
+pub(super) struct Pager<'a> {
+    child: Child,
+    input: Option<ChildStdin>,
+    _lent: Lent<'a>,
+}
+
+impl Pager<'_> {
+    /// Starts `$PAGER`.
+    pub(super) fn start(interrupt: &Interrupt) -> Result<Pager<'_>, Error> {
+        let lent = interrupt.lend();
+        let pager = env::var_os("PAGER").filter(|pager| !pager.is_empty());
+        let mut command = through_shell(pager.unwrap_or_else(|| "more".into()));
+        let mut child = command.stdin(Stdio::piped()).spawn().map_err(Error::Local)?;
+        let input = child.stdin.take();
+        Ok(Pager { child, input, _lent: lent })
+    }
+
+    /// What it reads.
+    pub(super) fn input(&mut self) -> &mut impl Write {
+        self
+    }
+
+    /// Waits until the user has read enough.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        drop(self.input.take());
+        self.child.wait().map(drop).map_err(Error::Local)
+    }
+}
+
+impl Write for Pager<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.input
+            .as_mut()
+            .map_or(Err(io::ErrorKind::BrokenPipe.into()), |input| input.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
