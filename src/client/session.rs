@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) leaving: bool,
     /// Lines that are run before the next one is read.
     pub(super) queued: VecDeque<Vec<u8>>,
+    /// How many lines of macros came of the last line that was read.
+    pub(super) expanded: usize,
     /// The macro that the lines which come next belong to.
     pub(super) recording: Option<Vec<u8>>,
     /// Macros and their lines.
@@ -97,6 +99,7 @@ impl Session {
             input: input(&options.commands),
             leaving: false,
             queued: VecDeque::new(),
+            expanded: 0,
             recording: None,
             macros: BTreeMap::new(),
             manners: Manners {

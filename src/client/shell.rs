@@ -140,6 +140,7 @@ impl Shell {
         if let Some(line) = self.session.queued.pop_front() {
             return Ok(Some(line));
         }
+        self.session.expanded = 0;
         if self.manner != Manner::Prompting {
             return self.source.next();
         }

@@ -71,6 +71,12 @@ pub(crate) fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
     Some(std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777)
 }
 
+/// The numbers of a file's owner and group.
+pub(crate) fn owners_of(metadata: &std::fs::Metadata) -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.uid(), metadata.gid()))
+}
+
 /// Fills the buffer with bytes nobody can guess.
 ///
 /// # Errors

@@ -5,8 +5,8 @@ use super::super::local;
 use super::super::output::{Coloured, print_line};
 use super::super::session::Session;
 use super::operands::{operand, optional};
-use crate::protocol::listing::{Entry, Kind};
-use crate::sys::name_bytes;
+use crate::protocol::listing::{Entry, Kind, Owner};
+use crate::sys::{mode_of, name_bytes, owners_of};
 use std::env;
 use std::fs;
 use std::io::{self, Write};
@@ -76,6 +76,9 @@ fn entry(name: &[u8], path: &Path) -> io::Result<Entry> {
     let mut entry = Entry::new(name, kind);
     entry.size = Some(metadata.len());
     entry.modified = metadata.modified().ok();
-    entry.mode = crate::sys::mode_of(&metadata);
+    entry.mode = mode_of(&metadata);
+    let owners = owners_of(&metadata);
+    entry.owner = owners.map(|(owner, _)| Owner::Id(owner));
+    entry.group = owners.map(|(_, group)| Owner::Id(group));
     Ok(entry)
 }

@@ -9,8 +9,8 @@ use super::super::session::Session;
 use super::super::words::{Quotes, quoted};
 use super::operands::operand;
 
-/// Lines that may wait to be run: more than anybody writes, fewer than hurt.
-const MOST_QUEUED: usize = 10_000;
+/// Lines that one command may become: more than anybody writes, fewer than hurt.
+const MOST_LINES: usize = 10_000;
 
 /// Begins a definition; the shell takes the lines.
 pub(super) fn define(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -25,7 +25,9 @@ pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
     let unknown = || Error::Usage(format!("no macro is called {}", shown(name)));
     let lines = session.macros.get(name).ok_or_else(unknown)?;
     let mut expanded = expand(lines, words);
-    if expanded.len() + session.queued.len() > MOST_QUEUED {
+    session.expanded += expanded.len();
+    if session.expanded > MOST_LINES {
+        session.queued.clear();
         return Err(Error::Usage("the macros do not come to an end".to_owned()));
     }
     // What waits already belongs to the macro that this one was called from.
