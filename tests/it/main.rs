@@ -10,6 +10,7 @@
 
 mod abort;
 mod accounts;
+mod classic;
 mod client;
 mod control_line;
 mod crash;
@@ -43,6 +44,7 @@ mod logs;
 mod many;
 mod model;
 mod names;
+mod netrc;
 mod odd_paths;
 mod overload;
 mod panics;
@@ -58,5 +60,6 @@ mod shutdown;
 mod startup;
 mod state;
 mod store;
+mod terminal;
 mod times;
 mod wire;
