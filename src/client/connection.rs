@@ -166,6 +166,11 @@ impl Connection {
         self.lost
     }
 
+    /// Another hold on the socket, by which another thread can cut the connection.
+    pub(super) fn line(&self) -> Option<TcpStream> {
+        self.control.stream().tcp().try_clone().ok()
+    }
+
     /// The server's address.
     pub fn peer(&self) -> SocketAddr {
         self.peer

@@ -1,13 +1,15 @@
 //! Ctrl-C and the other signals: what they break off, and what must be tidied before the end.
 //!
 //! A thread of its own waits for signals. The first Ctrl-C during a transfer opens the latch that
-//! the transfer listens to, and the session goes on. Any other signal ends the program from that
+//! the transfer listens to, and the session goes on; who waits at a prompt for a server that does not
+//! answer loses the connection alone. Any other signal ends the program from that
 //! thread, since the others may be waiting for a line, a name server or a disk: half files are
 //! removed and the terminal is made what it was, which is why both are registered here.
 
 use crate::sys::{Bell, EchoOff, Interest, Latch, PollItem, RawMode, Signal, Signals};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -26,6 +28,8 @@ pub struct Interrupt {
 struct Shared {
     /// What the transfer that is going on waits for.
     transfer: Option<Arc<Latch>>,
+    /// The control connection, while somebody at a prompt waits for an answer from it.
+    line: Option<TcpStream>,
     /// Files that are not whole yet.
     partials: Vec<PathBuf>,
     /// While a password is typed.
@@ -69,6 +73,11 @@ impl Interrupt {
             Signal::Interrupt => {
                 if let Some(latch) = shared.transfer.take() {
                     return latch.open();
+                }
+                // Nobody hears a second time of a line that is cut already.
+                let typing = shared.echo.is_some();
+                if let Some(line) = shared.line.take_if(|_| !typing) {
+                    return drop(line.shutdown(Shutdown::Both));
                 }
             }
             Signal::Terminate | Signal::Hangup => {}
@@ -118,6 +127,14 @@ impl Interrupt {
         let raw = RawMode::new()?;
         self.lock().raw = Some((raw, Arc::clone(bell)));
         Ok(Editing { interrupt: self })
+    }
+
+    /// For as long as the guard lives, Ctrl-C cuts this connection and not the program short, where no
+    /// transfer is there to be broken off.
+    pub(super) fn hold(&self, line: Option<TcpStream>) -> Held<'_> {
+        let held = line.is_some();
+        self.lock().line = line;
+        Held { interrupt: self, held }
     }
 
     /// For as long as the guard lives, Ctrl-C is meant for a program that we wait for.
@@ -178,6 +195,25 @@ impl Drop for Hidden<'_> {
     }
 }
 
+/// While it lives, Ctrl-C cuts a connection.
+pub(super) struct Held<'a> {
+    interrupt: &'a Interrupt,
+    held: bool,
+}
+
+impl Held<'_> {
+    /// Whether it was cut.
+    pub(super) fn was_cut(&self) -> bool {
+        self.held && self.interrupt.lock().line.is_none()
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.interrupt.lock().line = None;
+    }
+}
+
 /// While it lives, the terminal gives key by key.
 pub(super) struct Editing<'a> {
     interrupt: &'a Interrupt,
@@ -221,6 +257,32 @@ mod tests {
         let left = Cell::new(None);
         interrupt.arrived(Signal::Interrupt, |signal| left.set(Some(signal)));
         assert_eq!(left.get(), Some(Signal::Interrupt));
+    }
+
+    #[test]
+    fn who_waits_for_a_server_loses_the_connection_and_not_the_program() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let line = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let interrupt = Interrupt::default();
+        let held = interrupt.hold(line.try_clone().ok());
+        assert!(!held.was_cut());
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        assert!(held.was_cut());
+        assert_eq!(std::io::Read::read(&mut &line, &mut [0]).unwrap(), 0);
+        let left = Cell::new(false);
+        interrupt.arrived(Signal::Interrupt, |_| left.set(true));
+        assert!(left.get());
+    }
+
+    #[test]
+    fn a_program_that_was_lent_the_terminal_has_ctrl_c_for_itself() {
+        let interrupt = Interrupt::default();
+        let lent = interrupt.lend();
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        drop(lent);
+        let left = Cell::new(false);
+        interrupt.arrived(Signal::Interrupt, |_| left.set(true));
+        assert!(left.get());
     }
 
     #[test]

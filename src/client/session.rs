@@ -13,6 +13,7 @@ use crate::protocol::{Name, Secret};
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};
+use std::net::TcpStream;
 
 /// Where a password is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
@@ -162,6 +163,11 @@ impl Session {
             Some(b'q') => Err(Error::Interrupted),
             Some(_) => Ok(false),
         }
+    }
+
+    /// Another hold on the control connection, if there is one.
+    pub(super) fn line(&self) -> Option<TcpStream> {
+        self.connection.as_ref()?.line()
     }
 
     /// Connects and, unless the user does that alone, logs in. Where no connection can be made the

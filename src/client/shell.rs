@@ -144,10 +144,15 @@ impl Shell {
         if self.manner != Manner::Prompting {
             return self.source.next();
         }
-        let prompt = prompt(self.session.shown_place());
+        let prompt = prompt(self.place());
         if let Source::Terminal(reader) = &mut self.source {
             let (completer, session) = (&mut self.completer, &mut self.session);
-            let line = reader.read(&prompt, |before| completer.complete(session, before));
+            let interrupt = session.interrupt().clone();
+            let complete = |before: &[u8]| {
+                let _held = interrupt.hold(session.line());
+                completer.complete(session, before)
+            };
+            let line = reader.read(&prompt, complete);
             let line = line.map_err(of_input)?;
             if let Some(kept) = line.as_deref().and_then(without_secrets) {
                 reader.history().add(&kept);
@@ -160,6 +165,13 @@ impl Shell {
             self.session.messages.prompt("\n");
         }
         Ok(line)
+    }
+
+    /// Where we are; the server may have to be asked.
+    fn place(&mut self) -> Option<String> {
+        let interrupt = self.session.interrupt().clone();
+        let _held = interrupt.hold(self.session.line());
+        self.session.shown_place()
     }
 
     fn execute(&mut self, line: &[u8]) {
@@ -176,7 +188,7 @@ impl Shell {
         let Some((command, operands)) = words.split_first() else { return };
         match Row::find(command) {
             Ok(row) => {
-                let result = row.run(&mut self.session, operands);
+                let result = self.run_row(row, operands);
                 if !row.leaves_names() {
                     self.completer.forget();
                 }
@@ -187,6 +199,20 @@ impl Shell {
             }
             Err(error) => self.judge(command, Err(error)),
         }
+    }
+
+    fn run_row(&mut self, row: &Row, operands: &[Vec<u8>]) -> Result<(), Error> {
+        if self.manner != Manner::Prompting {
+            return row.run(&mut self.session, operands);
+        }
+        let interrupt = self.session.interrupt().clone();
+        let held = interrupt.hold(self.session.line());
+        let result = row.run(&mut self.session, operands);
+        if !held.was_cut() {
+            return result;
+        }
+        self.session.messages.note("the connection was given up");
+        Err(Error::Interrupted)
     }
 
     /// A line of a macro that is being defined; a blank one is its end.

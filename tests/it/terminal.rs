@@ -226,6 +226,19 @@ fn ctrl_c_stops_a_transfer_and_the_session_goes_on() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn ctrl_c_gives_up_a_server_that_does_not_answer_and_not_the_program() {
+    let server = Server::start();
+    let terminal = Terminal::connected(&server);
+    server.signal("STOP");
+    terminal.line("cd /").wait_for("> cd /\n").keys(&["C-c"]);
+    terminal.wait_for("the connection was given up").wait_for_end("ftp>");
+    server.signal("CONT");
+    terminal.line(&format!("open 127.0.0.1 {}", server.addr().port()));
+    terminal.wait_for_end("ftp 127.0.0.1:/>");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn the_terminal_is_as_before_when_it_is_somebody_else_s() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
