@@ -115,8 +115,8 @@ impl Server {
     pub fn reload(&self, config: Config) {
         let before = self.live();
         let (mut live, mut problems) = before.next(config);
-        if let Err(error) = self.log.reopen(live.config.log_level, live.config.log_file.as_deref())
-        {
+        self.log.set_level(live.config.log_level);
+        if let Err(error) = self.log.reopen(live.config.log_file.as_deref()) {
             problems.push(StartError::Log(error));
             live.config.log_file.clone_from(&before.config.log_file);
         }

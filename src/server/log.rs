@@ -64,11 +64,15 @@ impl Log {
     ///
     /// # Errors
     /// The file cannot be opened; the log goes on where it was.
-    pub fn reopen(&self, level: Level, file: Option<&Path>) -> io::Result<()> {
+    pub fn reopen(&self, file: Option<&Path>) -> io::Result<()> {
         let sink = sink(file)?;
         *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
-        self.level.store(level as u8, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Writes events up to this level from now on.
+    pub fn set_level(&self, level: Level) {
+        self.level.store(level as u8, Ordering::Relaxed);
     }
 
     /// Whether events of this level are written at all.

@@ -273,7 +273,7 @@ impl Session<'_> {
         started: Instant,
     ) -> Result<u64, Refusal> {
         match received {
-            Ok(_) if self.client_is_gone(started.elapsed()) => {
+            Ok(moved) if self.client_is_gone(moved, started.elapsed()) => {
                 Err(Refusal::Broken("The control connection was closed before the end."))
             }
             other => other,
@@ -297,17 +297,20 @@ impl Session<'_> {
 
     /// Whether nobody waits for the 226. The system closes the connections of a process that was
     /// killed one right after the other, the data connection first as often as not, so the second
-    /// end is waited for: a small part of the time the transfer took, and not at all after a short
-    /// one, which was sent in one go. A script may close its half when it has said all, but then
-    /// the last it said is QUIT.
-    fn client_is_gone(&mut self, took: Duration) -> bool {
-        const SHORT: Duration = Duration::from_millis(2);
+    /// end is waited for: a small part of the time the transfer took, and not at all after one that
+    /// was sent in one go. A script may close its half when it has said all, but then the last it
+    /// said is QUIT.
+    fn client_is_gone(&mut self, moved: u64, took: Duration) -> bool {
+        const ONE_GO: (u64, Duration) = (64 * 1024, Duration::from_millis(50));
+        const SHORTEST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(40);
         const MOST_READS: usize = 64;
         const MOST_LINES: usize = 1024;
-        if took > SHORT && self.control.peek_line().is_none() {
+        let in_one_go = moved <= ONE_GO.0 && took < ONE_GO.1;
+        if !in_one_go && self.control.peek_line().is_none() {
             let control = PollItem::new(self.control.stream().handle(), Interest::Read);
-            let _ = net::wait(&mut [control], net::deadline(LONGEST.min(took / 8)));
+            let patience = (took / 32).clamp(SHORTEST, LONGEST);
+            let _ = net::wait(&mut [control], net::deadline(patience));
         }
         self.control.stream_mut().set_waiting(false);
         // What was read ahead stays in memory until its turn, so no more while much of it waits.

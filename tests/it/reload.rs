@@ -222,6 +222,8 @@ fn a_log_that_cannot_be_opened_goes_on_where_it_was() {
     it.server.wait_for_log(&["not-reloaded", "/nonexistent/log"]);
     it.server.caller().say("QUIT").expect(221);
     it.server.wait_for_log(&["closed"]);
+    // The rest of the new options is in force.
+    it.server.wait_for_log(&["command", "QUIT"]);
 }
 
 #[test]
