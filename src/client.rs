@@ -37,8 +37,11 @@ mod keeping;
 mod local;
 mod netrc;
 pub mod options;
+mod origin;
 pub mod output;
 mod progress;
+mod resume;
+mod retry;
 mod session;
 mod shell;
 #[cfg(test)]

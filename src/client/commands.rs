@@ -60,7 +60,8 @@ const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 const LEAVE_NAMES: &[&str] = &[
     "ascii", "bell", "binary", "cat", "chmod", "features", "glob", "hash", "help", "lcd", "list",
     "lls", "lmkdir", "lpwd", "macdef", "mode", "modtime", "more", "nlist", "passive", "prompt",
-    "pwd", "retrieve", "rhelp", "rstatus", "size", "status", "system", "type", "verbose", "!",
+    "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status", "system", "type", "verbose",
+    "!",
 ];
 
 const ANY: usize = usize::MAX;
@@ -78,6 +79,15 @@ static TABLE: &[Row] = &[
         takes: &[Kind::Remote, Kind::Local] },
     Row { names: &["store", "put", "send"], operands: "FILE [REMOTE]", count: 1..=2, run: files::store,
         help: "send a file; - is standard input", example: "STORE report.pdf pub/",
+        takes: &[Kind::Local, Kind::Remote] },
+    Row { names: &["reget"], operands: "FILE [LOCAL]", count: 1..=2, run: files::reget,
+        help: "fetch the rest of a file", example: "REGET big.iso",
+        takes: &[Kind::Remote, Kind::Local] },
+    Row { names: &["reput"], operands: "FILE [REMOTE]", count: 1..=2, run: files::reput,
+        help: "send the rest of a file", example: "REPUT big.iso",
+        takes: &[Kind::Local, Kind::Remote] },
+    Row { names: &["append"], operands: "FILE [REMOTE]", count: 1..=2, run: files::append,
+        help: "send a file to the end of a remote one", example: "APPEND today.log all.log",
         takes: &[Kind::Local, Kind::Remote] },
     Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: login::quit,
         help: "close the connection and leave", example: "QUIT",

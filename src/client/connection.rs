@@ -5,10 +5,13 @@
 //!   and every call says so: what would be read next might answer an earlier command.
 //! - Every reply has as long as [`Settings::timeout`]. A transfer has as long as it moves.
 //! - TYPE is sent when a transfer needs another type than the server has, not before.
-//! - FEAT is not asked: what a server lacks it refuses, and that is remembered.
+//! - FEAT is not asked: what a server lacks it refuses, and that is remembered, by the connections
+//!   that are made in its place or beside it too.
+//! - Who logged in and where it stands is remembered, so that it can be made [anew](Connection::reconnect).
 
 use super::error::Error;
 use super::interrupt::Interrupt;
+use super::origin::{Login, Origin};
 use super::output::Spoken;
 use crate::net::{self, Stream};
 use crate::protocol::time::parse_timestamp;
@@ -17,7 +20,7 @@ use crate::protocol::{
 };
 use crate::sys::{Interest, PollItem, Waitable, keep_alive, poll};
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long the control connection may be idle, as it is during a long transfer, before the system
@@ -71,14 +74,46 @@ pub struct Connection {
     /// The server's address, the only one that data is exchanged with unless told otherwise.
     peer: SocketAddr,
     local: SocketAddr,
+    /// How to come here again.
+    origin: Origin,
     /// What files are transferred as.
     wanted: Representation,
     /// What the server was told last; `None` where that is not known.
     current: Option<Representation>,
-    /// Whether the server has not refused EPSV and EPRT, and SIZE.
-    extended: bool,
-    sizes: bool,
+    able: Able,
     lost: bool,
+}
+
+/// What the server has not refused yet.
+#[derive(Clone, Copy)]
+pub(super) struct Able {
+    /// EPSV and EPRT.
+    pub(super) extended: bool,
+    /// SIZE, MDTM and MFMT.
+    pub(super) sizes: bool,
+    pub(super) times: bool,
+    pub(super) sets_times: bool,
+    /// REST.
+    pub(super) restarts: bool,
+    /// MLSD.
+    pub(super) machine_lists: bool,
+    /// HASH.
+    pub(super) hashes: bool,
+    /// More than one command at a time.
+    pub(super) pipelines: bool,
+}
+
+impl Able {
+    const ALL: Able = Able {
+        extended: true,
+        sizes: true,
+        times: true,
+        sets_times: true,
+        restarts: true,
+        machine_lists: true,
+        hashes: true,
+        pipelines: true,
+    };
 }
 
 /// Making a connection and ending it.
@@ -90,13 +125,14 @@ impl Connection {
     pub fn open(host: &str, port: u16, settings: Settings) -> Result<Connection, Error> {
         let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
         let tcp = net::connect(host, port, settings.timeout).map_err(failed)?;
-        let mut connection = Connection::over(tcp, settings).map_err(failed)?;
+        let origin = Origin::new(host, port);
+        let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
         // A server that is not ready yet says 120 first (RFC 959 section 5.4).
         let greeting = connection.final_reply()?;
         if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
     }
 
-    fn over(tcp: TcpStream, settings: Settings) -> io::Result<Connection> {
+    fn over(tcp: TcpStream, origin: Origin, settings: Settings) -> io::Result<Connection> {
         // A system that cannot probe transfers files all the same.
         let _ = keep_alive(&tcp, PROBE_AFTER);
         let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
@@ -105,12 +141,44 @@ impl Connection {
             settings,
             peer: net::canonical(peer),
             local: net::canonical(local),
+            origin,
             wanted: Representation::Bytes,
             current: None,
-            extended: true,
-            sizes: true,
+            able: Able::ALL,
             lost: false,
         })
+    }
+
+    /// Another connection to the same server, logged in as the same user, in the same directory.
+    ///
+    /// # Errors
+    /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
+    pub fn another(&self) -> Result<Connection, Error> {
+        let (host, port) = self.origin.address();
+        let mut other = Connection::open(host, port, self.settings.clone())?;
+        other.wanted = self.wanted;
+        other.able = self.able;
+        if let Some(Login { user, password, account }) = self.origin.login() {
+            let password = || password.clone().ok_or(Error::NoPassword);
+            other.login_with_account(user, password, || Ok(account.clone()))?;
+        }
+        for step in self.origin.trail() {
+            other.call(step)?;
+        }
+        other.origin = self.origin.clone();
+        Ok(other)
+    }
+
+    /// Makes the connection anew where it is lost; what it stood for stays.
+    ///
+    /// # Errors
+    /// Those of [`Connection::another`]; it is lost then.
+    pub fn reconnect(&mut self) -> Result<(), Error> {
+        self.lost = true;
+        // First, for some servers count it. One that is gone already needs no closing.
+        let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
+        *self = self.another()?;
+        Ok(())
     }
 
     /// Logs in. `password` is asked for only if the server does.
@@ -141,15 +209,23 @@ impl Connection {
         if !reply.code().is_success() && wants_tls(&reply) {
             return Err(Error::WantsTls(reply));
         }
+        let mut used = Login { user: user.clone(), password: None, account: None };
         if reply.code() == Code::NEED_PASSWORD {
-            reply = self.ask(&Command::Pass(password()?))?;
+            let password = password()?;
+            reply = self.ask(&Command::Pass(password.clone()))?;
+            used.password = Some(password);
         }
         if reply.code() == Code::NEED_ACCOUNT
             && let Some(account) = account()?
         {
-            reply = self.ask(&Command::Acct(account))?;
+            reply = self.ask(&Command::Acct(account.clone()))?;
+            used.account = Some(account);
         }
-        if reply.code().is_success() { Ok(()) } else { Err(Error::Login(reply)) }
+        if !reply.code().is_success() {
+            return Err(Error::Login(reply));
+        }
+        self.origin.logged_in(used);
+        Ok(())
     }
 
     /// Says goodbye. The server may be gone already, which is as good.
@@ -184,7 +260,7 @@ impl Connection {
     /// # Errors
     /// Those of every command.
     pub fn change_dir(&mut self, to: &Name) -> Result<(), Error> {
-        self.call(&Command::Cwd(to.clone())).map(drop)
+        self.step(Command::Cwd(to.clone()))
     }
 
     /// Changes to the directory above.
@@ -192,7 +268,19 @@ impl Connection {
     /// # Errors
     /// Those of every command.
     pub fn change_to_parent(&mut self) -> Result<(), Error> {
-        self.call(&Command::Cdup).map(drop)
+        self.step(Command::Cdup)
+    }
+
+    fn step(&mut self, step: Command) -> Result<(), Error> {
+        self.call(&step)?;
+        self.origin.stepped(step);
+        if self.origin.is_roundabout()
+            && let Ok(path) = self.current_dir()
+            && let Some(path) = Name::new(path)
+        {
+            self.origin.stands_in(path);
+        }
+        Ok(())
     }
 
     /// The directory we stand in.
@@ -273,7 +361,9 @@ impl Connection {
     /// # Errors
     /// Those of every command.
     pub fn account(&mut self, account: Secret) -> Result<(), Error> {
-        self.call(&Command::Acct(account)).map(drop)
+        self.call(&Command::Acct(account.clone()))?;
+        self.origin.named_account(account);
+        Ok(())
     }
 
     /// Sends a line as it is and returns the answer, whatever it is. Transfers cannot be made so.
@@ -288,6 +378,11 @@ impl Connection {
         // It may have been TYPE, or REIN.
         self.current = None;
         let reply = self.final_reply()?;
+        if let Ok(step @ (Command::Cwd(_) | Command::Cdup)) = Command::parse(line.as_bytes())
+            && reply.code().is_success()
+        {
+            self.origin.stepped(step);
+        }
         // The server closes after this one.
         self.lost = reply.code() == Code::CLOSING;
         Ok(reply)
@@ -347,18 +442,67 @@ impl Connection {
     /// The size of a file about to be fetched, if the server tells. A text has no size that could
     /// be known before (RFC 3659 section 4), and some servers read all of it to count.
     pub(super) fn expected_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
-        if !self.sizes || self.wanted == Representation::Text {
+        if !self.able.sizes || self.wanted == Representation::Text {
             return Ok(None);
         }
-        match self.size(name) {
-            Ok(size) => Ok(Some(size)),
+        let size = self.size(name);
+        self.unless_refused(size, |able| &mut able.sizes)
+    }
+
+    /// When a file was modified, if the server tells.
+    pub(super) fn expected_time(&mut self, name: &Name) -> Result<Option<SystemTime>, Error> {
+        if !self.able.times {
+            return Ok(None);
+        }
+        let time = self.modified(name);
+        self.unless_refused(time, |able| &mut able.times)
+    }
+
+    /// Tells the server when a file was modified, if it takes that.
+    pub(super) fn set_modified(&mut self, name: &Name, time: SystemTime) -> Result<(), Error> {
+        if !self.able.sets_times {
+            return Ok(());
+        }
+        let set = self.call(&Command::Mfmt(time, name.clone()));
+        self.unless_refused(set, |able| &mut able.sets_times).map(drop)
+    }
+
+    /// Bytes that tell this place, with its server and user, from all others.
+    pub(super) fn place(&self) -> Vec<u8> {
+        self.origin.place()
+    }
+
+    /// What the server has not refused yet.
+    pub(super) fn able(&mut self) -> &mut Able {
+        &mut self.able
+    }
+
+    /// An answer that is not needed; that the server does not know the question is remembered.
+    pub(super) fn unless_refused<T>(
+        &mut self,
+        answer: Result<T, Error>,
+        able: impl FnOnce(&mut Able) -> &mut bool,
+    ) -> Result<Option<T>, Error> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
             Err(Error::Refused(reply)) => {
-                self.sizes = !is_missing(&reply);
+                *able(&mut self.able) &= !is_missing(&reply);
                 Ok(None)
             }
             Err(Error::Unintelligible(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Where the next transfer begins.
+    pub(super) fn restart_at(&mut self, at: u64) -> Result<(), Error> {
+        let reply = self.ask(&Command::Rest(at))?;
+        // Some say 200 or 250; a refusal of any kind means that it begins at the beginning.
+        if reply.code().is_intermediate() || reply.code().is_success() {
+            return Ok(());
+        }
+        self.able.restarts &= !is_missing(&reply);
+        Err(Error::NoRestart(reply))
     }
 
     /// EPSV or EPRT, and PASV or PORT once the server has refused those.
@@ -367,10 +511,10 @@ impl Connection {
         extended: &Command,
         classic: Option<&Command>,
     ) -> Result<Reply, Error> {
-        if self.extended {
+        if self.able.extended {
             match (self.call(extended), classic) {
                 (Err(Error::Refused(reply)), Some(_)) if !is_transient(&reply) => {
-                    self.extended = false;
+                    self.able.extended = false;
                 }
                 (other, _) => return other,
             }
@@ -437,7 +581,7 @@ const MOST_UNASKED: u32 = 32;
 /// Saying and hearing.
 impl Connection {
     /// A command that is done when the answer comes.
-    fn call(&mut self, command: &Command) -> Result<Reply, Error> {
+    pub(super) fn call(&mut self, command: &Command) -> Result<Reply, Error> {
         let reply = self.ask(command)?;
         let done = reply.code().is_success() || reply.code().is_intermediate();
         if done { Ok(reply) } else { Err(Error::Refused(reply)) }

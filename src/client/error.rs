@@ -73,6 +73,33 @@ pub enum Error {
         /// What SIZE said.
         expected: u64,
     },
+    /// The server has fewer or more bytes of a file than it was sent.
+    NotWhole {
+        /// How many it was sent.
+        expected: u64,
+        /// How many it says it has.
+        got: u64,
+    },
+    /// The server does not begin a transfer in the middle of a file.
+    NoRestart(Reply),
+    /// What is here of a file is not what the server has of it.
+    OtherContent,
+    /// A transfer was tried again, in vain.
+    GaveUp {
+        /// Why it broke off at first.
+        first: Box<Error>,
+        /// Why it did at last.
+        last: Box<Error>,
+    },
+    /// Some of many files failed, each of which was told of.
+    Some {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        of: usize,
+        /// The exit status of the first.
+        status: u8,
+    },
     /// A name that cannot be sent: it is empty, or holds CR, LF or NUL.
     BadName(Vec<u8>),
     /// The last part of a remote name, where a local file cannot be called so.
@@ -106,6 +133,9 @@ impl Error {
             | Error::EndedEarly(_)
             | Error::TooShort { .. }
             | Error::TooLong { .. }
+            | Error::NotWhole { .. }
+            | Error::NoRestart(_)
+            | Error::OtherContent
             | Error::BadName(_)
             | Error::BadLocalName(_)
             | Error::Program(_)
@@ -120,6 +150,8 @@ impl Error {
             | Error::Unasked
             | Error::TimedOut(_) => 3,
             Error::Login(_) | Error::WantsTls(_) | Error::Netrc(_) | Error::NoPassword => 4,
+            Error::GaveUp { first, .. } => first.status(),
+            Error::Some { status, .. } => *status,
             // What a shell reports of a program that SIGINT ended.
             Error::Interrupted => 130,
         }
@@ -142,6 +174,7 @@ impl Error {
     pub(super) fn at(self, path: PathBuf) -> Error {
         match self {
             Error::Local(error) => Error::File { path, error },
+            Error::GaveUp { first, last } => Error::GaveUp { first, last: Box::new(last.at(path)) },
             other => other,
         }
     }
@@ -231,6 +264,16 @@ impl fmt::Display for Error {
             Error::TooShort { expected, got } => {
                 write!(f, "the server sent {got} of the {expected} bytes it promised")
             }
+            Error::NotWhole { expected, got } => {
+                write!(f, "the server has {got} bytes of a file of {expected}")
+            }
+            Error::NoRestart(reply) => {
+                write!(f, "the server cannot go on in the middle of a file: {}", text(reply))
+            }
+            Error::OtherContent => f.write_str("what is here is not a part of what the server has"),
+            Error::GaveUp { first, last } if first.to_string() == last.to_string() => first.fmt(f),
+            Error::GaveUp { first, last } => write!(f, "{first}; tried again: {last}"),
+            Error::Some { failed, of, .. } => write!(f, "{failed} of {of} failed"),
             Error::BadName(name) if name.is_empty() => f.write_str("a name cannot be empty"),
             Error::BadName(name) => {
                 write!(f, "\"{}\": a name cannot hold CR, LF or NUL", shown(name))

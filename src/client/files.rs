@@ -2,21 +2,75 @@
 //! its summary.
 
 use super::error::Error;
-use super::local::{self, Target};
+use super::local::{self, PartOf, Target};
+use super::output::Messages;
 use super::progress::Progress;
+use super::resume::{Fetch, Meter, Remote, Send, Sink, common};
+use super::retry::Tries;
 use super::session::{Input, Session};
 use crate::protocol::Name;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 /// How standard input and output are called where a file could be.
 const STANDARD: &[u8] = b"-";
+
+/// What is done with what an earlier transfer left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Earlier {
+    /// It is replaced.
+    Replace,
+    /// It is gone on with, if it is the beginning of the same file.
+    GoOn,
+}
+
+/// One file for the eyes: its line of progress, and a word when it is tried again.
+struct Watched {
+    name: String,
+    messages: Messages,
+    progress: Progress,
+    total: u64,
+}
+
+impl Watched {
+    fn new(session: &Session, name: &Name) -> Watched {
+        let progress = Progress::new(name.as_bytes(), None, session.messages.progress());
+        let name = super::escape::shown(name.as_bytes());
+        Watched { name, messages: session.messages, progress, total: 0 }
+    }
+
+    fn done(self) {
+        let summary = self.progress.summary(self.total);
+        drop(self.progress);
+        self.messages.note(&summary);
+    }
+}
+
+impl Meter for Watched {
+    fn begins(&mut self, before: u64, total: Option<u64>) {
+        self.progress.resume(before, total);
+    }
+
+    fn moved(&mut self, moved: u64) {
+        self.total = moved;
+        self.progress.moved(moved);
+    }
+
+    fn again(&mut self, why: &Error, pause: Duration) {
+        self.progress.clear();
+        let seconds = pause.as_secs_f64();
+        self.messages.note(&format!("{}: {why}; trying again in {seconds} s", self.name));
+    }
+}
 
 /// Fetches `file` to where `typed` says, or to its own name.
 pub(super) fn retrieve(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
+    earlier: Earlier,
 ) -> Result<(), Error> {
     // Before any file is touched: who is not connected should hear that.
     session.connection()?;
@@ -24,32 +78,86 @@ pub(super) fn retrieve(
         return print(session, file);
     }
     let mut target = Target::open(local::target(file, typed)?, session.interrupt())?;
-    let fetched = fetch(session, file, &mut target);
-    let summary = fetched.map_err(|error| error.at(target.path().to_owned()))?;
+    let fetched = fetch_into(session, file, &mut target, earlier);
+    let (watched, remote) = fetched.map_err(|error| error.at(target.path().to_owned()))?;
+    if let (Some(partial), Some(modified)) = (target.partial(), remote.modified) {
+        // A file system that keeps no times keeps files all the same.
+        let _ = partial.set_modified(modified);
+    }
     target.commit()?;
-    session.messages.note(&summary);
+    watched.done();
     Ok(())
+}
+
+fn fetch_into(
+    session: &mut Session,
+    file: &Name,
+    target: &mut Target,
+    earlier: Earlier,
+) -> Result<(Watched, Remote), Error> {
+    let Some(partial) = target.partial() else {
+        return fetch(session, Fetch::new(file, Sink::stream(target)));
+    };
+    let remote = Remote::ask(session.connection()?, file)?;
+    let part = remote.part(session.connection()?, file);
+    let known = take_up(partial, part.as_ref(), earlier).map_err(Error::Local)?;
+    let mut fetch_it = Fetch::new(file, Sink::Partial(&mut *partial));
+    // What is here may be of another file.
+    fetch_it.knows(remote, known);
+    let fetched = fetch(session, fetch_it);
+    if let Some(part) = &part {
+        match &fetched {
+            Ok(_) => partial.forget(part),
+            // That there is no room to keep it is not what the user has to hear of.
+            Err(_) => drop(partial.keep(part)),
+        }
+    }
+    fetched
+}
+
+/// Whether the bytes that are here now are known to be of that file.
+fn take_up(
+    partial: &mut local::Partial,
+    part: Option<&PartOf>,
+    earlier: Earlier,
+) -> io::Result<bool> {
+    if earlier == Earlier::Replace {
+        return Ok(true);
+    }
+    if let Some(part) = part {
+        partial.take_up(part)?;
+        if partial.length()? > 0 {
+            return Ok(true);
+        }
+    }
+    partial.take_copy()?;
+    Ok(partial.length()? == 0)
 }
 
 /// Fetches `file` to standard output.
 fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
     let mut stdout = io::stdout();
-    let summary = fetch(session, file, &mut stdout).map_err(Error::of_stdout)?;
+    let fetched = fetch(session, Fetch::new(file, Sink::stream(&mut stdout)));
+    let (watched, _) = fetched.map_err(Error::of_stdout)?;
     stdout.flush().map_err(Error::of_output)?;
-    session.messages.note(&summary);
+    watched.done();
     Ok(())
 }
 
-fn fetch(session: &mut Session, file: &Name, sink: &mut impl Write) -> Result<String, Error> {
-    let drawn = session.messages.progress();
-    let download = session.connection()?.retrieve(file)?;
-    let mut progress = Progress::new(file.as_bytes(), download.size(), drawn);
-    let moved = download.receive(sink, |moved| progress.moved(moved))?;
-    Ok(progress.summary(moved))
+fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote), Error> {
+    let mut watched = Watched::new(session, file.name);
+    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    file.run(session.connection()?, &mut tries, &mut watched)?;
+    Ok((watched, file.remote()))
 }
 
 /// Sends a local file under the name that is typed, or its own.
-pub(super) fn store(session: &mut Session, file: &[u8], typed: Option<&[u8]>) -> Result<(), Error> {
+pub(super) fn store(
+    session: &mut Session,
+    file: &[u8],
+    typed: Option<&[u8]>,
+    earlier: Earlier,
+) -> Result<(), Error> {
     session.connection()?;
     if file == STANDARD {
         return store_input(session, typed);
@@ -57,32 +165,89 @@ pub(super) fn store(session: &mut Session, file: &[u8], typed: Option<&[u8]>) ->
     let path = local::path(file)?;
     let (mut source, size) = local::open(&path)?;
     let name = local::remote_name(&path, typed)?;
-    send(session, &mut source, &name, Some(size)).map_err(|error| error.at(path))
-}
-
-/// Sends standard input.
-fn store_input(session: &mut Session, typed: Option<&[u8]>) -> Result<(), Error> {
-    if session.input == Input::Commands {
-        return Err(Error::Usage("the commands are read from standard input already".to_owned()));
-    }
-    let typed = typed.ok_or_else(|| Error::Usage("STORE - needs a remote name".to_owned()))?;
-    let name = local::remote_name(Path::new(""), Some(typed))?;
-    let sent = send(session, &mut io::stdin().lock(), &name, None);
-    sent.map_err(|error| error.at("standard input".into()))
+    send(session, &mut source, &name, size, earlier).map_err(|error| error.at(path))
 }
 
 fn send(
     session: &mut Session,
+    file: &mut File,
+    name: &Name,
+    size: u64,
+    earlier: Earlier,
+) -> Result<(), Error> {
+    let mut watched = Watched::new(session, name);
+    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    let connection = session.connection()?;
+    let start = match earlier {
+        Earlier::Replace => 0,
+        Earlier::GoOn => common(connection, name, file, size)?,
+    };
+    Send { name, file, size, start }.run(connection, &mut tries, &mut watched)?;
+    if let Ok(modified) = modified {
+        connection.set_modified(name, modified)?;
+    }
+    watched.done();
+    Ok(())
+}
+
+/// Sends standard input.
+fn store_input(session: &mut Session, typed: Option<&[u8]>) -> Result<(), Error> {
+    let name = name_of_input(session, typed)?;
+    let sent = stream(session, &mut io::stdin().lock(), &name, Placed::Instead);
+    sent.map_err(|error| error.at("standard input".into()))
+}
+
+fn name_of_input(session: &Session, typed: Option<&[u8]>) -> Result<Name, Error> {
+    if session.input == Input::Commands {
+        return Err(Error::Usage("the commands are read from standard input already".to_owned()));
+    }
+    let typed = typed.ok_or_else(|| Error::Usage("- needs a remote name".to_owned()))?;
+    local::remote_name(Path::new(""), Some(typed))
+}
+
+/// Where bytes that are sent go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    /// In place of what the file held.
+    Instead,
+    /// Behind it.
+    Behind,
+}
+
+/// Sends what cannot be sent twice.
+fn stream(
+    session: &mut Session,
     source: &mut impl Read,
     name: &Name,
-    size: Option<u64>,
+    placed: Placed,
 ) -> Result<(), Error> {
-    let drawn = session.messages.progress();
-    let upload = session.connection()?.store(name)?;
-    let mut progress = Progress::new(name.as_bytes(), size, drawn);
-    let moved = upload.send(source, |moved| progress.moved(moved))?;
-    let summary = progress.summary(moved);
-    drop(progress);
-    session.messages.note(&summary);
+    let mut watched = Watched::new(session, name);
+    let connection = session.connection()?;
+    let upload = match placed {
+        Placed::Instead => connection.store(name)?,
+        Placed::Behind => connection.append(name)?,
+    };
+    upload.send(source, |moved| watched.moved(moved))?;
+    watched.done();
     Ok(())
+}
+
+/// Sends a local file, or standard input, to stand behind what a remote one holds. What broke off is
+/// not sent again: nobody could tell what is there twice.
+pub(super) fn append(
+    session: &mut Session,
+    file: &[u8],
+    typed: Option<&[u8]>,
+) -> Result<(), Error> {
+    session.connection()?;
+    if file == STANDARD {
+        let name = name_of_input(session, typed)?;
+        let sent = stream(session, &mut io::stdin().lock(), &name, Placed::Behind);
+        return sent.map_err(|error| error.at("standard input".into()));
+    }
+    let path = local::path(file)?;
+    let (mut source, _) = local::open(&path)?;
+    let name = local::remote_name(&path, typed)?;
+    stream(session, &mut source, &name, Placed::Behind).map_err(|error| error.at(path))
 }

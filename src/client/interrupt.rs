@@ -6,6 +6,8 @@
 //! thread, since the others may be waiting for a line, a name server or a disk: half files are
 //! removed and the terminal is made what it was, which is why both are registered here.
 
+use super::error::Error;
+use crate::net;
 use crate::sys::{Bell, EchoOff, Interest, Latch, PollItem, RawMode, Signal, Signals};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,6 +15,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// A terminal that marks what is pasted is asked to do so no longer.
 pub(super) const NO_MARKS: &[u8] = b"\x1b[?2004l";
@@ -26,8 +29,8 @@ pub struct Interrupt {
 
 #[derive(Default)]
 struct Shared {
-    /// What the transfer that is going on waits for.
-    transfer: Option<Arc<Latch>>,
+    /// What the transfers that are going on wait for.
+    transfers: Vec<Arc<Latch>>,
     /// The control connection, while somebody at a prompt waits for an answer from it.
     line: Option<TcpStream>,
     /// Files that are not whole yet.
@@ -71,8 +74,8 @@ impl Interrupt {
             }
             Signal::Interrupt if shared.lent => return,
             Signal::Interrupt => {
-                if let Some(latch) = shared.transfer.take() {
-                    return latch.open();
+                if !shared.transfers.is_empty() {
+                    return shared.transfers.drain(..).for_each(|latch| latch.open());
                 }
                 // Nobody hears a second time of a line that is cut already.
                 let typing = shared.echo.is_some();
@@ -90,7 +93,7 @@ impl Interrupt {
     /// program.
     pub(super) fn begin(&self) -> io::Result<Armed> {
         let latch = Arc::new(Latch::new()?);
-        self.lock().transfer = Some(Arc::clone(&latch));
+        self.lock().transfers.push(Arc::clone(&latch));
         Ok(Armed { interrupt: self.clone(), latch })
     }
 
@@ -165,13 +168,27 @@ impl Shared {
     }
 }
 
-/// A transfer that Ctrl-C can break off.
+/// A transfer that Ctrl-C can break off, alone or together with others.
 pub(super) struct Armed {
     interrupt: Interrupt,
     latch: Arc<Latch>,
 }
 
 impl Armed {
+    /// Waits so long, or until Ctrl-C.
+    pub(super) fn pause(&self, length: Duration) -> Result<(), Error> {
+        match net::wait(&mut [self.item()], net::deadline(length)) {
+            Ok(()) => Err(Error::Interrupted),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(()),
+            Err(error) => Err(Error::Local(error)),
+        }
+    }
+
+    /// Whether Ctrl-C came.
+    pub(super) fn came(&self) -> bool {
+        self.pause(Duration::ZERO).is_err()
+    }
+
     /// Ready once Ctrl-C came.
     pub(super) fn item(&self) -> PollItem<'_> {
         PollItem::new(self.latch.handle(), Interest::Read)
@@ -180,7 +197,7 @@ impl Armed {
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        self.interrupt.lock().transfer = None;
+        self.interrupt.lock().transfers.retain(|latch| !Arc::ptr_eq(latch, &self.latch));
     }
 }
 
@@ -241,7 +258,6 @@ mod tests {
     use super::*;
     use crate::sys::poll;
     use std::cell::Cell;
-    use std::time::Duration;
 
     fn is_ready(armed: &Armed) -> bool {
         poll(&mut [armed.item()], Some(Duration::ZERO)).unwrap() == 1
@@ -268,7 +284,7 @@ mod tests {
         assert!(!held.was_cut());
         interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
         assert!(held.was_cut());
-        assert_eq!(std::io::Read::read(&mut &line, &mut [0]).unwrap(), 0);
+        assert_eq!(io::Read::read(&mut &line, &mut [0]).unwrap(), 0);
         let left = Cell::new(false);
         interrupt.arrived(Signal::Interrupt, |_| left.set(true));
         assert!(left.get());

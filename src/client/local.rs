@@ -2,6 +2,9 @@
 //!
 //! - A download is written to a hidden file beside its target and renamed over it when it is whole,
 //!   so that the name always holds a whole file: the old one, the new one, or none.
+//! - Of a download that failed, what came is kept where there is enough of it, in a hidden file whose
+//!   name says what it is a part of: which file of which server, its size and its time. So it can
+//!   be gone on with while that is the same, and never with anything else.
 //! - A target that is a symbolic link is replaced itself. To write through it would let whoever can
 //!   plant a link in the directory choose which file of the user is overwritten.
 //! - Only what holds no content of its own, a device or a FIFO, is written into directly:
@@ -17,12 +20,16 @@ use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, ErrorKind, Write};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How much of the target's name its hidden file shows, so that any name leaves room for the rest.
 const LONGEST_SHOWN: usize = 48;
+
+/// What is less than this comes again as fast as it would be found.
+const WORTH_KEEPING: u64 = 64 * 1024;
 
 /// A path as it was typed.
 pub(super) fn path(typed: &[u8]) -> Result<PathBuf, Error> {
@@ -115,12 +122,48 @@ impl Target {
         }
     }
 
+    /// The file that is not whole yet, if it is one that can be gone back in.
+    pub(super) fn partial(&mut self) -> Option<&mut Partial> {
+        match self {
+            Target::Whole(partial) => Some(partial),
+            Target::Special(..) => None,
+        }
+    }
+
     /// The name of the file.
     pub(super) fn path(&self) -> &Path {
         match self {
             Target::Whole(partial) => &partial.target,
             Target::Special(_, path) => path,
         }
+    }
+}
+
+/// What a partial file is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PartOf {
+    /// The file and its server, as a number.
+    key: u64,
+    size: u64,
+    modified: SystemTime,
+}
+
+impl PartOf {
+    /// A file of that size and time, which `origin` tells from all others.
+    pub(super) fn new(origin: &impl Hash, size: u64, modified: SystemTime) -> PartOf {
+        let mut hasher = DefaultHasher::new();
+        origin.hash(&mut hasher);
+        PartOf { key: hasher.finish(), size, modified }
+    }
+
+    /// What is kept of it for `target`.
+    fn path(&self, target: &Path) -> io::Result<PathBuf> {
+        let since = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut hasher = DefaultHasher::new();
+        (self.key, target.file_name()).hash(&mut hasher);
+        let (key, size) = (hasher.finish(), self.size);
+        let name = format!("{}.part-of-{key:016x}-{size}-{since}", visible_name(target)?);
+        Ok(target.with_file_name(name))
     }
 }
 
@@ -153,7 +196,9 @@ pub(super) struct Partial {
 impl Partial {
     fn create(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
         let path = target.with_file_name(hidden_name(target)?);
-        let file = interrupt.create(&path, |path| File::create_new(path))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = interrupt.create(&path, |path| options.open(path))?;
         let partial =
             Partial { file, path, target: target.to_owned(), interrupt: interrupt.clone() };
         // Now and not at the end: nobody who may not read the old file reads the new one meanwhile.
@@ -165,6 +210,72 @@ impl Partial {
         match fs::symlink_metadata(&self.target) {
             Ok(old) if old.is_file() => self.file.set_permissions(old.permissions()),
             _ => Ok(()),
+        }
+    }
+
+    /// The file, which is written at its end.
+    pub(super) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// How much of it is here.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Throws away what is here.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()
+    }
+
+    /// The last `count` of the bytes that are here.
+    pub(super) fn tail(&mut self, count: u64) -> io::Result<Vec<u8>> {
+        tail(&mut self.file, count)
+    }
+
+    /// When what stands in it was made.
+    pub(super) fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
+    }
+
+    /// Goes on with what was kept of a file, if anything was.
+    pub(super) fn take_up(&mut self, part: &PartOf) -> io::Result<()> {
+        let kept = part.path(&self.target)?;
+        match fs::rename(&kept, &self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        // Whoever can write to the directory could have put a link there.
+        if !fs::symlink_metadata(&self.path)?.is_file() {
+            fs::remove_file(&self.path)?;
+            return Err(io::Error::other("not a plain file"));
+        }
+        self.file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        self.file.seek(SeekFrom::End(0)).map(drop)
+    }
+
+    /// Begins with a copy of what stands under the name already.
+    pub(super) fn take_copy(&mut self) -> io::Result<()> {
+        if fs::symlink_metadata(&self.target).is_ok_and(|old| old.is_file()) {
+            io::copy(&mut File::open(&self.target)?, &mut self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is here for later, where it is worth that.
+    pub(super) fn keep(&self, part: &PartOf) -> io::Result<()> {
+        if self.length()? < WORTH_KEEPING {
+            return Ok(());
+        }
+        fs::rename(&self.path, part.path(&self.target)?)
+    }
+
+    /// Removes what was kept of a file that came whole after all.
+    pub(super) fn forget(&self, part: &PartOf) {
+        if let Ok(kept) = part.path(&self.target) {
+            // Most often there is none.
+            let _ = fs::remove_file(kept);
         }
     }
 
@@ -181,23 +292,37 @@ impl Drop for Partial {
     }
 }
 
+/// The last `count` bytes of a file, which then stands at its end.
+pub(super) fn tail(file: &mut File, count: u64) -> io::Result<Vec<u8>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(end.saturating_sub(count)))?;
+    let mut bytes = Vec::new();
+    file.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// `.NAME.part-` and a number nobody can guess.
 fn hidden_name(target: &Path) -> io::Result<String> {
+    // std's only source of random numbers.
+    let random = RandomState::new().build_hasher().finish();
+    Ok(format!("{}.part-{random:016x}", visible_name(target)?))
+}
+
+/// `.` and as much of the name as leaves room for more.
+fn visible_name(target: &Path) -> io::Result<String> {
     let not_a_file = || io::Error::new(ErrorKind::InvalidInput, "not the name of a file");
     // Path::file_name overlooks a `/` at the end.
     let ends = target.as_os_str().as_encoded_bytes().last().copied().map(char::from);
     let name = target.file_name().filter(|_| !ends.is_some_and(std::path::is_separator));
     let name = name.ok_or_else(not_a_file)?.to_string_lossy();
-    let mut shown = String::new();
+    let mut shown = String::from(".");
     for c in name.chars().take_while(|c| *c != char::REPLACEMENT_CHARACTER) {
         if shown.len() + c.len_utf8() > LONGEST_SHOWN {
             break;
         }
         shown.push(c);
     }
-    // std's only source of random numbers.
-    let random = RandomState::new().build_hasher().finish();
-    Ok(format!(".{shown}.part-{random:016x}"))
+    Ok(shown)
 }
 
 #[cfg(test)]

@@ -39,7 +39,12 @@ pub static PROGRAM: Program = Program {
         Flag::letter_switch('k', "go on after a failed command"),
         Flag::letter_switch('q', "say nothing but errors"),
         Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
+        Flag::letter_option('j', "N", "connections of MGET, MPUT, MIRROR and PGET").or("4"),
         Flag::option("timeout", "D", "longest wait for the server").or("30s"),
+        Flag::option("retries", "N", "how often a transfer that broke off is taken up again")
+            .or("5"),
+        Flag::option("rate-limit", "RATE", "bytes a second, of all connections together"),
+        Flag::switch("json", "what LIST and transfers come to, as one JSON object a line"),
         Flag::switch("trust-pasv-host", "believe the address in a PASV reply"),
     ],
     after: "\
@@ -74,6 +79,8 @@ pub struct Options {
     pub asking: Asking,
     /// Whether patterns in names stand for the names that match.
     pub globbing: Globbing,
+    /// How files are transferred.
+    pub transfers: Transfers,
 }
 
 /// Whether connecting logs in.
@@ -110,6 +117,19 @@ pub enum Globbing {
     On,
     /// They are names.
     Off,
+}
+
+/// How files are transferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfers {
+    /// Connections for many files, and for the ranges of one.
+    pub connections: usize,
+    /// How often one that broke off is taken up again.
+    pub retries: u32,
+    /// Bytes a second for all of them.
+    pub rate: Option<u64>,
+    /// Whether what they come to is told as JSON.
+    pub json: bool,
 }
 
 /// Where commands come from.
@@ -161,6 +181,7 @@ impl Options {
             netrc: if parsed.switch("no-netrc") { Netrc::Ignored } else { Netrc::Read },
             asking: if parsed.switch("i") { Asking::Off } else { Asking::On },
             globbing: if parsed.switch("g") { Globbing::Off } else { Globbing::On },
+            transfers: transfers(parsed)?,
         };
         options.refuse_file_and_commands(parsed)?;
         Ok(options)
@@ -234,6 +255,19 @@ fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
         (true, true) => Err(parsed.wrong("trust-pasv-host", "no --active besides")),
     }
 }
+
+fn transfers(parsed: &Parsed) -> Result<Transfers, Usage> {
+    Ok(Transfers {
+        connections: parsed.need("j", args::integer(1..=MOST_CONNECTIONS))?,
+        retries: parsed.need("retries", args::integer(0..=MOST_RETRIES))?,
+        rate: parsed.get("rate-limit", args::size)?.filter(|rate| *rate > 0),
+        json: parsed.switch("json"),
+    })
+}
+
+/// What a server or a file that changes all the time could cost.
+const MOST_CONNECTIONS: usize = 64;
+const MOST_RETRIES: u32 = 1000;
 
 fn timeout(parsed: &Parsed) -> Result<Duration, Usage> {
     match parsed.need("timeout", args::duration)? {

@@ -11,6 +11,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 const USUAL_WIDTH: u16 = 80;
 /// Columns that the name keeps in a narrow terminal.
 const SHORTEST_NAME: usize = 8;
+/// Columns of the bar.
+const BAR: usize = 10;
 /// Columns of the `^C` by which a terminal shows that it was pressed.
 const ECHO: usize = 2;
 /// Columns at the end of the line that stay free: one because some terminals go to the next line
@@ -31,6 +33,8 @@ pub(super) struct Progress {
     name: String,
     total: Option<u64>,
     started: Instant,
+    /// What was here already when it began.
+    before: u64,
     /// When the line is drawn next; `None` where it never is.
     due: Option<Instant>,
     /// Columns of the terminal that were drawn on.
@@ -42,7 +46,12 @@ impl Progress {
     pub(super) fn new(name: &[u8], total: Option<u64>, drawn: Drawn) -> Progress {
         let started = Instant::now();
         let due = (drawn == Drawn::Terminal).then_some(started);
-        Progress { name: shown(name), total, started, due, drawn: 0 }
+        Progress { name: shown(name), total, started, before: 0, due, drawn: 0 }
+    }
+
+    /// So much of it is here already, of so much in all.
+    pub(super) fn resume(&mut self, before: u64, total: Option<u64>) {
+        (self.before, self.total) = (before, total);
     }
 
     /// `moved` bytes have gone by now.
@@ -52,7 +61,8 @@ impl Progress {
         if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
             self.due = Some(now + REDRAW);
             let width = terminal_width().unwrap_or(USUAL_WIDTH);
-            self.draw(&line(&self.name, moved, self.total, now - self.started, width.into()));
+            let counts = Counts { before: self.before, moved, total: self.total };
+            self.draw(&line(&self.name, counts, now - self.started, width.into()));
         }
     }
 
@@ -72,34 +82,59 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
+impl Progress {
+    /// Takes the line away, until it is drawn again.
+    pub(super) fn clear(&mut self) {
         if self.drawn > 0 {
             self.drawn += ECHO;
             self.draw("");
             let _ = io::stderr().write_all(b"\r");
+            self.drawn = 0;
         }
     }
 }
 
-fn line(name: &str, moved: u64, total: Option<u64>, elapsed: Duration, width: usize) -> String {
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Bytes of a transfer: what was here before it, what it moved, what there is in all.
+#[derive(Clone, Copy)]
+struct Counts {
+    before: u64,
+    moved: u64,
+    total: Option<u64>,
+}
+
+fn line(name: &str, counts: Counts, elapsed: Duration, width: usize) -> String {
     let width = width.saturating_sub(FREE);
-    let numbers = numbers(moved, total, elapsed);
+    let numbers = numbers(counts, elapsed);
     let room = width.saturating_sub(numbers.chars().count());
     let line = format!("{}{numbers}", shortened(name, room.max(SHORTEST_NAME)));
     line.chars().take(width).collect()
 }
 
-fn numbers(moved: u64, total: Option<u64>, elapsed: Duration) -> String {
+fn numbers(counts: Counts, elapsed: Duration) -> String {
+    let Counts { before, moved, total } = counts;
     let rate = rate(moved, elapsed);
-    match total.filter(|total| *total >= moved && *total > 0) {
+    let here = before.saturating_add(moved);
+    match total.filter(|total| *total >= here && *total > 0) {
         Some(total) => {
-            let percent = u128::from(moved) * 100 / u128::from(total);
-            let (left, total) = (time_left(moved, total, elapsed), amount(total as f64));
-            format!("  {percent:3}%  {} of {total}  {rate}  {left}", amount(moved as f64))
+            let percent = u128::from(here) * 100 / u128::from(total);
+            let left = time_left(moved, total - here, elapsed);
+            let (bar, total) = (bar(here, total), amount(total as f64));
+            format!("  {bar} {percent:3}%  {} of {total}  {rate}  {left}", amount(here as f64))
         }
-        None => format!("  {}  {rate}", amount(moved as f64)),
+        None => format!("  {}  {rate}", amount(here as f64)),
     }
+}
+
+/// `[####    ]`
+fn bar(here: u64, total: u64) -> String {
+    let full = (u128::from(here) * BAR as u128 / u128::from(total)) as usize;
+    format!("[{:BAR$}]", "#".repeat(full))
 }
 
 /// The end of a name tells more than its beginning.
@@ -134,11 +169,11 @@ fn amount(bytes: f64) -> String {
     format!("{scaled:.1} {}", unit.unwrap_or(&""))
 }
 
-fn time_left(moved: u64, total: u64, elapsed: Duration) -> String {
+fn time_left(moved: u64, left: u64, elapsed: Duration) -> String {
     if moved == 0 {
         return "--:--".to_owned();
     }
-    let seconds = (elapsed.as_secs_f64() * (total - moved) as f64 / moved as f64).ceil() as u64;
+    let seconds = (elapsed.as_secs_f64() * left as f64 / moved as f64).ceil() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match hours {
         0 => format!("{minutes:02}:{seconds:02}"),
@@ -152,22 +187,31 @@ mod tests {
 
     const MIB: u64 = 1024 * 1024;
 
+    fn counts(before: u64, moved: u64, total: Option<u64>) -> Counts {
+        Counts { before, moved, total }
+    }
+
     #[test]
     fn a_line_says_how_far_how_fast_and_how_long_yet() {
         let second = Duration::from_secs(1);
         assert_eq!(
-            line("a.iso", 3 * MIB, Some(12 * MIB), second, 80),
-            "a.iso   25%  3.0 MiB of 12.0 MiB  3.0 MiB/s  00:03"
+            line("a.iso", counts(0, 3 * MIB, Some(12 * MIB)), second, 80),
+            "a.iso  [##        ]  25%  3.0 MiB of 12.0 MiB  3.0 MiB/s  00:03"
         );
-        assert_eq!(line("a.iso", 512, None, second, 80), "a.iso  512 B  512 B/s");
-        assert_eq!(time_left(1, 7202, second), "2:00:01");
+        assert_eq!(
+            line("a.iso", counts(6 * MIB, 3 * MIB, Some(12 * MIB)), second, 80),
+            "a.iso  [#######   ]  75%  9.0 MiB of 12.0 MiB  3.0 MiB/s  00:01"
+        );
+        assert_eq!(line("a.iso", counts(0, 512, None), second, 80), "a.iso  512 B  512 B/s");
+        assert_eq!(time_left(1, 7201, second), "2:00:01");
     }
 
     #[test]
     fn a_line_fits_its_terminal_and_keeps_the_end_of_the_name() {
         let name = "a-very-long-name-of-a-file.tar.gz";
         for width in 0..100 {
-            let line = line(name, 3 * MIB, Some(12 * MIB), Duration::from_secs(1), width);
+            let line =
+                line(name, counts(0, 3 * MIB, Some(12 * MIB)), Duration::from_secs(1), width);
             assert!(line.chars().count() <= width.saturating_sub(FREE), "{width}: {line}");
         }
         assert_eq!(shortened(name, 8), "….tar.gz");
@@ -177,8 +221,8 @@ mod tests {
     fn numbers_of_every_size_have_a_form() {
         for total in [None, Some(0), Some(1), Some(u64::MAX)] {
             for moved in [0, 1, u64::MAX] {
-                numbers(moved, total, Duration::ZERO);
-                numbers(moved, total, Duration::MAX);
+                numbers(counts(0, moved, total), Duration::ZERO);
+                numbers(counts(1, moved, total), Duration::MAX);
             }
         }
         let all = [0, 1023, 1024, MIB, MIB << 20, u64::MAX].map(|bytes| amount(bytes as f64));

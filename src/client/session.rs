@@ -5,7 +5,7 @@ use super::error::Error;
 use super::escape::shown;
 use super::interrupt::Interrupt;
 use super::netrc::{self, Login};
-use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options};
+use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
 use super::output::{Messages, Verbosity, trace};
 use super::url::Endpoint;
 use super::words;
@@ -48,6 +48,8 @@ pub(super) struct Session {
     /// Macros and their lines.
     pub(super) macros: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     pub(super) manners: Manners,
+    /// How files are transferred.
+    pub(super) transfers: Transfers,
     settings: Settings,
     login: AutoLogin,
     netrc: Netrc,
@@ -112,6 +114,7 @@ impl Session {
             login: options.login,
             netrc: options.netrc,
             warned: false,
+            transfers: options.transfers,
             settings: Settings {
                 mode: options.mode,
                 timeout: options.timeout,

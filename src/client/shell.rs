@@ -9,7 +9,7 @@ use super::completion::Completer;
 use super::editor::{History, Reader, fitting_end, is_capable, width_of};
 use super::error::Error;
 use super::escape::shown;
-use super::files;
+use super::files::{self, Earlier};
 use super::interrupt::Interrupt;
 use super::keeping::{history_file, without_secrets};
 use super::options::{Commands, OnFailure, Options, Start};
@@ -130,7 +130,7 @@ impl Shell {
                 self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
             }
             Place::File(file) => {
-                let fetched = files::retrieve(&mut self.session, &file, None);
+                let fetched = files::retrieve(&mut self.session, &file, None, Earlier::Replace);
                 self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
             }
         }

@@ -24,7 +24,11 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// How long a server may take to reply to an ABOR.
-const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+const ABORT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a server may take for its last word once all the bytes it promised have come. What was
+/// waited for in vain is asked for over another connection, so it need not be long.
+const LAST_WORD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the data connection of an upload stays open after an ABOR: its end would tell a server
 /// that did not read the ABOR yet that the file is whole.
@@ -51,8 +55,21 @@ impl Connection {
     pub fn retrieve(&mut self, name: &Name) -> Result<Download<'_>, Error> {
         self.take_file_type()?;
         let expected = self.expected_size(name)?;
+        self.retrieve_from(name, 0, expected)
+    }
+
+    /// Begins to fetch a file of so many bytes, `from` one of them on.
+    pub(super) fn retrieve_from(
+        &mut self,
+        name: &Name,
+        from: u64,
+        size: Option<u64>,
+    ) -> Result<Download<'_>, Error> {
+        self.take_file_type()?;
         let representation = self.representation();
-        let transfer = Transfer::begin(self, &Command::Retr(name.clone()), Direction::Down)?;
+        let expected = size.map(|size| size.saturating_sub(from));
+        let command = Command::Retr(name.clone());
+        let transfer = Transfer::begin(self, &command, Direction::Down, from)?;
         Ok(Download { transfer, representation, expected })
     }
 
@@ -62,7 +79,12 @@ impl Connection {
     /// # Errors
     /// Those of [`Connection::retrieve`].
     pub fn list(&mut self, path: Option<Name>) -> Result<Download<'_>, Error> {
-        let transfer = Transfer::begin(self, &Command::List(path), Direction::Down)?;
+        self.fetch_listing(&Command::List(path))
+    }
+
+    /// The same for any command whose answer is a listing.
+    pub(super) fn fetch_listing(&mut self, command: &Command) -> Result<Download<'_>, Error> {
+        let transfer = Transfer::begin(self, command, Direction::Down, 0)?;
         Ok(Download { transfer, representation: Representation::Text, expected: None })
     }
 
@@ -71,8 +93,7 @@ impl Connection {
     /// # Errors
     /// Those of [`Connection::retrieve`].
     pub fn names(&mut self, path: Option<Name>) -> Result<Download<'_>, Error> {
-        let transfer = Transfer::begin(self, &Command::Nlst(path), Direction::Down)?;
-        Ok(Download { transfer, representation: Representation::Text, expected: None })
+        self.fetch_listing(&Command::Nlst(path))
     }
 
     /// Begins to send a file.
@@ -80,9 +101,26 @@ impl Connection {
     /// # Errors
     /// Those of [`Connection::retrieve`].
     pub fn store(&mut self, name: &Name) -> Result<Upload<'_>, Error> {
+        self.store_from(name, 0)
+    }
+
+    /// Begins to send a file, `from` one of its bytes on.
+    pub(super) fn store_from(&mut self, name: &Name, from: u64) -> Result<Upload<'_>, Error> {
+        self.send_file(&Command::Stor(name.clone()), from)
+    }
+
+    /// Begins to send what shall stand behind what a file holds.
+    ///
+    /// # Errors
+    /// Those of [`Connection::retrieve`].
+    pub fn append(&mut self, name: &Name) -> Result<Upload<'_>, Error> {
+        self.send_file(&Command::Appe(name.clone()), 0)
+    }
+
+    fn send_file(&mut self, command: &Command, from: u64) -> Result<Upload<'_>, Error> {
         self.take_file_type()?;
         let representation = self.representation();
-        let transfer = Transfer::begin(self, &Command::Stor(name.clone()), Direction::Up)?;
+        let transfer = Transfer::begin(self, command, Direction::Up, from)?;
         Ok(Upload { transfer, representation })
     }
 }
@@ -104,6 +142,7 @@ impl Download<'_> {
                 let mut promised = Promised::new(sink, self.expected);
                 let outcome = self.transfer.receive(&mut promised, moved);
                 promised.kept()?;
+                self.transfer.has_all = self.expected == Some(outcome.moved);
                 outcome
             }
             Representation::Text => {
@@ -173,6 +212,9 @@ impl<W: Write> Write for Promised<'_, W> {
     }
 }
 
+/// How much is taken from a server that has said that it will not send all.
+const MOST_DRAINED: u64 = 16 * 1024 * 1024;
+
 /// Which way the bytes go.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -186,6 +228,8 @@ struct Transfer<'c> {
     data: Option<TcpStream>,
     /// When its bytes began to move.
     started: Instant,
+    /// Whether all came that was promised.
+    has_all: bool,
 }
 
 /// The control connection during a transfer: what may come on it, and what came.
@@ -197,8 +241,10 @@ struct Line<'c> {
     owed: bool,
     /// That reply, once it came.
     last: Option<Reply>,
-    /// Why the transfer was stopped, where that is not `last`.
+    /// Why the transfer was stopped, or cannot end well, where that is not `last`.
     cause: Option<Error>,
+    /// Whether bytes are coming, which may do so to their end without a control connection.
+    receiving: bool,
 }
 
 impl<'c> Transfer<'c> {
@@ -206,13 +252,26 @@ impl<'c> Transfer<'c> {
         connection: &'c mut Connection,
         command: &Command,
         direction: Direction,
+        from: u64,
     ) -> Result<Transfer<'c>, Error> {
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
         let route = Route::agree(connection)?;
-        let line = Line { connection, armed, direction, owed: false, last: None, cause: None };
-        let mut transfer = Transfer { line, data: None, started: Instant::now() };
+        let line = Line {
+            connection,
+            armed,
+            direction,
+            owed: false,
+            last: None,
+            cause: None,
+            receiving: false,
+        };
+        let mut transfer = Transfer { line, data: None, started: Instant::now(), has_all: false };
         if let Route::To(_) = route {
             transfer.connect(&route)?;
+        }
+        // Right before the command it belongs to, for some servers forget it at any other.
+        if from > 0 {
+            transfer.line.connection.restart_at(from)?;
         }
         transfer.line.ask(command)?;
         if let Route::From(_) = route {
@@ -238,13 +297,17 @@ impl<'c> Transfer<'c> {
 
     fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
         let stall = self.line.timeout();
+        self.line.receiving = true;
         let mut watch = Watch { line: &mut self.line, moved };
-        match self.data.as_mut() {
-            Some(data) if watch.attend(0) == Verdict::Continue => {
-                pump::receive(data, sink, stall, &mut watch)
-            }
-            _ => STOPPED_AT_ONCE,
-        }
+        let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
+        let outcome = match watch.attend(0) {
+            Verdict::Continue => pump::receive(data, sink, stall, &mut watch),
+            Verdict::Stop => STOPPED_AT_ONCE,
+        };
+        // What came before a refusal is as good as any part of a file.
+        let is_refused = matches!(outcome.end, End::Stopped) && self.line.last.is_some();
+        let more = if is_refused { drain(data, sink) } else { 0 };
+        Outcome { moved: outcome.moved + more, ..outcome }
     }
 
     fn send(&mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Outcome {
@@ -266,6 +329,9 @@ impl<'c> Transfer<'c> {
 
     /// Brings the transfer to its end and says how it went.
     fn finish(&mut self, outcome: Outcome) -> Result<u64, Error> {
+        if let Some(cause) = self.line.cause.take() {
+            return Err(cause);
+        }
         match outcome.end {
             End::Stopped => Err(self.line.why_stopped()),
             End::Stalled => Err(Error::Stalled(self.line.timeout())),
@@ -280,8 +346,9 @@ impl<'c> Transfer<'c> {
         self.data = None;
         // What was sent may be on its way for as long as it took until now, and may be stored slowly.
         let patience = match self.line.direction {
+            Direction::Down if self.has_all => self.line.timeout().min(LAST_WORD_PATIENCE),
             Direction::Down => self.line.timeout(),
-            Direction::Up => self.line.timeout() + self.started.elapsed(),
+            Direction::Up => self.line.timeout().min(LAST_WORD_PATIENCE) + self.started.elapsed(),
         };
         let reply = self.line.last_reply(patience)?;
         if reply.code().is_success() { Ok(()) } else { Err(Error::Refused(reply)) }
@@ -300,6 +367,19 @@ impl<'c> Transfer<'c> {
         }
         Ok(())
     }
+}
+
+/// Writes what has arrived to `sink`, without waiting for more.
+fn drain(data: &mut TcpStream, sink: &mut impl Write) -> u64 {
+    let mut piece = vec![0; 64 * 1024];
+    let mut moved = 0;
+    while moved < MOST_DRAINED
+        && let Ok(length @ 1..) = data.read(&mut piece)
+        && sink.write_all(&piece[..length]).is_ok()
+    {
+        moved += length as u64;
+    }
+    moved
 }
 
 const STOPPED_AT_ONCE: Outcome = Outcome { moved: 0, end: End::Stopped };
@@ -394,6 +474,19 @@ impl Line<'_> {
         Ok(if goes_on { Verdict::Continue } else { Verdict::Stop })
     }
 
+    /// After the last word nothing more is expected, nor after the end of the connection.
+    fn is_listened_to(&self) -> bool {
+        self.last.is_none() && self.cause.is_none()
+    }
+
+    /// What is on its way comes to its end without a control connection too, and less of it has to
+    /// be fetched again.
+    fn fail(&mut self, cause: Error) -> Verdict {
+        let goes_on = self.receiving && matches!(cause, Error::Lost(_) | Error::Closing(_));
+        self.cause = Some(cause);
+        if goes_on { Verdict::Continue } else { Verdict::Stop }
+    }
+
     fn why_stopped(&mut self) -> Error {
         match (self.cause.take(), self.last.take()) {
             (Some(cause), _) => cause,
@@ -423,7 +516,7 @@ impl<P> Watch<'_, '_, P> {
             return Err(Error::Interrupted);
         }
         let speaks = control || self.line.connection.has_line();
-        if speaks && self.line.last.is_none() {
+        if speaks && self.line.is_listened_to() {
             self.line.overhear()
         } else {
             Ok(Verdict::Continue)
@@ -436,12 +529,11 @@ impl<P> Watch<'_, '_, P> {
         Ok(items.map(|item| item.ready()))
     }
 
-    /// After the last reply nothing more is expected, and an end of the connection that followed it
-    /// would make every wait a busy one.
+    /// A connection that ended would make every wait a busy one.
     fn listened(&self) -> [PollItem<'_>; 2] {
-        let control = match self.line.last {
-            None => self.line.connection.item(),
-            Some(_) => PollItem::nothing(),
+        let control = match self.line.is_listened_to() {
+            true => self.line.connection.item(),
+            false => PollItem::nothing(),
         };
         [self.line.armed.item(), control]
     }
@@ -455,10 +547,7 @@ impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
     fn attend(&mut self, _: u64) -> Verdict {
         match self.judge() {
             Ok(verdict) => verdict,
-            Err(cause) => {
-                self.line.cause = Some(cause);
-                Verdict::Stop
-            }
+            Err(cause) => self.line.fail(cause),
         }
     }
 

@@ -38,6 +38,7 @@ impl Code {
     pub const TRANSFER_ABORTED: Code = Code(426);
     pub const FILE_BUSY: Code = Code(450);
     pub const LOCAL_ERROR: Code = Code(451);
+    pub const NO_ROOM_NOW: Code = Code(452);
     pub const UNKNOWN_COMMAND: Code = Code(500);
     pub const BAD_ARGUMENT: Code = Code(501);
     pub const NOT_IMPLEMENTED: Code = Code(502);

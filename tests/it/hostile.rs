@@ -1,107 +1,11 @@
 //! Our client at servers that break off, lie, or never end.
 //!
-//! [`play`] runs the client against a server whose part is written in the test, line by line.
+//! The server's part is written in the test, line by line.
 
-use crate::harness::{Client, Run, eventually, noise, signal};
+use crate::actor::{Actor, TIME, listener, play};
+use crate::harness::{Client, eventually, noise, signal};
 use crate::wire::accept;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::thread;
-
-/// A server's side of a control connection.
-struct Actor {
-    control: BufReader<TcpStream>,
-}
-
-impl Actor {
-    fn say(&mut self, reply: &str) {
-        // A client that has left already is what some of these tests are about.
-        let _ = self.control.get_mut().write_all(format!("{reply}\r\n").as_bytes());
-    }
-
-    /// The next command, which must be this one; gives all of its line.
-    fn hear(&mut self, verb: &str) -> String {
-        let line = self.next().unwrap_or_else(|| panic!("expected {verb}, and the client left"));
-        assert!(line.starts_with(verb), "expected {verb}, heard {line:?}");
-        line
-    }
-
-    fn next(&mut self) -> Option<String> {
-        let mut line = Vec::new();
-        match self.control.read_until(b'\n', &mut line) {
-            Ok(1..) => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
-            Ok(0) | Err(_) => None,
-        }
-    }
-
-    fn answer(&mut self, verb: &str, reply: &str) {
-        self.hear(verb);
-        self.say(reply);
-    }
-
-    /// Greets, and takes whoever comes.
-    fn welcome(&mut self) {
-        self.say("220 ready");
-        self.answer("USER", "331 password");
-        self.answer("PASS", "230 in");
-    }
-
-    /// Answers EPSV with a port, and gives what listens there.
-    fn epsv(&mut self) -> TcpListener {
-        let listener = listener();
-        let port = listener.local_addr().unwrap().port();
-        self.answer("EPSV", &format!("229 Extended (|||{port}|)"));
-        listener
-    }
-
-    /// Everything up to the 150 of a RETR, as long as `size` promises.
-    fn begin_retr(&mut self, size: &str) -> TcpStream {
-        self.answer("TYPE I", "200 binary");
-        self.answer("SIZE", size);
-        let listener = self.epsv();
-        self.answer("RETR", "150 here it comes");
-        accept(&listener)
-    }
-
-    /// Everything up to the 150 of a STOR.
-    fn begin_stor(&mut self) -> TcpStream {
-        self.answer("TYPE I", "200 binary");
-        let listener = self.epsv();
-        self.answer("STOR", "150 give me");
-        accept(&listener)
-    }
-
-    /// Is polite to a client that leaves.
-    fn part(&mut self) {
-        while let Some(line) = self.next() {
-            self.say(if line == "QUIT" { "221 bye" } else { "500 what?" });
-        }
-    }
-}
-
-fn listener() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
-}
-
-/// Runs these commands against a server that plays this part.
-fn play(client: &Client, commands: &str, part: impl FnOnce(&mut Actor) + Send) -> Run {
-    let stage = listener();
-    let address = stage.local_addr().unwrap();
-    thread::scope(|scope| {
-        let acting = scope.spawn(move || {
-            let control = accept(&stage);
-            part(&mut Actor { control: BufReader::new(control) });
-        });
-        let run = run(client, address, commands);
-        assert!(acting.join().is_ok(), "the server was surprised: {run:#?}");
-        run
-    })
-}
-
-fn run(client: &Client, server: SocketAddr, commands: &str) -> Run {
-    let port = server.port().to_string();
-    client.run(&["--timeout", "2", "-c", commands, "127.0.0.1", &port])
-}
+use std::io::{Read, Write};
 
 /// A client that has an old file `a`.
 fn client_with_old_file() -> Client {
@@ -208,7 +112,7 @@ fn a_control_connection_closed_in_the_middle_is_status_3() {
         server.welcome();
         let mut data = server.begin_retr("213 100");
         data.write_all(b"half").unwrap();
-        server.control.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+        server.leave();
     })
     .expect(3);
     assert_untouched(&client);
@@ -237,7 +141,7 @@ fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
         let stage = listener();
         let port = stage.local_addr().unwrap().port().to_string();
         let child = client.spawn(&["-c", "RETRIEVE a", "127.0.0.1", &port]);
-        let mut server = Actor { control: BufReader::new(accept(&stage)) };
+        let mut server = Actor::on(&stage);
         server.welcome();
         let mut data = server.begin_retr("213 100");
         data.write_all(b"half").unwrap();
@@ -258,6 +162,7 @@ fn epsv_refused_is_pasv_now_and_next_time() {
         server.answer("TYPE I", "200 binary");
         for first in [true, false] {
             server.answer("SIZE", "213 7");
+            server.answer("MDTM", TIME);
             if first {
                 server.answer("EPSV", "500 what?");
             }
@@ -281,6 +186,7 @@ fn the_address_in_a_227_is_not_believed() {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
         server.answer("EPSV", "502 no");
         let listener = listener();
         let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
@@ -302,6 +208,7 @@ fn a_229_without_a_port_is_a_failed_command() {
             server.welcome();
             server.answer("TYPE I", "200 binary");
             server.answer("SIZE", "213 7");
+            server.answer("MDTM", TIME);
             server.answer("EPSV", reply);
             server.part();
         })
@@ -317,8 +224,9 @@ fn a_data_port_where_nobody_listens_is_a_failed_command() {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
         // The client's own port is taken, and nobody listens there.
-        let port = server.control.get_ref().peer_addr().unwrap().port();
+        let port = server.peer().unwrap().port();
         server.answer("EPSV", &format!("229 (|||{port}|)"));
         server.part();
     })
@@ -339,6 +247,7 @@ fn replies_do_not_choose_local_names() {
         server.say("226 done");
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
         let listener = server.epsv();
         server.answer("RETR a", "150 Opening data connection for ../evil (7 bytes)");
         accept(&listener).write_all(b"content").unwrap();
@@ -369,7 +278,7 @@ fn a_store_that_the_server_ends_early_is_a_failure() {
     std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
     play(&client, "STORE a", |server| {
         server.welcome();
-        let _data = server.begin_stor();
+        let _data = server.begin_large_stor();
         server.say("226 that is enough");
         server.part();
     })
@@ -382,7 +291,7 @@ fn a_store_that_is_refused_in_the_middle_tells_the_refusal() {
     std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
     play(&client, "STORE a", |server| {
         server.welcome();
-        let mut data = server.begin_stor();
+        let mut data = server.begin_large_stor();
         data.read_exact(&mut [0; 1000]).unwrap();
         server.say("552 no room left");
         drop(data);
@@ -454,7 +363,7 @@ fn a_silent_server_is_given_up() {
 /// Sends the same until the client leaves.
 fn flood(server: &mut Actor, piece: &str) {
     let flood = piece.repeat(1000);
-    while server.control.get_mut().write_all(flood.as_bytes()).is_ok() {}
+    while server.push(flood.as_bytes()).is_ok() {}
 }
 
 #[test]

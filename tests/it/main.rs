@@ -10,6 +10,7 @@
 
 mod abort;
 mod accounts;
+mod actor;
 mod classic;
 mod client;
 mod control_line;
@@ -55,6 +56,7 @@ mod random;
 mod reload;
 mod replies;
 mod resume;
+mod resume_client;
 mod retrieve;
 mod shutdown;
 mod startup;

@@ -1,7 +1,7 @@
 //! Commands that move one file or listing.
 
 use super::super::error::Error;
-use super::super::files;
+use super::super::files::{self, Earlier};
 use super::super::local::{self, Target};
 use super::super::output::{Coloured, Listing};
 use super::super::session::Session;
@@ -89,11 +89,25 @@ fn list_to_file(
 }
 
 pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::retrieve(session, &name(operand(words, 0))?, optional(words, 1))
+    let file = name(operand(words, 0))?;
+    files::retrieve(session, &file, optional(words, 1), Earlier::Replace)
+}
+
+pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let file = name(operand(words, 0))?;
+    files::retrieve(session, &file, optional(words, 1), Earlier::GoOn)
 }
 
 pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::store(session, operand(words, 0), optional(words, 1))
+    files::store(session, operand(words, 0), optional(words, 1), Earlier::Replace)
+}
+
+pub(super) fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    files::store(session, operand(words, 0), optional(words, 1), Earlier::GoOn)
+}
+
+pub(super) fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    files::append(session, operand(words, 0), optional(words, 1))
 }
 
 /// Prints files: harmless where eyes read them, and byte by byte where a program does.

@@ -1,0 +1,113 @@
+//! How a connection came to where it is, so that another can be brought to the same place.
+//!
+//! Directories are remembered as the steps that led there and not as what PWD says: a reply is text
+//! in a form that servers disagree on, and to repeat what worked costs no round trip beforehand.
+
+use crate::protocol::{Command, Name, Secret};
+
+/// From how many steps on it is worth asking where they led.
+const MANY_STEPS: usize = 16;
+
+/// The server, who logged in there, and the way to the directory.
+#[derive(Clone)]
+pub(super) struct Origin {
+    host: String,
+    port: u16,
+    login: Option<Login>,
+    trail: Vec<Command>,
+}
+
+/// Who logged in, with what of it was asked for.
+#[derive(Clone)]
+pub(super) struct Login {
+    pub(super) user: Name,
+    pub(super) password: Option<Secret>,
+    pub(super) account: Option<Secret>,
+}
+
+impl Origin {
+    /// A connection that was just made.
+    pub(super) fn new(host: &str, port: u16) -> Origin {
+        Origin { host: host.to_owned(), port, login: None, trail: Vec::new() }
+    }
+
+    /// The host and port that were named.
+    pub(super) fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// Somebody logged in, which leads to a directory of their own.
+    pub(super) fn logged_in(&mut self, login: Login) {
+        self.login = Some(login);
+        self.trail.clear();
+    }
+
+    /// They named an account afterwards.
+    pub(super) fn named_account(&mut self, account: Secret) {
+        if let Some(login) = &mut self.login {
+            login.account = Some(account);
+        }
+    }
+
+    /// Who logged in.
+    pub(super) fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
+    }
+
+    /// A change of directory that worked.
+    pub(super) fn stepped(&mut self, step: Command) {
+        if let Command::Cwd(to) = &step
+            && to.as_bytes().starts_with(b"/")
+        {
+            self.trail.clear();
+        }
+        self.trail.push(step);
+    }
+
+    /// The way from the directory of the login to where we stand.
+    pub(super) fn trail(&self) -> &[Command] {
+        &self.trail
+    }
+
+    /// Bytes that tell this place from all others.
+    pub(super) fn place(&self) -> Vec<u8> {
+        let user = self.login.iter().map(|login| Command::User(login.user.clone()));
+        let mut place = format!("{}:{}", self.host, self.port).into_bytes();
+        for step in user.chain(self.trail.iter().cloned()) {
+            place.push(b'\n');
+            step.write_to(&mut place);
+        }
+        place
+    }
+
+    /// Whether the way has become long.
+    pub(super) fn is_roundabout(&self) -> bool {
+        self.trail.len() >= MANY_STEPS
+    }
+
+    /// The way leads here.
+    pub(super) fn stands_in(&mut self, path: Name) {
+        self.trail = vec![Command::Cwd(path)];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cwd(to: &str) -> Command {
+        Command::Cwd(Name::new(to).unwrap())
+    }
+
+    #[test]
+    fn steps_are_repeated_from_the_last_absolute_one_on() {
+        let mut origin = Origin::new("h", 21);
+        for step in [cwd("a"), cwd("/b"), Command::Cdup, cwd("c")] {
+            origin.stepped(step);
+        }
+        assert_eq!(origin.trail(), [cwd("/b"), Command::Cdup, cwd("c")]);
+        let user = Name::new("me").unwrap();
+        origin.logged_in(Login { user, password: None, account: None });
+        assert!(origin.trail().is_empty());
+    }
+}
