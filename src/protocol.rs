@@ -20,6 +20,7 @@ mod command;
 mod control;
 pub mod listing;
 mod path;
+pub mod pattern;
 mod reply;
 pub mod time;
 mod verb;

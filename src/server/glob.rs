@@ -1,11 +1,11 @@
 //! Patterns in the names that LIST and NLST take: `*`, `?` and `[a-z]`, in every part of a path.
 //!
 //! A pattern costs the server work that its client does not feel, so all of it is bounded: how deep
-//! it goes, how many names are looked at, how many may match, and for how long. Matching one name against one
-//! part is linear in both lengths, whatever the pattern.
+//! it goes, how many names are looked at, how many may match, and for how long.
 
 use super::jail::{Jail, Listed};
 use super::refusal::Refusal;
+use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
 use crate::sys;
 use std::time::{Duration, Instant};
@@ -17,11 +17,6 @@ const LONGEST: Duration = Duration::from_secs(2);
 const DEEPEST: usize = 32;
 
 const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a pattern.");
-
-/// Whether a name is a pattern.
-pub fn is_pattern(name: &[u8]) -> bool {
-    name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
-}
 
 /// What matches `pattern` for someone who stands at `cwd`, sorted, each named the way the pattern
 /// was written, so that the names lead there from `cwd`.
@@ -118,107 +113,9 @@ impl Search<'_> {
     }
 }
 
-/// Whether `name` matches one part of a pattern.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    // Where the last star stood, and how much of the name it has taken. Going back to an earlier
-    // star can never help, which is what keeps this from being exponential.
-    let mut star = None;
-    while n < name.len() {
-        match one(&pattern[p..], name[n]) {
-            Some(length) => {
-                p += length;
-                n += 1;
-            }
-            None if pattern.get(p) == Some(&b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            None => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (p, n) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|&byte| byte == b'*')
-}
-
-/// How long the piece at the beginning of `pattern` is that matches `byte`, if it does.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
-    match pattern {
-        [] | [b'*', ..] => None,
-        [b'?', ..] => Some(1),
-        [b'\\', escaped, ..] => (*escaped == byte).then_some(2),
-        [b'[', rest @ ..] => match class(rest, byte) {
-            Some((length, true)) => Some(length + 1),
-            Some((_, false)) => None,
-            // Without its end it is a bracket.
-            None => (byte == b'[').then_some(1),
-        },
-        [plain, ..] => (*plain == byte).then_some(1),
-    }
-}
-
-/// The length of a class after its bracket, and whether it holds `byte`; `None` if it does not end.
-fn class(rest: &[u8], byte: u8) -> Option<(usize, bool)> {
-    let negated = matches!(rest.first(), Some(b'!' | b'^'));
-    let start = usize::from(negated);
-    // A bracket in the first place stands for itself.
-    let end = start + 1 + rest.get(start + 1..)?.iter().position(|&b| b == b']')?;
-    let mut members = &rest[start..end];
-    let mut held = false;
-    while let Some(&first) = members.first() {
-        if let [_, b'-', last, ..] = members {
-            held |= (first..=*last).contains(&byte);
-            members = &members[3..];
-        } else {
-            held |= first == byte;
-            members = &members[1..];
-        }
-    }
-    Some((end + 1, held != negated))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_match_as_in_a_shell() {
-        let cases = [
-            ("*", "anything", true),
-            ("*.c", "main.c", true),
-            ("*.c", "main.cc", false),
-            ("a*b*c", "aXXbYYc", true),
-            ("a*b*c", "acb", false),
-            ("?", "", false),
-            ("?", "x", true),
-            ("[a-c]x", "bx", true),
-            ("[a-c]x", "dx", false),
-            ("[!a-c]x", "dx", true),
-            ("[^a]", "a", false),
-            ("[]]", "]", true),
-            ("[]-]", "-", true),
-            ("[abc", "[abc", true),
-            ("\\*", "*", true),
-            ("\\*", "x", false),
-            ("**", "", true),
-            ("", "", true),
-            ("", "x", false),
-        ];
-        for (pattern, name, expected) in cases {
-            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
-        }
-    }
-
-    #[test]
-    fn a_malicious_pattern_costs_no_more_than_a_plain_one() {
-        let pattern = "a*".repeat(1000) + "b";
-        assert!(!matches(pattern.as_bytes(), "a".repeat(4000).as_bytes()));
-    }
 
     #[test]
     fn parts_are_matched_one_by_one_and_named_as_written() {

@@ -12,6 +12,7 @@ use super::session::{Pending, Session};
 use super::upload::{How, Upload, text_from};
 use super::watch::Watch;
 use crate::net::{self, Verdict};
+use crate::protocol::pattern::is_pattern;
 use crate::protocol::ascii::DecodingWriter;
 use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
@@ -122,7 +123,7 @@ impl Session<'_> {
     ) -> Result<Lines, Refusal> {
         let home = self.home()?;
         let facts = matches!(form, Form::Facts(..));
-        match name.filter(|name| !facts && glob::is_pattern(name.as_bytes())) {
+        match name.filter(|name| !facts && is_pattern(name.as_bytes())) {
             Some(pattern) if home.jail.stat(path, Last::Keep).is_err() => {
                 let mut found = glob::expand(&home.jail, &home.cwd, pattern)?;
                 options.sort(&mut found);
