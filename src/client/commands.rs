@@ -9,6 +9,7 @@ mod pattern;
 mod programs;
 mod remote;
 mod toggles;
+mod transfer;
 
 use super::error::Error;
 use super::escape::shown;
@@ -54,14 +55,15 @@ pub(super) enum Kind {
 const NOTHING: &[Kind] = &[];
 const REMOTE: &[Kind] = &[Kind::Remote];
 const REMOTE_DIR: &[Kind] = &[Kind::RemoteDir];
+const LOCAL: &[Kind] = &[Kind::Local];
 const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 
 /// Commands after which a remote listing is as good as before.
 const LEAVE_NAMES: &[&str] = &[
     "ascii", "bell", "binary", "cat", "chmod", "features", "glob", "hash", "help", "lcd", "list",
-    "lls", "lmkdir", "lpwd", "macdef", "mode", "modtime", "more", "nlist", "passive", "prompt",
-    "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status", "system", "type", "verbose",
-    "!",
+    "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "nlist", "passive",
+    "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status", "system", "type",
+    "verbose", "!",
 ];
 
 const ANY: usize = usize::MAX;
@@ -89,6 +91,12 @@ static TABLE: &[Row] = &[
     Row { names: &["append"], operands: "FILE [REMOTE]", count: 1..=2, run: files::append,
         help: "send a file to the end of a remote one", example: "APPEND today.log all.log",
         takes: &[Kind::Local, Kind::Remote] },
+    Row { names: &["mget"], operands: "PATTERNS", count: 1..=ANY, run: transfer::mget,
+        help: "fetch all files that match", example: "MGET *.txt",
+        takes: REMOTE },
+    Row { names: &["mput"], operands: "PATTERNS", count: 1..=ANY, run: transfer::mput,
+        help: "send all files that match", example: "MPUT *.txt",
+        takes: LOCAL },
     Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: login::quit,
         help: "close the connection and leave", example: "QUIT",
         takes: NOTHING },
@@ -118,7 +126,7 @@ static TABLE: &[Row] = &[
         takes: NOTHING },
     Row { names: &["lls"], operands: "[PATH]", count: 0..=1, run: local::lls,
         help: "print the listing of a local directory", example: "LLS /tmp",
-        takes: &[Kind::Local] },
+        takes: LOCAL },
     Row { names: &["lmkdir"], operands: "DIR", count: 1..=1, run: local::lmkdir,
         help: "make a local directory", example: "LMKDIR copies",
         takes: LOCAL_DIR },

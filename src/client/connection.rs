@@ -81,7 +81,41 @@ pub struct Connection {
     /// What the server was told last; `None` where that is not known.
     current: Option<Representation>,
     able: Able,
+    /// What goes out together with the command of the next transfer.
+    followers: Vec<Command>,
+    /// Where the next data connection goes, once that is agreed on.
+    route: Option<SocketAddr>,
+    /// The size of the file that was sent last, where a follower asked for it.
+    stored: Option<u64>,
     lost: bool,
+}
+
+/// What it takes to make a connection like another one.
+#[derive(Clone)]
+pub(super) struct Recipe {
+    origin: Origin,
+    settings: Settings,
+    wanted: Representation,
+    able: Able,
+}
+
+impl Recipe {
+    /// Makes it.
+    pub(super) fn connect(&self) -> Result<Connection, Error> {
+        let (host, port) = self.origin.address();
+        let mut made = Connection::open(host, port, self.settings.clone())?;
+        made.wanted = self.wanted;
+        made.able = self.able;
+        if let Some(Login { user, password, account }) = self.origin.login() {
+            let password = || password.clone().ok_or(Error::NoPassword);
+            made.login_with_account(user, password, || Ok(account.clone()))?;
+        }
+        for step in self.origin.trail() {
+            made.call(step)?;
+        }
+        made.origin = self.origin.clone();
+        Ok(made)
+    }
 }
 
 /// What the server has not refused yet.
@@ -97,8 +131,6 @@ pub(super) struct Able {
     pub(super) restarts: bool,
     /// MLSD.
     pub(super) machine_lists: bool,
-    /// HASH.
-    pub(super) hashes: bool,
     /// More than one command at a time.
     pub(super) pipelines: bool,
 }
@@ -111,7 +143,6 @@ impl Able {
         sets_times: true,
         restarts: true,
         machine_lists: true,
-        hashes: true,
         pipelines: true,
     };
 }
@@ -145,6 +176,9 @@ impl Connection {
             wanted: Representation::Bytes,
             current: None,
             able: Able::ALL,
+            followers: Vec::new(),
+            route: None,
+            stored: None,
             lost: false,
         })
     }
@@ -154,19 +188,12 @@ impl Connection {
     /// # Errors
     /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
     pub fn another(&self) -> Result<Connection, Error> {
-        let (host, port) = self.origin.address();
-        let mut other = Connection::open(host, port, self.settings.clone())?;
-        other.wanted = self.wanted;
-        other.able = self.able;
-        if let Some(Login { user, password, account }) = self.origin.login() {
-            let password = || password.clone().ok_or(Error::NoPassword);
-            other.login_with_account(user, password, || Ok(account.clone()))?;
-        }
-        for step in self.origin.trail() {
-            other.call(step)?;
-        }
-        other.origin = self.origin.clone();
-        Ok(other)
+        self.recipe().connect()
+    }
+
+    pub(super) fn recipe(&self) -> Recipe {
+        let (origin, settings) = (self.origin.clone(), self.settings.clone());
+        Recipe { origin, settings, wanted: self.wanted, able: self.able }
     }
 
     /// Makes the connection anew where it is lost; what it stood for stays.
@@ -332,9 +359,7 @@ impl Connection {
     pub fn size(&mut self, name: &Name) -> Result<u64, Error> {
         self.take_type(Representation::Bytes)?;
         let reply = self.call(&Command::Size(name.clone()))?;
-        let digits = reply.text().trim_ascii();
-        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-        number.ok_or(Error::Unintelligible(reply))
+        number(&reply).ok_or(Error::Unintelligible(reply))
     }
 
     /// When a file was last modified.
@@ -431,6 +456,22 @@ impl Connection {
         self.take_type(self.wanted)
     }
 
+    /// The same together with the question for the next data connection.
+    pub(super) fn take_file_type_and_route(&mut self) -> Result<Option<Reply>, Error> {
+        if self.current == Some(self.wanted) || self.route.is_some() || !self.looks_ahead() {
+            return self.take_file_type().map(|()| None);
+        }
+        self.discard_unasked()?;
+        self.send_all(&[&Command::Type(self.wanted.wire()), &EXTENDED_PASSIVE])?;
+        let taken = self.final_reply()?;
+        let route = self.final_reply()?;
+        if !taken.code().is_success() {
+            return Err(Error::Refused(taken));
+        }
+        self.current = Some(self.wanted);
+        Ok(Some(route))
+    }
+
     fn take_type(&mut self, wanted: Representation) -> Result<(), Error> {
         if self.current != Some(wanted) {
             self.call(&Command::Type(wanted.wire()))?;
@@ -492,6 +533,75 @@ impl Connection {
             Err(Error::Unintelligible(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same where only that the server does not know the question is no failure.
+    pub(super) fn unless_missing<T>(
+        &mut self,
+        answer: Result<T, Error>,
+        able: impl FnOnce(&mut Able) -> &mut bool,
+    ) -> Result<Option<T>, Error> {
+        match answer {
+            Err(Error::Refused(reply)) if is_missing(&reply) => {
+                *able(&mut self.able) = false;
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// What shall go out in one piece with the next transfer's command: to be done after it.
+    pub(super) fn follow_with(&mut self, followers: Vec<Command>) {
+        self.followers = followers;
+    }
+
+    /// Whether anything shall.
+    pub(super) fn has_followers(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
+    pub(super) fn take_followers(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.followers)
+    }
+
+    /// The address for the next data connection, if that was asked for ahead of time.
+    pub(super) fn take_route(&mut self) -> Option<SocketAddr> {
+        self.route.take()
+    }
+
+    pub(super) fn keep_route(&mut self, route: SocketAddr) {
+        self.route = Some(route);
+    }
+
+    /// How much the server has of what was sent last, as it said unless it has to be asked.
+    pub(super) fn stored_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
+        match self.stored.take() {
+            Some(size) => Ok(Some(size)),
+            None => self.expected_size(name),
+        }
+    }
+
+    /// Takes the answer to a SIZE that followed an upload.
+    pub(super) fn keep_stored_size(&mut self, reply: &Reply) {
+        self.stored = reply.code().is_success().then(|| number(reply)).flatten();
+    }
+
+    /// Whether a data connection can be agreed on ahead of time: where the server takes the short
+    /// EPSV, which has nothing to go wrong, and several commands at a time.
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.able.pipelines && self.able.extended && self.settings.mode == DataMode::Passive
+    }
+
+    /// Sends commands in one piece.
+    pub(super) fn send_all(&mut self, commands: &[&Command]) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for command in commands {
+            self.trace(Spoken::Command(command));
+            command.write_to(&mut lines);
+            lines.extend_from_slice(b"\r\n");
+        }
+        let sent = self.control.send(&lines);
+        self.checked(sent)
     }
 
     /// Where the next transfer begins.
@@ -616,6 +726,10 @@ impl Connection {
             Error::of_control(error, self.settings.timeout)
         })
     }
+}
+
+fn number(reply: &Reply) -> Option<u64> {
+    std::str::from_utf8(reply.text().trim_ascii()).ok()?.parse().ok()
 }
 
 /// EPSV for whatever protocol the control connection has.

@@ -26,6 +26,9 @@ pub(super) struct Stopped;
 impl Route {
     /// Agrees with the server on the next data connection.
     pub(super) fn agree(connection: &mut Connection) -> Result<Route, Error> {
+        if let Some(address) = connection.take_route() {
+            return Ok(Route::To(address));
+        }
         match connection.settings().mode {
             DataMode::Passive | DataMode::PassiveTrusting => passive(connection).map(Route::To),
             DataMode::Active => active(connection).map(Route::From),
@@ -61,6 +64,16 @@ impl Route {
 pub(super) struct Ends {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
+}
+
+/// What an EPSV that was sent ahead was answered.
+pub(super) fn passive_ahead(connection: &mut Connection, reply: &Reply) {
+    if reply.code() == Code::EXTENDED_PASSIVE
+        && let Some(port) = parse_extended_passive(reply.text())
+    {
+        let route = with_port(connection.peer(), port);
+        connection.keep_route(route);
+    }
 }
 
 fn passive(connection: &mut Connection) -> Result<SocketAddr, Error> {

@@ -100,6 +100,10 @@ pub enum Error {
         /// The exit status of the first.
         status: u8,
     },
+    /// No file has a name of this pattern.
+    NothingMatches(Vec<u8>),
+    /// Another file has, or could have, the same name here.
+    SameName(Vec<u8>),
     /// A name that cannot be sent: it is empty, or holds CR, LF or NUL.
     BadName(Vec<u8>),
     /// The last part of a remote name, where a local file cannot be called so.
@@ -136,6 +140,8 @@ impl Error {
             | Error::NotWhole { .. }
             | Error::NoRestart(_)
             | Error::OtherContent
+            | Error::NothingMatches(_)
+            | Error::SameName(_)
             | Error::BadName(_)
             | Error::BadLocalName(_)
             | Error::Program(_)
@@ -274,6 +280,10 @@ impl fmt::Display for Error {
             Error::GaveUp { first, last } if first.to_string() == last.to_string() => first.fmt(f),
             Error::GaveUp { first, last } => write!(f, "{first}; tried again: {last}"),
             Error::Some { failed, of, .. } => write!(f, "{failed} of {of} failed"),
+            Error::NothingMatches(pattern) => write!(f, "nothing matches {}", shown(pattern)),
+            Error::SameName(name) => {
+                write!(f, "\"{}\" would replace another file of this name", shown(name))
+            }
             Error::BadName(name) if name.is_empty() => f.write_str("a name cannot be empty"),
             Error::BadName(name) => {
                 write!(f, "\"{}\": a name cannot hold CR, LF or NUL", shown(name))

@@ -46,6 +46,17 @@ pub(super) fn last_part(remote: &Name) -> Result<OsString, Error> {
     name.ok_or_else(|| Error::BadLocalName(remote.as_bytes().to_vec()))
 }
 
+/// The name as a file system compares it: many take upper and lower case for the same.
+pub(super) fn folded(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if cfg!(any(windows, target_os = "macos")) {
+        text.to_lowercase()
+    } else {
+        // Names that are not UTF-8 must stay different.
+        path.as_os_str().as_encoded_bytes().escape_ascii().to_string()
+    }
+}
+
 fn is_plain(name: &OsStr) -> bool {
     let mut parts = Path::new(name).components();
     parts.next() == Some(Component::Normal(name)) && parts.next().is_none()
@@ -194,7 +205,8 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    fn create(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
+    /// Gets ready to write what shall stand at `target`, whatever is there but a directory.
+    pub(super) fn create(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
         let path = target.with_file_name(hidden_name(target)?);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
@@ -279,7 +291,8 @@ impl Partial {
         }
     }
 
-    fn commit(self) -> Result<(), Error> {
+    /// Makes the file appear under its name.
+    pub(super) fn commit(self) -> Result<(), Error> {
         let renamed = fs::rename(&self.path, &self.target);
         renamed.map_err(|error| Error::File { path: self.target.clone(), error })
     }

@@ -108,6 +108,45 @@ struct Counts {
     total: Option<u64>,
 }
 
+/// Many transfers at once as their user sees them: one line for all.
+pub(super) struct Many {
+    progress: Progress,
+    files: usize,
+    done: usize,
+    moved: u64,
+}
+
+impl Many {
+    /// So many files, of so many bytes if that is known.
+    pub(super) fn new(files: usize, total: Option<u64>, drawn: Drawn) -> Many {
+        Many { progress: Progress::new(b"", total, drawn), files, done: 0, moved: 0 }
+    }
+
+    /// More bytes went.
+    pub(super) fn moved(&mut self, more: u64) {
+        self.moved += more;
+        self.progress.name = format!("{} of {} files", self.done, self.files);
+        self.progress.moved(self.moved);
+    }
+
+    /// One more file is done with.
+    pub(super) fn file_ended(&mut self) {
+        self.done += 1;
+        self.moved(0);
+    }
+
+    /// Takes the line away, so that something can be said.
+    pub(super) fn clear(&mut self) {
+        self.progress.clear();
+    }
+
+    /// What to say of all once they are done.
+    pub(super) fn summary(&mut self, what: &str) -> String {
+        what.clone_into(&mut self.progress.name);
+        self.progress.summary(self.moved)
+    }
+}
+
 fn line(name: &str, counts: Counts, elapsed: Duration, width: usize) -> String {
     let width = width.saturating_sub(FREE);
     let numbers = numbers(counts, elapsed);

@@ -447,7 +447,7 @@ impl Send<'_> {
 
     /// A server that closes early can call an upload done whose end only our own system has.
     fn check(&self, connection: &mut Connection) -> Result<(), Error> {
-        match connection.expected_size(self.name)? {
+        match connection.stored_size(self.name)? {
             Some(got) if got != self.size => Err(Error::NotWhole { expected: self.size, got }),
             _ => Ok(()),
         }

@@ -78,6 +78,11 @@ impl Tries {
         }
     }
 
+    /// Whether anything had to be tried again.
+    pub(super) fn were_needed(&self) -> bool {
+        self.first.is_some()
+    }
+
     fn count(&mut self, gain: Gain) {
         self.fruitless = match gain {
             Gain::Something => 0,
@@ -125,6 +130,8 @@ fn is_passing(error: &Error) -> bool {
         | Error::Unintelligible(_)
         | Error::GaveUp { .. }
         | Error::Some { .. }
+        | Error::NothingMatches(_)
+        | Error::SameName(_)
         | Error::BadName(_)
         | Error::BadLocalName(_)
         | Error::Local(_)

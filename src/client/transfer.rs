@@ -11,7 +11,7 @@
 //!   breaking off.
 
 use super::connection::{Connection, Representation};
-use super::data::{Ends, Route, Stopped};
+use super::data::{Ends, Route, Stopped, passive_ahead};
 use super::error::Error;
 use super::interrupt::Armed;
 use crate::net::{self, Attention, Verdict};
@@ -22,6 +22,11 @@ use crate::sys::{PollItem, poll};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use std::{iter, mem};
+
+/// How long the answer to a command may take that went out together with another, once that other
+/// is done: a server that loses what comes behind is found out by nothing else.
+const FOLLOWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a server may take to reply to an ABOR.
 const ABORT_PATIENCE: Duration = Duration::from_secs(3);
@@ -65,7 +70,7 @@ impl Connection {
         from: u64,
         size: Option<u64>,
     ) -> Result<Download<'_>, Error> {
-        self.take_file_type()?;
+        prepare(self)?;
         let representation = self.representation();
         let expected = size.map(|size| size.saturating_sub(from));
         let command = Command::Retr(name.clone());
@@ -118,11 +123,23 @@ impl Connection {
     }
 
     fn send_file(&mut self, command: &Command, from: u64) -> Result<Upload<'_>, Error> {
-        self.take_file_type()?;
+        prepare(self)?;
         let representation = self.representation();
         let transfer = Transfer::begin(self, command, Direction::Up, from)?;
         Ok(Upload { transfer, representation })
     }
+}
+
+/// Sees to it that the server knows the type; where there is haste, in one piece with what comes
+/// next.
+fn prepare(connection: &mut Connection) -> Result<(), Error> {
+    if !connection.has_followers() {
+        return connection.take_file_type();
+    }
+    if let Some(reply) = connection.take_file_type_and_route()? {
+        passive_ahead(connection, &reply);
+    }
+    Ok(())
 }
 
 impl Download<'_> {
@@ -237,6 +254,8 @@ struct Line<'c> {
     connection: &'c mut Connection,
     armed: Armed,
     direction: Direction,
+    /// Commands that went out together with the one of this transfer, and are answered after it.
+    followers: Vec<Command>,
     /// Whether the server owes the reply that ends the transfer.
     owed: bool,
     /// That reply, once it came.
@@ -254,12 +273,14 @@ impl<'c> Transfer<'c> {
         direction: Direction,
         from: u64,
     ) -> Result<Transfer<'c>, Error> {
+        let followers = connection.take_followers();
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
         let route = Route::agree(connection)?;
         let line = Line {
             connection,
             armed,
             direction,
+            followers,
             owed: false,
             last: None,
             cause: None,
@@ -351,7 +372,16 @@ impl<'c> Transfer<'c> {
             Direction::Up => self.line.timeout().min(LAST_WORD_PATIENCE) + self.started.elapsed(),
         };
         let reply = self.line.last_reply(patience)?;
+        self.line.hear_followers();
         if reply.code().is_success() { Ok(()) } else { Err(Error::Refused(reply)) }
+    }
+
+    /// Breaks it off. With commands under way behind it nobody could say which reply is whose.
+    fn abort_alone(&mut self) -> Result<(), Error> {
+        match self.line.followers.is_empty() {
+            true => self.abort(),
+            false => Err(Error::Unasked),
+        }
     }
 
     /// Two replies are owed then: that of the transfer and that of the ABOR (RFC 959 section 4.1.3).
@@ -386,7 +416,7 @@ const STOPPED_AT_ONCE: Outcome = Outcome { moved: 0, end: End::Stopped };
 
 impl Drop for Transfer<'_> {
     fn drop(&mut self) {
-        if self.line.owed && !self.line.connection.is_lost() && self.abort().is_err() {
+        if self.line.owed && !self.line.connection.is_lost() && self.abort_alone().is_err() {
             self.line.connection.lose();
         }
     }
@@ -401,13 +431,15 @@ impl Line<'_> {
     fn ask(&mut self, command: &Command) -> Result<(), Error> {
         self.connection.discard_unasked()?;
         self.last = None;
-        self.connection.send(command)?;
+        let together: Vec<&Command> = iter::once(command).chain(&self.followers).collect();
+        self.connection.send_all(&together)?;
         self.owed = true;
         let reply = self.next_reply(self.timeout())?;
         if reply.code().is_preliminary() {
             return Ok(());
         }
         self.owed = false;
+        self.hear_followers();
         match self.direction {
             _ if !reply.code().is_success() => Err(Error::Refused(reply)),
             // Some have so little to send that they are done before they say that they begin.
@@ -416,6 +448,26 @@ impl Line<'_> {
                 Ok(())
             }
             Direction::Up => Err(Error::EndedEarly(reply)),
+        }
+    }
+
+    /// Hears what the commands behind the transfer came to. Where nothing comes, the server has lost
+    /// them, and is told one at a time from then on; the transfer is done all the same.
+    fn hear_followers(&mut self) {
+        for follower in mem::take(&mut self.followers) {
+            let patience = self.timeout().min(FOLLOWER_PATIENCE);
+            let reply = match self.connection.reply_by(net::deadline(patience)) {
+                Ok(reply) => reply,
+                Err(_) => {
+                    self.connection.able().pipelines = false;
+                    return self.connection.lose();
+                }
+            };
+            match follower {
+                Command::Epsv(_) => passive_ahead(self.connection, &reply),
+                Command::Size(_) => self.connection.keep_stored_size(&reply),
+                _ => self.connection.able().sets_times &= reply.code().is_success(),
+            }
         }
     }
 

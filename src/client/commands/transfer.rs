@@ -1,0 +1,13 @@
+//! Commands that move many files.
+
+use super::super::error::Error;
+use super::super::many;
+use super::super::session::Session;
+
+pub(super) fn mget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    many::mget(session, words)
+}
+
+pub(super) fn mput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    many::mput(session, words)
+}
