@@ -37,6 +37,7 @@ mod json;
 mod keeping;
 mod local;
 mod many;
+mod mirror;
 mod netrc;
 pub mod options;
 mod origin;

@@ -692,9 +692,33 @@ const MOST_UNASKED: u32 = 32;
 impl Connection {
     /// A command that is done when the answer comes.
     pub(super) fn call(&mut self, command: &Command) -> Result<Reply, Error> {
-        let reply = self.ask(command)?;
-        let done = reply.code().is_success() || reply.code().is_intermediate();
-        if done { Ok(reply) } else { Err(Error::Refused(reply)) }
+        self.ask(command).and_then(done)
+    }
+
+    /// Commands of which none waits for the answer to another, and what each was answered.
+    pub(super) fn call_all(&mut self, commands: &[Command]) -> Vec<Result<Reply, Error>> {
+        if !self.able.pipelines {
+            return commands.iter().map(|command| self.call(command)).collect();
+        }
+        let all: Vec<&Command> = commands.iter().collect();
+        if let Err(error) = self.discard_unasked().and_then(|()| self.send_all(&all)) {
+            return vec![Err(error)];
+        }
+        commands.iter().map(|_| self.final_reply().and_then(done)).collect()
+    }
+
+    /// Whether FEAT names this. A server that does not know FEAT may be able all the same.
+    pub(super) fn has_feature(&mut self, word: &[u8]) -> Result<bool, Error> {
+        let reply = match self.call(&Command::Feat) {
+            Ok(reply) => reply,
+            Err(Error::Refused(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let first = |line: &Vec<u8>| {
+            let mut words = line.trim_ascii().split(|&byte| byte == b' ');
+            words.next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+        };
+        Ok(reply.body().iter().any(first))
     }
 
     fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
@@ -726,6 +750,11 @@ impl Connection {
             Error::of_control(error, self.settings.timeout)
         })
     }
+}
+
+fn done(reply: Reply) -> Result<Reply, Error> {
+    let done = reply.code().is_success() || reply.code().is_intermediate();
+    if done { Ok(reply) } else { Err(Error::Refused(reply)) }
 }
 
 fn number(reply: &Reply) -> Option<u64> {

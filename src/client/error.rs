@@ -100,6 +100,12 @@ pub enum Error {
         /// The exit status of the first.
         status: u8,
     },
+    /// Something else stands where something is to be made.
+    InTheWay(Vec<u8>),
+    /// A tree has more in it, or is deeper, than any would be that is not made to have no end.
+    Endless,
+    /// The server refused to list a directory.
+    Unlisted(Vec<u8>, Reply),
     /// No file has a name of this pattern.
     NothingMatches(Vec<u8>),
     /// Another file has, or could have, the same name here.
@@ -140,6 +146,9 @@ impl Error {
             | Error::NotWhole { .. }
             | Error::NoRestart(_)
             | Error::OtherContent
+            | Error::InTheWay(_)
+            | Error::Endless
+            | Error::Unlisted(..)
             | Error::NothingMatches(_)
             | Error::SameName(_)
             | Error::BadName(_)
@@ -181,6 +190,14 @@ impl Error {
         match self {
             Error::Local(error) => Error::File { path, error },
             Error::GaveUp { first, last } => Error::GaveUp { first, last: Box::new(last.at(path)) },
+            other => other,
+        }
+    }
+
+    /// Names the directory that could not be listed.
+    pub(super) fn at_remote(self, path: &[u8]) -> Error {
+        match self {
+            Error::Refused(reply) => Error::Unlisted(path.to_vec(), reply),
             other => other,
         }
     }
@@ -280,6 +297,11 @@ impl fmt::Display for Error {
             Error::GaveUp { first, last } if first.to_string() == last.to_string() => first.fmt(f),
             Error::GaveUp { first, last } => write!(f, "{first}; tried again: {last}"),
             Error::Some { failed, of, .. } => write!(f, "{failed} of {of} failed"),
+            Error::InTheWay(path) => {
+                write!(f, "\"{}\": something else stands there; --delete removes it", shown(path))
+            }
+            Error::Endless => f.write_str("the tree does not end"),
+            Error::Unlisted(path, reply) => write!(f, "{}: {}", shown(path), text(reply)),
             Error::NothingMatches(pattern) => write!(f, "nothing matches {}", shown(pattern)),
             Error::SameName(name) => {
                 write!(f, "\"{}\" would replace another file of this name", shown(name))

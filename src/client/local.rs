@@ -46,6 +46,29 @@ pub(super) fn last_part(remote: &Name) -> Result<OsString, Error> {
     name.ok_or_else(|| Error::BadLocalName(remote.as_bytes().to_vec()))
 }
 
+/// Whether a name is that of a file of ours that is not whole.
+pub(super) fn is_partial(name: &[u8]) -> bool {
+    let Some(at) = name.windows(6).rposition(|window| window == b".part-") else { return false };
+    let end = &name[at + 6..];
+    let is_number = end.len() == 16 && end.iter().all(u8::is_ascii_hexdigit);
+    name.starts_with(b".") && (is_number || end.starts_with(b"of-"))
+}
+
+/// Makes a symbolic link, in place of another one.
+#[cfg(unix)]
+pub(super) fn link(at: &Path, to: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(at).is_ok_and(|old| old.is_symlink()) {
+        fs::remove_file(at)?;
+    }
+    std::os::unix::fs::symlink(to, at)
+}
+
+/// Symbolic links need a privilege here that hardly any user has.
+#[cfg(not(unix))]
+pub(super) fn link(_: &Path, _: &Path) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
 /// The name as a file system compares it: many take upper and lower case for the same.
 pub(super) fn folded(path: &Path) -> String {
     let text = path.to_string_lossy();

@@ -72,6 +72,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Whether all of it ended before its end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
     /// The failure that it is, of so many in all.
     pub(super) fn result(self, of: usize) -> Result<(), Error> {
         match self {

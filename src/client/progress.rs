@@ -139,12 +139,6 @@ impl Many {
     pub(super) fn clear(&mut self) {
         self.progress.clear();
     }
-
-    /// What to say of all once they are done.
-    pub(super) fn summary(&mut self, what: &str) -> String {
-        what.clone_into(&mut self.progress.name);
-        self.progress.summary(self.moved)
-    }
 }
 
 fn line(name: &str, counts: Counts, elapsed: Duration, width: usize) -> String {

@@ -130,6 +130,9 @@ fn is_passing(error: &Error) -> bool {
         | Error::Unintelligible(_)
         | Error::GaveUp { .. }
         | Error::Some { .. }
+        | Error::InTheWay(_)
+        | Error::Endless
+        | Error::Unlisted(..)
         | Error::NothingMatches(_)
         | Error::SameName(_)
         | Error::BadName(_)

@@ -119,6 +119,15 @@ impl Actor {
         accept(&listener)
     }
 
+    /// The commands that have come in one piece.
+    pub fn piece(&mut self) -> Option<Vec<String>> {
+        let mut piece = vec![self.next()?];
+        while !self.control.buffer().is_empty() {
+            piece.push(self.next()?);
+        }
+        Some(piece)
+    }
+
     /// Whether the client says goodbye next; if not, what it says is heard later.
     pub fn is_left(&mut self) -> bool {
         match self.control.fill_buf() {
@@ -161,6 +170,29 @@ pub fn play_all(client: &Client, options: &[&str], commands: &str, parts: Vec<Pa
                     stage = None;
                 }
                 part(&mut actor);
+            }
+        });
+        let words = [options, &["--timeout", "2", "-c", commands, "127.0.0.1", &port]].concat();
+        let run = client.run(&words);
+        assert!(acting.join().is_ok(), "the server was surprised: {run:#?}");
+        run
+    })
+}
+
+/// The same for parts that are played at the same time, in the order in which the client comes.
+pub fn play_together(
+    client: &Client,
+    options: &[&str],
+    commands: &str,
+    parts: Vec<Part<'_>>,
+) -> Run {
+    let stage = listener();
+    let port = stage.local_addr().unwrap().port().to_string();
+    thread::scope(|scope| {
+        let acting = scope.spawn(move || {
+            for part in parts {
+                let mut actor = Actor::on(&stage);
+                scope.spawn(move || part(&mut actor));
             }
         });
         let words = [options, &["--timeout", "2", "-c", commands, "127.0.0.1", &port]].concat();

@@ -43,6 +43,8 @@ mod load;
 mod login;
 mod logs;
 mod many;
+mod many_files;
+mod mirror;
 mod model;
 mod names;
 mod netrc;
