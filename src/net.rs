@@ -6,7 +6,7 @@
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{self, Handle, Interest, PollItem, Waitable, connect_from, poll};
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
@@ -187,21 +187,95 @@ pub fn accept(
     Ok(None)
 }
 
-/// Connects to the first address of `host` that answers. Each gets its share of the time.
+/// Connects to the first address of `host` that answers. The addresses are tried in the system's
+/// order, but one of each protocol after the other, each with a short head start before the next
+/// (RFC 8305), so that a network that loses one protocol costs a moment and not the whole time.
 ///
 /// # Errors
-/// `NotFound`-like errors of name resolution, or that of the last address that was tried.
+/// `NotFound`-like errors of name resolution, or that of the first address that failed.
 pub fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
-    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
-    let share = patience / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, share.max(Duration::from_millis(1))) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+    let addresses = alternated((host, port).to_socket_addrs()?.collect());
+    if let [address] = addresses[..] {
+        return TcpStream::connect_timeout(&address, patience);
+    }
+    let until = deadline(patience);
+    let mut failed = None;
+    let mut waiting = addresses.into_iter();
+    let mut trying: Vec<TcpStream> = Vec::new();
+    loop {
+        match waiting.next().map(|address| connect_from(any_of(address), address)) {
+            Some(Ok(stream)) => trying.push(stream),
+            Some(Err(error)) => drop(failed.get_or_insert(error)),
+            None if trying.is_empty() => {
+                let nothing = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+                return Err(failed.unwrap_or_else(nothing));
+            }
+            None => {}
+        }
+        let next = if waiting.len() == 0 { until } else { sooner(until, deadline(HEAD_START)) };
+        if let Some(stream) = first_made(&mut trying, next, until, &mut failed)? {
+            stream.set_nonblocking(false)?;
+            return Ok(stream);
         }
     }
-    Err(last)
+}
+
+/// How long an address is tried before the next one is too.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// The one of these connections that is made first, if one is by then; what fails is left out.
+fn first_made(
+    trying: &mut Vec<TcpStream>,
+    next: Option<Instant>,
+    until: Option<Instant>,
+    failed: &mut Option<io::Error>,
+) -> io::Result<Option<TcpStream>> {
+    let item = |stream| PollItem::new(Waitable::handle(stream), Interest::Write);
+    let mut items: Vec<PollItem<'_>> = trying.iter().map(item).collect();
+    if items.is_empty() {
+        return Ok(None);
+    }
+    match wait(&mut items, next) {
+        Err(error) if error.kind() != io::ErrorKind::TimedOut => return Err(error),
+        Err(error) if until.is_some_and(|until| until <= Instant::now()) => return Err(error),
+        _ => {}
+    }
+    let ready: Vec<bool> = items.iter().map(PollItem::ready).collect();
+    for at in (0..ready.len()).rev().filter(|at| ready[*at]) {
+        let stream = trying.remove(at);
+        match stream.take_error()? {
+            None => return Ok(Some(stream)),
+            Some(error) => drop(failed.get_or_insert(error)),
+        }
+    }
+    Ok(None)
+}
+
+fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    [one, other].into_iter().flatten().min()
+}
+
+fn any_of(address: SocketAddr) -> IpAddr {
+    match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// The same addresses, the protocols taking turns.
+fn alternated(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_ipv6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let (one, other) = (first.next(), second.next());
+        if one.is_none() && other.is_none() {
+            return all;
+        }
+        all.extend(one.into_iter().chain(other));
+    }
 }
 
 /// Who must be listened to while a data connection is waited for or moves.
@@ -350,5 +424,28 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(IpAddr::V4(ip), address.port()),
         IpAddr::V6(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_take_turns() {
+        let [a, b, c]: [SocketAddr; 3] =
+            ["[::1]:1", "[::2]:1", "127.0.0.1:1"].map(|text| text.parse().unwrap());
+        assert_eq!(alternated(vec![a, b, c]), [a, c, b]);
+        assert_eq!(alternated(vec![c, a, b]), [c, a, b]);
+        assert_eq!(alternated(vec![]), []);
+    }
+
+    #[test]
+    fn of_several_addresses_the_one_that_answers_is_taken() {
+        // Whatever this name leads to, it is here; one of its addresses may have no listener.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = connect("localhost", port, Duration::from_secs(10)).unwrap();
+        assert_eq!(stream.peer_addr().unwrap().port(), port);
     }
 }

@@ -62,8 +62,8 @@ const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 const LEAVE_NAMES: &[&str] = &[
     "ascii", "bell", "binary", "cat", "chmod", "features", "glob", "hash", "help", "lcd", "list",
     "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "nlist", "passive",
-    "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status", "system", "type",
-    "verbose", "!",
+    "pget", "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status", "system",
+    "type", "verbose", "!",
 ];
 
 const ANY: usize = usize::MAX;
@@ -97,6 +97,9 @@ static TABLE: &[Row] = &[
     Row { names: &["mput"], operands: "PATTERNS", count: 1..=ANY, run: transfer::mput,
         help: "send all files that match", example: "MPUT *.txt",
         takes: LOCAL },
+    Row { names: &["pget"], operands: "[-n N] FILE", count: 1..=4, run: transfer::pget,
+        help: "fetch a file over several connections", example: "PGET -n 8 big.iso",
+        takes: REMOTE },
     Row { names: &["mirror"], operands: "[-R] [DIR [TO]]", count: 0..=ANY,
         run: transfer::mirror, help: "make a directory what another one is", example: "MIRROR pub",
         takes: &[Kind::RemoteDir, Kind::LocalDir] },

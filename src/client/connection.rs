@@ -13,6 +13,7 @@ use super::error::Error;
 use super::interrupt::Interrupt;
 use super::origin::{Login, Origin};
 use super::output::Spoken;
+use super::rate::Rate;
 use crate::net::{self, Stream};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{
@@ -39,6 +40,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// What breaks transfers off.
     pub interrupt: Interrupt,
+    /// How fast bytes go, shared by all connections that were given it.
+    pub rate: Option<Rate>,
     /// Told of every command and reply.
     pub trace: Option<fn(Spoken<'_>)>,
 }
@@ -50,6 +53,7 @@ impl Default for Settings {
             mode: DataMode::Passive,
             timeout: Duration::from_secs(30),
             interrupt: Interrupt::default(),
+            rate: None,
             trace: None,
         }
     }

@@ -1,10 +1,14 @@
 //! RETRIEVE and STORE as a user sees them: a transfer with its local side, its progress and
 //! its summary.
 
+use super::connection::Representation;
 use super::error::Error;
 use super::local::{self, PartOf, Target};
+use super::options::Transfers;
 use super::output::Messages;
-use super::progress::Progress;
+use super::parallel::How;
+use super::pget;
+use super::progress::{Progress, summary};
 use super::resume::{Fetch, Meter, Remote, Send, Sink, common};
 use super::retry::Tries;
 use super::session::{Input, Session};
@@ -12,7 +16,7 @@ use crate::protocol::Name;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How standard input and output are called where a file could be.
 const STANDARD: &[u8] = b"-";
@@ -132,6 +136,50 @@ fn take_up(
     }
     partial.take_copy()?;
     Ok(partial.length()? == 0)
+}
+
+/// Fetches `file` over several connections, where it is large enough to be worth that.
+pub(super) fn retrieve_in_parts(
+    session: &mut Session,
+    file: &Name,
+    typed: Option<&[u8]>,
+    connections: usize,
+) -> Result<(), Error> {
+    let (messages, interrupt) = (session.messages, session.interrupt().clone());
+    let transfers = Transfers { connections, ..session.transfers };
+    let how = How { transfers, messages, interrupt };
+    let connection = session.connection()?;
+    let remote = Remote::ask(connection, file)?;
+    let large = remote.size.is_some_and(|size| size >= 2 * pget::SMALLEST);
+    if !large || connection.representation() == Representation::Text || typed == Some(STANDARD) {
+        return retrieve(session, file, typed, Earlier::Replace);
+    }
+    let mut target = Target::open(local::target(file, typed)?, &how.interrupt)?;
+    let Some(partial) = target.partial() else {
+        return retrieve(session, file, typed, Earlier::Replace);
+    };
+    let started = Instant::now();
+    let fetched = pget::fetch(connection, file, remote, partial, &how);
+    if fetched.as_ref().is_err_and(cannot_restart) {
+        drop(target);
+        return retrieve(session, file, typed, Earlier::Replace);
+    }
+    let bytes = fetched.map_err(|error| error.at(target.path().to_owned()))?;
+    if let (Some(partial), Some(modified)) = (target.partial(), remote.modified) {
+        // A file system that keeps no times keeps files all the same.
+        let _ = partial.set_modified(modified);
+    }
+    target.commit()?;
+    messages.note(&summary(&super::escape::shown(file.as_bytes()), bytes, started.elapsed()));
+    Ok(())
+}
+
+fn cannot_restart(error: &Error) -> bool {
+    match error {
+        Error::NoRestart(_) => true,
+        Error::GaveUp { first, .. } => cannot_restart(first),
+        _ => false,
+    }
 }
 
 /// Fetches `file` to standard output.

@@ -253,6 +253,11 @@ impl Partial {
         &mut self.file
     }
 
+    /// The same file to be written at another place of its own.
+    pub(super) fn another_writer(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(&self.path)
+    }
+
     /// How much of it is here.
     pub(super) fn length(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())

@@ -3,9 +3,11 @@
 //! A server chooses what its files are called. What could be more than a name in this directory is
 //! refused, and told of.
 
+use super::connection::Connection;
 use super::error::Error;
 use super::local;
-use super::parallel::{self, How, Job, Way};
+use super::output::Messages;
+use super::parallel::{self, How, Job, Tally, Way};
 use super::remote::{self, Found};
 use super::resume::Remote;
 use super::session::Session;
@@ -20,24 +22,25 @@ use std::path::{Path, PathBuf};
 /// Fetches what matches into the local directory.
 pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
-    let mut jobs = Jobs::default();
-    for pattern in patterns {
-        let file = name(pattern)?;
-        let found = match session.globs() {
-            true => remote::expand(session.connection()?, &file)?,
-            false => vec![Found::named(file)],
-        };
-        if found.is_empty() {
-            jobs.refuse(session, Error::NothingMatches(pattern.clone()));
+    let how = how(session);
+    let mut found = Jobs::new(&how, session);
+    let names = patterns.iter().map(|word| name(word)).collect::<Result<Vec<Name>, Error>>()?;
+    if session.asks() {
+        for pattern in &names {
+            found.fetch(session.connection()?, pattern)?;
         }
-        for file in found {
-            match fetching(file) {
-                Ok(job) => jobs.ask(session, job)?,
-                Err(error) => jobs.refuse(session, error),
-            }
-        }
+        return found.run(session, &how);
     }
-    jobs.run(session)
+    let several = names.len() > 1 || names.iter().any(|name| found.is_pattern(name.as_bytes()));
+    let helpers = if several { how.transfers.connections.saturating_sub(1) } else { 0 };
+    let find = |connection: &mut Connection| {
+        for pattern in &names {
+            found.fetch(connection, pattern)?;
+        }
+        Ok(std::mem::take(&mut found.jobs))
+    };
+    let tally = parallel::run_found(session.connection()?, helpers, &how, find)?;
+    found.finish(tally)
 }
 
 fn fetching(file: Found) -> Result<Job, Error> {
@@ -53,23 +56,17 @@ fn fetching(file: Found) -> Result<Job, Error> {
 /// Sends what matches into the remote directory.
 pub(super) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
-    let mut jobs = Jobs::default();
+    let how = how(session);
+    let mut found = Jobs::new(&how, session);
     for pattern in patterns {
-        let paths = match session.globs() {
-            true => expand(pattern)?,
-            false => vec![local::path(pattern)?],
-        };
-        if paths.is_empty() {
-            jobs.refuse(session, Error::NothingMatches(pattern.clone()));
-        }
-        for path in paths {
-            match local::remote_name(&path, None) {
-                Ok(remote) => jobs.ask(session, sending(path, remote))?,
-                Err(error) => jobs.refuse(session, error),
-            }
-        }
+        found.send(pattern)?;
     }
-    jobs.run(session)
+    found.run(session, &how)
+}
+
+fn how(session: &Session) -> How {
+    let (transfers, messages) = (session.transfers, session.messages);
+    How { transfers, messages, interrupt: session.interrupt().clone() }
 }
 
 fn sending(local: PathBuf, remote: Name) -> Job {
@@ -101,59 +98,110 @@ fn expand(pattern: &[u8]) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// What is to be done, and what could not even begin.
-#[derive(Default)]
 struct Jobs {
+    messages: Messages,
+    /// Whether patterns stand for the names that match them.
+    globs: bool,
     jobs: Vec<Job>,
     /// What the local file system might take for one name.
     folded: BTreeSet<String>,
+    found: usize,
     refused: usize,
     /// Whether the user wants no more of it than that.
     enough: bool,
 }
 
 impl Jobs {
-    /// Adds a job, if the user wants it.
-    fn ask(&mut self, session: &mut Session, job: Job) -> Result<(), Error> {
-        let what = match job.way {
-            Way::Down => "fetch",
-            Way::Up => "send",
+    fn new(how: &How, session: &Session) -> Jobs {
+        let (jobs, folded, globs) = (Vec::new(), BTreeSet::new(), session.globs());
+        Jobs { messages: how.messages, globs, jobs, folded, found: 0, refused: 0, enough: false }
+    }
+
+    /// Whether a word stands for the names that match it.
+    fn is_pattern(&self, word: &[u8]) -> bool {
+        self.globs && is_pattern(word)
+    }
+
+    fn fetch(&mut self, connection: &mut Connection, pattern: &Name) -> Result<(), Error> {
+        let found = match self.is_pattern(pattern.as_bytes()) {
+            true => remote::expand(connection, pattern)?,
+            false => vec![Found::named(pattern.clone())],
         };
-        if self.enough {
-            return Ok(());
+        if found.is_empty() {
+            self.refuse(&Error::NothingMatches(pattern.as_bytes().to_vec()));
         }
-        match session.agrees(what, job.remote.as_bytes()) {
-            Ok(true) => self.add(session, job),
-            Ok(false) => {}
-            Err(Error::Interrupted) => self.enough = true,
-            Err(error) => return Err(error),
+        for file in found {
+            match fetching(file) {
+                Ok(job) if self.folded.insert(local::folded(&job.local)) => self.add(job),
+                Ok(job) => self.refuse(&Error::SameName(job.remote.as_bytes().to_vec())),
+                Err(error) => self.refuse(&error),
+            }
         }
         Ok(())
     }
 
-    fn add(&mut self, session: &Session, job: Job) {
-        let collides = job.way == Way::Down && !self.folded.insert(local::folded(&job.local));
-        if collides {
-            return self.refuse(session, Error::SameName(job.remote.as_bytes().to_vec()));
+    fn send(&mut self, pattern: &[u8]) -> Result<(), Error> {
+        let paths = match self.is_pattern(pattern) {
+            true => expand(pattern)?,
+            false => vec![local::path(pattern)?],
+        };
+        if paths.is_empty() {
+            self.refuse(&Error::NothingMatches(pattern.to_vec()));
         }
+        for path in paths {
+            match local::remote_name(&path, None) {
+                Ok(remote) => self.add(sending(path, remote)),
+                Err(error) => self.refuse(&error),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, job: Job) {
+        self.found += 1;
         self.jobs.push(job);
     }
 
-    fn refuse(&mut self, session: &Session, error: Error) {
-        session.messages.error(&format!("error: {error}"));
+    /// Does them, but for those that the user does not want.
+    fn run(mut self, session: &mut Session, how: &How) -> Result<(), Error> {
+        for job in std::mem::take(&mut self.jobs) {
+            if !self.enough && self.is_wanted(session, &job)? {
+                self.jobs.push(job);
+            }
+        }
+        self.found = self.jobs.len();
+        let jobs = std::mem::take(&mut self.jobs);
+        let tally = parallel::run(session.connection()?, jobs, how)?;
+        self.finish(tally)
+    }
+
+    fn is_wanted(&mut self, session: &mut Session, job: &Job) -> Result<bool, Error> {
+        let what = match job.way {
+            Way::Down => "fetch",
+            Way::Up => "send",
+        };
+        match session.agrees(what, job.remote.as_bytes()) {
+            Err(Error::Interrupted) => {
+                self.enough = true;
+                Ok(false)
+            }
+            other => other,
+        }
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        self.messages.error(&format!("error: {error}"));
         self.refused += 1;
     }
 
-    fn run(self, session: &mut Session) -> Result<(), Error> {
-        let of = self.jobs.len() + self.refused;
-        let (transfers, messages) = (session.transfers, session.messages);
-        let how = How { transfers, messages, interrupt: session.interrupt().clone() };
-        let mut tally = parallel::run(session.connection()?, self.jobs, &how)?;
+    fn finish(self, mut tally: Tally) -> Result<(), Error> {
+        let of = self.found + self.refused;
         tally.failed += self.refused;
         if self.refused > 0 && tally.status == 0 {
             tally.status = 1;
         }
         let (done, bytes) = (tally.done, tally.bytes);
-        messages.note(&format!("{done} of {of} files, {bytes} bytes"));
+        self.messages.note(&format!("{done} of {of} files, {bytes} bytes"));
         tally.result(of)?;
         if self.enough { Err(Error::Interrupted) } else { Ok(()) }
     }

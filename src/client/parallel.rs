@@ -22,7 +22,7 @@ use crate::protocol::{Code, Command, Name};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -89,23 +89,36 @@ impl Tally {
 
 /// Does the jobs and says what became of each.
 pub(super) fn run(connection: &mut Connection, jobs: Vec<Job>, how: &How) -> Result<Tally, Error> {
-    let total = jobs.iter().map(|job| job.known.size).sum::<Option<u64>>();
     let helpers = how.transfers.connections.min(jobs.len()).saturating_sub(1);
-    let many = Many::new(jobs.len(), total, how.messages.progress());
+    run_found(connection, helpers, how, |_| Ok(jobs))
+}
+
+/// The same for jobs that have to be found first, most likely many: so many connections more are
+/// made meanwhile.
+pub(super) fn run_found(
+    connection: &mut Connection,
+    helpers: usize,
+    how: &How,
+    find: impl FnOnce(&mut Connection) -> Result<Vec<Job>, Error>,
+) -> Result<Tally, Error> {
     let armed = how.interrupt.begin().map_err(Error::Local)?;
-    let state = State { jobs: jobs.into(), tally: Tally::default(), many, one_at_a_time: false };
-    let crew = Crew { how, armed, state: Mutex::new(state) };
+    let crew = Crew { how, armed, state: Mutex::new(State::new(how)), begun: Condvar::new() };
     let recipe = connection.recipe();
-    thread::scope(|scope| {
+    let found = thread::scope(|scope| {
         for _ in 0..helpers {
             // A system without room for a thread has fewer connections.
             let _ = thread::Builder::new().spawn_scoped(scope, || crew.help(&recipe));
         }
+        let found = find(connection);
+        let (jobs, result) =
+            found.map_or_else(|error| (Vec::new(), Err(error)), |jobs| (jobs, Ok(())));
+        crew.begin(jobs);
         crew.work(connection, Role::First);
+        result
     });
-    let State { tally, many, .. } = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    drop(many);
-    Ok(tally)
+    let state = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    drop(state.many);
+    found.map(|()| state.tally)
 }
 
 /// Those who do the jobs, and what they share.
@@ -113,14 +126,26 @@ struct Crew<'a> {
     how: &'a How,
     armed: Armed,
     state: Mutex<State>,
+    /// Told once the jobs are known.
+    begun: Condvar,
 }
 
 struct State {
+    /// Whether the jobs are known.
+    begun: bool,
     jobs: VecDeque<Job>,
     tally: Tally,
     many: Many,
     /// Whether the server has lost a command that came together with another.
     one_at_a_time: bool,
+}
+
+impl State {
+    fn new(how: &How) -> State {
+        let many = Many::new(0, None, how.messages.progress());
+        let (jobs, tally) = (VecDeque::new(), Tally::default());
+        State { begun: false, jobs, tally, many, one_at_a_time: false }
+    }
 }
 
 /// Whether somebody else will do what this one leaves.
@@ -135,9 +160,24 @@ impl Crew<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn begin(&self, jobs: Vec<Job>) {
+        let mut state = self.lock();
+        let total = jobs.iter().map(|job| job.known.size).sum::<Option<u64>>();
+        state.many = Many::new(jobs.len(), total, self.how.messages.progress());
+        (state.jobs, state.begun) = (jobs.into(), true);
+        self.begun.notify_all();
+    }
+
+    fn wait_for_jobs(&self) {
+        let state = self.lock();
+        // Whoever panicked while it was held left no job half done.
+        drop(self.begun.wait_while(state, |state| !state.begun));
+    }
+
     fn help(&self, recipe: &Recipe) {
         // Where there is no room for another connection, the others do.
         if let Ok(mut connection) = recipe.connect() {
+            self.wait_for_jobs();
             self.work(&mut connection, Role::Helper);
             if !connection.is_lost() {
                 connection.quit();

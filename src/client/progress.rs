@@ -68,9 +68,7 @@ impl Progress {
 
     /// What to say of it once it is done.
     pub(super) fn summary(&self, moved: u64) -> String {
-        let elapsed = self.started.elapsed();
-        let (seconds, rate) = (elapsed.as_secs_f64(), rate(moved, elapsed));
-        format!("{}: {moved} bytes in {seconds:.2} s ({rate})", self.name)
+        summary(&self.name, moved, self.started.elapsed())
     }
 
     fn draw(&mut self, line: &str) {
@@ -98,6 +96,12 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// What to say of a transfer that is done.
+pub(super) fn summary(name: &str, moved: u64, elapsed: Duration) -> String {
+    let (seconds, rate) = (elapsed.as_secs_f64(), rate(moved, elapsed));
+    format!("{name}: {moved} bytes in {seconds:.2} s ({rate})")
 }
 
 /// Bytes of a transfer: what was here before it, what it moved, what there is in all.

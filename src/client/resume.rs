@@ -57,6 +57,11 @@ impl Remote {
         Some(PartOf::new(&(connection.place(), name), self.size?, self.modified?))
     }
 
+    /// Whether it is certain that this is not the same file.
+    pub(super) fn is_another_than(self, other: Remote) -> bool {
+        self.compared_with(other) == Sameness::Another
+    }
+
     fn compared_with(self, other: Remote) -> Sameness {
         let sizes = both(self.size, other.size);
         // MLSD and MDTM do not always agree about fractions.

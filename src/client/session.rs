@@ -7,6 +7,7 @@ use super::interrupt::Interrupt;
 use super::netrc::{self, Login};
 use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
 use super::output::{Messages, Verbosity, trace};
+use super::rate::Rate;
 use super::url::Endpoint;
 use super::words;
 use crate::protocol::{Name, Secret};
@@ -119,6 +120,7 @@ impl Session {
                 mode: options.mode,
                 timeout: options.timeout,
                 interrupt,
+                rate: options.transfers.rate.map(Rate::new),
                 trace: verbose.then_some(trace),
             },
             user: options.user.clone(),

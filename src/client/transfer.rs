@@ -14,6 +14,7 @@ use super::connection::{Connection, Representation};
 use super::data::{Ends, Route, Stopped, passive_ahead};
 use super::error::Error;
 use super::interrupt::Armed;
+use super::rate::{Paced, Rate};
 use crate::net::{self, Attention, Verdict};
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Command, Name, Reply};
@@ -319,10 +320,13 @@ impl<'c> Transfer<'c> {
     fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
         let stall = self.line.timeout();
         self.line.receiving = true;
-        let mut watch = Watch { line: &mut self.line, moved };
+        let mut watch = Watch { line: &mut self.line, moved, paid: 0 };
         let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
         let outcome = match watch.attend(0) {
-            Verdict::Continue => pump::receive(data, sink, stall, &mut watch),
+            Verdict::Continue => match watch.line.rate() {
+                Some(rate) => pump::receive(&mut Paced::new(data, &rate), sink, stall, &mut watch),
+                None => pump::receive(data, sink, stall, &mut watch),
+            },
             Verdict::Stop => STOPPED_AT_ONCE,
         };
         // What came before a refusal is as good as any part of a file.
@@ -333,10 +337,15 @@ impl<'c> Transfer<'c> {
 
     fn send(&mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Outcome {
         let stall = self.line.timeout();
-        let mut watch = Watch { line: &mut self.line, moved };
+        let mut watch = Watch { line: &mut self.line, moved, paid: 0 };
         match self.data.as_mut() {
             Some(data) if watch.attend(0) == Verdict::Continue => {
-                let outcome = pump::send(source, data, stall, &mut watch);
+                let outcome = match watch.line.rate() {
+                    Some(rate) => {
+                        pump::send(source, &mut Paced::new(data, &rate), stall, &mut watch)
+                    }
+                    None => pump::send(source, data, stall, &mut watch),
+                };
                 // Ctrl-C may have ended the source: what came so far must not pass for the file.
                 let end = match (outcome.end, watch.attend(outcome.moved)) {
                     (End::Done, Verdict::Stop) => End::Stopped,
@@ -425,6 +434,17 @@ impl Drop for Transfer<'_> {
 impl Line<'_> {
     fn timeout(&self) -> Duration {
         self.connection.settings().timeout
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        self.connection.settings().rate.clone()
+    }
+
+    /// Pays for bytes that moved; Ctrl-C ends the wait, and is seen by whoever looks next.
+    fn pay(&self, bytes: u64) {
+        if let Some(rate) = &self.connection.settings().rate {
+            let _ = self.armed.pause(rate.pay(bytes));
+        }
     }
 
     /// Sends the command and waits until the server is about to move bytes, or has.
@@ -553,11 +573,13 @@ impl Line<'_> {
 struct Watch<'a, 'c, P> {
     line: &'a mut Line<'c>,
     moved: P,
+    /// How many bytes the rate was paid for.
+    paid: u64,
 }
 
 impl<'a, 'c> Watch<'a, 'c, fn(u64)> {
     fn new(line: &'a mut Line<'c>) -> Self {
-        Watch { line, moved: |_| () }
+        Watch { line, moved: |_| (), paid: 0 }
     }
 }
 
@@ -605,6 +627,8 @@ impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
 
     fn moved(&mut self, total: u64) {
         (self.moved)(total);
+        self.line.pay(total - self.paid);
+        self.paid = total;
     }
 }
 

@@ -191,6 +191,7 @@ pub fn play_together(
     thread::scope(|scope| {
         let acting = scope.spawn(move || {
             for part in parts {
+                // One that is left over when the client has left has nobody to talk to.
                 let mut actor = Actor::on(&stage);
                 scope.spawn(move || part(&mut actor));
             }

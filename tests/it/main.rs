@@ -51,6 +51,7 @@ mod netrc;
 mod odd_paths;
 mod overload;
 mod panics;
+mod parts;
 mod patterns;
 mod ports;
 mod race;
