@@ -455,6 +455,25 @@ impl Connection {
         self.wanted
     }
 
+    /// Size and time of a file, asked for in one piece where the server takes that.
+    pub(super) fn expected_size_and_time(
+        &mut self,
+        name: &Name,
+    ) -> Result<(Option<u64>, Option<SystemTime>), Error> {
+        let Able { sizes, times, pipelines, .. } = self.able;
+        if !(sizes && times && pipelines) || self.current != Some(Representation::Bytes) {
+            return Ok((self.expected_size(name)?, self.expected_time(name)?));
+        }
+        let asked = [Command::Size(name.clone()), Command::Mdtm(name.clone())];
+        let mut answers = self.call_all(&asked).into_iter();
+        let mut next = || answers.next().unwrap_or(Err(Error::NotConnected));
+        let (size, time) = (next(), next());
+        let size = self.unless_refused(size, |able| &mut able.sizes)?;
+        let time = self.unless_refused(time, |able| &mut able.times)?;
+        let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
+        Ok((size.and_then(|reply| number(&reply)), time))
+    }
+
     /// Tells the server the type of files, if it does not know it.
     pub(super) fn take_file_type(&mut self) -> Result<(), Error> {
         self.take_type(self.wanted)
@@ -557,6 +576,20 @@ impl Connection {
     /// What shall go out in one piece with the next transfer's command: to be done after it.
     pub(super) fn follow_with(&mut self, followers: Vec<Command>) {
         self.followers = followers;
+    }
+
+    /// What the next transfer needs shall go out with this one's command.
+    pub(super) fn look_ahead(&mut self) {
+        if self.looks_ahead() {
+            let unsaid = self.current != Some(self.wanted);
+            let kind = unsaid.then(|| Command::Type(self.wanted.wire()));
+            self.followers = kind.into_iter().chain([EXTENDED_PASSIVE]).collect();
+        }
+    }
+
+    /// Takes the answer to a TYPE that followed a transfer.
+    pub(super) fn keep_type(&mut self, reply: &Reply) {
+        self.current = reply.code().is_success().then_some(self.wanted);
     }
 
     /// Whether anything shall.

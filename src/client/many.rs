@@ -35,6 +35,10 @@ pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Er
     let helpers = if several { how.transfers.connections.saturating_sub(1) } else { 0 };
     let find = |connection: &mut Connection| {
         for pattern in &names {
+            if found.is_pattern(pattern.as_bytes()) {
+                // The first file follows.
+                connection.look_ahead();
+            }
             found.fetch(connection, pattern)?;
         }
         Ok(std::mem::take(&mut found.jobs))

@@ -177,6 +177,8 @@ impl Crew<'_> {
     fn help(&self, recipe: &Recipe) {
         // Where there is no room for another connection, the others do.
         if let Ok(mut connection) = recipe.connect() {
+            // What goes wrong here goes wrong with the first file too, and is told then.
+            let _ = connection.get_ready();
             self.wait_for_jobs();
             self.work(&mut connection, Role::Helper);
             if !connection.is_lost() {

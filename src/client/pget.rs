@@ -100,7 +100,7 @@ pub(super) fn fetch(
         Some(error) => return Err(error),
         None => return Err(Error::NotConnected),
     }
-    if Remote::ask(connection, name)?.is_another_than(remote) {
+    if Remote::ask_at_once(connection, name)?.is_another_than(remote) {
         return Err(Error::OtherContent);
     }
     Ok(size)
@@ -130,6 +130,8 @@ impl Crew<'_> {
     fn help(&self, recipe: &Recipe) {
         // Where there is no room for another connection, the others do.
         if let Ok(mut connection) = recipe.connect() {
+            // What goes wrong here goes wrong with the first range too, and is told then.
+            let _ = connection.get_ready();
             self.work(&mut connection);
             if !connection.is_lost() {
                 connection.quit();

@@ -52,6 +52,12 @@ impl Remote {
         Ok(Remote { size, modified })
     }
 
+    /// Asks in one piece.
+    pub(super) fn ask_at_once(connection: &mut Connection, name: &Name) -> Result<Remote, Error> {
+        let (size, modified) = connection.expected_size_and_time(name)?;
+        Ok(Remote { size, modified })
+    }
+
     /// What a part of this file would be a part of, if enough is known of it.
     pub(super) fn part(self, connection: &Connection, name: &Name) -> Option<PartOf> {
         Some(PartOf::new(&(connection.place(), name), self.size?, self.modified?))

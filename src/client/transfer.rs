@@ -134,13 +134,17 @@ impl Connection {
 /// Sees to it that the server knows the type; where there is haste, in one piece with what comes
 /// next.
 fn prepare(connection: &mut Connection) -> Result<(), Error> {
-    if !connection.has_followers() {
-        return connection.take_file_type();
+    if connection.has_followers() { connection.get_ready() } else { connection.take_file_type() }
+}
+
+impl Connection {
+    /// Does what the next transfer needs, before it is known.
+    pub(super) fn get_ready(&mut self) -> Result<(), Error> {
+        if let Some(reply) = self.take_file_type_and_route()? {
+            passive_ahead(self, &reply);
+        }
+        Ok(())
     }
-    if let Some(reply) = connection.take_file_type_and_route()? {
-        passive_ahead(connection, &reply);
-    }
-    Ok(())
 }
 
 impl Download<'_> {
@@ -486,6 +490,7 @@ impl Line<'_> {
             match follower {
                 Command::Epsv(_) => passive_ahead(self.connection, &reply),
                 Command::Size(_) => self.connection.keep_stored_size(&reply),
+                Command::Type(_) => self.connection.keep_type(&reply),
                 _ => self.connection.able().sets_times &= reply.code().is_success(),
             }
         }
