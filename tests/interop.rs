@@ -12,7 +12,7 @@
 //! directory where the client runs. Contents are compared byte for byte. What fails prints the
 //! client's output and the whole dialogue as the server saw it.
 //!
-//! A client is a module. Our own, against the servers that people have, becomes one more beside them.
+//! A client is a module. In `scripts` our own client stands beside the classic ones.
 
 #![cfg(unix)]
 
@@ -32,6 +32,8 @@ mod lftp;
 mod ncftp;
 #[path = "interop/net_ftp.rs"]
 mod net_ftp;
+#[path = "interop/scripts.rs"]
+mod scripts;
 #[path = "interop/site.rs"]
 mod site;
 #[path = "interop/wget.rs"]
