@@ -9,6 +9,7 @@
 //! | [`poll`] | std cannot wait for "data or control or shutdown", nor accept with a deadline |
 //! | [`Latch`], [`Bell`] | wake threads that wait in `poll`, on any system |
 //! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
+//! | [`spawn_with_signals`] | std lets programs inherit that signals are held back |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
 //! | `send_file`, `Pipe` | std's ways between file and socket go through a buffer of 8 KiB |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |

@@ -24,7 +24,7 @@ pub(crate) use dir::{
 pub(crate) use direct::{Pipe, send_file};
 pub use latch::Latch;
 pub use limit::{check_room, raise_descriptors, save_memory};
-pub use signal::Signals;
+pub use signal::{Signals, spawn_with_signals};
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
     poll,

@@ -10,7 +10,9 @@ mod socket;
 use std::ffi::{OsStr, OsString};
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
 
-pub use console::{EchoOff, RawMode, Signals, is_typed, stop, terminal_width, typed};
+pub use console::{
+    EchoOff, RawMode, Signals, is_typed, spawn_with_signals, stop, terminal_width, typed,
+};
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
     FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,

@@ -239,6 +239,15 @@ fn ctrl_c_gives_up_a_server_that_does_not_answer_and_not_the_program() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn ctrl_c_ends_a_program_that_was_started_here_and_not_the_client() {
+    let terminal = Terminal::open(Client::new());
+    terminal.line("clear; ftp_client").wait_for_end("ftp>");
+    terminal.line("!echo begun; exec sleep 1000").wait_for("\nbegun\n").keys(&["C-c"]);
+    terminal.wait_for("was ended").wait_for_end("ftp>");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn the_terminal_is_as_before_when_it_is_somebody_else_s() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);

@@ -5,7 +5,7 @@ use super::super::error::Error;
 use super::super::interrupt::{Interrupt, Lent};
 use super::super::session::{Input, Session};
 use super::operands::optional;
-use crate::sys::os_string;
+use crate::sys::{os_string, spawn_with_signals};
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -25,7 +25,8 @@ pub(super) fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
         command.stdin(Stdio::null());
     }
     let _lent = session.interrupt().lend();
-    let status = command.status().map_err(Error::Local)?;
+    let mut child = spawn_with_signals(&mut command).map_err(Error::Local)?;
+    let status = child.wait().map_err(Error::Local)?;
     judge(status)
 }
 
@@ -61,7 +62,8 @@ impl Pager<'_> {
         let lent = interrupt.lend();
         let pager = env::var_os("PAGER").filter(|pager| !pager.is_empty());
         let mut command = through_shell(pager.unwrap_or_else(|| "more".into()));
-        let mut child = command.stdin(Stdio::piped()).spawn().map_err(Error::Local)?;
+        command.stdin(Stdio::piped());
+        let mut child = spawn_with_signals(&mut command).map_err(Error::Local)?;
         let input = child.stdin.take();
         Ok(Pager { child, input, _lent: lent })
     }

@@ -100,8 +100,8 @@ pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> 
     let mode = if session.mode() == DataMode::Active { "active" } else { "passive" };
     let manners = session.manners;
     print_lines(&format!(
-        "{place}\nmode: {mode}; type: {}\ncommands and replies shown: {}; asking: {}; patterns: \
-         {}; bell: {}; hash marks: {}\n",
+        "{place}\nmode: {mode}; type: {}\ncommands shown: {}; asking: {}; patterns: {}; bell: {}; hash \
+         marks: {}\n",
         type_name(session.representation()),
         switch(session.is_traced()),
         switch(manners.prompt),

@@ -65,6 +65,7 @@ mod system {
     use super::*;
 
     pub(in super::super) const SIG_BLOCK: c_int = 0;
+    pub(in super::super) const SIG_SETMASK: c_int = 2;
     pub(in super::super) const UTIME_OMIT: c_long = 0x3fff_fffe;
     pub(in super::super) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
     pub(in super::super) const AT_REMOVEDIR: c_int = 0x200;
@@ -199,6 +200,7 @@ mod system {
     use super::*;
 
     pub(in super::super) const SIG_BLOCK: c_int = 1;
+    pub(in super::super) const SIG_SETMASK: c_int = 3;
     pub(in super::super) const UTIME_OMIT: c_long = -2;
     pub(in super::super) const AT_SYMLINK_NOFOLLOW: c_int = 0x20;
     pub(in super::super) const AT_REMOVEDIR: c_int = 0x80;

@@ -3,10 +3,12 @@
 //! No handler ever runs, so no code here is bound by what a handler may do.
 
 use super::abi::{
-    SIG_BLOCK, SIG_IGN, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGXFSZ, sigset_t,
+    SIG_BLOCK, SIG_IGN, SIG_SETMASK, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGXFSZ, sigset_t,
 };
 use crate::sys::Signal;
 use std::ffi::c_int;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::{io, ptr};
 
 unsafe extern "C" {
@@ -75,6 +77,27 @@ impl Signals {
             }
         }
     }
+}
+
+/// Starts a program that takes signals as usual: it would else hold back those that
+/// [`Signals::block`] holds back here, and Ctrl-C could not end it.
+///
+/// # Errors
+/// Those of [`Command::spawn`].
+pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
+    let unblock = || {
+        let mut none = sigset_t([0; 16]);
+        // SAFETY: `none` is ours, writable, and at least as large as any system's sigset_t.
+        unsafe { sigemptyset(&mut none) };
+        // SAFETY: both pointers are valid for the call; a null old mask is allowed.
+        match unsafe { pthread_sigmask(SIG_SETMASK, &none, ptr::null_mut()) } {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    };
+    // SAFETY: between fork and exec the closure calls two functions that signal-safety(7) allows
+    // there, and allocates nothing.
+    unsafe { command.pre_exec(unblock) }.spawn()
 }
 
 fn number(signal: Signal) -> c_int {

@@ -4,6 +4,7 @@ use super::Bell;
 use crate::sys::{Signal, Typed};
 use std::ffi::c_void;
 use std::io;
+use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -119,6 +120,14 @@ pub fn typed(_bell: &Bell, _patience: Option<Duration>) -> io::Result<Typed> {
 /// `Unsupported`, always.
 pub fn is_typed() -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Starts a program, which has the console's events for itself.
+///
+/// # Errors
+/// Those of [`Command::spawn`].
+pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
+    command.spawn()
 }
 
 /// No process is stopped here.
