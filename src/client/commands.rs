@@ -320,8 +320,9 @@ impl Row {
 }
 
 fn ambiguous(typed: &str) -> Error {
-    let names: Vec<String> =
-        Row::names_of_all().filter(|name| name.starts_with(typed)).map(str::to_uppercase).collect();
+    let begun = Row::names_of_all().filter(|name| name.starts_with(typed));
+    let mut names: Vec<String> = begun.map(str::to_uppercase).collect();
+    names.sort();
     Error::Usage(format!("ambiguous command; it may be {}", names.join(", ")))
 }
 

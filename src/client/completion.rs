@@ -21,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 const FRESH: Duration = Duration::from_secs(60);
 /// Bytes of a listing that are read; what comes after them is not completed.
 const LONGEST_LISTING: usize = 4 << 20;
+/// Choices that are shown; nobody reads more.
+const MOST_CHOICES: usize = 200;
 /// Listings that are kept.
 const MOST_LISTINGS: usize = 32;
 
@@ -119,7 +121,11 @@ fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completio
         // What is there is as good, and may be quoted otherwise.
         false => line[start..].to_vec(),
     };
-    let choices = found.iter().map(|candidate| shown(&candidate.label)).collect();
+    let mut choices: Vec<String> =
+        found.iter().take(MOST_CHOICES).map(|candidate| shown(&candidate.label)).collect();
+    if let Some(more @ 1..) = found.len().checked_sub(MOST_CHOICES) {
+        choices.push(format!("… {more} more"));
+    }
     Completion { start, word, choices }
 }
 
