@@ -807,9 +807,12 @@ pub(super) const EXTENDED_PASSIVE: Command = Command::Epsv(Extended::Same);
 fn wants_tls(reply: &Reply) -> bool {
     let text = reply.to_string().to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    has(&["tls", "ssl", "encrypt", "cleartext"])
-        && has(&["must", "require", "need", "not accepted", "not allowed", "only"])
-        && !has(&["not require", "not need", "optional"])
+    let about = has(&["tls", "ssl", "encrypt", "cleartext"]);
+    match reply.code().is_intermediate() {
+        // A password may be required here, and TLS be mentioned besides.
+        true => about && has(&["must use", "tls required", "tls is required", "ssl required"]),
+        false => about && has(&["must", "require", "need", "not accepted", "not allowed", "only"]),
+    }
 }
 
 /// Whether the server does not know the command, or not in this form.
@@ -892,6 +895,15 @@ mod tests {
             assert!(matches!(log_in(&mut connection), Err(Error::WantsTls(_))), "{reply}");
             connection.current_dir().unwrap();
         }
+    }
+
+    #[test]
+    fn a_server_that_only_speaks_of_encryption_hears_the_password() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "331 Password required for me (TLS is off)");
+            server.expect("PASS secret", "230 welcome");
+        });
+        log_in(&mut connection).unwrap();
     }
 
     #[test]

@@ -258,6 +258,8 @@ mod tests {
     use super::*;
     use crate::sys::poll;
     use std::cell::Cell;
+    use std::io::Read;
+    use std::net::TcpListener;
 
     fn is_ready(armed: &Armed) -> bool {
         poll(&mut [armed.item()], Some(Duration::ZERO)).unwrap() == 1
@@ -277,14 +279,14 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_server_loses_the_connection_and_not_the_program() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let line = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let interrupt = Interrupt::default();
         let held = interrupt.hold(line.try_clone().ok());
         assert!(!held.was_cut());
         interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
         assert!(held.was_cut());
-        assert_eq!(io::Read::read(&mut &line, &mut [0]).unwrap(), 0);
+        assert_eq!((&line).read(&mut [0]).unwrap(), 0);
         let left = Cell::new(false);
         interrupt.arrived(Signal::Interrupt, |_| left.set(true));
         assert!(left.get());

@@ -14,7 +14,7 @@ use crate::protocol::{Name, Secret};
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 /// Where a password is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
@@ -51,6 +51,8 @@ pub(super) struct Session {
     pub(super) manners: Manners,
     /// How files are transferred.
     pub(super) transfers: Transfers,
+    /// Whether the user said yes to all that this command will ask.
+    pub(super) agreed: bool,
     settings: Settings,
     login: AutoLogin,
     netrc: Netrc,
@@ -112,6 +114,7 @@ impl Session {
                 bell: false,
                 hash: false,
             },
+            agreed: false,
             login: options.login,
             netrc: options.netrc,
             warned: false,
@@ -141,7 +144,7 @@ impl Session {
 
     /// Whether a command on many files asks before each.
     pub(super) fn asks(&self) -> bool {
-        self.manners.prompt && self.input == Input::Terminal
+        self.manners.prompt && !self.agreed && self.input == Input::Terminal
     }
 
     /// Whether patterns in names stand for the names that match.
@@ -161,7 +164,11 @@ impl Session {
         let answer = read_line().map_err(Error::Local)?.unwrap_or_else(|| b"q".to_vec());
         match answer.trim_ascii_start().first().map(u8::to_ascii_lowercase) {
             None | Some(b'y') => Ok(true),
-            Some(b'a' | b'p') => {
+            Some(b'a') => {
+                self.agreed = true;
+                Ok(true)
+            }
+            Some(b'p') => {
                 self.manners.prompt = false;
                 Ok(true)
             }
@@ -230,8 +237,7 @@ impl Session {
         let (messages, interrupt) = (self.messages, self.settings.interrupt.clone());
         let warned = self.warned;
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
-        let peer = connection.peer();
-        let exposed = !is_anonymous(user) && !peer.ip().is_loopback();
+        let exposed = is_exposed(user, connection.peer());
         let mut warns = false;
         let password = || {
             warns = exposed && !warned;
@@ -381,6 +387,7 @@ impl Session {
         }
         let dir: &[u8] = if let Dir::Known(dir) = &place.dir { dir } else { b"" };
         let host = shown(place.endpoint.host.as_bytes());
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
         let shown = Some(format!("{host}:{}", shown(dir)));
         self.drop_lost();
         shown.filter(|_| self.connection.is_some())
@@ -416,6 +423,11 @@ fn shown_name(name: &Name) -> String {
 /// Whether anybody may log in under this name, so that its password is no secret.
 fn is_anonymous(user: &Name) -> bool {
     [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
+}
+
+/// Whether a password of this user that goes to this address can be read on its way.
+fn is_exposed(user: &Name, peer: SocketAddr) -> bool {
+    !is_anonymous(user) && !peer.ip().is_loopback()
 }
 
 fn find_password(
@@ -475,4 +487,27 @@ pub(super) fn read_line_of(source: &mut impl BufRead) -> io::Result<Option<Vec<u
         line.pop();
     }
     Ok(Some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_exposed_on_its_way_to_another_machine() {
+        let exposed =
+            |user, peer: &str| is_exposed(&Name::new(user).unwrap(), peer.parse().unwrap());
+        assert!(exposed("me", "192.0.2.1:21") && exposed("me", "[2001:db8::1]:21"));
+        assert!(!exposed("me", "127.0.0.2:21") && !exposed("me", "[::1]:21"));
+        assert!(!exposed("anonymous", "192.0.2.1:21"));
+    }
+
+    #[test]
+    fn where_cwd_leads_is_known_of_paths_from_the_root_alone() {
+        assert_eq!(known_dir(b"/a//b/"), Dir::Known(b"/a/b".to_vec()));
+        assert_eq!(known_dir(b"/"), Dir::Known(b"/".to_vec()));
+        for path in [&b"a"[..], b"..", b"/a/../b", b"/./a", b"~me"] {
+            assert_eq!(known_dir(path), Dir::Unknown);
+        }
+    }
 }

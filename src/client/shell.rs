@@ -202,6 +202,7 @@ impl Shell {
     }
 
     fn run_row(&mut self, row: &Row, operands: &[Vec<u8>]) -> Result<(), Error> {
+        self.session.agreed = false;
         if self.manner != Manner::Prompting {
             return row.run(&mut self.session, operands);
         }

@@ -118,7 +118,8 @@ fn macros_run_with_their_words() {
 fn local_commands_work_without_a_server() {
     let client = Client::new();
     client.write("a", "12345");
-    let run = client.pipe(&[], "lmkdir dir\nlls\nlcd dir\nlls\n!echo \"$((1 + 1))\"; pwd\nlcd\n");
+    let run = client
+        .pipe(&[], "lmkdir dir\nlls\nlcd dir\nlls\n!echo \"$((1 + 1))\"; pwd\nlcd\nlcd ~/dir\n");
     let run = run.expect(0);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[0].contains(" 5 ") && lines[0].ends_with(" a"), "{run:#?}");

@@ -215,6 +215,21 @@ fn a_password_is_not_shown() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn many_files_are_asked_for_one_by_one() {
+    let server = Server::start();
+    ["a1", "a2", "a3", "a4", "a5"].iter().for_each(|name| server.write(name, ""));
+    let terminal = Terminal::connected(&server);
+    terminal.line("mdelete a*").wait_for_end("delete a1? [y/n/a/q]").line("n");
+    terminal.wait_for_end("delete a2? [y/n/a/q]").line("y").wait_for_end("delete a3? [y/n/a/q]");
+    terminal.line("q").wait_for("interrupted").wait_for_end("ftp 127.0.0.1:/>");
+    assert!(server.has("a1") && !server.has("a2") && server.has("a3"));
+    terminal.line("mdelete a*").wait_for_end("delete a1? [y/n/a/q]").line("a");
+    terminal.wait_for_end("ftp 127.0.0.1:/>");
+    eventually("all are gone", || !server.has("a5"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ctrl_c_stops_a_transfer_and_the_session_goes_on() {
     let server = Server::start();
     server.write_sparse("large", 1 << 40);

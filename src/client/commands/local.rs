@@ -15,8 +15,9 @@ use std::time::SystemTime;
 
 pub(super) fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = match optional(words, 0) {
+        None | Some(b"~") => home()?,
+        Some([b'~', b'/', below @ ..]) if !below.is_empty() => home()?.join(local::path(below)?),
         Some(word) => local::path(word)?,
-        None => env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))?,
     };
     env::set_current_dir(&path).map_err(|error| Error::File { path, error })?;
     if words.is_empty() {
@@ -24,6 +25,10 @@ pub(super) fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
         session.messages.note(&format!("local directory: {}", super::shown_path(&dir)));
     }
     Ok(())
+}
+
+fn home() -> Result<PathBuf, Error> {
+    env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))
 }
 
 pub(super) fn lpwd(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
