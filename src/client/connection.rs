@@ -109,7 +109,7 @@ impl Recipe {
         let (host, port) = self.origin.address();
         let mut made = Connection::open(host, port, self.settings.clone())?;
         made.wanted = self.wanted;
-        made.able = self.able;
+        made.able = Able { pipelines: self.able.pipelines && made.able.pipelines, ..self.able };
         if let Some(Login { user, password, account }) = self.origin.login() {
             let password = || password.clone().ok_or(Error::NoPassword);
             made.login_with_account(user, password, || Ok(account.clone()))?;
@@ -164,6 +164,7 @@ impl Connection {
         let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
         // A server that is not ready yet says 120 first (RFC 959 section 5.4).
         let greeting = connection.final_reply()?;
+        connection.able.pipelines = !mixes_commands_up(&greeting);
         if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
     }
 
@@ -210,6 +211,11 @@ impl Connection {
         let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
         *self = self.another()?;
         Ok(())
+    }
+
+    /// Makes the connection anew if it is lost.
+    pub(super) fn revive(&mut self) -> Result<(), Error> {
+        if self.lost { self.reconnect() } else { Ok(()) }
     }
 
     /// Logs in. `password` is asked for only if the server does.
@@ -787,6 +793,15 @@ impl Connection {
             Error::of_control(error, self.settings.timeout)
         })
     }
+}
+
+/// Whether the server says that it is one that breaks a transfer off when the next EPSV comes. Others
+/// are found out, but that costs seconds.
+fn mixes_commands_up(greeting: &Reply) -> bool {
+    const KNOWN: &[u8] = b"pyftpdlib";
+    let mut lines =
+        std::iter::once(greeting.text()).chain(greeting.body().iter().map(Vec::as_slice));
+    lines.any(|line| line.windows(KNOWN.len()).any(|word| word.eq_ignore_ascii_case(KNOWN)))
 }
 
 fn done(reply: Reply) -> Result<Reply, Error> {

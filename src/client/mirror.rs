@@ -227,7 +227,9 @@ impl Mirror<'_> {
         let mut transfers = self.session.transfers;
         transfers.connections = self.wanted.connections.unwrap_or(transfers.connections);
         let (messages, interrupt) = (self.session.messages, self.session.interrupt().clone());
-        parallel::run(self.session.connection()?, jobs, &How { transfers, messages, interrupt })
+        let connection = self.session.connection()?;
+        connection.revive()?;
+        parallel::run(connection, jobs, &How { transfers, messages, interrupt })
     }
 
     fn job(&self, path: &[u8], facts: &Facts) -> Result<Job, Error> {
@@ -290,7 +292,10 @@ impl Mirror<'_> {
             let asked: Vec<Command> =
                 commands.iter().filter_map(|command| command.as_ref().ok().cloned()).collect();
             let answers = match self.session.connection() {
-                Ok(connection) => connection.call_all(&asked),
+                Ok(connection) => match connection.revive() {
+                    Ok(()) => connection.call_all(&asked),
+                    Err(error) => vec![Err(error)],
+                },
                 Err(error) => vec![Err(error)],
             };
             let mut answers = answers.into_iter();

@@ -66,7 +66,22 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// A listing that broke off because of what was sent with it is asked for once more, alone.
 fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Error> {
+    // The listing before may have come whole and lost what was sent with it.
+    connection.revive()?;
+    let hasty = connection.has_followers();
+    match lines_once(connection, command) {
+        Err(error) if hasty && !matches!(error, Error::Refused(_) | Error::Interrupted) => {
+            connection.able().pipelines = false;
+            connection.reconnect()?;
+            lines_once(connection, command)
+        }
+        other => other,
+    }
+}
+
+fn lines_once(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Error> {
     let mut text = Bounded(Vec::new());
     connection.fetch_listing(command)?.receive(&mut text, |_| ())?;
     Ok(text.0)

@@ -27,7 +27,7 @@ use std::{iter, mem};
 
 /// How long the answer to a command may take that went out together with another, once that other
 /// is done: a server that loses what comes behind is found out by nothing else.
-const FOLLOWER_PATIENCE: Duration = Duration::from_secs(5);
+const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a server may take to reply to an ABOR.
 const ABORT_PATIENCE: Duration = Duration::from_secs(3);
