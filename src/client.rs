@@ -54,6 +54,7 @@ mod shell;
 #[cfg(test)]
 mod testing;
 mod transfer;
+mod trees;
 mod url;
 mod words;
 

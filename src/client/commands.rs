@@ -60,10 +60,10 @@ const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 
 /// Commands after which a remote listing is as good as before.
 const LEAVE_NAMES: &[&str] = &[
-    "ascii", "bell", "binary", "cat", "chmod", "features", "glob", "hash", "help", "lcd", "list",
-    "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "nlist", "passive",
-    "pget", "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status", "system",
-    "type", "verbose", "!",
+    "ascii", "bell", "binary", "cat", "chmod", "du", "features", "find", "glob", "hash", "help",
+    "lcd", "list", "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "nlist",
+    "passive", "pget", "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status",
+    "system", "type", "verbose", "!",
 ];
 
 const ANY: usize = usize::MAX;
@@ -103,6 +103,12 @@ static TABLE: &[Row] = &[
     Row { names: &["mirror"], operands: "[-R] [DIR [TO]]", count: 0..=ANY,
         run: transfer::mirror, help: "make a directory what another one is", example: "MIRROR pub",
         takes: &[Kind::RemoteDir, Kind::LocalDir] },
+    Row { names: &["du"], operands: "[DIR]", count: 0..=1, run: transfer::du,
+        help: "print how many bytes are below each remote directory", example: "DU pub",
+        takes: REMOTE_DIR },
+    Row { names: &["find"], operands: "[DIR]", count: 0..=1, run: transfer::find,
+        help: "print every path below a remote directory", example: "FIND pub",
+        takes: REMOTE_DIR },
     Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: login::quit,
         help: "close the connection and leave", example: "QUIT",
         takes: NOTHING },

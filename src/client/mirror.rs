@@ -7,6 +7,8 @@
 mod plan;
 mod walk;
 
+pub(super) use plan::{Facts, Node, Tree};
+
 use super::error::Error;
 use super::escape::shown;
 use super::local;
@@ -17,7 +19,7 @@ use super::session::Session;
 use super::words::name;
 use crate::protocol::{Command, Name};
 use crate::sys::os_string;
-use plan::{Facts, Rules, Step, plan};
+use plan::{Rules, Step, plan};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -111,6 +113,16 @@ pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
         return print_lines(&mirror.described(&steps));
     }
     mirror.carry_out(steps)
+}
+
+/// Everything below a remote directory; what could not be looked into is told of.
+pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<Tree, Error> {
+    let armed = session.interrupt().begin().map_err(Error::Local)?;
+    let walked = walk::remote(session.connection()?, dir, &Rules::default(), &armed)?;
+    for error in walked.refused {
+        session.messages.error(&format!("error: {error}"));
+    }
+    Ok(walked.tree)
 }
 
 /// A mirror that is being made.

@@ -231,7 +231,7 @@ impl Crew<'_> {
             Way::Up => self.send(connection, job, next, &mut tries, &mut meter),
         };
         // It may have been the haste that broke it.
-        connection.able().pipelines &= !(tries.were_needed() && !next.is_empty());
+        connection.able().pipelines &= !tries.were_needed() || next.is_empty();
         done.map_err(|error| error.at(job.local.clone()))
     }
 

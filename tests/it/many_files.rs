@@ -175,3 +175,21 @@ fn results_are_json_for_scripts() {
     assert_eq!(lines[0], r#"{"transfer":"retrieve","remote":"a b","local":"a b","bytes":7}"#);
     assert!(lines[1].contains(r#""remote":"missing""#) && lines[1].contains("error"));
 }
+
+#[test]
+fn trees_and_listings_are_printed_for_programs() {
+    let (server, client) = (Server::start(), Client::new());
+    server.make_dir("d/sub");
+    server.write("d/a b", "content");
+    server.write("d/sub/c", "more");
+    let run = client.at(server.addr(), "FIND d; DU d").expect(0);
+    assert_eq!(run.stdout, "d/a b\nd/sub/\nd/sub/c\n4\td/sub\n11\td\n");
+    let port = server.addr().port().to_string();
+    let run = client.run(&["--json", "-c", "LIST d", "127.0.0.1", &port]).expect(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with(r#"{"name":"a b","type":"file","size":7,"modified":"20"#),
+        "{run:#?}"
+    );
+    assert!(lines[1].starts_with(r#"{"name":"sub","type":"dir""#), "{run:#?}");
+}

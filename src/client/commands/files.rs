@@ -5,6 +5,7 @@ use super::super::files::{self, Earlier};
 use super::super::local::{self, Target};
 use super::super::output::{Coloured, Listing};
 use super::super::session::Session;
+use super::super::trees;
 use super::super::words::name;
 use super::operands::{operand, optional, options};
 use super::programs;
@@ -15,7 +16,7 @@ use std::io::{self, IsTerminal};
 const STANDARD: &[u8] = b"-";
 
 /// LIST or NLST.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Lines,
     Names,
@@ -40,6 +41,10 @@ fn list_as(session: &mut Session, words: &[Vec<u8>], form: Form) -> Result<(), E
             return Err(Error::Usage("expected one PATH; quote a name that has spaces".to_owned()));
         }
     };
+    if session.transfers.json && local.is_none() && form == Form::Lines {
+        // Options are for people.
+        return trees::list_json(session, rest.first().map(|path| name(path)).transpose()?);
+    }
     let asked: Vec<&[u8]> = options.iter().chain(rest.first()).map(Vec::as_slice).collect();
     let path = if asked.is_empty() { None } else { Some(name(&asked.join(&b' '))?) };
     match (local, form) {

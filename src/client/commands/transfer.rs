@@ -5,6 +5,7 @@ use super::super::files;
 use super::super::many;
 use super::super::mirror as mirroring;
 use super::super::session::Session;
+use super::super::trees;
 use super::super::words::name;
 use super::operands::text;
 
@@ -36,4 +37,12 @@ fn connections(word: &[u8]) -> Result<usize, Error> {
 
 pub(super) fn mirror(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     mirroring::run(session, words)
+}
+
+pub(super) fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    trees::du(session, &trees::typed(words)?)
+}
+
+pub(super) fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    trees::find(session, &trees::typed(words)?)
 }

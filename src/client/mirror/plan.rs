@@ -14,11 +14,11 @@ const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
 /// Everything below one directory, by its path from there with `/` between its parts.
-pub(super) type Tree = BTreeMap<Vec<u8>, Node>;
+pub(in crate::client) type Tree = BTreeMap<Vec<u8>, Node>;
 
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
+pub(in crate::client) enum Node {
     /// A directory.
     Dir,
     /// A directory whose content nobody knows.
@@ -33,11 +33,11 @@ pub(super) enum Node {
 
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
-    pub(super) size: Option<u64>,
-    pub(super) modified: Option<SystemTime>,
+pub(in crate::client) struct Facts {
+    pub(in crate::client) size: Option<u64>,
+    pub(in crate::client) modified: Option<SystemTime>,
     /// Whether the time is to the second.
-    pub(super) exact: bool,
+    pub(in crate::client) exact: bool,
 }
 
 /// What the user wants, and what the other side can.
@@ -240,7 +240,7 @@ fn is_in(path: &[u8], dir: &[u8]) -> bool {
 
 /// An old date of LIST is midnight of its day.
 fn same_day(one: u64, other: u64) -> bool {
-    (one % DAY == 0 || other % DAY == 0) && one / DAY == other / DAY
+    (one.is_multiple_of(DAY) || other.is_multiple_of(DAY)) && one / DAY == other / DAY
 }
 
 fn seconds(time: SystemTime) -> u64 {
