@@ -14,7 +14,6 @@ mod changes;
 pub mod check;
 pub mod config;
 mod data;
-mod digest;
 mod entry;
 mod files;
 mod gate;

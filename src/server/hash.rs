@@ -2,11 +2,11 @@
 //!
 //! A large file takes a while, so the control connection is listened to: ABOR breaks it off.
 
-use super::digest::Hasher;
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
 use super::watch::Watch;
 use crate::net::{Attention, Verdict};
+use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -4,7 +4,7 @@
 //! file's name. Who writes one holds a lock on it, so that one nobody writes can be told apart and
 //! continued, replaced or swept away.
 
-use super::digest::{Sha256, hex};
+use crate::protocol::digest::{Sha256, hex};
 use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, TryLockError};

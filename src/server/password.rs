@@ -2,7 +2,7 @@
 //!
 //! Salt and hash are base64 with `.` for `+` and without padding.
 
-use super::digest::pbkdf2_sha256;
+use crate::protocol::digest::pbkdf2_sha256;
 use crate::sys;
 use std::{fmt, io};
 

@@ -19,11 +19,11 @@
 //! who writes it holds a lock on it; another upload of the same name takes a partial with a random
 //! ending, which nobody could find again and which therefore goes when it breaks off.
 
-use super::digest::hex;
 use super::jail::{Jail, Last, Place};
 use super::partial::{self, Locked};
 use super::refusal::Refusal;
 use crate::protocol::ascii::EncodingReader;
+use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;

@@ -11,7 +11,7 @@ mod sha2;
 pub use pbkdf2::pbkdf2_sha256;
 pub use sha2::Sha256;
 
-use crate::protocol::Algorithm;
+use super::Algorithm;
 use legacy::{Crc32, Md5, Sha1};
 use sha2::Sha512;
 
