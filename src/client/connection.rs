@@ -17,7 +17,7 @@ use super::rate::Rate;
 use crate::net::{self, Stream};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{
-    Code, Command, Control, Extended, Format, Name, Reply, Secret, Type, parse_quoted,
+    Algorithm, Code, Command, Control, Extended, Format, Name, Reply, Secret, Type, parse_quoted,
 };
 use crate::sys::{Interest, PollItem, Waitable, keep_alive, poll};
 use std::io;
@@ -135,6 +135,8 @@ pub(super) struct Able {
     pub(super) restarts: bool,
     /// MLSD.
     pub(super) machine_lists: bool,
+    /// HASH.
+    pub(super) hashes: bool,
     /// More than one command at a time.
     pub(super) pipelines: bool,
 }
@@ -147,6 +149,7 @@ impl Able {
         sets_times: true,
         restarts: true,
         machine_lists: true,
+        hashes: true,
         pipelines: true,
     };
 }
@@ -526,6 +529,21 @@ impl Connection {
         }
         let time = self.modified(name);
         self.unless_refused(time, |able| &mut able.times)
+    }
+
+    /// The digest of a whole file, if the server tells, in the form that it chose:
+    /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
+    pub(super) fn hash(&mut self, name: &Name) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
+        if !self.able.hashes {
+            return Ok(None);
+        }
+        let answer = self.call(&Command::Hash(name.clone()));
+        let Some(reply) = self.unless_refused(answer, |able| &mut able.hashes)? else {
+            return Ok(None);
+        };
+        let mut words = reply.text().split(|&byte| byte == b' ');
+        let algorithm = words.next().and_then(Algorithm::parse);
+        Ok(algorithm.zip(words.nth(1).map(<[u8]>::to_ascii_lowercase)))
     }
 
     /// Tells the server when a file was modified, if it takes that.

@@ -10,6 +10,8 @@
 //!   not agree to;
 //! - an upload is gone on with only where the server has something that can be nothing but its
 //!   beginning;
+//! - what was put together in more than one piece is compared with the server's HASH, where it has
+//!   that;
 //! - where everything came and only the last word was lost, a new connection is asked whether it is
 //!   still the same file, and that is enough.
 
@@ -17,13 +19,17 @@ use super::connection::{Connection, Representation};
 use super::error::Error;
 use super::local::{PartOf, Partial};
 use super::retry::{Gain, Tries};
-use crate::protocol::Name;
+use crate::protocol::digest::Hasher;
+use crate::protocol::{Algorithm, Name};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How much is compared where nothing else tells that it is the same file.
 pub(super) const COMPARED: u64 = 64 * 1024;
+
+/// Up to which size a digest is asked for: a few seconds' work.
+const LARGEST_HASHED: u64 = 1024 * 1024 * 1024;
 
 /// From which size on a file is worth a question beforehand, so that its upload can be gone on with.
 const LARGE: u64 = 1024 * 1024;
@@ -207,6 +213,8 @@ pub(super) struct Fetch<'a> {
     sink: Sink<'a>,
     /// Whether the server said no although all had come.
     doubted: bool,
+    /// Whether what is here came in more than one piece.
+    patched: bool,
 }
 
 /// Where a try begins.
@@ -220,7 +228,7 @@ enum Start {
 impl<'a> Fetch<'a> {
     /// A file of which nothing is known.
     pub(super) fn new(name: &'a Name, sink: Sink<'a>) -> Fetch<'a> {
-        Fetch { name, remote: None, fresh: None, sink, doubted: false }
+        Fetch { name, remote: None, fresh: None, sink, doubted: false, patched: false }
     }
 
     /// The server said this of the file just now; `ours` is whether what is here is of it.
@@ -238,7 +246,9 @@ impl<'a> Fetch<'a> {
     ) -> Result<u64, Error> {
         loop {
             let before = self.sink.length()?;
-            let failure = match self.attempt(connection, meter) {
+            let attempt = self.attempt(connection, meter);
+            let failure = match attempt.and_then(|length| self.verify(connection).map(|()| length))
+            {
                 Ok(length) => return Ok(length),
                 Err(failure) => failure,
             };
@@ -246,6 +256,15 @@ impl<'a> Fetch<'a> {
             self.learn(&failure, after)?;
             let gain = if after > before { Gain::Something } else { Gain::Nothing };
             tries.again(failure, gain, connection, |why, pause| meter.again(why, pause))?;
+        }
+    }
+
+    fn verify(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        match &mut self.sink {
+            Sink::Partial(partial) if self.patched => {
+                compare_hash(connection, self.name, partial.file())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -316,6 +335,7 @@ impl<'a> Fetch<'a> {
     ) -> Result<u64, Error> {
         let size = self.remote.and_then(|remote| remote.size);
         let expected = self.sink.tail(overlap)?;
+        self.patched = from > 0;
         let download = connection.retrieve_from(self.name, from, size)?;
         meter.begins(from + overlap, size);
         let moved = |moved: u64| meter.moved(moved.saturating_sub(overlap));
@@ -419,7 +439,18 @@ impl Send<'_> {
             *sent = from + moved;
             meter.moved(moved);
         })?;
-        if is_text { Ok(()) } else { self.check(connection) }
+        if is_text {
+            return Ok(());
+        }
+        self.check(connection)?;
+        if from > 0 {
+            let compared = compare_hash(connection, self.name, self.file);
+            if let Err(Error::OtherContent) = compared {
+                (*before, self.start, *sent) = (Before::NotAsked, 0, 0);
+            }
+            compared?;
+        }
+        Ok(())
     }
 
     fn first(&self, connection: &mut Connection, before: &mut Before) -> Result<u64, Error> {
@@ -461,6 +492,37 @@ impl Send<'_> {
         match connection.stored_size(self.name)? {
             Some(got) if got != self.size => Err(Error::NotWhole { expected: self.size, got }),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Compares a file here with the server's, where that tells and is not kept busy for long by it. A
+/// server that does not answer in time is asked no more.
+fn compare_hash(connection: &mut Connection, name: &Name, file: &mut File) -> Result<(), Error> {
+    let size = file.metadata().map_err(Error::Local)?.len();
+    if size > LARGEST_HASHED {
+        return Ok(());
+    }
+    let told = match connection.hash(name) {
+        Err(Error::TimedOut(_)) => {
+            connection.able().hashes = false;
+            return connection.reconnect();
+        }
+        other => other?,
+    };
+    let Some((algorithm, theirs)) = told else { return Ok(()) };
+    let ours = digest(algorithm, file).map_err(Error::Local)?;
+    if ours.as_bytes() == theirs { Ok(()) } else { Err(Error::OtherContent) }
+}
+
+fn digest(algorithm: Algorithm, file: &mut File) -> io::Result<String> {
+    let mut hasher = Hasher::new(algorithm);
+    let mut piece = vec![0; 64 * 1024];
+    file.rewind()?;
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hasher.finish()),
+            length => hasher.update(&piece[..length]),
         }
     }
 }

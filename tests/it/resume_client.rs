@@ -108,6 +108,21 @@ fn all_of_the_data_and_a_426_is_asked_for_once_more() {
 }
 
 #[test]
+fn what_came_in_pieces_is_compared_with_the_hash_of_all() {
+    let client = fetch_from(|server| {
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("426 broken off");
+        finish(server, HALF);
+        // Of something else.
+        server.answer("HASH a", &format!("213 CRC32 0-{} 00000000 a", SIZE - 1));
+        finish(server, 0);
+        assert_eq!(server.next().as_deref(), Some("QUIT"));
+        server.say("221 bye");
+    });
+    assert_whole(&client);
+}
+
+#[test]
 fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
     let client = client_with_old_file();
     let first = |server: &mut Actor| {
@@ -506,6 +521,7 @@ fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
         assert!(rest == noise(LARGE, 5)[HALF..]);
         server.say("226 done");
         server.answer("SIZE", &format!("213 {LARGE}"));
+        server.answer("HASH", "502 what?");
         server.answer("MFMT", "213 fine");
         server.part();
     };
