@@ -16,7 +16,7 @@ mod width;
 
 pub(super) use history::History;
 pub(super) use state::Completion;
-pub(super) use terminal::{Reader, is_capable};
+pub(super) use terminal::{Reader, Told, is_capable, read_secret};
 pub(super) use width::{fitting_end, width_of};
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A terminal that marks what is pasted is asked to do so no longer.
 pub(super) const NO_MARKS: &[u8] = b"\x1b[?2004l";
@@ -40,7 +40,7 @@ struct Shared {
     /// While a line is edited: the terminal, and what wakes the editor.
     raw: Option<(RawMode, Arc<Bell>)>,
     /// While a program that we started has the terminal, whose Ctrl-C is its own affair.
-    lent: bool,
+    lent: Lending,
 }
 
 impl Interrupt {
@@ -72,7 +72,9 @@ impl Interrupt {
                 shared.raw.iter().for_each(|(raw, _)| raw.renew());
                 return shared.redraw();
             }
-            Signal::Interrupt if shared.lent => return,
+            Signal::Interrupt if shared.lent.is_on() => return,
+            // Ctrl-C is a key now; this one was meant for a command that has just ended.
+            Signal::Interrupt if shared.raw.is_some() => return,
             Signal::Interrupt => {
                 if !shared.transfers.is_empty() {
                     return shared.transfers.drain(..).for_each(|latch| latch.open());
@@ -142,12 +144,36 @@ impl Interrupt {
 
     /// For as long as the guard lives, Ctrl-C is meant for a program that we wait for.
     pub(super) fn lend(&self) -> Lent<'_> {
-        self.lock().lent = true;
+        self.lock().lent = Lending::Now;
         Lent { interrupt: self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a program that we started has the terminal.
+#[derive(Clone, Copy, Default)]
+enum Lending {
+    #[default]
+    No,
+    Now,
+    /// It has ended, but a Ctrl-C that ended it may reach us yet.
+    Until(Instant),
+}
+
+/// How much later than a program that it ended a Ctrl-C may reach us, and sooner than anybody can
+/// have meant another one for us.
+const GRACE: Duration = Duration::from_millis(200);
+
+impl Lending {
+    fn is_on(self) -> bool {
+        match self {
+            Lending::No => false,
+            Lending::Now => true,
+            Lending::Until(end) => Instant::now() < end,
+        }
     }
 }
 
@@ -249,7 +275,7 @@ pub(super) struct Lent<'a> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.interrupt.lock().lent = false;
+        self.interrupt.lock().lent = Lending::Until(Instant::now() + GRACE);
     }
 }
 
@@ -298,6 +324,8 @@ mod tests {
         let lent = interrupt.lend();
         interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
         drop(lent);
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it was meant for the program"));
+        interrupt.lock().lent = Lending::Until(Instant::now());
         let left = Cell::new(false);
         interrupt.arrived(Signal::Interrupt, |_| left.set(true));
         assert!(left.get());

@@ -1,6 +1,7 @@
 //! What the commands of a user share: the connection, who logs in, and how words reach them.
 
 use super::connection::{Connection, DataMode, Representation, Settings};
+use super::editor::{Told, read_secret};
 use super::error::Error;
 use super::escape::shown;
 use super::interrupt::Interrupt;
@@ -456,12 +457,19 @@ fn ask_secret(question: &str, messages: Messages, interrupt: &Interrupt) -> Resu
     messages.prompt(question);
     let typed = type_password(interrupt);
     messages.prompt("\n");
-    secret(&typed.map_err(Error::Local)?)
+    secret(&typed?)
 }
 
-fn type_password(interrupt: &Interrupt) -> io::Result<Vec<u8>> {
-    let _hidden = interrupt.hide_typing()?;
-    read_line().map(Option::unwrap_or_default)
+fn type_password(interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
+    match read_secret(interrupt) {
+        Ok(Told::Secret(typed)) => Ok(typed),
+        Ok(Told::Nothing) => Err(Error::Interrupted),
+        // A terminal that does not give key by key still hides what is typed.
+        Err(_) => {
+            let _hidden = interrupt.hide_typing().map_err(Error::Local)?;
+            read_line().map(Option::unwrap_or_default).map_err(Error::Local)
+        }
+    }
 }
 
 fn secret(bytes: &[u8]) -> Result<Secret, Error> {

@@ -211,6 +211,8 @@ fn a_password_is_not_shown() {
     terminal.line("user somebody").wait_for_end("Password for somebody:");
     terminal.line("hunter2").wait_for("530").wait_for_end("ftp 127.0.0.1:>");
     assert!(!terminal.screen().contains("hunter2"));
+    terminal.line("clear").line("user somebody").wait_for_end("Password for somebody:");
+    terminal.text("hun").keys(&["C-c"]).wait_for("interrupted").wait_for_end("ftp 127.0.0.1:>");
 }
 
 #[test]

@@ -167,6 +167,38 @@ impl Reader {
     }
 }
 
+/// What came of asking for a secret.
+pub(in super::super) enum Told {
+    Secret(Vec<u8>),
+    /// Ctrl-C.
+    Nothing,
+}
+
+/// Reads a line that is not shown. Backspace and Ctrl-U take back what was typed.
+///
+/// # Errors
+/// The terminal cannot be read key by key.
+pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
+    let bell = Arc::new(Bell::new()?);
+    let _raw = interrupt.edit(&bell)?;
+    let mut secret = Vec::new();
+    loop {
+        match typed(&bell, None)? {
+            Typed::Byte(b'\r' | b'\n' | 0x04) | Typed::End => return Ok(Told::Secret(secret)),
+            Typed::Byte(0x03) => return Ok(Told::Nothing),
+            Typed::Byte(0x15) => secret.clear(),
+            Typed::Byte(0x08 | 0x7f) => forget_last(&mut secret),
+            Typed::Byte(byte) => secret.push(byte),
+            Typed::Rung | Typed::Nothing => {}
+        }
+    }
+}
+
+/// Takes the last character off, with all its bytes.
+fn forget_last(secret: &mut Vec<u8>) {
+    while secret.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+}
+
 /// While it lives, keys come one by one and pastes come marked.
 struct Raw<'a> {
     _editing: Editing<'a>,
@@ -189,4 +221,19 @@ impl Drop for Raw<'_> {
 /// Where the terminal went away, the next read says so.
 fn show(bytes: &[u8]) {
     let _ = io::stderr().write_all(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_character_goes_whole() {
+        let mut secret = "aü".as_bytes().to_vec();
+        forget_last(&mut secret);
+        assert_eq!(secret, b"a");
+        forget_last(&mut secret);
+        forget_last(&mut secret);
+        assert_eq!(secret, b"");
+    }
 }
