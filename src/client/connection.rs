@@ -19,14 +19,10 @@ use crate::protocol::time::parse_timestamp;
 use crate::protocol::{
     Algorithm, Code, Command, Control, Extended, Format, Name, Reply, Secret, Type, parse_quoted,
 };
-use crate::sys::{Interest, PollItem, Waitable, keep_alive, poll};
+use crate::sys::{Interest, PollItem, Waitable, poll};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
-
-/// How long the control connection may be idle, as it is during a long transfer, before the system
-/// probes it; routers forget connections after a few minutes.
-const PROBE_AFTER: Duration = Duration::from_secs(60);
 
 /// How long the server may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -172,8 +168,6 @@ impl Connection {
     }
 
     fn over(tcp: TcpStream, origin: Origin, settings: Settings) -> io::Result<Connection> {
-        // A system that cannot probe transfers files all the same.
-        let _ = keep_alive(&tcp, PROBE_AFTER);
         let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
         Ok(Connection {
             control: Control::new(Stream::new(tcp, None)?),
