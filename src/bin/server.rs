@@ -18,6 +18,7 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, path, process, thread};
 
@@ -72,7 +73,7 @@ fn with_options(
 }
 
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
-fn run(Options { words, config, .. }: Options) -> Result<(), Box<dyn Error>> {
+fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
     let listener = listen(&config)?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
@@ -83,9 +84,11 @@ fn run(Options { words, config, .. }: Options) -> Result<(), Box<dyn Error>> {
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
     let log = Log::open(config.log_level, config.log_file.as_deref()).map_err(StartError::Log)?;
+    let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     announce(listener.local_addr()?, &root.display().to_string(), &server.live().config);
     warn_of_few_descriptors(descriptors, &server.live().config);
+    exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
     spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
 
     let mut reserve = Reserve::new(&listener);
@@ -177,12 +180,14 @@ fn spawn_signal_thread(
     server: Arc<Server>,
     shutdown: Shutdown,
 ) -> io::Result<thread::JoinHandle<()>> {
+    let reload = spawn_reload_thread(words, Arc::clone(&server))?;
     thread::Builder::new().name("signals".into()).stack_size(SESSION_STACK).spawn(move || {
         let mut ending = false;
         while let Ok(signal) = signals.wait() {
             server.log().event(Level::Info, "signal", &[("name", &format!("{signal:?}"))]);
             match signal {
-                Signal::Hangup => reload(&words, &server),
+                // One that waits already will do for this one too.
+                Signal::Hangup => drop(reload.try_send(())),
                 Signal::Resize | Signal::Continue => {}
                 Signal::Interrupt | Signal::Terminate if ending => process::exit(1),
                 Signal::Interrupt | Signal::Terminate => {
@@ -192,6 +197,18 @@ fn spawn_signal_thread(
             }
         }
     })
+}
+
+/// A thread of its own, since a file or a name server that does not answer must not keep the signals
+/// from being heard.
+fn spawn_reload_thread(words: Parsed, server: Arc<Server>) -> io::Result<SyncSender<()>> {
+    let (sender, wanted) = sync_channel(1);
+    thread::Builder::new().name("reload".into()).stack_size(SESSION_STACK).spawn(move || {
+        while wanted.recv().is_ok() {
+            reload(&words, &server);
+        }
+    })?;
+    Ok(sender)
 }
 
 /// With the options as they are now; if they cannot be used, with those from before, so that

@@ -2,7 +2,7 @@
 
 use super::login::Login;
 use super::refusal::Refusal;
-use super::session::Session;
+use super::session::{LONGEST_IDLE, Session};
 use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
 use crate::sys;
 use std::time::Duration;
@@ -118,10 +118,9 @@ impl Session<'_> {
 
     /// A session may be shorter or longer idle than others, up to ten times as long.
     pub(super) fn set_idle(&mut self, seconds: Option<u64>) -> Result<Reply, Refusal> {
-        const LONGER: u32 = 10;
         if let Some(seconds) = seconds {
             let wanted = Duration::from_secs(seconds);
-            if wanted > self.live.config.idle_timeout.saturating_mul(LONGER) {
+            if wanted > self.live.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
                 return Err(Refusal::Argument("That is longer than a session may be idle."));
             }
             self.own_idle_timeout = Some(wanted);

@@ -14,6 +14,7 @@ use crate::protocol::{FtpPath, Name};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use std::{fmt, fs, io, thread};
 
 /// One account.
@@ -181,13 +182,17 @@ impl Default for Checks {
 }
 
 impl Checks {
-    /// Runs one check when its turn has come.
-    pub fn run<T>(&self, check: impl FnOnce() -> T) -> T {
+    /// Runs one check when its turn has come; `None` if it has not come `until` then.
+    pub fn run<T>(&self, until: Option<Instant>, check: impl FnOnce() -> T) -> Option<T> {
+        const FOR_EVER: Duration = Duration::from_secs(60 * 60);
+        let left = until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()));
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(free, |free| *free == 0);
-        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        let waited = self.freed.wait_timeout_while(free, left, |free| *free == 0);
+        let mut free = waited.unwrap_or_else(PoisonError::into_inner).0;
+        *free = free.checked_sub(1)?;
+        drop(free);
         let _turn = Turn(self);
-        check()
+        Some(check())
     }
 }
 
@@ -259,7 +264,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..32 {
                 scope.spawn(|| {
-                    checks.run(|| {
+                    checks.run(None, || {
                         let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                         peak.fetch_max(now, Ordering::SeqCst);
                         thread::yield_now();
@@ -269,5 +274,7 @@ mod tests {
             }
         });
         assert!((1..=most).contains(&peak.load(Ordering::SeqCst)));
+        *checks.free.lock().unwrap() = 0;
+        assert_eq!(checks.run(Some(Instant::now()), || 7), None);
     }
 }

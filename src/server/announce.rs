@@ -28,11 +28,18 @@ impl Announced {
 
     /// The address now. If it cannot be looked up again, the old one is the best there is.
     pub fn address(&self) -> Ipv4Addr {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.1.elapsed() >= FRESH {
-            *known = (look_up(&self.name).unwrap_or(known.0), Instant::now());
-        }
-        known.0
+        let known = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.1.elapsed() < FRESH {
+                return known.0;
+            }
+            // The others go on with what is known: to look it up may take long.
+            known.1 = Instant::now();
+            known.0
+        };
+        let found = look_up(&self.name).unwrap_or(known);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).0 = found;
+        found
     }
 }
 

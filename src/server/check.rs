@@ -8,8 +8,10 @@ use super::config::{Config, DEFAULT_HOST, PROGRAM};
 use super::jail::Jail;
 use crate::args::Parsed;
 use std::env;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::net::ToSocketAddrs;
+use std::path::Path;
 
 /// The report, and how many problems it names.
 #[derive(Debug, Default)]
@@ -42,9 +44,27 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
             None
         }
     };
+    for warning in exposed(given, config) {
+        report.line(format_args!("warning: {warning}"));
+    }
     report.accounts(config, jail.as_ref());
     report.names(config);
     report
+}
+
+/// The server's own files that stand in the tree it serves, where clients may fetch or replace them.
+pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
+    let Ok(root) = config.root.canonicalize() else { return Vec::new() };
+    let own = ["users", "config", "log-file"].map(|name| (name, given.value(name)));
+    let inside = |(name, file): (&str, Option<&OsStr>)| {
+        let file = Path::new(file?);
+        let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&root));
+        inside.then(|| {
+            let file = file.display();
+            format!("--{name} {file} is in the directory that is served: clients see it")
+        })
+    };
+    own.into_iter().filter_map(inside).collect()
 }
 
 /// The values of options that are not given and whose default depends on where the server runs.

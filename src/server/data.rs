@@ -116,7 +116,7 @@ impl Arrangements {
     pub fn passive(&mut self, ports: Option<&Ports>) -> Result<u16, Refusal> {
         self.drop_plan();
         if let Some(ports) = ports {
-            let reserved = ports.reserve(self.ends.local, self.ends.peer);
+            let reserved = ports.reserve(self.ends.listening_at(0), self.ends.peer);
             let reserved = reserved.map_err(|_| NO_PORT)?;
             let port = reserved.number();
             self.plan = Plan::Reserved(reserved);

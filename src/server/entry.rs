@@ -53,8 +53,9 @@ impl Session<'_> {
             NoTurn::Refused(left) => Refusal::Guessing(left),
             NoTurn::Crowded | NoTurn::TooLate => Refusal::NoTurn,
         })?;
-        match self.live.gate.admit(name, password, &server.checks) {
+        match self.live.gate.admit(name, password, &server.checks, until) {
             Err(Refusal::LoginFailed) => {}
+            Err(Refusal::NoTurn) => return Err(Refusal::NoTurn),
             admitted => {
                 turn.right();
                 return admitted;

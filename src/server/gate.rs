@@ -7,6 +7,7 @@ use super::login::{Home, is_anonymous};
 use super::refusal::Refusal;
 use crate::protocol::{FtpPath, Name, Secret};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Who may log in.
 pub struct Gate {
@@ -27,14 +28,21 @@ impl Gate {
         Some(Home { user: user.clone(), account: None, jail, access, cwd })
     }
 
-    /// Checks a name and its password, one of only so many `checks` at once.
+    /// Checks a name and its password, one of only so many `checks` at once, if that can begin
+    /// `until` then.
     ///
     /// # Errors
     /// One refusal for every reason that has to do with name or password, after the same work.
-    pub fn admit(&self, user: &Name, password: &Secret, checks: &Checks) -> Result<Home, Refusal> {
+    pub fn admit(
+        &self,
+        user: &Name,
+        password: &Secret,
+        checks: &Checks,
+        until: Option<Instant>,
+    ) -> Result<Home, Refusal> {
         let accounts = self.accounts.as_ref().ok_or(Refusal::LoginFailed)?;
-        let account = checks.run(|| accounts.check(user, password.expose()));
-        let account = account.ok_or(Refusal::LoginFailed)?;
+        let checked = checks.run(until, || accounts.check(user, password.expose()));
+        let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
         let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
         let (access, cwd) = (account.access, FtpPath::root());
         Ok(Home { user: user.clone(), account: Some(Arc::clone(account)), jail, access, cwd })

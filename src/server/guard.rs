@@ -4,8 +4,9 @@
 //! nobody can lock somebody else's account. Three things slow an address down:
 //!
 //! 1. A password is checked only when it is the address's turn: [`BURST`] at once and then
-//!    [`CHECKS_A_SECOND`], over however many connections. A right one gives its turn back, so a
-//!    class that logs in from one address is not held up.
+//!    [`CHECKS_A_SECOND`], over however many connections, and one after the other, so that the
+//!    processors are shared among addresses. A right one gives its turn back, so a class that logs
+//!    in from one address is not held up.
 //! 2. The answer to a wrong one is late, the later the more of them there were ([`delay`]).
 //! 3. After too many the address is refused for a while, which doubles each time ([`refusal`]).
 //!
@@ -33,13 +34,13 @@ const BURST: u32 = 5;
 const CHECKS_A_SECOND: u32 = 5;
 
 /// How many sessions of one address may wait for their turn; the next is sent away.
-const MOST_WAITING: u32 = 256;
+const MOST_WAITING: u32 = 4096;
 
 /// How many addresses are remembered.
 const MOST_ADDRESSES: usize = 8192;
 
 /// How many accounts are remembered that an address has logged in to.
-const MOST_KNOWN: usize = 32;
+const MOST_KNOWN: usize = 1024;
 
 /// Wrong passwords over all sessions of an address lead to a refusal when there are so many times
 /// as many as one session may have: there may be many people behind one address.
@@ -90,12 +91,14 @@ pub enum NoTurn {
     TooLate,
 }
 
-/// The right to have one password checked; the outcome has to be told.
+/// The right to have one password checked, the only one of its address. Who drops it without having
+/// told the outcome had none.
 #[derive(Debug)]
 pub struct Turn<'a> {
     guard: &'a Guard,
     key: IpAddr,
     name: u64,
+    told: bool,
 }
 
 impl Default for Guard {
@@ -134,13 +137,15 @@ impl Guard {
         name: &Name,
         until: Option<Instant>,
     ) -> Result<Turn<'_>, NoTurn> {
-        let turn = Turn { guard: self, key: network(address), name: self.hasher.hash_one(name) };
+        let (key, name) = (network(address), self.hasher.hash_one(name));
         let mut addresses = self.addresses();
         loop {
             let now = Instant::now();
-            make_room(&mut addresses, turn.key, now);
-            let memory = addresses.entry(turn.key).or_insert_with(|| Memory::new(now));
-            let Some(wait) = memory.take_turn(turn.name, now)? else { return Ok(turn) };
+            make_room(&mut addresses, key, now);
+            let memory = addresses.entry(key).or_insert_with(|| Memory::new(now));
+            let Some(wait) = memory.take_turn(name, now)? else {
+                return Ok(Turn { guard: self, key, name, told: false });
+            };
             let left = until.map_or(wait, |until| until.saturating_duration_since(now));
             if left.is_zero() || self.closed.load(Ordering::SeqCst) {
                 return Err(NoTurn::TooLate);
@@ -149,7 +154,7 @@ impl Guard {
             memory.waiting += 1;
             let waited = changed.wait_timeout(addresses, wait.min(left));
             addresses = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if let Some(memory) = addresses.get_mut(&turn.key) {
+            if let Some(memory) = addresses.get_mut(&key) {
                 memory.waiting -= 1;
             }
         }
@@ -174,14 +179,16 @@ impl Guard {
 
 impl Turn<'_> {
     /// The password was right.
-    pub fn right(self) {
+    pub fn right(mut self) {
+        self.told = true;
         if let Some(memory) = self.guard.addresses().get_mut(&self.key) {
             memory.right(self.name, Instant::now());
         }
     }
 
     /// The password was wrong, the session's `nth` wrong one of `most`. Gives how late to say so.
-    pub fn wrong(self, nth: u32, most: u32) -> Duration {
+    pub fn wrong(mut self, nth: u32, most: u32) -> Duration {
+        self.told = true;
         let now = Instant::now();
         let mut addresses = self.guard.addresses();
         let Some(memory) = addresses.get_mut(&self.key) else { return delay(nth) };
@@ -194,10 +201,20 @@ impl Turn<'_> {
     }
 }
 
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(memory) = self.guard.addresses().get_mut(&self.key).filter(|_| !self.told) {
+            memory.give_back();
+        }
+    }
+}
+
 /// What is remembered of one address, or of one IPv6 network.
 #[derive(Debug)]
 struct Memory {
     turns: Bucket,
+    /// Whether a password is being checked.
+    checking: bool,
     /// How many sessions wait for their turn.
     waiting: u32,
     /// Wakes them.
@@ -226,6 +243,7 @@ impl Memory {
     fn new(now: Instant) -> Memory {
         Memory {
             turns: Bucket::new(BURST, CHECKS_A_SECOND, now),
+            checking: false,
             waiting: 0,
             changed: Arc::default(),
             wrong: 0,
@@ -246,16 +264,26 @@ impl Memory {
         {
             return Err(NoTurn::Refused(left));
         }
-        match self.turns.take(self.waiting, now) {
+        /// Who is woken by the end of the check before this one need not wait so long.
+        const AGAIN: Duration = Duration::from_secs(5);
+        let taken = if self.checking { Err(AGAIN) } else { self.turns.take(self.waiting, now) };
+        self.checking |= taken.is_ok();
+        match taken {
             Ok(()) => Ok(None),
             Err(_) if self.waiting >= MOST_WAITING => Err(NoTurn::Crowded),
             Err(wait) => Ok(Some(wait)),
         }
     }
 
-    fn right(&mut self, name: u64, now: Instant) {
+    /// The check has ended, and nothing was wrong with the password.
+    fn give_back(&mut self) {
         self.turns.put_back();
+        self.checking = false;
         self.changed.notify_one();
+    }
+
+    fn right(&mut self, name: u64, now: Instant) {
+        self.give_back();
         self.known.retain(|known| known.name != name);
         if self.known.len() >= MOST_KNOWN {
             self.known.remove(0);
@@ -266,6 +294,8 @@ impl Memory {
     /// Counts a wrong password, and says until when the address is refused if that was one too many.
     fn wrong(&mut self, name: u64, nth: u32, most: u32, now: Instant) -> Option<Instant> {
         let too_many = most.saturating_mul(SESSIONS_WORTH);
+        self.checking = false;
+        self.changed.notify_one();
         self.forget(now);
         if self.wrong == 0 {
             self.forgetting = now;
@@ -303,7 +333,7 @@ impl Memory {
     /// Whether it can go without making a difference.
     fn is_blank(&mut self, now: Instant) -> bool {
         self.forget(now);
-        let quiet = self.waiting == 0 && self.turns.is_full(now);
+        let quiet = self.waiting == 0 && !self.checking && self.turns.is_full(now);
         quiet && self.wrong == 0 && self.refusals == 0 && self.known.is_empty()
     }
 }
@@ -317,16 +347,18 @@ fn make_room(addresses: &mut HashMap<IpAddr, Memory>, key: IpAddr, now: Instant)
     if addresses.len() < MOST_ADDRESSES {
         return;
     }
-    let free = addresses.iter().filter(|(_, memory)| memory.waiting == 0);
+    let free = addresses.iter().filter(|(_, memory)| memory.waiting == 0 && !memory.checking);
     if let Some(key) = free.min_by_key(|(_, memory)| memory.heard).map(|(key, _)| *key) {
         addresses.remove(&key);
     }
 }
 
-/// What an address counts by.
-fn network(address: IpAddr) -> IpAddr {
+/// What an address counts by: of an IPv6 address the 64 bits that one customer is given. Those of
+/// one link share theirs, and count for themselves.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => IpAddr::V6(v6),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
     }
 }
@@ -367,6 +399,7 @@ mod tests {
             assert_eq!(memory.take_turn(1, now), Err(NoTurn::Refused(second(expected))));
             now += second(expected);
             assert_eq!(memory.take_turn(1, now), Ok(None));
+            memory.checking = false;
         }
         now += FORGET_ALL;
         assert_eq!(memory.wrong(1, MOST, MOST, now), Some(now + second(5)));
@@ -405,6 +438,7 @@ mod tests {
             let now = start + Duration::from_millis(100) * tenth;
             while memory.take_turn(1, now) == Ok(None) {
                 checked += 1;
+                memory.checking = false;
             }
         }
         assert!((53..=55).contains(&checked), "{checked}");
@@ -452,6 +486,7 @@ mod tests {
         assert!(guard.refuses(at("2001:db8:1:2:ffff::9")).is_some());
         assert!(guard.refuses(at("2001:db8:1:3::1")).is_none());
         assert_eq!(network(at("::ffff:10.0.0.1")), at("10.0.0.1"));
+        assert_eq!(network(at("fe80::1")), at("fe80::1"));
     }
 
     #[test]
@@ -459,15 +494,7 @@ mod tests {
         let guard = Guard::default();
         guard.turn(host(0), &name("a"), None).unwrap().wrong(MOST, MOST);
         for n in 1..=2 * MOST_ADDRESSES as u32 {
-            guard
-                .turn(host(n), &name("a"), None)
-                .unwrap()
-                .guard
-                .addresses()
-                .get_mut(&host(n))
-                .unwrap()
-                .turns
-                .put_back();
+            drop(guard.turn(host(n), &name("a"), None).unwrap());
         }
         assert!(guard.addresses().len() <= MOST_ADDRESSES);
         assert!(guard.refuses(host(0)).is_some());
@@ -476,11 +503,12 @@ mod tests {
     #[test]
     fn nobody_waits_beyond_his_time_or_that_of_the_server() {
         let guard = Guard::default();
-        let turn = |until| guard.turn(host(1), &name("a"), until).map(drop);
-        while turn(Some(Instant::now())).is_ok() {}
+        let first = guard.turn(host(1), &name("anna"), None).unwrap();
+        let turn = |until| guard.turn(host(1), &name("anna"), until).map(drop);
         assert_eq!(turn(Some(Instant::now())), Err(NoTurn::TooLate));
         guard.close();
-        while turn(None).is_ok() {}
         assert_eq!(turn(None), Err(NoTurn::TooLate));
+        drop(first);
+        assert_eq!(turn(None), Ok(()));
     }
 }

@@ -1,5 +1,6 @@
 //! How many sessions there are, in all and by address, and waiting for the last of them.
 
+use super::guard::network;
 use crate::protocol::{Code, Reply};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -68,11 +69,12 @@ impl Limits {
         counts.most_by_address = most_by_address;
     }
 
-    /// A place for a session from `address`.
+    /// A place for a session from `address`; IPv6 networks count as one.
     ///
     /// # Errors
     /// Which limit is reached.
     pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
+        let address = network(address);
         let mut counts = self.counts();
         if counts.all >= counts.most {
             return Err(Full::Server);

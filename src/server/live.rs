@@ -20,8 +20,9 @@ pub struct Live {
     pub config: Config,
     /// Who may log in.
     pub gate: Gate,
-    /// The ports of `--passive-ports`.
-    pub ports: Option<Arc<Ports>>,
+    /// The ports of `--passive-ports`, the same ones for good: what is bound stays bound, or a later
+    /// range could not have it.
+    ports: Arc<Ports>,
     /// The address of `--passive-address`.
     pub announced: Option<Arc<Announced>>,
 }
@@ -35,7 +36,7 @@ impl Live {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
         let gate = Gate { jail, anonymous: config.anonymous, accounts: accounts(&config)? };
-        let ports = config.passive_ports.clone().map(Ports::new).map(Arc::new);
+        let ports = Arc::new(Ports::new(config.passive_ports.clone()));
         let announced = announced(&config)?;
         Ok(Live { config, gate, ports, announced })
     }
@@ -64,16 +65,14 @@ impl Live {
             self.announced.clone()
         });
         let gate = Gate { jail: self.gate.jail.clone(), anonymous: config.anonymous, accounts };
-        let ports = self.next_ports(&config);
+        let ports = Arc::clone(&self.ports);
+        ports.set_range(config.passive_ports.clone());
         (Live { config, gate, ports, announced }, problems)
     }
 
-    /// What is bound stays bound, or the new range could not have it.
-    fn next_ports(&self, config: &Config) -> Option<Arc<Ports>> {
-        let range = config.passive_ports.clone()?;
-        let Some(ports) = &self.ports else { return Some(Arc::new(Ports::new(range))) };
-        ports.set_range(range);
-        Some(Arc::clone(ports))
+    /// The ports of `--passive-ports`, if there is such a range.
+    pub fn ports(&self) -> Option<&Ports> {
+        self.config.passive_ports.as_ref().map(|_| self.ports.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@
 //! in shows itself as stars.
 
 use crate::protocol::time::Civil;
+use crate::sys;
 use std::fmt::{Display, Write as _};
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -93,7 +94,11 @@ impl Log {
 
 fn sink(file: Option<&Path>) -> io::Result<Box<dyn io::Write + Send>> {
     let Some(path) = file else { return Ok(Box::new(io::stderr())) };
-    let file = OpenOptions::new().append(true).create(true).open(path).map_err(|error| {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    // It tells who was here and what is where.
+    sys::for_owner_alone(&mut options);
+    let file = options.open(path).map_err(|error| {
         io::Error::new(error.kind(), format!("the log {}: {error}", path.display()))
     })?;
     Ok(Box::new(file))

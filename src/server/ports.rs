@@ -11,7 +11,10 @@ use crate::sys::{Bell, Interest, PollItem, Waitable};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::io;
+use std::io::{
+    self,
+    ErrorKind::{AddrInUse, PermissionDenied},
+};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +24,10 @@ use std::time::{Duration, Instant};
 /// All ports of the range.
 #[derive(Debug)]
 pub struct Ports {
-    range: Mutex<RangeInclusive<u16>>,
-    /// By the server's address and the number. A port stays bound once it was used.
-    open: Mutex<HashMap<(IpAddr, u16), Arc<Port>>>,
+    /// `None` while there is no `--passive-ports`.
+    range: Mutex<Option<RangeInclusive<u16>>>,
+    /// By the server's address. Some ports stay bound when nobody has reserved them.
+    open: Mutex<HashMap<SocketAddr, Arc<Port>>>,
     releases: Arc<Releases>,
 }
 
@@ -75,30 +79,35 @@ pub struct Reservation {
 
 impl Ports {
     /// The ports of a range, none of them open yet.
-    pub fn new(range: RangeInclusive<u16>) -> Ports {
+    pub fn new(range: Option<RangeInclusive<u16>>) -> Ports {
         Ports { range: Mutex::new(range), open: Mutex::default(), releases: Arc::default() }
     }
 
     /// Gives out ports of another range from now on. Those that are reserved stay so; what is
     /// outside the range is closed when its last reservation goes.
-    pub fn set_range(&self, range: RangeInclusive<u16>) {
+    pub fn set_range(&self, range: Option<RangeInclusive<u16>>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(_, number), _| range.contains(number));
-        *self.range.lock().unwrap_or_else(PoisonError::into_inner) = range;
+        open.retain(|at, _| range.as_ref().is_some_and(|range| range.contains(&at.port())));
+        *self.range() = range;
     }
 
-    /// Reserves a port at `local` for a client at `peer`, waiting a while if all are taken.
+    fn range(&self) -> MutexGuard<'_, Option<RangeInclusive<u16>>> {
+        self.range.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reserves a port at the address of `local` for a client at `peer`, waiting a while if all are
+    /// taken.
     ///
     /// # Errors
     /// `AddrInUse` if none came free, or what the system says.
-    pub fn reserve(&self, local: IpAddr, peer: IpAddr) -> io::Result<Reservation> {
+    pub fn reserve(&self, local: SocketAddr, peer: IpAddr) -> io::Result<Reservation> {
         self.reserve_within(PATIENCE, local, peer)
     }
 
     fn reserve_within(
         &self,
         patience: Duration,
-        local: IpAddr,
+        local: SocketAddr,
         peer: IpAddr,
     ) -> io::Result<Reservation> {
         let until = Instant::now() + patience;
@@ -106,42 +115,64 @@ impl Ports {
         let bell = Arc::new(Bell::new()?);
         loop {
             let before = *self.releases.lock();
-            if let Some((port, number)) = self.invite_somewhere(local, peer) {
+            if let Some((port, number)) = self.invite_somewhere(local, peer)? {
                 let (bell, releases) = (Arc::clone(&bell), Arc::clone(&self.releases));
                 return Ok(Reservation { port, peer, number, bell, releases });
             }
             if !self.releases.wait_for_more_than(before, until) {
-                return Err(io::ErrorKind::AddrInUse.into());
+                return Err(AddrInUse.into());
             }
         }
     }
 
-    fn invite_somewhere(&self, local: IpAddr, peer: IpAddr) -> Option<(Arc<Port>, u64)> {
-        let range = self.range.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    fn invite_somewhere(
+        &self,
+        mut local: SocketAddr,
+        peer: IpAddr,
+    ) -> io::Result<Option<(Arc<Port>, u64)>> {
+        let Some(range) = self.range().clone() else { return Ok(None) };
         let (first, count) = (*range.start(), range.len());
         let start = RandomState::new().hash_one(count) as usize % count;
-        // At most 65,535 of them, so the sum fits.
-        let numbers = (0..count).map(|step| first + ((start + step) % count) as u16);
-        let mut ports = numbers.filter_map(|number| self.port(local, number));
-        ports.find_map(|port| port.invite(peer).map(|number| (port, number)))
+        for step in 0..count {
+            // At most 65,535 of them, so the sum fits.
+            local.set_port(first + ((start + step) % count) as u16);
+            let Some(port) = self.port(local)? else { continue };
+            if let Some(number) = port.invite(peer) {
+                return Ok(Some((port, number)));
+            }
+        }
+        Ok(None)
     }
 
-    /// The listener on this port; `None` if another program has it.
-    fn port(&self, local: IpAddr, number: u16) -> Option<Arc<Port>> {
+    /// The listener there; `None` if another program has the port, or it is not ours any more.
+    fn port(&self, at: SocketAddr) -> io::Result<Option<Arc<Port>>> {
+        /// So many listeners are kept for those who come next: a range may have tens of thousands
+        /// of ports, and each takes a descriptor.
+        const MOST_IDLE: usize = 64;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(port) = open.get(&(local, number)) {
-            return Some(Arc::clone(port));
+        if let Some(port) = open.get(&at) {
+            return Ok(Some(Arc::clone(port)));
         }
-        let listener = TcpListener::bind(SocketAddr::new(local, number)).ok()?;
-        listener.set_nonblocking(true).ok()?;
+        if self.range().as_ref().is_none_or(|range| !range.contains(&at.port())) {
+            return Ok(None);
+        }
+        if open.len() >= MOST_IDLE {
+            // What nobody has reserved is held by this map alone.
+            open.retain(|_, port| Arc::strong_count(port) > 1);
+        }
+        let listener = match TcpListener::bind(at) {
+            Err(error) if matches!(error.kind(), AddrInUse | PermissionDenied) => return Ok(None),
+            other => other?,
+        };
+        listener.set_nonblocking(true)?;
         let port = Arc::new(Port {
-            number,
+            number: at.port(),
             listener,
             guests: Mutex::default(),
             invited: AtomicU64::new(0),
         });
-        open.insert((local, number), Arc::clone(&port));
-        Some(port)
+        open.insert(at, Arc::clone(&port));
+        Ok(Some(port))
     }
 }
 
@@ -187,7 +218,9 @@ impl Port {
     /// Accepts all that have come, and gives each to the session that expects it. Strangers are
     /// dropped.
     fn let_in(&self, guests: &mut HashMap<IpAddr, Guest>) -> io::Result<()> {
-        loop {
+        // No more at a time, however many strangers go on coming.
+        const MOST: usize = 256;
+        for _ in 0..MOST {
             match self.listener.accept() {
                 Ok((stream, from)) => {
                     let Some(guest) = guests.get_mut(&from.ip().to_canonical()) else { continue };
@@ -202,6 +235,7 @@ impl Port {
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 }
 
@@ -281,7 +315,7 @@ mod tests {
         }
     }
 
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
     fn client(number: u8) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(127, 0, 0, number))
@@ -291,11 +325,11 @@ mod tests {
     fn one_port() -> Ports {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
-        Ports::new(port..=port)
+        Ports::new(Some(port..=port))
     }
 
     fn connect(from: IpAddr, port: u16) -> TcpStream {
-        let stream = crate::sys::connect_from(from, SocketAddr::new(HERE, port)).unwrap();
+        let stream = crate::sys::connect_from(from, SocketAddr::new(HERE.ip(), port)).unwrap();
         net::wait(&mut [PollItem::new(Waitable::handle(&stream), Interest::Write)], None).unwrap();
         stream.set_nonblocking(false).unwrap();
         stream
@@ -336,7 +370,7 @@ mod tests {
         let ports = one_port();
         let first = ports.reserve(HERE, client(1)).unwrap();
         let refused = ports.reserve_within(Duration::ZERO, HERE, client(1)).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(refused.kind(), AddrInUse);
         thread::scope(|scope| {
             let waiting = scope.spawn(|| ports.reserve(HERE, client(1)).is_ok());
             drop(first);

@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 const COMMANDS_AT_ONCE: u32 = 50;
 const COMMANDS_A_SECOND: u32 = 10;
 
+/// How many times as long as others a session may be idle that asks for it (SITE IDLE).
+pub(super) const LONGEST_IDLE: u32 = 10;
+
 /// What the command before has left for the next one; taken first thing by every command.
 #[derive(Debug, Default)]
 pub(super) enum Pending {
@@ -158,7 +161,8 @@ impl<'a> Session<'a> {
                 let fields: [Field<'_>; 2] =
                     [("place", &panicked.place), ("words", &panicked.words)];
                 self.log(Level::Error, "panic", &fields);
-                let _ = self.send(&Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye."));
+                let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye.");
+                let _ = self.send(&last).and_then(|()| self.part());
             }
         }
     }
@@ -203,7 +207,8 @@ impl<'a> Session<'a> {
 
     /// How long the client may be silent.
     pub(super) fn idle_timeout(&self) -> Duration {
-        self.own_idle_timeout.unwrap_or(self.live.config.idle_timeout)
+        let most = self.live.config.idle_timeout;
+        self.own_idle_timeout.map_or(most, |own| own.min(most.saturating_mul(LONGEST_IDLE)))
     }
 
     /// Holds back who sends more than a login needs, so that strangers cost little.

@@ -65,6 +65,20 @@ fn one_session_has_one_passive_listener_however_often_it_asks() {
 }
 
 #[test]
+fn a_range_of_ports_takes_no_more_listeners_than_are_used() {
+    let server = Server::with(&["--passive-ports", "20000-29999"]);
+    server.write("file", "content");
+    let mut peer = server.visitor();
+    peer.epsv();
+    let before = server.descriptors();
+    for _ in 0..300 {
+        peer.epsv();
+    }
+    assert!(server.descriptors() <= before + 64, "{} now", server.descriptors());
+    assert_eq!(peer.retr("file"), b"content");
+}
+
+#[test]
 fn commands_before_login_are_held_back_and_those_after_it_are_not() {
     let server = Server::start();
     let mut peer = server.caller();

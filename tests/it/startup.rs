@@ -77,6 +77,23 @@ fn it_warns_where_visitors_from_elsewhere_may_write() {
 }
 
 #[test]
+fn it_warns_of_its_own_files_where_clients_see_them() {
+    let root = TempDir::new().unwrap();
+    let users = root.path().join("users");
+    std::fs::write(&users, "").unwrap();
+    let words = ["--users", users.to_str().unwrap()];
+    let server = Server::launch(root, "127.0.0.1", &words);
+    server.wait_for_log(&["warning", "--users", "in the directory that is served"]);
+    let elsewhere = TempDir::new().unwrap();
+    let users = elsewhere.path().join("users");
+    std::fs::write(&users, "").unwrap();
+    let server = Server::with(&["--users", users.to_str().unwrap()]);
+    server.caller().say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    assert!(!server.log().contains("warning"), "{}", server.log());
+}
+
+#[test]
 fn an_address_in_use_is_one_line_and_exit_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
