@@ -104,7 +104,7 @@ static TABLE: &[Row] = &[
         run: transfer::mirror, help: "make a directory what another one is", example: "MIRROR pub",
         takes: &[Kind::RemoteDir, Kind::LocalDir] },
     Row { names: &["du"], operands: "[DIR]", count: 0..=1, run: transfer::du,
-        help: "print how many bytes are below each remote directory", example: "DU pub",
+        help: "print how many bytes are below each directory", example: "DU pub",
         takes: REMOTE_DIR },
     Row { names: &["find"], operands: "[DIR]", count: 0..=1, run: transfer::find,
         help: "print every path below a remote directory", example: "FIND pub",
