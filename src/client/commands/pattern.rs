@@ -1,69 +1,22 @@
-//! Patterns of names: `*`, `?` and `[a-z]`, as the classic clients and servers have them.
+//! Patterns of names with their directories.
 
-/// Whether a word is a pattern and no plain name.
-pub(super) fn is_one(word: &[u8]) -> bool {
-    word.iter().any(|byte| b"*?[".contains(byte))
-}
+use crate::protocol::pattern::matches;
 
 /// Whether a name, path and all or its last part, is what a pattern stands for. A pattern stays in
 /// its directory: `*` is no slash.
 pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let last = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
-    !name.is_empty()
-        && (matches(pattern, name) || !name.contains(&b'/') && matches(&last(pattern), name))
+    let last = pattern.rsplit(is_slash).next().unwrap_or_default();
+    !name.is_empty() && (fits_whole(pattern, name) || !name.contains(&b'/') && matches(last, name))
 }
 
-/// Goes back to the last `*` alone, so no pattern takes more than quadratic time.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        if pattern.get(p) == Some(&b'*') {
-            p += 1;
-            star = Some((p, n));
-        } else if let Some(taken) = one(&pattern[p..], name[n]) {
-            p += taken;
-            n += 1;
-        } else if let Some((after, from)) = star.filter(|(_, from)| name[*from] != b'/') {
-            star = Some((after, from + 1));
-            (p, n) = (after, from + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
+fn fits_whole(pattern: &[u8], name: &[u8]) -> bool {
+    let (patterns, names) = (pattern.split(is_slash), name.split(is_slash));
+    patterns.clone().count() == names.clone().count()
+        && patterns.zip(names).all(|(pattern, name)| matches(pattern, name))
 }
 
-/// How much of a pattern stands for one byte, if it is that byte.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
-    match pattern.first()? {
-        b'?' => (byte != b'/').then_some(1),
-        b'[' => set(pattern, byte),
-        b'\\' if pattern.len() > 1 => (pattern[1] == byte).then_some(2),
-        plain => (*plain == byte).then_some(1),
-    }
-}
-
-/// `[a-z]`, or `[!a-z]` for all others. Without its end it is a bracket.
-fn set(pattern: &[u8], byte: u8) -> Option<usize> {
-    let Some(end) = pattern.iter().skip(2).position(|byte| *byte == b']').map(|at| at + 2) else {
-        return (byte == b'[').then_some(1);
-    };
-    let (inverted, members) = match pattern[1] {
-        b'!' | b'^' if end > 2 => (true, &pattern[2..end]),
-        _ => (false, &pattern[1..end]),
-    };
-    let mut found = false;
-    let mut rest = members;
-    while let [first, after @ ..] = rest {
-        let (last, next) = match after {
-            [b'-', last, next @ ..] => (*last, next),
-            _ => (*first, after),
-        };
-        found |= (*first..=last).contains(&byte);
-        rest = next;
-    }
-    (found != inverted && byte != b'/').then_some(end + 1)
+fn is_slash(byte: &u8) -> bool {
+    *byte == b'/'
 }
 
 #[cfg(test)]

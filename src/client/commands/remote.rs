@@ -6,7 +6,8 @@ use super::super::output::{print_line, print_lines};
 use super::super::session::Session;
 use super::super::words::name;
 use super::operands::{operand, optional};
-use super::pattern;
+use super::pattern::fits;
+use crate::protocol::pattern::is_pattern;
 use crate::protocol::time::Civil;
 use crate::protocol::{Name, Reply};
 
@@ -98,13 +99,13 @@ pub(super) fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
 /// The names that a pattern matches, as NLST tells them; a name without pattern is itself. The server
 /// is not believed: what does not match is none of them.
 fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    if !session.globs() || !pattern::is_one(word) {
+    if !session.globs() || !is_pattern(word) {
         return Ok(vec![word.to_vec()]);
     }
     let mut text = Vec::new();
     session.connection()?.names(Some(name(word)?))?.receive(&mut text, |_| ())?;
     let lines = text.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec());
-    let found: Vec<Vec<u8>> = lines.filter(|line| pattern::fits(word, line)).collect();
+    let found: Vec<Vec<u8>> = lines.filter(|line| fits(word, line)).collect();
     if found.is_empty() {
         return Err(Error::Usage(format!("{}: no match", shown(word))));
     }
