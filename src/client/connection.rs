@@ -206,7 +206,11 @@ impl Connection {
         self.lost = true;
         // First, for some servers count it. One that is gone already needs no closing.
         let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
+        let before = self.line().and_then(|line| line.local_addr().ok());
         *self = self.another()?;
+        if let (Some(before), Some(line)) = (before, self.line()) {
+            self.settings.interrupt.renew(before, line);
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::net;
 use crate::sys::{Bell, EchoOff, Interest, Latch, PollItem, RawMode, Signal, Signals};
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -140,6 +140,16 @@ impl Interrupt {
         let held = line.is_some();
         self.lock().line = line;
         Held { interrupt: self, held }
+    }
+
+    /// The connection that came from `old` has been made anew: where Ctrl-C would have cut that one, it
+    /// cuts this.
+    pub(super) fn renew(&self, old: SocketAddr, new: TcpStream) {
+        let comes_from = |line: &TcpStream| line.local_addr().is_ok_and(|address| address == old);
+        let mut shared = self.lock();
+        if shared.line.as_ref().is_some_and(comes_from) {
+            shared.line = Some(new);
+        }
     }
 
     /// For as long as the guard lives, Ctrl-C is meant for a program that we wait for.
@@ -316,6 +326,20 @@ mod tests {
         let left = Cell::new(false);
         interrupt.arrived(Signal::Interrupt, |_| left.set(true));
         assert!(left.get());
+    }
+
+    #[test]
+    fn ctrl_c_cuts_the_connection_that_took_the_place_of_the_one_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let [old, other, new] = [(); 3].map(|()| TcpStream::connect(address).unwrap());
+        let interrupt = Interrupt::default();
+        let held = interrupt.hold(old.try_clone().ok());
+        interrupt.renew(old.local_addr().unwrap(), new.try_clone().unwrap());
+        interrupt.renew(old.local_addr().unwrap(), other);
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        assert!(held.was_cut());
+        assert_eq!((&new).read(&mut [0]).unwrap(), 0);
     }
 
     #[test]

@@ -294,6 +294,11 @@ impl Session {
         }
     }
 
+    /// Drops the connection, be it the one that was lost or the one that took its place.
+    pub(super) fn give_up(&mut self) {
+        self.connection = None;
+    }
+
     /// Drops a connection that can be used no more.
     pub(super) fn drop_lost(&mut self) {
         self.connection.take_if(|connection| connection.is_lost());

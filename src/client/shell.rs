@@ -212,6 +212,7 @@ impl Shell {
         if !held.was_cut() {
             return result;
         }
+        self.session.give_up();
         self.session.messages.note("the connection was given up");
         Err(Error::Interrupted)
     }
