@@ -18,7 +18,7 @@ pub mod address;
 pub mod ascii;
 mod command;
 mod control;
-pub mod digest;
+pub(crate) mod digest;
 pub mod listing;
 mod path;
 pub mod pattern;

@@ -195,7 +195,7 @@ fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
 fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote), Error> {
     let mut watched = Watched::new(session, file.name);
     let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
-    file.run(session.connection()?, &mut tries, &mut watched)?;
+    watched.total = file.run(session.connection()?, &mut tries, &mut watched)?;
     Ok((watched, file.remote()))
 }
 
@@ -231,7 +231,8 @@ fn send(
         Earlier::Replace => 0,
         Earlier::GoOn => common(connection, name, file, size)?,
     };
-    Send { name, file, size, start }.run(connection, &mut tries, &mut watched)?;
+    let bytes = Send { name, file, size, start }.run(connection, &mut tries, &mut watched)?;
+    watched.total = bytes;
     if let Ok(modified) = modified {
         connection.set_modified(name, modified)?;
     }

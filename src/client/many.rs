@@ -181,8 +181,8 @@ impl Jobs {
 
     fn is_wanted(&mut self, session: &mut Session, job: &Job) -> Result<bool, Error> {
         let what = match job.way {
-            Way::Down => "fetch",
-            Way::Up => "send",
+            Way::Down => "mget",
+            Way::Up => "mput",
         };
         match session.agrees(what, job.remote.as_bytes()) {
             Err(Error::Interrupted) => {

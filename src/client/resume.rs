@@ -252,8 +252,9 @@ impl<'a> Fetch<'a> {
                 Ok(length) => return Ok(length),
                 Err(failure) => failure,
             };
+            let came = self.sink.length()?;
+            self.learn(&failure, came)?;
             let after = self.sink.length()?;
-            self.learn(&failure, after)?;
             let gain = if after > before { Gain::Something } else { Gain::Nothing };
             tries.again(failure, gain, connection, |why, pause| meter.again(why, pause))?;
         }

@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal};
 const STANDARD: &[u8] = b"-";
 
 /// LIST or NLST.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Form {
     Lines,
     Names,
@@ -41,14 +41,14 @@ fn list_as(session: &mut Session, words: &[Vec<u8>], form: Form) -> Result<(), E
             return Err(Error::Usage("expected one PATH; quote a name that has spaces".to_owned()));
         }
     };
-    if session.transfers.json && local.is_none() && form == Form::Lines {
-        // Options are for people.
-        return trees::list_json(session, rest.first().map(|path| name(path)).transpose()?);
-    }
     let asked: Vec<&[u8]> = options.iter().chain(rest.first()).map(Vec::as_slice).collect();
     let path = if asked.is_empty() { None } else { Some(name(&asked.join(&b' '))?) };
     match (local, form) {
         (Some(local), form) => list_to_file(session, path, local, form),
+        // Options are for people.
+        (None, _) if session.transfers.json => {
+            trees::list_json(session, rest.first().map(|word| name(word)).transpose()?)
+        }
         (None, Form::Lines) => print_lines(session, path),
         (None, Form::Names) => print_names(session, path),
     }
