@@ -1,7 +1,8 @@
 //! Patterns in the names that LIST and NLST take: `*`, `?` and `[a-z]`, in every part of a path.
 //!
 //! A pattern costs the server work that its client does not feel, so all of it is bounded: how deep
-//! it goes, how many names are looked at, how many may match, and for how long.
+//! it goes, how many names are looked at, how many may match, how much memory that takes, and for
+//! how long.
 
 use super::jail::{Jail, Listed};
 use super::refusal::Refusal;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 /// What one pattern may cost.
 const MOST_NAMES: u32 = 500_000;
 const MOST_MATCHES: usize = 50_000;
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 const LONGEST: Duration = Duration::from_secs(2);
 const DEEPEST: usize = 32;
 
@@ -25,8 +27,7 @@ const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a p
 /// It costs too much, or nothing matches.
 pub fn expand(jail: &Jail, cwd: &FtpPath, pattern: &Name) -> Result<Vec<Listed>, Refusal> {
     let pattern = pattern.as_bytes();
-    let mut search =
-        Search { jail, names: MOST_NAMES, until: Instant::now() + LONGEST, found: vec![] };
+    let mut search = Search::new(jail);
     let (start, shown) = match pattern.strip_prefix(b"/") {
         Some(_) => (FtpPath::root(), b"/".to_vec()),
         None => (cwd.clone(), Vec::new()),
@@ -47,9 +48,16 @@ struct Search<'a> {
     names: u32,
     until: Instant,
     found: Vec<Listed>,
+    /// How many bytes are held: by what was found, and by names still to be followed.
+    held: usize,
 }
 
 impl Search<'_> {
+    fn new(jail: &Jail) -> Search<'_> {
+        let until = Instant::now() + LONGEST;
+        Search { jail, names: MOST_NAMES, until, found: Vec::new(), held: 0 }
+    }
+
     /// Finds what matches the rest of the pattern below `at`, as deep as the pattern has parts.
     fn walk(&mut self, at: &FtpPath, shown: &[u8], parts: &[&[u8]]) -> Result<(), Refusal> {
         self.spend()?;
@@ -59,7 +67,11 @@ impl Search<'_> {
         }
         // What cannot be read holds nothing that matches.
         let Ok(names) = self.matching_names(at, part)? else { return Ok(()) };
-        names.iter().try_for_each(|name| self.step(at, shown, name, rest))
+        names.into_iter().try_for_each(|name| {
+            self.step(at, shown, &name, rest)?;
+            self.held -= weight(&name);
+            Ok(())
+        })
     }
 
     fn step(
@@ -90,7 +102,9 @@ impl Search<'_> {
             // As shells do: a dot in front has to be asked for.
             let hidden = name.starts_with(b".") && !part.starts_with(b".");
             if !hidden && matches(part, &name) {
-                names.push(name.into_owned());
+                let name = name.into_owned();
+                self.hold(weight(&name))?;
+                names.push(name);
             }
         }
         names.sort_unstable();
@@ -99,10 +113,17 @@ impl Search<'_> {
 
     fn add(&mut self, at: &FtpPath, shown: &[u8]) -> Result<(), Refusal> {
         if let Ok(mut listed) = self.jail.look(at) {
+            // Every match is named whole, however long the way to it is.
+            self.hold(size_of::<Listed>() + shown.len() + listed.target.len())?;
             listed.name = shown.to_vec();
             self.found.push(listed);
         }
         Ok(())
+    }
+
+    fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.held += bytes;
+        if self.held > MOST_BYTES { Err(TOO_MUCH) } else { Ok(()) }
     }
 
     fn spend(&mut self) -> Result<(), Refusal> {
@@ -111,6 +132,11 @@ impl Search<'_> {
         let late = self.names.is_multiple_of(256) && Instant::now() >= self.until;
         if late || self.found.len() >= MOST_MATCHES { Err(TOO_MUCH) } else { Ok(()) }
     }
+}
+
+/// The memory that a name takes.
+fn weight(name: &[u8]) -> usize {
+    size_of::<Vec<u8>>() + name.len()
 }
 
 #[cfg(test)]
@@ -137,5 +163,40 @@ mod tests {
         assert_eq!(found("a/../*"), ["a/../a", "a/../b"]);
         assert_eq!(found(".h*/*"), [".hidden/x.c"]);
         assert_eq!(found("../../*.c"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn matches_take_no_more_memory_than_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = [b'd'; 250];
+        let way = [&long[..], b".."].repeat(15);
+        let many = MOST_BYTES / way.concat().len();
+        for number in 0..many {
+            std::fs::write(dir.path().join(number.to_string()), "").unwrap();
+        }
+        let jail = Jail::new(dir.path()).unwrap();
+        let search = |way: &[&[u8]], last: &[u8]| {
+            let mut search = Search::new(&jail);
+            search.until += Duration::from_secs(60); // a busy machine is no reason to fail
+            let parts: Vec<&[u8]> = way.iter().copied().chain([last]).collect();
+            search.walk(&FtpPath::root(), b"", &parts).map(|()| search.found.len())
+        };
+        assert_eq!(search(&[], b"*").unwrap(), many);
+        assert_eq!(search(&way, b"*0").unwrap(), many.div_ceil(10));
+        assert!(matches!(search(&way, b"*"), Err(Refusal::Unavailable(_))));
+    }
+
+    #[test]
+    fn what_is_held_is_what_was_found() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/x", "a/y", "b/x", "c"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let jail = Jail::new(dir.path()).unwrap();
+        let mut search = Search::new(&jail);
+        search.walk(&FtpPath::root(), b"", &[b"*", b"x"]).unwrap();
+        assert_eq!(search.held, 2 * (size_of::<Listed>() + "a/x".len()));
     }
 }

@@ -14,12 +14,15 @@ use std::io::{self, Read};
 use std::time::SystemTime;
 use std::vec;
 
-/// How many names that have to be looked at for it are sorted at most: a few MiB of memory.
+/// How many names that have to be looked at for it are sorted at most, and how many bytes of names
+/// and targets of links: a few MiB of memory.
 const SORTED_BY_FACTS: usize = 20_000;
+const SORTED_BYTES: usize = 5 * 1024 * 1024;
 
-/// How deep `-R` goes, and how many directories may wait for it.
+/// How deep `-R` goes, how many directories may wait for it, and how much memory they may take.
 const DEEPEST: usize = 64;
 const WAITING: usize = 100_000;
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
 
 /// How much is made at a time.
 const CHUNK: usize = 32 * 1024;
@@ -141,6 +144,8 @@ struct Tree {
     children: Vec<Branch>,
     /// Where to go afterwards, the next one last.
     next: Vec<Branch>,
+    /// How many bytes `children` and `next` take.
+    held: usize,
 }
 
 /// A directory of a tree.
@@ -178,6 +183,7 @@ impl Lines {
                 at,
                 children: Vec::new(),
                 next: Vec::new(),
+                held: 0,
             });
         }
         Ok(lines)
@@ -212,14 +218,7 @@ impl Lines {
             }
             self.names = names;
         } else {
-            let mut listed = Vec::new();
-            let mut name = Vec::new();
-            while listed.len() < SORTED_BY_FACTS && listing.read_name(&mut name)? {
-                if let Some((stat, target)) = listing.look(&name) {
-                    listed.push(Listed { name: name.clone(), stat, target });
-                }
-                name.clear();
-            }
+            let mut listed = look_at_some(&mut listing)?;
             self.options.sort(&mut listed);
             self.sorted = listed.into_iter();
         }
@@ -290,8 +289,7 @@ impl Lines {
     /// gone, is shown as empty, as `ls` does.
     fn next_branch(&mut self) -> bool {
         let Some(tree) = &mut self.tree else { return false };
-        tree.next.extend(tree.children.drain(..).rev());
-        let Some(branch) = tree.next.pop() else { return false };
+        let Some(branch) = tree.take() else { return false };
         let jail = tree.jail.clone();
         tree.at = branch.clone();
         if let Form::Names(prefix) = &mut self.form {
@@ -333,14 +331,52 @@ impl Tree {
         }
         let Some(name) = Name::new(name) else { return Ok(()) };
         if self.next.len() + self.children.len() >= WAITING || self.at.depth >= DEEPEST {
-            return Err(io::Error::other("the tree is too large to be listed at once"));
+            return Err(too_large());
         }
         let Ok(path) = self.at.path.join(&name) else { return Ok(()) };
         let shown = [self.at.shown.as_slice(), b"/", name.as_bytes()].concat();
-        let depth = self.at.depth + 1;
-        self.children.push(Branch { path, shown, depth });
+        let branch = Branch { path, shown, depth: self.at.depth + 1 };
+        let held = self.held + branch.bytes();
+        if held > WAITING_BYTES {
+            return Err(too_large());
+        }
+        self.held = held;
+        self.children.push(branch);
         Ok(())
     }
+
+    /// The directory to go to now: those found in this one come before those that waited already.
+    fn take(&mut self) -> Option<Branch> {
+        self.next.extend(self.children.drain(..).rev());
+        let branch = self.next.pop()?;
+        self.held -= branch.bytes();
+        Some(branch)
+    }
+}
+
+impl Branch {
+    /// The memory it takes. Its path is in it twice, and may be far longer than its name.
+    fn bytes(&self) -> usize {
+        size_of::<Branch>() + self.path.as_bytes().len() + self.shown.len()
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::other("the tree is too large to be listed at once")
+}
+
+/// As many names as may be sorted by their facts.
+fn look_at_some(listing: &mut Listing) -> io::Result<Vec<Listed>> {
+    let (mut listed, mut bytes) = (Vec::new(), 0);
+    let mut name = Vec::new();
+    while listed.len() < SORTED_BY_FACTS && bytes < SORTED_BYTES && listing.read_name(&mut name)? {
+        if let Some((stat, target)) = listing.look(&name) {
+            bytes += name.len() + target.len();
+            listed.push(Listed { name: name.clone(), stat, target });
+        }
+        name.clear();
+    }
+    Ok(listed)
 }
 
 /// A byte of a name that would end or forge a line is shown as `?`.
@@ -426,5 +462,66 @@ mod tests {
         assert_eq!(split("-tr x"), (newest, Some("x".into())));
         assert_eq!(split("-- -x"), (Options::default(), Some("-x".into())));
         assert_eq!(split("-1AFhZ"), (Options::default(), None));
+    }
+
+    /// A tree that begins so many directories down, each with a name of 250 bytes.
+    fn tree(dir: &tempfile::TempDir, parts: usize) -> Tree {
+        let shown = format!(".{}", format!("/{}", "d".repeat(250)).repeat(parts)).into_bytes();
+        let path = FtpPath::root().join(&Name::new(shown.clone()).unwrap()).unwrap();
+        let jail = Jail::new(dir.path()).unwrap();
+        let at = Branch { path, shown, depth: 0 };
+        Tree { jail, start: 0, at, children: Vec::new(), next: Vec::new(), held: 0 }
+    }
+
+    /// How many directories the tree remembers before it refuses one.
+    fn fill(tree: &mut Tree) -> usize {
+        let note = |number: usize| tree.note(number.to_string().as_bytes(), FileKind::Dir);
+        (0..=WAITING).map(note).take_while(Result::is_ok).count()
+    }
+
+    #[test]
+    fn the_directories_that_wait_take_no_more_memory_than_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut deep = tree(&dir, 15);
+        let noted = fill(&mut deep);
+        let each = deep.at.bytes();
+        assert!((WAITING_BYTES / (each + 20)..WAITING_BYTES / each).contains(&noted), "{noted}");
+        let bytes: usize = deep.children.iter().map(Branch::bytes).sum();
+        assert!(bytes == deep.held && bytes <= WAITING_BYTES, "{bytes}, {}", deep.held);
+        assert_eq!(fill(&mut tree(&dir, 0)), WAITING);
+    }
+
+    #[test]
+    fn a_directory_that_waits_no_longer_gives_its_room_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut deep = tree(&dir, 15);
+        let noted = fill(&mut deep);
+        assert_eq!(deep.take().unwrap().shown, [&deep.at.shown[..], b"/0"].concat());
+        deep.note(b"0", FileKind::Dir).unwrap();
+        assert_eq!(std::iter::from_fn(|| deep.take()).count(), noted);
+        assert_eq!(deep.held, 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_sorted_by_facts_is_bounded_in_bytes_and_the_rest_follows() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = "a/".repeat(2000);
+        let links = SORTED_BYTES / target.len() + 100;
+        for number in 0..links {
+            std::os::unix::fs::symlink(&target, dir.path().join(number.to_string())).unwrap();
+        }
+        let jail = Jail::new(dir.path()).unwrap();
+        let newest = Options { order: Order::Time, ..Options::default() };
+        let form = Form::Names(Vec::new());
+        let mut lines = Lines::open(&jail, &FtpPath::root(), form, newest).unwrap();
+        let sorted = lines.sorted.as_slice();
+        let bytes: usize = sorted.iter().map(|one| one.name.len() + one.target.len()).sum();
+        assert!((SORTED_BYTES..SORTED_BYTES + 5000).contains(&bytes), "{bytes}");
+        let mut text = String::new();
+        lines.read_to_string(&mut text).unwrap();
+        let mut names: Vec<usize> = text.lines().map(|name| name.parse().unwrap()).collect();
+        names.sort_unstable();
+        assert!(names.into_iter().eq(0..links));
     }
 }

@@ -1,7 +1,7 @@
 //! Patterns and `ls` options in LIST and NLST.
 
 use crate::harness::Server;
-use crate::wire::Peer;
+use crate::wire::{Peer, drain};
 
 fn server() -> (Server, Peer) {
     let server = Server::start();
@@ -124,4 +124,24 @@ fn what_costs_too_much_is_refused() {
     peer.say("NLST d/*/../*/../*").expect(550);
     peer.say(format!("NLST {}*", "a/".repeat(2000))).expect(550);
     peer.say("NOOP").expect(200);
+}
+
+/// However long the way to names is, they take a session a few MiB.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_names_at_the_end_of_a_long_way_take_little_memory() {
+    let server = Server::start();
+    let deep = vec!["d".repeat(250); 15].join("/");
+    for number in 0..4000 {
+        server.make_dir(format!("{deep}/{number}"));
+    }
+    let mut peer = server.visitor();
+    let base = server.peak_memory();
+    peer.epsv();
+    peer.say(format!("NLST {deep}/*")).expect(550);
+    drain(peer.begin(format!("LIST -R {deep}")));
+    peer.expect(451);
+    assert_eq!(peer.lines(format!("LIST -t {deep}")).len(), 4000);
+    let grown = server.peak_memory() - base;
+    assert!(grown < 24 << 10, "{grown} KiB");
 }
