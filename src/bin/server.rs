@@ -86,10 +86,10 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let log = Log::open(config.log_level, config.log_file.as_deref()).map_err(StartError::Log)?;
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
+    spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
     announce(listener.local_addr()?, &root.display().to_string(), &server.live().config);
     warn_of_few_descriptors(descriptors, &server.live().config);
     exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
-    spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
 
     let mut reserve = Reserve::new(&listener);
     loop {

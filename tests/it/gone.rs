@@ -111,7 +111,7 @@ fn nothing_is_left_of_peers_that_vanish_without_a_word() {
     let server = server_with_cable(&["--idle-timeout", "2", "--transfer-timeout", "1"]);
     server.write("old", "old");
     server.write_sparse("large", 256 << 20);
-    eventually("the thread for signals", || server.threads() == 2);
+    eventually("the threads for signals and reloading", || server.threads() == 3);
     let before = server.footprint();
 
     let mut elsewhere = Elsewhere::beside(&server);
