@@ -2,9 +2,11 @@
 
 use super::login::Login;
 use super::refusal::Refusal;
+use super::roster::{Entry, State};
 use super::session::{LONGEST_IDLE, Session};
 use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
 use crate::sys;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Session<'_> {
@@ -131,11 +133,17 @@ impl Session<'_> {
         ))
     }
 
+    /// Who is here, and how much they move; not what, which may be in a home of their own.
     pub(super) fn who(&self) -> Reply {
-        let line = |(number, present): (u64, super::roster::Present)| {
-            let user = present.user.map_or("(not logged in)".into(), |user| user.to_string());
-            let (ip, seconds) = (present.peer.ip(), present.since.elapsed().as_secs());
-            format!(" {number} {user} from {ip} for {seconds} seconds").into_bytes()
+        let line = |entry: Arc<Entry>| {
+            let State { user, job } = entry.state();
+            let user = user.map_or("(not logged in)".into(), |user| user.to_string());
+            let (ip, seconds) = (entry.peer.ip(), entry.since.elapsed().as_secs());
+            let doing = job.map_or(String::new(), |job| {
+                let of = job.expected.map_or(String::new(), |size| format!(" of {size}"));
+                format!(", {} {}{of} bytes", job.kind.event(), entry.moved())
+            });
+            format!(" {} {user} from {ip} for {seconds} seconds{doing}", entry.number).into_bytes()
         };
         let lines: Vec<Vec<u8>> = self.server.roster.all().into_iter().map(line).collect();
         Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")

@@ -392,30 +392,6 @@ impl<'a> Session<'a> {
         self.log(Level::Info, event, &[("path", path)]);
     }
 
-    pub(super) fn log_transfer(
-        &self,
-        event: &str,
-        path: &FtpPath,
-        started: Instant,
-        result: &Result<u64, Refusal>,
-    ) {
-        let seconds = format!("{:.3}", started.elapsed().as_secs_f64());
-        match result {
-            Ok(bytes) => self.log(
-                Level::Info,
-                event,
-                &[("path", path), ("bytes", bytes), ("seconds", &seconds)],
-            ),
-            Err(refusal) => {
-                let reply = refusal.reply();
-                let why = String::from_utf8_lossy(reply.text()).into_owned();
-                let mut fields: Vec<Field<'_>> = vec![("path", path), ("failed", &why)];
-                fields.extend(refusal.cause().map(|cause| ("cause", cause as &dyn Display)));
-                self.log(Level::Warn, event, &fields);
-            }
-        }
-    }
-
     /// Logs an event with the number, address and user of this session.
     pub(super) fn log(&self, level: Level, event: &str, fields: &[Field<'_>]) {
         if !self.server.log.wants(level) {

@@ -6,6 +6,7 @@
 
 use super::glob;
 use super::jail::{Last, Listed};
+use super::job::{Job, Kind};
 use super::listing::{Form, Lines, Options};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
@@ -34,10 +35,10 @@ impl Session<'_> {
             return self.retr_text(&path, file, pending);
         }
         let (offset, expected) = pending.portion(size)?;
-        let opening = self.opening(&path, Some(expected));
+        let job = Job::new(Kind::Retrieve, &path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
         let bytes = offset..offset + expected;
-        let moved = self.send_by(&path, opening, "retr", |data, stall, watch| {
+        let moved = self.send_by(&job, self.opening(&job), |data, stall, watch| {
             pump::send_file(&file, bytes, data, stall, watch)
         })?;
         if moved < expected {
@@ -57,9 +58,9 @@ impl Session<'_> {
         if ranged && first.is_empty() {
             return Err(Refusal::BadRestart);
         }
-        let opening = self.opening(path, None);
         let text = first.as_slice().chain(text).take(length);
-        self.send_from(path, opening, "retr", text)?;
+        let job = Job::new(Kind::Retrieve, path, None);
+        self.send_from(&job, self.opening(&job), text)?;
         if !ranged && place.stream_position()? < stored {
             return Err(SHORTER);
         }
@@ -68,13 +69,13 @@ impl Session<'_> {
 
     pub(super) fn list(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
-        self.send_listing(path.as_ref(), Form::Long, options, "list")
+        self.send_listing(path.as_ref(), Form::Long, options, Kind::List)
     }
 
     pub(super) fn nlst(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
         let form = if options.long { Form::Long } else { self.names_form(path.as_ref()) };
-        self.send_listing(path.as_ref(), form, options, "nlst")
+        self.send_listing(path.as_ref(), form, options, Kind::Names)
     }
 
     pub(super) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
@@ -85,7 +86,7 @@ impl Session<'_> {
             return Err(Refusal::Argument("Not a directory; use MLST."));
         }
         let form = Form::Facts(self.facts, home.access);
-        self.send_listing(name, form, Options::default(), "mlsd")
+        self.send_listing(name, form, Options::default(), Kind::Facts)
     }
 
     fn list_argument(&self, argument: Option<&Name>) -> Result<(Options, Option<Name>), Refusal> {
@@ -105,12 +106,12 @@ impl Session<'_> {
         name: Option<&Name>,
         form: Form,
         options: Options,
-        event: &'static str,
+        kind: Kind,
     ) -> Answer {
         let path = self.path_or_cwd(name)?;
         let lines = self.lines(&path, name, form, options)?;
         let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
-        self.send_from(&path, opening, event, lines).map(|_| done())
+        self.send_from(&Job::new(kind, &path, None), opening, lines).map(|_| done())
     }
 
     /// What is listed: a directory, a file, or what matches a pattern that is not itself a name.
@@ -151,7 +152,7 @@ impl Session<'_> {
             Pending::Range(_) => return Err(Refusal::Sequence("RANG does not go with STOR.")),
             Pending::Nothing | Pending::Rename(_) => How::Replace,
         };
-        self.store(name, how, "stor")
+        self.store(name, how, Kind::Store)
     }
 
     pub(super) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
@@ -159,15 +160,15 @@ impl Session<'_> {
         if let Pending::Restart(1..) | Pending::Range(_) = pending {
             return Err(Refusal::Sequence("REST and RANG do not go with APPE."));
         }
-        self.store(name, How::Append, "appe")
+        self.store(name, How::Append, Kind::Append)
     }
 
-    fn store(&mut self, name: &Name, how: How, event: &'static str) -> Answer {
+    fn store(&mut self, name: &Name, how: How, kind: Kind) -> Answer {
         self.data.check_planned()?;
         let path = self.path(name)?;
         let upload = Upload::begin(&self.home()?.jail, &path, how)?;
-        let opening = self.opening(&path, None);
-        self.receive_into(&path, opening, event, upload).map(|_| done())
+        let job = Job::new(kind, &path, None);
+        self.receive_into(&job, self.opening(&job), upload).map(|_| done())
     }
 
     pub(super) fn stou(&mut self, prefix: Option<&Name>, pending: Pending) -> Answer {
@@ -184,18 +185,18 @@ impl Session<'_> {
         // RFC 1123 section 4.1.2.9: exactly this form, so that programs can read the name.
         let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", name.as_slice()].concat());
         let path = cwd.join(&Name::new(name.clone()).ok_or(Refusal::BadName)?)?;
-        self.receive_into(&path, opening, "stou", upload)?;
+        self.receive_into(&Job::new(Kind::StoreUnique, &path, None), opening, upload)?;
         // The words that Net::FTP looks for; BSD's server had them first.
         let text = [b"Transfer complete (unique file name: ", name.as_slice(), b")."].concat();
         Ok(Reply::new(Code::TRANSFER_DONE, text))
     }
 
     /// The 150 of a file. lftp, ncftp and others read the size in it.
-    fn opening(&self, path: &FtpPath, size: Option<u64>) -> Reply {
+    fn opening(&self, job: &Job) -> Reply {
         let kind = if self.is_ascii() { "ASCII" } else { "BINARY" };
         let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
-        text.extend_from_slice(path.file_name().unwrap_or(b"/"));
-        if let Some(size) = size {
+        text.extend_from_slice(job.path.file_name().unwrap_or(b"/"));
+        if let Some(size) = job.expected {
             text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
         }
         text.push(b'.');
@@ -204,61 +205,60 @@ impl Session<'_> {
 
     fn send_from(
         &mut self,
-        path: &FtpPath,
+        job: &Job,
         opening: Reply,
-        event: &'static str,
         mut source: impl Read,
     ) -> Result<u64, Refusal> {
-        self.send_by(path, opening, event, |data, stall, watch| {
-            pump::send(&mut source, data, stall, watch)
-        })
+        self.send_by(job, opening, |data, stall, watch| pump::send(&mut source, data, stall, watch))
     }
 
     fn send_by(
         &mut self,
-        path: &FtpPath,
+        job: &Job,
         opening: Reply,
-        event: &'static str,
         pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
-        let started = Instant::now();
+        self.signed.begin(job);
         let result = self.over_data(opening, pump);
-        self.log_transfer(event, path, started, &result);
+        self.record(job, &result);
         result
     }
 
     fn receive_into(
         &mut self,
-        path: &FtpPath,
+        job: &Job,
         opening: Reply,
-        event: &'static str,
         mut upload: Upload,
     ) -> Result<u64, Refusal> {
         if let Some(mask) = self.umask {
             upload.set_mode_if_new(0o666 & !mask);
         }
-        let started = Instant::now();
+        self.signed.begin(job);
         let received = if self.is_ascii() {
-            self.receive_text(opening, &mut upload)
+            self.receive_text(job, opening, &mut upload)
         } else {
             let received = self.over_data(opening, |data, stall, watch| {
                 pump::receive_file(data, &mut upload, stall, watch)
             });
-            self.believe(received, started)
+            self.believe(received, job.started)
         };
         let result = self.settle(upload, received);
-        self.log_transfer(event, path, started, &result);
+        self.record(job, &result);
         result
     }
 
     /// Where a text breaks off, a CR at its end is half a line end: it is not stored, and a resume
     /// sends it again with its LF.
-    fn receive_text(&mut self, opening: Reply, upload: &mut Upload) -> Result<u64, Refusal> {
-        let started = Instant::now();
+    fn receive_text(
+        &mut self,
+        job: &Job,
+        opening: Reply,
+        upload: &mut Upload,
+    ) -> Result<u64, Refusal> {
         let mut text = DecodingWriter::new(upload);
         let received = self
             .over_data(opening, |data, stall, watch| pump::receive(data, &mut text, stall, watch));
-        let received = self.believe(received, started);
+        let received = self.believe(received, job.started);
         match &received {
             Ok(_) => text.finish().map(drop)?,
             Err(_) => text.flush()?,
@@ -345,7 +345,7 @@ impl Session<'_> {
         self.data.check_planned()?;
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.live.config.transfer_timeout;
-        let mut watch = Watch::new(&mut self.control, &self.server.shutdown);
+        let mut watch = Watch::new(&mut self.control, &self.server.shutdown, self.signed.entry());
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());

@@ -1,6 +1,7 @@
 //! Listening to the control connection while something long runs.
 
 use super::refusal::Refusal;
+use super::roster::Entry;
 use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::shutdown::{Shutdown, Stage};
@@ -15,28 +16,26 @@ use std::io;
 pub(super) struct Watch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
+    /// Where is counted what moves.
+    entry: Option<&'a Entry>,
     listening: bool,
     /// Whether NOOP and STAT are answered at once. They may only where the client was told that
     /// something runs: without a 150 they would come in the place of its answer.
     answering: bool,
     /// Whether the client has still to connect, which one that has closed will not do.
     expecting: bool,
-    moved: u64,
     stopped: Option<Refusal>,
 }
 
 impl Watch<'_> {
-    /// Listens to `control` and to `shutdown`.
-    pub(super) fn new<'a>(control: &'a mut Control<Stream>, shutdown: &'a Shutdown) -> Watch<'a> {
-        Watch {
-            control,
-            shutdown,
-            listening: true,
-            answering: true,
-            expecting: false,
-            moved: 0,
-            stopped: None,
-        }
+    /// Listens to `control` and to `shutdown` during a transfer, whose bytes `entry` counts.
+    pub(super) fn new<'a>(
+        control: &'a mut Control<Stream>,
+        shutdown: &'a Shutdown,
+        entry: &'a Entry,
+    ) -> Watch<'a> {
+        let quiet = Watch::for_abort(control, shutdown);
+        Watch { entry: Some(entry), answering: true, ..quiet }
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
@@ -44,7 +43,15 @@ impl Watch<'_> {
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
     ) -> Watch<'a> {
-        Watch { answering: false, ..Watch::new(control, shutdown) }
+        Watch {
+            control,
+            shutdown,
+            entry: None,
+            listening: true,
+            answering: false,
+            expecting: false,
+            stopped: None,
+        }
     }
 
     /// Says whether the client has still to connect.
@@ -64,6 +71,7 @@ impl Watch<'_> {
 
     /// Deals with the lines that have arrived already.
     pub(super) fn look_at_lines(&mut self) -> Verdict {
+        let moved = self.entry.map_or(0, Entry::moved);
         while self.listening {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };
             let Line::Text(text) = line else { break };
@@ -74,7 +82,7 @@ impl Watch<'_> {
                 }
                 Ok(Command::Stat(None)) if self.answering => Reply::new(
                     Code::FILE_STATUS,
-                    format!("Transfer in progress, {} bytes so far.", self.moved),
+                    format!("Transfer in progress, {moved} bytes so far."),
                 ),
                 _ => break,
             };
@@ -115,8 +123,13 @@ impl Attention for Watch<'_> {
         [control, self.shutdown.stopping()]
     }
 
-    fn attend(&mut self, moved: u64) -> Verdict {
-        self.moved = moved;
+    fn moved(&mut self, total: u64) {
+        if let Some(entry) = self.entry {
+            entry.set_moved(total);
+        }
+    }
+
+    fn attend(&mut self, _moved: u64) -> Verdict {
         if self.shutdown.stage() == Stage::Stopping {
             return self.stop(Refusal::Broken("The server is shutting down."));
         }

@@ -123,6 +123,19 @@ fn a_file_that_grows_while_it_is_sent_is_sent_as_announced() {
 }
 
 #[test]
+fn site_who_shows_how_much_others_move() {
+    let server = Server::start();
+    let (mut peer, mut other) = (server.visitor(), server.visitor());
+    let data = begin_huge(&server, &mut peer);
+    let text = other.say("SITE WHO").expect(211).text();
+    assert!(text.contains(&format!(" of {HUGE} bytes")) && text.contains(", retr "), "{text}");
+    assert!(!text.contains("file"), "{text}");
+    drop(data);
+    peer.expect(426);
+    assert!(!other.say("SITE WHO").expect(211).text().contains("retr"));
+}
+
+#[test]
 fn abor_and_questions_are_heard_while_a_large_file_moves() {
     let server = Server::start();
     let mut peer = server.visitor();
