@@ -31,7 +31,7 @@ pub static PROGRAM: Program = Program {
 const BUFFER: usize = 64 * 1024;
 
 /// STOR of anything that fills the small buffer.
-const LARGE: usize = 4 << 20;
+const LARGE: usize = 256 * 1024;
 
 /// Listens and gives each client a thread.
 pub fn run(parsed: &Parsed) -> Result<Result<(), String>, Usage> {
