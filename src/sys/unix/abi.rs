@@ -90,6 +90,10 @@ mod system {
     /// Opens a directory for walking only, which needs no right to read it.
     pub(in super::super) const O_WALK: c_int = 0o10_000_000; // O_PATH
 
+    /// For `socket`: a child does not inherit it, and it does not block (SOCK_CLOEXEC and
+    /// SOCK_NONBLOCK, which have these values).
+    pub(in super::super) const NEW_SOCKET: c_int = O_CLOEXEC | O_NONBLOCK;
+
     pub(in super::super) const AF_INET6: c_int = 10;
     pub(in super::super) const SOL_SOCKET: c_int = 1;
     pub(in super::super) const SO_REUSEADDR: c_int = 2;
@@ -218,6 +222,9 @@ mod system {
     pub(in super::super) const O_CLOEXEC: c_int = 0x100_0000;
     /// Opens a directory for walking only, which needs no right to read it.
     pub(in super::super) const O_WALK: c_int = 0x4000_0000; // O_EXEC, with O_DIRECTORY O_SEARCH
+
+    /// This system's `socket` takes no such thing.
+    pub(in super::super) const NEW_SOCKET: c_int = 0;
 
     pub(in super::super) const AF_INET6: c_int = 30;
     pub(in super::super) const SOL_SOCKET: c_int = 0xffff;

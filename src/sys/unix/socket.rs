@@ -1,9 +1,9 @@
 //! Sockets: waiting for several at once, and the options std has no name for.
 
 use super::abi::{
-    AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, POLLIN, POLLOUT, SO_KEEPALIVE, SO_OOBINLINE,
-    SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY,
-    nfds_t, pollfd,
+    AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, NEW_SOCKET, POLLIN, POLLOUT, SO_KEEPALIVE,
+    SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
+    TCP_NODELAY, nfds_t, pollfd,
 };
 use super::check;
 use crate::sys::{Interest, PROBE_EVERY, PROBES};
@@ -140,13 +140,15 @@ pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
 pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let domain = if to.is_ipv4() { AF_INET } else { AF_INET6 };
     // SAFETY: plain numbers in, a descriptor out.
-    let fd = check(unsafe { socket(domain, SOCK_STREAM, 0) })?;
+    let fd = check(unsafe { socket(domain, SOCK_STREAM | NEW_SOCKET, 0) })?;
     // SAFETY: the descriptor is new, open and nobody else's.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    close_on_exec(fd.as_fd())?;
     set_option(fd.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
     let stream = TcpStream::from(fd);
-    stream.set_nonblocking(true)?;
+    if NEW_SOCKET == 0 {
+        close_on_exec(stream.as_fd())?;
+        stream.set_nonblocking(true)?;
+    }
     let (address, length) = raw_address(SocketAddr::new(local, 0));
     // SAFETY: `address` holds a socket address of `length` bytes.
     check(unsafe { bind(stream.as_raw_fd(), address.as_ptr().cast(), length) })?;
