@@ -1,13 +1,34 @@
 //! From the lines of a config file to what was given.
 
-use super::{
-    Expected, Flag, Given, Origin, Parsed, Problem, Setting, Usage, boolean, lossy, nearest,
-};
+use super::near::nearest;
+use super::parsed::{Given, Parsed, Setting};
+use super::table::{Flag, Program};
+use super::usage::{Expected, Origin, Problem, Usage, lossy};
+use super::value::boolean;
 use crate::sys::os_string;
+use std::path::Path;
+
+impl Program {
+    /// Reads the text of a config file; `file` is what errors and origins call it. The first line
+    /// that is wrong ends it.
+    pub fn parse_config(&self, file: &Path, text: &[u8]) -> Result<Parsed, Usage> {
+        let mut parsed = Parsed::new(self.flags);
+        // Windows editors put a byte order mark in front.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if !line.is_empty() && !line.starts_with(b"#") {
+                let origin = Origin::Config { file: file.to_owned(), line: index + 1 };
+                parsed.read_line(line, origin)?;
+            }
+        }
+        Ok(parsed)
+    }
+}
 
 /// Reading a config file.
 impl Parsed {
-    pub(super) fn read_line(&mut self, line: &[u8], origin: Origin) -> Result<(), Usage> {
+    fn read_line(&mut self, line: &[u8], origin: Origin) -> Result<(), Usage> {
         let Some(equals) = line.iter().position(|byte| *byte == b'=') else {
             let word = Some(lossy(line));
             let problem = Problem::Operand { word, expected: "NAME = VALUE".into() };
@@ -79,5 +100,69 @@ fn config_value(raw: &[u8]) -> Result<&[u8], Expected> {
     match quoted[end + 1..].trim_ascii() {
         [] | [b'#', ..] => Ok(&quoted[..end]),
         _ => Err(Expected("nothing after the closing double quote".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::port;
+    use crate::args::testing::{SERVER, config, config_refused, is_one_plain_line, read_all};
+
+    #[test]
+    fn a_config_file_sets_options_by_their_long_names() {
+        let text = "\u{feff}# a comment\r\n\r\n  port=2121 # control\r\n\troot = /a b#c \n\
+                    proxy = 1\nproxy = 2 # last\nsync = on\nmax-sessions-per-ip = \"\" #";
+        let parsed = config(text);
+        assert_eq!(parsed.need("port", port), Ok(2121));
+        assert_eq!(parsed.value("root").unwrap(), "/a b#c");
+        assert_eq!(parsed.values("proxy"), ["1", "2"]);
+        assert_eq!(parsed.value("max-sessions-per-ip").unwrap(), "");
+        assert!(parsed.switch("sync"));
+        assert!(!config("sync = no").switch("sync"));
+        assert_eq!(parsed.origin("root").to_string(), "f.conf:4");
+        assert_eq!(config("root = \" a # b \" # c").value("root").unwrap(), " a # b ");
+        assert_eq!(config("root = a \"b\" = c").value("root").unwrap(), "a \"b\" = c");
+    }
+
+    #[test]
+    fn a_wrong_config_line_is_named_by_its_number() {
+        for (text, error) in [
+            ("\n\nprot = 1", "f.conf:3: prot: unknown option; did you mean port?"),
+            ("--port = 1", "f.conf:1: --port: unknown option; did you mean port?"),
+            ("help = yes", "f.conf:1: help: unknown option"),
+            (" = 1", "f.conf:1: : unknown option"),
+            ("listen 21", "f.conf:1: 'listen 21': expected NAME = VALUE"),
+            ("port = 1\n#\nport = 2", "f.conf:3: port: expected it once, but line 1 has it too"),
+            ("root = # none", "f.conf:1: root: expected a value (DIR)"),
+            ("root = \"a", "f.conf:1: root '\"a': expected a closing double quote"),
+            ("sync", "f.conf:1: 'sync': expected NAME = VALUE"),
+            ("sync = maybe", "f.conf:1: sync 'maybe': expected yes or no"),
+            ("config = a", "f.conf:1: config: expected it on the command line only"),
+        ] {
+            assert_eq!(config_refused(text), error);
+        }
+        let after = config_refused("root = \"a\" b");
+        assert!(after.ends_with("expected nothing after the closing double quote"), "{after}");
+        let wrong = config("\nport = abc").need("port", port).unwrap_err().to_string();
+        assert_eq!(wrong, "f.conf:2: port 'abc': expected a port number from 0 to 65535");
+    }
+
+    #[test]
+    fn no_five_nasty_pieces_of_a_config_file_do_harm() {
+        let nasty: [&[u8]; 11] =
+            [b"port", b"sync", b"=", b" ", b"\"", b"#", b"\n", b"\r", b"\xff", b"\0", b"21"];
+        for number in 0..nasty.len().pow(5) {
+            let mut rest = number;
+            let mut text = Vec::new();
+            for _ in 0..5 {
+                text.extend_from_slice(nasty[rest % nasty.len()]);
+                rest /= nasty.len();
+            }
+            match SERVER.parse_config(Path::new("f\n.conf"), &text) {
+                Ok(parsed) => read_all(&parsed, &[]),
+                Err(usage) => assert!(is_one_plain_line(&usage), "{text:?}: {usage}"),
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! `--help`: two aligned columns, made from the table; and what keeps the table sound.
+//! `--help`: two aligned columns, made from the table.
 
-use super::{Flag, Program};
+use super::table::{Flag, Program};
 
 /// Columns that `--help` keeps to.
 pub(super) const HELP_WIDTH: usize = 80;
@@ -34,7 +34,7 @@ impl Program {
 
 /// The help side of a flag.
 impl Flag {
-    pub(super) fn left(&self) -> String {
+    fn left(&self) -> String {
         let names = match (self.short, self.long) {
             (Some(short), Some(long)) => format!("-{short}, --{long}"),
             (None, Some(long)) => format!("    --{long}"),
@@ -67,26 +67,6 @@ impl Flag {
         }
         row
     }
-
-    pub(super) fn check(&self) {
-        let name = self.spelled();
-        assert!(!name.is_empty(), "{self:?}: has a name");
-        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        if let Some(long) = self.long {
-            assert!(long.bytes().all(plain), "{name}: is lower case ASCII, digits and dashes");
-            assert!(long.len() > 1, "{name}: is longer than a letter");
-            assert!(!long.starts_with('-') && !long.ends_with('-'), "{name}: has no dash outside");
-        }
-        assert!(self.short.is_none_or(|c| c.is_ascii_alphanumeric()), "{name}: letter or digit");
-        assert!(!self.help.is_empty() && self.help.trim() == self.help, "{name}: has help");
-        match self.value {
-            Some(value) => {
-                let bad = value.is_empty() || value.contains(char::is_whitespace);
-                assert!(!bad, "{name}: its value has a name without blanks");
-            }
-            None => assert!(self.default.is_none() && !self.many, "{name}: is only a switch"),
-        }
-    }
 }
 
 /// Lines of at most `width` columns; a longer word stands alone.
@@ -103,4 +83,42 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::testing::{CLIENT, SERVER};
+
+    #[test]
+    fn help_is_aligned_and_wrapped() {
+        let help = "\
+Usage: ftp_server [OPTIONS]
+       ftp_server passwd FILE NAME
+
+Serve a directory by FTP, to people and to programs, for as long as they like
+it.
+
+Options:
+      --port PORT    control port; 0 picks a free one [1026]
+      --root DIR     the directory served [the current directory]
+      --passive-ports FIRST-LAST
+                     ports for passive data connections, which a firewall has to
+                     let through
+      --max-sessions-per-ip N
+                     sessions of one client address
+      --proxy CIDR   a trusted balancer (may be repeated)
+      --config FILE  options, a line each
+      --sync         fsync before the reply
+  -h, --help         print this help
+  -V, --version      print the version
+
+The command line wins over the config file.
+";
+        assert_eq!(SERVER.help(), help);
+        let client = CLIENT.help();
+        assert!(client.contains("\n  -c COMMANDS      run commands\n"), "{client}");
+        assert!(client.contains("\n  -p, --port PORT  port of the server\n"), "{client}");
+        assert_eq!(SERVER.usage_line(), "Usage: ftp_server [OPTIONS]");
+        assert_eq!(SERVER.version_line(), "ftp_server 1.2.3");
+    }
 }

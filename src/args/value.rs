@@ -3,7 +3,7 @@
 //! Each parser says in its error what it expected, in words that end the sentence
 //! `--option 'value': expected ...`.
 
-use super::Expected;
+use super::usage::Expected;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -93,4 +93,75 @@ fn with_unit<'a>(text: &'a str, units: &[(char, u64)]) -> Option<(&'a str, u64)>
     };
     let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     plain.then_some((number, factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::testing::expected;
+
+    #[test]
+    fn whole_numbers_keep_to_their_range() {
+        assert_eq!(integer(1..=255_u8)("255"), Ok(255));
+        assert_eq!(integer(0..=u64::MAX)("18446744073709551615"), Ok(u64::MAX));
+        for text in ["", "0", "256", "+1", "-1", "1.0", " 1", "1 ", "1e2", "99999999999999999999"] {
+            let text = expected(integer(1..=255_u8)(text));
+            assert_eq!(text, "a whole number from 1 to 255");
+        }
+    }
+
+    #[test]
+    fn ports_are_16_bits() {
+        assert_eq!((port("0"), port("65535")), (Ok(0), Ok(65535)));
+        for text in ["", "65536", "-1", "+21", "ftp", "٢١"] {
+            assert_eq!(expected(port(text)), "a port number from 0 to 65535");
+        }
+    }
+
+    #[test]
+    fn durations_have_units_and_an_end() {
+        for (text, seconds) in [("0", 0), ("30", 30), ("30s", 30), ("5m", 300), ("1h", 3600)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "-1", "+1s", "1.5h", "1 s", "1d", "1ms", "1S", "1m30s", "s1"] {
+            assert_eq!(expected(duration(text)), "a duration such as 30, 30s, 5m or 1h", "{text}");
+        }
+        for text in ["1000001h", "18446744073709551615h", "99999999999999999999", "3600000001"] {
+            assert_eq!(expected(duration(text)), "a duration of at most 1000000h", "{text}");
+        }
+        let longest = duration("1000000h").unwrap();
+        assert!(std::time::Instant::now().checked_add(longest).is_some());
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [("0", 0), ("512", 512), ("64K", 65_536), ("64k", 65_536)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        assert_eq!((size("10M"), size("1g")), (Ok(10 << 20), Ok(1 << 30)));
+        assert_eq!(size("17179869183G"), Ok(17_179_869_183 << 30));
+        for text in ["", "K", "1KK", "1KB", "1.5M", "-1", "+1", "1 K", "1T", "K1"] {
+            let text = expected(size(text));
+            assert_eq!(text, "a number of bytes such as 512, 64K, 10M or 1G");
+        }
+        for text in ["17179869184G", "18446744073709551616", "99999999999999999999K"] {
+            assert_eq!(expected(size(text)), "at most 18446744073709551615 bytes");
+        }
+    }
+
+    #[test]
+    fn booleans_have_many_spellings() {
+        assert!(["yes", "TRUE", "On", "1"].iter().all(|text| boolean(text) == Ok(true)));
+        assert!(["no", "False", "OFF", "0"].iter().all(|text| boolean(text) == Ok(false)));
+        assert!(["", "y", "2", "yes "].iter().all(|text| boolean(text).is_err()));
+    }
+
+    #[test]
+    fn one_of_a_list_names_the_list() {
+        let access = one_of(&[("none", 0), ("read", 1), ("write", 2)]);
+        assert_eq!(access("write"), Ok(2));
+        assert_eq!(expected(access("Write")), "none, read or write");
+        assert_eq!(expected(one_of(&[("a", 0), ("b", 1)])("")), "a or b");
+        assert_eq!(expected(one_of(&[("a", 0)])("")), "a");
+    }
 }

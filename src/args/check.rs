@@ -1,0 +1,91 @@
+//! What keeps a table sound. For tests.
+
+use super::help::HELP_WIDTH;
+use super::table::{Flag, Program};
+
+impl Program {
+    /// Holds the table to its rules. For tests.
+    ///
+    /// # Panics
+    /// At the first rule that is broken.
+    pub fn check(&self) {
+        for text in [self.name, self.version, self.about] {
+            assert!(!text.is_empty(), "{}: name, version and about have text", self.name);
+        }
+        assert!(!self.usage.is_empty(), "{}: it has a usage line", self.name);
+        for usage in self.usage {
+            assert!(usage.starts_with(self.name), "{usage}: begins with the program's name");
+        }
+        for (row, flag) in self.all_flags().enumerate() {
+            flag.check();
+            for other in self.all_flags().skip(row + 1) {
+                assert!(!flag.clashes(other), "{}: stands twice", flag.spelled());
+            }
+        }
+        for line in self.help().lines() {
+            assert!(line.chars().count() <= HELP_WIDTH, "{line}: fits {HELP_WIDTH} columns");
+            assert!(!line.contains(char::is_control), "{line}: is plain text");
+        }
+    }
+}
+
+impl Flag {
+    fn check(&self) {
+        let name = self.spelled();
+        assert!(!name.is_empty(), "{self:?}: has a name");
+        let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if let Some(long) = self.long {
+            assert!(long.bytes().all(plain), "{name}: is lower case ASCII, digits and dashes");
+            assert!(long.len() > 1, "{name}: is longer than a letter");
+            assert!(!long.starts_with('-') && !long.ends_with('-'), "{name}: has no dash outside");
+        }
+        assert!(self.short.is_none_or(|c| c.is_ascii_alphanumeric()), "{name}: letter or digit");
+        assert!(!self.help.is_empty() && self.help.trim() == self.help, "{name}: has help");
+        match self.value {
+            Some(value) => {
+                let bad = value.is_empty() || value.contains(char::is_whitespace);
+                assert!(!bad, "{name}: its value has a name without blanks");
+            }
+            None => assert!(self.default.is_none() && !self.many, "{name}: is only a switch"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::testing::{CLIENT, SERVER};
+
+    #[test]
+    fn the_tables_keep_the_rules() {
+        SERVER.check();
+        CLIENT.check();
+    }
+
+    #[test]
+    fn check_finds_what_breaks_the_rules() {
+        fn broken(flags: Vec<Flag>) {
+            let program = Program { flags: flags.leak(), ..CLIENT_WITHOUT_FLAGS };
+            let found = std::panic::catch_unwind(|| program.check());
+            assert!(found.is_err(), "{:?} passed", program.flags);
+        }
+        const CLIENT_WITHOUT_FLAGS: Program =
+            Program { name: "p", version: "1", about: "a", usage: &["p"], flags: &[], after: "" };
+        CLIENT_WITHOUT_FLAGS.check();
+        broken(vec![Flag::switch("aa", "x"), Flag::option("aa", "V", "x")]);
+        broken(vec![Flag::letter_switch('a', "x"), Flag::switch("aa", "x").short('a')]);
+        broken(vec![Flag::switch("help", "x")]);
+        broken(vec![Flag::letter_switch('V', "x")]);
+        broken(vec![Flag::letter_switch('=', "x")]);
+        for long in ["Port", "a", "", "-a", "a-", "a b", "a=b", "a_b", "é-"] {
+            broken(vec![Flag::switch(long, "x")]);
+        }
+        for help in ["", " x", "x\u{7}"] {
+            broken(vec![Flag::switch("aa", help)]);
+        }
+        broken(vec![Flag::switch("aa", "x").or("y")]);
+        broken(vec![Flag::switch("aa", "x").many()]);
+        broken(vec![Flag::option("aa", "A VALUE", "x")]);
+        broken(vec![Flag { long: None, ..Flag::switch("aa", "x") }]);
+    }
+}

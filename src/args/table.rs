@@ -1,0 +1,147 @@
+//! The table of a program's options: what a row can say, and what the program is called.
+
+use super::usage::{Origin, Problem, Usage};
+use std::ffi::OsString;
+
+static BUILT_IN: [Flag; 2] = [
+    Flag::switch("help", "print this help").short('h'),
+    Flag::switch("version", "print the version").short('V'),
+];
+
+/// One program, or one subcommand: what it is called, what it does, what it takes.
+#[derive(Debug)]
+pub struct Program {
+    /// As the user types it.
+    pub name: &'static str,
+    /// `env!("CARGO_PKG_VERSION")`.
+    pub version: &'static str,
+    /// A sentence or two for the top of `--help`; wrapped there.
+    pub about: &'static str,
+    /// Each way to call it, beginning with its name. Errors show the first.
+    pub usage: &'static [&'static str],
+    /// The options, in the order of `--help`, which itself comes last with `--version`.
+    pub flags: &'static [Flag],
+    /// What `--help` ends with, as it stands here.
+    pub after: &'static str,
+}
+
+/// One option. It has a long form, a letter, or both.
+#[derive(Debug)]
+pub struct Flag {
+    /// Without its `--`; also the key in a config file.
+    pub long: Option<&'static str>,
+    /// Without its `-`.
+    pub short: Option<char>,
+    /// What help calls the value; a switch has none.
+    pub value: Option<&'static str>,
+    /// One line or more for `--help`, without the default.
+    pub help: &'static str,
+    /// The value where none is given. A default that is not a value belongs into `help`.
+    pub default: Option<&'static str>,
+    /// Whether all values given count, and not the last alone.
+    pub many: bool,
+    /// Whether a config file may set it.
+    pub config: bool,
+}
+
+impl Flag {
+    /// `--LONG`
+    pub const fn switch(long: &'static str, help: &'static str) -> Flag {
+        Flag { long: Some(long), ..Flag::nameless(None, help) }
+    }
+
+    /// `--LONG VALUE`
+    pub const fn option(long: &'static str, value: &'static str, help: &'static str) -> Flag {
+        Flag { long: Some(long), ..Flag::nameless(Some(value), help) }
+    }
+
+    /// `-X`, without a long form.
+    pub const fn letter_switch(short: char, help: &'static str) -> Flag {
+        Flag { short: Some(short), ..Flag::nameless(None, help) }
+    }
+
+    /// `-X VALUE`, without a long form.
+    pub const fn letter_option(short: char, value: &'static str, help: &'static str) -> Flag {
+        Flag { short: Some(short), ..Flag::nameless(Some(value), help) }
+    }
+
+    /// Adds a letter to a long form.
+    pub const fn short(self, short: char) -> Flag {
+        Flag { short: Some(short), ..self }
+    }
+
+    /// Adds the value that stands where none is given.
+    pub const fn or(self, default: &'static str) -> Flag {
+        Flag { default: Some(default), ..self }
+    }
+
+    /// Lets all values count, and not the last alone.
+    pub const fn many(self) -> Flag {
+        Flag { many: true, ..self }
+    }
+
+    /// Keeps it out of config files.
+    pub const fn command_line_only(self) -> Flag {
+        Flag { config: false, ..self }
+    }
+
+    const fn nameless(value: Option<&'static str>, help: &'static str) -> Flag {
+        Flag { long: None, short: None, value, help, default: None, many: false, config: true }
+    }
+
+    /// By its long form, or by its letter where it has no other name.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        match (self.long, self.short) {
+            (Some(long), _) => long == name,
+            (None, Some(short)) => name.chars().eq([short]),
+            (None, None) => false,
+        }
+    }
+
+    pub(super) fn clashes(&self, other: &Flag) -> bool {
+        let same_long = self.long.is_some() && self.long == other.long;
+        same_long || self.short.is_some() && self.short == other.short
+    }
+
+    pub(super) fn spelled(&self) -> String {
+        match (self.long, self.short) {
+            (Some(long), _) => format!("--{long}"),
+            (None, Some(short)) => format!("-{short}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// As an error calls it: in a file a key has no dashes.
+    fn called_in(&self, origin: &Origin) -> String {
+        match (origin, self.long) {
+            (Origin::Config { .. }, Some(long)) => long.to_owned(),
+            _ => self.spelled(),
+        }
+    }
+
+    pub(super) fn wrong(&self, origin: Origin, value: Option<OsString>, expected: String) -> Usage {
+        let name = self.called_in(&origin);
+        Usage { origin, problem: Problem::Option { name, value, expected } }
+    }
+
+    pub(super) fn without_value(&self, origin: Origin) -> Usage {
+        self.wrong(origin, None, format!("a value ({})", self.value.unwrap_or_default()))
+    }
+}
+
+impl Program {
+    /// The line to print after an error.
+    pub fn usage_line(&self) -> String {
+        format!("Usage: {}", self.usage.first().unwrap_or(&self.name))
+    }
+
+    /// What `--version` prints.
+    pub fn version_line(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    /// The table and the flags that every program has, in the order of `--help`.
+    pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
+        self.flags.iter().chain(&BUILT_IN)
+    }
+}

@@ -1,0 +1,138 @@
+//! What is wrong with an option, a value or an operand, in one line; and where a value comes from.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+
+/// Where the value of an option comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// An argument.
+    CommandLine,
+    /// A line of a config file, counted from 1.
+    Config {
+        /// As it was named to [`Program::parse_config`](super::Program::parse_config).
+        file: PathBuf,
+        /// Its number.
+        line: usize,
+    },
+    /// Neither of them: the default in the table, if it has one.
+    Default,
+}
+
+/// Wrong usage. Its text is the one line to print before [`Program::usage_line`](super::Program::usage_line).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    pub(super) origin: Origin,
+    pub(super) problem: Problem,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Problem {
+    Unknown { option: String, near: Option<String> },
+    Option { name: String, value: Option<OsString>, expected: String },
+    Operand { word: Option<OsString>, expected: String },
+}
+
+/// Why a parser refuses a value: the words that follow "expected" in the error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected(pub String);
+
+impl Usage {
+    /// The error for an operand. It shows the word: hide a password first.
+    pub fn operand(word: &OsStr, expected: impl Into<String>) -> Usage {
+        let problem = Problem::Operand { word: Some(word.to_owned()), expected: expected.into() };
+        Usage { origin: Origin::CommandLine, problem }
+    }
+
+    /// The error for operands that are not there.
+    pub fn missing_operand(expected: impl Into<String>) -> Usage {
+        let problem = Problem::Operand { word: None, expected: expected.into() };
+        Usage { origin: Origin::CommandLine, problem }
+    }
+}
+
+impl std::error::Error for Usage {}
+
+impl Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if let Origin::Config { .. } = self.origin {
+            write!(f, "{}: ", self.origin)?;
+        }
+        match &self.problem {
+            Problem::Unknown { option, near: None } => {
+                write!(f, "{}: unknown option", shown(option.as_ref()))
+            }
+            Problem::Unknown { option, near: Some(near) } => {
+                write!(f, "{}: unknown option; did you mean {near}?", shown(option.as_ref()))
+            }
+            Problem::Option { name, value: Some(value), expected } => {
+                write!(f, "{name} '{}': expected {expected}", shown(value))
+            }
+            Problem::Option { name, value: None, expected } => {
+                write!(f, "{name}: expected {expected}")
+            }
+            Problem::Operand { word: Some(word), expected } => {
+                write!(f, "'{}': expected {expected}", shown(word))
+            }
+            Problem::Operand { word: None, expected } => write!(f, "expected {expected}"),
+        }
+    }
+}
+
+/// `command line`, `FILE:LINE` or `default`.
+impl Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Origin::CommandLine => f.write_str("command line"),
+            Origin::Config { file, line } => write!(f, "{}:{line}", shown(file.as_os_str())),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Text from outside in one harmless line. Quotes and backslashes stay, for Windows paths.
+fn shown(text: &OsStr) -> String {
+    let mut line = String::new();
+    for c in text.to_string_lossy().chars() {
+        match c {
+            '\'' | '"' | '\\' => line.push(c),
+            _ => line.extend(c.escape_debug()),
+        }
+    }
+    line
+}
+
+/// For errors about bytes that may not be text.
+pub(super) fn lossy(bytes: &[u8]) -> OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::testing::{CLIENT, SERVER, run};
+    use crate::args::{integer, port};
+
+    #[test]
+    fn wrong_values_are_named_with_what_was_expected() {
+        let parsed = run(&SERVER, &["--port=a'b\n", "--proxy=1", "--proxy=x"]);
+        let wrong = parsed.need("port", port).unwrap_err().to_string();
+        assert_eq!(wrong, r"--port 'a'b\n': expected a port number from 0 to 65535");
+        let wrong = parsed.get_all("proxy", integer(0..=9_u8)).unwrap_err().to_string();
+        assert_eq!(wrong, "--proxy 'x': expected a whole number from 0 to 9");
+        let wrong = run(&CLIENT, &["-j0"]).get("j", integer(1..=64_usize)).unwrap_err();
+        assert_eq!(wrong.to_string(), "-j '0': expected a whole number from 1 to 64");
+    }
+
+    #[test]
+    fn callers_make_errors_of_the_same_form() {
+        let parsed = run(&SERVER, &["--root=/x", "--sync"]);
+        let wrong = |name| parsed.wrong(name, "a directory").to_string();
+        assert_eq!(wrong("root"), "--root '/x': expected a directory");
+        assert_eq!(wrong("sync"), "--sync: expected a directory");
+        let operand = Usage::operand("abc".as_ref(), "a port");
+        assert_eq!(operand.to_string(), "'abc': expected a port");
+        assert_eq!(Usage::missing_operand("FILE NAME").to_string(), "expected FILE NAME");
+    }
+}
