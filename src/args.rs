@@ -37,9 +37,10 @@
 //!
 //! The grammar of argv is that of `getopt_long`: `--opt VALUE`, `--opt=VALUE`, `-c VALUE`,
 //! `-cVALUE`, `-kq` for `-k -q`; `--` ends the options; `-` is an operand; options and operands
-//! mix; an option that needs a value takes the next word whatever it looks like. It differs twice:
+//! mix; an option that needs a value takes the next word whatever it looks like. It differs thrice:
 //! - Long options cannot be abbreviated, or a script would break when a new option makes its
 //!   abbreviation ambiguous. The error suggests the full name.
+//! - A switch can be undone: `--sync=no`, as a config file would say it.
 //! - `-j=4` means `-j 4`. To getopt the value is `=4`, which nobody means; a value that does begin
 //!   with `=` can stand in a word of its own.
 //!

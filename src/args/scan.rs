@@ -2,8 +2,9 @@
 
 use super::near::nearest;
 use super::parsed::{Given, Parsed, Setting};
-use super::table::{Flag, Program};
-use super::usage::{Origin, Problem, Usage};
+use super::table::{BUILT_IN, Flag, Program};
+use super::usage::{Expected, Origin, Problem, Usage};
+use super::value::boolean;
 use crate::sys::os_tail;
 use std::ffi::{OsStr, OsString};
 
@@ -47,6 +48,9 @@ impl Program {
         let mut letters = self.all_flags().filter_map(|flag| flag.short);
         if let Some(short) = letters.find(|short| typed.chars().eq([*short])) {
             return Some(format!("-{short}"));
+        }
+        if let Some(switch) = self.flags.iter().find(|flag| flag.is_undone_by(typed)) {
+            return Some(format!("{}=no", switch.spelled()));
         }
         let long = nearest(typed, self.all_flags().filter_map(|flag| flag.long));
         long.map(|long| format!("--{long}"))
@@ -109,15 +113,12 @@ impl<I: Iterator<Item = OsString>> Scan<'_, I> {
     }
 
     fn take(&mut self, row: usize, flag: &Flag, attached: Option<OsString>) -> Result<(), Stop> {
-        let wrong = |usage| Err(Stop::Wrong(usage));
         let setting = match (flag.value, attached) {
             (None, None) => Setting::Switch(true),
-            (None, given) => {
-                return wrong(flag.wrong(Origin::CommandLine, given, "no value".into()));
-            }
+            (None, Some(given)) => Setting::Switch(yes_or_no(flag, given)?),
             (Some(_), attached) => match attached.or_else(|| self.words.next()) {
                 Some(value) => Setting::Value(value),
-                None => return wrong(flag.without_value(Origin::CommandLine)),
+                None => return Err(Stop::Wrong(flag.without_value(Origin::CommandLine))),
             },
         };
         match row.checked_sub(self.program.flags.len()) {
@@ -145,10 +146,23 @@ impl<I: Iterator<Item = OsString>> Scan<'_, I> {
     }
 }
 
+/// What `--sync=no` makes of a switch. Who asks for help or the version does not choose.
+fn yes_or_no(flag: &Flag, given: OsString) -> Result<bool, Stop> {
+    let expected = match given.to_str().map(boolean) {
+        _ if BUILT_IN.iter().any(|asks| asks.clashes(flag)) => "no value".into(),
+        Some(Ok(on)) => return Ok(on),
+        Some(Err(Expected(text))) => text,
+        None => "text in UTF-8".into(),
+    };
+    Err(Stop::Wrong(flag.wrong(Origin::CommandLine, Some(given), expected)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::testing::{CLIENT, SERVER, is_one_plain_line, read_all, refused, run, words};
+    use crate::args::testing::{
+        CLIENT, SERVER, config, is_one_plain_line, read_all, refused, run, words,
+    };
     #[cfg(unix)]
     use crate::sys::os_string;
 
@@ -185,6 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_can_be_undone() {
+        assert!(!run(&SERVER, &["--sync", "--sync=no"]).switch("sync"));
+        assert!(run(&SERVER, &["--sync=no", "--sync=yes"]).switch("sync"));
+        assert!(!run(&SERVER, &["--sync=no"]).over(config("sync = yes")).switch("sync"));
+        assert!(!run(&CLIENT, &["-ka", "-k=no", "-a=off"]).switch("active"));
+        assert_eq!(run(&SERVER, &["--sync", "no"]).operands(), ["no"]);
+        let guess = refused(&SERVER, &["--no-sync"]);
+        assert_eq!(guess, "--no-sync: unknown option; did you mean --sync=no?");
+    }
+
+    #[test]
     fn help_and_version_win_over_what_comes_after_them() {
         for line in [&["--help", "--bad"][..], &["-h"], &["-kh"], &["x", "--help", "--version"]] {
             assert!(matches!(CLIENT.parse(words(line)), Ok(Outcome::Help)), "{line:?}");
@@ -202,8 +227,8 @@ mod tests {
         let client = |line: &[&str]| refused(&CLIENT, line);
         assert_eq!(client(&["--port"]), "--port: expected a value (PORT)");
         assert_eq!(client(&["-kc"]), "-c: expected a value (COMMANDS)");
-        assert_eq!(client(&["-k="]), "-k '': expected no value");
-        assert_eq!(client(&["--active=yes"]), "--active 'yes': expected no value");
+        assert_eq!(client(&["-k="]), "-k '': expected yes or no");
+        assert_eq!(client(&["--active=never"]), "--active 'never': expected yes or no");
         assert_eq!(client(&["-kx"]), "-x: unknown option");
         assert_eq!(client(&["--=1"]), "--: unknown option");
         assert_eq!(client(&["-é"]), "-é: unknown option");

@@ -3,7 +3,7 @@
 use super::usage::{Origin, Problem, Usage};
 use std::ffi::OsString;
 
-static BUILT_IN: [Flag; 2] = [
+pub(super) static BUILT_IN: [Flag; 2] = [
     Flag::switch("help", "print this help").short('h'),
     Flag::switch("version", "print the version").short('V'),
 ];
@@ -96,6 +96,11 @@ impl Flag {
             (None, Some(short)) => name.chars().eq([short]),
             (None, None) => false,
         }
+    }
+
+    /// Whether it is a switch that other programs would undo by this word.
+    pub(super) fn is_undone_by(&self, typed: &str) -> bool {
+        self.value.is_none() && self.long.is_some() && typed.strip_prefix("no-") == self.long
     }
 
     pub(super) fn clashes(&self, other: &Flag) -> bool {

@@ -87,7 +87,8 @@ pub static PROGRAM: Program = Program {
             "where the log goes, at its end; opened anew on SIGHUP [standard error]",
         ),
     ],
-    after: "Every option can stand in the file of --config; the command line wins.\n\
+    after: "Every option can stand in the file of --config; the command line wins,\n\
+            and --sync=no undoes a switch that the file turns on.\n\
             Durations are seconds, or 30s, 5m, 1h.\n\
             SIGTERM and SIGINT end the server when the running transfers are done;\n\
             a second one ends it at once. SIGHUP reads accounts and config again and\n\
