@@ -28,6 +28,7 @@ mod live;
 pub mod log;
 pub mod login;
 mod names;
+mod network;
 pub mod panics;
 mod partial;
 pub mod passwd;

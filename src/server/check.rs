@@ -29,7 +29,7 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
         let Some(name) = flag.long else { continue };
         let value = match flag.value {
             None => given.switch(name).then(|| "on".to_string()),
-            Some(_) => given.value(name).map(|value| value.to_string_lossy().into_owned()),
+            Some(_) => listed(given.values(name)),
         };
         let value = value.or_else(|| unnamed_default(name));
         if let Some(value) = value {
@@ -67,6 +67,12 @@ pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
     own.into_iter().filter_map(inside).collect()
 }
 
+/// All values of an option in a line.
+fn listed(values: Vec<&OsStr>) -> Option<String> {
+    let values: Vec<_> = values.into_iter().map(OsStr::to_string_lossy).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
 /// The values of options that are not given and whose default depends on where the server runs.
 fn unnamed_default(name: &str) -> Option<String> {
     match name {
@@ -99,7 +105,7 @@ impl Report {
         if let Err(error) = (host, config.port).to_socket_addrs() {
             self.problem(format!("cannot listen on {host}: {error}"));
         }
-        if let Some(Err(error)) = config.passive_address.as_deref().map(Announced::new) {
+        if let Err(error) = Announced::new(&config.passive_address) {
             self.problem(StartError::PassiveAddress(error).to_string());
         }
     }

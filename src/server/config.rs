@@ -1,6 +1,7 @@
 //! The server's options: the table, and the checked values made from it.
 
 use super::access::Access;
+use super::announce::Announcement;
 use super::log::Level;
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use std::fs;
@@ -48,9 +49,11 @@ pub static PROGRAM: Program = Program {
         ),
         Flag::option(
             "passive-address",
-            "HOST",
-            "address to announce in PASV replies (behind NAT) [the address the client connected to]",
-        ),
+            "[CIDR=]HOST",
+            "address to announce in PASV replies (behind NAT), or to clients of one network; the \
+             narrowest decides [the address the client connected to]",
+        )
+        .many(),
         Flag::option("max-sessions", "N", "sessions at once; the next gets 421").or("4096"),
         Flag::option(
             "max-sessions-per-ip",
@@ -113,8 +116,8 @@ pub struct Config {
     pub users: Option<PathBuf>,
     /// `--passive-ports`.
     pub passive_ports: Option<RangeInclusive<u16>>,
-    /// `--passive-address`.
-    pub passive_address: Option<String>,
+    /// `--passive-address`, each network once.
+    pub passive_address: Vec<Announcement>,
     /// `--max-sessions`.
     pub max_sessions: usize,
     /// `--max-sessions-per-ip`.
@@ -168,7 +171,7 @@ impl Config {
                 .unwrap_or(users.is_none().then_some(Access::Write)),
             users,
             passive_ports: given.get("passive-ports", ports)?,
-            passive_address: given.get("passive-address", host)?,
+            passive_address: announcements(given)?,
             max_sessions: given.need("max-sessions", counts())?,
             max_sessions_per_ip: given.get("max-sessions-per-ip", counts())?,
             login_timeout: given.need("login-timeout", some_time)?,
@@ -199,6 +202,23 @@ fn host(text: &str) -> Result<String, args::Expected> {
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let fits = !host.is_empty() && !host.contains(char::is_whitespace);
     if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
+}
+
+/// Values may be repeated, and hold several with commas in between.
+fn announcements(given: &Parsed) -> Result<Vec<Announcement>, Usage> {
+    let list = |text: &str| {
+        text.split(',')
+            .map(|one| Announcement::parse(one.trim(), host))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let all = given.get_all("passive-address", list)?.concat();
+    for (at, one) in all.iter().enumerate() {
+        if all[..at].iter().any(|before| before.network == one.network) {
+            let expected = format!("one address for clients of {}", one.network);
+            return Err(given.wrong("passive-address", expected));
+        }
+    }
+    Ok(all)
 }
 
 fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
@@ -263,6 +283,12 @@ mod tests {
             ("--passive-ports", "0-2000"),
             ("--passive-ports", "2000-65536"),
             ("--passive-address", "a b"),
+            ("--passive-address", ""),
+            ("--passive-address", "10.0.0.0/8="),
+            ("--passive-address", "10.0.0.0/33=10.0.0.5"),
+            ("--passive-address", "10.0.0.1/8=10.0.0.5"),
+            ("--passive-address", "192.0.2.1,"),
+            ("--passive-address", "192.0.2.1,192.0.2.2"),
         ] {
             let error = config(&[option, value]).unwrap_err();
             assert!(error.starts_with(&format!("{option} '{value}': expected ")), "{error}");

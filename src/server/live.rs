@@ -23,8 +23,8 @@ pub struct Live {
     /// The ports of `--passive-ports`, the same ones for good: what is bound stays bound, or a later
     /// range could not have it.
     ports: Arc<Ports>,
-    /// The address of `--passive-address`.
-    pub announced: Option<Arc<Announced>>,
+    /// The addresses of `--passive-address`.
+    pub announced: Arc<Announced>,
 }
 
 impl Live {
@@ -62,7 +62,7 @@ impl Live {
         });
         let announced = announced(&config).unwrap_or_else(|problem| {
             problems.push(problem);
-            self.announced.clone()
+            Arc::clone(&self.announced)
         });
         let gate = Gate { jail: self.gate.jail.clone(), anonymous: config.anonymous, accounts };
         let ports = Arc::clone(&self.ports);
@@ -81,9 +81,9 @@ fn accounts(config: &Config) -> Result<Option<Arc<Accounts>>, StartError> {
     Ok(accounts.map_err(StartError::Accounts)?.map(Arc::new))
 }
 
-fn announced(config: &Config) -> Result<Option<Arc<Announced>>, StartError> {
-    let announced = config.passive_address.as_deref().map(Announced::new).transpose();
-    Ok(announced.map_err(StartError::PassiveAddress)?.map(Arc::new))
+fn announced(config: &Config) -> Result<Arc<Announced>, StartError> {
+    let announced = Announced::new(&config.passive_address);
+    Ok(Arc::new(announced.map_err(StartError::PassiveAddress)?))
 }
 
 /// The rules in force, which can be replaced.

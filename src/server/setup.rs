@@ -49,7 +49,7 @@ impl Session<'_> {
             return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
         };
         let port = self.data.passive(self.live.ports())?;
-        let announced = self.live.announced.as_ref().map_or(local, |announced| announced.address());
+        let announced = self.live.announced.address_for(self.peer.ip()).unwrap_or(local);
         let mut text = Vec::new();
         write_passive(SocketAddrV4::new(announced, port), &mut text);
         Ok(Reply::new(Code::PASSIVE, text))

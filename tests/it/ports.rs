@@ -102,3 +102,18 @@ fn the_announced_address_is_in_the_227_alone() {
         peer.say("EPSV").expect_text(229, "(|||");
     }
 }
+
+#[test]
+fn clients_of_a_network_are_told_another_address() {
+    let server = Server::with(&[
+        "--passive-address",
+        "203.0.113.7",
+        "--passive-address=127.0.0.0/30=10.0.0.5,127.0.0.2=10.0.0.6",
+    ]);
+    for (client, told) in [(9, "203,0,113,7"), (3, "10,0,0,5"), (2, "10,0,0,6")] {
+        caller(&server, address(client)).say("PASV").expect_text(227, &format!("({told},"));
+    }
+    let server = Server::with(&["--passive-address", "127.0.0.2=10.0.0.6"]);
+    caller(&server, address(2)).say("PASV").expect_text(227, "(10,0,0,6,");
+    caller(&server, address(3)).say("PASV").expect_text(227, "(127,0,0,1,");
+}
