@@ -22,6 +22,7 @@ pub(crate) mod digest;
 pub mod listing;
 mod path;
 pub mod pattern;
+pub mod proxy;
 mod reply;
 pub mod time;
 mod verb;
