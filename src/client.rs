@@ -33,7 +33,6 @@ mod error;
 mod escape;
 mod files;
 mod interrupt;
-mod json;
 mod keeping;
 mod local;
 mod many;

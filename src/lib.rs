@@ -9,7 +9,7 @@
 //! | 4 | `bin/server`, `bin/client` | the command line, signals, the listener and its threads |
 //! | 3 | [`server`], [`client`] | what a session does; never each other |
 //! | 2 | [`pump`], [`net`], [`shutdown`] | bytes, time, waking |
-//! | 1 | [`protocol`], [`args`] | pure: generic `Read` and `Write`, no sockets, no files |
+//! | 1 | [`protocol`], [`args`], [`json`] | pure: generic `Read` and `Write`, no sockets, no files |
 //! | 0 | [`sys`] | the system's calls, and the only unsafe code |
 //!
 //! To find one's way: a connection's life begins in [`server::Server::serve`] or in
@@ -18,6 +18,7 @@
 
 pub mod args;
 pub mod client;
+pub mod json;
 pub mod net;
 pub mod protocol;
 pub mod pump;

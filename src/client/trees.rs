@@ -1,12 +1,12 @@
 //! DU, FIND, and LIST for programs: what a server has, as lines.
 
 use super::error::Error;
-use super::json::Object;
 use super::mirror::{self, Node, Tree};
 use super::output::print_line;
 use super::remote::list_dir;
 use super::session::Session;
 use super::words::name;
+use crate::json::Object;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::time::write_timestamp;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The layers of the crate, the lowest first. An arrow goes down, or stays in its own folder.
 const LAYERS: &[&[&str]] = &[
     &["sys"],
-    &["protocol", "args"],
+    &["protocol", "args", "json"],
     &["pump", "net", "shutdown"],
     &["server", "client"],
     &["bin"],

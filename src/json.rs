@@ -1,0 +1,113 @@
+//! What scripts read: one JSON object a line (RFC 8259).
+//!
+//! Names are bytes and JSON is text: what is no UTF-8 in a name is U+FFFD here. What nobody can see
+//! is escaped, so that a line is harmless on a terminal, too.
+
+use std::fmt::{Display, Write as _};
+
+/// One object, its members in the order in which they are added.
+#[derive(Debug, Default)]
+pub struct Object {
+    /// What is between the braces.
+    text: String,
+}
+
+impl Object {
+    /// One without members.
+    pub fn new() -> Object {
+        Object::default()
+    }
+
+    /// With text as a member.
+    pub fn text(mut self, key: &str, value: &[u8]) -> Object {
+        self.key(key);
+        self.quote(&String::from_utf8_lossy(value));
+        self
+    }
+
+    /// With a number as a member: an integer, or what shows itself with decimals.
+    pub fn number(mut self, key: &str, value: impl Display) -> Object {
+        self.key(key);
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{value}");
+        self
+    }
+
+    /// All of it.
+    pub fn finish(self) -> String {
+        format!("{{{}}}", self.text)
+    }
+
+    fn key(&mut self, key: &str) {
+        if !self.text.is_empty() {
+            self.text.push(',');
+        }
+        self.quote(key);
+        self.text.push(':');
+    }
+
+    fn quote(&mut self, text: &str) {
+        self.text.push('"');
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => self.text.extend(['\\', c]),
+                c if is_hidden(c) => self.escape(c),
+                c => self.text.push(c),
+            }
+        }
+        self.text.push('"');
+    }
+
+    /// Characters beyond U+FFFF are two escapes (RFC 8259 section 7).
+    fn escape(&mut self, c: char) {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(self.text, "\\u{unit:04x}");
+        }
+    }
+}
+
+/// Whether nobody can see this character, or it moves what others see: controls, those of ISO 6429
+/// above 127 among them, ends of lines and paragraphs, the direction of text, and what has no width.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{115f}' // the fillers of Hangul
+                | '\u{1160}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_in_json_or_on_a_terminal_is_escaped() {
+        let object = Object::new().text("a", b"\"\\\n\x1b\xff\xc2\x9b").number("b", 7);
+        assert_eq!(object.finish(), "{\"a\":\"\\\"\\\\\\u000a\\u001b\u{fffd}\\u009b\",\"b\":7}");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_escaped_and_all_else_is_shown() {
+        let object = Object::new().text("a", "\u{202e}\u{2028}\u{e0041}ü漢🙂".as_bytes());
+        assert_eq!(object.finish(), "{\"a\":\"\\u202e\\u2028\\udb40\\udc41ü漢🙂\"}");
+        assert_eq!(Object::new().finish(), "{}");
+    }
+
+    #[test]
+    fn a_number_may_have_decimals() {
+        let object = Object::new().number("a", format_args!("{:.3}", 1.5)).number("b", u64::MAX);
+        assert_eq!(object.finish(), "{\"a\":1.500,\"b\":18446744073709551615}");
+    }
+}
