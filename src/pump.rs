@@ -94,10 +94,26 @@ pub fn send_file(
     Outcome { moved: flow.moved, end }
 }
 
-/// [`receive`] into a sink whose writes go to its file as they are, at the file's position.
+/// A sink whose writes go to its file as they are, at the file's position.
+pub trait FileSink: Write {
+    /// The file, to which the system may write by itself.
+    fn file(&self) -> &File;
+
+    /// How many bytes the system may write; whether the sink takes more its `write` says.
+    fn room(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Told of bytes that the system wrote.
+    fn poured(&mut self, count: u64) {
+        let _ = count;
+    }
+}
+
+/// [`receive`] into a file.
 pub fn receive_file(
     data: &mut TcpStream,
-    sink: &mut (impl Write + AsRef<File>),
+    sink: &mut impl FileSink,
     stall: Duration,
     attention: &mut impl Attention,
 ) -> Outcome {
@@ -222,11 +238,7 @@ impl<A: Attention> Flow<'_, A> {
         Ok(Reached::Count)
     }
 
-    fn receive_file(
-        &mut self,
-        data: &mut TcpStream,
-        sink: &mut (impl Write + AsRef<File>),
-    ) -> Result<(), End> {
+    fn receive_file(&mut self, data: &mut TcpStream, sink: &mut impl FileSink) -> Result<(), End> {
         if self.receive_up_to(LARGE, data, sink)? == Reached::End {
             return Ok(());
         }
@@ -244,10 +256,14 @@ impl<A: Attention> Flow<'_, A> {
         &mut self,
         mut pipe: Pipe,
         data: &mut TcpStream,
-        sink: &mut (impl Write + AsRef<File>),
+        sink: &mut impl FileSink,
     ) -> Result<Reached, End> {
         loop {
-            match pipe.fill(data.handle(), PIPE) {
+            let most = sink.room().min(PIPE as u64) as usize;
+            if most == 0 {
+                return Ok(Reached::Count);
+            }
+            match pipe.fill(data.handle(), most) {
                 Ok(0) => return Ok(Reached::End),
                 Ok(length) => {
                     let poured = pour(&mut pipe, sink).map_err(End::Local)?;
@@ -309,11 +325,11 @@ enum Poured {
 }
 
 /// Writes everything that is in a pipe, each byte once.
-fn pour(pipe: &mut Pipe, sink: &mut (impl Write + AsRef<File>)) -> io::Result<Poured> {
+fn pour(pipe: &mut Pipe, sink: &mut impl FileSink) -> io::Result<Poured> {
     while !pipe.is_empty() {
-        match pipe.pour((*sink).as_ref()) {
+        match pipe.pour(sink.file()) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(_) => {}
+            Ok(count) => sink.poured(count as u64),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if refuses(&error) => return copy_rest(pipe, sink),
             Err(error) => return Err(error),
@@ -576,8 +592,8 @@ mod tests {
         }
     }
 
-    impl AsRef<File> for Sink {
-        fn as_ref(&self) -> &File {
+    impl FileSink for Sink {
+        fn file(&self) -> &File {
             &self.0
         }
     }

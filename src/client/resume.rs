@@ -341,7 +341,7 @@ impl<'a> Fetch<'a> {
         meter.begins(from + overlap, size);
         let moved = |moved: u64| meter.moved(moved.saturating_sub(overlap));
         let received = match &mut self.sink {
-            Sink::Partial(partial) if overlap == 0 => download.receive(partial.file(), moved),
+            Sink::Partial(partial) if overlap == 0 => download.receive_file(partial.file(), moved),
             Sink::Partial(partial) => {
                 let mut sink = Overlap { expected: &expected, sink: partial.file() };
                 download.receive(&mut sink, moved)
@@ -436,7 +436,7 @@ impl Send<'_> {
         }
         let upload = upload?;
         meter.begins(from, Some(self.size));
-        upload.send(self.file, |moved| {
+        upload.send_file(self.file, from..self.size, |moved| {
             *sent = from + moved;
             meter.moved(moved);
         })?;

@@ -18,10 +18,12 @@ use super::rate::{Paced, Rate};
 use crate::net::{self, Attention, Verdict};
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Command, Name, Reply};
-use crate::pump::{self, End, Outcome};
+use crate::pump::{self, End, FileSink, Outcome};
 use crate::sys::{PollItem, poll};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 use std::{iter, mem};
 
@@ -164,7 +166,6 @@ impl Download<'_> {
                 let mut promised = Promised::new(sink, self.expected);
                 let outcome = self.transfer.receive(&mut promised, moved);
                 promised.kept()?;
-                self.transfer.has_all = self.expected == Some(outcome.moved);
                 outcome
             }
             Representation::Text => {
@@ -174,6 +175,26 @@ impl Download<'_> {
                 outcome
             }
         };
+        self.end(outcome)
+    }
+
+    /// [`Download::receive`] into a plain file, at its position.
+    pub(super) fn receive_file(
+        mut self,
+        file: &mut File,
+        moved: impl FnMut(u64),
+    ) -> Result<u64, Error> {
+        if self.representation == Representation::Text || self.transfer.line.rate().is_some() {
+            return self.receive(file, moved);
+        }
+        let mut promised = Promised::new(file, self.expected);
+        let outcome = self.transfer.receive_file(&mut promised, moved);
+        promised.kept()?;
+        self.end(outcome)
+    }
+
+    fn end(mut self, outcome: Outcome) -> Result<u64, Error> {
+        self.transfer.has_all = self.expected == Some(outcome.moved);
         let got = self.transfer.finish(outcome)?;
         match self.expected.filter(|expected| *expected != got) {
             Some(expected) => Err(Error::TooShort { expected, got }),
@@ -193,6 +214,23 @@ impl Upload<'_> {
             Representation::Bytes => self.transfer.send(source, moved),
             Representation::Text => self.transfer.send(&mut EncodingReader::new(source), moved),
         };
+        self.transfer.finish(outcome)
+    }
+
+    /// [`Upload::send`] of these bytes of a plain file, which stands at the first of them.
+    pub(super) fn send_file(
+        mut self,
+        file: &mut File,
+        bytes: Range<u64>,
+        moved: impl FnMut(u64),
+    ) -> Result<u64, Error> {
+        // Some files have no size that could be known before: those below /proc.
+        let is_sized = !bytes.is_empty();
+        let as_it_is = self.representation == Representation::Bytes;
+        if !is_sized || !as_it_is || self.transfer.line.rate().is_some() {
+            return self.send(file, moved);
+        }
+        let outcome = self.transfer.send_file(file, bytes, moved);
         self.transfer.finish(outcome)
     }
 }
@@ -231,6 +269,20 @@ impl<W: Write> Write for Promised<'_, W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
+    }
+}
+
+impl FileSink for Promised<'_, File> {
+    fn file(&self) -> &File {
+        self.sink
+    }
+
+    fn room(&self) -> u64 {
+        self.promise.map_or(u64::MAX, |promise| promise.saturating_sub(self.taken))
+    }
+
+    fn poured(&mut self, count: u64) {
+        self.taken += count;
     }
 }
 
@@ -322,15 +374,31 @@ impl<'c> Transfer<'c> {
     }
 
     fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
+        let rate = self.line.rate();
+        self.receive_by(sink, moved, |data, sink, stall, watch| match &rate {
+            Some(rate) => pump::receive(&mut Paced::new(data, rate), sink, stall, watch),
+            None => pump::receive(data, sink, stall, watch),
+        })
+    }
+
+    fn receive_file(&mut self, sink: &mut impl FileSink, moved: impl FnMut(u64)) -> Outcome {
+        self.receive_by(sink, moved, |data, sink, stall, watch| {
+            pump::receive_file(data, sink, stall, watch)
+        })
+    }
+
+    fn receive_by<S: Write, P: FnMut(u64)>(
+        &mut self,
+        sink: &mut S,
+        moved: P,
+        receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut Watch<'_, 'c, P>) -> Outcome,
+    ) -> Outcome {
         let stall = self.line.timeout();
         self.line.receiving = true;
         let mut watch = Watch { line: &mut self.line, moved, paid: 0 };
         let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
         let outcome = match watch.attend(0) {
-            Verdict::Continue => match watch.line.rate() {
-                Some(rate) => pump::receive(&mut Paced::new(data, &rate), sink, stall, &mut watch),
-                None => pump::receive(data, sink, stall, &mut watch),
-            },
+            Verdict::Continue => receive(data, sink, stall, &mut watch),
             Verdict::Stop => STOPPED_AT_ONCE,
         };
         // What came before a refusal is as good as any part of a file.
@@ -340,16 +408,27 @@ impl<'c> Transfer<'c> {
     }
 
     fn send(&mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Outcome {
+        let rate = self.line.rate();
+        self.send_by(moved, |data, stall, watch| match &rate {
+            Some(rate) => pump::send(source, &mut Paced::new(data, rate), stall, watch),
+            None => pump::send(source, data, stall, watch),
+        })
+    }
+
+    fn send_file(&mut self, file: &File, bytes: Range<u64>, moved: impl FnMut(u64)) -> Outcome {
+        self.send_by(moved, |data, stall, watch| pump::send_file(file, bytes, data, stall, watch))
+    }
+
+    fn send_by<P: FnMut(u64)>(
+        &mut self,
+        moved: P,
+        send: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_, 'c, P>) -> Outcome,
+    ) -> Outcome {
         let stall = self.line.timeout();
         let mut watch = Watch { line: &mut self.line, moved, paid: 0 };
         match self.data.as_mut() {
             Some(data) if watch.attend(0) == Verdict::Continue => {
-                let outcome = match watch.line.rate() {
-                    Some(rate) => {
-                        pump::send(source, &mut Paced::new(data, &rate), stall, &mut watch)
-                    }
-                    None => pump::send(source, data, stall, &mut watch),
-                };
+                let outcome = send(data, stall, &mut watch);
                 // Ctrl-C may have ended the source: what came so far must not pass for the file.
                 let end = match (outcome.end, watch.attend(outcome.moved)) {
                     (End::Done, Verdict::Stop) => End::Stopped,
@@ -643,6 +722,7 @@ mod tests {
     use super::super::testing::Script;
     use super::*;
     use crate::sys::Signal;
+    use std::io::{Seek, SeekFrom};
     use std::net::TcpListener;
 
     fn name(text: &str) -> Name {
@@ -836,6 +916,97 @@ mod tests {
             server.expect("STOR a", "226 done");
         });
         assert!(matches!(connection.store(&name("a")), Err(Error::EndedEarly(_))));
+    }
+
+    /// More than goes through the buffer before the system moves the bytes itself.
+    const LARGE: u64 = 6_000_001;
+
+    fn content(length: u64) -> Vec<u8> {
+        (0..length as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    }
+
+    #[test]
+    fn a_large_file_comes_whole_behind_what_is_there() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("REST 3", "350 go on");
+            server.expect("RETR a", "150 here");
+            data.give(&content(LARGE)[3..]);
+            server.say("226 done");
+        });
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content(3)).unwrap();
+        let mut last = 0;
+        let download = connection.retrieve_from(&name("a"), 3, Some(LARGE)).unwrap();
+        assert_eq!(download.receive_file(&mut file, |moved| last = moved).unwrap(), LARGE - 3);
+        assert_eq!(last, LARGE - 3);
+        assert_eq!(file.stream_position().unwrap(), LARGE);
+        assert!(read_again(&mut file) == content(LARGE));
+    }
+
+    fn read_again(file: &mut File) -> Vec<u8> {
+        let mut got = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut got).unwrap();
+        got
+    }
+
+    #[test]
+    fn no_more_of_a_large_file_is_stored_than_was_promised() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give_until_refused();
+            server.say("426 broken off");
+            server.expect("ABOR", "226 fine");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let mut file = tempfile::tempfile().unwrap();
+        let download = connection.retrieve_from(&name("a"), 0, Some(LARGE)).unwrap();
+        let error = download.receive_file(&mut file, |_| ()).unwrap_err();
+        assert!(matches!(error, Error::TooLong { expected: LARGE }), "{error}");
+        assert_eq!(file.metadata().unwrap().len(), LARGE);
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn what_came_of_a_large_file_before_a_refusal_is_kept() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let _open = data.begin(&content(LARGE));
+            server.say("451 disk error");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let mut file = tempfile::tempfile().unwrap();
+        let download = connection.retrieve_from(&name("a"), 0, Some(2 * LARGE)).unwrap();
+        let error = download.receive_file(&mut file, |_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "451 disk error");
+        let got = read_again(&mut file);
+        assert!(!got.is_empty() && content(LARGE).starts_with(&got));
+        assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_sent_is_sent_as_it_was() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("REST 3", "350 go on");
+            server.expect("STOR a", "150 go on");
+            let mut got = Vec::new();
+            data.accept().read_to_end(&mut got).unwrap();
+            assert!(got == content(LARGE)[3..]);
+            server.say("226 done");
+        });
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&content(LARGE + 5)).unwrap();
+        file.seek(SeekFrom::Start(3)).unwrap();
+        let upload = connection.store_from(&name("a"), 3).unwrap();
+        assert_eq!(upload.send_file(&mut file, 3..LARGE, |_| ()).unwrap(), LARGE - 3);
     }
 
     #[test]

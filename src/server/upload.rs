@@ -25,6 +25,7 @@ use super::refusal::Refusal;
 use crate::protocol::ascii::EncodingReader;
 use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
+use crate::pump::FileSink;
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -240,8 +241,8 @@ impl Write for Upload {
 }
 
 /// What is written goes there as it is, from the first write on.
-impl AsRef<File> for Upload {
-    fn as_ref(&self) -> &File {
+impl FileSink for Upload {
+    fn file(&self) -> &File {
         &self.file
     }
 }
