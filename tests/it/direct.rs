@@ -1,7 +1,7 @@
 //! Files so large that the system moves their bytes itself: each byte arrives once, and whatever
 //! ends a small transfer ends a large one in the same way.
 
-use crate::harness::{Server, eventually, noise};
+use crate::harness::{Client, PATIENCE, Server, eventually, noise};
 use crate::wire::{Peer, drain};
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -238,4 +238,32 @@ fn small_transfers_cost_few_system_calls() {
     assert!(retr <= 18, "{retr} for a RETR");
     let stor = each(|peer| peer.stor("file", [0; 4096]));
     assert!(stor <= 29, "{stor} for a STOR");
+}
+
+/// How many calls to the system these commands of the client take in all.
+fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
+    let address = server.addr();
+    let calls = client.path("calls");
+    let mut strace = assert_cmd::Command::new("strace");
+    strace.current_dir(client.path("")).timeout(PATIENCE).args(["-f", "-qq", "-e", "signal=none"]);
+    strace.arg("-o").arg(&calls).arg(env!("CARGO_BIN_EXE_ftp_client"));
+    strace.args(["-q", "-c", commands, &address.ip().to_string(), &address.port().to_string()]);
+    strace.assert().success();
+    // One that another thread interrupted takes two lines.
+    let calls = fs::read_to_string(calls).unwrap();
+    calls.lines().filter(|line| !line.ends_with("<unfinished ...>")).count()
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn the_client_asks_little_of_the_system_for_a_large_file() {
+    const MOST: usize = 600;
+    let (server, client) = (Server::start(), Client::new());
+    let bytes = noise(32 * 1024 * 1024, 7);
+    server.write("file", &bytes);
+    let down = calls_of(&client, &server, "RETRIEVE file");
+    assert!(client.read("file") == bytes);
+    let up = calls_of(&client, &server, "STORE file up");
+    assert!(server.read("up") == bytes);
+    assert!(down <= MOST && up <= MOST, "{down} calls down, {up} calls up");
 }
