@@ -34,6 +34,9 @@ pub struct Settings {
     pub mode: DataMode,
     /// Longest wait for a reply, and longest pause of a transfer.
     pub timeout: Duration,
+    /// After how much silence during a transfer a NOOP is sent, so that what translates addresses on
+    /// the way does not forget the control connection.
+    pub keep_alive: Duration,
     /// What breaks transfers off.
     pub interrupt: Interrupt,
     /// How fast bytes go, shared by all connections that were given it.
@@ -43,11 +46,12 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Passive, 30 seconds, never interrupted, not traced.
+    /// Passive, 30 seconds, a NOOP a minute, never interrupted, not traced.
     fn default() -> Settings {
         Settings {
             mode: DataMode::Passive,
             timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(60),
             interrupt: Interrupt::default(),
             rate: None,
             trace: None,
@@ -135,6 +139,8 @@ pub(super) struct Able {
     pub(super) hashes: bool,
     /// More than one command at a time.
     pub(super) pipelines: bool,
+    /// NOOP during a transfer, whenever it is answered.
+    pub(super) keeps_alive: bool,
 }
 
 impl Able {
@@ -147,6 +153,7 @@ impl Able {
         machine_lists: true,
         hashes: true,
         pipelines: true,
+        keeps_alive: true,
     };
 }
 

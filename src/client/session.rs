@@ -126,6 +126,7 @@ impl Session {
                 interrupt,
                 rate: options.transfers.rate.map(Rate::new),
                 trace: verbose.then_some(trace),
+                ..Settings::default()
             },
             user: options.user.clone(),
             representation: Representation::Bytes,

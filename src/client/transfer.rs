@@ -7,6 +7,10 @@
 //! - A guard that is dropped, or whose transfer fails on our side, breaks it off (ABOR) and reads the
 //!   replies that are owed, so that the session can go on. Where they do not come, the connection is
 //!   lost.
+//! - While bytes move and nothing else is said for long, a NOOP is (one at a time). Servers answer it
+//!   at once, after the transfer, or never. While it is unanswered a reply about syntax (x0z, RFC 959
+//!   section 4.2), which no transfer ends with, is its answer. Whoever does not answer it soon after
+//!   the transfer, or ends the transfer over it, is not sent another.
 //! - Passive data connections are made before the command is sent: what cannot be reached needs no
 //!   breaking off.
 
@@ -315,6 +319,10 @@ struct Line<'c> {
     followers: Vec<Command>,
     /// Whether the server owes the reply that ends the transfer.
     owed: bool,
+    /// Whether it owes the answer to a NOOP.
+    noop: bool,
+    /// When one side said something last.
+    spoken: Instant,
     /// That reply, once it came.
     last: Option<Reply>,
     /// Why the transfer was stopped, or cannot end well, where that is not `last`.
@@ -337,8 +345,10 @@ impl<'c> Transfer<'c> {
             connection,
             armed,
             direction,
-            followers,
+            followers: Vec::new(),
             owed: false,
+            noop: false,
+            spoken: Instant::now(),
             last: None,
             cause: None,
             receiving: false,
@@ -351,7 +361,7 @@ impl<'c> Transfer<'c> {
         if from > 0 {
             transfer.line.connection.restart_at(from)?;
         }
-        transfer.line.ask(command)?;
+        transfer.line.ask(command, followers)?;
         if let Route::From(_) = route {
             transfer.connect(&route)?;
         }
@@ -465,7 +475,14 @@ impl<'c> Transfer<'c> {
         };
         let reply = self.line.last_reply(patience)?;
         self.line.hear_followers();
-        if reply.code().is_success() { Ok(()) } else { Err(Error::Refused(reply)) }
+        let late = self.line.hear_noop();
+        // Of two replies that could end the transfer nobody knows which does: both must be good.
+        let is_bad = |reply: &Reply| !reply.code().is_success() && !reply.code().is_about_syntax();
+        match late.filter(is_bad) {
+            Some(late) => Err(Error::Refused(late)),
+            None if reply.code().is_success() => Ok(()),
+            None => Err(Error::Refused(reply)),
+        }
     }
 
     /// Breaks it off. With commands under way behind it nobody could say which reply is whose.
@@ -476,10 +493,11 @@ impl<'c> Transfer<'c> {
         }
     }
 
-    /// Two replies are owed then: that of the transfer and that of the ABOR (RFC 959 section 4.1.3).
+    /// Two replies are owed then: that of the transfer and that of the ABOR (RFC 959 section 4.1.3),
+    /// and that of a NOOP.
     fn abort(&mut self) -> Result<(), Error> {
         self.line.connection.send(&Command::Abor)?;
-        let mut owed = 2;
+        let mut owed = 2 + u32::from(mem::take(&mut self.line.noop));
         if self.line.direction == Direction::Up && self.line.speaks_within(UPLOAD_PATIENCE) {
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
@@ -508,7 +526,14 @@ const STOPPED_AT_ONCE: Outcome = Outcome { moved: 0, end: End::Stopped };
 
 impl Drop for Transfer<'_> {
     fn drop(&mut self) {
-        if self.line.owed && !self.line.connection.is_lost() && self.abort_alone().is_err() {
+        if self.line.connection.is_lost() {
+            return;
+        }
+        if !self.line.owed {
+            // What it said before its time.
+            self.line.hear_followers();
+            self.line.hear_noop();
+        } else if self.abort_alone().is_err() {
             self.line.connection.lose();
         }
     }
@@ -531,13 +556,15 @@ impl Line<'_> {
     }
 
     /// Sends the command and waits until the server is about to move bytes, or has.
-    fn ask(&mut self, command: &Command) -> Result<(), Error> {
+    fn ask(&mut self, command: &Command, followers: Vec<Command>) -> Result<(), Error> {
         self.connection.discard_unasked()?;
         self.last = None;
-        let together: Vec<&Command> = iter::once(command).chain(&self.followers).collect();
+        let together: Vec<&Command> = iter::once(command).chain(&followers).collect();
         self.connection.send_all(&together)?;
         self.owed = true;
+        self.followers = followers;
         let reply = self.next_reply(self.timeout())?;
+        self.spoken = Instant::now();
         if reply.code().is_preliminary() {
             return Ok(());
         }
@@ -575,6 +602,32 @@ impl Line<'_> {
         }
     }
 
+    /// Says something where nothing was said for long. That the connection is broken is found out by
+    /// who listens to it.
+    fn keep_alive(&mut self) {
+        let is_due = self.owed && !self.noop && self.is_listened_to();
+        let patience = self.connection.settings().keep_alive;
+        if is_due && self.spoken.elapsed() >= patience && self.connection.able().keeps_alive {
+            self.spoken = Instant::now();
+            self.noop = self.connection.send(&Command::Noop).is_ok();
+        }
+    }
+
+    /// Hears what a NOOP came to that was not answered before the transfer ended.
+    fn hear_noop(&mut self) -> Option<Reply> {
+        if !mem::take(&mut self.noop) || self.connection.is_lost() {
+            return None;
+        }
+        let patience = self.timeout().min(FOLLOWER_PATIENCE);
+        let heard = self.connection.reply_by(net::deadline(patience));
+        if heard.is_err() {
+            // What comes yet would be taken for the answer to the next command.
+            self.connection.able().keeps_alive = false;
+            self.connection.lose();
+        }
+        heard.ok()
+    }
+
     /// The reply that ends the transfer.
     fn last_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
         loop {
@@ -587,7 +640,13 @@ impl Line<'_> {
     }
 
     fn take(&mut self, reply: Reply) {
-        if !reply.code().is_preliminary() {
+        self.spoken = Instant::now();
+        if reply.code().is_preliminary() {
+            return;
+        }
+        if self.noop && reply.code().is_about_syntax() {
+            self.noop = false;
+        } else {
             self.owed = false;
             self.last = Some(reply);
         }
@@ -627,7 +686,17 @@ impl Line<'_> {
             // The end of a download overtakes its bytes, which come another way.
             Some(reply) => self.direction == Direction::Down && reply.code().is_success(),
         };
+        if !goes_on {
+            self.doubt_noop();
+        }
         Ok(if goes_on { Verdict::Continue } else { Verdict::Stop })
+    }
+
+    /// A transfer ended badly that a NOOP may have ended.
+    fn doubt_noop(&mut self) {
+        if self.noop {
+            self.connection.able().keeps_alive = false;
+        }
     }
 
     /// After the last word nothing more is expected, nor after the end of the connection.
@@ -638,7 +707,11 @@ impl Line<'_> {
     /// What is on its way comes to its end without a control connection too, and less of it has to
     /// be fetched again.
     fn fail(&mut self, cause: Error) -> Verdict {
-        let goes_on = self.receiving && matches!(cause, Error::Lost(_) | Error::Closing(_));
+        let is_over = matches!(cause, Error::Lost(_) | Error::Closing(_));
+        if is_over {
+            self.doubt_noop();
+        }
+        let goes_on = self.receiving && is_over;
         self.cause = Some(cause);
         if goes_on { Verdict::Continue } else { Verdict::Stop }
     }
@@ -713,6 +786,7 @@ impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
         (self.moved)(total);
         self.line.pay(total - self.paid);
         self.paid = total;
+        self.line.keep_alive();
     }
 }
 
@@ -724,6 +798,7 @@ mod tests {
     use crate::sys::Signal;
     use std::io::{Seek, SeekFrom};
     use std::net::TcpListener;
+    use std::sync::mpsc::{Receiver, channel};
 
     fn name(text: &str) -> Name {
         Name::new(text).unwrap()
@@ -1032,6 +1107,139 @@ mod tests {
             server.expect("RETR a", "150 here");
             let _open = data.begin(b"hello");
             server.expect("ABOR", "426 broken off\r\n226 fine");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let interrupt = connection.settings().interrupt.clone();
+        let download = connection.retrieve(&name("a")).unwrap();
+        let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        let got = download.receive(&mut Vec::new(), ctrl_c);
+        assert!(matches!(got, Err(Error::Interrupted)), "{got:?}");
+        assert!(is_in_order(&mut connection));
+    }
+
+    /// A connection that says NOOP as soon as something has moved.
+    fn serve_lively(script: impl FnOnce(&mut Script) + Send + 'static) -> Connection {
+        let settings = Settings { keep_alive: Duration::ZERO, ..Settings::default() };
+        Script::serve_as(settings, script)
+    }
+
+    /// A download during which the server hears a NOOP, and may answer it so; at its end it says this.
+    fn fetch_lively(at_once: Option<&'static str>, at_end: &'static str) -> Connection {
+        serve_lively(move |server| {
+            expect_size(server, 5);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let open = data.begin(b"hello");
+            assert_eq!(server.hear(), "NOOP");
+            at_once.into_iter().for_each(|reply| server.say(reply));
+            drop(open);
+            server.say(at_end);
+            server.expect("PWD", "257 \"/\"");
+        })
+    }
+
+    const ANSWERED: [(Option<&str>, &str); 4] = [
+        (Some("200 ok"), "226 done"),
+        (Some("500 what?"), "226 done"),
+        (None, "226 done\r\n200 ok"),
+        (None, "226 done\r\n500 what?"),
+    ];
+
+    #[test]
+    fn the_answer_to_a_noop_does_not_end_a_download() {
+        for (at_once, at_end) in ANSWERED {
+            let mut connection = fetch_lively(at_once, at_end);
+            assert_eq!(fetch(&mut connection).unwrap(), b"hello", "{at_once:?}, {at_end}");
+            assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
+            assert!(connection.able().keeps_alive);
+        }
+    }
+
+    #[test]
+    fn a_noop_that_is_never_answered_costs_the_connection_and_not_the_file() {
+        let mut connection = fetch_lively(None, "226 done");
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+        assert!(connection.is_lost() && !connection.able().keeps_alive);
+    }
+
+    #[test]
+    fn a_failure_is_none_of_a_noop() {
+        for at_end in ["426 broken off\r\n200 ok", "226 done\r\n426 broken off"] {
+            let mut connection = fetch_lively(None, at_end);
+            assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 broken off");
+            assert!(is_in_order(&mut connection), "{at_end}");
+        }
+    }
+
+    /// Gives its piece once the server has said something.
+    struct Later(Receiver<()>, &'static [u8]);
+
+    impl Read for Later {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.read(buffer)
+        }
+    }
+
+    /// What becomes of an upload in two pieces, between which the server hears a NOOP.
+    fn store_lively(
+        at_once: Option<&'static str>,
+        at_end: Option<&'static str>,
+    ) -> (Result<u64, Error>, Connection) {
+        let (said, later) = channel();
+        let mut connection = serve_lively(move |server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("STOR a", "150 go on");
+            let mut data = data.accept();
+            assert_eq!(server.hear(), "NOOP");
+            at_once.into_iter().for_each(|reply| server.say(reply));
+            said.send(()).unwrap();
+            drop(said);
+            // A client that was refused breaks the rest off.
+            let _ = data.read_to_end(&mut Vec::new());
+            at_end.into_iter().for_each(|reply| server.say(reply));
+            server.expect("PWD", "257 \"/\"");
+        });
+        let mut source = b"hello".chain(Later(later, b" there"));
+        let sent = connection.store(&name("a")).unwrap().send(&mut source, |_| ());
+        (sent, connection)
+    }
+
+    #[test]
+    fn the_answer_to_a_noop_does_not_end_an_upload() {
+        for (at_once, at_end) in ANSWERED {
+            let (sent, mut connection) = store_lively(at_once, Some(at_end));
+            assert_eq!(sent.unwrap(), 11, "{at_once:?}, {at_end}");
+            assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
+            assert!(connection.able().keeps_alive);
+        }
+    }
+
+    #[test]
+    fn an_upload_is_done_where_its_noop_is_never_answered() {
+        let (sent, mut connection) = store_lively(None, Some("226 done"));
+        assert_eq!(sent.unwrap(), 11);
+        assert!(connection.is_lost() && !connection.able().keeps_alive);
+    }
+
+    #[test]
+    fn a_server_that_ends_an_upload_over_a_noop_is_sent_no_other() {
+        let (sent, mut connection) = store_lively(Some("426 broken off\r\n200 ok"), None);
+        assert_eq!(sent.unwrap_err().to_string(), "426 broken off");
+        assert!(is_in_order(&mut connection));
+        assert!(!connection.able().keeps_alive);
+    }
+
+    #[test]
+    fn ctrl_c_leaves_no_answer_to_a_noop_behind() {
+        let mut connection = serve_lively(|server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            let _open = data.begin(b"hello");
+            assert_eq!(server.hear(), "NOOP");
+            server.expect("ABOR", "426 broken off\r\n200 ok\r\n226 fine");
             server.expect("PWD", "257 \"/\"");
         });
         let interrupt = connection.settings().interrupt.clone();

@@ -80,6 +80,11 @@ impl Code {
     pub fn is_transient_failure(self) -> bool {
         self.0 / 100 == 4
     }
+
+    /// x0z: about the command as such, not about connections, files or who is logged in.
+    pub fn is_about_syntax(self) -> bool {
+        self.0 % 100 < 10
+    }
 }
 
 impl fmt::Display for Code {
