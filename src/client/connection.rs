@@ -10,7 +10,7 @@
 //! - Who logged in and where it stands is remembered, so that it can be made [anew](Connection::reconnect).
 
 use super::error::Error;
-use super::interrupt::Interrupt;
+use super::interrupt::{Armed, Interrupt};
 use super::origin::{Login, Origin};
 use super::output::Spoken;
 use super::rate::Rate;
@@ -19,9 +19,11 @@ use crate::protocol::time::parse_timestamp;
 use crate::protocol::{
     Algorithm, Code, Command, Control, Extended, Format, Name, Reply, Secret, Type, parse_quoted,
 };
-use crate::sys::{Interest, PollItem, Waitable, poll};
+use crate::sys::{Interest, Latch, PollItem, Waitable, poll};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long the server may take to say goodbye.
@@ -165,11 +167,12 @@ impl Connection {
     /// [`Error::Connect`], [`Error::Greeting`], and those of every reply.
     pub fn open(host: &str, port: u16, settings: Settings) -> Result<Connection, Error> {
         let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
-        let tcp = net::connect(host, port, settings.timeout).map_err(failed)?;
+        let armed = settings.interrupt.begin().map_err(Error::Local)?;
+        let tcp = dial(host, port, settings.timeout, &armed)?.map_err(failed)?;
         let origin = Origin::new(host, port);
         let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
         // A server that is not ready yet says 120 first (RFC 959 section 5.4).
-        let greeting = connection.final_reply()?;
+        let greeting = connection.final_reply_unless(&armed)?;
         connection.able.pipelines = !mixes_commands_up(&greeting);
         if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
     }
@@ -250,20 +253,20 @@ impl Connection {
         password: impl FnOnce() -> Result<Secret, Error>,
         account: impl FnOnce() -> Result<Option<Secret>, Error>,
     ) -> Result<(), Error> {
-        let mut reply = self.ask(&Command::User(user.clone()))?;
+        let mut reply = self.ask_unless_interrupted(&Command::User(user.clone()))?;
         if !reply.code().is_success() && wants_tls(&reply) {
             return Err(Error::WantsTls(reply));
         }
         let mut used = Login { user: user.clone(), password: None, account: None };
         if reply.code() == Code::NEED_PASSWORD {
             let password = password()?;
-            reply = self.ask(&Command::Pass(password.clone()))?;
+            reply = self.ask_unless_interrupted(&Command::Pass(password.clone()))?;
             used.password = Some(password);
         }
         if reply.code() == Code::NEED_ACCOUNT
             && let Some(account) = account()?
         {
-            reply = self.ask(&Command::Acct(account.clone()))?;
+            reply = self.ask_unless_interrupted(&Command::Acct(account.clone()))?;
             used.account = Some(account);
         }
         if !reply.code().is_success() {
@@ -793,6 +796,28 @@ impl Connection {
         self.final_reply()
     }
 
+    /// The same for who may wait for a server that nobody knows yet: Ctrl-C ends the wait, and the
+    /// connection.
+    fn ask_unless_interrupted(&mut self, command: &Command) -> Result<Reply, Error> {
+        let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
+        self.discard_unasked()?;
+        self.send(command)?;
+        self.final_reply_unless(&armed)
+    }
+
+    fn final_reply_unless(&mut self, armed: &Armed) -> Result<Reply, Error> {
+        if !self.has_line() {
+            let mut items = [armed.item(), self.item()];
+            // A deadline that passes is noticed, and told, by the read below.
+            let waited = net::wait(&mut items, net::deadline(self.settings.timeout));
+            if waited.is_ok() && items[0].ready() {
+                self.lost = true;
+                return Err(Error::Interrupted);
+            }
+        }
+        self.final_reply()
+    }
+
     fn final_reply(&mut self) -> Result<Reply, Error> {
         for _ in 0..MOST_UNASKED {
             let reply = self.reply_by(net::deadline(self.settings.timeout))?;
@@ -815,6 +840,34 @@ impl Connection {
             self.lost = true;
             Error::of_control(error, self.settings.timeout)
         })
+    }
+}
+
+/// Connects in a thread that Ctrl-C leaves to itself: nothing wakes one that waits for a name server.
+fn dial(
+    host: &str,
+    port: u16,
+    patience: Duration,
+    armed: &Armed,
+) -> Result<io::Result<TcpStream>, Error> {
+    let done = Arc::new(Latch::new().map_err(Error::Local)?);
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let dialing = {
+        let (host, done) = (host.to_owned(), Arc::clone(&done));
+        move || {
+            // Nobody may wait any more.
+            let _ = sender.send(net::connect(&host, port, patience));
+            done.open();
+        }
+    };
+    if thread::Builder::new().name("connect".into()).spawn(dialing).is_err() {
+        return Ok(net::connect(host, port, patience));
+    }
+    let mut items = [armed.item(), PollItem::new(done.handle(), Interest::Read)];
+    net::wait(&mut items, None).map_err(Error::Local)?;
+    match receiver.try_recv() {
+        Ok(connected) => Ok(connected),
+        Err(_) => Err(Error::Interrupted),
     }
 }
 
