@@ -235,7 +235,11 @@ impl Shell {
             (Error::OutputClosed, _) => self.session.leaving = true,
             (_, Manner::Prompting) => {}
             // Who pressed Ctrl-C did not mean this command alone.
-            (Error::Interrupted, _) | (_, Manner::Script(OnFailure::Stop)) => self.fail(&error),
+            (Error::Interrupted, _) => self.fail(&error),
+            (_, Manner::Script(OnFailure::Stop)) => {
+                self.tell_stop();
+                self.fail(&error);
+            }
             (_, Manner::Script(OnFailure::GoOn)) => self.remember(&error),
         }
     }
@@ -246,6 +250,17 @@ impl Shell {
             // These words are what INTERFACE promises, alone in their line.
             Error::NotConnected => self.session.messages.error(&error.to_string()),
             _ => self.session.messages.error(&format!("error: {}: {error}", shown(what))),
+        }
+    }
+
+    /// What old scripts and their authors do not expect.
+    fn tell_stop(&self) {
+        let is_last = match &self.source {
+            Source::Given(lines) => lines.len() == 0,
+            Source::File(..) | Source::Input | Source::Terminal(_) => false,
+        };
+        if !is_last && !self.session.leaving {
+            self.session.messages.note("stopped at this command; -k goes on after a failed one");
         }
     }
 
