@@ -37,6 +37,7 @@ mod keeping;
 mod local;
 mod many;
 mod mirror;
+mod naming;
 mod netrc;
 pub mod options;
 mod origin;

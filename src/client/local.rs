@@ -14,15 +14,16 @@
 
 use super::error::Error;
 use super::interrupt::Interrupt;
+use super::naming::is_plain;
 use super::words;
 use crate::protocol::Name;
 use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How much of the target's name its hidden file shows, so that any name leaves room for the rest.
@@ -67,22 +68,6 @@ pub(super) fn link(at: &Path, to: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn link(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
-}
-
-/// The name as a file system compares it: many take upper and lower case for the same.
-pub(super) fn folded(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if cfg!(any(windows, target_os = "macos")) {
-        text.to_lowercase()
-    } else {
-        // Names that are not UTF-8 must stay different.
-        path.as_os_str().as_encoded_bytes().escape_ascii().to_string()
-    }
-}
-
-fn is_plain(name: &OsStr) -> bool {
-    let mut parts = Path::new(name).components();
-    parts.next() == Some(Component::Normal(name)) && parts.next().is_none()
 }
 
 /// The local path of a remote file: the one that was typed, in it if it is a directory, or the

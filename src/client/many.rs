@@ -6,6 +6,7 @@
 use super::connection::Connection;
 use super::error::Error;
 use super::local;
+use super::naming::folded;
 use super::output::Messages;
 use super::parallel::{self, How, Job, Tally, Way};
 use super::remote::{self, Found};
@@ -136,7 +137,7 @@ impl Jobs {
         }
         for file in found {
             match fetching(file) {
-                Ok(job) if self.folded.insert(local::folded(&job.local)) => self.add(job),
+                Ok(job) if self.folded.insert(folded(&job.local)) => self.add(job),
                 Ok(job) => self.refuse(&Error::SameName(job.remote.as_bytes().to_vec())),
                 Err(error) => self.refuse(&error),
             }

@@ -7,6 +7,7 @@ use super::super::connection::{Connection, EXTENDED_PASSIVE};
 use super::super::error::Error;
 use super::super::interrupt::Armed;
 use super::super::local;
+use super::super::naming::folded;
 use super::super::remote::list_dir;
 use super::plan::{Facts, Node, Rules, Tree};
 use crate::protocol::Name;
@@ -113,7 +114,7 @@ impl Walked {
             return None;
         };
         let place = String::from_utf8_lossy(dir).into_owned();
-        if !self.folded.insert(local::folded(&Path::new(&place).join(local))) {
+        if !self.folded.insert(folded(&Path::new(&place).join(local))) {
             self.refused.push(Error::SameName(path));
             return None;
         }

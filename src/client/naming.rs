@@ -1,0 +1,91 @@
+//! Which names of a server can be those of local files, and which of them the system takes for one.
+//!
+//! That depends on the system, but the rules of each are compiled, and tested, on all.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path};
+
+/// Whether the system compares names without regard to case, as it comes.
+const FOLDS: bool = cfg!(any(windows, target_os = "macos"));
+
+/// Whether a name can be nothing but that of a file in one directory.
+pub(super) fn is_plain(name: &OsStr) -> bool {
+    let mut parts = Path::new(name).components();
+    let is_part = parts.next() == Some(Component::Normal(name)) && parts.next().is_none();
+    is_part && (!cfg!(windows) || is_plain_on_windows(&name.to_string_lossy()))
+}
+
+/// The name as the file system compares it: many take upper and lower case for the same.
+pub(super) fn folded(path: &Path) -> String {
+    match FOLDS {
+        true => folded_case(&path.to_string_lossy()),
+        // Names that are not UTF-8 must stay different.
+        false => path.as_os_str().as_encoded_bytes().escape_ascii().to_string(),
+    }
+}
+
+/// Twice, for what is another letter in upper case may be a third one in lower.
+fn folded_case(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
+}
+
+/// Windows takes some names for devices, whatever stands after a dot, others for streams of a file,
+/// and drops dots and blanks at the end, so that two names become one.
+fn is_plain_on_windows(name: &str) -> bool {
+    let is_forbidden = |c: char| c.is_control() || r#"<>:"/\|?*"#.contains(c);
+    let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
+    !name.contains(is_forbidden) && !name.ends_with(['.', ' ']) && !is_device(stem)
+}
+
+fn is_device(stem: &str) -> bool {
+    const DEVICES: &[&str] = &["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    let stem = stem.to_uppercase();
+    let numbered = ["COM", "LPT"].iter().find_map(|port| stem.strip_prefix(port));
+    // The superscripts count as digits there.
+    let is_digit = |rest: &str| {
+        let mut chars = rest.chars();
+        chars.next().is_some_and(|c| c.is_ascii_digit() || "¹²³".contains(c))
+            && chars.next().is_none()
+    };
+    DEVICES.contains(&stem.as_str()) || numbered.is_some_and(is_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        for name in ["a", " ", "-rf", "|cmd", "!cmd", "~", "a\nb", "..."]
+            .into_iter()
+            .filter(|_| !cfg!(windows))
+        {
+            assert!(is_plain(OsStr::new(name)), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "/a", "a/", "./a", "../a"] {
+            assert!(!is_plain(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_windows_takes_for_something_else_is_no_name_there() {
+        for name in [
+            "CON", "con.txt", "Nul", "aux .c", "COM1", "lpt9.x.y", "COM¹", "conin$", "C:", "C:a",
+            "a:b", "a\\b", "..\\a", "a.", "a ", "a?", "a*", "|a", "<a", "a\"", "a\tb", "...",
+        ] {
+            assert!(!is_plain_on_windows(name), "{name}");
+        }
+        for name in ["console", "COM", "COM10", "a.con", "nul1", "a b", ".a", "a.b.c", "é"] {
+            assert!(is_plain_on_windows(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_are_one_where_the_system_folds_it() {
+        for (one, other) in [("README", "readme"), ("É", "é"), ("ς", "Σ"), ("ſ", "S")] {
+            assert_eq!(folded_case(one), folded_case(other));
+            assert_eq!(folded(Path::new(one)) == folded(Path::new(other)), FOLDS);
+        }
+        assert_ne!(folded_case("a"), folded_case("b"));
+    }
+}
