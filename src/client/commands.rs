@@ -5,7 +5,6 @@ mod local;
 mod login;
 mod macros;
 mod operands;
-mod pattern;
 mod programs;
 mod remote;
 mod toggles;

@@ -49,6 +49,9 @@ pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Er
 }
 
 fn fetching(file: Found) -> Result<Job, Error> {
+    if !file.is_in_place() {
+        return Err(Error::BadLocalName(file.path.as_bytes().to_vec()));
+    }
     let local = local::last_part(&file.path)?.into();
     let known = if file.exact {
         Remote { size: file.entry.size, modified: file.entry.modified }

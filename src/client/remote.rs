@@ -20,6 +20,8 @@ pub(super) struct Listed {
     pub(super) entries: Vec<Entry>,
     /// Whether times are to the second and in UTC, which MLSD promises.
     pub(super) exact: bool,
+    /// Whether the server listed something, and nothing that could be read.
+    unreadable: bool,
 }
 
 /// Lists a directory; `None` is where we stand.
@@ -28,13 +30,20 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
         let listed = lines(connection, &Command::Mlsd(dir.cloned()));
         if let Some(text) = connection.unless_missing(listed, |able| &mut able.machine_lists)? {
             let entries = text.split(|&byte| byte == b'\n').map(without_end);
-            return Ok(Listed::of(entries.filter_map(Entry::parse_mlsx), true));
+            return Ok(Listed::of(entries.filter_map(Entry::parse_mlsx).collect(), true));
         }
     }
     let text = list_for_people(connection, dir)?;
     let now = SystemTime::now();
-    let lines = text.split(|&byte| byte == b'\n').map(without_end);
-    Ok(Listed::of(lines.filter_map(|line| Entry::parse_ls(line, now)), false))
+    let lines = || text.split(|&byte| byte == b'\n').map(without_end);
+    let found: Vec<Entry> = lines().filter_map(|line| Entry::parse_ls(line, now)).collect();
+    let unreadable = found.is_empty() && lines().any(says_something);
+    Ok(Listed { unreadable, ..Listed::of(found, false) })
+}
+
+/// `total 12` stands above a listing, be it an empty one.
+fn says_something(line: &[u8]) -> bool {
+    !line.trim_ascii().is_empty() && !line.starts_with(b"total ")
 }
 
 /// With names that begin with a dot, which servers without MLSD leave out unless asked; those that
@@ -52,13 +61,12 @@ fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Ve
 }
 
 impl Listed {
-    fn of(entries: impl Iterator<Item = Entry>, exact: bool) -> Listed {
-        let is_inside = |entry: &Entry| !matches!(entry.kind, Kind::CurrentDir | Kind::ParentDir);
-        let mut entries: Vec<Entry> = entries.filter(is_inside).collect();
+    fn of(mut entries: Vec<Entry>, exact: bool) -> Listed {
+        entries.retain(|entry| !matches!(entry.kind, Kind::CurrentDir | Kind::ParentDir));
         entries.sort_by(|one, other| one.name.cmp(&other.name));
         // Two of a name cannot be told apart, nor be two files here.
         entries.dedup_by(|one, other| one.name == other.name);
-        Listed { entries, exact }
+        Listed { entries, exact, unreadable: false }
     }
 }
 
@@ -108,37 +116,105 @@ pub(super) struct Found {
     pub(super) path: Name,
     pub(super) entry: Entry,
     pub(super) exact: bool,
+    /// Whether the user named it, and not the server.
+    typed: bool,
 }
 
 impl Found {
     /// A file of which nothing is known but its name.
     pub(super) fn named(path: Name) -> Found {
         let entry = Entry::new(path.as_bytes(), Kind::File);
-        Found { path, entry, exact: false }
+        Found { path, entry, exact: false, typed: true }
+    }
+
+    /// Whether it lies in the directory that was listed, as far as its name says.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.typed || !self.entry.name.contains(&b'/')
     }
 }
 
-/// The files that match a pattern whose last part alone may be one. A name without any is taken as
-/// it is.
+/// Lists a directory for the names in it: with NLST where the server has no listing that can be read.
+/// What NLST names is taken for a file.
+fn list_files(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
+    let listed = list_dir(connection, dir);
+    match &listed {
+        Ok(Listed { unreadable: true, .. }) | Err(Error::Refused(_)) => {}
+        _ => return listed,
+    }
+    match lines(connection, &Command::Nlst(dir.cloned())) {
+        Err(Error::Refused(_)) => listed,
+        Err(error) => Err(error),
+        Ok(text) => {
+            let lines = text.split(|&byte| byte == b'\n').map(without_end);
+            let names = lines.filter_map(|line| name_in(line, dir));
+            Ok(Listed::of(names.map(|name| Entry::new(name, Kind::File)).collect(), false))
+        }
+    }
+}
+
+/// The name in a line of NLST, before which some servers put the directory that was asked for.
+fn name_in<'l>(line: &'l [u8], dir: Option<&Name>) -> Option<&'l [u8]> {
+    let dir = dir.map(Name::as_bytes).unwrap_or_default();
+    let inside = line.strip_prefix(dir).and_then(|rest| match dir {
+        b"" => None,
+        _ if dir.ends_with(b"/") => Some(rest),
+        _ => rest.strip_prefix(b"/"),
+    });
+    let name = inside.unwrap_or(line);
+    let is_name = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
+    is_name.then_some(name)
+}
+
+/// The files that match a pattern. A name without any is taken as it is.
 pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Vec<Found>, Error> {
-    let bytes = pattern.as_bytes();
-    if !is_pattern(bytes) {
+    if !is_pattern(pattern.as_bytes()) {
         return Ok(vec![Found::named(pattern.clone())]);
     }
-    let cut = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
-    let (dir, last) = bytes.split_at(cut);
-    let place = Name::new(if dir.len() > 1 { &dir[..dir.len() - 1] } else { dir });
-    let listed = list_dir(connection, place.as_ref())?;
-    let exact = listed.exact;
-    let files = listed.entries.into_iter().filter(|entry| {
-        let hidden = entry.name.starts_with(b".") && !last.starts_with(b".");
-        matches!(entry.kind, Kind::File | Kind::Link(_)) && !hidden && matches(last, &entry.name)
-    });
-    let found = files.filter_map(|entry| {
-        let path = Name::new([dir, &entry.name].concat())?;
-        Some(Found { path, entry, exact })
-    });
-    Ok(found.collect())
+    let (above, last) = parted(pattern.as_bytes());
+    let mut found = Vec::new();
+    for dir in directories(connection, above)? {
+        let Listed { entries, exact, .. } = list_files(connection, place(&dir).as_ref())?;
+        let files = entries.into_iter().filter(|entry| {
+            matches!(entry.kind, Kind::File | Kind::Link(_)) && fits(last, &entry.name)
+        });
+        found.extend(files.filter_map(|entry| {
+            let path = Name::new([dir.as_slice(), &entry.name].concat())?;
+            Some(Found { path, entry, exact, typed: false })
+        }));
+    }
+    Ok(found)
+}
+
+/// The directories that match a path that is empty or ends in `/`.
+fn directories(connection: &mut Connection, path: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    if !is_pattern(path) {
+        return Ok(vec![path.to_vec()]);
+    }
+    let (above, last) = parted(path.strip_suffix(b"/").unwrap_or(path));
+    let mut found = Vec::new();
+    for dir in directories(connection, above)? {
+        let Listed { entries, .. } = list_dir(connection, place(&dir).as_ref())?;
+        let dirs = entries.iter().filter(|entry| entry.kind == Kind::Dir);
+        let dirs = dirs.filter(|entry| fits(last, &entry.name));
+        found.extend(dirs.map(|entry| [&dir, &entry.name[..], b"/"].concat()));
+    }
+    Ok(found)
+}
+
+/// A path before its last part, and that.
+fn parted(path: &[u8]) -> (&[u8], &[u8]) {
+    path.split_at(path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1))
+}
+
+/// The name of a directory that may end in `/`; `None` is where we stand.
+fn place(dir: &[u8]) -> Option<Name> {
+    Name::new(if dir.len() > 1 { &dir[..dir.len() - 1] } else { dir })
+}
+
+/// As in a shell, names that begin with a dot are meant only by patterns that do.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let hidden = name.starts_with(b".") && !pattern.starts_with(b".");
+    !hidden && matches(pattern, name)
 }
 
 #[cfg(test)]
@@ -162,6 +238,41 @@ mod tests {
         let listed = list_dir(&mut connection, Some(&Name::new("a").unwrap())).unwrap();
         assert!(listed.exact);
         assert_eq!(names(&listed), ["a", "b"]);
+    }
+
+    #[test]
+    fn names_of_nlst_may_stand_behind_their_directory() {
+        let dir = Name::new("d/e").unwrap();
+        for (line, name) in [
+            ("a", Some("a")),
+            ("d/e/a", Some("a")),
+            ("d/e/a/b", None),
+            ("/etc/passwd", None),
+            ("d/e/..", None),
+            ("", None),
+        ] {
+            let found = name_in(line.as_bytes(), Some(&dir));
+            assert_eq!(found, name.map(str::as_bytes), "{line}");
+        }
+        assert_eq!(name_in(b"/a", Name::new("/").as_ref()), Some(&b"a"[..]));
+        assert_eq!(name_in(b"a", None), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn a_pattern_is_found_by_nlst_where_no_listing_can_be_read() {
+        let mut connection = Script::serve(|server| {
+            let _unused = server.expect_passive();
+            server.expect("MLSD", "500 what?");
+            for (command, text) in [("LIST -a", "a.c, 7 bytes\r\n"), ("NLST", "a.c\r\na.h\r\n")] {
+                let data = server.expect_passive();
+                server.expect(command, "150 here");
+                data.give(text.as_bytes());
+                server.say("226 done");
+            }
+        });
+        let found = expand(&mut connection, &Name::new("*.c").unwrap()).unwrap();
+        let paths: Vec<&[u8]> = found.iter().map(|found| found.path.as_bytes()).collect();
+        assert_eq!(paths, [b"a.c"]);
     }
 
     #[test]

@@ -64,7 +64,12 @@ fn mdelete_deletes_what_matches_and_no_more() {
     assert!(!server.has("a.c") && !server.has("b.c") && !server.has("b.h"));
     script(&server, &client, "glob off\nmdelete c*").expect(0);
     assert!(!server.has("c*") && server.has("d.c/inside"));
-    script(&server, &client, "mdelete x*").expect(1);
+    script(&server, &client, "mdelete x*").expect(1).expect_error("nothing matches x*");
+    server.write("d.c/e.c", "");
+    script(&server, &client, "mdelete */*.c").expect(0);
+    assert!(!server.has("d.c/e.c") && server.has("d.c/inside"));
+    script(&server, &client, "mdelete missing d.c/inside").expect(1).expect_error("missing: 550");
+    assert!(!server.has("d.c/inside"), "the others are deleted");
 }
 
 #[test]

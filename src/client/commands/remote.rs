@@ -3,11 +3,10 @@
 use super::super::error::Error;
 use super::super::escape::{shown, shown_lines};
 use super::super::output::{print_line, print_lines};
+use super::super::remote::{Found, expand};
 use super::super::session::Session;
 use super::super::words::name;
 use super::operands::{operand, optional};
-use super::pattern::fits;
-use crate::protocol::pattern::is_pattern;
 use crate::protocol::time::Civil;
 use crate::protocol::{Name, Reply};
 
@@ -83,33 +82,43 @@ pub(super) fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Err
     Ok(())
 }
 
-/// Deletes what patterns match, asking before each where somebody can be asked.
+/// Deletes what patterns match, asking before each where somebody can be asked. What fails is told of,
+/// and the others are deleted.
 pub(super) fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
+    let (mut of, mut failed) = (0, 0);
     for word in words {
         for file in matches(session, word)? {
-            if session.agrees("delete", &file)? {
-                session.connection()?.delete(&name(&file)?)?;
+            if !session.agrees("delete", file.as_bytes())? {
+                continue;
+            }
+            of += 1;
+            match session.connection()?.delete(&file) {
+                Err(error @ Error::Refused(_)) => {
+                    failed += 1;
+                    let name = shown(file.as_bytes());
+                    session.messages.error(&format!("error: {name}: {error}"));
+                }
+                other => other?,
             }
         }
     }
-    Ok(())
+    if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, status: 1 }) }
 }
 
-/// The names that a pattern matches, as NLST tells them; a name without pattern is itself. The server
-/// is not believed: what does not match is none of them.
-fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    if !session.globs() || !is_pattern(word) {
-        return Ok(vec![word.to_vec()]);
+/// The files that a pattern matches; a name without pattern is itself.
+fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Name>, Error> {
+    let pattern = name(word)?;
+    if !session.globs() {
+        return Ok(vec![pattern]);
     }
-    let mut text = Vec::new();
-    session.connection()?.names(Some(name(word)?))?.receive(&mut text, |_| ())?;
-    let lines = text.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end().to_vec());
-    let found: Vec<Vec<u8>> = lines.filter(|line| fits(word, line)).collect();
-    if found.is_empty() {
-        return Err(Error::Usage(format!("{}: no match", shown(word))));
-    }
-    Ok(found)
+    let mut found = expand(session.connection()?, &pattern)?;
+    found.retain(Found::is_in_place);
+    if found.is_empty() { Err(Error::NothingMatches(word.to_vec())) } else { Ok(paths(found)) }
+}
+
+fn paths(found: Vec<Found>) -> Vec<Name> {
+    found.into_iter().map(|file| file.path).collect()
 }
 
 pub(super) fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
