@@ -563,6 +563,25 @@ impl Connection {
         self.unless_refused(set, |able| &mut able.sets_times).map(drop)
     }
 
+    /// Does something in another directory and comes back. Where the connection is lost meanwhile,
+    /// the one that takes its place begins here.
+    pub(super) fn within<T>(
+        &mut self,
+        dir: &Name,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let here = self.current_dir()?;
+        let here = Name::new(here.as_slice()).ok_or(Error::BadName(here))?;
+        let origin = self.origin.clone();
+        self.change_dir(dir)?;
+        let result = work(self);
+        if !self.lost {
+            self.lost = self.change_dir(&here).is_err();
+        }
+        self.origin = origin;
+        result
+    }
+
     /// Bytes that tell this place, with its server and user, from all others.
     pub(super) fn place(&self) -> Vec<u8> {
         self.origin.place()

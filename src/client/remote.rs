@@ -48,16 +48,35 @@ fn says_something(line: &[u8]) -> bool {
 
 /// With names that begin with a dot, which servers without MLSD leave out unless asked; those that
 /// do not know the option list what it is the name of, which is nothing.
+///
+/// LIST has no way to name a directory that holds everywhere: vsftpd takes its name for a pattern or
+/// for options, and what is not there for empty. So where that may be, we go there.
 fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {
+    let Some(dir) = dir else { return list_with_hidden(connection, None) };
+    if is_pattern(dir.as_bytes()) || dir.as_bytes().starts_with(b"-") {
+        return connection.within(dir, |connection| list_with_hidden(connection, None));
+    }
+    let text = list_with_hidden(connection, Some(dir))?;
+    if !is_blank(&text) {
+        return Ok(text);
+    }
+    connection.within(dir, |connection| list_with_hidden(connection, None))
+}
+
+fn list_with_hidden(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {
     let all = match dir {
         Some(dir) => Name::new([b"-a ", dir.as_bytes()].concat()),
         None => Name::new("-a"),
     };
     match lines(connection, &Command::List(all)) {
         Err(Error::Refused(_)) => lines(connection, &Command::List(dir.cloned())),
-        Ok(text) if text.trim_ascii().is_empty() => lines(connection, &Command::List(dir.cloned())),
+        Ok(text) if is_blank(&text) => lines(connection, &Command::List(dir.cloned())),
         other => other,
     }
+}
+
+fn is_blank(text: &[u8]) -> bool {
+    text.trim_ascii().is_empty()
 }
 
 impl Listed {
@@ -273,6 +292,38 @@ mod tests {
         let found = expand(&mut connection, &Name::new("*.c").unwrap()).unwrap();
         let paths: Vec<&[u8]> = found.iter().map(|found| found.path.as_bytes()).collect();
         assert_eq!(paths, [b"a.c"]);
+    }
+
+    #[test]
+    fn a_directory_that_list_cannot_name_is_gone_to() {
+        for (dir, blank) in [("a", true), ("[a]", false), ("-a", false)] {
+            let mut connection = Script::serve(move |server| {
+                let _unused = server.expect_passive();
+                server.expect(&format!("MLSD {dir}"), "500 what?");
+                if blank {
+                    for command in ["LIST -a a", "LIST a"] {
+                        let _empty = server.expect_passive();
+                        server.expect(command, "150 here");
+                        server.say("226 done");
+                    }
+                }
+                server.expect("PWD", "257 \"/here\"");
+                if blank {
+                    server.expect("CWD a", "550 none");
+                    return;
+                }
+                server.expect(&format!("CWD {dir}"), "250 ok");
+                let data = server.expect_passive();
+                server.expect("LIST -a", "150 here");
+                data.give(b"-rw-r--r-- 1 a b 7 Jan  1  2020 c\r\n");
+                server.say("226 done");
+                server.expect("CWD /here", "250 ok");
+            });
+            let place = connection.place();
+            let listed = list_dir(&mut connection, Name::new(dir).as_ref());
+            assert_eq!(listed.is_err(), blank, "{dir}");
+            assert_eq!(connection.place(), place);
+        }
     }
 
     #[test]
