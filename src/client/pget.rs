@@ -100,6 +100,8 @@ pub(super) fn fetch(
         Some(error) => return Err(error),
         None => return Err(Error::NotConnected),
     }
+    // Some servers close everything where a transfer is stopped at the end of its range.
+    connection.revive()?;
     if Remote::ask_at_once(connection, name)?.is_another_than(remote) {
         return Err(Error::OtherContent);
     }
@@ -182,6 +184,7 @@ impl Crew<'_> {
     fn attempt(&self, connection: &mut Connection, at: u64, index: usize) -> Result<(), Error> {
         let mut file = self.partial.another_writer().map_err(Error::Local)?;
         file.seek(SeekFrom::Start(at)).map_err(Error::Local)?;
+        connection.revive()?;
         let mut sink = Piece { crew: self, index, file };
         let download = connection.retrieve_from(self.name, at, self.remote.size)?;
         match download.receive(&mut sink, |_| ()) {
