@@ -221,6 +221,18 @@ impl Crew<'_> {
     }
 
     fn carry_out(&self, connection: &mut Connection, job: &Job, more: bool) -> Result<u64, Error> {
+        let hasty = connection.looks_ahead();
+        match self.try_out(connection, job, more) {
+            Err(error) if hasty && is_misunderstood(&error) => {
+                connection.able().pipelines = false;
+                connection.reconnect()?;
+                self.try_out(connection, job, more)
+            }
+            done => done,
+        }
+    }
+
+    fn try_out(&self, connection: &mut Connection, job: &Job, more: bool) -> Result<u64, Error> {
         let mut tries = Tries::new(&self.how.interrupt, self.how.transfers.retries)?;
         let mut meter = Share { crew: self, name: shown(job.remote.as_bytes()), told: 0 };
         let looked_ahead =
@@ -367,6 +379,12 @@ fn is_crowded(error: &Error) -> bool {
         Error::GaveUp { first, last } => is_crowded(first) || is_crowded(last),
         _ => false,
     }
+}
+
+/// Whether the server answers what came with the command, and not the command: Pure-FTPd knows
+/// nothing of what reaches it while a file is on its way.
+fn is_misunderstood(error: &Error) -> bool {
+    matches!(error, Error::Refused(reply) if reply.code() == Code::UNKNOWN_COMMAND)
 }
 
 /// Whether no other file could go better.
