@@ -16,12 +16,16 @@
 
 #![cfg(unix)]
 
+#[path = "interop/between.rs"]
+mod between;
 #[path = "interop/busybox.rs"]
 mod busybox;
 #[path = "interop/content.rs"]
 mod content;
 #[path = "interop/curl.rs"]
 mod curl;
+#[path = "interop/cuts.rs"]
+mod cuts;
 #[path = "interop/ftp.rs"]
 mod ftp;
 #[path = "interop/ftplib.rs"]
@@ -32,9 +36,15 @@ mod lftp;
 mod ncftp;
 #[path = "interop/net_ftp.rs"]
 mod net_ftp;
+#[path = "interop/ours.rs"]
+mod ours;
+#[path = "interop/peers.rs"]
+mod peers;
 #[path = "interop/scripts.rs"]
 mod scripts;
 #[path = "interop/site.rs"]
 mod site;
+#[path = "interop/trees.rs"]
+mod trees;
 #[path = "interop/wget.rs"]
 mod wget;

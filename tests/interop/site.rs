@@ -87,16 +87,9 @@ impl Site {
         write(&self.here(name), content);
     }
 
-    /// A client that starts in its own directory, with nothing in its environment that could change
-    /// what it does, no terminal, and a limit on its time.
+    /// A client that starts in its own directory.
     pub(crate) fn client(&self, program: &str) -> Command {
-        let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", &PATIENCE.as_secs().to_string(), program]);
-        command.current_dir(self.here.path()).stdin(Stdio::null()).env_clear();
-        command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
-        // The names in these tests are no valid text in any one character set; the listings are UTC.
-        command.env("HOME", self.log.path()).env("LC_ALL", "C.UTF-8").env("TZ", "UTC0");
-        command
+        client_in(self.here.path(), self.log.path(), program)
     }
 
     /// The same with `script` as its standard input.
@@ -169,6 +162,18 @@ impl Drop for Site {
             println!("--- the server saw\n{}", self.log());
         }
     }
+}
+
+/// A client that starts in this directory, with nothing in its environment that could change what it
+/// does, no terminal, and a limit on its time.
+pub(crate) fn client_in(here: &Path, home: &Path, program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", &PATIENCE.as_secs().to_string(), program]);
+    command.current_dir(here).stdin(Stdio::null()).env_clear();
+    command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
+    // The names in these tests are no valid text in any one character set; the listings are UTC.
+    command.env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC0");
+    command
 }
 
 /// Starts a server and reads where it listens.
@@ -249,7 +254,7 @@ fn report(command: &Command, output: &Output) -> String {
     text
 }
 
-fn wait_until(mut condition: impl FnMut() -> bool, what: &str) {
+pub(crate) fn wait_until(mut condition: impl FnMut() -> bool, what: &str) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
@@ -257,7 +262,7 @@ fn wait_until(mut condition: impl FnMut() -> bool, what: &str) {
     }
 }
 
-fn write(path: &Path, content: &[u8]) {
+pub(crate) fn write(path: &Path, content: &[u8]) {
     fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
     fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }

@@ -1,0 +1,168 @@
+//! Somebody between a client and a server who passes everything on, and cuts one transfer in the
+//! middle. The data connections, which 229 tells of, go the same way.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+/// What is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The data connection alone.
+    Data,
+    /// The control connection with it.
+    Everything,
+}
+
+/// Listens until the test's process ends.
+pub(crate) struct Between {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    /// What is still to be cut, and after so many bytes of a transfer.
+    planned: Option<(Cut, usize)>,
+    /// What the client said.
+    commands: Vec<String>,
+}
+
+impl Between {
+    /// Passes on to `server`, and cuts the first transfer that has so many bytes.
+    pub(crate) fn start(server: SocketAddr, cut: Cut, after: usize) -> Between {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let state = State { planned: Some((cut, after)), commands: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
+        let between = Between { address, state: Arc::clone(&state) };
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                // Who finds no server is told so by a closed connection.
+                if let Ok(server) = TcpStream::connect(server) {
+                    Line { client, server, state: Arc::clone(&state) }.pass_on();
+                }
+            }
+        });
+        between
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Fails unless a transfer was cut: the test would show nothing otherwise.
+    #[track_caller]
+    pub(crate) fn assert_has_cut(&self) {
+        assert_eq!(lock(&self.state).planned, None, "nothing was cut");
+    }
+
+    /// Fails unless the client has said something that begins so.
+    #[track_caller]
+    pub(crate) fn assert_heard(&self, words: &str) {
+        let commands = &lock(&self.state).commands;
+        assert!(commands.iter().any(|line| line.starts_with(words)), "{commands:#?}");
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("nobody panics with it")
+}
+
+/// Both halves of a control connection.
+struct Line {
+    client: TcpStream,
+    server: TcpStream,
+    state: Arc<Mutex<State>>,
+}
+
+impl Line {
+    fn pass_on(self) {
+        let line = Arc::new(self);
+        let other = Arc::clone(&line);
+        thread::spawn(move || line.pass_commands_on());
+        thread::spawn(move || other.pass_replies_on());
+    }
+
+    fn pass_commands_on(&self) {
+        let _ = each_line(&self.client, |line| {
+            lock(&self.state).commands.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+            (&self.server).write_all(&line)
+        });
+        let _ = self.server.shutdown(Shutdown::Write);
+    }
+
+    fn pass_replies_on(self: Arc<Line>) {
+        let _ = each_line(&self.server, |line| {
+            let line = self.led_here(line);
+            (&self.client).write_all(&line)
+        });
+        let _ = self.client.shutdown(Shutdown::Write);
+    }
+
+    /// A 229 that leads to us instead; everything else is as it was.
+    fn led_here(self: &Arc<Line>, line: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let port = text.strip_prefix("229 ").and_then(|text| {
+            let (_, port) = text.split_once("(|||")?;
+            port.split_once("|)")?.0.parse().ok()
+        });
+        let Some(port) = port else { return line };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let ours = listener.local_addr().expect("an address").port();
+        let there = SocketAddr::new(self.server.peer_addr().expect("a server").ip(), port);
+        let line = Arc::clone(self);
+        thread::spawn(move || {
+            if let Ok((client, _)) = listener.accept()
+                && let Ok(server) = TcpStream::connect(there)
+            {
+                line.pass_data_on(client, server);
+            }
+        });
+        format!("229 Elsewhere (|||{ours}|)\r\n").into_bytes()
+    }
+
+    fn pass_data_on(&self, client: TcpStream, server: TcpStream) {
+        thread::scope(|scope| {
+            scope.spawn(|| self.copy(&client, &server));
+            self.copy(&server, &client);
+        });
+    }
+
+    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
+        let (mut chunk, mut total) = ([0; 16 * 1024], 0);
+        while let Ok(length @ 1..) = from.read(&mut chunk) {
+            total += length;
+            if to.write_all(&chunk[..length]).is_err() {
+                break;
+            }
+            if let Some(cut) = self.is_cut_at(total) {
+                let data = [from, to].into_iter();
+                let control = [&self.client, &self.server].into_iter();
+                let all = data.chain(control.filter(|_| cut == Cut::Everything));
+                all.for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+                return;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    }
+
+    fn is_cut_at(&self, total: usize) -> Option<Cut> {
+        let planned = &mut lock(&self.state).planned;
+        planned.take_if(|(_, after)| total >= *after).map(|(cut, _)| cut)
+    }
+}
+
+fn each_line(
+    stream: &TcpStream,
+    mut pass: impl FnMut(Vec<u8>) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream);
+    loop {
+        let mut line = Vec::new();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        pass(line)?;
+    }
+}
