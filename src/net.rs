@@ -326,29 +326,46 @@ pub fn wait_with(
     moved: u64,
     attention: &mut impl Attention,
 ) -> io::Result<Waited> {
-    let wanted = || [PollItem::new(handle, interest), PollItem::nothing()];
-    wait_for_any(wanted, deadline, moved, attention)
+    attending(deadline, moved, attention, |[first, second]| {
+        let mut items = [PollItem::new(handle, interest), first, second];
+        wait(&mut items, deadline)?;
+        let [own, others @ ..] = items;
+        Ok([own.ready(), others.iter().any(PollItem::ready)])
+    })
 }
 
-/// [`wait_with`] for one of two things.
+/// [`wait_with`] for any of several things.
 ///
 /// # Errors
 /// The same.
 pub fn wait_for_any<'a>(
-    wanted: impl Fn() -> [PollItem<'a>; 2],
+    wanted: impl Fn() -> Vec<PollItem<'a>>,
     deadline: Option<Instant>,
     moved: u64,
     attention: &mut impl Attention,
 ) -> io::Result<Waited> {
+    attending(deadline, moved, attention, |called| {
+        let mut items = wanted();
+        let own = items.len();
+        items.extend(called);
+        wait(&mut items, deadline)?;
+        Ok([&items[..own], &items[own..]].map(|some| some.iter().any(PollItem::ready)))
+    })
+}
+
+/// Polls what is wanted and what the attention waits for, until something that is wanted is ready.
+/// `poll` gives whether either is, or `TimedOut`.
+fn attending<A: Attention>(
+    deadline: Option<Instant>,
+    moved: u64,
+    attention: &mut A,
+    poll: impl Fn([PollItem<'_>; 2]) -> io::Result<[bool; 2]>,
+) -> io::Result<Waited> {
     loop {
-        let ([one, other], [first, second]) = (wanted(), attention.items());
-        let mut items = [one, other, first, second];
-        match wait(&mut items, deadline) {
+        let [ready, called] = match poll(attention.items()) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Waited::TimedOut),
             other => other?,
-        }
-        let [ready, called] =
-            [&items[..2], &items[2..]].map(|some| some.iter().any(PollItem::ready));
+        };
         if called && attention.attend(moved) == Verdict::Stop {
             return Ok(Waited::Stopped);
         }
@@ -396,8 +413,8 @@ pub fn accept_from(
     }
 }
 
-/// Nobody is there yet, or somebody who was there has left.
-fn is_passing(error: &io::Error) -> bool {
+/// Whether nobody is there yet to be accepted, or somebody who was there has left.
+pub fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Both programs speak through this module. What callers may rely on:
 //!
-//! - Everything that can be read can be written, and writing then reading gives the same value.
+//! - Everything that can be read can be written, and writing then reading gives the same value. Only
+//!   the headers of [`proxy`] are read alone: neither program is a balancer.
 //! - No sequence of bytes panics. What is not understood is a value ([`Malformed`], `None`).
 //! - What is read is bounded by the constants below, whatever the peer sends.
 //! - CR, LF and NUL cannot get into a [`Name`], a [`FtpPath`] or a line of a [`Reply`], so neither
@@ -12,7 +13,8 @@
 //!
 //! Implemented: RFC 959, 1123 section 4.1, 2389 (FEAT, OPTS), 2428 (EPRT, EPSV), 2640 (UTF-8
 //! names, LANG), 3659 (MLST, MLSD, SIZE, MDTM, REST STREAM), 7151 (HOST), and the drafts that
-//! clients use: mfxx (MFMT, MFF, MFCT), hash, range, and the streamlined command extensions.
+//! clients use: mfxx (MFMT, MFF, MFCT), hash, range, and the streamlined command extensions. Before
+//! all of it a balancer may speak the PROXY protocol, versions 1 and 2.
 
 pub mod address;
 pub mod ascii;

@@ -9,6 +9,8 @@ mod about;
 pub mod access;
 pub mod accounts;
 mod announce;
+mod arrivals;
+mod balancer;
 mod bucket;
 mod changes;
 pub mod check;
@@ -50,9 +52,10 @@ use crate::protocol::{Code, Reply};
 use crate::shutdown::Shutdown;
 use crate::sys;
 use accounts::{AccountsError, Checks};
+use balancer::{Caller, NoHeader, Via};
 use config::Config;
 use guard::Guard;
-use limits::{Limits, Slot};
+use limits::{Full, Limits, Slot};
 use live::{Live, Rules};
 use log::{Field, Level, Log};
 use refusal::Refusal;
@@ -60,11 +63,11 @@ use roster::Roster;
 use session::Session;
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use throttle::Throttle;
 
 /// What all sessions share.
@@ -79,6 +82,7 @@ pub struct Server {
     sessions: AtomicU64,
     turned_away: Throttle,
     exhausted: Throttle,
+    unannounced: Throttle,
 }
 
 impl Server {
@@ -99,6 +103,7 @@ impl Server {
             sessions: AtomicU64::new(0),
             turned_away: Throttle::default(),
             exhausted: Throttle::default(),
+            unannounced: Throttle::default(),
         })
     }
 
@@ -147,15 +152,33 @@ impl Server {
             self.send_away(&stream, peer);
             return None;
         }
-        let why = match self.guard.refuses(peer.ip()) {
-            Some(left) => Refusal::Guessing(left).reply(),
-            None => match self.limits.enter(peer.ip()) {
-                Ok(slot) => return Some(Client::new(stream, peer, slot)),
-                Err(full) => full.reply(),
-            },
+        // For whom a balancer comes is known later.
+        let balanced = self.live().balancers.include(peer.ip());
+        let place = match balanced {
+            true => self.limits.enter_unnamed().map_err(Full::reply),
+            false => self.place(peer.ip()),
         };
-        self.turn_away(&stream, peer, &why);
-        None
+        match place {
+            Ok(slot) => Some(Client::new(stream, peer, slot)),
+            Err(why) => {
+                // A header that was left unread would reset the connection, and the words be lost.
+                if balanced && stream.set_nonblocking(true).is_ok() {
+                    let _ = balancer::read_header(&stream, &mut Vec::new());
+                }
+                self.turn_away(&stream, peer, &why);
+                None
+            }
+        }
+    }
+
+    fn place(&self, address: IpAddr) -> Result<Slot, Reply> {
+        self.check_not_refused(address)?;
+        self.limits.enter(address).map_err(Full::reply)
+    }
+
+    fn check_not_refused(&self, address: IpAddr) -> Result<(), Reply> {
+        let left = self.guard.refuses(address);
+        left.map_or(Ok(()), |left| Err(Refusal::Guessing(left).reply()))
     }
 
     /// Sends a client away for whom no thread could be started.
@@ -194,14 +217,69 @@ impl Server {
     /// The life of one session, from greeting to end. The client's place is given back when it
     /// returns.
     pub fn serve(&self, client: &Client) {
-        let Some((stream, peer, slot)) = client.take() else { return };
-        match Session::new(self, stream, peer) {
-            Ok(session) => session.run(),
+        let Some((stream, peer, mut slot)) = client.take() else { return };
+        let since = Instant::now();
+        let session = Caller::direct(&stream, peer).and_then(|caller| {
+            let caller = self.learn(&stream, caller, &mut slot, since);
+            caller.map(|caller| Session::new(self, stream, caller, since)).transpose()
+        });
+        match session {
+            Ok(session) => session.into_iter().for_each(Session::run),
             Err(error) => {
                 self.log.event(Level::Info, "lost", &[("peer", &peer), ("cause", &error)]);
             }
         }
         drop(slot);
+    }
+
+    /// Learns from a balancer for whom it comes. `None` if there is no place for that client, or
+    /// nobody was named.
+    fn learn(
+        &self,
+        stream: &TcpStream,
+        caller: Caller,
+        slot: &mut Slot,
+        since: Instant,
+    ) -> Option<Caller> {
+        if slot.is_named() {
+            return Some(caller);
+        }
+        let patience = balancer::PATIENCE.min(self.live().config.login_timeout);
+        let until = since.checked_add(patience);
+        let caller = match balancer::wait_for_header(stream, until, &self.shutdown) {
+            Ok(header) => caller.announced(header),
+            Err(why) => {
+                self.log_unannounced(caller.peer, &why);
+                return None;
+            }
+        };
+        if caller.via == Via::Probe {
+            return Some(caller);
+        }
+        let address = caller.peer.ip();
+        let named = self.check_not_refused(address);
+        match named.and_then(|()| slot.name(address).map_err(Full::reply)) {
+            Ok(()) => Some(caller),
+            Err(why) => {
+                self.turn_away(stream, caller.peer, &why);
+                None
+            }
+        }
+    }
+
+    /// Logs that a balancer did not say for whom it comes. One that only looks whether somebody
+    /// listens is no news.
+    fn log_unannounced(&self, peer: SocketAddr, why: &NoHeader) {
+        match why {
+            NoHeader::Probe => self.log.event(Level::Debug, "probed", &[("peer", &peer)]),
+            NoHeader::Draining => {}
+            NoHeader::Cut | NoHeader::Late | NoHeader::Malformed(_) | NoHeader::Broken(_) => {
+                if let Some(times) = self.unannounced.count() {
+                    let fields: [Field<'_>; 3] = [("peer", &peer), ("why", why), ("times", &times)];
+                    self.log.event(Level::Warn, "unannounced", &fields);
+                }
+            }
+        }
     }
 
     /// Waits for the sessions to end: idle ones leave at once, transfers have `grace`.

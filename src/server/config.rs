@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::announce::Announcement;
 use super::log::Level;
+use super::network::Network;
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use std::fs;
 use std::ops::RangeInclusive;
@@ -89,6 +90,13 @@ pub static PROGRAM: Program = Program {
             "FILE",
             "where the log goes, at its end; opened anew on SIGHUP [standard error]",
         ),
+        Flag::option(
+            "proxy-protocol",
+            "CIDR[,CIDR...]",
+            "load balancers, which have to announce each client's address by PROXY protocol 1 or 2 \
+             [none]",
+        )
+        .many(),
     ],
     after: "Every option can stand in the file of --config; the command line wins,\n\
             and --sync=no undoes a switch that the file turns on.\n\
@@ -138,6 +146,8 @@ pub struct Config {
     pub log_level: Level,
     /// `--log-file`; `None` is standard error.
     pub log_file: Option<PathBuf>,
+    /// `--proxy-protocol`.
+    pub proxy_protocol: Vec<Network>,
 }
 
 /// What was given on the command line, and below it what the file of `--config` says.
@@ -182,6 +192,7 @@ impl Config {
             sync: given.switch("sync"),
             log_level: given.need("log-level", args::one_of(&LEVELS))?,
             log_file: given.value("log-file").map(PathBuf::from),
+            proxy_protocol: given.get_all("proxy-protocol", listed(Network::parse))?.concat(),
         })
     }
 }
@@ -204,14 +215,10 @@ fn host(text: &str) -> Result<String, args::Expected> {
     if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
 }
 
-/// Values may be repeated, and hold several with commas in between.
+/// Each network once.
 fn announcements(given: &Parsed) -> Result<Vec<Announcement>, Usage> {
-    let list = |text: &str| {
-        text.split(',')
-            .map(|one| Announcement::parse(one.trim(), host))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    let all = given.get_all("passive-address", list)?.concat();
+    let one = |text: &str| Announcement::parse(text, host);
+    let all = given.get_all("passive-address", listed(one))?.concat();
     for (at, one) in all.iter().enumerate() {
         if all[..at].iter().any(|before| before.network == one.network) {
             let expected = format!("one address for clients of {}", one.network);
@@ -219,6 +226,13 @@ fn announcements(given: &Parsed) -> Result<Vec<Announcement>, Usage> {
         }
     }
     Ok(all)
+}
+
+/// A parser for several of something with commas in between.
+fn listed<T>(
+    one: impl Fn(&str) -> Result<T, args::Expected>,
+) -> impl Fn(&str) -> Result<Vec<T>, args::Expected> {
+    move |text| text.split(',').map(|part| one(part.trim())).collect()
 }
 
 fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
@@ -289,6 +303,10 @@ mod tests {
             ("--passive-address", "10.0.0.1/8=10.0.0.5"),
             ("--passive-address", "192.0.2.1,"),
             ("--passive-address", "192.0.2.1,192.0.2.2"),
+            ("--proxy-protocol", ""),
+            ("--proxy-protocol", "balancer"),
+            ("--proxy-protocol", "10.0.0.1,"),
+            ("--proxy-protocol", "10.0.0.1/8"),
         ] {
             let error = config(&[option, value]).unwrap_err();
             assert!(error.starts_with(&format!("{option} '{value}': expected ")), "{error}");

@@ -4,17 +4,22 @@
 //! one listener and keeps it for the session, since binding a new port for each transfer runs out of
 //! ports (every closed one is kept from use for a minute). What was left in its queue from before is
 //! dropped when it is announced again. Whoever connects must come from the address of the control
-//! connection; a stranger is dropped and the wait goes on. Active mode connects to that address
-//! alone and to no port below 1024 (RFC 2577 section 3).
+//! connection; a stranger is dropped and the wait goes on. What one of the [`Balancers`] brings comes
+//! from the address that it announces. Active mode connects to that address alone and to no port
+//! below 1024 (RFC 2577 section 3).
 
+use super::arrivals::Arrivals;
+use super::balancer::{Balancers, Caller};
 use super::ports::{Ports, Reservation};
 use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
+use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How the next transfer's data connection is to be made.
@@ -40,28 +45,48 @@ struct Own {
 
 /// Both ends of the control connection, which the data connection has to join too.
 #[derive(Clone, Copy, Debug)]
-pub struct Ends {
-    /// The address the client reached.
-    pub local: IpAddr,
+struct Ends {
+    /// The address the client reached, which may be a balancer's.
+    reached: IpAddr,
+    /// Our own address.
+    own: SocketAddr,
     /// The client's address.
-    pub peer: IpAddr,
-    /// Which link they are on, for IPv6 addresses that count on one link alone.
-    pub scope: u32,
+    peer: IpAddr,
 }
 
 impl Ends {
-    /// The server's end with a port.
-    fn listening_at(self, port: u16) -> SocketAddr {
-        with_scope(SocketAddr::new(self.local, port), self.scope)
+    fn new(caller: &Caller) -> Ends {
+        Ends { reached: caller.reached, own: caller.own, peer: caller.peer.ip() }
     }
 
-    /// From where the client is connected to. An address of one link cannot be bound without its
-    /// link, and the way to the client chooses it by itself.
+    /// The server's end with a port.
+    fn listening_at(self, port: u16) -> SocketAddr {
+        with_scope(SocketAddr::new(self.own.ip(), port), scope(self.own))
+    }
+
+    /// From where the client is connected to. A balancer's address is not ours to connect from; an
+    /// address of one link cannot be bound without its link. The way to the client chooses then.
     fn connecting_from(self) -> IpAddr {
-        match self.local {
-            IpAddr::V6(ip) if ip.is_unicast_link_local() => Ipv6Addr::UNSPECIFIED.into(),
-            ip => ip,
+        match (self.own.ip(), self.peer) {
+            (IpAddr::V6(ip), _) if ip.is_unicast_link_local() => Ipv6Addr::UNSPECIFIED.into(),
+            (ip, _) if ip == self.reached => ip,
+            (_, IpAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
+            (_, IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
         }
+    }
+
+    /// The client's end with a port, on the link it came by if addresses count on one link alone.
+    fn connecting_to(self, to: SocketAddr) -> SocketAddr {
+        let direct = self.own.ip() == self.reached;
+        with_scope(net::canonical(to), if direct { scope(self.own) } else { 0 })
+    }
+}
+
+/// Which link an IPv6 address is on.
+fn scope(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V6(v6) => v6.scope_id(),
+        SocketAddr::V4(_) => 0,
     }
 }
 
@@ -79,18 +104,25 @@ pub struct Arrangements {
     plan: Plan,
     /// The session's own listener while no transfer waits for it.
     spare: Option<Own>,
+    /// By whom the client may come.
+    balancers: Arc<Balancers>,
     extended_only: bool,
 }
 
 impl Arrangements {
-    /// Nothing arranged, for a control connection between `ends`.
-    pub fn new(ends: Ends) -> Arrangements {
-        Arrangements { ends, plan: Plan::None, spare: None, extended_only: false }
+    /// Nothing arranged for this client.
+    pub fn new(caller: &Caller) -> Arrangements {
+        Arrangements::between(Ends::new(caller))
+    }
+
+    fn between(ends: Ends) -> Arrangements {
+        let (plan, balancers) = (Plan::None, Arc::default());
+        Arrangements { ends, plan, spare: None, balancers, extended_only: false }
     }
 
     /// The server's address as the client knows it.
     pub fn local(&self) -> IpAddr {
-        self.ends.local
+        self.ends.reached
     }
 
     /// After EPSV ALL nothing but EPSV is taken (RFC 2428 section 4).
@@ -109,19 +141,25 @@ impl Arrangements {
         Ok(())
     }
 
-    /// Arranges passive mode and gives the port to announce, one of `ports` if there are such.
+    /// Arranges passive mode and gives the port to announce, one of `ports` if there are such. The
+    /// client may come by one of these balancers.
     ///
     /// # Errors
     /// No port is to be had.
-    pub fn passive(&mut self, ports: Option<&Ports>) -> Result<u16, Refusal> {
+    pub fn passive(
+        &mut self,
+        ports: Option<&Ports>,
+        balancers: &Arc<Balancers>,
+    ) -> Result<u16, Refusal> {
         self.drop_plan();
         if let Some(ports) = ports {
-            let reserved = ports.reserve(self.ends.listening_at(0), self.ends.peer);
+            let reserved = ports.reserve(self.ends.listening_at(0), self.ends.peer, balancers);
             let reserved = reserved.map_err(|_| NO_PORT)?;
             let port = reserved.number();
             self.plan = Plan::Reserved(reserved);
             return Ok(port);
         }
+        self.balancers = Arc::clone(balancers);
         let own = match self.spare.take() {
             Some(own) => {
                 drain(&own.listener);
@@ -154,7 +192,7 @@ impl Arrangements {
         if to.port() < 1024 {
             return Err(Refusal::Argument("Only ports from 1024 up are connected to."));
         }
-        self.plan = Plan::Active(with_scope(net::canonical(to), self.ends.scope));
+        self.plan = Plan::Active(self.ends.connecting_to(to));
         Ok(())
     }
 
@@ -162,7 +200,7 @@ impl Arrangements {
     pub fn reset(&mut self) {
         self.drop_plan();
         let spare = self.spare.take();
-        *self = Arrangements { spare, ..Arrangements::new(self.ends) };
+        *self = Arrangements { spare, ..Arrangements::between(self.ends) };
     }
 
     /// Whether a transfer may begin.
@@ -193,7 +231,10 @@ impl Arrangements {
         let ends = self.ends;
         let opened = match std::mem::take(&mut self.plan) {
             Plan::Passive(own) => {
-                let opened = net::accept_from(&own.listener, ends.peer, deadline, attention);
+                let opened = match self.balancers.are_there() {
+                    false => net::accept_from(&own.listener, ends.peer, deadline, attention),
+                    true => self.accept_announced(&own.listener, deadline, attention),
+                };
                 self.spare = Some(own);
                 opened
             }
@@ -206,6 +247,44 @@ impl Arrangements {
             Ok(Err(Waited::Stopped)) => Err(Refusal::Broken("Transfer aborted.")),
             Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection came in time.")),
             Err(_) => Err(Refusal::NoDataConnection("Cannot open the data connection.")),
+        }
+    }
+}
+
+impl Arrangements {
+    /// [`net::accept_from`] where the client may also come by a balancer.
+    fn accept_announced(
+        &self,
+        listener: &TcpListener,
+        deadline: Option<Instant>,
+        attention: &mut impl Attention,
+    ) -> io::Result<Result<TcpStream, Waited>> {
+        let mut arrivals = Arrivals::default();
+        loop {
+            match listener.accept() {
+                Ok((stream, from)) if self.balancers.include(from.ip()) => {
+                    arrivals.add(stream, from, 0);
+                }
+                Ok((stream, from)) if from.ip().to_canonical() == self.ends.peer => {
+                    return not_blocking(Ok(stream));
+                }
+                Ok(_stranger) => {}
+                Err(error) if net::is_passing(&error) => {}
+                Err(error) => return Err(error),
+            }
+            while let Some(arrived) = arrivals.next() {
+                if arrived.client == self.ends.peer {
+                    return Ok(Ok(arrived.stream));
+                }
+            }
+            let wanted = || {
+                let listener = PollItem::new(Waitable::handle(listener), Interest::Read);
+                arrivals.items().chain([listener]).collect()
+            };
+            match net::wait_for_any(wanted, deadline, 0, attention)? {
+                Waited::Ready => {}
+                ended => return Ok(Err(ended)),
+            }
         }
     }
 }

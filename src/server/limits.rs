@@ -31,7 +31,8 @@ struct Counts {
 #[derive(Debug)]
 pub struct Slot {
     limits: Limits,
-    address: IpAddr,
+    /// Where it is counted; not known yet for who comes by a balancer.
+    address: Option<IpAddr>,
 }
 
 /// Why there is no place.
@@ -74,18 +75,22 @@ impl Limits {
     /// # Errors
     /// Which limit is reached.
     pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
-        let address = network(address);
+        let mut slot = self.enter_unnamed()?;
+        slot.name(address)?;
+        Ok(slot)
+    }
+
+    /// A place for a session whose address is not known yet.
+    ///
+    /// # Errors
+    /// All places are taken.
+    pub fn enter_unnamed(&self) -> Result<Slot, Full> {
         let mut counts = self.counts();
         if counts.all >= counts.most {
             return Err(Full::Server);
         }
-        let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        if counts.most_by_address.is_some_and(|most| here >= most) {
-            return Err(Full::Address);
-        }
         counts.all += 1;
-        counts.by_address.insert(address, here + 1);
-        Ok(Slot { limits: self.clone(), address })
+        Ok(Slot { limits: self.clone(), address: None })
     }
 
     /// How many sessions there are.
@@ -115,14 +120,39 @@ impl Limits {
     }
 }
 
+impl Slot {
+    /// Counts it where it comes from, once that is known.
+    ///
+    /// # Errors
+    /// There are as many from that address as there may be.
+    pub fn name(&mut self, address: IpAddr) -> Result<(), Full> {
+        let address = network(address);
+        let mut counts = self.limits.counts();
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        if counts.most_by_address.is_some_and(|most| here >= most) {
+            return Err(Full::Address);
+        }
+        counts.by_address.insert(address, here + 1);
+        self.address = Some(address);
+        Ok(())
+    }
+
+    /// Whether it is counted by an address.
+    pub fn is_named(&self) -> bool {
+        self.address.is_some()
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.limits.counts();
         counts.all -= 1;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
+        if let Some(address) = self.address
+            && let Some(here) = counts.by_address.get_mut(&address)
+        {
             *here -= 1;
             if *here == 0 {
-                counts.by_address.remove(&self.address);
+                counts.by_address.remove(&address);
             }
         }
         if counts.all == 0 {
@@ -149,6 +179,20 @@ mod tests {
         drop(first);
         assert_eq!(limits.count(), 2);
         assert!(limits.enter(A).is_ok());
+    }
+
+    #[test]
+    fn a_place_is_counted_by_its_address_once_that_is_known() {
+        let limits = Limits::new(2, Some(1));
+        let mut first = limits.enter_unnamed().unwrap();
+        let mut second = limits.enter_unnamed().unwrap();
+        assert_eq!(limits.enter_unnamed().unwrap_err(), Full::Server);
+        first.name(A).unwrap();
+        assert_eq!(second.name(A).unwrap_err(), Full::Address);
+        assert!(first.is_named() && !second.is_named());
+        second.name(B).unwrap();
+        drop((first, second));
+        assert!(limits.counts().by_address.is_empty() && limits.count() == 0);
     }
 
     #[test]

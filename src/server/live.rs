@@ -7,6 +7,7 @@
 use super::StartError;
 use super::accounts::Accounts;
 use super::announce::Announced;
+use super::balancer::Balancers;
 use super::config::Config;
 use super::gate::Gate;
 use super::jail::Jail;
@@ -25,6 +26,8 @@ pub struct Live {
     ports: Arc<Ports>,
     /// The addresses of `--passive-address`.
     pub announced: Arc<Announced>,
+    /// The addresses of `--proxy-protocol`.
+    pub balancers: Arc<Balancers>,
 }
 
 impl Live {
@@ -37,8 +40,8 @@ impl Live {
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
         let gate = Gate { jail, anonymous: config.anonymous, accounts: accounts(&config)? };
         let ports = Arc::new(Ports::new(config.passive_ports.clone()));
-        let announced = announced(&config)?;
-        Ok(Live { config, gate, ports, announced })
+        let (announced, balancers) = (announced(&config)?, balancers(&config));
+        Ok(Live { config, gate, ports, announced, balancers })
     }
 
     /// The rules after these, and what is wrong with them: what cannot be used stays as it was.
@@ -67,7 +70,8 @@ impl Live {
         let gate = Gate { jail: self.gate.jail.clone(), anonymous: config.anonymous, accounts };
         let ports = Arc::clone(&self.ports);
         ports.set_range(config.passive_ports.clone());
-        (Live { config, gate, ports, announced }, problems)
+        let balancers = balancers(&config);
+        (Live { config, gate, ports, announced, balancers }, problems)
     }
 
     /// The ports of `--passive-ports`, if there is such a range.
@@ -84,6 +88,10 @@ fn accounts(config: &Config) -> Result<Option<Arc<Accounts>>, StartError> {
 fn announced(config: &Config) -> Result<Arc<Announced>, StartError> {
     let announced = Announced::new(&config.passive_address);
     Ok(Arc::new(announced.map_err(StartError::PassiveAddress)?))
+}
+
+fn balancers(config: &Config) -> Arc<Balancers> {
+    Arc::new(Balancers::new(config.proxy_protocol.clone()))
 }
 
 /// The rules in force, which can be replaced.

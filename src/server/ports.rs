@@ -6,6 +6,8 @@
 //! PASV to the moment the data connection stands. Ports are given out in random order, because one
 //! that can be guessed can be taken by a stranger (RFC 2577 section 6).
 
+use super::arrivals::{Arrivals, Arrived};
+use super::balancer::Balancers;
 use crate::net::{self, Attention, Waited};
 use crate::sys::{Bell, Interest, PollItem, Waitable};
 use std::collections::HashMap;
@@ -17,7 +19,6 @@ use std::io::{
 };
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,9 +52,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Port {
     number: u16,
     listener: TcpListener,
-    guests: Mutex<HashMap<IpAddr, Guest>>,
+    lobby: Mutex<Lobby>,
+}
+
+/// Who is expected at a port, and who has come.
+#[derive(Debug, Default)]
+struct Lobby {
+    guests: HashMap<IpAddr, Guest>,
+    /// Those of balancers that no session waits for at the moment.
+    arrivals: Arrivals,
     /// How many invitations there were: no number is given twice.
-    invited: AtomicU64,
+    invited: u64,
 }
 
 /// A client that was told to come.
@@ -75,6 +84,7 @@ pub struct Reservation {
     number: u64,
     bell: Arc<Bell>,
     releases: Arc<Releases>,
+    balancers: Arc<Balancers>,
 }
 
 impl Ports {
@@ -95,13 +105,18 @@ impl Ports {
         self.range.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves a port at the address of `local` for a client at `peer`, waiting a while if all are
-    /// taken.
+    /// Reserves a port at the address of `local` for a client at `peer`, who may come by one of these
+    /// balancers, waiting a while if all are taken.
     ///
     /// # Errors
     /// `AddrInUse` if none came free, or what the system says.
-    pub fn reserve(&self, local: SocketAddr, peer: IpAddr) -> io::Result<Reservation> {
-        self.reserve_within(PATIENCE, local, peer)
+    pub fn reserve(
+        &self,
+        local: SocketAddr,
+        peer: IpAddr,
+        balancers: &Arc<Balancers>,
+    ) -> io::Result<Reservation> {
+        self.reserve_within(PATIENCE, local, peer, balancers)
     }
 
     fn reserve_within(
@@ -109,15 +124,17 @@ impl Ports {
         patience: Duration,
         local: SocketAddr,
         peer: IpAddr,
+        balancers: &Arc<Balancers>,
     ) -> io::Result<Reservation> {
         let until = Instant::now() + patience;
         // Before a port is taken: who runs out of descriptors here must not leave it taken.
         let bell = Arc::new(Bell::new()?);
         loop {
             let before = *self.releases.lock();
-            if let Some((port, number)) = self.invite_somewhere(local, peer)? {
+            if let Some((port, number)) = self.invite_somewhere(local, peer, balancers)? {
                 let (bell, releases) = (Arc::clone(&bell), Arc::clone(&self.releases));
-                return Ok(Reservation { port, peer, number, bell, releases });
+                let balancers = Arc::clone(balancers);
+                return Ok(Reservation { port, peer, number, bell, releases, balancers });
             }
             if !self.releases.wait_for_more_than(before, until) {
                 return Err(AddrInUse.into());
@@ -129,6 +146,7 @@ impl Ports {
         &self,
         mut local: SocketAddr,
         peer: IpAddr,
+        balancers: &Balancers,
     ) -> io::Result<Option<(Arc<Port>, u64)>> {
         let Some(range) = self.range().clone() else { return Ok(None) };
         let (first, count) = (*range.start(), range.len());
@@ -137,7 +155,7 @@ impl Ports {
             // At most 65,535 of them, so the sum fits.
             local.set_port(first + ((start + step) % count) as u16);
             let Some(port) = self.port(local)? else { continue };
-            if let Some(number) = port.invite(peer) {
+            if let Some(number) = port.invite(peer, balancers) {
                 return Ok(Some((port, number)));
             }
         }
@@ -165,12 +183,7 @@ impl Ports {
             other => other?,
         };
         listener.set_nonblocking(true)?;
-        let port = Arc::new(Port {
-            number: at.port(),
-            listener,
-            guests: Mutex::default(),
-            invited: AtomicU64::new(0),
-        });
+        let port = Arc::new(Port { number: at.port(), listener, lobby: Mutex::default() });
         open.insert(at, Arc::clone(&port));
         Ok(Some(port))
     }
@@ -195,47 +208,71 @@ impl Releases {
 }
 
 impl Port {
-    fn guests(&self) -> MutexGuard<'_, HashMap<IpAddr, Guest>> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lobby(&self) -> MutexGuard<'_, Lobby> {
+        self.lobby.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Expects a client, if none of its address is expected already. What waits in the queue was
     /// meant for someone before and is dealt with first.
     /// Gives the number of the invitation.
-    fn invite(&self, peer: IpAddr) -> Option<u64> {
-        let mut guests = self.guests();
-        let before = guests.get(&peer);
+    fn invite(&self, peer: IpAddr, balancers: &Balancers) -> Option<u64> {
+        let mut lobby = self.lobby();
+        let before = lobby.guests.get(&peer);
         if before.is_some_and(|guest| guest.bell.is_some() || guest.since.elapsed() < HELD) {
             return None;
         }
-        let number = self.invited.fetch_add(1, Ordering::Relaxed);
-        self.let_in(&mut guests).ok()?;
+        self.let_in(&mut lobby, balancers).ok()?;
+        lobby.wake_all_for_arrivals();
+        let number = lobby.invited;
+        lobby.invited += 1;
         let guest = Guest { number, since: Instant::now(), arrived: None, bell: None };
-        guests.insert(peer, guest);
+        lobby.guests.insert(peer, guest);
         Some(number)
     }
 
     /// Accepts all that have come, and gives each to the session that expects it. Strangers are
     /// dropped.
-    fn let_in(&self, guests: &mut HashMap<IpAddr, Guest>) -> io::Result<()> {
+    fn let_in(&self, lobby: &mut Lobby, balancers: &Balancers) -> io::Result<()> {
         // No more at a time, however many strangers go on coming.
         const MOST: usize = 256;
         for _ in 0..MOST {
             match self.listener.accept() {
-                Ok((stream, from)) => {
-                    let Some(guest) = guests.get_mut(&from.ip().to_canonical()) else { continue };
-                    // The first one is it; a second is somebody else's idea.
-                    if guest.arrived.is_none() {
-                        guest.arrived = Some(stream);
-                        guest.bell.iter().for_each(|bell| bell.ring());
-                    }
+                Ok((stream, from)) if balancers.include(from.ip()) => {
+                    lobby.arrivals.add(stream, from, lobby.invited);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Ok((stream, from)) => {
+                    let (client, mark) = (from.ip().to_canonical(), lobby.invited);
+                    lobby.hand_over(Arrived { stream, client, mark });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             }
         }
+        while let Some(arrived) = lobby.arrivals.next() {
+            lobby.hand_over(arrived);
+        }
         Ok(())
+    }
+}
+
+impl Lobby {
+    /// Gives a connection to the session that expected it when it came.
+    fn hand_over(&mut self, Arrived { stream, client, mark }: Arrived) {
+        let Some(guest) = self.guests.get_mut(&client) else { return };
+        // The first one is it; a second is somebody else's idea. One that came before the invitation,
+        // and said only now for whom, was meant for someone before.
+        if guest.arrived.is_none() && guest.number < mark {
+            guest.arrived = Some(stream);
+            guest.bell.iter().for_each(|bell| bell.ring());
+        }
+    }
+
+    /// Lets those who wait look at what nobody waits for.
+    fn wake_all_for_arrivals(&self) {
+        if !self.arrivals.is_empty() {
+            self.guests.values().flat_map(|guest| &guest.bell).for_each(|bell| bell.ring());
+        }
     }
 }
 
@@ -254,15 +291,29 @@ impl Reservation {
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
+        let mut arrivals = Arrivals::default();
+        let accepted = self.accept_among(&mut arrivals, deadline, attention);
+        let mut lobby = self.port.lobby();
+        lobby.arrivals.append(&mut arrivals);
+        lobby.wake_all_for_arrivals();
+        accepted
+    }
+
+    /// Waits for all that may be the client: these arrivals too.
+    fn accept_among(
+        &self,
+        arrivals: &mut Arrivals,
+        deadline: Option<Instant>,
+        attention: &mut impl Attention,
+    ) -> io::Result<Result<TcpStream, Waited>> {
         loop {
-            if let Some(stream) = self.look()? {
+            if let Some(stream) = self.look(arrivals)? {
                 return Ok(Ok(stream));
             }
             let wanted = || {
-                [
-                    PollItem::new(Waitable::handle(&self.port.listener), Interest::Read),
-                    PollItem::new(self.bell.handle(), Interest::Read),
-                ]
+                let port = PollItem::new(Waitable::handle(&self.port.listener), Interest::Read);
+                let bell = PollItem::new(self.bell.handle(), Interest::Read);
+                [port, bell].into_iter().chain(arrivals.items()).collect()
             };
             match net::wait_for_any(wanted, deadline, 0, attention)? {
                 Waited::Ready => {}
@@ -272,11 +323,14 @@ impl Reservation {
     }
 
     /// Under the lock nobody can hand over between the look and the request to be woken.
-    fn look(&self) -> io::Result<Option<TcpStream>> {
-        let mut guests = self.port.guests();
+    fn look(&self, arrivals: &mut Arrivals) -> io::Result<Option<TcpStream>> {
+        let mut lobby = self.port.lobby();
         self.bell.silence();
-        self.port.let_in(&mut guests)?;
-        let guest = guests.get_mut(&self.peer).filter(|guest| guest.number == self.number);
+        lobby.arrivals.append(arrivals);
+        let let_in = self.port.let_in(&mut lobby, &self.balancers);
+        arrivals.append(&mut lobby.arrivals);
+        let_in?;
+        let guest = lobby.guests.get_mut(&self.peer).filter(|guest| guest.number == self.number);
         // It was held for so long without a transfer that somebody else has it now.
         let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
         guest.bell.get_or_insert_with(|| Arc::clone(&self.bell));
@@ -286,11 +340,11 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut guests = self.port.guests();
-        if guests.get(&self.peer).is_some_and(|guest| guest.number == self.number) {
-            guests.remove(&self.peer);
+        let mut lobby = self.port.lobby();
+        if lobby.guests.get(&self.peer).is_some_and(|guest| guest.number == self.number) {
+            lobby.guests.remove(&self.peer);
         }
-        drop(guests);
+        drop(lobby);
         self.releases.add();
     }
 }
@@ -328,6 +382,10 @@ mod tests {
         Ports::new(Some(port..=port))
     }
 
+    fn reserve(ports: &Ports, peer: IpAddr) -> io::Result<Reservation> {
+        ports.reserve(HERE, peer, &Arc::default())
+    }
+
     fn connect(from: IpAddr, port: u16) -> TcpStream {
         let stream = crate::sys::connect_from(from, SocketAddr::new(HERE.ip(), port)).unwrap();
         net::wait(&mut [PollItem::new(Waitable::handle(&stream), Interest::Write)], None).unwrap();
@@ -346,7 +404,7 @@ mod tests {
     fn one_port_serves_many_addresses_at_once_and_each_gets_its_own() {
         let ports = one_port();
         let reservations: Vec<Reservation> =
-            (1..=20).map(|n| ports.reserve(HERE, client(n)).unwrap()).collect();
+            (1..=20).map(|n| reserve(&ports, client(n)).unwrap()).collect();
         thread::scope(|scope| {
             for reservation in &reservations {
                 scope.spawn(move || {
@@ -368,11 +426,12 @@ mod tests {
     #[test]
     fn a_port_is_taken_for_an_address_until_its_reservation_goes() {
         let ports = one_port();
-        let first = ports.reserve(HERE, client(1)).unwrap();
-        let refused = ports.reserve_within(Duration::ZERO, HERE, client(1)).unwrap_err();
+        let first = reserve(&ports, client(1)).unwrap();
+        let refused =
+            ports.reserve_within(Duration::ZERO, HERE, client(1), &Arc::default()).unwrap_err();
         assert_eq!(refused.kind(), AddrInUse);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| ports.reserve(HERE, client(1)).is_ok());
+            let waiting = scope.spawn(|| reserve(&ports, client(1)).is_ok());
             drop(first);
             assert!(waiting.join().unwrap());
         });
@@ -382,18 +441,18 @@ mod tests {
     fn no_invitation_is_taken_for_a_later_one() {
         let ports = one_port();
         let numbers: Vec<u64> =
-            (0..3).map(|_| ports.reserve(HERE, client(1)).unwrap().number).collect();
+            (0..3).map(|_| reserve(&ports, client(1)).unwrap().number).collect();
         assert_eq!(numbers, [0, 1, 2]);
     }
 
     #[test]
     fn strangers_and_late_comers_are_dropped() {
         let ports = one_port();
-        let first = ports.reserve(HERE, client(1)).unwrap();
+        let first = reserve(&ports, client(1)).unwrap();
         let mut stranger = connect(client(2), first.number());
         let mut late = connect(client(1), first.number());
         drop(first);
-        let second = ports.reserve(HERE, client(1)).unwrap();
+        let second = reserve(&ports, client(1)).unwrap();
         let right = connect(client(1), second.number());
         assert_eq!(accept(&second).peer_addr().unwrap(), right.local_addr().unwrap());
         for dropped in [&mut stranger, &mut late] {

@@ -4,8 +4,9 @@
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
 use super::Server;
+use super::balancer::{Caller, Via};
 use super::bucket::Bucket;
-use super::data::{Arrangements, Ends};
+use super::data::Arrangements;
 use super::live::Live;
 use super::log::{Field, Level};
 use super::login::{self, Login, Right};
@@ -97,16 +98,22 @@ pub(super) struct Session<'a> {
     nonsense: u32,
     number: u64,
     pub(super) peer: SocketAddr,
+    /// By what way it came.
+    caller: Caller,
     pub(super) started: Instant,
 }
 
 impl<'a> Session<'a> {
-    /// A session on a connection that was just accepted.
+    /// A session on a connection that was accepted at `since`.
     ///
     /// # Errors
     /// What the system says of a broken socket.
-    pub(super) fn new(server: &'a Server, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
-        let local = net::canonical(stream.local_addr()?);
+    pub(super) fn new(
+        server: &'a Server,
+        stream: TcpStream,
+        caller: Caller,
+        since: Instant,
+    ) -> io::Result<Self> {
         let stream = Stream::new(stream, Some(server.shutdown.clone()))?;
         let number = server.next_session();
         Ok(Session {
@@ -117,11 +124,7 @@ impl<'a> Session<'a> {
             pace: new_pace(),
             control: Control::new(stream),
             login: Login::Fresh,
-            data: Arrangements::new(Ends {
-                local: local.ip(),
-                peer: peer.ip(),
-                scope: scope(local),
-            }),
+            data: Arrangements::new(&caller),
             pending: Pending::Nothing,
             facts: Facts::ALL,
             algorithm: Algorithm::Sha256,
@@ -129,12 +132,13 @@ impl<'a> Session<'a> {
             umask: None,
             own_idle_timeout: None,
             failures: 0,
-            signed: server.roster.sign_in(number, peer),
-            outside_since: Instant::now(),
+            signed: server.roster.sign_in(number, caller.peer),
+            outside_since: since,
             nonsense: 0,
             number,
-            peer,
-            started: Instant::now(),
+            peer: caller.peer,
+            caller,
+            started: since,
         })
     }
 
@@ -149,13 +153,17 @@ impl<'a> Session<'a> {
 
     /// The life of the session.
     pub(super) fn run(mut self) {
-        self.log(Level::Info, "connected", &[]);
+        // Balancers look every other second whether the server is well.
+        let level = if self.caller.via == Via::Probe { Level::Debug } else { Level::Info };
+        let balancer = self.caller.balancer();
+        let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Display)).collect();
+        self.log(level, "connected", &via);
         let ended = panics::catch(|| self.converse());
         let seconds = self.started.elapsed().as_secs();
         match ended {
-            Ok(Ok(())) => self.log(Level::Info, "closed", &[("seconds", &seconds)]),
+            Ok(Ok(())) => self.log(level, "closed", &[("seconds", &seconds)]),
             Ok(Err(error)) => {
-                self.log(Level::Info, "lost", &[("seconds", &seconds), ("cause", &error)]);
+                self.log(level, "lost", &[("seconds", &seconds), ("cause", &error)]);
             }
             Err(panicked) => {
                 let fields: [Field<'_>; 2] =
@@ -401,14 +409,6 @@ impl<'a> Session<'a> {
         all.extend(self.login.user().map(|user| ("user", user as &dyn Display)));
         all.extend_from_slice(fields);
         self.server.log.event(level, event, &all);
-    }
-}
-
-/// Which link an IPv6 address is on.
-fn scope(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V6(v6) => v6.scope_id(),
-        SocketAddr::V4(_) => 0,
     }
 }
 

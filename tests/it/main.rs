@@ -54,6 +54,7 @@ mod panics;
 mod parts;
 mod patterns;
 mod ports;
+mod proxy;
 mod race;
 mod random;
 mod reload;

@@ -9,7 +9,7 @@ use mt_ftp::protocol::listing::{Entry, Facts, Perm, Unique};
 use mt_ftp::protocol::time::{self, Civil};
 use mt_ftp::protocol::{
     Code, Command, Control, FtpPath, Line, MAX_LINE, MAX_PATH, Name, Reply, ReplyParser, Verb,
-    address, ascii, parse_quoted, write_quoted,
+    address, ascii, parse_quoted, proxy, write_quoted,
 };
 use mt_ftp::server::accounts::Accounts;
 use mt_ftp::server::config::{self, Config};
@@ -34,6 +34,7 @@ const PARSERS: &[(&str, Fuzz)] = &[
     ("control line", control_line),
     ("path", path),
     ("address", addresses),
+    ("proxy header", proxy_header),
     ("mlsx", mlsx),
     ("ls", ls),
     ("time", times),
@@ -223,6 +224,29 @@ fn addresses(random: &mut Random) {
     }
 }
 
+/// What a part of the bytes has led to stays so with all of them, and nothing behind the end counts.
+fn proxy_header(random: &mut Random) {
+    const BINARY: &str = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x13\x0a\0\0\x01\x0a\0\0\x02\x01\x01\0\x15\x02\0\x01x\x04\0\0";
+    let samples = [
+        "PROXY TCP4 10.0.0.1 10.0.0.2 50000 21\r\n",
+        "PROXY TCP6 2001:db8::1 ::ffff:1.2.3.4 65535 0\r\nUSER a\r\n",
+        "PROXY UNKNOWN x\r\n",
+        BINARY,
+        "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+    ];
+    let bytes = damaged(random, &samples);
+    let whole = proxy::parse(&bytes);
+    if let Ok(Some((_, length))) = whole {
+        assert!(length <= bytes.len().min(proxy::MAX_HEADER), "{}", shown(&bytes));
+        assert_eq!(proxy::parse(&bytes[..length]), whole, "{}", shown(&bytes));
+    }
+    let step = 1 + bytes.len() / 64;
+    for end in (0..bytes.len()).step_by(step) {
+        let part = proxy::parse(&bytes[..end]);
+        assert!(part == Ok(None) || part == whole, "at {end}: {}", shown(&bytes));
+    }
+}
+
 const MLSX: &[&str] = &[
     "type=file;size=12;modify=20250102030405;perm=adfrw;unique=fd00U1a; name",
     "Type=dir;Modify=20250102030405.123;UNIX.mode=0755;UNIX.owner=0;UNIX.group=ftp; a b",
@@ -370,6 +394,9 @@ const WORDS: &[&str] = &[
     "99999999999999999999",
     "--rate-limit",
     "10M",
+    "--passive-address",
+    "10.0.0.0/8=10.0.0.5,::1",
+    "--proxy-protocol=10.0.0.0/8,fd00::/8",
 ];
 
 fn arguments(random: &mut Random) {
