@@ -52,10 +52,13 @@
 //! alias or a wrapper script can be overruled.
 
 mod check;
+mod complete;
 mod config;
 mod help;
+mod manual;
 mod near;
 mod parsed;
+mod roff;
 mod scan;
 mod table;
 #[cfg(test)]
@@ -63,9 +66,10 @@ mod testing;
 mod usage;
 mod value;
 
+pub use manual::{Block, Manual, Operands, Section, Subcommand, Typed};
 pub(crate) use near::nearest;
 pub use parsed::Parsed;
 pub use scan::Outcome;
 pub use table::{Flag, Program};
 pub use usage::{Expected, Origin, Usage};
-pub use value::{boolean, duration, integer, one_of, port, size};
+pub use value::{boolean, duration, integer, one_of, port, size, words};

@@ -35,6 +35,7 @@ mod files;
 mod interrupt;
 mod keeping;
 mod local;
+pub mod manual;
 mod many;
 mod mirror;
 mod naming;

@@ -29,6 +29,7 @@ mod listing;
 mod live;
 pub mod log;
 pub mod login;
+pub mod manual;
 mod names;
 mod network;
 pub mod panics;

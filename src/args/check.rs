@@ -46,7 +46,10 @@ impl Flag {
                 let bad = value.is_empty() || value.contains(char::is_whitespace);
                 assert!(!bad, "{name}: its value has a name without blanks");
             }
-            None => assert!(self.default.is_none() && !self.many, "{name}: is only a switch"),
+            None => {
+                let plain = self.default.is_none() && !self.many && self.choices.is_empty();
+                assert!(plain, "{name}: is only a switch");
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ impl Program {
 
 /// The help side of a flag.
 impl Flag {
-    fn left(&self) -> String {
+    pub(super) fn left(&self) -> String {
         let names = match (self.short, self.long) {
             (Some(short), Some(long)) => format!("-{short}, --{long}"),
             (None, Some(long)) => format!("    --{long}"),
@@ -46,7 +46,7 @@ impl Flag {
         }
     }
 
-    fn right(&self) -> String {
+    pub(super) fn right(&self) -> String {
         let many = if self.many { " (may be repeated)" } else { "" };
         match self.default {
             Some(default) => format!("{}{many} [{default}]", self.help),
@@ -70,7 +70,7 @@ impl Flag {
 }
 
 /// Lines of at most `width` columns; a longer word stands alone.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -32,12 +32,15 @@ pub struct Flag {
     pub long: Option<&'static str>,
     /// Without its `-`.
     pub short: Option<char>,
-    /// What help calls the value; a switch has none.
+    /// What help calls the value; a switch has none. Completion takes `FILE`, `DIR` and `HOST` at
+    /// their word.
     pub value: Option<&'static str>,
     /// One line or more for `--help`, without the default.
     pub help: &'static str,
     /// The value where none is given. A default that is not a value belongs into `help`.
     pub default: Option<&'static str>,
+    /// The values it can have, where those are few.
+    pub choices: &'static [&'static str],
     /// Whether all values given count, and not the last alone.
     pub many: bool,
     /// Whether a config file may set it.
@@ -75,6 +78,11 @@ impl Flag {
         Flag { default: Some(default), ..self }
     }
 
+    /// Names the values it can have, for completion.
+    pub const fn choices(self, choices: &'static [&'static str]) -> Flag {
+        Flag { choices, ..self }
+    }
+
     /// Lets all values count, and not the last alone.
     pub const fn many(self) -> Flag {
         Flag { many: true, ..self }
@@ -86,7 +94,16 @@ impl Flag {
     }
 
     const fn nameless(value: Option<&'static str>, help: &'static str) -> Flag {
-        Flag { long: None, short: None, value, help, default: None, many: false, config: true }
+        Flag {
+            long: None,
+            short: None,
+            value,
+            help,
+            default: None,
+            choices: &[],
+            many: false,
+            config: true,
+        }
     }
 
     /// By its long form, or by its letter where it has no other name.

@@ -70,6 +70,17 @@ pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&str) -> Result<T, Expe
     }
 }
 
+/// The words of such a list.
+pub const fn words<T, const N: usize>(choices: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut at = 0;
+    while at < N {
+        words[at] = choices[at].0;
+        at += 1;
+    }
+    words
+}
+
 /// `none, read or write`
 fn alternatives<T>(choices: &[(&str, T)]) -> String {
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::escape::shown;
 use super::output::print_lines;
 use super::session::Session;
-use crate::args::nearest;
+use crate::args::{Typed, nearest};
 use operands::optional;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -272,6 +272,17 @@ impl Row {
     /// Every name that a command answers to.
     pub(super) fn names_of_all() -> impl Iterator<Item = &'static str> {
         TABLE.iter().flat_map(|row| row.names.iter().copied())
+    }
+
+    /// All of them, as the manual shows them.
+    pub(super) fn for_manual() -> Vec<Typed> {
+        let typed = |row: &Row| Typed {
+            usage: row.usage().replacen(&row.title(), &row.title().to_lowercase(), 1),
+            help: row.help,
+            also: row.names.get(1..).unwrap_or_default(),
+            example: row.example,
+        };
+        TABLE.iter().map(typed).collect()
     }
 
     /// Whether names on the server are the same after it, at the same places.

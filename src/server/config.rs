@@ -39,7 +39,8 @@ pub static PROGRAM: Program = Program {
             "ACCESS",
             "what visitors who log in as anonymous or ftp may do: none, read or write [write, but \
              none once --users is given]",
-        ),
+        )
+        .choices(&args::words(&ANONYMOUS)),
         Flag::option("users", "FILE", "accounts, as ftp_server passwd writes them"),
         Flag::option("config", "FILE", "name = value lines, the names being these options")
             .command_line_only(),
@@ -84,6 +85,7 @@ pub static PROGRAM: Program = Program {
             "LEVEL",
             "error, warn, info or debug (commands and replies, passwords masked)",
         )
+        .choices(&args::words(&LEVELS))
         .or("info"),
         Flag::option(
             "log-file",

@@ -21,7 +21,8 @@ pub static PROGRAM: Program = Program {
             first line of standard input.",
     usage: &["ftp_server passwd [--access ACCESS] [--home DIR] FILE NAME"],
     flags: &[
-        Flag::option("access", "ACCESS", "read, or write [as it was; read for a new account]"),
+        Flag::option("access", "ACCESS", "read, or write [as it was; read for a new account]")
+            .choices(&args::words(&ACCESSES)),
         Flag::option(
             "home",
             "DIR",
@@ -30,6 +31,8 @@ pub static PROGRAM: Program = Program {
     ],
     after: "",
 };
+
+const ACCESSES: [(&str, Access); 2] = [("read", Access::Read), ("write", Access::Write)];
 
 /// What is to be done.
 #[derive(Debug)]
@@ -70,11 +73,10 @@ impl Request {
         let name = text.filter(proper).ok_or_else(|| {
             Usage::operand(name, "a name without colon, line end, or blanks around it")
         })?;
-        let accesses = [("read", Access::Read), ("write", Access::Write)];
         Ok(Request {
             file: file.into(),
             name,
-            access: given.get("access", args::one_of(&accesses))?,
+            access: given.get("access", args::one_of(&ACCESSES))?,
             home: given.get("home", field)?,
         })
     }

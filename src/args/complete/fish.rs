@@ -1,0 +1,64 @@
+//! The script for fish: a line for each option.
+
+use super::{Manual, Operands, Value, explained, quoted};
+use crate::args::{Flag, Program};
+
+pub(super) fn script(manual: &Manual) -> String {
+    let name = manual.program.name;
+    let mut script = format!("# fish completion for {name}; made from its table of options\n\n");
+    script += &format!("complete -c {name} -f\n");
+    for subcommand in manual.subcommands {
+        let (word, summary) = (subcommand.word, quoted(subcommand.summary, "\\'"));
+        script += &format!("complete -c {name} -n __fish_is_first_token -a {word} -d {summary}\n");
+    }
+    for subcommand in manual.apart() {
+        let when = format!("-n '__fish_seen_subcommand_from {}'", subcommand.word);
+        script += &table(name, &when, subcommand.program, subcommand.operands);
+    }
+    let others: Vec<&str> = manual.apart().map(|subcommand| subcommand.word).collect();
+    let when = match others[..] {
+        [] => String::new(),
+        _ => format!("-n 'not __fish_seen_subcommand_from {}'", others.join(" ")),
+    };
+    script + &table(name, &when, manual.program, manual.operands)
+}
+
+/// The lines for one table.
+fn table(name: &str, when: &str, program: &Program, operands: Operands) -> String {
+    let mut lines = String::new();
+    match operands {
+        Operands::None => {}
+        Operands::Files => lines += &line(&[name, when, "-F"]),
+        Operands::Hosts => lines += &line(&[name, when, "-a '(__fish_print_hostnames)'"]),
+    }
+    for flag in program.all_flags() {
+        let names = names(flag);
+        let value = Value::of(flag).map(|value| takes(&value)).unwrap_or_default();
+        let help = format!("-d {}", quoted(&explained(flag).replace('\\', "\\\\"), "\\'"));
+        lines += &line(&[name, when, &names, &value, &help]);
+    }
+    lines
+}
+
+fn line(words: &[&str]) -> String {
+    let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+    format!("complete -c {}\n", words.join(" "))
+}
+
+fn names(flag: &Flag) -> String {
+    let short = flag.short.map(|short| format!("-s {short}"));
+    let names: Vec<String> =
+        short.into_iter().chain(flag.long.map(|long| format!("-l {long}"))).collect();
+    names.join(" ")
+}
+
+/// Whether it needs a value, and of what.
+fn takes(value: &Value) -> String {
+    match value {
+        Value::Files => "-r -F".into(),
+        Value::Dirs => "-x -a '(__fish_complete_directories)'".into(),
+        Value::Hosts => "-x -a '(__fish_print_hostnames)'".into(),
+        Value::Words(words) => format!("-x -a '{}'", words.join(" ")),
+        Value::Anything => "-x".into(),
+    }
+}

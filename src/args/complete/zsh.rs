@@ -1,0 +1,98 @@
+//! The script for zsh: specifications for its own `_arguments`.
+
+use super::{Manual, Operands, Program, Value, explained, quoted, spellings};
+use crate::args::Flag;
+
+pub(super) fn script(manual: &Manual) -> String {
+    let name = manual.program.name;
+    let mut script = format!("#compdef {name}\n# Made from the table of options.\n\n");
+    for subcommand in manual.apart() {
+        let function = format!("_{name}_{}", subcommand.word);
+        script += &function_of(&function, subcommand.program, &[operands(subcommand.operands)]);
+    }
+    let words: Vec<String> = manual
+        .subcommands
+        .iter()
+        .map(|subcommand| {
+            format!("{}\\:{}", subcommand.word, escaped(subcommand.summary).replace(' ', "\\ "))
+        })
+        .collect();
+    let operands = if words.is_empty() {
+        operands(manual.operands)
+    } else {
+        format!("'1:command:(({}))'", words.join(" "))
+    };
+    script += &function_of(&format!("_{name}_options"), manual.program, &[operands]);
+    script += &format!("_{name}() {{\n    case ${{words[2]}} in\n");
+    for subcommand in manual.apart() {
+        let word = subcommand.word;
+        // The subcommand takes the place of the program.
+        script += &format!(
+            "    {word}) if (( CURRENT > 2 )); then shift words; (( CURRENT-- )); \
+             _{name}_{word}; return; fi ;;\n"
+        );
+    }
+    script + &format!("    esac\n    _{name}_options\n}}\n\n_{name} \"$@\"\n")
+}
+
+/// A function that completes the words of one table.
+fn function_of(function: &str, program: &Program, operands: &[String]) -> String {
+    let mut text = format!("{function}() {{\n    _arguments -s -S");
+    let specs = program.all_flags().map(spec).chain(operands.iter().cloned());
+    for spec in specs.filter(|spec| !spec.is_empty()) {
+        text += &format!(" \\\n        {spec}");
+    }
+    text + "\n}\n\n"
+}
+
+/// `'--port=[control port]:PORT: '`
+fn spec(flag: &Flag) -> String {
+    let names = spellings(flag);
+    let help = escaped(explained(flag));
+    let value = Value::of(flag).map(|value| action(&value));
+    let call = flag.value.unwrap_or_default();
+    let many = if flag.many { "*" } else { "" };
+    let specs = names.iter().map(|name| {
+        let others = if flag.many { String::new() } else { format!("({})", names.join(" ")) };
+        // A long option takes its value after = or as the next word, a letter also right after it.
+        let attached = match (&value, name.starts_with("--")) {
+            (None, _) => "",
+            (Some(_), true) => "=",
+            (Some(_), false) => "+",
+        };
+        let value = value.as_ref().map(|action| format!(":{call}:{action}")).unwrap_or_default();
+        quoted(&format!("{others}{many}{name}{attached}[{help}]{value}"), "'\\''")
+    });
+    specs.collect::<Vec<String>>().join(" \\\n        ")
+}
+
+fn action(value: &Value) -> String {
+    match value {
+        Value::Files => "_files".into(),
+        Value::Dirs => "_files -/".into(),
+        Value::Hosts => "_hosts".into(),
+        Value::Words(words) => format!("({})", words.join(" ")),
+        // A blank: nothing is offered, but the name of the value is shown.
+        Value::Anything => " ".into(),
+    }
+}
+
+fn operands(operands: Operands) -> String {
+    match operands {
+        Operands::None => String::new(),
+        Operands::Files => "'*:FILE:_files'".into(),
+        Operands::Hosts => "'1:HOST:_hosts' '2:PORT: '".into(),
+    }
+}
+
+/// What means something in a specification.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if matches!(c, '[' | ']' | ':' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

@@ -1,0 +1,120 @@
+//! What the server's man page says beyond its table of options.
+
+use super::config::PROGRAM;
+use super::passwd;
+use crate::args::Block::{Item, Lines, Text};
+use crate::args::{Manual, Operands, Section, Subcommand};
+
+/// The manual of `ftp_server`.
+pub fn manual() -> Manual {
+    Manual {
+        program: &PROGRAM,
+        summary: "serve a directory by FTP",
+        operands: Operands::None,
+        subcommands: &SUBCOMMANDS,
+        commands: Vec::new(),
+        sections: &SECTIONS,
+    }
+}
+
+static SUBCOMMANDS: [Subcommand; 2] = [
+    Subcommand {
+        word: "passwd",
+        summary: "add or change an account",
+        program: &passwd::PROGRAM,
+        operands: Operands::Files,
+    },
+    Subcommand {
+        word: "check",
+        summary: "show what would be in force and from where each value comes, and look at what \
+                  the server would read",
+        program: &PROGRAM,
+        operands: Operands::None,
+    },
+];
+
+static SECTIONS: [Section; 8] = [
+    Section {
+        title: "VALUES",
+        blocks: &[
+            Text(
+                "Durations are seconds, or 30s, 5m, 1h; sizes and rates are bytes, or 64K, 10M, 1G.",
+            ),
+            Text(
+                "A switch such as --sync is undone by --sync=no, and of two values of an option the \
+                 last one counts, but where the option may be repeated.",
+            ),
+        ],
+    },
+    Section {
+        title: "CONFIGURATION FILE",
+        blocks: &[
+            Text(
+                "The file of --config holds lines NAME = VALUE, the names being the long options \
+                 without their dashes; a switch takes yes or no. # begins a comment at the start of \
+                 a line or after a blank. A value with blanks around it stands in double quotes. \
+                 The command line wins over the file.",
+            ),
+            Lines("root = /srv/ftp\nanonymous = read\npassive-ports = 50000-50999"),
+        ],
+    },
+    Section {
+        title: "ACCOUNTS",
+        blocks: &[
+            Text("The file of --users holds a line for each account; # begins a comment."),
+            Lines("NAME:HASH:ACCESS:HOME"),
+            Text(
+                "HASH is $pbkdf2-sha256$ROUNDS$SALT$HASH, ACCESS is read or write (empty: read), \
+                 HOME is a directory inside the root that the account sees as its / (empty: the \
+                 root itself). ftp_server passwd writes such lines. Who has read may list and \
+                 retrieve; who has write may also store, rename, delete and change.",
+            ),
+        ],
+    },
+    Section {
+        title: "EXIT STATUS",
+        blocks: &[
+            Item("0", "After a clean shutdown."),
+            Item("1", "It could not start or run, or a second signal ended it."),
+            Item("2", "Wrong usage."),
+        ],
+    },
+    Section {
+        title: "SIGNALS",
+        blocks: &[
+            Item(
+                "SIGTERM, SIGINT",
+                "No new sessions; those that transfer may finish within --shutdown-grace. A second \
+                 signal ends the server at once.",
+            ),
+            Item(
+                "SIGHUP",
+                "Reads accounts and configuration again and opens the log anew. What is wrong in \
+                 them is logged, and the old stays. --host, --port and --root need a restart.",
+            ),
+        ],
+    },
+    Section {
+        title: "FILES",
+        blocks: &[Item(
+            ".ftp-partial-*",
+            "Hidden beside the file it will be: an upload that is not whole. It waits a day to be \
+             resumed.",
+        )],
+    },
+    Section {
+        title: "EXAMPLES",
+        blocks: &[
+            Text("A classroom, on every address of the machine:"),
+            Lines("ftp_server --host :: --root /srv/ftp"),
+            Text("Accounts, behind a firewall that lets 1,000 ports through:"),
+            Lines(
+                "ftp_server passwd --access write /etc/ftp_server.users alice\n\
+                 ftp_server --host :: --users /etc/ftp_server.users --passive-ports 50000-50999",
+            ),
+            Text("What would be in force:"),
+            Lines("ftp_server check --config /etc/ftp_server.conf"),
+        ],
+    },
+    Section { title: "SEE ALSO", blocks: &[Text("ftp_client(1), RFC 959, RFC 3659")] },
+];
