@@ -22,6 +22,7 @@ mod digests;
 mod direct;
 #[cfg(target_os = "linux")]
 mod disk;
+mod docs;
 #[cfg(target_os = "linux")]
 mod durable;
 #[cfg(target_os = "linux")]
