@@ -147,7 +147,7 @@ fn an_unknown_option_a_missing_value_and_a_stray_word_are_wrong_usage() {
         (&["--prot", "1"][..], "--prot"),
         (&["-x"], "-x"),
         (&["--port"], "--port"),
-        (&["--sync=yes"], "--sync"),
+        (&["--sync=perhaps"], "--sync"),
         (&["stray"], "stray"),
         (&["--", "--port"], "--port"),
     ] {
