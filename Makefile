@@ -8,7 +8,7 @@ CARGO ?= cargo
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 DIST_FLAGS = --release --bins --target $(TARGET) --target-dir target/dist
 
-.PHONY: help run-server run-client demo test check fmt bench soak dist install clean
+.PHONY: help run-server run-client demo test check fmt bench bench-clients soak dist install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,11 @@ bench: ## hold the server against others that are installed; QUICK=1, ROUNDS=, B
 	$(CARGO) build --release --bins --example ftp_load
 	@$(foreach name,QUICK ROUNDS BENCH_PEERS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
 	  examples/bench/run.sh
+
+bench-clients: ## hold the client against curl and lftp; QUICK=1, ROUNDS=, BENCH_DIR=, ROWS=
+	$(CARGO) build --release --bins
+	@$(foreach name,QUICK ROUNDS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
+	  examples/bench/clients.sh
 
 soak: ## 1,000,000 logins, listings and small files (SOAK=); fails if the server grew
 	$(CARGO) build --release --bins --example ftp_load
