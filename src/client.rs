@@ -24,6 +24,7 @@
 //! [`Upload`]); the user's session, the commands on it (`files`, `commands`) and the [`Shell`] that
 //! reads them.
 
+mod choices;
 mod commands;
 mod completion;
 mod connection;

@@ -1,5 +1,6 @@
 //! The commands of the shell: one table that parsing, HELP and dispatch read.
 
+mod explained;
 mod files;
 mod local;
 mod login;
@@ -69,7 +70,7 @@ const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
-    Row { names: &["connect", "open"], operands: "HOST [PORT]", count: 1..=6, run: login::connect,
+    Row { names: &["connect", "open"], operands: "[OPTIONS] HOST [PORT]", count: 1..=6, run: login::connect,
         help: "connect, to port 21 unless told, and log in", example: "CONNECT localhost 1026",
         takes: NOTHING },
     Row { names: &["list", "ls", "dir"], operands: "[-OPTS] [PATH [LOCAL]]", count: 0..=ANY, run: files::list,
@@ -96,10 +97,10 @@ static TABLE: &[Row] = &[
     Row { names: &["mput"], operands: "PATTERNS", count: 1..=ANY, run: transfer::mput,
         help: "send all files that match", example: "MPUT *.txt",
         takes: LOCAL },
-    Row { names: &["pget"], operands: "[-n N] FILE", count: 1..=4, run: transfer::pget,
+    Row { names: &["pget"], operands: "[-n N] FILE [LOCAL]", count: 1..=4, run: transfer::pget,
         help: "fetch a file over several connections", example: "PGET -n 8 big.iso",
         takes: REMOTE },
-    Row { names: &["mirror"], operands: "[-R] [DIR [TO]]", count: 0..=ANY,
+    Row { names: &["mirror"], operands: "[OPTIONS] [FROM [TO]]", count: 0..=ANY,
         run: transfer::mirror, help: "make a directory what another one is", example: "MIRROR pub",
         takes: &[Kind::RemoteDir, Kind::LocalDir] },
     Row { names: &["du"], operands: "[DIR]", count: 0..=1, run: transfer::du,
@@ -326,13 +327,6 @@ impl Row {
     fn usage(&self) -> String {
         format!("{} {}", self.title(), self.operands).trim_end().to_owned()
     }
-
-    fn explained(&self) -> String {
-        let others = self.names.get(1..).unwrap_or_default().join(", ");
-        let also = if others.is_empty() { others } else { format!("Also: {others}\n") };
-        let (usage, help, example) = (self.usage(), self.help, self.example);
-        format!("Usage: {usage}\n{help}\n{also}Example: {example}\n")
-    }
 }
 
 fn ambiguous(typed: &str) -> Error {
@@ -384,7 +378,10 @@ mod tests {
             assert!(row.count.contains(&(words.len() - 1)), "{}", row.example);
             assert_eq!(row.operands.is_empty(), *row.count.end() == 0, "{}", row.title());
         }
-        assert!(overview().lines().all(|line| line.len() < 80), "{}", overview());
+        let explained = TABLE.iter().map(Row::explained).collect::<String>();
+        for line in overview().lines().chain(explained.lines()) {
+            assert!(line.len() < 80, "{line}");
+        }
     }
 
     #[test]

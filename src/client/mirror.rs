@@ -6,8 +6,10 @@
 
 mod plan;
 mod walk;
+mod wanted;
 
 pub(super) use plan::{Facts, Node, Tree};
+pub(super) use wanted::CHOICES;
 
 use super::error::Error;
 use super::escape::shown;
@@ -24,76 +26,10 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use walk::{Walked, joined};
+use wanted::Wanted;
 
 /// How many commands go out before their answers are read.
 const BATCH: usize = 32;
-
-/// What the words after MIRROR mean.
-#[derive(Debug, Default)]
-struct Wanted {
-    upload: bool,
-    dry_run: bool,
-    connections: Option<usize>,
-    rules: Rules,
-    operands: Vec<Vec<u8>>,
-}
-
-impl Wanted {
-    fn parse(words: &[Vec<u8>]) -> Result<Wanted, Error> {
-        let mut wanted = Wanted::default();
-        let mut words = words.iter();
-        let mut only_operands = false;
-        while let Some(word) = words.next() {
-            if only_operands || !word.starts_with(b"-") || word == b"-" {
-                wanted.operands.push(word.clone());
-                continue;
-            }
-            let (option, joined) = match word.iter().position(|&byte| byte == b'=') {
-                Some(at) if word.starts_with(b"--") => (&word[..at], Some(word[at + 1..].to_vec())),
-                _ => (word.as_slice(), None),
-            };
-            let mut value = || {
-                let missing = || Error::Usage(format!("{} needs a value", shown(option)));
-                joined.clone().or_else(|| words.next().cloned()).ok_or_else(missing)
-            };
-            match option {
-                b"--" => only_operands = true,
-                b"-R" | b"--reverse" => wanted.upload = true,
-                b"-e" | b"--delete" => wanted.rules.delete = true,
-                b"-n" | b"--only-newer" => wanted.rules.only_newer = true,
-                b"--dry-run" => wanted.dry_run = true,
-                // What an earlier run left of a file is always gone on with, if it is of the same.
-                b"-c" | b"--continue" => {}
-                b"-I" | b"--include" | b"--include-glob" => wanted.rules.include.push(value()?),
-                b"-X" | b"--exclude" | b"--exclude-glob" => wanted.rules.exclude.push(value()?),
-                b"-j" | b"-P" | b"--parallel" => wanted.connections = Some(count(&value()?)?),
-                _ => return Err(Error::Usage(format!("unknown option {}", shown(word)))),
-            }
-        }
-        if wanted.operands.len() > 2 {
-            return Err(Error::Usage("expected SOURCE and TARGET alone".to_owned()));
-        }
-        Ok(wanted)
-    }
-
-    /// Where from and where to. What is not named is called as the source is, here.
-    fn ends(&self) -> (Vec<u8>, Vec<u8>) {
-        let source = self.operands.first().cloned().unwrap_or_else(|| b".".to_vec());
-        let own = || {
-            let trimmed = source.strip_suffix(b"/").unwrap_or(&source);
-            let last = trimmed.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-            if last.is_empty() || last == b".." { b".".to_vec() } else { last.to_vec() }
-        };
-        let target = self.operands.get(1).cloned().unwrap_or_else(own);
-        (source, target)
-    }
-}
-
-fn count(word: &[u8]) -> Result<usize, Error> {
-    let count = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
-    let wrong = || Error::Usage(format!("{}: expected a number from 1 to 64", shown(word)));
-    count.filter(|count| (1..=64).contains(count)).ok_or_else(wrong)
-}
 
 /// Mirrors as the words say.
 pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -106,8 +42,9 @@ pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
         wanted.rules.times_are_lost = !session.connection()?.has_feature(b"MFMT")?;
     }
     let mut mirror = Mirror { session, wanted, remote, root, outcome: Outcome::default() };
-    let (from, to) = mirror.look()?;
+    let (mut from, to) = mirror.look()?;
     mirror.tell_refused(from.refused.into_iter().chain(to.refused));
+    mirror.leave_links_out(&mut from.tree);
     let steps = plan(&from.tree, &to.tree, &mirror.wanted.rules);
     if mirror.wanted.dry_run {
         return print_lines(&mirror.described(&steps));
@@ -149,10 +86,12 @@ impl Mirror<'_> {
     fn look(&mut self) -> Result<(Walked, Walked), Error> {
         let armed = self.session.interrupt().begin().map_err(Error::Local)?;
         let rules = self.wanted.rules.clone();
+        // Nothing is written, nor deleted, through a link.
+        let plain = Rules { follow: false, ..rules.clone() };
         let connection = self.session.connection()?;
         if self.wanted.upload {
             let here = walk::local(&self.root, &rules)?;
-            let there = match walk::remote(connection, &self.remote, &rules, &armed) {
+            let there = match walk::remote(connection, &self.remote, &plain, &armed) {
                 // It is to be made.
                 Err(Error::Refused(_)) => Walked::default(),
                 other => other?,
@@ -160,7 +99,7 @@ impl Mirror<'_> {
             return Ok((here, there));
         }
         let there = walk::remote(connection, &self.remote, &rules, &armed)?;
-        let here = match walk::local(&self.root, &rules) {
+        let here = match walk::local(&self.root, &plain) {
             Err(Error::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
                 Walked::default()
             }
@@ -177,10 +116,7 @@ impl Mirror<'_> {
             Step::RemoveDir(path) => format!("rmdir {}\n", shown(path)),
             Step::MakeDir(path) => format!("mkdir {}\n", shown(path)),
             Step::Transfer(path, _) => format!("{verb} {}\n", shown(path)),
-            Step::Link(path, to) if self.makes_link(path, to) => {
-                format!("link {} -> {}\n", shown(path), shown(to))
-            }
-            Step::Link(..) => String::new(),
+            Step::Link(path, to) => format!("link {} -> {}\n", shown(path), shown(to)),
         };
         steps.iter().map(line).collect()
     }
@@ -281,19 +217,14 @@ impl Mirror<'_> {
             Step::Remove(path) => done(path, |at| fs::remove_file(at)),
             Step::RemoveDir(path) => done(path, |at| fs::remove_dir(at)),
             Step::MakeDir(path) => done(path, |at| fs::create_dir(at)),
-            Step::Link(path, to) if self.makes_link(path, to) => {
+            Step::Link(path, to) => {
                 let at = self.at(path)?;
                 let target = os_string(to).ok_or_else(|| Error::BadName(to.clone()))?;
                 local::link(&at, Path::new(&target))
                     .map_err(|error| Error::File { path: at, error })
             }
-            Step::Link(..) | Step::Transfer(..) => Ok(()),
+            Step::Transfer(..) => Ok(()),
         }
-    }
-
-    /// Links cannot be made by FTP, and no server may lead us out of the directory by one.
-    fn makes_link(&self, path: &[u8], to: &[u8]) -> bool {
-        !self.wanted.upload && stays_inside(path, to)
     }
 
     /// Without waiting for each answer before the next is asked.
@@ -338,15 +269,35 @@ impl Mirror<'_> {
             | (Step::MakeDir(path) | Step::Link(path, _), Err(error))
             | (Step::Transfer(path, _), Err(error)) => self.fail(path, &error),
             (Step::MakeDir(_), Ok(())) => self.outcome.dirs += 1,
-            (Step::Link(path, to), Ok(())) if self.makes_link(path, to) => self.outcome.links += 1,
+            (Step::Link(..), Ok(())) => self.outcome.links += 1,
             (Step::Remove(_) | Step::RemoveDir(_), Ok(())) => self.outcome.removed += 1,
-            (Step::Link(..) | Step::Transfer(..) | Step::Refuse(_), Ok(())) => {}
+            (Step::Transfer(..) | Step::Refuse(_), Ok(())) => {}
         }
     }
 
     fn fail(&mut self, path: &[u8], error: &Error) {
         self.outcome.failed += 1;
         self.session.messages.error(&format!("error: {}: {error}", shown(path)));
+    }
+
+    /// Links cannot be made by FTP, and no server may lead us out of the directory by one. What stands
+    /// in their place on the other side stays as it is.
+    fn leave_links_out(&self, tree: &mut Tree) {
+        let upload = self.wanted.upload;
+        let is_out = |path: &[u8], node: &Node| match node {
+            Node::Link(to) => upload || !stays_inside(path, to),
+            _ => false,
+        };
+        let mut count = 0;
+        for (_, node) in tree.iter_mut().filter(|(path, node)| is_out(path, node)) {
+            *node = Node::Other;
+            count += 1;
+        }
+        if count > 0 {
+            let why = if upload { "FTP makes none" } else { "they lead out of the directory" };
+            let advice = "--dereference takes what they lead to";
+            self.session.messages.note(&format!("{count} links left out: {why}; {advice}"));
+        }
     }
 
     fn tell_refused(&mut self, errors: impl Iterator<Item = Error>) {
@@ -378,36 +329,6 @@ fn stays_inside(path: &[u8], to: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(line: &str) -> Vec<Vec<u8>> {
-        line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
-    }
-
-    #[test]
-    fn words_after_mirror() {
-        let wanted = Wanted::parse(&words("-R --delete --exclude *.o --include=x a b")).unwrap();
-        assert!(wanted.upload && wanted.rules.delete && !wanted.dry_run);
-        assert_eq!(wanted.rules.exclude, words("*.o"));
-        assert_eq!(wanted.rules.include, words("x"));
-        assert_eq!(wanted.ends(), (b"a".to_vec(), b"b".to_vec()));
-        for wrong in ["--frob", "a b c", "--exclude", "-j 0"] {
-            assert!(matches!(Wanted::parse(&words(wrong)), Err(Error::Usage(_))), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_target_is_called_as_the_source_is() {
-        for (line, source, target) in [
-            ("", ".", "."),
-            ("/a/b", "/a/b", "b"),
-            ("a/b/", "a/b/", "b"),
-            ("/", "/", "."),
-            ("..", "..", "."),
-        ] {
-            let ends = Wanted::parse(&words(line)).unwrap().ends();
-            assert_eq!(ends, (source.as_bytes().to_vec(), target.as_bytes().to_vec()));
-        }
-    }
 
     #[test]
     fn links_stay_inside() {

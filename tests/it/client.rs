@@ -218,8 +218,12 @@ fn a_refused_login_is_status_4() {
 fn a_failed_command_ends_a_script_unless_it_shall_go_on() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
-    client.at(server.addr(), "RETRIEVE missing; STORE a").expect(1);
+    let run = client.at(server.addr(), "RETRIEVE missing; STORE a").expect(1);
+    let run = run.expect_error("error: RETRIEVE missing: 550");
+    run.expect_error("stopped at this command; -k goes on after a failed one");
     assert!(!server.has("a"));
+    let run = client.at(server.addr(), "STORE a; RETRIEVE missing").expect(1);
+    assert!(!run.stderr.contains("stopped"), "nothing was left: {run:#?}");
     let port = server.addr().port().to_string();
     let commands = "RETRIEVE missing\nSTORE a\n";
     client.pipe(&["-k", "127.0.0.1", &port], commands).expect(1);
@@ -320,7 +324,12 @@ fn help_lists_the_commands() {
     for command in ["CONNECT", "LIST", "RETRIEVE", "STORE", "QUIT"] {
         assert!(run.stdout.to_uppercase().contains(command), "{run:#?}");
     }
-    client.run(&["-c", "HELP RETRIEVE"]).expect(0);
+    let run = client.run(&["-c", "HELP get"]).expect(0);
+    assert!(run.stdout.contains("of dir/file that is file"), "{run:#?}");
+    let run = client.run(&["-c", "HELP mirror"]).expect(0);
+    for option in ["-R, --reverse ", "-e, --delete ", "--include", "-L, --dereference "] {
+        assert!(run.stdout.contains(option), "{option}: {run:#?}");
+    }
 }
 
 #[test]

@@ -199,6 +199,75 @@ fn links_of_the_user_are_not_followed_on_the_way_up() {
     assert!(tree(&server.path("d")).is_empty());
 }
 
+#[test]
+fn links_are_left_out_on_the_way_up_and_what_stands_in_their_place_stays() {
+    let (server, client) = (Server::start(), Client::new());
+    fs::create_dir(client.path("d")).unwrap();
+    client.write("d/file", "mine");
+    for (name, to) in [("dir", "."), ("link", "file"), ("dangling", "nowhere")] {
+        symlink(to, client.path(format!("d/{name}"))).unwrap();
+    }
+    server.make_dir("d/dir");
+    server.write("d/dir/inside", "theirs");
+    server.write("d/link", "theirs");
+    let run = client.at(server.addr(), "MIRROR -R --delete d").expect(0);
+    assert!(run.stderr.contains("3 links left out"), "{run:#?}");
+    assert_eq!(server.read("d/dir/inside"), b"theirs");
+    assert_eq!(server.read("d/link"), b"theirs");
+    assert_eq!(server.read("d/file"), b"mine");
+    assert!(!server.has("d/dangling"));
+}
+
+#[test]
+fn what_links_lead_to_is_sent_if_that_is_wanted_and_circles_end() {
+    let (server, client) = (Server::start(), Client::new());
+    fs::create_dir_all(client.path("d/sub")).unwrap();
+    fs::create_dir(client.path("other")).unwrap();
+    client.write("other/file", "elsewhere");
+    client.write("d/sub/own", "mine");
+    for (name, to) in [
+        ("d/link", "../other/file"),
+        ("d/dir", "../other"),
+        ("d/loop", "."),
+        ("d/sub/up", ".."),
+        ("other/back", "../d"),
+        ("d/dangling", "nowhere"),
+        ("d/again", "sub"),
+    ] {
+        symlink(to, client.path(name)).unwrap();
+    }
+    let run = client.at(server.addr(), "MIRROR -R -L d").expect(1);
+    for name in ["d/loop", "d/sub/up", "d/dir/back", "d/dangling", "d/again/up"] {
+        assert!(run.stderr.contains(name), "{name}: {run:#?}");
+    }
+    let sent: Vec<Vec<u8>> = tree(&server.path("d")).into_keys().collect();
+    let names = ["again", "again/own", "dir", "dir/file", "link", "sub", "sub/own"];
+    assert_eq!(sent, names.map(|name| name.as_bytes().to_vec()));
+    assert_eq!(server.read("d/link"), b"elsewhere");
+}
+
+#[test]
+fn what_links_of_the_server_lead_to_is_fetched_if_that_is_wanted() {
+    let (server, client) = (Server::start(), Client::new());
+    server.make_dir("d/sub");
+    server.make_dir("other");
+    server.write("other/file", "elsewhere");
+    server.write("d/own", "mine");
+    for (name, to) in [("d/link", "../other/file"), ("d/dir", "../other"), ("d/loop", ".")] {
+        symlink(to, server.path(name)).unwrap();
+    }
+    let run = client.at(server.addr(), "MIRROR d").expect(0);
+    assert!(run.stderr.contains("2 links left out"), "{run:#?}");
+    assert!(client.path("d/loop").is_symlink() && !client.path("d/link").exists());
+    let other = Client::new();
+    other.at(server.addr(), "MIRROR -L d").expect(0);
+    assert_eq!(other.read("d/link"), b"elsewhere");
+    assert_eq!(other.read("d/dir/file"), b"elsewhere");
+    assert_eq!(other.read("d/loop/own"), b"mine");
+    let run = other.at(server.addr(), "MIRROR -L --dry-run d").expect(0);
+    assert!(!run.stdout.contains("get"), "{run:#?}");
+}
+
 /// A server whose listing of the root is this; what it lists else is empty.
 fn lists(lines: &'static str) -> impl FnOnce(&mut Actor) + Send {
     move |server| {

@@ -1,5 +1,6 @@
 //! Commands that begin and end a session with a server.
 
+use super::super::choices::{Choice, Chosen, Stand};
 use super::super::error::Error;
 use super::super::escape::shown;
 use super::super::session::Session;
@@ -25,17 +26,19 @@ pub(super) fn connect(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
     }
 }
 
-/// `[-u NAME[,PASSWORD]] [-p PORT] HOST [PORT]` or `URL`, as lftp has them.
+/// The options of CONNECT, as lftp has them.
+pub(super) static CONNECTING: &[Choice] = &[
+    Choice { names: &["-u"], value: Some("NAME[,PASSWORD]"), help: "log in as this user" },
+    Choice { names: &["-p"], value: Some("PORT"), help: "the port, instead of behind the host" },
+];
+
+/// `HOST [PORT]` or a URL.
 fn destination(words: &[Vec<u8>]) -> Result<Destination, Error> {
-    let (mut login, mut port, mut rest) = (None, None, Vec::new());
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_slice() {
-            b"-u" => login = Some(value(words.next())?),
-            b"-p" => port = Some(text(value(words.next())?)?),
-            word => rest.push(text(word)?),
-        }
-    }
+    let chosen = Chosen::new(CONNECTING, Stand::Anywhere, words)?;
+    let login = chosen.value("-u");
+    let port = chosen.value("-p").map(text).transpose()?;
+    let rest =
+        chosen.operands.iter().map(|word| text(word)).collect::<Result<Vec<&str>, Error>>()?;
     let (host, port) = match (rest.as_slice(), port) {
         (&[host], port) => (host, port),
         (&[host, port], None) => (host, Some(port)),
@@ -56,10 +59,6 @@ fn destination(words: &[Vec<u8>]) -> Result<Destination, Error> {
         to.password = parts.next().map(secret).transpose()?.or(to.password);
     }
     Ok(to)
-}
-
-fn value(word: Option<&Vec<u8>>) -> Result<&[u8], Error> {
-    word.map(Vec::as_slice).ok_or_else(|| Error::Usage("expected a value at the end".to_owned()))
 }
 
 fn of_url(text: &str, port: Option<&str>) -> Result<Destination, Error> {

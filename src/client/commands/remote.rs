@@ -1,5 +1,6 @@
 //! Commands on what lies on the server, and those that ask it something.
 
+use super::super::choices::{Choice, Chosen, Stand};
 use super::super::error::Error;
 use super::super::escape::{shown, shown_lines};
 use super::super::output::{print_line, print_lines};
@@ -32,15 +33,18 @@ pub(super) fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.change_to_parent()
 }
 
-/// `-p` makes what is missing above, and is content with what is there.
+/// The options of MKDIR.
+pub(super) static MAKING: &[Choice] = &[Choice {
+    names: &["-p"],
+    value: None,
+    help: "also what is missing above, and content with what is there",
+}];
+
 pub(super) fn mkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (options, dirs) = match words.split_first() {
-        Some((option, dirs)) if option == b"-p" && !dirs.is_empty() => (true, dirs),
-        _ => (false, words),
-    };
+    let chosen = Chosen::new(MAKING, Stand::InFront, words)?;
     session.connection()?;
-    for dir in dirs {
-        if options {
+    for dir in &chosen.operands {
+        if chosen.has("-p") {
             make_with_parents(session, dir)?;
         } else {
             session.connection()?.make_dir(&name(dir)?)?;

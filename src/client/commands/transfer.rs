@@ -1,5 +1,6 @@
 //! Commands that move many files.
 
+use super::super::choices::{Choice, Chosen, Stand};
 use super::super::error::Error;
 use super::super::files;
 use super::super::many;
@@ -17,13 +18,18 @@ pub(super) fn mput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
     many::mput(session, words)
 }
 
-/// `pget [-n N] FILE [LOCAL]`
+/// The options of PGET.
+pub(super) static IN_PARTS: &[Choice] = &[Choice {
+    names: &["-n"],
+    value: Some("N"),
+    help: "over so many connections instead of those of the command line",
+}];
+
 pub(super) fn pget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (connections, rest) = match words {
-        [option, count, rest @ ..] if option == b"-n" => (connections(count)?, rest),
-        _ => (session.transfers.connections, words),
-    };
-    match rest {
+    let chosen = Chosen::new(IN_PARTS, Stand::InFront, words)?;
+    let connections = chosen.value("-n").map(connections).transpose()?;
+    let connections = connections.unwrap_or(session.transfers.connections);
+    match &chosen.operands[..] {
         [file] => files::retrieve_in_parts(session, &name(file)?, None, connections),
         [file, local] => files::retrieve_in_parts(session, &name(file)?, Some(local), connections),
         _ => Err(Error::Usage("usage: PGET [-n N] FILE [LOCAL]".to_owned())),

@@ -3,7 +3,8 @@
 //! - A step never depends on a later one: what is in the way goes first, then directories from the
 //!   top, files, links, and at last what is to be deleted, from the bottom.
 //! - Without `--delete` nothing is removed, and what is in the way is refused.
-//! - What could not be looked into is neither gone through nor deleted from.
+//! - What could not be looked into is neither gone through nor deleted from, nor is what stands in
+//!   place of something that is not mirrored.
 
 use crate::protocol::pattern::matches;
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub(in crate::client) struct Facts {
 pub(super) struct Rules {
     pub(super) delete: bool,
     pub(super) only_newer: bool,
+    /// Whether links are taken for what they lead to.
+    pub(super) follow: bool,
     pub(super) include: Vec<Vec<u8>>,
     pub(super) exclude: Vec<Vec<u8>>,
     /// Whether what was stored may have the time at which it was stored, for want of a better one.
@@ -181,13 +184,10 @@ impl<'a> Plan<'a> {
     }
 
     fn delete_the_rest(&mut self) {
-        let closed: Vec<&[u8]> = self
-            .source
-            .iter()
-            .chain(self.target)
-            .filter(|(_, node)| **node == Node::Closed)
-            .map(|(path, _)| path.as_slice())
-            .collect();
+        let other = self.source.iter().filter(|(_, node)| **node == Node::Other);
+        let all = self.source.iter().chain(self.target);
+        let closed = all.filter(|(_, node)| **node == Node::Closed);
+        let closed: Vec<&[u8]> = closed.chain(other).map(|(path, _)| path.as_slice()).collect();
         let is_kept = |path: &[u8]| {
             self.source.contains_key(path)
                 || closed.iter().any(|closed| is_in(path, closed) || is_in(closed, path))
@@ -369,6 +369,13 @@ mod tests {
         let rules =
             Rules { include: vec![b"/d/*".to_vec()], exclude: vec![b"*".to_vec()], ..rules };
         assert!(steps(&source, &target, &rules).is_empty());
+    }
+
+    #[test]
+    fn what_stands_in_place_of_something_that_is_not_mirrored_stays() {
+        let source = tree([("a", Node::Other), ("b", Node::Other)]);
+        let target = tree([("a", Node::Dir), ("a/c", file(1, 1)), ("b", file(1, 1))]);
+        assert!(steps(&source, &target, &deleting()).is_empty());
     }
 
     #[test]

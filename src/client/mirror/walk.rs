@@ -1,14 +1,17 @@
 //! The two trees of a mirror: what the server lists, and what is on disk.
 //!
-//! Neither is trusted to end: depth and number are bounded. No link is followed, on neither side.
-//! What a server calls a file becomes a path here only where it is nothing but a name.
+//! Neither is trusted to end: depth and number are bounded. No link is followed unless the user wants
+//! that; then a local one that leads back to where it stands is refused, and in what a remote one leads
+//! to links stay links, since nobody can tell where those would lead. What a server calls a file
+//! becomes a path here only where it is nothing but a name.
 
 use super::super::connection::{Connection, EXTENDED_PASSIVE};
 use super::super::error::Error;
 use super::super::interrupt::Armed;
 use super::super::local;
 use super::super::naming::folded;
-use super::super::remote::list_dir;
+use super::super::remote::{Listed, list_dir};
+use super::super::resume::Remote;
 use super::plan::{Facts, Node, Rules, Tree};
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
@@ -16,7 +19,8 @@ use crate::sys::name_bytes;
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How deep a tree may be, and how much may be in it.
 const DEEPEST: usize = 64;
@@ -55,56 +59,101 @@ pub(super) fn remote(
     armed: &Armed,
 ) -> Result<Walked, Error> {
     let mut walked = Walked::default();
-    let mut waiting = vec![(Vec::new(), 0)];
-    while let Some((dir, depth)) = waiting.pop() {
+    let mut waiting = vec![Place { path: Vec::new(), depth: 0, linked: false }];
+    let mut links = Vec::new();
+    loop {
+        while let Some(place) = waiting.pop() {
+            if armed.came() {
+                return Err(Error::Interrupted);
+            }
+            let more = !waiting.is_empty();
+            let Some(listed) = walked.list(connection, root, &place, more)? else { continue };
+            for entry in listed.entries {
+                let Some(path) = walked.take(&place.path, &entry) else { continue };
+                let node = node(&entry, listed.exact);
+                if !rules.takes(&path, &node) {
+                    walked.add(path, if node == Node::Dir { Node::Closed } else { node })?;
+                    continue;
+                }
+                if rules.follow && !place.linked && matches!(node, Node::Link(_)) {
+                    links.push(Place { path, depth: place.depth + 1, linked: true });
+                    continue;
+                }
+                if node == Node::Dir {
+                    waiting.push(place.below(&path)?);
+                }
+                walked.add(path, node)?;
+            }
+        }
+        let Some(link) = links.pop() else { return Ok(walked) };
         if armed.came() {
             return Err(Error::Interrupted);
         }
-        let place = if dir.is_empty() { root.to_vec() } else { joined(root, &dir) };
-        let listed = match list(connection, &place, !waiting.is_empty()) {
-            // The root is what the user named.
-            Err(error @ Error::Refused(_)) if !dir.is_empty() => {
-                walked.refused.push(error.at_remote(&place));
-                walked.add(dir, Node::Closed)?;
-                continue;
-            }
-            other => other?,
-        };
-        for entry in listed.entries {
-            let Some(path) = walked.take(&dir, &entry) else { continue };
-            let node = node(&entry, listed.exact);
-            if !rules.takes(&path, &node) {
-                walked.add(path, if node == Node::Dir { Node::Closed } else { node })?;
-                continue;
-            }
-            if node == Node::Dir {
-                if depth + 1 >= DEEPEST {
-                    return Err(Error::Endless);
-                }
-                waiting.push((path.clone(), depth + 1));
-            }
-            walked.add(path, node)?;
+        // After all that is no link, so that the questions do not come between its listings.
+        let known = Remote::ask_at_once(connection, &named(&joined(root, &link.path))?)?;
+        if let Remote { size: size @ Some(_), modified } = known {
+            walked.add(link.path, Node::File(Facts { size, modified, exact: true }))?;
+        } else {
+            walked.add(link.path.clone(), Node::Dir)?;
+            waiting.push(link);
         }
     }
-    Ok(walked)
 }
 
-fn list(
-    connection: &mut Connection,
-    place: &[u8],
-    more: bool,
-) -> Result<super::super::remote::Listed, Error> {
+/// A remote directory that is to be listed.
+struct Place {
+    path: Vec<u8>,
+    depth: usize,
+    /// Whether a link led there.
+    linked: bool,
+}
+
+impl Place {
+    fn below(&self, path: &[u8]) -> Result<Place, Error> {
+        let depth = self.depth + 1;
+        if depth >= DEEPEST {
+            return Err(Error::Endless);
+        }
+        Ok(Place { path: path.to_vec(), depth, linked: self.linked })
+    }
+}
+
+fn named(path: &[u8]) -> Result<Name, Error> {
+    Name::new(path).ok_or_else(|| Error::BadName(path.to_vec()))
+}
+
+fn list(connection: &mut Connection, place: &[u8], more: bool) -> Result<Listed, Error> {
     if more && connection.looks_ahead() {
         connection.follow_with(vec![EXTENDED_PASSIVE]);
     }
     let name = match place {
         b"" | b"." => None,
-        _ => Some(Name::new(place).ok_or_else(|| Error::BadName(place.to_vec()))?),
+        _ => Some(named(place)?),
     };
     list_dir(connection, name.as_ref())
 }
 
 impl Walked {
+    /// What a directory holds; `None` where the server does not say, which is told of.
+    fn list(
+        &mut self,
+        connection: &mut Connection,
+        root: &[u8],
+        place: &Place,
+        more: bool,
+    ) -> Result<Option<Listed>, Error> {
+        let at = if place.path.is_empty() { root.to_vec() } else { joined(root, &place.path) };
+        match list(connection, &at, more) {
+            // The root is what the user named.
+            Err(error @ Error::Refused(_)) if !place.path.is_empty() => {
+                self.refused.push(error.at_remote(&at));
+                self.add(place.path.clone(), Node::Closed)?;
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
     /// The path of an entry, if it can be one here.
     fn take(&mut self, dir: &[u8], entry: &Entry) -> Option<Vec<u8>> {
         let name = Name::new(entry.name.as_slice()).filter(|name| !name.as_bytes().contains(&b'/'));
@@ -134,38 +183,93 @@ fn node(entry: &Entry, exact: bool) -> Node {
 /// What stands below a local directory.
 pub(super) fn local(root: &Path, rules: &Rules) -> Result<Walked, Error> {
     let mut walked = Walked::default();
-    let mut waiting = vec![(Vec::new(), root.to_owned(), 0)];
-    while let Some((dir, place, depth)) = waiting.pop() {
-        let failed = |error| Error::File { path: place.clone(), error };
-        let entries = match fs::read_dir(&place) {
-            Err(error) if !dir.is_empty() => {
+    let mut waiting = vec![Folder { path: Vec::new(), at: root.to_owned(), depth: 0, from: None }];
+    while let Some(folder) = waiting.pop() {
+        let failed = |error| Error::File { path: folder.at.clone(), error };
+        let entries = match fs::read_dir(&folder.at) {
+            Err(error) if !folder.path.is_empty() => {
                 walked.refused.push(failed(error));
-                walked.add(dir, Node::Closed)?;
+                walked.add(folder.path, Node::Closed)?;
                 continue;
             }
             other => other.map_err(failed)?,
         };
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
-            let at = place.join(&name);
-            let path = joined(&dir, &name_bytes(&name));
             if local::is_partial(&name_bytes(&name)) {
                 continue;
             }
+            let (path, at) = (joined(&folder.path, &name_bytes(&name)), folder.at.join(&name));
             let node = fs::symlink_metadata(&at).and_then(|metadata| disk_node(&at, &metadata));
             let node = node.map_err(|error| Error::File { path: at.clone(), error })?;
             let taken = rules.takes(&path, &node);
-            if node == Node::Dir && taken {
-                if depth + 1 >= DEEPEST {
-                    return Err(Error::Endless);
+            let linked = rules.follow && taken && matches!(node, Node::Link(_));
+            let node = match if linked { folder.led_to(&at) } else { Ok(node) } {
+                Ok(node) => node,
+                // Neither sent, nor is deleted what the other side has under its name.
+                Err(error) => {
+                    walked.refused.push(Error::File { path: at.clone(), error });
+                    Node::Other
                 }
-                waiting.push((path.clone(), at, depth + 1));
+            };
+            if node == Node::Dir && taken {
+                waiting.push(folder.below(&path, at, linked)?);
             }
             let unseen = node == Node::Dir && !taken;
             walked.add(path, if unseen { Node::Closed } else { node })?;
         }
     }
     Ok(walked)
+}
+
+/// A local directory that is to be looked into.
+struct Folder {
+    path: Vec<u8>,
+    at: PathBuf,
+    depth: usize,
+    /// The link that led there.
+    from: Option<Rc<Trail>>,
+}
+
+/// A directory in which a link was followed, and the one before that.
+struct Trail {
+    dir: PathBuf,
+    before: Option<Rc<Trail>>,
+}
+
+impl Folder {
+    fn below(&self, path: &[u8], at: PathBuf, linked: bool) -> Result<Folder, Error> {
+        let depth = self.depth + 1;
+        if depth >= DEEPEST {
+            return Err(Error::Endless);
+        }
+        let from = if linked {
+            let failed = |error| Error::File { path: self.at.clone(), error };
+            let dir = self.at.canonicalize().map_err(failed)?;
+            Some(Rc::new(Trail { dir, before: self.from.clone() }))
+        } else {
+            self.from.clone()
+        };
+        Ok(Folder { path: path.to_vec(), at, depth, from })
+    }
+
+    /// What a link leads to, unless that is a directory on the way to it.
+    fn led_to(&self, link: &Path) -> io::Result<Node> {
+        let node = disk_node(link, &fs::metadata(link)?)?;
+        if node == Node::Dir {
+            let target = link.canonicalize()?;
+            let mut trail = self.from.as_ref();
+            let mut is_on_the_way = self.at.canonicalize()?.starts_with(&target);
+            while let Some(step) = trail {
+                is_on_the_way |= step.dir.starts_with(&target);
+                trail = step.before.as_ref();
+            }
+            if is_on_the_way {
+                return Err(io::Error::other("a link that leads back to where it stands"));
+            }
+        }
+        Ok(node)
+    }
 }
 
 fn disk_node(path: &Path, metadata: &Metadata) -> io::Result<Node> {
