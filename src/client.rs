@@ -24,6 +24,7 @@
 //! [`Upload`]); the user's session, the commands on it (`files`, `commands`) and the [`Shell`] that
 //! reads them.
 
+mod appending;
 mod choices;
 mod commands;
 mod completion;
@@ -49,6 +50,7 @@ mod pget;
 mod progress;
 mod rate;
 mod remote;
+mod report;
 mod resume;
 mod retry;
 mod session;

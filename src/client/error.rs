@@ -206,6 +206,10 @@ impl Error {
     pub(super) fn of_stdout(self) -> Error {
         match self {
             Error::Local(error) => Error::of_output(error),
+            Error::GaveUp { first, last } => match last.of_stdout() {
+                Error::OutputClosed => Error::OutputClosed,
+                last => Error::GaveUp { first, last: Box::new(last) },
+            },
             other => other,
         }
     }

@@ -1,14 +1,16 @@
 //! RETRIEVE and STORE as a user sees them: a transfer with its local side, its progress and
 //! its summary.
 
+use super::appending::Append;
 use super::connection::Representation;
 use super::error::Error;
 use super::local::{self, PartOf, Target};
 use super::options::Transfers;
-use super::output::Messages;
+use super::output::{Listing, Messages};
 use super::parallel::How;
 use super::pget;
 use super::progress::{Progress, summary};
+use super::report::{self, Deed};
 use super::resume::{Fetch, Meter, Remote, Send, Sink, common};
 use super::retry::Tries;
 use super::session::{Input, Session};
@@ -45,10 +47,12 @@ impl Watched {
         Watched { name, messages: session.messages, progress, total: 0 }
     }
 
-    fn done(self) {
+    /// Says so, and how many bytes there were.
+    fn done(self) -> u64 {
         let summary = self.progress.summary(self.total);
         drop(self.progress);
         self.messages.note(&summary);
+        self.total
     }
 }
 
@@ -69,18 +73,73 @@ impl Meter for Watched {
     }
 }
 
-/// Fetches `file` to where `typed` says, or to its own name.
+/// Who is told only that a stream is taken up again, if anybody.
+struct Poured {
+    name: String,
+    messages: Option<Messages>,
+}
+
+impl Meter for Poured {
+    fn begins(&mut self, _: u64, _: Option<u64>) {}
+
+    fn moved(&mut self, _: u64) {}
+
+    fn again(&mut self, why: &Error, pause: Duration) {
+        if let Some(messages) = self.messages {
+            let seconds = pause.as_secs_f64();
+            messages.note(&format!("{}: {why}; trying again in {seconds} s", self.name));
+        }
+    }
+}
+
+/// Tells a program, where one reads that, what a transfer came to.
+fn told(
+    session: &Session,
+    deed: Deed,
+    [remote, local]: [&[u8]; 2],
+    result: Result<u64, Error>,
+) -> Result<(), Error> {
+    if session.transfers.json {
+        report::print(deed, remote, local, &result)?;
+    }
+    result.map(drop)
+}
+
+/// The same of a download.
+fn told_retrieved(
+    session: &Session,
+    file: &Name,
+    typed: Option<&[u8]>,
+    result: Result<u64, Error>,
+) -> Result<(), Error> {
+    let local = local::target(file, typed).unwrap_or_default();
+    let local = local.as_os_str().as_encoded_bytes();
+    told(session, Deed::Retrieve, [file.as_bytes(), local], result)
+}
+
+/// Fetches `file` to where `typed` says, or to the last part of its own name in the local directory.
+/// Standard output has the file alone.
 pub(super) fn retrieve(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
     earlier: Earlier,
 ) -> Result<(), Error> {
-    // Before any file is touched: who is not connected should hear that.
-    session.connection()?;
     if typed == Some(STANDARD) {
         return print(session, file);
     }
+    let fetched = fetch_file(session, file, typed, earlier);
+    told_retrieved(session, file, typed, fetched)
+}
+
+fn fetch_file(
+    session: &mut Session,
+    file: &Name,
+    typed: Option<&[u8]>,
+    earlier: Earlier,
+) -> Result<u64, Error> {
+    // Before any file is touched: who is not connected should hear that.
+    session.connection()?;
     let mut target = Target::open(local::target(file, typed)?, session.interrupt())?;
     let fetched = fetch_into(session, file, &mut target, earlier);
     let (watched, remote) = fetched.map_err(|error| error.at(target.path().to_owned()))?;
@@ -89,8 +148,7 @@ pub(super) fn retrieve(
         let _ = partial.set_modified(modified);
     }
     target.commit()?;
-    watched.done();
-    Ok(())
+    Ok(watched.done())
 }
 
 fn fetch_into(
@@ -145,24 +203,39 @@ pub(super) fn retrieve_in_parts(
     typed: Option<&[u8]>,
     connections: usize,
 ) -> Result<(), Error> {
+    if typed == Some(STANDARD) {
+        return print(session, file);
+    }
+    let fetched = match fetch_in_parts(session, file, typed, connections) {
+        Ok(None) => fetch_file(session, file, typed, Earlier::Replace),
+        Ok(Some(bytes)) => Ok(bytes),
+        Err(error) => Err(error),
+    };
+    told_retrieved(session, file, typed, fetched)
+}
+
+/// `None` where it has to be fetched in one piece.
+fn fetch_in_parts(
+    session: &mut Session,
+    file: &Name,
+    typed: Option<&[u8]>,
+    connections: usize,
+) -> Result<Option<u64>, Error> {
     let (messages, interrupt) = (session.messages, session.interrupt().clone());
     let transfers = Transfers { connections, ..session.transfers };
     let how = How { transfers, messages, interrupt };
     let connection = session.connection()?;
     let remote = Remote::ask(connection, file)?;
     let large = remote.size.is_some_and(|size| size >= 2 * pget::SMALLEST);
-    if !large || connection.representation() == Representation::Text || typed == Some(STANDARD) {
-        return retrieve(session, file, typed, Earlier::Replace);
+    if !large || connection.representation() == Representation::Text {
+        return Ok(None);
     }
     let mut target = Target::open(local::target(file, typed)?, &how.interrupt)?;
-    let Some(partial) = target.partial() else {
-        return retrieve(session, file, typed, Earlier::Replace);
-    };
+    let Some(partial) = target.partial() else { return Ok(None) };
     let started = Instant::now();
     let fetched = pget::fetch(connection, file, remote, partial, &how);
     if fetched.as_ref().is_err_and(cannot_restart) {
-        drop(target);
-        return retrieve(session, file, typed, Earlier::Replace);
+        return Ok(None);
     }
     let bytes = fetched.map_err(|error| error.at(target.path().to_owned()))?;
     if let (Some(partial), Some(modified)) = (target.partial(), remote.modified) {
@@ -171,7 +244,7 @@ pub(super) fn retrieve_in_parts(
     }
     target.commit()?;
     messages.note(&summary(&super::escape::shown(file.as_bytes()), bytes, started.elapsed()));
-    Ok(())
+    Ok(Some(bytes))
 }
 
 fn cannot_restart(error: &Error) -> bool {
@@ -182,14 +255,30 @@ fn cannot_restart(error: &Error) -> bool {
     }
 }
 
-/// Fetches `file` to standard output.
+/// Fetches `file` to standard output, harmless if that is a terminal.
 fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
-    let mut stdout = io::stdout();
-    let fetched = fetch(session, Fetch::new(file, Sink::stream(&mut stdout)));
+    session.connection()?;
+    let mut output = Listing::new();
+    let fetched = fetch(session, Fetch::new(file, Sink::stream(&mut output)));
     let (watched, _) = fetched.map_err(Error::of_stdout)?;
-    stdout.flush().map_err(Error::of_output)?;
+    output.finish().map_err(Error::of_output)?;
     watched.done();
     Ok(())
+}
+
+/// Fetches `file` into a stream: what broke off goes on behind what came, or fails. Whoever sees the
+/// stream on a terminal may not want to be told of that meanwhile.
+pub(super) fn pour(
+    session: &mut Session,
+    file: &Name,
+    sink: &mut dyn Write,
+    messages: Option<Messages>,
+) -> Result<(), Error> {
+    session.connection()?;
+    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let mut meter = Poured { name: super::escape::shown(file.as_bytes()), messages };
+    let mut fetch = Fetch::new(file, Sink::stream(sink));
+    fetch.run(session.connection()?, &mut tries, &mut meter).map(drop)
 }
 
 fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote), Error> {
@@ -206,9 +295,31 @@ pub(super) fn store(
     typed: Option<&[u8]>,
     earlier: Earlier,
 ) -> Result<(), Error> {
+    let sent = store_file(session, file, typed, earlier);
+    told_sent(session, Deed::Store, file, typed, sent)
+}
+
+fn told_sent(
+    session: &Session,
+    deed: Deed,
+    file: &[u8],
+    typed: Option<&[u8]>,
+    result: Result<u64, Error>,
+) -> Result<(), Error> {
+    let remote = local::path(file).and_then(|path| local::remote_name(&path, typed));
+    let remote = remote.as_ref().map(Name::as_bytes).unwrap_or_default();
+    told(session, deed, [remote, file], result)
+}
+
+fn store_file(
+    session: &mut Session,
+    file: &[u8],
+    typed: Option<&[u8]>,
+    earlier: Earlier,
+) -> Result<u64, Error> {
     session.connection()?;
     if file == STANDARD {
-        return store_input(session, typed);
+        return send_input(session, typed, Placed::Instead);
     }
     let path = local::path(file)?;
     let (mut source, size) = local::open(&path)?;
@@ -222,7 +333,7 @@ fn send(
     name: &Name,
     size: u64,
     earlier: Earlier,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let mut watched = Watched::new(session, name);
     let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
     let modified = file.metadata().and_then(|metadata| metadata.modified());
@@ -236,14 +347,13 @@ fn send(
     if let Ok(modified) = modified {
         connection.set_modified(name, modified)?;
     }
-    watched.done();
-    Ok(())
+    Ok(watched.done())
 }
 
 /// Sends standard input.
-fn store_input(session: &mut Session, typed: Option<&[u8]>) -> Result<(), Error> {
+fn send_input(session: &mut Session, typed: Option<&[u8]>, placed: Placed) -> Result<u64, Error> {
     let name = name_of_input(session, typed)?;
-    let sent = stream(session, &mut io::stdin().lock(), &name, Placed::Instead);
+    let sent = stream(session, &mut io::stdin().lock(), &name, placed);
     sent.map_err(|error| error.at("standard input".into()))
 }
 
@@ -270,33 +380,39 @@ fn stream(
     source: &mut impl Read,
     name: &Name,
     placed: Placed,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let mut watched = Watched::new(session, name);
     let connection = session.connection()?;
     let upload = match placed {
         Placed::Instead => connection.store(name)?,
         Placed::Behind => connection.append(name)?,
     };
-    upload.send(source, |moved| watched.moved(moved))?;
-    watched.done();
-    Ok(())
+    watched.total = upload.send(source, |moved| watched.moved(moved))?;
+    Ok(watched.done())
 }
 
-/// Sends a local file, or standard input, to stand behind what a remote one holds. What broke off is
-/// not sent again: nobody could tell what is there twice.
+/// Sends a local file, or standard input, to stand behind what a remote one holds.
 pub(super) fn append(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
 ) -> Result<(), Error> {
+    let sent = append_file(session, file, typed);
+    told_sent(session, Deed::Append, file, typed, sent)
+}
+
+fn append_file(session: &mut Session, file: &[u8], typed: Option<&[u8]>) -> Result<u64, Error> {
     session.connection()?;
     if file == STANDARD {
-        let name = name_of_input(session, typed)?;
-        let sent = stream(session, &mut io::stdin().lock(), &name, Placed::Behind);
-        return sent.map_err(|error| error.at("standard input".into()));
+        return send_input(session, typed, Placed::Behind);
     }
     let path = local::path(file)?;
-    let (mut source, _) = local::open(&path)?;
+    let (mut source, size) = local::open(&path)?;
     let name = local::remote_name(&path, typed)?;
-    stream(session, &mut source, &name, Placed::Behind).map_err(|error| error.at(path))
+    let mut watched = Watched::new(session, &name);
+    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let mut append = Append { name: &name, file: &mut source, size };
+    let appended = append.run(session.connection()?, &mut tries, &mut watched);
+    watched.total = appended.map_err(|error| error.at(path))?;
+    Ok(watched.done())
 }

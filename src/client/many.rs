@@ -10,6 +10,7 @@ use super::naming::folded;
 use super::output::Messages;
 use super::parallel::{self, How, Job, Tally, Way};
 use super::remote::{self, Found};
+use super::report::{self, Deed};
 use super::resume::Remote;
 use super::session::Session;
 use super::words::name;
@@ -108,6 +109,8 @@ fn expand(pattern: &[u8]) -> Result<Vec<PathBuf>, Error> {
 /// What is to be done, and what could not even begin.
 struct Jobs {
     messages: Messages,
+    /// Whether programs are told what becomes of each.
+    json: bool,
     /// Whether patterns stand for the names that match them.
     globs: bool,
     jobs: Vec<Job>,
@@ -122,7 +125,8 @@ struct Jobs {
 impl Jobs {
     fn new(how: &How, session: &Session) -> Jobs {
         let (jobs, folded, globs) = (Vec::new(), BTreeSet::new(), session.globs());
-        Jobs { messages: how.messages, globs, jobs, folded, found: 0, refused: 0, enough: false }
+        let (messages, json) = (how.messages, how.transfers.json);
+        Jobs { messages, json, globs, jobs, folded, found: 0, refused: 0, enough: false }
     }
 
     /// Whether a word stands for the names that match it.
@@ -136,13 +140,15 @@ impl Jobs {
             false => vec![Found::named(pattern.clone())],
         };
         if found.is_empty() {
-            self.refuse(&Error::NothingMatches(pattern.as_bytes().to_vec()));
+            let pattern = pattern.as_bytes().to_vec();
+            self.refuse(Way::Down, &pattern.clone(), Error::NothingMatches(pattern))?;
         }
         for file in found {
+            let remote = file.path.as_bytes().to_vec();
             match fetching(file) {
                 Ok(job) if self.folded.insert(folded(&job.local)) => self.add(job),
-                Ok(job) => self.refuse(&Error::SameName(job.remote.as_bytes().to_vec())),
-                Err(error) => self.refuse(&error),
+                Ok(_) => self.refuse(Way::Down, &remote.clone(), Error::SameName(remote))?,
+                Err(error) => self.refuse(Way::Down, &remote, error)?,
             }
         }
         Ok(())
@@ -154,12 +160,14 @@ impl Jobs {
             false => vec![local::path(pattern)?],
         };
         if paths.is_empty() {
-            self.refuse(&Error::NothingMatches(pattern.to_vec()));
+            self.refuse(Way::Up, pattern, Error::NothingMatches(pattern.to_vec()))?;
         }
         for path in paths {
             match local::remote_name(&path, None) {
                 Ok(remote) => self.add(sending(path, remote)),
-                Err(error) => self.refuse(&error),
+                Err(error) => {
+                    self.refuse(Way::Up, path.as_os_str().as_encoded_bytes(), error)?;
+                }
             }
         }
         Ok(())
@@ -197,9 +205,14 @@ impl Jobs {
         }
     }
 
-    fn refuse(&mut self, error: &Error) {
+    fn refuse(&mut self, way: Way, name: &[u8], error: Error) -> Result<(), Error> {
         self.messages.error(&format!("error: {error}"));
         self.refused += 1;
+        match way {
+            _ if !self.json => Ok(()),
+            Way::Down => report::print(Deed::Retrieve, name, b"", &Err(error)),
+            Way::Up => report::print(Deed::Store, b"", name, &Err(error)),
+        }
     }
 
     fn finish(self, mut tally: Tally) -> Result<(), Error> {

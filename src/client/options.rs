@@ -44,7 +44,11 @@ pub static PROGRAM: Program = Program {
         Flag::option("retries", "N", "how often a transfer that broke off is taken up again")
             .or("5"),
         Flag::option("rate-limit", "RATE", "bytes a second, of all connections together"),
-        Flag::switch("json", "what LIST and transfers come to, as one JSON object a line"),
+        Flag::switch(
+            "json",
+            "what LIST lists and what becomes of each file of RETRIEVE, STORE, APPEND, PGET, \
+             MGET, MPUT and MIRROR, as one JSON object a line; what CAT prints stays as it is",
+        ),
         Flag::switch("trust-pasv-host", "believe the address in a PASV reply"),
     ],
     after: "\

@@ -13,8 +13,9 @@ use super::escape::shown;
 use super::interrupt::{Armed, Interrupt};
 use super::local::{self, Partial};
 use super::options::Transfers;
-use super::output::{Messages, print_line};
+use super::output::Messages;
 use super::progress::Many;
+use super::report::{self, Deed};
 use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
 use super::retry::Tries;
 use crate::json::Object;
@@ -336,23 +337,12 @@ impl Crew<'_> {
         if !self.how.transfers.json {
             return Ok(());
         }
-        let way = match job.way {
-            Way::Down => b"retrieve".as_slice(),
-            Way::Up => b"store",
+        let deed = match job.way {
+            Way::Down => Deed::Retrieve,
+            Way::Up => Deed::Store,
         };
-        print_line(described(way, job, result).as_bytes())
-    }
-}
-
-fn described(way: &[u8], job: &Job, result: &Result<u64, Error>) -> String {
-    let local = job.local.as_os_str().as_encoded_bytes();
-    let object = Object::new()
-        .text("transfer", way)
-        .text("remote", job.remote.as_bytes())
-        .text("local", local);
-    match result {
-        Ok(bytes) => object.number("bytes", *bytes).finish(),
-        Err(error) => object.text("error", error.to_string().as_bytes()).finish(),
+        let local = job.local.as_os_str().as_encoded_bytes();
+        report::print(deed, job.remote.as_bytes(), local, result)
     }
 }
 

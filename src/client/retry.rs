@@ -90,7 +90,8 @@ impl Tries {
         };
     }
 
-    fn sum_up(&mut self, last: Error) -> Error {
+    /// The failure that it is, once there is no point in trying again.
+    pub(super) fn sum_up(&mut self, last: Error) -> Error {
         match self.first.take() {
             None | Some(Error::Interrupted) => last,
             Some(_) if matches!(last, Error::Interrupted | Error::OutputClosed) => last,

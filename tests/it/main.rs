@@ -67,6 +67,7 @@ mod shutdown;
 mod startup;
 mod state;
 mod store;
+mod streams;
 mod terminal;
 mod times;
 mod wire;

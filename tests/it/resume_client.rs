@@ -614,12 +614,13 @@ fn reput_compares_the_end_of_what_the_server_has() {
 }
 
 #[test]
-fn what_is_appended_is_sent_once() {
+fn without_size_what_is_appended_is_sent_once() {
     let client = Client::new();
     client.write("a", "content");
     play(&client, "APPEND a", |server| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
+        server.answer("SIZE a", "502 no");
         let listener = server.epsv();
         server.answer("APPE a", "150 go on");
         drop(accept(&listener).read_to_end(&mut Vec::new()));

@@ -118,9 +118,10 @@ pub(super) fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Err
 /// Prints files: harmless where eyes read them, and byte by byte where a program does.
 pub(super) fn cat(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     for word in words {
-        let download = session.connection()?.retrieve(&name(word)?)?;
         let mut output = Listing::new();
-        download.receive(&mut output, |_| ()).map_err(Error::of_stdout)?;
+        let messages = session.messages;
+        let poured = files::pour(session, &name(word)?, &mut output, Some(messages));
+        poured.map_err(Error::of_stdout)?;
         output.finish().map_err(Error::of_output)?;
     }
     Ok(())
@@ -136,16 +137,21 @@ pub(super) fn more(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
         session.connection()?;
         let interrupt = session.interrupt().clone();
         let mut pager = programs::Pager::start(&interrupt)?;
-        let shown = session
-            .connection()?
-            .retrieve(&file)
-            .and_then(|download| download.receive(pager.input(), |_| ()));
+        let shown = files::pour(session, &file, pager.input(), None);
         pager.finish()?;
         match shown {
             // Who leaves the pager early has seen enough.
-            Err(Error::Local(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            other => drop(other?),
+            Err(error) if is_closed(&error) => {}
+            other => other?,
         }
     }
     Ok(())
+}
+
+fn is_closed(error: &Error) -> bool {
+    match error {
+        Error::Local(error) => error.kind() == io::ErrorKind::BrokenPipe,
+        Error::GaveUp { last, .. } => is_closed(last),
+        _ => false,
+    }
 }

@@ -1,0 +1,61 @@
+//! What transfers come to, for programs: one JSON object a line on standard output.
+
+use super::error::Error;
+use super::json::Object;
+use super::output::print_line;
+
+/// What is done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Retrieve,
+    Store,
+    Append,
+}
+
+impl Deed {
+    fn name(self) -> &'static [u8] {
+        match self {
+            Deed::Retrieve => b"retrieve",
+            Deed::Store => b"store",
+            Deed::Append => b"append",
+        }
+    }
+}
+
+/// Prints what became of a file; a name is empty on the side where it has none.
+pub(super) fn print(
+    deed: Deed,
+    remote: &[u8],
+    local: &[u8],
+    result: &Result<u64, Error>,
+) -> Result<(), Error> {
+    print_line(described(deed, remote, local, result).as_bytes())
+}
+
+fn described(deed: Deed, remote: &[u8], local: &[u8], result: &Result<u64, Error>) -> String {
+    let names = [("remote", remote), ("local", local)];
+    let known = names.into_iter().filter(|(_, name)| !name.is_empty());
+    let object = Object::new().text("transfer", deed.name());
+    let object = known.fold(object, |object, (side, name)| object.text(side, name));
+    match result {
+        Ok(bytes) => object.number("bytes", *bytes).finish(),
+        Err(error) => object.text("error", error.to_string().as_bytes()).finish(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_is_one_object() {
+        assert_eq!(
+            described(Deed::Append, b"a\"b", b"c", &Ok(7)),
+            r#"{"transfer":"append","remote":"a\"b","local":"c","bytes":7}"#
+        );
+        assert_eq!(
+            described(Deed::Retrieve, b"..", b"", &Err(Error::Endless)),
+            r#"{"transfer":"retrieve","remote":"..","error":"the tree does not end"}"#
+        );
+    }
+}
