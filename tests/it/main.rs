@@ -43,6 +43,7 @@ mod listing;
 mod load;
 mod login;
 mod logs;
+mod malice;
 mod many;
 mod many_files;
 mod mirror;
