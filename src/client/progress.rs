@@ -1,5 +1,6 @@
 //! How far a transfer has come: one line that is drawn over and over, and one at its end.
 
+use super::editor::{fitting_end, width_of};
 use super::escape::shown;
 use crate::sys::terminal_width;
 use std::io::{self, Write};
@@ -60,9 +61,8 @@ impl Progress {
         // What one piece is all of needs no line.
         if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
             self.due = Some(now + REDRAW);
-            let width = terminal_width().unwrap_or(USUAL_WIDTH);
             let counts = Counts { before: self.before, moved, total: self.total };
-            self.draw(&line(&self.name, counts, now - self.started, width.into()));
+            self.draw(&line(&self.name, counts, now - self.started, width()));
         }
     }
 
@@ -72,11 +72,13 @@ impl Progress {
     }
 
     fn draw(&mut self, line: &str) {
-        // As wide as any line before it, or their ends would stay.
-        self.drawn = self.drawn.max(line.chars().count());
-        let width = self.drawn;
+        let columns = width_of(line);
+        // As wide as any line before it, or their ends would stay; but if the terminal has become
+        // narrower, no wider than that.
+        self.drawn = self.drawn.max(columns).min(width().saturating_sub(1)).max(columns);
+        let blanks = self.drawn - columns;
         // Where the terminal went away nobody misses the line.
-        let _ = write!(io::stderr().lock(), "\r{line:width$}");
+        let _ = write!(io::stderr().lock(), "\r{line}{:blanks$}", "");
     }
 }
 
@@ -145,12 +147,19 @@ impl Many {
     }
 }
 
+fn width() -> usize {
+    terminal_width().unwrap_or(USUAL_WIDTH).into()
+}
+
 fn line(name: &str, counts: Counts, elapsed: Duration, width: usize) -> String {
     let width = width.saturating_sub(FREE);
     let numbers = numbers(counts, elapsed);
-    let room = width.saturating_sub(numbers.chars().count());
-    let line = format!("{}{numbers}", shortened(name, room.max(SHORTEST_NAME)));
-    line.chars().take(width).collect()
+    let room = width.saturating_sub(width_of(&numbers));
+    let mut line = format!("{}{numbers}", shortened(name, room.max(SHORTEST_NAME)));
+    while width_of(&line) > width {
+        line.pop();
+    }
+    line
 }
 
 fn numbers(counts: Counts, elapsed: Duration) -> String {
@@ -176,12 +185,10 @@ fn bar(here: u64, total: u64) -> String {
 
 /// The end of a name tells more than its beginning.
 fn shortened(name: &str, room: usize) -> String {
-    let length = name.chars().count();
-    if length <= room {
+    if width_of(name) <= room {
         return name.to_owned();
     }
-    let end: String = name.chars().skip(length + 1 - room).collect();
-    format!("…{end}")
+    format!("…{}", fitting_end(name, room.saturating_sub(1)))
 }
 
 fn rate(moved: u64, elapsed: Duration) -> String {
@@ -246,12 +253,15 @@ mod tests {
     #[test]
     fn a_line_fits_its_terminal_and_keeps_the_end_of_the_name() {
         let name = "a-very-long-name-of-a-file.tar.gz";
+        let (counts, second) = (counts(0, 3 * MIB, Some(12 * MIB)), Duration::from_secs(1));
         for width in 0..100 {
-            let line =
-                line(name, counts(0, 3 * MIB, Some(12 * MIB)), Duration::from_secs(1), width);
-            assert!(line.chars().count() <= width.saturating_sub(FREE), "{width}: {line}");
+            for name in [name, &"漢字".repeat(20)] {
+                let line = line(name, counts, second, width);
+                assert!(width_of(&line) <= width.saturating_sub(FREE), "{width}: {line}");
+            }
         }
         assert_eq!(shortened(name, 8), "….tar.gz");
+        assert_eq!(shortened("漢字漢字", 6), "…漢字");
     }
 
     #[test]
