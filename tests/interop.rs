@@ -1,5 +1,6 @@
 //! The server against the clients that people have: curl, wget, lftp, ncftp, busybox, the `ftp`
-//! programs of tnftp and inetutils, Python's ftplib and Perl's Net::FTP.
+//! programs of tnftp and inetutils, Python's ftplib and Perl's Net::FTP. And our client against the
+//! servers that they have: vsftpd, ProFTPD, Pure-FTPd and pyftpdlib.
 //!
 //! Every test is ignored, because it needs a program that a machine with only Rust may lack;
 //! `.ci/run` installs them all and runs
@@ -12,7 +13,8 @@
 //! directory where the client runs. Contents are compared byte for byte. What fails prints the
 //! client's output and the whole dialogue as the server saw it.
 //!
-//! A client is a module. In `scripts` our own client stands beside the classic ones.
+//! A client is a module. In `scripts` our own client stands beside the classic ones. In `ours`,
+//! `trees` and `cuts` it stands alone before each of the servers, which `peers` starts.
 
 #![cfg(unix)]
 

@@ -1,31 +1,50 @@
 #!/bin/sh
-# Puts the servers that `make bench` compares with into a directory, without installing any:
+# Puts servers of others into a directory, without installing any:
 #
 #   examples/bench/fetch_peers.sh DIR        then: make bench BENCH_PEERS=DIR
+#   examples/bench/fetch_peers.sh DIR NAME…  only these: vsftpd proftpd pure-ftpd pyftpdlib unftp
 #
 # The packages conflict with each other, and an installed server would also start as a service.
-# unftp is built from its source, which takes some minutes. Needs Debian (apt, dpkg), Python's venv,
-# cargo, and the network.
+# What is in DIR already stays. unftp is built from its source, which takes some minutes. Needs
+# Debian (apt, dpkg), Python's venv, cargo, and the network.
 set -eu
-[ $# -eq 1 ] || { sed -n '2,7p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,9p' "$0"; exit 2; }
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
+shift
+[ $# -ge 1 ] || set -- vsftpd proftpd pure-ftpd pyftpdlib unftp
 
-# The servers, and what they are linked with beyond what every Debian has.
-packages='
-  vsftpd libwrap0
-  proftpd-core libhiredis0.14 libmemcached11 libhashkit2 libmemcachedutil2 libpcre2-posix3
-  pure-ftpd libsodium23'
+# Packages, and what they need that is missing here.
+unpack() {
+    downloads=$(mktemp -d)
+    trap 'rm -rf "$downloads"' EXIT
+    mkdir "$downloads/partial"
+    apt-cache show "$@" >/dev/null 2>&1 || apt-get update -qq
+    apt-get install -qq --download-only --reinstall --no-install-recommends \
+        -o Dir::Cache::archives="$downloads" -o APT::Sandbox::User=root "$@" >/dev/null
+    for package in "$downloads"/*.deb; do
+        dpkg -x "$package" "$dir"
+    done
+    rm -rf "$downloads"
+}
 
-downloads=$(mktemp -d)
-trap 'rm -rf "$downloads"' EXIT
-# shellcheck disable=SC2086 # words, one a package
-(cd "$downloads" && apt-get download $packages)
-for package in "$downloads"/*.deb; do
-    dpkg -x "$package" "$dir"
+fetch() {
+    case $1 in
+    # The wrappers let it know users that the system does not have: tests/interop/peers.rs.
+    vsftpd) unpack vsftpd libnss-wrapper libpam-wrapper ;;
+    proftpd) unpack proftpd-core ;;
+    pure-ftpd) unpack pure-ftpd ;;
+    pyftpdlib)
+        python3 -m venv "$dir/venv"
+        "$dir/venv/bin/pip" install --quiet pyftpdlib
+        ;;
+    unftp) cargo install --quiet --locked --no-default-features --root "$dir" unftp ;;
+    *) echo "there is no $1 to fetch" >&2 && exit 2 ;;
+    esac
+}
+
+for name; do
+    [ -e "$dir/.has-$name" ] || fetch "$name"
+    touch "$dir/.has-$name"
 done
-
-python3 -m venv "$dir/venv"
-"$dir/venv/bin/pip" install --quiet pyftpdlib
-cargo install --quiet --locked --no-default-features --root "$dir" unftp
-echo "in $dir: vsftpd, proftpd, pure-ftpd, pyftpdlib, unftp"
+echo "in $dir: $*"
