@@ -6,9 +6,22 @@ ROOT ?= ftp-root
 PREFIX ?= /usr/local
 CARGO ?= cargo
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
-DIST_FLAGS = --release --bins --target $(TARGET) --target-dir target/dist
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# When this version was made: the date of all that `make dist` makes where there is no git.
+RELEASED = 1795305600
+export SOURCE_DATE_EPOCH ?= $(or $(shell [ -e .git ] && git log -1 --format=%ct 2>/dev/null),$(RELEASED))
 
-.PHONY: help run-server run-client demo test check fmt bench bench-clients soak dist install clean
+# Where no other machine has the same directories, none may be in the programs.
+CARGO_HOME ?= $(HOME)/.cargo
+DIST_RUSTFLAGS = -Ctarget-feature=+crt-static -Cstrip=symbols \
+  '--remap-path-prefix=$(CURDIR)=mt_ftp' '--remap-path-prefix=$(CARGO_HOME)=cargo'
+DIST_FLAGS = --release --bins --locked --target $(TARGET) --target-dir target/dist
+DIST = mt_ftp-$(VERSION)-$(TARGET)
+# What a user needs of examples/, and what README shows of it.
+SAMPLES = $(wildcard examples/*.conf examples/*.service examples/*.socket examples/*.plist \
+  examples/Dockerfile examples/cluster examples/*.svg examples/*.png examples/bench/results.*)
+
+.PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs dist dist-check install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,17 +65,41 @@ soak: ## 1,000,000 logins, listings and small files (SOAK=); fails if the server
 	$(CARGO) build --release --bins --example ftp_load
 	@$(if $(SOAK),SOAK='$(SOAK)') examples/bench/soak.sh
 
-dist: ## static programs in dist/ that run on another Linux machine as they are
-	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build $(DIST_FLAGS)
-	@mkdir -p dist
+docs: ## man pages and completions of bash, zsh and fish, in target/docs
+	@rm -rf target/docs
+	$(CARGO) run --quiet --example docs -- target/docs
+
+dist: docs ## static programs for Linux in dist/, and a tarball with all that belongs to them
+	CARGO_ENCODED_RUSTFLAGS="$$(printf '%s\037' $(DIST_RUSTFLAGS) | sed 's/.$$//')" \
+	  $(CARGO) build $(DIST_FLAGS)
+	@rm -rf dist
+	@mkdir -p 'dist/$(DIST)/bin'
 	cp target/dist/$(TARGET)/release/ftp_server target/dist/$(TARGET)/release/ftp_client dist/
-	@strip dist/ftp_server dist/ftp_client 2>/dev/null || true
+	@cp dist/ftp_server dist/ftp_client 'dist/$(DIST)/bin'
+	@cp -R target/docs 'dist/$(DIST)/share'
+	@cp README.md LICENSE 'dist/$(DIST)'
+	@for sample in $(SAMPLES); do \
+	  mkdir -p "dist/$(DIST)/$$(dirname "$$sample")" && cp -R "$$sample" "dist/$(DIST)/$$sample"; done
+	@chmod -R u=rwX,go=rX 'dist/$(DIST)'
+	tar -C dist --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
+	  --format=ustar -cf - '$(DIST)' | gzip -9n >'dist/$(DIST).tar.gz'
+	@rm -r 'dist/$(DIST)'
 	@ls -l dist
 
-install: ## install both programs below PREFIX (/usr/local)
+dist-check: dist ## make dist again in another directory, and fail unless every byte is the same
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && set -e && \
+	cp -R Cargo.toml Cargo.lock LICENSE Makefile README.md src examples "$$dir" && \
+	$(MAKE) --no-print-directory -C "$$dir" dist >/dev/null && \
+	cmp 'dist/$(DIST).tar.gz' "$$dir/dist/$(DIST).tar.gz" && \
+	echo 'the same again: dist/$(DIST).tar.gz'
+
+install: docs ## install programs, man pages and completions below PREFIX (/usr/local)
 	$(CARGO) build --release --bins
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 target/release/ftp_server target/release/ftp_client '$(DESTDIR)$(PREFIX)/bin/'
+	cd target/docs && find . -type f | while read -r file; do \
+	  install -d "$(DESTDIR)$(PREFIX)/share/$$(dirname "$$file")" && \
+	  install -m 644 "$$file" "$(DESTDIR)$(PREFIX)/share/$$file" || exit; done
 
 clean: ## remove what was built; ftp-root/ stays
 	$(CARGO) clean
