@@ -69,7 +69,8 @@ fn all_spellings(program: &Program) -> Vec<String> {
 
 /// What a flag does, without what it is where it is not given.
 fn explained(flag: &Flag) -> &'static str {
-    flag.help.split(" [").next().unwrap_or(flag.help)
+    let default = flag.unnamed_default().map_or(0, |default| default.len() + " []".len());
+    &flag.help[..flag.help.len() - default]
 }
 
 /// A word for the shells, none of which does anything with what stands in single quotes; they

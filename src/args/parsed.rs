@@ -142,7 +142,11 @@ impl Parsed {
         self.last(row).map_or(&Origin::Default, |given| &given.origin)
     }
 
-    fn values_with_origin(&self, name: &str) -> Vec<(&OsStr, &Origin)> {
+    /// All values of an option in their order, each with where it comes from, or else its default.
+    ///
+    /// # Panics
+    /// If the table has no such option with a value.
+    pub fn values_with_origin(&self, name: &str) -> Vec<(&OsStr, &Origin)> {
         let row = self.row(name);
         assert!(self.flags[row].value.is_some(), "{name} is a switch");
         let mut values = Vec::new();

@@ -35,9 +35,10 @@ pub struct Flag {
     /// What help calls the value; a switch has none. Completion takes `FILE`, `DIR` and `HOST` at
     /// their word.
     pub value: Option<&'static str>,
-    /// One line or more for `--help`, without the default.
+    /// One line or more for `--help`, without the default; but a default that is not a value ends it
+    /// in brackets.
     pub help: &'static str,
-    /// The value where none is given. A default that is not a value belongs into `help`.
+    /// The value where none is given.
     pub default: Option<&'static str>,
     /// The values it can have, where those are few.
     pub choices: &'static [&'static str],
@@ -91,6 +92,11 @@ impl Flag {
     /// Keeps it out of config files.
     pub const fn command_line_only(self) -> Flag {
         Flag { config: false, ..self }
+    }
+
+    /// What stands in for a value where none is given and none could be, in the words of `help`.
+    pub fn unnamed_default(&self) -> Option<&'static str> {
+        Some(self.help.strip_suffix(']')?.rsplit_once(" [")?.1)
     }
 
     const fn nameless(value: Option<&'static str>, help: &'static str) -> Flag {

@@ -6,7 +6,7 @@ use super::accounts::Accounts;
 use super::announce::Announced;
 use super::config::{Config, DEFAULT_HOST, PROGRAM};
 use super::jail::Jail;
-use crate::args::Parsed;
+use crate::args::{Flag, Origin, Parsed};
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -27,16 +27,10 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
     let mut report = Report::default();
     for flag in PROGRAM.flags {
         let Some(name) = flag.long else { continue };
-        let value = match flag.value {
-            None => given.switch(name).then(|| "on".to_string()),
-            Some(_) => listed(given.values(name)),
-        };
-        let value = value.or_else(|| unnamed_default(name));
-        if let Some(value) = value {
-            report.line(format_args!("{name} = {value}  ({})", given.origin(name)));
+        for (value, origin) in in_force(flag, name, given, config) {
+            report.line(format_args!("{name} = {value}  ({origin})"));
         }
     }
-    report.line(format_args!("anonymous visitors: {}", access(config.anonymous)));
     let jail = match Jail::new(&config.root) {
         Ok(jail) => Some(jail),
         Err(error) => {
@@ -67,18 +61,31 @@ pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
     own.into_iter().filter_map(inside).collect()
 }
 
-/// All values of an option in a line.
-fn listed(values: Vec<&OsStr>) -> Option<String> {
-    let values: Vec<_> = values.into_iter().map(OsStr::to_string_lossy).collect();
-    (!values.is_empty()).then(|| values.join(","))
+/// The values of an option, each with where it comes from, as a config file would say them; or else
+/// what stands in for them, which depends on other options or on where the server runs.
+fn in_force<'a>(
+    flag: &Flag,
+    name: &str,
+    given: &'a Parsed,
+    config: &Config,
+) -> Vec<(String, &'a Origin)> {
+    if flag.value.is_none() {
+        let value = if given.switch(name) { "yes" } else { "no" };
+        return vec![(value.into(), given.origin(name))];
+    }
+    let values = given.values_with_origin(name);
+    if values.is_empty() {
+        return vec![(unnamed_default(flag, name, config), given.origin(name))];
+    }
+    values.into_iter().map(|(value, origin)| (value.to_string_lossy().into(), origin)).collect()
 }
 
-/// The values of options that are not given and whose default depends on where the server runs.
-fn unnamed_default(name: &str) -> Option<String> {
+fn unnamed_default(flag: &Flag, name: &str, config: &Config) -> String {
     match name {
-        "host" => Some(DEFAULT_HOST.into()),
-        "root" => env::current_dir().ok().map(|dir| dir.display().to_string()),
-        _ => None,
+        "host" => DEFAULT_HOST.into(),
+        "root" => env::current_dir().map_or_else(|_| ".".into(), |dir| dir.display().to_string()),
+        "anonymous" => access(config.anonymous).into(),
+        _ => flag.unnamed_default().unwrap_or("none").into(),
     }
 }
 

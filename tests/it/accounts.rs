@@ -171,7 +171,7 @@ fn check_reports_what_would_be_in_force_and_starts_nothing() {
     fs::create_dir(root.path().join("home")).unwrap();
     let (users, root) = (file.to_str().unwrap(), root.path().to_str().unwrap());
     let run = run(&["check", "--users", users, "--root", root, "--port", "0"], "").expect(0);
-    for words in ["anna: write", "/home", "ben: read", users, "anonymous visitors: none"] {
+    for words in ["anna: write", "/home", "ben: read", users, "anonymous = none  (default)"] {
         assert!(run.stdout.contains(words), "{words} in {}", run.stdout);
     }
     assert!(!run.stdout.contains("Listening") && !run.stdout.contains(HASH), "{}", run.stdout);

@@ -13,6 +13,7 @@ mod accounts;
 mod actor;
 mod classic;
 mod client;
+mod config;
 mod control_line;
 mod crash;
 mod data;

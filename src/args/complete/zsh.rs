@@ -50,7 +50,7 @@ fn spec(flag: &Flag) -> String {
     let names = spellings(flag);
     let help = escaped(explained(flag));
     let value = Value::of(flag).map(|value| action(&value));
-    let call = flag.value.unwrap_or_default();
+    let call = escaped(flag.value.unwrap_or_default());
     let many = if flag.many { "*" } else { "" };
     let specs = names.iter().map(|name| {
         let others = if flag.many { String::new() } else { format!("({})", names.join(" ")) };

@@ -1,0 +1,112 @@
+//! The config file: the sample in `examples/` says what the options are, and `ftp_server check`
+//! which values are in force and why.
+
+use assert_cmd::Command;
+use mt_ftp::args::Flag;
+use mt_ftp::server::config::{Config, PROGRAM};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn sample() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ftp_server.conf");
+    fs::read_to_string(path).unwrap()
+}
+
+/// The options that a config file can set.
+fn flags() -> impl Iterator<Item = &'static Flag> {
+    PROGRAM.flags.iter().filter(|flag| flag.config)
+}
+
+/// The lines of the sample that set an option once their `#` is taken away: none follows it that
+/// belongs to a sentence.
+fn settings(sample: &str) -> Vec<&str> {
+    let lines = sample.lines().filter_map(|line| line.strip_prefix('#'));
+    lines.filter(|line| line.starts_with(|c: char| c.is_ascii_alphabetic())).collect()
+}
+
+/// What `ftp_server check` prints for these words.
+fn check(words: &[&str]) -> String {
+    let mut check = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+    let output = check.arg("check").args(words).assert().success().get_output().clone();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_sample_sets_nothing_as_it_is() {
+    let parsed = PROGRAM.parse_config("sample".as_ref(), sample().as_bytes()).unwrap();
+    let set = flags().filter(|flag| {
+        let name = flag.long.unwrap();
+        parsed.origin(name).to_string() != "default"
+    });
+    assert_eq!(set.count(), 0);
+}
+
+#[test]
+fn every_setting_of_the_sample_could_be_used() {
+    let sample = sample();
+    for line in settings(&sample).into_iter().chain([settings(&sample).join("\n").as_str()]) {
+        let parsed = PROGRAM.parse_config("sample".as_ref(), line.as_bytes());
+        let parsed = parsed.unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
+        Config::new(&parsed).unwrap_or_else(|wrong| panic!("{line}: {wrong}"));
+    }
+}
+
+#[test]
+fn the_sample_has_every_option_and_its_default() {
+    let sample = sample();
+    let settings = settings(&sample);
+    for flag in flags() {
+        let name = flag.long.unwrap();
+        let default = if flag.value.is_some() { flag.default } else { Some("no") };
+        let wanted = format!("{name} = {}", default.unwrap_or_default());
+        let found = settings.iter().any(|line| match default {
+            Some(_) => **line == wanted,
+            None => line.starts_with(&wanted),
+        });
+        assert!(found, "examples/ftp_server.conf lacks the line \"#{wanted}\"");
+    }
+}
+
+#[test]
+fn check_shows_every_option_with_where_it_comes_from() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("conf");
+    let text = "# nothing\nport = 0\nsync = yes\npassive-address = 192.0.2.1\n\
+                passive-address = 10.0.0.0/8=10.0.0.5\nidle-timeout = 5m\n";
+    fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let shown = check(&["--config", file, "--idle-timeout", "10m", "--sync=no"]);
+    for line in [
+        format!("port = 0  ({file}:2)"),
+        "sync = no  (command line)".into(),
+        format!("passive-address = 192.0.2.1  ({file}:4)"),
+        format!("passive-address = 10.0.0.0/8=10.0.0.5  ({file}:5)"),
+        "idle-timeout = 10m  (command line)".into(),
+        "login-timeout = 60s  (default)".into(),
+        "passive-ports = any free port  (default)".into(),
+        "anonymous = write  (default)".into(),
+        "users = none  (default)".into(),
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");
+    }
+    for flag in PROGRAM.flags {
+        let begin = format!("{} = ", flag.long.unwrap());
+        assert!(shown.lines().any(|line| line.starts_with(&begin)), "{begin} in\n{shown}");
+    }
+}
+
+#[test]
+fn a_wrong_line_is_named_with_its_file_and_number() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("conf");
+    fs::write(&file, "port = 0\n\nidel-timeout = 5m\n").unwrap();
+    let file = file.to_str().unwrap();
+    for words in [&["check", "--config", file][..], &["--config", file]] {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+        let output = server.args(words).assert().code(2).get_output().clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("ftp_server: {file}:3: idel-timeout: unknown option; did you mean");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+}
