@@ -293,6 +293,14 @@ pub trait Attention {
     fn moved(&mut self, total: u64) {
         let _ = total;
     }
+
+    /// How many bytes may move next, asked before each piece; must be cheap.
+    ///
+    /// # Errors
+    /// None may before this moment.
+    fn allowance(&mut self) -> Result<usize, Instant> {
+        Ok(usize::MAX)
+    }
 }
 
 /// What an [`Attention`] decides.

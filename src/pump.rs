@@ -3,18 +3,19 @@
 //! `std::io::copy` to a socket moves 8 KiB a time. This loop has one buffer that grows while reads
 //! fill it and is given back at the end; it never waits without listening to whoever may end the
 //! transfer, and it says why it ended. Time counts from the last byte that moved, so a slow
-//! transfer goes on and a stalled one does not.
+//! transfer goes on and a stalled one does not; time for which our own side holds a transfer back
+//! does not count.
 //!
 //! Plain files need no buffer where the system moves the bytes itself: [`send_file`] and
 //! [`receive_file`] use it, and where it refuses, the buffer takes over from the byte reached.
 
 use crate::net::{self, Attention, Verdict, Waited};
-use crate::sys::{self, Interest, Pipe, Waitable};
+use crate::sys::{self, Interest, Pipe, PollItem, Waitable};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the buffer begins, and how large it may grow. Small files should not cost a large buffer;
 /// beyond a MiB a larger one was no faster for reads from a file. What is received stays in the
@@ -166,7 +167,8 @@ impl<A: Attention> Flow<'_, A> {
         data: &mut (impl Write + Waitable),
     ) -> Result<(), End> {
         while !bytes.is_empty() {
-            match data.write(bytes) {
+            let most = self.allowance()?.min(bytes.len());
+            match data.write(&bytes[..most]) {
                 Ok(0) => return Err(End::Peer(ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     bytes = &bytes[count..];
@@ -189,7 +191,7 @@ impl<A: Attention> Flow<'_, A> {
     ) -> Result<(), End> {
         let mut at = bytes.start;
         while at < bytes.end {
-            let most = (bytes.end - at).min(ATTEND_EVERY) as usize;
+            let most = self.allowance()?.min((bytes.end - at).min(ATTEND_EVERY) as usize);
             match sys::send_file(data.handle(), file, at, most) {
                 Ok(count @ 1..) => {
                     at += count as u64;
@@ -225,7 +227,8 @@ impl<A: Attention> Flow<'_, A> {
     ) -> Result<Reached, End> {
         let mut buffer = vec![0; FIRST_BUFFER];
         while self.moved < most {
-            match data.read(&mut buffer) {
+            let piece = self.allowance()?.min(buffer.len());
+            match data.read(&mut buffer[..piece]) {
                 Ok(0) => return Ok(Reached::End),
                 Ok(length) => {
                     sink.write_all(&buffer[..length]).map_err(End::Local)?;
@@ -263,6 +266,7 @@ impl<A: Attention> Flow<'_, A> {
             if most == 0 {
                 return Ok(Reached::Count);
             }
+            let most = self.allowance()?.min(most);
             match pipe.fill(data.handle(), most) {
                 Ok(0) => return Ok(Reached::End),
                 Ok(length) => {
@@ -275,6 +279,26 @@ impl<A: Attention> Flow<'_, A> {
                 Err(error) if refuses(&error) => return Ok(Reached::Count),
                 Err(error) => self.pause(error, &*data, Interest::Read)?,
             }
+        }
+    }
+
+    /// How many bytes may move next, once some may. To be held back is no stall.
+    fn allowance(&mut self) -> Result<usize, End> {
+        loop {
+            match self.attention.allowance() {
+                Ok(most) => return Ok(most),
+                Err(until) => self.hold_back(until)?,
+            }
+        }
+    }
+
+    fn hold_back(&mut self, until: Instant) -> Result<(), End> {
+        self.attended = self.moved;
+        let nothing = || [PollItem::nothing(), PollItem::nothing()];
+        match net::wait_for_any(nothing, Some(until), self.moved, self.attention) {
+            Ok(Waited::TimedOut | Waited::Ready) => Ok(()),
+            Ok(Waited::Stopped) => Err(End::Stopped),
+            Err(error) => Err(End::Local(error)),
         }
     }
 
@@ -377,7 +401,7 @@ fn grow(buffer: &mut Vec<u8>, filled: usize, largest: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::{Latch, PollItem};
+    use crate::sys::Latch;
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
@@ -421,6 +445,75 @@ mod tests {
         fn attend(&mut self, moved: u64) -> Verdict {
             if moved > 0 { Verdict::Stop } else { Verdict::Continue }
         }
+    }
+
+    /// Lets seven bytes move, then none for a moment, and counts how often it is asked in vain.
+    struct Sparing {
+        left: usize,
+        held_back: usize,
+        called: Option<Latch>,
+    }
+
+    impl Attention for Sparing {
+        fn items(&self) -> [PollItem<'_>; 2] {
+            let called = self.called.as_ref().map(|latch| latch.handle());
+            let item = called.map_or(PollItem::nothing(), |it| PollItem::new(it, Interest::Read));
+            [item, PollItem::nothing()]
+        }
+
+        fn attend(&mut self, _: u64) -> Verdict {
+            Verdict::Stop
+        }
+
+        fn moved(&mut self, total: u64) {
+            self.left = 7 - (total as usize - 1) % 7 - 1;
+        }
+
+        fn allowance(&mut self) -> Result<usize, Instant> {
+            if self.left > 0 {
+                return Ok(self.left);
+            }
+            self.held_back += 1;
+            self.left = 7;
+            Err(Instant::now() + Duration::from_millis(1))
+        }
+    }
+
+    #[test]
+    fn no_more_moves_than_is_allowed_and_holding_back_is_no_stall() {
+        let bytes = content(100);
+        let sparing = || Sparing { left: 7, held_back: 0, called: None };
+        let no_time = Duration::ZERO;
+
+        let (mut near, far) = pair();
+        let reader = collect(far);
+        let mut attention = sparing();
+        let outcome = send_file(&file_of(&bytes), 0..100, &mut near, no_time, &mut attention);
+        assert!(matches!(outcome.end, End::Done), "{outcome:?}");
+        let outcome = send(&mut &bytes[..], &mut near, no_time, &mut sparing());
+        assert!(matches!(outcome.end, End::Done), "{outcome:?}");
+        drop(near);
+        assert_eq!((reader.join().unwrap(), attention.held_back), (bytes.repeat(2), 14));
+
+        let (mut near, mut far) = pair();
+        far.write_all(&bytes).unwrap();
+        drop(far);
+        let mut attention = sparing();
+        let mut sink = Sink(tempfile::tempfile().unwrap());
+        let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+        assert!(matches!(outcome.end, End::Done) && outcome.moved == 100, "{outcome:?}");
+        assert_eq!(attention.held_back, 14);
+    }
+
+    #[test]
+    fn who_is_held_back_is_stopped_all_the_same() {
+        let (mut near, _far) = pair();
+        let called = Latch::new().unwrap();
+        called.open();
+        let mut attention = Sparing { left: 7, held_back: 0, called: Some(called) };
+        let outcome =
+            send_file(&file_of(&content(100)), 0..100, &mut near, PATIENCE, &mut attention);
+        assert!(matches!(outcome.end, End::Stopped) && outcome.moved == 7, "{outcome:?}");
     }
 
     const NEVER: u64 = u64::MAX;
