@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 4 | `bin/server`, `bin/client` | the command line, signals, the listener and its threads |
 //! | 3 | [`server`], [`client`] | what a session does; never each other |
-//! | 2 | [`pump`], [`net`], [`shutdown`] | bytes, time, waking |
+//! | 2 | [`pump`], [`rate`], [`net`], [`shutdown`] | bytes, time, waking |
 //! | 1 | [`protocol`], [`args`], [`json`] | pure: generic `Read` and `Write`, no sockets, no files |
 //! | 0 | [`sys`] | the system's calls, and the only unsafe code |
 //!
@@ -22,6 +22,7 @@ pub mod json;
 pub mod net;
 pub mod protocol;
 pub mod pump;
+pub mod rate;
 pub mod server;
 pub mod shutdown;
 pub mod sys;

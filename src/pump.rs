@@ -10,7 +10,7 @@
 //! [`receive_file`] use it, and where it refuses, the buffer takes over from the byte reached.
 
 use crate::net::{self, Attention, Verdict, Waited};
-use crate::sys::{self, Interest, Pipe, PollItem, Waitable};
+use crate::sys::{self, Interest, Pipe, Waitable};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
@@ -294,8 +294,7 @@ impl<A: Attention> Flow<'_, A> {
 
     fn hold_back(&mut self, until: Instant) -> Result<(), End> {
         self.attended = self.moved;
-        let nothing = || [PollItem::nothing(), PollItem::nothing()];
-        match net::wait_for_any(nothing, Some(until), self.moved, self.attention) {
+        match net::wait_for_any(Vec::new, Some(until), self.moved, self.attention) {
             Ok(Waited::TimedOut | Waited::Ready) => Ok(()),
             Ok(Waited::Stopped) => Err(End::Stopped),
             Err(error) => Err(End::Local(error)),
@@ -401,7 +400,7 @@ fn grow(buffer: &mut Vec<u8>, filled: usize, largest: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::Latch;
+    use crate::sys::{Latch, PollItem};
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 

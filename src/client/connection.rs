@@ -13,12 +13,12 @@ use super::error::Error;
 use super::interrupt::{Armed, Interrupt};
 use super::origin::{Login, Origin};
 use super::output::Spoken;
-use super::rate::Rate;
 use crate::net::{self, Stream};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{
     Algorithm, Code, Command, Control, Extended, Format, Name, Reply, Secret, Type, parse_quoted,
 };
+use crate::rate::Rate;
 use crate::sys::{Interest, Latch, PollItem, Waitable, poll};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};

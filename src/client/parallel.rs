@@ -18,7 +18,6 @@ use super::progress::Many;
 use super::report::{self, Deed};
 use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
 use super::retry::Tries;
-use crate::json::Object;
 use crate::protocol::{Code, Command, Name};
 use std::collections::VecDeque;
 use std::io::ErrorKind;

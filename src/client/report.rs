@@ -1,8 +1,8 @@
 //! What transfers come to, for programs: one JSON object a line on standard output.
 
 use super::error::Error;
-use super::json::Object;
 use super::output::print_line;
+use crate::json::Object;
 
 /// What is done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

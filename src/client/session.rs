@@ -8,10 +8,10 @@ use super::interrupt::Interrupt;
 use super::netrc::{self, Login};
 use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
 use super::output::{Messages, Verbosity, trace};
-use super::rate::Rate;
 use super::url::Endpoint;
 use super::words;
 use crate::protocol::{Name, Secret};
+use crate::rate::Rate;
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};
@@ -124,7 +124,7 @@ impl Session {
                 mode: options.mode,
                 timeout: options.timeout,
                 interrupt,
-                rate: options.transfers.rate.map(Rate::new),
+                rate: options.transfers.rate.map(|rate| Rate::new(Some(rate))),
                 trace: verbose.then_some(trace),
                 ..Settings::default()
             },

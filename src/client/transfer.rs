@@ -18,11 +18,11 @@ use super::connection::{Connection, Representation};
 use super::data::{Ends, Route, Stopped, passive_ahead};
 use super::error::Error;
 use super::interrupt::Armed;
-use super::rate::{Paced, Rate};
 use crate::net::{self, Attention, Verdict};
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Command, Name, Reply};
 use crate::pump::{self, End, FileSink, Outcome};
+use crate::rate::{Party, Turns};
 use crate::sys::{PollItem, poll};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -188,7 +188,7 @@ impl Download<'_> {
         file: &mut File,
         moved: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        if self.representation == Representation::Text || self.transfer.line.rate().is_some() {
+        if self.representation == Representation::Text {
             return self.receive(file, moved);
         }
         let mut promised = Promised::new(file, self.expected);
@@ -231,7 +231,7 @@ impl Upload<'_> {
         // Some files have no size that could be known before: those below /proc.
         let is_sized = !bytes.is_empty();
         let as_it_is = self.representation == Representation::Bytes;
-        if !is_sized || !as_it_is || self.transfer.line.rate().is_some() {
+        if !is_sized || !as_it_is {
             return self.send(file, moved);
         }
         let outcome = self.transfer.send_file(file, bytes, moved);
@@ -384,10 +384,8 @@ impl<'c> Transfer<'c> {
     }
 
     fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
-        let rate = self.line.rate();
-        self.receive_by(sink, moved, |data, sink, stall, watch| match &rate {
-            Some(rate) => pump::receive(&mut Paced::new(data, rate), sink, stall, watch),
-            None => pump::receive(data, sink, stall, watch),
+        self.receive_by(sink, moved, |data, sink, stall, watch| {
+            pump::receive(data, sink, stall, watch)
         })
     }
 
@@ -405,7 +403,7 @@ impl<'c> Transfer<'c> {
     ) -> Outcome {
         let stall = self.line.timeout();
         self.line.receiving = true;
-        let mut watch = Watch { line: &mut self.line, moved, paid: 0 };
+        let mut watch = Watch::pacing(&mut self.line, moved);
         let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
         let outcome = match watch.attend(0) {
             Verdict::Continue => receive(data, sink, stall, &mut watch),
@@ -418,11 +416,7 @@ impl<'c> Transfer<'c> {
     }
 
     fn send(&mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Outcome {
-        let rate = self.line.rate();
-        self.send_by(moved, |data, stall, watch| match &rate {
-            Some(rate) => pump::send(source, &mut Paced::new(data, rate), stall, watch),
-            None => pump::send(source, data, stall, watch),
-        })
+        self.send_by(moved, |data, stall, watch| pump::send(source, data, stall, watch))
     }
 
     fn send_file(&mut self, file: &File, bytes: Range<u64>, moved: impl FnMut(u64)) -> Outcome {
@@ -435,7 +429,7 @@ impl<'c> Transfer<'c> {
         send: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
-        let mut watch = Watch { line: &mut self.line, moved, paid: 0 };
+        let mut watch = Watch::pacing(&mut self.line, moved);
         match self.data.as_mut() {
             Some(data) if watch.attend(0) == Verdict::Continue => {
                 let outcome = send(data, stall, &mut watch);
@@ -542,17 +536,6 @@ impl Drop for Transfer<'_> {
 impl Line<'_> {
     fn timeout(&self) -> Duration {
         self.connection.settings().timeout
-    }
-
-    fn rate(&self) -> Option<Rate> {
-        self.connection.settings().rate.clone()
-    }
-
-    /// Pays for bytes that moved; Ctrl-C ends the wait, and is seen by whoever looks next.
-    fn pay(&self, bytes: u64) {
-        if let Some(rate) = &self.connection.settings().rate {
-            let _ = self.armed.pause(rate.pay(bytes));
-        }
     }
 
     /// Sends the command and waits until the server is about to move bytes, or has.
@@ -730,13 +713,23 @@ impl Line<'_> {
 struct Watch<'a, 'c, P> {
     line: &'a mut Line<'c>,
     moved: P,
-    /// How many bytes the rate was paid for.
-    paid: u64,
+    /// Its part of the rate of all connections.
+    turns: Option<Turns>,
+    /// How many bytes it took of that.
+    spent: u64,
 }
 
 impl<'a, 'c> Watch<'a, 'c, fn(u64)> {
     fn new(line: &'a mut Line<'c>) -> Self {
-        Watch { line, moved: |_| (), paid: 0 }
+        Watch { line, moved: |_| (), turns: None, spent: 0 }
+    }
+}
+
+impl<'a, 'c, P> Watch<'a, 'c, P> {
+    fn pacing(line: &'a mut Line<'c>, moved: P) -> Self {
+        let rate = line.connection.settings().rate.clone();
+        let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
+        Watch { line, moved, turns, spent: 0 }
     }
 }
 
@@ -784,9 +777,15 @@ impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
 
     fn moved(&mut self, total: u64) {
         (self.moved)(total);
-        self.line.pay(total - self.paid);
-        self.paid = total;
+        if let Some(turns) = &mut self.turns {
+            turns.spend(total - self.spent);
+            self.spent = total;
+        }
         self.line.keep_alive();
+    }
+
+    fn allowance(&mut self) -> Result<usize, Instant> {
+        self.turns.as_mut().map_or(Ok(usize::MAX), Turns::allowance)
     }
 }
 

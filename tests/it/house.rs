@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["sys"],
     &["protocol", "args", "json"],
-    &["pump", "net", "shutdown"],
+    &["pump", "rate", "net", "shutdown"],
     &["server", "client"],
     &["bin"],
 ];
 
-/// The bottom of the middle: these three are one folder in all but name.
+/// The bottom of the middle: these are one folder in all but name.
 const BYTES_AND_TIME: usize = 2;
 
 /// A file of `src`.
