@@ -61,9 +61,9 @@ const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 /// Commands after which a remote listing is as good as before.
 const LEAVE_NAMES: &[&str] = &[
     "ascii", "bell", "binary", "cat", "chmod", "du", "features", "find", "glob", "hash", "help",
-    "lcd", "list", "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "nlist",
-    "passive", "pget", "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size", "status",
-    "system", "type", "verbose", "!",
+    "lcd", "list", "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "newer",
+    "nlist", "passive", "pget", "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size",
+    "status", "reset", "system", "type", "verbose", "!",
 ];
 
 const ANY: usize = usize::MAX;
@@ -84,6 +84,9 @@ static TABLE: &[Row] = &[
         takes: &[Kind::Local, Kind::Remote] },
     Row { names: &["reget"], operands: "FILE [LOCAL]", count: 1..=2, run: files::reget,
         help: "fetch the rest of a file", example: "REGET big.iso",
+        takes: &[Kind::Remote, Kind::Local] },
+    Row { names: &["newer"], operands: "FILE [LOCAL]", count: 1..=2, run: files::newer,
+        help: "fetch a file that is newer than the local one", example: "NEWER report.pdf",
         takes: &[Kind::Remote, Kind::Local] },
     Row { names: &["reput"], operands: "FILE [REMOTE]", count: 1..=2, run: files::reput,
         help: "send the rest of a file", example: "REPUT big.iso",
@@ -204,6 +207,9 @@ static TABLE: &[Row] = &[
         takes: NOTHING },
     Row { names: &["mode", "form", "struct"], operands: "[NAME]", count: 0..=1, run: toggles::only,
         help: "accepted: there is stream, non-print and file", example: "MODE stream",
+        takes: NOTHING },
+    Row { names: &["reset", "sendport", "tick"], operands: "[on|off]", count: 0..=1, run: toggles::nothing,
+        help: "accepted: there is nothing to be done", example: "TICK",
         takes: NOTHING },
     Row { names: &["status"], operands: "", count: 0..=0, run: toggles::status,
         help: "print where we are and what is switched on", example: "STATUS",

@@ -132,6 +132,24 @@ pub(super) fn retrieve(
     told_retrieved(session, file, typed, fetched)
 }
 
+/// Fetches `file` unless what is here is as new.
+pub(super) fn retrieve_newer(
+    session: &mut Session,
+    file: &Name,
+    typed: Option<&[u8]>,
+) -> Result<(), Error> {
+    let theirs = session.connection()?.modified(file)?;
+    let ours = local::target(file, typed)?.metadata().and_then(|metadata| metadata.modified());
+    match ours {
+        Ok(ours) if ours >= theirs => {
+            let name = super::escape::shown(file.as_bytes());
+            session.messages.note(&format!("{name}: not newer than what is here"));
+            Ok(())
+        }
+        _ => retrieve(session, file, typed, Earlier::Replace),
+    }
+}
+
 fn fetch_file(
     session: &mut Session,
     file: &Name,

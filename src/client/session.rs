@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 
 /// Where a password is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
@@ -50,6 +51,8 @@ pub(super) struct Session {
     /// Macros and their lines.
     pub(super) macros: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     pub(super) manners: Manners,
+    /// The local directory before the last change.
+    pub(super) local_before: Option<PathBuf>,
     /// How files are transferred.
     pub(super) transfers: Transfers,
     /// Whether the user said yes to all that this command will ask.
@@ -116,6 +119,7 @@ impl Session {
                 hash: false,
             },
             agreed: false,
+            local_before: None,
             login: options.login,
             netrc: options.netrc,
             warned: false,

@@ -135,6 +135,31 @@ fn local_commands_work_without_a_server() {
 }
 
 #[test]
+fn lcd_goes_back() {
+    let client = Client::new();
+    std::fs::create_dir(client.path("dir")).unwrap();
+    let run = client.pipe(&[], "lcd dir\nlcd -\nlls\nlcd -\nlls\n").expect(0);
+    assert_eq!(run.stdout.lines().count(), 1, "{run:#?}");
+    client.pipe(&[], "lcd -\n").expect(2);
+}
+
+#[test]
+fn a_file_is_fetched_if_it_is_newer() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("a", "new");
+    let run = script(&server, &client, "newer a\nnewer a\nnewer a b").expect(0);
+    assert_eq!(run.stderr.matches("not newer").count(), 1, "{run:#?}");
+    client.write("a", "old");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    let old = std::fs::File::options().write(true).open(client.path("a")).unwrap();
+    old.set_modified(long_ago).unwrap();
+    script(&server, &client, "newer a").expect(0);
+    assert_eq!(client.read("a"), b"new");
+    assert_eq!(client.read("b"), b"new");
+    script(&server, &client, "newer missing").expect(1);
+}
+
+#[test]
 fn a_program_does_not_read_the_script() {
     let client = Client::new();
     client.write("a", "");

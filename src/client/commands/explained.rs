@@ -29,8 +29,9 @@ impl Row {
     fn more(&self) -> &'static str {
         match self.names.first() {
             Some(&"connect") => HOW_TO_CONNECT,
+            Some(&"lcd") => HOW_TO_LCD,
             Some(&"list") => HOW_TO_LIST,
-            Some(&"retrieve" | &"reget" | &"pget") => HOW_TO_RETRIEVE,
+            Some(&"retrieve" | &"reget" | &"newer" | &"pget") => HOW_TO_RETRIEVE,
             Some(&"store" | &"reput" | &"append") => HOW_TO_STORE,
             Some(&"mget") => HOW_TO_MGET,
             Some(&"mput") => HOW_TO_MPUT,
@@ -44,6 +45,10 @@ impl Row {
 const HOW_TO_CONNECT: &str = "\
 HOST may be a URL: ftp://[USER@]HOST[:PORT]/DIR
 Who logs in and with which password: see --help, and .netrc
+";
+
+const HOW_TO_LCD: &str = "\
+~ is HOME, and - the directory before
 ";
 
 const HOW_TO_LIST: &str = "\

@@ -103,6 +103,11 @@ pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
     files::retrieve(session, &file, optional(words, 1), Earlier::GoOn)
 }
 
+pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let file = name(operand(words, 0))?;
+    files::retrieve_newer(session, &file, optional(words, 1))
+}
+
 pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     files::store(session, operand(words, 0), optional(words, 1), Earlier::Replace)
 }

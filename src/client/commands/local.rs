@@ -16,10 +16,16 @@ use std::time::SystemTime;
 pub(super) fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = match optional(words, 0) {
         None | Some(b"~") => home()?,
+        Some(b"-") => {
+            let unknown = || Error::Usage("the directory before is not known".to_owned());
+            session.local_before.clone().ok_or_else(unknown)?
+        }
         Some([b'~', b'/', below @ ..]) if !below.is_empty() => home()?.join(local::path(below)?),
         Some(word) => local::path(word)?,
     };
+    let before = env::current_dir().ok();
     env::set_current_dir(&path).map_err(|error| Error::File { path, error })?;
+    session.local_before = before;
     if words.is_empty() {
         let dir = env::current_dir().map_err(Error::Local)?;
         session.messages.note(&format!("local directory: {}", super::shown_path(&dir)));

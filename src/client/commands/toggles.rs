@@ -111,6 +111,11 @@ pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> 
     ))
 }
 
+/// What old scripts switch and what is the same here either way.
+pub(super) fn nothing(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+    Ok(())
+}
+
 /// `mode stream`, `form non-print`, `struct file`: what old scripts set is the only one there is.
 pub(super) fn only(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     match optional(words, 0).map(<[u8]>::to_ascii_lowercase).as_deref() {
