@@ -3,6 +3,7 @@
 use crate::harness::{Client, Server, eventually};
 use std::cell::RefCell;
 use std::fs;
+use std::net::TcpListener;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -252,6 +253,55 @@ fn ctrl_c_gives_up_a_server_that_does_not_answer_and_not_the_program() {
     server.signal("CONT");
     terminal.line(&format!("open 127.0.0.1 {}", server.addr().port()));
     terminal.wait_for_end("ftp 127.0.0.1:/>");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn ctrl_c_gives_up_a_connection_that_is_being_made_and_leaves_the_old_one() {
+    let server = Server::start();
+    let terminal = Terminal::connected(&server);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    terminal.line(&format!("open 127.0.0.1 {port}"));
+    let _greeted_by_nobody = silent.accept().unwrap();
+    terminal.keys(&["C-c"]).wait_for("interrupted").wait_for_end("ftp 127.0.0.1:/>").line("pwd");
+    terminal.wait_for("> pwd\n/\nftp 127.0.0.1:/>");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn tab_completes_names_in_every_kind_of_quotes() {
+    let server = Server::start();
+    server.write("grüße 漢字", "");
+    server.write("it's \"q\"", "");
+    let terminal = Terminal::connected(&server);
+    for (typed, completed) in [
+        ("size gr", "size grüße\\ 漢字"),
+        ("size \"gr", "size \"grüße 漢字\""),
+        ("size 'gr", "size 'grüße 漢字'"),
+        ("size it", "size it\\'s\\ \\\"q\\\""),
+        ("size \"it", "size \"it's \\\"q\\\"\""),
+    ] {
+        terminal.text(typed).keys(&["Tab"]).wait_for_typed(completed).keys(&["C-u"]);
+    }
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_progress_line_follows_a_window_that_shrinks() {
+    let server = Server::start();
+    server.write("big", vec![0; 10_000_000]);
+    let terminal = Terminal::open(Client::new());
+    let port = server.addr().port();
+    terminal.line(&format!("clear; ftp_client --rate-limit 64K 127.0.0.1 {port}"));
+    terminal.wait_for_end("ftp 127.0.0.1:/>").line("get big").wait_for(" of 9.5 MiB");
+    terminal.tmux(&["resize-window", "-x", "40"]);
+    eventually("rows of forty columns", || {
+        let screen = terminal.screen();
+        let rows: Vec<&str> = screen.lines().filter(|row| row.contains("big  [")).collect();
+        rows.last().is_some_and(|row| row.chars().count() < 40) && rows.len() < 4
+    });
+    terminal.keys(&["C-c"]).wait_for("interrupted");
 }
 
 #[test]
