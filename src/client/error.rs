@@ -194,6 +194,17 @@ impl Error {
         }
     }
 
+    /// Whether this side has no room for another byte.
+    pub(super) fn is_for_want_of_room(&self) -> bool {
+        match self {
+            Error::File { error, .. } | Error::Local(error) => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Error::GaveUp { last, .. } => last.is_for_want_of_room(),
+            _ => false,
+        }
+    }
+
     /// Names the directory that could not be listed.
     pub(super) fn at_remote(self, path: &[u8]) -> Error {
         match self {

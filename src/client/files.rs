@@ -189,7 +189,7 @@ fn fetch_into(
         match &fetched {
             Ok(_) => partial.forget(part),
             // That there is no room to keep it is not what the user has to hear of.
-            Err(_) => drop(partial.keep(part)),
+            Err(error) => drop(partial.keep(part, error)),
         }
     }
     fetched

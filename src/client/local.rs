@@ -288,9 +288,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Keeps what is here for later, where it is worth that.
-    pub(super) fn keep(&self, part: &PartOf) -> io::Result<()> {
-        if self.length()? < WORTH_KEEPING {
+    /// Keeps what is here for later, where it is worth that; not after a failure for want of room,
+    /// which is most likely what takes it.
+    pub(super) fn keep(&self, part: &PartOf, failure: &Error) -> io::Result<()> {
+        if failure.is_for_want_of_room() || self.length()? < WORTH_KEEPING {
             return Ok(());
         }
         fs::rename(&self.path, part.path(&self.target)?)

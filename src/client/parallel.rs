@@ -20,7 +20,6 @@ use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
 use super::retry::Tries;
 use crate::protocol::{Code, Command, Name};
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -271,7 +270,7 @@ impl Crew<'_> {
         let modified = fetch.remote().modified;
         match (&fetched, part) {
             // That there is no room to keep it is not what the user has to hear of.
-            (Err(_), Some(part)) => drop(partial.keep(&part)),
+            (Err(error), Some(part)) => drop(partial.keep(&part, error)),
             (Ok(_), _) if modified.is_some() => {
                 // A file system that keeps no times keeps files all the same.
                 let _ = modified.map(|modified| partial.set_modified(modified));
@@ -380,11 +379,8 @@ fn is_misunderstood(error: &Error) -> bool {
 fn ends_all(error: &Error) -> bool {
     match error {
         Error::Interrupted | Error::OutputClosed => true,
-        Error::File { error, .. } | Error::Local(error) => {
-            matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-        }
         Error::GaveUp { last, .. } => ends_all(last),
-        _ => false,
+        _ => error.is_for_want_of_room(),
     }
 }
 

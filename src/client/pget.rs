@@ -158,7 +158,11 @@ impl Crew<'_> {
             self.lock().failure = Some(Error::Interrupted);
             return None;
         }
-        self.lock().ranges.take()
+        let mut state = self.lock();
+        if state.failure.as_ref().is_some_and(Error::is_for_want_of_room) {
+            return None;
+        }
+        state.ranges.take()
     }
 
     fn fetch(&self, connection: &mut Connection, index: usize) -> Result<(), Error> {
