@@ -361,6 +361,14 @@ impl Client {
         Run::of(self.command().args(words))
     }
 
+    /// Runs it with these words by another program, whose own words are the first two.
+    pub fn run_by(&self, program: &[&str], operands: &[&str], words: &[&str]) -> Run {
+        let mut command = assert_cmd::Command::new(program[0]);
+        command.args(&program[1..]).args(operands).arg(env!("CARGO_BIN_EXE_ftp_client"));
+        command.args(words).timeout(PATIENCE).env("HOME", self.dir.path());
+        Run::of(command.env_remove("FTP_PASSWORD").env_remove("NETRC"))
+    }
+
     /// Runs commands at a server.
     pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
         let (host, port) = (server.ip().to_string(), server.port().to_string());

@@ -13,6 +13,11 @@ mod accounts;
 mod actor;
 mod classic;
 mod client;
+#[cfg(target_os = "linux")]
+mod client_disk;
+mod client_faults;
+#[cfg(target_os = "linux")]
+mod client_login;
 mod config;
 mod control_line;
 mod crash;
