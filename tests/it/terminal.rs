@@ -233,6 +233,27 @@ fn many_files_are_asked_for_one_by_one() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn mget_asks_for_each_file_until_it_is_told_not_to() {
+    let server = Server::start();
+    ["a1", "a2", "a3", "a4"].iter().for_each(|name| server.write(name, name));
+    let terminal = Terminal::connected(&server);
+    let here = || -> Vec<String> {
+        terminal.client.names().into_iter().filter(|name| name.starts_with('a')).collect()
+    };
+    terminal.line("mget a*").wait_for_end("mget a1? [y/n/a/q]").line("n");
+    terminal.wait_for_end("mget a2? [y/n/a/q]").line("y").wait_for_end("mget a3? [y/n/a/q]");
+    terminal.line("q").wait_for_end("ftp 127.0.0.1:/>");
+    eventually("one has come", || here() == ["a2"]);
+    terminal.keys(&["C-l"]).line("mget a*").wait_for_end("mget a1? [y/n/a/q]").line("a");
+    terminal.wait_for_end("ftp 127.0.0.1:/>");
+    eventually("all have come", || here() == ["a1", "a2", "a3", "a4"]);
+    terminal.keys(&["C-l"]).line("mput a*").wait_for_end("mput a1? [y/n/a/q]").line("q");
+    terminal.wait_for_end("ftp 127.0.0.1:/>");
+    terminal.line("prompt off").keys(&["C-l"]).line("mget a*").wait_for("4 of 4");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ctrl_c_stops_a_transfer_and_the_session_goes_on() {
     let server = Server::start();
     server.write_sparse("large", 1 << 40);
