@@ -89,7 +89,7 @@ dist: docs ## static programs for Linux in dist/, and a tarball with all that be
 dist-check: dist ## make dist again in another directory, and fail unless every byte is the same
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && set -e && \
 	cp -R Cargo.toml Cargo.lock LICENSE Makefile README.md src examples "$$dir" && \
-	$(MAKE) --no-print-directory -C "$$dir" dist >/dev/null && \
+	make --no-print-directory -C "$$dir" dist >/dev/null && \
 	cmp 'dist/$(DIST).tar.gz' "$$dir/dist/$(DIST).tar.gz" && \
 	echo 'the same again: dist/$(DIST).tar.gz'
 

@@ -65,6 +65,7 @@ mod ports;
 mod proxy;
 mod race;
 mod random;
+mod readme;
 mod reload;
 mod replies;
 mod resume;
