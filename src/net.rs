@@ -7,6 +7,7 @@ use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{self, Handle, Interest, PollItem, Waitable, connect_from, poll};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
@@ -161,27 +162,87 @@ impl fmt::Display for Draining {
 
 impl error::Error for Draining {}
 
+/// The listeners of a program, of which none must keep the others from being heard.
+#[derive(Debug)]
+pub struct Listeners {
+    all: Vec<TcpListener>,
+    /// Whose turn it is, so that a crowd at one door leaves the others open.
+    turn: AtomicUsize,
+}
+
+impl Listeners {
+    /// Takes listeners, which will not block.
+    ///
+    /// # Errors
+    /// What the system says of a broken socket.
+    pub fn new(all: Vec<TcpListener>) -> io::Result<Listeners> {
+        all.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
+        Ok(Listeners { all, turn: AtomicUsize::new(0) })
+    }
+
+    /// Where they listen.
+    ///
+    /// # Errors
+    /// What the system says of a broken socket.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.all.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// A descriptor of one of them once more.
+    ///
+    /// # Errors
+    /// None is free.
+    pub fn try_clone(&self) -> io::Result<TcpListener> {
+        self.all.first().ok_or(io::ErrorKind::NotFound)?.try_clone()
+    }
+
+    /// A connection that waits already.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none, or what the system says, `EMFILE` among it.
+    pub fn accept_waiting(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let turn = self.turn.load(Ordering::Relaxed);
+        for step in 0..self.all.len() {
+            let next = turn.wrapping_add(step) % self.all.len();
+            match self.all[next].accept() {
+                // The client left before it was accepted: not an error of ours.
+                Err(error) if is_passing(&error) => {}
+                accepted => {
+                    self.turn.store(next + 1, Ordering::Relaxed);
+                    return accepted.map(|(stream, peer)| (stream, canonical(peer)));
+                }
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Waits until somebody connects or the program drains.
+    ///
+    /// # Errors
+    /// What the system says of the poll.
+    pub fn wait(&self, shutdown: &Shutdown) -> io::Result<()> {
+        let item = |listener| PollItem::new(Waitable::handle(listener), Interest::Read);
+        let mut items: Vec<PollItem<'_>> = self.all.iter().map(item).collect();
+        items.push(shutdown.draining());
+        wait(&mut items, None)
+    }
+}
+
 /// Waits for the next connection; `None` once the program drains.
 ///
-/// The listener must not block. What was already waiting is accepted without a poll, so that a
-/// burst costs one system call a connection.
+/// What was already waiting is accepted without a poll, so that a burst costs one system call a
+/// connection.
 ///
 /// # Errors
-/// What the system says, `EMFILE` among it; the listener can be used again.
+/// What the system says, `EMFILE` among it; the listeners can be used again.
 pub fn accept(
-    listener: &TcpListener,
+    listeners: &Listeners,
     shutdown: &Shutdown,
 ) -> io::Result<Option<(TcpStream, SocketAddr)>> {
     while shutdown.stage() == Stage::Running {
-        match listener.accept() {
-            Ok((stream, peer)) => return Ok(Some((stream, canonical(peer)))),
-            // The client left before it was accepted: not an error of ours.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let listening = PollItem::new(Waitable::handle(listener), Interest::Read);
-                wait(&mut [listening, shutdown.draining()], None)?;
-            }
-            Err(error) => return Err(error),
+        match listeners.accept_waiting() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => listeners.wait(shutdown)?,
+            accepted => return accepted.map(Some),
         }
     }
     Ok(None)

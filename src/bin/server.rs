@@ -3,7 +3,7 @@
 //! What happens on a connection is in [`mt_ftp::server`].
 
 use mt_ftp::args::{Outcome, Parsed, Program, Usage};
-use mt_ftp::net;
+use mt_ftp::net::{self, Listeners};
 use mt_ftp::protocol::Secret;
 use mt_ftp::server::access::Access;
 use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
@@ -74,7 +74,7 @@ fn with_options(
 
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
 fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
-    let listener = listen(&config)?;
+    let listeners = listen(&config)?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
@@ -87,17 +87,18 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
-    announce(listener.local_addr()?, &root.display().to_string(), &server.live().config);
+    announce(&listeners.addresses()?, &root.display().to_string(), &server.live().config);
     warn_of_few_descriptors(descriptors, &server.live().config);
     exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
+    tell_manager("READY=1", &server);
 
-    let mut reserve = Reserve::new(&listener);
+    let mut reserve = Reserve::new(&listeners);
     loop {
-        let (stream, peer) = match net::accept(&listener, &shutdown) {
+        let (stream, peer) = match net::accept(&listeners, &shutdown) {
             Ok(Some(client)) => client,
             Ok(None) => break,
             Err(error) => {
-                reserve.help(&listener, &error, &server, &shutdown);
+                reserve.help(&listeners, &error, &server, &shutdown);
                 continue;
             }
         };
@@ -109,13 +110,27 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
         }
     }
 
-    drop((listener, reserve));
+    tell_manager("STOPPING=1", &server);
+    drop((listeners, reserve));
     server.wait_for_sessions(server.live().config.shutdown_grace);
     server.log().event(Level::Info, "ended", &[]);
     Ok(())
 }
 
-fn listen(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
+/// What the service manager has opened for us, or else a listener of our own.
+fn listen(config: &Config) -> Result<Listeners, Box<dyn Error>> {
+    let mut listeners = sys::inherited_listeners()?;
+    if listeners.is_empty() {
+        listeners.push(bind(config)?);
+    }
+    for listener in &listeners {
+        sys::listen_backlog(listener, BACKLOG)?;
+        net::prepare_listener(listener)?;
+    }
+    Ok(Listeners::new(listeners)?)
+}
+
+fn bind(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
     let host = match &config.host {
         Some(host) => host.clone(),
         None if io::stdin().is_terminal() => ask_for_host()?,
@@ -127,11 +142,7 @@ fn listen(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
         (host.as_str(), config.port).to_socket_addrs().map_err(cannot)?.collect();
     // A name such as localhost has both kinds, and more clients come by IPv4.
     addresses.sort_by_key(SocketAddr::is_ipv6);
-    let listener = TcpListener::bind(addresses.as_slice()).map_err(cannot)?;
-    sys::listen_backlog(&listener, BACKLOG)?;
-    net::prepare_listener(&listener)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    Ok(TcpListener::bind(addresses.as_slice()).map_err(cannot)?)
 }
 
 fn ask_for_host() -> io::Result<String> {
@@ -142,20 +153,33 @@ fn ask_for_host() -> io::Result<String> {
     Ok(if host.is_empty() { DEFAULT_HOST.into() } else { host.into() })
 }
 
-/// The two lines a script or a person waits for, and a warning where it is due.
-fn announce(address: SocketAddr, root: &str, config: &Config) {
+/// The lines a script or a person waits for, and a warning where it is due.
+fn announce(addresses: &[SocketAddr], root: &str, config: &Config) {
     let may = match config.anonymous {
         None => "may not log in",
         Some(Access::Read) => "may read",
         Some(Access::Write) => "may read and write",
     };
-    let text = format!("Listening on {address}\nServing {root}; anonymous visitors {may}\n");
+    let listening: String = addresses.iter().map(|at| format!("Listening on {at}\n")).collect();
+    let text = format!("{listening}Serving {root}; anonymous visitors {may}\n");
     // Who started it may not care to read: that is no reason not to serve.
     let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
-    if config.anonymous == Some(Access::Write) && !address.ip().to_canonical().is_loopback() {
+    let open = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
+    if let (Some(Access::Write), Some(address)) = (config.anonymous, open) {
         eprintln!(
             "ftp_server: warning: anyone who reaches {address} may store and delete files; \
              --anonymous read or none prevents it"
+        );
+    }
+}
+
+/// Tells the service manager, if there is one. That it did not hear is for the log alone.
+fn tell_manager(state: &str, server: &Server) {
+    if let Err(error) = sys::tell_manager(state) {
+        server.log().event(
+            Level::Warn,
+            "manager-not-told",
+            &[("state", &state), ("cause", &error)],
         );
     }
 }

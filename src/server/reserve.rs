@@ -5,9 +5,8 @@
 //! to accept a client and send it away.
 
 use super::Server;
-use crate::net;
+use crate::net::{self, Listeners};
 use crate::shutdown::Shutdown;
-use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -20,36 +19,33 @@ pub struct Reserve {
 
 impl Reserve {
     /// Puts one aside, if there is one.
-    pub fn new(listener: &TcpListener) -> Reserve {
-        Reserve { spare: listener.try_clone().ok() }
+    pub fn new(listeners: &Listeners) -> Reserve {
+        Reserve { spare: listeners.try_clone().ok() }
     }
 
     /// After `accept` has failed: sends away the one who waits, waits for one, or rests for a moment
     /// if nothing can be done. The sessions that are open go on meanwhile; one that ends makes room.
     pub fn help(
         &mut self,
-        listener: &TcpListener,
+        listeners: &Listeners,
         cause: &io::Error,
         server: &Server,
         shutdown: &Shutdown,
     ) {
         const REST: Duration = Duration::from_millis(100);
         self.spare = None;
-        let accepted = listener.accept();
+        let accepted = listeners.accept_waiting();
         if let Ok((stream, peer)) = &accepted {
             server.log_exhausted(cause);
-            server.send_away(stream, net::canonical(*peer));
+            server.send_away(stream, *peer);
         }
         let failed = accepted.map(drop).err();
         // Before anything else can take it.
-        self.spare = listener.try_clone().ok();
+        self.spare = listeners.try_clone().ok();
         let rested = match failed {
             None => Ok(()),
             // The system looks for a descriptor first, and then whether anybody is there.
-            Some(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let listening = PollItem::new(Waitable::handle(listener), Interest::Read);
-                net::wait(&mut [listening, shutdown.draining()], None)
-            }
+            Some(error) if error.kind() == io::ErrorKind::WouldBlock => listeners.wait(shutdown),
             Some(error) => {
                 server.log_exhausted(&error);
                 net::wait(&mut [shutdown.draining()], net::deadline(REST))

@@ -10,6 +10,7 @@ mod dir;
 mod direct;
 mod latch;
 mod limit;
+mod manager;
 mod signal;
 mod socket;
 mod terminal;
@@ -24,6 +25,7 @@ pub(crate) use dir::{
 pub(crate) use direct::{Pipe, send_file};
 pub use latch::Latch;
 pub use limit::{check_room, raise_descriptors, save_memory};
+pub use manager::{inherited_listeners, tell_manager};
 pub use signal::{Signals, spawn_with_signals};
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,

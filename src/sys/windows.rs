@@ -29,6 +29,22 @@ pub const CAN_INHERIT_OPTIONS: bool = false;
 /// Whether the time a file was created can be set.
 pub const CAN_SET_CREATED: bool = true;
 
+/// The sockets that a service manager hands over: there is none here that does.
+///
+/// # Errors
+/// None on this system.
+pub fn inherited_listeners() -> std::io::Result<Vec<std::net::TcpListener>> {
+    Ok(Vec::new())
+}
+
+/// Tells the service manager something: there is none here that listens.
+///
+/// # Errors
+/// None on this system.
+pub fn tell_manager(_state: &str) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// There is no limit to raise; gives that.
 pub fn raise_descriptors() -> u64 {
     u64::MAX

@@ -10,6 +10,7 @@
 
 mod abort;
 mod accounts;
+mod activation;
 mod actor;
 mod classic;
 mod client;

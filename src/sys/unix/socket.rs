@@ -167,7 +167,8 @@ fn set_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io
         .map(drop)
 }
 
-fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+/// Keeps a descriptor from the programs that this one starts.
+pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     const F_SETFD: c_int = 2;
     const FD_CLOEXEC: c_int = 1;
     // SAFETY: F_SETFD takes one int.
