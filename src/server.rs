@@ -124,6 +124,7 @@ impl Server {
         let before = self.live();
         let (mut live, mut problems) = before.next(config);
         self.log.set_level(live.config.log_level);
+        self.log.set_format(live.config.log_format);
         if let Err(error) = self.log.reopen(live.config.log_file.as_deref()) {
             problems.push(StartError::Log(error));
             live.config.log_file.clone_from(&before.config.log_file);

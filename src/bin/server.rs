@@ -83,7 +83,8 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     panics::keep_quiet();
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
-    let log = Log::open(config.log_level, config.log_file.as_deref()).map_err(StartError::Log)?;
+    let log = Log::open(config.log_level, config.log_format, config.log_file.as_deref())
+        .map_err(StartError::Log)?;
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;

@@ -7,6 +7,7 @@
 //! A header is read by the thread of its session, never where connections are accepted, so a balancer
 //! that is slow holds up nobody but itself.
 
+use super::log::Value;
 use super::network::Network;
 use crate::net;
 use crate::protocol::proxy::{self, Header, Malformed};
@@ -128,6 +129,8 @@ impl fmt::Display for NoHeader {
         }
     }
 }
+
+impl Value for NoHeader {}
 
 /// Reads what has come of a header from a stream that does not block, and nothing that is behind it.
 /// `head` is what came before. `None`: there is more to come.

@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::announce::Announcement;
-use super::log::Level;
+use super::log::{Format, Level};
 use super::network::Network;
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use std::fs;
@@ -87,6 +87,9 @@ pub static PROGRAM: Program = Program {
         )
         .choices(&args::words(&LEVELS))
         .or("info"),
+        Flag::option("log-format", "FORMAT", "text, or json: one object a line")
+            .choices(&args::words(&FORMATS))
+            .or("text"),
         Flag::option(
             "log-file",
             "FILE",
@@ -146,6 +149,8 @@ pub struct Config {
     pub sync: bool,
     /// `--log-level`.
     pub log_level: Level,
+    /// `--log-format`.
+    pub log_format: Format,
     /// `--log-file`; `None` is standard error.
     pub log_file: Option<PathBuf>,
     /// `--proxy-protocol`.
@@ -193,6 +198,7 @@ impl Config {
             shutdown_grace: given.need("shutdown-grace", args::duration)?,
             sync: given.switch("sync"),
             log_level: given.need("log-level", args::one_of(&LEVELS))?,
+            log_format: given.need("log-format", args::one_of(&FORMATS))?,
             log_file: given.value("log-file").map(PathBuf::from),
             proxy_protocol: given.get_all("proxy-protocol", listed(Network::parse))?.concat(),
         })
@@ -208,6 +214,8 @@ const LEVELS: [(&str, Level); 4] = [
     ("info", Level::Info),
     ("debug", Level::Debug),
 ];
+
+const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
 
 fn host(text: &str) -> Result<String, args::Expected> {
     let host = text.trim();
@@ -294,6 +302,7 @@ mod tests {
             ("--max-sessions", "0"),
             ("--host", ""),
             ("--log-level", "loud"),
+            ("--log-format", "xml"),
             ("--passive-ports", "2000"),
             ("--passive-ports", "2001-2000"),
             ("--passive-ports", "0-2000"),

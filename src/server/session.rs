@@ -8,7 +8,7 @@ use super::balancer::{Caller, Via};
 use super::bucket::Bucket;
 use super::data::Arrangements;
 use super::live::Live;
-use super::log::{Field, Level};
+use super::log::{Field, Level, Value};
 use super::login::{self, Login, Right};
 use super::panics;
 use super::refusal::{self, Refusal};
@@ -19,7 +19,6 @@ use crate::protocol::{
     Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
     Structure, Verb,
 };
-use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -156,7 +155,7 @@ impl<'a> Session<'a> {
         // Balancers look every other second whether the server is well.
         let level = if self.caller.via == Via::Probe { Level::Debug } else { Level::Info };
         let balancer = self.caller.balancer();
-        let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Display)).collect();
+        let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Value)).collect();
         self.log(level, "connected", &via);
         let ended = panics::catch(|| self.converse());
         let seconds = self.started.elapsed().as_secs();
@@ -406,7 +405,7 @@ impl<'a> Session<'a> {
             return;
         }
         let mut all: Vec<Field<'_>> = vec![("session", &self.number), ("peer", &self.peer)];
-        all.extend(self.login.user().map(|user| ("user", user as &dyn Display)));
+        all.extend(self.login.user().map(|user| ("user", user as &dyn Value)));
         all.extend_from_slice(fields);
         self.server.log.event(level, event, &all);
     }

@@ -2,6 +2,10 @@
 
 use crate::harness::Server;
 use crate::wire::Peer;
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 /// Every kind of byte that could forge a line, a field or a colour, and what is legal besides.
 const NASTY: &[&[u8]] = &[
@@ -192,24 +196,29 @@ fn the_reader_of_this_test_reads_a_log() {
     assert!(check_line("anything else").is_err());
 }
 
+/// The log of a server to which everything nasty was said in every way.
+fn nasty_log(options: &[&str]) -> String {
+    let server = Server::with(&[&["--max-login-failures", "1000"], options].concat());
+    let mut peer = server.visitor();
+    for name in NASTY {
+        store_and_fetch(&mut peer, name);
+        peer.epsv();
+        for verb in VERBS.iter().filter(|verb| **verb != "USER") {
+            if say(&mut peer, verb, name) == 150 {
+                peer.say("ABOR").expect(426);
+                peer.expect(226);
+                peer.epsv();
+            }
+        }
+        say(&mut peer, "RMDA", name);
+    }
+    complete_log(&server)
+}
+
 #[test]
 fn nothing_a_peer_says_forges_or_paints_a_log() {
     for level in ["info", "debug"] {
-        let server = Server::with(&["--log-level", level, "--max-login-failures", "1000"]);
-        let mut peer = server.visitor();
-        for name in NASTY {
-            store_and_fetch(&mut peer, name);
-            peer.epsv();
-            for verb in VERBS.iter().filter(|verb| **verb != "USER") {
-                if say(&mut peer, verb, name) == 150 {
-                    peer.say("ABOR").expect(426);
-                    peer.expect(226);
-                    peer.epsv();
-                }
-            }
-            say(&mut peer, "RMDA", name);
-        }
-        check_log(&complete_log(&server));
+        check_log(&nasty_log(&["--log-level", level]));
     }
 }
 
@@ -309,4 +318,170 @@ fn hear_to_the_end(peer: &mut Peer, lines: &[&[u8]]) {
             break;
         }
     }
+}
+
+/// A value of a flat object.
+#[derive(Clone, Debug, PartialEq)]
+enum Json {
+    Text(String),
+    Number(f64),
+}
+
+/// The members of `{"key":"text","other":1.5}`, by the grammar of RFC 8259 and nothing wider, but
+/// without blanks, which nobody writes here.
+fn members(line: &str) -> Option<Vec<(String, Json)>> {
+    let mut rest = line.strip_prefix('{')?.strip_suffix('}')?;
+    let mut members = Vec::new();
+    while !rest.is_empty() {
+        if !members.is_empty() {
+            rest = rest.strip_prefix(',')?;
+        }
+        let (key, after) = json_text(rest)?;
+        let value;
+        (value, rest) = json_value(after.strip_prefix(':')?)?;
+        members.push((key, value));
+    }
+    Some(members)
+}
+
+fn json_value(text: &str) -> Option<(Json, &str)> {
+    if text.starts_with('"') {
+        return json_text(text).map(|(text, rest)| (Json::Text(text), rest));
+    }
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let number = &text[..end];
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let fits = !whole.is_empty() && (whole == "0" || !whole.starts_with('0'));
+    let number = number.parse().ok().filter(|_| fits && !decimals.is_empty())?;
+    Some((Json::Number(number), &text[end..]))
+}
+
+fn json_text(text: &str) -> Option<(String, &str)> {
+    let mut rest = text.strip_prefix('"')?;
+    let mut units = Vec::new();
+    loop {
+        let c = rest.chars().next()?;
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '"' => return Some((String::from_utf16(&units).ok()?, rest)),
+            '\\' if rest.starts_with(['"', '\\']) => {
+                units.push(u16::from(rest.as_bytes()[0]));
+                rest = &rest[1..];
+            }
+            '\\' => {
+                let hex = rest.strip_prefix('u')?.get(..4)?;
+                units.push(u16::from_str_radix(hex, 16).ok()?);
+                rest = &rest[5..];
+            }
+            c if c < ' ' => return None,
+            c => units.extend_from_slice(c.encode_utf16(&mut [0; 2])),
+        }
+    }
+}
+
+#[test]
+fn the_reader_of_this_test_reads_json() {
+    let text = |text: &str| Json::Text(text.into());
+    let read = |line| members(line).unwrap_or_else(|| panic!("{line}"));
+    assert_eq!(read("{}"), []);
+    assert_eq!(
+        read("{\"a\":\"\\u0041\\ud83d\\ude42\\\"\\\\\",\"b\":1.050}"),
+        [("a".into(), text("A🙂\"\\")), ("b".into(), Json::Number(1.05))]
+    );
+    for wrong in [
+        "",
+        "{",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":01}",
+        "{\"a\":1.}",
+        "{\"a\":\"\u{1}\"}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\ud83d\"}",
+        "{\"a\":1\"b\":2}",
+        "{\"a\":\"b}",
+    ] {
+        assert!(members(wrong).is_none(), "{wrong}");
+    }
+}
+
+/// The members of every line, which has what every line has.
+fn check_json(log: &str) -> Vec<Vec<(String, Json)>> {
+    const NUMBERS: [&str; 7] =
+        ["session", "bytes", "seconds", "times", "code", "problems", "sessions"];
+    let mut all = Vec::new();
+    for line in log.lines() {
+        let members = members(line).unwrap_or_else(|| panic!("no object: {line:?}"));
+        let keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys[..3], ["time", "level", "event"], "{line}");
+        let mut once = keys.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), keys.len(), "a key twice: {line}");
+        for (key, value) in &members {
+            let is_number = matches!(value, Json::Number(_));
+            assert_eq!(is_number, NUMBERS.contains(&key.as_str()), "{key}: {line}");
+        }
+        let Json::Text(time) = &members[0].1 else { panic!("{line}") };
+        let shape: String =
+            time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00T00:00:00.000Z");
+        let hidden = |c: char| c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c);
+        assert!(!line.contains(hidden), "{line:?}");
+        all.push(members);
+    }
+    all
+}
+
+#[test]
+fn for_machines_every_line_is_an_object_whatever_a_peer_says() {
+    for level in ["info", "debug"] {
+        let log = nasty_log(&["--log-format", "json", "--log-level", level]);
+        let events = check_json(&log);
+        // And says it as it was.
+        let is_name = |name: &&&[u8]| !name.iter().any(|byte| matches!(byte, b'\r' | 0xff));
+        for name in NASTY.iter().filter(is_name) {
+            let path = format!("/{}", String::from_utf8_lossy(name));
+            let it = ("path".to_owned(), Json::Text(path));
+            assert!(events.iter().any(|event| event.contains(&it)), "{it:?}");
+        }
+        if level == "info" {
+            assert!(!log.contains("\"debug\""));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn another_reader_takes_every_line_for_json_too() {
+    const SCRIPT: &str = "import json,sys\nfor line in sys.stdin.buffer.read().split(b'\\n')[:-1]:\n    \
+                          event = json.loads(line.decode('utf-8', 'strict'))\n    \
+                          assert type(event.get('session', 1)) is int\n    print(event['event'])";
+    let log = nasty_log(&["--log-format", "json", "--log-level", "debug"]);
+    let mut python = Command::new("python3")
+        .args(["-c", SCRIPT])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = python.stdin.take().unwrap();
+    let lines = log.lines().count();
+    let writer = std::thread::spawn(move || stdin.write_all(log.as_bytes()).unwrap());
+    let output = python.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), lines);
+}
+
+#[test]
+fn the_form_of_the_log_follows_a_reload() {
+    let dir = TempDir::new().unwrap();
+    let config = dir.path().join("config");
+    fs::write(&config, "log-format = json").unwrap();
+    let server = Server::with(&["--config", config.to_str().unwrap()]);
+    fs::write(&config, "log-format = text").unwrap();
+    server.signal("HUP");
+    server.wait_for_log(&["info  reloaded problems=0"]);
+    let log = server.log();
+    assert!(log.starts_with('{') && log.contains("\"event\":\"signal\""), "{log}");
 }
