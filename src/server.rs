@@ -44,6 +44,7 @@ mod roster;
 mod session;
 mod setup;
 mod throttle;
+mod told;
 mod transfer;
 mod upload;
 mod watch;

@@ -1,14 +1,19 @@
-//! What is told of transfers that are over.
+//! What is told of a session: its transfers, what was refused to it, and its end.
 
 use super::job::Job;
-use super::log::{Field, Level, Seconds, Value};
+use super::log::{Field, Level, Seconds};
+use super::login::Login;
+use super::panics::Panicked;
 use super::refusal::Refusal;
-use super::session::Session;
+use super::session::{End, Session};
+use crate::protocol::{Code, Command};
+use std::io::{self, ErrorKind};
 
 impl Session<'_> {
     /// Tells of a transfer that is over.
-    pub(super) fn record(&self, job: &Job, result: &Result<u64, Refusal>) {
+    pub(super) fn record(&mut self, job: &Job, result: &Result<u64, Refusal>) {
         self.signed.end();
+        self.told.tell_of_transfer();
         let moved = self.signed.entry().moved();
         let seconds = Seconds(job.started.elapsed());
         let mut fields: Vec<Field<'_>> =
@@ -19,7 +24,78 @@ impl Session<'_> {
         let reply = refusal.reply();
         let why = String::from_utf8_lossy(reply.text());
         fields.push(("failed", &why));
-        fields.extend(refusal.cause().map(|cause| ("cause", cause as &dyn Value)));
+        fields.extend(cause_of(refusal));
         self.log(Level::Warn, job.kind.event(), &fields);
+    }
+
+    /// Tells of a command that was refused, unless it was a transfer, which is told of when it is
+    /// over.
+    pub(super) fn record_refusal(&mut self, command: &Command, refusal: &Refusal) {
+        if self.told.has_told_of_transfer() {
+            return;
+        }
+        let level = match weight(command, refusal) {
+            Level::Debug => Level::Debug,
+            level if self.told.has_room() => level,
+            _ => Level::Debug,
+        };
+        let reply = refusal.reply();
+        let why = String::from_utf8_lossy(reply.text());
+        let mut fields: Vec<Field<'_>> = vec![("command", command)];
+        if let Login::In(home) = &self.login {
+            fields.push(("cwd", &home.cwd));
+        }
+        fields.push(("why", &why));
+        fields.extend(cause_of(refusal));
+        self.log(level, "refused", &fields);
+    }
+
+    /// Tells how the session ended.
+    pub(super) fn record_end(&self, level: Level, ended: &Result<io::Result<End>, Panicked>) {
+        let seconds = self.started.elapsed().as_secs();
+        let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
+        let untold = self.told.untold();
+        if untold > 0 {
+            fields.push(("untold", &untold));
+        }
+        match ended {
+            Ok(Ok(end)) => {
+                fields.push(("why", end));
+                self.log(level, "closed", &fields);
+            }
+            Ok(Err(error)) => {
+                fields.push(("cause", error));
+                self.log(level, "lost", &fields);
+            }
+            Err(panicked) => {
+                let words: [Field<'_>; 2] =
+                    [("place", &panicked.place), ("words", &panicked.words)];
+                fields.extend(words);
+                self.log(Level::Error, "panic", &fields);
+            }
+        }
+    }
+}
+
+fn cause_of(refusal: &Refusal) -> Option<Field<'_>> {
+    refusal.cause().map(|cause| -> Field<'_> { ("cause", cause) })
+}
+
+/// Who runs the server wants to hear of what it could not do and of what somebody may not do, and
+/// of files that somebody did not get. That clients ask what is there, and it is not, is usual.
+fn weight(command: &Command, refusal: &Refusal) -> Level {
+    let is_forbidden = match refusal {
+        Refusal::NotPermitted => true,
+        Refusal::System(cause) => {
+            matches!(cause.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+        }
+        Refusal::NotLoggedIn => return Level::Debug,
+        _ => false,
+    };
+    let is_our_fault = matches!(refusal.reply().code(), Code::LOCAL_ERROR | Code::NO_ROOM);
+    match command {
+        _ if is_forbidden || is_our_fault => Level::Warn,
+        Command::Retr(_) | Command::Stor(_) | Command::Appe(_) | Command::Stou(_) => Level::Info,
+        _ => Level::Debug,
     }
 }

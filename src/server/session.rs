@@ -13,12 +13,14 @@ use super::login::{self, Login, Right};
 use super::panics;
 use super::refusal::{self, Refusal};
 use super::roster::Signed;
+use super::told::Told;
 use crate::net::{self, Draining, Stream};
 use crate::protocol::listing::Facts;
 use crate::protocol::{
     Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
     Structure, Verb,
 };
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -69,6 +71,49 @@ pub(super) enum Representation {
     Image,
 }
 
+/// How a session ended that was not lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The client said QUIT.
+    Quit,
+    /// The client closed its side.
+    Left,
+    /// It was silent for too long.
+    Idle,
+    /// Nobody logged in in time.
+    NoLogin,
+    /// The server ends.
+    Shutdown,
+    /// It was told to go, by a 421 that the log has the reason of.
+    SentAway,
+}
+
+impl End {
+    /// What this reply ends.
+    fn after(reply: &Reply) -> Option<End> {
+        match reply.code() {
+            Code::CLOSING => Some(End::Quit),
+            Code::NOT_AVAILABLE => Some(End::SentAway),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            End::Quit => "quit",
+            End::Left => "left",
+            End::Idle => "idle-timeout",
+            End::NoLogin => "login-timeout",
+            End::Shutdown => "shutdown",
+            End::SentAway => "sent-away",
+        })
+    }
+}
+
+impl Value for End {}
+
 /// A client's session.
 pub(super) struct Session<'a> {
     pub(super) server: &'a Server,
@@ -91,6 +136,7 @@ pub(super) struct Session<'a> {
     /// Commands before login.
     pub(super) pace: Bucket,
     pub(super) signed: Signed<'a>,
+    pub(super) told: Told,
     /// Since when nobody is logged in.
     pub(super) outside_since: Instant,
     /// Lines before login that were no commands.
@@ -132,6 +178,7 @@ impl<'a> Session<'a> {
             own_idle_timeout: None,
             failures: 0,
             signed: server.roster.sign_in(number, caller.peer),
+            told: Told::new(),
             outside_since: since,
             nonsense: 0,
             number,
@@ -158,37 +205,50 @@ impl<'a> Session<'a> {
         let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Value)).collect();
         self.log(level, "connected", &via);
         let ended = panics::catch(|| self.converse());
-        let seconds = self.started.elapsed().as_secs();
-        match ended {
-            Ok(Ok(())) => self.log(level, "closed", &[("seconds", &seconds)]),
-            Ok(Err(error)) => {
-                self.log(level, "lost", &[("seconds", &seconds), ("cause", &error)]);
-            }
-            Err(panicked) => {
-                let fields: [Field<'_>; 2] =
-                    [("place", &panicked.place), ("words", &panicked.words)];
-                self.log(Level::Error, "panic", &fields);
-                let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye.");
-                let _ = self.send(&last).and_then(|()| self.part());
+        self.record_end(level, &ended);
+        if ended.is_err() {
+            let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye.");
+            let _ = self.send(&last).and_then(|()| self.part());
+        }
+    }
+
+    fn converse(&mut self) -> io::Result<End> {
+        self.send(&Reply::new(Code::READY, "mt_ftp ready."))?;
+        loop {
+            let (reply, end) = match self.next_line() {
+                Ok(Some(line)) => {
+                    let reply = self.answer(line);
+                    let end = End::after(&reply);
+                    (reply, end)
+                }
+                Ok(None) => return Ok(End::Left),
+                Err(error) => {
+                    let (reply, end) = self.farewell(error)?;
+                    (reply, Some(end))
+                }
+            };
+            self.send(&reply)?;
+            match end {
+                None => {}
+                // After QUIT nothing is to come, and the client knows what it reads last.
+                Some(End::Quit) if self.control.peek_line().is_none() => return Ok(End::Quit),
+                Some(end) => return self.part().map(|()| end),
             }
         }
     }
 
-    fn converse(&mut self) -> io::Result<()> {
-        self.send(&Reply::new(Code::READY, "mt_ftp ready."))?;
-        loop {
-            let reply = match self.next_line() {
-                Ok(Some(line)) => self.answer(line),
-                Ok(None) => return Ok(()),
-                Err(error) => farewell(error)?,
-            };
-            self.send(&reply)?;
-            match reply.code() {
-                // After QUIT nothing is to come, and the client knows what it reads last.
-                Code::CLOSING if self.control.peek_line().is_none() => return Ok(()),
-                Code::CLOSING | Code::NOT_AVAILABLE => return self.part(),
-                _ => {}
-            }
+    /// The last reply to who was silent for too long, or whom the server leaves.
+    ///
+    /// # Errors
+    /// Gives back an error that is neither.
+    fn farewell(&self, error: io::Error) -> io::Result<(Reply, End)> {
+        if Draining::caused(&error) {
+            return Ok((Refusal::ShuttingDown.reply(), End::Shutdown));
+        }
+        let end = if let Login::In(_) = self.login { End::Idle } else { End::NoLogin };
+        match error.kind() {
+            io::ErrorKind::TimedOut => Ok((Reply::new(Code::NOT_AVAILABLE, "Timeout."), end)),
+            _ => Err(error),
         }
     }
 
@@ -251,15 +311,13 @@ impl<'a> Session<'a> {
             }
         };
         self.log(Level::Debug, "command", &[("line", &command)]);
+        self.told.begin();
         // Before anything can refuse: a command that may not be carried out uses up REST all the same.
         let pending = self.take_pending(&command);
         let permitted = self.require(login::right(&command));
         let answer = permitted.and_then(|()| self.execute(&command, pending));
         answer.unwrap_or_else(|refusal| {
-            if let Some(cause) = refusal.cause() {
-                let fields: [Field<'_>; 2] = [("command", &command), ("cause", cause)];
-                self.log(Level::Debug, "refused", &fields);
-            }
+            self.record_refusal(&command, &refusal);
             refusal.reply()
         })
     }
@@ -419,18 +477,4 @@ pub(super) fn new_pace() -> Bucket {
 /// The first of two moments; `None` is never.
 fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
-}
-
-/// The last reply to who was idle for too long, or whom the server leaves.
-///
-/// # Errors
-/// Gives back an error that is neither.
-fn farewell(error: io::Error) -> io::Result<Reply> {
-    if Draining::caused(&error) {
-        return Ok(Refusal::ShuttingDown.reply());
-    }
-    match error.kind() {
-        io::ErrorKind::TimedOut => Ok(Reply::new(Code::NOT_AVAILABLE, "Timeout.")),
-        _ => Err(error),
-    }
 }

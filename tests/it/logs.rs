@@ -1,4 +1,5 @@
-//! What gets into the log: everything a peer chose is escaped, and no password ever, at any level.
+//! What gets into the log: everything a peer chose is escaped, and no password ever, at any level;
+//! and what happened to whom.
 
 use crate::harness::Server;
 use crate::wire::Peer;
@@ -407,8 +408,8 @@ fn the_reader_of_this_test_reads_json() {
 
 /// The members of every line, which has what every line has.
 fn check_json(log: &str) -> Vec<Vec<(String, Json)>> {
-    const NUMBERS: [&str; 7] =
-        ["session", "bytes", "seconds", "times", "code", "problems", "sessions"];
+    const NUMBERS: [&str; 8] =
+        ["session", "bytes", "seconds", "times", "code", "problems", "untold", "sessions"];
     let mut all = Vec::new();
     for line in log.lines() {
         let members = members(line).unwrap_or_else(|| panic!("no object: {line:?}"));
@@ -484,4 +485,118 @@ fn the_form_of_the_log_follows_a_reload() {
     server.wait_for_log(&["info  reloaded problems=0"]);
     let log = server.log();
     assert!(log.starts_with('{') && log.contains("\"event\":\"signal\""), "{log}");
+}
+
+/// The events of a session, by its number.
+fn events_of(log: &str, session: u32) -> Vec<&str> {
+    let number = format!(" session={session} ");
+    let lines = log.lines().filter(|line| line.contains(&number));
+    lines.map(|line| line[27..].split(' ').next().unwrap()).collect()
+}
+
+#[test]
+fn a_session_can_be_followed_by_its_number_from_greeting_to_end() {
+    let server = Server::start();
+    let (mut one, mut two) = (server.caller(), server.caller());
+    let ports = [&one, &two].map(|peer| format!(" peer={} ", peer.local()));
+    one.say("USER nobody").expect(331);
+    one.say("PASS x").expect(530);
+    two.login();
+    one.login();
+    one.say("MKD dir").expect(257);
+    two.stor("dir/file", "1");
+    one.retr("dir/file");
+    one.list("LIST");
+    two.epsv();
+    two.say("RETR nothing").expect(550);
+    one.say("RNFR dir/file").expect(350);
+    one.say("RNTO file").expect(250);
+    two.say("QUIT").expect(221);
+    one.say("REIN").expect(220);
+    one.say("QUIT").expect(221);
+    for session in ["1", "2"] {
+        server.wait_for_log(&["closed", &format!("session={session} "), "why=quit"]);
+    }
+    let log = server.log();
+    assert_eq!(
+        events_of(&log, 1),
+        ["connected", "login-failed", "login", "mkd", "retr", "list", "rnfr", "rnto", "closed"]
+    );
+    assert_eq!(events_of(&log, 2), ["connected", "login", "stor", "refused", "closed"]);
+    for (port, session) in ports.iter().zip([" session=1 ", " session=2 "]) {
+        let mut lines = log.lines().filter(|line| line.contains(port.as_str()));
+        assert!(lines.all(|line| line.contains(session)), "{log}");
+    }
+}
+
+#[test]
+fn the_end_of_a_session_says_why() {
+    let server = Server::with(&["--idle-timeout", "1"]);
+    let mut idle = server.visitor();
+    let mut left = server.caller();
+    left.half_close();
+    left.expect_end();
+    server.wait_for_log(&["closed session=2", "why=left"]);
+    let mut browser = server.caller();
+    browser.say("GET / HTTP/1.1").expect(421);
+    drop(browser);
+    server.wait_for_log(&["closed session=3", "why=sent-away"]);
+    server.visitor().reset();
+    server.wait_for_log(&["lost session=4", "user=anonymous", "cause="]);
+    idle.expect(421);
+    drop(idle);
+    server.wait_for_log(&["closed session=1", "user=anonymous", "why=idle-timeout"]);
+    let mut stranger = server.caller();
+    stranger.expect(421);
+    drop(stranger);
+    server.wait_for_log(&["closed session=5", "why=login-timeout"]);
+    let mut last = server.caller();
+    server.terminate();
+    last.expect(421);
+    drop(last);
+    server.wait_for_log(&["closed session=6", "why=shutdown"]);
+}
+
+#[test]
+fn what_somebody_may_not_do_is_a_warning_and_what_is_not_there_is_none() {
+    let server = Server::with(&["--anonymous", "read"]);
+    server.make_dir("dir");
+    let mut peer = server.visitor();
+    peer.say("CWD dir").expect(250);
+    peer.say("DELE file").expect(550);
+    peer.epsv();
+    peer.say("STOR file").expect(550);
+    peer.say("RETR file").expect(550);
+    peer.say("SIZE file").expect(550);
+    peer.say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    let log = server.log();
+    let refused: Vec<&str> = log.lines().filter(|line| line.contains(" refused ")).collect();
+    let words = [
+        ("warn", "command=\"DELE file\" cwd=/dir why=\"Permission denied.\""),
+        ("warn", "command=\"STOR file\" cwd=/dir why=\"Permission denied.\""),
+        ("info", "command=\"RETR file\" cwd=/dir why=\"No such file or directory.\""),
+    ];
+    assert_eq!(refused.len(), words.len(), "{log}");
+    for (line, (level, words)) in refused.iter().zip(words) {
+        assert!(line[21..].starts_with(level) && line.contains(words), "{line}");
+    }
+}
+
+#[test]
+fn refusals_without_end_do_not_fill_the_disk() {
+    const TIMES: usize = 500;
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.raw("RETR nothing\r\n".repeat(TIMES));
+    (0..TIMES).for_each(|_| drop(peer.expect(550)));
+    peer.say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    let log = server.log();
+    let told = log.matches(" refused ").count();
+    let untold = log.split(" untold=").nth(1).and_then(|rest| rest.split(' ').next());
+    let untold: usize = untold.unwrap().parse().unwrap();
+    assert_eq!(told + untold, TIMES);
+    // Twenty, and one a second.
+    assert!((20..TIMES / 2).contains(&told), "{told}");
 }

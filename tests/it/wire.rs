@@ -122,6 +122,11 @@ impl Peer {
         self.say("NOOP").control.peek(&mut [0]).unwrap();
     }
 
+    /// Where it connects from.
+    pub fn local(&self) -> SocketAddr {
+        self.control.local_addr().unwrap()
+    }
+
     /// Everything that was said on both sides.
     pub fn dialogue(&self) -> &str {
         &self.dialogue

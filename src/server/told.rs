@@ -1,0 +1,54 @@
+//! How much of a session has been told already, so that nothing is told twice or without end.
+
+use super::bucket::Bucket;
+use std::time::Instant;
+
+/// How many refusals of a session are logged at once, and how many a second after that: who asks
+/// for what is not there all the time must not fill the disk.
+const REFUSALS_AT_ONCE: u32 = 20;
+const REFUSALS_A_SECOND: u32 = 1;
+
+/// What of a session has been told already.
+#[derive(Debug)]
+pub struct Told {
+    refusals: Bucket,
+    /// Refusals beyond these.
+    untold: u64,
+    /// Whether the command that is carried out was a transfer that has been told of.
+    transfer: bool,
+}
+
+impl Told {
+    /// Nothing yet.
+    pub fn new() -> Told {
+        let refusals = Bucket::new(REFUSALS_AT_ONCE, REFUSALS_A_SECOND, Instant::now());
+        Told { refusals, untold: 0, transfer: false }
+    }
+
+    /// Another command begins.
+    pub fn begin(&mut self) {
+        self.transfer = false;
+    }
+
+    /// The transfer it is has been told of.
+    pub fn tell_of_transfer(&mut self) {
+        self.transfer = true;
+    }
+
+    /// Whether it is a transfer that has been told of.
+    pub fn has_told_of_transfer(&self) -> bool {
+        self.transfer
+    }
+
+    /// How many refusals there was no room for.
+    pub fn untold(&self) -> u64 {
+        self.untold
+    }
+
+    /// Whether one more refusal is to be told; it is counted where not.
+    pub fn has_room(&mut self) -> bool {
+        let has_room = self.refusals.take(0, Instant::now()).is_ok();
+        self.untold += u64::from(!has_room);
+        has_room
+    }
+}
