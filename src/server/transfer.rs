@@ -38,12 +38,10 @@ impl Session<'_> {
         let job = Job::new(Kind::Retrieve, &path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
         let bytes = offset..offset + expected;
-        let moved = self.send_by(&job, self.opening(&job), |data, stall, watch| {
+        let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
             pump::send_file(&file, bytes, data, stall, watch)
-        })?;
-        if moved < expected {
-            return Err(SHORTER);
-        }
+        };
+        self.send_by(&job, self.opening(&job), send, |moved| Ok(moved >= expected))?;
         Ok(done())
     }
 
@@ -58,12 +56,13 @@ impl Session<'_> {
         if ranged && first.is_empty() {
             return Err(Refusal::BadRestart);
         }
-        let text = first.as_slice().chain(text).take(length);
+        let mut text = first.as_slice().chain(text).take(length);
         let job = Job::new(Kind::Retrieve, path, None);
-        self.send_from(&job, self.opening(&job), text)?;
-        if !ranged && place.stream_position()? < stored {
-            return Err(SHORTER);
-        }
+        let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
+            pump::send(&mut text, data, stall, watch)
+        };
+        let is_whole = |_| Ok(ranged || place.stream_position()? >= stored);
+        self.send_by(&job, self.opening(&job), send, is_whole)?;
         Ok(done())
     }
 
@@ -209,7 +208,10 @@ impl Session<'_> {
         opening: Reply,
         mut source: impl Read,
     ) -> Result<u64, Refusal> {
-        self.send_by(job, opening, |data, stall, watch| pump::send(&mut source, data, stall, watch))
+        let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
+            pump::send(&mut source, data, stall, watch)
+        };
+        self.send_by(job, opening, send, |_| Ok(true))
     }
 
     fn send_by(
@@ -217,9 +219,13 @@ impl Session<'_> {
         job: &Job,
         opening: Reply,
         pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
+        is_whole: impl FnOnce(u64) -> io::Result<bool>,
     ) -> Result<u64, Refusal> {
         self.signed.begin(job);
         let result = self.over_data(opening, pump);
+        // Before anybody is told that it went well.
+        let result =
+            result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
         self.record(job, &result);
         result
     }
