@@ -59,7 +59,7 @@ use config::Config;
 use guard::Guard;
 use limits::{Full, Limits, Slot};
 use live::{Live, Rules};
-use log::{Field, Level, Log};
+use log::{Field, Level, Log, TransferLog};
 use refusal::Refusal;
 use roster::Roster;
 use session::Session;
@@ -76,6 +76,7 @@ use throttle::Throttle;
 pub struct Server {
     rules: Rules,
     log: Log,
+    transfers: TransferLog,
     limits: Limits,
     guard: Guard,
     checks: Checks,
@@ -94,9 +95,12 @@ impl Server {
     /// Which of its files or directories cannot be used, and why.
     pub fn new(config: Config, shutdown: Shutdown, log: Log) -> Result<Server, StartError> {
         let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
+        let transfers = TransferLog::open(config.transfer_log.as_deref());
+        let transfers = transfers.map_err(StartError::Log)?;
         Ok(Server {
             rules: Rules::new(Live::begin(config)?),
             log,
+            transfers,
             limits,
             guard: Guard::default(),
             checks: Checks::default(),
@@ -119,23 +123,31 @@ impl Server {
         &self.log
     }
 
-    /// Reads the accounts again, opens the log anew and puts `config` in force. What is wrong is
+    /// Reads the accounts again, opens the logs anew and puts `config` in force. What is wrong is
     /// logged and stays as it was. Sessions follow with their next command.
     pub fn reload(&self, config: Config) {
         let before = self.live();
         let (mut live, mut problems) = before.next(config);
-        self.log.set_level(live.config.log_level);
-        self.log.set_format(live.config.log_format);
-        if let Err(error) = self.log.reopen(live.config.log_file.as_deref()) {
-            problems.push(StartError::Log(error));
-            live.config.log_file.clone_from(&before.config.log_file);
-        }
+        self.reopen_logs(&mut live.config, &before.config, &mut problems);
         self.limits.set(live.config.max_sessions, live.config.max_sessions_per_ip);
         self.rules.replace(live);
         for problem in &problems {
             self.log_problem(problem);
         }
         self.log.event(Level::Info, "reloaded", &[("problems", &problems.len())]);
+    }
+
+    fn reopen_logs(&self, now: &mut Config, before: &Config, problems: &mut Vec<StartError>) {
+        self.log.set_level(now.log_level);
+        self.log.set_format(now.log_format);
+        if let Err(error) = self.log.reopen(now.log_file.as_deref()) {
+            problems.push(StartError::Log(error));
+            now.log_file.clone_from(&before.log_file);
+        }
+        if let Err(error) = self.transfers.reopen(now.transfer_log.as_deref()) {
+            problems.push(StartError::Log(error));
+            now.transfer_log.clone_from(&before.transfer_log);
+        }
     }
 
     /// Logs why something of a reload stays as it was, a line for each thing that is wrong.

@@ -118,6 +118,27 @@ pub fn write_timestamp(time: SystemTime, out: &mut Vec<u8>) {
     }
 }
 
+/// Writes the 24 columns of C's `ctime`: `Sun Nov  1 19:30:00 2026`. Its year has four digits, so a
+/// year before 0 or after 9999 is shown as 0000 or 9999.
+pub fn write_ctime(time: SystemTime, out: &mut Vec<u8>) {
+    const DAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
+    let weekday = unix_seconds(time).div_euclid(DAY).rem_euclid(7);
+    let civil = Civil::from_system(time);
+    out.extend_from_slice(DAYS[weekday as usize]);
+    out.push(b' ');
+    out.extend_from_slice(MONTHS[usize::from(civil.month - 1)]);
+    out.push(b' ');
+    out.extend_from_slice(&pair_of_digits(civil.day, b' '));
+    for (mark, number) in [(b' ', civil.hour), (b':', civil.minute), (b':', civil.second)] {
+        out.push(mark);
+        out.extend_from_slice(&pair_of_digits(number, b'0'));
+    }
+    let (century, year) = split_year(civil.year);
+    out.push(b' ');
+    out.extend_from_slice(&pair_of_digits(century, b'0'));
+    out.extend_from_slice(&pair_of_digits(year, b'0'));
+}
+
 /// Writes the 12 columns of an `ls -l` date as seen at `now`: `Jan  2 03:04` for the last half
 /// year, `Jan  2  2025` for what is older or lies in the future.
 pub fn write_ls_date(time: SystemTime, now: SystemTime, out: &mut Vec<u8>) {
@@ -327,6 +348,23 @@ mod tests {
 
     fn parsed(text: &str) -> SystemTime {
         parse_timestamp(text.as_bytes()).unwrap_or_else(|| panic!("{text} is a timestamp"))
+    }
+
+    #[test]
+    fn ctime_is_that_of_c() {
+        // As `date -u -d @... '+%a %b %e %H:%M:%S %Y'` prints them.
+        for (seconds, text) in [
+            (0, "Thu Jan  1 00:00:00 1970"),
+            (-1, "Wed Dec 31 23:59:59 1969"),
+            (951_782_400, "Tue Feb 29 00:00:00 2000"),
+            (1_793_561_400, "Sun Nov  1 19:30:00 2026"),
+            (2_147_483_648, "Tue Jan 19 03:14:08 2038"),
+            (-62_135_596_800, "Mon Jan  1 00:00:00 0001"),
+        ] {
+            let mut out = Vec::new();
+            write_ctime(at(seconds), &mut out);
+            assert_eq!(out, text.as_bytes());
+        }
     }
 
     fn ls(time: &str, now: &str) -> String {

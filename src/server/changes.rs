@@ -60,7 +60,7 @@ impl Session<'_> {
             None if upload::remove_waiting(&place)? => {}
             None => return Err(io::Error::from(ErrorKind::NotFound).into()),
         }
-        self.log_change("dele", &path);
+        self.record_deleted(&path);
         Ok(Reply::new(Code::FILE_DONE, "File deleted."))
     }
 

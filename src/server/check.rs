@@ -49,7 +49,7 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
 /// The server's own files that stand in the tree it serves, where clients may fetch or replace them.
 pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
     let Ok(root) = config.root.canonicalize() else { return Vec::new() };
-    let own = ["users", "config", "log-file"].map(|name| (name, given.value(name)));
+    let own = ["users", "config", "log-file", "transfer-log"].map(|name| (name, given.value(name)));
     let inside = |(name, file): (&str, Option<&OsStr>)| {
         let file = Path::new(file?);
         let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&root));

@@ -96,6 +96,12 @@ pub static PROGRAM: Program = Program {
             "where the log goes, at its end; opened anew on SIGHUP [standard error]",
         ),
         Flag::option(
+            "transfer-log",
+            "FILE",
+            "a line for each file that was moved or deleted, in the xferlog form that log analysers \
+             read; opened anew on SIGHUP [none]",
+        ),
+        Flag::option(
             "proxy-protocol",
             "CIDR[,CIDR...]",
             "load balancers, which have to announce each client's address by PROXY protocol 1 or 2 \
@@ -108,7 +114,7 @@ pub static PROGRAM: Program = Program {
             Durations are seconds, or 30s, 5m, 1h.\n\
             SIGTERM and SIGINT end the server when the running transfers are done;\n\
             a second one ends it at once. SIGHUP reads accounts and config again and\n\
-            opens the log anew; what is wrong in them is logged, and the old stays.\n",
+            opens the logs anew; what is wrong in them is logged, and the old stays.\n",
 };
 
 /// The address to listen on where nobody names one.
@@ -153,6 +159,8 @@ pub struct Config {
     pub log_format: Format,
     /// `--log-file`; `None` is standard error.
     pub log_file: Option<PathBuf>,
+    /// `--transfer-log`.
+    pub transfer_log: Option<PathBuf>,
     /// `--proxy-protocol`.
     pub proxy_protocol: Vec<Network>,
 }
@@ -200,6 +208,7 @@ impl Config {
             log_level: given.need("log-level", args::one_of(&LEVELS))?,
             log_format: given.need("log-format", args::one_of(&FORMATS))?,
             log_file: given.value("log-file").map(PathBuf::from),
+            transfer_log: given.value("transfer-log").map(PathBuf::from),
             proxy_protocol: given.get_all("proxy-protocol", listed(Network::parse))?.concat(),
         })
     }

@@ -6,8 +6,10 @@
 
 mod line;
 mod sink;
+mod transfers;
 
 pub use line::{Field, Seconds, Value};
+pub use transfers::{Direction, Transfer, TransferLog};
 
 use sink::Sink;
 use std::io;

@@ -1,21 +1,25 @@
 //! What is told of a session: its transfers, what was refused to it, and its end.
 
-use super::job::Job;
-use super::log::{Field, Level, Seconds};
+use super::job::{Job, Kind};
+use super::log::{Direction, Field, Level, Seconds, Transfer};
 use super::login::Login;
 use super::panics::Panicked;
 use super::refusal::Refusal;
 use super::session::{End, Session};
-use crate::protocol::{Code, Command};
+use crate::protocol::{Code, Command, FtpPath};
 use std::io::{self, ErrorKind};
+use std::time::{Duration, SystemTime};
 
 impl Session<'_> {
     /// Tells of a transfer that is over.
     pub(super) fn record(&mut self, job: &Job, result: &Result<u64, Refusal>) {
         self.signed.end();
         self.told.tell_of_transfer();
-        let moved = self.signed.entry().moved();
-        let seconds = Seconds(job.started.elapsed());
+        let (moved, took) = (self.signed.entry().moved(), job.started.elapsed());
+        if let Some(direction) = direction(job.kind) {
+            self.record_file(direction, &job.path, moved, took, result.is_ok());
+        }
+        let seconds = Seconds(took);
         let mut fields: Vec<Field<'_>> =
             vec![("path", &job.path), ("bytes", &moved), ("seconds", &seconds)];
         let Err(refusal) = result else {
@@ -26,6 +30,37 @@ impl Session<'_> {
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
         self.log(Level::Warn, job.kind.event(), &fields);
+    }
+
+    /// Tells of a file that was deleted.
+    pub(super) fn record_deleted(&self, path: &FtpPath) {
+        self.log_change("dele", path);
+        self.record_file(Direction::Deleted, path, 0, Duration::ZERO, true);
+    }
+
+    fn record_file(
+        &self,
+        direction: Direction,
+        path: &FtpPath,
+        bytes: u64,
+        took: Duration,
+        is_complete: bool,
+    ) {
+        let Login::In(home) = &self.login else { return };
+        let transfer = Transfer {
+            time: SystemTime::now(),
+            took,
+            host: self.peer.ip(),
+            bytes,
+            home: &home.account.as_ref().map_or_else(FtpPath::root, |own| own.home.clone()),
+            path,
+            is_text: self.is_ascii(),
+            direction,
+            is_visitor: home.account.is_none(),
+            user: &home.user,
+            is_complete,
+        };
+        self.server.transfers.add(&transfer, &self.server.log);
     }
 
     /// Tells of a command that was refused, unless it was a transfer, which is told of when it is
@@ -79,6 +114,15 @@ impl Session<'_> {
 
 fn cause_of(refusal: &Refusal) -> Option<Field<'_>> {
     refusal.cause().map(|cause| -> Field<'_> { ("cause", cause) })
+}
+
+/// Which way a file goes; listings are none.
+fn direction(kind: Kind) -> Option<Direction> {
+    match kind {
+        Kind::Retrieve => Some(Direction::Outgoing),
+        Kind::Store | Kind::Append | Kind::StoreUnique => Some(Direction::Incoming),
+        Kind::List | Kind::Names | Kind::Facts => None,
+    }
 }
 
 /// Who runs the server wants to hear of what it could not do and of what somebody may not do, and

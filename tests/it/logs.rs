@@ -120,7 +120,7 @@ fn complete_log(server: &Server) -> String {
 }
 
 /// What a line is made of: a time, a level, an event, and fields whose values are plain or quoted.
-fn check_line(line: &str) -> Result<(), &'static str> {
+pub fn check_line(line: &str) -> Result<(), &'static str> {
     let strange = |c: char| c.is_control() || !(c.is_ascii() || c.is_alphanumeric());
     if line.contains(strange) {
         return Err("a character that was to be escaped");

@@ -79,4 +79,5 @@ mod store;
 mod streams;
 mod terminal;
 mod times;
+mod transfer_log;
 mod wire;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// The hash of "secret" that takes one round.
-const SECRET: &str =
+pub const SECRET: &str =
     "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
 
 /// Another password's.
