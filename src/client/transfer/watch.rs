@@ -1,0 +1,89 @@
+//! Who is listened to while bytes move.
+
+use super::line::Line;
+use crate::client::error::Error;
+use crate::net::{Attention, Verdict};
+use crate::rate::{Party, Turns};
+use crate::sys::{PollItem, poll};
+use std::time::{Duration, Instant};
+
+/// Who is listened to while bytes move: Ctrl-C, and the server.
+pub(super) struct Watch<'a, 'c, P> {
+    pub(super) line: &'a mut Line<'c>,
+    moved: P,
+    /// Its part of the rate of all connections.
+    turns: Option<Turns>,
+    /// How many bytes it took of that.
+    spent: u64,
+}
+
+impl<'a, 'c> Watch<'a, 'c, fn(u64)> {
+    pub(super) fn new(line: &'a mut Line<'c>) -> Self {
+        Watch { line, moved: |_| (), turns: None, spent: 0 }
+    }
+}
+
+impl<'a, 'c, P> Watch<'a, 'c, P> {
+    /// One that hears how many bytes moved, and holds them to the rate of the program.
+    pub(super) fn pacing(line: &'a mut Line<'c>, moved: P) -> Self {
+        let rate = line.connection.settings().rate.clone();
+        let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
+        Watch { line, moved, turns, spent: 0 }
+    }
+}
+
+impl<P> Watch<'_, '_, P> {
+    fn judge(&mut self) -> Result<Verdict, Error> {
+        let [ctrl_c, control] = self.ready()?;
+        if ctrl_c {
+            return Err(Error::Interrupted);
+        }
+        let speaks = control || self.line.connection.has_line();
+        if speaks && self.line.is_listened_to() {
+            self.line.overhear()
+        } else {
+            Ok(Verdict::Continue)
+        }
+    }
+
+    fn ready(&self) -> Result<[bool; 2], Error> {
+        let mut items = self.listened();
+        poll(&mut items, Some(Duration::ZERO)).map_err(Error::Local)?;
+        Ok(items.map(|item| item.ready()))
+    }
+
+    /// A connection that ended would make every wait a busy one.
+    fn listened(&self) -> [PollItem<'_>; 2] {
+        let control = match self.line.is_listened_to() {
+            true => self.line.connection.item(),
+            false => PollItem::nothing(),
+        };
+        [self.line.armed.item(), control]
+    }
+}
+
+impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
+    fn items(&self) -> [PollItem<'_>; 2] {
+        self.listened()
+    }
+
+    fn attend(&mut self, _: u64) -> Verdict {
+        match self.judge() {
+            Ok(verdict) => verdict,
+            Err(cause) => self.line.fail(cause),
+        }
+    }
+
+    fn moved(&mut self, total: u64) {
+        (self.moved)(total);
+        if let Some(turns) = &mut self.turns {
+            turns.spend(total - self.spent);
+            self.spent = total;
+        }
+        self.line.keep_alive();
+    }
+
+    fn allowance(&mut self) -> Result<usize, Instant> {
+        self.turns.as_mut().map_or(Ok(usize::MAX), Turns::allowance)
+    }
+}
