@@ -1,0 +1,316 @@
+//! How a connection is made, logged in, made anew, and ended.
+
+use super::super::error::Error;
+use super::super::interrupt::Armed;
+use super::super::origin::{Login, Origin};
+use super::{Able, Connection, Representation, Settings};
+use crate::net::{self, Stream};
+use crate::protocol::{Code, Command, Control, Name, Reply, Secret};
+use crate::sys::{Interest, Latch, PollItem};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// How long the server may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What it takes to make a connection like another one.
+#[derive(Clone)]
+pub(in crate::client) struct Recipe {
+    origin: Origin,
+    settings: Settings,
+    wanted: Representation,
+    able: Able,
+}
+
+impl Recipe {
+    /// Makes it.
+    pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
+        let (host, port) = self.origin.address();
+        let mut made = Connection::open(host, port, self.settings.clone())?;
+        made.wanted = self.wanted;
+        made.able = Able { pipelines: self.able.pipelines && made.able.pipelines, ..self.able };
+        if let Some(Login { user, password, account }) = self.origin.login() {
+            let password = || password.clone().ok_or(Error::NoPassword);
+            made.login_with_account(user, password, || Ok(account.clone()))?;
+        }
+        for step in self.origin.trail() {
+            made.call(step)?;
+        }
+        made.origin = self.origin.clone();
+        Ok(made)
+    }
+}
+
+/// Making a connection and ending it.
+impl Connection {
+    /// Connects and waits for the server's greeting.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], [`Error::Greeting`], and those of every reply.
+    pub fn open(host: &str, port: u16, settings: Settings) -> Result<Connection, Error> {
+        let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
+        let armed = settings.interrupt.begin().map_err(Error::Local)?;
+        let tcp = dial(host, port, settings.timeout, &armed)?.map_err(failed)?;
+        let origin = Origin::new(host, port);
+        let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
+        // A server that is not ready yet says 120 first (RFC 959 section 5.4).
+        let greeting = connection.final_reply_unless(&armed)?;
+        connection.able.pipelines = !mixes_commands_up(&greeting);
+        if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
+    }
+
+    fn over(tcp: TcpStream, origin: Origin, settings: Settings) -> io::Result<Connection> {
+        let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
+        Ok(Connection {
+            control: Control::new(Stream::new(tcp, None)?),
+            settings,
+            peer: net::canonical(peer),
+            local: net::canonical(local),
+            origin,
+            wanted: Representation::Bytes,
+            current: None,
+            able: Able::ALL,
+            followers: Vec::new(),
+            route: None,
+            stored: None,
+            lost: false,
+        })
+    }
+
+    /// Another connection to the same server, logged in as the same user, in the same directory.
+    ///
+    /// # Errors
+    /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
+    pub fn another(&self) -> Result<Connection, Error> {
+        self.recipe().connect()
+    }
+
+    pub(in crate::client) fn recipe(&self) -> Recipe {
+        let (origin, settings) = (self.origin.clone(), self.settings.clone());
+        Recipe { origin, settings, wanted: self.wanted, able: self.able }
+    }
+
+    /// Makes the connection anew where it is lost; what it stood for stays.
+    ///
+    /// # Errors
+    /// Those of [`Connection::another`]; it is lost then.
+    pub fn reconnect(&mut self) -> Result<(), Error> {
+        self.lost = true;
+        // First, for some servers count it. One that is gone already needs no closing.
+        let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
+        let before = self.line().and_then(|line| line.local_addr().ok());
+        *self = self.another()?;
+        if let (Some(before), Some(line)) = (before, self.line()) {
+            self.settings.interrupt.renew(before, line);
+        }
+        Ok(())
+    }
+
+    /// Makes the connection anew if it is lost.
+    pub(in crate::client) fn revive(&mut self) -> Result<(), Error> {
+        if self.lost { self.reconnect() } else { Ok(()) }
+    }
+
+    /// Logs in. `password` is asked for only if the server does.
+    ///
+    /// # Errors
+    /// [`Error::Login`], after which another login can be tried, and whatever `password` fails
+    /// with.
+    pub fn login(
+        &mut self,
+        user: &Name,
+        password: impl FnOnce() -> Result<Secret, Error>,
+    ) -> Result<(), Error> {
+        self.login_with_account(user, password, || Ok(None))
+    }
+
+    /// Logs in where the server may ask for an account besides (332, RFC 959 section 4.1.1).
+    ///
+    /// # Errors
+    /// Those of [`Connection::login`]; [`Error::WantsTls`] where no password was sent because the
+    /// server wants encryption first.
+    pub fn login_with_account(
+        &mut self,
+        user: &Name,
+        password: impl FnOnce() -> Result<Secret, Error>,
+        account: impl FnOnce() -> Result<Option<Secret>, Error>,
+    ) -> Result<(), Error> {
+        let mut reply = self.ask_unless_interrupted(&Command::User(user.clone()))?;
+        if !reply.code().is_success() && wants_tls(&reply) {
+            return Err(Error::WantsTls(reply));
+        }
+        let mut used = Login { user: user.clone(), password: None, account: None };
+        if reply.code() == Code::NEED_PASSWORD {
+            let password = password()?;
+            reply = self.ask_unless_interrupted(&Command::Pass(password.clone()))?;
+            used.password = Some(password);
+        }
+        if reply.code() == Code::NEED_ACCOUNT
+            && let Some(account) = account()?
+        {
+            reply = self.ask_unless_interrupted(&Command::Acct(account.clone()))?;
+            used.account = Some(account);
+        }
+        if !reply.code().is_success() {
+            return Err(Error::Login(reply));
+        }
+        self.origin.logged_in(used);
+        Ok(())
+    }
+
+    /// Says goodbye. The server may be gone already, which is as good.
+    pub fn quit(mut self) {
+        if self.send(&Command::Quit).is_ok() {
+            let patience = self.settings.timeout.min(FAREWELL);
+            // Whatever it answers, this is the end.
+            let _ = self.reply_by(net::deadline(patience));
+        }
+    }
+
+    /// Whether nothing can be asked any more.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Another hold on the socket, by which another thread can cut the connection.
+    pub(in crate::client) fn line(&self) -> Option<TcpStream> {
+        self.control.stream().tcp().try_clone().ok()
+    }
+
+    /// The server's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+/// Connects in a thread that Ctrl-C leaves to itself: nothing wakes one that waits for a name server.
+fn dial(
+    host: &str,
+    port: u16,
+    patience: Duration,
+    armed: &Armed,
+) -> Result<io::Result<TcpStream>, Error> {
+    let done = Arc::new(Latch::new().map_err(Error::Local)?);
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let dialing = {
+        let (host, done) = (host.to_owned(), Arc::clone(&done));
+        move || {
+            // Nobody may wait any more.
+            let _ = sender.send(net::connect(&host, port, patience));
+            done.open();
+        }
+    };
+    if thread::Builder::new().name("connect".into()).spawn(dialing).is_err() {
+        return Ok(net::connect(host, port, patience));
+    }
+    let mut items = [armed.item(), PollItem::new(done.handle(), Interest::Read)];
+    net::wait(&mut items, None).map_err(Error::Local)?;
+    match receiver.try_recv() {
+        Ok(connected) => Ok(connected),
+        Err(_) => Err(Error::Interrupted),
+    }
+}
+
+/// Whether the server says that it is one that breaks a transfer off when the next EPSV comes. Others
+/// are found out, but that costs seconds.
+fn mixes_commands_up(greeting: &Reply) -> bool {
+    const KNOWN: &[u8] = b"pyftpdlib";
+    let mut lines =
+        std::iter::once(greeting.text()).chain(greeting.body().iter().map(Vec::as_slice));
+    lines.any(|line| line.windows(KNOWN.len()).any(|word| word.eq_ignore_ascii_case(KNOWN)))
+}
+
+/// Whether a reply to USER says that nothing goes without encryption. Servers say so in words alone:
+/// `530 Non-anonymous sessions must use encryption.` (vsftpd), `550 SSL/TLS required on the control
+/// channel` (ProFTPD), `421 ... cleartext sessions ... are not accepted` (Pure-FTPd).
+fn wants_tls(reply: &Reply) -> bool {
+    let text = reply.to_string().to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let about = has(&["tls", "ssl", "encrypt", "cleartext"]);
+    match reply.code().is_intermediate() {
+        // A password may be required here, and TLS be mentioned besides.
+        true => about && has(&["must use", "tls required", "tls is required", "ssl required"]),
+        false => about && has(&["must", "require", "need", "not accepted", "not allowed", "only"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Script;
+    use super::*;
+
+    fn log_in(connection: &mut Connection) -> Result<(), Error> {
+        let user = Name::new("me").unwrap();
+        connection.login(&user, || Ok(Secret::new("secret").unwrap()))
+    }
+
+    #[test]
+    fn a_password_is_sent_only_where_it_is_asked_for() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "230 welcome");
+            server.expect("USER me", "331 who says so?");
+            server.expect("PASS secret", "230-welcome\r\n 331 nothing\r\n230 back");
+        });
+        log_in(&mut connection).unwrap();
+        log_in(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn after_a_login_that_is_refused_another_can_be_tried() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "331 password");
+            server.expect("PASS secret", "530 no");
+            server.expect("USER me", "332 account");
+            server.expect("USER me", "230 welcome");
+        });
+        assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
+        assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
+        log_in(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn an_account_is_named_where_it_is_asked_for() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "331 password");
+            server.expect("PASS secret", "332 account");
+            server.expect("ACCT mine", "230 welcome");
+            server.expect("USER me", "332 account");
+            server.expect("ACCT mine", "530 no");
+        });
+        let user = Name::new("me").unwrap();
+        let mut log_in = || {
+            let password = || Ok(Secret::new("secret").unwrap());
+            connection.login_with_account(&user, password, || Ok(Secret::new("mine")))
+        };
+        log_in().unwrap();
+        assert!(matches!(log_in(), Err(Error::Login(_))));
+    }
+
+    #[test]
+    fn a_server_that_wants_encryption_hears_no_password() {
+        for reply in [
+            "530 Non-anonymous sessions must use encryption.",
+            "550 SSL/TLS required on the control channel",
+            "331 TLS required before PASS",
+        ] {
+            let mut connection = Script::serve(move |server| {
+                server.expect("USER me", reply);
+                server.expect("PWD", "257 \"/\"");
+            });
+            assert!(matches!(log_in(&mut connection), Err(Error::WantsTls(_))), "{reply}");
+            connection.current_dir().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_server_that_only_speaks_of_encryption_hears_the_password() {
+        let mut connection = Script::serve(|server| {
+            server.expect("USER me", "331 Password required for me (TLS is off)");
+            server.expect("PASS secret", "230 welcome");
+        });
+        log_in(&mut connection).unwrap();
+    }
+}

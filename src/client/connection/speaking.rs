@@ -1,0 +1,218 @@
+//! Saying and hearing: the only place where commands go out and replies come in.
+
+use super::super::error::Error;
+use super::super::interrupt::Armed;
+use super::super::output::Spoken;
+use super::Connection;
+use crate::net;
+use crate::protocol::{Code, Command, Reply};
+use crate::sys::{Interest, PollItem, Waitable, poll};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How many replies in a row may come that no command asked for, or that only say "wait". A server
+/// that goes on would keep us for ever.
+const MOST_UNASKED: u32 = 32;
+
+/// Saying and hearing.
+impl Connection {
+    /// A command that is done when the answer comes.
+    pub(in crate::client) fn call(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.ask(command).and_then(done)
+    }
+
+    /// Commands of which none waits for the answer to another, and what each was answered.
+    pub(in crate::client) fn call_all(
+        &mut self,
+        commands: &[Command],
+    ) -> Vec<Result<Reply, Error>> {
+        if !self.able.pipelines {
+            return commands.iter().map(|command| self.call(command)).collect();
+        }
+        let all: Vec<&Command> = commands.iter().collect();
+        if let Err(error) = self.discard_unasked().and_then(|()| self.send_all(&all)) {
+            return vec![Err(error)];
+        }
+        commands.iter().map(|_| self.final_reply().and_then(done)).collect()
+    }
+
+    /// Whether FEAT names this. A server that does not know FEAT may be able all the same.
+    pub(in crate::client) fn has_feature(&mut self, word: &[u8]) -> Result<bool, Error> {
+        let reply = match self.call(&Command::Feat) {
+            Ok(reply) => reply,
+            Err(Error::Refused(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let first = |line: &Vec<u8>| {
+            let mut words = line.trim_ascii().split(|&byte| byte == b' ');
+            words.next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+        };
+        Ok(reply.body().iter().any(first))
+    }
+
+    /// Sends commands in one piece.
+    pub(in crate::client) fn send_all(&mut self, commands: &[&Command]) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for command in commands {
+            self.trace(Spoken::Command(command));
+            command.write_to(&mut lines);
+            lines.extend_from_slice(b"\r\n");
+        }
+        let sent = self.control.send(&lines);
+        self.checked(sent)
+    }
+
+    /// Sends a command; what it is answered is the caller's affair.
+    pub(in crate::client) fn send(&mut self, command: &Command) -> Result<(), Error> {
+        self.trace(Spoken::Command(command));
+        let sent = self.control.send_command(command);
+        self.checked(sent)
+    }
+
+    /// Reads a reply, which must come by then.
+    pub(in crate::client) fn reply_by(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Error> {
+        self.control.stream_mut().set_deadline(deadline);
+        let read = self.control.read_reply();
+        let reply = self.checked(read)?;
+        self.trace(Spoken::Reply(&reply));
+        if reply.code() == Code::NOT_AVAILABLE {
+            self.lost = true;
+            return Err(Error::Closing(reply));
+        }
+        Ok(reply)
+    }
+
+    /// Whether a line of the server waits to be read.
+    pub(in crate::client) fn has_line(&self) -> bool {
+        self.control.peek_line().is_some()
+    }
+
+    /// Ready when the server said something or left.
+    pub(in crate::client) fn item(&self) -> PollItem<'_> {
+        PollItem::new(self.control.stream().handle(), Interest::Read)
+    }
+
+    /// Gives the connection up.
+    pub(in crate::client) fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// Throws away what the server said without being asked, so that it is not taken for an answer
+    /// to what is asked next. That the server has closed is noticed here.
+    pub(in crate::client) fn discard_unasked(&mut self) -> Result<(), Error> {
+        if self.lost {
+            return Err(Error::Lost(io::ErrorKind::NotConnected.into()));
+        }
+        for _ in 0..MOST_UNASKED {
+            if !self.has_line() && !is_ready(self.item()) {
+                return Ok(());
+            }
+            self.reply_by(net::deadline(self.settings.timeout))?;
+        }
+        self.lost = true;
+        Err(Error::Unasked)
+    }
+
+    pub(super) fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.discard_unasked()?;
+        self.send(command)?;
+        self.final_reply()
+    }
+
+    /// The same for who may wait for a server that nobody knows yet: Ctrl-C ends the wait, and the
+    /// connection.
+    pub(super) fn ask_unless_interrupted(&mut self, command: &Command) -> Result<Reply, Error> {
+        let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
+        self.discard_unasked()?;
+        self.send(command)?;
+        self.final_reply_unless(&armed)
+    }
+
+    pub(super) fn final_reply_unless(&mut self, armed: &Armed) -> Result<Reply, Error> {
+        if !self.has_line() {
+            let mut items = [armed.item(), self.item()];
+            // A deadline that passes is noticed, and told, by the read below.
+            let waited = net::wait(&mut items, net::deadline(self.settings.timeout));
+            if waited.is_ok() && items[0].ready() {
+                self.lost = true;
+                return Err(Error::Interrupted);
+            }
+        }
+        self.final_reply()
+    }
+
+    pub(super) fn final_reply(&mut self) -> Result<Reply, Error> {
+        for _ in 0..MOST_UNASKED {
+            let reply = self.reply_by(net::deadline(self.settings.timeout))?;
+            if !reply.code().is_preliminary() {
+                return Ok(reply);
+            }
+        }
+        self.lost = true;
+        Err(Error::Unasked)
+    }
+
+    pub(super) fn trace(&self, spoken: Spoken<'_>) {
+        if let Some(trace) = self.settings.trace {
+            trace(spoken);
+        }
+    }
+
+    pub(super) fn checked<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
+        result.map_err(|error| {
+            self.lost = true;
+            Error::of_control(error, self.settings.timeout)
+        })
+    }
+}
+
+fn done(reply: Reply) -> Result<Reply, Error> {
+    let done = reply.code().is_success() || reply.code().is_intermediate();
+    if done { Ok(reply) } else { Err(Error::Refused(reply)) }
+}
+
+fn is_ready(item: PollItem<'_>) -> bool {
+    matches!(poll(&mut [item], Some(Duration::ZERO)), Ok(1..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Script;
+    use super::super::Settings;
+    use super::*;
+
+    #[test]
+    fn what_was_not_asked_for_is_no_answer() {
+        let mut connection = Script::serve(|server| {
+            server.expect("PWD", "257 \"/a\"\"b\"\r\n200 by the way");
+            server.expect("PWD", "257 \"/b\"");
+        });
+        assert_eq!(connection.current_dir().unwrap(), b"/a\"b");
+        assert_eq!(connection.current_dir().unwrap(), b"/b");
+    }
+
+    #[test]
+    fn a_421_ends_the_connection_and_every_call_after_it_says_so() {
+        let mut connection = Script::serve(|server| {
+            server.expect("PWD", "421 too long idle");
+        });
+        let error = connection.current_dir().unwrap_err();
+        assert_eq!(error.to_string(), "the server closed the connection: 421 too long idle");
+        assert!(connection.is_lost());
+        assert!(matches!(connection.current_dir(), Err(Error::Lost(_))));
+    }
+
+    #[test]
+    fn no_reply_in_time_ends_the_connection() {
+        let settings = Settings { timeout: Duration::from_millis(50), ..Settings::default() };
+        let mut connection = Script::serve_as(settings, |server| {
+            server.hear();
+            server.hear();
+        });
+        assert!(matches!(connection.current_dir(), Err(Error::TimedOut(_))));
+        assert!(connection.is_lost());
+    }
+}

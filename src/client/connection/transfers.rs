@@ -1,0 +1,279 @@
+//! What transfers ask of their connection: types, sizes, times, and what goes out ahead of time.
+
+use super::super::error::Error;
+use super::{Able, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number};
+use crate::protocol::time::parse_timestamp;
+use crate::protocol::{Algorithm, Code, Command, Name, Reply};
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+/// What transfers ask of their connection.
+impl Connection {
+    pub(in crate::client) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(in crate::client) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(in crate::client) fn representation(&self) -> Representation {
+        self.wanted
+    }
+
+    /// Size and time of a file, asked for in one piece where the server takes that.
+    pub(in crate::client) fn expected_size_and_time(
+        &mut self,
+        name: &Name,
+    ) -> Result<(Option<u64>, Option<SystemTime>), Error> {
+        let Able { sizes, times, pipelines, .. } = self.able;
+        if !(sizes && times && pipelines) || self.current != Some(Representation::Bytes) {
+            return Ok((self.expected_size(name)?, self.expected_time(name)?));
+        }
+        let asked = [Command::Size(name.clone()), Command::Mdtm(name.clone())];
+        let mut answers = self.call_all(&asked).into_iter();
+        let mut next = || answers.next().unwrap_or(Err(Error::NotConnected));
+        let (size, time) = (next(), next());
+        let size = self.unless_refused(size, |able| &mut able.sizes)?;
+        let time = self.unless_refused(time, |able| &mut able.times)?;
+        let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
+        Ok((size.and_then(|reply| number(&reply)), time))
+    }
+
+    /// Tells the server the type of files, if it does not know it.
+    pub(in crate::client) fn take_file_type(&mut self) -> Result<(), Error> {
+        self.take_type(self.wanted)
+    }
+
+    /// The same together with the question for the next data connection.
+    pub(in crate::client) fn take_file_type_and_route(&mut self) -> Result<Option<Reply>, Error> {
+        if self.current == Some(self.wanted) || self.route.is_some() || !self.looks_ahead() {
+            return self.take_file_type().map(|()| None);
+        }
+        self.discard_unasked()?;
+        self.send_all(&[&Command::Type(self.wanted.wire()), &EXTENDED_PASSIVE])?;
+        let taken = self.final_reply()?;
+        let route = self.final_reply()?;
+        if !taken.code().is_success() {
+            return Err(Error::Refused(taken));
+        }
+        self.current = Some(self.wanted);
+        Ok(Some(route))
+    }
+
+    pub(super) fn take_type(&mut self, wanted: Representation) -> Result<(), Error> {
+        if self.current != Some(wanted) {
+            self.call(&Command::Type(wanted.wire()))?;
+            self.current = Some(wanted);
+        }
+        Ok(())
+    }
+
+    /// The size of a file about to be fetched, if the server tells. A text has no size that could
+    /// be known before (RFC 3659 section 4), and some servers read all of it to count.
+    pub(in crate::client) fn expected_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
+        if !self.able.sizes || self.wanted == Representation::Text {
+            return Ok(None);
+        }
+        let size = self.size(name);
+        self.unless_refused(size, |able| &mut able.sizes)
+    }
+
+    /// When a file was modified, if the server tells.
+    pub(in crate::client) fn expected_time(
+        &mut self,
+        name: &Name,
+    ) -> Result<Option<SystemTime>, Error> {
+        if !self.able.times {
+            return Ok(None);
+        }
+        let time = self.modified(name);
+        self.unless_refused(time, |able| &mut able.times)
+    }
+
+    /// The digest of a whole file, if the server tells, in the form that it chose:
+    /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
+    pub(in crate::client) fn hash(
+        &mut self,
+        name: &Name,
+    ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
+        if !self.able.hashes {
+            return Ok(None);
+        }
+        let answer = self.call(&Command::Hash(name.clone()));
+        let Some(reply) = self.unless_refused(answer, |able| &mut able.hashes)? else {
+            return Ok(None);
+        };
+        let mut words = reply.text().split(|&byte| byte == b' ');
+        let algorithm = words.next().and_then(Algorithm::parse);
+        Ok(algorithm.zip(words.nth(1).map(<[u8]>::to_ascii_lowercase)))
+    }
+
+    /// Tells the server when a file was modified, if it takes that.
+    pub(in crate::client) fn set_modified(
+        &mut self,
+        name: &Name,
+        time: SystemTime,
+    ) -> Result<(), Error> {
+        if !self.able.sets_times {
+            return Ok(());
+        }
+        let set = self.call(&Command::Mfmt(time, name.clone()));
+        self.unless_refused(set, |able| &mut able.sets_times).map(drop)
+    }
+
+    /// Does something in another directory and comes back. Where the connection is lost meanwhile,
+    /// the one that takes its place begins here.
+    pub(in crate::client) fn within<T>(
+        &mut self,
+        dir: &Name,
+        work: impl FnOnce(&mut Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let here = self.current_dir()?;
+        let here = Name::new(here.as_slice()).ok_or(Error::BadName(here))?;
+        let origin = self.origin.clone();
+        self.change_dir(dir)?;
+        let result = work(self);
+        if !self.lost {
+            self.lost = self.change_dir(&here).is_err();
+        }
+        self.origin = origin;
+        result
+    }
+
+    /// Bytes that tell this place, with its server and user, from all others.
+    pub(in crate::client) fn place(&self) -> Vec<u8> {
+        self.origin.place()
+    }
+
+    /// What the server has not refused yet.
+    pub(in crate::client) fn able(&mut self) -> &mut Able {
+        &mut self.able
+    }
+
+    /// An answer that is not needed; that the server does not know the question is remembered.
+    pub(in crate::client) fn unless_refused<T>(
+        &mut self,
+        answer: Result<T, Error>,
+        able: impl FnOnce(&mut Able) -> &mut bool,
+    ) -> Result<Option<T>, Error> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Refused(reply)) => {
+                *able(&mut self.able) &= !is_missing(&reply);
+                Ok(None)
+            }
+            Err(Error::Unintelligible(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same where only that the server does not know the question is no failure.
+    pub(in crate::client) fn unless_missing<T>(
+        &mut self,
+        answer: Result<T, Error>,
+        able: impl FnOnce(&mut Able) -> &mut bool,
+    ) -> Result<Option<T>, Error> {
+        match answer {
+            Err(Error::Refused(reply)) if is_missing(&reply) => {
+                *able(&mut self.able) = false;
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// What shall go out in one piece with the next transfer's command: to be done after it.
+    pub(in crate::client) fn follow_with(&mut self, followers: Vec<Command>) {
+        self.followers = followers;
+    }
+
+    /// What the next transfer needs shall go out with this one's command.
+    pub(in crate::client) fn look_ahead(&mut self) {
+        if self.looks_ahead() {
+            let unsaid = self.current != Some(self.wanted);
+            let kind = unsaid.then(|| Command::Type(self.wanted.wire()));
+            self.followers = kind.into_iter().chain([EXTENDED_PASSIVE]).collect();
+        }
+    }
+
+    /// Takes the answer to a TYPE that followed a transfer.
+    pub(in crate::client) fn keep_type(&mut self, reply: &Reply) {
+        self.current = reply.code().is_success().then_some(self.wanted);
+    }
+
+    /// Whether anything shall.
+    pub(in crate::client) fn has_followers(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
+    pub(in crate::client) fn take_followers(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.followers)
+    }
+
+    /// The address for the next data connection, if that was asked for ahead of time.
+    pub(in crate::client) fn take_route(&mut self) -> Option<SocketAddr> {
+        self.route.take()
+    }
+
+    pub(in crate::client) fn keep_route(&mut self, route: SocketAddr) {
+        self.route = Some(route);
+    }
+
+    /// How much the server has of what was sent last, as it said unless it has to be asked.
+    pub(in crate::client) fn stored_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
+        match self.stored.take() {
+            Some(size) => Ok(Some(size)),
+            None => self.expected_size(name),
+        }
+    }
+
+    /// Takes the answer to a SIZE that followed an upload.
+    pub(in crate::client) fn keep_stored_size(&mut self, reply: &Reply) {
+        self.stored = reply.code().is_success().then(|| number(reply)).flatten();
+    }
+
+    /// Whether a data connection can be agreed on ahead of time: where the server takes the short
+    /// EPSV, which has nothing to go wrong, and several commands at a time.
+    pub(in crate::client) fn looks_ahead(&self) -> bool {
+        self.able.pipelines && self.able.extended && self.settings.mode == DataMode::Passive
+    }
+
+    /// Where the next transfer begins.
+    pub(in crate::client) fn restart_at(&mut self, at: u64) -> Result<(), Error> {
+        let reply = self.ask(&Command::Rest(at))?;
+        // Some say 200 or 250; a refusal of any kind means that it begins at the beginning.
+        if reply.code().is_intermediate() || reply.code().is_success() {
+            return Ok(());
+        }
+        self.able.restarts &= !is_missing(&reply);
+        Err(Error::NoRestart(reply))
+    }
+
+    /// EPSV or EPRT, and PASV or PORT once the server has refused those.
+    pub(in crate::client) fn call_extended(
+        &mut self,
+        extended: &Command,
+        classic: Option<&Command>,
+    ) -> Result<Reply, Error> {
+        if self.able.extended {
+            match (self.call(extended), classic) {
+                (Err(Error::Refused(reply)), Some(_)) if !is_transient(&reply) => {
+                    self.able.extended = false;
+                }
+                (other, _) => return other,
+            }
+        }
+        self.call(classic.unwrap_or(extended))
+    }
+}
+
+/// Whether the server does not know the command, or not in this form.
+fn is_missing(reply: &Reply) -> bool {
+    let code = reply.code();
+    code == Code::UNKNOWN_COMMAND || code == Code::NOT_IMPLEMENTED || code == Code::BAD_PARAMETER
+}
+
+fn is_transient(reply: &Reply) -> bool {
+    reply.code().is_transient_failure()
+}
