@@ -80,4 +80,5 @@ mod streams;
 mod terminal;
 mod times;
 mod transfer_log;
+mod wine;
 mod wire;

@@ -6,6 +6,7 @@
 //! cover: someone with an account on the server itself who replaces a directory by a link in the
 //! moment between the look and the use.
 
+use crate::sys::reserved::means_something_else;
 use crate::sys::{FileKind, Open, Stat};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -232,29 +233,13 @@ pub(crate) fn may_be_link(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotADirectory
 }
 
-/// A name from the wire as the system's. Refused is what would mean something else here: other
-/// drives and streams (`:`), parents (`\`), devices (`CON`, also as `con.txt`), and endings that
-/// the system drops, so that two names would be one file.
+/// A name from the wire as the system's, unless it would mean something else here.
 ///
 /// # Errors
 /// `InvalidFilename` for what can be no name here.
 pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
-    let name = std::str::from_utf8(bytes).ok().filter(|name| !is_special(name));
+    let name = std::str::from_utf8(bytes).ok().filter(|name| !means_something_else(name));
     name.map(OsString::from).ok_or_else(|| io::ErrorKind::InvalidFilename.into())
-}
-
-fn is_special(name: &str) -> bool {
-    const DEVICES: [&str; 8] =
-        ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$", "CONERR$"];
-    let forbidden = |c: char| c.is_control() || r#"\/:*?"<>|"#.contains(c);
-    let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
-    let numbered = ["COM", "LPT"].iter().any(|port| {
-        stem.strip_prefix(port)
-            .is_some_and(|rest| rest.chars().count() == 1 && rest.chars().all(|c| c.is_numeric()))
-    });
-    let last = name.chars().next_back();
-    let dropped = matches!(last, Some('.' | ' ')) && name != "." && name != "..";
-    name.contains(forbidden) || dropped || numbered || DEVICES.contains(&stem.as_str())
 }
 
 /// A name of the system as it goes on the wire: UTF-8.

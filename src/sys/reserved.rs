@@ -1,0 +1,113 @@
+//! Names that Windows takes for something else than a file of that name in that directory.
+//!
+//! A name that comes from a peer must open that file or none. So these are refused, and not
+//! escaped: a file would come back under another name than it was sent with.
+
+/// Devices, also with any extension, and blanks before it.
+const DEVICES: [&str; 8] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$", "CONERR$"];
+
+/// Ports: devices with a digit, which may also be a raised one.
+const PORTS: [&str; 2] = ["COM", "LPT"];
+
+/// Whether a name is more or something else than itself: a path (`\\`), a drive or a stream of
+/// another file (`:`), a pattern, a device, one whose end the system drops (`a.`, `a `), or the short
+/// second name of another file (`PROGRA~1`).
+pub(crate) fn means_something_else(name: &str) -> bool {
+    let forbidden = |c: char| c.is_control() || r#"\/:*?"<>|"#.contains(c);
+    let loses_its_end = name.ends_with(['.', ' ']) && name != "." && name != "..";
+    name.contains(forbidden) || loses_its_end || is_device(name) || is_short(name)
+}
+
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    let is_port = |port: &&str| {
+        let rest = stem.strip_prefix(*port).unwrap_or_default();
+        rest.chars().count() == 1 && rest.chars().all(char::is_numeric)
+    };
+    DEVICES.contains(&stem.as_str()) || PORTS.iter().any(|port| is_port(&port))
+}
+
+/// Eight characters and three, the eight ending in `~` and a number.
+fn is_short(name: &str) -> bool {
+    let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+    let fits = stem.len() <= 8 && extension.len() <= 3 && !extension.contains('.');
+    let number = stem.rsplit_once('~').map(|(_, number)| number);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    fits && number.is_some_and(is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_windows_takes_for_something_else_is_refused() {
+        for name in [
+            "a\\b",
+            "..\\x",
+            "\\\\host\\share",
+            "C:",
+            "C:x",
+            "a:b",
+            "a::$DATA",
+            "a*",
+            "a?",
+            "\"",
+            "<",
+            ">",
+            "|",
+            "a\u{1}",
+            "a\n",
+            "a.",
+            "a ",
+            "...",
+            ". ",
+            "CON",
+            "con",
+            "Con.txt",
+            "aux.c.h",
+            "nul .x",
+            "PRN",
+            "COM1",
+            "com9.log",
+            "LPT¹",
+            "CONIN$",
+            "conout$.x",
+            "CLOCK$",
+            "FTP-PA~1",
+            "progr~12",
+            "a~1.txt",
+        ] {
+            assert!(means_something_else(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_a_name() {
+        for name in [
+            ".",
+            "..",
+            "a",
+            ".a",
+            "a b",
+            " a",
+            "CONSOLE",
+            "com",
+            "com10",
+            "comb",
+            "lpt",
+            "auxiliary.c",
+            "a.con",
+            "x.nul",
+            "ä.txt",
+            "a~",
+            "~1~",
+            "a~b",
+            "a~1.html",
+            "long-name~1",
+            "#a~1#.x.y",
+        ] {
+            assert!(!means_something_else(name), "{name:?}");
+        }
+    }
+}
