@@ -1,8 +1,9 @@
 //! Man pages and completions: all of the tables is in them, and those who read them have no
 //! complaint.
 
-use mt_ftp::args::{Flag, Manual};
+use mt_ftp::args::{Block, Flag, Manual, Outcome};
 use mt_ftp::{client, server};
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -63,6 +64,38 @@ fn every_flag_is_in_each_completion() {
                 assert!(has_word(&manual.fish(), &of_fish), "{name}");
             }
         }
+    }
+}
+
+/// The words of a line as a shell reads it, the program's name left out.
+fn words(line: &str) -> Vec<OsString> {
+    let (_, rest) = line.split_once(' ').unwrap();
+    let script = format!("set -f; printf '%s\\n' {rest}");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(Into::into).collect()
+}
+
+#[test]
+fn examples_on_the_man_pages_could_be_run() {
+    for manual in manuals() {
+        let blocks = manual.sections.iter().flat_map(|section| section.blocks);
+        let texts = blocks.filter_map(|block| match block {
+            Block::Lines(text) => Some(text),
+            Block::Text(_) | Block::Item(..) => None,
+        });
+        let calls = texts.flat_map(|text| text.lines()).filter(|line| line.starts_with("ftp_"));
+        let mut count = 0;
+        for line in calls {
+            let mut words = words(line);
+            let called = words.first().and_then(|word| word.to_str());
+            let below = manual.subcommands.iter().find(|below| Some(below.word) == called);
+            let program = below.map_or(manual.program, |below| below.program);
+            words.drain(..usize::from(below.is_some()));
+            let parsed = program.parse(words);
+            assert!(matches!(parsed, Ok(Outcome::Run(_))), "{line}: {parsed:?}");
+            count += 1;
+        }
+        assert!(count > 2, "{count} examples");
     }
 }
 
