@@ -72,4 +72,4 @@ pub use parsed::Parsed;
 pub use scan::Outcome;
 pub use table::{Flag, Program};
 pub use usage::{Expected, Origin, Usage};
-pub use value::{boolean, duration, integer, one_of, port, size, words};
+pub use value::{boolean, duration, integer, one_of, port, rate, size, size_text, words};

@@ -53,6 +53,24 @@ pub fn size(text: &str) -> Result<u64, Expected> {
     bytes.ok_or_else(too_large)
 }
 
+/// Parser for bytes a second, which are some.
+pub fn rate(text: &str) -> Result<u64, Expected> {
+    match size(text)? {
+        0 => Err(Expected("bytes a second, such as 512, 64K or 10M".into())),
+        rate => Ok(rate),
+    }
+}
+
+/// Writes a size as [`size`] reads it, as short as it can be said exactly.
+pub fn size_text(bytes: u64) -> String {
+    let units = [('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
+    let fits = |(_, unit): &(char, u64)| bytes > 0 && bytes.is_multiple_of(*unit);
+    match units.into_iter().find(fits) {
+        Some((letter, unit)) => format!("{}{letter}", bytes / unit),
+        None => bytes.to_string(),
+    }
+}
+
 /// Parser for `yes`, `true`, `on`, `1` and their opposites, in any case.
 pub fn boolean(text: &str) -> Result<bool, Expected> {
     match text.to_ascii_lowercase().as_str() {

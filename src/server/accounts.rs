@@ -1,6 +1,7 @@
 //! Accounts: the file they stand in, and checking a password against it.
 //!
-//! A line an account, `name:hash:access:home`; `#` begins a comment. Everything is checked when the
+//! A line an account, `name:hash:access:home`, and behind it `:quota:sessions:rate`, or as many of
+//! these as there are; `#` begins a comment. Everything is checked when the
 //! file is read, and every broken line is named, so that nobody finds out at three in the morning
 //! that an account never worked.
 //!
@@ -10,6 +11,7 @@
 
 use super::access::Access;
 use super::password::PasswordHash;
+use crate::args;
 use crate::protocol::{FtpPath, Name};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,19 @@ pub struct Account {
     pub access: Access,
     /// The directory it sees as `/`, as seen from the root that is served.
     pub home: FtpPath,
+    /// How much of what is limited it gets.
+    pub terms: Terms,
+}
+
+/// What an account gets; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How many bytes the files in its home may have.
+    pub quota: Option<u64>,
+    /// How many sessions it may have at once.
+    pub sessions: Option<usize>,
+    /// How many bytes a second all of them move.
+    pub rate: Option<u64>,
 }
 
 /// All accounts of a file.
@@ -131,8 +146,8 @@ impl Accounts {
     }
 
     /// The account of this name.
-    pub fn get(&self, name: &Name) -> Option<&Account> {
-        self.by_name.get(name.as_bytes()).map(Arc::as_ref)
+    pub fn get(&self, name: &Name) -> Option<&Arc<Account>> {
+        self.by_name.get(name.as_bytes())
     }
 
     /// All accounts by name.
@@ -147,8 +162,8 @@ impl Account {
     /// The account in a line, or what was expected.
     fn parse(line: &[u8]) -> Result<Account, &'static str> {
         let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
-        let [name, hash, access, home] = fields[..] else {
-            return Err("name:hash:access:home");
+        let [name, hash, access, home, ref terms @ ..] = fields[..] else {
+            return Err(FORM);
         };
         let name = Name::new(name).ok_or("a name before the first colon")?;
         let hash = std::str::from_utf8(hash).ok().and_then(PasswordHash::parse);
@@ -162,7 +177,51 @@ impl Account {
             None => FtpPath::root(),
             Some(home) => FtpPath::root().join(&home).map_err(|_| "a shorter path as the home")?,
         };
-        Ok(Account { name, hash, access, home })
+        Ok(Account { name, hash, access, home, terms: Terms::parse(terms)? })
+    }
+}
+
+const FORM: &str = "name:hash:access:home, or name:hash:access:home:quota:sessions:rate";
+
+impl Terms {
+    /// The terms in the last fields of a line, each of which may be empty or missing.
+    fn parse(fields: &[&[u8]]) -> Result<Terms, &'static str> {
+        if fields.len() > 3 {
+            return Err(FORM);
+        }
+        let field = |index: usize| {
+            let text = fields.get(index).map(|text| text.trim_ascii()).unwrap_or_default();
+            std::str::from_utf8(text)
+        };
+        Ok(Terms {
+            quota: optional(field(0), args::size)
+                .ok_or("a quota in bytes, such as 500M or 10G, or nothing")?,
+            sessions: optional(field(1), args::integer(1..=1_000_000))
+                .ok_or("a number of sessions from 1 to 1000000, or nothing")?,
+            rate: optional(field(2), args::rate)
+                .ok_or("a rate in bytes a second, such as 64K or 10M, or nothing")?,
+        })
+    }
+
+    /// The fields behind those that every account has; nothing where there are no limits.
+    pub fn fields(&self) -> String {
+        if *self == Terms::default() {
+            return String::new();
+        }
+        let size = |bytes: Option<u64>| bytes.map_or(String::new(), args::size_text);
+        let sessions = self.sessions.map_or(String::new(), |most| most.to_string());
+        format!(":{}:{sessions}:{}", size(self.quota), size(self.rate))
+    }
+}
+
+/// What an optional field says; `None` if that is nonsense.
+fn optional<T>(
+    text: Result<&str, std::str::Utf8Error>,
+    parse: impl FnOnce(&str) -> Result<T, args::Expected>,
+) -> Option<Option<T>> {
+    match text.ok()? {
+        "" => Some(None),
+        text => parse(text).ok().map(Some),
     }
 }
 
@@ -230,6 +289,31 @@ mod tests {
     }
 
     #[test]
+    fn what_an_account_gets_is_read_and_written() {
+        let of = |fields: &str| {
+            parse(&format!("anna:{HASH}::{fields}")).map(|all| all.sorted()[0].terms)
+        };
+        let terms = Terms { quota: Some(10 << 30), sessions: Some(3), rate: Some(64 << 10) };
+        assert_eq!(of(":10G:3:64K").unwrap(), terms);
+        assert_eq!(terms.fields(), ":10G:3:64K");
+        let quota = Terms { quota: Some(1_000_000), ..Terms::default() };
+        assert_eq!(of("/home: 1000000 ").unwrap(), quota);
+        assert_eq!(quota.fields(), ":1000000::");
+        for fields in ["", ":", "::", ":::"] {
+            assert_eq!(of(fields).unwrap(), Terms::default(), "{fields}");
+        }
+        assert_eq!(of(":0").unwrap().quota, Some(0));
+        for (fields, expected) in [
+            (":much", "a quota in bytes"),
+            ("::0", "a number of sessions"),
+            (":::0", "a rate in bytes"),
+            ("::::", "name:hash:access:home, or"),
+        ] {
+            assert!(of(fields).unwrap_err().contains(&format!("expected {expected}")), "{fields}");
+        }
+    }
+
+    #[test]
     fn a_name_needs_its_password_and_an_unknown_one_gets_nothing() {
         let accounts = parse(&format!("anna:{HASH}::")).unwrap();
         assert!(accounts.check(&name("anna"), b"password").is_some());
@@ -245,7 +329,7 @@ mod tests {
             format!("anna\nben:x::\n#\ncarl:{HASH}:all:\n:{HASH}::\ndora:{HASH}::\ndora:{HASH}::");
         assert_eq!(
             parse(&text).unwrap_err(),
-            "users:1: expected name:hash:access:home\n\
+            "users:1: expected name:hash:access:home, or name:hash:access:home:quota:sessions:rate\n\
              users:2: expected a hash of the form $pbkdf2-sha256$ROUNDS$SALT$HASH\n\
              users:4: expected read or write as the access\n\
              users:5: expected a name before the first colon\n\

@@ -2,11 +2,11 @@
 
 use super::StartError;
 use super::access::Access;
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Terms};
 use super::announce::Announced;
 use super::config::{Config, DEFAULT_HOST, PROGRAM};
 use super::jail::Jail;
-use crate::args::{Flag, Origin, Parsed};
+use crate::args::{self, Flag, Origin, Parsed};
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -99,7 +99,8 @@ impl Report {
         for account in accounts.sorted() {
             let (name, home) = (&account.name, &account.home);
             let may = access(Some(account.access));
-            self.line(format_args!("account {name}: {may}, home {home}"));
+            let limits = limits(&account.terms);
+            self.line(format_args!("account {name}: {may}, home {home}{limits}"));
             if let Some(Err(error)) = jail.map(|jail| jail.enter(home)) {
                 self.problem(format!("account {name} cannot log in: home {home}: {error}"));
             }
@@ -125,6 +126,15 @@ impl Report {
     fn problem(&mut self, problem: String) {
         self.problems.push(problem);
     }
+}
+
+/// What an account gets, behind what it may do.
+fn limits(terms: &Terms) -> String {
+    let size = |name: &str, bytes: u64| format!(", {name} {}", args::size_text(bytes));
+    let mut text = terms.quota.map_or(String::new(), |quota| size("quota", quota));
+    text.extend(terms.sessions.map(|most| format!(", sessions {most}")));
+    text.extend(terms.rate.map(|rate| size("rate", rate)));
+    text
 }
 
 fn access(access: Option<Access>) -> &'static str {

@@ -4,7 +4,7 @@
 //! as it was, comments too. A new file can be read by its owner alone.
 
 use super::access::Access;
-use super::accounts::{Accounts, AccountsError};
+use super::accounts::{Accounts, AccountsError, Terms};
 use super::password::{PasswordHash, ROUNDS};
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
@@ -19,7 +19,7 @@ pub static PROGRAM: Program = Program {
     version: env!("CARGO_PKG_VERSION"),
     about: "Adds an account to FILE, or changes its password. The password is asked for, or is the \
             first line of standard input.",
-    usage: &["ftp_server passwd [--access ACCESS] [--home DIR] FILE NAME"],
+    usage: &["ftp_server passwd [OPTIONS] FILE NAME"],
     flags: &[
         Flag::option("access", "ACCESS", "read, or write [as it was; read for a new account]")
             .choices(&args::words(&ACCESSES)),
@@ -28,8 +28,19 @@ pub static PROGRAM: Program = Program {
             "DIR",
             "directory inside the root that the account sees as / [as it was; the root]",
         ),
+        Flag::option(
+            "quota",
+            "SIZE",
+            "bytes that the files in the home may have, or none for no limit [as it was; none]",
+        ),
+        Flag::option("sessions", "N", "sessions at once, or none for no limit [as it was; none]"),
+        Flag::option(
+            "rate",
+            "RATE",
+            "bytes a second of all its sessions, or none for no limit [as it was; none]",
+        ),
     ],
-    after: "",
+    after: "Sizes and rates are bytes, or 64K, 10M, 1G.\n",
 };
 
 const ACCESSES: [(&str, Access); 2] = [("read", Access::Read), ("write", Access::Write)];
@@ -43,6 +54,22 @@ pub struct Request {
     pub name: String,
     access: Option<Access>,
     home: Option<String>,
+    quota: Option<Option<u64>>,
+    sessions: Option<Option<usize>>,
+    rate: Option<Option<u64>>,
+}
+
+/// A parser that also takes `none`.
+fn or_none<T>(
+    parse: impl Fn(&str) -> Result<T, args::Expected>,
+) -> impl Fn(&str) -> Result<Option<T>, args::Expected> {
+    move |text| match text {
+        "none" => Ok(None),
+        text => match parse(text) {
+            Ok(value) => Ok(Some(value)),
+            Err(args::Expected(what)) => Err(args::Expected(format!("{what}, or none"))),
+        },
+    }
 }
 
 /// Whether the account was there before.
@@ -78,6 +105,9 @@ impl Request {
             name,
             access: given.get("access", args::one_of(&ACCESSES))?,
             home: given.get("home", field)?,
+            quota: given.get("quota", or_none(args::size))?,
+            sessions: given.get("sessions", or_none(args::integer(1..=1_000_000)))?,
+            rate: given.get("rate", or_none(args::rate))?,
         })
     }
 
@@ -109,8 +139,14 @@ impl Request {
             (None, None) => Vec::new(),
         };
         let access = if access == Access::Write { "write" } else { "read" };
+        let before = old.as_ref().map(|old| old.terms).unwrap_or_default();
+        let terms = Terms {
+            quota: self.quota.unwrap_or(before.quota),
+            sessions: self.sessions.unwrap_or(before.sessions),
+            rate: self.rate.unwrap_or(before.rate),
+        };
         let line = format!("{}:{hash}:{access}:", self.name);
-        let line = [line.as_bytes(), &home, b"\n"].concat();
+        let line = [line.as_bytes(), &home, terms.fields().as_bytes(), b"\n"].concat();
 
         let start = [self.name.as_bytes(), b":"].concat();
         let mut out = Vec::new();
@@ -208,6 +244,21 @@ mod tests {
         let all = ["--access=write", "--home", "b c", "users", "ben"];
         let changed = format!("# staff\nanna:{old}:write:/a\nben:HASH:write:b c\n");
         assert_eq!(change(&file, &all), (changed, Done::Changed));
+    }
+
+    #[test]
+    fn limits_stay_until_they_are_changed() {
+        let old = PasswordHash::new(b"y", 1).unwrap();
+        let file = format!("anna:{old}:write:/a:10G:3:\n");
+        let with = |words: &[&str]| change(&file, &[words, &["users", "anna"]].concat()).0;
+        assert_eq!(with(&[]), "anna:HASH:write:/a:10G:3:\n");
+        assert_eq!(with(&["--rate=1500"]), "anna:HASH:write:/a:10G:3:1500\n");
+        assert_eq!(with(&["--quota", "none"]), "anna:HASH:write:/a::3:\n");
+        assert_eq!(with(&["--quota=none", "--sessions=none"]), "anna:HASH:write:/a\n");
+        for (option, value) in [("--quota", "x"), ("--sessions", "0"), ("--rate", "0")] {
+            let error = request(&[option, value, "users", "anna"]).unwrap_err();
+            assert!(error.starts_with(option) && error.ends_with(", or none"), "{error}");
+        }
     }
 
     #[test]
