@@ -30,8 +30,8 @@ unpack() {
 
 fetch() {
     case $1 in
-    # The wrappers let it know users that the system does not have: tests/interop/peers.rs.
-    vsftpd) unpack vsftpd libnss-wrapper libpam-wrapper ;;
+    # The wrapper lets it know users that the system does not have: tests/interop/peers.rs.
+    vsftpd) unpack vsftpd libnss-wrapper ;;
     proftpd) unpack proftpd-core ;;
     pure-ftpd) unpack pure-ftpd ;;
     pyftpdlib)

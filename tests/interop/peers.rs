@@ -3,8 +3,9 @@
 //! None of them is installed, since the packages conflict and an installed one starts as a service.
 //! `FTP_PEERS` names a directory where `examples/bench/fetch_peers.sh` has unpacked them; without it
 //! they are looked for among the installed programs. They need root, as they do everywhere, but no
-//! more of the system than that: who may log in stands in files of their own, and vsftpd, which
-//! knows only PAM, is told so by the wrappers that Samba tests itself with.
+//! more of the system than that: who may log in stands in files of their own. vsftpd knows nobody but
+//! the users of the system; what it takes for them is given to it by the wrapper that Samba tests
+//! itself with, and Debian's rules for services that have none of their own ask for their passwords.
 
 use crate::content::os;
 use crate::site::{client_in, wait_until, write};
@@ -194,9 +195,9 @@ impl Setup<'_> {
         self.own.join(name).display().to_string()
     }
 
-    /// A line as in /etc/passwd.
-    fn account(&self, hash: &str) -> String {
-        format!("{USER}:{hash}:{ID}:{ID}::{}:/bin/sh\n", self.served.display())
+    /// The user as a line of /etc/passwd.
+    fn account(&self) -> String {
+        format!("{USER}:{HASH}:{ID}:{ID}::{}:/bin/sh\n", self.served.display())
     }
 
     fn vsftpd(&self, address: SocketAddr) -> Command {
@@ -206,34 +207,23 @@ impl Setup<'_> {
             "listen=YES\nlisten_address={ip}\nlisten_port={port}\nbackground=NO\n\
              anonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nlocal_umask=022\n\
              local_root={served}\nchroot_local_user=YES\nallow_writeable_chroot=YES\n\
-             nopriv_user=nobody\nsecure_chroot_dir={empty}\npam_service_name=vsftpd\n\
+             nopriv_user=nobody\nsecure_chroot_dir={empty}\npam_service_name=other\n\
              check_shell=NO\nxferlog_enable=NO\nisolate=NO\nisolate_network=NO\n\
              seccomp_sandbox=NO\nascii_upload_enable=YES\nascii_download_enable=YES\n",
             empty = self.path("empty"),
         );
         let mut command = program("vsftpd");
         command.arg(self.file("conf", &configuration));
-        let module = library("pam_wrapper/pam_matrix.so");
-        let passdb = self.file("passdb", &format!("{USER}:{PASSWORD}:vsftpd\n"));
-        let line = |kind| format!("{kind} required {} passdb={passdb}\n", module.display());
-        let rules = ["auth", "account", "session"].map(line).concat();
-        // PAM wants to know of services that are not named, too.
-        for service in ["vsftpd", "other"] {
-            self.file(&format!("pam/{service}"), &rules);
-        }
-        let users = format!("nobody:x:65534:65534::/:/bin/false\n{}", self.account("x"));
-        let [nss, pam] = ["libnss_wrapper.so", "libpam_wrapper.so"].map(library);
+        let users = format!("nobody:x:65534:65534::/:/bin/false\n{}", self.account());
         command
-            .env("LD_PRELOAD", format!("{} {}", nss.display(), pam.display()))
+            .env("LD_PRELOAD", library("libnss_wrapper.so"))
             .env("NSS_WRAPPER_PASSWD", self.file("passwd", &users))
-            .env("NSS_WRAPPER_GROUP", self.file("group", &format!("{USER}:x:{ID}:\n")))
-            .env("PAM_WRAPPER", "1")
-            .env("PAM_WRAPPER_SERVICE_DIR", self.path("pam"));
+            .env("NSS_WRAPPER_GROUP", self.file("group", &format!("{USER}:x:{ID}:\n")));
         command
     }
 
     fn proftpd(&self, address: SocketAddr) -> Command {
-        let users = self.file("passwd", &self.account(HASH));
+        let users = self.file("passwd", &self.account());
         // It insists on this.
         fs::set_permissions(&users, PermissionsExt::from_mode(0o600)).expect("a mode");
         let (ip, port, pid) = (address.ip(), address.port(), self.path("pid"));
