@@ -24,7 +24,7 @@ fn is_device(name: &str) -> bool {
         let rest = stem.strip_prefix(*port).unwrap_or_default();
         rest.chars().count() == 1 && rest.chars().all(char::is_numeric)
     };
-    DEVICES.contains(&stem.as_str()) || PORTS.iter().any(|port| is_port(&port))
+    DEVICES.contains(&stem.as_str()) || PORTS.iter().any(is_port)
 }
 
 /// Eight characters and three, the eight ending in `~` and a number.
