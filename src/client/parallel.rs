@@ -180,9 +180,7 @@ impl Crew<'_> {
             let _ = connection.get_ready();
             self.wait_for_jobs();
             self.work(&mut connection, Role::Helper);
-            if !connection.is_lost() {
-                connection.quit();
-            }
+            connection.leave();
         }
     }
 

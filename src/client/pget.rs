@@ -135,9 +135,7 @@ impl Crew<'_> {
             // What goes wrong here goes wrong with the first range too, and is told then.
             let _ = connection.get_ready();
             self.work(&mut connection);
-            if !connection.is_lost() {
-                connection.quit();
-            }
+            connection.leave();
         }
     }
 

@@ -170,6 +170,15 @@ impl Connection {
         }
     }
 
+    /// Says goodbye without waiting for the answer, for others of ours go on: its end must not keep
+    /// theirs waiting for a round trip.
+    pub(in crate::client) fn leave(mut self) {
+        if !self.lost {
+            // The server may be gone already, which is as good.
+            let _ = self.send(&Command::Quit);
+        }
+    }
+
     /// Whether nothing can be asked any more.
     pub fn is_lost(&self) -> bool {
         self.lost
