@@ -31,8 +31,8 @@ const ATTEND_EVERY: u64 = 8 * 1024 * 1024;
 /// From how many received bytes on a transfer is large, so that it is worth a pipe, and how much
 /// that pipe holds. With a MiB the system's own buffers fall out of the cache, and it takes twice as
 /// long.
-const LARGE: u64 = 4 * 1024 * 1024;
-const PIPE: usize = LARGEST_RECEIVED;
+const LARGE: u64 = 2 * 1024 * 1024;
+const PIPE: usize = 512 * 1024;
 
 /// How a transfer ended, and how far it came.
 #[derive(Debug)]
