@@ -377,6 +377,12 @@ mod tests {
         }
     }
 
+    /// Lets them begin at the same time, however long it took to make them.
+    fn begin_together(movers: &mut [Mover]) {
+        let start = movers.iter().map(|mover| mover.asks).max().unwrap();
+        movers.iter_mut().for_each(|mover| (mover.asks, mover.since) = (start, start));
+    }
+
     /// Lets them move for so long, each late by up to so many microseconds.
     fn run(movers: &mut [Mover], length: Duration, late: u64) {
         let end = movers.iter().map(|mover| mover.asks).min().unwrap() + length;
@@ -419,6 +425,7 @@ mod tests {
                 let mut movers: Vec<Mover> =
                     (1..=parties).map(|party| Mover::new(&[(&limit, party)])).collect();
                 movers.extend((0..members).map(|_| Mover::new(&[(&limit, 0)])));
+                begin_together(&mut movers);
                 run(&mut movers, 5 * SECONDS, 2000);
                 let fair = rate as f64 * 20.0 / (parties + 1) as f64;
                 let (others, greedy) = movers.split_at(parties as usize);
@@ -438,6 +445,7 @@ mod tests {
         let limit = Rate::new(Some(rate));
         let mut movers: Vec<Mover> = (0..10).map(|party| Mover::new(&[(&limit, party)])).collect();
         movers[0].speed = Some(20 * KIB);
+        begin_together(&mut movers);
         run(&mut movers, 5 * SECONDS, 2000);
         let [slow, rest @ ..] = &movers[..] else { panic!() };
         // What it moves at most takes all of its time; waiting takes a part of that.
