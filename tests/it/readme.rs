@@ -1,11 +1,14 @@
 //! README says what is true: its demonstration is what the programs say, its commands name what is
 //! there, its tables are the tables of the programs.
 
+use crate::harness::signal;
 use mt_ftp::args::{Flag, Program};
 use mt_ftp::{client, server};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -99,6 +102,49 @@ fn make_knows_every_target_and_variable() {
         for (name, _) in words.iter().filter_map(|word| word.split_once('=')) {
             assert!(makefile.contains(name), "{command}: {name}");
         }
+    }
+}
+
+/// A machine where nothing was built yet, or where nothing changed since.
+#[test]
+#[ignore = "needs make, and builds the release"]
+fn what_readme_says_of_a_fresh_machine_is_so() {
+    let dir = TempDir::new().unwrap();
+    let make = |words: &[&str]| {
+        let mut make = Command::new("make");
+        make.args(words).current_dir(root()).stdin(Stdio::null());
+        make
+    };
+    let run = |words: &[&str]| {
+        let output = make(words).output().unwrap();
+        assert!(output.status.success(), "make {words:?}: {}", shown(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run(&["help"]).contains("run-server"));
+    assert_eq!(alike(&run(&["--silent", "demo"])), alike(consoles(&readme())[0]));
+    run(&["install", &format!("DESTDIR={}", dir.path().display()), "PREFIX=/usr"]);
+    for file in ["bin/ftp_server", "bin/ftp_client", "share/man/man1/ftp_server.1"] {
+        assert!(dir.path().join("usr").join(file).exists(), "{file}");
+    }
+
+    let served = format!("ROOT={}", dir.path().join("served").display());
+    let mut server = make(&["--silent", "run-server", "HOST=127.0.0.1", "PORT=0", &served]);
+    let mut server = Running(server.stdout(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let listening = said.next().unwrap().unwrap();
+    let port = listening.strip_prefix("Listening on 127.0.0.1:").expect(&listening);
+    run(&["run-client", "HOST=127.0.0.1", &format!("PORT={port}")]);
+    drop(server);
+    assert!(said.all(|line| line.is_ok()), "the server has closed its output");
+}
+
+/// What make runs: it hands a signal on to it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        signal(&self.0, "TERM");
+        let _ = self.0.wait();
     }
 }
 

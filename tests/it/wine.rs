@@ -162,7 +162,6 @@ fn a_client_makes_no_file_by_a_name_that_means_something_else() {
     assert_eq!(client.names(), ["d", "good.txt"], "{said}");
     let below: Vec<_> = fs::read_dir(client.path("d")).unwrap().collect();
     assert_eq!(below.len(), 1, "{said}");
-    eprintln!("{said}");
 }
 
 #[test]
