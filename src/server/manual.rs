@@ -33,7 +33,7 @@ static SUBCOMMANDS: [Subcommand; 2] = [
     },
 ];
 
-static SECTIONS: [Section; 8] = [
+static SECTIONS: [Section; 9] = [
     Section {
         title: "VALUES",
         blocks: &[
@@ -89,8 +89,22 @@ static SECTIONS: [Section; 8] = [
             ),
             Item(
                 "SIGHUP",
-                "Reads accounts and configuration again and opens the log anew. What is wrong in \
+                "Reads accounts and configuration again and opens the logs anew. What is wrong in \
                  them is logged, and the old stays. --host, --port and --root need a restart.",
+            ),
+        ],
+    },
+    Section {
+        title: "ENVIRONMENT",
+        blocks: &[
+            Item(
+                "LISTEN_FDS, LISTEN_PID",
+                "Sockets that a service manager has opened, as systemd does: the server listens on \
+                 them, and on no --host and --port.",
+            ),
+            Item(
+                "NOTIFY_SOCKET",
+                "Where the service manager hears that the server is ready or ends.",
             ),
         ],
     },
