@@ -234,50 +234,61 @@ impl Server {
     pub fn serve(&self, client: &Client) {
         let Some((stream, peer, mut slot)) = client.take() else { return };
         let since = Instant::now();
-        let session = Caller::direct(&stream, peer).and_then(|caller| {
-            let caller = self.learn(&stream, caller, &mut slot, since);
-            caller.map(|caller| Session::new(self, stream, caller, since)).transpose()
-        });
-        match session {
-            Ok(session) => session.into_iter().for_each(Session::run),
-            Err(error) => {
-                self.log.event(Level::Info, "lost", &[("peer", &peer), ("cause", &error)]);
-            }
+        match self.learn(&stream, peer, &mut slot, since) {
+            Ok(Some(caller)) => self.hold(stream, caller, since),
+            Ok(None) => {}
+            Err(error) => self.log_lost(peer, &error),
         }
         drop(slot);
     }
 
-    /// Learns from a balancer for whom it comes. `None` if there is no place for that client, or
+    /// Runs a session. On its own, since it is large and a thread keeps what it has once touched of
+    /// its stack: what goes before must not lie below it.
+    #[inline(never)]
+    fn hold(&self, stream: TcpStream, caller: Caller, since: Instant) {
+        match Session::new(self, stream, caller, since) {
+            Ok(session) => session.run(),
+            Err(error) => self.log_lost(caller.peer, &error),
+        }
+    }
+
+    fn log_lost(&self, peer: SocketAddr, cause: &io::Error) {
+        self.log.event(Level::Info, "lost", &[("peer", &peer), ("cause", cause)]);
+    }
+
+    /// Who the client is, which a balancer says first. `None` if there is no place for that client, or
     /// nobody was named.
+    #[inline(never)]
     fn learn(
         &self,
         stream: &TcpStream,
-        caller: Caller,
+        peer: SocketAddr,
         slot: &mut Slot,
         since: Instant,
-    ) -> Option<Caller> {
+    ) -> io::Result<Option<Caller>> {
+        let caller = Caller::direct(stream, peer)?;
         if slot.is_named() {
-            return Some(caller);
+            return Ok(Some(caller));
         }
         let patience = balancer::PATIENCE.min(self.live().config.login_timeout);
         let until = since.checked_add(patience);
         let caller = match balancer::wait_for_header(stream, until, &self.shutdown) {
             Ok(header) => caller.announced(header),
             Err(why) => {
-                self.log_unannounced(caller.peer, &why);
-                return None;
+                self.log_unannounced(peer, &why);
+                return Ok(None);
             }
         };
         if caller.via == Via::Probe {
-            return Some(caller);
+            return Ok(Some(caller));
         }
         let address = caller.peer.ip();
         let named = self.check_not_refused(address);
         match named.and_then(|()| slot.name(address).map_err(Full::reply)) {
-            Ok(()) => Some(caller),
+            Ok(()) => Ok(Some(caller)),
             Err(why) => {
                 self.turn_away(stream, caller.peer, &why);
-                None
+                Ok(None)
             }
         }
     }
