@@ -19,6 +19,8 @@ mod client_disk;
 mod client_faults;
 #[cfg(target_os = "linux")]
 mod client_login;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod config;
 mod control_line;
 mod crash;
