@@ -74,6 +74,8 @@ mod replies;
 mod resume;
 mod resume_client;
 mod retrieve;
+#[cfg(target_os = "linux")]
+mod service;
 mod shutdown;
 mod startup;
 mod state;
