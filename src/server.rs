@@ -43,6 +43,7 @@ pub mod reserve;
 mod roster;
 mod session;
 mod setup;
+mod shares;
 mod throttle;
 mod told;
 mod transfer;
@@ -63,6 +64,7 @@ use log::{Field, Level, Log, TransferLog};
 use refusal::Refusal;
 use roster::Roster;
 use session::Session;
+use shares::Shares;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -79,6 +81,7 @@ pub struct Server {
     transfers: TransferLog,
     limits: Limits,
     guard: Guard,
+    shares: Shares,
     checks: Checks,
     shutdown: Shutdown,
     roster: Roster,
@@ -97,7 +100,9 @@ impl Server {
         let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
         let transfers = TransferLog::open(config.transfer_log.as_deref());
         let transfers = transfers.map_err(StartError::Log)?;
+        let shares = Shares::new(&config);
         Ok(Server {
+            shares,
             rules: Rules::new(Live::begin(config)?),
             log,
             transfers,
@@ -130,6 +135,7 @@ impl Server {
         let (mut live, mut problems) = before.next(config);
         self.reopen_logs(&mut live.config, &before.config, &mut problems);
         self.limits.set(live.config.max_sessions, live.config.max_sessions_per_ip);
+        self.shares.set(&live.config);
         self.rules.replace(live);
         for problem in &problems {
             self.log_problem(problem);

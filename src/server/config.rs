@@ -17,7 +17,7 @@ pub static PROGRAM: Program = Program {
     about: "Serves a directory by FTP, one thread for each client.",
     usage: &[
         "ftp_server [OPTIONS]",
-        "ftp_server passwd [--access ACCESS] [--home DIR] FILE NAME",
+        "ftp_server passwd [OPTIONS] FILE NAME",
         "ftp_server check [OPTIONS]",
     ],
     flags: &[
@@ -70,6 +70,13 @@ pub static PROGRAM: Program = Program {
             "longest stall of a data connection, also its set-up",
         )
         .or("60s"),
+        Flag::option("rate-limit", "RATE", "bytes a second for each session [no limit]"),
+        Flag::option("rate-limit-per-ip", "RATE", "the same, for one client address [no limit]"),
+        Flag::option(
+            "rate-limit-total",
+            "RATE",
+            "the same, for all clients, divided evenly among their addresses [no limit]",
+        ),
         Flag::option("max-login-failures", "N", "wrong logins in one session; then 421 and close, and the address is refused for a while \
              that grows")
             .or("3"),
@@ -111,7 +118,7 @@ pub static PROGRAM: Program = Program {
     ],
     after: "Every option can stand in the file of --config; the command line wins,\n\
             and --sync=no undoes a switch that the file turns on.\n\
-            Durations are seconds, or 30s, 5m, 1h.\n\
+            Durations are seconds, or 30s, 5m, 1h; rates are bytes a second, or 64K, 10M.\n\
             SIGTERM and SIGINT end the server when the running transfers are done;\n\
             a second one ends it at once. SIGHUP reads accounts and config again and\n\
             opens the logs anew; what is wrong in them is logged, and the old stays.\n",
@@ -147,6 +154,12 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// `--transfer-timeout`.
     pub transfer_timeout: Duration,
+    /// `--rate-limit`.
+    pub rate_limit: Option<u64>,
+    /// `--rate-limit-per-ip`.
+    pub rate_limit_per_ip: Option<u64>,
+    /// `--rate-limit-total`.
+    pub rate_limit_total: Option<u64>,
     /// `--max-login-failures`.
     pub max_login_failures: u32,
     /// `--shutdown-grace`.
@@ -202,6 +215,9 @@ impl Config {
             login_timeout: given.need("login-timeout", some_time)?,
             idle_timeout: given.need("idle-timeout", some_time)?,
             transfer_timeout: given.need("transfer-timeout", some_time)?,
+            rate_limit: given.get("rate-limit", args::rate)?,
+            rate_limit_per_ip: given.get("rate-limit-per-ip", args::rate)?,
+            rate_limit_total: given.get("rate-limit-total", args::rate)?,
             max_login_failures: given.need("max-login-failures", args::integer(1..=1_000_000))?,
             shutdown_grace: given.need("shutdown-grace", args::duration)?,
             sync: given.switch("sync"),
@@ -309,6 +325,9 @@ mod tests {
             ("--anonymous", "all"),
             ("--idle-timeout", "0"),
             ("--max-sessions", "0"),
+            ("--rate-limit", "0"),
+            ("--rate-limit-per-ip", "fast"),
+            ("--rate-limit-total", "1T"),
             ("--host", ""),
             ("--log-level", "loud"),
             ("--log-format", "xml"),

@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::session::{Pending, Session, new_pace};
 use crate::net;
 use crate::protocol::{Code, Name, Reply, Secret};
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Session<'_> {
@@ -31,7 +32,7 @@ impl Session<'_> {
             Some(home) => Ok(home),
             None => self.check_password(&name, password),
         };
-        match admitted {
+        match admitted.and_then(|home| self.seated(home)) {
             Ok(home) => {
                 self.set_login(Login::In(home));
                 self.log(Level::Info, "login", &[]);
@@ -43,6 +44,15 @@ impl Session<'_> {
                 Err(refusal)
             }
         }
+    }
+
+    /// Gives an account's session its place. Only who has the password learns that there is none.
+    fn seated(&self, mut home: Home) -> Result<Home, Refusal> {
+        if let Some(account) = &home.account {
+            let seat = self.server.shares.seat(account).ok_or(Refusal::TooManySessions)?;
+            home.seat = Some(Arc::new(seat));
+        }
+        Ok(home)
     }
 
     /// Checks a password when it is this address's turn, and is late to say that it was wrong.
@@ -87,8 +97,8 @@ impl Session<'_> {
         self.edition = edition;
         self.live = self.server.live();
         let Login::In(home) = &mut self.login else { return };
-        match self.live.gate.still(home) {
-            Some(access) => home.access = access,
+        match self.live.gate.renew(home) {
+            Some(()) => {}
             None => {
                 self.log(Level::Info, "login-ended", &[("why", &"the rules have changed")]);
                 self.pending = Pending::Nothing;

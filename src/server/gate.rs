@@ -25,7 +25,7 @@ impl Gate {
     pub fn visitor(&self, user: &Name) -> Option<Home> {
         let access = self.anonymous.filter(|_| is_anonymous(user))?;
         let (jail, cwd) = (self.jail.clone(), FtpPath::root());
-        Some(Home { user: user.clone(), account: None, jail, access, cwd })
+        Some(Home { user: user.clone(), account: None, jail, seat: None, access, cwd })
     }
 
     /// Checks a name and its password, one of only so many `checks` at once, if that can begin
@@ -45,14 +45,23 @@ impl Gate {
         let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
         let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
         let (access, cwd) = (account.access, FtpPath::root());
-        Ok(Home { user: user.clone(), account: Some(Arc::clone(account)), jail, access, cwd })
+        let account = Some(Arc::clone(account));
+        Ok(Home { user: user.clone(), account, jail, seat: None, access, cwd })
     }
 
-    /// What somebody who logged in under older rules may do under these; `None` if the login is
+    /// Puts what somebody who logged in under older rules may do under these; `None` if the login is
     /// void: the account is gone or has another password or home, or visitors are not let in.
-    pub fn still(&self, home: &Home) -> Option<Access> {
-        let Some(before) = &home.account else { return self.anonymous };
-        let now: &Account = self.accounts.as_ref()?.get(&before.name)?;
-        (now.hash == before.hash && now.home == before.home).then_some(now.access)
+    pub fn renew(&self, home: &mut Home) -> Option<()> {
+        let Some(before) = &home.account else {
+            home.access = self.anonymous?;
+            return Some(());
+        };
+        let now: &Arc<Account> = self.accounts.as_ref()?.get(&before.name)?;
+        if now.hash != before.hash || now.home != before.home {
+            return None;
+        }
+        home.access = now.access;
+        home.account = Some(Arc::clone(now));
+        Some(())
     }
 }

@@ -7,6 +7,7 @@ use super::access::Access;
 use super::accounts::Account;
 use super::jail::Jail;
 use super::refusal::Refusal;
+use super::shares::Seat;
 use crate::protocol::{Changes, Command, FtpPath, Name, Site};
 use std::sync::Arc;
 
@@ -122,6 +123,8 @@ pub struct Home {
     pub account: Option<Arc<Account>>,
     /// The tree, whose root is its `/`.
     pub jail: Jail,
+    /// Its place among the sessions of the account.
+    pub seat: Option<Arc<Seat>>,
     /// What it may do.
     pub access: Access,
     /// Where it stands.
@@ -185,7 +188,7 @@ mod tests {
     fn login(access: Access) -> Login {
         let user = Name::new("anna").unwrap();
         let jail = Jail::new(std::path::Path::new("/")).unwrap();
-        Login::In(Home { user, account: None, jail, access, cwd: FtpPath::root() })
+        Login::In(Home { user, account: None, jail, seat: None, access, cwd: FtpPath::root() })
     }
 
     #[test]

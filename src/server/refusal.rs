@@ -21,6 +21,8 @@ pub enum Refusal {
     Guessing(Duration),
     /// No password is checked in time: too many wait for theirs, or the time to log in is over.
     NoTurn,
+    /// Name and password were right, but the account has as many sessions as it may have.
+    TooManySessions,
     /// Name and password were right, but the home is missing.
     NoHome,
     /// The account may not do this.
@@ -62,6 +64,9 @@ impl Refusal {
         let (code, text) = match self {
             Refusal::Guessing(left) => return guessing(*left),
             Refusal::NoTurn => (Code::NOT_AVAILABLE, "Too many logins at once; try again later."),
+            Refusal::TooManySessions => {
+                (Code::NOT_AVAILABLE, "Too many sessions of this account; try again later.")
+            }
             Refusal::NotLoggedIn => (Code::NOT_LOGGED_IN, "Please log in with USER and PASS."),
             Refusal::LoginFailed => (Code::NOT_LOGGED_IN, "Login incorrect."),
             Refusal::TooManyFailures => {

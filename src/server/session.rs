@@ -20,6 +20,7 @@ use crate::protocol::{
     Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
     Structure, Verb,
 };
+use crate::rate::Rate;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -137,6 +138,8 @@ pub(super) struct Session<'a> {
     pub(super) pace: Bucket,
     pub(super) signed: Signed<'a>,
     pub(super) told: Told,
+    /// `--rate-limit`.
+    pub(super) own_rate: Rate,
     /// Since when nobody is logged in.
     pub(super) outside_since: Instant,
     /// Lines before login that were no commands.
@@ -179,6 +182,7 @@ impl<'a> Session<'a> {
             failures: 0,
             signed: server.roster.sign_in(number, caller.peer),
             told: Told::new(),
+            own_rate: Rate::new(None),
             outside_since: since,
             nonsense: 0,
             number,

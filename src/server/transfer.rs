@@ -10,6 +10,7 @@ use super::job::{Job, Kind};
 use super::listing::{Form, Lines, Options};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
+use super::shares::Mover;
 use super::upload::{How, Upload, text_from};
 use super::watch::Watch;
 use crate::net::{self, Verdict};
@@ -341,6 +342,12 @@ impl Session<'_> {
         }
     }
 
+    fn mover(&self) -> Mover<'_> {
+        let account = self.home().ok().and_then(|home| home.account.as_deref());
+        let (session, address) = (self.signed.entry().number, self.peer.ip());
+        Mover { session, own: &self.own_rate, address, account }
+    }
+
     /// Everything between the 150 and the closing of the data connection.
     fn over_data(
         &mut self,
@@ -351,6 +358,7 @@ impl Session<'_> {
         self.data.check_planned()?;
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.live.config.transfer_timeout;
+        let rates = self.server.shares.rates(&self.mover(), &self.live.config);
         let mut watch = Watch::new(&mut self.control, &self.server.shutdown, self.signed.entry());
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
@@ -361,6 +369,7 @@ impl Session<'_> {
             other => other?,
         };
         watch.expect_client(false);
+        watch.keep_to(rates);
         let outcome = pump(&mut data, stall, &mut watch);
         match outcome.end {
             End::Done => Ok(outcome.moved),

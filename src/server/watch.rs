@@ -4,9 +4,11 @@ use super::refusal::Refusal;
 use super::roster::Entry;
 use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
+use crate::rate::{Party, Rate, Turns};
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
+use std::time::Instant;
 
 /// Listens to the control connection while a transfer runs.
 ///
@@ -18,6 +20,9 @@ pub(super) struct Watch<'a> {
     shutdown: &'a Shutdown,
     /// Where is counted what moves.
     entry: Option<&'a Entry>,
+    /// Its part of the rates that are limited, and how many bytes it took of that.
+    turns: Option<Turns>,
+    spent: u64,
     listening: bool,
     /// Whether NOOP and STAT are answered at once. They may only where the client was told that
     /// something runs: without a 150 they would come in the place of its answer.
@@ -47,11 +52,18 @@ impl Watch<'_> {
             control,
             shutdown,
             entry: None,
+            turns: None,
+            spent: 0,
             listening: true,
             answering: false,
             expecting: false,
             stopped: None,
         }
+    }
+
+    /// Keeps to these rates from now on.
+    pub(super) fn keep_to(&mut self, rates: Vec<(Rate, Party)>) {
+        self.turns = (!rates.is_empty()).then(|| Turns::new(rates));
     }
 
     /// Says whether the client has still to connect.
@@ -127,6 +139,14 @@ impl Attention for Watch<'_> {
         if let Some(entry) = self.entry {
             entry.set_moved(total);
         }
+        if let Some(turns) = &mut self.turns {
+            turns.spend(total - self.spent);
+            self.spent = total;
+        }
+    }
+
+    fn allowance(&mut self) -> Result<usize, Instant> {
+        self.turns.as_mut().map_or(Ok(usize::MAX), Turns::allowance)
     }
 
     fn attend(&mut self, _moved: u64) -> Verdict {

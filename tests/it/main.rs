@@ -68,6 +68,7 @@ mod ports;
 mod proxy;
 mod race;
 mod random;
+mod rates;
 mod readme;
 mod reload;
 mod replies;

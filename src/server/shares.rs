@@ -1,0 +1,153 @@
+//! Who may move how fast, and how many sessions an account may have.
+//!
+//! A transfer passes up to four rates, each in its own queue: that of its session, of its account,
+//! of its address and of all. The rate of an account or an address is divided evenly among its
+//! transfers. That of all is divided evenly among the addresses that want some of it, so that who
+//! opens many sessions has no more of it; a class behind one address is one address here. What an
+//! address does not want the others have, and where no limit is reached nobody waits.
+//!
+//! Bytes of files and of listings count, whichever way they go; commands and replies do not.
+
+use super::accounts::Account;
+use super::config::Config;
+use super::guard::network;
+use crate::protocol::Name;
+use crate::rate::{Party, Rate};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What is shared by all sessions.
+#[derive(Debug)]
+pub struct Shares {
+    all: Rate,
+    by_address: Rates<IpAddr>,
+    by_account: Rates<Name>,
+    sessions: Arc<Mutex<HashMap<Name, usize>>>,
+}
+
+/// Who is about to move bytes.
+#[derive(Debug)]
+pub struct Mover<'a> {
+    /// The number of the session.
+    pub session: u64,
+    /// The rate of the session.
+    pub own: &'a Rate,
+    /// Where the client is.
+    pub address: IpAddr,
+    /// Who is logged in; `None` for a visitor.
+    pub account: Option<&'a Account>,
+}
+
+/// A session's place among those of its account; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Seat {
+    sessions: Arc<Mutex<HashMap<Name, usize>>>,
+    name: Name,
+}
+
+impl Shares {
+    /// As the options say.
+    pub fn new(config: &Config) -> Shares {
+        Shares {
+            all: Rate::new(config.rate_limit_total),
+            by_address: Rates::default(),
+            by_account: Rates::default(),
+            sessions: Arc::default(),
+        }
+    }
+
+    /// Changes the rates, also of transfers that wait for them.
+    pub fn set(&self, config: &Config) {
+        self.all.set(config.rate_limit_total);
+        self.by_address.set_all(config.rate_limit_per_ip);
+    }
+
+    /// The rates that a transfer has to keep, and as whose part of each.
+    pub fn rates(&self, mover: &Mover<'_>, config: &Config) -> Vec<(Rate, Party)> {
+        let session = Party(mover.session.into());
+        let address = network(mover.address);
+        let mut rates = Vec::new();
+        mover.own.set(config.rate_limit);
+        if mover.own.is_limited() {
+            rates.push((mover.own.clone(), session));
+        }
+        if let Some(account) = mover.account
+            && account.terms.rate.is_some()
+        {
+            rates.push((self.by_account.of(&account.name, account.terms.rate), session));
+        }
+        if config.rate_limit_per_ip.is_some() {
+            rates.push((self.by_address.of(&address, config.rate_limit_per_ip), session));
+        }
+        if self.all.is_limited() {
+            rates.push((self.all.clone(), party(address)));
+        }
+        rates
+    }
+
+    /// A place for one more session of an account, if it may have more.
+    pub fn seat(&self, account: &Account) -> Option<Seat> {
+        let mut sessions = lock(&self.sessions);
+        let here = sessions.entry(account.name.clone()).or_insert(0);
+        if account.terms.sessions.is_some_and(|most| *here >= most) {
+            return None;
+        }
+        *here += 1;
+        Some(Seat { sessions: Arc::clone(&self.sessions), name: account.name.clone() })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut sessions = lock(&self.sessions);
+        if let Some(here) = sessions.get_mut(&self.name) {
+            *here -= 1;
+            if *here == 0 {
+                sessions.remove(&self.name);
+            }
+        }
+    }
+}
+
+/// The rates of many, each made when it is first asked for.
+#[derive(Debug)]
+struct Rates<K> {
+    known: Mutex<HashMap<K, Rate>>,
+}
+
+impl<K> Default for Rates<K> {
+    fn default() -> Rates<K> {
+        Rates { known: Mutex::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Rates<K> {
+    fn of(&self, key: &K, a_second: Option<u64>) -> Rate {
+        const FEW: usize = 64;
+        let mut known = lock(&self.known);
+        // Who leaves and comes back owes what he owed, but nobody is remembered for longer.
+        if known.len() >= FEW && known.len().is_power_of_two() {
+            known.retain(|_, rate| !rate.is_forgotten());
+        }
+        let rate = known.entry(key.clone()).or_insert_with(|| Rate::new(a_second));
+        rate.set(a_second);
+        rate.clone()
+    }
+
+    fn set_all(&self, a_second: Option<u64>) {
+        lock(&self.known).values().for_each(|rate| rate.set(a_second));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn party(address: IpAddr) -> Party {
+    Party(match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    })
+}
