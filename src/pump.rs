@@ -105,6 +105,15 @@ pub trait FileSink: Write {
         u64::MAX
     }
 
+    /// Told before the system writes so many bytes.
+    ///
+    /// # Errors
+    /// They may not be written.
+    fn pouring(&mut self, count: u64) -> io::Result<()> {
+        let _ = count;
+        Ok(())
+    }
+
     /// Told of bytes that the system wrote.
     fn poured(&mut self, count: u64) {
         let _ = count;
@@ -270,7 +279,8 @@ impl<A: Attention> Flow<'_, A> {
             match pipe.fill(data.handle(), most) {
                 Ok(0) => return Ok(Reached::End),
                 Ok(length) => {
-                    let poured = pour(&mut pipe, sink).map_err(End::Local)?;
+                    let may = sink.pouring(length as u64);
+                    let poured = may.and_then(|()| pour(&mut pipe, sink)).map_err(End::Local)?;
                     self.advance(length)?;
                     if poured == Poured::Copied {
                         return Ok(Reached::Count);

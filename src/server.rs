@@ -37,6 +37,7 @@ mod partial;
 pub mod passwd;
 mod password;
 mod ports;
+mod quota;
 mod record;
 mod refusal;
 pub mod reserve;

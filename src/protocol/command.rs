@@ -515,6 +515,7 @@ mod tests {
             Opts(super::Opts::Mlst(Facts::ALL)),
             Opts(super::Opts::Mlst(Facts::NONE)),
             Site(super::Site::Help),
+            Site(super::Site::Quota),
             Site(super::Site::Chmod(0o644, name("a b"))),
             Site(super::Site::Chmod(0o7777, name("x"))),
             Site(super::Site::Chmod(0, name("x"))),

@@ -1,6 +1,7 @@
 //! Commands about the session itself: what it can do, what it is set to, who else is here.
 
 use super::login::Login;
+use super::quota::Usage;
 use super::refusal::Refusal;
 use super::roster::{Entry, State};
 use super::session::{LONGEST_IDLE, Session};
@@ -147,6 +148,18 @@ impl Session<'_> {
         };
         let lines: Vec<Vec<u8>> = self.server.roster.all().into_iter().map(line).collect();
         Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")
+    }
+
+    /// SITE QUOTA: how much may be stored here, and how much is.
+    pub(super) fn quota(&self) -> Result<Reply, Refusal> {
+        let text = match self.login.home()?.jail.usage()? {
+            Some(usage) => {
+                let Usage { used, quota, left } = usage;
+                format!("{used} of {quota} bytes are used, {left} are left.")
+            }
+            None => "There is no quota.".into(),
+        };
+        Ok(Reply::new(Code::OK, text))
     }
 
     /// HELP lists the verbs, or gives the one line of a verb's row.

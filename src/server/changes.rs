@@ -4,6 +4,7 @@ use super::files::path_reply;
 use super::jail::Last;
 use super::login::Right;
 use super::partial;
+use super::quota::{self, Ledger};
 use super::refusal::Refusal;
 use super::session::{Pending, Session};
 use super::upload;
@@ -35,7 +36,8 @@ impl Session<'_> {
                 if self.home()?.jail.read_dir(&path)?.next_name()?.is_some() {
                     return Err(error.into());
                 }
-                partial::sweep(&place.dir.open_dir(&place.name)?)?;
+                let ledger = self.home()?.jail.ledger_inside(&place);
+                partial::sweep(&place.dir.open_dir(&place.name)?, ledger.as_ref())?;
                 place.dir.remove_dir(&place.name)?;
             }
             other => other?,
@@ -46,18 +48,19 @@ impl Session<'_> {
 
     pub(super) fn dele(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let place = self.home()?.jail.locate(&path, Last::Keep)?;
+        let jail = &self.home()?.jail;
+        let place = jail.locate(&path, Last::Keep)?;
         match place.found {
             Some(stat) if stat.kind == FileKind::Dir => {
                 return Err(io::Error::from(ErrorKind::IsADirectory).into());
             }
             Some(_) => {
-                place.dir.remove_file(&place.name)?;
+                quota::remove_file(jail.ledger(&place).as_ref(), &place.dir, &place.name)?;
                 // Someone may be writing it anew; then it is theirs.
-                let _ = upload::remove_waiting(&place);
+                let _ = upload::remove_waiting(jail, &place);
             }
             // An unfinished upload is all there is: deleting it is what is meant.
-            None if upload::remove_waiting(&place)? => {}
+            None if upload::remove_waiting(jail, &place)? => {}
             None => return Err(io::Error::from(ErrorKind::NotFound).into()),
         }
         self.record_deleted(&path);
@@ -219,10 +222,11 @@ impl Session<'_> {
     /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
     pub(super) fn rmda(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let place = self.home()?.jail.locate(&path, Last::Keep)?;
-        let dir = place.dir.open_dir(&place.name)?;
+        let jail = &self.home()?.jail;
+        let place = jail.locate(&path, Last::Keep)?;
+        let (dir, ledger) = (place.dir.open_dir(&place.name)?, jail.ledger_inside(&place));
         let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
-        if empty(&dir, 0, &mut watch)? == Verdict::Stop {
+        if empty(&dir, ledger.as_ref(), 0, &mut watch)? == Verdict::Stop {
             return Err(watch.refusal());
         }
         place.dir.remove_dir(&place.name)?;
@@ -240,7 +244,12 @@ fn check_mode(mode: u32) -> Result<(), Refusal> {
 }
 
 /// Removes everything in a directory, some names at a time; stops where the client breaks it off.
-fn empty(dir: &Dir, depth: u32, watch: &mut Watch<'_>) -> Result<Verdict, Refusal> {
+fn empty(
+    dir: &Dir,
+    ledger: Option<&Ledger>,
+    depth: u32,
+    watch: &mut Watch<'_>,
+) -> Result<Verdict, Refusal> {
     const DEEPEST: u32 = 64;
     const AT_A_TIME: usize = 256;
     if depth > DEEPEST {
@@ -254,10 +263,11 @@ fn empty(dir: &Dir, depth: u32, watch: &mut Watch<'_>) -> Result<Verdict, Refusa
         }
         for name in names {
             if dir.stat(&name)?.kind != FileKind::Dir {
-                dir.remove_file(&name)?;
+                quota::remove_file(ledger, dir, &name)?;
                 continue;
             }
-            if empty(&dir.open_dir(&name)?, depth + 1, watch)? == Verdict::Stop {
+            let (inner, below) = (dir.open_dir(&name)?, ledger.map(|ledger| ledger.below(&name)));
+            if empty(&inner, below.as_ref(), depth + 1, watch)? == Verdict::Stop {
                 return Ok(Verdict::Stop);
             }
             dir.remove_dir(&name)?;

@@ -20,6 +20,17 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Puts the quotas of the accounts in force. A home that is missing gets its own when its account
+    /// logs in.
+    pub fn set_quotas(&self) {
+        let accounts = self.accounts.iter().flat_map(|accounts| accounts.sorted());
+        let quotas = accounts.filter_map(|account| {
+            let quota = account.terms.quota?;
+            Some((self.jail.trail_to(&account.home).ok()?, quota))
+        });
+        self.jail.quotas().set(quotas);
+    }
+
     /// What visitors of this name may do, if it is one of theirs and they are let in. They may give
     /// any password.
     pub fn visitor(&self, user: &Name) -> Option<Home> {
@@ -45,6 +56,12 @@ impl Gate {
         let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
         let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
         let (access, cwd) = (account.access, FtpPath::root());
+        if let Some(quota) = account.terms.quota
+            && let Ok(trail) = self.jail.trail_to(&account.home)
+        {
+            // The directory may not have been there when the accounts were read.
+            jail.quotas().add(trail, quota);
+        }
         let account = Some(Arc::clone(account));
         Ok(Home { user: user.clone(), account, jail, seat: None, access, cwd })
     }

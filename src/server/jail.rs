@@ -14,6 +14,7 @@
 //! a client can name one.
 
 use super::partial;
+use super::quota::{self, Ledger, Quotas, Spot, Usage};
 use super::refusal::Refusal;
 use crate::protocol::FtpPath;
 use crate::sys::{self, Dir, Entries, FileKind, Open, Stat};
@@ -56,6 +57,9 @@ pub struct Jail {
     root: Arc<Dir>,
     /// Names of the root as the system knows it, to understand absolute links into it.
     known_as: Arc<[PathBuf]>,
+    /// The directories between the root that is served and this one, no link among them.
+    above: Arc<[OsString]>,
+    quotas: Arc<Quotas>,
 }
 
 /// Where a path leads: a name in a directory that is held open.
@@ -83,7 +87,9 @@ impl Jail {
         let mut known_as = vec![std::path::absolute(root)?];
         known_as.extend(root.canonicalize());
         known_as.dedup();
-        Ok(Jail { root: Arc::new(dir), known_as: known_as.into() })
+        let root = Arc::new(dir);
+        let quotas = Arc::new(Quotas::new(Arc::clone(&root)));
+        Ok(Jail { root, known_as: known_as.into(), above: Arc::default(), quotas })
     }
 
     /// The jail whose `/` is the directory at `path` in this one: the home of an account.
@@ -94,14 +100,43 @@ impl Jail {
         if path.is_root() {
             return Ok(self.clone());
         }
-        let dir = self.open_dir(path)?;
+        let (place, dir) = self.enter_dir(path)?;
         let below = |root: &PathBuf| {
             let mut root = root.clone();
             path.parts().for_each(|part| root.extend(sys::os_name(part)));
             root
         };
         let known_as = self.known_as.iter().map(below).collect();
-        Ok(Jail { root: Arc::new(dir), known_as })
+        let (above, quotas) = (self.trail_into(&place).into(), Arc::clone(&self.quotas));
+        Ok(Jail { root: Arc::new(dir), known_as, above, quotas })
+    }
+
+    /// The quotas in the tree that is served.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// The directories between the root that is served and the one at `path`, and that one.
+    ///
+    /// # Errors
+    /// It is missing, is none, or may not be entered.
+    pub fn trail_to(&self, path: &FtpPath) -> io::Result<Vec<OsString>> {
+        self.enter_dir(path).map(|(place, _)| self.trail_into(&place))
+    }
+
+    fn trail_into(&self, place: &Place) -> Vec<OsString> {
+        let itself = (place.name != ".").then_some(&place.name);
+        self.above.iter().chain(&place.trail).chain(itself).cloned().collect()
+    }
+
+    /// The quotas that count where a place is; `None` if there are none anywhere.
+    pub fn ledger(&self, place: &Place) -> Option<Ledger> {
+        self.quotas.ledger(|| [&self.above, place.trail.as_slice()].concat())
+    }
+
+    /// The quotas that count in the directory that a place is.
+    pub fn ledger_inside(&self, place: &Place) -> Option<Ledger> {
+        self.quotas.ledger(|| self.trail_into(place))
     }
 
     /// Finds where `path` leads.
@@ -211,10 +246,14 @@ impl Jail {
     /// # Errors
     /// It is missing, is none, or may not be entered.
     pub fn open_dir(&self, path: &FtpPath) -> io::Result<Dir> {
+        self.enter_dir(path).map(|(_, dir)| dir)
+    }
+
+    fn enter_dir(&self, path: &FtpPath) -> io::Result<(Place, Dir)> {
         let place = self.locate(path, Last::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
         dir.open_dir(OsStr::new("."))?;
-        Ok(dir)
+        Ok((place, dir))
     }
 
     /// Opens the plain file at `path` for reading, and says how long it is.
@@ -243,7 +282,13 @@ impl Jail {
     pub fn rename(&self, from: &FtpPath, to: &FtpPath) -> io::Result<()> {
         let from = self.locate(from, Last::Keep)?;
         let to = self.locate(to, Last::Keep)?;
-        from.dir.rename(&from.name, &to.dir, &to.name)
+        match (self.ledger(&from), self.ledger(&to)) {
+            (Some(before), Some(after)) => {
+                let from = Spot { ledger: &before, dir: &from.dir, name: &from.name };
+                quota::rename(from, Spot { ledger: &after, dir: &to.dir, name: &to.name })
+            }
+            _ => from.dir.rename(&from.name, &to.dir, &to.name),
+        }
     }
 
     /// Sets permission bits of a file or directory.
@@ -278,7 +323,20 @@ impl Jail {
     /// # Errors
     /// What the system says.
     pub fn space(&self, path: &FtpPath) -> io::Result<u64> {
-        self.open_dir(path)?.space()
+        let (place, dir) = self.enter_dir(path)?;
+        let space = dir.space()?;
+        let usage = self.ledger_inside(&place).map(|ledger| ledger.usage()).transpose()?;
+        Ok(usage.flatten().map_or(space, |usage| space.min(usage.left)))
+    }
+
+    /// What the quota of the root has come to, or that of the next directory above it; `None` if
+    /// there is none.
+    ///
+    /// # Errors
+    /// The files cannot be counted.
+    pub fn usage(&self) -> io::Result<Option<Usage>> {
+        let ledger = self.quotas.ledger(|| self.above.to_vec());
+        Ok(ledger.map(|ledger| ledger.usage()).transpose()?.flatten())
     }
 
     /// Makes a link at `link` that leads to `target`, by the way from the one to the other, so that
@@ -312,7 +370,8 @@ impl Jail {
         let dir = place.dir.open_dir(&place.name)?;
         let entries = dir.entries()?;
         let depth = place.trail.len() + usize::from(place.name != ".");
-        Ok(Listing { jail: self.clone(), depth, dir, entries })
+        let ledger = self.ledger_inside(&place);
+        Ok(Listing { jail: self.clone(), depth, dir, ledger, entries })
     }
 
     /// What is known of the name at `path`, its link not followed.
@@ -388,6 +447,7 @@ pub struct Listing {
     /// How many directories below the root.
     depth: usize,
     dir: Dir,
+    ledger: Option<Ledger>,
     entries: Entries,
 }
 
@@ -423,7 +483,8 @@ impl Listing {
             if !partial::is_partial(&to[start..]) {
                 return Ok(true);
             }
-            partial::remove_if_old(&self.dir, &sys::name_of(&to[start..]));
+            let name = sys::name_of(&to[start..]);
+            partial::remove_if_old(&self.dir, &name, self.ledger.as_ref());
             to.truncate(start);
         }
         Ok(false)

@@ -39,6 +39,7 @@ impl Live {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
         let gate = Gate { jail, anonymous: config.anonymous, accounts: accounts(&config)? };
+        gate.set_quotas();
         let ports = Arc::new(Ports::new(config.passive_ports.clone()));
         let (announced, balancers) = (announced(&config)?, balancers(&config));
         Ok(Live { config, gate, ports, announced, balancers })
@@ -68,6 +69,7 @@ impl Live {
             Arc::clone(&self.announced)
         });
         let gate = Gate { jail: self.gate.jail.clone(), anonymous: config.anonymous, accounts };
+        gate.set_quotas();
         let ports = Arc::clone(&self.ports);
         ports.set_range(config.passive_ports.clone());
         let balancers = balancers(&config);

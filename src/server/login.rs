@@ -59,7 +59,7 @@ pub fn right(command: &Command) -> Right {
         | Command::Stru(_)
         | Command::Rest(_)
         | Command::Rang(_)
-        | Command::Site(Site::Idle(_))
+        | Command::Site(Site::Idle(_) | Site::Quota)
         | Command::Abor => Right::Login,
         Command::Retr(_)
         | Command::List(_)

@@ -4,6 +4,7 @@
 //! file's name. Who writes one holds a lock on it, so that one nobody writes can be told apart and
 //! continued, replaced or swept away.
 
+use super::quota::{self, Ledger};
 use crate::protocol::digest::{Sha256, hex};
 use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
@@ -77,30 +78,30 @@ pub fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
 ///
 /// # Errors
 /// The directory cannot be read.
-pub fn sweep(dir: &Dir) -> io::Result<()> {
+pub fn sweep(dir: &Dir, ledger: Option<&Ledger>) -> io::Result<()> {
     for name in dir.entries()? {
         let name = name?;
         if is_partial(&sys::name_bytes(&name)) {
-            remove_unlocked(dir, &name);
+            remove_unlocked(dir, &name, ledger);
         }
     }
     Ok(())
 }
 
 /// Removes a partial that nobody has continued for a day.
-pub fn remove_if_old(dir: &Dir, partial: &OsStr) {
+pub fn remove_if_old(dir: &Dir, partial: &OsStr, ledger: Option<&Ledger>) {
     let old =
         |stat: Stat| SystemTime::now().duration_since(stat.modified).is_ok_and(|age| age > AGE);
     if waiting(dir, partial).is_some_and(old) {
-        remove_unlocked(dir, partial);
+        remove_unlocked(dir, partial, ledger);
     }
 }
 
-fn remove_unlocked(dir: &Dir, name: &OsStr) {
+fn remove_unlocked(dir: &Dir, name: &OsStr, ledger: Option<&Ledger>) {
     let Ok(file) = dir.open(name, Open::Write) else { return };
     let Ok((data, id)) = sys::identify(&file) else { return };
     // The name may have gone to another file between opening and locking.
     if data.is_file() && file.try_lock().is_ok() && sys::is_named(dir, name, id) {
-        let _ = dir.remove_file(name);
+        let _ = quota::remove_file(ledger, dir, name);
     }
 }

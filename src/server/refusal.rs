@@ -120,7 +120,8 @@ fn system(error: &io::Error) -> (Code, &'static str) {
         ErrorKind::DirectoryNotEmpty => (Code::UNAVAILABLE, "Directory not empty."),
         ErrorKind::ReadOnlyFilesystem => (Code::UNAVAILABLE, "The file system is read-only."),
         ErrorKind::CrossesDevices => (Code::UNAVAILABLE, "Cannot move to another file system."),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+        ErrorKind::QuotaExceeded => (Code::NO_ROOM, "Quota exceeded."),
+        ErrorKind::StorageFull | ErrorKind::FileTooLarge => {
             (Code::NO_ROOM, "No room left for this file.")
         }
         ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {

@@ -418,6 +418,7 @@ impl<'a> Session<'a> {
             Site::Mkdir(name) => self.mkdirs(name),
             Site::Idle(seconds) => self.set_idle(*seconds),
             Site::Who => Ok(self.who()),
+            Site::Quota => self.quota(),
         }
     }
 

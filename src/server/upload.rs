@@ -11,7 +11,7 @@
 //! | APPE, a partial waits, no file of the name | it is continued |
 //! | APPE, a partial waits and the name exists | 550: this could be an append or a resume |
 //! | REST n + STOR or APPE, no partial, the name exists | the file is written in place |
-//! | disk full | 552, the partial removed |
+//! | disk or quota full | 552, the partial removed |
 //! | `--sync`, and the file does not reach the disk | 451, the partial removed |
 //! | two uploads of one name | each has a partial of its own; the last to finish wins, whole |
 //!
@@ -21,6 +21,7 @@
 
 use super::jail::{Jail, Last, Place};
 use super::partial::{self, Locked};
+use super::quota::{self, Writing};
 use super::refusal::Refusal;
 use crate::protocol::ascii::EncodingReader;
 use crate::protocol::digest::hex;
@@ -55,6 +56,8 @@ pub struct Upload {
     kind: Kind,
     /// To how many bytes the partial is cut before the first is written.
     cut: Option<u64>,
+    /// What it takes of the quotas that count here.
+    writing: Option<Writing>,
 }
 
 #[derive(Debug)]
@@ -73,6 +76,19 @@ impl Upload {
     /// # Errors
     /// See the table of the module; also what the system says.
     pub fn begin(jail: &Jail, path: &FtpPath, how: How) -> Result<Upload, Refusal> {
+        let mut upload = Upload::open(jail, path, how)?;
+        if let Some(ledger) = jail.ledger(&upload.place) {
+            let (dir, name) = (&upload.place.dir, upload.written_to());
+            let mut writing = ledger.open(dir, name, &upload.file, upload.id)?;
+            if how != How::Append {
+                writing.seek(upload.file.stream_position()?);
+            }
+            upload.writing = Some(writing);
+        }
+        Ok(upload)
+    }
+
+    fn open(jail: &Jail, path: &FtpPath, how: How) -> Result<Upload, Refusal> {
         let place = jail.locate(path, Last::Follow)?;
         match place.found.map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
@@ -141,7 +157,7 @@ impl Upload {
         }
         // Nobody else writes to it, so what is empty stays so.
         let cut = (data.len() > 0).then_some(0);
-        Ok(Upload { file, id, place, kind, cut })
+        Ok(Upload { file, id, place, kind, cut, writing: None })
     }
 
     fn resume(place: Place, partial: OsString, how: How) -> Result<Upload, Refusal> {
@@ -149,7 +165,8 @@ impl Upload {
             return Err(Refusal::Busy);
         };
         let cut = Some(offset(&mut file, how)?);
-        Ok(Upload { file, id, place, kind: Kind::Partial { name: partial, resumable: true }, cut })
+        let kind = Kind::Partial { name: partial, resumable: true };
+        Ok(Upload { file, id, place, kind, cut, writing: None })
     }
 
     fn in_place(place: Place, how: How) -> Result<Upload, Refusal> {
@@ -164,7 +181,7 @@ impl Upload {
             file.seek(SeekFrom::Start(at))?;
         }
         let (_, id) = sys::identify(&file)?;
-        Ok(Upload { file, id, place, kind: Kind::InPlace, cut: None })
+        Ok(Upload { file, id, place, kind: Kind::InPlace, cut: None, writing: None })
     }
 
     /// Cuts the partial to where the upload goes on, once: what waited in it is worth keeping until
@@ -173,7 +190,11 @@ impl Upload {
         match self.cut.take() {
             Some(at) => {
                 self.file.set_len(at)?;
-                self.file.seek(SeekFrom::Start(at)).map(drop)
+                self.file.seek(SeekFrom::Start(at))?;
+                if let Some(writing) = &mut self.writing {
+                    writing.cut(at);
+                }
+                Ok(())
             }
             None => Ok(()),
         }
@@ -198,23 +219,36 @@ impl Upload {
             // it were there: nothing may build on it.
             self.file.sync_all().inspect_err(|_| self.clear())?;
         }
-        let Place { dir, name, .. } = &self.place;
-        let written_to = match &self.kind {
-            Kind::Partial { name, .. } => name,
-            Kind::InPlace | Kind::Settled => name,
+        let mut writing = self.writing.take();
+        let named = match &mut writing {
+            Some(writing) => writing.commit(&self.place.dir, &self.place.name, || self.name_it()),
+            None => self.name_it(),
         };
+        if let Err(error) = named {
+            self.writing = writing;
+            return Err(error);
+        }
+        let is_new = matches!(self.kind, Kind::Partial { .. });
+        self.kind = Kind::Settled;
+        if sync && is_new { self.place.dir.sync() } else { Ok(()) }
+    }
+
+    fn name_it(&self) -> io::Result<()> {
+        let Place { dir, name, .. } = &self.place;
+        let written_to = self.written_to();
         // Whoever removed or replaced it meanwhile has the last word.
         if !sys::is_named(dir, written_to, self.id) {
             return Err(ErrorKind::ResourceBusy.into());
         }
-        if written_to != name {
-            dir.rename(written_to, dir, name)?;
-            if sync {
-                dir.sync()?;
-            }
+        if written_to != name { dir.rename(written_to, dir, name) } else { Ok(()) }
+    }
+
+    /// The name its bytes have until they are whole.
+    fn written_to(&self) -> &OsString {
+        match &self.kind {
+            Kind::Partial { name, .. } => name,
+            Kind::InPlace | Kind::Settled => &self.place.name,
         }
-        self.kind = Kind::Settled;
-        Ok(())
     }
 
     /// Removes what was stored so far: there is no use in keeping it.
@@ -223,8 +257,14 @@ impl Upload {
     }
 
     fn clear(&mut self) {
-        if let Kind::Partial { name, .. } = std::mem::replace(&mut self.kind, Kind::Settled) {
-            let _ = self.place.dir.remove_file(&name);
+        if let Kind::Partial { name, .. } = &self.kind {
+            let dir = &self.place.dir;
+            let remove = || drop(dir.remove_file(name));
+            match self.writing.take() {
+                Some(writing) => writing.end(dir, name, remove),
+                None => remove(),
+            }
+            self.kind = Kind::Settled;
         }
     }
 }
@@ -232,7 +272,10 @@ impl Upload {
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.begin_writing()?;
-        self.file.write(bytes)
+        self.pouring(bytes.len() as u64)?;
+        let count = self.file.write(bytes)?;
+        self.poured(count as u64);
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -245,6 +288,16 @@ impl FileSink for Upload {
     fn file(&self) -> &File {
         &self.file
     }
+
+    fn pouring(&mut self, count: u64) -> io::Result<()> {
+        self.writing.as_mut().map_or(Ok(()), |writing| writing.take(count))
+    }
+
+    fn poured(&mut self, count: u64) {
+        if let Some(writing) = &mut self.writing {
+            writing.wrote(count);
+        }
+    }
 }
 
 impl Drop for Upload {
@@ -253,6 +306,9 @@ impl Drop for Upload {
         match &self.kind {
             Kind::Partial { resumable, .. } if !resumable || is_empty() => self.clear(),
             Kind::Partial { .. } | Kind::InPlace | Kind::Settled => {}
+        }
+        if let Some(writing) = self.writing.take() {
+            writing.end(&self.place.dir, self.written_to(), || ());
         }
     }
 }
@@ -351,7 +407,7 @@ pub fn waiting_size(place: &Place, as_text: bool) -> Result<u64, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::Busy`] while someone writes it.
-pub fn remove_waiting(place: &Place) -> Result<bool, Refusal> {
+pub fn remove_waiting(jail: &Jail, place: &Place) -> Result<bool, Refusal> {
     let partial = partial::name_for(&place.name);
     if partial::waiting(&place.dir, &partial).is_none() {
         return Ok(false);
@@ -359,7 +415,7 @@ pub fn remove_waiting(place: &Place) -> Result<bool, Refusal> {
     match partial::lock(&place.dir, &partial)? {
         Locked::Taken => Err(Refusal::Busy),
         Locked::Mine(_file, ..) => {
-            place.dir.remove_file(&partial)?;
+            quota::remove_file(jail.ledger(place).as_ref(), &place.dir, &partial)?;
             Ok(true)
         }
     }

@@ -143,7 +143,7 @@ fn help_explains_each_verb_in_one_line() {
 fn site_help_names_what_site_does() {
     let (_server, mut peer) = writer();
     let text = peer.say("SITE HELP").expect(214).text();
-    for command in ["HELP", "CHMOD", "UTIME", "UMASK", "SYMLINK", "MKDIR", "IDLE", "WHO"] {
+    for command in ["HELP", "CHMOD", "UTIME", "UMASK", "SYMLINK", "MKDIR", "IDLE", "WHO", "QUOTA"] {
         assert!(text.contains(&format!("\n {command}")), "{command} in {text}");
         let code = peer.say(format!("SITE {command}")).hear().code;
         assert!(matches!(code, 200 | 211 | 214 | 501), "SITE {command}: {code}");

@@ -66,6 +66,7 @@ mod parts;
 mod patterns;
 mod ports;
 mod proxy;
+mod quotas;
 mod race;
 mod random;
 mod rates;

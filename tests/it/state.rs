@@ -76,6 +76,7 @@ fn case(verb: Verb) -> &'static [(Kind, &'static str)] {
         Verb::Site => &[
             (Reads, "SITE HELP"),
             (Reads, "SITE IDLE 100"),
+            (Reads, "SITE QUOTA"),
             (Writes, "SITE CHMOD 600 other"),
             (Writes, "SITE UTIME 20200102030405 other"),
             (Writes, "SITE UMASK 022"),

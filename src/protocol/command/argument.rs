@@ -126,6 +126,8 @@ pub enum Site {
     Idle(Option<u64>),
     /// `WHO`: the sessions.
     Who,
+    /// `QUOTA`: what may be stored.
+    Quota,
 }
 
 /// Digits alone, no sign, and no more than a `u64` holds.
@@ -370,7 +372,7 @@ impl Opts {
 
 impl Site {
     /// What there is, for SITE HELP.
-    pub const HELP: [&'static str; 8] = [
+    pub const HELP: [&'static str; 9] = [
         "HELP",
         "CHMOD mode path",
         "UTIME YYYYMMDDHHMMSS path",
@@ -379,6 +381,7 @@ impl Site {
         "MKDIR path",
         "IDLE [seconds]",
         "WHO",
+        "QUOTA",
     ];
 
     pub(super) fn parse(argument: &[u8]) -> Result<Site, Malformed> {
@@ -388,6 +391,7 @@ impl Site {
         match word.to_ascii_uppercase().as_slice() {
             b"HELP" => Ok(Site::Help),
             b"WHO" => Ok(Site::Who),
+            b"QUOTA" => Ok(Site::Quota),
             b"CHMOD" => parse_chmod(rest).ok_or(bad("CHMOD mode path")),
             b"UTIME" => parse_utime(rest).ok_or(bad("UTIME YYYYMMDDHHMMSS path")),
             b"UMASK" if none => Ok(Site::Umask(None)),
@@ -426,13 +430,14 @@ impl Site {
             Site::Idle(None) => write!(out, "IDLE"),
             Site::Idle(Some(seconds)) => write!(out, "IDLE {seconds}"),
             Site::Who => write!(out, "WHO"),
+            Site::Quota => write!(out, "QUOTA"),
         };
         match self {
             Site::Chmod(_, name) | Site::Utime(_, name) | Site::Mkdir(name) => {
                 out.extend_from_slice(name.as_bytes());
             }
             Site::Symlink(_, link) => path::write_quoted(link.as_bytes(), out),
-            Site::Help | Site::Umask(_) | Site::Idle(_) | Site::Who => {}
+            Site::Help | Site::Umask(_) | Site::Idle(_) | Site::Who | Site::Quota => {}
         }
     }
 }

@@ -305,7 +305,8 @@ fn options(random: &mut Random) -> &'static str {
 
 fn site(random: &mut Random) -> Vec<u8> {
     let word = random.pick(&[
-        "HELP", "CHMOD", "UTIME", "UMASK", "SYMLINK", "MKDIR", "IDLE", "WHO", "NOSUCH", "chmod",
+        "HELP", "CHMOD", "UTIME", "UMASK", "SYMLINK", "MKDIR", "IDLE", "WHO", "QUOTA", "NOSUCH",
+        "chmod",
     ]);
     let rest = match word {
         "CHMOD" | "chmod" => {

@@ -34,6 +34,7 @@ const PLAIN: &[(&str, Right, u16)] = &[
     ("SITE IDLE", Right::Login, 200),
     ("SITE IDLE 250", Right::Login, 200),
     ("SITE WHO", Right::Write, 211),
+    ("SITE QUOTA", Right::Login, 200),
     ("SITE UMASK 022", Right::Write, 200),
     ("ALLO 10", Right::Write, 200),
 ];
