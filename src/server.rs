@@ -10,6 +10,7 @@ pub mod access;
 pub mod accounts;
 mod announce;
 mod arrivals;
+mod away;
 mod balancer;
 mod bucket;
 mod changes;
@@ -41,10 +42,13 @@ mod quota;
 mod record;
 mod refusal;
 pub mod reserve;
+mod ring;
 mod roster;
 mod session;
 mod setup;
 mod shares;
+pub mod status;
+mod tally;
 mod throttle;
 mod told;
 mod transfer;
@@ -52,17 +56,16 @@ mod upload;
 mod watch;
 
 use crate::net;
-use crate::protocol::{Code, Reply};
 use crate::shutdown::Shutdown;
 use crate::sys;
 use accounts::{AccountsError, Checks};
+use away::Away;
 use balancer::{Caller, NoHeader, Via};
-use config::Config;
+use config::{Config, StatusAt};
 use guard::Guard;
-use limits::{Full, Limits, Slot};
+use limits::{Limits, Slot};
 use live::{Live, Rules};
 use log::{Field, Level, Log, TransferLog};
-use refusal::Refusal;
 use roster::Roster;
 use session::Session;
 use shares::Shares;
@@ -73,6 +76,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tally::Tally;
 use throttle::Throttle;
 
 /// What all sessions share.
@@ -86,6 +90,7 @@ pub struct Server {
     checks: Checks,
     shutdown: Shutdown,
     roster: Roster,
+    tally: Tally,
     sessions: AtomicU64,
     turned_away: Throttle,
     exhausted: Throttle,
@@ -102,6 +107,10 @@ impl Server {
         let transfers = TransferLog::open(config.transfer_log.as_deref());
         let transfers = transfers.map_err(StartError::Log)?;
         let shares = Shares::new(&config);
+        let tally = Tally::new(config.status.is_some());
+        if config.status.is_some() {
+            log.keep_recent();
+        }
         Ok(Server {
             shares,
             rules: Rules::new(Live::begin(config)?),
@@ -112,6 +121,7 @@ impl Server {
             checks: Checks::default(),
             shutdown,
             roster: Roster::default(),
+            tally,
             sessions: AtomicU64::new(0),
             turned_away: Throttle::default(),
             exhausted: Throttle::default(),
@@ -177,7 +187,7 @@ impl Server {
         // For whom a balancer comes is known later.
         let balanced = self.live().balancers.include(peer.ip());
         let place = match balanced {
-            true => self.limits.enter_unnamed().map_err(Full::reply),
+            true => self.limits.enter_unnamed().map_err(Away::from),
             false => self.place(peer.ip()),
         };
         match place {
@@ -187,20 +197,19 @@ impl Server {
                 if balanced && stream.set_nonblocking(true).is_ok() {
                     let _ = balancer::read_header(&stream, &mut Vec::new());
                 }
-                self.turn_away(&stream, peer, &why);
+                self.turn_away(&stream, peer, why);
                 None
             }
         }
     }
 
-    fn place(&self, address: IpAddr) -> Result<Slot, Reply> {
+    fn place(&self, address: IpAddr) -> Result<Slot, Away> {
         self.check_not_refused(address)?;
-        self.limits.enter(address).map_err(Full::reply)
+        Ok(self.limits.enter(address)?)
     }
 
-    fn check_not_refused(&self, address: IpAddr) -> Result<(), Reply> {
-        let left = self.guard.refuses(address);
-        left.map_or(Ok(()), |left| Err(Refusal::Guessing(left).reply()))
+    fn check_not_refused(&self, address: IpAddr) -> Result<(), Away> {
+        self.guard.refuses(address).map_or(Ok(()), |left| Err(Away::Guessing(left)))
     }
 
     /// Sends a client away for whom no thread could be started.
@@ -213,8 +222,7 @@ impl Server {
 
     /// Sends a client away because the system has run out of something.
     pub fn send_away(&self, stream: &TcpStream, peer: SocketAddr) {
-        const WHY: &str = "The server is out of resources; try again later.";
-        self.turn_away(stream, peer, &Reply::new(Code::NOT_AVAILABLE, WHY));
+        self.turn_away(stream, peer, Away::Resources);
     }
 
     /// Logs now and then that the system has run out of something sessions are made of.
@@ -225,7 +233,9 @@ impl Server {
     }
 
     /// Tells a client that there is no place for it. Its socket is new, so this does not wait.
-    fn turn_away(&self, mut stream: &TcpStream, peer: SocketAddr, why: &Reply) {
+    fn turn_away(&self, mut stream: &TcpStream, peer: SocketAddr, why: Away) {
+        self.tally.turn_away(why.closed());
+        let why = why.reply();
         if let Some(times) = self.turned_away.count() {
             let words = String::from_utf8_lossy(why.text());
             let fields: [Field<'_>; 3] = [("peer", &peer), ("why", &words), ("times", &times)];
@@ -291,10 +301,10 @@ impl Server {
         }
         let address = caller.peer.ip();
         let named = self.check_not_refused(address);
-        match named.and_then(|()| slot.name(address).map_err(Full::reply)) {
+        match named.and_then(|()| Ok(slot.name(address)?)) {
             Ok(()) => Ok(Some(caller)),
             Err(why) => {
-                self.turn_away(stream, caller.peer, &why);
+                self.turn_away(stream, caller.peer, why);
                 Ok(None)
             }
         }
@@ -328,6 +338,11 @@ impl Server {
         self.limits.wait_until_empty(net::deadline(LAST_WORDS));
     }
 
+    /// How many sessions there have been.
+    fn sessions_so_far(&self) -> u64 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
     fn next_session(&self) -> u64 {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -344,6 +359,8 @@ pub enum StartError {
     PassiveAddress(io::Error),
     /// The log cannot be written.
     Log(io::Error),
+    /// The status cannot be served there.
+    Status(StatusAt, io::Error),
     /// This option was changed, but cannot be while the server runs.
     NeedsRestart(&'static str),
 }
@@ -355,6 +372,9 @@ impl fmt::Display for StartError {
             StartError::Accounts(error) => error.fmt(f),
             StartError::PassiveAddress(error) => {
                 write!(f, "--passive-address: expected an IPv4 address or a name of one: {error}")
+            }
+            StartError::Status(StatusAt { host, port }, error) => {
+                write!(f, "cannot listen on {host} port {port} for --status: {error}")
             }
             StartError::Log(error) => write!(f, "cannot write {error}"),
             StartError::NeedsRestart(option) => write!(f, "{option} changes with a restart only"),

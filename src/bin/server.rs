@@ -10,6 +10,7 @@ use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::passwd::{self, Done, Request};
 use mt_ftp::server::reserve::Reserve;
+use mt_ftp::server::status::{self, Status};
 use mt_ftp::server::{Server, StartError, check, panics};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, EchoOff, Signal, Signals};
@@ -75,6 +76,7 @@ fn with_options(
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
 fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
     let listeners = listen(&config)?;
+    let status = config.status.as_ref().map(status::listen).transpose()?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
@@ -88,7 +90,10 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
-    announce(&listeners.addresses()?, &root.display().to_string(), &server.live().config);
+    let addresses = listeners.addresses()?;
+    let status = spawn_status_thread(status, &server, &addresses)?;
+    announce(&addresses, &root.display().to_string(), &server.live().config);
+    status.into_iter().for_each(announce_status);
     warn_of_few_descriptors(descriptors, &server.live().config);
     exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
     tell_manager("READY=1", &server);
@@ -185,6 +190,19 @@ fn tell_manager(state: &str, server: &Server) {
     }
 }
 
+/// A third line, and a warning where others can ask.
+fn announce_status(address: SocketAddr) {
+    let text = format!("Status on http://{address}/\n");
+    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+    if !address.ip().to_canonical().is_loopback() {
+        eprintln!(
+            "ftp_server: warning: anyone who reaches {address} sees who is connected and what \
+             they move; --status 127.0.0.1:{} prevents it",
+            address.port()
+        );
+    }
+}
+
 /// A session needs one descriptor, and two or three more while it transfers.
 fn warn_of_few_descriptors(descriptors: u64, config: &Config) {
     let needed = config.max_sessions as u64 * 2;
@@ -195,6 +213,20 @@ fn warn_of_few_descriptors(descriptors: u64, config: &Config) {
             config.max_sessions
         );
     }
+}
+
+/// Serves the status, where it is wanted, until the process ends, and gives its address.
+fn spawn_status_thread(
+    listener: Option<TcpListener>,
+    server: &Arc<Server>,
+    serving: &[SocketAddr],
+) -> io::Result<Option<SocketAddr>> {
+    let Some(listener) = listener else { return Ok(None) };
+    let address = listener.local_addr()?;
+    let serving: Vec<String> = serving.iter().map(SocketAddr::to_string).collect();
+    let status = Status::new(listener, Arc::clone(server), serving.join(", "));
+    let thread = thread::Builder::new().name("status".into()).stack_size(SESSION_STACK);
+    thread.spawn(move || status.run()).map(|_| Some(address))
 }
 
 /// SIGHUP reloads. The first of the other signals drains, a second one ends the program where it

@@ -6,6 +6,7 @@ use super::accounts::{Accounts, Terms};
 use super::announce::Announced;
 use super::config::{Config, DEFAULT_HOST, PROGRAM};
 use super::jail::Jail;
+use super::status;
 use crate::args::{self, Flag, Origin, Parsed};
 use std::env;
 use std::ffi::OsStr;
@@ -112,6 +113,9 @@ impl Report {
         let host = config.host.as_deref().unwrap_or(DEFAULT_HOST);
         if let Err(error) = (host, config.port).to_socket_addrs() {
             self.problem(format!("cannot listen on {host}: {error}"));
+        }
+        if let Some(Err(error)) = config.status.as_ref().map(status::addresses) {
+            self.problem(error.to_string());
         }
         if let Err(error) = Announced::new(&config.passive_address) {
             self.problem(StartError::PassiveAddress(error).to_string());

@@ -109,6 +109,12 @@ pub static PROGRAM: Program = Program {
              read; opened anew on SIGHUP [none]",
         ),
         Flag::option(
+            "status",
+            "HOST:PORT",
+            "serve a page of what goes on here by HTTP, /metrics for Prometheus, /healthz and \
+             /readyz; a port alone is that of 127.0.0.1 [off]",
+        ),
+        Flag::option(
             "proxy-protocol",
             "CIDR[,CIDR...]",
             "load balancers, which have to announce each client's address by PROXY protocol 1 or 2 \
@@ -174,8 +180,19 @@ pub struct Config {
     pub log_file: Option<PathBuf>,
     /// `--transfer-log`.
     pub transfer_log: Option<PathBuf>,
+    /// `--status`.
+    pub status: Option<StatusAt>,
     /// `--proxy-protocol`.
     pub proxy_protocol: Vec<Network>,
+}
+
+/// Where the status is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusAt {
+    /// An address, without brackets, or a name.
+    pub host: String,
+    /// 0 picks a free one.
+    pub port: u16,
 }
 
 /// What was given on the command line, and below it what the file of `--config` says.
@@ -225,6 +242,7 @@ impl Config {
             log_format: given.need("log-format", args::one_of(&FORMATS))?,
             log_file: given.value("log-file").map(PathBuf::from),
             transfer_log: given.value("transfer-log").map(PathBuf::from),
+            status: given.get("status", status)?,
             proxy_protocol: given.get_all("proxy-protocol", listed(Network::parse))?.concat(),
         })
     }
@@ -280,6 +298,18 @@ fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
     }
 }
 
+/// `HOST:PORT`, `[::1]:PORT`, and without a host `:PORT` or `PORT`.
+fn status(text: &str) -> Result<StatusAt, args::Expected> {
+    let (name, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let bracketed = name.starts_with('[') && name.ends_with(']');
+    let name = if name.is_empty() { DEFAULT_HOST } else { name };
+    match (host(name), args::port(port)) {
+        // ::1 could be port 1 of an address that is cut short.
+        (Ok(host), Ok(port)) if bracketed || !host.contains(':') => Ok(StatusAt { host, port }),
+        _ => Err(args::Expected("HOST:PORT, such as 127.0.0.1:9026 or [::1]:9026".into())),
+    }
+}
+
 /// A time-out of no time would end every session before it began.
 fn some_time(text: &str) -> Result<Duration, args::Expected> {
     match args::duration(text)? {
@@ -319,6 +349,20 @@ mod tests {
     }
 
     #[test]
+    fn the_status_is_on_this_machine_unless_told_otherwise() {
+        for (value, host, port) in [
+            ("9026", "127.0.0.1", 9026),
+            (":0", "127.0.0.1", 0),
+            ("0.0.0.0:80", "0.0.0.0", 80),
+            ("[::1]:9026", "::1", 9026),
+            ("name.example:9026", "name.example", 9026),
+        ] {
+            let at = config(&["--status", value]).unwrap().status.unwrap();
+            assert_eq!((at.host.as_str(), at.port), (host, port));
+        }
+    }
+
+    #[test]
     fn wrong_values_are_named_with_their_option() {
         for (option, value) in [
             ("--port", "65536"),
@@ -346,6 +390,12 @@ mod tests {
             ("--proxy-protocol", "balancer"),
             ("--proxy-protocol", "10.0.0.1,"),
             ("--proxy-protocol", "10.0.0.1/8"),
+            ("--status", "localhost"),
+            ("--status", "localhost:"),
+            ("--status", "::1"),
+            ("--status", "::1:9026"),
+            ("--status", "a b:9026"),
+            ("--status", "127.0.0.1:65536"),
         ] {
             let error = config(&[option, value]).unwrap_err();
             assert!(error.starts_with(&format!("{option} '{value}': expected ")), "{error}");

@@ -32,7 +32,9 @@ impl Session<'_> {
             Some(home) => Ok(home),
             None => self.check_password(&name, password),
         };
-        match admitted.and_then(|home| self.seated(home)) {
+        let admitted = admitted.and_then(|home| self.seated(home));
+        self.server.tally.login(admitted.is_ok());
+        match admitted {
             Ok(home) => {
                 self.set_login(Login::In(home));
                 self.log(Level::Info, "login", &[]);

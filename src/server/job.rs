@@ -23,6 +23,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Kind; 7] = [
+        Kind::Retrieve,
+        Kind::Store,
+        Kind::Append,
+        Kind::StoreUnique,
+        Kind::List,
+        Kind::Names,
+        Kind::Facts,
+    ];
+
+    /// Whether it moves a file to the server.
+    pub fn is_upload(self) -> bool {
+        matches!(self, Kind::Store | Kind::Append | Kind::StoreUnique)
+    }
+
+    /// Whether it moves the names of files, and not a file.
+    pub fn is_listing(self) -> bool {
+        matches!(self, Kind::List | Kind::Names | Kind::Facts)
+    }
+
     /// The name of its event in the log.
     pub fn event(self) -> &'static str {
         match self {

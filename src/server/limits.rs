@@ -2,6 +2,7 @@
 
 use super::guard::network;
 use crate::protocol::{Code, Reply};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -98,6 +99,14 @@ impl Limits {
         self.counts().all
     }
 
+    /// The addresses with the most sessions, and how many, at most `most` of them.
+    pub fn busiest(&self, most: usize) -> Vec<(IpAddr, usize)> {
+        let mut all: Vec<_> = self.counts().by_address.iter().map(|(ip, n)| (*ip, *n)).collect();
+        all.sort_by_key(|(ip, sessions)| (Reverse(*sessions), *ip));
+        all.truncate(most);
+        all
+    }
+
     /// Waits until there are none, at most until `deadline`; whether it came to that.
     pub fn wait_until_empty(&self, deadline: Option<Instant>) -> bool {
         let mut counts = self.counts();
@@ -178,7 +187,9 @@ mod tests {
         assert_eq!(limits.enter(B).unwrap_err(), Full::Server);
         drop(first);
         assert_eq!(limits.count(), 2);
-        assert!(limits.enter(A).is_ok());
+        let _fourth = limits.enter(A).unwrap();
+        assert_eq!(limits.busiest(9), [(A, 2), (B, 1)]);
+        assert_eq!(limits.busiest(1), [(A, 2)]);
     }
 
     #[test]

@@ -54,12 +54,14 @@ impl Live {
             ("host", config.host != self.config.host),
             ("port", config.port != self.config.port),
             ("root", config.root != self.config.root),
+            ("status", config.status != self.config.status),
         ] {
             problems.extend(changed.then_some(StartError::NeedsRestart(name)));
         }
         config.host.clone_from(&self.config.host);
         config.port = self.config.port;
         config.root.clone_from(&self.config.root);
+        config.status.clone_from(&self.config.status);
         let accounts = accounts(&config).unwrap_or_else(|problem| {
             problems.push(problem);
             self.gate.accounts.clone()

@@ -11,6 +11,7 @@ mod transfers;
 pub use line::{Field, Seconds, Value};
 pub use transfers::{Direction, Transfer, TransferLog};
 
+use super::ring::Ring;
 use sink::Sink;
 use std::io;
 use std::path::Path;
@@ -32,7 +33,8 @@ pub enum Level {
 }
 
 impl Level {
-    fn name(self) -> &'static str {
+    /// Its name.
+    pub fn name(self) -> &'static str {
         match self {
             Level::Error => "error",
             Level::Warn => "warn",
@@ -51,10 +53,28 @@ pub enum Format {
     Json,
 }
 
+/// An event that somebody may have to look at, for who watches the server.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub time: SystemTime,
+    /// How bad it is.
+    pub level: Level,
+    /// What.
+    pub name: String,
+    /// Its values, as they are: who shows them has to escape them.
+    pub fields: Vec<(String, String)>,
+}
+
+/// How many of these are kept, and how long the values may be, in characters.
+const RECENT: usize = 50;
+const LONGEST_VALUE: usize = 300;
+
 /// Where events go.
 pub struct Log {
     level: AtomicU8,
     json: AtomicBool,
+    recent: Ring<Event>,
     sink: Mutex<Sink>,
 }
 
@@ -76,7 +96,7 @@ impl Log {
 
     fn new(level: Level, sink: Sink) -> Log {
         let (level, json) = (AtomicU8::new(level as u8), AtomicBool::new(false));
-        Log { level, json, sink: Mutex::new(sink) }
+        Log { level, json, recent: Ring::default(), sink: Mutex::new(sink) }
     }
 
     /// Goes on in `file`, opened anew, so that one that was renamed by a rotation is let go.
@@ -99,20 +119,45 @@ impl Log {
         self.json.store(format == Format::Json, Ordering::Relaxed);
     }
 
-    /// Whether events of this level are written at all.
+    /// Keeps the last warnings and errors from now on, whatever is written.
+    pub fn keep_recent(&self) {
+        self.recent.keep(RECENT);
+    }
+
+    /// Those that are kept.
+    pub fn recent(&self) -> &Ring<Event> {
+        &self.recent
+    }
+
+    /// Whether events of this level are written or kept at all.
     pub fn wants(&self, level: Level) -> bool {
+        self.writes(level) || level <= Level::Warn && self.recent.is_wanted()
+    }
+
+    fn writes(&self, level: Level) -> bool {
         level as u8 <= self.level.load(Ordering::Relaxed)
     }
 
     /// Writes one event. A sink that fails loses the line: there is nowhere to say so.
     pub fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
-        if !self.wants(level) {
+        if level <= Level::Warn {
+            self.recent.push(|| Event::new(level, event, fields));
+        }
+        if !self.writes(level) {
             return;
         }
         let write = if self.json.load(Ordering::Relaxed) { line::json } else { line::text };
         let line = write(SystemTime::now(), level, event, fields);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = sink.write_line(line.as_bytes());
+    }
+}
+
+impl Event {
+    fn new(level: Level, name: &str, fields: &[Field<'_>]) -> Event {
+        let cut = |value: &dyn Value| value.to_string().chars().take(LONGEST_VALUE).collect();
+        let fields = fields.iter().map(|(name, value)| (name.to_string(), cut(*value))).collect();
+        Event { time: SystemTime::now(), level, name: name.into(), fields }
     }
 }
 

@@ -101,6 +101,14 @@ impl Ports {
         *self.range() = range;
     }
 
+    /// How many ports of the range are reserved, and how many it has; `None` without a range.
+    pub fn reserved(&self) -> Option<(usize, usize)> {
+        let all = self.range().as_ref()?.len();
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // What nobody has reserved is held by this map alone.
+        Some((open.values().filter(|port| Arc::strong_count(port) > 1).count(), all))
+    }
+
     fn range(&self) -> MutexGuard<'_, Option<RangeInclusive<u16>>> {
         self.range.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,7 @@ use super::login::Login;
 use super::panics::Panicked;
 use super::refusal::Refusal;
 use super::session::{End, Session};
+use super::tally::Done;
 use crate::protocol::{Code, Command, FtpPath};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ impl Session<'_> {
         self.signed.end();
         self.told.tell_of_transfer();
         let (moved, took) = (self.signed.entry().moved(), job.started.elapsed());
+        self.count(job, moved, took, result);
         if let Some(direction) = direction(job.kind) {
             self.record_file(direction, &job.path, moved, took, result.is_ok());
         }
@@ -30,6 +32,26 @@ impl Session<'_> {
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
         self.log(Level::Warn, job.kind.event(), &fields);
+    }
+
+    fn count(&self, job: &Job, bytes: u64, took: Duration, result: &Result<u64, Refusal>) {
+        let failed = || result.as_ref().err().map(Refusal::reply);
+        let tally = &self.server.tally;
+        tally.transfer(job.kind, took, result.is_ok());
+        // Listings would soon have pushed all files out.
+        if job.kind.is_listing() && result.is_ok() {
+            return;
+        }
+        tally.last.push(|| Done {
+            ended: SystemTime::now(),
+            session: self.signed.entry().number,
+            peer: self.peer,
+            user: self.login.user().cloned(),
+            job: job.clone(),
+            bytes,
+            took,
+            failed: failed().map(|reply| String::from_utf8_lossy(reply.text()).into_owned()),
+        });
     }
 
     /// Tells of a file that was deleted.

@@ -1,13 +1,13 @@
 //! Who is here, and what they move: for SITE WHO and for who watches the server.
 //!
 //! A session has an entry of its own. The list of all is locked when a session begins or ends, and
-//! an entry's lock is taken by its own session and by who looks; the count of bytes needs none.
+//! an entry's lock is taken by its own session and by who looks; the counts of bytes need none.
 
 use super::job::Job;
 use crate::protocol::Name;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,6 +15,17 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub struct Roster {
     present: Mutex<BTreeMap<u64, Arc<Entry>>>,
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+/// How much has moved since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes from clients.
+    pub received: u64,
+    /// Bytes to them.
+    pub sent: u64,
 }
 
 /// One session.
@@ -27,6 +38,8 @@ pub struct Entry {
     /// Since when it is here.
     pub since: Instant,
     moved: AtomicU64,
+    /// Whether those bytes come from the client.
+    receives: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -54,6 +67,7 @@ impl Roster {
             peer,
             since: Instant::now(),
             moved: AtomicU64::new(0),
+            receives: AtomicBool::new(false),
             state: Mutex::default(),
         });
         self.present().insert(number, Arc::clone(&entry));
@@ -63,6 +77,12 @@ impl Roster {
     /// Everybody, in the order they came.
     pub fn all(&self) -> Vec<Arc<Entry>> {
         self.present().values().map(Arc::clone).collect()
+    }
+
+    /// The bytes of all transfers so far, those that run among them.
+    pub fn traffic(&self) -> Traffic {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic { received: get(&self.received), sent: get(&self.sent) }
     }
 
     fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Entry>>> {
@@ -81,9 +101,9 @@ impl Entry {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// So many bytes have moved.
-    pub fn set_moved(&self, total: u64) {
-        self.moved.store(total, Ordering::Relaxed);
+    /// Since when a transfer runs, if one does.
+    pub fn moves_since(&self) -> Option<Instant> {
+        self.lock().job.as_ref().map(|job| job.started)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -99,8 +119,17 @@ impl Signed<'_> {
 
     /// Notes that a transfer begins.
     pub fn begin(&self, job: &Job) {
-        self.entry.set_moved(0);
+        self.entry.moved.store(0, Ordering::Relaxed);
+        self.entry.receives.store(job.kind.is_upload(), Ordering::Relaxed);
         self.entry.lock().job = Some(job.clone());
+    }
+
+    /// So many bytes of it have moved.
+    pub fn set_moved(&self, total: u64) {
+        let before = self.entry.moved.swap(total, Ordering::Relaxed);
+        let receives = self.entry.receives.load(Ordering::Relaxed);
+        let all = if receives { &self.roster.received } else { &self.roster.sent };
+        all.fetch_add(total.saturating_sub(before), Ordering::Relaxed);
     }
 
     /// Notes that it is over.

@@ -359,7 +359,7 @@ impl Session<'_> {
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.live.config.transfer_timeout;
         let rates = self.server.shares.rates(&self.mover(), &self.live.config);
-        let mut watch = Watch::new(&mut self.control, &self.server.shutdown, self.signed.entry());
+        let mut watch = Watch::new(&mut self.control, &self.server.shutdown, &self.signed);
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());

@@ -1,7 +1,7 @@
 //! Listening to the control connection while something long runs.
 
 use super::refusal::Refusal;
-use super::roster::Entry;
+use super::roster::Signed;
 use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
@@ -19,7 +19,7 @@ pub(super) struct Watch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
     /// Where is counted what moves.
-    entry: Option<&'a Entry>,
+    signed: Option<&'a Signed<'a>>,
     /// Its part of the rates that are limited, and how many bytes it took of that.
     turns: Option<Turns>,
     spent: u64,
@@ -33,14 +33,14 @@ pub(super) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Listens to `control` and to `shutdown` during a transfer, whose bytes `entry` counts.
+    /// Listens to `control` and to `shutdown` during a transfer, whose bytes `signed` counts.
     pub(super) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
-        entry: &'a Entry,
+        signed: &'a Signed<'a>,
     ) -> Watch<'a> {
         let quiet = Watch::for_abort(control, shutdown);
-        Watch { entry: Some(entry), answering: true, ..quiet }
+        Watch { signed: Some(signed), answering: true, ..quiet }
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
@@ -51,7 +51,7 @@ impl Watch<'_> {
         Watch {
             control,
             shutdown,
-            entry: None,
+            signed: None,
             turns: None,
             spent: 0,
             listening: true,
@@ -83,7 +83,7 @@ impl Watch<'_> {
 
     /// Deals with the lines that have arrived already.
     pub(super) fn look_at_lines(&mut self) -> Verdict {
-        let moved = self.entry.map_or(0, Entry::moved);
+        let moved = self.signed.map_or(0, |signed| signed.entry().moved());
         while self.listening {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };
             let Line::Text(text) = line else { break };
@@ -136,8 +136,8 @@ impl Attention for Watch<'_> {
     }
 
     fn moved(&mut self, total: u64) {
-        if let Some(entry) = self.entry {
-            entry.set_moved(total);
+        if let Some(signed) = self.signed {
+            signed.set_moved(total);
         }
         if let Some(turns) = &mut self.turns {
             turns.spend(total - self.spent);

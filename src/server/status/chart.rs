@@ -1,0 +1,81 @@
+//! A chart of the last minutes as SVG, in the page itself.
+//!
+//! The drawing stretches to whatever width there is, so it holds no text: scale and legend stand
+//! around it, and who cannot see it hears a sentence.
+
+use super::history::MOST_SAMPLES;
+use std::fmt::Write as _;
+
+/// How the drawing counts downwards.
+const HEIGHT: f64 = 100.0;
+
+/// One quantity over time, a value a second, the last one now.
+pub struct Line {
+    /// How it looks: a class of the style sheet.
+    pub class: &'static str,
+    /// Its values.
+    pub values: Vec<f64>,
+}
+
+impl Line {
+    /// The largest value.
+    pub fn peak(&self) -> f64 {
+        self.values.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+/// The top of the scale: a power of two that all values stay below, so that half of it is a round
+/// number too.
+pub fn top(lines: &[Line], least: u64) -> u64 {
+    let peak = lines.iter().map(Line::peak).fold(0.0, f64::max);
+    // The largest power of two that there is; a float beyond is cut to it.
+    (peak.ceil() as u64).clamp(least, 1 << 62).next_power_of_two()
+}
+
+/// The drawing. `label` says in words what it shows, and is escaped.
+pub fn svg(label: &str, lines: &[Line], top: u64) -> String {
+    let mut out = format!(
+        "<svg viewBox=\"0 0 {MOST_SAMPLES} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{label}\">"
+    );
+    for y in [0.0, HEIGHT / 2.0] {
+        let _ = write!(out, "<path class=\"grid\" d=\"M0 {y}H{MOST_SAMPLES}\"/>");
+    }
+    for Line { class, values } in lines.iter().filter(|line| !line.values.is_empty()) {
+        let start = MOST_SAMPLES.saturating_sub(values.len());
+        let mut way = String::new();
+        for (at, value) in values.iter().enumerate() {
+            let y = HEIGHT - value / top as f64 * HEIGHT;
+            let _ = write!(way, "{}{} {y:.1}", if at == 0 { 'M' } else { 'L' }, start + at + 1);
+        }
+        let first = start + 1;
+        let _ = write!(
+            out,
+            "<path class=\"area {class}\" d=\"{way}V{HEIGHT}H{first}Z\"/>\
+             <path class=\"line {class}\" d=\"{way}\"/>"
+        );
+    }
+    out.push_str("</svg>");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_is_at_the_right_and_the_largest_below_the_top() {
+        let lines = [Line { class: "in", values: vec![0.0, 3.0] }];
+        let top = top(&lines, 1);
+        assert_eq!(top, 4);
+        assert!(svg("x", &lines, top).contains("d=\"M299 100.0L300 25.0\""));
+    }
+
+    #[test]
+    fn no_value_is_too_large_and_none_is_needed() {
+        let lines = [Line { class: "in", values: vec![f64::MAX, f64::INFINITY] }];
+        assert_eq!(top(&lines, 1), 1 << 62);
+        assert_eq!(top(&[], 1000), 1024);
+        assert!(!svg("x", &[Line { class: "in", values: vec![] }], 2).contains("line"));
+    }
+}

@@ -1,0 +1,203 @@
+//! Text for a page: what came from outside is made harmless, numbers are made readable.
+
+use crate::protocol::digest::Sha256;
+use crate::protocol::time::Civil;
+use std::fmt::Display;
+use std::time::{Duration, SystemTime};
+
+/// How much of a text is shown, in characters: enough to know it by.
+const LONGEST: usize = 160;
+
+/// `value` as it may stand in a page: no markup, and no letter that cannot be seen or turns others
+/// around. Of a long one the end is shown, which is where paths differ.
+pub fn text(value: impl Display) -> String {
+    let value = value.to_string();
+    let length = value.chars().count();
+    let mut out = String::with_capacity(value.len());
+    if length > LONGEST {
+        out.push('…');
+    }
+    for c in value.chars().skip(length.saturating_sub(LONGEST)) {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if is_hidden(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Controls, what changes the direction of text, what cannot be seen.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// `1.5 MiB`
+pub fn bytes(number: f64) -> String {
+    let mut number = number;
+    let mut units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    // What would be rounded to 1024 is one of the next unit.
+    while let Some(next) = units.as_slice().first().filter(|_| number >= 1023.5) {
+        number /= 1024.0;
+        unit = next;
+        units.next();
+    }
+    let digits = usize::from(number < 9.95 && unit != "B");
+    format!("{number:.digits$} {unit}")
+}
+
+/// `1.5 MiB/s`
+pub fn rate(number: f64) -> String {
+    format!("{}/s", bytes(number))
+}
+
+/// `4 min 3 s`, the two largest units at most.
+pub fn duration(duration: Duration) -> String {
+    let s = duration.as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86_400 => format!("{} h {} min", s / 3600, s / 60 % 60),
+        _ => format!("{} d {} h", s / 86_400, s / 3600 % 24),
+    }
+}
+
+/// `4 min`, one unit.
+pub fn short(duration: Duration) -> String {
+    let s = duration.as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min", s / 60),
+        3600..86_400 => format!("{} h", s / 3600),
+        _ => format!("{} d", s / 86_400),
+    }
+}
+
+/// How long something took, which may be very little.
+pub fn took(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds < 9.995 => format!("{seconds:.2} s"),
+        _ => self::duration(duration),
+    }
+}
+
+/// How long ago, the moment itself for machines and for who points at it.
+pub fn ago(then: SystemTime, now: SystemTime) -> String {
+    let moment = moment(then);
+    let since = now.duration_since(then).unwrap_or_default();
+    format!("<time datetime=\"{moment}\" title=\"{moment}\">{} ago</time>", short(since))
+}
+
+/// `2026-11-22T19:26:29Z`
+pub fn moment(time: SystemTime) -> String {
+    let t = Civil::from_system(time);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        t.year, t.month, t.day, t.hour, t.minute, t.second
+    )
+}
+
+/// `19:26 UTC`, or of another day `2026-11-22`
+pub fn since(then: SystemTime, now: SystemTime) -> String {
+    let (t, today) = (Civil::from_system(then), Civil::from_system(now));
+    match (t.year, t.month, t.day) == (today.year, today.month, today.day) {
+        true => format!("{:02}:{:02} UTC", t.hour, t.minute),
+        false => format!("{:04}-{:02}-{:02}", t.year, t.month, t.day),
+    }
+}
+
+/// `1 session`, `2 sessions`
+pub fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// What a Content-Security-Policy knows an inline text by.
+pub fn hash(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digest = Sha256::of(text.as_bytes());
+    let mut out = "sha256-".to_string();
+    for three in digest.chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(*three.get(at).unwrap_or(&0)));
+        for letter in 0..4 {
+            let shown = letter <= three.len();
+            let index = bits >> (18 - 6 * letter) & 63;
+            out.push(if shown { LETTERS[index].into() } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_is_markup_or_hides() {
+        assert_eq!(text("<script>alert('\"&')</script>").matches(['<', '>', '"', '\'']).count(), 0);
+        assert_eq!(text("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;&#39;");
+        assert_eq!(text("für 日本 😀 e\u{301}"), "für 日本 😀 e\u{301}");
+        for c in ['\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{202e}', '\u{2066}', '\u{200b}'] {
+            assert_eq!(text(c), c.escape_unicode().to_string());
+        }
+    }
+
+    #[test]
+    fn of_a_long_text_the_end_is_shown() {
+        let shown = text(format!("{}<end", "x".repeat(5000)));
+        assert!(shown.starts_with('…') && shown.ends_with("x&lt;end"), "{shown}");
+        assert_eq!(text("x".repeat(LONGEST)).len(), LONGEST);
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, shown) in [
+            (0.0, "0 B"),
+            (1023.0, "1023 B"),
+            (1023.6, "1.0 KiB"),
+            (1536.0, "1.5 KiB"),
+            (10.0 * 1024.0, "10 KiB"),
+            (1048575.0, "1.0 MiB"),
+            (u64::MAX as f64, "16 EiB"),
+        ] {
+            assert_eq!(bytes(number), shown);
+        }
+        for (seconds, long, one) in [
+            (0, "0 s", "0 s"),
+            (61, "1 min 1 s", "1 min"),
+            (7260, "2 h 1 min", "2 h"),
+            (90_000, "1 d 1 h", "1 d"),
+        ] {
+            let time = Duration::from_secs(seconds);
+            assert_eq!((duration(time), short(time)), (long.to_string(), one.to_string()));
+        }
+        assert_eq!(took(Duration::from_millis(1234)), "1.23 s");
+        assert_eq!(
+            (count(1, "session"), count(2, "session")),
+            ("1 session".into(), "2 sessions".into())
+        );
+    }
+
+    #[test]
+    fn the_day_is_told_where_it_is_another() {
+        let (then, day) = (SystemTime::UNIX_EPOCH, Duration::from_secs(86_400));
+        assert_eq!(since(then, then), "00:00 UTC");
+        assert_eq!(since(then, then + day), "1970-01-01");
+    }
+
+    #[test]
+    fn the_hash_is_base64() {
+        // printf '' | openssl dgst -sha256 -binary | base64
+        assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    }
+}

@@ -1,0 +1,293 @@
+//! The little of HTTP that a page, a scraper and a health check need (RFC 9110, RFC 9112).
+//!
+//! One request a connection, GET or HEAD, whose head fits [`MAX_HEAD`]; a body is not read. Nothing
+//! here touches a socket: [`read`] looks at the bytes that have come, [`Response`] makes those that
+//! go.
+
+use crate::protocol::time::Civil;
+use std::time::SystemTime;
+
+/// The longest head of a request, its lines and the empty one after them.
+pub const MAX_HEAD: usize = 8 * 1024;
+
+/// The longest target.
+const MAX_TARGET: usize = 1024;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whether only the head of the answer is wanted.
+    pub head_only: bool,
+    /// The path, without the query.
+    pub path: String,
+    /// What stands after the `?`.
+    pub query: String,
+    /// To whom the client thinks it speaks, without the port.
+    pub host: Option<String>,
+}
+
+/// Why a request is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It is no HTTP.
+    Malformed,
+    /// It asks for more than to read.
+    Method,
+    /// Its target is too long.
+    LongTarget,
+    /// Its head is too long.
+    LongHead,
+    /// It is of a version that looks different.
+    Version,
+}
+
+/// What has come so far: `None` if the head is not whole yet.
+pub fn read(bytes: &[u8]) -> Option<Result<Request, Problem>> {
+    // RFC 9112 section 2.2: empty lines in front are passed over.
+    let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
+    match end_of_head(&bytes[start..]) {
+        Some(end) => Some(parse(&bytes[start..start + end])),
+        None if bytes.len() < MAX_HEAD => None,
+        None if bytes[start..].contains(&b'\n') => Some(Err(Problem::LongHead)),
+        None if start > 0 => Some(Err(Problem::Malformed)),
+        None => Some(Err(Problem::LongTarget)),
+    }
+}
+
+/// Where the lines end; a line may end in LF alone (RFC 9112 section 2.2).
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    let lf = |at: &usize| bytes[*at] == b'\n';
+    let ends = (0..bytes.len()).filter(lf);
+    let mut ends = ends.filter(|at| matches!(bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]));
+    ends.next()
+}
+
+fn parse(head: &[u8]) -> Result<Request, Problem> {
+    let head = std::str::from_utf8(head).map_err(|_| Problem::Malformed)?;
+    let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    let first = lines.next().unwrap_or_default();
+    let words: Vec<&str> = first.split(' ').collect();
+    let [method, target, version] = words[..] else { return Err(Problem::Malformed) };
+    let hosts = hosts(lines)?;
+    let is_old = match version {
+        "HTTP/1.1" => false,
+        "HTTP/1.0" => true,
+        _ if version.starts_with("HTTP/") => return Err(Problem::Version),
+        _ => return Err(Problem::Malformed),
+    };
+    if method.is_empty() || !method.bytes().all(is_token) {
+        return Err(Problem::Malformed);
+    }
+    if !matches!(method, "GET" | "HEAD") {
+        return Err(Problem::Method);
+    }
+    // RFC 9112 section 3.2: exactly one, but in the version that does not know it.
+    if hosts.len() != 1 && !(hosts.is_empty() && is_old) {
+        return Err(Problem::Malformed);
+    }
+    let (authority, path, query) = split_target(target)?;
+    let host = authority.or(hosts.first().copied());
+    let host = host.map(|host| without_port(host).to_owned());
+    Ok(Request { head_only: method == "HEAD", path: path.into(), query: query.into(), host })
+}
+
+/// The values of all Host fields. What is no field makes the request none.
+fn hosts<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<&'a str>, Problem> {
+    let mut hosts = Vec::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').ok_or(Problem::Malformed)?;
+        let clean = !value.contains(|c: char| c.is_ascii_control() && c != '\t');
+        if name.is_empty() || !name.bytes().all(is_token) || !clean {
+            return Err(Problem::Malformed);
+        }
+        if name.eq_ignore_ascii_case("host") {
+            hosts.push(value.trim_matches([' ', '\t']));
+        }
+    }
+    Ok(hosts)
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// `/path?query`, and the same with `http://host` in front, which clients of proxies send.
+fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), Problem> {
+    if target.len() > MAX_TARGET {
+        return Err(Problem::LongTarget);
+    }
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::Malformed);
+    }
+    let (authority, rest) = match target.strip_prefix("http://") {
+        Some(rest) => {
+            let (authority, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (Some(authority), if rest.is_empty() { "/" } else { rest })
+        }
+        None => (None, target),
+    };
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if path.starts_with('/') { Ok((authority, path, query)) } else { Err(Problem::Malformed) }
+}
+
+/// `name:80` and `[::1]:80` without the port and the brackets.
+fn without_port(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |(address, _)| address),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: &'static str,
+    kind: &'static str,
+    headers: String,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// An answer in one line of plain text; `status` is code and reason.
+    pub fn plain(status: &'static str, text: &str) -> Response {
+        Response::new(status, "text/plain; charset=utf-8", format!("{text}\n"))
+    }
+
+    /// An answer of any media type.
+    pub fn new(status: &'static str, kind: &'static str, body: impl Into<Vec<u8>>) -> Response {
+        Response { status, kind, headers: String::new(), body: body.into() }
+    }
+
+    /// The same with another header.
+    pub fn with(mut self, name: &str, value: &str) -> Response {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+
+    /// What goes over the wire.
+    pub fn into_bytes(self, now: SystemTime, head_only: bool) -> Vec<u8> {
+        let Response { status, kind, headers, body } = self;
+        let (date, length) = (http_date(now), body.len());
+        // Nothing here is to be kept, guessed at, framed, or told to others.
+        let mut bytes = format!(
+            "HTTP/1.1 {status}\r\nDate: {date}\r\nServer: mt_ftp\r\nConnection: close\r\n\
+             Content-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: no-store\r\n\
+             X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
+             Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+             {headers}\r\n"
+        )
+        .into_bytes();
+        if !head_only {
+            bytes.extend(body);
+        }
+        bytes
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Response {
+        match problem {
+            Problem::Malformed => Response::plain("400 Bad Request", "That is no request."),
+            Problem::Method => {
+                Response::plain("405 Method Not Allowed", "There is nothing here but to read.")
+                    .with("Allow", "GET, HEAD")
+            }
+            Problem::LongTarget => {
+                Response::plain("414 URI Too Long", "Nothing has a name so long.")
+            }
+            Problem::LongHead => {
+                Response::plain("431 Request Header Fields Too Large", "That is too much to read.")
+            }
+            Problem::Version => {
+                Response::plain("505 HTTP Version Not Supported", "HTTP/1.1 is spoken here.")
+            }
+        }
+    }
+}
+
+/// RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn http_date(time: SystemTime) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let t = Civil::from_system(time);
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let day = DAYS[(seconds / 86_400 % 7) as usize];
+    let month = MONTHS[usize::from(t.month - 1) % 12];
+    format!(
+        "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
+        t.day, t.year, t.hour, t.minute, t.second
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn ask(head: &str) -> Result<Request, Problem> {
+        read(head.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_taken_apart() {
+        let request = ask("HEAD /a/b?c=d HTTP/1.1\r\nHost: name:80\r\nX: y\r\n\r\n").unwrap();
+        assert!(request.head_only);
+        assert_eq!((request.path.as_str(), request.query.as_str()), ("/a/b", "c=d"));
+        assert_eq!(request.host.as_deref(), Some("name"));
+        let host = |head: &str| ask(head).unwrap().host;
+        assert_eq!(host("GET / HTTP/1.0\n\n"), None);
+        assert_eq!(host("\r\nGET / HTTP/1.1\r\nhOsT:\t[::1]:9 \r\n\r\n").unwrap(), "::1");
+        assert_eq!(host("GET http://a:1 HTTP/1.1\r\nHost: b\r\n\r\n").unwrap(), "a");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(MAX_TARGET));
+        let fields = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(MAX_HEAD));
+        for (head, problem) in [
+            ("\0\r\n\r\n", Problem::Malformed),
+            ("GET /\r\n\r\n", Problem::Malformed),
+            ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
+            ("GET / HTTP/1.1\r\n\r\n", Problem::Malformed),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Problem::Malformed),
+            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", Problem::Malformed),
+            ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", Problem::Malformed),
+            ("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", Problem::Malformed),
+            ("GET x HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
+            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
+            ("GET / FTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Problem::Version),
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Method),
+            ("get / HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Method),
+            (&long, Problem::LongTarget),
+            (&"x".repeat(MAX_HEAD), Problem::LongTarget),
+            (&fields, Problem::LongHead),
+            (&"\r\n".repeat(MAX_HEAD), Problem::Malformed),
+        ] {
+            assert_eq!(ask(head), Err(problem), "{head:?}");
+        }
+        assert_eq!(read(b"GET / HTTP/1.1\r\nHost: a\r\n"), None);
+        assert_eq!(read(b""), None);
+    }
+
+    #[test]
+    fn no_junk_is_read_beyond_its_end() {
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for length in 0..head.len() {
+            assert_eq!(read(&head[..length]), None, "{length}");
+            for byte in [0, b'\n', b'\r', b' ', b':', 0xff] {
+                let mut changed = head.to_vec();
+                changed[length] = byte;
+                let _ = read(&changed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_date_has_its_day_of_the_week() {
+        let then = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(http_date(then), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+}

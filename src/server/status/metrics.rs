@@ -1,0 +1,143 @@
+//! `/metrics`: the numbers in Prometheus' text format, version 0.0.4.
+//!
+//! Names and units are those of its conventions: seconds and bytes, counters end in `_total`, and
+//! what every process has is named as its own client libraries name it. Counters never go back
+//! while the server runs.
+
+use super::process::Process;
+use crate::server::Server;
+use crate::server::job::Kind;
+use crate::server::tally::STEPS;
+use crate::shutdown::Stage;
+use std::fmt::{Display, Write as _};
+use std::time::UNIX_EPOCH;
+
+/// Its media type.
+pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All of it.
+pub fn text(server: &Server) -> String {
+    let mut page = Page(String::new());
+    page.server(server);
+    page.sessions(server);
+    page.transfers(server);
+    page.durations(server);
+    page.limits(server);
+    page.process(server);
+    page.0
+}
+
+/// What is written so far. Writing to a String cannot fail.
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    /// A value with labels. They are ours, and hold nothing that would have to be escaped.
+    fn value(&mut self, name: &str, labels: &str, value: impl Display) {
+        let _ = match labels {
+            "" => writeln!(self.0, "{name} {value}"),
+            labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
+        };
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.family(name, kind, help);
+        self.value(name, "", value);
+    }
+
+    fn server(&mut self, server: &Server) {
+        const INFO: &str = "mt_ftp_build_info";
+        self.family(INFO, "gauge", "The version that runs; the value is 1.");
+        self.value(INFO, concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""), 1);
+        let draining = u8::from(server.shutdown.stage() != Stage::Running);
+        const HELP: &str = "1 once the server lets nobody in any more and waits for transfers.";
+        self.one("mt_ftp_draining", "gauge", HELP, draining);
+    }
+
+    fn sessions(&mut self, server: &Server) {
+        self.one("mt_ftp_sessions_open", "gauge", "Sessions now.", server.limits.count());
+        let all = server.sessions_so_far();
+        self.one("mt_ftp_sessions_total", "counter", "Sessions since the start.", all);
+        const AWAY: &str = "mt_ftp_turned_away_total";
+        self.family(AWAY, "counter", "Clients that got no session, by the reason.");
+        for (why, times) in server.tally.turned_away() {
+            self.value(AWAY, &format!("reason=\"{}\"", why.name()), times);
+        }
+        const LOGINS: &str = "mt_ftp_logins_total";
+        let (ok, failed) = server.tally.logins();
+        self.family(LOGINS, "counter", "Logins, visitors among them, by the result.");
+        self.value(LOGINS, "result=\"ok\"", ok);
+        self.value(LOGINS, "result=\"failed\"", failed);
+    }
+
+    fn transfers(&mut self, server: &Server) {
+        const TRANSFERS: &str = "mt_ftp_transfers_total";
+        self.family(TRANSFERS, "counter", "Transfers that are over, by command and result.");
+        for kind in Kind::ALL {
+            let (counts, name) = (server.tally.transfers(kind), kind.event());
+            self.value(TRANSFERS, &format!("kind=\"{name}\",result=\"ok\""), counts.done);
+            self.value(TRANSFERS, &format!("kind=\"{name}\",result=\"failed\""), counts.failed);
+        }
+        let entries = server.roster.all();
+        let running = entries.iter().filter(|entry| entry.moves_since().is_some()).count();
+        self.one("mt_ftp_transfers_running", "gauge", "Transfers now.", running);
+        const BYTES: &str = "mt_ftp_transferred_bytes_total";
+        let traffic = server.roster.traffic();
+        let help = "Bytes over data connections, those of running transfers among them; \"in\" is \
+                    from clients.";
+        self.family(BYTES, "counter", help);
+        self.value(BYTES, "direction=\"in\"", traffic.received);
+        self.value(BYTES, "direction=\"out\"", traffic.sent);
+    }
+
+    fn durations(&mut self, server: &Server) {
+        const NAME: &str = "mt_ftp_transfer_duration_seconds";
+        self.family(NAME, "histogram", "How long transfers took, by command.");
+        for kind in Kind::ALL {
+            let (counts, kind) = (server.tally.transfers(kind), kind.event());
+            let mut sum = 0;
+            for (step, count) in counts.steps.iter().enumerate() {
+                sum += count;
+                let most = STEPS.get(step).map_or("+Inf".to_string(), f64::to_string);
+                let labels = format!("kind=\"{kind}\",le=\"{most}\"");
+                self.value("mt_ftp_transfer_duration_seconds_bucket", &labels, sum);
+            }
+            let labels = format!("kind=\"{kind}\"");
+            self.value("mt_ftp_transfer_duration_seconds_sum", &labels, counts.seconds);
+            self.value("mt_ftp_transfer_duration_seconds_count", &labels, sum);
+        }
+    }
+
+    fn limits(&mut self, server: &Server) {
+        let live = server.live();
+        const MOST: &str = "mt_ftp_sessions_limit";
+        self.one(MOST, "gauge", "How many sessions there may be.", live.config.max_sessions);
+        if let Some((reserved, all)) = live.ports().and_then(|ports| ports.reserved()) {
+            const USED: &str = "mt_ftp_passive_ports_reserved";
+            self.one(USED, "gauge", "Passive ports that wait for a data connection.", reserved);
+            const ALL: &str = "mt_ftp_passive_ports_limit";
+            self.one(ALL, "gauge", "Passive ports that there are.", all);
+        }
+    }
+
+    fn process(&mut self, server: &Server) {
+        let began = server.tally.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let began = format!("{:.3}", began.as_secs_f64());
+        const START: &str = "process_start_time_seconds";
+        self.one(START, "gauge", "When the server began, in seconds since 1970.", began);
+        let process = Process::look();
+        for (name, help, value) in [
+            ("process_open_fds", "Open descriptors.", process.descriptors),
+            ("process_max_fds", "How many there may be.", process.most_descriptors),
+            ("process_threads", "Threads.", process.threads),
+            ("process_resident_memory_bytes", "Resident memory.", process.memory),
+        ] {
+            if let Some(value) = value {
+                self.one(name, "gauge", help, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What is where, and for whom.
+
+use super::history::History;
+use super::html;
+use super::http::{self, Request, Response};
+use super::metrics;
+use super::page::{STYLE, View};
+use crate::server::log::Level;
+use crate::server::{Server, panics};
+use crate::shutdown::Stage;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// The pages and what they are made from.
+pub struct Site {
+    /// Whose status it is.
+    pub server: Arc<Server>,
+    /// Its last minutes.
+    pub history: History,
+    name: String,
+    host: String,
+    policy: String,
+}
+
+impl Site {
+    /// The pages of a server that listens at `name`, for who asks `host` for them.
+    pub fn new(server: Arc<Server>, name: String, host: String) -> Site {
+        let style = html::hash(STYLE);
+        let policy = format!(
+            "default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'"
+        );
+        Site { server, history: History::new(Instant::now()), name, host, policy }
+    }
+
+    /// The answer to what has come so far, if that is enough for one.
+    pub fn answer(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let now = SystemTime::now();
+        let request = match http::read(bytes)? {
+            Ok(request) => request,
+            Err(problem) => return Some(Response::from(problem).into_bytes(now, false)),
+        };
+        let made = panics::catch(|| self.respond(&request, now));
+        let response = made.unwrap_or_else(|panicked| {
+            let fields = [("place", &panicked.place as _), ("words", &panicked.words as _)];
+            self.server.log.event(Level::Error, "panic", &fields);
+            Response::plain("500 Internal Server Error", "That is our mistake; the log has it.")
+        });
+        Some(response.into_bytes(now, request.head_only))
+    }
+
+    fn respond(&mut self, request: &Request, now: SystemTime) -> Response {
+        match request.path.as_str() {
+            "/healthz" => Response::plain("200 OK", "ok"),
+            "/readyz" if self.server.shutdown.stage() == Stage::Running => {
+                Response::plain("200 OK", "ready")
+            }
+            "/readyz" => Response::plain("503 Service Unavailable", "draining"),
+            "/" | "/metrics" if !self.is_ours(request.host.as_deref()) => Response::plain(
+                "421 Misdirected Request",
+                "Ask for an address, or for the name in --status.",
+            ),
+            "/" => self.page(request.query == "paused", now),
+            "/metrics" => Response::new("200 OK", metrics::MEDIA_TYPE, metrics::text(&self.server)),
+            _ => Response::plain("404 Not Found", "There is /, /metrics, /healthz and /readyz."),
+        }
+    }
+
+    fn page(&mut self, paused: bool, now: SystemTime) -> Response {
+        self.history.watch(Instant::now());
+        let (server, history, name) = (&self.server, &self.history, self.name.as_str());
+        let page = View { server, history, name, now, paused }.page();
+        Response::new("200 OK", "text/html; charset=utf-8", page)
+            .with("Content-Security-Policy", &self.policy)
+    }
+
+    /// Whether the client means us. A page from elsewhere can have its own name lead to this
+    /// machine and read what a browser then gets here (DNS rebinding); an address or a name of ours
+    /// it cannot make its own.
+    fn is_ours(&self, host: Option<&str>) -> bool {
+        let Some(host) = host else { return true };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        host.parse::<IpAddr>().is_ok()
+            || host.eq_ignore_ascii_case("localhost")
+            || host.eq_ignore_ascii_case(&self.host)
+    }
+}
