@@ -81,6 +81,7 @@ mod service;
 mod shutdown;
 mod startup;
 mod state;
+mod status;
 mod store;
 mod streams;
 mod terminal;
