@@ -55,6 +55,10 @@ pub struct Typed {
     pub also: &'static [&'static str],
     /// One use of it.
     pub example: &'static str,
+    /// What else there is to say, in lines.
+    pub more: &'static str,
+    /// Its options, as they are typed, and what each does.
+    pub options: Vec<(String, &'static str)>,
 }
 
 /// A section of the page.
@@ -111,7 +115,7 @@ impl Manual {
                 });
             }
         }
-        self.commands.iter().for_each(|typed| page.item(&typed.usage, &typed.explained()));
+        self.commands.iter().for_each(|typed| page.typed(typed));
     }
 }
 
@@ -150,6 +154,16 @@ impl Page {
         self.item(flag.left().trim_start(), &flag.right());
     }
 
+    fn typed(&mut self, typed: &Typed) {
+        self.item(&typed.usage, &typed.explained());
+        if !typed.more.is_empty() || !typed.options.is_empty() {
+            self.indented(|page| {
+                sentences(typed.more).iter().for_each(|sentence| page.text(sentence));
+                typed.options.iter().for_each(|(call, help)| page.item(call, help));
+            });
+        }
+    }
+
     fn block(&mut self, block: Block) {
         match block {
             Block::Text(text) => self.text(text),
@@ -157,6 +171,18 @@ impl Page {
             Block::Lines(lines) => self.lines(lines),
         }
     }
+}
+
+/// Lines put together again: one that begins with a capital begins a sentence.
+fn sentences(lines: &str) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    for line in lines.lines() {
+        match sentences.last_mut() {
+            Some(last) if !line.starts_with(char::is_uppercase) => *last += &format!(" {line}"),
+            _ => sentences.push(line.to_owned()),
+        }
+    }
+    sentences
 }
 
 /// A sentence begins so.
@@ -188,6 +214,8 @@ mod tests {
                 help: "go there",
                 also: &["cwd"],
                 example: "cd /",
+                more: "As\never\nBut not",
+                options: vec![("-p".into(), "go far")],
             }],
             sections: &[Section { title: "FILES", blocks: &[Block::Item("~/.a", "it's here")] }],
         };
@@ -201,6 +229,10 @@ mod tests {
             "\\fB\\-p\\fR, \\fB\\-\\-port\\fR \\fIPORT\\fR",
             "\\fBcd\\fR [\\fIDIR\\fR]",
             "Go there. Also: cwd. Example: cd /",
+            "As ever",
+            "But not",
+            "\\fB\\-p\\fR",
+            "go far",
             "it\\(aqs here",
         ] {
             assert!(page.lines().any(|found| found == line), "{line} in\n{page}");

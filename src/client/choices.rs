@@ -110,6 +110,11 @@ impl Choice {
         table.iter().map(line).collect()
     }
 
+    /// How it is called, and what it does.
+    pub(super) fn call(&self) -> (String, &'static str) {
+        (self.usage(), self.help)
+    }
+
     fn usage(&self) -> String {
         let names: Vec<&str> = self.names.iter().take(2).copied().collect();
         let value = self.value.map(|value| format!(" {value}")).unwrap_or_default();

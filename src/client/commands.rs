@@ -283,13 +283,7 @@ impl Row {
 
     /// All of them, as the manual shows them.
     pub(super) fn for_manual() -> Vec<Typed> {
-        let typed = |row: &Row| Typed {
-            usage: row.usage().replacen(&row.title(), &row.title().to_lowercase(), 1),
-            help: row.help,
-            also: row.names.get(1..).unwrap_or_default(),
-            example: row.example,
-        };
-        TABLE.iter().map(typed).collect()
+        TABLE.iter().map(Row::typed).collect()
     }
 
     /// Whether names on the server are the same after it, at the same places.

@@ -50,6 +50,7 @@ fn every_command_is_on_the_man_page() {
         assert!(page.contains(&format!("\n\\fB{name}\\fR")), "{name} in\n{page}");
     }
     assert_eq!(page.matches("Example:").count(), manual.commands.len());
+    assert!(page.contains("\\fB\\-\\-delete\\fR\n"), "MIRROR's options in\n{page}");
 }
 
 #[test]

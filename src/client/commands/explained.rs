@@ -1,8 +1,9 @@
-//! What HELP says of one command.
+//! What HELP and the manual say of one command.
 
 use super::super::choices::Choice;
 use super::super::mirror;
 use super::{Row, login, remote, transfer};
+use crate::args::Typed;
 
 impl Row {
     /// How it is used, its options and an example.
@@ -12,6 +13,18 @@ impl Row {
         let (usage, help, example) = (self.usage(), self.help, self.example);
         let (more, choices) = (self.more(), Choice::list(self.choices()));
         format!("Usage: {usage}\n{help}\n{more}{choices}{also}Example: {example}\n")
+    }
+
+    /// The same for the manual.
+    pub(super) fn typed(&self) -> Typed {
+        Typed {
+            usage: self.usage().replacen(&self.title(), &self.title().to_lowercase(), 1),
+            help: self.help,
+            also: self.names.get(1..).unwrap_or_default(),
+            example: self.example,
+            more: self.more(),
+            options: self.choices().iter().map(Choice::call).collect(),
+        }
     }
 
     /// The options that it parses.
