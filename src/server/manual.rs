@@ -62,11 +62,13 @@ static SECTIONS: [Section; 9] = [
         title: "ACCOUNTS",
         blocks: &[
             Text("The file of --users holds a line for each account; # begins a comment."),
-            Lines("NAME:HASH:ACCESS:HOME"),
+            Lines("NAME:HASH:ACCESS:HOME[:QUOTA:SESSIONS:RATE]"),
             Text(
                 "HASH is $pbkdf2-sha256$ROUNDS$SALT$HASH, ACCESS is read or write (empty: read), \
                  HOME is a directory inside the root that the account sees as its / (empty: the \
-                 root itself). ftp_server passwd writes such lines. Who has read may list and \
+                 root itself). QUOTA is how many bytes the files in its home may have, SESSIONS how \
+                 many it may have at once, RATE how many bytes a second all of them move (each empty: \
+                 no limit). ftp_server passwd writes such lines. Who has read may list and \
                  retrieve; who has write may also store, rename, delete and change.",
             ),
         ],
