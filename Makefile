@@ -19,7 +19,8 @@ DIST_FLAGS = --release --bins --locked --target $(TARGET) --target-dir target/di
 DIST = mt_ftp-$(VERSION)-$(TARGET)
 # What a user needs of examples/, and what README shows of it.
 SAMPLES = $(wildcard examples/*.conf examples/*.service examples/*.socket examples/*.plist \
-  examples/Dockerfile examples/cluster examples/*.svg examples/*.png examples/bench/results.*)
+  examples/Dockerfile examples/cluster examples/*.svg examples/*.png \
+  examples/bench/*.md examples/bench/*.svg)
 
 .PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs dist dist-check install clean
 
