@@ -122,6 +122,27 @@ fn passwd_changes_one_line_and_keeps_all_else() {
 }
 
 #[test]
+fn passwd_sets_limits_and_check_shows_them() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("dora")).unwrap();
+    let (root, users) = (dir.path().to_str().unwrap(), dir.path().join("users"));
+    let users = users.to_str().unwrap();
+    let passwd = |words: &[&str]| {
+        run(&[&["passwd"], words, &[users, "dora"]].concat(), "open sesame\n").expect(0);
+        let checked = run(&["check", "--root", root, "--users", users], "").expect(0).stdout;
+        let line = checked.lines().find(|line| line.starts_with("account dora: ")).unwrap();
+        line.to_owned()
+    };
+    let set = ["--home", "/dora", "--quota", "10G", "--sessions", "3", "--rate=64K"];
+    let all = "account dora: read, home /dora, quota 10G, sessions 3, rate 64K";
+    assert_eq!(passwd(&set), all);
+    assert_eq!(passwd(&[]), all);
+    let fewer = "account dora: read, home /dora, rate 64K";
+    assert_eq!(passwd(&["--quota=none", "--sessions", "none"]), fewer);
+    assert_eq!(passwd(&["--rate", "none"]), "account dora: read, home /dora");
+}
+
+#[test]
 fn passwd_refuses_a_broken_file_and_leaves_it_alone() {
     let text = format!("anna:{HASH}::\nnonsense\n");
     let (dir, file) = file(&text);
