@@ -9,7 +9,7 @@
 //! below 1024 (RFC 2577 section 3).
 
 use super::arrivals::Arrivals;
-use super::balancer::{Balancers, Caller};
+use super::balancer::{Balancers, Caller, Via};
 use super::ports::{Ports, Reservation};
 use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
@@ -52,11 +52,15 @@ struct Ends {
     own: SocketAddr,
     /// The client's address.
     peer: IpAddr,
+    /// Whether it is the address of a balancer that does not know for whom it comes: its ports are not
+    /// the client's.
+    unnamed: bool,
 }
 
 impl Ends {
     fn new(caller: &Caller) -> Ends {
-        Ends { reached: caller.reached, own: caller.own, peer: caller.peer.ip() }
+        let unnamed = caller.via == Via::Unnamed;
+        Ends { reached: caller.reached, own: caller.own, peer: caller.peer.ip(), unnamed }
     }
 
     /// The server's end with a port.
@@ -186,7 +190,7 @@ impl Arrangements {
     /// 501 for an address other than the client's own, or a port below 1024.
     pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
         self.drop_plan();
-        if to.ip().to_canonical() != self.ends.peer {
+        if to.ip().to_canonical() != self.ends.peer || self.ends.unnamed {
             return Err(Refusal::Argument("Only your own address is connected to."));
         }
         if to.port() < 1024 {

@@ -30,13 +30,19 @@ struct Cluster {
 
 impl Cluster {
     fn start() -> Cluster {
+        Cluster::announcing("send-proxy-v2")
+    }
+
+    /// With these words for how the balancer announces clients.
+    fn announcing(how: &str) -> Cluster {
         static CLUSTERS: AtomicU32 = AtomicU32::new(0);
         let id = std::process::id() * 8 + CLUSTERS.fetch_add(1, Ordering::Relaxed);
         let network = format!("127.{}.{}.", 64 + id / 250 % 64, 1 + id % 250);
         let (shared, own) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let nodes = (1..=3).map(|number| Some(node(&network, number, &shared))).collect();
         let config = own.path().join("haproxy.cfg");
-        fs::write(&config, adapted(&network)).unwrap();
+        let text = adapted(&network).replace("send-proxy-v2", how);
+        fs::write(&config, text).unwrap();
         let log = fs::File::create(own.path().join("log")).unwrap();
         let balancer = Command::new("haproxy")
             .args(["-db", "-f"])
@@ -226,6 +232,18 @@ fn data_goes_through_the_balancer_and_clients_are_told_apart() {
     (0..3).for_each(|number| assert!(cluster.served(number) >= 2, "they are balanced"));
     let log = cluster.node(0).log();
     assert!(log.contains("via=127.0.0.1:") && !log.contains(" warn "), "{log}");
+}
+
+#[test]
+#[ignore = "needs haproxy"]
+fn every_kind_of_header_that_the_balancer_sends_is_read() {
+    for how in ["send-proxy", "send-proxy-v2 proxy-v2-options crc32c,unique-id"] {
+        let cluster = Cluster::announcing(how);
+        let mut peer = cluster.visitor();
+        peer.stor("file", how);
+        assert_eq!(peer.retr("file"), how.as_bytes());
+        peer.say("STAT").expect_text(211, "Connected from 127.0.0.1");
+    }
 }
 
 #[test]

@@ -218,6 +218,9 @@ fn a_client_that_the_balancer_does_not_know_counts_as_the_balancer() {
     peer.login();
     peer.say("STAT").expect_text(211, "Connected from 127.0.0.1");
     announced(&server, "PROXY UNKNOWN\r\n").expect(421);
+    // The balancer's ports are none of its own.
+    peer.say("PORT 127,0,0,1,200,200").expect(501);
+    peer.say("EPRT |1|127.0.0.1|50000|").expect(501);
 }
 
 #[test]
@@ -359,4 +362,18 @@ fn what_one_session_accepted_for_another_outlives_it() {
     data.write_all(&line("192.0.2.2")[6..]).unwrap();
     assert_eq!(wire::drain(data), b"content");
     second.expect(226);
+}
+
+#[test]
+fn who_is_believed_follows_a_reload() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = dir.path().join("conf");
+    std::fs::write(&file, "proxy-protocol = 192.0.2.1\nproxy-protocol = 127.0.0.1\n").unwrap();
+    let server = Server::with(&["--config", file.to_str().unwrap()]);
+    let mut before = visitor(&server, "192.0.2.1");
+    std::fs::write(&file, "proxy-protocol = 192.0.2.1\n").unwrap();
+    server.signal("HUP");
+    server.wait_for_log(&["reloaded", "problems=0"]);
+    server.visitor().say("STAT").expect_text(211, "Connected from 127.0.0.1");
+    before.say("STAT").expect_text(211, "Connected from 192.0.2.1");
 }
