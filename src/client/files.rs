@@ -363,7 +363,12 @@ fn send(
     let bytes = Send { name, file, size, start }.run(connection, &mut tries, &mut watched)?;
     watched.total = bytes;
     if let Ok(modified) = modified {
-        connection.set_modified(name, modified)?;
+        // The connection may be lost after the file is stored, and before that is all.
+        tries.until_done(
+            connection,
+            |connection| connection.set_modified(name, modified),
+            |why, pause| watched.again(why, pause),
+        )?;
     }
     Ok(watched.done())
 }

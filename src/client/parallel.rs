@@ -298,7 +298,8 @@ impl Crew<'_> {
         let bytes = Send { name, file: &mut file, size, start: 0 }.run(connection, tries, meter)?;
         // What went out together is done; after a second try it is not.
         if let Some(modified) = modified.filter(|_| !together || tries.were_needed()) {
-            connection.set_modified(name, modified)?;
+            let set = |connection: &mut Connection| connection.set_modified(name, modified);
+            tries.until_done(connection, set, |why, pause| meter.again(why, pause))?;
         }
         Ok(bytes)
     }

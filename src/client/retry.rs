@@ -78,6 +78,21 @@ impl Tries {
         }
     }
 
+    /// Does something that may be done twice, until it is done or there is no point in going on.
+    pub(super) fn until_done<T>(
+        &mut self,
+        connection: &mut Connection,
+        mut action: impl FnMut(&mut Connection) -> Result<T, Error>,
+        mut tell: impl FnMut(&Error, Duration),
+    ) -> Result<T, Error> {
+        loop {
+            match action(connection) {
+                Err(failure) => self.again(failure, Gain::Nothing, connection, &mut tell)?,
+                done => return done,
+            }
+        }
+    }
+
     /// Whether anything had to be tried again.
     pub(super) fn were_needed(&self) -> bool {
         self.first.is_some()

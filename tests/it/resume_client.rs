@@ -558,6 +558,26 @@ fn an_upload_is_never_put_onto_what_was_there_before() {
 }
 
 #[test]
+fn a_connection_that_is_lost_when_the_file_is_stored_already_is_no_failure() {
+    let client = Client::new();
+    client.write("a", "content");
+    let first = |server: &mut Actor| {
+        server.welcome();
+        drop(server.begin_stor().read_to_end(&mut Vec::new()));
+        server.say("226 done");
+        server.answer("SIZE", "213 7");
+        server.hear("MFMT");
+        server.leave();
+    };
+    let second = |server: &mut Actor| {
+        server.welcome();
+        server.answer("MFMT", "213 fine");
+        server.part();
+    };
+    play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
+}
+
+#[test]
 fn an_upload_of_which_the_server_has_less_is_no_success() {
     let client = Client::new();
     client.write("a", "content");
