@@ -197,7 +197,7 @@ impl Server {
                 if balanced && stream.set_nonblocking(true).is_ok() {
                     let _ = balancer::read_header(&stream, &mut Vec::new());
                 }
-                self.turn_away(&stream, peer, why);
+                self.turn_away(&stream, peer, None, why);
                 None
             }
         }
@@ -222,7 +222,7 @@ impl Server {
 
     /// Sends a client away because the system has run out of something.
     pub fn send_away(&self, stream: &TcpStream, peer: SocketAddr) {
-        self.turn_away(stream, peer, Away::Resources);
+        self.turn_away(stream, peer, None, Away::Resources);
     }
 
     /// Logs now and then that the system has run out of something sessions are made of.
@@ -233,12 +233,21 @@ impl Server {
     }
 
     /// Tells a client that there is no place for it. Its socket is new, so this does not wait.
-    fn turn_away(&self, mut stream: &TcpStream, peer: SocketAddr, why: Away) {
+    fn turn_away(
+        &self,
+        mut stream: &TcpStream,
+        peer: SocketAddr,
+        via: Option<SocketAddr>,
+        why: Away,
+    ) {
         self.tally.turn_away(why.closed());
         let why = why.reply();
         if let Some(times) = self.turned_away.count() {
             let words = String::from_utf8_lossy(why.text());
-            let fields: [Field<'_>; 3] = [("peer", &peer), ("why", &words), ("times", &times)];
+            let mut fields: Vec<Field<'_>> = vec![("peer", &peer)];
+            fields.extend(via.iter().map(|via| -> Field<'_> { ("via", via) }));
+            let rest: [Field<'_>; 2] = [("why", &words), ("times", &times)];
+            fields.extend(rest);
             self.log.event(Level::Warn, "turned-away", &fields);
         }
         let mut text = Vec::new();
@@ -304,7 +313,7 @@ impl Server {
         match named.and_then(|()| Ok(slot.name(address)?)) {
             Ok(()) => Ok(Some(caller)),
             Err(why) => {
-                self.turn_away(stream, caller.peer, why);
+                self.turn_away(stream, caller.peer, caller.balancer(), why);
                 Ok(None)
             }
         }

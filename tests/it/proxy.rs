@@ -1,9 +1,11 @@
 //! `--proxy-protocol`: clients that come by a balancer, which says who they are.
 
 use crate::harness::{Server, eventually};
+use crate::random::Random;
 use crate::wire::{self, Peer};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// A server that believes 127.0.0.1 alone.
@@ -164,7 +166,7 @@ fn sessions_are_counted_by_the_announced_address() {
     let server = server(&["--max-sessions-per-ip", "2"]);
     let _two = [(); 2].map(|()| visitor(&server, "192.0.2.1"));
     announced(&server, line("192.0.2.1")).expect_text(421, "from your address");
-    server.wait_for_log(&["turned-away", "peer=192.0.2.1:50000"]);
+    server.wait_for_log(&["turned-away", "peer=192.0.2.1:50000", "via=127.0.0.1:"]);
     let _others = ["192.0.2.2", "192.0.2.3"].map(|client| visitor(&server, client));
 }
 
@@ -376,4 +378,54 @@ fn who_is_believed_follows_a_reload() {
     server.wait_for_log(&["reloaded", "problems=0"]);
     server.visitor().say("STAT").expect_text(211, "Connected from 127.0.0.1");
     before.say("STAT").expect_text(211, "Connected from 192.0.2.1");
+}
+
+/// Says this in two pieces and takes what comes.
+fn say_anything(server: &Server, bytes: &[u8], cut: usize) -> Vec<u8> {
+    let mut stream = wire::connect(server.addr());
+    let (one, other) = bytes.split_at(cut);
+    let mut said = Vec::new();
+    // It may be closed at any moment.
+    let _ = stream.write_all(one).and_then(|()| stream.write_all(other));
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let _ = stream.read_to_end(&mut said);
+    said
+}
+
+#[test]
+fn whatever_comes_from_a_balancer_the_server_serves_on() {
+    const ROUNDS: u64 = 100;
+    let server = server(&["--log-level", "debug"]);
+    let samples = [
+        line("192.0.2.1"),
+        b"PROXY UNKNOWN\r\n".to_vec(),
+        binary(0, 0, b""),
+        binary_for(Ipv4Addr::new(192, 0, 2, 1)),
+    ];
+    let greeted = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            let (server, samples, greeted) = (&server, &samples, &greeted);
+            scope.spawn(move || {
+                let mut random = Random(seed);
+                for _ in 0..ROUNDS {
+                    let mut bytes = samples[random.index(samples.len())].clone();
+                    for _ in 0..random.below(3) {
+                        let at = random.index(bytes.len());
+                        bytes[at] = random.number() as u8;
+                    }
+                    bytes.truncate(bytes.len() - random.index(3) * random.index(bytes.len()) / 3);
+                    let cut = random.index(bytes.len() + 1);
+                    let said = say_anything(server, &bytes, cut);
+                    assert!(said.is_empty() || said.starts_with(b"220 "), "{said:?}");
+                    greeted.fetch_add(usize::from(!said.is_empty()), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    // Or it would be the test that says nothing.
+    assert!((40..360).contains(&greeted.into_inner()));
+    assert!(!server.log().contains("panic"));
+    let mut peer = visitor(&server, "192.0.2.1");
+    peer.say("QUIT").expect(221);
 }
