@@ -1,0 +1,164 @@
+//! The door: who gets in, who is sent away, and who it is that a balancer brings.
+
+use super::Server;
+use super::away::Away;
+use super::balancer::{self, Caller, NoHeader, Via};
+use super::limits::Slot;
+use super::log::{Field, Level};
+use crate::sys;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// A client that has a place and waits for the thread that will serve it. Clones are the same
+/// client, so that who cannot start the thread can still tell it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    waiting: Arc<Mutex<Option<(TcpStream, SocketAddr, Slot)>>>,
+}
+
+impl Client {
+    fn new(stream: TcpStream, peer: SocketAddr, slot: Slot) -> Client {
+        Client { waiting: Arc::new(Mutex::new(Some((stream, peer, slot)))) }
+    }
+
+    pub(super) fn take(&self) -> Option<(TcpStream, SocketAddr, Slot)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Server {
+    /// A place for the session of a client that was just accepted. Where there is none, the client
+    /// is told so and `None` is given.
+    pub fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Client> {
+        // Left to those who are in: one of their allocations that fails ends the program.
+        const ROOM: usize = 16 * 1024 * 1024;
+        if let Err(cause) = sys::check_room(ROOM) {
+            self.log_exhausted(&cause);
+            self.send_away(&stream, peer);
+            return None;
+        }
+        // For whom a balancer comes is known later.
+        let balanced = self.live().balancers.include(peer.ip());
+        let place = match balanced {
+            true => self.limits.enter_unnamed().map_err(Away::from),
+            false => self.place(peer.ip()),
+        };
+        match place {
+            Ok(slot) => Some(Client::new(stream, peer, slot)),
+            Err(why) => {
+                // A header that was left unread would reset the connection, and the words be lost.
+                if balanced && stream.set_nonblocking(true).is_ok() {
+                    let _ = balancer::read_header(&stream, &mut Vec::new());
+                }
+                self.turn_away(&stream, peer, None, why);
+                None
+            }
+        }
+    }
+
+    fn place(&self, address: IpAddr) -> Result<Slot, Away> {
+        self.check_not_refused(address)?;
+        Ok(self.limits.enter(address)?)
+    }
+
+    fn check_not_refused(&self, address: IpAddr) -> Result<(), Away> {
+        self.guard.refuses(address).map_or(Ok(()), |left| Err(Away::Guessing(left)))
+    }
+
+    /// Sends a client away for whom no thread could be started.
+    pub fn give_up(&self, client: &Client, cause: &io::Error) {
+        if let Some((stream, peer, _slot)) = client.take() {
+            self.log_exhausted(cause);
+            self.send_away(&stream, peer);
+        }
+    }
+
+    /// Sends a client away because the system has run out of something.
+    pub fn send_away(&self, stream: &TcpStream, peer: SocketAddr) {
+        self.turn_away(stream, peer, None, Away::Resources);
+    }
+
+    /// Logs now and then that the system has run out of something sessions are made of.
+    pub fn log_exhausted(&self, cause: &io::Error) {
+        if let Some(times) = self.exhausted.count() {
+            self.log.event(Level::Error, "exhausted", &[("cause", cause), ("times", &times)]);
+        }
+    }
+
+    /// Tells a client that there is no place for it. Its socket is new, so this does not wait.
+    fn turn_away(
+        &self,
+        mut stream: &TcpStream,
+        peer: SocketAddr,
+        via: Option<SocketAddr>,
+        why: Away,
+    ) {
+        self.tally.turn_away(why.closed());
+        let why = why.reply();
+        if let Some(times) = self.turned_away.count() {
+            let words = String::from_utf8_lossy(why.text());
+            let mut fields: Vec<Field<'_>> = vec![("peer", &peer)];
+            fields.extend(via.iter().map(|via| -> Field<'_> { ("via", via) }));
+            let rest: [Field<'_>; 2] = [("why", &words), ("times", &times)];
+            fields.extend(rest);
+            self.log.event(Level::Warn, "turned-away", &fields);
+        }
+        let mut text = Vec::new();
+        why.write_to(&mut text);
+        let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&text));
+    }
+
+    /// Who the client is, which a balancer says first. `None` if there is no place for that client, or
+    /// nobody was named.
+    #[inline(never)]
+    pub(super) fn learn(
+        &self,
+        stream: &TcpStream,
+        peer: SocketAddr,
+        slot: &mut Slot,
+        since: Instant,
+    ) -> io::Result<Option<Caller>> {
+        let caller = Caller::direct(stream, peer)?;
+        if slot.is_named() {
+            return Ok(Some(caller));
+        }
+        let patience = balancer::PATIENCE.min(self.live().config.login_timeout);
+        let until = since.checked_add(patience);
+        let caller = match balancer::wait_for_header(stream, until, &self.shutdown) {
+            Ok(header) => caller.announced(header),
+            Err(why) => {
+                self.log_unannounced(peer, &why);
+                return Ok(None);
+            }
+        };
+        if caller.via == Via::Probe {
+            return Ok(Some(caller));
+        }
+        let address = caller.peer.ip();
+        let named = self.check_not_refused(address);
+        match named.and_then(|()| Ok(slot.name(address)?)) {
+            Ok(()) => Ok(Some(caller)),
+            Err(why) => {
+                self.turn_away(stream, caller.peer, caller.balancer(), why);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Logs that a balancer did not say for whom it comes. One that only looks whether somebody
+    /// listens is no news.
+    fn log_unannounced(&self, peer: SocketAddr, why: &NoHeader) {
+        match why {
+            NoHeader::Probe => self.log.event(Level::Debug, "probed", &[("peer", &peer)]),
+            NoHeader::Draining => {}
+            NoHeader::Cut | NoHeader::Late | NoHeader::Malformed(_) | NoHeader::Broken(_) => {
+                if let Some(times) = self.unannounced.count() {
+                    let fields: [Field<'_>; 3] = [("peer", &peer), ("why", why), ("times", &times)];
+                    self.log.event(Level::Warn, "unannounced", &fields);
+                }
+            }
+        }
+    }
+}
