@@ -35,6 +35,8 @@ pub struct Entry {
     pub number: u64,
     /// Where it comes from.
     pub peer: SocketAddr,
+    /// The balancer that brought it.
+    pub via: Option<SocketAddr>,
     /// Since when it is here.
     pub since: Instant,
     moved: AtomicU64,
@@ -61,10 +63,11 @@ pub struct Signed<'a> {
 
 impl Roster {
     /// Enters a session.
-    pub fn sign_in(&self, number: u64, peer: SocketAddr) -> Signed<'_> {
+    pub fn sign_in(&self, number: u64, peer: SocketAddr, via: Option<SocketAddr>) -> Signed<'_> {
         let entry = Arc::new(Entry {
             number,
             peer,
+            via,
             since: Instant::now(),
             moved: AtomicU64::new(0),
             receives: AtomicBool::new(false),

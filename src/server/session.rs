@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
             umask: None,
             own_idle_timeout: None,
             failures: 0,
-            signed: server.roster.sign_in(number, caller.peer),
+            signed: server.roster.sign_in(number, caller.peer, caller.balancer()),
             told: Told::new(),
             own_rate: Rate::new(None),
             outside_since: since,

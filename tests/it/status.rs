@@ -653,3 +653,15 @@ fn the_page_is_dark_where_that_is_wanted() {
     let dark = measure(&page, 1280, ground, &["--blink-settings=preferredColorScheme=0"]);
     assert_eq!((light.as_str(), dark.as_str()), ("rgb(244, 245, 247)", "rgb(14, 17, 22)"));
 }
+
+#[test]
+fn the_page_says_by_which_balancer_a_session_came() {
+    let watched = Watched::with(&["--proxy-protocol", "127.0.0.1"]);
+    let mut peer = Peer::connect(watched.server.addr());
+    peer.raw("PROXY TCP4 192.0.2.1 203.0.113.7 50000 21\r\n");
+    peer.expect(220);
+    watched
+        .ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect(200)
+        .shows("192.0.2.1 via&nbsp;127.0.0.1");
+}

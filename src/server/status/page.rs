@@ -223,10 +223,11 @@ impl View<'_> {
         });
         let here = html::short(entry.since.elapsed());
         let together = here.replace(' ', "&nbsp;");
+        let via = entry.via.map_or(String::new(), |via| format!(" via&nbsp;{}", via.ip()));
         let _ = write!(
             out,
             "<tr><th scope=\"row\" class=\"tight\">{}</th><td class=\"who\">{who}\
-             <small>{}<span class=\"narrow\"> for&nbsp;{together}</span></small></td>\
+             <small>{}{via}<span class=\"narrow\"> for&nbsp;{together}</span></small></td>\
              <td class=\"tight roomy\">{here}</td><td class=\"what\">",
             entry.number,
             entry.peer.ip(),
