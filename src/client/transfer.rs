@@ -19,7 +19,7 @@ mod line;
 mod promised;
 mod watch;
 
-use self::course::Transfer;
+use self::course::{Came, Transfer};
 use self::line::Direction;
 use self::promised::Promised;
 use super::connection::{Connection, Representation};
@@ -184,11 +184,18 @@ impl Download<'_> {
     }
 
     fn end(mut self, outcome: Outcome) -> Result<u64, Error> {
-        self.transfer.has_all = self.expected == Some(outcome.moved);
-        let got = self.transfer.finish(outcome)?;
-        match self.expected.filter(|expected| *expected != got) {
-            Some(expected) => Err(Error::TooShort { expected, got }),
-            None => Ok(got),
+        let got = outcome.moved;
+        self.transfer.came = match self.expected {
+            None => Came::Unmeasured,
+            Some(expected) if expected == got => Came::All,
+            Some(_) => Came::Less,
+        };
+        match (self.transfer.finish(outcome), self.expected) {
+            // That the last word did not come either is the lesser half of it.
+            (Ok(_) | Err(Error::TimedOut(_)), Some(expected)) if expected != got => {
+                Err(Error::TooShort { expected, got })
+            }
+            (finished, _) => finished,
         }
     }
 }
@@ -293,6 +300,25 @@ mod tests {
         let error = fetch(&mut connection).unwrap_err();
         assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
         assert!(is_in_order(&mut connection));
+    }
+
+    #[test]
+    fn half_a_file_without_a_last_word_is_not_waited_for_as_long_as_a_reply() {
+        let settings = Settings { timeout: Duration::from_secs(3600), ..Settings::default() };
+        let (sender, given_up) = channel();
+        let mut connection = Script::serve_as(settings, move |server| {
+            expect_size(server, 10);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            // Fails where nothing is heard, not even the end, for as long as a script waits.
+            sender.send(server.hear()).unwrap();
+        });
+        let error = fetch(&mut connection).unwrap_err();
+        assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
+        assert!(connection.is_lost());
+        drop(connection);
+        assert_eq!(given_up.recv().unwrap(), "");
     }
 
     #[test]

@@ -22,6 +22,10 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(3);
 /// waited for in vain is asked for over another connection, so it need not be long.
 const LAST_WORD_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it may take where fewer came than it promised: it will most likely never come (Pure-FTPd
+/// says nothing after a transfer that broke off), and what is missing has to be fetched in any case.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+
 /// How long the data connection of an upload stays open after an ABOR: its end would tell a server
 /// that did not read the ABOR yet that the file is whole.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(1);
@@ -35,8 +39,17 @@ pub(super) struct Transfer<'c> {
     data: Option<TcpStream>,
     /// When its bytes began to move.
     started: Instant,
-    /// Whether all came that was promised.
-    pub(super) has_all: bool,
+    /// What came of what was promised.
+    pub(super) came: Came,
+}
+
+/// What came of what a server promised.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// It promised nothing.
+    Unmeasured,
+    Less,
+    All,
 }
 
 impl<'c> Transfer<'c> {
@@ -50,7 +63,8 @@ impl<'c> Transfer<'c> {
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
         let route = Route::agree(connection)?;
         let line = Line::new(connection, armed, direction);
-        let mut transfer = Transfer { line, data: None, started: Instant::now(), has_all: false };
+        let (started, came) = (Instant::now(), Came::Unmeasured);
+        let mut transfer = Transfer { line, data: None, started, came };
         if let Route::To(_) = route {
             transfer.connect(&route)?;
         }
@@ -168,10 +182,12 @@ impl<'c> Transfer<'c> {
     fn last_word(&mut self) -> Result<(), Error> {
         self.data = None;
         // What was sent may be on its way for as long as it took until now, and may be stored slowly.
-        let patience = match self.line.direction {
-            Direction::Down if self.has_all => self.line.timeout().min(LAST_WORD_PATIENCE),
-            Direction::Down => self.line.timeout(),
-            Direction::Up => self.line.timeout().min(LAST_WORD_PATIENCE) + self.started.elapsed(),
+        let timeout = self.line.timeout();
+        let patience = match (self.line.direction, self.came) {
+            (Direction::Down, Came::All) => timeout.min(LAST_WORD_PATIENCE),
+            (Direction::Down, Came::Less) => timeout.min(SHORT_PATIENCE),
+            (Direction::Down, Came::Unmeasured) => timeout,
+            (Direction::Up, _) => timeout.min(LAST_WORD_PATIENCE) + self.started.elapsed(),
         };
         let reply = self.line.last_reply(patience)?;
         self.line.hear_followers();
