@@ -135,6 +135,11 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Whether something went out that cannot be taken back.
+    fn is_spent(&self) -> bool {
+        matches!(self, Sink::Stream(Counted { count: 1.., .. }))
+    }
+
     fn restart(&mut self) -> Result<(), Error> {
         match self {
             Sink::Partial(partial) => partial.restart().map_err(Error::Local),
@@ -217,6 +222,11 @@ pub(super) struct Fetch<'a> {
     patched: bool,
 }
 
+/// Whether what is here is of no use after that failure.
+fn begins_anew(failure: &Error) -> bool {
+    matches!(failure, Error::TooLong { .. } | Error::OtherContent | Error::NoRestart(_))
+}
+
 /// Where a try begins.
 enum Start {
     /// All is here.
@@ -253,6 +263,9 @@ impl<'a> Fetch<'a> {
                 Err(failure) => failure,
             };
             let came = self.sink.length()?;
+            if self.sink.is_spent() && begins_anew(&failure) {
+                return Err(tries.first_of(failure));
+            }
             self.learn(&failure, came)?;
             let after = self.sink.length()?;
             let gain = if after > before { Gain::Something } else { Gain::Nothing };
@@ -271,16 +284,13 @@ impl<'a> Fetch<'a> {
 
     /// What a failure says about the bytes that are here.
     fn learn(&mut self, failure: &Error, here: u64) -> Result<(), Error> {
-        match failure {
-            Error::TooLong { .. } | Error::OtherContent | Error::NoRestart(_) => {
-                self.sink.restart()
-            }
-            Error::Refused(_) => {
-                self.doubted = self.remote.is_some_and(|remote| remote.size == Some(here));
-                Ok(())
-            }
-            _ => Ok(()),
+        if begins_anew(failure) {
+            return self.sink.restart();
         }
+        if let Error::Refused(_) = failure {
+            self.doubted = self.remote.is_some_and(|remote| remote.size == Some(here));
+        }
+        Ok(())
     }
 
     fn attempt(

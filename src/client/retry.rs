@@ -105,6 +105,11 @@ impl Tries {
         };
     }
 
+    /// What failed first, of what failed for that reason in the end.
+    pub(super) fn first_of(&mut self, last: Error) -> Error {
+        self.first.take().unwrap_or(last)
+    }
+
     /// The failure that it is, once there is no point in trying again.
     pub(super) fn sum_up(&mut self, last: Error) -> Error {
         match self.first.take() {

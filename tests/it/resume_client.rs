@@ -683,3 +683,30 @@ fn what_went_to_standard_output_is_not_sent_there_twice() {
     assert_eq!(run.stdout, "con");
     let _ = listener();
 }
+
+#[test]
+fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
+    for command in ["CAT a", "RETRIEVE a -"] {
+        let failed = |last: &str| {
+            let run = play_all(
+                &Client::new(),
+                &["-q"],
+                command,
+                vec![Box::new(|server| {
+                    server.welcome();
+                    server.answer("TYPE I", "200 binary");
+                    server.answer("SIZE", "213 9");
+                    server.answer("MDTM", "502 no");
+                    give(server.retr(), b"content");
+                    server.say(last);
+                    server.part();
+                })],
+            );
+            let run = run.expect(1);
+            assert!(!run.stderr.contains("not a part"), "{run:#?}");
+            run.stderr
+        };
+        assert!(failed("426 broken off").ends_with(": 426 broken off\n"));
+        assert!(failed("226 done").ends_with("sent 7 of the 9 bytes it promised\n"));
+    }
+}
