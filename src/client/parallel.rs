@@ -17,7 +17,7 @@ use super::output::Messages;
 use super::progress::Many;
 use super::report::{self, Deed};
 use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
-use super::retry::Tries;
+use super::retry::{Gain, Tries};
 use crate::protocol::{Code, Command, Name};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -115,8 +115,14 @@ pub(super) fn run_found(
         crew.work(connection, Role::First);
         result
     });
-    let state = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // What a helper left to the others when they were done already.
+    crew.work(connection, Role::First);
+    let mut state = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     drop(state.many);
+    if !state.jobs.is_empty() {
+        let why = state.unreachable.unwrap_or(Error::NotConnected);
+        state.tally.stopped.get_or_insert(why);
+    }
     found.map(|()| state.tally)
 }
 
@@ -137,13 +143,15 @@ struct State {
     many: Many,
     /// Whether the server has lost a command that came together with another.
     one_at_a_time: bool,
+    /// Why the first connection could not be made anew.
+    unreachable: Option<Error>,
 }
 
 impl State {
     fn new(how: &How) -> State {
         let many = Many::new(0, None, how.messages.progress());
         let (jobs, tally) = (VecDeque::new(), Tally::default());
-        State { begun: false, jobs, tally, many, one_at_a_time: false }
+        State { begun: false, jobs, tally, many, one_at_a_time: false, unreachable: None }
     }
 }
 
@@ -186,6 +194,11 @@ impl Crew<'_> {
 
     fn work(&self, connection: &mut Connection, role: Role) {
         while let Some((job, more)) = self.next(connection) {
+            if let Err(error) = self.revive(connection) {
+                let mut state = self.lock();
+                state.unreachable.get_or_insert(error);
+                return state.jobs.push_front(job);
+            }
             let result = self.carry_out(connection, &job, more);
             if !connection.able().pipelines {
                 self.lock().one_at_a_time = true;
@@ -196,10 +209,21 @@ impl Crew<'_> {
                 }
                 result => self.account(&job, result),
             }
-            if connection.is_lost() && (role == Role::Helper || connection.reconnect().is_err()) {
+            if connection.is_lost() && role == Role::Helper {
                 return;
             }
         }
+    }
+
+    /// Makes a connection anew that the job before has lost.
+    fn revive(&self, connection: &mut Connection) -> Result<(), Error> {
+        let Err(failure) = connection.revive() else { return Ok(()) };
+        let mut tries = Tries::new(&self.how.interrupt, self.how.transfers.retries)?;
+        tries.again(failure, Gain::Nothing, connection, |why, pause| {
+            self.lock().many.clear();
+            let seconds = pause.as_secs_f64();
+            self.how.messages.note(&format!("{why}; trying again in {seconds} s"));
+        })
     }
 
     /// The next job, and whether there are more behind it.

@@ -1,10 +1,11 @@
 //! Many files: what comes, and how few words it takes.
 
-use crate::actor::{Actor, Part, listener, play_all};
-use crate::harness::{Client, Run, Server, noise};
+use crate::actor::{Actor, Part, listener, play_all, play_together};
+use crate::harness::{Client, Run, Server, noise, signal};
 use crate::wire::accept;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
+use std::sync::mpsc;
 
 const FILES: usize = 12;
 
@@ -28,10 +29,27 @@ enum Pieces {
     Taken,
     /// The first alone.
     Lost,
+    /// All of them, up to the first file: then it goes.
+    OneFile,
 }
 
 /// Serves the files and returns what it heard: the pieces, each with its commands.
 fn serve(server: &mut Actor, pieces: Pieces) -> Vec<Vec<String>> {
+    serve_while(server, pieces, |_| true)
+}
+
+/// What happens to a file.
+enum Moment {
+    Asked,
+    Served,
+}
+
+/// The same, but a file only if it `may` be had; told of it afterwards too.
+fn serve_while(
+    server: &mut Actor,
+    pieces: Pieces,
+    mut may: impl FnMut(Moment) -> bool,
+) -> Vec<Vec<String>> {
     server.say("220 ready");
     let mut heard = Vec::new();
     let mut waiting: Option<TcpListener> = None;
@@ -50,6 +68,7 @@ fn serve(server: &mut Actor, pieces: Pieces) -> Vec<Vec<String>> {
                     server.say(&format!("229 (|||{}|)", new.local_addr().unwrap().port()));
                     waiting = Some(new);
                 }
+                "RETR" if !may(Moment::Asked) => server.say("530 not any more"),
                 "MLSD" | "RETR" => {
                     server.say("150 here");
                     let mut data = accept(waiting.as_ref().unwrap());
@@ -57,6 +76,11 @@ fn serve(server: &mut Actor, pieces: Pieces) -> Vec<Vec<String>> {
                     data.write_all(&all).unwrap();
                     drop(data);
                     server.say("226 done");
+                    may(Moment::Served);
+                    if verb == "RETR" && pieces == Pieces::OneFile {
+                        server.leave();
+                        return heard;
+                    }
                 }
                 "STOR" => {
                     server.say("150 go on");
@@ -133,9 +157,62 @@ fn a_server_without_room_for_more_connections_is_served_by_one() {
     let first: Part<'_> = Box::new(|server| drop(serve(server, Pieces::Taken)));
     let full = || -> Part<'static> { Box::new(|server| server.say("421 too many")) };
     // The three others are turned away while the first is at work.
-    crate::actor::play_together(&client, &[], "MGET *", vec![first, full(), full(), full()])
-        .expect(0);
+    play_together(&client, &[], "MGET *", vec![first, full(), full(), full()]).expect(0);
     assert_all(&client);
+}
+
+#[test]
+fn files_that_nobody_is_left_to_fetch_are_a_failure() {
+    let client = Client::new();
+    let first: Part<'_> = Box::new(|server| drop(serve(server, Pieces::OneFile)));
+    let run = play_all(&client, &["-j", "1"], "MGET *", vec![first]).expect(3);
+    assert_eq!(client.names(), [name(0)], "{run:#?}");
+}
+
+#[test]
+fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
+    let client = Client::new();
+    let (begun, has_begun) = mpsc::channel();
+    let (done, is_done) = mpsc::channel();
+    let first: Part<'_> = Box::new(move |server| {
+        let mut turn = 0;
+        serve_while(server, Pieces::Taken, |_| {
+            turn += 1;
+            match turn {
+                1 => has_begun.recv().unwrap(),
+                2 => done.send(()).unwrap(),
+                _ => {}
+            }
+            true
+        });
+    });
+    let second: Part<'_> = Box::new(move |server| {
+        serve_while(server, Pieces::Taken, |_| {
+            begun.send(()).unwrap();
+            is_done.recv().unwrap();
+            false
+        });
+    });
+    play_together(&client, &["-j", "2"], "MGET f00 f01", vec![first, second]).expect(0);
+    assert_eq!(client.names(), ["f00", "f01"]);
+}
+
+#[test]
+fn after_ctrl_c_nobody_comes_back_only_to_leave() {
+    let (client, stage) = (Client::new(), listener());
+    let port = stage.local_addr().unwrap().port().to_string();
+    let words = ["-q", "-j", "1", "-c", "MGET *", "127.0.0.1", &port];
+    let mut child = Some(client.spawn(&words));
+    let mut status = None;
+    serve_while(&mut Actor::on(&stage), Pieces::Taken, |_| {
+        let child = child.take().unwrap();
+        signal(&child, "INT");
+        status = child.wait_with_output().unwrap().status.code();
+        false
+    });
+    assert_eq!(status, Some(130));
+    stage.set_nonblocking(true).unwrap();
+    assert_eq!(stage.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
