@@ -46,6 +46,7 @@ pub mod options;
 mod origin;
 pub mod output;
 mod parallel;
+mod partials;
 mod pget;
 mod progress;
 mod remote;

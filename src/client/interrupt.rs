@@ -9,6 +9,7 @@
 use super::error::Error;
 use crate::net;
 use crate::sys::{Bell, EchoOff, Interest, Latch, PollItem, RawMode, Signal, Signals};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -35,6 +36,8 @@ struct Shared {
     line: Option<TcpStream>,
     /// Files that are not whole yet.
     partials: Vec<PathBuf>,
+    /// Directories that somebody has looked through for what others left.
+    seen: BTreeSet<PathBuf>,
     /// While a password is typed.
     echo: Option<EchoOff>,
     /// While a line is edited: the terminal, and what wakes the editor.
@@ -117,6 +120,13 @@ impl Interrupt {
         // An error leaves nothing to be done, and most often says that it was renamed.
         let _ = fs::remove_file(path);
         self.lock().partials.retain(|partial| partial != path);
+    }
+
+    /// Whether nobody has asked that of this directory yet.
+    pub(super) fn is_first_in(&self, dir: &Path) -> bool {
+        // Of an empty path there is no absolute one.
+        let dir = std::path::absolute(Path::new(".").join(dir));
+        dir.is_ok_and(|dir| self.lock().seen.insert(dir))
     }
 
     /// Hides what is typed for as long as the guard lives.

@@ -1,7 +1,8 @@
 //! Local files: where a download goes and where an upload comes from.
 //!
 //! - A download is written to a hidden file beside its target and renamed over it when it is whole,
-//!   so that the name always holds a whole file: the old one, the new one, or none.
+//!   so that the name always holds a whole file: the old one, the new one, or none. What clients that
+//!   were killed left in its directory is removed then.
 //! - Of a download that failed, what came is kept where there is enough of it, in a hidden file whose
 //!   name says what it is a part of: which file of which server, its size and its time. So it can
 //!   be gone on with while that is the same, and never with anything else.
@@ -15,19 +16,17 @@
 use super::error::Error;
 use super::interrupt::Interrupt;
 use super::naming::is_plain;
+use super::partials::{hidden_name, hold, remove_abandoned, visible_name};
 use super::words;
 use crate::protocol::Name;
 use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// How much of the target's name its hidden file shows, so that any name leaves room for the rest.
-const LONGEST_SHOWN: usize = 48;
 
 /// What is less than this comes again as fast as it would be found.
 const WORTH_KEEPING: u64 = 64 * 1024;
@@ -45,14 +44,6 @@ pub(super) fn last_part(remote: &Name) -> Result<OsString, Error> {
     let name = remote.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let name = os_name(name).ok().filter(|name| is_plain(name));
     name.ok_or_else(|| Error::BadLocalName(remote.as_bytes().to_vec()))
-}
-
-/// Whether a name is that of a file of ours that is not whole.
-pub(super) fn is_partial(name: &[u8]) -> bool {
-    let Some(at) = name.windows(6).rposition(|window| window == b".part-") else { return false };
-    let end = &name[at + 6..];
-    let is_number = end.len() == 16 && end.iter().all(u8::is_ascii_hexdigit);
-    name.starts_with(b".") && (is_number || end.starts_with(b"of-"))
 }
 
 /// Makes a symbolic link, in place of another one.
@@ -215,15 +206,29 @@ pub(super) struct Partial {
 impl Partial {
     /// Gets ready to write what shall stand at `target`, whatever is there but a directory.
     pub(super) fn create(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
+        let mut partial = Partial::create_unheld(target, interrupt)?;
+        // Nobody has such luck twice.
+        if !hold(&partial.file, &partial.path) {
+            partial = Partial::create_unheld(target, interrupt)?;
+            hold(&partial.file, &partial.path);
+        }
+        // Now and not at the end: nobody who may not read the old file reads the new one meanwhile.
+        partial.take_permissions()?;
+        let dir = target.parent().unwrap_or(Path::new(""));
+        if interrupt.is_first_in(dir)
+            && let Ok(now) = partial.file.metadata().and_then(|metadata| metadata.modified())
+        {
+            remove_abandoned(dir, now);
+        }
+        Ok(partial)
+    }
+
+    fn create_unheld(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
         let path = target.with_file_name(hidden_name(target)?);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         let file = interrupt.create(&path, |path| options.open(path))?;
-        let partial =
-            Partial { file, path, target: target.to_owned(), interrupt: interrupt.clone() };
-        // Now and not at the end: nobody who may not read the old file reads the new one meanwhile.
-        partial.take_permissions()?;
-        Ok(partial)
+        Ok(Partial { file, path, target: target.to_owned(), interrupt: interrupt.clone() })
     }
 
     fn take_permissions(&self) -> io::Result<()> {
@@ -267,16 +272,22 @@ impl Partial {
     /// Goes on with what was kept of a file, if anything was.
     pub(super) fn take_up(&mut self, part: &PartOf) -> io::Result<()> {
         let kept = part.path(&self.target)?;
-        match fs::rename(&kept, &self.path) {
+        let metadata = match fs::symlink_metadata(&kept) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             other => other?,
-        }
+        };
         // Whoever can write to the directory could have put a link there.
-        if !fs::symlink_metadata(&self.path)?.is_file() {
-            fs::remove_file(&self.path)?;
+        if !metadata.is_file() {
+            fs::remove_file(&kept)?;
             return Err(io::Error::other("not a plain file"));
         }
-        self.file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        // Held before it has a name that others take for abandoned.
+        let file = OpenOptions::new().read(true).write(true).open(&kept)?;
+        if !hold(&file, &kept) {
+            return Ok(());
+        }
+        fs::rename(&kept, &self.path)?;
+        self.file = file;
         self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
@@ -328,30 +339,6 @@ pub(super) fn tail(file: &mut File, count: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// `.NAME.part-` and a number nobody can guess.
-fn hidden_name(target: &Path) -> io::Result<String> {
-    // std's only source of random numbers.
-    let random = RandomState::new().build_hasher().finish();
-    Ok(format!("{}.part-{random:016x}", visible_name(target)?))
-}
-
-/// `.` and as much of the name as leaves room for more.
-fn visible_name(target: &Path) -> io::Result<String> {
-    let not_a_file = || io::Error::new(ErrorKind::InvalidInput, "not the name of a file");
-    // Path::file_name overlooks a `/` at the end.
-    let ends = target.as_os_str().as_encoded_bytes().last().copied().map(char::from);
-    let name = target.file_name().filter(|_| !ends.is_some_and(std::path::is_separator));
-    let name = name.ok_or_else(not_a_file)?.to_string_lossy();
-    let mut shown = String::from(".");
-    for c in name.chars().take_while(|c| *c != char::REPLACEMENT_CHARACTER) {
-        if shown.len() + c.len_utf8() > LONGEST_SHOWN {
-            break;
-        }
-        shown.push(c);
-    }
-    Ok(shown)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,6 +376,56 @@ mod tests {
         drop(target);
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    fn age(path: &Path) {
+        let hour_ago = SystemTime::now() - std::time::Duration::from_secs(3600);
+        File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_client_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let left = || at(&hidden_name(&at("a")).unwrap());
+        let (abandoned, young, link) = (left(), left(), left());
+        for path in [&abandoned, &young, &at(".a.part-0123456789abcdef"), &at(".a.part-of-1-1-1")] {
+            fs::write(path, "half").unwrap();
+            age(path);
+        }
+        File::options().write(true).open(&young).unwrap().set_modified(SystemTime::now()).unwrap();
+        std::os::unix::fs::symlink(at(".a.part-of-1-1-1"), &link).unwrap();
+        let held = Partial::create(&at("a"), &Interrupt::default()).unwrap();
+        assert!(!abandoned.exists());
+        fs::write(&abandoned, "half").unwrap();
+        for path in [&abandoned, &held.path] {
+            age(path);
+        }
+        drop(Target::open(at("b"), &Interrupt::default()).unwrap());
+        assert!(!abandoned.exists());
+        assert!(young.exists() && link.is_symlink() && held.path.exists());
+        assert!(at(".a.part-0123456789abcdef").exists() && at(".a.part-of-1-1-1").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_another_client_goes_on_with_is_left_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let part = PartOf::new(&"a", 5, UNIX_EPOCH);
+        fs::write(part.path(&path).unwrap(), "half").unwrap();
+        let [mut one, mut other] =
+            [(); 2].map(|()| Partial::create(&path, &Interrupt::default()).unwrap());
+        one.take_up(&part).unwrap();
+        age(&one.path);
+        other.take_up(&part).unwrap();
+        assert_eq!((one.length().unwrap(), other.length().unwrap()), (4, 0));
+        drop(Target::open(dir.path().join("b"), &Interrupt::default()).unwrap());
+        one.file().write_all(b"!").unwrap();
+        one.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"half!");
     }
 
     #[test]

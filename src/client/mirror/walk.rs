@@ -10,6 +10,7 @@ use super::super::error::Error;
 use super::super::interrupt::Armed;
 use super::super::local;
 use super::super::naming::folded;
+use super::super::partials::is_partial;
 use super::super::remote::{Listed, list_dir};
 use super::super::resume::Remote;
 use super::plan::{Facts, Node, Rules, Tree};
@@ -196,7 +197,7 @@ pub(super) fn local(root: &Path, rules: &Rules) -> Result<Walked, Error> {
         };
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
-            if local::is_partial(&name_bytes(&name)) {
+            if is_partial(&name_bytes(&name)) {
                 continue;
             }
             let (path, at) = (joined(&folder.path, &name_bytes(&name)), folder.at.join(&name));
