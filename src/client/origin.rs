@@ -69,6 +69,11 @@ impl Origin {
         &self.trail
     }
 
+    /// This is the way.
+    pub(super) fn went(&mut self, trail: Vec<Command>) {
+        self.trail = trail;
+    }
+
     /// Bytes that tell this place from all others.
     pub(super) fn place(&self) -> Vec<u8> {
         let user = self.login.iter().map(|login| Command::User(login.user.clone()));

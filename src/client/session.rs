@@ -10,7 +10,7 @@ use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Tran
 use super::output::{Messages, Verbosity, trace};
 use super::url::Endpoint;
 use super::words;
-use crate::protocol::{Name, Secret};
+use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
@@ -89,7 +89,14 @@ struct Place {
     /// The directory; unknown until it is asked for, and after a command that may have changed it.
     dir: Dir,
     /// The directory before the last change.
-    before: Option<Vec<u8>>,
+    before: Option<Before>,
+}
+
+/// What is known of the directory before.
+enum Before {
+    Known(Vec<u8>),
+    /// The way that led there.
+    Way(Vec<Command>),
 }
 
 /// What is known of the directory.
@@ -356,29 +363,44 @@ impl Session {
 
     /// Changes the directory on the server.
     pub(super) fn change_dir(&mut self, to: &Name) -> Result<(), Error> {
-        self.connection()?.change_dir(to)?;
-        self.went(known_dir(to.as_bytes()));
+        let connection = self.connection()?;
+        let way = connection.way();
+        connection.change_dir(to)?;
+        self.went(way, known_dir(to.as_bytes()));
         Ok(())
     }
 
     /// Changes to the directory above.
     pub(super) fn change_to_parent(&mut self) -> Result<(), Error> {
-        self.connection()?.change_to_parent()?;
-        self.went(Dir::Unknown);
+        let connection = self.connection()?;
+        let way = connection.way();
+        connection.change_to_parent()?;
+        self.went(way, Dir::Unknown);
         Ok(())
     }
 
-    /// The directory before the last change, where it was known.
-    pub(super) fn dir_before(&self) -> Option<&[u8]> {
-        self.place.as_ref()?.before.as_deref()
+    /// The directory before the last change. Where nobody asked for it while we stood there, another
+    /// connection goes the way that led there: only that finds out where links lead, and nobody else
+    /// has to pay for it.
+    pub(super) fn dir_before(&mut self) -> Result<Vec<u8>, Error> {
+        let unknown = || Error::Usage("the directory before is not known".to_owned());
+        let way = match &self.place.as_ref().ok_or_else(unknown)?.before {
+            None => return Err(unknown()),
+            Some(Before::Known(dir)) => return Ok(dir.clone()),
+            Some(Before::Way(way)) => way.clone(),
+        };
+        let mut other = self.connection()?.recipe().by(way).connect()?;
+        let dir = other.current_dir();
+        other.leave();
+        dir
     }
 
-    fn went(&mut self, to: Dir) {
+    fn went(&mut self, way: Vec<Command>, to: Dir) {
         if let Some(place) = &mut self.place {
-            place.before = match std::mem::replace(&mut place.dir, to) {
-                Dir::Known(dir) => Some(dir),
-                Dir::Unknown | Dir::Untold => None,
-            };
+            place.before = Some(match std::mem::replace(&mut place.dir, to) {
+                Dir::Known(dir) => Before::Known(dir),
+                Dir::Unknown | Dir::Untold => Before::Way(way),
+            });
         }
     }
 

@@ -234,3 +234,14 @@ fn cd_goes_back_and_to_the_root() {
     let run = script(&server, &client, "cd /a\ncd /b\ncd -\npwd\ncd\npwd").expect(0);
     assert_eq!(run.stdout, "/a\n/\n");
 }
+
+#[test]
+fn cd_goes_back_from_where_a_way_without_a_root_led() {
+    let (server, client) = (Server::start(), Client::new());
+    server.make_dir("a/b");
+    server.make_dir("c");
+    let lines = "cd a\ncd b\ncd -\npwd\ncd b\ncd ..\ncd -\npwd\ncd /c\ncd -\npwd\ncdup\ncd -\npwd";
+    let run = script(&server, &client, lines).expect(0);
+    assert_eq!(run.stdout, "/a\n/a/b\n/a/b\n/a/b\n");
+    script(&server, &client, "cd -").expect(2).expect_error("the directory before is not known");
+}

@@ -20,10 +20,7 @@ pub(super) fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> 
     session.connection()?;
     let to = match optional(words, 0) {
         None => name(b"/")?,
-        Some(b"-") => {
-            let unknown = || Error::Usage("the directory before is not known".to_owned());
-            name(session.dir_before().ok_or_else(unknown)?)?
-        }
+        Some(b"-") => name(&session.dir_before()?)?,
         Some(word) => name(word)?,
     };
     session.change_dir(&to)

@@ -26,6 +26,12 @@ pub(in crate::client) struct Recipe {
 }
 
 impl Recipe {
+    /// The same but for the way to its directory.
+    pub(in crate::client) fn by(mut self, way: Vec<Command>) -> Recipe {
+        self.origin.went(way);
+        self
+    }
+
     /// Makes it.
     pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
         let (host, port) = self.origin.address();
@@ -86,6 +92,11 @@ impl Connection {
     /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
     pub fn another(&self) -> Result<Connection, Error> {
         self.recipe().connect()
+    }
+
+    /// The way from the directory of the login to where it stands.
+    pub(in crate::client) fn way(&self) -> Vec<Command> {
+        self.origin.trail().to_vec()
     }
 
     pub(in crate::client) fn recipe(&self) -> Recipe {
