@@ -316,6 +316,16 @@ impl Session {
         self.connection.take_if(|connection| connection.is_lost());
     }
 
+    /// Makes a connection that is lost anew, or drops it where that cannot be done.
+    pub(super) fn revive(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && let Err(error) = connection.revive()
+        {
+            self.messages.note(&format!("the connection was given up: {error}"));
+            self.connection = None;
+        }
+    }
+
     /// What files are transferred as, on this connection and later ones.
     pub(super) fn transfer_as(&mut self, representation: Representation) {
         self.representation = representation;

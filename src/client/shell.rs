@@ -228,9 +228,18 @@ impl Shell {
 
     /// Tells of a failure, and what follows from it.
     fn judge(&mut self, what: &[u8], result: Result<(), Error>) {
-        self.session.drop_lost();
+        // Who broke a transfer off at a prompt wants to go on.
+        let goes_on = matches!(result, Err(Error::Interrupted)) && self.is_prompting();
+        if !goes_on {
+            self.session.drop_lost();
+        }
         let Err(error) = result else { return };
         self.tell(what, &error);
+        if goes_on {
+            let interrupt = self.session.interrupt().clone();
+            let _held = interrupt.hold(self.session.line());
+            self.session.revive();
+        }
         match (&error, self.manner) {
             (Error::OutputClosed, _) => self.session.leaving = true,
             (_, Manner::Prompting) => {}
@@ -242,6 +251,10 @@ impl Shell {
             }
             (_, Manner::Script(OnFailure::GoOn)) => self.remember(&error),
         }
+    }
+
+    fn is_prompting(&self) -> bool {
+        self.manner == Manner::Prompting
     }
 
     fn tell(&self, what: &[u8], error: &Error) {
