@@ -3,8 +3,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
+
+/// How long to wait for a server that says 150 in the end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +44,7 @@ impl Between {
             while let Ok((client, _)) = listener.accept() {
                 // Who finds no server is told so by a closed connection.
                 if let Ok(server) = TcpStream::connect(server) {
-                    Line { client, server, state: Arc::clone(&state) }.pass_on();
+                    Line::new(client, server, Arc::clone(&state)).pass_on();
                 }
             }
         });
@@ -74,9 +78,16 @@ struct Line {
     client: TcpStream,
     server: TcpStream,
     state: Arc<Mutex<State>>,
+    /// How many transfers the client was told have begun.
+    begun: Mutex<usize>,
+    begins: Condvar,
 }
 
 impl Line {
+    fn new(client: TcpStream, server: TcpStream, state: Arc<Mutex<State>>) -> Line {
+        Line { client, server, state, begun: Mutex::new(0), begins: Condvar::new() }
+    }
+
     fn pass_on(self) {
         let line = Arc::new(self);
         let other = Arc::clone(&line);
@@ -95,7 +106,12 @@ impl Line {
     fn pass_replies_on(self: Arc<Line>) {
         let _ = each_line(&self.server, |line| {
             let line = self.led_here(line);
-            (&self.client).write_all(&line)
+            (&self.client).write_all(&line)?;
+            if line.starts_with(b"150") {
+                *self.begun.lock().expect("nobody panics with it") += 1;
+                self.begins.notify_all();
+            }
+            Ok(())
         });
         let _ = self.client.shutdown(Shutdown::Write);
     }
@@ -122,14 +138,24 @@ impl Line {
         format!("229 Elsewhere (|||{ours}|)\r\n").into_bytes()
     }
 
+    /// The client connects before it asks for the transfer.
     fn pass_data_on(&self, client: TcpStream, server: TcpStream) {
+        let before = *self.begun.lock().expect("nobody panics with it");
         thread::scope(|scope| {
-            scope.spawn(|| self.copy(&client, &server));
-            self.copy(&server, &client);
+            scope.spawn(|| self.copy(&client, &server, before));
+            self.copy(&server, &client, before);
         });
     }
 
-    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream) {
+    /// Waits until the client was told that its transfer begins: who is cut before that has not
+    /// begun either.
+    fn wait_for_begin(&self, before: usize) {
+        let begun = self.begun.lock().expect("nobody panics with it");
+        let waited = self.begins.wait_timeout_while(begun, PATIENCE, |begun| *begun <= before);
+        drop(waited.expect("nobody panics with it"));
+    }
+
+    fn copy(&self, mut from: &TcpStream, mut to: &TcpStream, before: usize) {
         let (mut chunk, mut total) = ([0; 16 * 1024], 0);
         while let Ok(length @ 1..) = from.read(&mut chunk) {
             total += length;
@@ -137,6 +163,7 @@ impl Line {
                 break;
             }
             if let Some(cut) = self.is_cut_at(total) {
+                self.wait_for_begin(before);
                 let data = [from, to].into_iter();
                 let control = [&self.client, &self.server].into_iter();
                 let all = data.chain(control.filter(|_| cut == Cut::Everything));
