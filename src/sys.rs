@@ -14,6 +14,7 @@
 //! | `send_file`, `Pipe` | std's ways between file and socket go through a buffer of 8 KiB |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
 //! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
+//! | [`most_threads`] | std ends the program where a thread finds no memory for its guard pages |
 //! | [`check_room`], [`save_memory`] | an allocation that fails ends a Rust program, so it is asked before |
 //! | [`inherited_listeners`], [`tell_manager`] | std takes no socket that a service manager has opened |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |

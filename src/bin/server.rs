@@ -95,6 +95,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     announce(&addresses, &root.display().to_string(), &server.live().config);
     status.into_iter().for_each(announce_status);
     warn_of_few_descriptors(descriptors, &server.live().config);
+    warn_of_few_threads(&server.live().config);
     exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
     tell_manager("READY=1", &server);
 
@@ -227,6 +228,17 @@ fn spawn_status_thread(
     let status = Status::new(listener, Arc::clone(server), serving.join(", "));
     let thread = thread::Builder::new().name("status".into()).stack_size(SESSION_STACK);
     thread.spawn(move || status.run()).map(|_| Some(address))
+}
+
+fn warn_of_few_threads(config: &Config) {
+    let threads = sys::most_threads();
+    if threads < config.max_sessions {
+        eprintln!(
+            "ftp_server: warning: the system has room for the threads of {threads} sessions, not {}: \
+             raise vm.max_map_count by sysctl, five for each session",
+            config.max_sessions
+        );
+    }
 }
 
 /// SIGHUP reloads. The first of the other signals drains, a second one ends the program where it

@@ -2,6 +2,7 @@
 
 use super::guard::network;
 use crate::protocol::{Code, Reply};
+use crate::sys;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -57,8 +58,9 @@ impl Full {
 }
 
 impl Limits {
-    /// At most `most` sessions, and as many from one address.
+    /// At most `most` sessions, or as many as there can be threads, and so many from one address.
     pub fn new(most: usize, most_by_address: Option<usize>) -> Limits {
+        let most = most.min(sys::most_threads());
         let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
         let shared = Shared { counts: Mutex::new(counts), ended: Condvar::new() };
         Limits { shared: Arc::new(shared) }
@@ -67,7 +69,7 @@ impl Limits {
     /// Changes how many there may be. Who is in stays.
     pub fn set(&self, most: usize, most_by_address: Option<usize>) {
         let mut counts = self.counts();
-        counts.most = most;
+        counts.most = most.min(sys::most_threads());
         counts.most_by_address = most_by_address;
     }
 

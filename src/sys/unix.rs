@@ -24,7 +24,7 @@ pub(crate) use dir::{
 #[cfg(target_os = "linux")]
 pub(crate) use direct::{Pipe, send_file};
 pub use latch::Latch;
-pub use limit::{check_room, raise_descriptors, save_memory};
+pub use limit::{check_room, most_threads, raise_descriptors, save_memory};
 pub use manager::{inherited_listeners, tell_manager};
 pub use signal::{Signals, spawn_with_signals};
 pub use socket::{

@@ -50,6 +50,11 @@ pub fn raise_descriptors() -> u64 {
     u64::MAX
 }
 
+/// How many threads the process may have; nothing limits that here but memory.
+pub fn most_threads() -> usize {
+    usize::MAX
+}
+
 /// Nobody limits memory here, so there is nothing to save.
 pub fn save_memory() {}
 

@@ -33,6 +33,26 @@ pub fn raise_descriptors() -> u64 {
     }
 }
 
+/// How many threads the process may have before the system gives it no more pieces of memory, which is
+/// where std ends the whole program: a thread takes four (its stack, the one that overflows are
+/// handled on, and a guard page for each), and one more while it moves a file.
+pub fn most_threads() -> usize {
+    if cfg!(target_os = "linux") {
+        // Where it cannot be seen it is taken for the kernel's default.
+        let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
+        threads_within(most.and_then(|text| text.trim().parse().ok()).unwrap_or(65_530))
+    } else {
+        usize::MAX
+    }
+}
+
+/// What a thread needs of so many pieces, besides those of the program itself.
+fn threads_within(pieces: usize) -> usize {
+    const OTHERS: usize = 1_000;
+    const EACH: usize = 5;
+    (pieces.saturating_sub(OTHERS) / EACH).max(1)
+}
+
 /// Has all threads share one heap where the address space is limited (`ulimit -v`): each heap of the
 /// C library reserves 64 MiB, and does not give them back.
 pub fn save_memory() {
@@ -79,4 +99,16 @@ fn limit(resource: c_int) -> Option<rlimit> {
     let mut limit = rlimit { soft: 0, hard: 0 };
     // SAFETY: `limit` is ours and writable, and laid out as the system has it.
     check(unsafe { getrlimit(resource, &mut limit) }).ok().map(|_| limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::threads_within;
+
+    #[test]
+    fn threads_fit_into_the_pieces_of_memory_that_there_are() {
+        assert_eq!(threads_within(65_530), 12_906);
+        assert_eq!(threads_within(262_144), 52_228);
+        assert_eq!(threads_within(0), 1);
+    }
 }
