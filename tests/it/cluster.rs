@@ -76,6 +76,10 @@ impl Cluster {
         peer
     }
 
+    fn balancer_log(&self) -> String {
+        fs::read_to_string(self.own.path().join("log")).unwrap_or_default()
+    }
+
     fn node(&self, number: usize) -> &Server {
         self.nodes[number].as_ref().unwrap()
     }
@@ -96,8 +100,7 @@ impl Drop for Cluster {
         let _ = self.balancer.kill();
         let _ = self.balancer.wait();
         if std::thread::panicking() {
-            let log = fs::read_to_string(self.own.path().join("log"));
-            eprintln!("--- log of the balancer\n{}", log.unwrap_or_default());
+            eprintln!("--- log of the balancer\n{}", self.balancer_log());
         }
     }
 }
@@ -112,7 +115,8 @@ fn node(network: &str, number: usize, shared: &TempDir) -> Server {
     let host = format!("{network}{}", 10 + number);
     let root = shared.path().to_str().unwrap();
     let config = example("node.conf");
-    let options = ["--config", config.to_str().unwrap(), "--port", "2121"];
+    let status = format!("{host}:8021");
+    let options = ["--config", config.to_str().unwrap(), "--port", "2121", "--status", &status];
     let options =
         [&options[..], &["--passive-ports", &ports, "--proxy-protocol", "127.0.0.1"]].concat();
     // The root that the harness gives is another one, and empty.
@@ -265,6 +269,8 @@ fn a_node_that_drains_gets_no_new_sessions_and_finishes_its_own() {
     for data in &mut uploads {
         std::io::Write::write_all(data, b"second").unwrap();
     }
+    // The balancer has asked it, and not only been refused.
+    eventually("word that it drains", || cluster.balancer_log().contains("503"));
     drop(uploads);
     for (number, peer) in peers.iter_mut().enumerate() {
         peer.expect(226);
