@@ -62,7 +62,7 @@ mod trees;
 mod url;
 mod words;
 
-pub use connection::{Connection, DataMode, Representation, Settings};
+pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
 pub use error::Error;
 pub use interrupt::Interrupt;
 pub use shell::Shell;

@@ -7,6 +7,7 @@ mod login;
 mod macros;
 mod operands;
 mod programs;
+mod refused;
 mod remote;
 mod toggles;
 mod transfer;
@@ -60,10 +61,10 @@ const LOCAL_DIR: &[Kind] = &[Kind::LocalDir];
 
 /// Commands after which a remote listing is as good as before.
 const LEAVE_NAMES: &[&str] = &[
-    "ascii", "bell", "binary", "cat", "chmod", "du", "features", "find", "glob", "hash", "help",
-    "lcd", "list", "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime", "more", "newer",
-    "nlist", "passive", "pget", "prompt", "pwd", "reget", "retrieve", "rhelp", "rstatus", "size",
-    "status", "reset", "system", "type", "verbose", "!",
+    "ascii", "bell", "binary", "case", "cat", "chmod", "cr", "du", "features", "find", "glob",
+    "hash", "help", "lcd", "list", "lls", "lmkdir", "lpwd", "macdef", "mget", "mode", "modtime",
+    "more", "newer", "nlist", "passive", "pget", "prompt", "pwd", "reget", "retrieve", "rhelp",
+    "rstatus", "runique", "size", "status", "reset", "system", "type", "verbose", "!",
 ];
 
 const ANY: usize = usize::MAX;
@@ -196,6 +197,15 @@ static TABLE: &[Row] = &[
     Row { names: &["glob"], operands: "[on|off]", count: 0..=1, run: toggles::glob,
         help: "take patterns for the names that match, or not", example: "GLOB off",
         takes: NOTHING },
+    Row { names: &["case"], operands: "[on|off]", count: 0..=1, run: toggles::case,
+        help: "fetch UPPER names under lower ones, or not", example: "CASE on",
+        takes: NOTHING },
+    Row { names: &["runique"], operands: "[on|off]", count: 0..=1, run: toggles::runique,
+        help: "number names that are taken here, or replace", example: "RUNIQUE on",
+        takes: NOTHING },
+    Row { names: &["cr"], operands: "[on|off]", count: 0..=1, run: toggles::cr,
+        help: "take CR from lines in ASCII, or leave it", example: "CR off",
+        takes: NOTHING },
     Row { names: &["verbose", "debug", "trace"], operands: "[on|off]", count: 0..=1, run: toggles::verbose,
         help: "show every command and reply, or do not", example: "VERBOSE on",
         takes: NOTHING },
@@ -261,6 +271,9 @@ impl Row {
         let typed = String::from_utf8_lossy(word).to_lowercase();
         if let Some(row) = TABLE.iter().find(|row| row.names.contains(&typed.as_str())) {
             return Ok(row);
+        }
+        if let Some(why) = refused::why_refused(&typed) {
+            return Err(Error::Usage(format!("not offered: {why}")));
         }
         let begun: Vec<&Row> = TABLE.iter().filter(|row| row.begins_with(&typed)).collect();
         match begun[..] {

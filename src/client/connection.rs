@@ -30,6 +30,8 @@ use std::time::Duration;
 pub struct Settings {
     /// How data connections are made.
     pub mode: DataMode,
+    /// How lines end in a text that was fetched.
+    pub line_ends: LineEnds,
     /// Longest wait for a reply, and longest pause of a transfer.
     pub timeout: Duration,
     /// After how much silence during a transfer a NOOP is sent, so that what translates addresses on
@@ -48,6 +50,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             mode: DataMode::Passive,
+            line_ends: LineEnds::Ours,
             timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),
             interrupt: Interrupt::default(),
@@ -67,6 +70,15 @@ pub enum DataMode {
     PassiveTrusting,
     /// The server connects (EPRT, PORT).
     Active,
+}
+
+/// How lines end in a text that was fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnds {
+    /// As they do here: in LF.
+    Ours,
+    /// As they do on the wire: in CR LF.
+    AsSent,
 }
 
 /// A control connection to a server.

@@ -15,9 +15,10 @@ use super::resume::{Fetch, Meter, Remote, Send, Sink, common};
 use super::retry::Tries;
 use super::session::{Input, Session};
 use crate::protocol::Name;
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How standard input and output are called where a file could be.
@@ -109,10 +110,9 @@ fn told(
 fn told_retrieved(
     session: &Session,
     file: &Name,
-    typed: Option<&[u8]>,
+    local: &Path,
     result: Result<u64, Error>,
 ) -> Result<(), Error> {
-    let local = local::target(file, typed).unwrap_or_default();
     let local = local.as_os_str().as_encoded_bytes();
     told(session, Deed::Retrieve, [file.as_bytes(), local], result)
 }
@@ -128,8 +128,33 @@ pub(super) fn retrieve(
     if typed == Some(STANDARD) {
         return print(session, file);
     }
-    let fetched = fetch_file(session, file, typed, earlier);
-    told_retrieved(session, file, typed, fetched)
+    let target = target(session, file, typed, earlier);
+    let path = target.as_ref().cloned().unwrap_or_default();
+    let fetched = target.and_then(|target| fetch_file(session, file, target, earlier));
+    told_retrieved(session, file, &path, fetched)
+}
+
+/// Where a file goes, by what the user switched on.
+fn target(
+    session: &Session,
+    file: &Name,
+    typed: Option<&[u8]>,
+    earlier: Earlier,
+) -> Result<PathBuf, Error> {
+    let mut path = local::target(file, typed)?;
+    let name = path.file_name().map(OsStr::to_owned);
+    if let Some(name) = name.filter(|_| typed.is_none() && session.manners.case) {
+        path.set_file_name(local::lowered(name));
+    }
+    // What is gone on with is what is there.
+    let unique = session.manners.unique && earlier == Earlier::Replace;
+    let is_taken = |path: &Path| path.symlink_metadata().is_ok_and(|there| !is_special(&there));
+    Ok(if unique { local::unique(path, is_taken) } else { path })
+}
+
+/// Whether it is written into and not replaced.
+fn is_special(there: &Metadata) -> bool {
+    !(there.is_file() || there.is_symlink() || there.is_dir())
 }
 
 /// Fetches `file` unless what is here is as new.
@@ -139,7 +164,9 @@ pub(super) fn retrieve_newer(
     typed: Option<&[u8]>,
 ) -> Result<(), Error> {
     let theirs = session.connection()?.modified(file)?;
-    let ours = local::target(file, typed)?.metadata().and_then(|metadata| metadata.modified());
+    let ours = target(session, file, typed, Earlier::GoOn)?
+        .metadata()
+        .and_then(|metadata| metadata.modified());
     match ours {
         Ok(ours) if ours >= theirs => {
             let name = super::escape::shown(file.as_bytes());
@@ -153,12 +180,12 @@ pub(super) fn retrieve_newer(
 fn fetch_file(
     session: &mut Session,
     file: &Name,
-    typed: Option<&[u8]>,
+    target: PathBuf,
     earlier: Earlier,
 ) -> Result<u64, Error> {
     // Before any file is touched: who is not connected should hear that.
     session.connection()?;
-    let mut target = Target::open(local::target(file, typed)?, session.interrupt())?;
+    let mut target = Target::open(target, session.interrupt())?;
     let fetched = fetch_into(session, file, &mut target, earlier);
     let (watched, remote) = fetched.map_err(|error| error.at(target.path().to_owned()))?;
     if let (Some(partial), Some(modified)) = (target.partial(), remote.modified) {
@@ -224,19 +251,22 @@ pub(super) fn retrieve_in_parts(
     if typed == Some(STANDARD) {
         return print(session, file);
     }
-    let fetched = match fetch_in_parts(session, file, typed, connections) {
-        Ok(None) => fetch_file(session, file, typed, Earlier::Replace),
+    let target = target(session, file, typed, Earlier::Replace);
+    let path = target.as_ref().cloned().unwrap_or_default();
+    let in_parts = |target| fetch_in_parts(session, file, target, connections);
+    let fetched = match target.and_then(in_parts) {
+        Ok(None) => fetch_file(session, file, path.clone(), Earlier::Replace),
         Ok(Some(bytes)) => Ok(bytes),
         Err(error) => Err(error),
     };
-    told_retrieved(session, file, typed, fetched)
+    told_retrieved(session, file, &path, fetched)
 }
 
 /// `None` where it has to be fetched in one piece.
 fn fetch_in_parts(
     session: &mut Session,
     file: &Name,
-    typed: Option<&[u8]>,
+    target: PathBuf,
     connections: usize,
 ) -> Result<Option<u64>, Error> {
     let (messages, interrupt) = (session.messages, session.interrupt().clone());
@@ -248,7 +278,7 @@ fn fetch_in_parts(
     if !large || connection.representation() == Representation::Text {
         return Ok(None);
     }
-    let mut target = Target::open(local::target(file, typed)?, &how.interrupt)?;
+    let mut target = Target::open(target, &how.interrupt)?;
     let Some(partial) = target.partial() else { return Ok(None) };
     let started = Instant::now();
     let fetched = pget::fetch(connection, file, remote, partial, &how);

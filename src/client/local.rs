@@ -69,6 +69,27 @@ pub(super) fn target(remote: &Name, typed: Option<&[u8]>) -> Result<PathBuf, Err
     if path.is_dir() { Ok(path.join(last_part(remote)?)) } else { Ok(path) }
 }
 
+/// A name in upper case in lower case; one that has letters of both kinds as it is.
+pub(super) fn lowered(name: OsString) -> OsString {
+    match name.to_str() {
+        Some(text) if text == text.to_ascii_uppercase() => text.to_ascii_lowercase().into(),
+        _ => name,
+    }
+}
+
+/// A path, or the first of `path.1`, `path.2` and so on that is not `taken`.
+pub(super) fn unique(path: PathBuf, taken: impl Fn(&Path) -> bool) -> PathBuf {
+    let numbered = |number: u32| {
+        let mut name = path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    };
+    if !taken(&path) {
+        return path;
+    }
+    (1..).map(numbered).find(|path| !taken(path)).unwrap_or(path)
+}
+
 /// The remote name of a local file: the one that was typed, in it if it ends in `/`, or the local
 /// file's own name.
 pub(super) fn remote_name(local: &Path, typed: Option<&[u8]>) -> Result<Name, Error> {

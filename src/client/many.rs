@@ -12,7 +12,7 @@ use super::parallel::{self, How, Job, Tally, Way};
 use super::remote::{self, Found};
 use super::report::{self, Deed};
 use super::resume::Remote;
-use super::session::Session;
+use super::session::{Manners, Session};
 use super::words::name;
 use crate::protocol::Name;
 use crate::protocol::pattern::{is_pattern, matches};
@@ -49,11 +49,12 @@ pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Er
     found.finish(tally)
 }
 
-fn fetching(file: Found) -> Result<Job, Error> {
+fn fetching(file: Found, case: bool) -> Result<Job, Error> {
     if !file.is_in_place() {
         return Err(Error::BadLocalName(file.path.as_bytes().to_vec()));
     }
-    let local = local::last_part(&file.path)?.into();
+    let local = local::last_part(&file.path)?;
+    let local = if case { local::lowered(local) } else { local }.into();
     let known = if file.exact {
         Remote { size: file.entry.size, modified: file.entry.modified }
     } else {
@@ -111,8 +112,7 @@ struct Jobs {
     messages: Messages,
     /// Whether programs are told what becomes of each.
     json: bool,
-    /// Whether patterns stand for the names that match them.
-    globs: bool,
+    manners: Manners,
     jobs: Vec<Job>,
     /// What the local file system might take for one name.
     folded: BTreeSet<String>,
@@ -124,14 +124,14 @@ struct Jobs {
 
 impl Jobs {
     fn new(how: &How, session: &Session) -> Jobs {
-        let (jobs, folded, globs) = (Vec::new(), BTreeSet::new(), session.globs());
+        let (jobs, folded, manners) = (Vec::new(), BTreeSet::new(), session.manners);
         let (messages, json) = (how.messages, how.transfers.json);
-        Jobs { messages, json, globs, jobs, folded, found: 0, refused: 0, enough: false }
+        Jobs { messages, json, manners, jobs, folded, found: 0, refused: 0, enough: false }
     }
 
     /// Whether a word stands for the names that match it.
     fn is_pattern(&self, word: &[u8]) -> bool {
-        self.globs && is_pattern(word)
+        self.manners.glob && is_pattern(word)
     }
 
     fn fetch(&mut self, connection: &mut Connection, pattern: &Name) -> Result<(), Error> {
@@ -145,13 +145,23 @@ impl Jobs {
         }
         for file in found {
             let remote = file.path.as_bytes().to_vec();
-            match fetching(file) {
+            let job = fetching(file, self.manners.case).map(|job| self.with_own_name(job));
+            match job {
                 Ok(job) if self.folded.insert(folded(&job.local)) => self.add(job),
                 Ok(_) => self.refuse(Way::Down, &remote.clone(), Error::SameName(remote))?,
                 Err(error) => self.refuse(Way::Down, &remote, error)?,
             }
         }
         Ok(())
+    }
+
+    /// Away from what is there, and from the files before it, where the user wants that.
+    fn with_own_name(&self, job: Job) -> Job {
+        let is_taken =
+            |path: &Path| path.symlink_metadata().is_ok() || self.folded.contains(&folded(path));
+        let unique = self.manners.unique;
+        let local = if unique { local::unique(job.local, is_taken) } else { job.local };
+        Job { local, ..job }
     }
 
     fn send(&mut self, pattern: &[u8]) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! What the commands of a user share: the connection, who logs in, and how words reach them.
 
-use super::connection::{Connection, DataMode, Representation, Settings};
+use super::connection::{Connection, DataMode, LineEnds, Representation, Settings};
 use super::editor::{Told, read_secret};
 use super::error::Error;
 use super::escape::shown;
@@ -81,6 +81,10 @@ pub(super) struct Manners {
     pub(super) bell: bool,
     /// Asked for by old scripts; the progress line shows more than marks do.
     pub(super) hash: bool,
+    /// Whether names in upper case become lower ones here.
+    pub(super) case: bool,
+    /// Whether what is fetched replaces nothing, but gets a name of its own.
+    pub(super) unique: bool,
 }
 
 /// Where a user is on a server.
@@ -124,6 +128,8 @@ impl Session {
                 glob: options.globbing == Globbing::On,
                 bell: false,
                 hash: false,
+                case: false,
+                unique: false,
             },
             agreed: false,
             local_before: None,
@@ -350,6 +356,19 @@ impl Session {
     /// What files are transferred as.
     pub(super) fn representation(&self) -> Representation {
         self.representation
+    }
+
+    /// How lines of texts that are fetched end.
+    pub(super) fn line_ends(&self) -> LineEnds {
+        self.settings.line_ends
+    }
+
+    /// How lines of texts that are fetched end, on this connection and later ones.
+    pub(super) fn set_line_ends(&mut self, ends: LineEnds) {
+        self.settings.line_ends = ends;
+        if let Some(connection) = &mut self.connection {
+            connection.set_line_ends(ends);
+        }
     }
 
     /// Whether every command and reply is shown.

@@ -22,7 +22,7 @@ mod watch;
 use self::course::{Came, Transfer};
 use self::line::Direction;
 use self::promised::Promised;
-use super::connection::{Connection, Representation};
+use super::connection::{Connection, LineEnds, Representation};
 use super::data::passive_ahead;
 use super::error::Error;
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
@@ -64,7 +64,10 @@ impl Connection {
         size: Option<u64>,
     ) -> Result<Download<'_>, Error> {
         prepare(self)?;
-        let representation = self.representation();
+        let representation = match self.settings().line_ends {
+            LineEnds::Ours => self.representation(),
+            LineEnds::AsSent => Representation::Bytes,
+        };
         let expected = size.map(|size| size.saturating_sub(from));
         let command = Command::Retr(name.clone());
         let transfer = Transfer::begin(self, &command, Direction::Down, from)?;

@@ -245,3 +245,43 @@ fn cd_goes_back_from_where_a_way_without_a_root_led() {
     assert_eq!(run.stdout, "/a\n/a/b\n/a/b\n/a/b\n");
     script(&server, &client, "cd -").expect(2).expect_error("the directory before is not known");
 }
+
+#[test]
+fn fetched_files_get_names_of_their_own() {
+    let (server, client) = (Server::start(), Client::new());
+    server.make_dir("d");
+    for name in ["README", "d/README", "Mixed"] {
+        server.write(name, name);
+    }
+    client.write("readme", "here");
+    let lines = "runique\ncase\nget README\nget README README\nmget README d/README Mi*\nprompt";
+    script(&server, &client, lines).expect(0);
+    assert_eq!(client.names(), ["Mixed", "README", "readme", "readme.1", "readme.2", "readme.3"]);
+    assert_eq!(client.read("readme"), b"here");
+    assert_eq!(client.read("readme.3"), b"d/README");
+    script(&server, &client, "get README").expect(0);
+    assert_eq!(client.names().len(), 6);
+    script(&server, &client, "case\nget README\nget Mixed").expect(0);
+    assert_eq!(client.names().len(), 6);
+    assert_eq!(client.read("readme"), b"README");
+}
+
+#[test]
+fn carriage_returns_are_left_where_they_came() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("a", "one\ntwo\n");
+    script(&server, &client, "ascii\nget a\ncr\nget a b\ncr on\nget a c").expect(0);
+    assert_eq!(client.read("a"), b"one\ntwo\n");
+    assert_eq!(client.read("b"), b"one\r\ntwo\r\n");
+    assert_eq!(client.read("c"), b"one\ntwo\n");
+}
+
+#[test]
+fn what_is_not_offered_says_why() {
+    let (server, client) = (Server::start(), Client::new());
+    for line in ["sunique", "nmap $1 $2", "ntrans", "proxy open there", "type tenex", "help proxy"]
+    {
+        script(&server, &client, line).expect(2).expect_error("not offered: ");
+    }
+    script(&server, &client, "type strange").expect(2).expect_error("expected ascii or binary");
+}

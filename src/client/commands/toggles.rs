@@ -1,10 +1,11 @@
 //! Commands that say how later ones work.
 
-use super::super::connection::{DataMode, Representation};
+use super::super::connection::{DataMode, LineEnds, Representation};
 use super::super::error::Error;
 use super::super::output::print_lines;
 use super::super::session::Session;
 use super::operands::optional;
+use super::refused::why_refused;
 
 pub(super) fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.transfer_as(Representation::Text);
@@ -24,7 +25,10 @@ pub(super) fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<
     match word.to_ascii_lowercase().as_slice() {
         b"ascii" | b"a" | b"text" => ascii(session, &[]),
         b"binary" | b"image" | b"i" => binary(session, &[]),
-        _ => Err(Error::Usage("expected ascii or binary".to_owned())),
+        other => Err(Error::Usage(match why_refused(&String::from_utf8_lossy(other)) {
+            Some(why) => format!("not offered: {why}"),
+            None => "expected ascii or binary".to_owned(),
+        })),
     }
 }
 
@@ -65,6 +69,22 @@ pub(super) fn hash(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
     tell(session, "hash marks (the progress line stands for them)", session.manners.hash)
 }
 
+pub(super) fn case(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.manners.case = turned(words, session.manners.case)?;
+    tell(session, "names in upper case fetched under lower ones", session.manners.case)
+}
+
+pub(super) fn runique(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    session.manners.unique = turned(words, session.manners.unique)?;
+    tell(session, "a local name of its own for each file fetched", session.manners.unique)
+}
+
+pub(super) fn cr(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let taken = turned(words, session.line_ends() == LineEnds::Ours)?;
+    session.set_line_ends(if taken { LineEnds::Ours } else { LineEnds::AsSent });
+    tell(session, "CR taken from the ends of lines in ASCII", taken)
+}
+
 pub(super) fn verbose(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let traced = turned(words, session.is_traced())?;
     session.set_traced(traced);
@@ -100,14 +120,17 @@ pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> 
     let mode = if session.mode() == DataMode::Active { "active" } else { "passive" };
     let manners = session.manners;
     print_lines(&format!(
-        "{place}\nmode: {mode}; type: {}\ncommands shown: {}; asking: {}; patterns: {}; bell: {}; hash \
-         marks: {}\n",
+        "{place}\nmode: {mode}; type: {}; CR taken: {}\ncommands shown: {}; asking: {}; patterns: {}; \
+         bell: {}; hash marks: {}\nlower case: {}; names of their own: {}\n",
         type_name(session.representation()),
+        switch(session.line_ends() == LineEnds::Ours),
         switch(session.is_traced()),
         switch(manners.prompt),
         switch(manners.glob),
         switch(manners.bell),
         switch(manners.hash),
+        switch(manners.case),
+        switch(manners.unique),
     ))
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::error::Error;
 use super::super::output::Spoken;
-use super::{Connection, DataMode, Representation, number};
+use super::{Connection, DataMode, LineEnds, Representation, number};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Code, Command, Name, Reply, Secret, parse_quoted};
 use std::time::SystemTime;
@@ -101,6 +101,11 @@ impl Connection {
     /// How data connections are made from now on.
     pub fn set_mode(&mut self, mode: DataMode) {
         self.settings.mode = mode;
+    }
+
+    /// How lines of texts that are fetched end from now on.
+    pub fn set_line_ends(&mut self, ends: LineEnds) {
+        self.settings.line_ends = ends;
     }
 
     /// Who is told of every command and reply from now on.
