@@ -12,10 +12,10 @@ use super::url::Endpoint;
 use super::words;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 /// Where a password is looked for before anybody is asked.
@@ -60,8 +60,8 @@ pub(super) struct Session {
     settings: Settings,
     login: AutoLogin,
     netrc: Netrc,
-    /// Whether the user was told that passwords go unencrypted.
-    warned: bool,
+    /// The machines of which the user was told that passwords go there unencrypted.
+    warned: BTreeSet<IpAddr>,
     /// Who logs in where nobody else is named.
     user: Option<Name>,
     representation: Representation,
@@ -135,7 +135,7 @@ impl Session {
             local_before: None,
             login: options.login,
             netrc: options.netrc,
-            warned: false,
+            warned: BTreeSet::new(),
             transfers: options.transfers,
             settings: Settings {
                 mode: options.mode,
@@ -254,13 +254,12 @@ impl Session {
     ) -> Result<(), Error> {
         self.forget_dir();
         let (messages, interrupt) = (self.messages, self.settings.interrupt.clone());
-        let warned = self.warned;
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
-        let exposed = is_exposed(user, connection.peer());
-        let mut warns = false;
+        let peer = connection.peer();
+        let exposed = is_exposed(user, peer);
+        let warned = &mut self.warned;
         let password = || {
-            warns = exposed && !warned;
-            if warns {
+            if exposed && warned.insert(peer.ip()) {
                 messages.note("warning: FTP sends the password unencrypted to another machine");
             }
             match given {
@@ -275,9 +274,7 @@ impl Session {
             }
             None => Ok(None),
         };
-        let outcome = connection.login_with_account(user, password, account);
-        self.warned |= warns;
-        outcome
+        connection.login_with_account(user, password, account)
     }
 
     /// What `.netrc` says of a login.

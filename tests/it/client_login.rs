@@ -70,29 +70,41 @@ fn after_a_break_text_is_still_text() {
     assert_eq!(client.read("a"), b"one\ntwo\n");
 }
 
-/// An address that is not of loopback, in a network without anybody else.
-const ELSEWHERE: &str = "10.9.8.7";
+/// Of `password`, as passlib writes it.
+const HASH: &str =
+    "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
+
+/// Addresses that are not of loopback, in a network without anybody else.
+const ELSEWHERE: [&str; 2] = ["10.9.8.7", "10.9.8.8"];
 
 #[test]
 #[ignore = "needs root"]
 fn a_password_for_another_machine_is_warned_about_once() {
-    let script = format!("ip link set lo up && ip addr add {ELSEWHERE}/32 dev lo && exec \"$@\"");
+    let [one, other] = ELSEWHERE;
+    let add = |address| format!("ip addr add {address}/32 dev lo");
+    let script = format!("ip link set lo up && {} && {} && exec \"$@\"", add(one), add(other));
     let words = ["unshare", "--net", "sh", "-c", &script, "sh"];
-    let server = Server::under(&words, TempDir::new().unwrap(), ELSEWHERE, &[]);
     let client = Client::new();
+    let users = client.path("users");
+    client.write(
+        "users",
+        ["one", "two", "three"].map(|name| format!("{name}:{HASH}:read:\n")).concat(),
+    );
+    let options = ["--users", users.to_str().unwrap()];
+    let server = Server::under(&words, TempDir::new().unwrap(), "0.0.0.0", &options);
     let (pid, port) = (server.pid().to_string(), server.addr().port().to_string());
     let warnings = |host: &str, commands: &str| {
         let enter = ["nsenter", "--target", &pid, "--net"];
         let run = client.run_by(&enter, &[], &["-k", "-n", "-c", commands, host, &port]);
         run.stderr.matches("unencrypted").count()
     };
-    assert_eq!(warnings(ELSEWHERE, "USER one secret; USER two secret; USER three secret"), 1);
-    assert_eq!(warnings(ELSEWHERE, "USER anonymous me@here"), 0);
+    assert_eq!(warnings(one, "USER one password; USER two password; USER three password"), 1);
+    let again = format!("USER one password; CLOSE; CONNECT {one} {port}; USER one password");
+    assert_eq!(warnings(one, &again), 1);
+    let there_and_back = format!("{again}; CONNECT {other} {port}; USER two password; {again}");
+    assert_eq!(warnings(one, &there_and_back), 2);
+    assert_eq!(warnings(one, "USER anonymous me@here"), 0);
     // There is nothing between a machine and itself.
-    let near = Server::under(&words, TempDir::new().unwrap(), "0.0.0.0", &[]);
-    let (pid, port) = (near.pid().to_string(), near.addr().port().to_string());
-    let enter = ["nsenter", "--target", &pid, "--net"];
-    let words = ["-k", "-n", "-c", "USER one secret", "127.0.0.1", &port];
-    let run = client.run_by(&enter, &[], &words);
-    assert!(!run.stderr.contains("unencrypted"), "{run:#?}");
+    let near = format!("USER one password; CONNECT 127.0.0.2 {port}; USER two password");
+    assert_eq!(warnings("127.0.0.1", &near), 0);
 }
