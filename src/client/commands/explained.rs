@@ -57,7 +57,8 @@ impl Row {
 
 const HOW_TO_CONNECT: &str = "\
 HOST may be a URL: ftp://[USER@]HOST[:PORT]/DIR
-Who logs in and with which password: see --help, and .netrc
+Who logs in: -u NAME, else who .netrc says, else anonymous. The password is
+that of FTP_PASSWORD or .netrc, or is asked for; USER NAME asks for it too
 ";
 
 const HOW_TO_LCD: &str = "\
