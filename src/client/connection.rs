@@ -15,6 +15,7 @@ mod speaking;
 mod transfers;
 
 pub(super) use opening::Recipe;
+pub(super) use speaking::FOLLOWER_PATIENCE;
 
 use super::interrupt::Interrupt;
 use super::origin::Origin;

@@ -273,15 +273,22 @@ fn fetch_in_parts(
     let transfers = Transfers { connections, ..session.transfers };
     let how = How { transfers, messages, interrupt };
     let connection = session.connection()?;
-    let remote = Remote::ask(connection, file)?;
-    let large = remote.size.is_some_and(|size| size >= 2 * pget::SMALLEST);
-    if !large || connection.representation() == Representation::Text {
+    if connection.representation() == Representation::Text {
+        return Ok(None);
+    }
+    let armed = how.interrupt.begin().map_err(Error::Local)?;
+    let helpers = pget::Helpers::call(connection, connections.saturating_sub(1));
+    let remote = Remote::get_ready(connection, file)?;
+    if armed.came() {
+        return Err(Error::Interrupted);
+    }
+    if remote.size.is_none_or(|size| size < 2 * pget::SMALLEST) {
         return Ok(None);
     }
     let mut target = Target::open(target, &how.interrupt)?;
     let Some(partial) = target.partial() else { return Ok(None) };
     let started = Instant::now();
-    let fetched = pget::fetch(connection, file, remote, partial, &how);
+    let fetched = pget::fetch(connection, helpers, file, remote, partial, &how);
     if fetched.as_ref().is_err_and(cannot_restart) {
         return Ok(None);
     }

@@ -4,7 +4,7 @@
 //! takes half of what is left of the one that has most to go. It is the file only once every range
 //! came and the server says that size and time are what they were at the beginning.
 
-use super::connection::{Connection, Recipe};
+use super::connection::Connection;
 use super::error::Error;
 use super::interrupt::Armed;
 use super::local::Partial;
@@ -15,6 +15,7 @@ use super::retry::{Gain, Tries};
 use crate::protocol::Name;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::sync::mpsc::{self, Receiver, SendError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -67,9 +68,35 @@ impl Ranges {
     }
 }
 
+/// Connections that are being made while the first asks what there is to be fetched.
+pub(super) struct Helpers(Vec<Receiver<Connection>>);
+
+impl Helpers {
+    /// Begins to make so many. What turns out not to be needed leaves again.
+    pub(super) fn call(connection: &Connection, count: usize) -> Helpers {
+        let call = |_| {
+            let (sender, receiver) = mpsc::channel();
+            let recipe = connection.recipe();
+            let come = move || {
+                // Where there is no room for another connection, the others do.
+                let Ok(mut connection) = recipe.connect() else { return };
+                // What goes wrong here goes wrong with the first range too, and is told then.
+                let _ = connection.get_ready();
+                if let Err(SendError(unneeded)) = sender.send(connection) {
+                    unneeded.leave();
+                }
+            };
+            // A system without room for a thread has fewer connections.
+            thread::Builder::new().spawn(come).ok().map(|_| receiver)
+        };
+        Helpers((0..count).filter_map(call).collect())
+    }
+}
+
 /// Fetches a file of which size and time are known into `partial`.
 pub(super) fn fetch(
     connection: &mut Connection,
+    helpers: Helpers,
     name: &Name,
     remote: Remote,
     partial: &mut Partial,
@@ -78,17 +105,17 @@ pub(super) fn fetch(
     let size = remote.size.unwrap_or_default();
     let count = how.transfers.connections as u64;
     let ranges = Ranges::new(size, count);
-    let helpers = ranges.0.len().saturating_sub(1);
+    let needed = ranges.0.len().saturating_sub(1);
     let armed = how.interrupt.begin().map_err(Error::Local)?;
     partial.file().set_len(size).map_err(Error::Local)?;
     let state =
         State { ranges, many: Many::new(1, Some(size), how.messages.progress()), failure: None };
     let crew = Crew { name, remote, partial, how, armed, state: Mutex::new(state) };
-    let recipe = connection.recipe();
     thread::scope(|scope| {
-        for _ in 0..helpers {
+        for helper in helpers.0.into_iter().take(needed) {
+            let crew = &crew;
             // A system without room for a thread has fewer connections.
-            let _ = thread::Builder::new().spawn_scoped(scope, || crew.help(&recipe));
+            let _ = thread::Builder::new().spawn_scoped(scope, move || crew.help(&helper));
         }
         crew.work(connection);
     });
@@ -129,11 +156,8 @@ impl Crew<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn help(&self, recipe: &Recipe) {
-        // Where there is no room for another connection, the others do.
-        if let Ok(mut connection) = recipe.connect() {
-            // What goes wrong here goes wrong with the first range too, and is told then.
-            let _ = connection.get_ready();
+    fn help(&self, helper: &Receiver<Connection>) {
+        if let Ok(mut connection) = helper.recv() {
             self.work(&mut connection);
             connection.leave();
         }

@@ -16,6 +16,7 @@
 //!   still the same file, and that is enough.
 
 use super::connection::{Connection, Representation};
+use super::data::passive_ahead;
 use super::error::Error;
 use super::local::{PartOf, Partial};
 use super::retry::{Gain, Tries};
@@ -62,6 +63,15 @@ impl Remote {
     pub(super) fn ask_at_once(connection: &mut Connection, name: &Name) -> Result<Remote, Error> {
         let (size, modified) = connection.expected_size_and_time(name)?;
         Ok(Remote { size, modified })
+    }
+
+    /// Asks, and gets ready to fetch it.
+    pub(super) fn get_ready(connection: &mut Connection, name: &Name) -> Result<Remote, Error> {
+        let prospect = connection.get_ready_for(name)?;
+        if let Some(route) = prospect.route {
+            passive_ahead(connection, &route);
+        }
+        Ok(Remote { size: prospect.size, modified: prospect.time })
     }
 
     /// What a part of this file would be a part of, if enough is known of it.

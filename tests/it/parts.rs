@@ -1,6 +1,6 @@
 //! PGET, and the rate that all connections share.
 
-use crate::actor::{Actor, Part, TIME, listener, play_together};
+use crate::actor::{Actor, Part, TIME, listener, play_all, play_together};
 use crate::harness::{Client, Server, noise};
 use crate::wire::accept;
 use std::io::Write;
@@ -129,4 +129,61 @@ fn a_rate_leaves_every_byte_as_it_is() {
     client.run(&["--rate-limit", "1M", "-c", commands, "127.0.0.1", &port]).expect(0);
     assert!(client.read("a") == noise(100_000, 9) && server.read("b") == noise(100_000, 9));
     assert!(client.read("c") == noise(100_000, 9));
+}
+
+/// Sends the file, and says that it is still the same.
+fn finish(server: &mut Actor, waiting: &TcpListener) {
+    server.answer("RETR a", "150 here");
+    accept(waiting).write_all(&noise(SIZE, 9)).unwrap();
+    server.say("226 done");
+    assert_eq!(server.piece().unwrap(), ["SIZE a", "MDTM a"]);
+    server.say(&format!("213 {SIZE}\r\n{TIME}"));
+    server.part();
+}
+
+#[test]
+fn what_there_is_to_be_fetched_is_asked_in_one_piece() {
+    let client = Client::new();
+    play_all(
+        &client,
+        &[],
+        "PGET -n 1 a",
+        vec![Box::new(|server| {
+            server.welcome();
+            assert_eq!(server.piece().unwrap(), ["TYPE I", "SIZE a", "MDTM a", "EPSV"]);
+            let waiting = listener();
+            let port = waiting.local_addr().unwrap().port();
+            server.say(&format!("200 ok\r\n213 {SIZE}\r\n{TIME}\r\n229 (|||{port}|)"));
+            finish(server, &waiting);
+        })],
+    )
+    .expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+}
+
+#[test]
+fn a_server_that_loses_questions_is_asked_one_by_one() {
+    let client = Client::new();
+    let first: Part<'_> = Box::new(|server| {
+        server.welcome();
+        assert_eq!(server.piece().unwrap().len(), 4);
+        server.say("200 ok");
+        assert_eq!(server.next(), None);
+    });
+    let second: Part<'_> = Box::new(|server| {
+        server.welcome();
+        for (verb, reply) in [("TYPE I", "200 ok"), ("SIZE a", "213 3000000"), ("MDTM a", TIME)] {
+            assert_eq!(server.piece().unwrap(), [verb]);
+            server.say(reply);
+        }
+        let waiting = server.epsv();
+        server.answer("RETR a", "150 here");
+        accept(&waiting).write_all(&noise(SIZE, 9)).unwrap();
+        server.say("226 done");
+        server.answer("SIZE a", "213 3000000");
+        server.answer("MDTM a", TIME);
+        server.part();
+    });
+    play_all(&client, &[], "PGET -n 1 a", vec![first, second]).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
 }

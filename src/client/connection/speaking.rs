@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 /// that goes on would keep us for ever.
 const MOST_UNASKED: u32 = 32;
 
+/// How long the answer to a command may take that went out together with another, once that other
+/// is done: a server that loses what comes behind is found out by nothing else.
+pub(in crate::client) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Saying and hearing.
 impl Connection {
     /// A command that is done when the answer comes.
@@ -34,6 +38,29 @@ impl Connection {
             return vec![Err(error)];
         }
         commands.iter().map(|_| self.final_reply().and_then(done)).collect()
+    }
+
+    /// The answers to commands that go out in one piece, whatever they are. `None` where the server has
+    /// lost some of them: it is told one at a time from then on, over a new connection.
+    pub(super) fn ask_together(
+        &mut self,
+        commands: &[Command],
+    ) -> Result<Option<Vec<Reply>>, Error> {
+        self.discard_unasked()?;
+        self.send_all(&commands.iter().collect::<Vec<_>>())?;
+        let mut replies = vec![self.final_reply()?];
+        let patience = self.settings.timeout.min(FOLLOWER_PATIENCE);
+        while replies.len() < commands.len() {
+            match self.reply_by(net::deadline(patience)) {
+                Ok(reply) => replies.push(reply),
+                Err(error @ Error::Closing(_)) => return Err(error),
+                Err(_) => {
+                    self.able.pipelines = false;
+                    return self.reconnect().map(|()| None);
+                }
+            }
+        }
+        Ok(Some(replies))
     }
 
     /// Whether FEAT names this. A server that does not know FEAT may be able all the same.
@@ -169,7 +196,7 @@ impl Connection {
     }
 }
 
-fn done(reply: Reply) -> Result<Reply, Error> {
+pub(super) fn done(reply: Reply) -> Result<Reply, Error> {
     let done = reply.code().is_success() || reply.code().is_intermediate();
     if done { Ok(reply) } else { Err(Error::Refused(reply)) }
 }

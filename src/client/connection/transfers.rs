@@ -1,11 +1,20 @@
 //! What transfers ask of their connection: types, sizes, times, and what goes out ahead of time.
 
 use super::super::error::Error;
+use super::speaking::done;
 use super::{Able, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Algorithm, Code, Command, Name, Reply};
 use std::net::SocketAddr;
 use std::time::SystemTime;
+
+/// What is known of a file before it comes.
+pub(in crate::client) struct Prospect {
+    pub(in crate::client) size: Option<u64>,
+    pub(in crate::client) time: Option<SystemTime>,
+    /// What the server said of the data connection.
+    pub(in crate::client) route: Option<Reply>,
+}
 
 /// What transfers ask of their connection.
 impl Connection {
@@ -38,6 +47,36 @@ impl Connection {
         let time = self.unless_refused(time, |able| &mut able.times)?;
         let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
         Ok((size.and_then(|reply| number(&reply)), time))
+    }
+
+    /// The same together with the type of files and, where that is due, the question for the next data
+    /// connection, whose answer comes last.
+    pub(in crate::client) fn get_ready_for(&mut self, name: &Name) -> Result<Prospect, Error> {
+        let Able { sizes, times, .. } = self.able;
+        if !(sizes && times) || self.route.is_some() || !self.looks_ahead() {
+            let (size, time) = self.expected_size_and_time(name)?;
+            return Ok(Prospect { size, time, route: None });
+        }
+        let about = [Command::Size(name.clone()), Command::Mdtm(name.clone())];
+        let kind = (self.current != Some(self.wanted)).then(|| Command::Type(self.wanted.wire()));
+        let asked: Vec<Command> =
+            kind.iter().cloned().chain(about).chain([EXTENDED_PASSIVE]).collect();
+        let Some(mut replies) = self.ask_together(&asked)? else {
+            let (size, time) = self.expected_size_and_time(name)?;
+            return Ok(Prospect { size, time, route: None });
+        };
+        let route = replies.pop();
+        let (time, size) = (replies.pop(), replies.pop());
+        if let Some(taken) = replies.pop() {
+            self.keep_type(&taken);
+        }
+        let answer = |reply: Option<Reply>| reply.map_or(Err(Error::NotConnected), done);
+        let size = self.unless_refused(answer(size), |able| &mut able.sizes)?;
+        let time = self.unless_refused(answer(time), |able| &mut able.times)?;
+        let size = size.and_then(|reply| number(&reply));
+        let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
+        // Of a file that cannot be had it would be no good to the next.
+        Ok(Prospect { size, time, route: route.filter(|_| size.is_some()) })
     }
 
     /// Tells the server the type of files, if it does not know it.

@@ -1,6 +1,6 @@
 //! The control connection during a transfer: which reply is whose, and who still owes one.
 
-use crate::client::connection::Connection;
+use crate::client::connection::{Connection, FOLLOWER_PATIENCE};
 use crate::client::data::passive_ahead;
 use crate::client::error::Error;
 use crate::client::interrupt::Armed;
@@ -8,10 +8,6 @@ use crate::net::{self, Verdict};
 use crate::protocol::{Command, Reply};
 use std::time::{Duration, Instant};
 use std::{iter, mem};
-
-/// How long the answer to a command may take that went out together with another, once that other
-/// is done: a server that loses what comes behind is found out by nothing else.
-const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Which way the bytes go.
 #[derive(Clone, Copy, PartialEq, Eq)]
