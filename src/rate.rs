@@ -39,6 +39,10 @@ const LATE_WHEN_IDLE: Duration = Duration::from_millis(30);
 /// How late somebody may be before those behind him go first.
 const SLACK: Duration = Duration::from_millis(4);
 
+/// How late somebody may be before those behind him count without him: his thread may be held up by
+/// something else, for as long as his client likes.
+const MISSING: Duration = LATE;
+
 /// After how long who waits asks again, whatever was said: the rate may have changed.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -185,8 +189,8 @@ struct Queue {
     /// Where the last piece stood that had its turn.
     at: u64,
     parties: BTreeMap<Party, Standing>,
-    /// The sizes of the pieces that wait, by where they stand and by their members.
-    waiting: BTreeMap<(u64, u64), u64>,
+    /// The pieces that wait, by where they stand and by their members.
+    waiting: BTreeMap<(u64, u64), Piece>,
     members: u64,
     /// Numbers the members.
     joined: u64,
@@ -197,6 +201,14 @@ struct Standing {
     members: u64,
     /// Where the next piece stands.
     next: u64,
+}
+
+/// A piece that waits.
+#[derive(Debug)]
+struct Piece {
+    size: u64,
+    /// When its member was told to ask again.
+    asks: Instant,
 }
 
 /// One who moves bytes.
@@ -237,7 +249,7 @@ impl Queue {
     fn leave(&mut self, member: &mut Member, rate: u64, unused: u64) {
         let mut back = unused;
         if let Some(at) = member.waits.take() {
-            back += self.waiting.remove(&(at, member.number)).unwrap_or(0);
+            back += self.waiting.remove(&(at, member.number)).map_or(0, |piece| piece.size);
         }
         if rate > 0 {
             self.paid = before(self.paid, price(unused, rate));
@@ -265,41 +277,44 @@ impl Queue {
         bytes: u64,
         now: Instant,
     ) -> Result<u64, Instant> {
-        let at = member.waits.unwrap_or_else(|| self.line_up(member, bytes));
-        let paid = self.paid.max(before(now, LATE));
+        let at = member.waits.unwrap_or_else(|| self.line_up(member, bytes, now));
         if rate > 0 {
-            let turn = match self.ahead(at, member.number, rate) {
-                0 => paid,
-                ahead => after(paid, price(ahead, rate) + SLACK),
+            let turn = match self.ahead(at, member.number, rate, now) {
+                0 => self.paid,
+                // Counted from what is fixed, or it would move on while those ahead do not come.
+                ahead => after(self.paid, price(ahead, rate) + SLACK),
             };
             if turn > now {
-                return Err(turn.min(after(now, LONGEST_WAIT)));
+                let asks = turn.min(after(now, LONGEST_WAIT));
+                self.waiting.entry((at, member.number)).and_modify(|piece| piece.asks = asks);
+                return Err(asks);
             }
         }
         member.waits = None;
-        let size = self.waiting.remove(&(at, member.number)).unwrap_or(bytes);
+        let size = self.waiting.remove(&(at, member.number)).map_or(bytes, |piece| piece.size);
         if rate > 0 {
-            self.paid = after(paid, price(size, rate));
+            self.paid = after(self.paid.max(before(now, LATE)), price(size, rate));
         }
         self.at = self.at.max(at);
         Ok(size)
     }
 
     /// Puts a piece behind those of its party, and not before those that have passed.
-    fn line_up(&mut self, member: &mut Member, bytes: u64) -> u64 {
+    fn line_up(&mut self, member: &mut Member, bytes: u64, now: Instant) -> u64 {
         let standing = self.parties.entry(member.party).or_default();
         let at = standing.next.max(self.at);
         standing.next = at.saturating_add(bytes);
-        self.waiting.insert((at, member.number), bytes);
+        self.waiting.insert((at, member.number), Piece { size: bytes, asks: now });
         *member.waits.insert(at)
     }
 
     /// How many bytes are to move before those of this member. What takes longer than anybody waits
-    /// is not counted to its end.
-    fn ahead(&self, at: u64, number: u64, rate: u64) -> u64 {
+    /// is not counted to its end, and who should have asked long ago not at all.
+    fn ahead(&self, at: u64, number: u64, rate: u64, now: Instant) -> u64 {
         let mut sum = 0u64;
-        for size in self.waiting.range(..(at, number)).map(|(_, size)| size) {
-            sum = sum.saturating_add(*size);
+        let ahead = self.waiting.range(..(at, number)).map(|(_, piece)| piece);
+        for piece in ahead.filter(|piece| after(piece.asks, MISSING) >= now) {
+            sum = sum.saturating_add(piece.size);
             if sum / 2 > rate {
                 break;
             }
@@ -313,7 +328,7 @@ impl Queue {
         self.paid = self.paid.min(after(now, LATE));
         if rate > 0 {
             let most = (rate / PIECES).clamp(SMALLEST_PIECE, LARGEST_PIECE);
-            self.waiting.values_mut().for_each(|size| *size = most.min(*size));
+            self.waiting.values_mut().for_each(|piece| piece.size = piece.size.min(most));
         }
     }
 }
@@ -492,13 +507,32 @@ mod tests {
         let mut movers: Vec<Mover> = (0..10).map(|party| Mover::new(&[(&limit, party)])).collect();
         run(&mut movers, SECONDS, 0);
         // Ten one after the other, of one party: each takes a piece and is gone.
-        let now = movers.iter().map(|mover| mover.asks).max().unwrap();
+        let now = movers.iter().map(|mover| mover.asks).min().unwrap();
         let mut passed = 0;
         for _ in 0..10 {
             let mut turns = Turns::new([(limit.clone(), Party(99))]);
             passed += turns.next_piece(now + Duration::from_millis(100)).unwrap_or(0);
         }
         assert!(passed <= 2 * limit.queue().piece(100 * KIB, Party(99)), "{passed}");
+    }
+
+    #[test]
+    fn who_waits_and_does_not_ask_again_holds_nobody_up() {
+        let limit = Rate::new(Some(KIB * KIB));
+        let mut movers: Vec<Mover> = (0..16).map(|_| Mover::new(&[(&limit, 0)])).collect();
+        begin_together(&mut movers);
+        run(&mut movers, SECONDS, 2000);
+        movers.iter_mut().for_each(|mover| mover.stays = false);
+        // Lined up, all of them.
+        let last = movers.iter().map(|mover| mover.asks).min().unwrap();
+        movers.iter_mut().for_each(|mover| while mover.turns.next_piece(last).is_ok() {});
+        assert_eq!(limit.queue().waiting.len(), 16);
+        let mut other = Mover::new(&[(&limit, 1)]);
+        other.asks = last;
+        movers.push(other);
+        run(&mut movers, 2 * SECONDS, 2000);
+        let moved = movers[16].moved as f64 / (KIB * KIB) as f64;
+        assert!(moved >= 6.0, "{moved} of 8 seconds' worth");
     }
 
     #[test]
