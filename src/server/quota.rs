@@ -336,7 +336,8 @@ pub struct Spot<'a> {
 ///
 /// # Errors
 /// What the system says, `QuotaExceeded`, `ResourceBusy` for what is being written, and
-/// `PermissionDenied` for a directory with a quota in it, whose owner would not find it any more.
+/// `PermissionDenied` for a directory with a quota in it, whose owner would not find it any more, or
+/// one that would stand where a quota counts, and for which nothing there was taken.
 pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
     let quotas = &from.ledger.quotas;
     quotas.count_due(&to.ledger.trail)?;
@@ -354,7 +355,7 @@ pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
             return Err(ErrorKind::ResourceBusy.into());
         }
         FileKind::File => moved.size,
-        FileKind::Dir => from.size_of_tree(to.ledger)?,
+        FileKind::Dir => from.size_of_tree(to)?,
         FileKind::Link | FileKind::Other => 0,
     };
     let replaced = to.ledger.size_of(to.dir, to.name);
@@ -385,11 +386,13 @@ pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
 impl Spot<'_> {
     /// The size of all that is in a directory that is to be moved to another one; 0 where the same
     /// quotas count there.
-    fn size_of_tree(&self, to: &Ledger) -> io::Result<u64> {
-        let trail = self.ledger.below(self.name).trail;
+    fn size_of_tree(&self, to: Spot<'_>) -> io::Result<u64> {
+        let [trail, new] = [self, &to].map(|spot| spot.ledger.below(spot.name).trail);
+        let to = to.ledger;
         let shared = shared_depth(&self.ledger.trail, &to.trail);
         let books = self.ledger.quotas.books();
-        if books.homes.keys().any(|home| home.starts_with(&trail)) {
+        let hides = |home: &[OsString]| home.starts_with(&trail) || home.starts_with(&new);
+        if books.homes.keys().any(|home| hides(home)) {
             return Err(ErrorKind::PermissionDenied.into());
         }
         if books.is_open_below(&trail) {

@@ -234,6 +234,29 @@ fn names_that_move_take_their_bytes_along() {
 }
 
 #[test]
+fn no_directory_takes_the_place_of_one_with_a_quota() {
+    let site = Site::new(&["anna:write:/homes/anna:1000", "root:write:/"]);
+    let (mut anna, mut root) = (site.enter("anna"), site.enter("root"));
+    root.say("MKD tree").expect(257);
+    root.say("MKD tree/anna").expect(257);
+    root.stor("tree/anna/a", [1; 5000]);
+    let refuse = |root: &mut Peer, from: &str, to: &str| {
+        root.say(format!("RNFR {from}")).expect(350);
+        root.say(format!("RNTO {to}")).expect(550);
+    };
+    // The system would put a directory in the place of an empty one.
+    refuse(&mut root, "tree", "homes/anna");
+    root.say("RMD homes/anna").expect(250);
+    root.say("RMD homes").expect(250);
+    refuse(&mut root, "tree", "homes");
+    root.say("SITE MKDIR homes/anna").expect(200);
+    refuse(&mut root, "tree/anna", "homes/anna");
+    assert_eq!((site.size("homes"), used(&mut anna)), (0, 0));
+    root.say("RNFR tree").expect(350);
+    root.say("RNTO homes/other").expect(250);
+}
+
+#[test]
 fn links_take_nothing_and_lead_to_what_counts_there() {
     let site = Site::new(&["anna:write:/anna:1000", "root:write:/"]);
     symlink("anna", site.server.path("way")).unwrap();
