@@ -222,6 +222,8 @@ impl Session<'_> {
         pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
         is_whole: impl FnOnce(u64) -> io::Result<bool>,
     ) -> Result<u64, Refusal> {
+        // What cannot begin is a refusal, and no transfer that failed.
+        self.data.check_planned()?;
         self.signed.begin(job);
         let result = self.over_data(opening, pump);
         // Before anybody is told that it went well.
@@ -355,7 +357,6 @@ impl Session<'_> {
         pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
-        self.data.check_planned()?;
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.live.config.transfer_timeout;
         let rates = self.server.shares.rates(&self.mover(), &self.live.config);

@@ -600,3 +600,21 @@ fn refusals_without_end_do_not_fill_the_disk() {
     // Twenty, and one a second.
     assert!((20..TIMES / 2).contains(&told), "{told}");
 }
+
+#[test]
+fn transfers_that_cannot_begin_are_refusals_and_do_not_fill_the_disk_either() {
+    const TIMES: usize = 500;
+    let server = Server::start();
+    server.write("file", "text");
+    let mut peer = server.visitor();
+    for command in ["RETR file", "LIST", "NLST", "MLSD"] {
+        peer.raw(format!("{command}\r\n").repeat(TIMES));
+        (0..TIMES).for_each(|_| drop(peer.expect(425)));
+    }
+    peer.say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    let log = server.log();
+    let told = log.lines().count();
+    assert!((20..TIMES / 2).contains(&told), "{told}");
+    assert_eq!(log.matches(" refused ").count(), log.matches("command=\"RETR file\"").count());
+}
