@@ -188,12 +188,11 @@ impl Server {
         drop(slot);
     }
 
-    /// Runs a session. On its own, since it is large and a thread keeps what it has once touched of
-    /// its stack: what goes before must not lie below it.
-    #[inline(never)]
+    /// Runs a session. It is boxed, since it is large and a thread keeps every page of its stack that
+    /// it has once touched.
     fn hold(&self, stream: TcpStream, caller: Caller, since: Instant) {
         match Session::new(self, stream, caller, since) {
-            Ok(session) => session.run(),
+            Ok(mut session) => session.run(),
             Err(error) => self.log_lost(caller.peer, &error),
         }
     }

@@ -156,15 +156,16 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// What the system says of a broken socket.
+    #[inline(never)]
     pub(super) fn new(
         server: &'a Server,
         stream: TcpStream,
         caller: Caller,
         since: Instant,
-    ) -> io::Result<Self> {
+    ) -> io::Result<Box<Self>> {
         let stream = Stream::new(stream, Some(server.shutdown.clone()))?;
         let number = server.next_session();
-        Ok(Session {
+        Ok(Box::new(Session {
             server,
             edition: server.rules.edition(),
             live: server.live(),
@@ -189,7 +190,7 @@ impl<'a> Session<'a> {
             peer: caller.peer,
             caller,
             started: since,
-        })
+        }))
     }
 
     /// Sets everything that commands set back to what it was in the beginning.
@@ -202,7 +203,7 @@ impl<'a> Session<'a> {
     }
 
     /// The life of the session.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         // Balancers look every other second whether the server is well.
         let level = if self.caller.via == Via::Probe { Level::Debug } else { Level::Info };
         let balancer = self.caller.balancer();
