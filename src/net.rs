@@ -33,6 +33,21 @@ pub fn wait(items: &mut [PollItem<'_>], deadline: Option<Instant>) -> io::Result
     }
 }
 
+/// After how much of a wait the memory is worth a system call or two.
+const LONG_WAIT: Duration = Duration::from_secs(2);
+
+/// [`wait`], giving back what this thread's stack holds unused once the wait is long.
+fn wait_thriftily(items: &mut [PollItem<'_>], until: Option<Instant>) -> io::Result<()> {
+    let at_first = sooner(until, deadline(LONG_WAIT));
+    match wait(items, at_first) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut && at_first != until => {
+            sys::give_back_stack();
+            wait(items, until)
+        }
+        other => other,
+    }
+}
+
 /// The moment `patience` from now; `None`, which is never, where the clock cannot hold it.
 pub fn deadline(patience: Duration) -> Option<Instant> {
     Instant::now().checked_add(patience)
@@ -46,6 +61,7 @@ pub struct Stream {
     deadline: Option<Instant>,
     waiting: bool,
     shutdown: Option<Shutdown>,
+    thrifty: bool,
 }
 
 impl Stream {
@@ -58,7 +74,7 @@ impl Stream {
         if !tcp.nodelay()? {
             prepare(&tcp)?;
         }
-        Ok(Stream { tcp, deadline: None, waiting: true, shutdown })
+        Ok(Stream { tcp, deadline: None, waiting: true, shutdown, thrifty: false })
     }
 
     /// From when on reads fail with `TimedOut`; `None` is never.
@@ -69,6 +85,12 @@ impl Stream {
     /// Whether reads wait. If not, they fail with `WouldBlock` where nothing has arrived.
     pub fn set_waiting(&mut self, waiting: bool) {
         self.waiting = waiting;
+    }
+
+    /// Has the thread that waits here for long give back the memory it does not need meanwhile. Not
+    /// for the main thread.
+    pub fn be_thrifty(&mut self) {
+        self.thrifty = true;
     }
 
     /// The socket.
@@ -92,7 +114,11 @@ impl Read for Stream {
             if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            wait(&mut items, self.deadline)?;
+            if self.thrifty {
+                wait_thriftily(&mut items, self.deadline)?;
+            } else {
+                wait(&mut items, self.deadline)?;
+            }
             if items[1].ready() {
                 return Err(io::Error::other(Draining));
             }

@@ -17,6 +17,7 @@
 //! | [`most_threads`] | std ends the program where a thread finds no memory for its guard pages |
 //! | [`check_room`], [`save_memory`] | an allocation that fails ends a Rust program, so it is asked before |
 //! | [`inherited_listeners`], [`tell_manager`] | std takes no socket that a service manager has opened |
+//! | [`give_back_stack`] | a thread keeps every page of its stack that it has once touched |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
 use std::time::SystemTime;
@@ -25,6 +26,10 @@ use std::time::SystemTime;
 mod unix;
 #[cfg(unix)]
 pub use unix::*;
+
+/// Gives back what a thread's stack holds unused; only Linux is asked for it.
+#[cfg(not(target_os = "linux"))]
+pub fn give_back_stack() {}
 
 #[cfg(not(target_os = "linux"))]
 mod indirect;

@@ -8,10 +8,14 @@ use crate::record::Record;
 use crate::scenario::{BUFFER, Finding, describe_latencies, heading, verdict};
 use crate::session::Session;
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// So many open sessions at a time: as fast as the server accepts, and not a thread for each.
 const OPENERS: usize = 32;
+
+/// How long they do nothing before the memory is looked at: idle is who has been so for a while.
+const REST: Duration = Duration::from_secs(4);
 
 /// How often the one more client fetches its file: once is an accident.
 const FETCHES: usize = 3;
@@ -28,6 +32,7 @@ pub fn run(options: &Options) -> Finding {
     let before = options.server.and_then(Tree::holdings);
     let (outcome, held) = crew::run(&plan, || Ok(Vec::new()), open_one(options));
     let mut sessions: Vec<Session<'_>> = held.into_iter().flatten().collect();
+    thread::sleep(REST);
     let after = options.server.and_then(Tree::holdings);
 
     let mut record = heading(options);

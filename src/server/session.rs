@@ -163,7 +163,8 @@ impl<'a> Session<'a> {
         caller: Caller,
         since: Instant,
     ) -> io::Result<Box<Self>> {
-        let stream = Stream::new(stream, Some(server.shutdown.clone()))?;
+        let mut stream = Stream::new(stream, Some(server.shutdown.clone()))?;
+        stream.be_thrifty();
         let number = server.next_session();
         Ok(Box::new(Session {
             server,
@@ -298,6 +299,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Not part of the loop that waits, so that a session that waits has a small stack.
+    #[inline(never)]
     fn answer(&mut self, line: Line) -> Reply {
         self.catch_up();
         let Line::Text(line) = line else {

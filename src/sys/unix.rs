@@ -13,6 +13,8 @@ mod limit;
 mod manager;
 mod signal;
 mod socket;
+#[cfg(target_os = "linux")]
+mod stack;
 mod terminal;
 
 pub use bell::Bell;
@@ -31,6 +33,8 @@ pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
     poll,
 };
+#[cfg(target_os = "linux")]
+pub use stack::give_back_stack;
 pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
 
 use std::ffi::{OsStr, OsString, c_int};

@@ -1,0 +1,111 @@
+//! What a thread has once touched of its stack and does not need any more.
+
+use std::ffi::{c_int, c_long, c_void};
+
+/// `pthread_attr_t`: at most 64 bytes on the systems that are built for.
+type Attributes = [u64; 16];
+
+unsafe extern "C" {
+    fn pthread_self() -> *mut c_void;
+    fn pthread_getattr_np(thread: *mut c_void, attributes: *mut Attributes) -> c_int;
+    fn pthread_attr_getstack(
+        attributes: *const Attributes,
+        lowest: *mut *mut c_void,
+        size: *mut usize,
+    ) -> c_int;
+    fn pthread_attr_destroy(attributes: *mut Attributes) -> c_int;
+    fn sysconf(name: c_int) -> c_long;
+    fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
+}
+
+/// Gives the pages of the calling thread's stack back that lie below all that is in use. They come
+/// back, as zeros, when they are touched. For who waits long: a call made once, however deep, would
+/// otherwise keep its memory until the thread ends.
+///
+/// Not for the main thread, whose stack grows by itself.
+#[inline(never)]
+pub fn give_back_stack() {
+    const MADV_DONTNEED: c_int = 4;
+    let Some(lowest) = lowest_of_stack() else { return };
+    let end = end_of_unused();
+    if end > lowest.addr() {
+        // SAFETY: from the lowest address of this thread's own stack to a page that all frames in use
+        // lie above: nothing points there. What fails changes nothing.
+        unsafe { madvise(lowest, end - lowest.addr(), MADV_DONTNEED) };
+    }
+}
+
+/// The first address that may be in use, at the beginning of a page. Below this frame nothing is but
+/// those of the call that gives the rest back, which is one into the kernel.
+#[inline(never)]
+fn end_of_unused() -> usize {
+    const IN_USE: usize = 512;
+    const _SC_PAGESIZE: c_int = 30;
+    let here = 0u8;
+    // SAFETY: a number in, a number out.
+    let page = usize::try_from(unsafe { sysconf(_SC_PAGESIZE) }).unwrap_or(65_536);
+    (std::ptr::from_ref(&here).addr() - IN_USE) & !(page - 1)
+}
+
+fn lowest_of_stack() -> Option<*mut c_void> {
+    let mut attributes: Attributes = [0; 16];
+    // SAFETY: the thread is the calling one, and `attributes` is larger than what is written.
+    if unsafe { pthread_getattr_np(pthread_self(), &mut attributes) } != 0 {
+        return None;
+    }
+    let (mut lowest, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the attributes are those that were just made; both places are writable.
+    let known = unsafe { pthread_attr_getstack(&attributes, &mut lowest, &mut size) } == 0;
+    // SAFETY: they were made and are not used again.
+    unsafe { pthread_attr_destroy(&mut attributes) };
+    (known && !lowest.is_null()).then_some(lowest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+
+    /// Touches a good part of the stack and says what came of it.
+    #[inline(never)]
+    fn deep(seed: u8) -> u64 {
+        let bytes = black_box([seed; 100_000]);
+        bytes.iter().map(|byte| u64::from(*byte)).sum()
+    }
+
+    /// How much of this process is in memory, in pages.
+    fn resident() -> usize {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        text.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn what_was_touched_is_given_back_and_can_be_touched_again() {
+        // Many threads, so that what other tests do meanwhile is little beside them.
+        let (gave, go_on) = (std::sync::Barrier::new(33), std::sync::Barrier::new(33));
+        let (touched, given) = std::thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    assert_eq!(deep(1), 100_000);
+                    gave.wait();
+                    go_on.wait();
+                    let kept = black_box([7u8; 64]);
+                    give_back_stack();
+                    assert_eq!(kept, [7; 64]);
+                    gave.wait();
+                    go_on.wait();
+                    assert_eq!(deep(2), 200_000);
+                });
+            }
+            gave.wait();
+            let touched = resident();
+            go_on.wait();
+            gave.wait();
+            let given = resident();
+            go_on.wait();
+            (touched, given)
+        });
+        // 24 pages each, of which the other tests may have taken some.
+        assert!(given + 32 * 12 < touched, "{touched} pages, then {given}");
+    }
+}
