@@ -308,16 +308,17 @@ impl Mirror<'_> {
     }
 }
 
-/// Whether a link at `path` leads to something in the same tree.
+/// Whether a link at `path` leads to something in the same tree. One that goes up after it went down
+/// may go down by another link, and up from wherever that leads.
 fn stays_inside(path: &[u8], to: &[u8]) -> bool {
     let Some(to) = os_string(to) else { return false };
-    let mut depth = path.iter().filter(|&&byte| byte == b'/').count();
+    let mut above = path.iter().filter(|&&byte| byte == b'/').count();
     for part in Path::new(&to).components() {
         match part {
-            Component::Normal(_) => depth += 1,
+            Component::Normal(_) => above = 0,
             Component::CurDir => {}
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(less) => depth = less,
+            Component::ParentDir => match above.checked_sub(1) {
+                Some(less) => above = less,
                 None => return false,
             },
             Component::RootDir | Component::Prefix(_) => return false,
@@ -339,6 +340,10 @@ mod tests {
             ("d/a", "../../b", false),
             ("a", "/etc", false),
             ("a", "x/../../y", false),
+            // Where x leads to the directory itself, y is beside that.
+            ("a", "x/../y", false),
+            ("d/a", "../x/../y", false),
+            ("d/e/a", "../../x/y", true),
             ("a", "", false),
         ] {
             assert_eq!(stays_inside(path.as_bytes(), to.as_bytes()), inside, "{path} {to}");
