@@ -304,7 +304,7 @@ fn fetch_in_parts(
 
 fn cannot_restart(error: &Error) -> bool {
     match error {
-        Error::NoRestart(_) => true,
+        Error::NoRestart(_) | Error::TooLong { .. } => true,
         Error::GaveUp { first, .. } => cannot_restart(first),
         _ => false,
     }

@@ -123,6 +123,7 @@ pub(super) fn fetch(
     crew.work(connection);
     let state = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failure {
+        Some(error @ Error::TooLong { .. }) => return Err(error),
         _ if state.ranges.are_done() => {}
         Some(error) => return Err(error),
         None => return Err(Error::NotConnected),
@@ -168,9 +169,14 @@ impl Crew<'_> {
             let result = self.fetch(connection, index);
             let mut state = self.lock();
             state.ranges.0[index].taken = false;
-            if let Err(error) = result {
-                state.failure.get_or_insert(error);
-                return;
+            match result {
+                Ok(()) => {}
+                // It is said of all ranges.
+                Err(error @ Error::TooLong { .. }) => return state.failure = Some(error),
+                Err(error) => {
+                    state.failure.get_or_insert(error);
+                    return;
+                }
             }
         }
     }
@@ -181,7 +187,9 @@ impl Crew<'_> {
             return None;
         }
         let mut state = self.lock();
-        if state.failure.as_ref().is_some_and(Error::is_for_want_of_room) {
+        let is_over =
+            |error: &Error| error.is_for_want_of_room() || matches!(error, Error::TooLong { .. });
+        if state.failure.as_ref().is_some_and(is_over) {
             return None;
         }
         state.ranges.take()
@@ -193,8 +201,11 @@ impl Crew<'_> {
             let before = self.lock().ranges.0[index];
             let Err(failure) = self.attempt(connection, before.at, index) else { return Ok(()) };
             let range = self.lock().ranges.0[index];
-            if range.at == range.end {
-                return Ok(());
+            match failure {
+                // It took REST and sent all: what came may be of anywhere.
+                Error::TooLong { .. } => return Err(failure),
+                _ if range.at == range.end => return Ok(()),
+                _ => {}
             }
             let gain = if range.at > before.at { Gain::Something } else { Gain::Nothing };
             tries.again(failure, gain, connection, |why, _| {

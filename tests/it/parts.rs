@@ -30,13 +30,16 @@ fn a_file_in_parts_is_the_file() {
 struct Manner {
     /// It refuses REST.
     refuses: bool,
+    /// It takes REST, and sends from the beginning.
+    deaf: bool,
     /// It closes everything after so many bytes of its first transfer.
     breaks_after: usize,
     /// What it says of the time, at first and later.
     times: [&'static str; 2],
 }
 
-const GOOD: Manner = Manner { refuses: false, breaks_after: usize::MAX, times: [TIME, TIME] };
+const GOOD: Manner =
+    Manner { refuses: false, deaf: false, breaks_after: usize::MAX, times: [TIME, TIME] };
 
 fn serve(manner: Manner) -> Part<'static> {
     Box::new(move |server: &mut Actor| {
@@ -61,7 +64,7 @@ fn serve(manner: Manner) -> Part<'static> {
                 }
                 "REST" if manner.refuses => server.say("502 what?"),
                 "REST" => {
-                    from = operand.parse().unwrap();
+                    from = if manner.deaf { 0 } else { operand.parse().unwrap() };
                     server.say("350 go on");
                 }
                 "RETR" => {
@@ -105,6 +108,14 @@ fn without_rest_all_of_it_comes_over_one_connection() {
     let parts =
         vec![serve(Manner { refuses: true, ..GOOD }), serve(Manner { refuses: true, ..GOOD })];
     play_together(&client, &[], "PGET -n 2 a", parts).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+}
+
+#[test]
+fn a_server_that_takes_rest_and_sends_all_gives_no_parts() {
+    let client = Client::new();
+    let deaf = || serve(Manner { deaf: true, ..GOOD });
+    play_together(&client, &[], "PGET -n 2 a", vec![deaf(), deaf()]).expect(0);
     assert!(client.read("a") == noise(SIZE, 9));
 }
 
