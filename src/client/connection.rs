@@ -15,7 +15,7 @@ mod speaking;
 mod transfers;
 
 pub(super) use opening::Recipe;
-pub(super) use speaking::FOLLOWER_PATIENCE;
+pub(super) use speaking::{FOLLOWER_PATIENCE, MOST_UNASKED};
 
 use super::interrupt::Interrupt;
 use super::origin::Origin;

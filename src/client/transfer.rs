@@ -325,6 +325,23 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_never_stops_beginning_is_given_up() {
+        let mut connection = Script::serve(|server| {
+            expect_size(server, 5);
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            for _ in 0..100 {
+                server.say("150 here");
+            }
+            // Stays until it is left.
+            server.hear();
+        });
+        assert!(matches!(fetch(&mut connection), Err(Error::Unasked)));
+        assert!(connection.is_lost());
+    }
+
+    #[test]
     fn a_whole_file_is_no_file_if_the_server_says_426() {
         let mut connection = Script::serve(|server| {
             expect_size(server, 5);

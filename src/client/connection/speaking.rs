@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// How many replies in a row may come that no command asked for, or that only say "wait". A server
 /// that goes on would keep us for ever.
-const MOST_UNASKED: u32 = 32;
+pub(in crate::client) const MOST_UNASKED: u32 = 32;
 
 /// How long the answer to a command may take that went out together with another, once that other
 /// is done: a server that loses what comes behind is found out by nothing else.

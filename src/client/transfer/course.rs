@@ -2,7 +2,7 @@
 
 use super::line::{Direction, Line};
 use super::watch::Watch;
-use crate::client::connection::Connection;
+use crate::client::connection::{Connection, MOST_UNASKED};
 use crate::client::data::{Ends, Route, Stopped};
 use crate::client::error::Error;
 use crate::net::{self, Attention, Verdict};
@@ -218,10 +218,13 @@ impl<'c> Transfer<'c> {
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
         self.data = None;
-        while owed > 0 {
+        for _ in 0..MOST_UNASKED {
+            if owed == 0 {
+                return Ok(());
+            }
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
-        Ok(())
+        Err(Error::Unasked)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The control connection during a transfer: which reply is whose, and who still owes one.
 
-use crate::client::connection::{Connection, FOLLOWER_PATIENCE};
+use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED};
 use crate::client::data::passive_ahead;
 use crate::client::error::Error;
 use crate::client::interrupt::Armed;
@@ -139,13 +139,15 @@ impl Line<'_> {
 
     /// The reply that ends the transfer.
     pub(super) fn last_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
-        loop {
+        for _ in 0..MOST_UNASKED {
             if let Some(reply) = self.last.take() {
                 return Ok(reply);
             }
             let reply = self.next_reply(patience)?;
             self.take(reply);
         }
+        self.connection.lose();
+        self.last.take().ok_or(Error::Unasked)
     }
 
     fn take(&mut self, reply: Reply) {
