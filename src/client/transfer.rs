@@ -29,7 +29,7 @@ use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Command, Name};
 use crate::pump::Outcome;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::ops::Range;
 
 /// A file or listing that the server is about to send.
@@ -230,8 +230,15 @@ impl Upload<'_> {
         if !is_sized || !as_it_is {
             return self.send(file, moved);
         }
+        let all = bytes.end - bytes.start;
         let outcome = self.transfer.send_file(file, bytes, moved);
-        self.transfer.finish(outcome)
+        match self.transfer.finish(outcome)? {
+            sent if sent < all => {
+                let shorter = io::Error::other("the file became shorter while it was sent");
+                Err(Error::Local(shorter))
+            }
+            sent => Ok(sent),
+        }
     }
 }
 
@@ -241,7 +248,7 @@ mod tests {
     use super::super::testing::Script;
     use super::*;
     use crate::sys::Signal;
-    use std::io::{self, Seek, SeekFrom};
+    use std::io::{Seek, SeekFrom};
     use std::net::{TcpListener, TcpStream};
     use std::sync::mpsc::{Receiver, channel};
     use std::time::Duration;
@@ -339,6 +346,24 @@ mod tests {
         });
         assert!(matches!(fetch(&mut connection), Err(Error::Unasked)));
         assert!(connection.is_lost());
+    }
+
+    #[test]
+    fn a_local_file_that_became_shorter_is_not_sent() {
+        let mut connection = Script::serve(|server| {
+            server.expect("TYPE I", "200 ok");
+            let data = server.expect_passive();
+            server.expect("STOR a", "150 go on");
+            data.accept().read_to_end(&mut Vec::new()).unwrap();
+            server.say("226 done");
+            server.expect("PWD", "257 \"/\"");
+        });
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"hello").unwrap();
+        file.rewind().unwrap();
+        let sent = connection.store(&name("a")).unwrap().send_file(&mut file, 0..10, |_| ());
+        assert!(matches!(sent, Err(Error::Local(_))), "{sent:?}");
+        assert!(is_in_order(&mut connection));
     }
 
     #[test]
