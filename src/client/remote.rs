@@ -14,6 +14,9 @@ use std::time::SystemTime;
 /// How large one listing may be: room for half a million files.
 const LARGEST_LISTING: usize = 64 * 1024 * 1024;
 
+/// How many files that may be, however short their names: each takes more room here than there.
+const MOST_LISTED: usize = 1_000_000;
+
 /// A directory as the server lists it.
 pub(super) struct Listed {
     /// Files, directories, links and the rest; not the directory itself nor the one above.
@@ -30,15 +33,25 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
         let listed = lines(connection, &Command::Mlsd(dir.cloned()));
         if let Some(text) = connection.unless_missing(listed, |able| &mut able.machine_lists)? {
             let entries = text.split(|&byte| byte == b'\n').map(without_end);
-            return Ok(Listed::of(entries.filter_map(Entry::parse_mlsx).collect(), true));
+            return Ok(Listed::of(bounded(entries.filter_map(Entry::parse_mlsx))?, true));
         }
     }
     let text = list_for_people(connection, dir)?;
     let now = SystemTime::now();
     let lines = || text.split(|&byte| byte == b'\n').map(without_end);
-    let found: Vec<Entry> = lines().filter_map(|line| Entry::parse_ls(line, now)).collect();
+    let found = bounded(lines().filter_map(|line| Entry::parse_ls(line, now)))?;
     let unreadable = found.is_empty() && lines().any(says_something);
     Ok(Listed { unreadable, ..Listed::of(found, false) })
+}
+
+/// As many as there may be.
+fn bounded<T>(found: impl Iterator<Item = T>) -> Result<Vec<T>, Error> {
+    let found: Vec<T> = found.take(MOST_LISTED + 1).collect();
+    check_end(found.len()).map(|()| found)
+}
+
+fn check_end(count: usize) -> Result<(), Error> {
+    if count > MOST_LISTED { Err(Error::Endless) } else { Ok(()) }
 }
 
 /// `total 12` stands above a listing, be it an empty one.
@@ -166,7 +179,7 @@ fn list_files(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed,
         Ok(text) => {
             let lines = text.split(|&byte| byte == b'\n').map(without_end);
             let names = lines.filter_map(|line| name_in(line, dir));
-            Ok(Listed::of(names.map(|name| Entry::new(name, Kind::File)).collect(), false))
+            Ok(Listed::of(bounded(names.map(|name| Entry::new(name, Kind::File)))?, false))
         }
     }
 }
@@ -200,6 +213,7 @@ pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Vec<
             let path = Name::new([dir.as_slice(), &entry.name].concat())?;
             Some(Found { path, entry, exact, typed: false })
         }));
+        check_end(found.len())?;
     }
     Ok(found)
 }
@@ -216,6 +230,7 @@ fn directories(connection: &mut Connection, path: &[u8]) -> Result<Vec<Vec<u8>>,
         let dirs = entries.iter().filter(|entry| entry.kind == Kind::Dir);
         let dirs = dirs.filter(|entry| fits(last, &entry.name));
         found.extend(dirs.map(|entry| [&dir, &entry.name[..], b"/"].concat()));
+        check_end(found.len())?;
     }
     Ok(found)
 }
@@ -257,6 +272,19 @@ mod tests {
         let listed = list_dir(&mut connection, Some(&Name::new("a").unwrap())).unwrap();
         assert!(listed.exact);
         assert_eq!(names(&listed), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_listing_of_more_than_there_can_be_is_given_up() {
+        let mut connection = Script::serve(|server| {
+            let data = server.expect_passive();
+            server.expect("MLSD", "150 here");
+            let lines = (0..=MOST_LISTED).map(|number| format!("type=file; {number:x}\n"));
+            data.give(lines.collect::<String>().as_bytes());
+            server.say("226 done");
+        });
+        assert!(matches!(list_dir(&mut connection, None), Err(Error::Endless)));
+        assert!(!connection.is_lost());
     }
 
     #[test]

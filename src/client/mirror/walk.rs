@@ -39,7 +39,13 @@ pub(super) struct Walked {
 impl Walked {
     fn add(&mut self, path: Vec<u8>, node: Node) -> Result<(), Error> {
         self.tree.insert(path, node);
-        if self.tree.len() > MOST_NODES { Err(Error::Endless) } else { Ok(()) }
+        self.check_end()
+    }
+
+    /// What was refused takes room too.
+    fn check_end(&self) -> Result<(), Error> {
+        let nodes = self.tree.len() + self.refused.len();
+        if nodes > MOST_NODES { Err(Error::Endless) } else { Ok(()) }
     }
 }
 
@@ -70,7 +76,10 @@ pub(super) fn remote(
             let more = !waiting.is_empty();
             let Some(listed) = walked.list(connection, root, &place, more)? else { continue };
             for entry in listed.entries {
-                let Some(path) = walked.take(&place.path, &entry) else { continue };
+                let Some(path) = walked.take(&place.path, &entry) else {
+                    walked.check_end()?;
+                    continue;
+                };
                 let node = node(&entry, listed.exact);
                 if !rules.takes(&path, &node) {
                     walked.add(path, if node == Node::Dir { Node::Closed } else { node })?;
@@ -78,6 +87,9 @@ pub(super) fn remote(
                 }
                 if rules.follow && !place.linked && matches!(node, Node::Link(_)) {
                     links.push(Place { path, depth: place.depth + 1, linked: true });
+                    if links.len() > MOST_NODES {
+                        return Err(Error::Endless);
+                    }
                     continue;
                 }
                 if node == Node::Dir {
@@ -284,4 +296,20 @@ fn disk_node(path: &Path, metadata: &Metadata) -> io::Result<Node> {
     } else {
         Node::Other
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_counts_as_what_is_taken() {
+        let mut walked = Walked::default();
+        let bad = Entry::new(b"..", Kind::File);
+        for _ in 0..MOST_NODES {
+            assert!(walked.take(b"d", &bad).is_none());
+        }
+        walked.check_end().unwrap();
+        assert!(matches!(walked.add(b"a".to_vec(), Node::Dir), Err(Error::Endless)));
+    }
 }
