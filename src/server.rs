@@ -48,6 +48,7 @@ mod roster;
 mod session;
 mod setup;
 mod shares;
+mod size;
 pub mod status;
 mod tally;
 mod throttle;

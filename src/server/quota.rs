@@ -15,6 +15,7 @@
 //! reload, by the next one who stores, if nobody is storing meanwhile. A count that something else
 //! came in between is of no use and is not used.
 
+use super::size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -524,33 +525,4 @@ impl Drop for Writing {
     fn drop(&mut self) {
         self.release();
     }
-}
-
-/// The size of all plain files below a directory. What cannot be read does not count. A directory is
-/// opened anew from the top when its turn comes, so that a tree of any depth takes two descriptors.
-fn size_below(top: &Dir) -> io::Result<u64> {
-    let mut total = 0u64;
-    let mut waiting: Vec<Vec<OsString>> = vec![Vec::new()];
-    while let Some(trail) = waiting.pop() {
-        let Ok(dir) = walk(top, &trail) else { continue };
-        let Ok(names) = dir.entries() else { continue };
-        for name in names {
-            let name = name?;
-            let Ok(stat) = dir.stat(&name) else { continue };
-            match stat.kind {
-                FileKind::File => total = total.saturating_add(stat.size),
-                FileKind::Dir => waiting.push([trail.as_slice(), &[name]].concat()),
-                FileKind::Link | FileKind::Other => {}
-            }
-        }
-    }
-    Ok(total)
-}
-
-fn walk(top: &Dir, trail: &[OsString]) -> io::Result<Dir> {
-    let mut here = top.open_dir(OsStr::new("."))?;
-    for name in trail {
-        here = here.open_dir(name)?;
-    }
-    Ok(here)
 }
