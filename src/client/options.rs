@@ -247,6 +247,14 @@ fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {
 
 fn user(parsed: &Parsed) -> Result<Option<Name>, Usage> {
     let Some(user) = parsed.value("u") else { return Ok(None) };
+    // lftp takes a password behind a comma. Here it would be sent as a part of the name.
+    if let Some((name, _)) = user.to_string_lossy().split_once(',') {
+        let masked = format!("-u {name},****");
+        return Err(Usage::operand(
+            masked.as_ref(),
+            "a name alone; the password comes from FTP_PASSWORD, .netrc or a prompt",
+        ));
+    }
     let name = Name::new(user.as_encoded_bytes());
     name.map(Some).ok_or_else(|| parsed.wrong("u", "a user name without CR, LF or NUL"))
 }
@@ -332,6 +340,11 @@ mod tests {
             ("h x", "'x': expected a port number from 1 to 65535"),
             ("h 21 x", "'x': expected HOST and PORT alone"),
             ("--timeout 0", "--timeout '0': expected at least a second"),
+            (
+                "-u me,secret",
+                "'-u me,****': expected a name alone; the password comes from FTP_PASSWORD, .netrc \
+                 or a prompt",
+            ),
             ("ftp://h/a 21", "'21': expected nothing after a URL, which names its port itself"),
             (
                 "-c ls ftp://h/a",
