@@ -17,18 +17,23 @@ pub struct Gate {
     pub anonymous: Option<Access>,
     /// The accounts, if there are any.
     pub accounts: Option<Arc<Accounts>>,
+    /// Which edition of the quotas is theirs.
+    quotas: u64,
 }
 
 impl Gate {
-    /// Puts the quotas of the accounts in force. A home that is missing gets its own when its account
-    /// logs in.
-    pub fn set_quotas(&self) {
-        let accounts = self.accounts.iter().flat_map(|accounts| accounts.sorted());
-        let quotas = accounts.filter_map(|account| {
+    /// Lets these in, and puts the quotas of the accounts in force. A home that is missing gets its
+    /// own when its account logs in.
+    pub fn new(jail: Jail, anonymous: Option<Access>, accounts: Option<Arc<Accounts>>) -> Gate {
+        let all = accounts.iter().flat_map(|accounts| accounts.sorted());
+        let quotas = all.filter_map(|account| {
             let quota = account.terms.quota?;
-            Some((self.jail.trail_to(&account.home).ok()?, quota))
+            Some((jail.trail_to(&account.home).ok()?, quota))
         });
-        self.jail.quotas().set(quotas);
+        // All homes are looked up before the books are closed to those who store.
+        let quotas: Vec<_> = quotas.collect();
+        let quotas = jail.quotas().set(quotas);
+        Gate { jail, anonymous, accounts, quotas }
     }
 
     /// What visitors of this name may do, if it is one of theirs and they are let in. They may give
@@ -60,7 +65,7 @@ impl Gate {
             && let Ok(trail) = self.jail.trail_to(&account.home)
         {
             // The directory may not have been there when the accounts were read.
-            jail.quotas().add(trail, quota);
+            jail.quotas().add(self.quotas, trail, quota);
         }
         let account = Some(Arc::clone(account));
         Ok(Home { user: user.clone(), account, jail, seat: None, access, cwd })

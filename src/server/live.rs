@@ -38,8 +38,7 @@ impl Live {
     pub fn begin(config: Config) -> Result<Live, StartError> {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
-        let gate = Gate { jail, anonymous: config.anonymous, accounts: accounts(&config)? };
-        gate.set_quotas();
+        let gate = Gate::new(jail, config.anonymous, accounts(&config)?);
         let ports = Arc::new(Ports::new(config.passive_ports.clone()));
         let (announced, balancers) = (announced(&config)?, balancers(&config));
         Ok(Live { config, gate, ports, announced, balancers })
@@ -70,8 +69,7 @@ impl Live {
             problems.push(problem);
             Arc::clone(&self.announced)
         });
-        let gate = Gate { jail: self.gate.jail.clone(), anonymous: config.anonymous, accounts };
-        gate.set_quotas();
+        let gate = Gate::new(self.gate.jail.clone(), config.anonymous, accounts);
         let ports = Arc::clone(&self.ports);
         ports.set_range(config.passive_ports.clone());
         let balancers = balancers(&config);

@@ -46,6 +46,8 @@ pub struct Quotas {
 #[derive(Debug, Default)]
 struct Books {
     homes: HashMap<Vec<OsString>, Home>,
+    /// How often they were replaced.
+    edition: u64,
     /// The files that are being written, and in which directories.
     open: Vec<(FileId, Vec<OsString>)>,
 }
@@ -92,9 +94,11 @@ impl Quotas {
         }
     }
 
-    /// Puts these in the place of those before; all are to be counted again.
-    pub fn set(&self, quotas: impl IntoIterator<Item = (Vec<OsString>, u64)>) {
+    /// Puts these in the place of those before; all are to be counted again. Gives the number of
+    /// this edition.
+    pub fn set(&self, quotas: impl IntoIterator<Item = (Vec<OsString>, u64)>) -> u64 {
         let mut books = self.books();
+        books.edition += 1;
         let mut before = std::mem::take(&mut books.homes);
         for (trail, quota) in quotas {
             if let Some(known) = before.remove(&trail) {
@@ -105,13 +109,17 @@ impl Quotas {
             }
         }
         self.any.store(!books.homes.is_empty(), Ordering::Release);
+        books.edition
     }
 
-    /// Adds one, whose directory may not have been there before.
-    pub fn add(&self, trail: Vec<OsString>, quota: u64) {
+    /// Adds one to an edition, whose directory may not have been there before. Where there is a later
+    /// one, that counts alone.
+    pub fn add(&self, edition: u64, trail: Vec<OsString>, quota: u64) {
         let mut books = self.books();
-        books.add(trail, quota);
-        self.any.store(true, Ordering::Release);
+        if books.edition == edition {
+            books.add(trail, quota);
+            self.any.store(true, Ordering::Release);
+        }
     }
 
     /// What counts in the directory with these names above it; `None` if there is no quota at all.
@@ -524,5 +532,29 @@ impl Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_logs_in_by_old_rules_brings_no_old_quota_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let quotas = Arc::new(Quotas::new(Arc::new(Dir::open_path(dir.path()).unwrap())));
+        let quota = || {
+            let ledger = quotas.ledger(Vec::new)?;
+            ledger.usage().unwrap().map(|usage| usage.quota)
+        };
+        let first = quotas.set([(Vec::new(), 1000)]);
+        quotas.add(first, Vec::new(), 500);
+        assert_eq!(quota(), Some(500));
+        let second = quotas.set([(Vec::new(), 2000)]);
+        quotas.add(first, Vec::new(), 500);
+        assert_eq!(quota(), Some(2000));
+        quotas.set([]);
+        quotas.add(second, Vec::new(), 2000);
+        assert_eq!(quota(), None);
     }
 }
