@@ -289,6 +289,14 @@ impl Ledger {
 
     fn take(&self, bytes: u64) -> io::Result<()> {
         let mut books = self.quotas.books();
+        let mut known = true;
+        books.each(&self.trail, |_, home| known &= home.used.is_some());
+        if !known {
+            // A quota that came after the writing began.
+            drop(books);
+            self.quotas.count_due(&self.trail)?;
+            books = self.quotas.books();
+        }
         let mut fits = true;
         books.each(&self.trail, |_, home| fits &= home.has_room(bytes));
         if !fits {

@@ -291,6 +291,25 @@ fn what_happened_behind_the_server_s_back_is_seen_after_a_reload() {
 }
 
 #[test]
+fn a_quota_that_comes_meanwhile_holds_for_what_is_being_written() {
+    let site = Site::new(&["anna:write:/anna", "ben:write:/ben:1000"]);
+    let mut anna = site.enter("anna");
+    let mut data = anna.begin_with("STOR a", [1; 600]);
+    site.reload(&["anna:write:/anna:1000", "ben:write:/ben:1000"]);
+    data.write_all(&[1; 401]).unwrap();
+    drop(data);
+    anna.expect(552);
+    assert_eq!((site.size("anna"), used(&mut anna)), (0, 0));
+    let mut data = anna.begin_with("STOR a", [1; 600]);
+    site.reload(&["anna:write:/anna", "ben:write:/ben:1000"]);
+    site.reload(&["anna:write:/anna:1000", "ben:write:/ben:1000"]);
+    data.write_all(&[1; 400]).unwrap();
+    drop(data);
+    anna.expect(226);
+    assert_eq!((site.size("anna"), used(&mut anna)), (1000, 1000));
+}
+
+#[test]
 fn a_file_that_is_removed_while_it_is_written_is_forgotten_at_its_end() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     let (mut anna, mut other) = (site.enter("anna"), site.enter("anna"));
