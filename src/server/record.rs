@@ -31,7 +31,9 @@ impl Session<'_> {
         let why = String::from_utf8_lossy(reply.text());
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
-        self.log(Level::Warn, job.kind.event(), &fields);
+        // What has moved nothing costs the client as little as any refusal.
+        let level = if moved > 0 || self.told.has_room() { Level::Warn } else { Level::Debug };
+        self.log(level, job.kind.event(), &fields);
     }
 
     fn count(&self, job: &Job, bytes: u64, took: Duration, result: &Result<u64, Refusal>) {

@@ -4,7 +4,8 @@ use super::bucket::Bucket;
 use std::time::Instant;
 
 /// How many refusals of a session are logged at once, and how many a second after that: who asks
-/// for what is not there all the time must not fill the disk.
+/// for what is not there all the time must not fill the disk. A transfer that broke off before it
+/// moved a byte is as cheap, and counts as one.
 const REFUSALS_AT_ONCE: u32 = 20;
 const REFUSALS_A_SECOND: u32 = 1;
 

@@ -618,3 +618,19 @@ fn transfers_that_cannot_begin_are_refusals_and_do_not_fill_the_disk_either() {
     assert!((20..TIMES / 2).contains(&told), "{told}");
     assert_eq!(log.matches(" refused ").count(), log.matches("command=\"RETR file\"").count());
 }
+
+#[test]
+fn transfers_that_move_nothing_do_not_fill_the_disk_either() {
+    const TIMES: usize = 300;
+    let server = Server::start();
+    server.write("file", "text");
+    let mut peer = server.visitor();
+    for _ in 0..TIMES {
+        peer.raw("EPSV\r\nRETR file\r\nABOR\r\n");
+        [229, 150, 426, 226].iter().for_each(|code| drop(peer.expect(*code)));
+    }
+    peer.say("QUIT").expect(221);
+    server.wait_for_log(&["closed", "untold="]);
+    let told = server.log().matches(" retr ").count();
+    assert!((20..TIMES / 2).contains(&told), "{told}");
+}
