@@ -196,4 +196,4 @@ start_unftp() {
     pid=$!
 }
 
-version_unftp() { "$(find_unftp)" --version | sed -n 's/^unftp //p'; }
+version_unftp() { "$(find_unftp)" --version | sed -n 's/^un[fF][tT][pP] //p'; }
