@@ -111,11 +111,15 @@ fn nothing_is_left_of_peers_that_vanish_without_a_word() {
     let server = server_with_cable(&["--idle-timeout", "2", "--transfer-timeout", "1"]);
     server.write("old", "old");
     server.write_sparse("large", 256 << 20);
-    eventually("the threads for signals and reloading", || server.threads() == 3);
-    let before = server.footprint();
-
     let mut elsewhere = Elsewhere::beside(&server);
     let port = server.addr().port().to_string();
+    // Who has served somebody has opened all that it keeps.
+    elsewhere.log_in(60, &port);
+    elsewhere.say(60, "QUIT", "221");
+    server.wait_for_log(&["closed", "why=quit"]);
+    eventually("the threads for signals and reloading alone", || server.threads() == 3);
+    let before = server.footprint();
+
     for control in [20, 30, 40, 50] {
         elsewhere.log_in(control, &port);
     }
