@@ -31,7 +31,7 @@ rows_wanted=${ROWS:-.}
 if [ "$quick" ]; then size=256M files=500; else size=1G files=2000; fi
 named() { case $size in 1G) echo '1 GiB' ;; *) echo '256 MiB' ;; esac; }
 
-dir=$(mktemp -d "${BENCH_DIR:-$([ -d /dev/shm ] && echo /dev/shm || echo /tmp)}/ftp-clients.XXXXXX")
+dir=$(mktemp -d "${BENCH_DIR:-$([ -d /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")}/ftp-clients.XXXXXX")
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || :; wait 2>/dev/null || :; rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
