@@ -338,7 +338,8 @@ fn first_made(
     Ok(None)
 }
 
-fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+/// The first of two moments; `None` is never.
+pub fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }
 

@@ -263,7 +263,7 @@ impl<'a> Session<'a> {
         let deadline = match self.login {
             Login::In(_) => idle,
             Login::Fresh | Login::Named(_) => {
-                let deadline = sooner(idle, self.login_deadline());
+                let deadline = net::sooner(idle, self.login_deadline());
                 self.keep_pace(deadline)?;
                 deadline
             }
@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
     /// Holds back who sends more than a login needs, so that strangers cost little.
     fn keep_pace(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         while let Err(wait) = self.pace.take(0, Instant::now()) {
-            let until = sooner(net::deadline(wait), deadline);
+            let until = net::sooner(net::deadline(wait), deadline);
             match net::wait(&mut [self.server.shutdown.draining()], until) {
                 Ok(()) => return Err(io::Error::other(Draining)),
                 Err(error) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
@@ -481,9 +481,4 @@ impl<'a> Session<'a> {
 /// How many commands may come before login.
 pub(super) fn new_pace() -> Bucket {
     Bucket::new(COMMANDS_AT_ONCE, COMMANDS_A_SECOND, Instant::now())
-}
-
-/// The first of two moments; `None` is never.
-fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
 }
