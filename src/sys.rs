@@ -32,13 +32,13 @@ pub use unix::*;
 pub fn give_back_stack() {}
 
 #[cfg(not(target_os = "linux"))]
-mod indirect;
+mod copy_fallback;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use indirect::{Pipe, send_file};
+pub(crate) use copy_fallback::{Pipe, send_file};
 
 // Rules without system calls, so that they are tested wherever tests run.
 #[cfg(any(windows, test))]
-mod reserved;
+mod windows_names;
 
 #[cfg(windows)]
 mod windows;

@@ -4,30 +4,29 @@
 //! between systems stand in `abi`; everything else here is POSIX.
 
 mod abi;
-mod bell;
 mod dir;
+mod event;
+mod rlimit;
 #[cfg(target_os = "linux")]
-mod direct;
-mod latch;
-mod limit;
-mod manager;
+mod sendfile;
+mod service_manager;
 mod signal;
 mod socket;
 #[cfg(target_os = "linux")]
 mod stack;
 mod terminal;
+mod waker;
 
-pub use bell::Bell;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
     FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
     os_name, set_file_mode,
 };
+pub use event::Latch;
+pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]
-pub(crate) use direct::{Pipe, send_file};
-pub use latch::Latch;
-pub use limit::{check_room, most_threads, raise_descriptors, save_memory};
-pub use manager::{inherited_listeners, tell_manager};
+pub(crate) use sendfile::{Pipe, send_file};
+pub use service_manager::{inherited_listeners, tell_manager};
 pub use signal::{Signals, spawn_with_signals};
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
@@ -36,6 +35,7 @@ pub use socket::{
 #[cfg(target_os = "linux")]
 pub use stack::give_back_stack;
 pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
+pub use waker::Bell;
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;

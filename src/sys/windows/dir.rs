@@ -6,7 +6,7 @@
 //! cover: someone with an account on the server itself who replaces a directory by a link in the
 //! moment between the look and the use.
 
-use crate::sys::reserved::means_something_else;
+use crate::sys::windows_names::means_something_else;
 use crate::sys::{FileKind, Open, Stat};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
