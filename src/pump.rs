@@ -410,7 +410,7 @@ fn grow(buffer: &mut Vec<u8>, filled: usize, largest: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::{Latch, PollItem};
+    use crate::sys::{Event, PollItem};
     use std::net::{TcpListener, TcpStream};
     use std::thread;
 
@@ -436,13 +436,13 @@ mod tests {
     }
 
     /// Is called all the time, and says stop once something has moved.
-    struct Called(Latch);
+    struct Called(Event);
 
     impl Called {
         fn new() -> Called {
-            let latch = Latch::new().unwrap();
-            latch.open();
-            Called(latch)
+            let event = Event::new().unwrap();
+            event.set();
+            Called(event)
         }
     }
 
@@ -460,12 +460,12 @@ mod tests {
     struct Sparing {
         left: usize,
         held_back: usize,
-        called: Option<Latch>,
+        called: Option<Event>,
     }
 
     impl Attention for Sparing {
         fn items(&self) -> [PollItem<'_>; 2] {
-            let called = self.called.as_ref().map(|latch| latch.handle());
+            let called = self.called.as_ref().map(|event| event.handle());
             let item = called.map_or(PollItem::nothing(), |it| PollItem::new(it, Interest::Read));
             [item, PollItem::nothing()]
         }
@@ -517,8 +517,8 @@ mod tests {
     #[test]
     fn who_is_held_back_is_stopped_all_the_same() {
         let (mut near, _far) = pair();
-        let called = Latch::new().unwrap();
-        called.open();
+        let called = Event::new().unwrap();
+        called.set();
         let mut attention = Sparing { left: 7, held_back: 0, called: Some(called) };
         let outcome =
             send_file(&file_of(&content(100)), 0..100, &mut near, PATIENCE, &mut attention);

@@ -4,12 +4,12 @@
 //! a loop to look at a flag. There are two stages, because people are in the middle of things:
 //! first *drain* (who is idle leaves, transfers go on), then *stop* (transfers end too).
 
-use crate::sys::{Interest, Latch, PollItem};
+use crate::sys::{Event, Interest, PollItem};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// One latch with two stages, shared by all threads of a program.
+/// The two stages of an end, shared by all threads of a program.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     shared: Arc<Shared>,
@@ -18,8 +18,8 @@ pub struct Shutdown {
 #[derive(Debug)]
 struct Shared {
     stage: AtomicU8,
-    drain: Latch,
-    stop: Latch,
+    drain: Event,
+    stop: Event,
 }
 
 /// How far the end has come.
@@ -39,21 +39,21 @@ impl Shutdown {
     /// # Errors
     /// Out of descriptors.
     pub fn new() -> io::Result<Shutdown> {
-        let shared = Shared { stage: AtomicU8::new(0), drain: Latch::new()?, stop: Latch::new()? };
+        let shared = Shared { stage: AtomicU8::new(0), drain: Event::new()?, stop: Event::new()? };
         Ok(Shutdown { shared: Arc::new(shared) })
     }
 
     /// First stage: wakes all who wait for [`Shutdown::draining`].
     pub fn drain(&self) {
         self.shared.stage.fetch_max(1, Ordering::SeqCst);
-        self.shared.drain.open();
+        self.shared.drain.set();
     }
 
     /// Second stage: wakes everybody.
     pub fn stop(&self) {
         self.shared.stage.store(2, Ordering::SeqCst);
-        self.shared.drain.open();
-        self.shared.stop.open();
+        self.shared.drain.set();
+        self.shared.stop.set();
     }
 
     /// How far it has come.

@@ -7,7 +7,7 @@
 //! | what | why std is not enough |
 //! |---|---|
 //! | [`poll`] | std cannot wait for "data or control or shutdown", nor accept with a deadline |
-//! | [`Latch`], [`Bell`] | wake threads that wait in `poll`, on any system |
+//! | [`Event`], [`Waker`] | wake threads that wait in `poll`, on any system |
 //! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
 //! | [`spawn_with_signals`] | std lets programs inherit that signals are held back |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
@@ -71,8 +71,8 @@ pub enum Signal {
 pub enum Typed {
     /// A byte.
     Byte(u8),
-    /// The bell rang first.
-    Rung,
+    /// The [`Waker`] was used first.
+    Woken,
     /// Nothing came in time.
     Nothing,
     /// The terminal is gone.

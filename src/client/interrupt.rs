@@ -1,6 +1,6 @@
 //! Ctrl-C and the other signals: what they break off, and what must be tidied before the end.
 //!
-//! A thread of its own waits for signals. The first Ctrl-C during a transfer opens the latch that
+//! A thread of its own waits for signals. The first Ctrl-C during a transfer sets the event that
 //! the transfer listens to, and the session goes on; who waits at a prompt for a server that does not
 //! answer loses the connection alone. Any other signal ends the program from that
 //! thread, since the others may be waiting for a line, a name server or a disk: half files are
@@ -8,7 +8,7 @@
 
 use super::error::Error;
 use crate::net;
-use crate::sys::{Bell, EchoOff, Interest, Latch, PollItem, RawMode, Signal, Signals};
+use crate::sys::{EchoOff, Event, Interest, PollItem, RawMode, Signal, Signals, Waker};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -31,7 +31,7 @@ pub struct Interrupt {
 #[derive(Default)]
 struct Shared {
     /// What the transfers that are going on wait for.
-    transfers: Vec<Arc<Latch>>,
+    transfers: Vec<Arc<Event>>,
     /// The control connection, while somebody at a prompt waits for an answer from it.
     line: Option<TcpStream>,
     /// Files that are not whole yet.
@@ -41,7 +41,7 @@ struct Shared {
     /// While a password is typed.
     echo: Option<EchoOff>,
     /// While a line is edited: the terminal, and what wakes the editor.
-    raw: Option<(RawMode, Arc<Bell>)>,
+    raw: Option<(RawMode, Arc<Waker>)>,
     /// While a program that we started has the terminal, whose Ctrl-C is its own affair.
     lent: Lending,
 }
@@ -80,7 +80,7 @@ impl Interrupt {
             Signal::Interrupt if shared.raw.is_some() => return,
             Signal::Interrupt => {
                 if !shared.transfers.is_empty() {
-                    return shared.transfers.drain(..).for_each(|latch| latch.open());
+                    return shared.transfers.drain(..).for_each(|event| event.set());
                 }
                 // Nobody hears a second time of a line that is cut already.
                 let typing = shared.echo.is_some();
@@ -97,9 +97,9 @@ impl Interrupt {
     /// From now on, and for as long as the guard lives, Ctrl-C breaks off a transfer and not the
     /// program.
     pub(super) fn begin(&self) -> io::Result<Armed> {
-        let latch = Arc::new(Latch::new()?);
-        self.lock().transfers.push(Arc::clone(&latch));
-        Ok(Armed { interrupt: self.clone(), latch })
+        let event = Arc::new(Event::new()?);
+        self.lock().transfers.push(Arc::clone(&event));
+        Ok(Armed { interrupt: self.clone(), event })
     }
 
     /// Makes a file that is removed if the program ends before [`Interrupt::remove`].
@@ -136,11 +136,11 @@ impl Interrupt {
         Ok(Hidden { interrupt: self })
     }
 
-    /// The terminal gives key by key for as long as the guard lives, and `bell` rings when it has
+    /// The terminal gives key by key for as long as the guard lives, and `waker` wakes when it has
     /// another size or was somebody else's meanwhile.
-    pub(super) fn edit(&self, bell: &Arc<Bell>) -> io::Result<Editing<'_>> {
+    pub(super) fn edit(&self, waker: &Arc<Waker>) -> io::Result<Editing<'_>> {
         let raw = RawMode::new()?;
-        self.lock().raw = Some((raw, Arc::clone(bell)));
+        self.lock().raw = Some((raw, Arc::clone(waker)));
         Ok(Editing { interrupt: self })
     }
 
@@ -210,14 +210,14 @@ impl Shared {
     }
 
     fn redraw(&self) {
-        self.raw.iter().for_each(|(_, bell)| bell.ring());
+        self.raw.iter().for_each(|(_, waker)| waker.wake());
     }
 }
 
 /// A transfer that Ctrl-C can break off, alone or together with others.
 pub(super) struct Armed {
     interrupt: Interrupt,
-    latch: Arc<Latch>,
+    event: Arc<Event>,
 }
 
 impl Armed {
@@ -237,13 +237,13 @@ impl Armed {
 
     /// Ready once Ctrl-C came.
     pub(super) fn item(&self) -> PollItem<'_> {
-        PollItem::new(self.latch.handle(), Interest::Read)
+        PollItem::new(self.event.handle(), Interest::Read)
     }
 }
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        self.interrupt.lock().transfers.retain(|latch| !Arc::ptr_eq(latch, &self.latch));
+        self.interrupt.lock().transfers.retain(|event| !Arc::ptr_eq(event, &self.event));
     }
 }
 

@@ -9,7 +9,7 @@
 use super::arrivals::{Arrivals, Arrived};
 use super::balancer::Balancers;
 use crate::net::{self, Attention, Waited};
-use crate::sys::{Bell, Interest, PollItem, Waitable};
+use crate::sys::{Interest, PollItem, Waitable, Waker};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -73,7 +73,7 @@ struct Guest {
     since: Instant,
     arrived: Option<TcpStream>,
     /// Wakes the session that waits for it.
-    bell: Option<Arc<Bell>>,
+    waker: Option<Arc<Waker>>,
 }
 
 /// A port that is reserved for one client's next data connection.
@@ -82,7 +82,7 @@ pub struct Reservation {
     port: Arc<Port>,
     peer: IpAddr,
     number: u64,
-    bell: Arc<Bell>,
+    waker: Arc<Waker>,
     releases: Arc<Releases>,
     balancers: Arc<Balancers>,
 }
@@ -136,13 +136,13 @@ impl Ports {
     ) -> io::Result<Reservation> {
         let until = Instant::now() + patience;
         // Before a port is taken: who runs out of descriptors here must not leave it taken.
-        let bell = Arc::new(Bell::new()?);
+        let waker = Arc::new(Waker::new()?);
         loop {
             let before = *self.releases.lock();
             if let Some((port, number)) = self.invite_somewhere(local, peer, balancers)? {
-                let (bell, releases) = (Arc::clone(&bell), Arc::clone(&self.releases));
+                let (waker, releases) = (Arc::clone(&waker), Arc::clone(&self.releases));
                 let balancers = Arc::clone(balancers);
-                return Ok(Reservation { port, peer, number, bell, releases, balancers });
+                return Ok(Reservation { port, peer, number, waker, releases, balancers });
             }
             if !self.releases.wait_for_more_than(before, until) {
                 return Err(AddrInUse.into());
@@ -226,14 +226,14 @@ impl Port {
     fn invite(&self, peer: IpAddr, balancers: &Balancers) -> Option<u64> {
         let mut lobby = self.lobby();
         let before = lobby.guests.get(&peer);
-        if before.is_some_and(|guest| guest.bell.is_some() || guest.since.elapsed() < HELD) {
+        if before.is_some_and(|guest| guest.waker.is_some() || guest.since.elapsed() < HELD) {
             return None;
         }
         self.let_in(&mut lobby, balancers).ok()?;
         lobby.wake_all_for_arrivals();
         let number = lobby.invited;
         lobby.invited += 1;
-        let guest = Guest { number, since: Instant::now(), arrived: None, bell: None };
+        let guest = Guest { number, since: Instant::now(), arrived: None, waker: None };
         lobby.guests.insert(peer, guest);
         Some(number)
     }
@@ -272,14 +272,14 @@ impl Lobby {
         // and said only now for whom, was meant for someone before.
         if guest.arrived.is_none() && guest.number < mark {
             guest.arrived = Some(stream);
-            guest.bell.iter().for_each(|bell| bell.ring());
+            guest.waker.iter().for_each(|waker| waker.wake());
         }
     }
 
     /// Lets those who wait look at what nobody waits for.
     fn wake_all_for_arrivals(&self) {
         if !self.arrivals.is_empty() {
-            self.guests.values().flat_map(|guest| &guest.bell).for_each(|bell| bell.ring());
+            self.guests.values().flat_map(|guest| &guest.waker).for_each(|waker| waker.wake());
         }
     }
 }
@@ -320,8 +320,8 @@ impl Reservation {
             }
             let wanted = || {
                 let port = PollItem::new(Waitable::handle(&self.port.listener), Interest::Read);
-                let bell = PollItem::new(self.bell.handle(), Interest::Read);
-                [port, bell].into_iter().chain(arrivals.items()).collect()
+                let waker = PollItem::new(self.waker.handle(), Interest::Read);
+                [port, waker].into_iter().chain(arrivals.items()).collect()
             };
             match net::wait_for_any(wanted, deadline, 0, attention)? {
                 Waited::Ready => {}
@@ -333,7 +333,7 @@ impl Reservation {
     /// Under the lock nobody can hand over between the look and the request to be woken.
     fn look(&self, arrivals: &mut Arrivals) -> io::Result<Option<TcpStream>> {
         let mut lobby = self.port.lobby();
-        self.bell.silence();
+        self.waker.reset();
         lobby.arrivals.append(arrivals);
         let let_in = self.port.let_in(&mut lobby, &self.balancers);
         arrivals.append(&mut lobby.arrivals);
@@ -341,7 +341,7 @@ impl Reservation {
         let guest = lobby.guests.get_mut(&self.peer).filter(|guest| guest.number == self.number);
         // It was held for so long without a transfer that somebody else has it now.
         let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
-        guest.bell.get_or_insert_with(|| Arc::clone(&self.bell));
+        guest.waker.get_or_insert_with(|| Arc::clone(&self.waker));
         Ok(guest.arrived.take())
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use dir::{
     FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
     os_name, set_file_mode,
 };
-pub use event::Latch;
+pub use event::Event;
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]
 pub(crate) use sendfile::{Pipe, send_file};
@@ -35,7 +35,7 @@ pub use socket::{
 #[cfg(target_os = "linux")]
 pub use stack::give_back_stack;
 pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
-pub use waker::Bell;
+pub use waker::Waker;
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;

@@ -19,7 +19,7 @@ pub(crate) use dir::{
     os_name, set_file_mode,
 };
 pub use socket::{
-    Bell, Handle, Latch, PollItem, Waitable, connect_from, inline_urgent, keep_alive,
+    Event, Handle, PollItem, Waitable, Waker, connect_from, inline_urgent, keep_alive,
     listen_backlog, no_delay, poll,
 };
 

@@ -6,7 +6,7 @@ use super::super::origin::{Login, Origin};
 use super::{Able, Connection, Representation, Settings};
 use crate::net::{self, Stream};
 use crate::protocol::{Code, Command, Control, Name, Reply, Secret};
-use crate::sys::{Interest, Latch, PollItem};
+use crate::sys::{Event, Interest, PollItem};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, mpsc};
@@ -213,14 +213,14 @@ fn dial(
     patience: Duration,
     armed: &Armed,
 ) -> Result<io::Result<TcpStream>, Error> {
-    let done = Arc::new(Latch::new().map_err(Error::Local)?);
+    let done = Arc::new(Event::new().map_err(Error::Local)?);
     let (sender, receiver) = mpsc::sync_channel(1);
     let dialing = {
         let (host, done) = (host.to_owned(), Arc::clone(&done));
         move || {
             // Nobody may wait any more.
             let _ = sender.send(net::connect(&host, port, patience));
-            done.open();
+            done.set();
         }
     };
     if thread::Builder::new().name("connect".into()).spawn(dialing).is_err() {

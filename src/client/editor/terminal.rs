@@ -5,7 +5,7 @@ use super::History;
 use super::keys::{Key, Keys};
 use super::screen::{Screen, columns_of};
 use super::state::{Completion, State, Step};
-use crate::sys::{Bell, Typed, is_typed, stop, terminal_width, typed};
+use crate::sys::{Typed, Waker, is_typed, stop, terminal_width, typed};
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(in super::super) struct Reader {
     state: State,
     keys: Keys,
     screen: Screen,
-    bell: Arc<Bell>,
+    waker: Arc<Waker>,
     interrupt: Interrupt,
 }
 
@@ -50,10 +50,10 @@ impl Reader {
     /// # Errors
     /// Out of descriptors, or a system whose terminals edit lines themselves.
     pub(in super::super) fn new(history: History, interrupt: Interrupt) -> io::Result<Reader> {
-        let bell = Arc::new(Bell::new()?);
-        drop(interrupt.edit(&bell)?);
+        let waker = Arc::new(Waker::new()?);
+        drop(interrupt.edit(&waker)?);
         let (state, keys, screen) = (State::default(), Keys::default(), Screen::default());
-        Ok(Reader { history, state, keys, screen, bell, interrupt })
+        Ok(Reader { history, state, keys, screen, waker, interrupt })
     }
 
     /// What later lines can bring back.
@@ -89,7 +89,7 @@ impl Reader {
     /// Shows the line and takes keys, until one of them needs the terminal as it was.
     fn edit(&mut self, prompt: &str) -> io::Result<Came> {
         let interrupt = self.interrupt.clone();
-        let _raw = Raw::begin(&interrupt, &self.bell)?;
+        let _raw = Raw::begin(&interrupt, &self.waker)?;
         self.draw(prompt);
         loop {
             let Some(key) = self.next_key(prompt)? else { return Ok(self.left()) };
@@ -131,10 +131,10 @@ impl Reader {
     fn next_key(&mut self, prompt: &str) -> io::Result<Option<Key>> {
         loop {
             let patience = self.keys.is_waiting().then_some(KEY_PATIENCE);
-            let key = match typed(&self.bell, patience)? {
+            let key = match typed(&self.waker, patience)? {
                 Typed::Byte(byte) => self.keys.byte(byte),
                 Typed::Nothing => self.keys.enough(),
-                Typed::Rung => {
+                Typed::Woken => {
                     self.draw(prompt);
                     None
                 }
@@ -179,17 +179,17 @@ pub(in super::super) enum Told {
 /// # Errors
 /// The terminal cannot be read key by key.
 pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
-    let bell = Arc::new(Bell::new()?);
-    let _raw = interrupt.edit(&bell)?;
+    let waker = Arc::new(Waker::new()?);
+    let _raw = interrupt.edit(&waker)?;
     let mut secret = Vec::new();
     loop {
-        match typed(&bell, None)? {
+        match typed(&waker, None)? {
             Typed::Byte(b'\r' | b'\n' | 0x04) | Typed::End => return Ok(Told::Secret(secret)),
             Typed::Byte(0x03) => return Ok(Told::Nothing),
             Typed::Byte(0x15) => secret.clear(),
             Typed::Byte(0x08 | 0x7f) => forget_last(&mut secret),
             Typed::Byte(byte) => secret.push(byte),
-            Typed::Rung | Typed::Nothing => {}
+            Typed::Woken | Typed::Nothing => {}
         }
     }
 }
@@ -205,8 +205,8 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    fn begin<'a>(interrupt: &'a Interrupt, bell: &Arc<Bell>) -> io::Result<Raw<'a>> {
-        let raw = Raw { _editing: interrupt.edit(bell)? };
+    fn begin<'a>(interrupt: &'a Interrupt, waker: &Arc<Waker>) -> io::Result<Raw<'a>> {
+        let raw = Raw { _editing: interrupt.edit(waker)? };
         show(MARK_PASTES);
         Ok(raw)
     }

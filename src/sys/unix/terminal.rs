@@ -4,7 +4,7 @@
 use super::abi::{
     ECHO, ICANON, ICRNL, IEXTEN, ISIG, IXON, SIGTSTP, TIOCGWINSZ, VMIN, VTIME, termios,
 };
-use super::{Bell, PollItem, check, poll, retry};
+use super::{PollItem, Waker, check, poll, retry};
 use crate::sys::{Interest, Typed};
 use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
@@ -102,23 +102,23 @@ fn set(attributes: &termios) -> io::Result<()> {
     retry(|| unsafe { tcsetattr(stdin.as_fd().as_raw_fd(), NOW, attributes) }).map(drop)
 }
 
-/// Waits for a byte from the terminal on standard input, for the bell, or for as long as `patience`.
+/// Waits for a byte from the terminal on standard input, for `waker`, or for as long as `patience`.
 /// One byte at a time, so that what was typed ahead stays where others will read it.
 ///
 /// # Errors
 /// What the system says of waiting and reading.
-pub fn typed(bell: &Bell, patience: Option<Duration>) -> io::Result<Typed> {
+pub fn typed(waker: &Waker, patience: Option<Duration>) -> io::Result<Typed> {
     let stdin = io::stdin();
     let mut items = [
-        PollItem::new(bell.handle(), Interest::Read),
+        PollItem::new(waker.handle(), Interest::Read),
         PollItem::new(stdin.as_fd(), Interest::Read),
     ];
     if poll(&mut items, patience)? == 0 {
         return Ok(Typed::Nothing);
     }
     if items[0].ready() {
-        bell.silence();
-        return Ok(Typed::Rung);
+        waker.reset();
+        return Ok(Typed::Woken);
     }
     let mut byte = 0u8;
     // SAFETY: the pointer is that of one byte we may write to.
@@ -126,7 +126,7 @@ pub fn typed(bell: &Bell, patience: Option<Duration>) -> io::Result<Typed> {
         0 => Ok(Typed::End),
         1.. => Ok(Typed::Byte(byte)),
         _ => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok(Typed::Rung),
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(Typed::Woken),
             error => Err(error),
         },
     }

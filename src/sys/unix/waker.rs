@@ -1,41 +1,41 @@
-//! A bell that [`poll`](super::poll) can wait for.
+//! [`Waker`]: wakes one thread as often as needed.
 
 use super::Handle;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-/// Rung by one thread, heard by another in [`poll`](super::poll), and silenced by it again.
+/// Wakes a thread that waits in [`poll`](super::poll), which resets it and waits again.
 #[derive(Debug)]
-pub struct Bell {
-    ringing: UnixStream,
-    listening: UnixStream,
+pub struct Waker {
+    sender: UnixStream,
+    receiver: UnixStream,
 }
 
-impl Bell {
-    /// A silent bell.
+impl Waker {
+    /// A waker that has not been used.
     ///
     /// # Errors
     /// Out of descriptors.
-    pub fn new() -> io::Result<Bell> {
-        let (ringing, listening) = UnixStream::pair()?;
-        ringing.set_nonblocking(true)?;
-        listening.set_nonblocking(true)?;
-        Ok(Bell { ringing, listening })
+    pub fn new() -> io::Result<Waker> {
+        let (sender, receiver) = UnixStream::pair()?;
+        sender.set_nonblocking(true)?;
+        receiver.set_nonblocking(true)?;
+        Ok(Waker { sender, receiver })
     }
 
-    /// Rings it. If that cannot be written it is ringing loudly already.
-    pub fn ring(&self) {
-        let _ = (&self.ringing).write(&[0]);
+    /// Makes it ready. If the byte cannot be written, earlier ones fill the stream and it is ready.
+    pub fn wake(&self) {
+        let _ = (&self.sender).write(&[0]);
     }
 
-    /// Silences it, however often it was rung.
-    pub fn silence(&self) {
-        while matches!((&self.listening).read(&mut [0; 64]), Ok(1..)) {}
+    /// Makes it wait for the next [`Waker::wake`], however many there were.
+    pub fn reset(&self) {
+        while matches!((&self.receiver).read(&mut [0; 64]), Ok(1..)) {}
     }
 
     /// What to [`poll`](super::poll) for [`Interest::Read`](crate::sys::Interest::Read).
     pub fn handle(&self) -> Handle<'_> {
-        self.listening.as_fd()
+        self.receiver.as_fd()
     }
 }

@@ -1,6 +1,6 @@
 //! The console: what ends the program, echo, and how wide it is.
 
-use super::Bell;
+use super::Waker;
 use crate::sys::{Signal, Typed};
 use std::ffi::c_void;
 use std::io;
@@ -110,7 +110,7 @@ impl RawMode {
 ///
 /// # Errors
 /// `Unsupported`, always.
-pub fn typed(_bell: &Bell, _patience: Option<Duration>) -> io::Result<Typed> {
+pub fn typed(_waker: &Waker, _patience: Option<Duration>) -> io::Result<Typed> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -118,28 +118,28 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
     Ok(count as usize)
 }
 
-/// Closed at first; once opened it stays open, and every thread that waits for it wakes.
+/// Set once and for good: every thread that waits for it in [`poll`] wakes, now and later.
 ///
 /// Only sockets can be waited for here, so it is a connection of the program with itself: when one
 /// end goes, the other is "ready" for ever.
 #[derive(Debug)]
-pub struct Latch {
+pub struct Event {
     near: TcpStream,
     far: Mutex<Option<TcpStream>>,
 }
 
-impl Latch {
-    /// A closed latch.
+impl Event {
+    /// An event that is not set.
     ///
     /// # Errors
     /// Out of sockets.
-    pub fn new() -> io::Result<Latch> {
+    pub fn new() -> io::Result<Event> {
         let (near, far) = pair()?;
-        Ok(Latch { near, far: Mutex::new(Some(far)) })
+        Ok(Event { near, far: Mutex::new(Some(far)) })
     }
 
-    /// Opens it, for good.
-    pub fn open(&self) {
+    /// Sets it.
+    pub fn set(&self) {
         self.far.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -162,39 +162,39 @@ fn pair() -> io::Result<(TcpStream, TcpStream)> {
     }
 }
 
-/// Rung by one thread, heard by another in [`poll`], and silenced by it again.
+/// Wakes a thread that waits in [`poll`], which resets it and waits again.
 #[derive(Debug)]
-pub struct Bell {
-    ringing: TcpStream,
-    listening: TcpStream,
+pub struct Waker {
+    sender: TcpStream,
+    receiver: TcpStream,
 }
 
-impl Bell {
-    /// A silent bell.
+impl Waker {
+    /// A waker that has not been used.
     ///
     /// # Errors
     /// Out of sockets.
-    pub fn new() -> io::Result<Bell> {
-        let (ringing, listening) = pair()?;
-        ringing.set_nonblocking(true)?;
-        ringing.set_nodelay(true)?;
-        listening.set_nonblocking(true)?;
-        Ok(Bell { ringing, listening })
+    pub fn new() -> io::Result<Waker> {
+        let (sender, receiver) = pair()?;
+        sender.set_nonblocking(true)?;
+        sender.set_nodelay(true)?;
+        receiver.set_nonblocking(true)?;
+        Ok(Waker { sender, receiver })
     }
 
-    /// Rings it. If that cannot be written it is ringing loudly already.
-    pub fn ring(&self) {
-        let _ = (&self.ringing).write(&[0]);
+    /// Makes it ready. If the byte cannot be written, earlier ones fill the stream and it is ready.
+    pub fn wake(&self) {
+        let _ = (&self.sender).write(&[0]);
     }
 
-    /// Silences it, however often it was rung.
-    pub fn silence(&self) {
-        while matches!((&self.listening).read(&mut [0; 64]), Ok(1..)) {}
+    /// Makes it wait for the next [`Waker::wake`], however many there were.
+    pub fn reset(&self) {
+        while matches!((&self.receiver).read(&mut [0; 64]), Ok(1..)) {}
     }
 
     /// What to [`poll`] for [`Interest::Read`].
     pub fn handle(&self) -> Handle<'_> {
-        self.listening.as_socket()
+        self.receiver.as_socket()
     }
 }
 
