@@ -30,7 +30,7 @@ unpack() {
 
 fetch() {
     case $1 in
-    # The wrapper lets it know users that the system does not have: tests/interop/peers.rs.
+    # The wrapper lets it know users that the system does not have: tests/interop/support/servers.rs.
     vsftpd) unpack vsftpd libnss-wrapper ;;
     proftpd) unpack proftpd-core ;;
     pure-ftpd) unpack pure-ftpd ;;

@@ -1,0 +1,5 @@
+//! Our client against the servers that people have.
+
+mod broken_transfers;
+pub(crate) mod commands;
+mod mirror;

@@ -1,0 +1,118 @@
+//! Transfers of our client with the servers that people have, cut in the middle: the other half comes
+//! over a connection of its own, and the file is the file.
+
+use crate::our_client::commands::at_every_server;
+use crate::support::content::{LARGE, assert_holds, assert_same, noise};
+use crate::support::cutting_proxy::{Between, Cut};
+use crate::support::fixture::{names_in, run};
+use crate::support::servers::{Peer, Software};
+
+at_every_server! {[
+    a_download_whose_data_is_cut_is_whole
+    a_download_that_loses_everything_is_whole
+    an_upload_whose_data_is_cut_is_whole
+    an_upload_that_loses_everything_is_whole
+    a_file_in_parts_is_whole_when_one_is_cut
+    a_mirror_is_whole_when_one_transfer_is_cut
+    an_interrupted_mirror_does_the_rest
+]}
+
+/// Where it is cut: near enough to the beginning for most to be still to come.
+const AFTER: usize = 3 * 1024 * 1024;
+
+fn download(peer: &Peer, cut: Cut) {
+    let content = noise(LARGE);
+    peer.put_there("dir/file", &content);
+    peer.put_here("file", b"old");
+    let between = Between::start(peer.address(), cut, AFTER);
+    run(&mut peer.client_at(between.address(), &[], "CD dir; RETRIEVE file"));
+    between.assert_has_cut();
+    between.assert_heard("REST");
+    assert_holds(peer.here("file"), &content);
+    assert_eq!(names_in(&peer.here("")), [b"file"]);
+}
+
+fn a_download_whose_data_is_cut_is_whole(peer: &Peer) {
+    download(peer, Cut::Data);
+}
+
+fn a_download_that_loses_everything_is_whole(peer: &Peer) {
+    download(peer, Cut::Everything);
+}
+
+fn upload(peer: &Peer, cut: Cut) {
+    let content = noise(LARGE);
+    peer.put_here("file", &content);
+    peer.put_there("dir/other", b"other");
+    let between = Between::start(peer.address(), cut, AFTER);
+    run(&mut peer.client_at(between.address(), &[], "CD dir; STORE file"));
+    between.assert_has_cut();
+    assert_holds(peer.there("dir/file"), &content);
+    assert_eq!(names_in(&peer.there("dir")), [&b"file"[..], b"other"]);
+}
+
+fn an_upload_whose_data_is_cut_is_whole(peer: &Peer) {
+    upload(peer, Cut::Data);
+}
+
+fn an_upload_that_loses_everything_is_whole(peer: &Peer) {
+    upload(peer, Cut::Everything);
+}
+
+fn a_file_in_parts_is_whole_when_one_is_cut(peer: &Peer) {
+    let content = noise(LARGE);
+    peer.put_there("file", &content);
+    let between = Between::start(peer.address(), Cut::Everything, AFTER / 4);
+    run(&mut peer.client_at(between.address(), &[], "PGET -n 3 file"));
+    between.assert_has_cut();
+    assert_holds(peer.here("file"), &content);
+    assert_eq!(names_in(&peer.here("")), [b"file"]);
+}
+
+/// Some files, one of which is cut.
+const MIRRORED: usize = 8;
+
+fn content(number: usize) -> Vec<u8> {
+    noise(if number == 3 { LARGE } else { 1000 + number })
+}
+
+fn a_mirror_is_whole_when_one_transfer_is_cut(peer: &Peer) {
+    for number in 0..MIRRORED {
+        peer.put_there(format!("tree/{number}"), &content(number));
+    }
+    let between = Between::start(peer.address(), Cut::Everything, AFTER);
+    run(&mut peer.client_at(between.address(), &[], "MIRROR tree"));
+    between.assert_has_cut();
+    let between = Between::start(peer.address(), Cut::Everything, AFTER);
+    run(&mut peer.client_at(between.address(), &[], "MIRROR -R tree up"));
+    between.assert_has_cut();
+    for number in 0..MIRRORED {
+        assert_holds(peer.here(format!("tree/{number}")), &content(number));
+        assert_holds(peer.there(format!("up/{number}")), &content(number));
+    }
+    assert_eq!(names_in(&peer.here("tree")).len(), MIRRORED);
+}
+
+fn an_interrupted_mirror_does_the_rest(peer: &Peer) {
+    for number in 0..MIRRORED {
+        peer.put_there(format!("tree/{number}"), &content(number));
+    }
+    let between = Between::start(peer.address(), Cut::Everything, AFTER);
+    // Without another try this is the end of it.
+    let options = ["-q", "--retries", "0"];
+    let mut command = peer.client_at(between.address(), &options, "MIRROR tree");
+    let ended = command.status().expect("it starts");
+    assert!(!ended.success());
+    between.assert_has_cut();
+    let again = |words: &str| run(&mut peer.client_at(between.address(), &["-q"], words));
+    assert_same("the rest", &again("MIRROR --dry-run tree").stdout, b"get 3\n");
+    again("MIRROR tree");
+    // Without MLSD nothing is known of the time by which the same file would be known again.
+    if peer.software != Software::Vsftpd {
+        between.assert_heard("REST");
+    }
+    for number in 0..MIRRORED {
+        assert_holds(peer.here(format!("tree/{number}")), &content(number));
+    }
+    assert_eq!(names_in(&peer.here("tree")).len(), MIRRORED);
+}

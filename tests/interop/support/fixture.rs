@@ -1,0 +1,292 @@
+//! A server of its own for each test, a directory for its client, and the running of clients.
+
+use crate::support::content::os;
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a client, or a condition a test waits for, may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running server, what it serves, and where its client stands. Dropped, it is killed; if the
+/// test has failed, its log is printed.
+pub(crate) struct Site {
+    server: Child,
+    host: String,
+    port: u16,
+    root: TempDir,
+    here: TempDir,
+    log: TempDir,
+}
+
+impl Site {
+    /// A server on 127.0.0.1.
+    pub(crate) fn start() -> Site {
+        Site::start_on("127.0.0.1")
+    }
+
+    /// A server on `host`.
+    pub(crate) fn start_on(host: &str) -> Site {
+        let [root, here, log] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
+        let (server, port) = launch(host, 0, root.path(), log.path());
+        Site { server, host: host.into(), port, root, here, log }
+    }
+
+    /// Ends the server as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+
+    /// Starts the server again in the same place. It has to be on a loopback address of its own,
+    /// whose port nobody else can have taken meanwhile.
+    pub(crate) fn restart(&mut self) {
+        assert_ne!(self.host, "127.0.0.1", "other tests may take a port on this address");
+        (self.server, _) = launch(&self.host, self.port, self.root.path(), self.log.path());
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> String {
+        self.port.to_string()
+    }
+
+    /// The URL of a path, which has no leading slash.
+    pub(crate) fn url(&self, path: impl AsRef<[u8]>) -> String {
+        let host = if self.host.contains(':') { &format!("[{}]", self.host) } else { &self.host };
+        format!("ftp://{host}:{}/{}", self.port, percent_encoded(path.as_ref()))
+    }
+
+    /// Where the server keeps the file of this name.
+    pub(crate) fn there(&self, name: impl AsRef<[u8]>) -> PathBuf {
+        self.root.path().join(os(name.as_ref()))
+    }
+
+    /// Where the client keeps the file of this name; it runs in this directory.
+    pub(crate) fn here(&self, name: impl AsRef<[u8]>) -> PathBuf {
+        self.here.path().join(os(name.as_ref()))
+    }
+
+    /// Puts a file where the server finds it.
+    pub(crate) fn put_there(&self, name: impl AsRef<[u8]>, content: &[u8]) {
+        write(&self.there(name), content);
+    }
+
+    /// Puts a file where the client finds it.
+    pub(crate) fn put_here(&self, name: impl AsRef<[u8]>, content: &[u8]) {
+        write(&self.here(name), content);
+    }
+
+    /// A client that starts in its own directory.
+    pub(crate) fn client(&self, program: &str) -> Command {
+        client_in(self.here.path(), self.log.path(), program)
+    }
+
+    /// The same with `script` as its standard input.
+    pub(crate) fn scripted(&self, program: &str, script: &[u8]) -> Command {
+        let path = self.log.path().join("script");
+        write(&path, script);
+        let mut command = self.client(program);
+        command.stdin(File::open(path).expect("the script was just written"));
+        command
+    }
+
+    /// What the server was told so far, a line a command, as its log shows it.
+    pub(crate) fn commands(&self) -> Vec<String> {
+        let log = self.log();
+        let told = log.lines().filter(|line| line.contains(" debug command "));
+        told.filter_map(|line| line.split_once(" line="))
+            .map(|(_, line)| line.trim_matches('"').to_owned())
+            .collect()
+    }
+
+    /// How often the client has sent this command.
+    pub(crate) fn count(&self, verb: &str) -> usize {
+        self.commands().iter().filter(|line| line.split(' ').next() == Some(verb)).count()
+    }
+
+    /// Fails unless the client has sent this command: the test would show nothing otherwise.
+    #[track_caller]
+    pub(crate) fn assert_told(&self, verb: &str) {
+        assert!(self.count(verb) > 0, "the client has never sent {verb}");
+    }
+
+    /// Waits until the server holds at least `size` bytes of an unfinished upload.
+    pub(crate) fn wait_for_partial(&self, size: u64) {
+        let unfinished = || {
+            let entries = fs::read_dir(self.root.path()).expect("the root can be read");
+            let partials = entries
+                .flatten()
+                .filter(|entry| entry.file_name().as_bytes().starts_with(b".ftp-partial-"));
+            partials.filter_map(|entry| entry.metadata().ok()).any(|data| data.len() >= size)
+        };
+        wait_until(unfinished, "an upload has begun");
+    }
+
+    /// Waits until the client has at least `size` bytes of a file.
+    pub(crate) fn wait_here(&self, name: &str, size: u64) {
+        let path = self.here(name);
+        wait_until(|| fs::metadata(&path).is_ok_and(|data| data.len() >= size), "a file has come");
+    }
+
+    /// Kills a client in the middle of a transfer and waits until its session has ended.
+    pub(crate) fn cut_off(&self, client: Child) {
+        kill(client);
+        let ended = || {
+            let log = self.log();
+            log.contains(" info  lost ") || log.contains(" info  closed ")
+        };
+        wait_until(ended, "the session has ended");
+    }
+
+    fn log(&self) -> String {
+        let bytes = fs::read(self.log.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            println!("--- the server saw\n{}", self.log());
+        }
+    }
+}
+
+/// A client that starts in this directory, with nothing in its environment that could change what it
+/// does, no terminal, and a limit on its time.
+pub(crate) fn client_in(here: &Path, home: &Path, program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", &PATIENCE.as_secs().to_string(), program]);
+    command.current_dir(here).stdin(Stdio::null()).env_clear();
+    command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
+    // The names in these tests are no valid text in any one character set; the listings are UTC.
+    command.env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC0");
+    command
+}
+
+/// Starts a server and reads where it listens.
+fn launch(host: &str, port: u16, root: &Path, log: &Path) -> (Child, u16) {
+    let log = File::options().create(true).append(true).open(log.join("log"));
+    let mut server = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
+        .args(["--host", host, "--port", &port.to_string(), "--log-level", "debug", "--root"])
+        .arg(root)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log.expect("a log file"))
+        .spawn()
+        .expect("ftp_server starts");
+    let mut line = String::new();
+    let stdout = server.stdout.take().expect("a pipe");
+    BufReader::new(stdout).read_line(&mut line).expect("ftp_server speaks");
+    let port = line.trim_end().strip_prefix("Listening on ").and_then(|address| {
+        let (_, port) = address.rsplit_once(':')?;
+        port.parse().ok()
+    });
+    (server, port.unwrap_or_else(|| panic!("ftp_server says {line:?}")))
+}
+
+/// Runs a client that has to succeed.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = output(command);
+    assert!(output.status.success(), "{}", report(command, &output));
+    output
+}
+
+/// Runs a client that has to fail with this exit status.
+#[track_caller]
+pub(crate) fn run_to_fail(command: &mut Command, status: i32) -> Output {
+    let output = output(command);
+    assert_eq!(output.status.code(), Some(status), "{}", report(command, &output));
+    output
+}
+
+/// Runs a client that tells of a failure in its output alone: no reply may be a refusal.
+#[track_caller]
+pub(crate) fn run_unrefused(command: &mut Command) -> Output {
+    let output = run(command);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let refused = text.lines().any(|line| {
+        matches!(line.as_bytes(), [b'4' | b'5', a, b, b' ', ..]
+            if a.is_ascii_digit() && b.is_ascii_digit())
+    });
+    assert!(!refused, "{}", report(command, &output));
+    output
+}
+
+/// Starts a client that is to be killed; see [`kill`].
+pub(crate) fn start(command: &mut Command) -> Child {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the client starts")
+}
+
+/// Kills a client in the middle of what it does, so that its connections break off.
+pub(crate) fn kill(mut client: Child) {
+    // `timeout`, which runs it, leads a process group of its own.
+    let group = format!("-{}", client.id());
+    let _ = Command::new("sh").args(["-c", "kill -s KILL -- \"$0\"", &group]).status();
+    let _ = client.wait();
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+fn report(command: &Command, output: &Output) -> String {
+    let mut text = format!("{command:?}\nended with {}", output.status);
+    if output.status.code() == Some(124) {
+        text.push_str(": it took too long");
+    }
+    for (what, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        let _ = write!(text, "\n--- {what}\n{}", String::from_utf8_lossy(bytes));
+    }
+    text
+}
+
+pub(crate) fn wait_until(mut condition: impl FnMut() -> bool, what: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn write(path: &Path, content: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
+    fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+fn percent_encoded(path: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in path {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'/' | b'.' | b'-' | b'_' => {
+                text.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+    text
+}
+
+/// The names in a directory, sorted, as the system has them.
+pub(crate) fn names_in(directory: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(directory).expect("the directory can be read");
+    let name = |entry: fs::DirEntry| OsStr::as_bytes(&entry.file_name()).to_vec();
+    let mut names: Vec<_> = entries.flatten().map(name).collect();
+    names.sort();
+    names
+}

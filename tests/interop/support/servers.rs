@@ -1,0 +1,310 @@
+//! The servers that people have, for our own client: vsftpd, ProFTPD, Pure-FTPd and pyftpdlib.
+//!
+//! None of them is installed, since the packages conflict and an installed one starts as a service.
+//! `FTP_PEERS` names a directory where `examples/bench/fetch_peers.sh` has unpacked them; without it
+//! they are looked for among the installed programs. They need root, as they do everywhere, but no
+//! more of the system than that: who may log in stands in files of their own. vsftpd knows nobody but
+//! the users of the system; what it takes for them is given to it by the wrapper that Samba tests
+//! itself with, and Debian's rules for services that have none of their own ask for their passwords.
+
+use crate::support::content::os;
+use crate::support::fixture::{client_in, wait_until, write};
+use std::env;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use tempfile::TempDir;
+
+/// Who logs in: a user that no system has, and the password, also as crypt(3) makes it.
+const USER: &str = "tester";
+const PASSWORD: &str = "secret";
+const HASH: &str = "$6$mtftptests$svHCLfZ4uMyH2aQnmr8RJkJCz8nAwxU5IhCsaY4c2Z/sq/Xzhg7.xS12FjdkIixm\
+                    /1oM3.AYppHuivO0evYFj0";
+const ID: u32 = 12_345;
+
+/// How often a server may find its port taken by somebody who was faster.
+const TRIES: usize = 5;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Software {
+    Vsftpd,
+    Proftpd,
+    PureFtpd,
+    Pyftpdlib,
+}
+
+/// A running server, what it serves, and where our client stands. Dropped, it is killed; if the
+/// test has failed, what it said is printed.
+pub(crate) struct Peer {
+    pub(crate) software: Software,
+    server: Child,
+    address: SocketAddr,
+    served: TempDir,
+    here: TempDir,
+    own: TempDir,
+}
+
+impl Peer {
+    /// A server that knows one user, whose home is empty.
+    pub(crate) fn start(software: Software) -> Peer {
+        let [served, here, own] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
+        // Some of them look around as the user.
+        for dir in [&served, &own] {
+            fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
+        }
+        chown(served.path(), Some(ID), Some(ID)).expect("only root can start servers");
+        let setup = Setup { software, served: served.path(), own: own.path() };
+        let (server, address) = setup.launch();
+        Peer { software, server, address, served, here, own }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the server keeps the file of this name.
+    pub(crate) fn there(&self, name: impl AsRef<[u8]>) -> PathBuf {
+        self.served.path().join(os(name.as_ref()))
+    }
+
+    /// Where the client keeps the file of this name; it runs in this directory.
+    pub(crate) fn here(&self, name: impl AsRef<[u8]>) -> PathBuf {
+        self.here.path().join(os(name.as_ref()))
+    }
+
+    /// Puts a file where the client finds it.
+    pub(crate) fn put_here(&self, name: impl AsRef<[u8]>, content: &[u8]) {
+        write(&self.here(name), content);
+    }
+
+    /// Puts a file where the server finds it.
+    pub(crate) fn put_there(&self, name: impl AsRef<[u8]>, content: &[u8]) {
+        write(&self.there(name), content);
+        self.give_away();
+    }
+
+    /// Makes everything there the user's, who may change it then.
+    pub(crate) fn give_away(&self) {
+        own_all(self.served.path());
+    }
+
+    /// Our client, logged in, with these commands.
+    pub(crate) fn client(&self, options: &[&str], commands: impl AsRef<[u8]>) -> Command {
+        self.client_at(self.address, options, commands)
+    }
+
+    /// The same over somebody in between.
+    pub(crate) fn client_at(
+        &self,
+        address: SocketAddr,
+        options: &[&str],
+        commands: impl AsRef<[u8]>,
+    ) -> Command {
+        let mut command = self.stranger(address, options, commands);
+        command.args(["-u", USER]).env("FTP_PASSWORD", PASSWORD);
+        command
+    }
+
+    /// Our client, which knows no password.
+    pub(crate) fn stranger(
+        &self,
+        address: SocketAddr,
+        options: &[&str],
+        commands: impl AsRef<[u8]>,
+    ) -> Command {
+        let ours = env!("CARGO_BIN_EXE_ftp_client");
+        let mut command = client_in(self.here.path(), self.own.path(), ours);
+        command.args(options).arg("-c").arg(os(commands.as_ref()));
+        command.args([address.ip().to_string(), address.port().to_string()]);
+        command
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // vsftpd and its like leave their sessions behind, which end with the client.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        if thread::panicking() {
+            let said = fs::read(self.own.path().join("said")).unwrap_or_default();
+            println!("--- {:?} said\n{}", self.software, String::from_utf8_lossy(&said));
+        }
+    }
+}
+
+fn own_all(path: &Path) {
+    let data = fs::symlink_metadata(path).expect("it is there");
+    std::os::unix::fs::lchown(path, Some(ID), Some(ID)).expect("an owner");
+    if data.is_dir() {
+        fs::read_dir(path).expect("a directory").flatten().for_each(|entry| own_all(&entry.path()));
+    }
+}
+
+/// What a server is started with.
+struct Setup<'a> {
+    software: Software,
+    served: &'a Path,
+    own: &'a Path,
+}
+
+impl Setup<'_> {
+    fn launch(&self) -> (Child, SocketAddr) {
+        for _ in 0..TRIES {
+            let address = free_address();
+            let mut server = self.start(address);
+            let mut ended = false;
+            wait_until(
+                || {
+                    ended = server.try_wait().expect("a child").is_some();
+                    ended || TcpStream::connect(address).is_ok()
+                },
+                "the server listens",
+            );
+            if !ended {
+                return (server, address);
+            }
+        }
+        let said = fs::read(self.own.join("said")).unwrap_or_default();
+        panic!("{:?} does not start: {}", self.software, String::from_utf8_lossy(&said))
+    }
+
+    fn start(&self, address: SocketAddr) -> Child {
+        let (ip, port) = (address.ip(), address.port());
+        let mut command = match self.software {
+            Software::Vsftpd => self.vsftpd(address),
+            Software::Proftpd => self.proftpd(address),
+            Software::PureFtpd => self.pure_ftpd(&format!("{ip},{port}")),
+            Software::Pyftpdlib => self.pyftpdlib(address),
+        };
+        let said = File::create(self.own.join("said")).expect("a file for what it says");
+        command.stdin(Stdio::null()).stderr(said.try_clone().expect("the same")).stdout(said);
+        command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// A file of the server's own, and its path.
+    fn file(&self, name: &str, content: &str) -> String {
+        write(&self.own.join(name), content.as_bytes());
+        self.path(name)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.own.join(name).display().to_string()
+    }
+
+    /// The user as a line of /etc/passwd.
+    fn account(&self) -> String {
+        format!("{USER}:{HASH}:{ID}:{ID}::{}:/bin/sh\n", self.served.display())
+    }
+
+    fn vsftpd(&self, address: SocketAddr) -> Command {
+        fs::create_dir_all(self.own.join("empty")).expect("a directory");
+        let (ip, port, served) = (address.ip(), address.port(), self.served.display());
+        let configuration = format!(
+            "listen=YES\nlisten_address={ip}\nlisten_port={port}\nbackground=NO\n\
+             anonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nlocal_umask=022\n\
+             local_root={served}\nchroot_local_user=YES\nallow_writeable_chroot=YES\n\
+             nopriv_user=nobody\nsecure_chroot_dir={empty}\npam_service_name=other\n\
+             check_shell=NO\nxferlog_enable=NO\nisolate=NO\nisolate_network=NO\n\
+             seccomp_sandbox=NO\nascii_upload_enable=YES\nascii_download_enable=YES\n",
+            empty = self.path("empty"),
+        );
+        let mut command = program("vsftpd");
+        command.arg(self.file("conf", &configuration));
+        let users = format!("nobody:x:65534:65534::/:/bin/false\n{}", self.account());
+        command
+            .env("LD_PRELOAD", library("libnss_wrapper.so"))
+            .env("NSS_WRAPPER_PASSWD", self.file("passwd", &users))
+            .env("NSS_WRAPPER_GROUP", self.file("group", &format!("{USER}:x:{ID}:\n")));
+        command
+    }
+
+    fn proftpd(&self, address: SocketAddr) -> Command {
+        let users = self.file("passwd", &self.account());
+        // It insists on this.
+        fs::set_permissions(&users, PermissionsExt::from_mode(0o600)).expect("a mode");
+        let (ip, port, pid) = (address.ip(), address.port(), self.path("pid"));
+        let configuration = format!(
+            "ServerName interop\nServerType standalone\nDefaultAddress {ip}\nPort {port}\n\
+             SocketBindTight on\nUseIPv6 off\nUser nobody\nGroup nogroup\nPidFile {pid}\n\
+             ScoreboardFile none\nSystemLog none\nWtmpLog off\nTransferLog none\n\
+             UseReverseDNS off\nAuthOrder mod_auth_file.c\nAuthUserFile {users}\n\
+             RequireValidShell off\nDefaultRoot ~\nAllowOverwrite on\nAllowStoreRestart on\n\
+             TimesGMT on\nUmask 022\n\
+             <IfModule mod_delay.c>\nDelayEngine off\n</IfModule>\n\
+             <IfModule mod_ctrls.c>\nControlsEngine off\n</IfModule>\n\
+             <IfModule mod_lang.c>\nUseEncoding off\n</IfModule>\n"
+        );
+        let mut command = program("proftpd");
+        command.args(["-n", "-q", "-c", &self.file("conf", &configuration)]);
+        command
+    }
+
+    fn pure_ftpd(&self, listen: &str) -> Command {
+        let served = self.served.display();
+        let account = format!("{USER}:{HASH}:{ID}:{ID}::{served}/./::::::::::::\n");
+        let (users, database) = (self.file("users", &account), self.path("users.pdb"));
+        let made = program("pure-pw").args(["mkdb", &database, "-f", &users]).status();
+        assert!(made.expect("pure-pw starts").success(), "pure-pw makes no accounts");
+        let mut command = program("pure-ftpd");
+        // E: users alone; H: no names looked up; Y 0: no TLS; z: hidden names are listed.
+        command.args(["-S", listen, "-4", "-E", "-H", "-A", "-f", "none", "-Y", "0", "-z"]);
+        command.args(["-L", "100000:50", "-c", "50", "-C", "50", "-g", &self.path("pid")]);
+        command.args(["-l", &format!("puredb:{database}")]);
+        command
+    }
+
+    fn pyftpdlib(&self, address: SocketAddr) -> Command {
+        let script = self.file("serve.py", include_str!("serve.py"));
+        let mut command = program("python3");
+        command.args(["-W", "ignore", &script, &address.ip().to_string()]);
+        command.args([&address.port().to_string(), USER, PASSWORD]).arg(self.served);
+        command
+    }
+}
+
+/// A port on an address that no other test uses, so that nobody takes it before the server does.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let [high, low] = (process::id() as u16).to_be_bytes();
+    let ip = Ipv4Addr::new(127, high | 0x80, low, (number % 200 + 2) as u8);
+    let listener = TcpListener::bind((ip, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+fn peers_dir() -> Option<PathBuf> {
+    env::var_os("FTP_PEERS").map(PathBuf::from)
+}
+
+/// A program of the peers, with the libraries that were unpacked with it.
+fn program(name: &str) -> Command {
+    let unpacked = peers_dir().into_iter().flat_map(|dir| {
+        ["usr/sbin", "usr/bin", "venv/bin"].map(|place| dir.join(place).join(name))
+    });
+    let installed = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    let installed = installed.map(|place| Path::new(place).join(name));
+    let found = unpacked.chain(installed).find(|path| path.exists());
+    let mut command = Command::new(found.unwrap_or_else(|| {
+        panic!("there is no {name}: examples/bench/fetch_peers.sh DIR fetches it, FTP_PEERS=DIR")
+    }));
+    if let Some(dir) = libraries() {
+        command.env("LD_LIBRARY_PATH", dir);
+    }
+    command
+}
+
+/// Where the libraries are, which Debian calls after the machine.
+fn libraries() -> Option<PathBuf> {
+    let entries = fs::read_dir(peers_dir()?.join("usr/lib")).ok()?;
+    let mut places = entries.flatten().map(|entry| entry.path());
+    places.find(|path| path.as_os_str().to_string_lossy().ends_with("-linux-gnu"))
+}
+
+fn library(name: &str) -> PathBuf {
+    let found = libraries().map(|dir| dir.join(name)).filter(|path| path.exists());
+    found.unwrap_or_else(|| panic!("there is no {name}: see examples/bench/fetch_peers.sh"))
+}

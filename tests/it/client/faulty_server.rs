@@ -1,0 +1,403 @@
+//! Our client at servers that break off, lie, or never end.
+//!
+//! The server's part is written in the test, line by line.
+
+use crate::support::scripted_server::{Actor, TIME, listener, play};
+use crate::support::wire::accept;
+use crate::support::{Client, eventually, noise, signal};
+use std::io::{Read, Write};
+
+/// A client that has an old file `a`.
+fn client_with_old_file() -> Client {
+    let client = Client::new();
+    client.write("a", "old");
+    client
+}
+
+fn assert_untouched(client: &Client) {
+    assert_eq!(client.read("a"), b"old");
+    assert_eq!(client.names(), ["a"]);
+}
+
+#[test]
+fn a_server_that_keeps_to_the_protocol_is_served_well() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("213 7").write_all(b"content").unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("a"), b"content");
+}
+
+#[test]
+fn half_of_the_data_is_no_success_whatever_the_server_says() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("213 100").write_all(&[b'x'; 50]).unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("50");
+    assert_untouched(&client);
+}
+
+#[test]
+fn more_data_than_promised_is_no_success() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        while data.write_all(&[b'x'; 65536]).is_ok() {}
+        drop(data);
+        server.say("426 you left");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("100");
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_server_without_size_is_taken_at_its_word() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("502 no").write_all(b"content").unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("a"), b"content");
+}
+
+#[test]
+fn a_426_after_all_of_the_data_is_a_failure() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.begin_retr("213 7").write_all(b"content").unwrap();
+        server.say("426 something went wrong");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("426");
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_226_may_overtake_the_data() {
+    let client = Client::new();
+    let bytes = noise(1_000_000, 17);
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 1000000");
+        server.say("226 done");
+        data.write_all(&bytes).unwrap();
+        drop(data);
+        server.part();
+    })
+    .expect(0);
+    assert!(client.read("a") == bytes);
+}
+
+#[test]
+fn a_control_connection_closed_in_the_middle_is_status_3() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        data.write_all(b"half").unwrap();
+        server.leave();
+    })
+    .expect(3);
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_data_connection_that_stands_still_is_given_up() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        data.write_all(b"half").unwrap();
+        server.hear("ABOR");
+        server.say("426 stopped");
+        server.say("226 aborted");
+        server.part();
+    })
+    .expect(1);
+    assert_untouched(&client);
+}
+
+#[test]
+fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
+    for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let client = client_with_old_file();
+        let stage = listener();
+        let port = stage.local_addr().unwrap().port().to_string();
+        let child = client.spawn(&["-c", "RETRIEVE a", "127.0.0.1", &port]);
+        let mut server = Actor::on(&stage);
+        server.welcome();
+        let mut data = server.begin_retr("213 100");
+        data.write_all(b"half").unwrap();
+        eventually("the hidden file", || client.names().len() == 2);
+        signal(&child, name);
+        server.part();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        assert_untouched(&client);
+    }
+}
+
+#[test]
+fn epsv_refused_is_pasv_now_and_next_time() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a; RETRIEVE a b", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        for first in [true, false] {
+            server.answer("SIZE", "213 7");
+            server.answer("MDTM", TIME);
+            if first {
+                server.answer("EPSV", "500 what?");
+            }
+            let listener = listener();
+            let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+            server.answer("PASV", &format!("227 Passive (127,0,0,1,{high},{low})"));
+            server.answer("RETR", "150 here");
+            accept(&listener).write_all(b"content").unwrap();
+            server.say("226 done");
+        }
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("b"), b"content");
+}
+
+#[test]
+fn the_address_in_a_227_is_not_believed() {
+    let client = Client::new();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
+        server.answer("EPSV", "502 no");
+        let listener = listener();
+        let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+        server.answer("PASV", &format!("227 Passive (10,9,8,7,{high},{low})"));
+        server.answer("RETR", "150 here");
+        accept(&listener).write_all(b"content").unwrap();
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.read("a"), b"content");
+}
+
+#[test]
+fn a_229_without_a_port_is_a_failed_command() {
+    for reply in ["229 (|||99999|)", "229 ok", "229 (|||0|)", "229 (||||)"] {
+        let client = client_with_old_file();
+        play(&client, "RETRIEVE a", |server| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", "213 7");
+            server.answer("MDTM", TIME);
+            server.answer("EPSV", reply);
+            server.part();
+        })
+        .expect(1);
+        assert_untouched(&client);
+    }
+}
+
+#[test]
+fn a_data_port_where_nobody_listens_is_a_failed_command() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
+        // The client's own port is taken, and nobody listens there.
+        let port = server.peer().unwrap().port();
+        server.answer("EPSV", &format!("229 (|||{port}|)"));
+        server.part();
+    })
+    .expect(1);
+    assert_untouched(&client);
+}
+
+#[test]
+fn replies_do_not_choose_local_names() {
+    let client = Client::new();
+    play(&client, "CD sub; PWD; LIST; RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("CWD sub", "250 Now in ../../evil");
+        server.answer("PWD", "257 \"/../../evil\" is current");
+        let listener = server.epsv();
+        server.answer("LIST", "150 listing of ../evil");
+        accept(&listener).write_all(b"-rw-r--r-- 1 0 0 1 Jan 1 00:00 ../evil\r\n").unwrap();
+        server.say("226 done");
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
+        let listener = server.epsv();
+        server.answer("RETR a", "150 Opening data connection for ../evil (7 bytes)");
+        accept(&listener).write_all(b"content").unwrap();
+        server.say("226 stored as ../evil");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(client.names(), ["a"]);
+    assert!(!client.path("../evil").exists());
+}
+
+#[test]
+fn the_last_part_of_a_remote_name_must_be_a_name() {
+    let client = Client::new();
+    for name in ["..", "a/..", "a/", "."] {
+        let run = play(&client, &format!("RETRIEVE {name}"), |server| {
+            server.welcome();
+            server.part();
+        });
+        run.expect(1);
+        assert_eq!(client.names(), [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn a_store_that_the_server_ends_early_is_a_failure() {
+    let client = Client::new();
+    std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        let _data = server.begin_large_stor();
+        server.say("226 that is enough");
+        server.part();
+    })
+    .expect(1);
+}
+
+#[test]
+fn a_store_that_is_refused_in_the_middle_tells_the_refusal() {
+    let client = Client::new();
+    std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        let mut data = server.begin_large_stor();
+        data.read_exact(&mut [0; 1000]).unwrap();
+        server.say("552 no room left");
+        drop(data);
+        server.part();
+    })
+    .expect(1)
+    .expect_error("552 no room left");
+}
+
+#[test]
+fn a_store_is_done_only_when_the_server_says_so() {
+    let client = Client::new();
+    client.write("a", "content");
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        let mut data = server.begin_stor();
+        let mut stored = Vec::new();
+        data.read_to_end(&mut stored).unwrap();
+        assert_eq!(stored, b"content");
+        server.say("451 the disk broke");
+        server.part();
+    })
+    .expect(1)
+    .expect_error("451");
+}
+
+#[test]
+fn a_greeting_may_wait_and_may_have_many_lines() {
+    let client = Client::new();
+    play(&client, "PWD", |server| {
+        server.say("120 soon");
+        server.say("220-hello\r\n 221 not the end\r\n220-220 nor this");
+        server.welcome();
+        server.answer("PWD", "257 \"/a\"\"b\" here");
+        server.part();
+    })
+    .expect(0);
+}
+
+#[test]
+fn a_server_that_turns_us_away_is_status_3() {
+    for greeting in ["421 too many", "550 go away", "HTTP/1.1 400 Bad Request", "", "22 x"] {
+        play(&Client::new(), "LIST", |server| server.say(greeting)).expect(3);
+    }
+}
+
+#[test]
+fn a_421_in_between_is_status_3() {
+    let client = Client::new();
+    play(&client, "PWD", |server| {
+        server.welcome();
+        server.answer("PWD", "421 shutting down");
+    })
+    .expect(3)
+    .expect_error("421");
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    play(&Client::new(), "LIST", |server| server.part()).expect(3);
+    play(&Client::new(), "PWD", |server| {
+        server.welcome();
+        server.hear("PWD");
+        server.next();
+    })
+    .expect(3);
+}
+
+/// Sends the same until the client leaves.
+fn flood(server: &mut Actor, piece: &str) {
+    let flood = piece.repeat(1000);
+    while server.push(flood.as_bytes()).is_ok() {}
+}
+
+#[test]
+fn a_reply_that_never_ends_is_given_up() {
+    play(&Client::new(), "LIST", |server| flood(server, "220-more\r\n")).expect(3);
+}
+
+#[test]
+fn a_reply_whose_line_never_ends_is_given_up() {
+    play(&Client::new(), "LIST", |server| flood(server, "220 no end ")).expect(3);
+}
+
+#[test]
+fn a_server_that_always_says_wait_is_given_up() {
+    play(&Client::new(), "LIST", |server| flood(server, "120 soon\r\n")).expect(3);
+}
+
+#[test]
+fn what_a_server_says_cannot_paint_the_terminal() {
+    let run = play(&Client::new(), "CD a", |server| {
+        server.welcome();
+        server.answer("CWD", "550 \x1b[2J\x1b]0;owned\x07 no");
+        server.part();
+    })
+    .expect(1);
+    assert!(!run.stderr.contains(['\x1b', '\x07']), "{run:#?}");
+}
+
+#[test]
+fn a_flood_of_replies_nobody_asked_for_ends() {
+    let run = play(&Client::new(), "PWD; PWD", |server| {
+        server.welcome();
+        server.hear("PWD");
+        flood(server, "257 \"/x\"\r\n");
+    });
+    assert!(matches!(run.status, Some(0 | 3)), "{run:#?}");
+}

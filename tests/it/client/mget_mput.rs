@@ -1,0 +1,272 @@
+//! Many files: what comes, and how few words it takes.
+
+use crate::support::scripted_server::{Actor, Part, listener, play_all, play_together};
+use crate::support::wire::accept;
+use crate::support::{Client, Run, Server, noise, signal};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+
+const FILES: usize = 12;
+
+fn name(number: usize) -> String {
+    format!("f{number:02}")
+}
+
+fn listing() -> String {
+    let line = |n| format!("type=file;size=20;modify=20250102030405; {}\r\n", name(n));
+    (0..FILES).map(line).collect()
+}
+
+fn content(name: &str) -> Vec<u8> {
+    noise(20, name.bytes().map(u64::from).sum())
+}
+
+/// What a server does with commands that come in one piece.
+#[derive(Clone, Copy, PartialEq)]
+enum Pieces {
+    /// All of them.
+    Taken,
+    /// The first alone.
+    Lost,
+    /// All of them, up to the first file: then it goes.
+    OneFile,
+}
+
+/// Serves the files and returns what it heard: the pieces, each with its commands.
+fn serve(server: &mut Actor, pieces: Pieces) -> Vec<Vec<String>> {
+    serve_while(server, pieces, |_| true)
+}
+
+/// What happens to a file.
+enum Moment {
+    Asked,
+    Served,
+}
+
+/// The same, but a file only if it `may` be had; told of it afterwards too.
+fn serve_while(
+    server: &mut Actor,
+    pieces: Pieces,
+    mut may: impl FnMut(Moment) -> bool,
+) -> Vec<Vec<String>> {
+    server.say("220 ready");
+    let mut heard = Vec::new();
+    let mut waiting: Option<TcpListener> = None;
+    while let Some(mut piece) = server.piece() {
+        heard.push(piece.clone());
+        if pieces == Pieces::Lost {
+            piece.truncate(1);
+        }
+        for line in piece {
+            let (verb, operand) = line.split_once(' ').unwrap_or((&line, ""));
+            match verb {
+                "USER" => server.say("331 password"),
+                "PASS" => server.say("230 in"),
+                "EPSV" => {
+                    let new = listener();
+                    server.say(&format!("229 (|||{}|)", new.local_addr().unwrap().port()));
+                    waiting = Some(new);
+                }
+                "RETR" if !may(Moment::Asked) => server.say("530 not any more"),
+                "MLSD" | "RETR" => {
+                    server.say("150 here");
+                    let mut data = accept(waiting.as_ref().unwrap());
+                    let all = if verb == "MLSD" { listing().into() } else { content(operand) };
+                    data.write_all(&all).unwrap();
+                    drop(data);
+                    server.say("226 done");
+                    may(Moment::Served);
+                    if verb == "RETR" && pieces == Pieces::OneFile {
+                        server.leave();
+                        return heard;
+                    }
+                }
+                "STOR" => {
+                    server.say("150 go on");
+                    let mut data = accept(waiting.as_ref().unwrap());
+                    data.read_to_end(&mut Vec::new()).unwrap();
+                    server.say("226 done");
+                }
+                "SIZE" => server.say("213 20"),
+                "MFMT" => server.say("213 ok"),
+                "QUIT" => server.say("221 bye"),
+                _ => server.say("200 ok"),
+            }
+        }
+    }
+    heard
+}
+
+fn one_connection(client: &Client, commands: &str) -> (Run, Vec<Vec<String>>) {
+    let mut heard = Vec::new();
+    let part: Part<'_> = Box::new(|server| heard = serve(server, Pieces::Taken));
+    let run = play_all(client, &["-j", "1"], commands, vec![part]);
+    (run, heard)
+}
+
+fn assert_all(client: &Client) {
+    for name in (0..FILES).map(name) {
+        assert_eq!(client.read(&name), content(&name), "{name}");
+    }
+    assert_eq!(client.names().len(), FILES);
+}
+
+#[test]
+fn a_file_more_costs_one_piece_more_and_nothing_is_asked_twice() {
+    let client = Client::new();
+    let (run, heard) = one_connection(&client, "MGET *");
+    run.expect(0);
+    assert_all(&client);
+    let all: Vec<&String> = heard.iter().flatten().collect();
+    for verb in ["SIZE", "MDTM", "CWD", "REST"] {
+        assert!(all.iter().all(|line| !line.starts_with(verb)), "{heard:#?}");
+    }
+    assert_eq!(all.iter().filter(|line| line.starts_with("TYPE")).count(), 1);
+    // USER, PASS, EPSV, MLSD, TYPE with EPSV, the files, QUIT.
+    assert!(heard.len() <= FILES + 6, "{heard:#?}");
+}
+
+#[test]
+fn an_upload_more_costs_one_piece_more_with_its_time_and_the_check_of_its_size() {
+    let client = Client::new();
+    for name in (0..FILES).map(name) {
+        client.write(&name, content(&name));
+    }
+    let (run, heard) = one_connection(&client, "MPUT f*");
+    run.expect(0);
+    let stored = heard.iter().filter(|piece| piece[0].starts_with("STOR"));
+    assert!(
+        stored.clone().all(|piece| piece[1].starts_with("MFMT") && piece[2].starts_with("SIZE"))
+    );
+    assert_eq!(stored.count(), FILES);
+    assert!(heard.len() <= FILES + 4, "{heard:#?}");
+}
+
+#[test]
+fn a_server_that_loses_the_second_command_is_given_one_at_a_time() {
+    let client = Client::new();
+    let lossy = || -> Part<'static> { Box::new(|server| drop(serve(server, Pieces::Lost))) };
+    play_all(&client, &["-j", "1"], "MGET *", vec![lossy(), lossy()]).expect(0);
+    assert_all(&client);
+}
+
+#[test]
+fn a_server_without_room_for_more_connections_is_served_by_one() {
+    let client = Client::new();
+    let first: Part<'_> = Box::new(|server| drop(serve(server, Pieces::Taken)));
+    let full = || -> Part<'static> { Box::new(|server| server.say("421 too many")) };
+    // The three others are turned away while the first is at work.
+    play_together(&client, &[], "MGET *", vec![first, full(), full(), full()]).expect(0);
+    assert_all(&client);
+}
+
+#[test]
+fn files_that_nobody_is_left_to_fetch_are_a_failure() {
+    let client = Client::new();
+    let first: Part<'_> = Box::new(|server| drop(serve(server, Pieces::OneFile)));
+    let run = play_all(&client, &["-j", "1"], "MGET *", vec![first]).expect(3);
+    assert_eq!(client.names(), [name(0)], "{run:#?}");
+}
+
+#[test]
+fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
+    let client = Client::new();
+    let (begun, has_begun) = mpsc::channel();
+    let (done, is_done) = mpsc::channel();
+    let first: Part<'_> = Box::new(move |server| {
+        let mut turn = 0;
+        serve_while(server, Pieces::Taken, |_| {
+            turn += 1;
+            match turn {
+                1 => has_begun.recv().unwrap(),
+                2 => done.send(()).unwrap(),
+                _ => {}
+            }
+            true
+        });
+    });
+    let second: Part<'_> = Box::new(move |server| {
+        serve_while(server, Pieces::Taken, |_| {
+            begun.send(()).unwrap();
+            is_done.recv().unwrap();
+            false
+        });
+    });
+    play_together(&client, &["-j", "2"], "MGET f00 f01", vec![first, second]).expect(0);
+    assert_eq!(client.names(), ["f00", "f01"]);
+}
+
+#[test]
+fn after_ctrl_c_nobody_comes_back_only_to_leave() {
+    let (client, stage) = (Client::new(), listener());
+    let port = stage.local_addr().unwrap().port().to_string();
+    let words = ["-q", "-j", "1", "-c", "MGET *", "127.0.0.1", &port];
+    let mut child = Some(client.spawn(&words));
+    let mut status = None;
+    serve_while(&mut Actor::on(&stage), Pieces::Taken, |_| {
+        let child = child.take().unwrap();
+        signal(&child, "INT");
+        status = child.wait_with_output().unwrap().status.code();
+        false
+    });
+    assert_eq!(status, Some(130));
+    stage.set_nonblocking(true).unwrap();
+    assert_eq!(stage.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn files_that_fail_are_told_of_and_the_others_come() {
+    let (server, client) = (Server::start(), Client::new());
+    for number in 0..5 {
+        server.write(name(number), "content");
+    }
+    std::os::unix::fs::symlink("nowhere", server.path("f99")).unwrap();
+    client.at(server.addr(), "MGET f0* missing f9*").expect(1).expect_error("missing");
+    assert_eq!(client.names().len(), 5);
+    assert_eq!(client.read("f04"), b"content");
+}
+
+#[test]
+fn patterns_send_and_fetch_what_matches_and_no_more() {
+    let (server, client) = (Server::start(), Client::new());
+    for name in ["a.c", "b.c", "a.h", ".x.c"] {
+        client.write(name, name);
+    }
+    client.at(server.addr(), "MPUT *.c").expect(0);
+    assert!(server.has("a.c") && server.has("b.c") && !server.has("a.h") && !server.has(".x.c"));
+    let other = Client::new();
+    other.at(server.addr(), "MGET a.*").expect(0);
+    assert_eq!(other.names(), ["a.c"]);
+    other.at(server.addr(), "MGET nothing*").expect(1).expect_error("nothing matches");
+}
+
+#[test]
+fn results_are_json_for_scripts() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("a b", "content");
+    let port = server.addr().port().to_string();
+    let run = client.run(&["--json", "-q", "-c", "MGET a* missing", "127.0.0.1", &port]).expect(1);
+    let mut lines: Vec<&str> = run.stdout.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines[0], r#"{"transfer":"retrieve","remote":"a b","local":"a b","bytes":7}"#);
+    assert!(lines[1].contains(r#""remote":"missing""#) && lines[1].contains("error"));
+}
+
+#[test]
+fn trees_and_listings_are_printed_for_programs() {
+    let (server, client) = (Server::start(), Client::new());
+    server.make_dir("d/sub");
+    server.write("d/a b", "content");
+    server.write("d/sub/c", "more");
+    let run = client.at(server.addr(), "FIND d; DU d").expect(0);
+    assert_eq!(run.stdout, "d/a b\nd/sub/\nd/sub/c\n4\td/sub\n11\td\n");
+    let port = server.addr().port().to_string();
+    let run = client.run(&["--json", "-c", "LIST d", "127.0.0.1", &port]).expect(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with(r#"{"name":"a b","type":"file","size":7,"modified":"20"#),
+        "{run:#?}"
+    );
+    assert!(lines[1].starts_with(r#"{"name":"sub","type":"dir""#), "{run:#?}");
+}

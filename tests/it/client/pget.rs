@@ -1,0 +1,200 @@
+//! PGET, and the rate that all connections share.
+
+use crate::support::scripted_server::{Actor, Part, TIME, listener, play_all, play_together};
+use crate::support::wire::accept;
+use crate::support::{Client, Server, noise};
+use std::io::Write;
+use std::net::TcpListener;
+
+const SIZE: usize = 3_000_000;
+
+#[test]
+fn a_file_in_parts_is_the_file() {
+    let (server, client) = (Server::start(), Client::new());
+    for size in [0, 1, 300_000, 524_288, SIZE] {
+        server.write("a", noise(size, 9));
+        client.at(server.addr(), "PGET -n 4 a").expect(0);
+        assert!(client.read("a") == noise(size, 9), "{size}");
+        let times = [server.path("a"), client.path("a")].map(|path| {
+            let modified = path.metadata().unwrap().modified().unwrap();
+            modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+        });
+        assert_eq!(times[0], times[1]);
+    }
+    client.at(server.addr(), "PGET missing").expect(1).expect_error("550");
+    assert_eq!(client.names(), ["a"]);
+}
+
+/// How a server serves ranges.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// It refuses REST.
+    refuses: bool,
+    /// It takes REST, and sends from the beginning.
+    deaf: bool,
+    /// It closes everything after so many bytes of its first transfer.
+    breaks_after: usize,
+    /// What it says of the time, at first and later.
+    times: [&'static str; 2],
+}
+
+const GOOD: Manner =
+    Manner { refuses: false, deaf: false, breaks_after: usize::MAX, times: [TIME, TIME] };
+
+fn serve(manner: Manner) -> Part<'static> {
+    Box::new(move |server: &mut Actor| {
+        server.say("220 ready");
+        let content = noise(SIZE, 9);
+        let mut waiting: Option<TcpListener> = None;
+        let (mut from, mut asked, mut transfers) = (0, 0, 0);
+        while let Some(line) = server.next() {
+            let (verb, operand) = line.split_once(' ').unwrap_or((&line, ""));
+            match verb {
+                "USER" => server.say("331 password"),
+                "PASS" => server.say("230 in"),
+                "EPSV" => {
+                    let new = listener();
+                    server.say(&format!("229 (|||{}|)", new.local_addr().unwrap().port()));
+                    waiting = Some(new);
+                }
+                "SIZE" => server.say(&format!("213 {SIZE}")),
+                "MDTM" => {
+                    server.say(manner.times[usize::from(asked > 0)]);
+                    asked += 1;
+                }
+                "REST" if manner.refuses => server.say("502 what?"),
+                "REST" => {
+                    from = if manner.deaf { 0 } else { operand.parse().unwrap() };
+                    server.say("350 go on");
+                }
+                "RETR" => {
+                    transfers += 1;
+                    server.say("150 here");
+                    let mut data = accept(waiting.as_ref().unwrap());
+                    let rest = &content[std::mem::take(&mut from)..];
+                    let end = if transfers == 1 {
+                        manner.breaks_after.min(rest.len())
+                    } else {
+                        rest.len()
+                    };
+                    let all = data.write_all(&rest[..end]).is_ok();
+                    drop(data);
+                    if end < rest.len() {
+                        return server.leave();
+                    }
+                    server.say(if all { "226 done" } else { "426 you left" });
+                }
+                "ABOR" => server.say("226 aborted"),
+                "QUIT" => server.say("221 bye"),
+                _ => server.say("200 ok"),
+            }
+        }
+    })
+}
+
+#[test]
+fn a_part_that_breaks_off_is_taken_up_again() {
+    let client = Client::new();
+    let breaking = || serve(Manner { breaks_after: 100_000, ..GOOD });
+    let parts = vec![breaking(), breaking(), serve(GOOD), serve(GOOD)];
+    play_together(&client, &[], "PGET -n 2 a", parts).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+    assert_eq!(client.names(), ["a"]);
+}
+
+#[test]
+fn without_rest_all_of_it_comes_over_one_connection() {
+    let client = Client::new();
+    let parts =
+        vec![serve(Manner { refuses: true, ..GOOD }), serve(Manner { refuses: true, ..GOOD })];
+    play_together(&client, &[], "PGET -n 2 a", parts).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+}
+
+#[test]
+fn a_server_that_takes_rest_and_sends_all_gives_no_parts() {
+    let client = Client::new();
+    let deaf = || serve(Manner { deaf: true, ..GOOD });
+    play_together(&client, &[], "PGET -n 2 a", vec![deaf(), deaf()]).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+}
+
+#[test]
+fn parts_of_a_file_that_changed_are_not_patched_together() {
+    let client = Client::new();
+    client.write("a", "old");
+    let changing = || serve(Manner { times: [TIME, "213 20260102030405"], ..GOOD });
+    play_together(&client, &[], "PGET -n 2 a", vec![changing(), changing()])
+        .expect(1)
+        .expect_error("not a part");
+    assert_eq!(client.read("a"), b"old");
+    assert_eq!(client.names(), ["a"]);
+}
+
+#[test]
+fn a_rate_leaves_every_byte_as_it_is() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("a", noise(100_000, 9));
+    let port = server.addr().port().to_string();
+    let commands = "RETRIEVE a; STORE a b; PGET a c; MGET a";
+    client.run(&["--rate-limit", "1M", "-c", commands, "127.0.0.1", &port]).expect(0);
+    assert!(client.read("a") == noise(100_000, 9) && server.read("b") == noise(100_000, 9));
+    assert!(client.read("c") == noise(100_000, 9));
+}
+
+/// Sends the file, and says that it is still the same.
+fn finish(server: &mut Actor, waiting: &TcpListener) {
+    server.answer("RETR a", "150 here");
+    accept(waiting).write_all(&noise(SIZE, 9)).unwrap();
+    server.say("226 done");
+    assert_eq!(server.piece().unwrap(), ["SIZE a", "MDTM a"]);
+    server.say(&format!("213 {SIZE}\r\n{TIME}"));
+    server.part();
+}
+
+#[test]
+fn what_there_is_to_be_fetched_is_asked_in_one_piece() {
+    let client = Client::new();
+    play_all(
+        &client,
+        &[],
+        "PGET -n 1 a",
+        vec![Box::new(|server| {
+            server.welcome();
+            assert_eq!(server.piece().unwrap(), ["TYPE I", "SIZE a", "MDTM a", "EPSV"]);
+            let waiting = listener();
+            let port = waiting.local_addr().unwrap().port();
+            server.say(&format!("200 ok\r\n213 {SIZE}\r\n{TIME}\r\n229 (|||{port}|)"));
+            finish(server, &waiting);
+        })],
+    )
+    .expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+}
+
+#[test]
+fn a_server_that_loses_questions_is_asked_one_by_one() {
+    let client = Client::new();
+    let first: Part<'_> = Box::new(|server| {
+        server.welcome();
+        assert_eq!(server.piece().unwrap().len(), 4);
+        server.say("200 ok");
+        assert_eq!(server.next(), None);
+    });
+    let second: Part<'_> = Box::new(|server| {
+        server.welcome();
+        for (verb, reply) in [("TYPE I", "200 ok"), ("SIZE a", "213 3000000"), ("MDTM a", TIME)] {
+            assert_eq!(server.piece().unwrap(), [verb]);
+            server.say(reply);
+        }
+        let waiting = server.epsv();
+        server.answer("RETR a", "150 here");
+        accept(&waiting).write_all(&noise(SIZE, 9)).unwrap();
+        server.say("226 done");
+        server.answer("SIZE a", "213 3000000");
+        server.answer("MDTM a", TIME);
+        server.part();
+    });
+    play_all(&client, &[], "PGET -n 1 a", vec![first, second]).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
+}

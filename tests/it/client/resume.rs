@@ -1,0 +1,712 @@
+//! Our client at servers that break off in the middle: what it takes up again, and what it does not.
+//!
+//! One fault each, on a file of some hundred KiB. What is looked at is the exit status and what is
+//! left on disk: the whole file under its name, or what was there before.
+
+use crate::support::scripted_server::{Actor, Part, TIME, listener, play, play_all};
+use crate::support::wire::accept;
+use crate::support::{Client, noise};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+const SIZE: usize = 300_000;
+const HALF: usize = 140_000;
+const COMPARED: usize = 64 * 1024;
+
+fn content() -> Vec<u8> {
+    noise(SIZE, 23)
+}
+
+fn size() -> String {
+    format!("213 {SIZE}")
+}
+
+/// Sends these bytes and closes.
+fn give(mut data: TcpStream, bytes: &[u8]) {
+    data.write_all(bytes).unwrap();
+}
+
+/// A server that is well, from the login on, for a client that has `offset` bytes already.
+fn healthy(offset: usize) -> Part<'static> {
+    Box::new(move |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        finish(server, offset);
+        server.part();
+    })
+}
+
+fn finish(server: &mut Actor, offset: usize) {
+    server.answer("SIZE", &size());
+    server.answer("MDTM", TIME);
+    let data = if offset == 0 { server.retr() } else { server.retr_from(offset) };
+    give(data, &content()[offset..]);
+    server.say("226 done");
+}
+
+fn assert_whole(client: &Client) {
+    assert!(client.read("a") == content());
+    assert_eq!(client.names(), ["a"]);
+    let modified = client.path("a").metadata().unwrap().modified().unwrap();
+    let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(since.as_secs(), 1_735_787_045, "the time of the file");
+}
+
+fn assert_old(client: &Client) {
+    assert_eq!(client.read("a"), b"old");
+}
+
+fn client_with_old_file() -> Client {
+    let client = Client::new();
+    client.write("a", "old");
+    client
+}
+
+/// Fetches the file from a server whose first connection goes like this.
+fn fetch_from(first: impl FnOnce(&mut Actor) + Send) -> Client {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        first(server);
+        server.part();
+    })
+    .expect(0);
+    client
+}
+
+#[test]
+fn half_of_the_data_and_a_226_is_gone_on_with() {
+    let client = fetch_from(|server| {
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("226 done");
+        finish(server, HALF);
+    });
+    assert_whole(&client);
+}
+
+#[test]
+fn half_of_the_data_and_a_426_is_gone_on_with() {
+    let client = fetch_from(|server| {
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("426 broken off");
+        finish(server, HALF);
+    });
+    assert_whole(&client);
+}
+
+#[test]
+fn all_of_the_data_and_a_426_is_asked_for_once_more() {
+    let client = fetch_from(|server| {
+        give(server.begin_retr(&size()), &content());
+        server.say("426 broken off");
+        server.answer("SIZE", &size());
+        server.answer("MDTM", TIME);
+        give(server.retr_from(SIZE - COMPARED), &content()[SIZE - COMPARED..]);
+        server.say("226 done");
+    });
+    assert_whole(&client);
+}
+
+#[test]
+fn what_came_in_pieces_is_compared_with_the_hash_of_all() {
+    let client = fetch_from(|server| {
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("426 broken off");
+        finish(server, HALF);
+        // Of something else.
+        server.answer("HASH a", &format!("213 CRC32 0-{} 00000000 a", SIZE - 1));
+        finish(server, 0);
+        assert_eq!(server.next().as_deref(), Some("QUIT"));
+        server.say("221 bye");
+    });
+    assert_whole(&client);
+}
+
+#[test]
+fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
+    let client = client_with_old_file();
+    let first = |server: &mut Actor| {
+        server.welcome();
+        server.answer("CWD dir", "250 ok");
+        server.answer("CWD ..", "250 ok");
+        let mut data = server.begin_retr(&size());
+        data.write_all(&content()[..HALF]).unwrap();
+        server.leave();
+    };
+    let second = |server: &mut Actor| {
+        server.welcome();
+        server.answer("CWD dir", "250 ok");
+        server.answer("CWD ..", "250 ok");
+        server.answer("TYPE I", "200 binary");
+        finish(server, HALF);
+        server.part();
+    };
+    play_all(&client, &[], "CD dir; CD ..; RETRIEVE a", vec![Box::new(first), Box::new(second)])
+        .expect(0);
+    assert_whole(&client);
+}
+
+#[test]
+fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
+    for is_silent in [false, true] {
+        let client = client_with_old_file();
+        let first = move |server: &mut Actor| {
+            server.welcome();
+            give(server.begin_retr(&size()), &content());
+            if is_silent {
+                server.next();
+            }
+            server.leave();
+        };
+        let second = |server: &mut Actor| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", &size());
+            server.answer("MDTM", TIME);
+            assert_eq!(server.next().as_deref(), Some("QUIT"));
+            server.say("221 bye");
+        };
+        play_all(&client, &[], "RETRIEVE a", vec![Box::new(first), Box::new(second)]).expect(0);
+        assert_whole(&client);
+    }
+}
+
+#[test]
+fn a_transfer_that_stands_still_is_taken_up_again() {
+    let client = client_with_old_file();
+    let first = |server: &mut Actor| {
+        server.welcome();
+        let mut data = server.begin_retr(&size());
+        data.write_all(&content()[..HALF]).unwrap();
+        server.hear("ABOR");
+        while server.next().is_some() {}
+    };
+    play_all(&client, &[], "RETRIEVE a", vec![Box::new(first), healthy(HALF)]).expect(0);
+    assert_whole(&client);
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again() {
+    let client = fetch_from(|server| {
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", &size());
+        server.answer("MDTM", TIME);
+        let _listener = server.epsv();
+        server.answer("RETR", "450 busy");
+        finish(server, 0);
+    });
+    assert_whole(&client);
+}
+
+#[test]
+fn what_is_refused_for_good_is_not_asked_for_again() {
+    for refusal in ["550 none", "530 not you", "452 full", "553 no"] {
+        let client = client_with_old_file();
+        play(&client, "RETRIEVE a", |server| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", &size());
+            server.answer("MDTM", TIME);
+            let _listener = server.epsv();
+            server.answer("RETR", refusal);
+            assert_eq!(server.next().as_deref(), Some("QUIT"));
+        })
+        .expect(1)
+        .expect_error(refusal);
+        assert_old(&client);
+        assert_eq!(client.names(), ["a"]);
+    }
+}
+
+#[test]
+fn a_data_port_that_is_closed_is_tried_three_times() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        let port = server.peer().unwrap().port();
+        for _ in 0..3 {
+            server.answer("SIZE", &size());
+            server.answer("MDTM", TIME);
+            server.answer("EPSV", &format!("229 (|||{port}|)"));
+        }
+        assert_eq!(server.next().as_deref(), Some("QUIT"));
+    })
+    .expect(1)
+    .expect_error("no data connection");
+    assert_old(&client);
+}
+
+#[test]
+fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
+    for (size, time) in [(size(), "213 20250102030406"), ("213 300001".to_owned(), TIME)] {
+        let client = client_with_old_file();
+        let new = noise(size[4..].parse().unwrap(), 24);
+        play(&client, "RETRIEVE a", |server| {
+            server.welcome();
+            give(server.begin_retr(&format!("213 {SIZE}")), &content()[..HALF]);
+            server.say("426 broken off");
+            server.answer("SIZE", &size);
+            server.answer("MDTM", time);
+            give(server.retr(), &new);
+            server.say("226 done");
+            server.part();
+        })
+        .expect(0);
+        assert!(client.read("a") == new);
+    }
+}
+
+#[test]
+fn without_a_time_the_end_of_what_is_here_is_compared() {
+    for changed in [false, true] {
+        let client = client_with_old_file();
+        let now = noise(SIZE, if changed { 24 } else { 23 });
+        play(&client, "RETRIEVE a", |server| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", &size());
+            server.answer("MDTM", "502 what?");
+            give(server.retr(), &content()[..HALF]);
+            server.say("426 broken off");
+            server.answer("SIZE", &size());
+            let mut data = server.retr_from(HALF - COMPARED);
+            let went = data.write_all(&now[HALF - COMPARED..]);
+            drop(data);
+            if changed {
+                let _ = went;
+                server.hear("ABOR");
+                server.say("426 stopped\r\n226 aborted");
+                server.answer("SIZE", &size());
+                give(server.retr(), &now);
+            }
+            server.say("226 done");
+            server.part();
+        })
+        .expect(0);
+        assert!(client.read("a") == now);
+    }
+}
+
+#[test]
+fn where_rest_is_refused_all_of_it_comes_again() {
+    for refusal in ["502 what?", "501 no", "550 no"] {
+        let client = fetch_from(|server| {
+            give(server.begin_retr(&size()), &content()[..HALF]);
+            server.say("426 broken off");
+            server.answer("SIZE", &size());
+            server.answer("MDTM", TIME);
+            let _listener = server.epsv();
+            server.answer("REST", refusal);
+            finish(server, 0);
+        });
+        assert_whole(&client);
+    }
+}
+
+#[test]
+fn a_server_that_takes_rest_and_sends_all_is_found_out() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("426 broken off");
+        server.answer("SIZE", &size());
+        server.answer("MDTM", TIME);
+        let mut data = server.retr_from(HALF);
+        let _ = data.write_all(&content());
+        drop(data);
+        server.hear("ABOR");
+        server.say("426 stopped\r\n226 aborted");
+        finish(server, 0);
+        server.part();
+    })
+    .expect(0);
+    assert_whole(&client);
+}
+
+#[test]
+fn more_or_less_than_size_says_is_never_a_success() {
+    for told in [SIZE + 5, SIZE - 5] {
+        let client = client_with_old_file();
+        play(&client, "RETRIEVE a", move |server| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            for _ in 0..6 {
+                server.answer("SIZE", &format!("213 {told}"));
+                server.answer("MDTM", TIME);
+                let listener = server.epsv();
+                let mut line = server.next().unwrap();
+                let mut from = 0;
+                if let Some(offset) = line.strip_prefix("REST ") {
+                    from = offset.parse().unwrap();
+                    server.say("350 go on");
+                    line = server.next().unwrap();
+                }
+                assert!(line.starts_with("RETR"), "{line}");
+                server.say("150 here");
+                let mut data = accept(&listener);
+                let all = data.write_all(&content()[from..]).is_ok();
+                drop(data);
+                if told > SIZE {
+                    assert!(all);
+                    server.say("226 done");
+                } else {
+                    server.hear("ABOR");
+                    server.say("426 stopped\r\n226 aborted");
+                }
+                // It gives up after three tries that brought nothing.
+                if server.is_left() {
+                    break;
+                }
+            }
+        })
+        .expect(1);
+        assert_old(&client);
+    }
+}
+
+#[test]
+fn a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told() {
+    let client = client_with_old_file();
+    play(&client, "RETRIEVE a", |server| {
+        server.welcome();
+        let mut data = server.begin_retr(&size());
+        data.write_all(&content()[..1000]).unwrap();
+        server.leave();
+    })
+    .expect(3)
+    .expect_error("the server closed the connection");
+    assert_old(&client);
+    assert_eq!(client.names(), ["a"]);
+}
+
+#[test]
+fn no_retries_are_none() {
+    let client = client_with_old_file();
+    let first = |server: &mut Actor| {
+        server.welcome();
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("426 broken off");
+        assert_eq!(server.next().as_deref(), Some("QUIT"));
+    };
+    play_all(&client, &["--retries", "0"], "RETRIEVE a", vec![Box::new(first)])
+        .expect(1)
+        .expect_error("426");
+    assert_old(&client);
+}
+
+/// Fetches half of the file and gives up.
+fn leave_half(client: &Client) {
+    let half = |server: &mut Actor| {
+        server.welcome();
+        give(server.begin_retr(&size()), &content()[..HALF]);
+        server.say("426 broken off");
+        server.part();
+    };
+    play_all(client, &["--retries", "0"], "RETRIEVE a", vec![Box::new(half)]).expect(1);
+    assert_old(client);
+    assert_eq!(client.names().len(), 2, "what came is kept: {:?}", client.names());
+}
+
+#[test]
+fn what_an_earlier_run_left_is_gone_on_with_only_at_the_same_server() {
+    let client = client_with_old_file();
+    leave_half(&client);
+    // Another port is another server.
+    play(&client, "REGET a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", &size());
+        server.answer("MDTM", TIME);
+        // What stands under the name is compared, and is of something else.
+        let listener = server.epsv();
+        server.answer("RETR", "150 here");
+        let mut data = accept(&listener);
+        let _ = data.write_all(&content());
+        drop(data);
+        server.hear("ABOR");
+        server.say("426 stopped\r\n226 aborted");
+        finish(server, 0);
+        server.part();
+    })
+    .expect(0);
+    assert!(client.read("a") == content());
+}
+
+#[test]
+fn reget_goes_on_with_the_beginning_of_the_same_file() {
+    let client = Client::new();
+    client.write("a", &content()[..HALF]);
+    play(&client, "REGET a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", &size());
+        server.answer("MDTM", TIME);
+        give(server.retr_from(HALF - COMPARED), &content()[HALF - COMPARED..]);
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_whole(&client);
+}
+
+#[test]
+fn reget_makes_no_hybrid_of_another_file() {
+    let client = Client::new();
+    client.write("a", noise(HALF, 99));
+    play(&client, "REGET a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", &size());
+        server.answer("MDTM", TIME);
+        let mut data = server.retr_from(HALF - COMPARED);
+        let _ = data.write_all(&content()[HALF - COMPARED..]);
+        drop(data);
+        server.hear("ABOR");
+        server.say("426 stopped\r\n226 aborted");
+        finish(server, 0);
+        server.part();
+    })
+    .expect(0);
+    assert_whole(&client);
+}
+
+#[test]
+fn reget_of_a_longer_file_fetches_it_anew() {
+    let client = Client::new();
+    client.write("a", noise(SIZE + 1, 99));
+    play(&client, "REGET a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        finish(server, 0);
+        server.part();
+    })
+    .expect(0);
+    assert_whole(&client);
+}
+
+/// Reads so many bytes of an upload.
+fn take(data: &mut TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    data.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+const LARGE: usize = 1_500_000;
+
+#[test]
+fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
+    let client = Client::new();
+    client.write("a", noise(LARGE, 5));
+    let first = |server: &mut Actor| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "550 none");
+        let listener = server.epsv();
+        server.answer("STOR", "150 go on");
+        let mut data = accept(&listener);
+        assert!(take(&mut data, HALF) == noise(LARGE, 5)[..HALF]);
+        server.leave();
+    };
+    let second = |server: &mut Actor| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", &format!("213 {HALF}"));
+        let listener = server.epsv();
+        server.answer(&format!("REST {HALF}"), "350 go on");
+        server.answer("STOR", "150 go on");
+        let mut rest = Vec::new();
+        accept(&listener).read_to_end(&mut rest).unwrap();
+        assert!(rest == noise(LARGE, 5)[HALF..]);
+        server.say("226 done");
+        server.answer("SIZE", &format!("213 {LARGE}"));
+        server.answer("HASH", "502 what?");
+        server.answer("MFMT", "213 fine");
+        server.part();
+    };
+    play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
+}
+
+#[test]
+fn an_upload_is_never_put_onto_what_was_there_before() {
+    let client = Client::new();
+    client.write("a", noise(LARGE, 5));
+    let first = |server: &mut Actor| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 1000");
+        let listener = server.epsv();
+        server.answer("STOR", "150 go on");
+        take(&mut accept(&listener), HALF);
+        server.leave();
+    };
+    let second = |server: &mut Actor| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        // As our own server has it: the old file stands there until the new one is whole.
+        server.answer("SIZE", "213 1000");
+        let listener = server.epsv();
+        server.answer("STOR", "150 go on");
+        let mut all = Vec::new();
+        accept(&listener).read_to_end(&mut all).unwrap();
+        assert!(all == noise(LARGE, 5));
+        server.say("226 done");
+        server.part();
+    };
+    play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
+}
+
+#[test]
+fn a_connection_that_is_lost_when_the_file_is_stored_already_is_no_failure() {
+    let client = Client::new();
+    client.write("a", "content");
+    let first = |server: &mut Actor| {
+        server.welcome();
+        drop(server.begin_stor().read_to_end(&mut Vec::new()));
+        server.say("226 done");
+        server.answer("SIZE", "213 7");
+        server.hear("MFMT");
+        server.leave();
+    };
+    let second = |server: &mut Actor| {
+        server.welcome();
+        server.answer("MFMT", "213 fine");
+        server.part();
+    };
+    play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
+}
+
+#[test]
+fn an_upload_of_which_the_server_has_less_is_no_success() {
+    let client = Client::new();
+    client.write("a", "content");
+    play(&client, "STORE a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        for _ in 0..3 {
+            let listener = server.epsv();
+            server.answer("STOR", "150 go on");
+            drop(accept(&listener).read_to_end(&mut Vec::new()));
+            server.say("226 done");
+            server.answer("SIZE", "213 3");
+            // What is there may be anybody's.
+            if !server.is_left() {
+                server.answer("SIZE", "213 3");
+            }
+        }
+        server.part();
+    })
+    .expect(1)
+    .expect_error("3 bytes of a file of 7");
+}
+
+#[test]
+fn reput_compares_the_end_of_what_the_server_has() {
+    for theirs in [noise(LARGE, 5), noise(LARGE, 6)] {
+        let client = Client::new();
+        client.write("a", noise(LARGE, 5));
+        let same = theirs == noise(LARGE, 5);
+        play(&client, "REPUT a", move |server| {
+            server.welcome();
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", &format!("213 {HALF}"));
+            give(server.retr_from(HALF - COMPARED), &theirs[HALF - COMPARED..HALF]);
+            server.say("226 done");
+            let from = if same { HALF } else { 0 };
+            if !same {
+                server.answer("SIZE", &format!("213 {HALF}"));
+            }
+            let listener = server.epsv();
+            if same {
+                server.answer(&format!("REST {HALF}"), "350 go on");
+            }
+            server.answer("STOR", "150 go on");
+            let mut rest = Vec::new();
+            accept(&listener).read_to_end(&mut rest).unwrap();
+            assert!(rest == noise(LARGE, 5)[from..]);
+            server.say("226 done");
+            server.answer("SIZE", &format!("213 {LARGE}"));
+            server.part();
+        })
+        .expect(0);
+    }
+}
+
+#[test]
+fn without_size_what_is_appended_is_sent_once() {
+    let client = Client::new();
+    client.write("a", "content");
+    play(&client, "APPEND a", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE a", "502 no");
+        let listener = server.epsv();
+        server.answer("APPE a", "150 go on");
+        drop(accept(&listener).read_to_end(&mut Vec::new()));
+        server.say("426 broken off");
+        assert_eq!(server.next().as_deref(), Some("QUIT"));
+    })
+    .expect(1)
+    .expect_error("426");
+}
+
+#[test]
+fn what_went_to_standard_output_is_not_sent_there_twice() {
+    let client = Client::new();
+    let run = play(&client, "RETRIEVE a -", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
+        give(server.retr(), b"con");
+        server.say("426 broken off");
+        server.answer("SIZE", "213 7");
+        server.answer("MDTM", TIME);
+        give(server.retr_from(3), b"tent");
+        server.say("226 done");
+        server.part();
+    })
+    .expect(0);
+    assert_eq!(run.stdout, "content");
+    let run = play(&client, "RETRIEVE a -", |server| {
+        server.welcome();
+        server.answer("TYPE I", "200 binary");
+        server.answer("SIZE", "213 7");
+        server.answer("MDTM", "502 no");
+        give(server.retr(), b"con");
+        server.say("426 broken off");
+        server.answer("SIZE", "213 7");
+        server.part();
+    })
+    .expect(1);
+    assert_eq!(run.stdout, "con");
+    let _ = listener();
+}
+
+#[test]
+fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
+    for command in ["CAT a", "RETRIEVE a -"] {
+        let failed = |last: &str| {
+            let run = play_all(
+                &Client::new(),
+                &["-q"],
+                command,
+                vec![Box::new(|server| {
+                    server.welcome();
+                    server.answer("TYPE I", "200 binary");
+                    server.answer("SIZE", "213 9");
+                    server.answer("MDTM", "502 no");
+                    give(server.retr(), b"content");
+                    server.say(last);
+                    server.part();
+                })],
+            );
+            let run = run.expect(1);
+            assert!(!run.stderr.contains("not a part"), "{run:#?}");
+            run.stderr
+        };
+        assert!(failed("426 broken off").ends_with(": 426 broken off\n"));
+        assert!(failed("226 done").ends_with("sent 7 of the 9 bytes it promised\n"));
+    }
+}

@@ -1,0 +1,11 @@
+//! The repository itself: its structure, its documents, its examples.
+
+#[cfg(target_os = "linux")]
+mod cluster;
+mod docs;
+mod house;
+mod load;
+mod readme;
+#[cfg(target_os = "linux")]
+mod service;
+mod wine;

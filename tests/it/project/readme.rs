@@ -1,0 +1,276 @@
+//! README says what is true: its demonstration is what the programs say, its commands name what is
+//! there, its tables are the tables of the programs.
+
+use crate::support::signal;
+use mt_ftp::args::{Flag, Program};
+use mt_ftp::{client, server};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+/// What stands in blocks of ```` ```console ````.
+fn consoles(readme: &str) -> Vec<&str> {
+    let blocks = readme.split("```console\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap()).collect()
+}
+
+/// Every command: the lines of consoles that follow a `$`, and what stands in backquotes and begins
+/// with a program of ours, with `make` or `cargo`, or with variables for one of them.
+fn commands(readme: &str) -> Vec<String> {
+    let lines = consoles(readme).join("\n");
+    let typed = lines.lines().filter_map(|line| line.strip_prefix("$ "));
+    let typed = typed.map(|line| line.split(" #").next().unwrap().trim().to_owned());
+    let prose: String = readme.split("```").step_by(2).collect();
+    let spans = prose.split('`').skip(1).step_by(2);
+    let spans = spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
+    typed.chain(spans.filter(|span| is_command(span))).collect()
+}
+
+fn is_command(span: &str) -> bool {
+    let program = words_of(span).1.first().copied().unwrap_or_default();
+    ["make", "cargo", "ftp_server", "ftp_client"].contains(&program)
+        || program.starts_with("examples/")
+}
+
+/// The variables before a command, and its words.
+fn words_of(command: &str) -> (Vec<&str>, Vec<&str>) {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let is_variable = |word: &&&str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        })
+    };
+    let count = words.iter().take_while(is_variable).count();
+    (words[..count].to_vec(), words[count..].to_vec())
+}
+
+fn of_program(readme: &str, name: &str) -> Vec<String> {
+    let all = commands(readme).into_iter();
+    all.filter(|command| words_of(command).1.first() == Some(&name)).collect()
+}
+
+fn shown(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
+}
+
+/// A text without what differs each time: numbers, months and units.
+fn alike(text: &str) -> Vec<String> {
+    const MONTHS: &str = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+    let word = |word: &str| match word {
+        _ if word.contains(|c: char| c.is_ascii_digit()) => "N".to_owned(),
+        _ if word.len() == 3 && MONTHS.contains(word) => "MONTH".to_owned(),
+        "bytes/s)" | "B/s)" | "KiB/s)" | "MiB/s)" | "GiB/s)" => "RATE".to_owned(),
+        _ => word.to_owned(),
+    };
+    let line = |line: &str| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
+    text.trim().lines().map(line).collect()
+}
+
+#[test]
+fn the_demonstration_is_what_the_programs_say() {
+    let programs = Path::new(env!("CARGO_BIN_EXE_ftp_server")).parent().unwrap();
+    let mut demo = Command::new("sh");
+    demo.arg("examples/demo.sh").arg(programs).current_dir(root());
+    let output = demo.output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+    let readme = readme();
+    assert_eq!(alike(&shown(&output)), alike(consoles(&readme)[0]));
+}
+
+/// `make -n` shows what would be run, so it reads the Makefile and knows the target.
+#[test]
+#[ignore = "needs make"]
+fn make_knows_every_target_and_variable() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let commands = of_program(&readme(), "make");
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in commands {
+        let (_, words) = words_of(&command);
+        let mut make = Command::new("make");
+        let output = make.arg("-n").args(&words[1..]).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", shown(&output));
+        for (name, _) in words.iter().filter_map(|word| word.split_once('=')) {
+            assert!(makefile.contains(name), "{command}: {name}");
+        }
+    }
+}
+
+/// A machine where nothing was built yet, or where nothing changed since.
+#[test]
+#[ignore = "needs make, and builds the release"]
+fn what_readme_says_of_a_fresh_machine_is_so() {
+    let dir = TempDir::new().unwrap();
+    let make = |words: &[&str]| {
+        let mut make = Command::new("make");
+        make.args(words).current_dir(root()).stdin(Stdio::null());
+        make
+    };
+    let run = |words: &[&str]| {
+        let output = make(words).output().unwrap();
+        assert!(output.status.success(), "make {words:?}: {}", shown(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(run(&["help"]).contains("run-server"));
+    assert_eq!(alike(&run(&["--silent", "demo"])), alike(consoles(&readme())[0]));
+    run(&["install", &format!("DESTDIR={}", dir.path().display()), "PREFIX=/usr"]);
+    for file in ["bin/ftp_server", "bin/ftp_client", "share/man/man1/ftp_server.1"] {
+        assert!(dir.path().join("usr").join(file).exists(), "{file}");
+    }
+
+    let served = format!("ROOT={}", dir.path().join("served").display());
+    let mut server = make(&["--silent", "run-server", "HOST=127.0.0.1", "PORT=0", &served]);
+    let mut server = Running(server.stdout(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let listening = said.next().unwrap().unwrap();
+    let port = listening.strip_prefix("Listening on 127.0.0.1:").expect(&listening);
+    run(&["run-client", "HOST=127.0.0.1", &format!("PORT={port}")]);
+    drop(server);
+    assert!(said.all(|line| line.is_ok()), "the server has closed its output");
+}
+
+/// What make runs: it hands a signal on to it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        signal(&self.0, "TERM");
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn cargo_finds_every_example_and_test() {
+    let exists = |name: String| root().join(name).exists();
+    for command in of_program(&readme(), "cargo") {
+        let (variables, words) = words_of(&command);
+        let after = |option: &str| {
+            let at = words.iter().position(|word| *word == option);
+            at.and_then(|at| Some((words.get(at + 1)?, words.get(at + 2))))
+        };
+        if let Some((example, _)) = after("--example") {
+            let is_file = exists(format!("examples/{example}.rs"));
+            assert!(is_file || exists(format!("examples/{example}/main.rs")), "{command}");
+        }
+        if let Some((test, filter)) = after("--test") {
+            assert!(exists(format!("tests/{test}/main.rs")) || exists(format!("tests/{test}.rs")));
+            let filter = filter.unwrap_or_else(|| panic!("{command}: which file of {test}?"));
+            let file = find(&root().join("tests").join(test), &format!("{filter}.rs"));
+            let file = file.unwrap_or_else(|| panic!("{command}: no file {filter}.rs"));
+            for variable in variables {
+                let name = variable.split('=').next().unwrap();
+                let is_read = has_word(&file, name) || has_below(&file.with_extension(""), name);
+                assert!(is_read, "{command}: {name}");
+            }
+        }
+    }
+}
+
+/// Returns the file of this name in a directory or below it.
+fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).find_map(|path| match path.is_dir() {
+        true => find(&path, name),
+        false => path.ends_with(name).then_some(path),
+    })
+}
+
+fn has_word(file: &Path, word: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.contains(word))
+}
+
+fn has_below(dir: &Path, word: &str) -> bool {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    files.into_iter().any(|file| has_word(&file.path(), word))
+}
+
+#[test]
+fn files_that_commands_and_links_name_are_there() {
+    let readme = readme();
+    let is_end = |c: char| c.is_whitespace() || "`)],;'\"".contains(c);
+    for (at, _) in readme.match_indices("examples/") {
+        let name = readme[at..].split(is_end).next().unwrap().trim_end_matches(['.', ':']);
+        assert!(root().join(name).exists(), "{name}");
+    }
+}
+
+/// A call in square brackets is a pattern: its options have to be there, in one of the tables.
+#[test]
+fn calls_of_our_programs_have_known_options() {
+    let readme = readme();
+    let programs = [
+        ("ftp_server", &server::config::PROGRAM, Some(&server::passwd::PROGRAM)),
+        ("ftp_client", &client::options::PROGRAM, None),
+    ];
+    for (name, program, other) in programs {
+        for command in of_program(&readme, name) {
+            let parts = command.split([' ', '[', ']', '|', '=', '<']);
+            for option in parts.filter(|part| part.starts_with('-')) {
+                let known =
+                    [Some(program), other].into_iter().flatten().any(|program: &Program| {
+                        program.all_flags().any(|flag| spellings(flag).contains(&option.to_owned()))
+                    });
+                assert!(known, "{command}: {option}");
+            }
+        }
+    }
+}
+
+fn spellings(flag: &Flag) -> Vec<String> {
+    let short = flag.short.map(|short| format!("-{short}"));
+    short.into_iter().chain(flag.long.map(|long| format!("--{long}"))).collect()
+}
+
+/// A row of a table of options.
+struct Row<'a> {
+    /// `-u NAME`, without the quotes; some rows have two.
+    options: Vec<&'a str>,
+    default: &'a str,
+}
+
+fn rows<'a>(readme: &'a str, heading: &str) -> Vec<Row<'a>> {
+    let section = readme.split_once(&format!("\n## {heading}\n")).unwrap().1;
+    let section = section.split("\n## ").next().unwrap();
+    let lines = section.lines().filter(|line| line.starts_with("| `-"));
+    lines.map(row).collect()
+}
+
+fn row(line: &str) -> Row<'_> {
+    let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+    let options = cells[0].split('`').skip(1).step_by(2).collect();
+    Row { options, default: cells.last().unwrap().trim() }
+}
+
+#[test]
+fn the_tables_of_options_are_those_of_the_programs() {
+    let readme = readme();
+    for (heading, program) in
+        [("The client", &client::options::PROGRAM), ("The server", &server::config::PROGRAM)]
+    {
+        let rows = rows(&readme, heading);
+        for flag in program.flags {
+            let value = flag.value.map(|value| format!(" {value}")).unwrap_or_default();
+            let calls: Vec<String> =
+                spellings(flag).iter().map(|name| format!("{name}{value}")).collect();
+            let is_of = |row: &&Row| calls.iter().any(|call| row.options.contains(&call.as_str()));
+            let row = rows.iter().find(is_of);
+            let row = row.unwrap_or_else(|| panic!("{heading}: no row for {calls:?}"));
+            let default = flag.default.unwrap_or_default();
+            assert!(row.default.contains(default), "{calls:?}: {} is not {default}", row.default);
+        }
+        for call in rows.iter().flat_map(|row| &row.options) {
+            let name = call.split(' ').next().unwrap().to_owned();
+            let known = program.flags.iter().any(|flag| spellings(flag).contains(&name));
+            assert!(known, "{heading}: {name} is no option");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The server, driven over real sockets.
+
+mod files;
+mod limits;
+pub mod log;
+pub mod service;
+mod session;
+mod transfer;

@@ -1,0 +1,15 @@
+//! The tree that is served: the jail, listings, names, quotas, and file systems that fail.
+
+mod directories;
+mod faults;
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod jail;
+mod jail_races;
+mod listing;
+mod patterns;
+#[cfg(target_os = "linux")]
+mod permissions;
+mod quota;
+mod times;
+mod unusual_paths;

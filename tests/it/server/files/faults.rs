@@ -1,0 +1,401 @@
+//! Disks, directories, peers and clocks that fail: every fault ends in a reply or a closed session,
+//! the old file stays, and no thread, descriptor or partial is left beyond its rule.
+//!
+//! What needs root or other programs to go wrong is in `full_disk`, `permissions`, `sync` and `vanished_peers`.
+
+use crate::support::wire::{Peer, connect, drain};
+use crate::support::{PATIENCE, Server, eventually, noise};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+/// More than all buffers on the way hold together.
+const LARGE: u64 = 256 << 20;
+
+/// A megabyte, in blocks of 512 bytes.
+const A_MEGABYTE: &str = "-f 2048";
+const TOO_MUCH: usize = 4 << 20;
+
+/// Sends more than there is room for, whether the server still takes it or not.
+fn overfill(peer: &mut Peer, command: &str) {
+    let mut data = peer.begin(command);
+    let _ = data.write_all(&noise(TOO_MUCH, 3));
+    drop(data);
+    peer.expect(552);
+}
+
+#[test]
+fn no_room_is_552_and_leaves_the_old_file_and_nothing_else() {
+    let server = Server::limited(A_MEGABYTE, &[]);
+    server.write("file", "old");
+    let _witness = server.caller();
+    let before = server.footprint();
+    let mut peer = server.visitor();
+    for kind in ["TYPE I", "TYPE A"] {
+        peer.say(kind).expect(200);
+        for command in ["STOR file", "STOR new", "APPE new", "STOU"] {
+            overfill(&mut peer, command);
+            assert_eq!(server.read("file"), b"old");
+            assert_eq!(fs::read_dir(server.root()).unwrap().count(), 1, "{command}");
+        }
+    }
+    peer.stor("file", "new");
+    drop(peer);
+    eventually("threads and descriptors to be given back", || server.footprint() == before);
+}
+
+#[test]
+fn no_room_for_the_rest_of_a_resumed_upload_removes_its_partial() {
+    let server = Server::limited(A_MEGABYTE, &[]);
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    for (name, command) in [("file", "STOR file"), ("new", "STOR new"), ("new", "APPE new")] {
+        peer.break_off(&format!("STOR {name}"), noise(100_000, 3));
+        assert_eq!(server.partials(""), 1);
+        if command.starts_with("STOR") {
+            peer.epsv();
+            peer.say("REST 100000").expect(350);
+        }
+        overfill(&mut peer, command);
+        assert_eq!(server.partials(""), 0);
+        assert_eq!(server.read("file"), b"old");
+        assert!(!server.has("new"));
+    }
+}
+
+#[test]
+fn no_room_for_an_append_keeps_what_it_was_appended_to() {
+    let server = Server::limited(A_MEGABYTE, &[]);
+    let old = noise(1000, 1);
+    server.write("file", &old);
+    overfill(&mut server.visitor(), "APPE file");
+    assert!(server.read("file").starts_with(&old));
+    assert_eq!(server.partials(""), 0);
+}
+
+/// Every command that has to do with where the session stands.
+const STANDING: [&str; 28] = [
+    "LIST",
+    "NLST",
+    "MLSD",
+    "MLST",
+    "STAT .",
+    "LIST -la",
+    "NLST *.txt",
+    "RETR a",
+    "STOR a",
+    "APPE a",
+    "STOU",
+    "DELE a",
+    "MKD a",
+    "RMD a",
+    "RMDA a",
+    "RNFR a",
+    "SIZE a",
+    "MDTM a",
+    "MFMT 20200101000000 a",
+    "SITE CHMOD 644 a",
+    "SITE UTIME 20200101000000 a",
+    "SITE SYMLINK /a a",
+    "HASH a",
+    "XCRC a",
+    "AVBL",
+    "DSIZ",
+    "CWD .",
+    "CWD a",
+];
+
+fn expect_refused(peer: &mut Peer) {
+    for command in STANDING {
+        peer.epsv();
+        peer.say(command).expect(550);
+    }
+    peer.say("PWD").expect_text(257, "\"/dir\"");
+}
+
+#[test]
+fn who_stands_in_a_directory_that_was_removed_gets_550_and_can_leave() {
+    let server = Server::start();
+    server.make_dir("dir");
+    let _witness = server.caller();
+    let before = server.footprint();
+    let mut peer = server.visitor();
+    peer.say("CWD dir").expect(250);
+    fs::remove_dir(server.path("dir")).unwrap();
+    expect_refused(&mut peer);
+    peer.say("CDUP").expect(250);
+    peer.stor("file", "content");
+    assert_eq!(peer.retr("file"), b"content");
+    drop(peer);
+    eventually("threads and descriptors to be given back", || server.footprint() == before);
+}
+
+#[test]
+fn who_stands_in_a_directory_that_was_renamed_is_back_when_it_is() {
+    let server = Server::start();
+    server.make_dir("dir");
+    let mut peer = server.visitor();
+    peer.say("CWD dir").expect(250);
+    fs::rename(server.path("dir"), server.path("moved")).unwrap();
+    expect_refused(&mut peer);
+    fs::rename(server.path("moved"), server.path("dir")).unwrap();
+    peer.stor("file", "content");
+    assert_eq!(server.read("dir/file"), b"content");
+}
+
+#[test]
+fn a_server_whose_root_was_removed_refuses_and_lives() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    fs::remove_dir(server.root()).unwrap();
+    for command in ["RETR a", "STOR a", "STOU", "MKD a", "DELE a", "MLST a"] {
+        peer.epsv();
+        peer.say(command).expect(550);
+    }
+    server.visitor().say("PWD").expect_text(257, "\"/\"");
+}
+
+#[test]
+fn a_file_that_is_deleted_or_replaced_while_it_is_sent_arrives_as_it_was() {
+    let old = noise(32 << 20, 2);
+    let faults: [Fault; 2] = [
+        |server| fs::remove_file(server.path("file")).unwrap(),
+        |server| {
+            server.write("other", "new");
+            fs::rename(server.path("other"), server.path("file")).unwrap();
+        },
+    ];
+    for fault in faults {
+        let server = Server::start();
+        server.write("file", &old);
+        let mut peer = server.visitor();
+        let data = peer.begin("RETR file");
+        fault(&server);
+        assert!(drain(data) == old);
+        peer.expect(226);
+    }
+}
+
+/// The one partial that waits or is being written.
+fn partial(server: &Server) -> PathBuf {
+    let names = fs::read_dir(server.root()).unwrap().map(|entry| entry.unwrap().path());
+    names.filter(|path| path.to_string_lossy().contains(".ftp-partial-")).last().unwrap()
+}
+
+/// Times that a clock which was set wrong gives to files.
+fn strange_times() -> [SystemTime; 4] {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let now = SystemTime::now();
+    [now - 2 * YEAR, now + 2 * YEAR, SystemTime::UNIX_EPOCH - YEAR, SystemTime::UNIX_EPOCH]
+}
+
+fn set_modified(path: &PathBuf, time: SystemTime) {
+    File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn a_clock_that_was_set_costs_no_upload_that_is_on_its_way() {
+    let server = Server::start();
+    let (mut writer, mut other) = (server.visitor(), server.visitor());
+    for time in strange_times() {
+        let mut data = writer.begin_with("STOR file", "first ");
+        set_modified(&partial(&server), time);
+        for command in ["LIST", "NLST", "MLSD"] {
+            other.list(command);
+        }
+        data.write_all(b"second").unwrap();
+        drop(data);
+        writer.expect(226);
+        assert_eq!(server.read("file"), b"first second");
+        other.say("DELE file").expect(250);
+    }
+}
+
+#[test]
+fn a_partial_from_the_future_waits_like_any_other() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.break_off("STOR file", "first ");
+    set_modified(&partial(&server), strange_times()[1]);
+    peer.list("LIST");
+    peer.send("APPE file", "second");
+    assert_eq!(server.read("file"), b"first second");
+}
+
+type Fault = fn(&Server);
+
+/// What can happen to connections while they are used. Every fault leaves `old` as it is.
+const BREAKS: &[(&str, Fault)] = &[
+    ("a download that nobody reads", |server| {
+        let mut peer = server.visitor();
+        let _data = peer.begin("RETR large");
+        peer.expect(426);
+    }),
+    ("a data connection that is half closed by who reads", |server| {
+        let mut peer = server.visitor();
+        let data = peer.begin("RETR large");
+        data.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(drain(data).len() as u64, LARGE);
+        peer.expect(226);
+    }),
+    ("a data connection that is half closed by who writes", |server| {
+        let mut peer = server.visitor();
+        let mut data = peer.begin("STOR new");
+        data.write_all(b"content").unwrap();
+        data.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(drain(data), b"");
+        peer.expect(226);
+        peer.say("DELE new").expect(250);
+    }),
+    ("a listing whose data connection is closed unread", |server| {
+        let mut peer = server.visitor();
+        drop(peer.begin("LIST"));
+        assert!(matches!(peer.hear().code, 226 | 426));
+    }),
+    ("a download that is reset in the middle", |server| {
+        let mut peer = server.visitor();
+        let mut data = peer.begin("RETR large");
+        data.read_exact(&mut [0; 1000]).unwrap();
+        // With bytes unread this is a reset, not an end.
+        drop(data);
+        peer.expect(426);
+    }),
+    ("an upload that is reset before its first byte", |server| {
+        let mut peer = server.visitor();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        peer.say(format!("EPRT |1|127.0.0.1|{port}|")).expect(200);
+        peer.say("STOR old").expect(150);
+        // Who waits to be accepted is reset when nobody is there to accept any more.
+        drop(listener);
+        assert!(matches!(peer.hear().code, 425 | 426), "{}", peer.dialogue());
+    }),
+    ("a control connection that is reset in a download", |server| {
+        let mut peer = server.visitor();
+        let _data = peer.begin("RETR large");
+        peer.reset();
+        server.wait_for_log(&["retr", "control connection is lost"]);
+    }),
+    ("a control connection that is reset in an upload", |server| {
+        let mut peer = server.visitor();
+        let _data = peer.begin("STOR old");
+        peer.reset();
+        server.wait_for_log(&["stor", "control connection is lost"]);
+    }),
+    ("a control connection that is reset while a listing waits", |server| {
+        let mut peer = server.visitor();
+        peer.epsv();
+        peer.say("LIST").expect(150);
+        peer.reset();
+        server.wait_for_log(&["list", "control connection is lost"]);
+    }),
+    ("a control connection that is half closed in a download nobody reads", |server| {
+        let mut peer = server.visitor();
+        let _data = peer.begin("RETR large");
+        peer.half_close();
+        peer.expect(426);
+        peer.expect_end();
+    }),
+    ("a control connection that is half closed in an upload that stands still", |server| {
+        let mut peer = server.visitor();
+        let _data = peer.begin("STOR old");
+        peer.half_close();
+        peer.expect(426);
+        peer.expect_end();
+    }),
+];
+
+#[test]
+fn nothing_is_left_of_connections_that_break() {
+    std::thread::scope(|scope| {
+        for (what, fault) in BREAKS {
+            scope.spawn(move || {
+                let server = Server::with(&["--transfer-timeout", "1"]);
+                server.write("old", "old");
+                server.write_sparse("large", LARGE);
+                let _witness = server.caller();
+                let before = server.footprint();
+                fault(&server);
+                let given_back = || server.footprint() == before;
+                eventually(&format!("threads and descriptors after {what}"), given_back);
+                assert_eq!(server.read("old"), b"old", "{what}");
+                assert_eq!(server.partials(""), 0, "{what}");
+                assert!(!server.has("new"), "{what}");
+            });
+        }
+    });
+}
+
+#[test]
+fn who_reads_no_replies_is_heard_no_longer() {
+    const MOST: usize = 64 << 20;
+    let server = Server::start();
+    let _witness = server.caller();
+    let before = server.footprint();
+    let mut deaf = connect(server.addr());
+    deaf.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    deaf.write_all(b"USER ftp\r\nPASS x\r\n").unwrap();
+    let commands = "NOOP\r\n".repeat(10_000);
+    let mut sent = 0;
+    let ended = loop {
+        match deaf.write(commands.as_bytes()) {
+            Ok(length) => sent += length,
+            Err(error) => break error,
+        }
+        assert!(sent < MOST, "the server goes on reading");
+    };
+    assert!(matches!(ended.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{ended}");
+    #[cfg(target_os = "linux")]
+    assert!(server.peak_memory() < 32 << 10, "{} KiB", server.peak_memory());
+    assert_eq!(server.visitor().list("NLST"), "");
+    drop(deaf);
+    eventually("threads and descriptors to be given back", || server.footprint() == before);
+}
+
+#[test]
+fn pieces_of_a_command_are_no_command() {
+    let server = Server::with(&["--idle-timeout", "1"]);
+    let mut peer = server.visitor();
+    let since = Instant::now();
+    let mut control = connect(server.addr());
+    control.write_all(b"USER ftp\r\nPASS x\r\n").unwrap();
+    while control.write_all(b"x").is_ok() {
+        assert!(since.elapsed() < PATIENCE / 2, "still served");
+    }
+    peer.expect(421);
+}
+
+/// std cannot reset a connection whose other end has sent nothing.
+const SEND_AND_RESET: &str = r#"
+use IO::Socket::INET; use Socket;
+my $s = IO::Socket::INET->new("127.0.0.1:$ARGV[0]") or die;
+syswrite $s, "half"; <STDIN>;
+setsockopt $s, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0) or die;
+close $s;
+"#;
+
+#[test]
+#[ignore = "needs perl"]
+fn an_upload_that_is_reset_in_the_middle_is_no_success() {
+    let server = Server::start();
+    server.write("file", "old");
+    let _witness = server.caller();
+    let before = server.footprint();
+    let mut peer = server.visitor();
+    let port = peer.epsv().port().to_string();
+    let mut perl = Command::new("perl");
+    let mut perl = perl.args(["-e", SEND_AND_RESET, &port]).stdin(Stdio::piped()).spawn().unwrap();
+    peer.say("STOR file").expect(150);
+    eventually("the first bytes", || server.partial_sizes("") == [4]);
+    drop(perl.stdin.take());
+    peer.expect(426);
+    assert!(perl.wait().unwrap().success());
+    assert_eq!(server.read("file"), b"old");
+    assert_eq!(server.partial_sizes(""), [4]);
+    peer.say("NOOP").expect(200);
+    drop(peer);
+    eventually("threads and descriptors to be given back", || server.footprint() == before);
+}

@@ -1,0 +1,443 @@
+//! The jail holds while another process of the machine turns the tree under the server's feet.
+//!
+//! A thread flips one name as fast as it can, in four ways ([`Flip`]), while sessions try every
+//! verb that takes a path. Inside and outside hold the same names, so that every try would work on
+//! either side. An escape is anything of the outside in a reply or on a data connection, and
+//! anything that has changed there, if only the time of its directory.
+
+use crate::support::wire::{Peer, connect, drain};
+use crate::support::{PATIENCE, Server};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::{fs, thread};
+use tempfile::TempDir;
+
+/// Tries in a plain `cargo test`, for each way to flip.
+const FEW: usize = 1500;
+
+/// Tries in all where there is time.
+const MANY: usize = 100_000;
+
+/// Tries between two looks at the outside.
+const LOOK: usize = 100;
+
+/// The size of the outside's file, a number that no reply has by chance.
+const SIZE: u64 = 1_234_567;
+
+/// What is flipped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Flip {
+    /// `dir`, a directory or a link to the one outside.
+    Dir,
+    /// `dir/secret`, a file or a link to the one outside.
+    File,
+    /// `dir`, here or moved outside, where its `up` would lead to the outside.
+    Away,
+    /// `dir` again, below a directory that is listed and removed with all that is in it.
+    Below,
+}
+
+/// What is tried.
+#[derive(Clone, Copy)]
+enum Try {
+    /// A command, answered at once.
+    Say(&'static str),
+    /// A command with data for us.
+    Fetch(&'static str),
+    /// A command with data from us.
+    Send(&'static str),
+}
+
+use Try::{Fetch, Say, Send};
+
+/// Those that make what others remove come first, so that the next round finds the same.
+const TRIES: &[Try] = &[
+    Fetch("RETR dir/secret"),
+    Say("SIZE dir/secret"),
+    Say("MDTM dir/secret"),
+    Say("MLST dir/secret"),
+    Say("STAT dir/secret"),
+    Say("HASH dir/secret"),
+    Say("XCRC dir/secret"),
+    Fetch("LIST dir"),
+    Fetch("LIST -R dir"),
+    Fetch("LIST dir/*"),
+    Fetch("NLST dir"),
+    Fetch("NLST dir/*"),
+    Fetch("MLSD dir"),
+    Say("STAT dir"),
+    Say("DSIZ dir"),
+    Say("CWD dir"),
+    Fetch("LIST"),
+    Fetch("NLST"),
+    Fetch("MLSD"),
+    Fetch("RETR secret"),
+    Say("MLST secret"),
+    Say("CWD ../dir/sub"),
+    Fetch("RETR ../secret"),
+    Say("CWD /"),
+    Fetch("RETR dir/up/secret"),
+    Say("SIZE dir/up/secret"),
+    Fetch("LIST dir/up/dir"),
+    Send("STOR dir/secret"),
+    Send("APPE dir/secret"),
+    Send("STOR dir/new"),
+    Send("APPE dir/new"),
+    Send("STOR dir/up/new"),
+    Say("DELE dir/up/new"),
+    Send("STOR dir/victim"),
+    Say("DELE dir/victim"),
+    Say("DELE dir/new"),
+    Say("MKD dir/empty"),
+    Say("RMD dir/empty"),
+    Say("MKD dir/fresh"),
+    Say("RMD dir/fresh"),
+    Say("SITE MKDIR dir/tree/leaf"),
+    Say("RMDA dir/tree"),
+    Send("STOR dir/old"),
+    Say("RNFR dir/old"),
+    Say("RNTO dir/renamed"),
+    Say("RNFR dir/renamed"),
+    Say("RNTO renamed"),
+    Say("RNFR renamed"),
+    Say("RNTO dir/old"),
+    Say("DELE renamed"),
+    Say("DELE dir/old"),
+    Say("DELE dir/renamed"),
+    Say("SITE SYMLINK secret dir/link"),
+    Say("DELE dir/link"),
+    Say("SITE CHMOD 600 dir/secret"),
+    Say("SITE CHMOD 700 dir"),
+    Say("MFMT 20200101000000 dir/secret"),
+    Say("MFMT 20200101000000 dir"),
+    Say("SITE UTIME 20200101000000 dir/secret"),
+    Say("MFF UNIX.mode=0640; dir/secret"),
+];
+
+/// Those that go down by themselves.
+const WALKS: &[Try] =
+    &[Fetch("LIST -R"), Say("DSIZ /"), Fetch("LIST -R top"), Say("DSIZ top"), Say("RMDA top")];
+
+#[test]
+fn a_directory_that_turns_into_a_link_outside_lets_nobody_out() {
+    race(Flip::Dir, FEW);
+}
+
+#[test]
+fn a_file_that_turns_into_a_link_outside_lets_nobody_out() {
+    race(Flip::File, FEW);
+}
+
+#[test]
+fn a_directory_that_is_moved_outside_takes_nobody_along() {
+    race(Flip::Away, FEW);
+}
+
+#[test]
+fn a_link_outside_in_what_is_walked_to_its_leaves_lets_nobody_out() {
+    race(Flip::Below, FEW / 4);
+}
+
+#[test]
+#[ignore = "needs a minute: 100,000 tries"]
+fn a_hundred_thousand_tries_let_nobody_out() {
+    for flip in [Flip::Dir, Flip::File, Flip::Away, Flip::Below] {
+        race(flip, MANY / 4);
+    }
+}
+
+/// Who stands in a directory that was moved outside stands nowhere: paths count from the root.
+#[test]
+fn a_session_whose_directory_was_moved_outside_reaches_nothing_there() {
+    let server = Server::start();
+    let outside = Outside::new();
+    server.make_dir("dir");
+    server.write("dir/secret", "inside");
+    server.write("secret", "inside");
+    let mut peer = server.visitor();
+    peer.say("CWD dir").expect(250);
+    fs::rename(server.path("dir"), outside.path("dir")).unwrap();
+    let before = outside.look();
+    peer.epsv();
+    for command in ["RETR secret", "LIST", "NLST", "MLSD", "STOR secret", "APPE new"] {
+        peer.say(command).expect(550);
+    }
+    for command in ["MKD new", "DELE secret", "RNFR secret", "SIZE secret", "STAT .", "RMDA ."] {
+        peer.say(command).expect(550);
+    }
+    for command in ["SITE CHMOD 777 secret", "MFMT 20200101000000 .", "SITE MKDIR /dir/../x/.."] {
+        let code = peer.say(command).hear().code;
+        assert!(code == 550 || command.ends_with("/.."), "{}", peer.dialogue());
+    }
+    assert_eq!(peer.retr("../secret"), b"inside");
+    peer.say("CDUP").expect(250);
+    peer.say("PWD").expect_text(257, "\"/\"");
+    assert_eq!(outside.look(), before);
+}
+
+/// The directory beside the served one, with what must not get out and must not change.
+struct Outside {
+    dir: TempDir,
+    /// What no reply may hold.
+    marks: Vec<String>,
+}
+
+/// Kind and permissions, time of the last change in nanoseconds, size.
+type Look = BTreeMap<PathBuf, (u32, i64, i64, u64)>;
+
+impl Outside {
+    fn new() -> Outside {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let secret = fs::File::create(path("secret")).unwrap();
+        (&secret).write_all(b"outside").unwrap();
+        secret.set_len(SIZE).unwrap();
+        for name in ["victim", "old", "outside-only"] {
+            fs::write(path(name), "outside").unwrap();
+        }
+        fs::create_dir_all(path("tree/leaf")).unwrap();
+        fs::create_dir(path("empty")).unwrap();
+        // Where a directory that is moved away goes, and what its `..` is then.
+        fs::create_dir(path("away")).unwrap();
+        fs::copy(path("secret"), path("away/secret")).unwrap();
+        for name in ["secret", "away/secret"] {
+            let file = fs::File::options().write(true).open(path(name)).unwrap();
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap();
+        }
+        let marks = ["outside", "1234567", "20010909"].map(String::from).into();
+        Outside { dir, marks }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Digests are marks, too; the server itself says what they are.
+    fn learn_digests(&mut self, server: &Server) {
+        let mut peer = server.visitor();
+        fs::copy(self.path("secret"), server.path("copy")).unwrap();
+        for verb in ["HASH", "XCRC"] {
+            let words = peer.say(format!("{verb} copy")).hear().words();
+            let longest = words.split(' ').max_by_key(|word| word.len()).unwrap();
+            self.marks.push(longest.to_owned());
+        }
+        fs::remove_file(server.path("copy")).unwrap();
+    }
+
+    /// All there is, but what was moved here.
+    fn look(&self) -> Look {
+        let mut look = Look::new();
+        self.walk(self.dir.path(), &mut look);
+        look
+    }
+
+    fn walk(&self, at: &Path, look: &mut Look) {
+        let Ok(data) = at.symlink_metadata() else { return };
+        if at == self.path("away/dir") {
+            return;
+        }
+        // Moving a directory here changes this one, as is right.
+        let moves = at == self.path("away");
+        let changed = if moves { (0, 0) } else { (data.mtime(), data.mtime_nsec()) };
+        look.insert(at.into(), (data.mode(), changed.0, changed.1, data.len()));
+        if data.is_dir() {
+            for entry in fs::read_dir(at).unwrap() {
+                self.walk(&entry.unwrap().path(), look);
+            }
+        }
+    }
+
+    fn is_told_by(&self, text: &str) -> bool {
+        self.marks.iter().any(|mark| text.contains(mark.as_str()))
+    }
+}
+
+/// How often each side was seen by the server, in the middle of it all.
+#[derive(Debug, Default)]
+struct Seen {
+    real: usize,
+    link: usize,
+    missing: usize,
+    worked: usize,
+    refused: usize,
+}
+
+impl Seen {
+    /// Whether both sides were met, without which nothing was tried.
+    fn is_race(&self, flip: Flip) -> bool {
+        let other = match flip {
+            Flip::Dir | Flip::File | Flip::Below => self.link,
+            Flip::Away => self.missing,
+        };
+        self.real > 0 && self.worked > 0 && self.refused > 0 && other > 0
+    }
+}
+
+fn race(flip: Flip, tries: usize) {
+    let server = Server::with(&["--log-level", "warn"]);
+    let mut outside = Outside::new();
+    outside.learn_digests(&server);
+    prepare(&server);
+    let before = outside.look();
+    let all = if flip == Flip::Below { WALKS } else { TRIES };
+    let done = AtomicBool::new(false);
+    let mut seen = Seen::default();
+    thread::scope(|scope| {
+        let flipper = scope.spawn(|| turn_until(&done, flip, &server, &outside));
+        // Also where a try fails, or the scope would wait for the thread for ever.
+        let _over = OnDrop(&done);
+        let mut peer = server.visitor();
+        let deadline = Instant::now() + PATIENCE;
+        for number in 0.. {
+            // On a busy machine it may take more tries until both sides were met.
+            if number >= tries && (seen.is_race(flip) || Instant::now() > deadline) {
+                break;
+            }
+            attempt(&mut peer, all[number % all.len()], &outside, &mut seen);
+            look_at_the_flip(&mut peer, flip, &mut seen);
+            if number % LOOK == 0 {
+                assert_eq!(outside.look(), before, "{}", last_said(&peer));
+            }
+            if number % TRIES.len() == TRIES.len() - 1 {
+                peer = server.visitor();
+            }
+        }
+        assert!(!flipper.is_finished(), "the race is over");
+    });
+    assert_eq!(outside.look(), before);
+    assert!(seen.is_race(flip), "no race: {seen:?}");
+}
+
+/// Inside, with the same names as outside.
+fn prepare(server: &Server) {
+    server.make_dir("real/sub");
+    server.write("real/secret", "inside");
+    server.write("secret", "inside");
+    symlink("..", server.path("real/up")).unwrap();
+}
+
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Flips until it is done. Every step is one rename, so that what stands there is always whole.
+fn turn_until(done: &AtomicBool, flip: Flip, server: &Server, outside: &Outside) {
+    let (real, dir, link) = (server.path("real"), server.path("dir"), server.path("link"));
+    match flip {
+        Flip::Dir => {
+            symlink(outside.dir.path(), &link).unwrap();
+            turn(done, [(&real, &dir), (&dir, &real), (&link, &dir), (&dir, &link)]);
+        }
+        Flip::File => {
+            fs::rename(&real, &dir).unwrap();
+            let (file, kept) = (dir.join("secret"), server.path("kept"));
+            fs::hard_link(&file, &kept).unwrap();
+            turn_file(done, &file, &kept, &outside.path("secret"));
+        }
+        Flip::Away => {
+            let away = outside.path("away/dir");
+            turn(done, [(&real, &dir), (&dir, &away), (&away, &dir), (&dir, &real)]);
+        }
+        Flip::Below => turn_below(done, &server.path("top"), outside.dir.path()),
+    }
+}
+
+/// A step that fails was one whose file the server has just replaced or removed.
+fn turn(done: &AtomicBool, steps: [(&PathBuf, &PathBuf); 4]) {
+    while !done.load(Ordering::Relaxed) {
+        for (from, to) in steps {
+            let _ = fs::rename(from, to);
+        }
+    }
+}
+
+/// One rename a side, so that there is always one or the other, but where the server removed it.
+fn turn_file(done: &AtomicBool, file: &Path, kept: &Path, target: &Path) {
+    let (link, plain) = (file.with_extension("link"), file.with_extension("plain"));
+    while !done.load(Ordering::Relaxed) {
+        symlink(target, &link).unwrap();
+        fs::rename(&link, file).unwrap();
+        fs::hard_link(kept, &plain).unwrap();
+        fs::rename(&plain, file).unwrap();
+    }
+}
+
+/// The server removes what is made here, which is then made again.
+fn turn_below(done: &AtomicBool, top: &Path, target: &Path) {
+    let dir = top.join("dir");
+    while !done.load(Ordering::Relaxed) {
+        let _ = fs::create_dir_all(dir.join("tree/leaf"));
+        let _ = fs::write(dir.join("victim"), "inside");
+        let _ = fs::remove_dir_all(&dir);
+        let _ = symlink(target, &dir);
+        let _ = fs::remove_file(&dir);
+    }
+}
+
+fn attempt(peer: &mut Peer, what: Try, outside: &Outside, seen: &mut Seen) {
+    let (said, came) = match what {
+        Say(command) => (peer.say(command).hear(), Vec::new()),
+        Fetch(command) => transfer(peer, command, drain),
+        Send(command) => transfer(peer, command, |mut data| {
+            // Refused, and closed, it may be by now.
+            let _ = data.write_all(b"inside");
+            Vec::new()
+        }),
+    };
+    match said.code {
+        200..400 => seen.worked += 1,
+        // 450 and 451: what was found is another thing by the time it is used.
+        500..600 | 450 | 451 => seen.refused += 1,
+        _ => peer.fail("an answer that does not fit"),
+    }
+    let came = String::from_utf8_lossy(&came).into_owned();
+    if outside.is_told_by(&said.text()) || outside.is_told_by(&came) {
+        panic!("an escape: {came:?}\n{}", last_said(peer));
+    }
+}
+
+fn transfer(
+    peer: &mut Peer,
+    command: &str,
+    carry: impl FnOnce(std::net::TcpStream) -> Vec<u8>,
+) -> (crate::support::wire::Said, Vec<u8>) {
+    let to = peer.epsv();
+    let said = peer.say(command).hear();
+    if said.code != 150 {
+        return (said, Vec::new());
+    }
+    let came = carry(connect(to));
+    (peer.hear(), came)
+}
+
+/// A listing tells a link from what it leads to, so this is what the server itself sees.
+fn look_at_the_flip(peer: &mut Peer, flip: Flip, seen: &mut Seen) {
+    let (dir, name) = match flip {
+        Flip::Dir | Flip::Away => ("/", "dir"),
+        Flip::File => ("/dir", "secret"),
+        Flip::Below => ("/top", "dir"),
+    };
+    let listing = peer.say(format!("STAT {dir}")).hear().text();
+    let ends = [format!(" {name}"), format!(" {name} -> ")];
+    let line = listing.lines().find(|line| ends.iter().any(|end| line.ends_with(end)));
+    match line {
+        Some(line) if line.trim_start().starts_with('l') => seen.link += 1,
+        Some(_) => seen.real += 1,
+        None => seen.missing += 1,
+    }
+}
+
+fn last_said(peer: &Peer) -> &str {
+    const ENOUGH: usize = 600;
+    let dialogue = peer.dialogue();
+    let start = dialogue.len().saturating_sub(ENOUGH);
+    dialogue.get(start..).unwrap_or(dialogue)
+}

@@ -1,0 +1,147 @@
+//! Patterns and `ls` options in LIST and NLST.
+
+use crate::support::Server;
+use crate::support::wire::{Peer, drain};
+
+fn server() -> (Server, Peer) {
+    let server = Server::start();
+    for dir in ["src/deep", "doc"] {
+        server.make_dir(dir);
+    }
+    for (name, bytes) in [
+        ("a.c", "1"),
+        ("b.c", "22"),
+        ("c.h", "333"),
+        ("src/d.c", "4"),
+        ("src/deep/e.c", ""),
+        (".f.c", ""),
+    ] {
+        server.write(name, bytes);
+    }
+    let peer = server.visitor();
+    (server, peer)
+}
+
+fn names(peer: &mut Peer, command: &str) -> Vec<String> {
+    let lines = peer.lines(command);
+    lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+}
+
+/// The last words of the lines of a long listing.
+fn long_names(peer: &mut Peer, command: &str) -> Vec<String> {
+    let lines = names(peer, command);
+    lines.iter().filter_map(|line| line.split(' ').next_back().map(String::from)).collect()
+}
+
+#[test]
+fn nlst_gives_the_names_that_match_and_retr_takes_them() {
+    let (_server, mut peer) = server();
+    assert_eq!(names(&mut peer, "NLST *.c"), ["a.c", "b.c"]);
+    assert_eq!(names(&mut peer, "NLST [a-b].?"), ["a.c", "b.c"]);
+    assert_eq!(names(&mut peer, "NLST */*.c"), ["src/d.c"]);
+    assert_eq!(names(&mut peer, "NLST /s*/*/*.c"), ["/src/deep/e.c"]);
+    assert_eq!(names(&mut peer, "NLST .*"), [".f.c"]);
+    for name in names(&mut peer, "NLST s*/*.c") {
+        assert_eq!(peer.retr(name), b"4");
+    }
+}
+
+#[test]
+fn list_shows_what_matches_after_its_options() {
+    let (_server, mut peer) = server();
+    assert_eq!(long_names(&mut peer, "LIST *.h"), ["c.h"]);
+    assert_eq!(long_names(&mut peer, "LIST -la *.c"), ["a.c", "b.c"]);
+    assert_eq!(long_names(&mut peer, "LIST -Sr *.[ch]"), ["a.c", "b.c", "c.h"]);
+}
+
+#[test]
+fn a_pattern_without_a_match_is_550_and_a_file_of_that_name_is_itself() {
+    let (server, mut peer) = server();
+    peer.epsv();
+    peer.say("NLST *.none").expect(550);
+    server.write("[x]", "");
+    server.write("x", "");
+    assert_eq!(names(&mut peer, "NLST [x]"), ["[x]"]);
+}
+
+#[test]
+fn patterns_are_names_everywhere_else() {
+    let (_server, mut peer) = server();
+    peer.epsv();
+    for command in ["RETR *.c", "MLST *.c", "MLSD s*", "SIZE *.c", "DELE *.c"] {
+        peer.say(command).expect(550);
+    }
+}
+
+#[test]
+fn no_pattern_leads_out() {
+    let (_server, mut peer) = server();
+    assert_eq!(names(&mut peer, "NLST ../../../*.c"), ["../../../a.c", "../../../b.c"]);
+}
+
+#[test]
+fn a_whole_tree_is_listed_directory_by_directory() {
+    let (_server, mut peer) = server();
+    let lines = names(&mut peer, "NLST -R");
+    let expected =
+        [".f.c", "a.c", "b.c", "c.h", "doc", "src", "src/d.c", "src/deep", "src/deep/e.c"];
+    assert_eq!(lines, expected);
+    assert_eq!(names(&mut peer, "NLST -R src"), ["src/d.c", "src/deep", "src/deep/e.c"]);
+    let headings: Vec<String> =
+        names(&mut peer, "LIST -R").into_iter().filter(|line| line.ends_with(':')).collect();
+    assert_eq!(headings, [".:", "./doc:", "./src:", "./src/deep:"]);
+}
+
+#[test]
+fn sorting_by_size_and_time_and_backwards() {
+    let (_server, mut peer) = server();
+    for (name, year) in [("a.c", 2003), ("b.c", 2001), ("c.h", 2002)] {
+        peer.say(format!("MFMT {year}0101000000 {name}")).expect(213);
+    }
+    assert_eq!(long_names(&mut peer, "LIST -t *.?"), ["a.c", "c.h", "b.c"]);
+    assert_eq!(long_names(&mut peer, "LIST -tr *.?"), ["b.c", "c.h", "a.c"]);
+    assert_eq!(long_names(&mut peer, "LIST -S *.?"), ["c.h", "b.c", "a.c"]);
+    assert_eq!(names(&mut peer, "NLST -r *.?"), ["c.h", "b.c", "a.c"]);
+}
+
+#[test]
+fn a_directory_itself_and_dots() {
+    let (_server, mut peer) = server();
+    assert_eq!(long_names(&mut peer, "LIST -d src"), ["src"]);
+    assert_eq!(long_names(&mut peer, "LIST -a doc"), [".", ".."]);
+}
+
+#[test]
+fn what_costs_too_much_is_refused() {
+    let server = Server::start();
+    server.make_dir("d");
+    for number in 0..300 {
+        server.write(format!("d/{number}"), "");
+    }
+    let mut peer = server.visitor();
+    peer.epsv();
+    // Each part looks through 300 names for each of those before it.
+    peer.say("NLST d/*/../*/../*").expect(550);
+    peer.say(format!("NLST {}*", "a/".repeat(2000))).expect(550);
+    peer.say("NOOP").expect(200);
+}
+
+/// However long the way to names is, they take a session a few MiB.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_names_at_the_end_of_a_long_way_take_little_memory() {
+    let server = Server::start();
+    let deep = vec!["d".repeat(250); 15].join("/");
+    for number in 0..4000 {
+        server.make_dir(format!("{deep}/{number}"));
+    }
+    let mut peer = server.visitor();
+    let base = server.peak_memory();
+    peer.epsv();
+    peer.say(format!("NLST {deep}/*")).expect(550);
+    drain(peer.begin(format!("LIST -R {deep}")));
+    peer.expect(451);
+    assert_eq!(peer.lines(format!("LIST -t {deep}")).len(), 4000);
+    let grown = server.peak_memory() - base;
+    assert!(grown < 24 << 10, "{grown} KiB");
+}

@@ -1,0 +1,136 @@
+//! Files and directories that the server's user may not read, write or enter, and permissions that
+//! are lost in the middle.
+
+use crate::support::Server;
+use crate::support::wire::{Peer, drain};
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+
+fn set_mode(server: &Server, name: &str, mode: u32) {
+    fs::set_permissions(server.path(name), Permissions::from_mode(mode)).unwrap();
+}
+
+/// What is made here belongs to root, and everybody may what the modes say.
+fn server() -> (Server, Peer) {
+    let server = Server::unprivileged(":", &[]);
+    for dir in ["closed/sub", "fixed/sub", "blind", "open"] {
+        server.make_dir(dir);
+    }
+    for name in ["secret", "shown", "closed/file", "fixed/file", "fixed/log"] {
+        server.write(name, "old");
+    }
+    let modes = [("secret", 0o600), ("shown", 0o444), ("fixed/log", 0o666), ("closed", 0o000)];
+    let dirs = [("fixed", 0o555), ("blind", 0o333), ("open", 0o777)];
+    modes.iter().chain(&dirs).for_each(|(name, mode)| set_mode(&server, name, *mode));
+    let peer = server.visitor();
+    (server, peer)
+}
+
+fn refuses(peer: &mut Peer, commands: &[&str]) {
+    for command in commands {
+        peer.epsv();
+        peer.say(command).expect(550);
+    }
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn what_may_not_be_read_is_550() {
+    let (server, mut peer) = server();
+    refuses(
+        &mut peer,
+        &["RETR secret", "HASH secret", "XMD5 secret", "STOR secret", "APPE secret"],
+    );
+    refuses(&mut peer, &["LIST blind", "NLST blind", "MLSD blind", "STAT blind"]);
+    peer.say("SIZE secret").expect(213);
+    peer.stor("blind/new", "content");
+    assert_eq!(peer.retr("blind/new"), b"content");
+    assert_eq!(server.read("secret"), b"old");
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn what_may_not_be_entered_is_550() {
+    let (server, mut peer) = server();
+    for verb in ["LIST", "NLST", "MLSD", "STAT", "CWD", "DSIZ", "AVBL"] {
+        refuses(&mut peer, &[&format!("{verb} closed")]);
+    }
+    for verb in ["RETR", "STOR", "APPE", "DELE", "RMD", "MKD", "RNFR", "SIZE", "MDTM", "MLST"] {
+        refuses(&mut peer, &[&format!("{verb} closed/file"), &format!("{verb} closed/sub/x")]);
+    }
+    refuses(&mut peer, &["MFMT 20200101000000 closed/file", "SITE CHMOD 666 closed/file"]);
+    peer.say("RNFR shown").expect(350);
+    peer.say("RNTO closed/moved").expect(550);
+    peer.say("PWD").expect_text(257, "\"/\"");
+    assert_eq!(peer.lines("NLST").len(), 6);
+    assert_eq!(server.read("closed/file"), b"old");
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn what_may_not_be_written_is_550() {
+    let (server, mut peer) = server();
+    refuses(&mut peer, &["STOR shown", "APPE shown", "MFMT 20200101000000 shown"]);
+    refuses(&mut peer, &["SITE CHMOD 666 shown", "STOR fixed/new", "STOR fixed/log"]);
+    refuses(&mut peer, &["APPE fixed/new", "MKD fixed/new", "DELE fixed/file", "RMD fixed/sub"]);
+    refuses(&mut peer, &["SITE SYMLINK /shown fixed/new", "RMDA fixed/sub"]);
+    peer.say("RNFR fixed/file").expect(350);
+    peer.say("RNTO open/file").expect(550);
+    // In place there is nothing to be made.
+    peer.send("APPE fixed/log", " and new");
+    assert_eq!(server.read("fixed/log"), b"old and new");
+    peer.say("CWD fixed").expect(250);
+    refuses(&mut peer, &["STOU"]);
+    assert_eq!(peer.lines("NLST"), [&b"file"[..], b"log", b"sub"]);
+    assert_eq!(peer.retr("file"), b"old");
+    assert_eq!(server.read("shown"), b"old");
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn who_stands_where_it_may_not_any_more_gets_550_until_it_may() {
+    let (server, mut peer) = server();
+    peer.say("CWD open").expect(250);
+    set_mode(&server, "open", 0o000);
+    refuses(&mut peer, &["LIST", "NLST", "MLSD", "STOR new", "STOU", "MKD new", "RETR x", "CWD ."]);
+    peer.say("PWD").expect_text(257, "\"/open\"");
+    set_mode(&server, "open", 0o777);
+    peer.stor("new", "content");
+    assert_eq!(peer.retr("new"), b"content");
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn an_upload_that_may_not_take_its_name_any_more_waits_for_a_resume() {
+    let (server, mut peer) = server();
+    server.write("open/file", "old");
+    set_mode(&server, "open/file", 0o666);
+    let data = peer.begin_with("STOR open/file", "new");
+    set_mode(&server, "open", 0o555);
+    drop(data);
+    peer.expect(550);
+    assert_eq!(server.read("open/file"), b"old");
+    assert_eq!(server.partial_sizes("open"), [3]);
+    set_mode(&server, "open", 0o777);
+    let to = peer.epsv();
+    peer.say("REST 3").expect(350);
+    peer.say("STOR open/file").expect(150);
+    crate::support::wire::connect(to).write_all(b"er").unwrap();
+    peer.expect(226);
+    assert_eq!(server.read("open/file"), b"newer");
+    assert_eq!(server.partials("open"), 0);
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn a_download_that_has_begun_goes_on_when_the_file_is_closed_to_others() {
+    const SIZE: u64 = 64 << 20;
+    let (server, mut peer) = server();
+    server.write_sparse("large", SIZE);
+    let data = peer.begin("RETR large");
+    set_mode(&server, "large", 0o000);
+    assert_eq!(drain(data).len() as u64, SIZE);
+    peer.expect(226);
+    refuses(&mut peer, &["RETR large"]);
+}

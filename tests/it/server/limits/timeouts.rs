@@ -1,0 +1,211 @@
+//! How many may come, and how long they may take.
+//!
+//! The deadlines here are of a second, and the tests watch them pass: they wait for what the
+//! server does, with patience, and then look at the clock.
+
+use crate::support::wire::{Peer, connect, connect_as};
+use crate::support::{PATIENCE, Server, comes_in};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Shutdown};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Not before a second, less what clocks may differ by, and long before patience ends.
+fn assert_took_a_second(since: Instant) {
+    let took = since.elapsed();
+    assert!(took > SECOND - SECOND / 10 && took < PATIENCE / 2, "{took:?}");
+}
+
+#[test]
+fn one_session_too_many_is_told_421() {
+    let server = Server::with(&["--max-sessions", "2"]);
+    let (mut first, mut second) = (server.caller(), server.caller());
+    let mut third = Peer::connect(server.addr());
+    third.expect(421);
+    third.expect_end();
+    second.say("NOOP").expect(200);
+    first.say("QUIT").expect(221);
+    comes_in(server.addr()).say("NOOP").expect(200);
+}
+
+#[test]
+fn one_session_too_many_from_an_address_is_told_421() {
+    let server = Server::with(&["--max-sessions-per-ip", "1"]);
+    let mut first = server.caller();
+    let mut second = Peer::connect(server.addr());
+    second.expect(421);
+    second.expect_end();
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    Peer::new(connect_as(elsewhere, server.addr())).expect(220);
+    first.say("QUIT").expect(221);
+    comes_in(server.addr());
+}
+
+#[test]
+fn an_idle_session_ends_with_421() {
+    let server = Server::with(&["--idle-timeout", "1"]);
+    let mut peer = server.visitor();
+    let since = Instant::now();
+    peer.expect(421);
+    peer.expect_end();
+    assert_took_a_second(since);
+}
+
+#[test]
+fn every_command_begins_the_idle_time_anew() {
+    let server = Server::with(&["--idle-timeout", "1"]);
+    let mut peer = server.visitor();
+    let since = Instant::now();
+    while since.elapsed() < SECOND + SECOND / 4 {
+        peer.say("NOOP").expect(200);
+    }
+    peer.say("QUIT").expect(221);
+}
+
+#[test]
+fn who_does_not_log_in_is_sent_away_however_busy() {
+    let server = Server::with(&["--login-timeout", "1"]);
+    let since = Instant::now();
+    let mut peer = server.caller();
+    let mut idle = server.caller();
+    while peer.say("NOOP").hear().code == 200 {}
+    assert_took_a_second(since);
+    idle.expect(421);
+    idle.expect_end();
+}
+
+/// Sends the same again and again until the server closes.
+fn flood(server: &Server, piece: &str) {
+    let mut control = connect(server.addr());
+    let mut replies = control.try_clone().unwrap();
+    let deadline = Instant::now() + PATIENCE / 2;
+    thread::scope(|scope| {
+        scope.spawn(move || std::io::copy(&mut replies, &mut std::io::sink()));
+        while control.write_all(piece.as_bytes()).is_ok() {
+            if Instant::now() > deadline {
+                control.shutdown(Shutdown::Both).unwrap();
+                panic!("still served");
+            }
+        }
+    });
+}
+
+#[test]
+fn who_never_stops_to_talk_is_sent_away_too() {
+    let server = Server::with(&["--login-timeout", "1"]);
+    let since = Instant::now();
+    flood(&server, "NOOP\r\n");
+    assert_took_a_second(since);
+}
+
+#[test]
+fn who_never_ends_a_line_is_sent_away_too() {
+    let server = Server::with(&["--login-timeout", "1"]);
+    let since = Instant::now();
+    flood(&server, &"NOOP ".repeat(100));
+    assert_took_a_second(since);
+}
+
+#[test]
+fn who_has_logged_in_is_not_held_to_the_login_time() {
+    let server = Server::with(&["--login-timeout", "1"]);
+    let mut peer = server.visitor();
+    let mut never = server.caller();
+    never.expect(421);
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn a_data_connection_that_does_not_come_is_425() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    let mut peer = server.visitor();
+    for command in ["LIST", "STOR new"] {
+        peer.epsv();
+        peer.say(command).expect(150);
+        let since = Instant::now();
+        peer.expect(425);
+        assert_took_a_second(since);
+    }
+    assert!(!server.has("new"));
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn an_upload_that_stalls_is_426() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    let data = peer.begin_with("STOR file", "new");
+    let since = Instant::now();
+    peer.expect(426);
+    assert_took_a_second(since);
+    drop(data);
+    assert_eq!(server.read("file"), b"old");
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn chatting_does_not_keep_a_stalled_transfer_alive() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    let mut peer = server.visitor();
+    let _data = peer.begin_with("STOR file", "some");
+    let since = Instant::now();
+    while peer.say("NOOP").hear().code == 200 {}
+    assert_took_a_second(since);
+    assert!(!server.has("file"));
+}
+
+#[test]
+fn a_download_that_nobody_reads_is_426() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    server.write_sparse("large", 256 << 20);
+    let mut peer = server.visitor();
+    let data = peer.begin("RETR large");
+    peer.expect(426);
+    drop(data);
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
+    let server = Server::with(&["--transfer-timeout", "1", "--idle-timeout", "1"]);
+    let mut peer = server.visitor();
+    let mut data = connect(peer.epsv());
+    peer.say("STOR file").expect(150);
+    let since = Instant::now();
+    let mut sent = 0;
+    while since.elapsed() < SECOND * 2 {
+        data.write_all(b"x").unwrap();
+        sent += 1;
+        // One round trip, so that the bytes do not pile up.
+        peer.say("NOOP").expect(200);
+    }
+    drop(data);
+    peer.expect(226);
+    assert_eq!(server.read("file").len(), sent);
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn who_logs_out_has_the_whole_login_time_again() {
+    let server = Server::with(&["--login-timeout", "1"]);
+    let (mut back, mut other) = (server.visitor(), server.visitor());
+    let mut never = server.caller();
+    never.expect(421);
+    back.say("REIN").expect(220);
+    back.login();
+    other.say("USER ftp").expect(331);
+    other.say("PASS x").expect(230);
+}
+
+#[test]
+fn a_flood_of_commands_does_not_keep_a_stalled_transfer_alive() {
+    let server = Server::with(&["--transfer-timeout", "1"]);
+    let mut peer = server.visitor();
+    let _data = peer.begin("STOR file");
+    let since = Instant::now();
+    while peer.say("NOOP").hear().code == 200 {}
+    assert_took_a_second(since);
+}

@@ -1,0 +1,9 @@
+//! The program as a service: options, reload, shutdown, socket activation, load balancers, status.
+
+mod config;
+mod proxy_protocol;
+pub mod reload;
+mod shutdown;
+mod socket_activation;
+mod startup;
+mod status;

@@ -1,0 +1,248 @@
+//! SIGHUP: accounts, options and log are read and opened again, and what is wrong changes nothing.
+
+use crate::support::wire::Peer;
+use crate::support::{Server, comes_in, eventually};
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// The hash of "secret" that takes one round.
+pub const SECRET: &str =
+    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
+
+/// Another password's.
+const OTHER: &str =
+    "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
+
+/// A server with files that can be changed behind its back.
+struct Changing {
+    server: Server,
+    dir: TempDir,
+    reloads: usize,
+}
+
+impl Changing {
+    /// Runs by these options in its file, and by its accounts.
+    fn start(config: &str, users: &str) -> Changing {
+        let dir = TempDir::new().unwrap();
+        let (file, accounts) = (dir.path().join("config"), dir.path().join("users"));
+        fs::write(&accounts, users).unwrap();
+        fs::write(&file, config.replace("USERS", accounts.to_str().unwrap())).unwrap();
+        let server = Server::with(&["--config", file.to_str().unwrap()]);
+        Changing { server, dir, reloads: 0 }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let accounts = self.file("users");
+        fs::write(self.file(name), text.replace("USERS", accounts.to_str().unwrap())).unwrap();
+    }
+
+    /// Everything it has logged, wherever that went.
+    fn log(&self) -> String {
+        let files = ["log", "log.1"].map(|name| fs::read_to_string(self.file(name)));
+        files.into_iter().flatten().fold(self.server.log(), |all, text| all + &text)
+    }
+
+    /// Sends the signal and waits until it was heeded.
+    fn reload(&mut self) {
+        self.reloads += 1;
+        self.server.signal("HUP");
+        eventually("a reload", || self.log().matches(" reloaded ").count() == self.reloads);
+    }
+
+    fn enter(&self, name: &str) -> Peer {
+        let mut peer = self.server.caller();
+        peer.say(format!("USER {name}")).expect(331);
+        peer.say("PASS secret").expect(230);
+        peer
+    }
+}
+
+fn accounts(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.replace("SECRET", SECRET).replace("OTHER", OTHER) + "\n").collect()
+}
+
+#[test]
+fn a_right_that_was_taken_away_is_gone_with_the_next_command() {
+    let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
+    let mut anna = it.enter("anna");
+    anna.say("MKD one").expect(257);
+    it.write("users", &accounts(&["anna:SECRET:read:"]));
+    it.reload();
+    anna.say("MKD two").expect(550);
+    anna.say("CWD one").expect(250);
+    it.write("users", &accounts(&["anna:SECRET:write:"]));
+    it.reload();
+    anna.say("MKD two").expect(257);
+    assert!(it.server.has("one/two"));
+}
+
+#[test]
+fn a_login_whose_account_is_gone_or_has_another_password_or_home_ends() {
+    let before = accounts(&["anna:SECRET:write:", "ben:SECRET:write:", "carl:SECRET:write:"]);
+    let mut it = Changing::start("users = USERS", &before);
+    it.server.make_dir("home");
+    let mut peers = ["anna", "ben", "carl"].map(|name| it.enter(name));
+    for peer in &mut peers {
+        peer.epsv();
+        peer.say("RNFR home").expect(350);
+    }
+    it.write("users", &accounts(&["ben:OTHER:write:", "carl:SECRET:write:/home"]));
+    it.reload();
+    for peer in &mut peers {
+        peer.say("RNTO elsewhere").expect(530);
+        peer.say("STOR file").expect(530);
+        peer.say("NOOP").expect(200);
+    }
+    let [_, _, carl] = &mut peers;
+    carl.say("USER carl").expect(331);
+    carl.say("PASS secret").expect(230);
+    carl.say("RNTO elsewhere").expect(503);
+    carl.say("LIST").expect(425);
+    assert!(it.server.has("home"));
+}
+
+#[test]
+fn a_transfer_that_runs_is_finished_under_the_rules_it_began_with() {
+    let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
+    let mut anna = it.enter("anna");
+    anna.say("TYPE I").expect(200);
+    let data = anna.begin_with("STOR file", "content");
+    it.write("users", &accounts(&["anna:SECRET:read:"]));
+    it.reload();
+    drop(data);
+    anna.expect(226);
+    anna.say("DELE file").expect(550);
+    assert_eq!(it.server.read("file"), b"content");
+}
+
+#[test]
+fn visitors_who_are_not_let_in_any_more_are_out() {
+    let mut it = Changing::start("anonymous = write", "");
+    let mut visitor = it.server.visitor();
+    it.write("config", "anonymous = read");
+    it.reload();
+    visitor.say("MKD dir").expect(550);
+    visitor.say("PWD").expect(257);
+    it.write("config", "anonymous = none");
+    it.reload();
+    visitor.say("PWD").expect(530);
+    let mut stranger = it.server.caller();
+    stranger.say("USER anonymous").expect(331);
+    stranger.say("PASS x").expect(530);
+}
+
+#[test]
+fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
+    let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
+    let mut anna = it.enter("anna");
+    it.write("users", "nonsense\nanna:x:write:\n");
+    it.reload();
+    let users = it.file("users");
+    for line in [1, 2] {
+        it.server.wait_for_log(&["not-reloaded", &format!("{}:{line}: expected", users.display())]);
+    }
+    anna.say("MKD dir").expect(257);
+    it.enter("anna").say("RMD dir").expect(250);
+    fs::remove_file(&users).unwrap();
+    it.reload();
+    it.enter("anna").say("PWD").expect(257);
+}
+
+#[test]
+fn broken_options_keep_the_old_ones_and_the_accounts_are_read_all_the_same() {
+    let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
+    it.write("config", "users = USERS\nidle-timeout = soon\n");
+    it.write("users", &accounts(&["anna:SECRET:read:", "ben:SECRET:read:"]));
+    let mut anna = it.enter("anna");
+    it.reload();
+    let config = it.file("config");
+    let line = format!("{}:2:", config.display());
+    it.server.wait_for_log(&["not-reloaded", &line, "idle-timeout"]);
+    anna.say("MKD dir").expect(550);
+    it.enter("ben").say("PWD").expect(257);
+}
+
+#[test]
+fn limits_and_deadlines_follow() {
+    let mut it = Changing::start("max-sessions = 1", "");
+    let mut first = it.server.visitor();
+    Peer::connect(it.server.addr()).expect(421);
+    it.write("config", "max-sessions = 2\nidle-timeout = 1");
+    it.reload();
+    let mut second = comes_in(it.server.addr());
+    second.say("NOOP").expect(200);
+    Peer::connect(it.server.addr()).expect(421);
+    first.say("NOOP").expect(200);
+    first.expect(421);
+}
+
+#[test]
+fn what_needs_a_restart_is_said_and_stays() {
+    let mut it = Changing::start("", "");
+    let elsewhere = TempDir::new().unwrap();
+    fs::write(elsewhere.path().join("secret"), "").unwrap();
+    // Port and root are on the command line of these tests, so the host is what can change.
+    it.write("config", "host = 127.0.0.3\nroot = /\n");
+    it.reload();
+    it.server.visitor().say("SIZE secret").expect(550);
+    assert!(!it.log().contains("root changes"), "the command line wins: {}", it.log());
+}
+
+#[test]
+fn a_log_that_was_moved_away_is_begun_anew() {
+    let dir = TempDir::new().unwrap();
+    let log = dir.path().join("log");
+    let mut it = Changing::start(&format!("log-file = {}", log.display()), "");
+    it.dir = dir;
+    it.server.caller().say("QUIT").expect(221);
+    let read = |name: &str| fs::read_to_string(it.dir.path().join(name)).unwrap_or_default();
+    eventually("the end of the session", || read("log").contains("closed"));
+    fs::rename(&log, it.file("log.1")).unwrap();
+    it.reload();
+    assert!(it.log().contains(" reloaded "));
+    it.server.caller().say("QUIT").expect(221);
+    eventually("a line in the new file", || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("session=2"))
+    });
+    let old = fs::read_to_string(it.file("log.1")).unwrap();
+    assert!(old.contains("session=1") && !old.contains("session=2"), "{old}");
+    assert_eq!(it.server.log(), "");
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_goes_on_where_it_was() {
+    let mut it = Changing::start("", "");
+    it.write("config", "log-file = /nonexistent/log\nlog-level = debug");
+    it.reload();
+    it.server.wait_for_log(&["not-reloaded", "/nonexistent/log"]);
+    it.server.caller().say("QUIT").expect(221);
+    it.server.wait_for_log(&["closed"]);
+    // The rest of the new options is in force.
+    it.server.wait_for_log(&["command", "QUIT"]);
+}
+
+#[test]
+fn ports_follow_and_those_in_use_stay() {
+    let ports = [free_port(), free_port()];
+    let range = |n: usize| format!("passive-ports = {0}-{0}", ports[n]);
+    let mut it = Changing::start(&range(0), "");
+    it.server.write("file", "content");
+    let mut peer = it.server.visitor();
+    let old = peer.epsv();
+    assert_eq!(old.port(), ports[0]);
+    it.write("config", &range(1));
+    it.reload();
+    peer.say("RETR file").expect(150);
+    assert_eq!(crate::support::wire::drain(crate::support::wire::connect(old)), b"content");
+    peer.expect(226);
+    assert_eq!(peer.epsv().port(), ports[1]);
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,188 @@
+//! The command line of the server, and what it says before it serves.
+
+use crate::support::Server;
+use assert_cmd::Command;
+use mt_ftp::server::config::PROGRAM;
+use std::net::{Ipv6Addr, TcpListener};
+use std::process::Stdio;
+use tempfile::TempDir;
+
+fn server() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+    command.timeout(crate::support::PATIENCE);
+    command
+}
+
+/// Runs it with options that end it, and gives the lines on stderr.
+fn complaint(options: &[&str], code: i32) -> Vec<String> {
+    let output = server().args(options).assert().code(code).stdout("").get_output().clone();
+    String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_first_line_says_where_it_listens_and_the_second_what_it_serves() {
+    // `launch` takes nothing but "Listening on ADDRESS:PORT".
+    for (access, words) in [("none", "may not log in"), ("read", "may read"), ("write", "write")] {
+        let server = Server::with(&["--anonymous", access]);
+        assert_eq!(server.addr().ip().to_string(), "127.0.0.1");
+        assert_ne!(server.addr().port(), 0);
+        let second = server.next_line();
+        let root = server.root().canonicalize().unwrap();
+        assert!(second.contains(root.to_str().unwrap()) && second.contains(words), "{second}");
+    }
+}
+
+#[test]
+fn an_ipv6_address_stands_in_brackets() {
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return;
+    }
+    for host in ["::1", "[::1]"] {
+        // A socket address is parsed from the line, and IPv6 only parses in brackets.
+        let server = Server::launch(TempDir::new().unwrap(), host, &[]);
+        assert!(server.addr().is_ipv6());
+    }
+}
+
+#[test]
+fn without_a_terminal_the_host_is_127_0_0_1() {
+    let root = TempDir::new().unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ftp_server"))
+        .args(["--port=0", "--root"])
+        .arg(root.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("Listening on 127.0.0.1:") && line.ends_with('\n'), "{line}");
+}
+
+#[test]
+fn it_warns_where_visitors_from_elsewhere_may_write() {
+    let at = |host: &str, access: &str| {
+        let server = Server::launch(TempDir::new().unwrap(), host, &["--anonymous", access]);
+        server.caller().say("QUIT").expect(221);
+        server.wait_for_log(&["closed"]);
+        server.log().contains("warning")
+    };
+    assert!(at("0.0.0.0", "write"));
+    assert!(!at("0.0.0.0", "read"));
+    assert!(!at("127.0.0.1", "write"));
+}
+
+#[test]
+fn it_warns_of_its_own_files_where_clients_see_them() {
+    let root = TempDir::new().unwrap();
+    let users = root.path().join("users");
+    std::fs::write(&users, "").unwrap();
+    let words = ["--users", users.to_str().unwrap()];
+    let server = Server::launch(root, "127.0.0.1", &words);
+    server.wait_for_log(&["warning", "--users", "in the directory that is served"]);
+    let elsewhere = TempDir::new().unwrap();
+    let users = elsewhere.path().join("users");
+    std::fs::write(&users, "").unwrap();
+    let server = Server::with(&["--users", users.to_str().unwrap()]);
+    server.caller().say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    assert!(!server.log().contains("warning"), "{}", server.log());
+}
+
+#[test]
+fn an_address_in_use_is_one_line_and_exit_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let lines = complaint(&["--host", "127.0.0.1", "--port", &port], 1);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("127.0.0.1") && lines[0].contains(&port), "{lines:?}");
+}
+
+#[test]
+fn a_root_that_is_missing_or_no_directory_is_one_line_and_exit_1() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    for name in ["missing", "file"] {
+        let path = dir.path().join(name);
+        let path = path.to_str().unwrap();
+        let lines = complaint(&["--host", "127.0.0.1", "--port", "0", "--root", path], 1);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains(name), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_option_and_what_was_expected() {
+    for (option, value) in [
+        ("--port", "65536"),
+        ("--port", "ftp"),
+        ("--anonymous", "all"),
+        ("--max-sessions", "0"),
+        ("--max-sessions-per-ip", "many"),
+        ("--idle-timeout", "soon"),
+        ("--login-timeout", "0"),
+        ("--transfer-timeout", "-1"),
+        ("--shutdown-grace", "1d"),
+        ("--log-level", "loud"),
+        ("--host", ""),
+    ] {
+        let together = format!("{option}={value}");
+        for options in [&[option, value][..], &[&together]] {
+            let lines = complaint(options, 2);
+            assert_eq!(lines.len(), 2, "{lines:?}");
+            assert!(lines[0].contains(option) && lines[0].contains(value), "{lines:?}");
+            assert!(lines[0].contains("expected"), "{lines:?}");
+            assert!(lines[1].starts_with("Usage: ftp_server"), "{lines:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_option_a_missing_value_and_a_stray_word_are_wrong_usage() {
+    for (options, word) in [
+        (&["--prot", "1"][..], "--prot"),
+        (&["-x"], "-x"),
+        (&["--port"], "--port"),
+        (&["--sync=perhaps"], "--sync"),
+        (&["stray"], "stray"),
+        (&["--", "--port"], "--port"),
+    ] {
+        let lines = complaint(options, 2);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains(word), "{lines:?}");
+        assert!(lines[1].starts_with("Usage: ftp_server"), "{lines:?}");
+    }
+}
+
+#[test]
+fn help_names_every_option_and_exits_0() {
+    let output = server().arg("--help").assert().code(0).stderr("").get_output().clone();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for flag in PROGRAM.all_flags() {
+        assert!(help.contains(&format!("--{}", flag.long.unwrap())), "{help}");
+    }
+}
+
+#[test]
+fn version_is_one_line_and_exits_0() {
+    let expected = format!("ftp_server {}\n", env!("CARGO_PKG_VERSION"));
+    server().arg("--version").assert().code(0).stdout(expected).stderr("");
+}
+
+#[test]
+fn nobody_reading_stdout_is_no_reason_to_complain() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ftp_server"))
+        .arg("--help")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+}

@@ -1,0 +1,431 @@
+//! Accounts: the file, the two subcommands about it, and what an account may do.
+
+use crate::support::Server;
+use crate::support::wire::{Peer, connect_as};
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The hash of "secret" that takes one round.
+const HASH: &str =
+    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
+
+/// What passlib's documentation has for "password".
+const PASSLIB: &str =
+    "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
+
+/// A run of `ftp_server` that ends by itself.
+struct Run {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+fn run(words: &[&str], stdin: &str) -> Run {
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+    command.args(words).write_stdin(stdin).timeout(crate::support::PATIENCE);
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    Run { status: output.status.code(), stdout, stderr }
+}
+
+impl Run {
+    fn expect(self, status: i32) -> Run {
+        assert_eq!(self.status, Some(status), "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    fn expect_error(self, words: &str) -> Run {
+        assert!(self.stderr.contains(words), "expected {words:?}: {}", self.stderr);
+        self
+    }
+}
+
+/// A file with this text in a directory of its own.
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("users");
+    fs::write(&file, text).unwrap();
+    (dir, file)
+}
+
+fn mode(file: &Path) -> u32 {
+    fs::metadata(file).unwrap().permissions().mode() & 0o7777
+}
+
+/// A server that knows anna, who may write; ben, who may read; and carl, who may write in `/carl`.
+/// The password of all of them is "secret".
+fn server(options: &[&str]) -> Server {
+    let text = format!("# staff\nanna:{HASH}:write:\nben:{HASH}::\ncarl:{HASH}:write:/carl\n");
+    let (_dir, file) = file(&text);
+    let all = [&["--users", file.to_str().unwrap()], options].concat();
+    let server = Server::with(&all);
+    server.write("file", "content");
+    server.make_dir("carl/sub");
+    server.write("carl/own", "of carl");
+    server
+}
+
+fn enter(server: &Server, name: &str) -> Peer {
+    let mut peer = server.caller();
+    peer.say(format!("USER {name}")).expect(331);
+    peer.say("PASS secret").expect(230);
+    peer.say("TYPE I").expect(200);
+    peer
+}
+
+#[test]
+fn passwd_makes_a_file_whose_account_logs_in() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("users");
+    let users = file.to_str().unwrap();
+    let run = run(&["passwd", "--access", "write", users, "dora"], "open sesame\nmore\n").expect(0);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("dora") && !run.stderr.contains("sesame"), "{}", run.stderr);
+    assert_eq!(mode(&file), 0o600);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("dora:$pbkdf2-sha256$") && text.ends_with(":write:\n"), "{text}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    let server = Server::with(&["--users", users]);
+    let mut peer = server.caller();
+    peer.say("USER dora").expect(331);
+    peer.say("PASS open sesame").expect(230);
+    peer.say("MKD dir").expect(257);
+}
+
+#[test]
+fn passwd_changes_one_line_and_keeps_all_else() {
+    let before = format!("# staff\n\nanna:{HASH}:write:/a b\n# the boss\n  ben:{HASH}::\n#end");
+    let (_dir, file) = file(&before);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    run(&["passwd", file.to_str().unwrap(), "anna"], "new\n").expect(0);
+    let after = fs::read_to_string(&file).unwrap();
+    let lines: Vec<(&str, &str)> = before.lines().zip(after.lines()).collect();
+    assert_eq!(lines.len(), after.lines().count());
+    for (old, new) in lines {
+        match old.starts_with("anna:") {
+            true => assert!(new != old && new.ends_with(":write:/a b"), "{new}"),
+            false => assert_eq!(new, old),
+        }
+    }
+    assert!(after.ends_with("#end"));
+    assert_eq!(mode(&file), 0o640);
+
+    let words = ["passwd", "--access=read", "--home", "/c", file.to_str().unwrap(), "anna"];
+    run(&words, "newer\n").expect(0);
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after.lines().any(|line| line.starts_with("anna:") && line.ends_with(":read:/c")));
+}
+
+#[test]
+fn passwd_sets_limits_and_check_shows_them() {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("dora")).unwrap();
+    let (root, users) = (dir.path().to_str().unwrap(), dir.path().join("users"));
+    let users = users.to_str().unwrap();
+    let passwd = |words: &[&str]| {
+        run(&[&["passwd"], words, &[users, "dora"]].concat(), "open sesame\n").expect(0);
+        let checked = run(&["check", "--root", root, "--users", users], "").expect(0).stdout;
+        let line = checked.lines().find(|line| line.starts_with("account dora: ")).unwrap();
+        line.to_owned()
+    };
+    let set = ["--home", "/dora", "--quota", "10G", "--sessions", "3", "--rate=64K"];
+    let all = "account dora: read, home /dora, quota 10G, sessions 3, rate 64K";
+    assert_eq!(passwd(&set), all);
+    assert_eq!(passwd(&[]), all);
+    let fewer = "account dora: read, home /dora, rate 64K";
+    assert_eq!(passwd(&["--quota=none", "--sessions", "none"]), fewer);
+    assert_eq!(passwd(&["--rate", "none"]), "account dora: read, home /dora");
+}
+
+#[test]
+fn passwd_refuses_a_broken_file_and_leaves_it_alone() {
+    let text = format!("anna:{HASH}::\nnonsense\n");
+    let (dir, file) = file(&text);
+    let users = file.to_str().unwrap();
+    run(&["passwd", users, "ben"], "x\n")
+        .expect(1)
+        .expect_error(&format!("{users}:2: expected name:hash:access:home"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn passwd_without_a_password_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("users");
+    for stdin in ["", "\n", "\r\n"] {
+        run(&["passwd", file.to_str().unwrap(), "anna"], stdin).expect(1).expect_error("password");
+    }
+    assert!(!file.exists());
+}
+
+#[test]
+fn passwd_says_what_is_wrong_with_its_words() {
+    let (_dir, file) = file("");
+    let users = file.to_str().unwrap();
+    for words in [
+        &["passwd"][..],
+        &["passwd", users],
+        &["passwd", users, "anna", "ben"],
+        &["passwd", users, "an:na"],
+        &["passwd", users, ""],
+        &["passwd", "--access", "all", users, "anna"],
+        &["passwd", "--home", "a:b", users, "anna"],
+        &["passwd", "--nosuch", users, "anna"],
+    ] {
+        run(words, "x\n").expect(2).expect_error("ftp_server passwd");
+    }
+    let nowhere = file.join("in/a/file");
+    let nowhere = nowhere.to_str().unwrap();
+    run(&["passwd", nowhere, "anna"], "x\n").expect(1).expect_error(nowhere);
+}
+
+#[test]
+fn check_reports_what_would_be_in_force_and_starts_nothing() {
+    let (_dir, file) = file(&format!("anna:{HASH}:write:/home\nben:{HASH}::\n"));
+    let root = TempDir::new().unwrap();
+    fs::create_dir(root.path().join("home")).unwrap();
+    let (users, root) = (file.to_str().unwrap(), root.path().to_str().unwrap());
+    let run = run(&["check", "--users", users, "--root", root, "--port", "0"], "").expect(0);
+    for words in ["anna: write", "/home", "ben: read", users, "anonymous = none  (default)"] {
+        assert!(run.stdout.contains(words), "{words} in {}", run.stdout);
+    }
+    assert!(!run.stdout.contains("Listening") && !run.stdout.contains(HASH), "{}", run.stdout);
+}
+
+#[test]
+fn check_names_what_would_not_work() {
+    let root = TempDir::new().unwrap();
+    let root = root.path().to_str().unwrap();
+    let (_dir, broken) = file(&format!("anna:{HASH}::\nben:{HASH}:all:\ncarl:x::\n"));
+    let users = broken.to_str().unwrap();
+    run(&["check", "--users", users, "--root", root], "")
+        .expect(1)
+        .expect_error(&format!("{users}:2: expected read or write"))
+        .expect_error(&format!("{users}:3: expected a hash"));
+
+    let (_dir, homeless) = file(&format!("anna:{HASH}::/gone\n"));
+    let users = homeless.to_str().unwrap();
+    let run = run(&["check", "--users", users, "--root", root], "").expect(1);
+    assert!(run.stderr.contains("anna") && run.stderr.contains("/gone"), "{}", run.stderr);
+}
+
+#[test]
+fn a_broken_accounts_file_keeps_the_server_from_starting() {
+    let (_dir, broken) = file(&format!("# a comment\nanna:{HASH}::\nanna:{HASH}::\nben\n"));
+    let users = broken.to_str().unwrap();
+    let words = ["--users", users, "--host", "127.0.0.1", "--port", "0"];
+    let started = run(&words, "")
+        .expect(1)
+        .expect_error(&format!("{users}:3: expected each name once"))
+        .expect_error(&format!("{users}:4: expected name:hash:access:home"));
+    assert_eq!(started.stdout, "");
+    let missing = run(&["--users", "/nonexistent/users", "--port", "0"], "").expect(1);
+    missing.expect_error("/nonexistent/users");
+}
+
+#[test]
+fn a_hash_of_passlib_logs_in() {
+    let (_dir, file) = file(&format!("anna:{PASSLIB}::"));
+    let server = Server::with(&["--users", file.to_str().unwrap()]);
+    let mut peer = server.caller();
+    peer.say("USER anna").expect(331);
+    peer.say("PASS password").expect(230);
+}
+
+#[test]
+fn names_and_passwords_are_taken_to_the_letter() {
+    let server = server(&[]);
+    for (number, (name, password)) in (2..).zip([
+        ("anna", "Secret"),
+        ("anna", "secret "),
+        ("anna", " secret"),
+        ("anna", "secre"),
+        ("anna", "secretx"),
+        ("Anna", "secret"),
+        ("anna ", "secret"),
+        ("anna:", "secret"),
+        ("# staff", "secret"),
+    ]) {
+        // From an address of its own: one that fails often is answered late.
+        let address = Ipv4Addr::new(127, 0, 0, number);
+        let mut peer = Peer::new(connect_as(address.into(), server.addr()));
+        peer.expect(220);
+        peer.say(format!("USER {name}")).expect(331);
+        peer.say(format!("PASS {password}")).expect(530);
+        peer.say("PWD").expect(530);
+    }
+    enter(&server, "anna");
+}
+
+#[test]
+fn an_unknown_name_and_a_wrong_password_get_the_same_words() {
+    let server = server(&[]);
+    let mut heard = Vec::new();
+    for name in ["anna", "carl", "nobody", "root", "anonymous"] {
+        let mut peer = server.caller();
+        let name = peer.say(format!("USER {name}")).expect(331).text();
+        heard.push((name, peer.say("PASS wrong").expect(530).text()));
+    }
+    heard.dedup();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+}
+
+#[test]
+fn read_and_write_are_what_they_say() {
+    let server = server(&[]);
+    let mut ben = enter(&server, "ben");
+    assert_eq!(ben.retr("file"), b"content");
+    assert!(ben.list("LIST").contains("file"));
+    for command in ["STOR file", "APPE file", "DELE file", "MKD dir", "RNFR file", "RMD carl/sub"] {
+        ben.say(command).expect_text(550, "Permission denied.");
+    }
+    let mut anna = enter(&server, "anna");
+    anna.stor("file", "new");
+    anna.say("MKD dir").expect(257);
+    assert_eq!(ben.retr("file"), b"new");
+}
+
+#[test]
+fn a_home_is_all_that_its_account_sees() {
+    let server = server(&[]);
+    let mut carl = enter(&server, "carl");
+    carl.say("PWD").expect_text(257, "\"/\"");
+    assert_eq!(carl.lines("NLST"), [b"own", b"sub"]);
+    assert_eq!(carl.retr("/own"), b"of carl");
+    for up in ["CDUP", "CWD ..", "CWD ../..", "CWD /", "CWD sub/../../.."] {
+        carl.say(up).expect(250);
+        carl.say("PWD").expect_text(257, "\"/\"");
+    }
+    for path in ["../file", "/file", "/carl/own", "../../file"] {
+        carl.say(format!("SIZE {path}")).expect(550);
+        carl.say(format!("DELE {path}")).expect(550);
+    }
+    carl.stor("../new", "inside");
+    assert_eq!(server.read("carl/new"), b"inside");
+    carl.say("RNFR own").expect(350);
+    carl.say("RNTO ../../moved").expect(250);
+    assert!(server.has("carl/moved") && !server.has("moved"));
+    for root in ["RMD /", "RMD ..", "RMDA /", "RNFR /", "DELE /"] {
+        carl.say(root).expect(550);
+    }
+}
+
+#[test]
+fn links_out_of_a_home_lead_nowhere() {
+    let server = server(&[]);
+    symlink("../file", server.path("carl/up")).unwrap();
+    symlink(server.root(), server.path("carl/root")).unwrap();
+    symlink(server.path("file"), server.path("carl/absolute")).unwrap();
+    symlink("..", server.path("carl/sub/home")).unwrap();
+    symlink(server.path("carl/own"), server.path("carl/sub/same")).unwrap();
+    let mut carl = enter(&server, "carl");
+    carl.epsv();
+    for link in ["up", "absolute", "root/file"] {
+        for verb in ["RETR", "STOR", "APPE", "SIZE", "MDTM", "MLST", "HASH", "XCRC"] {
+            carl.say(format!("{verb} {link}")).expect(550);
+        }
+    }
+    carl.say("CWD root").expect(550);
+    carl.say("LIST root/carl").expect(550);
+    // Those that stay in the home work, whatever they are made of.
+    assert_eq!(carl.retr("sub/same"), b"of carl");
+    assert_eq!(carl.retr("sub/home/own"), b"of carl");
+    // Those that are removed are removed themselves.
+    carl.say("DELE up").expect(250);
+    assert_eq!(server.read("file"), b"content");
+}
+
+#[test]
+fn a_home_that_is_missing_lets_nobody_in_and_harms_nobody() {
+    let server = server(&[]);
+    fs::remove_dir_all(server.path("carl")).unwrap();
+    let mut peer = server.caller();
+    peer.say("USER carl").expect(331);
+    let text = peer.say("PASS secret").expect(530).text();
+    assert!(!text.contains(server.root().to_str().unwrap()) && !text.contains("os error"));
+    peer.say("PWD").expect(530);
+    enter(&server, "anna").say("PWD").expect(257);
+}
+
+#[test]
+fn user_in_a_session_drops_all_rights() {
+    let server = server(&[]);
+    let mut peer = enter(&server, "anna");
+    peer.say("CWD carl").expect(250);
+    peer.say("RNFR own").expect(350);
+    peer.say("USER ben").expect(331);
+    for command in ["RNTO gone", "PWD", "LIST", "STOR x", "RETR file", "DELE file", "STAT /"] {
+        peer.say(command).expect(530);
+    }
+    peer.say("PASS wrong").expect(530);
+    peer.say("PWD").expect(530);
+    peer.say("USER ben").expect(331);
+    peer.say("PASS secret").expect(230);
+    peer.say("PWD").expect_text(257, "\"/\"");
+    peer.say("DELE file").expect_text(550, "Permission denied.");
+    // And from one home into another.
+    peer.say("USER carl").expect(331);
+    peer.say("PASS secret").expect(230);
+    peer.say("SIZE own").expect(213);
+    peer.say("SIZE /file").expect(550);
+}
+
+#[test]
+fn too_many_failures_end_the_session() {
+    let server = server(&["--max-login-failures", "2"]);
+    let mut peer = server.caller();
+    peer.say("USER anna").expect(331);
+    peer.say("PASS wrong").expect(530);
+    peer.say("USER nobody").expect(331);
+    peer.raw("PASS wrong\r\nUSER anna\r\nPASS secret\r\n").expect(421);
+    peer.expect_end();
+}
+
+#[test]
+fn with_accounts_visitors_are_let_in_only_if_that_is_said() {
+    let none = server(&[]);
+    assert!(none.next_line().contains("may not log in"));
+    for name in ["anonymous", "ftp"] {
+        let mut peer = none.caller();
+        peer.say(format!("USER {name}")).expect(331);
+        peer.say("PASS me@here").expect(530);
+    }
+    let read = server(&["--anonymous", "read"]);
+    let mut visitor = read.visitor();
+    assert_eq!(visitor.retr("file"), b"content");
+    visitor.say("DELE file").expect(550);
+    enter(&read, "anna").say("DELE file").expect(250);
+}
+
+#[test]
+fn passwords_are_in_no_log() {
+    let server = server(&["--log-level", "debug", "--max-login-failures", "100"]);
+    let mut peer = server.caller();
+    for line in ["PASS hunter-1", "pass hunter-2", "ACCT hunter-3", "PASS\thunter-4"] {
+        peer.say(line).hear();
+    }
+    peer.say(format!("PASS hunter-5{}", "x".repeat(5000))).hear();
+    peer.say("PASS hunter-6\0").hear();
+    peer.say("PASShunter-7").hear();
+    peer.say("SITE PSWD hunter-8 hunter-9").hear();
+    for name in ["anna", "nobody"] {
+        peer.say(format!("USER {name}")).expect(331);
+        peer.say("PaSs  hunter-10").expect(530);
+        peer.say(format!("USER {name}")).expect(331);
+        peer.raw(b"\xff\xf4\xff\xf2PASS hunter-11 12\r\n").expect(530);
+    }
+    peer.say("USER anna").expect(331);
+    peer.say("PASS secret").expect(230);
+    peer.say("QUIT").expect(221);
+    server.wait_for_log(&["QUIT"]);
+    let log = server.log();
+    assert!(log.contains("PASS") && log.contains("****"), "{log}");
+    assert!(!log.contains("hunter") && !log.contains("secret"), "{log}");
+    assert!(!log.contains("pbkdf2") && !log.contains(&HASH[20..]), "{log}");
+}

@@ -1,0 +1,195 @@
+//! Lines of the control connection: their length, their ends, and however they arrive.
+
+use crate::support::{Server, noise};
+use mt_ftp::protocol::MAX_LINE;
+
+/// A NOOP of so many bytes; blanks after a bare verb mean nothing.
+fn noop_of(length: usize) -> Vec<u8> {
+    let mut line = b"NOOP".to_vec();
+    line.resize(length, b' ');
+    line
+}
+
+/// Any bytes but those that end a line or speak Telnet.
+fn line_of_noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut line = noise(length, seed);
+    line.iter_mut().filter(|b| matches!(**b, b'\n' | 255)).for_each(|b| *b = b'?');
+    line
+}
+
+#[test]
+fn the_longest_line_has_4096_bytes() {
+    assert_eq!(MAX_LINE, 4096);
+    let server = Server::start();
+    let mut peer = server.caller();
+    peer.say(noop_of(MAX_LINE)).expect(200);
+    peer.say(noop_of(MAX_LINE + 1)).expect(500);
+    peer.raw([noop_of(MAX_LINE), b"\n".to_vec()].concat()).expect(200);
+    peer.raw([noop_of(MAX_LINE + 1), b"\n".to_vec()].concat()).expect(500);
+}
+
+#[test]
+fn a_line_that_is_too_long_gets_one_500_and_is_skipped() {
+    let server = Server::start();
+    let mut peer = server.caller();
+    peer.say(line_of_noise(100_000, 1)).expect(500);
+    peer.raw([line_of_noise(5000, 2).as_slice(), b"\nPWD\r\n"].concat()).expect(500);
+    peer.expect(530);
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_line_without_end_costs_no_memory() {
+    let server = Server::start();
+    let mut peer = server.caller();
+    let base = server.peak_memory();
+    let piece = vec![b'a'; 1 << 20];
+    for _ in 0..32 {
+        peer.raw(&piece);
+    }
+    peer.say("").expect(500);
+    peer.say("NOOP").expect(200);
+    assert!(server.peak_memory() < base + 4096, "{} KiB", server.peak_memory() - base);
+}
+
+#[test]
+fn lines_may_end_in_lf_alone() {
+    let server = Server::start();
+    let mut peer = server.caller();
+    peer.raw("USER anonymous\n").expect(331);
+    peer.raw("PASS x\nPWD\n").expect(230);
+    peer.expect(257);
+}
+
+#[test]
+fn a_line_end_in_a_name_is_refused_and_forges_nothing() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.raw("MKD a\rb\r\n").expect(501);
+    peer.raw("MKD a\0b\r\n").expect(501);
+    assert!(peer.lines("NLST").is_empty());
+}
+
+#[test]
+fn pipelined_commands_are_answered_in_order() {
+    let server = Server::start();
+    let mut peer = server.caller();
+    let round = "NOOP\r\nSYST\r\nPWD\r\nBOGUS\r\n";
+    peer.raw(format!("USER ftp\r\nPASS x\r\n{}QUIT\r\n", round.repeat(500)));
+    peer.expect(331);
+    peer.expect(230);
+    for _ in 0..500 {
+        for code in [200, 215, 257, 500] {
+            peer.expect(code);
+        }
+    }
+    peer.expect(221);
+    peer.expect_end();
+}
+
+#[test]
+fn what_follows_quit_is_not_carried_out() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.raw("QUIT\r\nMKD late\r\n").expect(221);
+    peer.expect_end();
+    assert!(!server.has("late"));
+}
+
+#[test]
+fn a_command_may_be_split_anywhere() {
+    let server = Server::start();
+    let dialogue = "USER anonymous\r\nPASS x\r\nPWD\r\n";
+    for split in 1..dialogue.len() {
+        let mut peer = server.caller();
+        let (head, tail) = dialogue.split_at(split);
+        peer.raw(head);
+        // Until it answers, the first part has been read for certain.
+        let answered = head.matches('\n').count();
+        let mut codes = [331, 230, 257].into_iter();
+        codes.by_ref().take(answered).for_each(|code| drop(peer.expect(code)));
+        peer.raw(tail);
+        codes.for_each(|code| drop(peer.expect(code)));
+    }
+}
+
+#[test]
+fn a_command_may_come_byte_by_byte() {
+    let server = Server::start();
+    let mut peer = server.caller();
+    for byte in b"USER anonymous\r\nPASS x\r\nPWD\r\n" {
+        peer.raw([*byte]);
+    }
+    for code in [331, 230, 257] {
+        peer.expect(code);
+    }
+}
+
+#[test]
+fn commands_before_a_half_close_are_answered() {
+    let server = Server::start();
+    let mut peer = server.caller();
+    peer.raw("NOOP\r\nSYST\r\n");
+    peer.half_close();
+    peer.expect(200);
+    peer.expect(215);
+    peer.expect_end();
+}
+
+#[test]
+fn a_command_cut_off_by_the_end_is_not_carried_out() {
+    let server = Server::start();
+    server.write("file.old", "");
+    let mut peer = server.visitor();
+    peer.raw("DELE file.old\r\nMKD half");
+    peer.half_close();
+    peer.expect(250);
+    peer.expect_end();
+    assert!(!server.has("half") && !server.has("file.old"));
+}
+
+#[test]
+fn telnet_commands_are_removed() {
+    const IAC: u8 = 255;
+    let server = Server::start();
+    let mut peer = server.caller();
+    for option in [251, 252, 253, 254] {
+        peer.raw([b'N', b'O', IAC, option, 31, b'O', b'P', b'\r', b'\n']).expect(200);
+    }
+    peer.raw([b"\xff\xfa\x18\x00xterm\r\n\xff\xf0".as_slice(), b"NOOP\r\n"].concat()).expect(200);
+    peer.raw(b"NO\xff\xf1OP\r\n").expect(200);
+}
+
+#[test]
+fn the_byte_255_doubled_is_part_of_a_name() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    let reply = peer.say(b"MKD a\xff\xffb").expect(257);
+    assert!(reply.lines[0].starts_with(b"257 \"/a\xff\xffb\""), "{reply:?}");
+    assert_eq!(peer.lines("NLST"), [b"a\xffb"]);
+}
+
+#[test]
+fn spaces_of_a_name_are_kept() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.say("MKD  two before and one after ").expect(257);
+    assert!(server.has(" two before and one after "));
+    peer.say("CWD  two before and one after ").expect(250);
+}
+
+#[test]
+fn no_bytes_bring_a_session_down() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    for seed in 1..300 {
+        let verbs = ["", "LIST ", "CWD ", "MLST ", "EPRT ", "PORT ", "OPTS ", "SITE ", "MDTM "];
+        let line = line_of_noise(seed as usize % 90, seed);
+        let verb = verbs[seed as usize % verbs.len()];
+        let code = peer.say([verb.as_bytes(), &line].concat()).hear().code;
+        assert!((200..600).contains(&code) && code != 421, "{}", peer.dialogue());
+    }
+    peer.say("NOOP").expect(200);
+    assert!(!server.log().contains("panicked"));
+}

@@ -1,0 +1,92 @@
+//! A panic ends one session alone, and is logged.
+//!
+//! There is none to be had from outside, so the server of these tests runs inside of them, with a
+//! log that panics when it is told of a certain file.
+
+use crate::support::comes_in;
+use crate::support::wire;
+use mt_ftp::args::Outcome;
+use mt_ftp::server::config::{Config, PROGRAM};
+use mt_ftp::server::log::{Level, Log};
+use mt_ftp::server::{Server, panics};
+use mt_ftp::shutdown::Shutdown;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::{fs, thread};
+use tempfile::TempDir;
+
+/// Keeps what is logged, but cannot stand a word of `boom`.
+#[derive(Clone, Default)]
+struct Touchy {
+    lines: Arc<Mutex<String>>,
+}
+
+impl Write for Touchy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        assert!(!line.contains("path=/boom"), "I cannot write this");
+        self.lines.lock().unwrap().push_str(&line);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Serves a directory from this process, one thread for each client.
+fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
+    panics::keep_quiet();
+    let words = ["--root", root.path().to_str().unwrap(), "--max-sessions", "2"];
+    let Ok(Outcome::Run(given)) = PROGRAM.parse(words.iter().map(Into::into)) else { panic!() };
+    let config = Config::new(&given).unwrap();
+    let log = Log::to(Level::Debug, Box::new(log));
+    let server = Arc::new(Server::new(config, Shutdown::new().unwrap(), log).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = Arc::clone(&server);
+    thread::spawn(move || {
+        while let Ok((stream, peer)) = listener.accept() {
+            let Some(client) = serving.admit(stream, peer) else { continue };
+            let server = Arc::clone(&serving);
+            thread::spawn(move || server.serve(&client));
+        }
+    });
+    (server, address)
+}
+
+#[test]
+fn the_session_ends_with_421_the_log_says_where_and_the_others_go_on() {
+    let root = TempDir::new().unwrap();
+    fs::write(root.path().join("boom"), "content").unwrap();
+    let log = Touchy::default();
+    let (_server, address) = serve(&root, log.clone());
+    let visitor = || {
+        let mut peer = comes_in(address);
+        peer.login();
+        peer
+    };
+    let mut other = visitor();
+    for verb in ["RETR", "DELE", "NOOP"] {
+        // Each time in the place of the one before.
+        let mut peer = visitor();
+        match verb {
+            "RETR" => assert_eq!(wire::drain(peer.begin("RETR boom")), b"content"),
+            "DELE" => drop(peer.say("DELE boom")),
+            _ => {
+                peer.say("NOOP").expect(200);
+                continue;
+            }
+        }
+        peer.expect(421);
+        peer.expect_end();
+    }
+    other.say("STAT").expect(211);
+    other.stor("file", "content");
+    let lines = log.lines.lock().unwrap().clone();
+    let panic = lines.lines().find(|line| line.contains(" panic ")).unwrap();
+    for word in ["error", "session=2", "place=", "panics.rs:", "I cannot write this"] {
+        assert!(panic.contains(word), "{panic}");
+    }
+}

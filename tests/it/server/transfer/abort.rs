@@ -1,0 +1,165 @@
+//! What a client may say while a transfer runs.
+
+use crate::support::Server;
+use crate::support::wire::{connect, drain};
+use std::io::Write;
+
+/// More than all buffers on the way hold together.
+const LARGE: u64 = 256 << 20;
+
+fn server_with_large_file() -> Server {
+    let server = Server::start();
+    server.write_sparse("large", LARGE);
+    server.write("small", "content");
+    server
+}
+
+#[test]
+fn abor_ends_a_download_that_nobody_reads() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let _data = peer.begin("RETR large");
+    peer.say("ABOR").expect(426);
+    peer.expect(226);
+    assert_eq!(peer.retr("small"), b"content");
+}
+
+#[test]
+fn abor_ends_a_download_that_is_read() {
+    let server = Server::start();
+    server.write_sparse("large", 1 << 40);
+    let mut peer = server.visitor();
+    let mut data = peer.begin("RETR large");
+    let reading = std::thread::spawn(move || std::io::copy(&mut data, &mut std::io::sink()));
+    peer.say("ABOR").expect(426);
+    peer.expect(226);
+    let _ = reading.join().unwrap();
+    assert_eq!(peer.say("SIZE large").expect(213).words(), (1_u64 << 40).to_string());
+}
+
+#[test]
+fn abor_ends_an_upload() {
+    let server = Server::start();
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    let _data = peer.begin_with("STOR file", "new");
+    peer.say("ABOR").expect(426);
+    peer.expect(226);
+    assert_eq!(server.read("file"), b"old");
+}
+
+#[test]
+fn abor_ends_the_wait_for_the_data_connection() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    for command in ["RETR small", "STOR new", "LIST"] {
+        peer.epsv();
+        peer.say(command).expect(150);
+        peer.say("ABOR").expect(426);
+        peer.expect(226);
+    }
+    assert!(!server.has("new"));
+}
+
+#[test]
+fn abor_sent_together_with_its_transfer_ends_it() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let _data = connect(peer.epsv());
+    peer.raw("RETR large\r\nABOR\r\nPWD\r\n");
+    for code in [150, 426, 226, 257] {
+        peer.expect(code);
+    }
+}
+
+#[test]
+fn abor_without_a_transfer_is_226() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.say("ABOR").expect(226);
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+fn abor_may_come_with_a_telnet_synch() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    for synch in [&b"\xff\xf4\xff\xf2"[..], b"\xff\xf4\xf2", b"\xf2"] {
+        let _data = peer.begin("RETR large");
+        peer.raw([synch, b"ABOR\r\n"].concat()).expect(426);
+        peer.expect(226);
+    }
+}
+
+#[test]
+fn abor_in_pieces_is_understood() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let _data = peer.begin("RETR large");
+    for piece in ["AB", "O", "R\r", "\n"] {
+        peer.raw(piece);
+    }
+    peer.expect(426);
+    peer.expect(226);
+}
+
+#[test]
+fn noop_and_stat_are_answered_while_a_transfer_runs() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    let mut data = peer.begin_with("STOR file", "some");
+    for _ in 0..50 {
+        peer.say("NOOP").expect(200);
+        peer.say("STAT").expect(213);
+    }
+    data.write_all(b"thing").unwrap();
+    drop(data);
+    peer.expect(226);
+    assert_eq!(server.read("file"), b"something");
+}
+
+#[test]
+fn other_commands_wait_for_their_turn() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    let data = peer.begin_with("STOR file", "content");
+    peer.raw("SIZE file\r\nNOOP\r\nABOR\r\n");
+    drop(data);
+    peer.expect(226);
+    peer.expect_text(213, "213 7");
+    peer.expect(200);
+    peer.expect(226);
+}
+
+#[test]
+fn quit_lets_the_transfer_finish() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let data = peer.begin("RETR large");
+    peer.say("QUIT");
+    assert_eq!(drain(data).len() as u64, LARGE);
+    peer.expect(226);
+    peer.expect(221);
+    peer.expect_end();
+}
+
+#[test]
+fn a_half_closed_client_gets_all_of_its_download() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let data = peer.begin("RETR large");
+    peer.half_close();
+    assert_eq!(drain(data).len() as u64, LARGE);
+    peer.expect(226);
+    peer.expect_end();
+}
+
+#[test]
+fn a_client_that_is_gone_ends_its_transfer() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let data = peer.begin("RETR large");
+    drop(data);
+    drop(peer);
+    server.wait_for_log(&["retr", "failed"]);
+}

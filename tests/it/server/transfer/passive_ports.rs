@@ -1,0 +1,119 @@
+//! `--passive-ports` and `--passive-address`.
+
+use crate::support::Server;
+use crate::support::wire::{self, Peer};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::thread;
+
+/// A free port of the system; it may be taken until the server binds it, but by then it is not
+/// among those the system gives out again at once.
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn caller(server: &Server, from: IpAddr) -> Peer {
+    let mut peer = Peer::new(wire::connect_as(from, server.addr()));
+    peer.expect(220);
+    peer.login();
+    peer
+}
+
+fn address(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, number))
+}
+
+#[test]
+fn the_range_is_never_left() {
+    let port = free_port();
+    let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
+    server.write("a", "content");
+    let mut peer = server.visitor();
+    for _ in 0..20 {
+        assert_eq!(peer.pasv().port(), port);
+        assert_eq!(peer.epsv().port(), port);
+        assert_eq!(peer.retr("a"), b"content");
+    }
+}
+
+#[test]
+fn one_port_carries_transfers_of_many_addresses_at_once() {
+    let port = free_port();
+    let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
+    for number in 1..=20u8 {
+        server.write(format!("file{number}"), vec![number; 5000]);
+    }
+    thread::scope(|scope| {
+        for number in 1..=20u8 {
+            let server = &server;
+            scope.spawn(move || {
+                let mut peer = caller(server, address(number));
+                peer.say("TYPE I").expect(200);
+                for _ in 0..10 {
+                    let to: SocketAddr = peer.epsv();
+                    let data = wire::connect_as(address(number), to);
+                    peer.say(format!("RETR file{number}")).expect(150);
+                    assert_eq!(wire::drain(data), vec![number; 5000]);
+                    peer.expect(226);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn two_sessions_of_one_address_take_turns_on_one_port() {
+    let port = free_port();
+    let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
+    server.write("a", "content");
+    let (mut first, mut second) = (server.visitor(), server.visitor());
+    let to = first.epsv();
+    second.say("EPSV");
+    // The second waits until the first has its connection.
+    let data = wire::connect(to);
+    first.say("RETR a").expect(150);
+    second.expect(229);
+    assert_eq!(wire::drain(data), b"content");
+    first.expect(226);
+    let data = wire::connect(to);
+    second.say("RETR a").expect(150);
+    assert_eq!(wire::drain(data), b"content");
+    second.expect(226);
+}
+
+#[test]
+fn a_wait_for_a_shared_port_is_broken_off_by_abor() {
+    let port = free_port();
+    let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
+    server.write("a", "content");
+    let mut peer = server.visitor();
+    peer.epsv();
+    peer.say("RETR a").expect(150);
+    peer.say("ABOR").expect(426);
+    peer.expect(226);
+    assert_eq!(peer.retr("a"), b"content");
+}
+
+#[test]
+fn the_announced_address_is_in_the_227_alone() {
+    for (host, announced) in [("203.0.113.7", "203,0,113,7"), ("localhost", "127,0,0,1")] {
+        let server = Server::with(&["--passive-address", host]);
+        let mut peer = server.visitor();
+        peer.say("PASV").expect_text(227, &format!("({announced},"));
+        peer.say("EPSV").expect_text(229, "(|||");
+    }
+}
+
+#[test]
+fn clients_of_a_network_are_told_another_address() {
+    let server = Server::with(&[
+        "--passive-address",
+        "203.0.113.7",
+        "--passive-address=127.0.0.0/30=10.0.0.5,127.0.0.2=10.0.0.6",
+    ]);
+    for (client, told) in [(9, "203,0,113,7"), (3, "10,0,0,5"), (2, "10,0,0,6")] {
+        caller(&server, address(client)).say("PASV").expect_text(227, &format!("({told},"));
+    }
+    let server = Server::with(&["--passive-address", "127.0.0.2=10.0.0.6"]);
+    caller(&server, address(2)).say("PASV").expect_text(227, "(10,0,0,6,");
+    caller(&server, address(3)).say("PASV").expect_text(227, "(127,0,0,1,");
+}

@@ -1,0 +1,165 @@
+//! `--sync`, and disks that fail: what the system is asked in which order, and what becomes of an
+//! upload when it says no. strace sees the calls, and lets some of them fail.
+
+use crate::support::wire::{Peer, connect};
+use crate::support::{Server, eventually, noise};
+use std::fs;
+use std::io::Write;
+use tempfile::TempDir;
+
+/// A server whose calls are seen.
+struct Traced {
+    server: Server,
+    trace: TempDir,
+}
+
+impl Traced {
+    /// With more words for strace and options for the server.
+    fn with(words: &[&str], options: &[&str]) -> Traced {
+        Traced::launch(TempDir::new().unwrap(), words, options)
+    }
+
+    fn launch(root: TempDir, words: &[&str], options: &[&str]) -> Traced {
+        let trace = TempDir::new().unwrap();
+        let output = trace.path().join("calls").to_str().unwrap().to_owned();
+        // -D: the server is our child, and strace its grandchild.
+        let strace = ["strace", "-D", "-f", "-qq", "-s", "64", "-o", &output];
+        let words = [&strace, words].concat();
+        let server = Server::under(&words, root, "127.0.0.1", options);
+        Traced { server, trace }
+    }
+
+    /// What was asked for uploads since the last 150, up to their final reply.
+    fn calls(&self) -> Vec<&'static str> {
+        const CALLS: [&str; 3] = ["fsync", "rename", "226 "];
+        let path = self.trace.path().join("calls");
+        let read = || fs::read_to_string(&path).unwrap();
+        let is_reply = |line: &&str| line.contains("150 ") || line.contains("226 ");
+        eventually("the final reply", || {
+            read().lines().rev().find(is_reply).is_some_and(|line| line.contains("226 "))
+        });
+        let text = read();
+        let since = text.rfind("150 ").unwrap();
+        // A call that another thread's call interrupts takes two lines, the second with its result.
+        let done = text[since..].lines().filter(|line| !line.ends_with("<unfinished ...>"));
+        let call = |line: &str| CALLS.into_iter().find(|call| line.contains(call));
+        done.filter_map(call).collect()
+    }
+}
+
+const WATCHED: &[&str] = &["-e", "trace=fsync,fdatasync,rename,renameat,renameat2,sendto"];
+
+fn send_from(peer: &mut Peer, offset: u32, command: &str, bytes: &str) {
+    let to = peer.epsv();
+    peer.say(format!("REST {offset}")).expect(350);
+    peer.say(command).expect(150);
+    connect(to).write_all(bytes.as_bytes()).unwrap();
+    peer.expect(226);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn with_sync_file_and_directory_are_on_the_disk_before_the_226() {
+    const RENAMED: [&str; 4] = ["fsync", "rename", "fsync", "226 "];
+    const IN_PLACE: [&str; 2] = ["fsync", "226 "];
+    let traced = Traced::with(WATCHED, &["--sync"]);
+    let mut peer = traced.server.visitor();
+    for command in ["STOR file", "STOR file", "APPE new", "STOU"] {
+        peer.send(command, noise(100_000, 1));
+        assert_eq!(traced.calls(), RENAMED, "{command}");
+    }
+    peer.send("APPE file", "more");
+    assert_eq!(traced.calls(), IN_PLACE);
+    send_from(&mut peer, 4, "STOR file", "in place");
+    assert_eq!(traced.calls(), IN_PLACE);
+    peer.break_off("STOR file", "half");
+    send_from(&mut peer, 4, "STOR file", " and half");
+    assert_eq!(traced.calls(), RENAMED);
+    assert_eq!(traced.server.read("file"), b"half and half");
+    peer.say("TYPE A").expect(200);
+    peer.stor("file", "text\r\n");
+    assert_eq!(traced.calls(), RENAMED);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn without_sync_nobody_waits_for_the_disk() {
+    let traced = Traced::with(WATCHED, &[]);
+    let mut peer = traced.server.visitor();
+    peer.stor("file", "content");
+    assert_eq!(traced.calls(), ["rename", "226 "]);
+    peer.send("APPE file", "content");
+    assert_eq!(traced.calls(), ["226 "]);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_file_that_does_not_reach_the_disk_is_no_success_and_is_not_kept() {
+    let fails = ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1"];
+    let traced = Traced::with(&fails, &["--sync"]);
+    let server = &traced.server;
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    let mut data = peer.begin("STOR file");
+    data.write_all(b"new").unwrap();
+    drop(data);
+    peer.expect(451);
+    assert_eq!(server.read("file"), b"old");
+    // What the system has failed to write once it does not try again, so nothing may build on it.
+    assert_eq!(server.partials(""), 0);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_directory_that_does_not_reach_the_disk_is_no_success() {
+    let fails = ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2"];
+    let traced = Traced::with(&fails, &["--sync"]);
+    let mut peer = traced.server.visitor();
+    let mut data = peer.begin("STOR file");
+    data.write_all(b"new").unwrap();
+    drop(data);
+    peer.expect(451);
+    assert_eq!(traced.server.read("file"), b"new");
+    assert_eq!(traced.server.partials(""), 0);
+}
+
+/// An upload for which strace with these words lets something fail gets this reply, and leaves so
+/// many partials.
+fn expect_failure(root: TempDir, words: &[&str], code: u16, partials: usize) {
+    let traced = Traced::launch(root, words, &[]);
+    let server = &traced.server;
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    let mut data = peer.begin("STOR file");
+    data.write_all(b"new").unwrap();
+    drop(data);
+    peer.expect(code);
+    assert_eq!(server.read("file"), b"old", "{words:?}");
+    assert_eq!(server.partials(""), partials, "{words:?}");
+    peer.say("NOOP").expect(200);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn writes_that_fail_leave_the_old_file() {
+    for (error, code) in [("EIO", 451), ("EROFS", 550), ("ENOSPC", 552), ("EDQUOT", 552)] {
+        // Only what is done to the partial is to fail, so its name must be known.
+        let server = Server::start();
+        server.visitor().break_off("STOR file", "half");
+        let partial = fs::read_dir(server.root()).unwrap().last().unwrap().unwrap().path();
+        let inject = format!("inject=write,splice:error={error}");
+        let words = ["-P", partial.to_str().unwrap(), "-e", "trace=write,splice", "-e", &inject];
+        expect_failure(server.crash(), &words, code, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_rename_that_fails_leaves_the_old_file() {
+    let errors = [("EIO", 451, 1), ("EROFS", 550, 1), ("ENOSPC", 552, 0), ("EDQUOT", 552, 0)];
+    for (error, code, partials) in errors {
+        let inject = format!("inject=rename,renameat,renameat2:error={error}");
+        let words = ["-e", "trace=rename,renameat,renameat2", "-e", &inject];
+        expect_failure(TempDir::new().unwrap(), &words, code, partials);
+    }
+}

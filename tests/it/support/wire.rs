@@ -1,0 +1,295 @@
+//! A peer that speaks the protocol by hand: `peer.say("PWD").expect(257)`.
+//!
+//! It shares no code with the programs under test, so that a mistake of theirs cannot hide in it.
+//! It takes nothing but well-formed replies, and a failure prints the whole dialogue.
+
+use crate::support::PATIENCE;
+use mt_ftp::sys::{Interest, PollItem, Waitable, connect_from, poll};
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+
+/// The client's side of a control connection.
+pub struct Peer {
+    control: TcpStream,
+    unread: Vec<u8>,
+    dialogue: String,
+}
+
+/// A reply.
+#[derive(Debug)]
+pub struct Said {
+    /// Its code.
+    pub code: u16,
+    /// Its lines as they came, with codes and without line ends.
+    pub lines: Vec<Vec<u8>>,
+}
+
+impl Said {
+    /// All of it as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lines.join(&b'\n')).into_owned()
+    }
+
+    /// Without code, if it is one line.
+    pub fn words(&self) -> String {
+        self.text()[4..].to_owned()
+    }
+}
+
+impl Peer {
+    /// Connects, and reads nothing yet.
+    pub fn connect(address: SocketAddr) -> Peer {
+        Peer::new(connect(address))
+    }
+
+    /// Speaks over a stream that is connected already.
+    pub fn new(control: TcpStream) -> Peer {
+        Peer { control, unread: Vec::new(), dialogue: String::new() }
+    }
+
+    /// Sends a line.
+    pub fn say(&mut self, line: impl AsRef<[u8]>) -> &mut Peer {
+        self.raw([line.as_ref(), b"\r\n"].concat())
+    }
+
+    /// Sends bytes as they are.
+    pub fn raw(&mut self, bytes: impl AsRef<[u8]>) -> &mut Peer {
+        let bytes = bytes.as_ref();
+        self.note("> ", bytes);
+        if let Err(error) = self.control.write_all(bytes) {
+            self.fail(&format!("cannot send: {error}"));
+        }
+        self
+    }
+
+    /// The next reply, which must have this code.
+    pub fn expect(&mut self, code: u16) -> Said {
+        let said = self.hear();
+        if said.code != code {
+            self.fail(&format!("expected {code}"));
+        }
+        said
+    }
+
+    /// The next reply, which must have this code and these words somewhere.
+    pub fn expect_text(&mut self, code: u16, words: &str) -> Said {
+        let said = self.expect(code);
+        if !said.text().contains(words) {
+            self.fail(&format!("expected {words:?}"));
+        }
+        said
+    }
+
+    /// The next reply, whatever it is.
+    pub fn hear(&mut self) -> Said {
+        let first = self.line();
+        let code = self.code_of(&first);
+        let mut said = Said { code, lines: vec![first] };
+        let last = format!("{code} ").into_bytes();
+        while said.lines[0][3] == b'-' && !said.lines.last().unwrap().starts_with(&last) {
+            let line = self.line();
+            said.lines.push(line);
+        }
+        said
+    }
+
+    /// The server closes and says nothing more.
+    pub fn expect_end(&mut self) {
+        let mut rest = std::mem::take(&mut self.unread);
+        match self.control.read_to_end(&mut rest) {
+            Ok(_) if rest.is_empty() => {}
+            Ok(_) => self.fail(&format!("expected the end, got \"{}\"", rest.escape_ascii())),
+            Err(error) => self.fail(&format!("expected a clean end: {error}")),
+        }
+    }
+
+    /// Logs in as a visitor.
+    pub fn login(&mut self) -> &mut Peer {
+        self.say("USER anonymous").expect(331);
+        self.say("PASS guest@").expect(230);
+        self
+    }
+
+    /// Closes the sending half.
+    pub fn half_close(&mut self) {
+        self.note("> ", b"(end)");
+        self.control.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Closes with a reply unread, which resets the connection.
+    pub fn reset(mut self) {
+        self.say("NOOP").control.peek(&mut [0]).unwrap();
+    }
+
+    /// Where it connects from.
+    pub fn local(&self) -> SocketAddr {
+        self.control.local_addr().unwrap()
+    }
+
+    /// Everything that was said on both sides.
+    pub fn dialogue(&self) -> &str {
+        &self.dialogue
+    }
+
+    /// Where EPSV says to connect to.
+    pub fn epsv(&mut self) -> SocketAddr {
+        let text = self.say("EPSV").expect(229).text();
+        let port = text.split_once("(|||").and_then(|(_, rest)| rest.split_once("|)"));
+        let Some(Ok(port)) = port.map(|(port, _)| port.parse()) else {
+            self.fail("expected (|||PORT|)")
+        };
+        SocketAddr::new(self.control.peer_addr().unwrap().ip(), port)
+    }
+
+    /// Where PASV says to connect to.
+    pub fn pasv(&mut self) -> SocketAddr {
+        let text = self.say("PASV").expect(227).text();
+        let inner = text.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        let numbers: Vec<u8> =
+            inner.map_or("", |(inner, _)| inner).split(',').flat_map(str::parse).collect();
+        let [a, b, c, d, high, low] = numbers[..] else { self.fail("expected (h,h,h,h,p,p)") };
+        SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low]))
+    }
+
+    /// Begins a transfer over EPSV.
+    pub fn begin(&mut self, command: impl AsRef<[u8]>) -> TcpStream {
+        let data = connect(self.epsv());
+        self.say(command).expect(150);
+        data
+    }
+
+    /// A whole transfer to us.
+    pub fn fetch(&mut self, command: impl AsRef<[u8]>) -> Vec<u8> {
+        let data = self.begin(command);
+        let bytes = drain(data);
+        self.expect(226);
+        bytes
+    }
+
+    /// A whole transfer from us.
+    pub fn send(&mut self, command: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) {
+        let mut data = self.begin(command);
+        data.write_all(bytes.as_ref()).unwrap();
+        drop(data);
+        self.expect(226);
+    }
+
+    /// Retrieves a file.
+    pub fn retr(&mut self, name: impl AsRef<[u8]>) -> Vec<u8> {
+        self.fetch([b"RETR ", name.as_ref()].concat())
+    }
+
+    /// Stores a file.
+    pub fn stor(&mut self, name: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) {
+        self.send([b"STOR ", name.as_ref()].concat(), bytes);
+    }
+
+    /// A listing as text.
+    pub fn list(&mut self, command: impl AsRef<[u8]>) -> String {
+        String::from_utf8_lossy(&self.fetch(command)).into_owned()
+    }
+
+    /// The lines of a listing, each of which must end in CR LF.
+    pub fn lines(&mut self, command: impl AsRef<[u8]>) -> Vec<Vec<u8>> {
+        let listing = self.fetch(command);
+        let Some(listing) = listing.strip_suffix(b"\r\n") else { return Vec::new() };
+        listing.split(|&b| b == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect()
+    }
+
+    /// Begins an upload and waits until the server has these bytes and wants more.
+    pub fn begin_with(&mut self, command: &str, bytes: impl AsRef<[u8]>) -> TcpStream {
+        let bytes = bytes.as_ref();
+        let mut data = self.begin(command);
+        data.write_all(bytes).unwrap();
+        let so_far = format!("{} bytes", bytes.len());
+        while !self.say("STAT").expect(213).text().contains(&so_far) {}
+        data
+    }
+
+    /// Breaks off an upload after these bytes.
+    pub fn break_off(&mut self, command: &str, bytes: impl AsRef<[u8]>) {
+        let _data = self.begin_with(command, bytes);
+        self.say("ABOR").expect(426);
+        self.expect(226);
+    }
+
+    /// Ends a test that went wrong.
+    pub fn fail(&self, problem: &str) -> ! {
+        panic!("{problem}\n--- dialogue\n{}", self.dialogue)
+    }
+
+    fn line(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|&b| b == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                self.note("< ", &line);
+                match line.strip_suffix(b"\r\n") {
+                    Some(line) => return line.to_vec(),
+                    None => self.fail("the line ends without CR"),
+                }
+            }
+            self.read_some();
+        }
+    }
+
+    fn read_some(&mut self) {
+        let mut chunk = [0; 4096];
+        match self.control.read(&mut chunk) {
+            Ok(0) => self.fail("the connection was closed"),
+            Ok(length) => self.unread.extend_from_slice(&chunk[..length]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => self.fail(&format!("no reply: {error}")),
+        }
+    }
+
+    fn code_of(&self, line: &[u8]) -> u16 {
+        let digits = line.get(..3).and_then(|code| std::str::from_utf8(code).ok());
+        match (digits.and_then(|digits| digits.parse().ok()), line.get(3)) {
+            (Some(code), Some(b' ' | b'-')) => code,
+            _ => self.fail("this is no reply"),
+        }
+    }
+
+    fn note(&mut self, who: &str, bytes: &[u8]) {
+        const ENOUGH: usize = 300;
+        let shown = bytes[..bytes.len().min(ENOUGH)].escape_ascii();
+        let _ = writeln!(self.dialogue, "{who}{shown}");
+    }
+}
+
+/// Connects, with patience for everything that follows.
+pub fn connect(address: SocketAddr) -> TcpStream {
+    patient(TcpStream::connect_timeout(&address, PATIENCE).unwrap())
+}
+
+/// Connects from another address of this machine, which std cannot.
+pub fn connect_as(local: IpAddr, address: SocketAddr) -> TcpStream {
+    let stream = connect_from(local, address).unwrap();
+    let mut items = [PollItem::new(Waitable::handle(&stream), Interest::Write)];
+    poll(&mut items, Some(PATIENCE)).unwrap();
+    assert!(stream.take_error().unwrap().is_none());
+    stream.set_nonblocking(false).unwrap();
+    patient(stream)
+}
+
+/// Accepts one connection.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    let mut items = [PollItem::new(Waitable::handle(listener), Interest::Read)];
+    assert!(poll(&mut items, Some(PATIENCE)).unwrap() > 0, "nobody connects");
+    patient(listener.accept().unwrap().0)
+}
+
+/// Reads to the end.
+pub fn drain(mut stream: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn patient(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
