@@ -1,11 +1,11 @@
 //! Commands about the session itself: what it can do, what it is set to, who else is here.
 
-use super::login::Login;
-use super::quota::Usage;
-use super::refusal::Refusal;
-use super::roster::{Entry, State};
-use super::session::{LONGEST_IDLE, Session};
 use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
+use crate::server::login::Login;
+use crate::server::quota::Usage;
+use crate::server::refusal::Refusal;
+use crate::server::roster::{Entry, State};
+use crate::server::session::{LONGEST_IDLE, Session};
 use crate::sys;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 //! There may be one for everybody, and others for clients of certain networks: who sits behind the
 //! same NAT as the server reaches it by another address than the world does.
 
-use super::network::Network;
 use crate::args::Expected;
+use crate::server::network::Network;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};

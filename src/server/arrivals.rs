@@ -3,8 +3,8 @@
 //! One is waited for like the listener it came in by, and never alone: a balancer that says nothing
 //! must not hold up the transfers of others.
 
-use super::balancer::{PATIENCE, read_header};
 use crate::protocol::proxy::Header;
+use crate::server::balancer::{PATIENCE, read_header};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpStream};

@@ -1,9 +1,9 @@
 //! Why a client does not get in, and what it is told.
 
-use super::limits::Full;
-use super::refusal::Refusal;
-use super::tally::Closed;
 use crate::protocol::{Code, Reply};
+use crate::server::limits::Full;
+use crate::server::refusal::Refusal;
+use crate::server::tally::Closed;
 use std::time::Duration;
 
 /// Why a client does not get in.

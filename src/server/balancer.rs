@@ -7,10 +7,10 @@
 //! A header is read by the thread of its session, never where connections are accepted, so a balancer
 //! that is slow holds up nobody but itself.
 
-use super::log::Value;
-use super::network::Network;
 use crate::net;
 use crate::protocol::proxy::{self, Header, Malformed};
+use crate::server::log::Value;
+use crate::server::network::Network;
 use crate::shutdown::Shutdown;
 use crate::sys::{Interest, PollItem, Waitable};
 use std::fmt;

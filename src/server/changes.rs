@@ -1,17 +1,17 @@
 //! Commands that change names: make, remove, rename, and their times and modes.
 
-use super::files::path_reply;
-use super::jail::Last;
-use super::login::Right;
-use super::partial;
-use super::quota::{self, Ledger};
-use super::refusal::Refusal;
-use super::session::{Pending, Session};
-use super::upload;
-use super::watch::Watch;
 use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
+use crate::server::files::path_reply;
+use crate::server::jail::Last;
+use crate::server::login::Right;
+use crate::server::partial;
+use crate::server::quota::{self, Ledger};
+use crate::server::refusal::Refusal;
+use crate::server::session::{Pending, Session};
+use crate::server::upload;
+use crate::server::watch::Watch;
 use crate::sys::{self, Dir, FileKind};
 use std::io::{self, ErrorKind};
 use std::iter;

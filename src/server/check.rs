@@ -1,13 +1,13 @@
 //! `ftp_server check`: what would be in force, and from where each value comes.
 
-use super::StartError;
-use super::access::Access;
-use super::accounts::{Accounts, Terms};
-use super::announce::Announced;
-use super::config::{Config, DEFAULT_HOST, PROGRAM};
-use super::jail::Jail;
-use super::status;
 use crate::args::{self, Flag, Origin, Parsed};
+use crate::server::StartError;
+use crate::server::access::Access;
+use crate::server::accounts::{Accounts, Terms};
+use crate::server::announce::Announced;
+use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
+use crate::server::jail::Jail;
+use crate::server::status;
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;

@@ -1,10 +1,10 @@
 //! The server's options: the table, and the checked values made from it.
 
-use super::access::Access;
-use super::announce::Announcement;
-use super::log::{Format, Level};
-use super::network::Network;
 use crate::args::{self, Flag, Parsed, Program, Usage};
+use crate::server::access::Access;
+use crate::server::announce::Announcement;
+use crate::server::log::{Format, Level};
+use crate::server::network::Network;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

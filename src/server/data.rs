@@ -8,11 +8,11 @@
 //! from the address that it announces. Active mode connects to that address alone and to no port
 //! below 1024 (RFC 2577 section 3).
 
-use super::arrivals::Arrivals;
-use super::balancer::{Balancers, Caller, Via};
-use super::ports::{Ports, Reservation};
-use super::refusal::Refusal;
 use crate::net::{self, Attention, Waited};
+use crate::server::arrivals::Arrivals;
+use crate::server::balancer::{Balancers, Caller, Via};
+use crate::server::ports::{Ports, Reservation};
+use crate::server::refusal::Refusal;
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -1,10 +1,10 @@
 //! The door: who gets in, who is sent away, and who it is that a balancer brings.
 
-use super::Server;
-use super::away::Away;
-use super::balancer::{self, Caller, NoHeader, Via};
-use super::limits::Slot;
-use super::log::{Field, Level};
+use crate::server::Server;
+use crate::server::away::Away;
+use crate::server::balancer::{self, Caller, NoHeader, Via};
+use crate::server::limits::Slot;
+use crate::server::log::{Field, Level};
 use crate::sys;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};

@@ -1,12 +1,12 @@
 //! USER, PASS and REIN: coming in, and going back to the door.
 
-use super::guard::NoTurn;
-use super::log::Level;
-use super::login::{Home, Login, is_anonymous};
-use super::refusal::Refusal;
-use super::session::{Pending, Session, new_pace};
 use crate::net;
 use crate::protocol::{Code, Name, Reply, Secret};
+use crate::server::guard::NoTurn;
+use crate::server::log::Level;
+use crate::server::login::{Home, Login, is_anonymous};
+use crate::server::refusal::Refusal;
+use crate::server::session::{Pending, Session, new_pace};
 use std::sync::Arc;
 use std::time::Instant;
 

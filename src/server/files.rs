@@ -1,16 +1,16 @@
 //! Commands that ask about names and change nothing: where one stands, and what is there.
 
-use super::jail::Last;
-use super::listing::{self, Form, Lines, Options};
-use super::login::{Home, may};
-use super::partial;
-use super::refusal::Refusal;
-use super::session::Session;
-use super::upload;
-use super::watch::Watch;
 use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
+use crate::server::jail::Last;
+use crate::server::listing::{self, Form, Lines, Options};
+use crate::server::login::{Home, may};
+use crate::server::partial;
+use crate::server::refusal::Refusal;
+use crate::server::session::Session;
+use crate::server::upload;
+use crate::server::watch::Watch;
 use crate::sys::{self, Dir, FileKind, Open};
 use std::io::{self, ErrorKind, Read};
 
@@ -107,7 +107,8 @@ impl Session<'_> {
         let place = home.jail.locate(&path, Last::Follow)?;
         let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
         let name = path.as_bytes().to_vec();
-        let mut entry = listing::entry(super::jail::Listed { name, stat, target: Vec::new() });
+        let mut entry =
+            listing::entry(crate::server::jail::Listed { name, stat, target: Vec::new() });
         entry.perm = Some(listing::perm(&entry, home.access));
         // RFC 3659 section 7.2: the line with the facts begins with a space.
         let mut line = b" ".to_vec();

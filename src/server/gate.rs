@@ -1,11 +1,11 @@
 //! Who may log in, and as what.
 
-use super::access::Access;
-use super::accounts::{Account, Accounts, Checks};
-use super::jail::Jail;
-use super::login::{Home, is_anonymous};
-use super::refusal::Refusal;
 use crate::protocol::{FtpPath, Name, Secret};
+use crate::server::access::Access;
+use crate::server::accounts::{Account, Accounts, Checks};
+use crate::server::jail::Jail;
+use crate::server::login::{Home, is_anonymous};
+use crate::server::refusal::Refusal;
 use std::sync::Arc;
 use std::time::Instant;
 

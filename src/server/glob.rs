@@ -4,10 +4,10 @@
 //! it goes, how many names are looked at, how many may match, how much memory that takes, and for
 //! how long.
 
-use super::jail::{Jail, Listed};
-use super::refusal::Refusal;
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
+use crate::server::jail::{Jail, Listed};
+use crate::server::refusal::Refusal;
 use crate::sys;
 use std::time::{Duration, Instant};
 

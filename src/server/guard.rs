@@ -17,8 +17,8 @@
 //! IPv6 addresses count by their first 64 bits, which is what one customer is given. At most
 //! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first.
 
-use super::bucket::Bucket;
 use crate::protocol::Name;
+use crate::server::bucket::Bucket;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

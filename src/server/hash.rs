@@ -2,12 +2,12 @@
 //!
 //! A large file takes a while, so the control connection is listened to: ABOR breaks it off.
 
-use super::refusal::Refusal;
-use super::session::{Pending, Session};
-use super::watch::Watch;
 use crate::net::{Attention, Verdict};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
+use crate::server::refusal::Refusal;
+use crate::server::session::{Pending, Session};
+use crate::server::watch::Watch;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 

@@ -13,10 +13,10 @@
 //! Partial uploads are invisible here: they are never listed, and no path of
 //! a client can name one.
 
-use super::partial;
-use super::quota::{self, Ledger, Quotas, Spot, Usage};
-use super::refusal::Refusal;
 use crate::protocol::FtpPath;
+use crate::server::partial;
+use crate::server::quota::{self, Ledger, Quotas, Spot, Usage};
+use crate::server::refusal::Refusal;
 use crate::sys::{self, Dir, Entries, FileKind, Open, Stat};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};

@@ -4,11 +4,11 @@
 //! names are sorted as far as [`Names`] has room for them; what comes beyond follows in the order of
 //! the system. Dot files are shown, since a file nobody can see cannot be fetched.
 
-use super::access::Access;
-use super::jail::{Jail, Last, Listed, Listing};
-use super::names::Names;
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
+use crate::server::access::Access;
+use crate::server::jail::{Jail, Last, Listed, Listing};
+use crate::server::names::Names;
 use crate::sys::{FileKind, Stat};
 use std::io::{self, Read};
 use std::time::SystemTime;

@@ -4,14 +4,14 @@
 //! rules from its beginning to its end. Before each command it asks whether there is a newer one,
 //! which costs a look at one number.
 
-use super::StartError;
-use super::accounts::Accounts;
-use super::announce::Announced;
-use super::balancer::Balancers;
-use super::config::Config;
-use super::gate::Gate;
-use super::jail::Jail;
-use super::ports::Ports;
+use crate::server::StartError;
+use crate::server::accounts::Accounts;
+use crate::server::announce::Announced;
+use crate::server::balancer::Balancers;
+use crate::server::config::Config;
+use crate::server::gate::Gate;
+use crate::server::jail::Jail;
+use crate::server::ports::Ports;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -11,7 +11,7 @@ mod transfers;
 pub use line::{Field, Seconds, Value};
 pub use transfers::{Direction, Transfer, TransferLog};
 
-use super::ring::Ring;
+use crate::server::ring::Ring;
 use sink::Sink;
 use std::io;
 use std::path::Path;

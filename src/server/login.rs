@@ -3,12 +3,12 @@
 //! The login is one value. USER replaces all of it, so no right of an earlier login can be left
 //! over; a name alone gives none.
 
-use super::access::Access;
-use super::accounts::Account;
-use super::jail::Jail;
-use super::refusal::Refusal;
-use super::shares::Seat;
 use crate::protocol::{Changes, Command, FtpPath, Name, Site};
+use crate::server::access::Access;
+use crate::server::accounts::Account;
+use crate::server::jail::Jail;
+use crate::server::refusal::Refusal;
+use crate::server::shares::Seat;
 use std::sync::Arc;
 
 /// What a command asks of the login.

@@ -1,9 +1,9 @@
 //! What the server's man page says beyond its table of options.
 
-use super::config::PROGRAM;
-use super::passwd;
 use crate::args::Block::{Item, Lines, Text};
 use crate::args::{Manual, Operands, Section, Subcommand};
+use crate::server::config::PROGRAM;
+use crate::server::passwd;
 
 /// The manual of `ftp_server`.
 pub fn manual() -> Manual {

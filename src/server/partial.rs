@@ -4,8 +4,8 @@
 //! file's name. Who writes one holds a lock on it, so that one nobody writes can be told apart and
 //! continued, replaced or swept away.
 
-use super::quota::{self, Ledger};
 use crate::protocol::digest::{Sha256, hex};
+use crate::server::quota::{self, Ledger};
 use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, TryLockError};

@@ -3,11 +3,11 @@
 //! The file is replaced as a whole, so a reader never sees half of it, and every other line stays
 //! as it was, comments too. A new file can be read by its owner alone.
 
-use super::access::Access;
-use super::accounts::{Accounts, AccountsError, Terms};
-use super::password::{PasswordHash, ROUNDS};
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
+use crate::server::access::Access;
+use crate::server::accounts::{Accounts, AccountsError, Terms};
+use crate::server::password::{PasswordHash, ROUNDS};
 use crate::sys;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

@@ -6,9 +6,9 @@
 //! PASV to the moment the data connection stands. Ports are given out in random order, because one
 //! that can be guessed can be taken by a stranger (RFC 2577 section 6).
 
-use super::arrivals::{Arrivals, Arrived};
-use super::balancer::Balancers;
 use crate::net::{self, Attention, Waited};
+use crate::server::arrivals::{Arrivals, Arrived};
+use crate::server::balancer::Balancers;
 use crate::sys::{Interest, PollItem, Waitable, Waker};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

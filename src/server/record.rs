@@ -1,13 +1,13 @@
 //! What is told of a session: its transfers, what was refused to it, and its end.
 
-use super::job::{Job, Kind};
-use super::log::{Direction, Field, Level, Seconds, Transfer};
-use super::login::Login;
-use super::panics::Panicked;
-use super::refusal::Refusal;
-use super::session::{End, Session};
-use super::tally::Done;
 use crate::protocol::{Code, Command, FtpPath};
+use crate::server::job::{Job, Kind};
+use crate::server::log::{Direction, Field, Level, Seconds, Transfer};
+use crate::server::login::Login;
+use crate::server::panics::Panicked;
+use crate::server::refusal::Refusal;
+use crate::server::session::{End, Session};
+use crate::server::tally::Done;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 

@@ -4,8 +4,8 @@
 //! queue and keep it ready. So one descriptor is kept aside. It is given up for the moment it takes
 //! to accept a client and send it away.
 
-use super::Server;
 use crate::net::{self, Listeners};
+use crate::server::Server;
 use crate::shutdown::Shutdown;
 use std::io;
 use std::net::TcpListener;

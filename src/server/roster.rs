@@ -3,8 +3,8 @@
 //! A session has an entry of its own. The list of all is locked when a session begins or ends, and
 //! an entry's lock is taken by its own session and by who looks; the counts of bytes need none.
 
-use super::job::Job;
 use crate::protocol::Name;
+use crate::server::job::Job;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -3,17 +3,6 @@
 //! The session is a local variable of its thread; nothing in it is shared or locked. Every command
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
-use super::Server;
-use super::balancer::{Caller, Via};
-use super::bucket::Bucket;
-use super::data::Arrangements;
-use super::live::Live;
-use super::log::{Field, Level, Value};
-use super::login::{self, Login, Right};
-use super::panics;
-use super::refusal::{self, Refusal};
-use super::roster::Signed;
-use super::told::Told;
 use crate::net::{self, Draining, Stream};
 use crate::protocol::listing::Facts;
 use crate::protocol::{
@@ -21,6 +10,17 @@ use crate::protocol::{
     Structure, Verb,
 };
 use crate::rate::Rate;
+use crate::server::Server;
+use crate::server::balancer::{Caller, Via};
+use crate::server::bucket::Bucket;
+use crate::server::data::Arrangements;
+use crate::server::live::Live;
+use crate::server::log::{Field, Level, Value};
+use crate::server::login::{self, Login, Right};
+use crate::server::panics;
+use crate::server::refusal::{self, Refusal};
+use crate::server::roster::Signed;
+use crate::server::told::Told;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -1,9 +1,9 @@
 //! Commands that say how the next transfer is to be made.
 
-use super::refusal::Refusal;
-use super::session::{Pending, Representation, Session};
 use crate::protocol::address::{write_extended_passive, write_passive};
 use crate::protocol::{Code, Extended, Format, Reply, Span, Type};
+use crate::server::refusal::Refusal;
+use crate::server::session::{Pending, Representation, Session};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 impl Session<'_> {

@@ -8,11 +8,11 @@
 //!
 //! Bytes of files and of listings count, whichever way they go; commands and replies do not.
 
-use super::accounts::Account;
-use super::config::Config;
-use super::guard::network;
 use crate::protocol::Name;
 use crate::rate::{Party, Rate};
+use crate::server::accounts::Account;
+use crate::server::config::Config;
+use crate::server::guard::network;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;

@@ -22,8 +22,8 @@ mod page;
 mod process;
 mod site;
 
-use super::config::StatusAt;
-use super::{Server, StartError};
+use crate::server::config::StatusAt;
+use crate::server::{Server, StartError};
 use crate::sys::{Interest, PollItem, Waitable, poll};
 use guest::Guest;
 use site::Site;

@@ -1,11 +1,11 @@
 //! What happened since the start, in numbers.
 //!
-//! Counted where it happens, without a lock. Bytes are counted on the [roster](super::roster),
+//! Counted where it happens, without a lock. Bytes are counted on the [roster](crate::server::roster),
 //! piece by piece; the last transfers are remembered one by one only where somebody watches.
 
-use super::job::{Job, Kind};
-use super::ring::Ring;
 use crate::protocol::Name;
+use crate::server::job::{Job, Kind};
+use crate::server::ring::Ring;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};

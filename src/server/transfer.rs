@@ -4,20 +4,20 @@
 //! and check its peer, move the bytes while listening to the control connection, close the data
 //! connection, commit, log, and last the final reply.
 
-use super::glob;
-use super::jail::{Last, Listed};
-use super::job::{Job, Kind};
-use super::listing::{Form, Lines, Options};
-use super::refusal::Refusal;
-use super::session::{Pending, Session};
-use super::shares::Mover;
-use super::upload::{How, Upload, text_from};
-use super::watch::Watch;
 use crate::net::{self, Verdict};
 use crate::protocol::ascii::DecodingWriter;
 use crate::protocol::pattern::is_pattern;
 use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
+use crate::server::glob;
+use crate::server::jail::{Last, Listed};
+use crate::server::job::{Job, Kind};
+use crate::server::listing::{Form, Lines, Options};
+use crate::server::refusal::Refusal;
+use crate::server::session::{Pending, Session};
+use crate::server::shares::Mover;
+use crate::server::upload::{How, Upload, text_from};
+use crate::server::watch::Watch;
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};

@@ -19,14 +19,14 @@
 //! who writes it holds a lock on it; another upload of the same name takes a partial with a random
 //! ending, which nobody could find again and which therefore goes when it breaks off.
 
-use super::jail::{Jail, Last, Place};
-use super::partial::{self, Locked};
-use super::quota::{self, Writing};
-use super::refusal::Refusal;
 use crate::protocol::ascii::EncodingReader;
 use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
 use crate::pump::FileSink;
+use crate::server::jail::{Jail, Last, Place};
+use crate::server::partial::{self, Locked};
+use crate::server::quota::{self, Writing};
+use crate::server::refusal::Refusal;
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;

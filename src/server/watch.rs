@@ -1,10 +1,10 @@
 //! Listening to the control connection while something long runs.
 
-use super::refusal::Refusal;
-use super::roster::Signed;
 use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
+use crate::server::refusal::Refusal;
+use crate::server::roster::Signed;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;

@@ -3,10 +3,10 @@
 //! Names and words that are no UTF-8 have U+FFFD in the place of what is none: a line is text,
 //! whatever a client says.
 
-use super::Level;
 use crate::json::Object;
 use crate::protocol::time::Civil;
 use crate::protocol::{Code, Command, FtpPath, Name};
+use crate::server::log::Level;
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::io;

@@ -4,9 +4,9 @@
 //! what every process has is named as its own client libraries name it. Counters never go back
 //! while the server runs.
 
-use super::process::Process;
 use crate::server::Server;
 use crate::server::job::Kind;
+use crate::server::status::process::Process;
 use crate::server::tally::STEPS;
 use crate::shutdown::Stage;
 use std::fmt::{Display, Write as _};

@@ -3,14 +3,14 @@
 //! It needs no script, refreshes itself, and holds no more rows than somebody can read, however
 //! many sessions there are. Everything from outside goes through [`text`].
 
-use super::chart::{self, Line};
-use super::history::History;
-use super::html::{self, bytes, count, rate, text};
-use super::process::Process;
 use crate::server::Server;
 use crate::server::job::{Job, Kind};
 use crate::server::log::{Event, Level};
 use crate::server::roster::{Entry, State};
+use crate::server::status::chart::{self, Line};
+use crate::server::status::history::History;
+use crate::server::status::html::{self, bytes, count, rate, text};
+use crate::server::status::process::Process;
 use crate::server::tally::Done;
 use crate::shutdown::Stage;
 use std::fmt::Write as _;
@@ -164,7 +164,8 @@ impl View<'_> {
     }
 
     fn throughput(&self, out: &mut String) {
-        let values = |of: fn(&super::history::Sample) -> f64| self.history.samples().map(of);
+        let values =
+            |of: fn(&crate::server::status::history::Sample) -> f64| self.history.samples().map(of);
         let received = Line { class: "in", values: values(|sample| sample.received).collect() };
         let sent = Line { class: "out", values: values(|sample| sample.sent).collect() };
         let latest = self.history.latest();

@@ -1,11 +1,11 @@
 //! What is where, and for whom.
 
-use super::history::History;
-use super::html;
-use super::http::{self, Request, Response};
-use super::metrics;
-use super::page::{STYLE, View};
 use crate::server::log::Level;
+use crate::server::status::history::History;
+use crate::server::status::html;
+use crate::server::status::http::{self, Request, Response};
+use crate::server::status::metrics;
+use crate::server::status::page::{STYLE, View};
 use crate::server::{Server, panics};
 use crate::shutdown::Stage;
 use std::net::IpAddr;
