@@ -11,7 +11,7 @@ use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::passwd::{self, Done, Request};
 use mt_ftp::server::reserve::Reserve;
 use mt_ftp::server::status::{self, Status};
-use mt_ftp::server::{Server, StartError, check, panics};
+use mt_ftp::server::{Server, StartError, check, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, EchoOff, Signal, Signals};
 use std::error::Error;
@@ -82,7 +82,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
     let descriptors = sys::raise_descriptors();
     sys::save_memory();
-    panics::keep_quiet();
+    panic_hook::keep_quiet();
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
     let log = Log::open(config.log_level, config.log_format, config.log_file.as_deref())

@@ -4,7 +4,7 @@
 //! same NAT as the server reaches it by another address than the world does.
 
 use crate::args::Expected;
-use crate::server::network::Network;
+use crate::server::cidr::Network;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError};

@@ -4,7 +4,7 @@
 //! must not hold up the transfers of others.
 
 use crate::protocol::proxy::Header;
-use crate::server::balancer::{PATIENCE, read_header};
+use crate::server::proxy::{PATIENCE, read_header};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpStream};

@@ -1,8 +1,8 @@
 //! Why a client does not get in, and what it is told.
 
 use crate::protocol::{Code, Reply};
+use crate::server::error::Refusal;
 use crate::server::limits::Full;
-use crate::server::refusal::Refusal;
 use crate::server::tally::Closed;
 use std::time::Duration;
 

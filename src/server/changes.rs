@@ -3,12 +3,12 @@
 use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
+use crate::server::error::Refusal;
 use crate::server::files::path_reply;
 use crate::server::jail::Last;
 use crate::server::login::Right;
 use crate::server::partial;
 use crate::server::quota::{self, Ledger};
-use crate::server::refusal::Refusal;
 use crate::server::session::{Pending, Session};
 use crate::server::upload;
 use crate::server::watch::Watch;

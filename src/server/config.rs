@@ -3,8 +3,8 @@
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::server::access::Access;
 use crate::server::announce::Announcement;
+use crate::server::cidr::Network;
 use crate::server::log::{Format, Level};
-use crate::server::network::Network;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

@@ -10,9 +10,9 @@
 
 use crate::net::{self, Attention, Waited};
 use crate::server::arrivals::Arrivals;
-use crate::server::balancer::{Balancers, Caller, Via};
+use crate::server::error::Refusal;
 use crate::server::ports::{Ports, Reservation};
-use crate::server::refusal::Refusal;
+use crate::server::proxy::{Balancers, Caller, Via};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -2,9 +2,9 @@
 
 use crate::server::Server;
 use crate::server::away::Away;
-use crate::server::balancer::{self, Caller, NoHeader, Via};
 use crate::server::limits::Slot;
 use crate::server::log::{Field, Level};
+use crate::server::proxy::{self, Caller, NoHeader, Via};
 use crate::sys;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -50,7 +50,7 @@ impl Server {
             Err(why) => {
                 // A header that was left unread would reset the connection, and the words be lost.
                 if balanced && stream.set_nonblocking(true).is_ok() {
-                    let _ = balancer::read_header(&stream, &mut Vec::new());
+                    let _ = proxy::read_header(&stream, &mut Vec::new());
                 }
                 self.turn_away(&stream, peer, None, why);
                 None
@@ -124,9 +124,9 @@ impl Server {
         if slot.is_named() {
             return Ok(Some(caller));
         }
-        let patience = balancer::PATIENCE.min(self.live().config.login_timeout);
+        let patience = proxy::PATIENCE.min(self.live().config.login_timeout);
         let until = since.checked_add(patience);
-        let caller = match balancer::wait_for_header(stream, until, &self.shutdown) {
+        let caller = match proxy::wait_for_header(stream, until, &self.shutdown) {
             Ok(header) => caller.announced(header),
             Err(why) => {
                 self.log_unannounced(peer, &why);

@@ -6,8 +6,8 @@
 
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
+use crate::server::error::Refusal;
 use crate::server::jail::{Jail, Listed};
-use crate::server::refusal::Refusal;
 use crate::sys;
 use std::time::{Duration, Instant};
 

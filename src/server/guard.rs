@@ -18,7 +18,7 @@
 //! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first.
 
 use crate::protocol::Name;
-use crate::server::bucket::Bucket;
+use crate::server::token_bucket::Bucket;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -5,7 +5,7 @@
 use crate::net::{Attention, Verdict};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
-use crate::server::refusal::Refusal;
+use crate::server::error::Refusal;
 use crate::server::session::{Pending, Session};
 use crate::server::watch::Watch;
 use std::fs::File;

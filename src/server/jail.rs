@@ -14,9 +14,9 @@
 //! a client can name one.
 
 use crate::protocol::FtpPath;
+use crate::server::error::Refusal;
 use crate::server::partial;
 use crate::server::quota::{self, Ledger, Quotas, Spot, Usage};
-use crate::server::refusal::Refusal;
 use crate::sys::{self, Dir, Entries, FileKind, Open, Stat};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};

@@ -6,8 +6,8 @@
 use crate::protocol::{Changes, Command, FtpPath, Name, Site};
 use crate::server::access::Access;
 use crate::server::accounts::Account;
+use crate::server::error::Refusal;
 use crate::server::jail::Jail;
-use crate::server::refusal::Refusal;
 use crate::server::shares::Seat;
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@
 
 use crate::net::{self, Attention, Waited};
 use crate::server::arrivals::{Arrivals, Arrived};
-use crate::server::balancer::Balancers;
+use crate::server::proxy::Balancers;
 use crate::sys::{Interest, PollItem, Waitable, Waker};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

@@ -1,11 +1,11 @@
 //! What is told of a session: its transfers, what was refused to it, and its end.
 
 use crate::protocol::{Code, Command, FtpPath};
+use crate::server::error::Refusal;
 use crate::server::job::{Job, Kind};
 use crate::server::log::{Direction, Field, Level, Seconds, Transfer};
 use crate::server::login::Login;
-use crate::server::panics::Panicked;
-use crate::server::refusal::Refusal;
+use crate::server::panic_hook::Panicked;
 use crate::server::session::{End, Session};
 use crate::server::tally::Done;
 use std::io::{self, ErrorKind};

@@ -11,15 +11,15 @@ use crate::protocol::{
 };
 use crate::rate::Rate;
 use crate::server::Server;
-use crate::server::balancer::{Caller, Via};
-use crate::server::bucket::Bucket;
 use crate::server::data::Arrangements;
-use crate::server::live::Live;
+use crate::server::error::{self, Refusal};
 use crate::server::log::{Field, Level, Value};
 use crate::server::login::{self, Login, Right};
-use crate::server::panics;
-use crate::server::refusal::{self, Refusal};
+use crate::server::panic_hook;
+use crate::server::proxy::{Caller, Via};
 use crate::server::roster::Signed;
+use crate::server::settings::Live;
+use crate::server::token_bucket::Bucket;
 use crate::server::told::Told;
 use std::fmt;
 use std::io;
@@ -210,7 +210,7 @@ impl<'a> Session<'a> {
         let balancer = self.caller.balancer();
         let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Value)).collect();
         self.log(level, "connected", &via);
-        let ended = panics::catch(|| self.converse());
+        let ended = panic_hook::catch(|| self.converse());
         self.record_end(level, &ended);
         if ended.is_err() {
             let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye.");
@@ -315,7 +315,7 @@ impl<'a> Session<'a> {
                 if malformed == Malformed::Unknown && self.is_no_ftp_client(&line) {
                     return Reply::new(Code::NOT_AVAILABLE, "This is an FTP server.");
                 }
-                return refusal::malformed(&malformed);
+                return error::malformed(&malformed);
             }
         };
         self.log(Level::Debug, "command", &[("line", &command)]);

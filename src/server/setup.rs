@@ -2,7 +2,7 @@
 
 use crate::protocol::address::{write_extended_passive, write_passive};
 use crate::protocol::{Code, Extended, Format, Reply, Span, Type};
-use crate::server::refusal::Refusal;
+use crate::server::error::Refusal;
 use crate::server::session::{Pending, Representation, Session};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 

@@ -1,6 +1,6 @@
 //! How much of a session has been told already, so that nothing is told twice or without end.
 
-use crate::server::bucket::Bucket;
+use crate::server::token_bucket::Bucket;
 use std::time::Instant;
 
 /// How many refusals of a session are logged at once, and how many a second after that: who asks

@@ -3,7 +3,7 @@
 use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
-use crate::server::refusal::Refusal;
+use crate::server::error::Refusal;
 use crate::server::roster::Signed;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};

@@ -6,7 +6,7 @@ use crate::server::status::html;
 use crate::server::status::http::{self, Request, Response};
 use crate::server::status::metrics;
 use crate::server::status::page::{STYLE, View};
-use crate::server::{Server, panics};
+use crate::server::{Server, panic_hook};
 use crate::shutdown::Stage;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Site {
             Ok(request) => request,
             Err(problem) => return Some(Response::from(problem).into_bytes(now, false)),
         };
-        let made = panics::catch(|| self.respond(&request, now));
+        let made = panic_hook::catch(|| self.respond(&request, now));
         let response = made.unwrap_or_else(|panicked| {
             let fields = [("place", &panicked.place as _), ("words", &panicked.words as _)];
             self.server.log.event(Level::Error, "panic", &fields);

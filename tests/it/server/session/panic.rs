@@ -8,7 +8,7 @@ use crate::support::wire;
 use mt_ftp::args::Outcome;
 use mt_ftp::server::config::{Config, PROGRAM};
 use mt_ftp::server::log::{Level, Log};
-use mt_ftp::server::{Server, panics};
+use mt_ftp::server::{Server, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -37,7 +37,7 @@ impl Write for Touchy {
 
 /// Serves a directory from this process, one thread for each client.
 fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
-    panics::keep_quiet();
+    panic_hook::keep_quiet();
     let words = ["--root", root.path().to_str().unwrap(), "--max-sessions", "2"];
     let Ok(Outcome::Run(given)) = PROGRAM.parse(words.iter().map(Into::into)) else { panic!() };
     let config = Config::new(&given).unwrap();

@@ -7,11 +7,11 @@
 use crate::server::StartError;
 use crate::server::accounts::Accounts;
 use crate::server::announce::Announced;
-use crate::server::balancer::Balancers;
 use crate::server::config::Config;
 use crate::server::gate::Gate;
 use crate::server::jail::Jail;
 use crate::server::ports::Ports;
+use crate::server::proxy::Balancers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 

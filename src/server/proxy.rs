@@ -9,8 +9,8 @@
 
 use crate::net;
 use crate::protocol::proxy::{self, Header, Malformed};
+use crate::server::cidr::Network;
 use crate::server::log::Value;
-use crate::server::network::Network;
 use crate::shutdown::Shutdown;
 use crate::sys::{Interest, PollItem, Waitable};
 use std::fmt;
