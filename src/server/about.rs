@@ -1,8 +1,8 @@
 //! Commands about the session itself: what it can do, what it is set to, who else is here.
 
 use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
+use crate::server::auth::identity::Login;
 use crate::server::error::Refusal;
-use crate::server::login::Login;
 use crate::server::quota::Usage;
 use crate::server::roster::{Entry, State};
 use crate::server::session::{LONGEST_IDLE, Session};

@@ -9,10 +9,12 @@
 //! expensive on purpose, so only some run at once: a flood of logins waits for itself, and
 //! transfers go on.
 
+pub(super) mod password_hash;
+
 use crate::args;
 use crate::protocol::{FtpPath, Name};
 use crate::server::access::Access;
-use crate::server::password::PasswordHash;
+use crate::server::accounts::password_hash::PasswordHash;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -3,10 +3,10 @@
 use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
+use crate::server::auth::identity::Right;
 use crate::server::error::Refusal;
 use crate::server::files::path_reply;
 use crate::server::jail::Last;
-use crate::server::login::Right;
 use crate::server::partial;
 use crate::server::quota::{self, Ledger};
 use crate::server::session::{Pending, Session};

@@ -2,10 +2,10 @@
 
 use crate::net;
 use crate::protocol::{Code, Name, Reply, Secret};
+use crate::server::auth::identity::{Home, Login, is_anonymous};
+use crate::server::auth::login_attempts::NoTurn;
 use crate::server::error::Refusal;
-use crate::server::guard::NoTurn;
 use crate::server::log::Level;
-use crate::server::login::{Home, Login, is_anonymous};
 use crate::server::session::{Pending, Session, new_pace};
 use std::sync::Arc;
 use std::time::Instant;

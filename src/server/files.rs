@@ -3,10 +3,10 @@
 use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
+use crate::server::auth::identity::{Home, may};
 use crate::server::error::Refusal;
 use crate::server::jail::Last;
 use crate::server::listing::{self, Form, Lines, Options};
-use crate::server::login::{Home, may};
 use crate::server::partial;
 use crate::server::session::Session;
 use crate::server::upload;

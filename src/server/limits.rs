@@ -1,7 +1,7 @@
 //! How many sessions there are, in all and by address, and waiting for the last of them.
 
 use crate::protocol::{Code, Reply};
-use crate::server::guard::network;
+use crate::server::auth::login_attempts::network;
 use crate::sys;
 use std::cmp::Reverse;
 use std::collections::HashMap;

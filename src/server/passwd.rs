@@ -6,8 +6,8 @@
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
 use crate::server::access::Access;
+use crate::server::accounts::password_hash::{PasswordHash, ROUNDS};
 use crate::server::accounts::{Accounts, AccountsError, Terms};
-use crate::server::password::{PasswordHash, ROUNDS};
 use crate::sys;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,10 +1,10 @@
 //! What is told of a session: its transfers, what was refused to it, and its end.
 
 use crate::protocol::{Code, Command, FtpPath};
+use crate::server::auth::identity::Login;
 use crate::server::error::Refusal;
 use crate::server::job::{Job, Kind};
 use crate::server::log::{Direction, Field, Level, Seconds, Transfer};
-use crate::server::login::Login;
 use crate::server::panic_hook::Panicked;
 use crate::server::session::{End, Session};
 use crate::server::tally::Done;

@@ -11,10 +11,10 @@ use crate::protocol::{
 };
 use crate::rate::Rate;
 use crate::server::Server;
+use crate::server::auth::identity::{self, Login, Right};
 use crate::server::data::Arrangements;
 use crate::server::error::{self, Refusal};
 use crate::server::log::{Field, Level, Value};
-use crate::server::login::{self, Login, Right};
 use crate::server::panic_hook;
 use crate::server::proxy::{Caller, Via};
 use crate::server::roster::Signed;
@@ -121,7 +121,7 @@ pub(super) struct Session<'a> {
     /// The rules in force since the last command.
     pub(super) live: Arc<Live>,
     pub(super) edition: u64,
-    /// What the command that is carried out needs; see [`login::may`].
+    /// What the command that is carried out needs; see [`identity::may`].
     pub(super) right: Right,
     pub(super) control: Control<Stream>,
     pub(super) login: Login,
@@ -322,7 +322,7 @@ impl<'a> Session<'a> {
         self.told.begin();
         // Before anything can refuse: a command that may not be carried out uses up REST all the same.
         let pending = self.take_pending(&command);
-        let permitted = self.require(login::right(&command));
+        let permitted = self.require(identity::right(&command));
         let answer = permitted.and_then(|()| self.execute(&command, pending));
         answer.unwrap_or_else(|refusal| {
             self.record_refusal(&command, &refusal);
@@ -333,7 +333,7 @@ impl<'a> Session<'a> {
     /// Asks for a right, which then holds for every path the command comes to.
     pub(super) fn require(&mut self, right: Right) -> Result<(), Refusal> {
         self.right = right;
-        login::may(&self.login, right, None)
+        identity::may(&self.login, right, None)
     }
 
     /// Before login: a browser or a scanner, or someone who has guessed at verbs ten times.

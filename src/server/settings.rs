@@ -7,8 +7,8 @@
 use crate::server::StartError;
 use crate::server::accounts::Accounts;
 use crate::server::announce::Announced;
+use crate::server::auth::authenticator::Gate;
 use crate::server::config::Config;
-use crate::server::gate::Gate;
 use crate::server::jail::Jail;
 use crate::server::ports::Ports;
 use crate::server::proxy::Balancers;

@@ -11,8 +11,8 @@
 use crate::protocol::Name;
 use crate::rate::{Party, Rate};
 use crate::server::accounts::Account;
+use crate::server::auth::login_attempts::network;
 use crate::server::config::Config;
-use crate::server::guard::network;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;

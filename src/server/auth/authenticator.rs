@@ -3,9 +3,9 @@
 use crate::protocol::{FtpPath, Name, Secret};
 use crate::server::access::Access;
 use crate::server::accounts::{Account, Accounts, Checks};
+use crate::server::auth::identity::{Home, is_anonymous};
 use crate::server::error::Refusal;
 use crate::server::jail::Jail;
-use crate::server::login::{Home, is_anonymous};
 use std::sync::Arc;
 use std::time::Instant;
 

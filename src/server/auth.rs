@@ -1,0 +1,5 @@
+//! Who a client is: the check of names and passwords, the identity it gets, and what that may do.
+
+pub(super) mod authenticator;
+pub(super) mod identity;
+pub(super) mod login_attempts;
