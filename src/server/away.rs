@@ -2,7 +2,7 @@
 
 use crate::protocol::{Code, Reply};
 use crate::server::error::Refusal;
-use crate::server::limits::Full;
+use crate::server::limits::sessions::Full;
 use crate::server::tally::Closed;
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::server::access::Access;
 use crate::server::accounts::Account;
 use crate::server::error::Refusal;
 use crate::server::jail::Jail;
-use crate::server::shares::Seat;
+use crate::server::limits::bandwidth::Seat;
 use std::sync::Arc;
 
 /// What a command asks of the login.

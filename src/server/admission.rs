@@ -1,8 +1,10 @@
 //! The door: who gets in, who is sent away, and who it is that a balancer brings.
 
+pub mod spare_descriptor;
+
 use crate::server::Server;
 use crate::server::away::Away;
-use crate::server::limits::Slot;
+use crate::server::limits::sessions::Slot;
 use crate::server::log::{Field, Level};
 use crate::server::proxy::{self, Caller, NoHeader, Via};
 use crate::sys;

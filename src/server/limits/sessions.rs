@@ -1,0 +1,236 @@
+//! How many sessions there are, in all and by address, and waiting for the last of them.
+
+use crate::protocol::{Code, Reply};
+use crate::server::auth::login_attempts::network;
+use crate::sys;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Counts sessions; clones count together.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    counts: Mutex<Counts>,
+    ended: Condvar,
+}
+
+#[derive(Debug)]
+struct Counts {
+    most: usize,
+    most_by_address: Option<usize>,
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The place of one session; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Slot {
+    limits: Limits,
+    /// Where it is counted; not known yet for who comes by a balancer.
+    address: Option<IpAddr>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// `--max-sessions` are open.
+    Server,
+    /// `--max-sessions-per-ip` are open from this address.
+    Address,
+}
+
+impl Full {
+    /// What the client is told.
+    pub fn reply(self) -> Reply {
+        let why = match self {
+            Full::Server => "Too many sessions; try again later.",
+            Full::Address => "Too many sessions from your address; try again later.",
+        };
+        Reply::new(Code::NOT_AVAILABLE, why)
+    }
+}
+
+impl Limits {
+    /// At most `most` sessions, or as many as there can be threads, and so many from one address.
+    pub fn new(most: usize, most_by_address: Option<usize>) -> Limits {
+        let most = most.min(sys::most_threads());
+        let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
+        let shared = Shared { counts: Mutex::new(counts), ended: Condvar::new() };
+        Limits { shared: Arc::new(shared) }
+    }
+
+    /// Changes how many there may be. Who is in stays.
+    pub fn set(&self, most: usize, most_by_address: Option<usize>) {
+        let mut counts = self.counts();
+        counts.most = most.min(sys::most_threads());
+        counts.most_by_address = most_by_address;
+    }
+
+    /// A place for a session from `address`; IPv6 networks count as one.
+    ///
+    /// # Errors
+    /// Which limit is reached.
+    pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
+        let mut slot = self.enter_unnamed()?;
+        slot.name(address)?;
+        Ok(slot)
+    }
+
+    /// A place for a session whose address is not known yet.
+    ///
+    /// # Errors
+    /// All places are taken.
+    pub fn enter_unnamed(&self) -> Result<Slot, Full> {
+        let mut counts = self.counts();
+        if counts.all >= counts.most {
+            return Err(Full::Server);
+        }
+        counts.all += 1;
+        Ok(Slot { limits: self.clone(), address: None })
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.counts().all
+    }
+
+    /// The addresses with the most sessions, and how many, at most `most` of them.
+    pub fn busiest(&self, most: usize) -> Vec<(IpAddr, usize)> {
+        let mut all: Vec<_> = self.counts().by_address.iter().map(|(ip, n)| (*ip, *n)).collect();
+        all.sort_by_key(|(ip, sessions)| (Reverse(*sessions), *ip));
+        all.truncate(most);
+        all
+    }
+
+    /// Waits until there are none, at most until `deadline`; whether it came to that.
+    pub fn wait_until_empty(&self, deadline: Option<Instant>) -> bool {
+        let mut counts = self.counts();
+        while counts.all > 0 {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            counts = match left {
+                Some(left) if left.is_zero() => return false,
+                Some(left) => {
+                    let waited = self.shared.ended.wait_timeout(counts, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.shared.ended.wait(counts).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        true
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    /// Counts it where it comes from, once that is known.
+    ///
+    /// # Errors
+    /// There are as many from that address as there may be.
+    pub fn name(&mut self, address: IpAddr) -> Result<(), Full> {
+        let address = network(address);
+        let mut counts = self.limits.counts();
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        if counts.most_by_address.is_some_and(|most| here >= most) {
+            return Err(Full::Address);
+        }
+        counts.by_address.insert(address, here + 1);
+        self.address = Some(address);
+        Ok(())
+    }
+
+    /// Whether it is counted by an address.
+    pub fn is_named(&self) -> bool {
+        self.address.is_some()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut counts = self.limits.counts();
+        counts.all -= 1;
+        if let Some(address) = self.address
+            && let Some(here) = counts.by_address.get_mut(&address)
+        {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&address);
+            }
+        }
+        if counts.all == 0 {
+            self.limits.shared.ended.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 1));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
+
+    #[test]
+    fn places_are_counted_and_come_back() {
+        let limits = Limits::new(3, Some(2));
+        let first = limits.enter(A).unwrap();
+        let _second = limits.enter(A).unwrap();
+        assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
+        let _third = limits.enter(B).unwrap();
+        assert_eq!(limits.enter(B).unwrap_err(), Full::Server);
+        drop(first);
+        assert_eq!(limits.count(), 2);
+        let _fourth = limits.enter(A).unwrap();
+        assert_eq!(limits.busiest(9), [(A, 2), (B, 1)]);
+        assert_eq!(limits.busiest(1), [(A, 2)]);
+    }
+
+    #[test]
+    fn a_place_is_counted_by_its_address_once_that_is_known() {
+        let limits = Limits::new(2, Some(1));
+        let mut first = limits.enter_unnamed().unwrap();
+        let mut second = limits.enter_unnamed().unwrap();
+        assert_eq!(limits.enter_unnamed().unwrap_err(), Full::Server);
+        first.name(A).unwrap();
+        assert_eq!(second.name(A).unwrap_err(), Full::Address);
+        assert!(first.is_named() && !second.is_named());
+        second.name(B).unwrap();
+        drop((first, second));
+        assert!(limits.counts().by_address.is_empty() && limits.count() == 0);
+    }
+
+    #[test]
+    fn fewer_places_than_sessions_send_nobody_away_who_is_in() {
+        let limits = Limits::new(2, None);
+        let (first, second) = (limits.enter(A).unwrap(), limits.enter(B).unwrap());
+        limits.set(1, None);
+        drop(first);
+        assert_eq!(limits.enter(A).unwrap_err(), Full::Server);
+        drop(second);
+        let _third = limits.enter(A).unwrap();
+        limits.set(2, Some(1));
+        assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
+    }
+
+    #[test]
+    fn the_last_to_leave_wakes_who_waits() {
+        let limits = Limits::new(1, None);
+        let slot = limits.enter(A).unwrap();
+        assert!(!limits.wait_until_empty(Some(Instant::now())));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| limits.wait_until_empty(None));
+            drop(slot);
+            assert!(waiting.join().unwrap());
+        });
+        assert!(limits.counts().by_address.is_empty());
+    }
+}
