@@ -2,8 +2,8 @@
 
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::server::access::Access;
-use crate::server::announce::Announcement;
 use crate::server::cidr::Network;
+use crate::server::data::passive_address::Announcement;
 use crate::server::log::{Format, Level};
 use std::fs;
 use std::ops::RangeInclusive;

@@ -8,10 +8,14 @@
 //! from the address that it announces. Active mode connects to that address alone and to no port
 //! below 1024 (RFC 2577 section 3).
 
+pub(super) mod passive_address;
+pub(super) mod passive_ports;
+pub(super) mod proxied;
+
 use crate::net::{self, Attention, Waited};
-use crate::server::arrivals::Arrivals;
+use crate::server::data::passive_ports::{Ports, Reservation};
+use crate::server::data::proxied::Arrivals;
 use crate::server::error::Refusal;
-use crate::server::ports::{Ports, Reservation};
 use crate::server::proxy::{Balancers, Caller, Via};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::hash_map::RandomState;

@@ -6,11 +6,11 @@
 
 use crate::server::StartError;
 use crate::server::accounts::Accounts;
-use crate::server::announce::Announced;
 use crate::server::auth::authenticator::Gate;
 use crate::server::config::Config;
+use crate::server::data::passive_address::Announced;
+use crate::server::data::passive_ports::Ports;
 use crate::server::jail::Jail;
-use crate::server::ports::Ports;
 use crate::server::proxy::Balancers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

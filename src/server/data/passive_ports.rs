@@ -7,7 +7,7 @@
 //! that can be guessed can be taken by a stranger (RFC 2577 section 6).
 
 use crate::net::{self, Attention, Waited};
-use crate::server::arrivals::{Arrivals, Arrived};
+use crate::server::data::proxied::{Arrivals, Arrived};
 use crate::server::proxy::Balancers;
 use crate::sys::{Interest, PollItem, Waitable, Waker};
 use std::collections::HashMap;
