@@ -6,7 +6,7 @@ use crate::server::access::Access;
 use crate::server::accounts::{Accounts, Terms};
 use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
 use crate::server::data::passive_address::Announced;
-use crate::server::jail::Jail;
+use crate::server::fs::jail::Jail;
 use crate::server::status;
 use std::env;
 use std::ffi::OsStr;

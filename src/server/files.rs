@@ -5,11 +5,11 @@ use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
 use crate::server::auth::identity::{Home, may};
 use crate::server::error::Refusal;
-use crate::server::jail::Last;
-use crate::server::listing::{self, Form, Lines, Options};
-use crate::server::partial;
+use crate::server::fs::jail::Last;
+use crate::server::fs::listing::{self, Form, Lines, Options};
+use crate::server::fs::partial;
+use crate::server::fs::upload;
 use crate::server::session::Session;
-use crate::server::upload;
 use crate::server::watch::Watch;
 use crate::sys::{self, Dir, FileKind, Open};
 use std::io::{self, ErrorKind, Read};
@@ -108,7 +108,7 @@ impl Session<'_> {
         let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
         let name = path.as_bytes().to_vec();
         let mut entry =
-            listing::entry(crate::server::jail::Listed { name, stat, target: Vec::new() });
+            listing::entry(crate::server::fs::jail::Listed { name, stat, target: Vec::new() });
         entry.perm = Some(listing::perm(&entry, home.access));
         // RFC 3659 section 7.2: the line with the facts begins with a space.
         let mut line = b" ".to_vec();

@@ -10,7 +10,7 @@ use crate::server::auth::authenticator::Gate;
 use crate::server::config::Config;
 use crate::server::data::passive_address::Announced;
 use crate::server::data::passive_ports::Ports;
-use crate::server::jail::Jail;
+use crate::server::fs::jail::Jail;
 use crate::server::proxy::Balancers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -5,7 +5,7 @@ use crate::server::access::Access;
 use crate::server::accounts::{Account, Accounts, Checks};
 use crate::server::auth::identity::{Home, is_anonymous};
 use crate::server::error::Refusal;
-use crate::server::jail::Jail;
+use crate::server::fs::jail::Jail;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -7,7 +7,7 @@ use crate::protocol::{Changes, Command, FtpPath, Name, Site};
 use crate::server::access::Access;
 use crate::server::accounts::Account;
 use crate::server::error::Refusal;
-use crate::server::jail::Jail;
+use crate::server::fs::jail::Jail;
 use crate::server::limits::bandwidth::Seat;
 use std::sync::Arc;
 

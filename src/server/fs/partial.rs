@@ -5,7 +5,7 @@
 //! continued, replaced or swept away.
 
 use crate::protocol::digest::{Sha256, hex};
-use crate::server::quota::{self, Ledger};
+use crate::server::fs::quota::{self, Ledger};
 use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, TryLockError};

@@ -7,8 +7,8 @@
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
 use crate::server::access::Access;
-use crate::server::jail::{Jail, Last, Listed, Listing};
-use crate::server::names::Names;
+use crate::server::fs::jail::{Jail, Last, Listed, Listing};
+use crate::server::fs::sorted_names::Names;
 use crate::sys::{FileKind, Stat};
 use std::io::{self, Read};
 use std::time::SystemTime;

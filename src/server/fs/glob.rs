@@ -7,7 +7,7 @@
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
 use crate::server::error::Refusal;
-use crate::server::jail::{Jail, Listed};
+use crate::server::fs::jail::{Jail, Listed};
 use crate::sys;
 use std::time::{Duration, Instant};
 

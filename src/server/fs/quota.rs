@@ -15,7 +15,7 @@
 //! reload, by the next one who stores, if nobody is storing meanwhile. A count that something else
 //! came in between is of no use and is not used.
 
-use crate::server::size::{size_below, walk};
+use crate::server::fs::tree_size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

@@ -15,8 +15,8 @@
 
 use crate::protocol::FtpPath;
 use crate::server::error::Refusal;
-use crate::server::partial;
-use crate::server::quota::{self, Ledger, Quotas, Spot, Usage};
+use crate::server::fs::partial;
+use crate::server::fs::quota::{self, Ledger, Quotas, Spot, Usage};
 use crate::sys::{self, Dir, Entries, FileKind, Open, Stat};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
