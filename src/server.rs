@@ -29,14 +29,12 @@ pub mod panic_hook;
 pub mod passwd;
 mod proxy;
 mod record;
-mod ring;
 mod roster;
 mod session;
 mod settings;
 mod setup;
 pub mod status;
 mod tally;
-mod throttle;
 mod token_bucket;
 mod told;
 mod transfer;
@@ -51,6 +49,7 @@ use auth::login_attempts::Guard;
 use config::{Config, StatusAt};
 use limits::bandwidth::Shares;
 use limits::sessions::Limits;
+use log::throttle::Throttle;
 use log::{Level, Log, TransferLog};
 use proxy::Caller;
 use roster::Roster;
@@ -64,7 +63,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tally::Tally;
-use throttle::Throttle;
 
 /// What all sessions share.
 pub struct Server {

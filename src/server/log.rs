@@ -4,20 +4,22 @@
 //! in it cannot forge a line or paint a terminal. Passwords never get here: the type they travel
 //! in shows itself as stars.
 
-mod line;
-mod sink;
-mod transfers;
+mod format;
+pub(super) mod recent;
+pub(super) mod throttle;
+mod writer;
+mod xferlog;
 
-pub use line::{Field, Seconds, Value};
-pub use transfers::{Direction, Transfer, TransferLog};
+pub use format::{Field, Seconds, Value};
+pub use xferlog::{Direction, Transfer, TransferLog};
 
-use crate::server::ring::Ring;
-use sink::Sink;
+use recent::Ring;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
+use writer::Sink;
 
 /// How much is logged; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,7 +148,7 @@ impl Log {
         if !self.writes(level) {
             return;
         }
-        let write = if self.json.load(Ordering::Relaxed) { line::json } else { line::text };
+        let write = if self.json.load(Ordering::Relaxed) { format::json } else { format::text };
         let line = write(SystemTime::now(), level, event, fields);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = sink.write_line(line.as_bytes());

@@ -5,7 +5,7 @@
 
 use crate::protocol::Name;
 use crate::server::job::{Job, Kind};
-use crate::server::ring::Ring;
+use crate::server::log::recent::Ring;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};

@@ -12,7 +12,7 @@
 use crate::json::is_hidden;
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
-use crate::server::log::sink::Sink;
+use crate::server::log::writer::Sink;
 use crate::server::log::{Level, Log};
 use std::io;
 use std::net::IpAddr;
