@@ -9,8 +9,8 @@ use mt_ftp::server::access::Access;
 use mt_ftp::server::admission::spare_descriptor::Reserve;
 use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
 use mt_ftp::server::log::{Level, Log};
+use mt_ftp::server::monitor::http::{self, Status};
 use mt_ftp::server::passwd::{self, Done, Request};
-use mt_ftp::server::status::{self, Status};
 use mt_ftp::server::{Server, StartError, check, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, EchoOff, Signal, Signals};
@@ -76,7 +76,7 @@ fn with_options(
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
 fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
     let listeners = listen(&config)?;
-    let status = config.status.as_ref().map(status::listen).transpose()?;
+    let status = config.status.as_ref().map(http::listen).transpose()?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;

@@ -4,7 +4,7 @@ use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
 use crate::server::auth::identity::Login;
 use crate::server::error::Refusal;
 use crate::server::fs::quota::Usage;
-use crate::server::roster::{Entry, State};
+use crate::server::monitor::sessions::{Entry, State};
 use crate::server::session::{LONGEST_IDLE, Session};
 use crate::sys;
 use std::sync::Arc;

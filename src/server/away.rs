@@ -3,7 +3,7 @@
 use crate::protocol::{Code, Reply};
 use crate::server::error::Refusal;
 use crate::server::limits::sessions::Full;
-use crate::server::tally::Closed;
+use crate::server::monitor::counters::Closed;
 use std::time::Duration;
 
 /// Why a client does not get in.

@@ -7,7 +7,7 @@ use crate::server::accounts::{Accounts, Terms};
 use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
 use crate::server::data::passive_address::Announced;
 use crate::server::fs::jail::Jail;
-use crate::server::status;
+use crate::server::monitor::http;
 use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -114,7 +114,7 @@ impl Report {
         if let Err(error) = (host, config.port).to_socket_addrs() {
             self.problem(format!("cannot listen on {host}: {error}"));
         }
-        if let Some(Err(error)) = config.status.as_ref().map(status::addresses) {
+        if let Some(Err(error)) = config.status.as_ref().map(http::addresses) {
             self.problem(error.to_string());
         }
         if let Err(error) = Announced::new(&config.passive_address) {

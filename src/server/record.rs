@@ -3,11 +3,11 @@
 use crate::protocol::{Code, Command, FtpPath};
 use crate::server::auth::identity::Login;
 use crate::server::error::Refusal;
-use crate::server::job::{Job, Kind};
 use crate::server::log::{Direction, Field, Level, Seconds, Transfer};
+use crate::server::monitor::counters::Done;
+use crate::server::monitor::transfer::{Job, Kind};
 use crate::server::panic_hook::Panicked;
 use crate::server::session::{End, Session};
-use crate::server::tally::Done;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 

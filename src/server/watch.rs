@@ -4,7 +4,7 @@ use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
 use crate::server::error::Refusal;
-use crate::server::roster::Signed;
+use crate::server::monitor::sessions::Signed;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;

@@ -4,7 +4,7 @@
 //! an entry's lock is taken by its own session and by who looks; the counts of bytes need none.
 
 use crate::protocol::Name;
-use crate::server::job::Job;
+use crate::server::monitor::transfer::Job;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,14 +4,14 @@
 //! many sessions there are. Everything from outside goes through [`text`].
 
 use crate::server::Server;
-use crate::server::job::{Job, Kind};
 use crate::server::log::{Event, Level};
-use crate::server::roster::{Entry, State};
-use crate::server::status::chart::{self, Line};
-use crate::server::status::history::History;
-use crate::server::status::html::{self, bytes, count, rate, text};
-use crate::server::status::process::Process;
-use crate::server::tally::Done;
+use crate::server::monitor::counters::Done;
+use crate::server::monitor::http::chart::{self, Line};
+use crate::server::monitor::http::history::History;
+use crate::server::monitor::http::html::{self, bytes, count, rate, text};
+use crate::server::monitor::http::process::Process;
+use crate::server::monitor::sessions::{Entry, State};
+use crate::server::monitor::transfer::{Job, Kind};
 use crate::shutdown::Stage;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -164,8 +164,9 @@ impl View<'_> {
     }
 
     fn throughput(&self, out: &mut String) {
-        let values =
-            |of: fn(&crate::server::status::history::Sample) -> f64| self.history.samples().map(of);
+        let values = |of: fn(&crate::server::monitor::http::history::Sample) -> f64| {
+            self.history.samples().map(of)
+        };
         let received = Line { class: "in", values: values(|sample| sample.received).collect() };
         let sent = Line { class: "out", values: values(|sample| sample.sent).collect() };
         let latest = self.history.latest();

@@ -5,9 +5,9 @@
 //! while the server runs.
 
 use crate::server::Server;
-use crate::server::job::Kind;
-use crate::server::status::process::Process;
-use crate::server::tally::STEPS;
+use crate::server::monitor::counters::STEPS;
+use crate::server::monitor::http::process::Process;
+use crate::server::monitor::transfer::Kind;
 use crate::shutdown::Stage;
 use std::fmt::{Display, Write as _};
 use std::time::UNIX_EPOCH;

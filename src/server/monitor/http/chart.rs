@@ -3,7 +3,7 @@
 //! The drawing stretches to whatever width there is, so it holds no text: scale and legend stand
 //! around it, and who cannot see it hears a sentence.
 
-use crate::server::status::history::MOST_SAMPLES;
+use crate::server::monitor::http::history::MOST_SAMPLES;
 use std::fmt::Write as _;
 
 /// How the drawing counts downwards.

@@ -13,20 +13,20 @@
 //! of the operators. There is no password.
 
 mod chart;
-mod guest;
+mod connection;
 mod history;
 mod html;
-mod http;
+mod message;
 mod metrics;
 mod page;
 mod process;
-mod site;
+mod routes;
 
 use crate::server::config::StatusAt;
 use crate::server::{Server, StartError};
 use crate::sys::{Interest, PollItem, Waitable, poll};
-use guest::Guest;
-use site::Site;
+use connection::Guest;
+use routes::Site;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;

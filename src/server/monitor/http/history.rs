@@ -4,7 +4,7 @@
 //! one by one only while somebody looks at the page.
 
 use crate::server::Server;
-use crate::server::roster::Traffic;
+use crate::server::monitor::sessions::Traffic;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits. Each step does what can be done without that and says what to wait for.
 
-use crate::server::status::http::MAX_HEAD;
+use crate::server::monitor::http::message::MAX_HEAD;
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -1,11 +1,11 @@
 //! What happened since the start, in numbers.
 //!
-//! Counted where it happens, without a lock. Bytes are counted on the [roster](crate::server::roster),
+//! Counted where it happens, without a lock. Bytes are counted in the list of [sessions](super::sessions),
 //! piece by piece; the last transfers are remembered one by one only where somebody watches.
 
 use crate::protocol::Name;
-use crate::server::job::{Job, Kind};
 use crate::server::log::recent::Ring;
+use crate::server::monitor::transfer::{Job, Kind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};

@@ -1,11 +1,11 @@
 //! What is where, and for whom.
 
 use crate::server::log::Level;
-use crate::server::status::history::History;
-use crate::server::status::html;
-use crate::server::status::http::{self, Request, Response};
-use crate::server::status::metrics;
-use crate::server::status::page::{STYLE, View};
+use crate::server::monitor::http::history::History;
+use crate::server::monitor::http::html;
+use crate::server::monitor::http::message::{self, Request, Response};
+use crate::server::monitor::http::metrics;
+use crate::server::monitor::http::page::{STYLE, View};
 use crate::server::{Server, panic_hook};
 use crate::shutdown::Stage;
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ impl Site {
     /// The answer to what has come so far, if that is enough for one.
     pub fn answer(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let now = SystemTime::now();
-        let request = match http::read(bytes)? {
+        let request = match message::read(bytes)? {
             Ok(request) => request,
             Err(problem) => return Some(Response::from(problem).into_bytes(now, false)),
         };

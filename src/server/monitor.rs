@@ -1,0 +1,6 @@
+//! What can be seen of the running server: counters, the list of sessions, and the status pages.
+
+pub(super) mod counters;
+pub mod http;
+pub(super) mod sessions;
+pub(super) mod transfer;
