@@ -5,22 +5,17 @@
 //! is here: the options, the tree that is served, the log, the count of sessions and the word that
 //! the server ends.
 
-mod about;
 pub mod access;
 pub mod accounts;
 pub mod admission;
 mod auth;
 mod away;
-mod changes;
 pub mod check;
 mod cidr;
 pub mod config;
 mod data;
-mod entry;
 mod error;
-mod files;
 mod fs;
-mod hash;
 mod limits;
 pub mod log;
 pub mod manual;
@@ -28,14 +23,9 @@ pub mod monitor;
 pub mod panic_hook;
 pub mod passwd;
 mod proxy;
-mod record;
 mod session;
 mod settings;
-mod setup;
 mod token_bucket;
-mod told;
-mod transfer;
-mod watch;
 
 pub use admission::Client;
 

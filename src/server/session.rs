@@ -3,6 +3,11 @@
 //! The session is a local variable of its thread; nothing in it is shared or locked. Every command
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
+mod commands;
+mod control_watch;
+mod log_budget;
+mod session_log;
+
 use crate::net::{self, Draining, Stream};
 use crate::protocol::listing::Facts;
 use crate::protocol::{
@@ -18,9 +23,9 @@ use crate::server::log::{Field, Level, Value};
 use crate::server::monitor::sessions::Signed;
 use crate::server::panic_hook;
 use crate::server::proxy::{Caller, Via};
+use crate::server::session::log_budget::Told;
 use crate::server::settings::Live;
 use crate::server::token_bucket::Bucket;
-use crate::server::told::Told;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};

@@ -10,7 +10,7 @@ use crate::server::fs::listing::{self, Form, Lines, Options};
 use crate::server::fs::partial;
 use crate::server::fs::upload;
 use crate::server::session::Session;
-use crate::server::watch::Watch;
+use crate::server::session::control_watch::Watch;
 use crate::sys::{self, Dir, FileKind, Open};
 use std::io::{self, ErrorKind, Read};
 
@@ -20,12 +20,12 @@ const LARGEST_STATUS: u64 = 1024 * 1024;
 type Answer = Result<Reply, Refusal>;
 
 impl Session<'_> {
-    pub(super) fn cwd(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn cwd(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         self.enter(path)
     }
 
-    pub(super) fn cdup(&mut self) -> Answer {
+    pub(in crate::server::session) fn cdup(&mut self) -> Answer {
         let parent = self.home()?.cwd.parent();
         self.enter(parent)
     }
@@ -37,11 +37,11 @@ impl Session<'_> {
         Ok(reply)
     }
 
-    pub(super) fn pwd(&self) -> Answer {
+    pub(in crate::server::session) fn pwd(&self) -> Answer {
         Ok(path_reply(&self.home()?.cwd, " is the current directory."))
     }
 
-    pub(super) fn size(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn size(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Follow)?;
         let size = match place.found {
@@ -58,7 +58,7 @@ impl Session<'_> {
 
     /// MDTM asks, but `MDTM YYYYMMDDHHMMSS name` sets, as clients from before MFMT do it, unless
     /// that is a name itself.
-    pub(super) fn mdtm(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mdtm(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         match self.home()?.jail.stat(&path, Last::Follow) {
             Ok(stat) => {
@@ -74,13 +74,13 @@ impl Session<'_> {
     }
 
     /// How many bytes may still be stored.
-    pub(super) fn avbl(&mut self, name: Option<&Name>) -> Answer {
+    pub(in crate::server::session) fn avbl(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
         Ok(Reply::new(Code::FILE_STATUS, self.home()?.jail.space(&path)?.to_string()))
     }
 
     /// The size of all files below a directory.
-    pub(super) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
+    pub(in crate::server::session) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
         let dir = self.home()?.jail.open_dir(&path)?;
         let watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
@@ -93,7 +93,7 @@ impl Session<'_> {
     }
 
     /// ALLO: whether there is room, and nothing more; it costs nothing to be told before.
-    pub(super) fn allo(&self, bytes: u64) -> Answer {
+    pub(in crate::server::session) fn allo(&self, bytes: u64) -> Answer {
         let home = self.home()?;
         if home.jail.space(&home.cwd)? < bytes {
             return Err(io::Error::from(ErrorKind::StorageFull).into());
@@ -101,7 +101,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::OK, "There is room."))
     }
 
-    pub(super) fn mlst(&mut self, name: Option<&Name>) -> Answer {
+    pub(in crate::server::session) fn mlst(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
         let home = self.home()?;
         let place = home.jail.locate(&path, Last::Follow)?;
@@ -116,7 +116,7 @@ impl Session<'_> {
         Ok(Reply::lines(Code::FILE_DONE, "Listing:", [line], "End."))
     }
 
-    pub(super) fn stat_path(&mut self, argument: &Name) -> Answer {
+    pub(in crate::server::session) fn stat_path(&mut self, argument: &Name) -> Answer {
         let (options, path) = self.split_options(argument)?;
         let path = self.path_or_cwd(path.as_ref())?;
         let lines = Lines::open(&self.home()?.jail, &path, Form::Long, options)?;
@@ -133,7 +133,7 @@ impl Session<'_> {
     }
 
     /// Options and path of an `ls`-like argument. One that begins with a dash may also be a name.
-    pub(super) fn split_options(
+    pub(in crate::server::session) fn split_options(
         &self,
         argument: &Name,
     ) -> Result<(Options, Option<Name>), Refusal> {
@@ -145,17 +145,17 @@ impl Session<'_> {
     }
 
     /// What `name` means to who is logged in, if the command that is carried out may go there.
-    pub(super) fn path(&self, name: &Name) -> Result<FtpPath, Refusal> {
+    pub(in crate::server::session) fn path(&self, name: &Name) -> Result<FtpPath, Refusal> {
         let path = self.home()?.cwd.join(name)?;
         may(&self.login, self.right, Some(&path))?;
         Ok(path)
     }
 
-    pub(super) fn path_or_cwd(&self, name: Option<&Name>) -> Result<FtpPath, Refusal> {
+    pub(in crate::server::session) fn path_or_cwd(&self, name: Option<&Name>) -> Result<FtpPath, Refusal> {
         name.map_or_else(|| Ok(self.home()?.cwd.clone()), |name| self.path(name))
     }
 
-    pub(super) fn home(&self) -> Result<&Home, Refusal> {
+    pub(in crate::server::session) fn home(&self) -> Result<&Home, Refusal> {
         self.login.home()
     }
 }
@@ -213,7 +213,7 @@ fn is_out_of_reach(error: &io::Error) -> bool {
 }
 
 /// A 257 (RFC 959 appendix II).
-pub(super) fn path_reply(path: &FtpPath, text: &str) -> Reply {
+pub(in crate::server::session) fn path_reply(path: &FtpPath, text: &str) -> Reply {
     let mut line = Vec::new();
     write_quoted(path.as_bytes(), &mut line);
     line.extend_from_slice(text.as_bytes());

@@ -15,7 +15,7 @@ use std::time::Instant;
 /// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
 /// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
 /// after it too, so commands are never answered out of order.
-pub(super) struct Watch<'a> {
+pub(in crate::server::session) struct Watch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
     /// Where is counted what moves.
@@ -34,7 +34,7 @@ pub(super) struct Watch<'a> {
 
 impl Watch<'_> {
     /// Listens to `control` and to `shutdown` during a transfer, whose bytes `signed` counts.
-    pub(super) fn new<'a>(
+    pub(in crate::server::session) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
         signed: &'a Signed<'a>,
@@ -44,7 +44,7 @@ impl Watch<'_> {
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
-    pub(super) fn for_abort<'a>(
+    pub(in crate::server::session) fn for_abort<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
     ) -> Watch<'a> {
@@ -62,17 +62,17 @@ impl Watch<'_> {
     }
 
     /// Keeps to these rates from now on.
-    pub(super) fn keep_to(&mut self, rates: Vec<(Rate, Party)>) {
+    pub(in crate::server::session) fn keep_to(&mut self, rates: Vec<(Rate, Party)>) {
         self.turns = (!rates.is_empty()).then(|| Turns::new(rates));
     }
 
     /// Says whether the client has still to connect.
-    pub(super) fn expect_client(&mut self, expecting: bool) {
+    pub(in crate::server::session) fn expect_client(&mut self, expecting: bool) {
         self.expecting = expecting;
     }
 
     /// Why the transfer was stopped.
-    pub(super) fn refusal(self) -> Refusal {
+    pub(in crate::server::session) fn refusal(self) -> Refusal {
         self.stopped.unwrap_or(Refusal::Broken("Transfer aborted."))
     }
 
@@ -82,7 +82,7 @@ impl Watch<'_> {
     }
 
     /// Deals with the lines that have arrived already.
-    pub(super) fn look_at_lines(&mut self) -> Verdict {
+    pub(in crate::server::session) fn look_at_lines(&mut self) -> Verdict {
         let moved = self.signed.map_or(0, |signed| signed.entry().moved());
         while self.listening {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };

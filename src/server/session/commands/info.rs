@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Session<'_> {
-    pub(super) fn opts(&mut self, opts: Opts) -> Reply {
+    pub(in crate::server::session) fn opts(&mut self, opts: Opts) -> Reply {
         match opts {
             // Names are bytes and go as they are, which is what UTF-8 clients want. There is no
             // other encoding to switch to, so OFF changes nothing, and says so.
@@ -31,7 +31,7 @@ impl Session<'_> {
     }
 
     /// FEAT names exactly what works, and nothing that RFC 959 has already (RFC 2389 section 3).
-    pub(super) fn feat(&self) -> Reply {
+    pub(in crate::server::session) fn feat(&self) -> Reply {
         let text = |line: &str| line.as_bytes().to_vec();
         let mut lines: Vec<Vec<u8>> =
             ["AVBL", "CLNT", "CSID", "DSIZ", "EPRT", "EPSV"].map(text).into();
@@ -63,7 +63,7 @@ impl Session<'_> {
         format!("HASH {}", names.join(";")).into_bytes()
     }
 
-    pub(super) fn status(&self) -> Reply {
+    pub(in crate::server::session) fn status(&self) -> Reply {
         let who = match &self.login {
             Login::In(home) => format!(" Logged in as {}", home.user),
             Login::Fresh | Login::Named(_) => " Not logged in".into(),
@@ -79,7 +79,7 @@ impl Session<'_> {
     }
 
     /// RFC 7151: before login. There is one host, which answers to every name.
-    pub(super) fn host(&self) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn host(&self) -> Result<Reply, Refusal> {
         match self.login {
             Login::Fresh => Ok(Reply::new(Code::READY, "All names lead here.")),
             Login::Named(_) | Login::In(_) => Err(Refusal::Sequence("HOST comes before USER.")),
@@ -87,7 +87,7 @@ impl Session<'_> {
     }
 
     /// RFC 2640 section 4.1: without a tag the default, and 504 for a language that is not spoken.
-    pub(super) fn lang(&self, tag: Option<&Name>) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn lang(&self, tag: Option<&Name>) -> Result<Reply, Refusal> {
         let english = |tag: &Name| {
             let tag = tag.as_bytes().to_ascii_lowercase();
             tag == b"en" || tag.starts_with(b"en-")
@@ -98,7 +98,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn csid(&self) -> Reply {
+    pub(in crate::server::session) fn csid(&self) -> Reply {
         let system = if cfg!(windows) { "Windows" } else { "Unix" };
         let case = if cfg!(windows) { 0 } else { 1 };
         let version = env!("CARGO_PKG_VERSION");
@@ -108,7 +108,7 @@ impl Session<'_> {
     }
 
     /// What new files and directories of this session are not allowed, if it asked for that.
-    pub(super) fn set_umask(&mut self, mask: Option<u32>) -> Reply {
+    pub(in crate::server::session) fn set_umask(&mut self, mask: Option<u32>) -> Reply {
         self.umask = mask.or(self.umask);
         Reply::new(
             Code::OK,
@@ -120,7 +120,7 @@ impl Session<'_> {
     }
 
     /// A session may be shorter or longer idle than others, up to ten times as long.
-    pub(super) fn set_idle(&mut self, seconds: Option<u64>) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn set_idle(&mut self, seconds: Option<u64>) -> Result<Reply, Refusal> {
         if let Some(seconds) = seconds {
             let wanted = Duration::from_secs(seconds);
             if wanted > self.live.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
@@ -135,7 +135,7 @@ impl Session<'_> {
     }
 
     /// Who is here, and how much they move; not what, which may be in a home of their own.
-    pub(super) fn who(&self) -> Reply {
+    pub(in crate::server::session) fn who(&self) -> Reply {
         let line = |entry: Arc<Entry>| {
             let State { user, job } = entry.state();
             let user = user.map_or("(not logged in)".into(), |user| user.to_string());
@@ -151,7 +151,7 @@ impl Session<'_> {
     }
 
     /// SITE QUOTA: how much may be stored here, and how much is.
-    pub(super) fn quota(&self) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn quota(&self) -> Result<Reply, Refusal> {
         let text = match self.login.home()?.jail.usage()? {
             Some(usage) => {
                 let Usage { used, quota, left } = usage;
@@ -163,7 +163,7 @@ impl Session<'_> {
     }
 
     /// HELP lists the verbs, or gives the one line of a verb's row.
-    pub(super) fn help(&self, verb: Option<&Name>) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn help(&self, verb: Option<&Name>) -> Result<Reply, Refusal> {
         let Some(name) = verb else {
             let spellings: Vec<&str> = TABLE.iter().map(|row| row.spelling).collect();
             let lines =
@@ -185,7 +185,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::HELP, format!("{}: {} ({})", syntax.trim_end(), row.help, row.rfc)))
     }
 
-    pub(super) fn site_help(&self) -> Reply {
+    pub(in crate::server::session) fn site_help(&self) -> Reply {
         let lines = Site::HELP.map(|line| format!(" {line}").into_bytes());
         Reply::lines(Code::HELP, "SITE commands:", lines, "End.")
     }

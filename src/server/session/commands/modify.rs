@@ -5,13 +5,13 @@ use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
 use crate::server::auth::identity::Right;
 use crate::server::error::Refusal;
-use crate::server::files::path_reply;
 use crate::server::fs::jail::Last;
 use crate::server::fs::partial;
 use crate::server::fs::quota::{self, Ledger};
 use crate::server::fs::upload;
+use crate::server::session::commands::query::path_reply;
+use crate::server::session::control_watch::Watch;
 use crate::server::session::{Pending, Session};
-use crate::server::watch::Watch;
 use crate::sys::{self, Dir, FileKind};
 use std::io::{self, ErrorKind};
 use std::iter;
@@ -20,14 +20,14 @@ use std::time::SystemTime;
 type Answer = Result<Reply, Refusal>;
 
 impl Session<'_> {
-    pub(super) fn mkd(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mkd(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         self.make_dir(&path)?;
         self.log_change("mkd", &path);
         Ok(path_reply(&path, " created."))
     }
 
-    pub(super) fn rmd(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn rmd(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         let place = self.home()?.jail.locate(&path, Last::Keep)?;
         match place.dir.remove_dir(&place.name) {
@@ -46,7 +46,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::FILE_DONE, "Directory removed."))
     }
 
-    pub(super) fn dele(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn dele(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         let jail = &self.home()?.jail;
         let place = jail.locate(&path, Last::Keep)?;
@@ -67,14 +67,14 @@ impl Session<'_> {
         Ok(Reply::new(Code::FILE_DONE, "File deleted."))
     }
 
-    pub(super) fn rnfr(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn rnfr(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         self.home()?.jail.stat(&path, Last::Keep)?;
         self.pending = Pending::Rename(path);
         Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
     }
 
-    pub(super) fn rnto(&mut self, name: &Name, pending: Pending) -> Answer {
+    pub(in crate::server::session) fn rnto(&mut self, name: &Name, pending: Pending) -> Answer {
         let Pending::Rename(from) = pending else {
             return Err(Refusal::Sequence("Send RNFR first."));
         };
@@ -90,7 +90,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::FILE_DONE, "Renamed."))
     }
 
-    pub(super) fn mfmt(&mut self, time: SystemTime, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mfmt(&mut self, time: SystemTime, name: &Name) -> Answer {
         let path = self.set_modified(time, name)?;
         let mut text = b"Modify=".to_vec();
         write_timestamp(time, &mut text);
@@ -100,7 +100,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::FILE_STATUS, text))
     }
 
-    pub(super) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
+    pub(in crate::server::session) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
         check_mode(mode)?;
         let path = self.path(name)?;
         self.home()?.jail.set_mode(&path, mode)?;
@@ -109,14 +109,14 @@ impl Session<'_> {
     }
 
     /// What `MDTM time name` answers, which is not what MFMT answers.
-    pub(super) fn mdtm_set(&mut self, time: SystemTime, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mdtm_set(&mut self, time: SystemTime, name: &Name) -> Answer {
         self.require(Right::Write)?;
         self.set_modified(time, name)?;
         Ok(Reply::new(Code::FILE_TIME_SET, "Time changed."))
     }
 
     /// SITE UTIME.
-    pub(super) fn utime(&mut self, time: SystemTime, name: &Name) -> Answer {
+    pub(in crate::server::session) fn utime(&mut self, time: SystemTime, name: &Name) -> Answer {
         self.set_modified(time, name)?;
         Ok(Reply::new(Code::OK, "Time changed."))
     }
@@ -128,11 +128,11 @@ impl Session<'_> {
         Ok(path)
     }
 
-    pub(super) fn mfct(&mut self, time: SystemTime, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mfct(&mut self, time: SystemTime, name: &Name) -> Answer {
         self.mff(Changes { created: Some(time), ..Changes::default() }, name)
     }
 
-    pub(super) fn mff(&mut self, changes: Changes, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mff(&mut self, changes: Changes, name: &Name) -> Answer {
         changes.mode.map_or(Ok(()), check_mode)?;
         let path = self.path(name)?;
         let jail = &self.home()?.jail;
@@ -157,7 +157,7 @@ impl Session<'_> {
     }
 
     /// SITE SYMLINK. The link leads to a place inside, whatever stands there.
-    pub(super) fn symlink(&mut self, target: &Name, link: &Name) -> Answer {
+    pub(in crate::server::session) fn symlink(&mut self, target: &Name, link: &Name) -> Answer {
         let link = self.path(link)?;
         // As with any link, a relative target counts from where the link stands.
         let target = link.parent().join(target)?;
@@ -167,7 +167,7 @@ impl Session<'_> {
     }
 
     /// SITE MKDIR: a directory and all that is missing above it.
-    pub(super) fn mkdirs(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn mkdirs(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         if path.parts().any(partial::is_partial) {
             return Err(io::Error::from(ErrorKind::NotFound).into());
@@ -220,7 +220,7 @@ impl Session<'_> {
     }
 
     /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
-    pub(super) fn rmda(&mut self, name: &Name) -> Answer {
+    pub(in crate::server::session) fn rmda(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
         let jail = &self.home()?.jail;
         let place = jail.locate(&path, Last::Keep)?;

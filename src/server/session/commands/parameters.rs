@@ -7,7 +7,7 @@ use crate::server::session::{Pending, Representation, Session};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 impl Session<'_> {
-    pub(super) fn set_type(&mut self, kind: Type) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn set_type(&mut self, kind: Type) -> Result<Reply, Refusal> {
         let (representation, text) = match kind {
             Type::Ascii(Format::NonPrint) => (Representation::Ascii, "Type is ASCII."),
             Type::Image | Type::Local(8) => (Representation::Image, "Type is image (binary)."),
@@ -20,17 +20,17 @@ impl Session<'_> {
     }
 
     /// Whether files are sent as text.
-    pub(super) fn is_ascii(&self) -> bool {
+    pub(in crate::server::session) fn is_ascii(&self) -> bool {
         self.representation == Representation::Ascii
     }
 
-    pub(super) fn rest(&mut self, offset: u64) -> Reply {
+    pub(in crate::server::session) fn rest(&mut self, offset: u64) -> Reply {
         self.pending = Pending::Restart(offset);
         Reply::new(Code::PENDING, format!("The next transfer begins at byte {offset}."))
     }
 
     /// RANG takes first and last byte, and `1 0` takes the wish back (the draft's section 3).
-    pub(super) fn rang(&mut self, span: Span) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn rang(&mut self, span: Span) -> Result<Reply, Refusal> {
         if (span.start, span.end) == (1, 0) {
             return Ok(Reply::new(Code::PENDING, "The range is taken back."));
         }
@@ -42,7 +42,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::PENDING, text))
     }
 
-    pub(super) fn pasv(&mut self) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn pasv(&mut self) -> Result<Reply, Refusal> {
         self.data.check_not_restricted()?;
         let IpAddr::V4(local) = self.data.local() else {
             // RFC 2428 section 1: PASV cannot say an IPv6 address.
@@ -55,7 +55,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::PASSIVE, text))
     }
 
-    pub(super) fn epsv(&mut self, wanted: Extended) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn epsv(&mut self, wanted: Extended) -> Result<Reply, Refusal> {
         match (wanted, self.data.local()) {
             (Extended::All, _) => {
                 self.data.restrict_to_extended();
@@ -75,7 +75,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::EXTENDED_PASSIVE, text))
     }
 
-    pub(super) fn active(&mut self, to: SocketAddr) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn active(&mut self, to: SocketAddr) -> Result<Reply, Refusal> {
         self.data.check_not_restricted()?;
         self.data.active(to)?;
         Ok(Reply::new(Code::OK, "The next transfer connects there."))

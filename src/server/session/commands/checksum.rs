@@ -6,8 +6,8 @@ use crate::net::{Attention, Verdict};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
 use crate::server::error::Refusal;
+use crate::server::session::control_watch::Watch;
 use crate::server::session::{Pending, Session};
-use crate::server::watch::Watch;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -19,7 +19,7 @@ type Bytes = (u64, u64);
 
 impl Session<'_> {
     /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
-    pub(super) fn hash(&mut self, name: &Name, pending: Pending) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn hash(&mut self, name: &Name, pending: Pending) -> Result<Reply, Refusal> {
         let path = self.path(name)?;
         let range =
             |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
@@ -34,7 +34,7 @@ impl Session<'_> {
 
     /// `250 digest`. The range is by the first byte and the one after the last, and an end of 0 is
     /// that of the file, as the servers have it that these commands come from.
-    pub(super) fn digest(
+    pub(in crate::server::session) fn digest(
         &mut self,
         algorithm: Algorithm,
         name: &Name,

@@ -16,8 +16,8 @@ use crate::server::fs::listing::{Form, Lines, Options};
 use crate::server::fs::upload::{How, Upload, text_from};
 use crate::server::limits::bandwidth::Mover;
 use crate::server::monitor::transfer::{Job, Kind};
+use crate::server::session::control_watch::Watch;
 use crate::server::session::{Pending, Session};
-use crate::server::watch::Watch;
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -29,7 +29,7 @@ type Answer = Result<Reply, Refusal>;
 const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was sent.");
 
 impl Session<'_> {
-    pub(super) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
+    pub(in crate::server::session) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
         let path = self.path(name)?;
         let (file, size) = self.home()?.jail.open_file(&path)?;
         if self.is_ascii() {
@@ -67,18 +67,18 @@ impl Session<'_> {
         Ok(done())
     }
 
-    pub(super) fn list(&mut self, argument: Option<&Name>) -> Answer {
+    pub(in crate::server::session) fn list(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
         self.send_listing(path.as_ref(), Form::Long, options, Kind::List)
     }
 
-    pub(super) fn nlst(&mut self, argument: Option<&Name>) -> Answer {
+    pub(in crate::server::session) fn nlst(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
         let form = if options.long { Form::Long } else { self.names_form(path.as_ref()) };
         self.send_listing(path.as_ref(), form, options, Kind::Names)
     }
 
-    pub(super) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
+    pub(in crate::server::session) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
         let home = self.home()?;
         // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
@@ -145,7 +145,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn stor(&mut self, name: &Name, pending: Pending) -> Answer {
+    pub(in crate::server::session) fn stor(&mut self, name: &Name, pending: Pending) -> Answer {
         let how = match pending {
             Pending::Restart(offset) if self.is_ascii() => How::ResumeText(offset),
             Pending::Restart(offset) => How::Resume(offset),
@@ -155,7 +155,7 @@ impl Session<'_> {
         self.store(name, how, Kind::Store)
     }
 
-    pub(super) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
+    pub(in crate::server::session) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
         // An append has its place already.
         if let Pending::Restart(1..) | Pending::Range(_) = pending {
             return Err(Refusal::Sequence("REST and RANG do not go with APPE."));
@@ -171,7 +171,7 @@ impl Session<'_> {
         self.receive_into(&job, self.opening(&job), upload).map(|_| done())
     }
 
-    pub(super) fn stou(&mut self, prefix: Option<&Name>, pending: Pending) -> Answer {
+    pub(in crate::server::session) fn stou(&mut self, prefix: Option<&Name>, pending: Pending) -> Answer {
         if let Pending::Restart(1..) | Pending::Range(_) = pending {
             return Err(Refusal::Sequence("REST and RANG do not go with STOU."));
         }

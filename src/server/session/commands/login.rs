@@ -12,7 +12,7 @@ use std::time::Instant;
 
 impl Session<'_> {
     /// USER: forgets who was here before.
-    pub(super) fn user(&mut self, name: &Name) -> Reply {
+    pub(in crate::server::session) fn user(&mut self, name: &Name) -> Reply {
         self.set_login(Login::Named(name.clone()));
         let text = match is_anonymous(name) && self.live.gate.anonymous.is_some() {
             true => "Any password will do; your e-mail address is the custom.",
@@ -22,7 +22,7 @@ impl Session<'_> {
     }
 
     /// PASS: the one way to be logged in.
-    pub(super) fn pass(&mut self, password: &Secret) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn pass(&mut self, password: &Secret) -> Result<Reply, Refusal> {
         let name = match &self.login {
             Login::Named(name) => name.clone(),
             Login::Fresh | Login::In(_) => return Err(Refusal::Sequence("Send USER first.")),
@@ -82,7 +82,7 @@ impl Session<'_> {
     }
 
     /// REIN: as if the connection had just been made.
-    pub(super) fn rein(&mut self) -> Reply {
+    pub(in crate::server::session) fn rein(&mut self) -> Reply {
         self.set_login(Login::Fresh);
         self.data.reset();
         self.settle_defaults();
@@ -91,7 +91,7 @@ impl Session<'_> {
 
     /// Catches up with rules that were changed since the last command. A login that they make void
     /// ends, and with it what was begun under it.
-    pub(super) fn catch_up(&mut self) {
+    pub(in crate::server::session) fn catch_up(&mut self) {
         let edition = self.server.rules.edition();
         if edition == self.edition {
             return;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 impl Session<'_> {
     /// Tells of a transfer that is over.
-    pub(super) fn record(&mut self, job: &Job, result: &Result<u64, Refusal>) {
+    pub(in crate::server::session) fn record(&mut self, job: &Job, result: &Result<u64, Refusal>) {
         self.signed.end();
         self.told.tell_of_transfer();
         let (moved, took) = (self.signed.entry().moved(), job.started.elapsed());
@@ -57,7 +57,7 @@ impl Session<'_> {
     }
 
     /// Tells of a file that was deleted.
-    pub(super) fn record_deleted(&self, path: &FtpPath) {
+    pub(in crate::server::session) fn record_deleted(&self, path: &FtpPath) {
         self.log_change("dele", path);
         self.record_file(Direction::Deleted, path, 0, Duration::ZERO, true);
     }
@@ -89,7 +89,7 @@ impl Session<'_> {
 
     /// Tells of a command that was refused, unless it was a transfer, which is told of when it is
     /// over.
-    pub(super) fn record_refusal(&mut self, command: &Command, refusal: &Refusal) {
+    pub(in crate::server::session) fn record_refusal(&mut self, command: &Command, refusal: &Refusal) {
         if self.told.has_told_of_transfer() {
             return;
         }
@@ -110,7 +110,7 @@ impl Session<'_> {
     }
 
     /// Tells how the session ended.
-    pub(super) fn record_end(&self, level: Level, ended: &Result<io::Result<End>, Panicked>) {
+    pub(in crate::server::session) fn record_end(&self, level: Level, ended: &Result<io::Result<End>, Panicked>) {
         let seconds = self.started.elapsed().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
         let untold = self.told.untold();
