@@ -89,7 +89,11 @@ impl Session<'_> {
 
     /// Tells of a command that was refused, unless it was a transfer, which is told of when it is
     /// over.
-    pub(in crate::server::session) fn record_refusal(&mut self, command: &Command, refusal: &Refusal) {
+    pub(in crate::server::session) fn record_refusal(
+        &mut self,
+        command: &Command,
+        refusal: &Refusal,
+    ) {
         if self.told.has_told_of_transfer() {
             return;
         }
@@ -110,7 +114,11 @@ impl Session<'_> {
     }
 
     /// Tells how the session ended.
-    pub(in crate::server::session) fn record_end(&self, level: Level, ended: &Result<io::Result<End>, Panicked>) {
+    pub(in crate::server::session) fn record_end(
+        &self,
+        level: Level,
+        ended: &Result<io::Result<End>, Panicked>,
+    ) {
         let seconds = self.started.elapsed().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
         let untold = self.told.untold();

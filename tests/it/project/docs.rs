@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 fn manuals() -> [Manual; 2] {
-    [server::manual::manual(), client::manual::manual()]
+    [server::cli::man_page::manual(), client::manual::manual()]
 }
 
 /// The flags of a program and of its subcommands.

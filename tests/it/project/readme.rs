@@ -208,7 +208,7 @@ fn files_that_commands_and_links_name_are_there() {
 fn calls_of_our_programs_have_known_options() {
     let readme = readme();
     let programs = [
-        ("ftp_server", &server::config::PROGRAM, Some(&server::passwd::PROGRAM)),
+        ("ftp_server", &server::config::PROGRAM, Some(&server::cli::passwd::PROGRAM)),
         ("ftp_client", &client::options::PROGRAM, None),
     ];
     for (name, program, other) in programs {

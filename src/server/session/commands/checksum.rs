@@ -19,7 +19,11 @@ type Bytes = (u64, u64);
 
 impl Session<'_> {
     /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
-    pub(in crate::server::session) fn hash(&mut self, name: &Name, pending: Pending) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn hash(
+        &mut self,
+        name: &Name,
+        pending: Pending,
+    ) -> Result<Reply, Refusal> {
         let path = self.path(name)?;
         let range =
             |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));

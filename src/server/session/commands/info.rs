@@ -120,7 +120,10 @@ impl Session<'_> {
     }
 
     /// A session may be shorter or longer idle than others, up to ten times as long.
-    pub(in crate::server::session) fn set_idle(&mut self, seconds: Option<u64>) -> Result<Reply, Refusal> {
+    pub(in crate::server::session) fn set_idle(
+        &mut self,
+        seconds: Option<u64>,
+    ) -> Result<Reply, Refusal> {
         if let Some(seconds) = seconds {
             let wanted = Duration::from_secs(seconds);
             if wanted > self.live.config.idle_timeout.saturating_mul(LONGEST_IDLE) {

@@ -151,7 +151,10 @@ impl Session<'_> {
         Ok(path)
     }
 
-    pub(in crate::server::session) fn path_or_cwd(&self, name: Option<&Name>) -> Result<FtpPath, Refusal> {
+    pub(in crate::server::session) fn path_or_cwd(
+        &self,
+        name: Option<&Name>,
+    ) -> Result<FtpPath, Refusal> {
         name.map_or_else(|| Ok(self.home()?.cwd.clone()), |name| self.path(name))
     }
 

@@ -171,7 +171,11 @@ impl Session<'_> {
         self.receive_into(&job, self.opening(&job), upload).map(|_| done())
     }
 
-    pub(in crate::server::session) fn stou(&mut self, prefix: Option<&Name>, pending: Pending) -> Answer {
+    pub(in crate::server::session) fn stou(
+        &mut self,
+        prefix: Option<&Name>,
+        pending: Pending,
+    ) -> Answer {
         if let Pending::Restart(1..) | Pending::Range(_) = pending {
             return Err(Refusal::Sequence("REST and RANG do not go with STOU."));
         }

@@ -2,8 +2,8 @@
 
 use crate::args::Block::{Item, Lines, Text};
 use crate::args::{Manual, Operands, Section, Subcommand};
+use crate::server::cli::passwd;
 use crate::server::config::PROGRAM;
-use crate::server::passwd;
 
 /// The manual of `ftp_server`.
 pub fn manual() -> Manual {
