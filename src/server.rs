@@ -5,11 +5,9 @@
 //! is here: the options, the tree that is served, the log, the count of sessions and the word that
 //! the server ends.
 
-pub mod access;
 pub mod accounts;
 pub mod admission;
 mod auth;
-mod away;
 mod cidr;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@
 use mt_ftp::args::{Outcome, Parsed, Program, Usage};
 use mt_ftp::net::{self, Listeners};
 use mt_ftp::protocol::Secret;
-use mt_ftp::server::access::Access;
+use mt_ftp::server::accounts::Access;
 use mt_ftp::server::admission::spare_descriptor::Reserve;
 use mt_ftp::server::cli::check;
 use mt_ftp::server::cli::passwd::{self, Done, Request};

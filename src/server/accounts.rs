@@ -13,13 +13,21 @@ pub(super) mod password_hash;
 
 use crate::args;
 use crate::protocol::{FtpPath, Name};
-use crate::server::access::Access;
 use crate::server::accounts::password_hash::PasswordHash;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fmt, fs, io, thread};
+
+/// What visitors or an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// List and retrieve.
+    Read,
+    /// Also store, append, delete, rename, make directories, change times and modes.
+    Write,
+}
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! The door: who gets in, who is sent away, and who it is that a balancer brings.
 
+mod rejection;
 pub mod spare_descriptor;
 
 use crate::server::Server;
-use crate::server::away::Away;
 use crate::server::limits::sessions::Slot;
 use crate::server::log::{Field, Level};
 use crate::server::proxy::{self, Caller, NoHeader, Via};
 use crate::sys;
+use rejection::Away;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};

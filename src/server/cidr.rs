@@ -74,6 +74,16 @@ fn cut(address: IpAddr, prefix: u8) -> IpAddr {
     }
 }
 
+/// Returns the address that a client is counted by. All addresses of an IPv6 /64 are one, since a
+/// customer is given that many; link-local addresses share their /64 and are counted one by one.
+pub fn client_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => IpAddr::V6(v6),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.first, self.prefix)
@@ -149,5 +159,13 @@ mod tests {
             holds("2001:db8::/33", "2001:db8:7fff::") && !holds("2001:db8::/33", "2001:db8:8000::")
         );
         assert!(holds("::1", "::1") && !holds("::1", "::2"));
+    }
+
+    #[test]
+    fn a_client_is_counted_by_its_ipv4_address_or_its_64_bits_of_ipv6() {
+        let at = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(client_network(at("::ffff:10.0.0.1")), at("10.0.0.1"));
+        assert_eq!(client_network(at("2001:db8:1:2:ffff::9")), at("2001:db8:1:2::"));
+        assert_eq!(client_network(at("fe80::1")), at("fe80::1"));
     }
 }

@@ -1,7 +1,7 @@
 //! The server's options: the table, and the checked values made from it.
 
 use crate::args::{self, Flag, Parsed, Program, Usage};
-use crate::server::access::Access;
+use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::data::passive_address::Announcement;
 use crate::server::log::{Format, Level};

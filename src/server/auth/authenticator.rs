@@ -1,7 +1,7 @@
 //! Who may log in, and as what.
 
 use crate::protocol::{FtpPath, Name, Secret};
-use crate::server::access::Access;
+use crate::server::accounts::Access;
 use crate::server::accounts::{Account, Accounts, Checks};
 use crate::server::auth::identity::{Home, is_anonymous};
 use crate::server::error::Refusal;

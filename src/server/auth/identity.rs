@@ -4,7 +4,7 @@
 //! over; a name alone gives none.
 
 use crate::protocol::{Changes, Command, FtpPath, Name, Site};
-use crate::server::access::Access;
+use crate::server::accounts::Access;
 use crate::server::accounts::Account;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;

@@ -18,11 +18,12 @@
 //! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first.
 
 use crate::protocol::Name;
+use crate::server::cidr::client_network;
 use crate::server::token_bucket::Bucket;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -122,7 +123,7 @@ impl Guard {
             return None;
         }
         let mut addresses = self.addresses();
-        let memory = addresses.get_mut(&network(address))?;
+        let memory = addresses.get_mut(&client_network(address))?;
         memory.forget(now);
         memory.refused_for(now).filter(|_| memory.known.is_empty())
     }
@@ -137,7 +138,7 @@ impl Guard {
         name: &Name,
         until: Option<Instant>,
     ) -> Result<Turn<'_>, NoTurn> {
-        let (key, name) = (network(address), self.hasher.hash_one(name));
+        let (key, name) = (client_network(address), self.hasher.hash_one(name));
         let mut addresses = self.addresses();
         loop {
             let now = Instant::now();
@@ -353,16 +354,6 @@ fn make_room(addresses: &mut HashMap<IpAddr, Memory>, key: IpAddr, now: Instant)
     }
 }
 
-/// What an address counts by: of an IPv6 address the 64 bits that one customer is given. Those of
-/// one link share theirs, and count for themselves.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => IpAddr::V6(v6),
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -485,8 +476,6 @@ mod tests {
         guard.turn(at("2001:db8:1:2::1"), &name("a"), None).unwrap().wrong(MOST, MOST);
         assert!(guard.refuses(at("2001:db8:1:2:ffff::9")).is_some());
         assert!(guard.refuses(at("2001:db8:1:3::1")).is_none());
-        assert_eq!(network(at("::ffff:10.0.0.1")), at("10.0.0.1"));
-        assert_eq!(network(at("fe80::1")), at("fe80::1"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::args::{self, Flag, Origin, Parsed};
 use crate::server::StartError;
-use crate::server::access::Access;
+use crate::server::accounts::Access;
 use crate::server::accounts::{Accounts, Terms};
 use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
 use crate::server::data::passive_address::Announced;

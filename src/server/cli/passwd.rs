@@ -5,7 +5,7 @@
 
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
-use crate::server::access::Access;
+use crate::server::accounts::Access;
 use crate::server::accounts::password_hash::{PasswordHash, ROUNDS};
 use crate::server::accounts::{Accounts, AccountsError, Terms};
 use crate::sys;

@@ -6,7 +6,7 @@
 
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
-use crate::server::access::Access;
+use crate::server::accounts::Access;
 use crate::server::fs::jail::{Jail, Last, Listed, Listing};
 use crate::server::fs::sorted_names::Names;
 use crate::sys::{FileKind, Stat};

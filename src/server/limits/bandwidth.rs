@@ -11,7 +11,7 @@
 use crate::protocol::Name;
 use crate::rate::{Party, Rate};
 use crate::server::accounts::Account;
-use crate::server::auth::login_attempts::network;
+use crate::server::cidr::client_network;
 use crate::server::config::Config;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -67,7 +67,7 @@ impl Shares {
     /// The rates that a transfer has to keep, and as whose part of each.
     pub fn rates(&self, mover: &Mover<'_>, config: &Config) -> Vec<(Rate, Party)> {
         let session = Party(mover.session.into());
-        let address = network(mover.address);
+        let address = client_network(mover.address);
         let mut rates = Vec::new();
         mover.own.set(config.rate_limit);
         if mover.own.is_limited() {

@@ -1,7 +1,7 @@
 //! How many sessions there are, in all and by address, and waiting for the last of them.
 
 use crate::protocol::{Code, Reply};
-use crate::server::auth::login_attempts::network;
+use crate::server::cidr::client_network;
 use crate::sys;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -137,7 +137,7 @@ impl Slot {
     /// # Errors
     /// There are as many from that address as there may be.
     pub fn name(&mut self, address: IpAddr) -> Result<(), Full> {
-        let address = network(address);
+        let address = client_network(address);
         let mut counts = self.limits.counts();
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
         if counts.most_by_address.is_some_and(|most| here >= most) {
