@@ -10,11 +10,11 @@
 //! file of it has to refuse that.
 //!
 //! LIST has no standard. What is written are the columns of `ls -l`, which every client reads; what
-//! is read is in `foreign`. Columns cannot be left out, so what is not known is filled in: mode 644
+//! is read is in `forms`. Columns cannot be left out, so what is not known is filled in: mode 644
 //! (755 for directories, 777 for links), owner and group `ftp`, one link, size 0, the year 1970.
 //! The mode is not 000, since clients go by it: lftp can pass over what it takes for unreadable.
 
-mod foreign;
+mod forms;
 
 use std::ops::BitOr;
 use std::time::{SystemTime, UNIX_EPOCH};
