@@ -1,0 +1,251 @@
+//! An entry of a directory and what is known of it: its kind, its owners, what tells it from others
+//! and what the user may do with it.
+
+use std::ops::BitOr;
+use std::time::SystemTime;
+
+use super::words::{breaks_fact, number, push_number, push_shown};
+
+/// What an entry is (the fact `type`, RFC 3659 section 7.5.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A plain file.
+    File,
+    /// A directory.
+    Dir,
+    /// The directory that is listed.
+    CurrentDir,
+    /// The directory above it.
+    ParentDir,
+    /// A symbolic link and its target; empty: the target is not known.
+    Link(Vec<u8>),
+    /// Anything else: a device, a socket, what only the peer understands.
+    Other,
+}
+
+/// A user or a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// By number.
+    Id(u32),
+    /// By name.
+    Name(Vec<u8>),
+}
+
+/// What is the same for two names of one file (the fact `unique`, RFC 3659 section 7.5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unique {
+    /// Written `{device:x}U{inode:x}`, as other servers do.
+    Node {
+        /// The file system.
+        device: u64,
+        /// The file in it.
+        inode: u64,
+    },
+    /// A text that only its server understands.
+    Opaque(Vec<u8>),
+}
+
+/// What the user may do with an entry (the fact `perm`, RFC 3659 section 7.5.5): a set of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Perm(pub(super) u16);
+/// One name in a directory and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// As the peer or the disk has it, unchecked.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// In bytes.
+    pub size: Option<u64>,
+    /// When its content last changed.
+    pub modified: Option<SystemTime>,
+    /// When it came into being.
+    pub created: Option<SystemTime>,
+    /// The permission bits, `0o7777`.
+    pub mode: Option<u32>,
+    /// Who has it.
+    pub owner: Option<Owner>,
+    /// Which group has it.
+    pub group: Option<Owner>,
+    /// How many names it has.
+    pub links: Option<u64>,
+    /// What tells it from any other file.
+    pub unique: Option<Unique>,
+    /// What the user may do with it.
+    pub perm: Option<Perm>,
+}
+
+impl Entry {
+    /// An entry of which no more is known.
+    pub fn new(name: impl Into<Vec<u8>>, kind: Kind) -> Entry {
+        Entry {
+            name: name.into(),
+            kind,
+            size: None,
+            modified: None,
+            created: None,
+            mode: None,
+            owner: None,
+            group: None,
+            links: None,
+            unique: None,
+            perm: None,
+        }
+    }
+}
+
+impl Perm {
+    const LETTERS: &[u8; 10] = b"acdeflmprw";
+
+    /// No permission at all.
+    pub const NONE: Perm = Perm(0);
+    /// `a`: APPE may be applied to the file.
+    pub const APPEND: Perm = Perm(1);
+    /// `c`: files may be created in the directory.
+    pub const CREATE: Perm = Perm(1 << 1);
+    /// `d`: it may be deleted.
+    pub const DELETE: Perm = Perm(1 << 2);
+    /// `e`: the directory may be entered.
+    pub const ENTER: Perm = Perm(1 << 3);
+    /// `f`: it may be renamed.
+    pub const RENAME: Perm = Perm(1 << 4);
+    /// `l`: the directory may be listed.
+    pub const LIST: Perm = Perm(1 << 5);
+    /// `m`: directories may be created in the directory.
+    pub const MAKE_DIR: Perm = Perm(1 << 6);
+    /// `p`: what the directory holds may be deleted.
+    pub const PURGE: Perm = Perm(1 << 7);
+    /// `r`: RETR may be applied to the file.
+    pub const RETRIEVE: Perm = Perm(1 << 8);
+    /// `w`: STOR may be applied to the file.
+    pub const STORE: Perm = Perm(1 << 9);
+
+    /// Reads letters in any case and order. Letters that are not known are skipped, for RFC 3659
+    /// section 7.5.5 keeps them for the future.
+    pub fn parse(text: &[u8]) -> Perm {
+        let known = text.iter().filter_map(|letter| {
+            Perm::LETTERS.iter().position(|known| known.eq_ignore_ascii_case(letter))
+        });
+        known.fold(Perm::NONE, |perm, place| perm | Perm(1 << place))
+    }
+
+    /// Writes the letters in alphabetical order, save that `r` comes before `w`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let chosen = Perm::LETTERS.iter().enumerate().filter(|(place, _)| self.0 >> place & 1 == 1);
+        out.extend(chosen.map(|(_, letter)| letter));
+    }
+
+    /// Whether every letter of `wanted` is in the set.
+    pub fn contains(&self, wanted: Perm) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
+impl BitOr for Perm {
+    type Output = Perm;
+
+    fn bitor(self, other: Perm) -> Perm {
+        Perm(self.0 | other.0)
+    }
+}
+
+impl Unique {
+    /// Reads the value of the fact. What would not be written in the very same way is opaque, so
+    /// that two values are equal only if their texts are.
+    pub fn parse(text: &[u8]) -> Unique {
+        parse_node(text)
+            .filter(|node| {
+                let mut again = Vec::new();
+                node.write(&mut again);
+                again == text
+            })
+            .unwrap_or_else(|| Unique::Opaque(text.to_vec()))
+    }
+
+    /// Writes the value of the fact.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Unique::Node { device, inode } => {
+                push_number::<16>(*device, 0, out);
+                out.push(b'U');
+                push_number::<16>(*inode, 0, out);
+            }
+            Unique::Opaque(text) => push_shown(text, breaks_fact, out),
+        }
+    }
+}
+
+fn parse_node(text: &[u8]) -> Option<Unique> {
+    let middle = text.iter().position(|&b| b == b'U')?;
+    let device = number::<16>(&text[..middle])?;
+    let inode = number::<16>(&text[middle + 1..])?;
+    Some(Unique::Node { device, inode })
+}
+
+impl Owner {
+    /// Digits are a number if they are written as numbers are; anything else is a name.
+    pub(super) fn parse(text: &[u8]) -> Option<Owner> {
+        let id = number::<10>(text).and_then(|id| u32::try_from(id).ok());
+        match id.filter(|_| text.len() == 1 || text.first() != Some(&b'0')) {
+            Some(id) => Some(Owner::Id(id)),
+            None if text.is_empty() => None,
+            None => Some(Owner::Name(text.to_vec())),
+        }
+    }
+
+    /// Writes a word: a blank in a name would split the line, in facts as in columns.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Owner::Id(id) => push_number::<10>(u64::from(*id), 0, out),
+            Owner::Name(name) if name.is_empty() => out.push(b'?'),
+            Owner::Name(name) => push_shown(name, breaks_fact, out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_read_as_they_are_written() {
+        for set in 0..1 << 10 {
+            let mut out = Vec::new();
+            Perm(set).write(&mut out);
+            assert_eq!(Perm::parse(&out), Perm(set));
+        }
+        assert_eq!(Perm::parse(b"WzR1"), Perm::RETRIEVE | Perm::STORE);
+        assert!(Perm::parse(b"el").contains(Perm::LIST));
+        assert!(!Perm::parse(b"el").contains(Perm::LIST | Perm::PURGE));
+        let letters = [
+            (Perm::APPEND, "a"),
+            (Perm::CREATE, "c"),
+            (Perm::DELETE, "d"),
+            (Perm::ENTER, "e"),
+            (Perm::RENAME, "f"),
+            (Perm::LIST, "l"),
+            (Perm::MAKE_DIR, "m"),
+            (Perm::PURGE, "p"),
+            (Perm::RETRIEVE, "r"),
+            (Perm::STORE, "w"),
+        ];
+        for (perm, letter) in letters {
+            assert_eq!(Perm::parse(letter.as_bytes()), perm, "{letter}");
+        }
+    }
+
+    #[test]
+    fn unique_values_are_written_as_they_were_read() {
+        let node = Unique::Node { device: 0x806, inode: 0x246e0b1 };
+        assert_eq!(Unique::parse(b"806U246e0b1"), node);
+        assert_eq!(Unique::parse(b"0U0"), Unique::Node { device: 0, inode: 0 });
+        for text in ["806U246E0B1", "0806U1", "U1", "1U", "1U2U", "10000000000000000U1", "keVO1+?3"]
+        {
+            assert_eq!(Unique::parse(text.as_bytes()), Unique::Opaque(text.into()));
+            let mut out = Vec::new();
+            Unique::parse(text.as_bytes()).write(&mut out);
+            assert_eq!(out, text.as_bytes());
+        }
+    }
+}

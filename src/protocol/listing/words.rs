@@ -1,0 +1,86 @@
+//! Words, numbers and bytes of the lines.
+
+/// Appends a number in base 8, 10 or 16, with zeros before it up to `width` digits.
+pub(super) fn push_number<const BASE: u64>(number: u64, width: usize, out: &mut Vec<u8>) {
+    // 2^64 has 22 digits in base 8.
+    let mut digits = [b'0'; 22];
+    let (mut start, mut rest) = (digits.len(), number);
+    while rest > 0 || start == digits.len() {
+        start -= 1;
+        digits[start] = b"0123456789abcdef"[(rest % BASE) as usize];
+        rest /= BASE;
+    }
+    out.extend_from_slice(&digits[start.min(digits.len() - width)..]);
+}
+
+/// Reads digits and nothing else; `None` also if they are too many.
+pub(super) fn number<const BASE: u64>(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |number, &byte| {
+        let digit = char::from(byte).to_digit(BASE as u32)?;
+        number.checked_mul(BASE)?.checked_add(u64::from(digit))
+    })
+}
+
+pub(super) fn is_control(byte: u8) -> bool {
+    byte.is_ascii_control()
+}
+
+/// Whether a byte would end a fact or the facts.
+pub(super) fn breaks_fact(byte: u8) -> bool {
+    is_control(byte) || byte == b';' || byte == b' '
+}
+
+/// Appends a text with `?` for every byte that must not be in it.
+pub(super) fn push_shown(text: &[u8], refused: fn(u8) -> bool, out: &mut Vec<u8>) {
+    out.extend(text.iter().map(|&byte| if refused(byte) { b'?' } else { byte }));
+}
+
+pub(super) fn split_at_first(byte: u8, text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&b| b == byte)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// Words with blanks between them; `rest` is what follows the last word taken.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn next(&mut self) -> Option<&'a [u8]> {
+        let start = self.rest.iter().position(|b| !is_blank(b))?;
+        let word = &self.rest[start..];
+        let end = word.iter().position(is_blank).unwrap_or(word.len());
+        self.rest = &word[end..];
+        Some(&word[..end])
+    }
+
+    /// What stands after one blank: a name may begin with more.
+    pub(super) fn name(self) -> Option<&'a [u8]> {
+        self.rest.split_first().map(|(_, name)| name)
+    }
+}
+
+pub(super) fn is_blank(byte: &u8) -> bool {
+    *byte == b' ' || *byte == b'\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_they_are_written() {
+        for number in [0, 1, 7, 8, 15, 16, 255, 0o7777, u64::MAX] {
+            let mut out = [Vec::new(), Vec::new(), Vec::new()];
+            push_number::<8>(number, 0, &mut out[0]);
+            push_number::<10>(number, 0, &mut out[1]);
+            push_number::<16>(number, 0, &mut out[2]);
+            let expected = [format!("{number:o}"), format!("{number}"), format!("{number:x}")];
+            assert_eq!(out, expected.map(String::into_bytes));
+        }
+    }
+}
