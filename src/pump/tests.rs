@@ -1,7 +1,9 @@
 //! Tests of `pump`.
 
+use super::file::{LARGE, PIPE};
 use super::*;
 use crate::sys::{Event, PollItem};
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 

@@ -1,5 +1,6 @@
 //! Tests of `command`.
 
+use super::parse::{NAME, NUMBER};
 use super::*;
 use crate::protocol::TABLE;
 use crate::protocol::listing::Facts;
