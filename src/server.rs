@@ -38,7 +38,7 @@ use monitor::counters::Tally;
 use monitor::sessions::Roster;
 use proxy::Caller;
 use session::Session;
-use settings::{Live, Rules};
+use settings::{CurrentSettings, Settings};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -49,7 +49,7 @@ use std::time::{Duration, Instant};
 
 /// What all sessions share.
 pub struct Server {
-    rules: Rules,
+    settings: CurrentSettings,
     log: Log,
     transfers: TransferLog,
     limits: Limits,
@@ -81,7 +81,7 @@ impl Server {
         }
         Ok(Server {
             shares,
-            rules: Rules::new(Live::begin(config)?),
+            settings: CurrentSettings::new(Settings::begin(config)?),
             log,
             transfers,
             limits,
@@ -97,9 +97,9 @@ impl Server {
         })
     }
 
-    /// The rules in force.
-    pub fn live(&self) -> Arc<Live> {
-        self.rules.live()
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.get()
     }
 
     /// The log.
@@ -110,12 +110,12 @@ impl Server {
     /// Reads the accounts again, opens the logs anew and puts `config` in force. What is wrong is
     /// logged and stays as it was. Sessions follow with their next command.
     pub fn reload(&self, config: Config) {
-        let before = self.live();
-        let (mut live, mut problems) = before.next(config);
-        self.reopen_logs(&mut live.config, &before.config, &mut problems);
-        self.limits.set(live.config.max_sessions, live.config.max_sessions_per_ip);
-        self.shares.set(&live.config);
-        self.rules.replace(live);
+        let before = self.settings();
+        let (mut next, mut problems) = before.next(config);
+        self.reopen_logs(&mut next.config, &before.config, &mut problems);
+        self.limits.set(next.config.max_sessions, next.config.max_sessions_per_ip);
+        self.shares.set(&next.config);
+        self.settings.replace(next);
         for problem in &problems {
             self.log_problem(problem);
         }

@@ -93,10 +93,10 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
     let addresses = listeners.addresses()?;
     let status = spawn_status_thread(status, &server, &addresses)?;
-    announce(&addresses, &root.display().to_string(), &server.live().config);
+    announce(&addresses, &root.display().to_string(), &server.settings().config);
     status.into_iter().for_each(announce_status);
-    warn_of_few_descriptors(descriptors, &server.live().config);
-    warn_of_few_threads(&server.live().config);
+    warn_of_few_descriptors(descriptors, &server.settings().config);
+    warn_of_few_threads(&server.settings().config);
     exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
     tell_manager("READY=1", &server);
 
@@ -120,7 +120,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
 
     tell_manager("STOPPING=1", &server);
     drop((listeners, reserve));
-    server.wait_for_sessions(server.live().config.shutdown_grace);
+    server.wait_for_sessions(server.settings().config.shutdown_grace);
     server.log().event(Level::Info, "ended", &[]);
     Ok(())
 }
@@ -287,7 +287,7 @@ fn reload(words: &Parsed, server: &Server) {
     let config = Options::read(words.clone()).map(|options| options.config);
     server.reload(config.unwrap_or_else(|usage| {
         server.log_problem(&usage);
-        server.live().config.clone()
+        server.settings().config.clone()
     }));
 }
 

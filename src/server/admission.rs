@@ -43,7 +43,7 @@ impl Server {
             return None;
         }
         // For whom a balancer comes is known later.
-        let balanced = self.live().balancers.include(peer.ip());
+        let balanced = self.settings().balancers.include(peer.ip());
         let place = match balanced {
             true => self.limits.enter_unnamed().map_err(Away::from),
             false => self.place(peer.ip()),
@@ -127,7 +127,7 @@ impl Server {
         if slot.is_named() {
             return Ok(Some(caller));
         }
-        let patience = proxy::PATIENCE.min(self.live().config.login_timeout);
+        let patience = proxy::PATIENCE.min(self.settings().config.login_timeout);
         let until = since.checked_add(patience);
         let caller = match proxy::wait_for_header(stream, until, &self.shutdown) {
             Ok(header) => caller.announced(header),

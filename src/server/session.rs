@@ -24,7 +24,7 @@ use crate::server::monitor::sessions::Signed;
 use crate::server::panic_hook;
 use crate::server::proxy::{Caller, Via};
 use crate::server::session::log_budget::Told;
-use crate::server::settings::Live;
+use crate::server::settings::Settings;
 use crate::server::token_bucket::Bucket;
 use std::fmt;
 use std::io;
@@ -123,8 +123,8 @@ impl Value for End {}
 /// A client's session.
 pub(super) struct Session<'a> {
     pub(super) server: &'a Server,
-    /// The rules in force since the last command.
-    pub(super) live: Arc<Live>,
+    /// The settings in force since the last command.
+    pub(super) settings: Arc<Settings>,
     pub(super) edition: u64,
     /// What the command that is carried out needs; see [`identity::may`].
     pub(super) right: Right,
@@ -173,8 +173,8 @@ impl<'a> Session<'a> {
         let number = server.next_session();
         Ok(Box::new(Session {
             server,
-            edition: server.rules.edition(),
-            live: server.live(),
+            edition: server.settings.edition(),
+            settings: server.settings(),
             right: Right::Anyone,
             pace: new_pace(),
             control: Control::new(stream),
@@ -280,12 +280,12 @@ impl<'a> Session<'a> {
     /// Until when the client has to log in. Absolute: who sends a command now and then does not
     /// stay without that.
     pub(super) fn login_deadline(&self) -> Option<Instant> {
-        self.outside_since.checked_add(self.live.config.login_timeout)
+        self.outside_since.checked_add(self.settings.config.login_timeout)
     }
 
     /// How long the client may be silent.
     pub(super) fn idle_timeout(&self) -> Duration {
-        let most = self.live.config.idle_timeout;
+        let most = self.settings.config.idle_timeout;
         self.own_idle_timeout.map_or(most, |own| own.min(most.saturating_mul(LONGEST_IDLE)))
     }
 

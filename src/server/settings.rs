@@ -1,7 +1,7 @@
 //! What may change while the server runs: the options, the accounts and what is made from them.
 //!
-//! A session holds what was in force when it last looked, so a command is carried out by one set of
-//! rules from its beginning to its end. Before each command it asks whether there is a newer one,
+//! A session holds what was in force when it last looked, so a command is carried out by one set
+//! from its beginning to its end. Before each command it asks whether there is a newer one,
 //! which costs a look at one number.
 
 use crate::server::StartError;
@@ -15,8 +15,8 @@ use crate::server::proxy::Balancers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The rules in force.
-pub struct Live {
+/// The settings in force.
+pub struct Settings {
     /// The options.
     pub config: Config,
     /// Who may log in.
@@ -30,24 +30,24 @@ pub struct Live {
     pub balancers: Arc<Balancers>,
 }
 
-impl Live {
-    /// The rules a server begins with: everything has to be right.
+impl Settings {
+    /// The settings a server starts with: all of them have to be right.
     ///
     /// # Errors
     /// Which file or name cannot be used, and why.
-    pub fn begin(config: Config) -> Result<Live, StartError> {
+    pub fn begin(config: Config) -> Result<Settings, StartError> {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
         let gate = Gate::new(jail, config.anonymous, accounts(&config)?);
         let ports = Arc::new(Ports::new(config.passive_ports.clone()));
         let (announced, balancers) = (announced(&config)?, balancers(&config));
-        Ok(Live { config, gate, ports, announced, balancers })
+        Ok(Settings { config, gate, ports, announced, balancers })
     }
 
-    /// The rules after these, and what is wrong with them: what cannot be used stays as it was.
+    /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
     ///
     /// The listener stands and the tree is held open, so these are the same as before.
-    pub fn next(&self, mut config: Config) -> (Live, Vec<StartError>) {
+    pub fn next(&self, mut config: Config) -> (Settings, Vec<StartError>) {
         let mut problems = Vec::new();
         for (name, changed) in [
             ("host", config.host != self.config.host),
@@ -73,7 +73,7 @@ impl Live {
         let ports = Arc::clone(&self.ports);
         ports.set_range(config.passive_ports.clone());
         let balancers = balancers(&config);
-        (Live { config, gate, ports, announced, balancers }, problems)
+        (Settings { config, gate, ports, announced, balancers }, problems)
     }
 
     /// The ports of `--passive-ports`, if there is such a range.
@@ -96,32 +96,32 @@ fn balancers(config: &Config) -> Arc<Balancers> {
     Arc::new(Balancers::new(config.proxy_protocol.clone()))
 }
 
-/// The rules in force, which can be replaced.
-pub struct Rules {
-    live: RwLock<Arc<Live>>,
+/// The settings in force, which a reload replaces.
+pub struct CurrentSettings {
+    settings: RwLock<Arc<Settings>>,
     /// Counts the replacements.
     edition: AtomicU64,
 }
 
-impl Rules {
-    /// The first rules.
-    pub fn new(live: Live) -> Rules {
-        Rules { live: RwLock::new(Arc::new(live)), edition: AtomicU64::new(0) }
+impl CurrentSettings {
+    /// Puts the first settings in force.
+    pub fn new(settings: Settings) -> CurrentSettings {
+        CurrentSettings { settings: RwLock::new(Arc::new(settings)), edition: AtomicU64::new(0) }
     }
 
-    /// What is in force now.
-    pub fn live(&self) -> Arc<Live> {
-        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    /// Returns the settings in force.
+    pub fn get(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Which edition that is.
+    /// Returns the number of replacements so far; a session that has seen fewer is behind.
     pub fn edition(&self) -> u64 {
         self.edition.load(Ordering::Acquire)
     }
 
-    /// Puts new rules in force.
-    pub fn replace(&self, live: Live) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+    /// Puts new settings in force.
+    pub fn replace(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.edition.fetch_add(1, Ordering::Release);
     }
 }

@@ -77,7 +77,8 @@ pub struct Status {
 impl Status {
     /// The status of `server`, which serves clients at `name`.
     pub fn new(listener: TcpListener, server: Arc<Server>, name: String) -> Status {
-        let host = server.live().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
+        let host =
+            server.settings().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
         let spare = listener.try_clone().ok();
         let site = Site::new(server, name, host);
         Status { listener, spare, site, guests: Vec::new(), rests_until: None }

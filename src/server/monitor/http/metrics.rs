@@ -112,10 +112,10 @@ impl Page {
     }
 
     fn limits(&mut self, server: &Server) {
-        let live = server.live();
+        let settings = server.settings();
         const MOST: &str = "mt_ftp_sessions_limit";
-        self.one(MOST, "gauge", "How many sessions there may be.", live.config.max_sessions);
-        if let Some((reserved, all)) = live.ports().and_then(|ports| ports.reserved()) {
+        self.one(MOST, "gauge", "How many sessions there may be.", settings.config.max_sessions);
+        if let Some((reserved, all)) = settings.ports().and_then(|ports| ports.reserved()) {
             const USED: &str = "mt_ftp_passive_ports_reserved";
             self.one(USED, "gauge", "Passive ports that wait for a data connection.", reserved);
             const ALL: &str = "mt_ftp_passive_ports_limit";

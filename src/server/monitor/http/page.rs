@@ -336,11 +336,16 @@ impl View<'_> {
     }
 
     fn limits(&self, out: &mut String) {
-        let (server, live, process) = (self.server, self.server.live(), Process::look());
+        let (server, settings, process) = (self.server, self.server.settings(), Process::look());
         begin(out, "limits", "Limits", "");
         out.push_str("<ul>");
-        meter(out, "Sessions", server.limits.count() as u64, Some(live.config.max_sessions as u64));
-        if let Some((reserved, all)) = live.ports().and_then(|ports| ports.reserved()) {
+        meter(
+            out,
+            "Sessions",
+            server.limits.count() as u64,
+            Some(settings.config.max_sessions as u64),
+        );
+        if let Some((reserved, all)) = settings.ports().and_then(|ports| ports.reserved()) {
             meter(out, "Passive ports in use", reserved as u64, Some(all as u64));
         }
         if let Some(open) = process.descriptors {
@@ -352,7 +357,7 @@ impl View<'_> {
         if let Some(memory) = process.memory {
             line(out, "Memory", &bytes(memory as f64));
         }
-        let most = live.config.max_sessions_per_ip.map(|most| most as u64);
+        let most = settings.config.max_sessions_per_ip.map(|most| most as u64);
         let busiest = server.limits.busiest(BUSIEST).into_iter();
         // That each has one is no news where that is no limit.
         for (address, sessions) in busiest.filter(|(_, sessions)| most.is_some() || *sessions > 1) {

@@ -126,7 +126,7 @@ impl Session<'_> {
     ) -> Result<Reply, Refusal> {
         if let Some(seconds) = seconds {
             let wanted = Duration::from_secs(seconds);
-            if wanted > self.live.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
+            if wanted > self.settings.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
                 return Err(Refusal::Argument("That is longer than a session may be idle."));
             }
             self.own_idle_timeout = Some(wanted);

@@ -14,7 +14,7 @@ impl Session<'_> {
     /// USER: forgets who was here before.
     pub(in crate::server::session) fn user(&mut self, name: &Name) -> Reply {
         self.set_login(Login::Named(name.clone()));
-        let text = match is_anonymous(name) && self.live.gate.anonymous.is_some() {
+        let text = match is_anonymous(name) && self.settings.gate.anonymous.is_some() {
             true => "Any password will do; your e-mail address is the custom.",
             false => "Password, please.",
         };
@@ -28,7 +28,7 @@ impl Session<'_> {
             Login::Fresh | Login::In(_) => return Err(Refusal::Sequence("Send USER first.")),
         };
         self.login = Login::Fresh;
-        let admitted = match self.live.gate.visitor(&name) {
+        let admitted = match self.settings.gate.visitor(&name) {
             Some(home) => Ok(home),
             None => self.check_password(&name, password),
         };
@@ -65,7 +65,7 @@ impl Session<'_> {
             NoTurn::Refused(left) => Refusal::Guessing(left),
             NoTurn::Crowded | NoTurn::TooLate => Refusal::NoTurn,
         })?;
-        match self.live.gate.admit(name, password, &server.checks, until) {
+        match self.settings.gate.admit(name, password, &server.checks, until) {
             Err(Refusal::LoginFailed) => {}
             Err(Refusal::NoTurn) => return Err(Refusal::NoTurn),
             admitted => {
@@ -74,7 +74,7 @@ impl Session<'_> {
             }
         }
         self.failures += 1;
-        let most = self.live.config.max_login_failures;
+        let most = self.settings.config.max_login_failures;
         let late = net::deadline(turn.wrong(self.failures, most));
         // The end of the server is nothing to wait for.
         let _ = net::wait(&mut [server.shutdown.draining()], late);
@@ -92,14 +92,14 @@ impl Session<'_> {
     /// Catches up with rules that were changed since the last command. A login that they make void
     /// ends, and with it what was begun under it.
     pub(in crate::server::session) fn catch_up(&mut self) {
-        let edition = self.server.rules.edition();
+        let edition = self.server.settings.edition();
         if edition == self.edition {
             return;
         }
         self.edition = edition;
-        self.live = self.server.live();
+        self.settings = self.server.settings();
         let Login::In(home) = &mut self.login else { return };
-        match self.live.gate.renew(home) {
+        match self.settings.gate.renew(home) {
             Some(()) => {}
             None => {
                 self.log(Level::Info, "login-ended", &[("why", &"the rules have changed")]);

@@ -48,8 +48,8 @@ impl Session<'_> {
             // RFC 2428 section 1: PASV cannot say an IPv6 address.
             return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
         };
-        let port = self.data.passive(self.live.ports(), &self.live.balancers)?;
-        let announced = self.live.announced.address_for(self.peer.ip()).unwrap_or(local);
+        let port = self.data.passive(self.settings.ports(), &self.settings.balancers)?;
+        let announced = self.settings.announced.address_for(self.peer.ip()).unwrap_or(local);
         let mut text = Vec::new();
         write_passive(SocketAddrV4::new(announced, port), &mut text);
         Ok(Reply::new(Code::PASSIVE, text))
@@ -69,7 +69,7 @@ impl Session<'_> {
             }
             (Extended::Same, _) | (Extended::V4, _) | (Extended::V6, _) => {}
         }
-        let port = self.data.passive(self.live.ports(), &self.live.balancers)?;
+        let port = self.data.passive(self.settings.ports(), &self.settings.balancers)?;
         let mut text = Vec::new();
         write_extended_passive(port, &mut text);
         Ok(Reply::new(Code::EXTENDED_PASSIVE, text))

@@ -298,7 +298,7 @@ impl Session<'_> {
     fn settle(&self, mut upload: Upload, received: Result<u64, Refusal>) -> Result<u64, Refusal> {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let settled = received.and_then(|moved| {
-            upload.commit(self.live.config.sync)?;
+            upload.commit(self.settings.config.sync)?;
             Ok(moved)
         });
         let full =
@@ -362,8 +362,8 @@ impl Session<'_> {
     ) -> Result<u64, Refusal> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
         self.send(&opening).map_err(|_| LOST)?;
-        let stall = self.live.config.transfer_timeout;
-        let rates = self.server.shares.rates(&self.mover(), &self.live.config);
+        let stall = self.settings.config.transfer_timeout;
+        let rates = self.server.shares.rates(&self.mover(), &self.settings.config);
         let mut watch = Watch::new(&mut self.control, &self.server.shutdown, &self.signed);
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
