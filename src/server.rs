@@ -28,7 +28,7 @@ pub use admission::Client;
 use crate::net;
 use crate::shutdown::Shutdown;
 use accounts::{AccountsError, Checks};
-use auth::login_attempts::Guard;
+use auth::login_attempts::LoginAttempts;
 use config::{Config, StatusAt};
 use limits::bandwidth::Shares;
 use limits::sessions::Limits;
@@ -53,7 +53,7 @@ pub struct Server {
     log: Log,
     transfers: TransferLog,
     limits: Limits,
-    guard: Guard,
+    login_attempts: LoginAttempts,
     shares: Shares,
     checks: Checks,
     shutdown: Shutdown,
@@ -85,7 +85,7 @@ impl Server {
             log,
             transfers,
             limits,
-            guard: Guard::default(),
+            login_attempts: LoginAttempts::default(),
             checks: Checks::default(),
             shutdown,
             roster: Roster::default(),
@@ -171,7 +171,7 @@ impl Server {
     /// Waits for the sessions to end: idle ones leave at once, transfers have `grace`.
     pub fn wait_for_sessions(&self, grace: Duration) {
         const LAST_WORDS: Duration = Duration::from_secs(5);
-        self.guard.close();
+        self.login_attempts.close();
         if self.limits.wait_until_empty(net::deadline(grace)) {
             return;
         }

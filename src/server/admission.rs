@@ -67,7 +67,7 @@ impl Server {
     }
 
     fn check_not_refused(&self, address: IpAddr) -> Result<(), Away> {
-        self.guard.refuses(address).map_or(Ok(()), |left| Err(Away::Guessing(left)))
+        self.login_attempts.refuses(address).map_or(Ok(()), |left| Err(Away::Guessing(left)))
     }
 
     /// Sends a client away for whom no thread could be started.

@@ -6,7 +6,7 @@
 
 use crate::server::StartError;
 use crate::server::accounts::Accounts;
-use crate::server::auth::authenticator::Gate;
+use crate::server::auth::authenticator::Authenticator;
 use crate::server::config::Config;
 use crate::server::data::passive_address::Announced;
 use crate::server::data::passive_ports::Ports;
@@ -20,7 +20,7 @@ pub struct Settings {
     /// The options.
     pub config: Config,
     /// Who may log in.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// The ports of `--passive-ports`, the same ones for good: what is bound stays bound, or a later
     /// range could not have it.
     ports: Arc<Ports>,
@@ -38,10 +38,10 @@ impl Settings {
     pub fn begin(config: Config) -> Result<Settings, StartError> {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
-        let gate = Gate::new(jail, config.anonymous, accounts(&config)?);
+        let authenticator = Authenticator::new(jail, config.anonymous, accounts(&config)?);
         let ports = Arc::new(Ports::new(config.passive_ports.clone()));
         let (announced, balancers) = (announced(&config)?, balancers(&config));
-        Ok(Settings { config, gate, ports, announced, balancers })
+        Ok(Settings { config, authenticator, ports, announced, balancers })
     }
 
     /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
@@ -63,17 +63,18 @@ impl Settings {
         config.status.clone_from(&self.config.status);
         let accounts = accounts(&config).unwrap_or_else(|problem| {
             problems.push(problem);
-            self.gate.accounts.clone()
+            self.authenticator.accounts.clone()
         });
         let announced = announced(&config).unwrap_or_else(|problem| {
             problems.push(problem);
             Arc::clone(&self.announced)
         });
-        let gate = Gate::new(self.gate.jail.clone(), config.anonymous, accounts);
+        let authenticator =
+            Authenticator::new(self.authenticator.jail.clone(), config.anonymous, accounts);
         let ports = Arc::clone(&self.ports);
         ports.set_range(config.passive_ports.clone());
         let balancers = balancers(&config);
-        (Settings { config, gate, ports, announced, balancers }, problems)
+        (Settings { config, authenticator, ports, announced, balancers }, problems)
     }
 
     /// The ports of `--passive-ports`, if there is such a range.

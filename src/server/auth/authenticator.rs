@@ -3,14 +3,14 @@
 use crate::protocol::{FtpPath, Name, Secret};
 use crate::server::accounts::Access;
 use crate::server::accounts::{Account, Accounts, Checks};
-use crate::server::auth::identity::{Home, is_anonymous};
+use crate::server::auth::identity::{Identity, is_anonymous};
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Who may log in.
-pub struct Gate {
+pub struct Authenticator {
     /// The tree that is served.
     pub jail: Jail,
     /// What visitors may do; `None` if they are not let in.
@@ -21,10 +21,14 @@ pub struct Gate {
     quotas: u64,
 }
 
-impl Gate {
+impl Authenticator {
     /// Lets these in, and puts the quotas of the accounts in force. A home that is missing gets its
     /// own when its account logs in.
-    pub fn new(jail: Jail, anonymous: Option<Access>, accounts: Option<Arc<Accounts>>) -> Gate {
+    pub fn new(
+        jail: Jail,
+        anonymous: Option<Access>,
+        accounts: Option<Arc<Accounts>>,
+    ) -> Authenticator {
         let all = accounts.iter().flat_map(|accounts| accounts.sorted());
         let quotas = all.filter_map(|account| {
             let quota = account.terms.quota?;
@@ -33,15 +37,15 @@ impl Gate {
         // All homes are looked up before the books are closed to those who store.
         let quotas: Vec<_> = quotas.collect();
         let quotas = jail.quotas().set(quotas);
-        Gate { jail, anonymous, accounts, quotas }
+        Authenticator { jail, anonymous, accounts, quotas }
     }
 
     /// What visitors of this name may do, if it is one of theirs and they are let in. They may give
     /// any password.
-    pub fn visitor(&self, user: &Name) -> Option<Home> {
+    pub fn visitor(&self, user: &Name) -> Option<Identity> {
         let access = self.anonymous.filter(|_| is_anonymous(user))?;
         let (jail, cwd) = (self.jail.clone(), FtpPath::root());
-        Some(Home { user: user.clone(), account: None, jail, seat: None, access, cwd })
+        Some(Identity { user: user.clone(), account: None, jail, seat: None, access, cwd })
     }
 
     /// Checks a name and its password, one of only so many `checks` at once, if that can begin
@@ -55,7 +59,7 @@ impl Gate {
         password: &Secret,
         checks: &Checks,
         until: Option<Instant>,
-    ) -> Result<Home, Refusal> {
+    ) -> Result<Identity, Refusal> {
         let accounts = self.accounts.as_ref().ok_or(Refusal::LoginFailed)?;
         let checked = checks.run(until, || accounts.check(user, password.expose()));
         let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
@@ -68,22 +72,22 @@ impl Gate {
             jail.quotas().add(self.quotas, trail, quota);
         }
         let account = Some(Arc::clone(account));
-        Ok(Home { user: user.clone(), account, jail, seat: None, access, cwd })
+        Ok(Identity { user: user.clone(), account, jail, seat: None, access, cwd })
     }
 
     /// Puts what somebody who logged in under older rules may do under these; `None` if the login is
     /// void: the account is gone or has another password or home, or visitors are not let in.
-    pub fn renew(&self, home: &mut Home) -> Option<()> {
-        let Some(before) = &home.account else {
-            home.access = self.anonymous?;
+    pub fn renew(&self, identity: &mut Identity) -> Option<()> {
+        let Some(before) = &identity.account else {
+            identity.access = self.anonymous?;
             return Some(());
         };
         let now: &Arc<Account> = self.accounts.as_ref()?.get(&before.name)?;
         if now.hash != before.hash || now.home != before.home {
             return None;
         }
-        home.access = now.access;
-        home.account = Some(Arc::clone(now));
+        identity.access = now.access;
+        identity.account = Some(Arc::clone(now));
         Some(())
     }
 }

@@ -108,7 +108,7 @@ pub fn may(login: &Login, right: Right, path: Option<&FtpPath>) -> Result<(), Re
         Right::Write | Right::Alter => Access::Write,
     };
     let untouchable = right == Right::Alter && path.is_some_and(FtpPath::is_root);
-    match login.home()?.access >= needed && !untouchable {
+    match login.identity()?.access >= needed && !untouchable {
         true => Ok(()),
         false => Err(Refusal::NotPermitted),
     }
@@ -116,7 +116,7 @@ pub fn may(login: &Login, right: Right, path: Option<&FtpPath>) -> Result<(), Re
 
 /// What a login gives: a name for the log, the tree it sees and what it may do there.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub struct Identity {
     /// The name it logged in with.
     pub user: Name,
     /// The account as it was then; `None` for a visitor.
@@ -140,7 +140,7 @@ pub enum Login {
     /// USER was given, PASS is awaited.
     Named(Name),
     /// Logged in.
-    In(Home),
+    In(Identity),
 }
 
 impl Login {
@@ -148,9 +148,9 @@ impl Login {
     ///
     /// # Errors
     /// 530 for anyone else.
-    pub fn home(&self) -> Result<&Home, Refusal> {
+    pub fn identity(&self) -> Result<&Identity, Refusal> {
         match self {
-            Login::In(home) => Ok(home),
+            Login::In(identity) => Ok(identity),
             Login::Fresh | Login::Named(_) => Err(Refusal::NotLoggedIn),
         }
     }
@@ -159,9 +159,9 @@ impl Login {
     ///
     /// # Errors
     /// 530 for anyone else.
-    pub fn home_mut(&mut self) -> Result<&mut Home, Refusal> {
+    pub fn identity_mut(&mut self) -> Result<&mut Identity, Refusal> {
         match self {
-            Login::In(home) => Ok(home),
+            Login::In(identity) => Ok(identity),
             Login::Fresh | Login::Named(_) => Err(Refusal::NotLoggedIn),
         }
     }
@@ -169,7 +169,7 @@ impl Login {
     /// The name of the session for the log.
     pub fn user(&self) -> Option<&Name> {
         match self {
-            Login::In(home) => Some(&home.user),
+            Login::In(identity) => Some(&identity.user),
             Login::Fresh | Login::Named(_) => None,
         }
     }
@@ -188,7 +188,7 @@ mod tests {
     fn login(access: Access) -> Login {
         let user = Name::new("anna").unwrap();
         let jail = Jail::new(std::path::Path::new("/")).unwrap();
-        Login::In(Home { user, account: None, jail, seat: None, access, cwd: FtpPath::root() })
+        Login::In(Identity { user, account: None, jail, seat: None, access, cwd: FtpPath::root() })
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn refusal(nth: u32) -> Duration {
 
 /// What is remembered of all addresses, shared by all sessions. Visitors never get here.
 #[derive(Debug)]
-pub struct Guard {
+pub struct LoginAttempts {
     addresses: Mutex<HashMap<IpAddr, Memory>>,
     /// Names are remembered as hashes nobody outside can foresee.
     hasher: RandomState,
@@ -96,15 +96,15 @@ pub enum NoTurn {
 /// told the outcome had none.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    guard: &'a Guard,
+    guard: &'a LoginAttempts,
     key: IpAddr,
     name: u64,
     told: bool,
 }
 
-impl Default for Guard {
-    fn default() -> Guard {
-        Guard {
+impl Default for LoginAttempts {
+    fn default() -> LoginAttempts {
+        LoginAttempts {
             addresses: Mutex::default(),
             hasher: RandomState::new(),
             began: Instant::now(),
@@ -114,7 +114,7 @@ impl Default for Guard {
     }
 }
 
-impl Guard {
+impl LoginAttempts {
     /// For how long an address is refused altogether, if it is. One that has logged in to an account
     /// before is not: it may do so again.
     pub fn refuses(&self, address: IpAddr) -> Option<Duration> {
@@ -437,7 +437,7 @@ mod tests {
 
     #[test]
     fn right_passwords_use_up_no_turns() {
-        let guard = Guard::default();
+        let guard = LoginAttempts::default();
         thread::scope(|scope| {
             for _ in 0..200 {
                 scope.spawn(|| {
@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn who_knows_a_password_is_let_in_while_the_neighbour_is_refused() {
-        let guard = Guard::default();
+        let guard = LoginAttempts::default();
         let turn = |who: &str| guard.turn(host(1), &name(who), None);
         turn("anna").unwrap().right();
         turn("root").unwrap().wrong(MOST, MOST);
@@ -471,7 +471,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_and_its_neighbour_another() {
-        let guard = Guard::default();
+        let guard = LoginAttempts::default();
         let at = |text: &str| text.parse::<IpAddr>().unwrap();
         guard.turn(at("2001:db8:1:2::1"), &name("a"), None).unwrap().wrong(MOST, MOST);
         assert!(guard.refuses(at("2001:db8:1:2:ffff::9")).is_some());
@@ -480,7 +480,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_guilty_are_not_forgotten_for_the_innocent() {
-        let guard = Guard::default();
+        let guard = LoginAttempts::default();
         guard.turn(host(0), &name("a"), None).unwrap().wrong(MOST, MOST);
         for n in 1..=2 * MOST_ADDRESSES as u32 {
             drop(guard.turn(host(n), &name("a"), None).unwrap());
@@ -491,7 +491,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_beyond_his_time_or_that_of_the_server() {
-        let guard = Guard::default();
+        let guard = LoginAttempts::default();
         let first = guard.turn(host(1), &name("anna"), None).unwrap();
         let turn = |until| guard.turn(host(1), &name("anna"), until).map(drop);
         assert_eq!(turn(Some(Instant::now())), Err(NoTurn::TooLate));

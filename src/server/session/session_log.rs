@@ -70,18 +70,18 @@ impl Session<'_> {
         took: Duration,
         is_complete: bool,
     ) {
-        let Login::In(home) = &self.login else { return };
+        let Login::In(identity) = &self.login else { return };
         let transfer = Transfer {
             time: SystemTime::now(),
             took,
             host: self.peer.ip(),
             bytes,
-            home: &home.account.as_ref().map_or_else(FtpPath::root, |own| own.home.clone()),
+            home: &identity.account.as_ref().map_or_else(FtpPath::root, |own| own.home.clone()),
             path,
             is_text: self.is_ascii(),
             direction,
-            is_visitor: home.account.is_none(),
-            user: &home.user,
+            is_visitor: identity.account.is_none(),
+            user: &identity.user,
             is_complete,
         };
         self.server.transfers.add(&transfer, &self.server.log);
@@ -105,8 +105,8 @@ impl Session<'_> {
         let reply = refusal.reply();
         let why = String::from_utf8_lossy(reply.text());
         let mut fields: Vec<Field<'_>> = vec![("command", command)];
-        if let Login::In(home) = &self.login {
-            fields.push(("cwd", &home.cwd));
+        if let Login::In(identity) = &self.login {
+            fields.push(("cwd", &identity.cwd));
         }
         fields.push(("why", &why));
         fields.extend(cause_of(refusal));

@@ -64,7 +64,7 @@ impl Session<'_> {
         algorithm: Algorithm,
         range: impl Fn(u64) -> Result<Bytes, Refusal>,
     ) -> Result<(Bytes, String), Refusal> {
-        let (mut file, _) = self.home()?.jail.open_file(path)?;
+        let (mut file, _) = self.identity()?.jail.open_file(path)?;
         let (start, end) = range(file.metadata()?.len())?;
         file.seek(SeekFrom::Start(start))?;
         let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);

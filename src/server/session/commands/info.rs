@@ -65,7 +65,7 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn status(&self) -> Reply {
         let who = match &self.login {
-            Login::In(home) => format!(" Logged in as {}", home.user),
+            Login::In(identity) => format!(" Logged in as {}", identity.user),
             Login::Fresh | Login::Named(_) => " Not logged in".into(),
         };
         let kind = if self.is_ascii() { " TYPE: ASCII" } else { " TYPE: image" };
@@ -155,7 +155,7 @@ impl Session<'_> {
 
     /// SITE QUOTA: how much may be stored here, and how much is.
     pub(in crate::server::session) fn quota(&self) -> Result<Reply, Refusal> {
-        let text = match self.login.home()?.jail.usage()? {
+        let text = match self.login.identity()?.jail.usage()? {
             Some(usage) => {
                 let Usage { used, quota, left } = usage;
                 format!("{used} of {quota} bytes are used, {left} are left.")

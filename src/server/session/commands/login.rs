@@ -2,7 +2,7 @@
 
 use crate::net;
 use crate::protocol::{Code, Name, Reply, Secret};
-use crate::server::auth::identity::{Home, Login, is_anonymous};
+use crate::server::auth::identity::{Identity, Login, is_anonymous};
 use crate::server::auth::login_attempts::NoTurn;
 use crate::server::error::Refusal;
 use crate::server::log::Level;
@@ -14,7 +14,7 @@ impl Session<'_> {
     /// USER: forgets who was here before.
     pub(in crate::server::session) fn user(&mut self, name: &Name) -> Reply {
         self.set_login(Login::Named(name.clone()));
-        let text = match is_anonymous(name) && self.settings.gate.anonymous.is_some() {
+        let text = match is_anonymous(name) && self.settings.authenticator.anonymous.is_some() {
             true => "Any password will do; your e-mail address is the custom.",
             false => "Password, please.",
         };
@@ -28,15 +28,15 @@ impl Session<'_> {
             Login::Fresh | Login::In(_) => return Err(Refusal::Sequence("Send USER first.")),
         };
         self.login = Login::Fresh;
-        let admitted = match self.settings.gate.visitor(&name) {
-            Some(home) => Ok(home),
+        let admitted = match self.settings.authenticator.visitor(&name) {
+            Some(identity) => Ok(identity),
             None => self.check_password(&name, password),
         };
-        let admitted = admitted.and_then(|home| self.seated(home));
+        let admitted = admitted.and_then(|identity| self.seated(identity));
         self.server.tally.login(admitted.is_ok());
         match admitted {
-            Ok(home) => {
-                self.set_login(Login::In(home));
+            Ok(identity) => {
+                self.set_login(Login::In(identity));
                 self.log(Level::Info, "login", &[]);
                 Ok(Reply::new(Code::LOGGED_IN, "Logged in."))
             }
@@ -49,23 +49,23 @@ impl Session<'_> {
     }
 
     /// Gives an account's session its place. Only who has the password learns that there is none.
-    fn seated(&self, mut home: Home) -> Result<Home, Refusal> {
-        if let Some(account) = &home.account {
+    fn seated(&self, mut identity: Identity) -> Result<Identity, Refusal> {
+        if let Some(account) = &identity.account {
             let seat = self.server.shares.seat(account).ok_or(Refusal::TooManySessions)?;
-            home.seat = Some(Arc::new(seat));
+            identity.seat = Some(Arc::new(seat));
         }
-        Ok(home)
+        Ok(identity)
     }
 
     /// Checks a password when it is this address's turn, and is late to say that it was wrong.
-    fn check_password(&mut self, name: &Name, password: &Secret) -> Result<Home, Refusal> {
+    fn check_password(&mut self, name: &Name, password: &Secret) -> Result<Identity, Refusal> {
         let (server, until) = (self.server, self.login_deadline());
-        let turn = server.guard.turn(self.peer.ip(), name, until);
+        let turn = server.login_attempts.turn(self.peer.ip(), name, until);
         let turn = turn.map_err(|no_turn| match no_turn {
             NoTurn::Refused(left) => Refusal::Guessing(left),
             NoTurn::Crowded | NoTurn::TooLate => Refusal::NoTurn,
         })?;
-        match self.settings.gate.admit(name, password, &server.checks, until) {
+        match self.settings.authenticator.admit(name, password, &server.checks, until) {
             Err(Refusal::LoginFailed) => {}
             Err(Refusal::NoTurn) => return Err(Refusal::NoTurn),
             admitted => {
@@ -98,8 +98,8 @@ impl Session<'_> {
         }
         self.edition = edition;
         self.settings = self.server.settings();
-        let Login::In(home) = &mut self.login else { return };
-        match self.settings.gate.renew(home) {
+        let Login::In(identity) = &mut self.login else { return };
+        match self.settings.authenticator.renew(identity) {
             Some(()) => {}
             None => {
                 self.log(Level::Info, "login-ended", &[("why", &"the rules have changed")]);

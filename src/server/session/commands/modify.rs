@@ -29,14 +29,14 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn rmd(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let place = self.home()?.jail.locate(&path, Last::Keep)?;
+        let place = self.identity()?.jail.locate(&path, Last::Keep)?;
         match place.dir.remove_dir(&place.name) {
             // What keeps it may be partial uploads alone, which nobody can see.
             Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                if self.home()?.jail.read_dir(&path)?.next_name()?.is_some() {
+                if self.identity()?.jail.read_dir(&path)?.next_name()?.is_some() {
                     return Err(error.into());
                 }
-                let ledger = self.home()?.jail.ledger_inside(&place);
+                let ledger = self.identity()?.jail.ledger_inside(&place);
                 partial::sweep(&place.dir.open_dir(&place.name)?, ledger.as_ref())?;
                 place.dir.remove_dir(&place.name)?;
             }
@@ -48,7 +48,7 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn dele(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let jail = &self.home()?.jail;
+        let jail = &self.identity()?.jail;
         let place = jail.locate(&path, Last::Keep)?;
         match place.found {
             Some(stat) if stat.kind == FileKind::Dir => {
@@ -69,7 +69,7 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn rnfr(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        self.home()?.jail.stat(&path, Last::Keep)?;
+        self.identity()?.jail.stat(&path, Last::Keep)?;
         self.pending = Pending::Rename(path);
         Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
     }
@@ -79,7 +79,7 @@ impl Session<'_> {
             return Err(Refusal::Sequence("Send RNFR first."));
         };
         let to = self.path(name)?;
-        self.home()?.jail.rename(&from, &to).map_err(|error| match error.kind() {
+        self.identity()?.jail.rename(&from, &to).map_err(|error| match error.kind() {
             ErrorKind::InvalidInput => {
                 Refusal::Unavailable("A directory cannot be moved into itself.")
             }
@@ -103,7 +103,7 @@ impl Session<'_> {
     pub(in crate::server::session) fn chmod(&mut self, mode: u32, name: &Name) -> Answer {
         check_mode(mode)?;
         let path = self.path(name)?;
-        self.home()?.jail.set_mode(&path, mode)?;
+        self.identity()?.jail.set_mode(&path, mode)?;
         self.log_change("chmod", &path);
         Ok(Reply::new(Code::OK, "Mode changed."))
     }
@@ -123,7 +123,7 @@ impl Session<'_> {
 
     fn set_modified(&self, time: SystemTime, name: &Name) -> Result<FtpPath, Refusal> {
         let path = self.path(name)?;
-        self.home()?.jail.set_modified(&path, time)?;
+        self.identity()?.jail.set_modified(&path, time)?;
         self.log_change("mfmt", &path);
         Ok(path)
     }
@@ -135,7 +135,7 @@ impl Session<'_> {
     pub(in crate::server::session) fn mff(&mut self, changes: Changes, name: &Name) -> Answer {
         changes.mode.map_or(Ok(()), check_mode)?;
         let path = self.path(name)?;
-        let jail = &self.home()?.jail;
+        let jail = &self.identity()?.jail;
         if changes.created.is_some() && !sys::CAN_SET_CREATED {
             return Err(Refusal::NotImplemented);
         }
@@ -161,7 +161,7 @@ impl Session<'_> {
         let link = self.path(link)?;
         // As with any link, a relative target counts from where the link stands.
         let target = link.parent().join(target)?;
-        self.home()?.jail.link(&target, &link)?;
+        self.identity()?.jail.link(&target, &link)?;
         self.log_change("symlink", &link);
         Ok(Reply::new(Code::OK, "Link made."))
     }
@@ -190,7 +190,7 @@ impl Session<'_> {
 
     /// The deepest directory on the way to `path` that is there, and what is missing below it.
     fn deepest_dir(&self, path: &FtpPath) -> Result<(Dir, Vec<FtpPath>), Refusal> {
-        let jail = &self.home()?.jail;
+        let jail = &self.identity()?.jail;
         let above = |path: &FtpPath| (!path.is_root()).then(|| path.parent());
         let mut way: Vec<FtpPath> = iter::successors(Some(path.clone()), above).collect();
         way.reverse();
@@ -211,7 +211,7 @@ impl Session<'_> {
     }
 
     fn make_dir(&self, path: &FtpPath) -> Result<(), Refusal> {
-        let jail = &self.home()?.jail;
+        let jail = &self.identity()?.jail;
         jail.make_dir(path)?;
         match self.umask {
             Some(mask) => Ok(jail.set_mode(path, 0o777 & !mask)?),
@@ -222,7 +222,7 @@ impl Session<'_> {
     /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
     pub(in crate::server::session) fn rmda(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let jail = &self.home()?.jail;
+        let jail = &self.identity()?.jail;
         let place = jail.locate(&path, Last::Keep)?;
         let (dir, ledger) = (place.dir.open_dir(&place.name)?, jail.ledger_inside(&place));
         let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);

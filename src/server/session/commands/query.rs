@@ -3,7 +3,7 @@
 use crate::net::{Attention, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
-use crate::server::auth::identity::{Home, may};
+use crate::server::auth::identity::{Identity, may};
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Last;
 use crate::server::fs::listing::{self, Form, Lines, Options};
@@ -26,24 +26,24 @@ impl Session<'_> {
     }
 
     pub(in crate::server::session) fn cdup(&mut self) -> Answer {
-        let parent = self.home()?.cwd.parent();
+        let parent = self.identity()?.cwd.parent();
         self.enter(parent)
     }
 
     fn enter(&mut self, path: FtpPath) -> Answer {
-        self.home()?.jail.open_dir(&path)?;
+        self.identity()?.jail.open_dir(&path)?;
         let reply = Reply::new(Code::FILE_DONE, [b"Now in ", path.as_bytes(), b"."].concat());
-        self.login.home_mut()?.cwd = path;
+        self.login.identity_mut()?.cwd = path;
         Ok(reply)
     }
 
     pub(in crate::server::session) fn pwd(&self) -> Answer {
-        Ok(path_reply(&self.home()?.cwd, " is the current directory."))
+        Ok(path_reply(&self.identity()?.cwd, " is the current directory."))
     }
 
     pub(in crate::server::session) fn size(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let place = self.home()?.jail.locate(&path, Last::Follow)?;
+        let place = self.identity()?.jail.locate(&path, Last::Follow)?;
         let size = match place.found {
             // RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
             Some(stat) if stat.kind == FileKind::File && self.is_ascii() => {
@@ -60,7 +60,7 @@ impl Session<'_> {
     /// that is a name itself.
     pub(in crate::server::session) fn mdtm(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        match self.home()?.jail.stat(&path, Last::Follow) {
+        match self.identity()?.jail.stat(&path, Last::Follow) {
             Ok(stat) => {
                 let mut text = Vec::new();
                 write_timestamp(stat.modified, &mut text);
@@ -76,13 +76,13 @@ impl Session<'_> {
     /// How many bytes may still be stored.
     pub(in crate::server::session) fn avbl(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        Ok(Reply::new(Code::FILE_STATUS, self.home()?.jail.space(&path)?.to_string()))
+        Ok(Reply::new(Code::FILE_STATUS, self.identity()?.jail.space(&path)?.to_string()))
     }
 
     /// The size of all files below a directory.
     pub(in crate::server::session) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        let dir = self.home()?.jail.open_dir(&path)?;
+        let dir = self.identity()?.jail.open_dir(&path)?;
         let watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
         let mut count = Count { watch, names: 0 };
         let size = match count.total_size(&dir, 0)? {
@@ -94,8 +94,8 @@ impl Session<'_> {
 
     /// ALLO: whether there is room, and nothing more; it costs nothing to be told before.
     pub(in crate::server::session) fn allo(&self, bytes: u64) -> Answer {
-        let home = self.home()?;
-        if home.jail.space(&home.cwd)? < bytes {
+        let identity = self.identity()?;
+        if identity.jail.space(&identity.cwd)? < bytes {
             return Err(io::Error::from(ErrorKind::StorageFull).into());
         }
         Ok(Reply::new(Code::OK, "There is room."))
@@ -103,13 +103,13 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn mlst(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        let home = self.home()?;
-        let place = home.jail.locate(&path, Last::Follow)?;
+        let identity = self.identity()?;
+        let place = identity.jail.locate(&path, Last::Follow)?;
         let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
         let name = path.as_bytes().to_vec();
         let mut entry =
             listing::entry(crate::server::fs::jail::Listed { name, stat, target: Vec::new() });
-        entry.perm = Some(listing::perm(&entry, home.access));
+        entry.perm = Some(listing::perm(&entry, identity.access));
         // RFC 3659 section 7.2: the line with the facts begins with a space.
         let mut line = b" ".to_vec();
         entry.write_mlsx(self.facts, &mut line);
@@ -119,7 +119,7 @@ impl Session<'_> {
     pub(in crate::server::session) fn stat_path(&mut self, argument: &Name) -> Answer {
         let (options, path) = self.split_options(argument)?;
         let path = self.path_or_cwd(path.as_ref())?;
-        let lines = Lines::open(&self.home()?.jail, &path, Form::Long, options)?;
+        let lines = Lines::open(&self.identity()?.jail, &path, Form::Long, options)?;
         let mut text = Vec::new();
         let length = lines.take(LARGEST_STATUS).read_to_end(&mut text)?;
         if length as u64 == LARGEST_STATUS {
@@ -138,7 +138,7 @@ impl Session<'_> {
         argument: &Name,
     ) -> Result<(Options, Option<Name>), Refusal> {
         let dashed = argument.as_bytes().starts_with(b"-");
-        if dashed && self.home()?.jail.stat(&self.path(argument)?, Last::Keep).is_err() {
+        if dashed && self.identity()?.jail.stat(&self.path(argument)?, Last::Keep).is_err() {
             return Ok(Options::split(argument.as_bytes()));
         }
         Ok((Options::default(), Some(argument.clone())))
@@ -146,7 +146,7 @@ impl Session<'_> {
 
     /// What `name` means to who is logged in, if the command that is carried out may go there.
     pub(in crate::server::session) fn path(&self, name: &Name) -> Result<FtpPath, Refusal> {
-        let path = self.home()?.cwd.join(name)?;
+        let path = self.identity()?.cwd.join(name)?;
         may(&self.login, self.right, Some(&path))?;
         Ok(path)
     }
@@ -155,11 +155,11 @@ impl Session<'_> {
         &self,
         name: Option<&Name>,
     ) -> Result<FtpPath, Refusal> {
-        name.map_or_else(|| Ok(self.home()?.cwd.clone()), |name| self.path(name))
+        name.map_or_else(|| Ok(self.identity()?.cwd.clone()), |name| self.path(name))
     }
 
-    pub(in crate::server::session) fn home(&self) -> Result<&Home, Refusal> {
-        self.login.home()
+    pub(in crate::server::session) fn identity(&self) -> Result<&Identity, Refusal> {
+        self.login.identity()
     }
 }
 

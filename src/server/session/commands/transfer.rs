@@ -31,7 +31,7 @@ const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was s
 impl Session<'_> {
     pub(in crate::server::session) fn retr(&mut self, name: &Name, pending: Pending) -> Answer {
         let path = self.path(name)?;
-        let (file, size) = self.home()?.jail.open_file(&path)?;
+        let (file, size) = self.identity()?.jail.open_file(&path)?;
         if self.is_ascii() {
             return self.retr_text(&path, file, pending);
         }
@@ -80,12 +80,12 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        let home = self.home()?;
+        let identity = self.identity()?;
         // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
-        if home.jail.stat(&path, Last::Follow)?.kind != FileKind::Dir {
+        if identity.jail.stat(&path, Last::Follow)?.kind != FileKind::Dir {
             return Err(Refusal::Argument("Not a directory; use MLST."));
         }
-        let form = Form::Facts(self.facts, home.access);
+        let form = Form::Facts(self.facts, identity.access);
         self.send_listing(name, form, Options::default(), Kind::Facts)
     }
 
@@ -122,16 +122,16 @@ impl Session<'_> {
         form: Form,
         options: Options,
     ) -> Result<Lines, Refusal> {
-        let home = self.home()?;
+        let identity = self.identity()?;
         let facts = matches!(form, Form::Facts(..));
         match name.filter(|name| !facts && is_pattern(name.as_bytes())) {
-            Some(pattern) if home.jail.stat(path, Last::Keep).is_err() => {
-                let mut found = glob::expand(&home.jail, &home.cwd, pattern)?;
+            Some(pattern) if identity.jail.stat(path, Last::Keep).is_err() => {
+                let mut found = glob::expand(&identity.jail, &identity.cwd, pattern)?;
                 options.sort(&mut found);
                 let form = if form == Form::Long { form } else { Form::Names(Vec::new()) };
                 Ok(Lines::of(found, form))
             }
-            _ => match (name, &form, home.jail.stat(path, Last::Follow)?) {
+            _ => match (name, &form, identity.jail.stat(path, Last::Follow)?) {
                 // A file is named as it was asked for, too.
                 (Some(name), Form::Names(_), stat)
                     if stat.kind != FileKind::Dir || options.itself =>
@@ -140,7 +140,7 @@ impl Session<'_> {
                     let one = vec![Listed { name, stat, target: Vec::new() }];
                     Ok(Lines::of(one, Form::Names(Vec::new())))
                 }
-                _ => Ok(Lines::open(&home.jail, path, form, options)?),
+                _ => Ok(Lines::open(&identity.jail, path, form, options)?),
             },
         }
     }
@@ -166,7 +166,7 @@ impl Session<'_> {
     fn store(&mut self, name: &Name, how: How, kind: Kind) -> Answer {
         self.data.check_planned()?;
         let path = self.path(name)?;
-        let upload = Upload::begin(&self.home()?.jail, &path, how)?;
+        let upload = Upload::begin(&self.identity()?.jail, &path, how)?;
         let job = Job::new(kind, &path, None);
         self.receive_into(&job, self.opening(&job), upload).map(|_| done())
     }
@@ -180,12 +180,12 @@ impl Session<'_> {
             return Err(Refusal::Sequence("REST and RANG do not go with STOU."));
         }
         self.data.check_planned()?;
-        let cwd = self.home()?.cwd.clone();
+        let cwd = self.identity()?.cwd.clone();
         let prefix = match prefix {
             Some(name) => self.path(name)?.file_name().ok_or(Refusal::BadName)?.to_vec(),
             None => b"upload".to_vec(),
         };
-        let (upload, name) = Upload::begin_unique(&self.home()?.jail, &cwd, &prefix)?;
+        let (upload, name) = Upload::begin_unique(&self.identity()?.jail, &cwd, &prefix)?;
         // RFC 1123 section 4.1.2.9: exactly this form, so that programs can read the name.
         let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", name.as_slice()].concat());
         let path = cwd.join(&Name::new(name.clone()).ok_or(Refusal::BadName)?)?;
@@ -349,7 +349,7 @@ impl Session<'_> {
     }
 
     fn mover(&self) -> Mover<'_> {
-        let account = self.home().ok().and_then(|home| home.account.as_deref());
+        let account = self.identity().ok().and_then(|identity| identity.account.as_deref());
         let (session, address) = (self.signed.entry().number, self.peer.ip());
         Mover { session, own: &self.own_rate, address, account }
     }
