@@ -30,8 +30,8 @@ use crate::shutdown::Shutdown;
 use accounts::{AccountsError, Checks};
 use auth::login_attempts::LoginAttempts;
 use config::{Config, StatusAt};
-use limits::bandwidth::Shares;
-use limits::sessions::Limits;
+use limits::bandwidth::Bandwidth;
+use limits::sessions::SessionLimits;
 use log::throttle::Throttle;
 use log::{Level, Log, TransferLog};
 use monitor::counters::Tally;
@@ -52,9 +52,9 @@ pub struct Server {
     settings: CurrentSettings,
     log: Log,
     transfers: TransferLog,
-    limits: Limits,
+    session_limits: SessionLimits,
     login_attempts: LoginAttempts,
-    shares: Shares,
+    bandwidth: Bandwidth,
     checks: Checks,
     shutdown: Shutdown,
     roster: Roster,
@@ -71,20 +71,20 @@ impl Server {
     /// # Errors
     /// Which of its files or directories cannot be used, and why.
     pub fn new(config: Config, shutdown: Shutdown, log: Log) -> Result<Server, StartError> {
-        let limits = Limits::new(config.max_sessions, config.max_sessions_per_ip);
+        let session_limits = SessionLimits::new(config.max_sessions, config.max_sessions_per_ip);
         let transfers = TransferLog::open(config.transfer_log.as_deref());
         let transfers = transfers.map_err(StartError::Log)?;
-        let shares = Shares::new(&config);
+        let bandwidth = Bandwidth::new(&config);
         let tally = Tally::new(config.status.is_some());
         if config.status.is_some() {
             log.keep_recent();
         }
         Ok(Server {
-            shares,
+            bandwidth,
             settings: CurrentSettings::new(Settings::begin(config)?),
             log,
             transfers,
-            limits,
+            session_limits,
             login_attempts: LoginAttempts::default(),
             checks: Checks::default(),
             shutdown,
@@ -113,8 +113,8 @@ impl Server {
         let before = self.settings();
         let (mut next, mut problems) = before.next(config);
         self.reopen_logs(&mut next.config, &before.config, &mut problems);
-        self.limits.set(next.config.max_sessions, next.config.max_sessions_per_ip);
-        self.shares.set(&next.config);
+        self.session_limits.set(next.config.max_sessions, next.config.max_sessions_per_ip);
+        self.bandwidth.set(&next.config);
         self.settings.replace(next);
         for problem in &problems {
             self.log_problem(problem);
@@ -172,13 +172,13 @@ impl Server {
     pub fn wait_for_sessions(&self, grace: Duration) {
         const LAST_WORDS: Duration = Duration::from_secs(5);
         self.login_attempts.close();
-        if self.limits.wait_until_empty(net::deadline(grace)) {
+        if self.session_limits.wait_until_empty(net::deadline(grace)) {
             return;
         }
-        let left = self.limits.count();
+        let left = self.session_limits.count();
         self.log.event(Level::Warn, "grace-over", &[("sessions", &left)]);
         self.shutdown.stop();
-        self.limits.wait_until_empty(net::deadline(LAST_WORDS));
+        self.session_limits.wait_until_empty(net::deadline(LAST_WORDS));
     }
 
     /// How many sessions there have been.

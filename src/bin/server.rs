@@ -6,7 +6,7 @@ use mt_ftp::args::{Outcome, Parsed, Program, Usage};
 use mt_ftp::net::{self, Listeners};
 use mt_ftp::protocol::Secret;
 use mt_ftp::server::accounts::Access;
-use mt_ftp::server::admission::spare_descriptor::Reserve;
+use mt_ftp::server::admission::spare_descriptor::SpareDescriptor;
 use mt_ftp::server::cli::check;
 use mt_ftp::server::cli::passwd::{self, Done, Request};
 use mt_ftp::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
@@ -100,13 +100,13 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     exposed.iter().for_each(|warning| eprintln!("ftp_server: warning: {warning}"));
     tell_manager("READY=1", &server);
 
-    let mut reserve = Reserve::new(&listeners);
+    let mut spare = SpareDescriptor::new(&listeners);
     loop {
         let (stream, peer) = match net::accept(&listeners, &shutdown) {
             Ok(Some(client)) => client,
             Ok(None) => break,
             Err(error) => {
-                reserve.help(&listeners, &error, &server, &shutdown);
+                spare.help(&listeners, &error, &server, &shutdown);
                 continue;
             }
         };
@@ -119,7 +119,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     }
 
     tell_manager("STOPPING=1", &server);
-    drop((listeners, reserve));
+    drop((listeners, spare));
     server.wait_for_sessions(server.settings().config.shutdown_grace);
     server.log().event(Level::Info, "ended", &[]);
     Ok(())

@@ -8,7 +8,7 @@ use crate::server::limits::sessions::Slot;
 use crate::server::log::{Field, Level};
 use crate::server::proxy::{self, Caller, NoHeader, Via};
 use crate::sys;
-use rejection::Away;
+use rejection::Rejection;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,7 @@ impl Server {
         // For whom a balancer comes is known later.
         let balanced = self.settings().balancers.include(peer.ip());
         let place = match balanced {
-            true => self.limits.enter_unnamed().map_err(Away::from),
+            true => self.session_limits.enter_unnamed().map_err(Rejection::from),
             false => self.place(peer.ip()),
         };
         match place {
@@ -61,13 +61,13 @@ impl Server {
         }
     }
 
-    fn place(&self, address: IpAddr) -> Result<Slot, Away> {
+    fn place(&self, address: IpAddr) -> Result<Slot, Rejection> {
         self.check_not_refused(address)?;
-        Ok(self.limits.enter(address)?)
+        Ok(self.session_limits.enter(address)?)
     }
 
-    fn check_not_refused(&self, address: IpAddr) -> Result<(), Away> {
-        self.login_attempts.refuses(address).map_or(Ok(()), |left| Err(Away::Guessing(left)))
+    fn check_not_refused(&self, address: IpAddr) -> Result<(), Rejection> {
+        self.login_attempts.refuses(address).map_or(Ok(()), |left| Err(Rejection::Guessing(left)))
     }
 
     /// Sends a client away for whom no thread could be started.
@@ -80,7 +80,7 @@ impl Server {
 
     /// Sends a client away because the system has run out of something.
     pub fn send_away(&self, stream: &TcpStream, peer: SocketAddr) {
-        self.turn_away(stream, peer, None, Away::Resources);
+        self.turn_away(stream, peer, None, Rejection::Resources);
     }
 
     /// Logs now and then that the system has run out of something sessions are made of.
@@ -96,7 +96,7 @@ impl Server {
         mut stream: &TcpStream,
         peer: SocketAddr,
         via: Option<SocketAddr>,
-        why: Away,
+        why: Rejection,
     ) {
         self.tally.turn_away(why.closed());
         let why = why.reply();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Why a client does not get in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Away {
+pub enum Rejection {
     /// There is no place.
     Full(Full),
     /// Too many wrong passwords came from its address, and for so long it is refused.
@@ -17,30 +17,30 @@ pub enum Away {
     Resources,
 }
 
-impl From<Full> for Away {
-    fn from(full: Full) -> Away {
-        Away::Full(full)
+impl From<Full> for Rejection {
+    fn from(full: Full) -> Rejection {
+        Rejection::Full(full)
     }
 }
 
-impl Away {
+impl Rejection {
     /// What the client is told.
     pub fn reply(self) -> Reply {
         const OUT: &str = "The server is out of resources; try again later.";
         match self {
-            Away::Full(full) => full.reply(),
-            Away::Guessing(left) => Refusal::Guessing(left).reply(),
-            Away::Resources => Reply::new(Code::NOT_AVAILABLE, OUT),
+            Rejection::Full(full) => full.reply(),
+            Rejection::Guessing(left) => Refusal::Guessing(left).reply(),
+            Rejection::Resources => Reply::new(Code::NOT_AVAILABLE, OUT),
         }
     }
 
     /// As what it is counted.
     pub fn closed(self) -> Closed {
         match self {
-            Away::Full(Full::Server) => Closed::Full,
-            Away::Full(Full::Address) => Closed::Address,
-            Away::Guessing(_) => Closed::Guessing,
-            Away::Resources => Closed::Resources,
+            Rejection::Full(Full::Server) => Closed::Full,
+            Rejection::Full(Full::Address) => Closed::Address,
+            Rejection::Guessing(_) => Closed::Guessing,
+            Rejection::Resources => Closed::Resources,
         }
     }
 }

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 /// A descriptor for bad times.
 #[derive(Debug)]
-pub struct Reserve {
+pub struct SpareDescriptor {
     spare: Option<TcpListener>,
 }
 
-impl Reserve {
+impl SpareDescriptor {
     /// Puts one aside, if there is one.
-    pub fn new(listeners: &Listeners) -> Reserve {
-        Reserve { spare: listeners.try_clone().ok() }
+    pub fn new(listeners: &Listeners) -> SpareDescriptor {
+        SpareDescriptor { spare: listeners.try_clone().ok() }
     }
 
     /// After `accept` has failed: sends away the one who waits, waits for one, or rests for a moment

@@ -45,7 +45,7 @@ impl Authenticator {
     pub fn visitor(&self, user: &Name) -> Option<Identity> {
         let access = self.anonymous.filter(|_| is_anonymous(user))?;
         let (jail, cwd) = (self.jail.clone(), FtpPath::root());
-        Some(Identity { user: user.clone(), account: None, jail, seat: None, access, cwd })
+        Some(Identity { user: user.clone(), account: None, jail, slot: None, access, cwd })
     }
 
     /// Checks a name and its password, one of only so many `checks` at once, if that can begin
@@ -72,7 +72,7 @@ impl Authenticator {
             jail.quotas().add(self.quotas, trail, quota);
         }
         let account = Some(Arc::clone(account));
-        Ok(Identity { user: user.clone(), account, jail, seat: None, access, cwd })
+        Ok(Identity { user: user.clone(), account, jail, slot: None, access, cwd })
     }
 
     /// Puts what somebody who logged in under older rules may do under these; `None` if the login is

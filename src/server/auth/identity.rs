@@ -8,7 +8,7 @@ use crate::server::accounts::Access;
 use crate::server::accounts::Account;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;
-use crate::server::limits::bandwidth::Seat;
+use crate::server::limits::bandwidth::AccountSlot;
 use std::sync::Arc;
 
 /// What a command asks of the login.
@@ -124,7 +124,7 @@ pub struct Identity {
     /// The tree, whose root is its `/`.
     pub jail: Jail,
     /// Its place among the sessions of the account.
-    pub seat: Option<Arc<Seat>>,
+    pub slot: Option<Arc<AccountSlot>>,
     /// What it may do.
     pub access: Access,
     /// Where it stands.
@@ -188,7 +188,7 @@ mod tests {
     fn login(access: Access) -> Login {
         let user = Name::new("anna").unwrap();
         let jail = Jail::new(std::path::Path::new("/")).unwrap();
-        Login::In(Identity { user, account: None, jail, seat: None, access, cwd: FtpPath::root() })
+        Login::In(Identity { user, account: None, jail, slot: None, access, cwd: FtpPath::root() })
     }
 
     #[test]

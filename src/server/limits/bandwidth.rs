@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is shared by all sessions.
 #[derive(Debug)]
-pub struct Shares {
+pub struct Bandwidth {
     all: Rate,
     by_address: Rates<IpAddr>,
     by_account: Rates<Name>,
@@ -42,15 +42,15 @@ pub struct Mover<'a> {
 
 /// A session's place among those of its account; dropping it gives the place back.
 #[derive(Debug)]
-pub struct Seat {
+pub struct AccountSlot {
     sessions: Arc<Mutex<HashMap<Name, usize>>>,
     name: Name,
 }
 
-impl Shares {
+impl Bandwidth {
     /// As the options say.
-    pub fn new(config: &Config) -> Shares {
-        Shares {
+    pub fn new(config: &Config) -> Bandwidth {
+        Bandwidth {
             all: Rate::new(config.rate_limit_total),
             by_address: Rates::default(),
             by_account: Rates::default(),
@@ -88,18 +88,18 @@ impl Shares {
     }
 
     /// A place for one more session of an account, if it may have more.
-    pub fn seat(&self, account: &Account) -> Option<Seat> {
+    pub fn slot(&self, account: &Account) -> Option<AccountSlot> {
         let mut sessions = lock(&self.sessions);
         let here = sessions.entry(account.name.clone()).or_insert(0);
         if account.terms.sessions.is_some_and(|most| *here >= most) {
             return None;
         }
         *here += 1;
-        Some(Seat { sessions: Arc::clone(&self.sessions), name: account.name.clone() })
+        Some(AccountSlot { sessions: Arc::clone(&self.sessions), name: account.name.clone() })
     }
 }
 
-impl Drop for Seat {
+impl Drop for AccountSlot {
     fn drop(&mut self) {
         let mut sessions = lock(&self.sessions);
         if let Some(here) = sessions.get_mut(&self.name) {

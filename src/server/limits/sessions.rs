@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// Counts sessions; clones count together.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct SessionLimits {
     shared: Arc<Shared>,
 }
 
@@ -32,7 +32,7 @@ struct Counts {
 /// The place of one session; dropping it gives the place back.
 #[derive(Debug)]
 pub struct Slot {
-    limits: Limits,
+    limits: SessionLimits,
     /// Where it is counted; not known yet for who comes by a balancer.
     address: Option<IpAddr>,
 }
@@ -57,13 +57,13 @@ impl Full {
     }
 }
 
-impl Limits {
+impl SessionLimits {
     /// At most `most` sessions, or as many as there can be threads, and so many from one address.
-    pub fn new(most: usize, most_by_address: Option<usize>) -> Limits {
+    pub fn new(most: usize, most_by_address: Option<usize>) -> SessionLimits {
         let most = most.min(sys::most_threads());
         let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
         let shared = Shared { counts: Mutex::new(counts), ended: Condvar::new() };
-        Limits { shared: Arc::new(shared) }
+        SessionLimits { shared: Arc::new(shared) }
     }
 
     /// Changes how many there may be. Who is in stays.
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn places_are_counted_and_come_back() {
-        let limits = Limits::new(3, Some(2));
+        let limits = SessionLimits::new(3, Some(2));
         let first = limits.enter(A).unwrap();
         let _second = limits.enter(A).unwrap();
         assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_place_is_counted_by_its_address_once_that_is_known() {
-        let limits = Limits::new(2, Some(1));
+        let limits = SessionLimits::new(2, Some(1));
         let mut first = limits.enter_unnamed().unwrap();
         let mut second = limits.enter_unnamed().unwrap();
         assert_eq!(limits.enter_unnamed().unwrap_err(), Full::Server);
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn fewer_places_than_sessions_send_nobody_away_who_is_in() {
-        let limits = Limits::new(2, None);
+        let limits = SessionLimits::new(2, None);
         let (first, second) = (limits.enter(A).unwrap(), limits.enter(B).unwrap());
         limits.set(1, None);
         drop(first);
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_last_to_leave_wakes_who_waits() {
-        let limits = Limits::new(1, None);
+        let limits = SessionLimits::new(1, None);
         let slot = limits.enter(A).unwrap();
         assert!(!limits.wait_until_empty(Some(Instant::now())));
         std::thread::scope(|scope| {

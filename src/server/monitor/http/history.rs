@@ -78,7 +78,7 @@ impl History {
         self.samples.push_back(Sample {
             received: rate(traffic.received, self.traffic.received),
             sent: rate(traffic.sent, self.traffic.sent),
-            sessions: server.limits.count(),
+            sessions: server.session_limits.count(),
         });
         self.traffic = traffic;
         self.last = now;

@@ -58,7 +58,7 @@ impl Page {
     }
 
     fn sessions(&mut self, server: &Server) {
-        self.one("mt_ftp_sessions_open", "gauge", "Sessions now.", server.limits.count());
+        self.one("mt_ftp_sessions_open", "gauge", "Sessions now.", server.session_limits.count());
         let all = server.sessions_so_far();
         self.one("mt_ftp_sessions_total", "counter", "Sessions since the start.", all);
         const AWAY: &str = "mt_ftp_turned_away_total";

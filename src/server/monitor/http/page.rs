@@ -131,7 +131,7 @@ impl View<'_> {
         for (name, value, more) in [
             (
                 "Sessions",
-                server.limits.count().to_string(),
+                server.session_limits.count().to_string(),
                 format!("{} since the start", server.sessions_so_far()),
             ),
             ("Moving now", moving.to_string(), "transfers".into()),
@@ -342,7 +342,7 @@ impl View<'_> {
         meter(
             out,
             "Sessions",
-            server.limits.count() as u64,
+            server.session_limits.count() as u64,
             Some(settings.config.max_sessions as u64),
         );
         if let Some((reserved, all)) = settings.ports().and_then(|ports| ports.reserved()) {
@@ -358,7 +358,7 @@ impl View<'_> {
             line(out, "Memory", &bytes(memory as f64));
         }
         let most = settings.config.max_sessions_per_ip.map(|most| most as u64);
-        let busiest = server.limits.busiest(BUSIEST).into_iter();
+        let busiest = server.session_limits.busiest(BUSIEST).into_iter();
         // That each has one is no news where that is no limit.
         for (address, sessions) in busiest.filter(|(_, sessions)| most.is_some() || *sessions > 1) {
             meter(out, &format!("From {address}"), sessions as u64, most);

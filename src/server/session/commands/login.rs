@@ -32,7 +32,7 @@ impl Session<'_> {
             Some(identity) => Ok(identity),
             None => self.check_password(&name, password),
         };
-        let admitted = admitted.and_then(|identity| self.seated(identity));
+        let admitted = admitted.and_then(|identity| self.with_slot(identity));
         self.server.tally.login(admitted.is_ok());
         match admitted {
             Ok(identity) => {
@@ -49,10 +49,10 @@ impl Session<'_> {
     }
 
     /// Gives an account's session its place. Only who has the password learns that there is none.
-    fn seated(&self, mut identity: Identity) -> Result<Identity, Refusal> {
+    fn with_slot(&self, mut identity: Identity) -> Result<Identity, Refusal> {
         if let Some(account) = &identity.account {
-            let seat = self.server.shares.seat(account).ok_or(Refusal::TooManySessions)?;
-            identity.seat = Some(Arc::new(seat));
+            let slot = self.server.bandwidth.slot(account).ok_or(Refusal::TooManySessions)?;
+            identity.slot = Some(Arc::new(slot));
         }
         Ok(identity)
     }

@@ -363,7 +363,7 @@ impl Session<'_> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.settings.config.transfer_timeout;
-        let rates = self.server.shares.rates(&self.mover(), &self.settings.config);
+        let rates = self.server.bandwidth.rates(&self.mover(), &self.settings.config);
         let mut watch = Watch::new(&mut self.control, &self.server.shutdown, &self.signed);
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
