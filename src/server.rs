@@ -36,7 +36,7 @@ use log::throttle::Throttle;
 use log::{Level, Log, TransferLog};
 use monitor::counters::Tally;
 use monitor::sessions::Roster;
-use proxy::Caller;
+use proxy::ClientOrigin;
 use session::Session;
 use settings::{CurrentSettings, Settings};
 use std::fmt;
@@ -148,7 +148,7 @@ impl Server {
         let Some((stream, peer, mut slot)) = client.take() else { return };
         let since = Instant::now();
         match self.learn(&stream, peer, &mut slot, since) {
-            Ok(Some(caller)) => self.hold(stream, caller, since),
+            Ok(Some(origin)) => self.hold(stream, origin, since),
             Ok(None) => {}
             Err(error) => self.log_lost(peer, &error),
         }
@@ -157,10 +157,10 @@ impl Server {
 
     /// Runs a session. It is boxed, since it is large and a thread keeps every page of its stack that
     /// it has once touched.
-    fn hold(&self, stream: TcpStream, caller: Caller, since: Instant) {
-        match Session::new(self, stream, caller, since) {
+    fn hold(&self, stream: TcpStream, origin: ClientOrigin, since: Instant) {
+        match Session::new(self, stream, origin, since) {
             Ok(mut session) => session.run(),
-            Err(error) => self.log_lost(caller.peer, &error),
+            Err(error) => self.log_lost(origin.peer, &error),
         }
     }
 

@@ -6,7 +6,7 @@ pub mod spare_descriptor;
 use crate::server::Server;
 use crate::server::limits::sessions::Slot;
 use crate::server::log::{Field, Level};
-use crate::server::proxy::{self, Caller, NoHeader, Via};
+use crate::server::proxy::{self, ClientOrigin, NoHeader, Via};
 use crate::sys;
 use rejection::Rejection;
 use std::io::{self, Write};
@@ -122,29 +122,29 @@ impl Server {
         peer: SocketAddr,
         slot: &mut Slot,
         since: Instant,
-    ) -> io::Result<Option<Caller>> {
-        let caller = Caller::direct(stream, peer)?;
+    ) -> io::Result<Option<ClientOrigin>> {
+        let origin = ClientOrigin::direct(stream, peer)?;
         if slot.is_named() {
-            return Ok(Some(caller));
+            return Ok(Some(origin));
         }
         let patience = proxy::PATIENCE.min(self.settings().config.login_timeout);
         let until = since.checked_add(patience);
-        let caller = match proxy::wait_for_header(stream, until, &self.shutdown) {
-            Ok(header) => caller.announced(header),
+        let origin = match proxy::wait_for_header(stream, until, &self.shutdown) {
+            Ok(header) => origin.announced(header),
             Err(why) => {
                 self.log_unannounced(peer, &why);
                 return Ok(None);
             }
         };
-        if caller.via == Via::Probe {
-            return Ok(Some(caller));
+        if origin.via == Via::Probe {
+            return Ok(Some(origin));
         }
-        let address = caller.peer.ip();
+        let address = origin.peer.ip();
         let named = self.check_not_refused(address);
         match named.and_then(|()| Ok(slot.name(address)?)) {
-            Ok(()) => Ok(Some(caller)),
+            Ok(()) => Ok(Some(origin)),
             Err(why) => {
-                self.turn_away(stream, caller.peer, caller.balancer(), why);
+                self.turn_away(stream, origin.peer, origin.balancer(), why);
                 Ok(None)
             }
         }

@@ -3,7 +3,7 @@
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::server::accounts::Access;
 use crate::server::cidr::Network;
-use crate::server::data::passive_address::Announcement;
+use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
 use std::fs;
 use std::ops::RangeInclusive;
@@ -149,7 +149,7 @@ pub struct Config {
     /// `--passive-ports`.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// `--passive-address`, each network once.
-    pub passive_address: Vec<Announcement>,
+    pub passive_address: Vec<PassiveAddress>,
     /// `--max-sessions`.
     pub max_sessions: usize,
     /// `--max-sessions-per-ip`.
@@ -269,8 +269,8 @@ fn host(text: &str) -> Result<String, args::Expected> {
 }
 
 /// Each network once.
-fn announcements(given: &Parsed) -> Result<Vec<Announcement>, Usage> {
-    let one = |text: &str| Announcement::parse(text, host);
+fn announcements(given: &Parsed) -> Result<Vec<PassiveAddress>, Usage> {
+    let one = |text: &str| PassiveAddress::parse(text, host);
     let all = given.get_all("passive-address", listed(one))?.concat();
     for (at, one) in all.iter().enumerate() {
         if all[..at].iter().any(|before| before.network == one.network) {

@@ -1,6 +1,6 @@
 //! The data connection: what was arranged, and how it comes to be.
 //!
-//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`Ports`]), or binds
+//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`PassivePorts`]), or binds
 //! one listener and keeps it for the session, since binding a new port for each transfer runs out of
 //! ports (every closed one is kept from use for a minute). What was left in its queue from before is
 //! dropped when it is announced again. Whoever connects must come from the address of the control
@@ -13,10 +13,10 @@ pub(super) mod passive_ports;
 pub(super) mod proxied;
 
 use crate::net::{self, Attention, Waited};
-use crate::server::data::passive_ports::{Ports, Reservation};
-use crate::server::data::proxied::Arrivals;
+use crate::server::data::passive_ports::{PassivePorts, Reservation};
+use crate::server::data::proxied::ProxiedConnections;
 use crate::server::error::Refusal;
-use crate::server::proxy::{Balancers, Caller, Via};
+use crate::server::proxy::{Balancers, ClientOrigin, Via};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -33,7 +33,7 @@ enum Plan {
     #[default]
     None,
     /// The client connects to the session's own listener.
-    Passive(Own),
+    Passive(OwnListener),
     /// The client connects to a port that is shared.
     Reserved(Reservation),
     /// The server connects there.
@@ -42,14 +42,14 @@ enum Plan {
 
 /// A session's own listener and its port.
 #[derive(Debug)]
-struct Own {
+struct OwnListener {
     listener: TcpListener,
     port: u16,
 }
 
 /// Both ends of the control connection, which the data connection has to join too.
 #[derive(Clone, Copy, Debug)]
-struct Ends {
+struct Endpoints {
     /// The address the client reached, which may be a balancer's.
     reached: IpAddr,
     /// Our own address.
@@ -61,10 +61,10 @@ struct Ends {
     unnamed: bool,
 }
 
-impl Ends {
-    fn new(caller: &Caller) -> Ends {
-        let unnamed = caller.via == Via::Unnamed;
-        Ends { reached: caller.reached, own: caller.own, peer: caller.peer.ip(), unnamed }
+impl Endpoints {
+    fn new(origin: &ClientOrigin) -> Endpoints {
+        let unnamed = origin.via == Via::Unnamed;
+        Endpoints { reached: origin.reached, own: origin.own, peer: origin.peer.ip(), unnamed }
     }
 
     /// The server's end with a port.
@@ -107,30 +107,30 @@ fn with_scope(address: SocketAddr, scope: u32) -> SocketAddr {
 
 /// A session's arrangements for data connections.
 #[derive(Debug)]
-pub struct Arrangements {
-    ends: Ends,
+pub struct DataConnection {
+    endpoints: Endpoints,
     plan: Plan,
     /// The session's own listener while no transfer waits for it.
-    spare: Option<Own>,
+    spare: Option<OwnListener>,
     /// By whom the client may come.
     balancers: Arc<Balancers>,
     extended_only: bool,
 }
 
-impl Arrangements {
+impl DataConnection {
     /// Nothing arranged for this client.
-    pub fn new(caller: &Caller) -> Arrangements {
-        Arrangements::between(Ends::new(caller))
+    pub fn new(origin: &ClientOrigin) -> DataConnection {
+        DataConnection::between(Endpoints::new(origin))
     }
 
-    fn between(ends: Ends) -> Arrangements {
+    fn between(endpoints: Endpoints) -> DataConnection {
         let (plan, balancers) = (Plan::None, Arc::default());
-        Arrangements { ends, plan, spare: None, balancers, extended_only: false }
+        DataConnection { endpoints, plan, spare: None, balancers, extended_only: false }
     }
 
     /// The server's address as the client knows it.
     pub fn local(&self) -> IpAddr {
-        self.ends.reached
+        self.endpoints.reached
     }
 
     /// After EPSV ALL nothing but EPSV is taken (RFC 2428 section 4).
@@ -156,12 +156,13 @@ impl Arrangements {
     /// No port is to be had.
     pub fn passive(
         &mut self,
-        ports: Option<&Ports>,
+        ports: Option<&PassivePorts>,
         balancers: &Arc<Balancers>,
     ) -> Result<u16, Refusal> {
         self.drop_plan();
         if let Some(ports) = ports {
-            let reserved = ports.reserve(self.ends.listening_at(0), self.ends.peer, balancers);
+            let reserved =
+                ports.reserve(self.endpoints.listening_at(0), self.endpoints.peer, balancers);
             let reserved = reserved.map_err(|_| NO_PORT)?;
             let port = reserved.number();
             self.plan = Plan::Reserved(reserved);
@@ -173,7 +174,7 @@ impl Arrangements {
                 drain(&own.listener);
                 own
             }
-            None => listen_somewhere(self.ends).map_err(|_| NO_PORT)?,
+            None => listen_somewhere(self.endpoints).map_err(|_| NO_PORT)?,
         };
         let port = own.port;
         self.plan = Plan::Passive(own);
@@ -194,13 +195,13 @@ impl Arrangements {
     /// 501 for an address other than the client's own, or a port below 1024.
     pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
         self.drop_plan();
-        if to.ip().to_canonical() != self.ends.peer || self.ends.unnamed {
+        if to.ip().to_canonical() != self.endpoints.peer || self.endpoints.unnamed {
             return Err(Refusal::Argument("Only your own address is connected to."));
         }
         if to.port() < 1024 {
             return Err(Refusal::Argument("Only ports from 1024 up are connected to."));
         }
-        self.plan = Plan::Active(self.ends.connecting_to(to));
+        self.plan = Plan::Active(self.endpoints.connecting_to(to));
         Ok(())
     }
 
@@ -208,7 +209,7 @@ impl Arrangements {
     pub fn reset(&mut self) {
         self.drop_plan();
         let spare = self.spare.take();
-        *self = Arrangements { spare, ..Arrangements::between(self.ends) };
+        *self = DataConnection { spare, ..DataConnection::between(self.endpoints) };
     }
 
     /// Whether a transfer may begin.
@@ -236,18 +237,18 @@ impl Arrangements {
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> Result<TcpStream, Refusal> {
-        let ends = self.ends;
+        let endpoints = self.endpoints;
         let opened = match std::mem::take(&mut self.plan) {
             Plan::Passive(own) => {
                 let opened = match self.balancers.are_there() {
-                    false => net::accept_from(&own.listener, ends.peer, deadline, attention),
+                    false => net::accept_from(&own.listener, endpoints.peer, deadline, attention),
                     true => self.accept_announced(&own.listener, deadline, attention),
                 };
                 self.spare = Some(own);
                 opened
             }
             Plan::Reserved(port) => port.accept(deadline, attention).and_then(not_blocking),
-            Plan::Active(to) => net::dial(ends.connecting_from(), to, deadline, attention),
+            Plan::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, attention),
             Plan::None => Ok(Err(Waited::TimedOut)),
         };
         match opened {
@@ -259,7 +260,7 @@ impl Arrangements {
     }
 }
 
-impl Arrangements {
+impl DataConnection {
     /// [`net::accept_from`] where the client may also come by a balancer.
     fn accept_announced(
         &self,
@@ -267,27 +268,27 @@ impl Arrangements {
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
-        let mut arrivals = Arrivals::default();
+        let mut proxied = ProxiedConnections::default();
         loop {
             match listener.accept() {
                 Ok((stream, from)) if self.balancers.include(from.ip()) => {
-                    arrivals.add(stream, from, 0);
+                    proxied.add(stream, from, 0);
                 }
-                Ok((stream, from)) if from.ip().to_canonical() == self.ends.peer => {
+                Ok((stream, from)) if from.ip().to_canonical() == self.endpoints.peer => {
                     return not_blocking(Ok(stream));
                 }
                 Ok(_stranger) => {}
                 Err(error) if net::is_passing(&error) => {}
                 Err(error) => return Err(error),
             }
-            while let Some(arrived) = arrivals.next() {
-                if arrived.client == self.ends.peer {
-                    return Ok(Ok(arrived.stream));
+            while let Some(identified) = proxied.next() {
+                if identified.client == self.endpoints.peer {
+                    return Ok(Ok(identified.stream));
                 }
             }
             let wanted = || {
                 let listener = PollItem::new(Waitable::handle(listener), Interest::Read);
-                arrivals.items().chain([listener]).collect()
+                proxied.items().chain([listener]).collect()
             };
             match net::wait_for_any(wanted, deadline, 0, attention)? {
                 Waited::Ready => {}
@@ -311,7 +312,7 @@ fn not_blocking(opened: Result<TcpStream, Waited>) -> io::Result<Result<TcpStrea
 ///
 /// The system would pick one too, but passes over every port that a closed connection still holds:
 /// after some ten thousand sessions in a minute it finds none. To listen on such a port is allowed.
-fn listen_somewhere(ends: Ends) -> io::Result<Own> {
+fn listen_somewhere(endpoints: Endpoints) -> io::Result<OwnListener> {
     /// What Linux gives out itself; other systems have theirs within or above.
     const PORTS: RangeInclusive<u16> = 32_768..=60_999;
     const TRIES: u64 = 64;
@@ -319,21 +320,21 @@ fn listen_somewhere(ends: Ends) -> io::Result<Own> {
     for number in 0..TRIES {
         let step = random.hash_one(number) % PORTS.len() as u64;
         let port = PORTS.start() + u16::try_from(step).unwrap_or_default();
-        match listen(ends.listening_at(port)) {
+        match listen(endpoints.listening_at(port)) {
             // Taken, or kept back by the system.
             Err(error)
                 if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {}
             other => return other,
         }
     }
-    listen(ends.listening_at(0))
+    listen(endpoints.listening_at(0))
 }
 
-fn listen(at: SocketAddr) -> io::Result<Own> {
+fn listen(at: SocketAddr) -> io::Result<OwnListener> {
     let listener = TcpListener::bind(at)?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
-    Ok(Own { listener, port })
+    Ok(OwnListener { listener, port })
 }
 
 /// Drops connections made for a transfer that never was: as many as can wait at once, since somebody

@@ -46,7 +46,7 @@ impl Balancers {
 
 /// Who is at the other end of a control connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Caller {
+pub struct ClientOrigin {
     /// The client, or who claims to be it.
     pub peer: SocketAddr,
     /// The address it connected to, which may be a balancer's.
@@ -70,24 +70,24 @@ pub enum Via {
     Probe,
 }
 
-impl Caller {
+impl ClientOrigin {
     /// One without a balancer.
     ///
     /// # Errors
     /// What the system says of a broken socket.
-    pub fn direct(stream: &TcpStream, peer: SocketAddr) -> io::Result<Caller> {
+    pub fn direct(stream: &TcpStream, peer: SocketAddr) -> io::Result<ClientOrigin> {
         let own = net::canonical(stream.local_addr()?);
-        Ok(Caller { peer, reached: own.ip(), own, via: Via::Nobody })
+        Ok(ClientOrigin { peer, reached: own.ip(), own, via: Via::Nobody })
     }
 
     /// The same, as a balancer's header says.
-    pub fn announced(self, header: Header) -> Caller {
+    pub fn announced(self, header: Header) -> ClientOrigin {
         match header {
             Header::Proxied { from, to } => {
-                Caller { peer: from, reached: to.ip(), via: Via::Balancer(self.peer), ..self }
+                ClientOrigin { peer: from, reached: to.ip(), via: Via::Balancer(self.peer), ..self }
             }
-            Header::Unknown => Caller { via: Via::Unnamed, ..self },
-            Header::Local => Caller { via: Via::Probe, ..self },
+            Header::Unknown => ClientOrigin { via: Via::Unnamed, ..self },
+            Header::Local => ClientOrigin { via: Via::Probe, ..self },
         }
     }
 

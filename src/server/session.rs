@@ -17,12 +17,12 @@ use crate::protocol::{
 use crate::rate::Rate;
 use crate::server::Server;
 use crate::server::auth::identity::{self, Login, Right};
-use crate::server::data::Arrangements;
+use crate::server::data::DataConnection;
 use crate::server::error::{self, Refusal};
 use crate::server::log::{Field, Level, Value};
 use crate::server::monitor::sessions::Signed;
 use crate::server::panic_hook;
-use crate::server::proxy::{Caller, Via};
+use crate::server::proxy::{ClientOrigin, Via};
 use crate::server::session::log_budget::Told;
 use crate::server::settings::Settings;
 use crate::server::token_bucket::Bucket;
@@ -71,7 +71,7 @@ impl Pending {
 /// How file data is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Representation {
-    /// As text, with CR LF at the ends of lines.
+    /// As text, with CR LF at the endpoints of lines.
     Ascii,
     /// As it is.
     Image,
@@ -88,14 +88,14 @@ pub(super) enum End {
     Idle,
     /// Nobody logged in in time.
     NoLogin,
-    /// The server ends.
+    /// The server endpoints.
     Shutdown,
     /// It was told to go, by a 421 that the log has the reason of.
     SentAway,
 }
 
 impl End {
-    /// What this reply ends.
+    /// What this reply endpoints.
     fn after(reply: &Reply) -> Option<End> {
         match reply.code() {
             Code::CLOSING => Some(End::Quit),
@@ -130,7 +130,7 @@ pub(super) struct Session<'a> {
     pub(super) right: Right,
     pub(super) control: Control<Stream>,
     pub(super) login: Login,
-    pub(super) data: Arrangements,
+    pub(super) data: DataConnection,
     pub(super) pending: Pending,
     pub(super) facts: Facts,
     pub(super) algorithm: Algorithm,
@@ -152,7 +152,7 @@ pub(super) struct Session<'a> {
     number: u64,
     pub(super) peer: SocketAddr,
     /// By what way it came.
-    caller: Caller,
+    origin: ClientOrigin,
     pub(super) started: Instant,
 }
 
@@ -165,7 +165,7 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         server: &'a Server,
         stream: TcpStream,
-        caller: Caller,
+        origin: ClientOrigin,
         since: Instant,
     ) -> io::Result<Box<Self>> {
         let mut stream = Stream::new(stream, Some(server.shutdown.clone()))?;
@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
             pace: new_pace(),
             control: Control::new(stream),
             login: Login::Fresh,
-            data: Arrangements::new(&caller),
+            data: DataConnection::new(&origin),
             pending: Pending::Nothing,
             facts: Facts::ALL,
             algorithm: Algorithm::Sha256,
@@ -187,14 +187,14 @@ impl<'a> Session<'a> {
             umask: None,
             own_idle_timeout: None,
             failures: 0,
-            signed: server.roster.sign_in(number, caller.peer, caller.balancer()),
+            signed: server.roster.sign_in(number, origin.peer, origin.balancer()),
             told: Told::new(),
             own_rate: Rate::new(None),
             outside_since: since,
             nonsense: 0,
             number,
-            peer: caller.peer,
-            caller,
+            peer: origin.peer,
+            origin,
             started: since,
         }))
     }
@@ -211,8 +211,8 @@ impl<'a> Session<'a> {
     /// The life of the session.
     pub(super) fn run(&mut self) {
         // Balancers look every other second whether the server is well.
-        let level = if self.caller.via == Via::Probe { Level::Debug } else { Level::Info };
-        let balancer = self.caller.balancer();
+        let level = if self.origin.via == Via::Probe { Level::Debug } else { Level::Info };
+        let balancer = self.origin.balancer();
         let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Value)).collect();
         self.log(level, "connected", &via);
         let ended = panic_hook::catch(|| self.converse());

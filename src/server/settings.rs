@@ -8,8 +8,8 @@ use crate::server::StartError;
 use crate::server::accounts::Accounts;
 use crate::server::auth::authenticator::Authenticator;
 use crate::server::config::Config;
-use crate::server::data::passive_address::Announced;
-use crate::server::data::passive_ports::Ports;
+use crate::server::data::passive_address::PassiveAddresses;
+use crate::server::data::passive_ports::PassivePorts;
 use crate::server::fs::jail::Jail;
 use crate::server::proxy::Balancers;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,9 +23,9 @@ pub struct Settings {
     pub authenticator: Authenticator,
     /// The ports of `--passive-ports`, the same ones for good: what is bound stays bound, or a later
     /// range could not have it.
-    ports: Arc<Ports>,
+    ports: Arc<PassivePorts>,
     /// The addresses of `--passive-address`.
-    pub announced: Arc<Announced>,
+    pub passive_addresses: Arc<PassiveAddresses>,
     /// The addresses of `--proxy-protocol`.
     pub balancers: Arc<Balancers>,
 }
@@ -39,9 +39,9 @@ impl Settings {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
         let authenticator = Authenticator::new(jail, config.anonymous, accounts(&config)?);
-        let ports = Arc::new(Ports::new(config.passive_ports.clone()));
-        let (announced, balancers) = (announced(&config)?, balancers(&config));
-        Ok(Settings { config, authenticator, ports, announced, balancers })
+        let ports = Arc::new(PassivePorts::new(config.passive_ports.clone()));
+        let (passive_addresses, balancers) = (passive_addresses(&config)?, balancers(&config));
+        Ok(Settings { config, authenticator, ports, passive_addresses, balancers })
     }
 
     /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
@@ -65,20 +65,20 @@ impl Settings {
             problems.push(problem);
             self.authenticator.accounts.clone()
         });
-        let announced = announced(&config).unwrap_or_else(|problem| {
+        let passive_addresses = passive_addresses(&config).unwrap_or_else(|problem| {
             problems.push(problem);
-            Arc::clone(&self.announced)
+            Arc::clone(&self.passive_addresses)
         });
         let authenticator =
             Authenticator::new(self.authenticator.jail.clone(), config.anonymous, accounts);
         let ports = Arc::clone(&self.ports);
         ports.set_range(config.passive_ports.clone());
         let balancers = balancers(&config);
-        (Settings { config, authenticator, ports, announced, balancers }, problems)
+        (Settings { config, authenticator, ports, passive_addresses, balancers }, problems)
     }
 
     /// The ports of `--passive-ports`, if there is such a range.
-    pub fn ports(&self) -> Option<&Ports> {
+    pub fn ports(&self) -> Option<&PassivePorts> {
         self.config.passive_ports.as_ref().map(|_| self.ports.as_ref())
     }
 }
@@ -88,9 +88,9 @@ fn accounts(config: &Config) -> Result<Option<Arc<Accounts>>, StartError> {
     Ok(accounts.map_err(StartError::Accounts)?.map(Arc::new))
 }
 
-fn announced(config: &Config) -> Result<Arc<Announced>, StartError> {
-    let announced = Announced::new(&config.passive_address);
-    Ok(Arc::new(announced.map_err(StartError::PassiveAddress)?))
+fn passive_addresses(config: &Config) -> Result<Arc<PassiveAddresses>, StartError> {
+    let passive_addresses = PassiveAddresses::new(&config.passive_address);
+    Ok(Arc::new(passive_addresses.map_err(StartError::PassiveAddress)?))
 }
 
 fn balancers(config: &Config) -> Arc<Balancers> {

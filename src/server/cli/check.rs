@@ -5,7 +5,7 @@ use crate::server::StartError;
 use crate::server::accounts::Access;
 use crate::server::accounts::{Accounts, Terms};
 use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
-use crate::server::data::passive_address::Announced;
+use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
 use crate::server::monitor::http;
 use std::env;
@@ -117,7 +117,7 @@ impl Report {
         if let Some(Err(error)) = config.status.as_ref().map(http::addresses) {
             self.problem(error.to_string());
         }
-        if let Err(error) = Announced::new(&config.passive_address) {
+        if let Err(error) = PassiveAddresses::new(&config.passive_address) {
             self.problem(StartError::PassiveAddress(error).to_string());
         }
     }

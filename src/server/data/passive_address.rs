@@ -15,14 +15,14 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// A value of `--passive-address`: `HOST` for everybody, `NETWORK=HOST` for clients from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
+pub struct PassiveAddress {
     /// For whom.
     pub network: Network,
     /// An address, or a name of one.
     pub host: String,
 }
 
-impl Announcement {
+impl PassiveAddress {
     /// Reads one; `host` reads the part that names a host.
     ///
     /// # Errors
@@ -30,11 +30,11 @@ impl Announcement {
     pub fn parse(
         text: &str,
         host: impl Fn(&str) -> Result<String, Expected>,
-    ) -> Result<Announcement, Expected> {
+    ) -> Result<PassiveAddress, Expected> {
         match text.split_once('=') {
-            None => Ok(Announcement { network: Network::ALL_V4, host: host(text)? }),
+            None => Ok(PassiveAddress { network: Network::ALL_V4, host: host(text)? }),
             Some((network, text)) => {
-                Ok(Announcement { network: Network::parse(network.trim())?, host: host(text)? })
+                Ok(PassiveAddress { network: Network::parse(network.trim())?, host: host(text)? })
             }
         }
     }
@@ -42,21 +42,21 @@ impl Announcement {
 
 /// What is announced to whom.
 #[derive(Debug)]
-pub struct Announced {
+pub struct PassiveAddresses {
     /// The narrowest network first, so that the first that fits is it.
     hosts: Vec<(Network, Host)>,
 }
 
-impl Announced {
+impl PassiveAddresses {
     /// Looks all names up for the first time.
     ///
     /// # Errors
     /// One has no IPv4 address, the only kind a 227 can carry. The error names it.
-    pub fn new(announcements: &[Announcement]) -> io::Result<Announced> {
+    pub fn new(announcements: &[PassiveAddress]) -> io::Result<PassiveAddresses> {
         let known = announcements.iter().map(|it| Ok((it.network, Host::new(&it.host)?)));
         let mut hosts: Vec<(Network, Host)> = known.collect::<io::Result<_>>()?;
         hosts.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
-        Ok(Announced { hosts })
+        Ok(PassiveAddresses { hosts })
     }
 
     /// What a client is told who comes from `client`; `None` is the address it has reached.
@@ -112,13 +112,13 @@ fn look_up(name: &str) -> io::Result<Ipv4Addr> {
 mod tests {
     use super::*;
 
-    fn announced(values: &[&str]) -> io::Result<Announced> {
+    fn announced(values: &[&str]) -> io::Result<PassiveAddresses> {
         let host = |text: &str| Ok(text.to_owned());
-        let parse = |value: &&str| Announcement::parse(value, host).unwrap();
-        Announced::new(&values.iter().map(parse).collect::<Vec<_>>())
+        let parse = |value: &&str| PassiveAddress::parse(value, host).unwrap();
+        PassiveAddresses::new(&values.iter().map(parse).collect::<Vec<_>>())
     }
 
-    fn told(announced: &Announced, client: &str) -> Option<String> {
+    fn told(announced: &PassiveAddresses, client: &str) -> Option<String> {
         announced.address_for(client.parse().unwrap()).map(|address| address.to_string())
     }
 

@@ -3,11 +3,11 @@
 //! Behind a firewall there may be ten ports for thousands of transfers. One listener serves many
 //! clients at once, told apart by their addresses: whoever accepts a connection that is meant for
 //! another session hands it over. So a port is taken only for clients of the same address, from
-//! PASV to the moment the data connection stands. Ports are given out in random order, because one
+//! PASV to the moment the data connection stands. PassivePorts are given out in random order, because one
 //! that can be guessed can be taken by a stranger (RFC 2577 section 6).
 
 use crate::net::{self, Attention, Waited};
-use crate::server::data::proxied::{Arrivals, Arrived};
+use crate::server::data::proxied::{IdentifiedConnection, ProxiedConnections};
 use crate::server::proxy::Balancers;
 use crate::sys::{Interest, PollItem, Waitable, Waker};
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// All ports of the range.
 #[derive(Debug)]
-pub struct Ports {
+pub struct PassivePorts {
     /// `None` while there is no `--passive-ports`.
     range: Mutex<Option<RangeInclusive<u16>>>,
     /// By the server's address. Some ports stay bound when nobody has reserved them.
@@ -60,7 +60,7 @@ struct Port {
 struct Lobby {
     guests: HashMap<IpAddr, Guest>,
     /// Those of balancers that no session waits for at the moment.
-    arrivals: Arrivals,
+    proxied: ProxiedConnections,
     /// How many invitations there were: no number is given twice.
     invited: u64,
 }
@@ -71,7 +71,7 @@ struct Guest {
     /// Tells it from one that was told before and never came.
     number: u64,
     since: Instant,
-    arrived: Option<TcpStream>,
+    identified: Option<TcpStream>,
     /// Wakes the session that waits for it.
     waker: Option<Arc<Waker>>,
 }
@@ -87,10 +87,10 @@ pub struct Reservation {
     balancers: Arc<Balancers>,
 }
 
-impl Ports {
+impl PassivePorts {
     /// The ports of a range, none of them open yet.
-    pub fn new(range: Option<RangeInclusive<u16>>) -> Ports {
-        Ports { range: Mutex::new(range), open: Mutex::default(), releases: Arc::default() }
+    pub fn new(range: Option<RangeInclusive<u16>>) -> PassivePorts {
+        PassivePorts { range: Mutex::new(range), open: Mutex::default(), releases: Arc::default() }
     }
 
     /// Gives out ports of another range from now on. Those that are reserved stay so; what is
@@ -233,7 +233,7 @@ impl Port {
         lobby.wake_all_for_arrivals();
         let number = lobby.invited;
         lobby.invited += 1;
-        let guest = Guest { number, since: Instant::now(), arrived: None, waker: None };
+        let guest = Guest { number, since: Instant::now(), identified: None, waker: None };
         lobby.guests.insert(peer, guest);
         Some(number)
     }
@@ -246,19 +246,19 @@ impl Port {
         for _ in 0..MOST {
             match self.listener.accept() {
                 Ok((stream, from)) if balancers.include(from.ip()) => {
-                    lobby.arrivals.add(stream, from, lobby.invited);
+                    lobby.proxied.add(stream, from, lobby.invited);
                 }
                 Ok((stream, from)) => {
                     let (client, mark) = (from.ip().to_canonical(), lobby.invited);
-                    lobby.hand_over(Arrived { stream, client, mark });
+                    lobby.hand_over(IdentifiedConnection { stream, client, mark });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             }
         }
-        while let Some(arrived) = lobby.arrivals.next() {
-            lobby.hand_over(arrived);
+        while let Some(identified) = lobby.proxied.next() {
+            lobby.hand_over(identified);
         }
         Ok(())
     }
@@ -266,19 +266,19 @@ impl Port {
 
 impl Lobby {
     /// Gives a connection to the session that expected it when it came.
-    fn hand_over(&mut self, Arrived { stream, client, mark }: Arrived) {
+    fn hand_over(&mut self, IdentifiedConnection { stream, client, mark }: IdentifiedConnection) {
         let Some(guest) = self.guests.get_mut(&client) else { return };
         // The first one is it; a second is somebody else's idea. One that came before the invitation,
         // and said only now for whom, was meant for someone before.
-        if guest.arrived.is_none() && guest.number < mark {
-            guest.arrived = Some(stream);
+        if guest.identified.is_none() && guest.number < mark {
+            guest.identified = Some(stream);
             guest.waker.iter().for_each(|waker| waker.wake());
         }
     }
 
     /// Lets those who wait look at what nobody waits for.
     fn wake_all_for_arrivals(&self) {
-        if !self.arrivals.is_empty() {
+        if !self.proxied.is_empty() {
             self.guests.values().flat_map(|guest| &guest.waker).for_each(|waker| waker.wake());
         }
     }
@@ -299,29 +299,29 @@ impl Reservation {
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
-        let mut arrivals = Arrivals::default();
-        let accepted = self.accept_among(&mut arrivals, deadline, attention);
+        let mut proxied = ProxiedConnections::default();
+        let accepted = self.accept_among(&mut proxied, deadline, attention);
         let mut lobby = self.port.lobby();
-        lobby.arrivals.append(&mut arrivals);
+        lobby.proxied.append(&mut proxied);
         lobby.wake_all_for_arrivals();
         accepted
     }
 
-    /// Waits for all that may be the client: these arrivals too.
+    /// Waits for all that may be the client: these proxied too.
     fn accept_among(
         &self,
-        arrivals: &mut Arrivals,
+        proxied: &mut ProxiedConnections,
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
         loop {
-            if let Some(stream) = self.look(arrivals)? {
+            if let Some(stream) = self.look(proxied)? {
                 return Ok(Ok(stream));
             }
             let wanted = || {
                 let port = PollItem::new(Waitable::handle(&self.port.listener), Interest::Read);
                 let waker = PollItem::new(self.waker.handle(), Interest::Read);
-                [port, waker].into_iter().chain(arrivals.items()).collect()
+                [port, waker].into_iter().chain(proxied.items()).collect()
             };
             match net::wait_for_any(wanted, deadline, 0, attention)? {
                 Waited::Ready => {}
@@ -331,18 +331,18 @@ impl Reservation {
     }
 
     /// Under the lock nobody can hand over between the look and the request to be woken.
-    fn look(&self, arrivals: &mut Arrivals) -> io::Result<Option<TcpStream>> {
+    fn look(&self, proxied: &mut ProxiedConnections) -> io::Result<Option<TcpStream>> {
         let mut lobby = self.port.lobby();
         self.waker.reset();
-        lobby.arrivals.append(arrivals);
+        lobby.proxied.append(proxied);
         let let_in = self.port.let_in(&mut lobby, &self.balancers);
-        arrivals.append(&mut lobby.arrivals);
+        proxied.append(&mut lobby.proxied);
         let_in?;
         let guest = lobby.guests.get_mut(&self.peer).filter(|guest| guest.number == self.number);
         // It was held for so long without a transfer that somebody else has it now.
         let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
         guest.waker.get_or_insert_with(|| Arc::clone(&self.waker));
-        Ok(guest.arrived.take())
+        Ok(guest.identified.take())
     }
 }
 
@@ -384,13 +384,13 @@ mod tests {
     }
 
     /// A range of one port that is free.
-    fn one_port() -> Ports {
+    fn one_port() -> PassivePorts {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
-        Ports::new(Some(port..=port))
+        PassivePorts::new(Some(port..=port))
     }
 
-    fn reserve(ports: &Ports, peer: IpAddr) -> io::Result<Reservation> {
+    fn reserve(ports: &PassivePorts, peer: IpAddr) -> io::Result<Reservation> {
         ports.reserve(HERE, peer, &Arc::default())
     }
 

@@ -12,25 +12,25 @@ use std::time::Instant;
 
 /// The connections, the one that has waited longest first.
 #[derive(Debug, Default)]
-pub struct Arrivals {
-    waiting: VecDeque<Arrival>,
+pub struct ProxiedConnections {
+    waiting: VecDeque<ProxiedConnection>,
 }
 
 #[derive(Debug)]
-struct Arrival {
+struct ProxiedConnection {
     stream: TcpStream,
     /// The balancer.
     from: SocketAddr,
     /// What it has said so far.
     head: Vec<u8>,
     since: Instant,
-    /// What [`Arrivals::add`] was told.
+    /// What [`ProxiedConnections::add`] was told.
     mark: u64,
 }
 
 /// One whose client is known now. Its stream does not block.
 #[derive(Debug)]
-pub struct Arrived {
+pub struct IdentifiedConnection {
     /// The connection, its header read.
     pub stream: TcpStream,
     /// The client, or the balancer if it connects for itself.
@@ -39,7 +39,7 @@ pub struct Arrived {
     pub mark: u64,
 }
 
-impl Arrivals {
+impl ProxiedConnections {
     /// Adds a connection from a balancer. `mark` comes back with it.
     pub fn add(&mut self, stream: TcpStream, from: SocketAddr, mark: u64) {
         const MOST: usize = 64;
@@ -50,11 +50,11 @@ impl Arrivals {
             self.waiting.pop_front();
         }
         let (head, since) = (Vec::new(), Instant::now());
-        self.waiting.push_back(Arrival { stream, from, head, since, mark });
+        self.waiting.push_back(ProxiedConnection { stream, from, head, since, mark });
     }
 
     /// Takes those of another.
-    pub fn append(&mut self, other: &mut Arrivals) {
+    pub fn append(&mut self, other: &mut ProxiedConnections) {
         self.waiting.append(&mut other.waiting);
     }
 
@@ -64,12 +64,14 @@ impl Arrivals {
     }
 
     /// Takes out the next whose header is complete. Who is late, or says something else, is dropped.
-    pub fn next(&mut self) -> Option<Arrived> {
+    pub fn next(&mut self) -> Option<IdentifiedConnection> {
         for _ in 0..self.waiting.len() {
-            let mut arrival = self.waiting.pop_front()?;
-            match read_header(&arrival.stream, &mut arrival.head) {
-                Ok(Some(header)) => return Some(arrival.named(header)),
-                Ok(None) if arrival.since.elapsed() < PATIENCE => self.waiting.push_back(arrival),
+            let mut connection = self.waiting.pop_front()?;
+            match read_header(&connection.stream, &mut connection.head) {
+                Ok(Some(header)) => return Some(connection.named(header)),
+                Ok(None) if connection.since.elapsed() < PATIENCE => {
+                    self.waiting.push_back(connection)
+                }
                 Ok(None) | Err(_) => {}
             }
         }
@@ -78,17 +80,17 @@ impl Arrivals {
 
     /// What to wait for.
     pub fn items(&self) -> impl Iterator<Item = PollItem<'_>> {
-        let item = |arrival| PollItem::new(Waitable::handle(arrival), Interest::Read);
-        self.waiting.iter().map(|arrival| &arrival.stream).map(item)
+        let item = |connection| PollItem::new(Waitable::handle(connection), Interest::Read);
+        self.waiting.iter().map(|connection| &connection.stream).map(item)
     }
 }
 
-impl Arrival {
-    fn named(self, header: Header) -> Arrived {
+impl ProxiedConnection {
+    fn named(self, header: Header) -> IdentifiedConnection {
         let client = match header {
             Header::Proxied { from, .. } => from.ip(),
             Header::Unknown | Header::Local => self.from.ip().to_canonical(),
         };
-        Arrived { stream: self.stream, client, mark: self.mark }
+        IdentifiedConnection { stream: self.stream, client, mark: self.mark }
     }
 }

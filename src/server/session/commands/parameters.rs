@@ -49,7 +49,8 @@ impl Session<'_> {
             return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
         };
         let port = self.data.passive(self.settings.ports(), &self.settings.balancers)?;
-        let announced = self.settings.announced.address_for(self.peer.ip()).unwrap_or(local);
+        let announced =
+            self.settings.passive_addresses.address_for(self.peer.ip()).unwrap_or(local);
         let mut text = Vec::new();
         write_passive(SocketAddrV4::new(announced, port), &mut text);
         Ok(Reply::new(Code::PASSIVE, text))
