@@ -7,7 +7,7 @@
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
 use crate::server::error::Refusal;
-use crate::server::fs::jail::{Jail, Listed};
+use crate::server::fs::jail::{DirEntry, Jail};
 use crate::sys;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a p
 ///
 /// # Errors
 /// It costs too much, or nothing matches.
-pub fn expand(jail: &Jail, cwd: &FtpPath, pattern: &Name) -> Result<Vec<Listed>, Refusal> {
+pub fn expand(jail: &Jail, cwd: &FtpPath, pattern: &Name) -> Result<Vec<DirEntry>, Refusal> {
     let pattern = pattern.as_bytes();
     let mut search = Search::new(jail);
     let (start, shown) = match pattern.strip_prefix(b"/") {
@@ -47,7 +47,7 @@ struct Search<'a> {
     jail: &'a Jail,
     names: u32,
     until: Instant,
-    found: Vec<Listed>,
+    found: Vec<DirEntry>,
     /// How many bytes are held: by what was found, and by names still to be followed.
     held: usize,
 }
@@ -114,7 +114,7 @@ impl Search<'_> {
     fn add(&mut self, at: &FtpPath, shown: &[u8]) -> Result<(), Refusal> {
         if let Ok(mut listed) = self.jail.look(at) {
             // Every match is named whole, however long the way to it is.
-            self.hold(size_of::<Listed>() + shown.len() + listed.target.len())?;
+            self.hold(size_of::<DirEntry>() + shown.len() + listed.target.len())?;
             listed.name = shown.to_vec();
             self.found.push(listed);
         }
@@ -197,6 +197,6 @@ mod tests {
         let jail = Jail::new(dir.path()).unwrap();
         let mut search = Search::new(&jail);
         search.walk(&FtpPath::root(), b"", &[b"*", b"x"]).unwrap();
-        assert_eq!(search.held, 2 * (size_of::<Listed>() + "a/x".len()));
+        assert_eq!(search.held, 2 * (size_of::<DirEntry>() + "a/x".len()));
     }
 }

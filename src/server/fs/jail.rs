@@ -64,7 +64,7 @@ pub struct Jail {
 
 /// Where a path leads: a name in a directory that is held open.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ResolvedPath {
     /// The directory.
     pub dir: Arc<Dir>,
     /// The name in it; `.` for the root.
@@ -124,18 +124,18 @@ impl Jail {
         self.enter_dir(path).map(|(place, _)| self.trail_into(&place))
     }
 
-    fn trail_into(&self, place: &Place) -> Vec<OsString> {
+    fn trail_into(&self, place: &ResolvedPath) -> Vec<OsString> {
         let itself = (place.name != ".").then_some(&place.name);
         self.above.iter().chain(&place.trail).chain(itself).cloned().collect()
     }
 
     /// The quotas that count where a place is; `None` if there are none anywhere.
-    pub fn ledger(&self, place: &Place) -> Option<Ledger> {
+    pub fn ledger(&self, place: &ResolvedPath) -> Option<Ledger> {
         self.quotas.ledger(|| [&self.above, place.trail.as_slice()].concat())
     }
 
     /// The quotas that count in the directory that a place is.
-    pub fn ledger_inside(&self, place: &Place) -> Option<Ledger> {
+    pub fn ledger_inside(&self, place: &ResolvedPath) -> Option<Ledger> {
         self.quotas.ledger(|| self.trail_into(place))
     }
 
@@ -144,7 +144,7 @@ impl Jail {
     /// # Errors
     /// A directory on the way is missing, is none, or may not be entered. That the last name is
     /// missing is no error.
-    pub fn locate(&self, path: &FtpPath, last: Last) -> io::Result<Place> {
+    pub fn locate(&self, path: &FtpPath, last: Last) -> io::Result<ResolvedPath> {
         let mut todo: VecDeque<OsString> = VecDeque::new();
         for part in path.parts() {
             todo.push_back(sys::os_name(part)?);
@@ -152,7 +152,7 @@ impl Jail {
         self.walk(todo, last)
     }
 
-    fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<Place> {
+    fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<ResolvedPath> {
         let mut here = Arc::clone(&self.root);
         // The names of the directories between the root and here; none of them is a link.
         let mut trail: Vec<OsString> = Vec::new();
@@ -188,7 +188,7 @@ impl Jail {
                 let found = optional(here.stat(&name))?;
                 let is_link = found.is_some_and(|stat| stat.kind == FileKind::Link);
                 if last == Last::Keep || !is_link {
-                    return Ok(Place { dir: here, name, found, trail });
+                    return Ok(ResolvedPath { dir: here, name, found, trail });
                 }
                 here.read_link(&name)?
             };
@@ -202,7 +202,7 @@ impl Jail {
             }
         }
         let found = Some(here.stat_self()?);
-        Ok(Place { dir: here, name: ".".into(), found, trail })
+        Ok(ResolvedPath { dir: here, name: ".".into(), found, trail })
     }
 
     /// The target of the link that kept `open_dir` from opening `name`, if that was the reason.
@@ -249,7 +249,7 @@ impl Jail {
         self.enter_dir(path).map(|(_, dir)| dir)
     }
 
-    fn enter_dir(&self, path: &FtpPath) -> io::Result<(Place, Dir)> {
+    fn enter_dir(&self, path: &FtpPath) -> io::Result<(ResolvedPath, Dir)> {
         let place = self.locate(path, Last::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
         dir.open_dir(OsStr::new("."))?;
@@ -365,20 +365,20 @@ impl Jail {
     ///
     /// # Errors
     /// It is missing, is no directory, or may not be read.
-    pub fn read_dir(&self, path: &FtpPath) -> io::Result<Listing> {
+    pub fn read_dir(&self, path: &FtpPath) -> io::Result<DirReader> {
         let place = self.locate(path, Last::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
         let entries = dir.entries()?;
         let depth = place.trail.len() + usize::from(place.name != ".");
         let ledger = self.ledger_inside(&place);
-        Ok(Listing { jail: self.clone(), depth, dir, ledger, entries })
+        Ok(DirReader { jail: self.clone(), depth, dir, ledger, entries })
     }
 
     /// What is known of the name at `path`, its link not followed.
     ///
     /// # Errors
     /// Nothing is there, or the way there is closed.
-    pub fn look(&self, path: &FtpPath) -> io::Result<Listed> {
+    pub fn look(&self, path: &FtpPath) -> io::Result<DirEntry> {
         let place = self.locate(path, Last::Keep)?;
         let stat = place.found.ok_or(ErrorKind::NotFound)?;
         let target = match stat.kind {
@@ -386,7 +386,7 @@ impl Jail {
             FileKind::File | FileKind::Dir | FileKind::Other => Vec::new(),
         };
         let name = sys::name_bytes(&place.name).into_owned();
-        Ok(Listed { name, stat, target })
+        Ok(DirEntry { name, stat, target })
     }
 
     /// The target of the link `name` in `dir`, so many directories below the root, as a client may
@@ -418,7 +418,7 @@ fn stays_inside(path: &Path, depth: usize) -> bool {
     depth.is_some()
 }
 
-impl Place {
+impl ResolvedPath {
     /// Opens the plain file here. Only plain files are opened: a FIFO would wait, and a device
     /// could do anything.
     ///
@@ -442,7 +442,7 @@ impl Place {
 
 /// The names of a directory with what is known of each, in the order of the system.
 #[derive(Debug)]
-pub struct Listing {
+pub struct DirReader {
     jail: Jail,
     /// How many directories below the root.
     depth: usize,
@@ -453,7 +453,7 @@ pub struct Listing {
 
 /// A name in a listing.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct DirEntry {
     /// The name as bytes.
     pub name: Vec<u8>,
     /// What is known of it.
@@ -462,7 +462,7 @@ pub struct Listed {
     pub target: Vec<u8>,
 }
 
-impl Listing {
+impl DirReader {
     /// The next name of the directory, partial uploads left out.
     ///
     /// # Errors

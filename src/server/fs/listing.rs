@@ -1,14 +1,14 @@
 //! Directories as the bytes that LIST, NLST and MLSD send.
 //!
 //! [`Lines`] makes them while they are sent, so a directory of any size lists in bounded memory:
-//! names are sorted as far as [`Names`] has room for them; what comes beyond follows in the order of
+//! names are sorted as far as [`SortedNames`] has room for them; what comes beyond follows in the order of
 //! the system. Dot files are shown, since a file nobody can see cannot be fetched.
 
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};
 use crate::server::accounts::Access;
-use crate::server::fs::jail::{Jail, Last, Listed, Listing};
-use crate::server::fs::sorted_names::Names;
+use crate::server::fs::jail::{DirEntry, DirReader, Jail, Last};
+use crate::server::fs::sorted_names::SortedNames;
 use crate::sys::{FileKind, Stat};
 use std::io::{self, Read};
 use std::time::SystemTime;
@@ -98,7 +98,7 @@ impl Options {
     }
 
     /// Sorts names the way that is wanted.
-    pub fn sort(self, names: &mut [Listed]) {
+    pub fn sort(self, names: &mut [DirEntry]) {
         match self.order {
             Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
             Order::Time => names.sort_unstable_by(|a, b| {
@@ -122,9 +122,9 @@ pub struct Lines {
     now: SystemTime,
     /// What is being listed: first what was sorted by its facts, or by name alone, then what is
     /// left of the directory.
-    sorted: vec::IntoIter<Listed>,
-    names: Names,
-    listing: Option<Listing>,
+    sorted: vec::IntoIter<DirEntry>,
+    names: SortedNames,
+    listing: Option<DirReader>,
     /// The name whose line is made; its memory serves all of them.
     entry: Entry,
     /// For `-R`.
@@ -165,7 +165,7 @@ impl Lines {
         let stat = jail.stat(path, Last::Follow)?;
         if stat.kind != FileKind::Dir || options.itself {
             let name = path.file_name().unwrap_or(b"/").to_vec();
-            return Ok(Lines::of(vec![Listed { name, stat, target: Vec::new() }], form));
+            return Ok(Lines::of(vec![DirEntry { name, stat, target: Vec::new() }], form));
         }
         let mut lines = Lines::of(Vec::new(), form);
         lines.options = options;
@@ -190,13 +190,13 @@ impl Lines {
     }
 
     /// The listing of just these, as they are named.
-    pub fn of(names: Vec<Listed>, form: Form) -> Lines {
+    pub fn of(names: Vec<DirEntry>, form: Form) -> Lines {
         Lines {
             form,
             options: Options::default(),
             now: SystemTime::now(),
             sorted: names.into_iter(),
-            names: Names::default(),
+            names: SortedNames::default(),
             listing: None,
             entry: Entry::new(Vec::new(), Kind::Other),
             tree: None,
@@ -210,7 +210,7 @@ impl Lines {
     fn enter(&mut self, jail: &Jail, path: &FtpPath) -> io::Result<()> {
         let mut listing = jail.read_dir(path)?;
         if self.options.order == Order::Name {
-            let mut names = Names::default();
+            let mut names = SortedNames::default();
             while names.has_room() && names.add(|bytes| listing.read_name(bytes))? {}
             names.sort();
             if self.options.reverse {
@@ -236,7 +236,7 @@ impl Lines {
         let above = jail.stat(&path.parent(), Last::Follow).unwrap_or(stat);
         let dots = [(&b"."[..], Kind::CurrentDir, stat), (b"..", Kind::ParentDir, above)];
         for (name, kind, stat) in dots {
-            let listed = Listed { name: name.to_vec(), stat, target: Vec::new() };
+            let listed = DirEntry { name: name.to_vec(), stat, target: Vec::new() };
             self.entry = entry(listed);
             if facts {
                 self.entry.kind = kind;
@@ -252,7 +252,7 @@ impl Lines {
 
     /// Makes the next line of a directory; whether there was one.
     fn next(&mut self) -> io::Result<bool> {
-        if let Some(Listed { name, stat, target }) = self.sorted.next() {
+        if let Some(DirEntry { name, stat, target }) = self.sorted.next() {
             self.entry.name = name;
             self.add(stat, target)?;
             return Ok(true);
@@ -366,13 +366,13 @@ fn too_large() -> io::Error {
 }
 
 /// As many names as may be sorted by their facts.
-fn look_at_some(listing: &mut Listing) -> io::Result<Vec<Listed>> {
+fn look_at_some(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     let (mut listed, mut bytes) = (Vec::new(), 0);
     let mut name = Vec::new();
     while listed.len() < SORTED_BY_FACTS && bytes < SORTED_BYTES && listing.read_name(&mut name)? {
         if let Some((stat, target)) = listing.look(&name) {
             bytes += name.len() + target.len();
-            listed.push(Listed { name: name.clone(), stat, target });
+            listed.push(DirEntry { name: name.clone(), stat, target });
         }
         name.clear();
     }
@@ -399,7 +399,7 @@ impl Read for Lines {
 }
 
 /// What the protocol says of a name, from what the system knows of it.
-pub fn entry(listed: Listed) -> Entry {
+pub fn entry(listed: DirEntry) -> Entry {
     let mut entry = Entry::new(listed.name, Kind::Other);
     describe(&mut entry, listed.stat, listed.target);
     entry

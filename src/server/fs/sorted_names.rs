@@ -6,16 +6,16 @@
 const MOST: usize = 100_000;
 const MOST_BYTES: usize = 5 * 1024 * 1024;
 
-/// Names, first collected and sorted, then taken one by one.
+/// SortedNames, first collected and sorted, then taken one by one.
 #[derive(Debug, Default)]
-pub struct Names {
+pub struct SortedNames {
     bytes: Vec<u8>,
     /// Where each one begins and ends.
     places: Vec<(u32, u32)>,
     taken: usize,
 }
 
-impl Names {
+impl SortedNames {
     /// Whether there is room for one more.
     pub fn has_room(&self) -> bool {
         self.places.len() < MOST && self.bytes.len() < MOST_BYTES
@@ -53,7 +53,7 @@ impl Names {
     /// Appends the next one to `to`; whether there was one. The memory goes with the last.
     pub fn take(&mut self, to: &mut Vec<u8>) -> bool {
         let Some(&(start, end)) = self.places.get(self.taken) else {
-            *self = Names::default();
+            *self = SortedNames::default();
             return false;
         };
         self.taken += 1;
@@ -66,8 +66,8 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn names(list: &[&str]) -> Names {
-        let mut names = Names::default();
+    fn names(list: &[&str]) -> SortedNames {
+        let mut names = SortedNames::default();
         for name in list {
             let added = names.add(|bytes| -> Result<bool, ()> {
                 bytes.extend_from_slice(name.as_bytes());
@@ -78,7 +78,7 @@ mod tests {
         names
     }
 
-    fn taken(mut names: Names) -> Vec<String> {
+    fn taken(mut names: SortedNames) -> Vec<String> {
         let mut all = Vec::new();
         let mut name = Vec::new();
         while names.take(&mut name) {
@@ -97,12 +97,12 @@ mod tests {
         some.sort();
         some.reverse();
         assert_eq!(taken(some), ["b", "a"]);
-        assert!(taken(Names::default()).is_empty());
+        assert!(taken(SortedNames::default()).is_empty());
     }
 
     #[test]
     fn they_take_no_more_memory_than_was_said() {
-        let mut many = Names::default();
+        let mut many = SortedNames::default();
         while many.has_room() {
             let added = many.add(|bytes| -> Result<bool, ()> {
                 bytes.extend_from_slice(&[b'x'; 255]);

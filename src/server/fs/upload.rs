@@ -24,7 +24,7 @@ use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
 use crate::pump::FileSink;
 use crate::server::error::Refusal;
-use crate::server::fs::jail::{Jail, Last, Place};
+use crate::server::fs::jail::{Jail, Last, ResolvedPath};
 use crate::server::fs::partial::{self, Locked};
 use crate::server::fs::quota::{self, Writing};
 use crate::sys::{self, FileId, FileKind, Open};
@@ -36,7 +36,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
 /// Which upload is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum UploadMode {
     /// STOR: from the first byte on.
     Replace,
     /// REST n, then STOR.
@@ -52,9 +52,9 @@ pub enum How {
 pub struct Upload {
     file: File,
     id: FileId,
-    place: Place,
+    place: ResolvedPath,
     kind: Kind,
-    /// To how many bytes the partial is cut before the first is written.
+    /// To mode many bytes the partial is cut before the first is written.
     cut: Option<u64>,
     /// What it takes of the quotas that count here.
     writing: Option<Writing>,
@@ -75,12 +75,12 @@ impl Upload {
     ///
     /// # Errors
     /// See the table of the module; also what the system says.
-    pub fn begin(jail: &Jail, path: &FtpPath, how: How) -> Result<Upload, Refusal> {
-        let mut upload = Upload::open(jail, path, how)?;
+    pub fn begin(jail: &Jail, path: &FtpPath, mode: UploadMode) -> Result<Upload, Refusal> {
+        let mut upload = Upload::open(jail, path, mode)?;
         if let Some(ledger) = jail.ledger(&upload.place) {
             let (dir, name) = (&upload.place.dir, upload.written_to());
             let mut writing = ledger.open(dir, name, &upload.file, upload.id)?;
-            if how != How::Append {
+            if mode != UploadMode::Append {
                 writing.seek(upload.file.stream_position()?);
             }
             upload.writing = Some(writing);
@@ -88,7 +88,7 @@ impl Upload {
         Ok(upload)
     }
 
-    fn open(jail: &Jail, path: &FtpPath, how: How) -> Result<Upload, Refusal> {
+    fn open(jail: &Jail, path: &FtpPath, mode: UploadMode) -> Result<Upload, Refusal> {
         let place = jail.locate(path, Last::Follow)?;
         match place.found.map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
@@ -96,23 +96,28 @@ impl Upload {
             Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
         }
         let partial = partial::name_for(&place.name);
-        if let How::Replace | How::Resume(0) | How::ResumeText(0) = how {
+        if let UploadMode::Replace | UploadMode::Resume(0) | UploadMode::ResumeText(0) = mode {
             return Upload::fresh(place, partial);
         }
         let waiting = partial::waiting(&place.dir, &partial);
-        match (how, waiting, place.found) {
-            (How::Replace, _, _) | (How::Append, None, None) => Upload::fresh(place, partial),
-            (How::Resume(_) | How::ResumeText(_), Some(_), _) | (How::Append, Some(_), None) => {
-                Upload::resume(place, partial, how)
+        match (mode, waiting, place.found) {
+            (UploadMode::Replace, _, _) | (UploadMode::Append, None, None) => {
+                Upload::fresh(place, partial)
             }
-            (How::Append, Some(_), Some(_)) => Err(Refusal::Unavailable(
+            (UploadMode::Resume(_) | UploadMode::ResumeText(_), Some(_), _)
+            | (UploadMode::Append, Some(_), None) => Upload::resume(place, partial, mode),
+            (UploadMode::Append, Some(_), Some(_)) => Err(Refusal::Unavailable(
                 "An unfinished upload of this name waits: finish it with REST and STOR, \
                  or replace it with STOR.",
             )),
-            (How::Resume(_) | How::ResumeText(_) | How::Append, None, Some(_)) => {
-                Upload::in_place(place, how)
+            (
+                UploadMode::Resume(_) | UploadMode::ResumeText(_) | UploadMode::Append,
+                None,
+                Some(_),
+            ) => Upload::in_place(place, mode),
+            (UploadMode::Resume(_) | UploadMode::ResumeText(_), None, None) => {
+                Err(Refusal::BadRestart)
             }
-            (How::Resume(_) | How::ResumeText(_), None, None) => Err(Refusal::BadRestart),
         }
     }
 
@@ -127,10 +132,10 @@ impl Upload {
     ) -> Result<(Upload, Vec<u8>), Refusal> {
         let name = [prefix, b".", hex(&random().to_be_bytes()).as_bytes()].concat();
         let wanted = Name::new(name.clone()).ok_or(Refusal::BadName)?;
-        Ok((Upload::begin(jail, &dir.join(&wanted)?, How::Replace)?, name))
+        Ok((Upload::begin(jail, &dir.join(&wanted)?, UploadMode::Replace)?, name))
     }
 
-    fn fresh(place: Place, partial: OsString) -> Result<Upload, Refusal> {
+    fn fresh(place: ResolvedPath, partial: OsString) -> Result<Upload, Refusal> {
         if place.found.is_some() {
             // A file that may not be written must not be replaced either.
             place.dir.open(&place.name, Open::Write)?;
@@ -160,24 +165,25 @@ impl Upload {
         Ok(Upload { file, id, place, kind, cut, writing: None })
     }
 
-    fn resume(place: Place, partial: OsString, how: How) -> Result<Upload, Refusal> {
+    fn resume(place: ResolvedPath, partial: OsString, mode: UploadMode) -> Result<Upload, Refusal> {
         let Locked::Mine(mut file, _, id) = partial::lock(&place.dir, &partial)? else {
             return Err(Refusal::Busy);
         };
-        let cut = Some(offset(&mut file, how)?);
+        let cut = Some(offset(&mut file, mode)?);
         let kind = Kind::Partial { name: partial, resumable: true };
         Ok(Upload { file, id, place, kind, cut, writing: None })
     }
 
-    fn in_place(place: Place, how: How) -> Result<Upload, Refusal> {
-        let mut file = place.open(if how == How::Append { Open::Append } else { Open::Write })?;
+    fn in_place(place: ResolvedPath, mode: UploadMode) -> Result<Upload, Refusal> {
+        let mut file =
+            place.open(if mode == UploadMode::Append { Open::Append } else { Open::Write })?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(Refusal::Busy),
             // A file system without locks is no reason not to store.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        if how != How::Append {
-            let at = offset(&mut file, how)?;
+        if mode != UploadMode::Append {
+            let at = offset(&mut file, mode)?;
             file.seek(SeekFrom::Start(at))?;
         }
         let (_, id) = sys::identify(&file)?;
@@ -234,7 +240,7 @@ impl Upload {
     }
 
     fn name_it(&self) -> io::Result<()> {
-        let Place { dir, name, .. } = &self.place;
+        let ResolvedPath { dir, name, .. } = &self.place;
         let written_to = self.written_to();
         // Whoever removed or replaced it meanwhile has the last word.
         if !sys::is_named(dir, written_to, self.id) {
@@ -314,14 +320,14 @@ impl Drop for Upload {
 }
 
 /// Where in an open file an upload goes on; what is there decides, not what was seen before.
-fn offset(file: &mut File, how: How) -> Result<u64, Refusal> {
+fn offset(file: &mut File, mode: UploadMode) -> Result<u64, Refusal> {
     let size = file.metadata()?.len();
-    match how {
-        How::Replace => Ok(0),
-        How::Append => Ok(size),
-        How::Resume(at) if at <= size => Ok(at),
-        How::Resume(_) => Err(Refusal::BadRestart),
-        How::ResumeText(at) => {
+    match mode {
+        UploadMode::Replace => Ok(0),
+        UploadMode::Append => Ok(size),
+        UploadMode::Resume(at) if at <= size => Ok(at),
+        UploadMode::Resume(_) => Err(Refusal::BadRestart),
+        UploadMode::ResumeText(at) => {
             check_text(size, at)?;
             text_offset(file, at)?.ok_or(Refusal::BadRestart)
         }
@@ -349,13 +355,13 @@ fn text_offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
     Ok((sent == at).then_some(stored))
 }
 
-/// Up to how many bytes of a text are read to find out how many it has in its transfer, or where a
+/// Up to mode many bytes of a text are read to find out mode many it has in its transfer, or where a
 /// byte of its transfer stands. A question should not cost more than that; TYPE I needs none of it.
 pub const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
 
 const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
 
-/// How many bytes a stored text has in its transfer.
+/// UploadMode many bytes a stored text has in its transfer.
 ///
 /// # Errors
 /// It is larger than [`LARGEST_TEXT`], or what the system says.
@@ -393,7 +399,7 @@ pub fn text_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusa
 ///
 /// # Errors
 /// `NotFound` if there is none.
-pub fn waiting_size(place: &Place, as_text: bool) -> Result<u64, Refusal> {
+pub fn waiting_size(place: &ResolvedPath, as_text: bool) -> Result<u64, Refusal> {
     let partial = partial::name_for(&place.name);
     let stat = partial::waiting(&place.dir, &partial);
     let stat = stat.ok_or(io::Error::from(ErrorKind::NotFound))?;
@@ -407,7 +413,7 @@ pub fn waiting_size(place: &Place, as_text: bool) -> Result<u64, Refusal> {
 ///
 /// # Errors
 /// [`Refusal::Busy`] while someone writes it.
-pub fn remove_waiting(jail: &Jail, place: &Place) -> Result<bool, Refusal> {
+pub fn remove_waiting(jail: &Jail, place: &ResolvedPath) -> Result<bool, Refusal> {
     let partial = partial::name_for(&place.name);
     if partial::waiting(&place.dir, &partial).is_none() {
         return Ok(false);

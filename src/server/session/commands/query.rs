@@ -108,7 +108,7 @@ impl Session<'_> {
         let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
         let name = path.as_bytes().to_vec();
         let mut entry =
-            listing::entry(crate::server::fs::jail::Listed { name, stat, target: Vec::new() });
+            listing::entry(crate::server::fs::jail::DirEntry { name, stat, target: Vec::new() });
         entry.perm = Some(listing::perm(&entry, identity.access));
         // RFC 3659 section 7.2: the line with the facts begins with a space.
         let mut line = b" ".to_vec();

@@ -11,9 +11,9 @@ use crate::protocol::{Code, Command, FtpPath, Line, Name, Reply};
 use crate::pump::{self, End, Outcome};
 use crate::server::error::Refusal;
 use crate::server::fs::glob;
-use crate::server::fs::jail::{Last, Listed};
+use crate::server::fs::jail::{DirEntry, Last};
 use crate::server::fs::listing::{Form, Lines, Options};
-use crate::server::fs::upload::{How, Upload, text_from};
+use crate::server::fs::upload::{Upload, UploadMode, text_from};
 use crate::server::limits::bandwidth::Mover;
 use crate::server::monitor::transfer::{Job, Kind};
 use crate::server::session::control_watch::Watch;
@@ -137,7 +137,7 @@ impl Session<'_> {
                     if stat.kind != FileKind::Dir || options.itself =>
                 {
                     let name = name.as_bytes().to_vec();
-                    let one = vec![Listed { name, stat, target: Vec::new() }];
+                    let one = vec![DirEntry { name, stat, target: Vec::new() }];
                     Ok(Lines::of(one, Form::Names(Vec::new())))
                 }
                 _ => Ok(Lines::open(&identity.jail, path, form, options)?),
@@ -146,13 +146,13 @@ impl Session<'_> {
     }
 
     pub(in crate::server::session) fn stor(&mut self, name: &Name, pending: Pending) -> Answer {
-        let how = match pending {
-            Pending::Restart(offset) if self.is_ascii() => How::ResumeText(offset),
-            Pending::Restart(offset) => How::Resume(offset),
+        let mode = match pending {
+            Pending::Restart(offset) if self.is_ascii() => UploadMode::ResumeText(offset),
+            Pending::Restart(offset) => UploadMode::Resume(offset),
             Pending::Range(_) => return Err(Refusal::Sequence("RANG does not go with STOR.")),
-            Pending::Nothing | Pending::Rename(_) => How::Replace,
+            Pending::Nothing | Pending::Rename(_) => UploadMode::Replace,
         };
-        self.store(name, how, Kind::Store)
+        self.store(name, mode, Kind::Store)
     }
 
     pub(in crate::server::session) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
@@ -160,13 +160,13 @@ impl Session<'_> {
         if let Pending::Restart(1..) | Pending::Range(_) = pending {
             return Err(Refusal::Sequence("REST and RANG do not go with APPE."));
         }
-        self.store(name, How::Append, Kind::Append)
+        self.store(name, UploadMode::Append, Kind::Append)
     }
 
-    fn store(&mut self, name: &Name, how: How, kind: Kind) -> Answer {
+    fn store(&mut self, name: &Name, mode: UploadMode, kind: Kind) -> Answer {
         self.data.check_planned()?;
         let path = self.path(name)?;
-        let upload = Upload::begin(&self.identity()?.jail, &path, how)?;
+        let upload = Upload::begin(&self.identity()?.jail, &path, mode)?;
         let job = Job::new(kind, &path, None);
         self.receive_into(&job, self.opening(&job), upload).map(|_| done())
     }
