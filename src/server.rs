@@ -34,8 +34,8 @@ use limits::bandwidth::Bandwidth;
 use limits::sessions::SessionLimits;
 use log::throttle::Throttle;
 use log::{Level, Log, TransferLog};
-use monitor::counters::Tally;
-use monitor::sessions::Roster;
+use monitor::counters::Counters;
+use monitor::sessions::SessionList;
 use proxy::ClientOrigin;
 use session::Session;
 use settings::{CurrentSettings, Settings};
@@ -57,8 +57,8 @@ pub struct Server {
     bandwidth: Bandwidth,
     checks: Checks,
     shutdown: Shutdown,
-    roster: Roster,
-    tally: Tally,
+    session_list: SessionList,
+    counters: Counters,
     sessions: AtomicU64,
     turned_away: Throttle,
     exhausted: Throttle,
@@ -75,7 +75,7 @@ impl Server {
         let transfers = TransferLog::open(config.transfer_log.as_deref());
         let transfers = transfers.map_err(StartError::Log)?;
         let bandwidth = Bandwidth::new(&config);
-        let tally = Tally::new(config.status.is_some());
+        let counters = Counters::new(config.status.is_some());
         if config.status.is_some() {
             log.keep_recent();
         }
@@ -88,8 +88,8 @@ impl Server {
             login_attempts: LoginAttempts::default(),
             checks: Checks::default(),
             shutdown,
-            roster: Roster::default(),
-            tally,
+            session_list: SessionList::default(),
+            counters,
             sessions: AtomicU64::new(0),
             turned_away: Throttle::default(),
             exhausted: Throttle::default(),

@@ -98,7 +98,7 @@ impl Server {
         via: Option<SocketAddr>,
         why: Rejection,
     ) {
-        self.tally.turn_away(why.closed());
+        self.counters.turn_away(why.closed());
         let why = why.reply();
         if let Some(times) = self.turned_away.count() {
             let words = String::from_utf8_lossy(why.text());

@@ -20,7 +20,7 @@ use crate::server::auth::identity::{self, Login, Right};
 use crate::server::data::DataConnection;
 use crate::server::error::{self, Refusal};
 use crate::server::log::{Field, Level, Value};
-use crate::server::monitor::sessions::Signed;
+use crate::server::monitor::sessions::Registration;
 use crate::server::panic_hook;
 use crate::server::proxy::{ClientOrigin, Via};
 use crate::server::session::log_budget::Told;
@@ -141,7 +141,7 @@ pub(super) struct Session<'a> {
     pub(super) failures: u32,
     /// Commands before login.
     pub(super) pace: Bucket,
-    pub(super) signed: Signed<'a>,
+    pub(super) registration: Registration<'a>,
     pub(super) told: Told,
     /// `--rate-limit`.
     pub(super) own_rate: Rate,
@@ -187,7 +187,7 @@ impl<'a> Session<'a> {
             umask: None,
             own_idle_timeout: None,
             failures: 0,
-            signed: server.roster.sign_in(number, origin.peer, origin.balancer()),
+            registration: server.session_list.register(number, origin.peer, origin.balancer()),
             told: Told::new(),
             own_rate: Rate::new(None),
             outside_since: since,

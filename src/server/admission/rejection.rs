@@ -3,7 +3,7 @@
 use crate::protocol::{Code, Reply};
 use crate::server::error::Refusal;
 use crate::server::limits::sessions::Full;
-use crate::server::monitor::counters::Closed;
+use crate::server::monitor::counters::RejectionCause;
 use std::time::Duration;
 
 /// Why a client does not get in.
@@ -35,12 +35,12 @@ impl Rejection {
     }
 
     /// As what it is counted.
-    pub fn closed(self) -> Closed {
+    pub fn closed(self) -> RejectionCause {
         match self {
-            Rejection::Full(Full::Server) => Closed::Full,
-            Rejection::Full(Full::Address) => Closed::Address,
-            Rejection::Guessing(_) => Closed::Guessing,
-            Rejection::Resources => Closed::Resources,
+            Rejection::Full(Full::Server) => RejectionCause::Full,
+            Rejection::Full(Full::Address) => RejectionCause::Address,
+            Rejection::Guessing(_) => RejectionCause::Guessing,
+            Rejection::Resources => RejectionCause::Resources,
         }
     }
 }

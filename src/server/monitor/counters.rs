@@ -5,7 +5,7 @@
 
 use crate::protocol::Name;
 use crate::server::log::recent::Ring;
-use crate::server::monitor::transfer::{Job, Kind};
+use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,7 +19,7 @@ pub const STEPS: [f64; 7] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0];
 
 /// Why a client did not get in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
+pub enum RejectionCause {
     /// `--max-sessions` are open.
     Full,
     /// `--max-sessions-per-ip` are open from its address.
@@ -30,33 +30,37 @@ pub enum Closed {
     Resources,
 }
 
-impl Closed {
+impl RejectionCause {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Closed; 4] =
-        [Closed::Full, Closed::Address, Closed::Guessing, Closed::Resources];
+    pub const ALL: [RejectionCause; 4] = [
+        RejectionCause::Full,
+        RejectionCause::Address,
+        RejectionCause::Guessing,
+        RejectionCause::Resources,
+    ];
 
     /// Its name for machines.
     pub fn name(self) -> &'static str {
         match self {
-            Closed::Full => "full",
-            Closed::Address => "address",
-            Closed::Guessing => "guessing",
-            Closed::Resources => "resources",
+            RejectionCause::Full => "full",
+            RejectionCause::Address => "address",
+            RejectionCause::Guessing => "guessing",
+            RejectionCause::Resources => "resources",
         }
     }
 }
 
 /// The counters.
 #[derive(Debug)]
-pub struct Tally {
+pub struct Counters {
     /// When the server began.
     pub began: SystemTime,
     since: Instant,
-    turned_away: [AtomicU64; Closed::ALL.len()],
+    turned_away: [AtomicU64; RejectionCause::ALL.len()],
     logins: [AtomicU64; 2],
-    transfers: [Counts; Kind::ALL.len()],
+    transfers: [Counts; TransferKind::ALL.len()],
     /// The last transfers of files, and listings that failed.
-    pub last: Ring<Done>,
+    pub last: Ring<FinishedTransfer>,
 }
 
 /// What is counted of the transfers of one kind.
@@ -83,7 +87,7 @@ pub struct Transfers {
 
 /// A transfer that is over.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct FinishedTransfer {
     /// When it ended.
     pub ended: SystemTime,
     /// The number of its session.
@@ -93,7 +97,7 @@ pub struct Done {
     /// Who.
     pub user: Option<Name>,
     /// What.
-    pub job: Job,
+    pub info: TransferInfo,
     /// How much of it.
     pub bytes: u64,
     /// How long it took.
@@ -102,12 +106,12 @@ pub struct Done {
     pub failed: Option<String>,
 }
 
-impl Tally {
+impl Counters {
     /// Nothing has happened yet. The last transfers are kept if somebody watches.
-    pub fn new(watched: bool) -> Tally {
+    pub fn new(watched: bool) -> Counters {
         let last = Ring::default();
         last.keep(if watched { LAST_TRANSFERS } else { 0 });
-        Tally {
+        Counters {
             began: SystemTime::now(),
             since: Instant::now(),
             turned_away: Default::default(),
@@ -123,13 +127,13 @@ impl Tally {
     }
 
     /// A client did not get in.
-    pub fn turn_away(&self, why: Closed) {
+    pub fn turn_away(&self, why: RejectionCause) {
         add(&self.turned_away[why as usize], 1);
     }
 
     /// How many did not get in, and why.
-    pub fn turned_away(&self) -> [(Closed, u64); Closed::ALL.len()] {
-        Closed::ALL.map(|why| (why, get(&self.turned_away[why as usize])))
+    pub fn turned_away(&self) -> [(RejectionCause, u64); RejectionCause::ALL.len()] {
+        RejectionCause::ALL.map(|why| (why, get(&self.turned_away[why as usize])))
     }
 
     /// Somebody tried to log in.
@@ -143,7 +147,7 @@ impl Tally {
     }
 
     /// A transfer is over.
-    pub fn transfer(&self, kind: Kind, took: Duration, went_well: bool) {
+    pub fn transfer(&self, kind: TransferKind, took: Duration, went_well: bool) {
         let counts = &self.transfers[kind as usize];
         let seconds = took.as_secs_f64();
         add(if went_well { &counts.done } else { &counts.failed }, 1);
@@ -153,7 +157,7 @@ impl Tally {
     }
 
     /// What there was of one kind.
-    pub fn transfers(&self, kind: Kind) -> Transfers {
+    pub fn transfers(&self, kind: TransferKind) -> Transfers {
         let counts = &self.transfers[kind as usize];
         Transfers {
             done: get(&counts.done),
@@ -178,24 +182,24 @@ mod tests {
 
     #[test]
     fn numbers_and_names_are_in_the_same_order() {
-        for (number, why) in Closed::ALL.into_iter().enumerate() {
+        for (number, why) in RejectionCause::ALL.into_iter().enumerate() {
             assert_eq!(why as usize, number);
         }
-        for (number, kind) in Kind::ALL.into_iter().enumerate() {
+        for (number, kind) in TransferKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, number);
         }
     }
 
     #[test]
     fn a_transfer_is_counted_once_and_in_its_step() {
-        let tally = Tally::new(false);
-        tally.transfer(Kind::Store, Duration::from_millis(10), true);
-        tally.transfer(Kind::Store, Duration::from_millis(11), false);
-        tally.transfer(Kind::Store, Duration::from_secs(4000), true);
-        let counted = tally.transfers(Kind::Store);
+        let counters = Counters::new(false);
+        counters.transfer(TransferKind::Store, Duration::from_millis(10), true);
+        counters.transfer(TransferKind::Store, Duration::from_millis(11), false);
+        counters.transfer(TransferKind::Store, Duration::from_secs(4000), true);
+        let counted = counters.transfers(TransferKind::Store);
         assert_eq!((counted.done, counted.failed), (2, 1));
         assert_eq!(counted.steps, [1, 1, 0, 0, 0, 0, 0, 1]);
         assert!((counted.seconds - 4000.021).abs() < 1e-9);
-        assert_eq!(tally.transfers(Kind::Retrieve), Transfers::default());
+        assert_eq!(counters.transfers(TransferKind::Retrieve), Transfers::default());
     }
 }

@@ -25,8 +25,8 @@ mod routes;
 use crate::server::config::StatusAt;
 use crate::server::{Server, StartError};
 use crate::sys::{Interest, PollItem, Waitable, poll};
-use connection::Guest;
-use routes::Site;
+use connection::Connection;
+use routes::Routes;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many connections there are at once.
-const MOST_GUESTS: usize = 16;
+const MOST_CONNECTIONS: usize = 16;
 
 /// How long it rests when the system has run out of what connections are made of.
 const REST: Duration = Duration::from_millis(100);
@@ -69,8 +69,8 @@ pub struct Status {
     listener: TcpListener,
     /// Given up for a client when there is no descriptor left for it.
     spare: Option<TcpListener>,
-    site: Site,
-    guests: Vec<Guest>,
+    routes: Routes,
+    connections: Vec<Connection>,
     rests_until: Option<Instant>,
 }
 
@@ -80,18 +80,20 @@ impl Status {
         let host =
             server.settings().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
         let spare = listener.try_clone().ok();
-        let site = Site::new(server, name, host);
-        Status { listener, spare, site, guests: Vec::new(), rests_until: None }
+        let routes = Routes::new(server, name, host);
+        Status { listener, spare, routes, connections: Vec::new(), rests_until: None }
     }
 
     /// Serves it for as long as the process lives.
     pub fn run(mut self) {
         loop {
             let (asked, ready) = self.wait();
-            let site = &mut self.site;
-            site.history.take(&site.server, Instant::now());
-            for (guest, _) in self.guests.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
-                guest.go_on(|bytes| site.answer(bytes));
+            let routes = &mut self.routes;
+            routes.history.take(&routes.server, Instant::now());
+            for (connection, _) in
+                self.connections.iter_mut().zip(ready).filter(|(_, ready)| *ready)
+            {
+                connection.go_on(|bytes| routes.answer(bytes));
             }
             self.dismiss();
             if asked {
@@ -110,10 +112,10 @@ impl Status {
             false => PollItem::new(Waitable::handle(&self.listener), Interest::Read),
         };
         let mut items = vec![listening];
-        items.extend(self.guests.iter().map(Guest::item));
-        let ends = self.guests.iter().map(|guest| guest.deadline(self.is_full()));
+        items.extend(self.connections.iter().map(Connection::item));
+        let ends = self.connections.iter().map(|connection| connection.deadline(self.is_full()));
         let rest = self.rests_until.filter(|_| rests);
-        let until = ends.chain(rest).fold(self.site.history.next(), Instant::min);
+        let until = ends.chain(rest).fold(self.routes.history.next(), Instant::min);
         if poll(&mut items, Some(until.saturating_duration_since(now))).is_err() {
             thread::park_timeout(REST);
         }
@@ -122,13 +124,14 @@ impl Status {
     }
 
     fn is_full(&self) -> bool {
-        self.guests.len() >= MOST_GUESTS
+        self.connections.len() >= MOST_CONNECTIONS
     }
 
     /// Lets those go that are done or late.
     fn dismiss(&mut self) {
         let (now, full) = (Instant::now(), self.is_full());
-        self.guests.retain(|guest| !guest.is_gone() && guest.deadline(full) > now);
+        self.connections
+            .retain(|connection| !connection.is_gone() && connection.deadline(full) > now);
         if self.spare.is_none() {
             self.spare = self.listener.try_clone().ok();
         }
@@ -137,7 +140,7 @@ impl Status {
     fn let_in(&mut self) {
         while !self.is_full() {
             match self.listener.accept() {
-                Ok((stream, _)) => self.guests.extend(Guest::new(stream).ok()),
+                Ok((stream, _)) => self.connections.extend(Connection::new(stream).ok()),
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if is_nobody(&error) => return,
                 Err(_) if self.spare.take().is_some() => {}

@@ -4,7 +4,7 @@
 //! an entry's lock is taken by its own session and by who looks; the counts of bytes need none.
 
 use crate::protocol::Name;
-use crate::server::monitor::transfer::Job;
+use crate::server::monitor::transfer::TransferInfo;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,8 +13,8 @@ use std::time::Instant;
 
 /// All sessions by their number.
 #[derive(Debug, Default)]
-pub struct Roster {
-    present: Mutex<BTreeMap<u64, Arc<Entry>>>,
+pub struct SessionList {
+    present: Mutex<BTreeMap<u64, Arc<SessionEntry>>>,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -30,7 +30,7 @@ pub struct Traffic {
 
 /// One session.
 #[derive(Debug)]
-pub struct Entry {
+pub struct SessionEntry {
     /// Its number, which the log has too.
     pub number: u64,
     /// Where it comes from.
@@ -42,29 +42,34 @@ pub struct Entry {
     moved: AtomicU64,
     /// Whether those bytes come from the client.
     receives: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<SessionState>,
 }
 
 /// What changes about a session.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct SessionState {
     /// Who has logged in.
     pub user: Option<Name>,
     /// The transfer that runs.
-    pub job: Option<Job>,
+    pub info: Option<TransferInfo>,
 }
 
 /// Takes the session off the roster when it ends.
 #[derive(Debug)]
-pub struct Signed<'a> {
-    roster: &'a Roster,
-    entry: Arc<Entry>,
+pub struct Registration<'a> {
+    session_list: &'a SessionList,
+    entry: Arc<SessionEntry>,
 }
 
-impl Roster {
+impl SessionList {
     /// Enters a session.
-    pub fn sign_in(&self, number: u64, peer: SocketAddr, via: Option<SocketAddr>) -> Signed<'_> {
-        let entry = Arc::new(Entry {
+    pub fn register(
+        &self,
+        number: u64,
+        peer: SocketAddr,
+        via: Option<SocketAddr>,
+    ) -> Registration<'_> {
+        let entry = Arc::new(SessionEntry {
             number,
             peer,
             via,
@@ -74,11 +79,11 @@ impl Roster {
             state: Mutex::default(),
         });
         self.present().insert(number, Arc::clone(&entry));
-        Signed { roster: self, entry }
+        Registration { session_list: self, entry }
     }
 
     /// Everybody, in the order they came.
-    pub fn all(&self) -> Vec<Arc<Entry>> {
+    pub fn all(&self) -> Vec<Arc<SessionEntry>> {
         self.present().values().map(Arc::clone).collect()
     }
 
@@ -88,14 +93,14 @@ impl Roster {
         Traffic { received: get(&self.received), sent: get(&self.sent) }
     }
 
-    fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Entry>>> {
+    fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SessionEntry>>> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entry {
+impl SessionEntry {
     /// What it is doing just now.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> SessionState {
         self.lock().clone()
     }
 
@@ -106,48 +111,48 @@ impl Entry {
 
     /// Since when a transfer runs, if one does.
     pub fn moves_since(&self) -> Option<Instant> {
-        self.lock().job.as_ref().map(|job| job.started)
+        self.lock().info.as_ref().map(|info| info.started)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SessionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Signed<'_> {
+impl Registration<'_> {
     /// Notes who has logged in, or that nobody is any more.
     pub fn set_user(&self, user: Option<&Name>) {
         self.entry.lock().user = user.cloned();
     }
 
     /// Notes that a transfer begins.
-    pub fn begin(&self, job: &Job) {
+    pub fn begin(&self, info: &TransferInfo) {
         self.entry.moved.store(0, Ordering::Relaxed);
-        self.entry.receives.store(job.kind.is_upload(), Ordering::Relaxed);
-        self.entry.lock().job = Some(job.clone());
+        self.entry.receives.store(info.kind.is_upload(), Ordering::Relaxed);
+        self.entry.lock().info = Some(info.clone());
     }
 
     /// So many bytes of it have moved.
     pub fn set_moved(&self, total: u64) {
         let before = self.entry.moved.swap(total, Ordering::Relaxed);
         let receives = self.entry.receives.load(Ordering::Relaxed);
-        let all = if receives { &self.roster.received } else { &self.roster.sent };
+        let all = if receives { &self.session_list.received } else { &self.session_list.sent };
         all.fetch_add(total.saturating_sub(before), Ordering::Relaxed);
     }
 
     /// Notes that it is over.
     pub fn end(&self) {
-        self.entry.lock().job = None;
+        self.entry.lock().info = None;
     }
 
     /// The session's entry.
-    pub fn entry(&self) -> &Entry {
+    pub fn entry(&self) -> &SessionEntry {
         &self.entry
     }
 }
 
-impl Drop for Signed<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        self.roster.present().remove(&self.entry.number);
+        self.session_list.present().remove(&self.entry.number);
     }
 }

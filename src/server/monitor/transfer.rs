@@ -5,7 +5,7 @@ use std::time::Instant;
 
 /// What a transfer moves, by the command that asked for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TransferKind {
     /// RETR.
     Retrieve,
     /// STOR.
@@ -22,47 +22,47 @@ pub enum Kind {
     Facts,
 }
 
-impl Kind {
+impl TransferKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Kind; 7] = [
-        Kind::Retrieve,
-        Kind::Store,
-        Kind::Append,
-        Kind::StoreUnique,
-        Kind::List,
-        Kind::Names,
-        Kind::Facts,
+    pub const ALL: [TransferKind; 7] = [
+        TransferKind::Retrieve,
+        TransferKind::Store,
+        TransferKind::Append,
+        TransferKind::StoreUnique,
+        TransferKind::List,
+        TransferKind::Names,
+        TransferKind::Facts,
     ];
 
     /// Whether it moves a file to the server.
     pub fn is_upload(self) -> bool {
-        matches!(self, Kind::Store | Kind::Append | Kind::StoreUnique)
+        matches!(self, TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique)
     }
 
     /// Whether it moves the names of files, and not a file.
     pub fn is_listing(self) -> bool {
-        matches!(self, Kind::List | Kind::Names | Kind::Facts)
+        matches!(self, TransferKind::List | TransferKind::Names | TransferKind::Facts)
     }
 
     /// The name of its event in the log.
     pub fn event(self) -> &'static str {
         match self {
-            Kind::Retrieve => "retr",
-            Kind::Store => "stor",
-            Kind::Append => "appe",
-            Kind::StoreUnique => "stou",
-            Kind::List => "list",
-            Kind::Names => "nlst",
-            Kind::Facts => "mlsd",
+            TransferKind::Retrieve => "retr",
+            TransferKind::Store => "stor",
+            TransferKind::Append => "appe",
+            TransferKind::StoreUnique => "stou",
+            TransferKind::List => "list",
+            TransferKind::Names => "nlst",
+            TransferKind::Facts => "mlsd",
         }
     }
 }
 
 /// A transfer.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct TransferInfo {
     /// What it moves.
-    pub kind: Kind,
+    pub kind: TransferKind,
     /// The file or directory, as the client names it.
     pub path: FtpPath,
     /// How many bytes will move, where that is known.
@@ -71,9 +71,9 @@ pub struct Job {
     pub started: Instant,
 }
 
-impl Job {
+impl TransferInfo {
     /// One that begins now.
-    pub fn new(kind: Kind, path: &FtpPath, expected: Option<u64>) -> Job {
-        Job { kind, path: path.clone(), expected, started: Instant::now() }
+    pub fn new(kind: TransferKind, path: &FtpPath, expected: Option<u64>) -> TransferInfo {
+        TransferInfo { kind, path: path.clone(), expected, started: Instant::now() }
     }
 }

@@ -4,7 +4,7 @@ use crate::net::{Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
 use crate::server::error::Refusal;
-use crate::server::monitor::sessions::Signed;
+use crate::server::monitor::sessions::Registration;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
@@ -19,7 +19,7 @@ pub(in crate::server::session) struct Watch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
     /// Where is counted what moves.
-    signed: Option<&'a Signed<'a>>,
+    registration: Option<&'a Registration<'a>>,
     /// Its part of the rates that are limited, and how many bytes it took of that.
     turns: Option<Turns>,
     spent: u64,
@@ -37,10 +37,10 @@ impl Watch<'_> {
     pub(in crate::server::session) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
-        signed: &'a Signed<'a>,
+        registration: &'a Registration<'a>,
     ) -> Watch<'a> {
         let quiet = Watch::for_abort(control, shutdown);
-        Watch { signed: Some(signed), answering: true, ..quiet }
+        Watch { registration: Some(registration), answering: true, ..quiet }
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
@@ -51,7 +51,7 @@ impl Watch<'_> {
         Watch {
             control,
             shutdown,
-            signed: None,
+            registration: None,
             turns: None,
             spent: 0,
             listening: true,
@@ -83,7 +83,7 @@ impl Watch<'_> {
 
     /// Deals with the lines that have arrived already.
     pub(in crate::server::session) fn look_at_lines(&mut self) -> Verdict {
-        let moved = self.signed.map_or(0, |signed| signed.entry().moved());
+        let moved = self.registration.map_or(0, |registration| registration.entry().moved());
         while self.listening {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };
             let Line::Text(text) = line else { break };
@@ -136,8 +136,8 @@ impl Attention for Watch<'_> {
     }
 
     fn moved(&mut self, total: u64) {
-        if let Some(signed) = self.signed {
-            signed.set_moved(total);
+        if let Some(registration) = self.registration {
+            registration.set_moved(total);
         }
         if let Some(turns) = &mut self.turns {
             turns.spend(total - self.spent);

@@ -4,8 +4,8 @@ use crate::protocol::{Code, Command, FtpPath};
 use crate::server::auth::identity::Login;
 use crate::server::error::Refusal;
 use crate::server::log::{Direction, Field, Level, Seconds, Transfer};
-use crate::server::monitor::counters::Done;
-use crate::server::monitor::transfer::{Job, Kind};
+use crate::server::monitor::counters::FinishedTransfer;
+use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::panic_hook::Panicked;
 use crate::server::session::{End, Session};
 use std::io::{self, ErrorKind};
@@ -13,19 +13,23 @@ use std::time::{Duration, SystemTime};
 
 impl Session<'_> {
     /// Tells of a transfer that is over.
-    pub(in crate::server::session) fn record(&mut self, job: &Job, result: &Result<u64, Refusal>) {
-        self.signed.end();
+    pub(in crate::server::session) fn record(
+        &mut self,
+        info: &TransferInfo,
+        result: &Result<u64, Refusal>,
+    ) {
+        self.registration.end();
         self.told.tell_of_transfer();
-        let (moved, took) = (self.signed.entry().moved(), job.started.elapsed());
-        self.count(job, moved, took, result);
-        if let Some(direction) = direction(job.kind) {
-            self.record_file(direction, &job.path, moved, took, result.is_ok());
+        let (moved, took) = (self.registration.entry().moved(), info.started.elapsed());
+        self.count(info, moved, took, result);
+        if let Some(direction) = direction(info.kind) {
+            self.record_file(direction, &info.path, moved, took, result.is_ok());
         }
         let seconds = Seconds(took);
         let mut fields: Vec<Field<'_>> =
-            vec![("path", &job.path), ("bytes", &moved), ("seconds", &seconds)];
+            vec![("path", &info.path), ("bytes", &moved), ("seconds", &seconds)];
         let Err(refusal) = result else {
-            return self.log(Level::Info, job.kind.event(), &fields);
+            return self.log(Level::Info, info.kind.event(), &fields);
         };
         let reply = refusal.reply();
         let why = String::from_utf8_lossy(reply.text());
@@ -33,23 +37,29 @@ impl Session<'_> {
         fields.extend(cause_of(refusal));
         // What has moved nothing costs the client as little as any refusal.
         let level = if moved > 0 || self.told.has_room() { Level::Warn } else { Level::Debug };
-        self.log(level, job.kind.event(), &fields);
+        self.log(level, info.kind.event(), &fields);
     }
 
-    fn count(&self, job: &Job, bytes: u64, took: Duration, result: &Result<u64, Refusal>) {
+    fn count(
+        &self,
+        info: &TransferInfo,
+        bytes: u64,
+        took: Duration,
+        result: &Result<u64, Refusal>,
+    ) {
         let failed = || result.as_ref().err().map(Refusal::reply);
-        let tally = &self.server.tally;
-        tally.transfer(job.kind, took, result.is_ok());
+        let counters = &self.server.counters;
+        counters.transfer(info.kind, took, result.is_ok());
         // Listings would soon have pushed all files out.
-        if job.kind.is_listing() && result.is_ok() {
+        if info.kind.is_listing() && result.is_ok() {
             return;
         }
-        tally.last.push(|| Done {
+        counters.last.push(|| FinishedTransfer {
             ended: SystemTime::now(),
-            session: self.signed.entry().number,
+            session: self.registration.entry().number,
             peer: self.peer,
             user: self.login.user().cloned(),
-            job: job.clone(),
+            info: info.clone(),
             bytes,
             took,
             failed: failed().map(|reply| String::from_utf8_lossy(reply.text()).into_owned()),
@@ -149,11 +159,13 @@ fn cause_of(refusal: &Refusal) -> Option<Field<'_>> {
 }
 
 /// Which way a file goes; listings are none.
-fn direction(kind: Kind) -> Option<Direction> {
+fn direction(kind: TransferKind) -> Option<Direction> {
     match kind {
-        Kind::Retrieve => Some(Direction::Outgoing),
-        Kind::Store | Kind::Append | Kind::StoreUnique => Some(Direction::Incoming),
-        Kind::List | Kind::Names | Kind::Facts => None,
+        TransferKind::Retrieve => Some(Direction::Outgoing),
+        TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique => {
+            Some(Direction::Incoming)
+        }
+        TransferKind::List | TransferKind::Names | TransferKind::Facts => None,
     }
 }
 

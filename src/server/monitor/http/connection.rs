@@ -19,7 +19,7 @@ const PARTING: Duration = Duration::from_secs(1);
 
 /// A connection.
 #[derive(Debug)]
-pub struct Guest {
+pub struct Connection {
     stream: TcpStream,
     since: Instant,
     stage: Stage,
@@ -38,14 +38,14 @@ enum Stage {
     Gone,
 }
 
-impl Guest {
+impl Connection {
     /// One who has just come.
     ///
     /// # Errors
     /// What the system says of a broken socket.
-    pub fn new(stream: TcpStream) -> io::Result<Guest> {
+    pub fn new(stream: TcpStream) -> io::Result<Connection> {
         stream.set_nonblocking(true)?;
-        Ok(Guest { stream, since: Instant::now(), stage: Stage::Asking(Vec::new()) })
+        Ok(Connection { stream, since: Instant::now(), stage: Stage::Asking(Vec::new()) })
     }
 
     /// What to wait for.

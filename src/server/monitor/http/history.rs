@@ -70,7 +70,7 @@ impl History {
             return;
         }
         let seconds = now.duration_since(self.last).as_secs_f64();
-        let traffic = server.roster.traffic();
+        let traffic = server.session_list.traffic();
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
         if self.samples.len() == MOST_SAMPLES {
             self.samples.pop_front();
@@ -90,7 +90,7 @@ impl History {
 
     fn pace(&mut self, server: &Server, seconds: f64) {
         let before = std::mem::take(&mut self.paces);
-        for entry in server.roster.all() {
+        for entry in server.session_list.all() {
             let Some(began) = entry.moves_since() else { continue };
             let moved = entry.moved();
             let known = before.get(&entry.number).filter(|pace| pace.began == began);

@@ -7,7 +7,7 @@
 use crate::server::Server;
 use crate::server::monitor::counters::STEPS;
 use crate::server::monitor::http::process::Process;
-use crate::server::monitor::transfer::Kind;
+use crate::server::monitor::transfer::TransferKind;
 use crate::shutdown::Stage;
 use std::fmt::{Display, Write as _};
 use std::time::UNIX_EPOCH;
@@ -63,11 +63,11 @@ impl Page {
         self.one("mt_ftp_sessions_total", "counter", "Sessions since the start.", all);
         const AWAY: &str = "mt_ftp_turned_away_total";
         self.family(AWAY, "counter", "Clients that got no session, by the reason.");
-        for (why, times) in server.tally.turned_away() {
+        for (why, times) in server.counters.turned_away() {
             self.value(AWAY, &format!("reason=\"{}\"", why.name()), times);
         }
         const LOGINS: &str = "mt_ftp_logins_total";
-        let (ok, failed) = server.tally.logins();
+        let (ok, failed) = server.counters.logins();
         self.family(LOGINS, "counter", "Logins, visitors among them, by the result.");
         self.value(LOGINS, "result=\"ok\"", ok);
         self.value(LOGINS, "result=\"failed\"", failed);
@@ -76,16 +76,16 @@ impl Page {
     fn transfers(&mut self, server: &Server) {
         const TRANSFERS: &str = "mt_ftp_transfers_total";
         self.family(TRANSFERS, "counter", "Transfers that are over, by command and result.");
-        for kind in Kind::ALL {
-            let (counts, name) = (server.tally.transfers(kind), kind.event());
+        for kind in TransferKind::ALL {
+            let (counts, name) = (server.counters.transfers(kind), kind.event());
             self.value(TRANSFERS, &format!("kind=\"{name}\",result=\"ok\""), counts.done);
             self.value(TRANSFERS, &format!("kind=\"{name}\",result=\"failed\""), counts.failed);
         }
-        let entries = server.roster.all();
+        let entries = server.session_list.all();
         let running = entries.iter().filter(|entry| entry.moves_since().is_some()).count();
         self.one("mt_ftp_transfers_running", "gauge", "Transfers now.", running);
         const BYTES: &str = "mt_ftp_transferred_bytes_total";
-        let traffic = server.roster.traffic();
+        let traffic = server.session_list.traffic();
         let help = "Bytes over data connections, those of running transfers among them; \"in\" is \
                     from clients.";
         self.family(BYTES, "counter", help);
@@ -96,8 +96,8 @@ impl Page {
     fn durations(&mut self, server: &Server) {
         const NAME: &str = "mt_ftp_transfer_duration_seconds";
         self.family(NAME, "histogram", "How long transfers took, by command.");
-        for kind in Kind::ALL {
-            let (counts, kind) = (server.tally.transfers(kind), kind.event());
+        for kind in TransferKind::ALL {
+            let (counts, kind) = (server.counters.transfers(kind), kind.event());
             let mut sum = 0;
             for (step, count) in counts.steps.iter().enumerate() {
                 sum += count;
@@ -124,7 +124,7 @@ impl Page {
     }
 
     fn process(&mut self, server: &Server) {
-        let began = server.tally.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let began = server.counters.began.duration_since(UNIX_EPOCH).unwrap_or_default();
         let began = format!("{:.3}", began.as_secs_f64());
         const START: &str = "process_start_time_seconds";
         self.one(START, "gauge", "When the server began, in seconds since 1970.", began);

@@ -5,13 +5,13 @@
 
 use crate::server::Server;
 use crate::server::log::{Event, Level};
-use crate::server::monitor::counters::Done;
+use crate::server::monitor::counters::FinishedTransfer;
 use crate::server::monitor::http::chart::{self, Line};
 use crate::server::monitor::http::history::History;
 use crate::server::monitor::http::html::{self, bytes, count, rate, text};
 use crate::server::monitor::http::process::Process;
-use crate::server::monitor::sessions::{Entry, State};
-use crate::server::monitor::transfer::{Job, Kind};
+use crate::server::monitor::sessions::{SessionEntry, SessionState};
+use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::shutdown::Stage;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub struct View<'a> {
 impl View<'_> {
     /// The whole page. Writing to a String cannot fail.
     pub fn page(&self) -> String {
-        let entries = self.server.roster.all();
+        let entries = self.server.session_list.all();
         let (moving, quiet): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| entry.moves_since().is_some());
         let mut out = String::with_capacity(64 * 1024);
@@ -114,19 +114,19 @@ impl View<'_> {
     }
 
     fn tiles(&self, out: &mut String, moving: usize) {
-        let (server, tally) = (self.server, &self.server.tally);
-        let (latest, traffic) = (self.history.latest(), server.roster.traffic());
-        let (logins, failed_logins) = tally.logins();
-        let away: u64 = tally.turned_away().iter().map(|(_, times)| times).sum();
-        let sum = |wanted: &dyn Fn(Kind) -> bool| {
-            let kinds = Kind::ALL.into_iter().filter(|kind| wanted(*kind));
+        let (server, counters) = (self.server, &self.server.counters);
+        let (latest, traffic) = (self.history.latest(), server.session_list.traffic());
+        let (logins, failed_logins) = counters.logins();
+        let away: u64 = counters.turned_away().iter().map(|(_, times)| times).sum();
+        let sum = |wanted: &dyn Fn(TransferKind) -> bool| {
+            let kinds = TransferKind::ALL.into_iter().filter(|kind| wanted(*kind));
             kinds.fold((0, 0), |(done, failed), kind| {
-                let counts = tally.transfers(kind);
+                let counts = counters.transfers(kind);
                 (done + counts.done, failed + counts.failed)
             })
         };
         let (files, failed) = sum(&|kind| !kind.is_listing());
-        let (listings, _) = sum(&Kind::is_listing);
+        let (listings, _) = sum(&TransferKind::is_listing);
         out.push_str("<dl class=\"tiles\">");
         for (name, value, more) in [
             (
@@ -146,8 +146,8 @@ impl View<'_> {
             ("Turned away", away.to_string(), self.reasons()),
             (
                 "Up for",
-                html::short(tally.uptime()),
-                format!("since {}", html::since(tally.began, self.now)),
+                html::short(counters.uptime()),
+                format!("since {}", html::since(counters.began, self.now)),
             ),
         ] {
             let _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd><dd>{more}</dd></div>");
@@ -157,7 +157,8 @@ impl View<'_> {
 
     /// Why clients were turned away, where any were.
     fn reasons(&self) -> String {
-        let reasons = self.server.tally.turned_away().into_iter().filter(|(_, times)| *times > 0);
+        let reasons =
+            self.server.counters.turned_away().into_iter().filter(|(_, times)| *times > 0);
         let reasons: Vec<String> =
             reasons.map(|(why, times)| format!("{times} {}", why.name())).collect();
         if reasons.is_empty() { "nobody so far".into() } else { reasons.join(", ") }
@@ -197,7 +198,12 @@ impl View<'_> {
         figure(out, "Sessions", legend, &label, &[line], 2, |top| top.to_string());
     }
 
-    fn sessions(&self, out: &mut String, moving: &[Arc<Entry>], quiet: &[Arc<Entry>]) {
+    fn sessions(
+        &self,
+        out: &mut String,
+        moving: &[Arc<SessionEntry>],
+        quiet: &[Arc<SessionEntry>],
+    ) {
         let all = moving.len() + quiet.len();
         begin(out, "here", "Who is here", &count(all as u64, "session"));
         if all == 0 {
@@ -218,8 +224,8 @@ impl View<'_> {
         out.push_str("</section>");
     }
 
-    fn session(&self, out: &mut String, entry: &Entry) {
-        let State { user, job } = entry.state();
+    fn session(&self, out: &mut String, entry: &SessionEntry) {
+        let SessionState { user, info } = entry.state();
         let who = user.map_or("<span class=\"dim\">not logged in</span>".into(), |user| {
             format!("<bdi>{}</bdi>", text(user))
         });
@@ -234,25 +240,25 @@ impl View<'_> {
             entry.number,
             entry.peer.ip(),
         );
-        match job {
-            Some(job) => self.job(out, entry, &job),
+        match info {
+            Some(info) => self.info(out, entry, &info),
             None => out.push_str("<span class=\"dim\">idle</span>"),
         }
         out.push_str("</td></tr>");
     }
 
-    fn job(&self, out: &mut String, entry: &Entry, job: &Job) {
+    fn info(&self, out: &mut String, entry: &SessionEntry, info: &TransferInfo) {
         let moved = entry.moved();
-        let rate_now = self.history.rate(entry.number, job.started, moved);
-        let mut parts = vec![match job.expected {
+        let rate_now = self.history.rate(entry.number, info.started, moved);
+        let mut parts = vec![match info.expected {
             Some(size) => format!("{} of {}", bytes(moved as f64), bytes(size as f64)),
             None => bytes(moved as f64),
         }];
         parts.push(rate(rate_now));
-        out.push_str(&what(job));
-        if let Some(size) = job.expected.filter(|size| *size > 0) {
+        out.push_str(&what(info));
+        if let Some(size) = info.expected.filter(|size| *size > 0) {
             let percent = (moved as f64 / size as f64 * 100.0).clamp(0.0, 100.0);
-            let class = direction(job.kind);
+            let class = direction(info.kind);
             let _ = write!(
                 out,
                 "<progress class=\"{class}\" max=\"100\" value=\"{percent:.1}\" \
@@ -266,7 +272,7 @@ impl View<'_> {
     }
 
     fn last_transfers(&self, out: &mut String) {
-        let last = self.server.tally.last.newest_first();
+        let last = self.server.counters.last.newest_first();
         begin(out, "last", "Last transfers", "");
         if last.is_empty() {
             return none(out, "No file has moved yet.");
@@ -285,7 +291,7 @@ impl View<'_> {
         out.push_str("</tbody></table></section>");
     }
 
-    fn done(&self, out: &mut String, done: &Done) {
+    fn done(&self, out: &mut String, done: &FinishedTransfer) {
         let user = done.user.as_ref().map_or("–".into(), text);
         let failed = done.failed.as_ref().map_or(String::new(), |why| {
             format!("<small class=\"failed\">failed: {}</small>", text(why))
@@ -302,7 +308,7 @@ impl View<'_> {
             html::ago(done.ended, self.now),
             done.session,
             done.peer.ip(),
-            what(&done.job),
+            what(&done.info),
             html::took(done.took),
             rate(done.bytes as f64 / seconds),
         );
@@ -411,17 +417,17 @@ fn figure(
 }
 
 /// What a transfer moves, and in which direction.
-fn what(job: &Job) -> String {
-    let word = match job.kind {
-        Kind::Retrieve => "download",
-        Kind::Store | Kind::Append | Kind::StoreUnique => "upload",
-        Kind::List | Kind::Names | Kind::Facts => "listing",
+fn what(info: &TransferInfo) -> String {
+    let word = match info.kind {
+        TransferKind::Retrieve => "download",
+        TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique => "upload",
+        TransferKind::List | TransferKind::Names | TransferKind::Facts => "listing",
     };
-    let class = direction(job.kind);
-    format!("<b class=\"{class}\">{word}</b> <bdi>{}</bdi>", text(&job.path))
+    let class = direction(info.kind);
+    format!("<b class=\"{class}\">{word}</b> <bdi>{}</bdi>", text(&info.path))
 }
 
-fn direction(kind: Kind) -> &'static str {
+fn direction(kind: TransferKind) -> &'static str {
     if kind.is_upload() { "in" } else { "out" }
 }
 

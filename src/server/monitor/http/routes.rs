@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// The pages and what they are made from.
-pub struct Site {
+pub struct Routes {
     /// Whose status it is.
     pub server: Arc<Server>,
     /// Its last minutes.
@@ -23,15 +23,15 @@ pub struct Site {
     policy: String,
 }
 
-impl Site {
+impl Routes {
     /// The pages of a server that listens at `name`, for who asks `host` for them.
-    pub fn new(server: Arc<Server>, name: String, host: String) -> Site {
+    pub fn new(server: Arc<Server>, name: String, host: String) -> Routes {
         let style = html::hash(STYLE);
         let policy = format!(
             "default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'"
         );
-        Site { server, history: History::new(Instant::now()), name, host, policy }
+        Routes { server, history: History::new(Instant::now()), name, host, policy }
     }
 
     /// The answer to what has come so far, if that is enough for one.

@@ -4,7 +4,7 @@ use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
 use crate::server::auth::identity::Login;
 use crate::server::error::Refusal;
 use crate::server::fs::quota::Usage;
-use crate::server::monitor::sessions::{Entry, State};
+use crate::server::monitor::sessions::{SessionEntry, SessionState};
 use crate::server::session::{LONGEST_IDLE, Session};
 use crate::sys;
 use std::sync::Arc;
@@ -139,17 +139,17 @@ impl Session<'_> {
 
     /// Who is here, and how much they move; not what, which may be in a home of their own.
     pub(in crate::server::session) fn who(&self) -> Reply {
-        let line = |entry: Arc<Entry>| {
-            let State { user, job } = entry.state();
+        let line = |entry: Arc<SessionEntry>| {
+            let SessionState { user, info } = entry.state();
             let user = user.map_or("(not logged in)".into(), |user| user.to_string());
             let (ip, seconds) = (entry.peer.ip(), entry.since.elapsed().as_secs());
-            let doing = job.map_or(String::new(), |job| {
-                let of = job.expected.map_or(String::new(), |size| format!(" of {size}"));
-                format!(", {} {}{of} bytes", job.kind.event(), entry.moved())
+            let doing = info.map_or(String::new(), |info| {
+                let of = info.expected.map_or(String::new(), |size| format!(" of {size}"));
+                format!(", {} {}{of} bytes", info.kind.event(), entry.moved())
             });
             format!(" {} {user} from {ip} for {seconds} seconds{doing}", entry.number).into_bytes()
         };
-        let lines: Vec<Vec<u8>> = self.server.roster.all().into_iter().map(line).collect();
+        let lines: Vec<Vec<u8>> = self.server.session_list.all().into_iter().map(line).collect();
         Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")
     }
 

@@ -33,7 +33,7 @@ impl Session<'_> {
             None => self.check_password(&name, password),
         };
         let admitted = admitted.and_then(|identity| self.with_slot(identity));
-        self.server.tally.login(admitted.is_ok());
+        self.server.counters.login(admitted.is_ok());
         match admitted {
             Ok(identity) => {
                 self.set_login(Login::In(identity));
@@ -116,6 +116,6 @@ impl Session<'_> {
             self.pace = new_pace();
         }
         self.login = login;
-        self.signed.set_user(self.login.user());
+        self.registration.set_user(self.login.user());
     }
 }

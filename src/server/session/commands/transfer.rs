@@ -15,7 +15,7 @@ use crate::server::fs::jail::{DirEntry, Last};
 use crate::server::fs::listing::{Form, Lines, Options};
 use crate::server::fs::upload::{Upload, UploadMode, text_from};
 use crate::server::limits::bandwidth::Mover;
-use crate::server::monitor::transfer::{Job, Kind};
+use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::control_watch::Watch;
 use crate::server::session::{Pending, Session};
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
@@ -36,13 +36,13 @@ impl Session<'_> {
             return self.retr_text(&path, file, pending);
         }
         let (offset, expected) = pending.portion(size)?;
-        let job = Job::new(Kind::Retrieve, &path, Some(expected));
+        let info = TransferInfo::new(TransferKind::Retrieve, &path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
         let bytes = offset..offset + expected;
         let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
             pump::send_file(&file, bytes, data, stall, watch)
         };
-        self.send_by(&job, self.opening(&job), send, |moved| Ok(moved >= expected))?;
+        self.send_by(&info, self.opening(&info), send, |moved| Ok(moved >= expected))?;
         Ok(done())
     }
 
@@ -58,24 +58,24 @@ impl Session<'_> {
             return Err(Refusal::BadRestart);
         }
         let mut text = first.as_slice().chain(text).take(length);
-        let job = Job::new(Kind::Retrieve, path, None);
+        let info = TransferInfo::new(TransferKind::Retrieve, path, None);
         let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
             pump::send(&mut text, data, stall, watch)
         };
         let is_whole = |_| Ok(ranged || place.stream_position()? >= stored);
-        self.send_by(&job, self.opening(&job), send, is_whole)?;
+        self.send_by(&info, self.opening(&info), send, is_whole)?;
         Ok(done())
     }
 
     pub(in crate::server::session) fn list(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
-        self.send_listing(path.as_ref(), Form::Long, options, Kind::List)
+        self.send_listing(path.as_ref(), Form::Long, options, TransferKind::List)
     }
 
     pub(in crate::server::session) fn nlst(&mut self, argument: Option<&Name>) -> Answer {
         let (options, path) = self.list_argument(argument)?;
         let form = if options.long { Form::Long } else { self.names_form(path.as_ref()) };
-        self.send_listing(path.as_ref(), form, options, Kind::Names)
+        self.send_listing(path.as_ref(), form, options, TransferKind::Names)
     }
 
     pub(in crate::server::session) fn mlsd(&mut self, name: Option<&Name>) -> Answer {
@@ -86,7 +86,7 @@ impl Session<'_> {
             return Err(Refusal::Argument("Not a directory; use MLST."));
         }
         let form = Form::Facts(self.facts, identity.access);
-        self.send_listing(name, form, Options::default(), Kind::Facts)
+        self.send_listing(name, form, Options::default(), TransferKind::Facts)
     }
 
     fn list_argument(&self, argument: Option<&Name>) -> Result<(Options, Option<Name>), Refusal> {
@@ -106,12 +106,12 @@ impl Session<'_> {
         name: Option<&Name>,
         form: Form,
         options: Options,
-        kind: Kind,
+        kind: TransferKind,
     ) -> Answer {
         let path = self.path_or_cwd(name)?;
         let lines = self.lines(&path, name, form, options)?;
         let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
-        self.send_from(&Job::new(kind, &path, None), opening, lines).map(|_| done())
+        self.send_from(&TransferInfo::new(kind, &path, None), opening, lines).map(|_| done())
     }
 
     /// What is listed: a directory, a file, or what matches a pattern that is not itself a name.
@@ -152,7 +152,7 @@ impl Session<'_> {
             Pending::Range(_) => return Err(Refusal::Sequence("RANG does not go with STOR.")),
             Pending::Nothing | Pending::Rename(_) => UploadMode::Replace,
         };
-        self.store(name, mode, Kind::Store)
+        self.store(name, mode, TransferKind::Store)
     }
 
     pub(in crate::server::session) fn appe(&mut self, name: &Name, pending: Pending) -> Answer {
@@ -160,15 +160,15 @@ impl Session<'_> {
         if let Pending::Restart(1..) | Pending::Range(_) = pending {
             return Err(Refusal::Sequence("REST and RANG do not go with APPE."));
         }
-        self.store(name, UploadMode::Append, Kind::Append)
+        self.store(name, UploadMode::Append, TransferKind::Append)
     }
 
-    fn store(&mut self, name: &Name, mode: UploadMode, kind: Kind) -> Answer {
+    fn store(&mut self, name: &Name, mode: UploadMode, kind: TransferKind) -> Answer {
         self.data.check_planned()?;
         let path = self.path(name)?;
         let upload = Upload::begin(&self.identity()?.jail, &path, mode)?;
-        let job = Job::new(kind, &path, None);
-        self.receive_into(&job, self.opening(&job), upload).map(|_| done())
+        let info = TransferInfo::new(kind, &path, None);
+        self.receive_into(&info, self.opening(&info), upload).map(|_| done())
     }
 
     pub(in crate::server::session) fn stou(
@@ -189,18 +189,22 @@ impl Session<'_> {
         // RFC 1123 section 4.1.2.9: exactly this form, so that programs can read the name.
         let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", name.as_slice()].concat());
         let path = cwd.join(&Name::new(name.clone()).ok_or(Refusal::BadName)?)?;
-        self.receive_into(&Job::new(Kind::StoreUnique, &path, None), opening, upload)?;
+        self.receive_into(
+            &TransferInfo::new(TransferKind::StoreUnique, &path, None),
+            opening,
+            upload,
+        )?;
         // The words that Net::FTP looks for; BSD's server had them first.
         let text = [b"Transfer complete (unique file name: ", name.as_slice(), b")."].concat();
         Ok(Reply::new(Code::TRANSFER_DONE, text))
     }
 
     /// The 150 of a file. lftp, ncftp and others read the size in it.
-    fn opening(&self, job: &Job) -> Reply {
+    fn opening(&self, info: &TransferInfo) -> Reply {
         let kind = if self.is_ascii() { "ASCII" } else { "BINARY" };
         let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
-        text.extend_from_slice(job.path.file_name().unwrap_or(b"/"));
-        if let Some(size) = job.expected {
+        text.extend_from_slice(info.path.file_name().unwrap_or(b"/"));
+        if let Some(size) = info.expected {
             text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
         }
         text.push(b'.');
@@ -209,54 +213,54 @@ impl Session<'_> {
 
     fn send_from(
         &mut self,
-        job: &Job,
+        info: &TransferInfo,
         opening: Reply,
         mut source: impl Read,
     ) -> Result<u64, Refusal> {
         let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
             pump::send(&mut source, data, stall, watch)
         };
-        self.send_by(job, opening, send, |_| Ok(true))
+        self.send_by(info, opening, send, |_| Ok(true))
     }
 
     fn send_by(
         &mut self,
-        job: &Job,
+        info: &TransferInfo,
         opening: Reply,
         pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
         is_whole: impl FnOnce(u64) -> io::Result<bool>,
     ) -> Result<u64, Refusal> {
         // What cannot begin is a refusal, and no transfer that failed.
         self.data.check_planned()?;
-        self.signed.begin(job);
+        self.registration.begin(info);
         let result = self.over_data(opening, pump);
         // Before anybody is told that it went well.
         let result =
             result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
-        self.record(job, &result);
+        self.record(info, &result);
         result
     }
 
     fn receive_into(
         &mut self,
-        job: &Job,
+        info: &TransferInfo,
         opening: Reply,
         mut upload: Upload,
     ) -> Result<u64, Refusal> {
         if let Some(mask) = self.umask {
             upload.set_mode_if_new(0o666 & !mask);
         }
-        self.signed.begin(job);
+        self.registration.begin(info);
         let received = if self.is_ascii() {
-            self.receive_text(job, opening, &mut upload)
+            self.receive_text(info, opening, &mut upload)
         } else {
             let received = self.over_data(opening, |data, stall, watch| {
                 pump::receive_file(data, &mut upload, stall, watch)
             });
-            self.believe(received, job.started)
+            self.believe(received, info.started)
         };
         let result = self.settle(upload, received);
-        self.record(job, &result);
+        self.record(info, &result);
         result
     }
 
@@ -264,14 +268,14 @@ impl Session<'_> {
     /// sends it again with its LF.
     fn receive_text(
         &mut self,
-        job: &Job,
+        info: &TransferInfo,
         opening: Reply,
         upload: &mut Upload,
     ) -> Result<u64, Refusal> {
         let mut text = DecodingWriter::new(upload);
         let received = self
             .over_data(opening, |data, stall, watch| pump::receive(data, &mut text, stall, watch));
-        let received = self.believe(received, job.started);
+        let received = self.believe(received, info.started);
         match &received {
             Ok(_) => text.finish().map(drop)?,
             Err(_) => text.flush()?,
@@ -350,7 +354,7 @@ impl Session<'_> {
 
     fn mover(&self) -> Mover<'_> {
         let account = self.identity().ok().and_then(|identity| identity.account.as_deref());
-        let (session, address) = (self.signed.entry().number, self.peer.ip());
+        let (session, address) = (self.registration.entry().number, self.peer.ip());
         Mover { session, own: &self.own_rate, address, account }
     }
 
@@ -364,7 +368,7 @@ impl Session<'_> {
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.settings.config.transfer_timeout;
         let rates = self.server.bandwidth.rates(&self.mover(), &self.settings.config);
-        let mut watch = Watch::new(&mut self.control, &self.server.shutdown, &self.signed);
+        let mut watch = Watch::new(&mut self.control, &self.server.shutdown, &self.registration);
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());
