@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
-use writer::Sink;
+use writer::LogWriter;
 
 /// How much is logged; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ pub struct Log {
     level: AtomicU8,
     json: AtomicBool,
     recent: Ring<Event>,
-    sink: Mutex<Sink>,
+    sink: Mutex<LogWriter>,
 }
 
 impl Log {
@@ -93,10 +93,10 @@ impl Log {
 
     /// A log of text to any sink; one write a line.
     pub fn to(level: Level, sink: Box<dyn io::Write + Send>) -> Log {
-        Log::new(level, Sink::to(sink))
+        Log::new(level, LogWriter::to(sink))
     }
 
-    fn new(level: Level, sink: Sink) -> Log {
+    fn new(level: Level, sink: LogWriter) -> Log {
         let (level, json) = (AtomicU8::new(level as u8), AtomicBool::new(false));
         Log { level, json, recent: Ring::default(), sink: Mutex::new(sink) }
     }
@@ -163,9 +163,9 @@ impl Event {
     }
 }
 
-fn sink(file: Option<&Path>) -> io::Result<Sink> {
+fn sink(file: Option<&Path>) -> io::Result<LogWriter> {
     match file {
-        Some(file) => Sink::open("the log", file),
-        None => Ok(Sink::to(Box::new(io::stderr()))),
+        Some(file) => LogWriter::open("the log", file),
+        None => Ok(LogWriter::to(Box::new(io::stderr()))),
     }
 }

@@ -23,9 +23,9 @@ use crate::server::log::{Field, Level, Value};
 use crate::server::monitor::sessions::Registration;
 use crate::server::panic_hook;
 use crate::server::proxy::{ClientOrigin, Via};
-use crate::server::session::log_budget::Told;
+use crate::server::session::log_budget::LogBudget;
 use crate::server::settings::Settings;
-use crate::server::token_bucket::Bucket;
+use crate::server::token_bucket::TokenBucket;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -90,7 +90,7 @@ pub(super) enum End {
     NoLogin,
     /// The server endpoints.
     Shutdown,
-    /// It was told to go, by a 421 that the log has the reason of.
+    /// It was log_budget to go, by a 421 that the log has the reason of.
     SentAway,
 }
 
@@ -140,9 +140,9 @@ pub(super) struct Session<'a> {
     pub(super) own_idle_timeout: Option<Duration>,
     pub(super) failures: u32,
     /// Commands before login.
-    pub(super) pace: Bucket,
+    pub(super) pace: TokenBucket,
     pub(super) registration: Registration<'a>,
-    pub(super) told: Told,
+    pub(super) log_budget: LogBudget,
     /// `--rate-limit`.
     pub(super) own_rate: Rate,
     /// Since when nobody is logged in.
@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
             own_idle_timeout: None,
             failures: 0,
             registration: server.session_list.register(number, origin.peer, origin.balancer()),
-            told: Told::new(),
+            log_budget: LogBudget::new(),
             own_rate: Rate::new(None),
             outside_since: since,
             nonsense: 0,
@@ -324,7 +324,7 @@ impl<'a> Session<'a> {
             }
         };
         self.log(Level::Debug, "command", &[("line", &command)]);
-        self.told.begin();
+        self.log_budget.begin();
         // Before anything can refuse: a command that may not be carried out uses up REST all the same.
         let pending = self.take_pending(&command);
         let permitted = self.require(identity::right(&command));
@@ -411,7 +411,7 @@ impl<'a> Session<'a> {
             Command::Rmda(name) => self.rmda(name),
             Command::Rnfr(name) => self.rnfr(name),
             Command::Rnto(name) => self.rnto(name, pending),
-            // What it aborts has answered by now; see `Watch`.
+            // What it aborts has answered by now; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
             Command::Site(site) => self.site(site),
         }
@@ -484,6 +484,6 @@ impl<'a> Session<'a> {
 }
 
 /// How many commands may come before login.
-pub(super) fn new_pace() -> Bucket {
-    Bucket::new(COMMANDS_AT_ONCE, COMMANDS_A_SECOND, Instant::now())
+pub(super) fn new_pace() -> TokenBucket {
+    TokenBucket::new(COMMANDS_AT_ONCE, COMMANDS_A_SECOND, Instant::now())
 }

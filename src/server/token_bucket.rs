@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 /// Holds tokens, each good for one action, and fills again with time.
 #[derive(Clone, Debug)]
-pub struct Bucket {
+pub struct TokenBucket {
     capacity: f64,
     per_second: f64,
     tokens: f64,
     filled: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full bucket of `capacity` tokens that gets `per_second` new ones.
-    pub fn new(capacity: u32, per_second: u32, now: Instant) -> Bucket {
+    pub fn new(capacity: u32, per_second: u32, now: Instant) -> TokenBucket {
         let capacity = f64::from(capacity);
-        Bucket { capacity, per_second: f64::from(per_second), tokens: capacity, filled: now }
+        TokenBucket { capacity, per_second: f64::from(per_second), tokens: capacity, filled: now }
     }
 
     /// Takes a token.
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_burst_and_then_a_rate() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(3, 10, start);
+        let mut bucket = TokenBucket::new(3, 10, start);
         let taken = (0..10).filter(|_| bucket.take(0, start).is_ok()).count();
         assert_eq!(taken, 3);
         let wait = bucket.take(0, start).unwrap_err();
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn who_waits_behind_others_waits_longer() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(1, 5, start);
+        let mut bucket = TokenBucket::new(1, 5, start);
         bucket.take(0, start).unwrap();
         assert_eq!(bucket.take(0, start), Err(Duration::from_millis(200)));
         assert_eq!(bucket.take(4, start), Err(Duration::from_secs(1)));
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn what_is_put_back_can_be_taken_again_and_no_more() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(2, 1, start);
+        let mut bucket = TokenBucket::new(2, 1, start);
         assert!(bucket.is_full(start));
         bucket.take(0, start).unwrap();
         assert!(!bucket.is_full(start));

@@ -19,7 +19,7 @@
 
 use crate::protocol::Name;
 use crate::server::cidr::client_network;
-use crate::server::token_bucket::Bucket;
+use crate::server::token_bucket::TokenBucket;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -213,7 +213,7 @@ impl Drop for Turn<'_> {
 /// What is remembered of one address, or of one IPv6 network.
 #[derive(Debug)]
 struct Memory {
-    turns: Bucket,
+    turns: TokenBucket,
     /// Whether a password is being checked.
     checking: bool,
     /// How many sessions wait for their turn.
@@ -243,7 +243,7 @@ struct Known {
 impl Memory {
     fn new(now: Instant) -> Memory {
         Memory {
-            turns: Bucket::new(BURST, CHECKS_A_SECOND, now),
+            turns: TokenBucket::new(BURST, CHECKS_A_SECOND, now),
             checking: false,
             waiting: 0,
             changed: Arc::default(),

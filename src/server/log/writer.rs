@@ -6,18 +6,18 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// Takes whole lines. Files are written at their end, whoever else writes to them.
-pub struct Sink {
+pub struct LogWriter {
     to: Box<dyn Write + Send>,
     /// Whether the last line was written in part alone, which the next one must not continue.
     torn: bool,
 }
 
-impl Sink {
+impl LogWriter {
     /// The end of `file`, which is made where it is missing; `what` it is stands in the error.
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn open(what: &str, file: &Path) -> io::Result<Sink> {
+    pub fn open(what: &str, file: &Path) -> io::Result<LogWriter> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         // It tells who was here and what is where.
@@ -25,12 +25,12 @@ impl Sink {
         let file = options.open(file).map_err(|error| {
             io::Error::new(error.kind(), format!("{what} {}: {error}", file.display()))
         })?;
-        Ok(Sink::to(Box::new(file)))
+        Ok(LogWriter::to(Box::new(file)))
     }
 
     /// Anything that takes bytes.
-    pub fn to(to: Box<dyn Write + Send>) -> Sink {
-        Sink { to, torn: false }
+    pub fn to(to: Box<dyn Write + Send>) -> LogWriter {
+        LogWriter { to, torn: false }
     }
 
     /// Writes a line with its end, in one go where the system takes it so.
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_line_that_was_torn_by_a_full_disk_does_not_spoil_the_next() {
         let disk = Disk::default();
-        let mut sink = Sink::to(Box::new(disk.clone()));
+        let mut sink = LogWriter::to(Box::new(disk.clone()));
         let room = |bytes: usize| *disk.room.lock().unwrap() = bytes;
         room(6);
         sink.write_line(b"one\n").unwrap();

@@ -12,7 +12,7 @@
 use crate::json::is_hidden;
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
-use crate::server::log::writer::Sink;
+use crate::server::log::writer::LogWriter;
 use crate::server::log::{Level, Log};
 use std::io;
 use std::net::IpAddr;
@@ -116,7 +116,7 @@ fn is_paired(text: &str, open: char, close: char) -> bool {
 /// Where these lines go, if they are wanted.
 #[derive(Default)]
 pub struct TransferLog {
-    sink: Mutex<Option<Sink>>,
+    sink: Mutex<Option<LogWriter>>,
     wanted: AtomicBool,
     /// How many lines could not be written since one could.
     lost: AtomicU64,
@@ -138,7 +138,7 @@ impl TransferLog {
     /// # Errors
     /// The file cannot be opened; the log goes on where it was.
     pub fn reopen(&self, file: Option<&Path>) -> io::Result<()> {
-        let sink = file.map(|file| Sink::open("the transfer log", file)).transpose()?;
+        let sink = file.map(|file| LogWriter::open("the transfer log", file)).transpose()?;
         self.wanted.store(sink.is_some(), Ordering::Relaxed);
         *self.sink() = sink;
         Ok(())
@@ -166,7 +166,7 @@ impl TransferLog {
         }
     }
 
-    fn sink(&self) -> MutexGuard<'_, Option<Sink>> {
+    fn sink(&self) -> MutexGuard<'_, Option<LogWriter>> {
         self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 /// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
 /// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
 /// after it too, so commands are never answered out of order.
-pub(in crate::server::session) struct Watch<'a> {
+pub(in crate::server::session) struct ControlWatch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
     /// Where is counted what moves.
@@ -24,7 +24,7 @@ pub(in crate::server::session) struct Watch<'a> {
     turns: Option<Turns>,
     spent: u64,
     listening: bool,
-    /// Whether NOOP and STAT are answered at once. They may only where the client was told that
+    /// Whether NOOP and STAT are answered at once. They may only where the client was log_budget that
     /// something runs: without a 150 they would come in the place of its answer.
     answering: bool,
     /// Whether the client has still to connect, which one that has closed will not do.
@@ -32,23 +32,23 @@ pub(in crate::server::session) struct Watch<'a> {
     stopped: Option<Refusal>,
 }
 
-impl Watch<'_> {
+impl ControlWatch<'_> {
     /// Listens to `control` and to `shutdown` during a transfer, whose bytes `signed` counts.
     pub(in crate::server::session) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
         registration: &'a Registration<'a>,
-    ) -> Watch<'a> {
-        let quiet = Watch::for_abort(control, shutdown);
-        Watch { registration: Some(registration), answering: true, ..quiet }
+    ) -> ControlWatch<'a> {
+        let quiet = ControlWatch::for_abort(control, shutdown);
+        ControlWatch { registration: Some(registration), answering: true, ..quiet }
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
     pub(in crate::server::session) fn for_abort<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
-    ) -> Watch<'a> {
-        Watch {
+    ) -> ControlWatch<'a> {
+        ControlWatch {
             control,
             shutdown,
             registration: None,
@@ -126,7 +126,7 @@ impl Watch<'_> {
     }
 }
 
-impl Attention for Watch<'_> {
+impl Attention for ControlWatch<'_> {
     fn items(&self) -> [PollItem<'_>; 2] {
         let control = match self.listening {
             true => PollItem::new(self.control.stream().handle(), Interest::Read),

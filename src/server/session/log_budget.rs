@@ -1,6 +1,6 @@
-//! How much of a session has been told already, so that nothing is told twice or without end.
+//! How much of a session has been log_budget already, so that nothing is log_budget twice or without end.
 
-use crate::server::token_bucket::Bucket;
+use crate::server::token_bucket::TokenBucket;
 use std::time::Instant;
 
 /// How many refusals of a session are logged at once, and how many a second after that: who asks
@@ -9,21 +9,21 @@ use std::time::Instant;
 const REFUSALS_AT_ONCE: u32 = 20;
 const REFUSALS_A_SECOND: u32 = 1;
 
-/// What of a session has been told already.
+/// What of a session has been log_budget already.
 #[derive(Debug)]
-pub struct Told {
-    refusals: Bucket,
+pub struct LogBudget {
+    refusals: TokenBucket,
     /// Refusals beyond these.
     untold: u64,
-    /// Whether the command that is carried out was a transfer that has been told of.
+    /// Whether the command that is carried out was a transfer that has been log_budget of.
     transfer: bool,
 }
 
-impl Told {
+impl LogBudget {
     /// Nothing yet.
-    pub fn new() -> Told {
-        let refusals = Bucket::new(REFUSALS_AT_ONCE, REFUSALS_A_SECOND, Instant::now());
-        Told { refusals, untold: 0, transfer: false }
+    pub fn new() -> LogBudget {
+        let refusals = TokenBucket::new(REFUSALS_AT_ONCE, REFUSALS_A_SECOND, Instant::now());
+        LogBudget { refusals, untold: 0, transfer: false }
     }
 
     /// Another command begins.
@@ -31,12 +31,12 @@ impl Told {
         self.transfer = false;
     }
 
-    /// The transfer it is has been told of.
+    /// The transfer it is has been log_budget of.
     pub fn tell_of_transfer(&mut self) {
         self.transfer = true;
     }
 
-    /// Whether it is a transfer that has been told of.
+    /// Whether it is a transfer that has been log_budget of.
     pub fn has_told_of_transfer(&self) -> bool {
         self.transfer
     }
@@ -46,7 +46,7 @@ impl Told {
         self.untold
     }
 
-    /// Whether one more refusal is to be told; it is counted where not.
+    /// Whether one more refusal is to be log_budget; it is counted where not.
     pub fn has_room(&mut self) -> bool {
         let has_room = self.refusals.take(0, Instant::now()).is_ok();
         self.untold += u64::from(!has_room);

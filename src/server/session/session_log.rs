@@ -1,4 +1,4 @@
-//! What is told of a session: its transfers, what was refused to it, and its end.
+//! What is log_budget of a session: its transfers, what was refused to it, and its end.
 
 use crate::protocol::{Code, Command, FtpPath};
 use crate::server::auth::identity::Login;
@@ -19,7 +19,7 @@ impl Session<'_> {
         result: &Result<u64, Refusal>,
     ) {
         self.registration.end();
-        self.told.tell_of_transfer();
+        self.log_budget.tell_of_transfer();
         let (moved, took) = (self.registration.entry().moved(), info.started.elapsed());
         self.count(info, moved, took, result);
         if let Some(direction) = direction(info.kind) {
@@ -36,7 +36,8 @@ impl Session<'_> {
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
         // What has moved nothing costs the client as little as any refusal.
-        let level = if moved > 0 || self.told.has_room() { Level::Warn } else { Level::Debug };
+        let level =
+            if moved > 0 || self.log_budget.has_room() { Level::Warn } else { Level::Debug };
         self.log(level, info.kind.event(), &fields);
     }
 
@@ -97,19 +98,19 @@ impl Session<'_> {
         self.server.transfers.add(&transfer, &self.server.log);
     }
 
-    /// Tells of a command that was refused, unless it was a transfer, which is told of when it is
+    /// Tells of a command that was refused, unless it was a transfer, which is log_budget of when it is
     /// over.
     pub(in crate::server::session) fn record_refusal(
         &mut self,
         command: &Command,
         refusal: &Refusal,
     ) {
-        if self.told.has_told_of_transfer() {
+        if self.log_budget.has_told_of_transfer() {
             return;
         }
         let level = match weight(command, refusal) {
             Level::Debug => Level::Debug,
-            level if self.told.has_room() => level,
+            level if self.log_budget.has_room() => level,
             _ => Level::Debug,
         };
         let reply = refusal.reply();
@@ -131,7 +132,7 @@ impl Session<'_> {
     ) {
         let seconds = self.started.elapsed().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
-        let untold = self.told.untold();
+        let untold = self.log_budget.untold();
         if untold > 0 {
             fields.push(("untold", &untold));
         }

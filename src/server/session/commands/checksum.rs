@@ -6,7 +6,7 @@ use crate::net::{Attention, Verdict};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
 use crate::server::error::Refusal;
-use crate::server::session::control_watch::Watch;
+use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::{Pending, Session};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -67,7 +67,7 @@ impl Session<'_> {
         let (mut file, _) = self.identity()?.jail.open_file(path)?;
         let (start, end) = range(file.metadata()?.len())?;
         file.seek(SeekFrom::Start(start))?;
-        let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
+        let mut watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
         match feed(Hasher::new(algorithm), &mut file, end - start, &mut watch)? {
             Some(digest) => Ok(((start, end), digest)),
             None => Err(watch.refusal()),
@@ -80,7 +80,7 @@ fn feed(
     mut hasher: Hasher,
     file: &mut File,
     mut left: u64,
-    watch: &mut Watch<'_>,
+    watch: &mut ControlWatch<'_>,
 ) -> Result<Option<String>, Refusal> {
     let mut buffer = vec![0; CHUNK];
     let mut done = 0;

@@ -10,7 +10,7 @@ use crate::server::fs::partial;
 use crate::server::fs::quota::{self, Ledger};
 use crate::server::fs::upload;
 use crate::server::session::commands::query::path_reply;
-use crate::server::session::control_watch::Watch;
+use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::{Pending, Session};
 use crate::sys::{self, Dir, FileKind};
 use std::io::{self, ErrorKind};
@@ -225,7 +225,7 @@ impl Session<'_> {
         let jail = &self.identity()?.jail;
         let place = jail.locate(&path, Last::Keep)?;
         let (dir, ledger) = (place.dir.open_dir(&place.name)?, jail.ledger_inside(&place));
-        let mut watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
+        let mut watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
         if empty(&dir, ledger.as_ref(), 0, &mut watch)? == Verdict::Stop {
             return Err(watch.refusal());
         }
@@ -248,7 +248,7 @@ fn empty(
     dir: &Dir,
     ledger: Option<&Ledger>,
     depth: u32,
-    watch: &mut Watch<'_>,
+    watch: &mut ControlWatch<'_>,
 ) -> Result<Verdict, Refusal> {
     const DEEPEST: u32 = 64;
     const AT_A_TIME: usize = 256;

@@ -10,7 +10,7 @@ use crate::server::fs::listing::{self, Form, Lines, Options};
 use crate::server::fs::partial;
 use crate::server::fs::upload;
 use crate::server::session::Session;
-use crate::server::session::control_watch::Watch;
+use crate::server::session::control_watch::ControlWatch;
 use crate::sys::{self, Dir, FileKind, Open};
 use std::io::{self, ErrorKind, Read};
 
@@ -83,7 +83,7 @@ impl Session<'_> {
     pub(in crate::server::session) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
         let dir = self.identity()?.jail.open_dir(&path)?;
-        let watch = Watch::for_abort(&mut self.control, &self.server.shutdown);
+        let watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
         let mut count = Count { watch, names: 0 };
         let size = match count.total_size(&dir, 0)? {
             Some(size) => size,
@@ -92,7 +92,7 @@ impl Session<'_> {
         Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
     }
 
-    /// ALLO: whether there is room, and nothing more; it costs nothing to be told before.
+    /// ALLO: whether there is room, and nothing more; it costs nothing to be log_budget before.
     pub(in crate::server::session) fn allo(&self, bytes: u64) -> Answer {
         let identity = self.identity()?;
         if identity.jail.space(&identity.cwd)? < bytes {
@@ -165,7 +165,7 @@ impl Session<'_> {
 
 /// DSIZ on its way through a tree.
 struct Count<'a> {
-    watch: Watch<'a>,
+    watch: ControlWatch<'a>,
     names: u64,
 }
 

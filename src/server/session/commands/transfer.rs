@@ -16,7 +16,7 @@ use crate::server::fs::listing::{Form, Lines, Options};
 use crate::server::fs::upload::{Upload, UploadMode, text_from};
 use crate::server::limits::bandwidth::Mover;
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
-use crate::server::session::control_watch::Watch;
+use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::{Pending, Session};
 use crate::sys::{FileKind, Interest, PollItem, Waitable};
 use std::fs::File;
@@ -39,7 +39,7 @@ impl Session<'_> {
         let info = TransferInfo::new(TransferKind::Retrieve, &path, Some(expected));
         // No more than was announced, even of a file that grows meanwhile.
         let bytes = offset..offset + expected;
-        let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
+        let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
             pump::send_file(&file, bytes, data, stall, watch)
         };
         self.send_by(&info, self.opening(&info), send, |moved| Ok(moved >= expected))?;
@@ -59,7 +59,7 @@ impl Session<'_> {
         }
         let mut text = first.as_slice().chain(text).take(length);
         let info = TransferInfo::new(TransferKind::Retrieve, path, None);
-        let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
+        let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
             pump::send(&mut text, data, stall, watch)
         };
         let is_whole = |_| Ok(ranged || place.stream_position()? >= stored);
@@ -217,7 +217,7 @@ impl Session<'_> {
         opening: Reply,
         mut source: impl Read,
     ) -> Result<u64, Refusal> {
-        let send = |data: &mut TcpStream, stall, watch: &mut Watch<'_>| {
+        let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
             pump::send(&mut source, data, stall, watch)
         };
         self.send_by(info, opening, send, |_| Ok(true))
@@ -227,14 +227,14 @@ impl Session<'_> {
         &mut self,
         info: &TransferInfo,
         opening: Reply,
-        pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
         is_whole: impl FnOnce(u64) -> io::Result<bool>,
     ) -> Result<u64, Refusal> {
         // What cannot begin is a refusal, and no transfer that failed.
         self.data.check_planned()?;
         self.registration.begin(info);
         let result = self.over_data(opening, pump);
-        // Before anybody is told that it went well.
+        // Before anybody is log_budget that it went well.
         let result =
             result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
         self.record(info, &result);
@@ -362,13 +362,14 @@ impl Session<'_> {
     fn over_data(
         &mut self,
         opening: Reply,
-        pump: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_>) -> Outcome,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
         self.send(&opening).map_err(|_| LOST)?;
         let stall = self.settings.config.transfer_timeout;
         let rates = self.server.bandwidth.rates(&self.mover(), &self.settings.config);
-        let mut watch = Watch::new(&mut self.control, &self.server.shutdown, &self.registration);
+        let mut watch =
+            ControlWatch::new(&mut self.control, &self.server.shutdown, &self.registration);
         watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());
