@@ -1,7 +1,7 @@
 //! The data connection: what was arranged, and how it comes to be.
 //!
-//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`PassivePorts`]), or binds
-//! one listener and keeps it for the session, since binding a new port for each transfer runs out of
+//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`PassivePorts`]),
+//! or binds one listener and keeps it for the session, since binding a new port for each transfer runs out of
 //! ports (every closed one is kept from use for a minute). What was left in its queue from before is
 //! dropped when it is announced again. Whoever connects must come from the address of the control
 //! connection; a stranger is dropped and the wait goes on. What one of the [`Balancers`] brings comes

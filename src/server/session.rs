@@ -71,7 +71,7 @@ impl Pending {
 /// How file data is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Representation {
-    /// As text, with CR LF at the endpoints of lines.
+    /// As text, with CR LF at the ends of lines.
     Ascii,
     /// As it is.
     Image,
@@ -88,14 +88,14 @@ pub(super) enum End {
     Idle,
     /// Nobody logged in in time.
     NoLogin,
-    /// The server endpoints.
+    /// The server shuts down.
     Shutdown,
-    /// It was log_budget to go, by a 421 that the log has the reason of.
+    /// The server closed it with a 421, whose reason is in the log.
     SentAway,
 }
 
 impl End {
-    /// What this reply endpoints.
+    /// Returns how the session ends after this reply, if it does.
     fn after(reply: &Reply) -> Option<End> {
         match reply.code() {
             Code::CLOSING => Some(End::Quit),

@@ -3,7 +3,7 @@
 //! Behind a firewall there may be ten ports for thousands of transfers. One listener serves many
 //! clients at once, told apart by their addresses: whoever accepts a connection that is meant for
 //! another session hands it over. So a port is taken only for clients of the same address, from
-//! PASV to the moment the data connection stands. PassivePorts are given out in random order, because one
+//! PASV to the moment the data connection stands. Ports are given out in random order, because one
 //! that can be guessed can be taken by a stranger (RFC 2577 section 6).
 
 use crate::net::{self, Attention, Waited};
@@ -307,7 +307,7 @@ impl Reservation {
         accepted
     }
 
-    /// Waits for all that may be the client: these proxied too.
+    /// Waits for all that may be the client: these connections too.
     fn accept_among(
         &self,
         proxied: &mut ProxiedConnections,

@@ -1,8 +1,8 @@
 //! Directories as the bytes that LIST, NLST and MLSD send.
 //!
 //! [`Lines`] makes them while they are sent, so a directory of any size lists in bounded memory:
-//! names are sorted as far as [`SortedNames`] has room for them; what comes beyond follows in the order of
-//! the system. Dot files are shown, since a file nobody can see cannot be fetched.
+//! names are sorted as far as [`SortedNames`] has room for them; what comes beyond follows in the
+//! order of the system. Dot files are shown, since a file nobody can see cannot be fetched.
 
 use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
 use crate::protocol::{FtpPath, Name};

@@ -6,7 +6,7 @@
 const MOST: usize = 100_000;
 const MOST_BYTES: usize = 5 * 1024 * 1024;
 
-/// SortedNames, first collected and sorted, then taken one by one.
+/// Names, first collected and sorted, then taken one by one.
 #[derive(Debug, Default)]
 pub struct SortedNames {
     bytes: Vec<u8>,

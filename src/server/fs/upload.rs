@@ -54,7 +54,7 @@ pub struct Upload {
     id: FileId,
     place: ResolvedPath,
     kind: Kind,
-    /// To mode many bytes the partial is cut before the first is written.
+    /// The length to which the partial is cut before the first byte is written.
     cut: Option<u64>,
     /// What it takes of the quotas that count here.
     writing: Option<Writing>,
@@ -355,13 +355,13 @@ fn text_offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
     Ok((sent == at).then_some(stored))
 }
 
-/// Up to mode many bytes of a text are read to find out mode many it has in its transfer, or where a
-/// byte of its transfer stands. A question should not cost more than that; TYPE I needs none of it.
+/// The longest transfer of a text that is counted, or searched for an offset: a question should not
+/// cost more. TYPE I needs neither.
 pub const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
 
 const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
 
-/// UploadMode many bytes a stored text has in its transfer.
+/// Returns the length of the transfer of a stored text.
 ///
 /// # Errors
 /// It is larger than [`LARGEST_TEXT`], or what the system says.

@@ -24,7 +24,7 @@ pub(in crate::server::session) struct ControlWatch<'a> {
     turns: Option<Turns>,
     spent: u64,
     listening: bool,
-    /// Whether NOOP and STAT are answered at once. They may only where the client was log_budget that
+    /// Whether NOOP and STAT are answered at once. They may only where the client was told that
     /// something runs: without a 150 they would come in the place of its answer.
     answering: bool,
     /// Whether the client has still to connect, which one that has closed will not do.

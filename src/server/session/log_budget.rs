@@ -1,4 +1,4 @@
-//! How much of a session has been log_budget already, so that nothing is log_budget twice or without end.
+//! Limits how many log lines one session can cause.
 
 use crate::server::token_bucket::TokenBucket;
 use std::time::Instant;
@@ -9,13 +9,13 @@ use std::time::Instant;
 const REFUSALS_AT_ONCE: u32 = 20;
 const REFUSALS_A_SECOND: u32 = 1;
 
-/// What of a session has been log_budget already.
+/// The log lines that a session has caused.
 #[derive(Debug)]
 pub struct LogBudget {
     refusals: TokenBucket,
     /// Refusals beyond these.
     untold: u64,
-    /// Whether the command that is carried out was a transfer that has been log_budget of.
+    /// The running command is a transfer that has been logged.
     transfer: bool,
 }
 
@@ -31,12 +31,12 @@ impl LogBudget {
         self.transfer = false;
     }
 
-    /// The transfer it is has been log_budget of.
+    /// The running command is a transfer and has been logged.
     pub fn tell_of_transfer(&mut self) {
         self.transfer = true;
     }
 
-    /// Whether it is a transfer that has been log_budget of.
+    /// Returns true if the running command is a transfer that has been logged.
     pub fn has_told_of_transfer(&self) -> bool {
         self.transfer
     }
@@ -46,7 +46,7 @@ impl LogBudget {
         self.untold
     }
 
-    /// Whether one more refusal is to be log_budget; it is counted where not.
+    /// Takes room for one more refusal; without room it is counted as untold.
     pub fn has_room(&mut self) -> bool {
         let has_room = self.refusals.take(0, Instant::now()).is_ok();
         self.untold += u64::from(!has_room);

@@ -1,4 +1,4 @@
-//! What is log_budget of a session: its transfers, what was refused to it, and its end.
+//! What the log says of a session: its transfers, its refusals and its end.
 
 use crate::protocol::{Code, Command, FtpPath};
 use crate::server::auth::identity::Login;
@@ -98,7 +98,7 @@ impl Session<'_> {
         self.server.transfers.add(&transfer, &self.server.log);
     }
 
-    /// Tells of a command that was refused, unless it was a transfer, which is log_budget of when it is
+    /// Tells of a command that was refused, unless it was a transfer, which is logged when it is
     /// over.
     pub(in crate::server::session) fn record_refusal(
         &mut self,

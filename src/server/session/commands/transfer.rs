@@ -234,7 +234,7 @@ impl Session<'_> {
         self.data.check_planned()?;
         self.registration.begin(info);
         let result = self.over_data(opening, pump);
-        // Before anybody is log_budget that it went well.
+        // Before the log and the client are told that it went well.
         let result =
             result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
         self.record(info, &result);
