@@ -10,19 +10,21 @@
 //! - Who logged in and where it stands is remembered, so that it can be made [anew](Connection::reconnect).
 
 mod commands;
-mod opening;
-mod speaking;
-mod transfers;
+mod connect;
+mod control;
+pub(super) mod data;
+mod features;
+mod restore;
 
-pub(super) use opening::Recipe;
-pub(super) use speaking::{FOLLOWER_PATIENCE, MOST_UNASKED};
+pub(super) use connect::Recipe;
+pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED};
 
 use super::interrupt::Interrupt;
-use super::origin::Origin;
 use super::output::Spoken;
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
+use restore::Origin;
 use std::net::SocketAddr;
 use std::time::Duration;
 

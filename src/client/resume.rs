@@ -15,8 +15,8 @@
 //! - where everything came and only the last word was lost, a new connection is asked whether it is
 //!   still the same file, and that is enough.
 
+use super::connection::data::passive_ahead;
 use super::connection::{Connection, Representation};
-use super::data::passive_ahead;
 use super::error::Error;
 use super::local::{PartOf, Partial};
 use super::retry::{Gain, Tries};

@@ -2,8 +2,8 @@
 
 use super::line::{Direction, Line};
 use super::watch::Watch;
+use crate::client::connection::data::{Ends, Route, Stopped};
 use crate::client::connection::{Connection, MOST_UNASKED};
-use crate::client::data::{Ends, Route, Stopped};
 use crate::client::error::Error;
 use crate::net::{self, Attention, Verdict};
 use crate::protocol::{Command, Reply};

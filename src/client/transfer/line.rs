@@ -1,7 +1,7 @@
 //! The control connection during a transfer: which reply is whose, and who still owes one.
 
+use crate::client::connection::data::passive_ahead;
 use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED};
-use crate::client::data::passive_ahead;
 use crate::client::error::Error;
 use crate::client::interrupt::Armed;
 use crate::net::{self, Verdict};

@@ -1,9 +1,9 @@
 //! How a connection is made, logged in, made anew, and ended.
 
-use super::super::error::Error;
-use super::super::interrupt::Armed;
-use super::super::origin::{Login, Origin};
+use super::restore::{Login, Origin};
 use super::{Able, Connection, Representation, Settings};
+use crate::client::error::Error;
+use crate::client::interrupt::Armed;
 use crate::net::{self, Stream};
 use crate::protocol::{Code, Command, Control, Name, Reply, Secret};
 use crate::sys::{Event, Interest, PollItem};
@@ -259,8 +259,8 @@ fn wants_tls(reply: &Reply) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::Script;
     use super::*;
+    use crate::client::testing::Script;
 
     fn log_in(connection: &mut Connection) -> Result<(), Error> {
         let user = Name::new("me").unwrap();

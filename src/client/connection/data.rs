@@ -3,8 +3,8 @@
 //! Trusted is the address of the control connection's peer and nothing a server says: we connect to
 //! no other, unless told to, and whoever else connects to us is turned away.
 
-use super::connection::{Connection, DataMode, EXTENDED_PASSIVE};
-use super::error::Error;
+use crate::client::connection::{Connection, DataMode, EXTENDED_PASSIVE};
+use crate::client::error::Error;
 use crate::net::{self, Attention, Waited};
 use crate::protocol::address::{parse_extended_passive, parse_passive};
 use crate::protocol::{Code, Command, Reply};
@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
 
 /// What the server was told, or told us, of the next data connection.
-pub(super) enum Route {
+pub(in crate::client) enum Route {
     /// We connect to it.
     To(SocketAddr),
     /// It connects to us.
@@ -21,11 +21,11 @@ pub(super) enum Route {
 }
 
 /// A wait that ended without a connection, because its [`Attention`] said stop.
-pub(super) struct Stopped;
+pub(in crate::client) struct Stopped;
 
 impl Route {
     /// Agrees with the server on the next data connection.
-    pub(super) fn agree(connection: &mut Connection) -> Result<Route, Error> {
+    pub(in crate::client) fn agree(connection: &mut Connection) -> Result<Route, Error> {
         if let Some(address) = connection.take_route() {
             return Ok(Route::To(address));
         }
@@ -36,7 +36,7 @@ impl Route {
     }
 
     /// Connects, or waits for the server to.
-    pub(super) fn connect(
+    pub(in crate::client) fn connect(
         &self,
         ends: Ends,
         deadline: Option<Instant>,
@@ -61,13 +61,13 @@ impl Route {
 
 /// Both ends of a control connection.
 #[derive(Clone, Copy)]
-pub(super) struct Ends {
-    pub(super) peer: SocketAddr,
-    pub(super) local: SocketAddr,
+pub(in crate::client) struct Ends {
+    pub(in crate::client) peer: SocketAddr,
+    pub(in crate::client) local: SocketAddr,
 }
 
 /// What an EPSV that was sent ahead was answered.
-pub(super) fn passive_ahead(connection: &mut Connection, reply: &Reply) {
+pub(in crate::client) fn passive_ahead(connection: &mut Connection, reply: &Reply) {
     if reply.code() == Code::EXTENDED_PASSIVE
         && let Some(port) = parse_extended_passive(reply.text())
     {

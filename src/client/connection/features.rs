@@ -1,8 +1,8 @@
 //! What transfers ask of their connection: types, sizes, times, and what goes out ahead of time.
 
-use super::super::error::Error;
-use super::speaking::done;
+use super::control::done;
 use super::{Able, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number};
+use crate::client::error::Error;
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Algorithm, Code, Command, Name, Reply};
 use std::net::SocketAddr;

@@ -1,9 +1,9 @@
 //! Saying and hearing: the only place where commands go out and replies come in.
 
-use super::super::error::Error;
-use super::super::interrupt::Armed;
-use super::super::output::Spoken;
 use super::Connection;
+use crate::client::error::Error;
+use crate::client::interrupt::Armed;
+use crate::client::output::Spoken;
 use crate::net;
 use crate::protocol::{Code, Command, Reply};
 use crate::sys::{Interest, PollItem, Waitable, poll};
@@ -207,9 +207,9 @@ fn is_ready(item: PollItem<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::Script;
     use super::super::Settings;
     use super::*;
+    use crate::client::testing::Script;
 
     #[test]
     fn what_was_not_asked_for_is_no_answer() {
