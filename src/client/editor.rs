@@ -11,13 +11,10 @@ mod keys;
 mod screen;
 mod state;
 mod terminal;
-mod text;
-mod width;
 
 pub(super) use history::History;
 pub(super) use state::Completion;
 pub(super) use terminal::{Reader, Told, is_capable, read_secret};
-pub(super) use width::{fitting_end, width_of};
 
 #[cfg(test)]
 mod tests {

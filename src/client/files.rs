@@ -6,11 +6,11 @@ use super::connection::Representation;
 use super::error::Error;
 use super::local::{self, PartOf, Target};
 use super::options::Transfers;
+use super::output::json::{self, Deed};
+use super::output::progress::{Progress, summary};
 use super::output::{Listing, Messages};
 use super::parallel::How;
 use super::pget;
-use super::progress::{Progress, summary};
-use super::report::{self, Deed};
 use super::resume::{Fetch, Meter, Remote, Send, Sink, common};
 use super::retry::Tries;
 use super::session::{Input, Session};
@@ -101,7 +101,7 @@ fn told(
     result: Result<u64, Error>,
 ) -> Result<(), Error> {
     if session.transfers.json {
-        report::print(deed, remote, local, &result)?;
+        json::print(deed, remote, local, &result)?;
     }
     result.map(drop)
 }

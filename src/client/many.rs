@@ -8,9 +8,9 @@ use super::error::Error;
 use super::local;
 use super::naming::folded;
 use super::output::Messages;
+use super::output::json::{self, Deed};
 use super::parallel::{self, How, Job, Tally, Way};
 use super::remote::{self, Found};
-use super::report::{self, Deed};
 use super::resume::Remote;
 use super::session::{Manners, Session};
 use super::words::name;
@@ -220,8 +220,8 @@ impl Jobs {
         self.refused += 1;
         match way {
             _ if !self.json => Ok(()),
-            Way::Down => report::print(Deed::Retrieve, name, b"", &Err(error)),
-            Way::Up => report::print(Deed::Store, b"", name, &Err(error)),
+            Way::Down => json::print(Deed::Retrieve, name, b"", &Err(error)),
+            Way::Up => json::print(Deed::Store, b"", name, &Err(error)),
         }
     }
 

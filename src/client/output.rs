@@ -1,11 +1,16 @@
 //! All that the client prints: what a script would read to standard output, words to standard
 //! error.
 
+pub(super) mod json;
+pub(super) mod progress;
+pub(super) mod text;
+pub(super) mod width;
+
 use super::error::Error;
 use super::escape::{EscapingWriter, shown, shown_lines};
-use super::progress::Drawn;
 use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::{Command, Reply};
+use progress::Drawn;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::SystemTime;

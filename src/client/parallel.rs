@@ -14,8 +14,8 @@ use super::interrupt::{Armed, Interrupt};
 use super::local::{self, Partial};
 use super::options::Transfers;
 use super::output::Messages;
-use super::progress::Many;
-use super::report::{self, Deed};
+use super::output::json::{self, Deed};
+use super::output::progress::Many;
 use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
 use super::retry::{Gain, Tries};
 use crate::protocol::{Code, Command, Name};
@@ -363,7 +363,7 @@ impl Crew<'_> {
             Way::Up => Deed::Store,
         };
         let local = job.local.as_os_str().as_encoded_bytes();
-        report::print(deed, job.remote.as_bytes(), local, result)
+        json::print(deed, job.remote.as_bytes(), local, result)
     }
 }
 

@@ -6,13 +6,14 @@
 
 use super::commands::Row;
 use super::completion::Completer;
-use super::editor::{History, Reader, fitting_end, is_capable, width_of};
+use super::editor::{History, Reader, is_capable};
 use super::error::Error;
 use super::escape::shown;
 use super::files::{self, Earlier};
 use super::interrupt::Interrupt;
 use super::keeping::{history_file, without_secrets};
 use super::options::{Commands, OnFailure, Options, Start};
+use super::output::width::{fitting_end, width_of};
 use super::session::{Input, Session, read_line, read_line_of};
 use super::url::{Endpoint, Place, Url, without_login};
 use super::words;

@@ -1,6 +1,6 @@
 //! A line and the place in it where keys act.
 
-use super::width::columns;
+use crate::client::output::width::columns;
 
 /// What a user edits. The cursor stands before a character, or at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Keys, from the bytes that terminals send for them: those of xterm, the VT series, the Linux
 //! console, rxvt, tmux and screen.
 
-use super::text::{chars_of, held};
+use crate::client::output::text::{chars_of, held};
 
 /// A key, or a text that was pasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -273,7 +273,7 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(super::super::text::bytes_of(&chars), b"\xff\xe6\x97a");
+        assert_eq!(crate::client::output::text::bytes_of(&chars), b"\xff\xe6\x97a");
     }
 
     #[test]

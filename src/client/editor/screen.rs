@@ -4,7 +4,7 @@
 //! what every terminal of the last forty years knows is sent: up, right, clear to the end.
 
 use super::state::View;
-use super::width::drawn;
+use crate::client::output::width::{drawn, width_of};
 
 /// What is on the terminal now.
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ impl Page {
 
 /// Choices in columns, as `ls` shows names.
 pub(super) fn columns_of(choices: &[String], width: usize) -> String {
-    let cell = choices.iter().map(|choice| super::width_of(choice)).max().unwrap_or(0) + 2;
+    let cell = choices.iter().map(|choice| width_of(choice)).max().unwrap_or(0) + 2;
     let across = (width / cell.max(1)).max(1);
     let down = choices.len().div_ceil(across);
     let mut out = String::new();
@@ -122,7 +122,7 @@ pub(super) fn columns_of(choices: &[String], width: usize) -> String {
         for choice in choices.iter().skip(row).step_by(down.max(1)) {
             out += &" ".repeat(gap);
             out += choice;
-            gap = cell - super::width_of(choice);
+            gap = cell - width_of(choice);
         }
         out += "\r\n";
     }

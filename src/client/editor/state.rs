@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, Word};
 use super::keys::Key;
-use super::text::{bytes_of, chars_of};
+use crate::client::output::text::{bytes_of, chars_of};
 
 /// What follows from a key besides a line that looks different.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! How far a transfer has come: one line that is drawn over and over, and one at its end.
 
-use super::editor::{fitting_end, width_of};
-use super::escape::shown;
+use super::width::{fitting_end, width_of};
+use crate::client::escape::shown;
 use crate::sys::terminal_width;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const FREE: usize = 1 + ECHO;
 
 /// Where the line is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Drawn {
+pub(in crate::client) enum Drawn {
     /// On standard error, which is a terminal.
     Terminal,
     /// Nowhere.
@@ -30,7 +30,7 @@ pub(super) enum Drawn {
 }
 
 /// One transfer as its user sees it. Dropped it leaves no line behind.
-pub(super) struct Progress {
+pub(in crate::client) struct Progress {
     name: String,
     total: Option<u64>,
     started: Instant,
@@ -44,19 +44,19 @@ pub(super) struct Progress {
 
 impl Progress {
     /// A transfer of `name` that begins now.
-    pub(super) fn new(name: &[u8], total: Option<u64>, drawn: Drawn) -> Progress {
+    pub(in crate::client) fn new(name: &[u8], total: Option<u64>, drawn: Drawn) -> Progress {
         let started = Instant::now();
         let due = (drawn == Drawn::Terminal).then_some(started);
         Progress { name: shown(name), total, started, before: 0, due, drawn: 0 }
     }
 
     /// So much of it is here already, of so much in all.
-    pub(super) fn resume(&mut self, before: u64, total: Option<u64>) {
+    pub(in crate::client) fn resume(&mut self, before: u64, total: Option<u64>) {
         (self.before, self.total) = (before, total);
     }
 
     /// `moved` bytes have gone by now.
-    pub(super) fn moved(&mut self, moved: u64) {
+    pub(in crate::client) fn moved(&mut self, moved: u64) {
         let now = Instant::now();
         // What one piece is all of needs no line.
         if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
@@ -67,7 +67,7 @@ impl Progress {
     }
 
     /// What to say of it once it is done.
-    pub(super) fn summary(&self, moved: u64) -> String {
+    pub(in crate::client) fn summary(&self, moved: u64) -> String {
         summary(&self.name, moved, self.started.elapsed())
     }
 
@@ -84,7 +84,7 @@ impl Progress {
 
 impl Progress {
     /// Takes the line away, until it is drawn again.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::client) fn clear(&mut self) {
         if self.drawn > 0 {
             self.drawn += ECHO;
             self.draw("");
@@ -101,7 +101,7 @@ impl Drop for Progress {
 }
 
 /// What to say of a transfer that is done.
-pub(super) fn summary(name: &str, moved: u64, elapsed: Duration) -> String {
+pub(in crate::client) fn summary(name: &str, moved: u64, elapsed: Duration) -> String {
     let (seconds, rate) = (elapsed.as_secs_f64(), rate(moved, elapsed));
     format!("{name}: {moved} bytes in {seconds:.2} s ({rate})")
 }
@@ -115,7 +115,7 @@ struct Counts {
 }
 
 /// Many transfers at once as their user sees them: one line for all.
-pub(super) struct Many {
+pub(in crate::client) struct Many {
     progress: Progress,
     files: usize,
     done: usize,
@@ -124,25 +124,25 @@ pub(super) struct Many {
 
 impl Many {
     /// So many files, of so many bytes if that is known.
-    pub(super) fn new(files: usize, total: Option<u64>, drawn: Drawn) -> Many {
+    pub(in crate::client) fn new(files: usize, total: Option<u64>, drawn: Drawn) -> Many {
         Many { progress: Progress::new(b"", total, drawn), files, done: 0, moved: 0 }
     }
 
     /// More bytes went.
-    pub(super) fn moved(&mut self, more: u64) {
+    pub(in crate::client) fn moved(&mut self, more: u64) {
         self.moved += more;
         self.progress.name = format!("{} of {} files", self.done, self.files);
         self.progress.moved(self.moved);
     }
 
     /// One more file is done with.
-    pub(super) fn file_ended(&mut self) {
+    pub(in crate::client) fn file_ended(&mut self) {
         self.done += 1;
         self.moved(0);
     }
 
     /// Takes the line away, so that something can be said.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::client) fn clear(&mut self) {
         self.progress.clear();
     }
 }

@@ -1,12 +1,12 @@
 //! What transfers come to, for programs: one JSON object a line on standard output.
 
-use super::error::Error;
-use super::output::print_line;
+use super::print_line;
+use crate::client::error::Error;
 use crate::json::Object;
 
 /// What is done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(in crate::client) enum Deed {
     Retrieve,
     Store,
     Append,
@@ -23,7 +23,7 @@ impl Deed {
 }
 
 /// Prints what became of a file; a name is empty on the side where it has none.
-pub(super) fn print(
+pub(in crate::client) fn print(
     deed: Deed,
     remote: &[u8],
     local: &[u8],

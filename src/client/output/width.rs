@@ -144,7 +144,7 @@ const TWO: &[(u32, u32)] = &[
 ];
 
 /// Columns of a character that is printed as it is.
-pub(super) fn columns(c: char) -> usize {
+pub(in crate::client) fn columns(c: char) -> usize {
     let number = u32::from(c);
     match number {
         0..0x300 => 1,
@@ -161,7 +161,7 @@ fn contains(ranges: &[(u32, u32)], number: u32) -> bool {
 
 /// What is drawn for a character of a line, and its columns: what could move the cursor is drawn as
 /// letters.
-pub(super) fn drawn(c: char) -> (String, usize) {
+pub(in crate::client) fn drawn(c: char) -> (String, usize) {
     let text = match (c, byte_in(c)) {
         (_, Some(byte)) => format!("\\x{byte:02x}"),
         ('\0'..='\x1f', _) => format!("^{}", char::from(c as u8 ^ 0x40)),
@@ -173,12 +173,12 @@ pub(super) fn drawn(c: char) -> (String, usize) {
 }
 
 /// Columns of a text that is printed as it is.
-pub(in super::super) fn width_of(text: &str) -> usize {
+pub(in crate::client) fn width_of(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
 /// The longest end of a text that fits.
-pub(in super::super) fn fitting_end(text: &str, room: usize) -> &str {
+pub(in crate::client) fn fitting_end(text: &str, room: usize) -> &str {
     let mut taken = 0;
     let mut start = text.len();
     for (at, c) in text.char_indices().rev() {

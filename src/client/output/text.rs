@@ -5,7 +5,7 @@
 const FIRST: u32 = 0x10_ff00;
 
 /// `bytes` as characters.
-pub(super) fn chars_of(bytes: &[u8]) -> Vec<char> {
+pub(in crate::client) fn chars_of(bytes: &[u8]) -> Vec<char> {
     let mut chars = Vec::new();
     for chunk in bytes.utf8_chunks() {
         chars.extend(chunk.valid().chars());
@@ -15,7 +15,7 @@ pub(super) fn chars_of(bytes: &[u8]) -> Vec<char> {
 }
 
 /// What [`chars_of`] was given.
-pub(super) fn bytes_of(chars: &[char]) -> Vec<u8> {
+pub(in crate::client) fn bytes_of(chars: &[char]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for &c in chars {
         match byte_in(c) {
@@ -27,12 +27,12 @@ pub(super) fn bytes_of(chars: &[char]) -> Vec<u8> {
 }
 
 /// The character that stands for a byte.
-pub(super) fn held(byte: u8) -> char {
+pub(in crate::client) fn held(byte: u8) -> char {
     char::from_u32(FIRST + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 /// The byte that a character stands for, if it is one of those.
-pub(super) fn byte_in(c: char) -> Option<u8> {
+pub(in crate::client) fn byte_in(c: char) -> Option<u8> {
     let offset = u32::from(c).checked_sub(FIRST)?;
     u8::try_from(offset).ok().filter(|byte| *byte >= 0x80)
 }
