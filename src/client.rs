@@ -44,7 +44,6 @@ mod netrc;
 pub mod options;
 pub mod output;
 mod parallel;
-mod partials;
 mod pget;
 mod remote;
 mod resume;

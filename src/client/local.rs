@@ -13,14 +13,16 @@
 //! - The last part of a remote name becomes a local name only where it can be nothing but a name in
 //!   this directory; a server must not choose `..` or, on Windows, `C:`.
 
+pub(super) mod partial;
+
 use super::error::Error;
 use super::interrupt::Interrupt;
 use super::naming::is_plain;
-use super::partials::{hidden_name, hold, remove_abandoned, visible_name};
 use super::words;
 use crate::protocol::Name;
 use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
+use partial::{hidden_name, hold, remove_abandoned, visible_name};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -23,12 +23,12 @@ const MARK: &str = ".part-";
 const ABANDONED: Duration = Duration::from_secs(10 * 60);
 
 /// Whether a name is that of a file of ours that is not whole.
-pub(super) fn is_partial(name: &[u8]) -> bool {
+pub(in crate::client) fn is_partial(name: &[u8]) -> bool {
     cut(name).is_some_and(|(_, end)| is_number(end) || end.starts_with(b"of-"))
 }
 
 /// `.NAME.part-` and a number nobody can guess.
-pub(super) fn hidden_name(target: &Path) -> io::Result<String> {
+pub(in crate::client) fn hidden_name(target: &Path) -> io::Result<String> {
     let visible = visible_name(target)?;
     // std's only source of random numbers.
     let random = RandomState::new().build_hasher().finish() as u32;
@@ -37,7 +37,7 @@ pub(super) fn hidden_name(target: &Path) -> io::Result<String> {
 }
 
 /// `.` and as much of the name as leaves room for more.
-pub(super) fn visible_name(target: &Path) -> io::Result<String> {
+pub(in crate::client) fn visible_name(target: &Path) -> io::Result<String> {
     let not_a_file = || io::Error::new(ErrorKind::InvalidInput, "not the name of a file");
     // Path::file_name overlooks a `/` at the end.
     let ends = target.as_os_str().as_encoded_bytes().last().copied().map(char::from);
@@ -55,7 +55,7 @@ pub(super) fn visible_name(target: &Path) -> io::Result<String> {
 
 /// Holds the file that was made at `path`, which says to others that it is being written; whether it
 /// is still there.
-pub(super) fn hold(file: &File, path: &Path) -> bool {
+pub(in crate::client) fn hold(file: &File, path: &Path) -> bool {
     // What is locked there nobody else could write, not even we by another handle.
     if cfg!(windows) {
         return true;
@@ -66,7 +66,7 @@ pub(super) fn hold(file: &File, path: &Path) -> bool {
 }
 
 /// Removes what nobody will finish in a directory. `now` is what the clock of its file system says.
-pub(super) fn remove_abandoned(dir: &Path, now: SystemTime) {
+pub(in crate::client) fn remove_abandoned(dir: &Path, now: SystemTime) {
     if cfg!(windows) {
         return;
     }
