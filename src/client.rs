@@ -24,7 +24,6 @@
 //! [`Upload`]); the user's session, the commands on it (`files`, `commands`) and the [`Shell`] that
 //! reads them.
 
-mod appending;
 mod choices;
 mod commands;
 mod completion;
@@ -43,11 +42,7 @@ mod naming;
 mod netrc;
 pub mod options;
 pub mod output;
-mod parallel;
-mod pget;
 mod remote;
-mod resume;
-mod retry;
 mod session;
 mod shell;
 #[cfg(test)]

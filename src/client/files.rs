@@ -1,7 +1,6 @@
 //! RETRIEVE and STORE as a user sees them: a transfer with its local side, its progress and
 //! its summary.
 
-use super::appending::Append;
 use super::connection::Representation;
 use super::error::Error;
 use super::local::{self, PartOf, Target};
@@ -9,11 +8,12 @@ use super::options::Transfers;
 use super::output::json::{self, Deed};
 use super::output::progress::{Progress, summary};
 use super::output::{Listing, Messages};
-use super::parallel::How;
-use super::pget;
-use super::resume::{Fetch, Meter, Remote, Send, Sink, common};
-use super::retry::Tries;
 use super::session::{Input, Session};
+use super::transfer::append::Append;
+use super::transfer::resume::{Fetch, Meter, Remote, Send, Sink, common};
+use super::transfer::retry::Tries;
+use super::transfer::segmented;
+use super::transfer::worker_pool::How;
 use crate::protocol::Name;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -277,18 +277,18 @@ fn fetch_in_parts(
         return Ok(None);
     }
     let armed = how.interrupt.begin().map_err(Error::Local)?;
-    let helpers = pget::Helpers::call(connection, connections.saturating_sub(1));
+    let helpers = segmented::Helpers::call(connection, connections.saturating_sub(1));
     let remote = Remote::get_ready(connection, file)?;
     if armed.came() {
         return Err(Error::Interrupted);
     }
-    if remote.size.is_none_or(|size| size < 2 * pget::SMALLEST) {
+    if remote.size.is_none_or(|size| size < 2 * segmented::SMALLEST) {
         return Ok(None);
     }
     let mut target = Target::open(target, &how.interrupt)?;
     let Some(partial) = target.partial() else { return Ok(None) };
     let started = Instant::now();
-    let fetched = pget::fetch(connection, helpers, file, remote, partial, &how);
+    let fetched = segmented::fetch(connection, helpers, file, remote, partial, &how);
     if fetched.as_ref().is_err_and(cannot_restart) {
         return Ok(None);
     }

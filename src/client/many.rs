@@ -9,10 +9,10 @@ use super::local;
 use super::naming::folded;
 use super::output::Messages;
 use super::output::json::{self, Deed};
-use super::parallel::{self, How, Job, Tally, Way};
 use super::remote::{self, Found};
-use super::resume::Remote;
 use super::session::{Manners, Session};
+use super::transfer::resume::Remote;
+use super::transfer::worker_pool::{self, How, Job, Tally, Way};
 use super::words::name;
 use crate::protocol::Name;
 use crate::protocol::pattern::{is_pattern, matches};
@@ -45,7 +45,7 @@ pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Er
         }
         Ok(std::mem::take(&mut found.jobs))
     };
-    let tally = parallel::run_found(session.connection()?, helpers, &how, find)?;
+    let tally = worker_pool::run_found(session.connection()?, helpers, &how, find)?;
     found.finish(tally)
 }
 
@@ -197,7 +197,7 @@ impl Jobs {
         }
         self.found = self.jobs.len();
         let jobs = std::mem::take(&mut self.jobs);
-        let tally = parallel::run(session.connection()?, jobs, how)?;
+        let tally = worker_pool::run(session.connection()?, jobs, how)?;
         self.finish(tally)
     }
 

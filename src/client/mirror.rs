@@ -15,9 +15,9 @@ use super::error::Error;
 use super::escape::shown;
 use super::local;
 use super::output::print_lines;
-use super::parallel::{self, How, Job, Way};
-use super::resume::Remote;
 use super::session::Session;
+use super::transfer::resume::Remote;
+use super::transfer::worker_pool::{self, How, Job, Way};
 use super::words::name;
 use crate::protocol::{Command, Name};
 use crate::sys::os_string;
@@ -171,13 +171,13 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    fn transfer(&mut self, jobs: Vec<Job>) -> Result<parallel::Tally, Error> {
+    fn transfer(&mut self, jobs: Vec<Job>) -> Result<worker_pool::Tally, Error> {
         let mut transfers = self.session.transfers;
         transfers.connections = self.wanted.connections.unwrap_or(transfers.connections);
         let (messages, interrupt) = (self.session.messages, self.session.interrupt().clone());
         let connection = self.session.connection()?;
         connection.revive()?;
-        parallel::run(connection, jobs, &How { transfers, messages, interrupt })
+        worker_pool::run(connection, jobs, &How { transfers, messages, interrupt })
     }
 
     fn job(&self, path: &[u8], facts: &Facts) -> Result<Job, Error> {

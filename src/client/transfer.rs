@@ -14,14 +14,19 @@
 //! - Passive data connections are made before the command is sent: what cannot be reached needs no
 //!   breaking off.
 
-mod course;
-mod line;
-mod promised;
-mod watch;
+pub(super) mod append;
+mod control_watch;
+mod lifecycle;
+mod replies;
+pub(super) mod resume;
+pub(super) mod retry;
+pub(super) mod segmented;
+mod size_limit;
+pub(super) mod worker_pool;
 
-use self::course::{Came, Transfer};
-use self::line::Direction;
-use self::promised::Promised;
+use self::lifecycle::{Came, Transfer};
+use self::replies::Direction;
+use self::size_limit::Promised;
 use super::connection::data::passive_ahead;
 use super::connection::{Connection, LineEnds, Representation};
 use super::error::Error;

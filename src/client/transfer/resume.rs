@@ -15,11 +15,11 @@
 //! - where everything came and only the last word was lost, a new connection is asked whether it is
 //!   still the same file, and that is enough.
 
-use super::connection::data::passive_ahead;
-use super::connection::{Connection, Representation};
-use super::error::Error;
-use super::local::{PartOf, Partial};
 use super::retry::{Gain, Tries};
+use crate::client::connection::data::passive_ahead;
+use crate::client::connection::{Connection, Representation};
+use crate::client::error::Error;
+use crate::client::local::{PartOf, Partial};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Name};
 use std::fs::File;
@@ -27,7 +27,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How much is compared where nothing else tells that it is the same file.
-pub(super) const COMPARED: u64 = 64 * 1024;
+pub(in crate::client) const COMPARED: u64 = 64 * 1024;
 
 /// Up to which size a digest is asked for: a few seconds' work.
 const LARGEST_HASHED: u64 = 1024 * 1024 * 1024;
@@ -37,9 +37,9 @@ const LARGE: u64 = 1024 * 1024;
 
 /// What a server says of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Remote {
-    pub(super) size: Option<u64>,
-    pub(super) modified: Option<SystemTime>,
+pub(in crate::client) struct Remote {
+    pub(in crate::client) size: Option<u64>,
+    pub(in crate::client) modified: Option<SystemTime>,
 }
 
 /// What two answers about one name say of the file.
@@ -53,20 +53,29 @@ enum Sameness {
 
 impl Remote {
     /// Asks.
-    pub(super) fn ask(connection: &mut Connection, name: &Name) -> Result<Remote, Error> {
+    pub(in crate::client) fn ask(
+        connection: &mut Connection,
+        name: &Name,
+    ) -> Result<Remote, Error> {
         let size = connection.expected_size(name)?;
         let modified = connection.expected_time(name)?;
         Ok(Remote { size, modified })
     }
 
     /// Asks in one piece.
-    pub(super) fn ask_at_once(connection: &mut Connection, name: &Name) -> Result<Remote, Error> {
+    pub(in crate::client) fn ask_at_once(
+        connection: &mut Connection,
+        name: &Name,
+    ) -> Result<Remote, Error> {
         let (size, modified) = connection.expected_size_and_time(name)?;
         Ok(Remote { size, modified })
     }
 
     /// Asks, and gets ready to fetch it.
-    pub(super) fn get_ready(connection: &mut Connection, name: &Name) -> Result<Remote, Error> {
+    pub(in crate::client) fn get_ready(
+        connection: &mut Connection,
+        name: &Name,
+    ) -> Result<Remote, Error> {
         let prospect = connection.get_ready_for(name)?;
         if let Some(route) = prospect.route {
             passive_ahead(connection, &route);
@@ -75,12 +84,12 @@ impl Remote {
     }
 
     /// What a part of this file would be a part of, if enough is known of it.
-    pub(super) fn part(self, connection: &Connection, name: &Name) -> Option<PartOf> {
+    pub(in crate::client) fn part(self, connection: &Connection, name: &Name) -> Option<PartOf> {
         Some(PartOf::new(&(connection.place(), name), self.size?, self.modified?))
     }
 
     /// Whether it is certain that this is not the same file.
-    pub(super) fn is_another_than(self, other: Remote) -> bool {
+    pub(in crate::client) fn is_another_than(self, other: Remote) -> bool {
         self.compared_with(other) == Sameness::Another
     }
 
@@ -109,7 +118,7 @@ fn seconds(time: SystemTime) -> u64 {
 }
 
 /// Who is told how a transfer goes.
-pub(super) trait Meter {
+pub(in crate::client) trait Meter {
     /// So much is here already, of so much in all.
     fn begins(&mut self, before: u64, total: Option<u64>);
     /// So much has moved since.
@@ -119,7 +128,7 @@ pub(super) trait Meter {
 }
 
 /// Where a download goes.
-pub(super) enum Sink<'a> {
+pub(in crate::client) enum Sink<'a> {
     /// A file that can be gone back in.
     Partial(&'a mut Partial),
     /// What was written is gone.
@@ -127,14 +136,14 @@ pub(super) enum Sink<'a> {
 }
 
 /// A stream, and how much went into it.
-pub(super) struct Counted<'a> {
+pub(in crate::client) struct Counted<'a> {
     stream: &'a mut dyn Write,
     count: u64,
 }
 
 impl<'a> Sink<'a> {
     /// A stream that nothing was written to yet.
-    pub(super) fn stream(stream: &'a mut dyn Write) -> Sink<'a> {
+    pub(in crate::client) fn stream(stream: &'a mut dyn Write) -> Sink<'a> {
         Sink::Stream(Counted { stream, count: 0 })
     }
 
@@ -218,9 +227,9 @@ impl Write for Overlap<'_> {
 }
 
 /// A file on its way to us.
-pub(super) struct Fetch<'a> {
+pub(in crate::client) struct Fetch<'a> {
     /// What the server calls it.
-    pub(super) name: &'a Name,
+    pub(in crate::client) name: &'a Name,
     /// What it said of the file that the bytes here are of.
     remote: Option<Remote>,
     /// What it said just now and need not be asked again.
@@ -247,18 +256,18 @@ enum Start {
 
 impl<'a> Fetch<'a> {
     /// A file of which nothing is known.
-    pub(super) fn new(name: &'a Name, sink: Sink<'a>) -> Fetch<'a> {
+    pub(in crate::client) fn new(name: &'a Name, sink: Sink<'a>) -> Fetch<'a> {
         Fetch { name, remote: None, fresh: None, sink, doubted: false, patched: false }
     }
 
     /// The server said this of the file just now; `ours` is whether what is here is of it.
-    pub(super) fn knows(&mut self, remote: Remote, ours: bool) {
+    pub(in crate::client) fn knows(&mut self, remote: Remote, ours: bool) {
         self.fresh = Some(remote);
         self.remote = ours.then_some(remote);
     }
 
     /// Fetches it, as often as it takes; returns how many bytes it has.
-    pub(super) fn run(
+    pub(in crate::client) fn run(
         &mut self,
         connection: &mut Connection,
         tries: &mut Tries,
@@ -378,19 +387,19 @@ impl<'a> Fetch<'a> {
     }
 
     /// What the server said of the file.
-    pub(super) fn remote(&self) -> Remote {
+    pub(in crate::client) fn remote(&self) -> Remote {
         self.remote.unwrap_or_default()
     }
 }
 
 /// A plain file on its way to the server.
-pub(super) struct Send<'a> {
+pub(in crate::client) struct Send<'a> {
     /// What the server shall call it.
-    pub(super) name: &'a Name,
-    pub(super) file: &'a mut File,
-    pub(super) size: u64,
+    pub(in crate::client) name: &'a Name,
+    pub(in crate::client) file: &'a mut File,
+    pub(in crate::client) size: u64,
     /// How much of its beginning the server has already.
-    pub(super) start: u64,
+    pub(in crate::client) start: u64,
 }
 
 /// What the server had under the name before.
@@ -406,7 +415,7 @@ enum Before {
 
 impl Send<'_> {
     /// Sends it, as often as it takes; returns how many bytes it has.
-    pub(super) fn run(
+    pub(in crate::client) fn run(
         &mut self,
         connection: &mut Connection,
         tries: &mut Tries,
@@ -549,7 +558,7 @@ fn digest(algorithm: Algorithm, file: &mut File) -> io::Result<String> {
 }
 
 /// How much of a file the server has already, if that is its beginning.
-pub(super) fn common(
+pub(in crate::client) fn common(
     connection: &mut Connection,
     name: &Name,
     file: &mut File,

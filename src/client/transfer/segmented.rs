@@ -4,14 +4,14 @@
 //! takes half of what is left of the one that has most to go. It is the file only once every range
 //! came and the server says that size and time are what they were at the beginning.
 
-use super::connection::Connection;
-use super::error::Error;
-use super::interrupt::Armed;
-use super::local::Partial;
-use super::output::progress::Many;
-use super::parallel::How;
 use super::resume::Remote;
 use super::retry::{Gain, Tries};
+use super::worker_pool::How;
+use crate::client::connection::Connection;
+use crate::client::error::Error;
+use crate::client::interrupt::Armed;
+use crate::client::local::Partial;
+use crate::client::output::progress::Many;
 use crate::protocol::Name;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// What is not worth another connection, or another half.
-pub(super) const SMALLEST: u64 = 256 * 1024;
+pub(in crate::client) const SMALLEST: u64 = 256 * 1024;
 
 /// Part of a file that is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +69,11 @@ impl Ranges {
 }
 
 /// Connections that are being made while the first asks what there is to be fetched.
-pub(super) struct Helpers(Vec<Receiver<Connection>>);
+pub(in crate::client) struct Helpers(Vec<Receiver<Connection>>);
 
 impl Helpers {
     /// Begins to make so many. What turns out not to be needed leaves again.
-    pub(super) fn call(connection: &Connection, count: usize) -> Helpers {
+    pub(in crate::client) fn call(connection: &Connection, count: usize) -> Helpers {
         let call = |_| {
             let (sender, receiver) = mpsc::channel();
             let recipe = connection.recipe();
@@ -94,7 +94,7 @@ impl Helpers {
 }
 
 /// Fetches a file of which size and time are known into `partial`.
-pub(super) fn fetch(
+pub(in crate::client) fn fetch(
     connection: &mut Connection,
     helpers: Helpers,
     name: &Name,

@@ -1,6 +1,6 @@
 //! Who is listened to while bytes move.
 
-use super::line::Line;
+use super::replies::Line;
 use crate::client::error::Error;
 use crate::net::{Attention, Verdict};
 use crate::rate::{Party, Turns};

@@ -7,17 +7,17 @@
 //!   cannot take that is given one command at a time from then on, on all connections.
 //! - A file that fails is told of, and the others go on. A disk that is full and Ctrl-C end it all.
 
-use super::connection::{Connection, EXTENDED_PASSIVE, Recipe};
-use super::error::Error;
-use super::escape::shown;
-use super::interrupt::{Armed, Interrupt};
-use super::local::{self, Partial};
-use super::options::Transfers;
-use super::output::Messages;
-use super::output::json::{self, Deed};
-use super::output::progress::Many;
 use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
 use super::retry::{Gain, Tries};
+use crate::client::connection::{Connection, EXTENDED_PASSIVE, Recipe};
+use crate::client::error::Error;
+use crate::client::escape::shown;
+use crate::client::interrupt::{Armed, Interrupt};
+use crate::client::local::{self, Partial};
+use crate::client::options::Transfers;
+use crate::client::output::Messages;
+use crate::client::output::json::{self, Deed};
+use crate::client::output::progress::Many;
 use crate::protocol::{Code, Command, Name};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ const SMALL: u64 = 1024 * 1024;
 
 /// Which way a file goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(in crate::client) enum Way {
     /// From the server.
     Down,
     /// To the server.
@@ -40,44 +40,44 @@ pub(super) enum Way {
 
 /// A file to be transferred.
 #[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) way: Way,
-    pub(super) remote: Name,
-    pub(super) local: PathBuf,
+pub(in crate::client) struct Job {
+    pub(in crate::client) way: Way,
+    pub(in crate::client) remote: Name,
+    pub(in crate::client) local: PathBuf,
     /// What a listing said of it.
-    pub(super) known: Remote,
+    pub(in crate::client) known: Remote,
 }
 
 /// How jobs are done.
 #[derive(Clone)]
-pub(super) struct How {
-    pub(super) transfers: Transfers,
-    pub(super) messages: Messages,
-    pub(super) interrupt: Interrupt,
+pub(in crate::client) struct How {
+    pub(in crate::client) transfers: Transfers,
+    pub(in crate::client) messages: Messages,
+    pub(in crate::client) interrupt: Interrupt,
 }
 
 /// What jobs came to.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(in crate::client) struct Tally {
     /// How many were done, and their bytes.
-    pub(super) done: usize,
-    pub(super) bytes: u64,
+    pub(in crate::client) done: usize,
+    pub(in crate::client) bytes: u64,
     /// How many failed.
-    pub(super) failed: usize,
+    pub(in crate::client) failed: usize,
     /// The status of the first that failed.
-    pub(super) status: u8,
+    pub(in crate::client) status: u8,
     /// Why all of it ended before its end.
     stopped: Option<Error>,
 }
 
 impl Tally {
     /// Whether all of it ended before its end.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(in crate::client) fn is_stopped(&self) -> bool {
         self.stopped.is_some()
     }
 
     /// The failure that it is, of so many in all.
-    pub(super) fn result(self, of: usize) -> Result<(), Error> {
+    pub(in crate::client) fn result(self, of: usize) -> Result<(), Error> {
         match self {
             Tally { stopped: Some(error), .. } => Err(error),
             Tally { failed: 0, .. } => Ok(()),
@@ -87,14 +87,18 @@ impl Tally {
 }
 
 /// Does the jobs and says what became of each.
-pub(super) fn run(connection: &mut Connection, jobs: Vec<Job>, how: &How) -> Result<Tally, Error> {
+pub(in crate::client) fn run(
+    connection: &mut Connection,
+    jobs: Vec<Job>,
+    how: &How,
+) -> Result<Tally, Error> {
     let helpers = how.transfers.connections.min(jobs.len()).saturating_sub(1);
     run_found(connection, helpers, how, |_| Ok(jobs))
 }
 
 /// The same for jobs that have to be found first, most likely many: so many connections more are
 /// made meanwhile.
-pub(super) fn run_found(
+pub(in crate::client) fn run_found(
     connection: &mut Connection,
     helpers: usize,
     how: &How,

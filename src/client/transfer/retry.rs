@@ -6,9 +6,9 @@
 //! - The first reason is the one that is told at the end: those after it are often only that the
 //!   server would not have us back.
 
-use super::connection::Connection;
-use super::error::Error;
-use super::interrupt::{Armed, Interrupt};
+use crate::client::connection::Connection;
+use crate::client::error::Error;
+use crate::client::interrupt::{Armed, Interrupt};
 use crate::protocol::{Code, Reply};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const MOST_FRUITLESS: u32 = 3;
 
 /// What a try brought before it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gain {
+pub(in crate::client) enum Gain {
     /// Some bytes.
     Something,
     /// None.
@@ -29,7 +29,7 @@ pub(super) enum Gain {
 }
 
 /// The tries of one transfer. While it lives, Ctrl-C breaks that off and not the program.
-pub(super) struct Tries {
+pub(in crate::client) struct Tries {
     left: u32,
     fruitless: u32,
     pause: Duration,
@@ -39,14 +39,14 @@ pub(super) struct Tries {
 
 impl Tries {
     /// So many besides the first.
-    pub(super) fn new(interrupt: &Interrupt, left: u32) -> Result<Tries, Error> {
+    pub(in crate::client) fn new(interrupt: &Interrupt, left: u32) -> Result<Tries, Error> {
         let armed = interrupt.begin().map_err(Error::Local)?;
         Ok(Tries { left, fruitless: 0, pause: FIRST_PAUSE, first: None, armed })
     }
 
     /// After a failure: waits, and comes back with a connection that can be used, or with the
     /// reason why there is no point in trying again.
-    pub(super) fn again(
+    pub(in crate::client) fn again(
         &mut self,
         mut failure: Error,
         mut gain: Gain,
@@ -79,7 +79,7 @@ impl Tries {
     }
 
     /// Does something that may be done twice, until it is done or there is no point in going on.
-    pub(super) fn until_done<T>(
+    pub(in crate::client) fn until_done<T>(
         &mut self,
         connection: &mut Connection,
         mut action: impl FnMut(&mut Connection) -> Result<T, Error>,
@@ -94,7 +94,7 @@ impl Tries {
     }
 
     /// Whether anything had to be tried again.
-    pub(super) fn were_needed(&self) -> bool {
+    pub(in crate::client) fn were_needed(&self) -> bool {
         self.first.is_some()
     }
 
@@ -106,12 +106,12 @@ impl Tries {
     }
 
     /// What failed first, of what failed for that reason in the end.
-    pub(super) fn first_of(&mut self, last: Error) -> Error {
+    pub(in crate::client) fn first_of(&mut self, last: Error) -> Error {
         self.first.take().unwrap_or(last)
     }
 
     /// The failure that it is, once there is no point in trying again.
-    pub(super) fn sum_up(&mut self, last: Error) -> Error {
+    pub(in crate::client) fn sum_up(&mut self, last: Error) -> Error {
         match self.first.take() {
             None | Some(Error::Interrupted) => last,
             Some(_) if matches!(last, Error::Interrupted | Error::OutputClosed) => last,

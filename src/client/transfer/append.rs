@@ -5,24 +5,24 @@
 //! and STOR and not with APPE: a server that is still writing what came over the old connection then
 //! writes the same bytes to the same place, and none twice.
 
-use super::connection::{Connection, Representation};
-use super::error::Error;
 use super::resume::{COMPARED, Meter};
 use super::retry::{Gain, Tries};
+use crate::client::connection::{Connection, Representation};
+use crate::client::error::Error;
 use crate::protocol::Name;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 /// A file on its way to the end of another.
-pub(super) struct Append<'a> {
-    pub(super) name: &'a Name,
-    pub(super) file: &'a mut File,
-    pub(super) size: u64,
+pub(in crate::client) struct Append<'a> {
+    pub(in crate::client) name: &'a Name,
+    pub(in crate::client) file: &'a mut File,
+    pub(in crate::client) size: u64,
 }
 
 impl Append<'_> {
     /// Appends it, as often as it takes; returns how many bytes it has.
-    pub(super) fn run(
+    pub(in crate::client) fn run(
         &mut self,
         connection: &mut Connection,
         tries: &mut Tries,

@@ -1,7 +1,7 @@
 //! The course of a transfer: it is agreed on, moves its bytes, and ends with the session in order.
 
-use super::line::{Direction, Line};
-use super::watch::Watch;
+use super::control_watch::Watch;
+use super::replies::{Direction, Line};
 use crate::client::connection::data::{Ends, Route, Stopped};
 use crate::client::connection::{Connection, MOST_UNASKED};
 use crate::client::error::Error;
