@@ -31,13 +31,10 @@ mod connection;
 mod editor;
 mod error;
 mod escape;
-mod files;
 mod interrupt;
 mod keeping;
 mod local;
 pub mod manual;
-mod many;
-mod mirror;
 mod naming;
 mod netrc;
 pub mod options;
@@ -48,7 +45,6 @@ mod shell;
 #[cfg(test)]
 mod testing;
 mod transfer;
-mod trees;
 mod url;
 mod words;
 

@@ -2,15 +2,19 @@
 
 mod explained;
 mod files;
+pub(super) mod get_put;
 mod local;
 mod login;
 mod macros;
+mod mget_mput;
+mod mirror;
 mod operands;
 mod programs;
 mod refused;
 mod remote;
 mod toggles;
 mod transfer;
+mod tree_listing;
 
 use super::error::Error;
 use super::escape::shown;

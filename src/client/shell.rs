@@ -5,11 +5,11 @@
 //! without QUIT end politely all the same.
 
 use super::commands::Row;
+use super::commands::get_put::{self, Earlier};
 use super::completion::Completer;
 use super::editor::{History, Reader, is_capable};
 use super::error::Error;
 use super::escape::shown;
-use super::files::{self, Earlier};
 use super::interrupt::Interrupt;
 use super::keeping::{history_file, without_secrets};
 use super::options::{Commands, OnFailure, Options, Start};
@@ -131,7 +131,7 @@ impl Shell {
                 self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
             }
             Place::File(file) => {
-                let fetched = files::retrieve(&mut self.session, &file, None, Earlier::Replace);
+                let fetched = get_put::retrieve(&mut self.session, &file, None, Earlier::Replace);
                 self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
             }
         }

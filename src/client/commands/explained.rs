@@ -1,7 +1,7 @@
 //! What HELP and the manual say of one command.
 
 use super::super::choices::Choice;
-use super::super::mirror;
+use super::mirror;
 use super::{Row, login, remote, transfer};
 use crate::args::Typed;
 

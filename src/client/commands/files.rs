@@ -1,14 +1,14 @@
 //! Commands that move one file or listing.
 
 use super::super::error::Error;
-use super::super::files::{self, Earlier};
 use super::super::local::{self, Target};
 use super::super::output::{Coloured, Listing};
 use super::super::session::Session;
-use super::super::trees;
 use super::super::words::name;
+use super::get_put::{self, Earlier};
 use super::operands::{operand, optional, options};
 use super::programs;
+use super::tree_listing;
 use crate::protocol::Name;
 use std::io::{self, IsTerminal};
 
@@ -47,7 +47,7 @@ fn list_as(session: &mut Session, words: &[Vec<u8>], form: Form) -> Result<(), E
         (Some(local), form) => list_to_file(session, path, local, form),
         // Options are for people.
         (None, _) if session.transfers.json => {
-            trees::list_json(session, rest.first().map(|word| name(word)).transpose()?)
+            tree_listing::list_json(session, rest.first().map(|word| name(word)).transpose()?)
         }
         (None, Form::Lines) => print_lines(session, path),
         (None, Form::Names) => print_names(session, path),
@@ -95,29 +95,29 @@ fn list_to_file(
 
 pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = name(operand(words, 0))?;
-    files::retrieve(session, &file, optional(words, 1), Earlier::Replace)
+    get_put::retrieve(session, &file, optional(words, 1), Earlier::Replace)
 }
 
 pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = name(operand(words, 0))?;
-    files::retrieve(session, &file, optional(words, 1), Earlier::GoOn)
+    get_put::retrieve(session, &file, optional(words, 1), Earlier::GoOn)
 }
 
 pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = name(operand(words, 0))?;
-    files::retrieve_newer(session, &file, optional(words, 1))
+    get_put::retrieve_newer(session, &file, optional(words, 1))
 }
 
 pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::store(session, operand(words, 0), optional(words, 1), Earlier::Replace)
+    get_put::store(session, operand(words, 0), optional(words, 1), Earlier::Replace)
 }
 
 pub(super) fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::store(session, operand(words, 0), optional(words, 1), Earlier::GoOn)
+    get_put::store(session, operand(words, 0), optional(words, 1), Earlier::GoOn)
 }
 
 pub(super) fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    files::append(session, operand(words, 0), optional(words, 1))
+    get_put::append(session, operand(words, 0), optional(words, 1))
 }
 
 /// Prints files: harmless where eyes read them, and byte by byte where a program does.
@@ -125,7 +125,7 @@ pub(super) fn cat(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
     for word in words {
         let mut output = Listing::new();
         let messages = session.messages;
-        let poured = files::pour(session, &name(word)?, &mut output, Some(messages));
+        let poured = get_put::pour(session, &name(word)?, &mut output, Some(messages));
         poured.map_err(Error::of_stdout)?;
         output.finish().map_err(Error::of_output)?;
     }
@@ -142,7 +142,7 @@ pub(super) fn more(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
         session.connection()?;
         let interrupt = session.interrupt().clone();
         let mut pager = programs::Pager::start(&interrupt)?;
-        let shown = files::pour(session, &file, pager.input(), None);
+        let shown = get_put::pour(session, &file, pager.input(), None);
         pager.finish()?;
         match shown {
             // Who leaves the pager early has seen enough.

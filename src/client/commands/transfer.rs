@@ -2,20 +2,20 @@
 
 use super::super::choices::{Choice, Chosen, Stand};
 use super::super::error::Error;
-use super::super::files;
-use super::super::many;
-use super::super::mirror as mirroring;
 use super::super::session::Session;
-use super::super::trees;
 use super::super::words::name;
+use super::get_put;
+use super::mget_mput;
+use super::mirror as mirroring;
 use super::operands::text;
+use super::tree_listing;
 
 pub(super) fn mget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    many::mget(session, words)
+    mget_mput::mget(session, words)
 }
 
 pub(super) fn mput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    many::mput(session, words)
+    mget_mput::mput(session, words)
 }
 
 /// The options of PGET.
@@ -30,8 +30,10 @@ pub(super) fn pget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
     let connections = chosen.value("-n").map(connections).transpose()?;
     let connections = connections.unwrap_or(session.transfers.connections);
     match &chosen.operands[..] {
-        [file] => files::retrieve_in_parts(session, &name(file)?, None, connections),
-        [file, local] => files::retrieve_in_parts(session, &name(file)?, Some(local), connections),
+        [file] => get_put::retrieve_in_parts(session, &name(file)?, None, connections),
+        [file, local] => {
+            get_put::retrieve_in_parts(session, &name(file)?, Some(local), connections)
+        }
         _ => Err(Error::Usage("usage: PGET [-n N] FILE [LOCAL]".to_owned())),
     }
 }
@@ -46,9 +48,9 @@ pub(super) fn mirror(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Err
 }
 
 pub(super) fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    trees::du(session, &trees::typed(words)?)
+    tree_listing::du(session, &tree_listing::typed(words)?)
 }
 
 pub(super) fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    trees::find(session, &trees::typed(words)?)
+    tree_listing::find(session, &tree_listing::typed(words)?)
 }

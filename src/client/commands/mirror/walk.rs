@@ -5,14 +5,14 @@
 //! to links stay links, since nobody can tell where those would lead. What a server calls a file
 //! becomes a path here only where it is nothing but a name.
 
-use super::super::connection::{Connection, EXTENDED_PASSIVE};
-use super::super::error::Error;
-use super::super::interrupt::Armed;
-use super::super::local;
-use super::super::naming::folded;
-use super::super::remote::{Listed, list_dir};
 use super::plan::{Facts, Node, Rules, Tree};
+use crate::client::connection::{Connection, EXTENDED_PASSIVE};
+use crate::client::error::Error;
+use crate::client::interrupt::Armed;
+use crate::client::local;
 use crate::client::local::partial::is_partial;
+use crate::client::naming::folded;
+use crate::client::remote::{Listed, list_dir};
 use crate::client::transfer::resume::Remote;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};

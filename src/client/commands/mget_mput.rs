@@ -3,17 +3,17 @@
 //! A server chooses what its files are called. What could be more than a name in this directory is
 //! refused, and told of.
 
-use super::connection::Connection;
-use super::error::Error;
-use super::local;
-use super::naming::folded;
-use super::output::Messages;
-use super::output::json::{self, Deed};
-use super::remote::{self, Found};
-use super::session::{Manners, Session};
-use super::transfer::resume::Remote;
-use super::transfer::worker_pool::{self, How, Job, Tally, Way};
-use super::words::name;
+use crate::client::connection::Connection;
+use crate::client::error::Error;
+use crate::client::local;
+use crate::client::naming::folded;
+use crate::client::output::Messages;
+use crate::client::output::json::{self, Deed};
+use crate::client::remote::{self, Found};
+use crate::client::session::{Manners, Session};
+use crate::client::transfer::resume::Remote;
+use crate::client::transfer::worker_pool::{self, How, Job, Tally, Way};
+use crate::client::words::name;
 use crate::protocol::Name;
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::sys::name_bytes;
@@ -22,7 +22,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Fetches what matches into the local directory.
-pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+pub(in crate::client) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let how = how(session);
     let mut found = Jobs::new(&how, session);
@@ -64,7 +64,7 @@ fn fetching(file: Found, case: bool) -> Result<Job, Error> {
 }
 
 /// Sends what matches into the remote directory.
-pub(super) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+pub(in crate::client) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let how = how(session);
     let mut found = Jobs::new(&how, session);

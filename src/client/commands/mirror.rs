@@ -4,35 +4,35 @@
 //! `--dry-run` prints exactly that. What was done stays done: interrupted, a mirror that is run again
 //! does the rest.
 
+mod options;
 mod plan;
 mod walk;
-mod wanted;
 
-pub(super) use plan::{Facts, Node, Tree};
-pub(super) use wanted::CHOICES;
+pub(in crate::client) use options::CHOICES;
+pub(in crate::client) use plan::{Facts, Node, Tree};
 
-use super::error::Error;
-use super::escape::shown;
-use super::local;
-use super::output::print_lines;
-use super::session::Session;
-use super::transfer::resume::Remote;
-use super::transfer::worker_pool::{self, How, Job, Way};
-use super::words::name;
+use crate::client::error::Error;
+use crate::client::escape::shown;
+use crate::client::local;
+use crate::client::output::print_lines;
+use crate::client::session::Session;
+use crate::client::transfer::resume::Remote;
+use crate::client::transfer::worker_pool::{self, How, Job, Way};
+use crate::client::words::name;
 use crate::protocol::{Command, Name};
 use crate::sys::os_string;
+use options::Wanted;
 use plan::{Rules, Step, plan};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use walk::{Walked, joined};
-use wanted::Wanted;
 
 /// How many commands go out before their answers are read.
 const BATCH: usize = 32;
 
 /// Mirrors as the words say.
-pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+pub(in crate::client) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut wanted = Wanted::parse(words)?;
     session.connection()?;
     let (source, target) = wanted.ends();
@@ -53,7 +53,7 @@ pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
 }
 
 /// Everything below a remote directory; what could not be looked into is told of.
-pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<Tree, Error> {
+pub(in crate::client) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<Tree, Error> {
     let armed = session.interrupt().begin().map_err(Error::Local)?;
     let walked = walk::remote(session.connection()?, dir, &Rules::default(), &armed)?;
     for error in walked.refused {

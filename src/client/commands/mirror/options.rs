@@ -1,9 +1,9 @@
 //! What the words after MIRROR mean.
 
-use super::super::choices::{Choice, Chosen, Stand};
-use super::super::error::Error;
-use super::super::escape::shown;
 use super::plan::Rules;
+use crate::client::choices::{Choice, Chosen, Stand};
+use crate::client::error::Error;
+use crate::client::escape::shown;
 
 /// The options of MIRROR.
 #[rustfmt::skip]

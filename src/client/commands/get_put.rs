@@ -1,19 +1,19 @@
 //! RETRIEVE and STORE as a user sees them: a transfer with its local side, its progress and
 //! its summary.
 
-use super::connection::Representation;
-use super::error::Error;
-use super::local::{self, PartOf, Target};
-use super::options::Transfers;
-use super::output::json::{self, Deed};
-use super::output::progress::{Progress, summary};
-use super::output::{Listing, Messages};
-use super::session::{Input, Session};
-use super::transfer::append::Append;
-use super::transfer::resume::{Fetch, Meter, Remote, Send, Sink, common};
-use super::transfer::retry::Tries;
-use super::transfer::segmented;
-use super::transfer::worker_pool::How;
+use crate::client::connection::Representation;
+use crate::client::error::Error;
+use crate::client::local::{self, PartOf, Target};
+use crate::client::options::Transfers;
+use crate::client::output::json::{self, Deed};
+use crate::client::output::progress::{Progress, summary};
+use crate::client::output::{Listing, Messages};
+use crate::client::session::{Input, Session};
+use crate::client::transfer::append::Append;
+use crate::client::transfer::resume::{Fetch, Meter, Remote, Send, Sink, common};
+use crate::client::transfer::retry::Tries;
+use crate::client::transfer::segmented;
+use crate::client::transfer::worker_pool::How;
 use crate::protocol::Name;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -26,7 +26,7 @@ const STANDARD: &[u8] = b"-";
 
 /// What is done with what an earlier transfer left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Earlier {
+pub(in crate::client) enum Earlier {
     /// It is replaced.
     Replace,
     /// It is gone on with, if it is the beginning of the same file.
@@ -44,7 +44,7 @@ struct Watched {
 impl Watched {
     fn new(session: &Session, name: &Name) -> Watched {
         let progress = Progress::new(name.as_bytes(), None, session.messages.progress());
-        let name = super::escape::shown(name.as_bytes());
+        let name = crate::client::escape::shown(name.as_bytes());
         Watched { name, messages: session.messages, progress, total: 0 }
     }
 
@@ -119,7 +119,7 @@ fn told_retrieved(
 
 /// Fetches `file` to where `typed` says, or to the last part of its own name in the local directory.
 /// Standard output has the file alone.
-pub(super) fn retrieve(
+pub(in crate::client) fn retrieve(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -158,7 +158,7 @@ fn is_special(there: &Metadata) -> bool {
 }
 
 /// Fetches `file` unless what is here is as new.
-pub(super) fn retrieve_newer(
+pub(in crate::client) fn retrieve_newer(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -169,7 +169,7 @@ pub(super) fn retrieve_newer(
         .and_then(|metadata| metadata.modified());
     match ours {
         Ok(ours) if ours >= theirs => {
-            let name = super::escape::shown(file.as_bytes());
+            let name = crate::client::escape::shown(file.as_bytes());
             session.messages.note(&format!("{name}: not newer than what is here"));
             Ok(())
         }
@@ -242,7 +242,7 @@ fn take_up(
 }
 
 /// Fetches `file` over several connections, where it is large enough to be worth that.
-pub(super) fn retrieve_in_parts(
+pub(in crate::client) fn retrieve_in_parts(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -298,7 +298,11 @@ fn fetch_in_parts(
         let _ = partial.set_modified(modified);
     }
     target.commit()?;
-    messages.note(&summary(&super::escape::shown(file.as_bytes()), bytes, started.elapsed()));
+    messages.note(&summary(
+        &crate::client::escape::shown(file.as_bytes()),
+        bytes,
+        started.elapsed(),
+    ));
     Ok(Some(bytes))
 }
 
@@ -323,7 +327,7 @@ fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
 
 /// Fetches `file` into a stream: what broke off goes on behind what came, or fails. Whoever sees the
 /// stream on a terminal may not want to be told of that meanwhile.
-pub(super) fn pour(
+pub(in crate::client) fn pour(
     session: &mut Session,
     file: &Name,
     sink: &mut dyn Write,
@@ -331,7 +335,7 @@ pub(super) fn pour(
 ) -> Result<(), Error> {
     session.connection()?;
     let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
-    let mut meter = Poured { name: super::escape::shown(file.as_bytes()), messages };
+    let mut meter = Poured { name: crate::client::escape::shown(file.as_bytes()), messages };
     let mut fetch = Fetch::new(file, Sink::stream(sink));
     fetch.run(session.connection()?, &mut tries, &mut meter).map(drop)
 }
@@ -344,7 +348,7 @@ fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote)
 }
 
 /// Sends a local file under the name that is typed, or its own.
-pub(super) fn store(
+pub(in crate::client) fn store(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
@@ -452,7 +456,7 @@ fn stream(
 }
 
 /// Sends a local file, or standard input, to stand behind what a remote one holds.
-pub(super) fn append(
+pub(in crate::client) fn append(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
