@@ -17,7 +17,7 @@ use std::{env, fs};
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = env::args_os().nth(1).map(PathBuf::from).ok_or("usage: docs DIR")?;
     let date = date()?;
-    for manual in [server::cli::man_page::manual(), client::manual::manual()] {
+    for manual in [server::cli::man_page::manual(), client::man_page::manual()] {
         let name = manual.program.name;
         for (file, text) in files(&manual, name, &date) {
             write(&dir.join(file), &text)?;

@@ -19,8 +19,8 @@ mod restore;
 pub(super) use connect::Recipe;
 pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED};
 
-use super::interrupt::Interrupt;
 use super::output::Spoken;
+use super::signals::Interrupt;
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;

@@ -16,8 +16,8 @@
 pub(super) mod partial;
 
 use super::error::Error;
-use super::interrupt::Interrupt;
-use super::naming::is_plain;
+use super::name::is_plain;
+use super::signals::Interrupt;
 use super::words;
 use crate::protocol::Name;
 use crate::sys::os_string;

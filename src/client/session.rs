@@ -4,10 +4,10 @@ use super::connection::{Connection, DataMode, LineEnds, Representation, Settings
 use super::editor::{Told, read_secret};
 use super::error::Error;
 use super::escape::shown;
-use super::interrupt::Interrupt;
 use super::netrc::{self, Login};
 use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
 use super::output::{Messages, Verbosity, trace};
+use super::signals::Interrupt;
 use super::url::Endpoint;
 use super::words;
 use crate::protocol::{Command, Name, Secret};

@@ -250,7 +250,7 @@ impl Upload<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::connection::{DataMode, Settings};
-    use super::super::testing::Script;
+    use super::super::test_server::Script;
     use super::*;
     use crate::sys::Signal;
     use std::io::{Seek, SeekFrom};

@@ -6,10 +6,10 @@
 use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::local;
-use crate::client::naming::folded;
+use crate::client::name::folded;
 use crate::client::output::Messages;
 use crate::client::output::json::{self, Deed};
-use crate::client::remote::{self, Found};
+use crate::client::remote_listing::{self, Found};
 use crate::client::session::{Manners, Session};
 use crate::client::transfer::resume::Remote;
 use crate::client::transfer::worker_pool::{self, How, Job, Tally, Way};
@@ -136,7 +136,7 @@ impl Jobs {
 
     fn fetch(&mut self, connection: &mut Connection, pattern: &Name) -> Result<(), Error> {
         let found = match self.is_pattern(pattern.as_bytes()) {
-            true => remote::expand(connection, pattern)?,
+            true => remote_listing::expand(connection, pattern)?,
             false => vec![Found::named(pattern.clone())],
         };
         if found.is_empty() {

@@ -2,9 +2,9 @@
 //! of a file, ever starts one.
 
 use super::super::error::Error;
-use super::super::interrupt::{Interrupt, Lent};
 use super::super::session::{Input, Session};
 use super::operands::optional;
+use crate::client::signals::{Interrupt, Lent};
 use crate::sys::{os_string, spawn_with_signals};
 use std::env;
 use std::ffi::OsString;

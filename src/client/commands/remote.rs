@@ -4,10 +4,10 @@ use super::super::choices::{Choice, Chosen, Stand};
 use super::super::error::Error;
 use super::super::escape::{shown, shown_lines};
 use super::super::output::{print_line, print_lines};
-use super::super::remote::{Found, expand};
 use super::super::session::Session;
 use super::super::words::name;
 use super::operands::{operand, optional};
+use crate::client::remote_listing::{Found, expand};
 use crate::protocol::time::Civil;
 use crate::protocol::{Name, Reply};
 

@@ -3,7 +3,7 @@
 use super::mirror::{self, Node, Tree};
 use crate::client::error::Error;
 use crate::client::output::print_line;
-use crate::client::remote::list_dir;
+use crate::client::remote_listing::list_dir;
 use crate::client::session::Session;
 use crate::client::words::name;
 use crate::json::Object;

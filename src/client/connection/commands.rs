@@ -153,8 +153,8 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::Script;
     use super::*;
+    use crate::client::test_server::Script;
 
     #[test]
     fn a_yes_without_what_it_should_say_is_an_error() {

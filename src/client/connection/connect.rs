@@ -3,7 +3,7 @@
 use super::restore::{Login, Origin};
 use super::{Able, Connection, Representation, Settings};
 use crate::client::error::Error;
-use crate::client::interrupt::Armed;
+use crate::client::signals::Armed;
 use crate::net::{self, Stream};
 use crate::protocol::{Code, Command, Control, Name, Reply, Secret};
 use crate::sys::{Event, Interest, PollItem};
@@ -260,7 +260,7 @@ fn wants_tls(reply: &Reply) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::testing::Script;
+    use crate::client::test_server::Script;
 
     fn log_in(connection: &mut Connection) -> Result<(), Error> {
         let user = Name::new("me").unwrap();

@@ -2,8 +2,8 @@
 
 use super::Connection;
 use crate::client::error::Error;
-use crate::client::interrupt::Armed;
 use crate::client::output::Spoken;
+use crate::client::signals::Armed;
 use crate::net;
 use crate::protocol::{Code, Command, Reply};
 use crate::sys::{Interest, PollItem, Waitable, poll};
@@ -209,7 +209,7 @@ fn is_ready(item: PollItem<'_>) -> bool {
 mod tests {
     use super::super::Settings;
     use super::*;
-    use crate::client::testing::Script;
+    use crate::client::test_server::Script;
 
     #[test]
     fn what_was_not_asked_for_is_no_answer() {

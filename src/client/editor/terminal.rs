@@ -1,10 +1,10 @@
 //! The editor at its terminal: reads keys, shows the line, and leaves the terminal as it was.
 
-use super::super::interrupt::{Editing, Interrupt, NO_MARKS};
 use super::History;
 use super::keys::{Key, Keys};
 use super::screen::{Screen, columns_of};
 use super::state::{Completion, State, Step};
+use crate::client::signals::{Editing, Interrupt, NO_MARKS};
 use crate::sys::{Typed, Waker, is_typed, stop, terminal_width, typed};
 use std::env;
 use std::io::{self, IsTerminal, Write};

@@ -3,7 +3,7 @@
 use crate::client::connection::data::passive_ahead;
 use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED};
 use crate::client::error::Error;
-use crate::client::interrupt::Armed;
+use crate::client::signals::Armed;
 use crate::net::{self, Verdict};
 use crate::protocol::{Command, Reply};
 use std::time::{Duration, Instant};

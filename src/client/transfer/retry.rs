@@ -8,7 +8,7 @@
 
 use crate::client::connection::Connection;
 use crate::client::error::Error;
-use crate::client::interrupt::{Armed, Interrupt};
+use crate::client::signals::{Armed, Interrupt};
 use crate::protocol::{Code, Reply};
 use std::time::Duration;
 

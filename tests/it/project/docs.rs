@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 fn manuals() -> [Manual; 2] {
-    [server::cli::man_page::manual(), client::manual::manual()]
+    [server::cli::man_page::manual(), client::man_page::manual()]
 }
 
 /// The flags of a program and of its subcommands.
@@ -44,7 +44,7 @@ fn every_flag_is_on_the_man_page() {
 
 #[test]
 fn every_command_is_on_the_man_page() {
-    let manual = client::manual::manual();
+    let manual = client::man_page::manual();
     let page = manual.page("");
     for name in ["connect", "list", "retrieve", "store", "quit", "mirror"] {
         assert!(page.contains(&format!("\n\\fB{name}\\fR")), "{name} in\n{page}");

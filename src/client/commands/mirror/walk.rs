@@ -8,11 +8,11 @@
 use super::plan::{Facts, Node, Rules, Tree};
 use crate::client::connection::{Connection, EXTENDED_PASSIVE};
 use crate::client::error::Error;
-use crate::client::interrupt::Armed;
 use crate::client::local;
 use crate::client::local::partial::is_partial;
-use crate::client::naming::folded;
-use crate::client::remote::{Listed, list_dir};
+use crate::client::name::folded;
+use crate::client::remote_listing::{Listed, list_dir};
+use crate::client::signals::Armed;
 use crate::client::transfer::resume::Remote;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};

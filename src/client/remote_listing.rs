@@ -253,7 +253,7 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Script;
+    use super::super::test_server::Script;
     use super::*;
 
     fn names(listed: &Listed) -> Vec<String> {
