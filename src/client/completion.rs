@@ -7,6 +7,7 @@ use super::commands::{Kind, Row};
 use super::editor::Completion;
 use super::error::Error;
 use super::escape::shown;
+use super::name::parse_name;
 use super::session::Session;
 use super::words::{self, Unfinished};
 use crate::protocol::Name;
@@ -190,8 +191,8 @@ fn listing(session: &mut Session, dir: &[u8]) -> Result<Vec<Item>, Error> {
     let path = match dir {
         b"" => None,
         // To a server that gives its listing to `ls`, this would be an option.
-        _ if dir.starts_with(b"-") => Some(words::name(&[b"./", dir].concat())?),
-        _ => Some(words::name(dir)?),
+        _ if dir.starts_with(b"-") => Some(parse_name(&[b"./", dir].concat())?),
+        _ => Some(parse_name(dir)?),
     };
     Ok(items(&fetch(session, path)?))
 }

@@ -16,9 +16,8 @@
 pub(super) mod partial;
 
 use super::error::Error;
-use super::name::is_plain;
+use super::name::{is_plain, parse_name};
 use super::signals::Interrupt;
-use super::words;
 use crate::protocol::Name;
 use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
@@ -101,7 +100,7 @@ pub(super) fn remote_name(local: &Path, typed: Option<&[u8]>) -> Result<Name, Er
         Some(typed) => typed.to_vec(),
         None => own.to_vec(),
     };
-    words::name(&name)
+    parse_name(&name)
 }
 
 /// Opens the file of an upload; its size comes with it.

@@ -1,12 +1,20 @@
-//! Which names of a server can be those of local files, and which of them the system takes for one.
+//! Names of files: which words can be sent as a name, which names of a server can be those of local
+//! files, and which of them the system takes for one.
 //!
 //! That depends on the system, but the rules of each are compiled, and tested, on all.
 
+use super::error::Error;
+use crate::protocol::Name;
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
 /// Whether the system compares names without regard to case, as it comes.
 const FOLDS: bool = cfg!(any(windows, target_os = "macos"));
+
+/// Returns the word as a name that can be sent to a server.
+pub(super) fn parse_name(word: &[u8]) -> Result<Name, Error> {
+    Name::new(word).ok_or_else(|| Error::BadName(word.to_vec()))
+}
 
 /// Whether a name can be nothing but that of a file in one directory.
 pub(super) fn is_plain(name: &OsStr) -> bool {

@@ -4,12 +4,12 @@ use super::connection::{Connection, DataMode, LineEnds, Representation, Settings
 use super::editor::{Told, read_secret};
 use super::error::Error;
 use super::escape::shown;
+use super::name::parse_name;
 use super::netrc::{self, Login};
 use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
 use super::output::{Messages, Verbosity, trace};
 use super::signals::Interrupt;
 use super::url::Endpoint;
-use super::words;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -222,7 +222,7 @@ impl Session {
         }
         let user = match user.or_else(|| known.user.clone()) {
             Some(user) => user,
-            None => words::name(ANONYMOUS)?,
+            None => parse_name(ANONYMOUS)?,
         };
         self.log_in_with(&user, password, known.clone())?;
         self.messages.note(&format!("connected to {} as {}", shown_end(to), shown_name(&user)));

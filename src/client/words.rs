@@ -5,14 +5,6 @@
 //! does so too. A line whose first word begins with `#` is a comment. Words are bytes, because file
 //! names are.
 
-use super::error::Error;
-use crate::protocol::Name;
-
-/// A word as a name that can be sent.
-pub(super) fn name(word: &[u8]) -> Result<Name, Error> {
-    Name::new(word).ok_or_else(|| Error::BadName(word.to_vec()))
-}
-
 /// A quote that does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unclosed;

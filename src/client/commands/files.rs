@@ -4,11 +4,11 @@ use super::super::error::Error;
 use super::super::local::{self, Target};
 use super::super::output::{Coloured, Listing};
 use super::super::session::Session;
-use super::super::words::name;
 use super::get_put::{self, Earlier};
 use super::operands::{operand, optional, options};
 use super::programs;
 use super::tree_listing;
+use crate::client::name::parse_name;
 use crate::protocol::Name;
 use std::io::{self, IsTerminal};
 
@@ -42,12 +42,12 @@ fn list_as(session: &mut Session, words: &[Vec<u8>], form: Form) -> Result<(), E
         }
     };
     let asked: Vec<&[u8]> = options.iter().chain(rest.first()).map(Vec::as_slice).collect();
-    let path = if asked.is_empty() { None } else { Some(name(&asked.join(&b' '))?) };
+    let path = if asked.is_empty() { None } else { Some(parse_name(&asked.join(&b' '))?) };
     match (local, form) {
         (Some(local), form) => list_to_file(session, path, local, form),
         // Options are for people.
         (None, _) if session.transfers.json => {
-            tree_listing::list_json(session, rest.first().map(|word| name(word)).transpose()?)
+            tree_listing::list_json(session, rest.first().map(|word| parse_name(word)).transpose()?)
         }
         (None, Form::Lines) => print_lines(session, path),
         (None, Form::Names) => print_names(session, path),
@@ -94,17 +94,17 @@ fn list_to_file(
 }
 
 pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let file = name(operand(words, 0))?;
+    let file = parse_name(operand(words, 0))?;
     get_put::retrieve(session, &file, optional(words, 1), Earlier::Replace)
 }
 
 pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let file = name(operand(words, 0))?;
+    let file = parse_name(operand(words, 0))?;
     get_put::retrieve(session, &file, optional(words, 1), Earlier::GoOn)
 }
 
 pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let file = name(operand(words, 0))?;
+    let file = parse_name(operand(words, 0))?;
     get_put::retrieve_newer(session, &file, optional(words, 1))
 }
 
@@ -125,7 +125,7 @@ pub(super) fn cat(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
     for word in words {
         let mut output = Listing::new();
         let messages = session.messages;
-        let poured = get_put::pour(session, &name(word)?, &mut output, Some(messages));
+        let poured = get_put::pour(session, &parse_name(word)?, &mut output, Some(messages));
         poured.map_err(Error::of_stdout)?;
         output.finish().map_err(Error::of_output)?;
     }
@@ -138,7 +138,7 @@ pub(super) fn more(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
         return cat(session, words);
     }
     for word in words {
-        let file = name(word)?;
+        let file = parse_name(word)?;
         session.connection()?;
         let interrupt = session.interrupt().clone();
         let mut pager = programs::Pager::start(&interrupt)?;

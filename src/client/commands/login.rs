@@ -5,8 +5,8 @@ use super::super::error::Error;
 use super::super::escape::shown;
 use super::super::session::Session;
 use super::super::url::{Endpoint, Place, Url, without_login};
-use super::super::words::name;
 use super::operands::{operand, optional, secret, text};
+use crate::client::name::parse_name;
 use crate::protocol::{Name, Secret};
 
 /// Where CONNECT leads and as whom.
@@ -55,7 +55,7 @@ fn destination(words: &[Vec<u8>]) -> Result<Destination, Error> {
     };
     if let Some(login) = login {
         let mut parts = login.splitn(2, |byte| *byte == b',');
-        to.user = parts.next().map(name).transpose()?;
+        to.user = parts.next().map(parse_name).transpose()?;
         to.password = parts.next().map(secret).transpose()?.or(to.password);
     }
     Ok(to)
@@ -79,7 +79,7 @@ fn wrong_word(word: &str, expected: String) -> Error {
 }
 
 pub(super) fn user(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let user = name(operand(words, 0))?;
+    let user = parse_name(operand(words, 0))?;
     let password = optional(words, 1).map(secret).transpose()?;
     let account = optional(words, 2).map(secret).transpose()?;
     session.log_in(&user, password, account)?;

@@ -7,13 +7,13 @@ use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::local;
 use crate::client::name::folded;
+use crate::client::name::parse_name;
 use crate::client::output::Messages;
 use crate::client::output::json::{self, Deed};
 use crate::client::remote_listing::{self, Found};
 use crate::client::session::{Manners, Session};
 use crate::client::transfer::resume::Remote;
 use crate::client::transfer::worker_pool::{self, How, Job, Tally, Way};
-use crate::client::words::name;
 use crate::protocol::Name;
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::sys::name_bytes;
@@ -26,7 +26,8 @@ pub(in crate::client) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Re
     session.connection()?;
     let how = how(session);
     let mut found = Jobs::new(&how, session);
-    let names = patterns.iter().map(|word| name(word)).collect::<Result<Vec<Name>, Error>>()?;
+    let names =
+        patterns.iter().map(|word| parse_name(word)).collect::<Result<Vec<Name>, Error>>()?;
     if session.asks() {
         for pattern in &names {
             found.fetch(session.connection()?, pattern)?;

@@ -14,11 +14,11 @@ pub(in crate::client) use plan::{Facts, Node, Tree};
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::local;
+use crate::client::name::parse_name;
 use crate::client::output::print_lines;
 use crate::client::session::Session;
 use crate::client::transfer::resume::Remote;
 use crate::client::transfer::worker_pool::{self, How, Job, Way};
-use crate::client::words::name;
 use crate::protocol::{Command, Name};
 use crate::sys::os_string;
 use options::Wanted;
@@ -162,7 +162,7 @@ impl Mirror<'_> {
         }
         if !matches!(self.remote.as_slice(), b"" | b"." | b"/") {
             // It may be there, which is said in as many ways as there are servers.
-            let made = self.session.connection()?.make_dir(&name(&self.remote)?);
+            let made = self.session.connection()?.make_dir(&parse_name(&self.remote)?);
             return match made {
                 Err(Error::Refused(_)) => Ok(()),
                 other => other,
@@ -181,7 +181,7 @@ impl Mirror<'_> {
     }
 
     fn job(&self, path: &[u8], facts: &Facts) -> Result<Job, Error> {
-        let remote = name(&joined(&self.remote, path))?;
+        let remote = parse_name(&joined(&self.remote, path))?;
         let known = Remote { size: facts.size, modified: facts.modified };
         Ok(if self.wanted.upload {
             Job { way: Way::Up, remote, local: self.at(path)?, known }
@@ -253,7 +253,7 @@ impl Mirror<'_> {
     }
 
     fn command(&self, step: &Step) -> Option<Result<Command, Error>> {
-        let at = |path: &[u8]| -> Result<Name, Error> { name(&joined(&self.remote, path)) };
+        let at = |path: &[u8]| -> Result<Name, Error> { parse_name(&joined(&self.remote, path)) };
         match step {
             Step::Refuse(path) => Some(Err(Error::InTheWay(path.clone()))),
             Step::Remove(path) => Some(at(path).map(Command::Dele)),

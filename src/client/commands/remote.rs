@@ -5,8 +5,8 @@ use super::super::error::Error;
 use super::super::escape::{shown, shown_lines};
 use super::super::output::{print_line, print_lines};
 use super::super::session::Session;
-use super::super::words::name;
 use super::operands::{operand, optional};
+use crate::client::name::parse_name;
 use crate::client::remote_listing::{Found, expand};
 use crate::protocol::time::Civil;
 use crate::protocol::{Name, Reply};
@@ -19,9 +19,9 @@ pub(super) fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
 pub(super) fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let to = match optional(words, 0) {
-        None => name(b"/")?,
-        Some(b"-") => name(&session.dir_before()?)?,
-        Some(word) => name(word)?,
+        None => parse_name(b"/")?,
+        Some(b"-") => parse_name(&session.dir_before()?)?,
+        Some(word) => parse_name(word)?,
     };
     session.change_dir(&to)
 }
@@ -44,7 +44,7 @@ pub(super) fn mkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
         if chosen.has("-p") {
             make_with_parents(session, dir)?;
         } else {
-            session.connection()?.make_dir(&name(dir)?)?;
+            session.connection()?.make_dir(&parse_name(dir)?)?;
         }
     }
     Ok(())
@@ -54,12 +54,12 @@ fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     for end in (1..dir.len()).filter(|end| dir[*end] == b'/') {
         // What is there already is refused here, and what cannot be made below.
-        match session.connection()?.make_dir(&name(&dir[..end])?) {
+        match session.connection()?.make_dir(&parse_name(&dir[..end])?) {
             Ok(()) | Err(Error::Refused(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    match session.connection()?.make_dir(&name(dir)?) {
+    match session.connection()?.make_dir(&parse_name(dir)?) {
         Err(Error::Refused(reply)) if is_there(&reply) => Ok(()),
         other => other,
     }
@@ -73,12 +73,12 @@ fn is_there(reply: &Reply) -> bool {
 }
 
 pub(super) fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.remove_dir(&name(operand(words, 0))?)
+    session.connection()?.remove_dir(&parse_name(operand(words, 0))?)
 }
 
 pub(super) fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     for word in words {
-        session.connection()?.delete(&name(word)?)?;
+        session.connection()?.delete(&parse_name(word)?)?;
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ pub(super) fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
 
 /// The files that a pattern matches; a name without pattern is itself.
 fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Name>, Error> {
-    let pattern = name(word)?;
+    let pattern = parse_name(word)?;
     if !session.globs() {
         return Ok(vec![pattern]);
     }
@@ -123,17 +123,17 @@ fn paths(found: Vec<Found>) -> Vec<Name> {
 }
 
 pub(super) fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (from, to) = (name(operand(words, 0))?, name(operand(words, 1))?);
+    let (from, to) = (parse_name(operand(words, 0))?, parse_name(operand(words, 1))?);
     session.connection()?.rename(&from, &to)
 }
 
 pub(super) fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let size = session.connection()?.size(&name(operand(words, 0))?)?;
+    let size = session.connection()?.size(&parse_name(operand(words, 0))?)?;
     print_line(size.to_string().as_bytes())
 }
 
 pub(super) fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let modified = session.connection()?.modified(&name(operand(words, 0))?)?;
+    let modified = session.connection()?.modified(&parse_name(operand(words, 0))?)?;
     let Civil { year, month, day, hour, minute, second } = Civil::from_system(modified);
     let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
     print_line(text.as_bytes())
@@ -179,7 +179,7 @@ pub(super) fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
         return Err(Error::Usage("expected a mode such as 644".to_owned()));
     }
     for file in files {
-        let line = name(&[b"SITE CHMOD", mode, file].join(&b' '))?;
+        let line = parse_name(&[b"SITE CHMOD", mode, file].join(&b' '))?;
         accepted(session.connection()?.quote(&line)?)?;
     }
     Ok(())
@@ -188,7 +188,7 @@ pub(super) fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
 /// Sends words and prints what the server says to them.
 fn say(session: &mut Session, verb: &[&[u8]], words: &[Vec<u8>]) -> Result<(), Error> {
     let all: Vec<&[u8]> = verb.iter().copied().chain(words.iter().map(Vec::as_slice)).collect();
-    let line: Name = name(&all.join(&b' '))?;
+    let line: Name = parse_name(&all.join(&b' '))?;
     let reply = accepted(session.connection()?.quote(&line)?)?;
     print_lines(&format!("{}\n", shown_lines(reply.to_string().as_bytes())))
 }

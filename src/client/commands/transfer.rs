@@ -3,12 +3,12 @@
 use super::super::choices::{Choice, Chosen, Stand};
 use super::super::error::Error;
 use super::super::session::Session;
-use super::super::words::name;
 use super::get_put;
 use super::mget_mput;
 use super::mirror as mirroring;
 use super::operands::text;
 use super::tree_listing;
+use crate::client::name::parse_name;
 
 pub(super) fn mget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     mget_mput::mget(session, words)
@@ -30,9 +30,9 @@ pub(super) fn pget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
     let connections = chosen.value("-n").map(connections).transpose()?;
     let connections = connections.unwrap_or(session.transfers.connections);
     match &chosen.operands[..] {
-        [file] => get_put::retrieve_in_parts(session, &name(file)?, None, connections),
+        [file] => get_put::retrieve_in_parts(session, &parse_name(file)?, None, connections),
         [file, local] => {
-            get_put::retrieve_in_parts(session, &name(file)?, Some(local), connections)
+            get_put::retrieve_in_parts(session, &parse_name(file)?, Some(local), connections)
         }
         _ => Err(Error::Usage("usage: PGET [-n N] FILE [LOCAL]".to_owned())),
     }

@@ -2,10 +2,10 @@
 
 use super::mirror::{self, Node, Tree};
 use crate::client::error::Error;
+use crate::client::name::parse_name;
 use crate::client::output::print_line;
 use crate::client::remote_listing::list_dir;
 use crate::client::session::Session;
-use crate::client::words::name;
 use crate::json::Object;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
@@ -92,7 +92,7 @@ fn described(entry: &Entry) -> String {
 /// The directory that was typed, or where we stand.
 pub(in crate::client) fn typed(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
     let word = words.first().map_or(&b"."[..], Vec::as_slice);
-    name(word).map(|name| name.as_bytes().to_vec())
+    parse_name(word).map(|name| name.as_bytes().to_vec())
 }
 
 #[cfg(test)]
