@@ -24,14 +24,10 @@
 //! [`Upload`]); the user's session, the commands on it (`files`, `commands`) and the [`Shell`] that
 //! reads them.
 
-mod choices;
-mod commands;
-mod completion;
 mod connection;
 mod editor;
 mod error;
 mod escape;
-mod keeping;
 mod local;
 pub mod man_page;
 mod name;
@@ -39,14 +35,12 @@ mod netrc;
 pub mod options;
 pub mod output;
 mod remote_listing;
-mod session;
 mod shell;
 mod signals;
 #[cfg(test)]
 mod test_server;
 mod transfer;
 mod url;
-mod words;
 
 pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
 pub use error::Error;

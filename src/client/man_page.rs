@@ -1,7 +1,7 @@
 //! What the client's man page says beyond its tables of options and commands.
 
-use super::commands::Row;
 use super::options::PROGRAM;
+use super::shell::commands::Row;
 use crate::args::Block::{Item, Lines, Text};
 use crate::args::{Manual, Operands, Section};
 

@@ -4,20 +4,26 @@
 //! gives the exit status and, unless the user wants otherwise, ends the run. Commands that end
 //! without QUIT end politely all the same.
 
-use super::commands::Row;
-use super::commands::get_put::{self, Earlier};
-use super::completion::Completer;
+mod args;
+pub(super) mod commands;
+mod completion;
+mod history_filter;
+mod lexer;
+mod session;
+
 use super::editor::{History, Reader, is_capable};
 use super::error::Error;
 use super::escape::shown;
-use super::keeping::{history_file, without_secrets};
 use super::options::{Commands, OnFailure, Options, Start};
 use super::output::width::{fitting_end, width_of};
-use super::session::{Input, Session, read_line, read_line_of};
 use super::signals::Interrupt;
 use super::url::{Endpoint, Place, Url, without_login};
-use super::words;
 use crate::protocol::{Name, Secret};
+use commands::Row;
+use commands::get_put::{self, Earlier};
+use completion::Completer;
+use history_filter::{history_file, without_secrets};
+use session::{Input, Session, read_line, read_line_of};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
@@ -297,14 +303,14 @@ impl Shell {
 }
 
 /// The words of a line. What follows `!` is for another shell to take apart, and `$name` is `$ name`.
-fn cut(line: &[u8]) -> Result<Vec<Vec<u8>>, words::Unclosed> {
+fn cut(line: &[u8]) -> Result<Vec<Vec<u8>>, lexer::Unclosed> {
     let bare = line.trim_ascii();
     if let Some(command) = bare.strip_prefix(b"!") {
         let command = command.trim_ascii();
         let command = (!command.is_empty()).then(|| command.to_vec());
         return Ok([b"!".to_vec()].into_iter().chain(command).collect());
     }
-    let words = words::words(bare.strip_prefix(b"$").unwrap_or(bare))?;
+    let words = lexer::words(bare.strip_prefix(b"$").unwrap_or(bare))?;
     let mark = bare.starts_with(b"$").then(|| b"$".to_vec());
     Ok(mark.into_iter().chain(words).collect())
 }
@@ -348,7 +354,7 @@ impl Source {
 
     fn new(commands: Commands) -> Result<Source, Error> {
         match commands {
-            Commands::Given(text) => Ok(Source::Given(words::commands(&text).into_iter())),
+            Commands::Given(text) => Ok(Source::Given(lexer::commands(&text).into_iter())),
             Commands::Input | Commands::Shell => Ok(Source::Input),
             Commands::File(path) => match File::open(&path) {
                 Ok(file) => Ok(Source::File(BufReader::new(file), path)),

@@ -3,11 +3,11 @@
 //! In the lines `$1` is the first word and so on, `$i` lets the macro run once for each word, and a
 //! backslash makes the next character plain. A macro that runs itself is ended by its bound.
 
-use super::super::error::Error;
-use super::super::escape::shown;
-use super::super::session::Session;
-use super::super::words::{Quotes, quoted};
 use super::operands::operand;
+use crate::client::error::Error;
+use crate::client::escape::shown;
+use crate::client::shell::lexer::{Quotes, quoted};
+use crate::client::shell::session::Session;
 
 /// Lines that one command may become: more than anybody writes, fewer than hurt.
 const MOST_LINES: usize = 10_000;

@@ -8,15 +8,15 @@ mod options;
 mod plan;
 mod walk;
 
-pub(in crate::client) use options::CHOICES;
-pub(in crate::client) use plan::{Facts, Node, Tree};
+pub(super) use options::CHOICES;
+pub(super) use plan::{Facts, Node, Tree};
 
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::local;
 use crate::client::name::parse_name;
 use crate::client::output::print_lines;
-use crate::client::session::Session;
+use crate::client::shell::session::Session;
 use crate::client::transfer::resume::Remote;
 use crate::client::transfer::worker_pool::{self, How, Job, Way};
 use crate::protocol::{Command, Name};
@@ -32,7 +32,7 @@ use walk::{Walked, joined};
 const BATCH: usize = 32;
 
 /// Mirrors as the words say.
-pub(in crate::client) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut wanted = Wanted::parse(words)?;
     session.connection()?;
     let (source, target) = wanted.ends();
@@ -53,7 +53,7 @@ pub(in crate::client) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result
 }
 
 /// Everything below a remote directory; what could not be looked into is told of.
-pub(in crate::client) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<Tree, Error> {
+pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<Tree, Error> {
     let armed = session.interrupt().begin().map_err(Error::Local)?;
     let walked = walk::remote(session.connection()?, dir, &Rules::default(), &armed)?;
     for error in walked.refused {

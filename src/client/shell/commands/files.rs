@@ -1,14 +1,14 @@
 //! Commands that move one file or listing.
 
-use super::super::error::Error;
-use super::super::local::{self, Target};
-use super::super::output::{Coloured, Listing};
-use super::super::session::Session;
 use super::get_put::{self, Earlier};
 use super::operands::{operand, optional, options};
 use super::programs;
 use super::tree_listing;
+use crate::client::error::Error;
+use crate::client::local::{self, Target};
 use crate::client::name::parse_name;
+use crate::client::output::{Coloured, Listing};
+use crate::client::shell::session::Session;
 use crate::protocol::Name;
 use std::io::{self, IsTerminal};
 

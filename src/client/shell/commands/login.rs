@@ -1,12 +1,12 @@
 //! Commands that begin and end a session with a server.
 
-use super::super::choices::{Choice, Chosen, Stand};
-use super::super::error::Error;
-use super::super::escape::shown;
-use super::super::session::Session;
-use super::super::url::{Endpoint, Place, Url, without_login};
 use super::operands::{operand, optional, secret, text};
+use crate::client::error::Error;
+use crate::client::escape::shown;
 use crate::client::name::parse_name;
+use crate::client::shell::args::{Choice, Chosen, Stand};
+use crate::client::shell::session::Session;
+use crate::client::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
 
 /// Where CONNECT leads and as whom.

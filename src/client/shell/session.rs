@@ -1,15 +1,15 @@
 //! What the commands of a user share: the connection, who logs in, and how words reach them.
 
-use super::connection::{Connection, DataMode, LineEnds, Representation, Settings};
-use super::editor::{Told, read_secret};
-use super::error::Error;
-use super::escape::shown;
-use super::name::parse_name;
-use super::netrc::{self, Login};
-use super::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
-use super::output::{Messages, Verbosity, trace};
-use super::signals::Interrupt;
-use super::url::Endpoint;
+use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
+use crate::client::editor::{Told, read_secret};
+use crate::client::error::Error;
+use crate::client::escape::shown;
+use crate::client::name::parse_name;
+use crate::client::netrc::{self, Login};
+use crate::client::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
+use crate::client::output::{Messages, Verbosity, trace};
+use crate::client::signals::Interrupt;
+use crate::client::url::Endpoint;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

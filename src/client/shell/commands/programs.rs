@@ -1,9 +1,9 @@
 //! Programs that the user starts from here: a shell, a pager. Nothing that a server says, and no name
 //! of a file, ever starts one.
 
-use super::super::error::Error;
-use super::super::session::{Input, Session};
 use super::operands::optional;
+use crate::client::error::Error;
+use crate::client::shell::session::{Input, Session};
 use crate::client::signals::{Interrupt, Lent};
 use crate::sys::{os_string, spawn_with_signals};
 use std::env;

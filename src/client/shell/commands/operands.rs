@@ -1,6 +1,6 @@
 //! The words after a command, one by one.
 
-use super::super::error::Error;
+use crate::client::error::Error;
 use crate::protocol::Secret;
 
 /// The operand at `index`; the table sees to it that there are enough.

@@ -15,11 +15,11 @@ const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
 /// Everything below one directory, by its path from there with `/` between its parts.
-pub(in crate::client) type Tree = BTreeMap<Vec<u8>, Node>;
+pub(in crate::client::shell) type Tree = BTreeMap<Vec<u8>, Node>;
 
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Node {
+pub(in crate::client::shell) enum Node {
     /// A directory.
     Dir,
     /// A directory whose content nobody knows.
@@ -34,11 +34,11 @@ pub(in crate::client) enum Node {
 
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) struct Facts {
-    pub(in crate::client) size: Option<u64>,
-    pub(in crate::client) modified: Option<SystemTime>,
+pub(in crate::client::shell) struct Facts {
+    pub(in crate::client::shell) size: Option<u64>,
+    pub(in crate::client::shell) modified: Option<SystemTime>,
     /// Whether the time is to the second.
-    pub(in crate::client) exact: bool,
+    pub(in crate::client::shell) exact: bool,
 }
 
 /// What the user wants, and what the other side can.

@@ -1,13 +1,13 @@
 //! What the words after MIRROR mean.
 
 use super::plan::Rules;
-use crate::client::choices::{Choice, Chosen, Stand};
 use crate::client::error::Error;
 use crate::client::escape::shown;
+use crate::client::shell::args::{Choice, Chosen, Stand};
 
 /// The options of MIRROR.
 #[rustfmt::skip]
-pub(in crate::client) static CHOICES: &[Choice] = &[
+pub(in crate::client::shell) static CHOICES: &[Choice] = &[
     Choice { names: &["-R", "--reverse"], value: None,
         help: "send: from here to the server" },
     Choice { names: &["-e", "--delete"], value: None,

@@ -3,7 +3,7 @@
 //! No password is: a line that may hold one is kept without it, or not at all.
 
 use super::commands::Row;
-use super::words;
+use super::lexer;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(super) fn history_file() -> Option<PathBuf> {
 
 /// The line as it may be kept.
 pub(super) fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
-    let Ok(typed) = words::words(line) else {
+    let Ok(typed) = lexer::words(line) else {
         // Where the words are is not known, so nor is which one is a password.
         return (!mentions_secret(line)).then(|| line.to_vec());
     };
@@ -30,7 +30,7 @@ pub(super) fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
     match (row.map(Row::title).unwrap_or_default().as_str(), operands) {
         _ if operands.iter().any(|word| is_url_with_login(word)) => None,
         ("USER", [name, _, ..]) => {
-            let name = words::quoted(name, words::Quotes::None);
+            let name = lexer::quoted(name, lexer::Quotes::None);
             Some([b"user ", &name[..]].concat())
         }
         ("ACCOUNT", [_, ..]) => Some(b"account".to_vec()),

@@ -8,7 +8,7 @@ use crate::client::options::Transfers;
 use crate::client::output::json::{self, Deed};
 use crate::client::output::progress::{Progress, summary};
 use crate::client::output::{Listing, Messages};
-use crate::client::session::{Input, Session};
+use crate::client::shell::session::{Input, Session};
 use crate::client::transfer::append::Append;
 use crate::client::transfer::resume::{Fetch, Meter, Remote, Send, Sink, common};
 use crate::client::transfer::retry::Tries;
@@ -26,7 +26,7 @@ const STANDARD: &[u8] = b"-";
 
 /// What is done with what an earlier transfer left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Earlier {
+pub(in crate::client::shell) enum Earlier {
     /// It is replaced.
     Replace,
     /// It is gone on with, if it is the beginning of the same file.
@@ -119,7 +119,7 @@ fn told_retrieved(
 
 /// Fetches `file` to where `typed` says, or to the last part of its own name in the local directory.
 /// Standard output has the file alone.
-pub(in crate::client) fn retrieve(
+pub(in crate::client::shell) fn retrieve(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -158,7 +158,7 @@ fn is_special(there: &Metadata) -> bool {
 }
 
 /// Fetches `file` unless what is here is as new.
-pub(in crate::client) fn retrieve_newer(
+pub(in crate::client::shell) fn retrieve_newer(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -242,7 +242,7 @@ fn take_up(
 }
 
 /// Fetches `file` over several connections, where it is large enough to be worth that.
-pub(in crate::client) fn retrieve_in_parts(
+pub(in crate::client::shell) fn retrieve_in_parts(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -327,7 +327,7 @@ fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
 
 /// Fetches `file` into a stream: what broke off goes on behind what came, or fails. Whoever sees the
 /// stream on a terminal may not want to be told of that meanwhile.
-pub(in crate::client) fn pour(
+pub(in crate::client::shell) fn pour(
     session: &mut Session,
     file: &Name,
     sink: &mut dyn Write,
@@ -348,7 +348,7 @@ fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote)
 }
 
 /// Sends a local file under the name that is typed, or its own.
-pub(in crate::client) fn store(
+pub(in crate::client::shell) fn store(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
@@ -456,7 +456,7 @@ fn stream(
 }
 
 /// Sends a local file, or standard input, to stand behind what a remote one holds.
-pub(in crate::client) fn append(
+pub(in crate::client::shell) fn append(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,

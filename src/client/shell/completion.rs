@@ -4,12 +4,12 @@
 //! Whoever changes something there [forgets](Completer::forget) them.
 
 use super::commands::{Kind, Row};
-use super::editor::Completion;
-use super::error::Error;
-use super::escape::shown;
-use super::name::parse_name;
+use super::lexer::{self, Unfinished};
 use super::session::Session;
-use super::words::{self, Unfinished};
+use crate::client::editor::Completion;
+use crate::client::error::Error;
+use crate::client::escape::shown;
+use crate::client::name::parse_name;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind as What};
 use crate::sys::{name_bytes, os_string};
@@ -58,7 +58,7 @@ impl Completer {
 
     /// What the word that ends `line` may become.
     pub(super) fn complete(&mut self, session: &mut Session, line: &[u8]) -> Completion {
-        let Some(typed) = words::unfinished(line) else { return unchanged(line) };
+        let Some(typed) = lexer::unfinished(line) else { return unchanged(line) };
         let mut found = self.candidates(session, &typed);
         found.sort_by(|a, b| a.word.cmp(&b.word));
         found.dedup();
@@ -108,9 +108,9 @@ fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completio
     let Some(first) = found.first() else { return unchanged(line) };
     let (start, quotes) = (typed.start, typed.quotes);
     if let [only] = found {
-        let mut word = words::quoted(&only.word, quotes);
+        let mut word = lexer::quoted(&only.word, quotes);
         if only.whole {
-            word.extend_from_slice(words::closing(&only.word, quotes));
+            word.extend_from_slice(lexer::closing(&only.word, quotes));
             word.push(b' ');
         }
         return Completion { start, word, choices: Vec::new() };
@@ -118,7 +118,7 @@ fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completio
     let length = found.iter().map(|other| common(&first.word, &other.word)).min().unwrap_or(0);
     let word = at_boundary(&first.word, length);
     let word = match word.len() > typed.word.len() {
-        true => words::quoted(word, quotes),
+        true => lexer::quoted(word, quotes),
         // What is there is as good, and may be quoted otherwise.
         false => line[start..].to_vec(),
     };
@@ -246,7 +246,7 @@ mod tests {
         -rw-r--r--   1 0  0      0 Jan  2 03:04 .hidden\r\n";
 
     fn completed(line: &str, kind: Kind) -> (String, Vec<String>) {
-        let typed = words::unfinished(line.as_bytes()).unwrap();
+        let typed = lexer::unfinished(line.as_bytes()).unwrap();
         let found = matching(&typed.word, items(LISTING), kind);
         let completion = completion(line.as_bytes(), &typed, &found);
         let word = String::from_utf8(completion.word).unwrap();

@@ -1,9 +1,9 @@
 //! What HELP and the manual say of one command.
 
-use super::super::choices::Choice;
 use super::mirror;
 use super::{Row, login, remote, transfer};
 use crate::args::Typed;
+use crate::client::shell::args::Choice;
 
 impl Row {
     /// How it is used, its options and an example.

@@ -16,17 +16,17 @@ mod toggles;
 mod transfer;
 mod tree_listing;
 
-use super::error::Error;
-use super::escape::shown;
-use super::output::print_lines;
 use super::session::Session;
 use crate::args::{Typed, nearest};
+use crate::client::error::Error;
+use crate::client::escape::shown;
+use crate::client::output::print_lines;
 use operands::optional;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// A command of the shell.
-pub(super) struct Row {
+pub(in crate::client) struct Row {
     /// Its name, then others it answers to; lower case.
     names: &'static [&'static str],
     /// What follows the name, as HELP shows it.
@@ -299,7 +299,7 @@ impl Row {
     }
 
     /// All of them, as the manual shows them.
-    pub(super) fn for_manual() -> Vec<Typed> {
+    pub(in crate::client) fn for_manual() -> Vec<Typed> {
         TABLE.iter().map(Row::typed).collect()
     }
 
@@ -390,7 +390,7 @@ mod tests {
             assert_eq!(*name, name.to_lowercase());
         }
         for row in TABLE {
-            let words = super::super::words::words(row.example.as_bytes()).unwrap();
+            let words = super::super::lexer::words(row.example.as_bytes()).unwrap();
             assert!(std::ptr::eq(Row::find(&words[0]).unwrap(), row), "{}", row.example);
             assert!(row.count.contains(&(words.len() - 1)), "{}", row.example);
             assert_eq!(row.operands.is_empty(), *row.count.end() == 0, "{}", row.title());

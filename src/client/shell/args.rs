@@ -1,7 +1,7 @@
 //! Options of commands: tables that the parser and HELP both read.
 
-use super::error::Error;
-use super::escape::shown;
+use crate::client::error::Error;
+use crate::client::escape::shown;
 
 /// An option of a command.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! Commands that move many files.
 
-use super::super::choices::{Choice, Chosen, Stand};
-use super::super::error::Error;
-use super::super::session::Session;
 use super::get_put;
 use super::mget_mput;
 use super::mirror as mirroring;
 use super::operands::text;
 use super::tree_listing;
+use crate::client::error::Error;
 use crate::client::name::parse_name;
+use crate::client::shell::args::{Choice, Chosen, Stand};
+use crate::client::shell::session::Session;
 
 pub(super) fn mget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     mget_mput::mget(session, words)

@@ -1,10 +1,10 @@
 //! Commands on this side.
 
-use super::super::error::Error;
-use super::super::local;
-use super::super::output::{Coloured, print_line};
-use super::super::session::Session;
 use super::operands::{operand, optional};
+use crate::client::error::Error;
+use crate::client::local;
+use crate::client::output::{Coloured, print_line};
+use crate::client::shell::session::Session;
 use crate::protocol::listing::{Entry, Kind, Owner};
 use crate::sys::{mode_of, name_bytes, owners_of};
 use std::env;

@@ -1,13 +1,13 @@
 //! Commands on what lies on the server, and those that ask it something.
 
-use super::super::choices::{Choice, Chosen, Stand};
-use super::super::error::Error;
-use super::super::escape::{shown, shown_lines};
-use super::super::output::{print_line, print_lines};
-use super::super::session::Session;
 use super::operands::{operand, optional};
+use crate::client::error::Error;
+use crate::client::escape::{shown, shown_lines};
 use crate::client::name::parse_name;
+use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Found, expand};
+use crate::client::shell::args::{Choice, Chosen, Stand};
+use crate::client::shell::session::Session;
 use crate::protocol::time::Civil;
 use crate::protocol::{Name, Reply};
 

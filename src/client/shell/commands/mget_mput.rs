@@ -11,7 +11,7 @@ use crate::client::name::parse_name;
 use crate::client::output::Messages;
 use crate::client::output::json::{self, Deed};
 use crate::client::remote_listing::{self, Found};
-use crate::client::session::{Manners, Session};
+use crate::client::shell::session::{Manners, Session};
 use crate::client::transfer::resume::Remote;
 use crate::client::transfer::worker_pool::{self, How, Job, Tally, Way};
 use crate::protocol::Name;
@@ -22,7 +22,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Fetches what matches into the local directory.
-pub(in crate::client) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let how = how(session);
     let mut found = Jobs::new(&how, session);
@@ -65,7 +65,7 @@ fn fetching(file: Found, case: bool) -> Result<Job, Error> {
 }
 
 /// Sends what matches into the remote directory.
-pub(in crate::client) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+pub(super) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let how = how(session);
     let mut found = Jobs::new(&how, session);

@@ -5,7 +5,7 @@ use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::output::print_line;
 use crate::client::remote_listing::list_dir;
-use crate::client::session::Session;
+use crate::client::shell::session::Session;
 use crate::json::Object;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
@@ -13,7 +13,7 @@ use crate::protocol::time::write_timestamp;
 use std::collections::BTreeMap;
 
 /// Prints every path below a directory, directories with a `/` at their end.
-pub(in crate::client) fn find(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
+pub(super) fn find(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
     let tree = mirror::remote_tree(session, dir)?;
     for (path, node) in &tree {
         let end: &[u8] = if is_dir(node) { b"/" } else { b"" };
@@ -23,7 +23,7 @@ pub(in crate::client) fn find(session: &mut Session, dir: &[u8]) -> Result<(), E
 }
 
 /// Prints how many bytes of files are below each directory, the directory itself at last.
-pub(in crate::client) fn du(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
+pub(super) fn du(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
     let tree = mirror::remote_tree(session, dir)?;
     for (path, bytes) in sums(&tree) {
         let path = if path.is_empty() { dir.to_vec() } else { below(dir, &path) };
@@ -62,7 +62,7 @@ fn sums(tree: &Tree) -> Vec<(Vec<u8>, u64)> {
 }
 
 /// Prints a directory, one object a line.
-pub(in crate::client) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
+pub(super) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let listed = list_dir(session.connection()?, path.as_ref())?;
     listed.entries.iter().try_for_each(|entry| print_line(described(entry).as_bytes()))
 }
@@ -90,7 +90,7 @@ fn described(entry: &Entry) -> String {
 }
 
 /// The directory that was typed, or where we stand.
-pub(in crate::client) fn typed(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+pub(super) fn typed(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
     let word = words.first().map_or(&b"."[..], Vec::as_slice);
     parse_name(word).map(|name| name.as_bytes().to_vec())
 }

@@ -1,11 +1,11 @@
 //! Commands that say how later ones work.
 
-use super::super::connection::{DataMode, LineEnds, Representation};
-use super::super::error::Error;
-use super::super::output::print_lines;
-use super::super::session::Session;
 use super::operands::optional;
 use super::refused::why_refused;
+use crate::client::connection::{DataMode, LineEnds, Representation};
+use crate::client::error::Error;
+use crate::client::output::print_lines;
+use crate::client::shell::session::Session;
 
 pub(super) fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.transfer_as(Representation::Text);
