@@ -1,8 +1,8 @@
 //! The commands of the shell: one table that parsing, HELP and dispatch read.
 
-mod explained;
 mod files;
 pub(super) mod get_put;
+mod help;
 mod local;
 mod login;
 mod macros;
@@ -10,11 +10,11 @@ mod mget_mput;
 mod mirror;
 mod operands;
 mod programs;
-mod refused;
 mod remote;
-mod toggles;
+mod settings;
 mod transfer;
 mod tree_listing;
+mod unsupported;
 
 use super::session::Session;
 use crate::args::{Typed, nearest};
@@ -183,49 +183,49 @@ static TABLE: &[Row] = &[
     Row { names: &["modtime"], operands: "FILE", count: 1..=1, run: remote::modtime,
         help: "print when a remote file was modified", example: "MODTIME a.txt",
         takes: REMOTE },
-    Row { names: &["ascii"], operands: "", count: 0..=0, run: toggles::ascii,
+    Row { names: &["ascii"], operands: "", count: 0..=0, run: settings::ascii,
         help: "transfer text, with the line ends of each side", example: "ASCII",
         takes: NOTHING },
-    Row { names: &["binary", "image"], operands: "", count: 0..=0, run: toggles::binary,
+    Row { names: &["binary", "image"], operands: "", count: 0..=0, run: settings::binary,
         help: "transfer files as they are, as at first", example: "BINARY",
         takes: NOTHING },
-    Row { names: &["type"], operands: "[ascii|binary]", count: 0..=1, run: toggles::transfer_type,
+    Row { names: &["type"], operands: "[ascii|binary]", count: 0..=1, run: settings::transfer_type,
         help: "set the type of transfers, or print it", example: "TYPE binary",
         takes: NOTHING },
-    Row { names: &["passive"], operands: "[on|off]", count: 0..=1, run: toggles::passive,
+    Row { names: &["passive"], operands: "[on|off]", count: 0..=1, run: settings::passive,
         help: "connect to the server for data, or the reverse", example: "PASSIVE off",
         takes: NOTHING },
-    Row { names: &["prompt"], operands: "[on|off]", count: 0..=1, run: toggles::prompt,
+    Row { names: &["prompt"], operands: "[on|off]", count: 0..=1, run: settings::prompt,
         help: "ask before each of many files, or do not", example: "PROMPT off",
         takes: NOTHING },
-    Row { names: &["glob"], operands: "[on|off]", count: 0..=1, run: toggles::glob,
+    Row { names: &["glob"], operands: "[on|off]", count: 0..=1, run: settings::glob,
         help: "take patterns for the names that match, or not", example: "GLOB off",
         takes: NOTHING },
-    Row { names: &["case"], operands: "[on|off]", count: 0..=1, run: toggles::case,
+    Row { names: &["case"], operands: "[on|off]", count: 0..=1, run: settings::case,
         help: "fetch UPPER names under lower ones, or not", example: "CASE on",
         takes: NOTHING },
-    Row { names: &["runique"], operands: "[on|off]", count: 0..=1, run: toggles::runique,
+    Row { names: &["runique"], operands: "[on|off]", count: 0..=1, run: settings::runique,
         help: "number names that are taken here, or replace", example: "RUNIQUE on",
         takes: NOTHING },
-    Row { names: &["cr"], operands: "[on|off]", count: 0..=1, run: toggles::cr,
+    Row { names: &["cr"], operands: "[on|off]", count: 0..=1, run: settings::cr,
         help: "take CR from lines in ASCII, or leave it", example: "CR off",
         takes: NOTHING },
-    Row { names: &["verbose", "debug", "trace"], operands: "[on|off]", count: 0..=1, run: toggles::verbose,
+    Row { names: &["verbose", "debug", "trace"], operands: "[on|off]", count: 0..=1, run: settings::verbose,
         help: "show every command and reply, or do not", example: "VERBOSE on",
         takes: NOTHING },
-    Row { names: &["bell"], operands: "[on|off]", count: 0..=1, run: toggles::bell,
+    Row { names: &["bell"], operands: "[on|off]", count: 0..=1, run: settings::bell,
         help: "ring after each command, or do not", example: "BELL on",
         takes: NOTHING },
-    Row { names: &["hash"], operands: "[on|off]", count: 0..=1, run: toggles::hash,
+    Row { names: &["hash"], operands: "[on|off]", count: 0..=1, run: settings::hash,
         help: "accepted: the progress line shows more", example: "HASH",
         takes: NOTHING },
-    Row { names: &["mode", "form", "struct"], operands: "[NAME]", count: 0..=1, run: toggles::only,
+    Row { names: &["mode", "form", "struct"], operands: "[NAME]", count: 0..=1, run: settings::only,
         help: "accepted: there is stream, non-print and file", example: "MODE stream",
         takes: NOTHING },
-    Row { names: &["reset", "sendport", "tick"], operands: "[on|off]", count: 0..=1, run: toggles::nothing,
+    Row { names: &["reset", "sendport", "tick"], operands: "[on|off]", count: 0..=1, run: settings::nothing,
         help: "accepted: there is nothing to be done", example: "TICK",
         takes: NOTHING },
-    Row { names: &["status"], operands: "", count: 0..=0, run: toggles::status,
+    Row { names: &["status"], operands: "", count: 0..=0, run: settings::status,
         help: "print where we are and what is switched on", example: "STATUS",
         takes: NOTHING },
     Row { names: &["system"], operands: "", count: 0..=0, run: remote::system,
@@ -276,7 +276,7 @@ impl Row {
         if let Some(row) = TABLE.iter().find(|row| row.names.contains(&typed.as_str())) {
             return Ok(row);
         }
-        if let Some(why) = refused::why_refused(&typed) {
+        if let Some(why) = unsupported::why_refused(&typed) {
             return Err(Error::Usage(format!("not offered: {why}")));
         }
         let begun: Vec<&Row> = TABLE.iter().filter(|row| row.begins_with(&typed)).collect();

@@ -1,7 +1,7 @@
 //! Commands that say how later ones work.
 
 use super::operands::optional;
-use super::refused::why_refused;
+use super::unsupported::why_refused;
 use crate::client::connection::{DataMode, LineEnds, Representation};
 use crate::client::error::Error;
 use crate::client::output::print_lines;
