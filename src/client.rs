@@ -18,11 +18,16 @@
 //! # }
 //! ```
 //!
-//! From the bottom up, each room using only those before it: what is shown (`escape`) and what
-//! fails ([`Error`]); words, URLs, signals, local files, progress and output; the control connection
-//! ([`Connection`]), its data connections (`data`) and the transfers that use both ([`Download`],
-//! [`Upload`]); the user's session, the commands on it (`files`, `commands`) and the [`Shell`] that
-//! reads them.
+//! The rooms, from the bottom up; each uses only those before it:
+//!
+//! | rooms | what they hold |
+//! |---|---|
+//! | `error`, `escape`, `name`, `url`, `netrc`, `options` | what fails, and what is typed or configured |
+//! | `signals`, `output` | Ctrl-C and the programs that share the terminal; messages, progress, JSON |
+//! | `connection` | the control connection ([`Connection`]), its commands and its data connections |
+//! | `remote_listing`, `local` | names and entries at the server; files and partial files here |
+//! | `transfer` | [`Download`] and [`Upload`], retries, and transfers side by side |
+//! | `editor`, `shell`, `man_page` | the line editor; the user's session and its commands ([`Shell`]) |
 
 mod connection;
 mod editor;

@@ -1,0 +1,584 @@
+//! Tests of transfers against a scripted server.
+
+use super::*;
+use crate::client::connection::{DataMode, Settings};
+use crate::client::test_server::Script;
+use crate::sys::Signal;
+use std::io::{Seek, SeekFrom};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn fetch(connection: &mut Connection) -> Result<Vec<u8>, Error> {
+    let mut got = Vec::new();
+    connection.retrieve(&name("a"))?.receive(&mut got, |_| ())?;
+    Ok(got)
+}
+
+fn expect_size(server: &mut Script, size: u64) {
+    server.expect("TYPE I", "200 ok");
+    server.expect("SIZE a", &format!("213 {size}"));
+}
+
+fn is_in_order(connection: &mut Connection) -> bool {
+    connection.current_dir().is_ok_and(|dir| dir == b"/")
+}
+
+#[test]
+fn a_file_that_came_whole_is_done() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 5);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give(b"hello");
+        server.say("226 done");
+    });
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+}
+
+#[test]
+fn a_226_that_overtakes_its_bytes_loses_none() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 5);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here\r\n226 done");
+        data.give(b"hello");
+        server.expect("PWD", "257 \"/\"");
+    });
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn half_a_file_is_no_file_though_the_server_says_226() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give(b"hello");
+        server.say("226 done");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let error = fetch(&mut connection).unwrap_err();
+    assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn half_a_file_without_a_last_word_is_not_waited_for_as_long_as_a_reply() {
+    let settings = Settings { timeout: Duration::from_secs(3600), ..Settings::default() };
+    let (sender, given_up) = channel();
+    let mut connection = Script::serve_as(settings, move |server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give(b"hello");
+        // Fails where nothing is heard, not even the end, for as long as a script waits.
+        sender.send(server.hear()).unwrap();
+    });
+    let error = fetch(&mut connection).unwrap_err();
+    assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
+    assert!(connection.is_lost());
+    drop(connection);
+    assert_eq!(given_up.recv().unwrap(), "");
+}
+
+#[test]
+fn a_server_that_never_stops_beginning_is_given_up() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 5);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give(b"hello");
+        for _ in 0..100 {
+            server.say("150 here");
+        }
+        // Stays until it is left.
+        server.hear();
+    });
+    assert!(matches!(fetch(&mut connection), Err(Error::Unasked)));
+    assert!(connection.is_lost());
+}
+
+#[test]
+fn a_local_file_that_became_shorter_is_not_sent() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("STOR a", "150 go on");
+        data.accept().read_to_end(&mut Vec::new()).unwrap();
+        server.say("226 done");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"hello").unwrap();
+    file.rewind().unwrap();
+    let sent = connection.store(&name("a")).unwrap().send_file(&mut file, 0..10, |_| ());
+    assert!(matches!(sent, Err(Error::Local(_))), "{sent:?}");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn a_whole_file_is_no_file_if_the_server_says_426() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 5);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give(b"hello");
+        server.say("426 disk error");
+        server.expect("PWD", "257 \"/\"");
+    });
+    assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 disk error");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn a_file_without_end_is_broken_off_and_the_session_goes_on() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 5);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give_until_refused();
+        server.say("426 broken off");
+        server.expect("ABOR", "226 fine");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let error = fetch(&mut connection).unwrap_err();
+    assert!(matches!(error, Error::TooLong { expected: 5 }), "{error}");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn the_address_in_a_227_is_not_believed() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 5);
+        server.expect("EPSV", "500 what?");
+        let data = server.expect_passive_as([192, 0, 2, 1]);
+        server.expect("RETR a", "150 here");
+        data.give(b"hello");
+        server.say("226 done");
+        server.expect("SIZE a", "213 5");
+        let data = server.expect_passive_as([192, 0, 2, 1]);
+        server.expect("RETR a", "150 here");
+        data.give(b"again");
+        server.say("226 done");
+    });
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    assert_eq!(fetch(&mut connection).unwrap(), b"again");
+}
+
+#[test]
+fn a_server_without_size_is_believed_and_not_asked_again() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        server.expect("SIZE a", "502 no");
+        for _ in 0..2 {
+            let data = server.expect_passive();
+            server.expect("RETR a", "150 here");
+            data.give(b"hello");
+            server.say("226 done");
+        }
+    });
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+}
+
+#[test]
+fn a_control_connection_that_closes_ends_a_transfer_that_stands_still() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let _open = data.begin(b"hello");
+        server.leave();
+    });
+    assert!(matches!(fetch(&mut connection), Err(Error::Lost(_))));
+    assert!(connection.is_lost());
+}
+
+#[test]
+fn a_refusal_ends_a_transfer_that_stands_still() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let _open = data.begin(b"hello");
+        server.say("451 disk error");
+        server.expect("PWD", "257 \"/\"");
+    });
+    assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "451 disk error");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn a_full_disk_of_the_server_is_told_in_its_words() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("STOR a", "150 go on");
+        drop(data.accept());
+        server.say("552 disk full");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let upload = connection.store(&name("a")).unwrap();
+    let error = upload.send(&mut io::repeat(7), |_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "552 disk full");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn an_upload_that_the_server_calls_done_too_early_is_not() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("STOR a", "150 go on");
+        let _open = data.accept();
+        server.say("226 done");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let upload = connection.store(&name("a")).unwrap();
+    let error = upload.send(&mut io::repeat(7), |_| ()).unwrap_err();
+    assert!(matches!(error, Error::EndedEarly(_)), "{error}");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn an_upload_that_the_server_calls_done_before_it_began_is_not() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let _data = server.expect_passive();
+        server.expect("STOR a", "226 done");
+    });
+    assert!(matches!(connection.store(&name("a")), Err(Error::EndedEarly(_))));
+}
+
+/// More than goes through the buffer before the system moves the bytes itself.
+const LARGE: u64 = 6_000_001;
+
+fn content(length: u64) -> Vec<u8> {
+    (0..length as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+#[test]
+fn a_large_file_comes_whole_behind_what_is_there() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("REST 3", "350 go on");
+        server.expect("RETR a", "150 here");
+        data.give(&content(LARGE)[3..]);
+        server.say("226 done");
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&content(3)).unwrap();
+    let mut last = 0;
+    let download = connection.retrieve_from(&name("a"), 3, Some(LARGE)).unwrap();
+    assert_eq!(download.receive_file(&mut file, |moved| last = moved).unwrap(), LARGE - 3);
+    assert_eq!(last, LARGE - 3);
+    assert_eq!(file.stream_position().unwrap(), LARGE);
+    assert!(read_again(&mut file) == content(LARGE));
+}
+
+fn read_again(file: &mut File) -> Vec<u8> {
+    let mut got = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut got).unwrap();
+    got
+}
+
+#[test]
+fn no_more_of_a_large_file_is_stored_than_was_promised() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give_until_refused();
+        server.say("426 broken off");
+        server.expect("ABOR", "226 fine");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    let download = connection.retrieve_from(&name("a"), 0, Some(LARGE)).unwrap();
+    let error = download.receive_file(&mut file, |_| ()).unwrap_err();
+    assert!(matches!(error, Error::TooLong { expected: LARGE }), "{error}");
+    assert_eq!(file.metadata().unwrap().len(), LARGE);
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn what_came_of_a_large_file_before_a_refusal_is_kept() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let _open = data.begin(&content(LARGE));
+        server.say("451 disk error");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    let download = connection.retrieve_from(&name("a"), 0, Some(2 * LARGE)).unwrap();
+    let error = download.receive_file(&mut file, |_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "451 disk error");
+    let got = read_again(&mut file);
+    assert!(!got.is_empty() && content(LARGE).starts_with(&got));
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_sent_is_sent_as_it_was() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("REST 3", "350 go on");
+        server.expect("STOR a", "150 go on");
+        let mut got = Vec::new();
+        data.accept().read_to_end(&mut got).unwrap();
+        assert!(got == content(LARGE)[3..]);
+        server.say("226 done");
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&content(LARGE + 5)).unwrap();
+    file.seek(SeekFrom::Start(3)).unwrap();
+    let upload = connection.store_from(&name("a"), 3).unwrap();
+    assert_eq!(upload.send_file(&mut file, 3..LARGE, |_| ()).unwrap(), LARGE - 3);
+}
+
+#[test]
+fn a_guard_that_is_dropped_leaves_the_session_in_order() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let open = data.accept();
+        server.expect("ABOR", "426 broken off\r\n226 fine");
+        drop(open);
+        server.expect("PWD", "257 \"/\"");
+    });
+    drop(connection.retrieve(&name("a")).unwrap());
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn ctrl_c_breaks_a_transfer_off_and_the_session_goes_on() {
+    let mut connection = Script::serve(|server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let _open = data.begin(b"hello");
+        server.expect("ABOR", "426 broken off\r\n226 fine");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let interrupt = connection.settings().interrupt.clone();
+    let download = connection.retrieve(&name("a")).unwrap();
+    let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+    let got = download.receive(&mut Vec::new(), ctrl_c);
+    assert!(matches!(got, Err(Error::Interrupted)), "{got:?}");
+    assert!(is_in_order(&mut connection));
+}
+
+/// A connection that says NOOP as soon as something has moved.
+fn serve_lively(script: impl FnOnce(&mut Script) + Send + 'static) -> Connection {
+    let settings = Settings { keep_alive: Duration::ZERO, ..Settings::default() };
+    Script::serve_as(settings, script)
+}
+
+/// A download during which the server hears a NOOP, and may answer it so; at its end it says this.
+fn fetch_lively(at_once: Option<&'static str>, at_end: &'static str) -> Connection {
+    serve_lively(move |server| {
+        expect_size(server, 5);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let open = data.begin(b"hello");
+        assert_eq!(server.hear(), "NOOP");
+        at_once.into_iter().for_each(|reply| server.say(reply));
+        drop(open);
+        server.say(at_end);
+        server.expect("PWD", "257 \"/\"");
+    })
+}
+
+const ANSWERED: [(Option<&str>, &str); 4] = [
+    (Some("200 ok"), "226 done"),
+    (Some("500 what?"), "226 done"),
+    (None, "226 done\r\n200 ok"),
+    (None, "226 done\r\n500 what?"),
+];
+
+#[test]
+fn the_answer_to_a_noop_does_not_end_a_download() {
+    for (at_once, at_end) in ANSWERED {
+        let mut connection = fetch_lively(at_once, at_end);
+        assert_eq!(fetch(&mut connection).unwrap(), b"hello", "{at_once:?}, {at_end}");
+        assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
+        assert!(connection.able().keeps_alive);
+    }
+}
+
+#[test]
+fn a_noop_that_is_never_answered_costs_the_connection_and_not_the_file() {
+    let mut connection = fetch_lively(None, "226 done");
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+    assert!(connection.is_lost() && !connection.able().keeps_alive);
+}
+
+#[test]
+fn a_failure_is_none_of_a_noop() {
+    for at_end in ["426 broken off\r\n200 ok", "226 done\r\n426 broken off"] {
+        let mut connection = fetch_lively(None, at_end);
+        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 broken off");
+        assert!(is_in_order(&mut connection), "{at_end}");
+    }
+}
+
+/// Gives its piece once the server has said something.
+struct Later(Receiver<()>, &'static [u8]);
+
+impl Read for Later {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = self.0.recv();
+        self.1.read(buffer)
+    }
+}
+
+/// What becomes of an upload in two pieces, between which the server hears a NOOP.
+fn store_lively(
+    at_once: Option<&'static str>,
+    at_end: Option<&'static str>,
+) -> (Result<u64, Error>, Connection) {
+    let (said, later) = channel();
+    let mut connection = serve_lively(move |server| {
+        server.expect("TYPE I", "200 ok");
+        let data = server.expect_passive();
+        server.expect("STOR a", "150 go on");
+        let mut data = data.accept();
+        assert_eq!(server.hear(), "NOOP");
+        at_once.into_iter().for_each(|reply| server.say(reply));
+        said.send(()).unwrap();
+        drop(said);
+        // A client that was refused breaks the rest off.
+        let _ = data.read_to_end(&mut Vec::new());
+        at_end.into_iter().for_each(|reply| server.say(reply));
+        server.expect("PWD", "257 \"/\"");
+    });
+    let mut source = b"hello".chain(Later(later, b" there"));
+    let sent = connection.store(&name("a")).unwrap().send(&mut source, |_| ());
+    (sent, connection)
+}
+
+#[test]
+fn the_answer_to_a_noop_does_not_end_an_upload() {
+    for (at_once, at_end) in ANSWERED {
+        let (sent, mut connection) = store_lively(at_once, Some(at_end));
+        assert_eq!(sent.unwrap(), 11, "{at_once:?}, {at_end}");
+        assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
+        assert!(connection.able().keeps_alive);
+    }
+}
+
+#[test]
+fn an_upload_is_done_where_its_noop_is_never_answered() {
+    let (sent, mut connection) = store_lively(None, Some("226 done"));
+    assert_eq!(sent.unwrap(), 11);
+    assert!(connection.is_lost() && !connection.able().keeps_alive);
+}
+
+#[test]
+fn a_server_that_ends_an_upload_over_a_noop_is_sent_no_other() {
+    let (sent, mut connection) = store_lively(Some("426 broken off\r\n200 ok"), None);
+    assert_eq!(sent.unwrap_err().to_string(), "426 broken off");
+    assert!(is_in_order(&mut connection));
+    assert!(!connection.able().keeps_alive);
+}
+
+#[test]
+fn ctrl_c_leaves_no_answer_to_a_noop_behind() {
+    let mut connection = serve_lively(|server| {
+        expect_size(server, 10);
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        let _open = data.begin(b"hello");
+        assert_eq!(server.hear(), "NOOP");
+        server.expect("ABOR", "426 broken off\r\n200 ok\r\n226 fine");
+        server.expect("PWD", "257 \"/\"");
+    });
+    let interrupt = connection.settings().interrupt.clone();
+    let download = connection.retrieve(&name("a")).unwrap();
+    let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+    let got = download.receive(&mut Vec::new(), ctrl_c);
+    assert!(matches!(got, Err(Error::Interrupted)), "{got:?}");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn a_refused_file_needs_no_breaking_off() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE I", "200 ok");
+        server.expect("SIZE a", "550 none");
+        let _data = server.expect_passive();
+        server.expect("RETR a", "550 none");
+        server.expect("PWD", "257 \"/\"");
+    });
+    assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "550 none");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn a_text_comes_with_the_line_ends_of_this_side_and_no_size() {
+    let mut connection = Script::serve(|server| {
+        server.expect("TYPE A", "200 ok");
+        let data = server.expect_passive();
+        server.expect("RETR a", "150 here");
+        data.give(b"a\r\nb\r\n");
+        server.say("226 done");
+    });
+    connection.transfer_as(Representation::Text);
+    assert_eq!(fetch(&mut connection).unwrap(), b"a\nb\n");
+}
+
+#[test]
+fn in_active_mode_the_server_connects() {
+    let settings = Settings { mode: DataMode::Active, ..Settings::default() };
+    let mut connection = Script::serve_as(settings, |server| {
+        expect_size(server, 5);
+        let address = server.expect_active();
+        server.expect("RETR a", "150 here");
+        let mut data = TcpStream::connect(address).unwrap();
+        data.write_all(b"hello").unwrap();
+        drop(data);
+        server.say("226 done");
+    });
+    assert_eq!(fetch(&mut connection).unwrap(), b"hello");
+}
+
+#[test]
+fn in_active_mode_a_425_ends_the_wait() {
+    let settings = Settings { mode: DataMode::Active, ..Settings::default() };
+    let mut connection = Script::serve_as(settings, |server| {
+        expect_size(server, 5);
+        server.expect_active();
+        server.expect("RETR a", "150 here");
+        server.say("425 cannot");
+        server.expect("PWD", "257 \"/\"");
+    });
+    assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "425 cannot");
+    assert!(is_in_order(&mut connection));
+}
+
+#[test]
+fn what_cannot_be_reached_is_told_before_any_command() {
+    // A port that is in use, so that nobody else can begin to listen there.
+    let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpStream::connect(somebody.local_addr().unwrap()).unwrap();
+    let nobody = taken.local_addr().unwrap();
+    let mut connection = Script::serve(move |server| {
+        expect_size(server, 5);
+        server.expect("EPSV", &format!("229 ok (|||{}|)", nobody.port()));
+        server.expect("PWD", "257 \"/\"");
+    });
+    assert!(matches!(fetch(&mut connection), Err(Error::NoData { to: Some(_), .. })));
+    assert!(is_in_order(&mut connection));
+}
