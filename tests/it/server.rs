@@ -3,6 +3,6 @@
 mod files;
 mod limits;
 pub mod log;
-pub mod service;
+mod service;
 mod session;
 mod transfer;

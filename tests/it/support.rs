@@ -1,9 +1,14 @@
 //! The scenes that tests share: a server, a client's directory, a peer that speaks FTP by hand, and a
 //! server that follows a script.
 
+pub mod accounts;
+mod client;
 pub mod random;
 pub mod scripted_server;
-pub mod server;
+mod server;
+mod wait;
 pub mod wire;
 
-pub use server::*;
+pub use client::{Client, Run};
+pub use server::Server;
+pub use wait::{PATIENCE, comes_in, eventually, noise, signal};

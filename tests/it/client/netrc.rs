@@ -3,19 +3,10 @@
 use crate::support::{Client, Run, Server};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use tempfile::TempDir;
-
-/// The hash of "secret" that takes one round.
-const HASH: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
 
 /// A server that knows anna, whose password is "secret", and a client.
-fn with_account() -> (TempDir, Server, Client) {
-    let dir = TempDir::new().unwrap();
-    let users = dir.path().join("users");
-    fs::write(&users, format!("anna:{HASH}:write:\n")).unwrap();
-    let server = Server::with(&["--users", users.to_str().unwrap()]);
-    (dir, server, Client::new())
+fn with_account() -> (Server, Client) {
+    (Server::with_accounts(&["anna:write:"], &[]), Client::new())
 }
 
 fn netrc(client: &Client, mode: u32, text: &str) {
@@ -30,7 +21,7 @@ fn connect(client: &Client, server: &Server, options: &[&str]) -> Run {
 
 #[test]
 fn it_says_who_logs_in() {
-    let (_dir, server, client) = with_account();
+    let (server, client) = with_account();
     netrc(&client, 0o600, "machine 127.0.0.1 login anna password secret\n");
     let run = connect(&client, &server, &[]).expect(0).expect_error("as anna");
     assert!(!run.stderr.contains("secret"), "{run:#?}");
@@ -41,7 +32,7 @@ fn it_says_who_logs_in() {
 
 #[test]
 fn the_default_is_for_all_others_and_another_file_may_be_named() {
-    let (_dir, server, client) = with_account();
+    let (server, client) = with_account();
     netrc(&client, 0o600, "machine example.org login x password y\n");
     connect(&client, &server, &[]).expect(4).expect_error("USER anonymous");
     client.write("other", "machine example.org login x\ndefault login anna password secret");
@@ -54,7 +45,7 @@ fn the_default_is_for_all_others_and_another_file_may_be_named() {
 
 #[test]
 fn a_password_that_others_can_read_is_refused() {
-    let (_dir, server, client) = with_account();
+    let (server, client) = with_account();
     netrc(&client, 0o644, "machine 127.0.0.1 login anna password secret\n");
     let run = connect(&client, &server, &[]).expect(4);
     let run = run.expect_error("others can read the password in it; chmod 600 it");
@@ -67,7 +58,7 @@ fn a_password_that_others_can_read_is_refused() {
 
 #[test]
 fn the_macro_init_runs_after_the_login() {
-    let (_dir, server, client) = with_account();
+    let (server, client) = with_account();
     server.make_dir("pub");
     let text = "machine 127.0.0.1 login anna password secret\nmacdef init\nascii\ncd pub\n\n\
                 machine other login x\n";

@@ -1,5 +1,6 @@
 //! Logging in again after a break, and the warning about passwords on the way.
 
+use crate::support::accounts::PASSWORD;
 use crate::support::scripted_server::{Actor, Part, TIME, play_all};
 use crate::support::{Client, Server, noise};
 use std::io::Write;
@@ -70,10 +71,6 @@ fn after_a_break_text_is_still_text() {
     assert_eq!(client.read("a"), b"one\ntwo\n");
 }
 
-/// Of `password`, as passlib writes it.
-const HASH: &str =
-    "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
-
 /// Addresses that are not of loopback, in a network without anybody else.
 const ELSEWHERE: [&str; 2] = ["10.9.8.7", "10.9.8.8"];
 
@@ -88,7 +85,7 @@ fn a_password_for_another_machine_is_warned_about_once() {
     let users = client.path("users");
     client.write(
         "users",
-        ["one", "two", "three"].map(|name| format!("{name}:{HASH}:read:\n")).concat(),
+        ["one", "two", "three"].map(|name| format!("{name}:{PASSWORD}:read:\n")).concat(),
     );
     let options = ["--users", users.to_str().unwrap()];
     let server = Server::under(&words, TempDir::new().unwrap(), "0.0.0.0", &options);

@@ -11,7 +11,7 @@ mod replies;
 mod session;
 
 use crate::support::random::{Random, setting};
-use crate::support::{Server, eventually, noise};
+use crate::support::{Server, accounts, eventually, noise};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -33,10 +33,6 @@ const LIFE: u64 = 40;
 
 /// Names of partials that can be taken up again have no more than this.
 const PARTIAL: usize = ".ftp-partial-".len() + 32;
-
-/// The hash of "secret" that takes one round.
-const HASH: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
 
 /// The time that one test may take of what all of them have.
 struct Budget {
@@ -105,7 +101,7 @@ impl Target {
         fs::create_dir(&beside).unwrap();
         fs::write(beside.join("secret"), "secret").unwrap();
         let users = around.path().join("users");
-        fs::write(&users, format!("reader:{HASH}:read:\nhomebody:{HASH}:write:/home\n")).unwrap();
+        fs::write(&users, accounts::lines(&["reader:read:", "homebody:write:/home"])).unwrap();
         let level = if seed.is_multiple_of(2) { "debug" } else { "info" };
         let server = Server::launch(
             root,

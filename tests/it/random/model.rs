@@ -36,10 +36,6 @@ const LOOK: u64 = 50;
 /// How much of what was said a failure shows.
 const SHOWN: usize = 20;
 
-/// The hash of "secret" that takes one round.
-const HASH: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
-
 #[test]
 fn server_and_model_agree() {
     walk(setting("MODEL_SEED", 1), setting("MODEL_COMMANDS", COMMANDS));
@@ -67,20 +63,10 @@ fn nlst_of_a_file_gives_a_name_that_retr_takes_back() {
 }
 
 fn walk(seed: u64, commands: u64) {
-    let dir = tempfile::tempdir().unwrap();
-    let users = dir.path().join("users");
-    fs::write(&users, format!("reader:{HASH}:read:\nhomebody:{HASH}:write:/home\n")).unwrap();
-    let users = users.to_str().unwrap();
-    let server = Server::with(&[
-        "--users",
-        users,
-        "--anonymous",
-        "write",
-        "--max-login-failures",
-        "1000000",
-        "--log-level",
-        "warn",
-    ]);
+    let server = Server::with_accounts(
+        &["reader:read:", "homebody:write:/home"],
+        &["--anonymous", "write", "--max-login-failures", "1000000", "--log-level", "warn"],
+    );
     server.make_dir("home");
     let mut tree = Tree::default();
     tree.make_dir(&["home".into()]).unwrap();

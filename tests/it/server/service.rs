@@ -2,7 +2,7 @@
 
 mod config;
 mod proxy_protocol;
-pub mod reload;
+mod reload;
 mod shutdown;
 mod socket_activation;
 mod startup;

@@ -1,9 +1,11 @@
-//! A server of our own for each test, and waiting that ends.
+//! A server of its own for each test.
 //!
 //! [`Server`] is a guard: dropped, it kills the program and removes its directory. When a test
 //! fails, it prints what the server logged. Every wait has [`PATIENCE`].
 
-use crate::support::wire::Peer;
+use super::accounts::AccountsFile;
+use super::wire::Peer;
+use super::{PATIENCE, eventually, signal};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -13,12 +15,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 use std::{fs, thread};
 use tempfile::TempDir;
-
-/// How long anything may take before the test fails: much, since the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many lines of the server's log are shown when a test fails.
 const SHOWN: usize = 60;
@@ -31,6 +29,7 @@ pub struct Server {
     address: SocketAddr,
     /// Taken by [`Server::crash`] alone.
     root: Option<TempDir>,
+    accounts: Option<AccountsFile>,
     stdout: Mutex<Receiver<String>>,
     stderr: Arc<Mutex<Vec<u8>>>,
 }
@@ -44,6 +43,15 @@ impl Server {
     /// The same with more options.
     pub fn with(options: &[&str]) -> Server {
         Server::launch(TempDir::new().unwrap(), "127.0.0.1", options)
+    }
+
+    /// The same with accounts, whose password is `secret`, as in `anna:write:/home`: the name, the
+    /// access, and what else follows the hash. Visitors come in only if the options say so.
+    pub fn with_accounts(accounts: &[&str], options: &[&str]) -> Server {
+        let file = AccountsFile::new(accounts);
+        let mut server = Server::with(&[&["--users", file.path()], options].concat());
+        server.accounts = Some(file);
+        server
     }
 
     /// A server for `root` on any port of `host`.
@@ -117,7 +125,14 @@ impl Server {
             panic!("no word from the server: {}", String::from_utf8_lossy(&stderr.lock().unwrap()))
         });
         let address = first.strip_prefix("Listening on ").expect(&first).parse().expect(&first);
-        Server { child, address, root: Some(root), stdout: Mutex::new(stdout), stderr }
+        Server {
+            child,
+            address,
+            root: Some(root),
+            accounts: None,
+            stdout: Mutex::new(stdout),
+            stderr,
+        }
     }
 
     /// Where it listens.
@@ -212,6 +227,15 @@ impl Server {
         peer
     }
 
+    /// The user of an account, who is logged in with `secret` and has chosen TYPE I.
+    pub fn user(&self, name: &str) -> Peer {
+        let mut peer = self.caller();
+        peer.say(format!("USER {name}")).expect(331);
+        peer.say("PASS secret").expect(230);
+        peer.say("TYPE I").expect(200);
+        peer
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         signal(&self.child, name);
@@ -295,151 +319,6 @@ impl Drop for Server {
             eprintln!("--- end of the server's log\n{}", last.join("\n"));
         }
     }
-}
-
-/// A directory of its own for the client to run in.
-pub struct Client {
-    dir: TempDir,
-}
-
-/// What a run of the client came to.
-#[derive(Debug)]
-pub struct Run {
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Client {
-    /// With an empty directory.
-    pub fn new() -> Client {
-        Client { dir: TempDir::new().unwrap() }
-    }
-
-    /// The path of a local file.
-    pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
-        self.dir.path().join(name.as_ref())
-    }
-
-    /// Puts a local file there.
-    pub fn write(&self, name: impl AsRef<OsStr>, bytes: impl AsRef<[u8]>) {
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    /// Reads a local file.
-    pub fn read(&self, name: impl AsRef<OsStr>) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
-    }
-
-    /// All local names, sorted, hidden ones too.
-    pub fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.dir.path()).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name());
-        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into()).collect();
-        names.sort();
-        names
-    }
-
-    /// The program, ready to run there and to be killed once patience is at its end.
-    pub fn command(&self) -> assert_cmd::Command {
-        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_client"));
-        command.current_dir(self.dir.path()).timeout(PATIENCE);
-        command.env("HOME", self.dir.path()).env_remove("FTP_PASSWORD").env_remove("NETRC");
-        command
-    }
-
-    /// Starts it with these words and leaves it running.
-    pub fn spawn(&self, words: &[&str]) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ftp_client"));
-        command.args(words).current_dir(self.dir.path()).env("HOME", self.dir.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap()
-    }
-
-    /// Runs it with these words.
-    pub fn run(&self, words: &[impl AsRef<OsStr>]) -> Run {
-        Run::of(self.command().args(words))
-    }
-
-    /// Runs it with these words by another program, whose own words are the first two.
-    pub fn run_by(&self, program: &[&str], operands: &[&str], words: &[&str]) -> Run {
-        let mut command = assert_cmd::Command::new(program[0]);
-        command.args(&program[1..]).args(operands).arg(env!("CARGO_BIN_EXE_ftp_client"));
-        command.args(words).timeout(PATIENCE).env("HOME", self.dir.path());
-        Run::of(command.env_remove("FTP_PASSWORD").env_remove("NETRC"))
-    }
-
-    /// Runs commands at a server.
-    pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
-        let (host, port) = (server.ip().to_string(), server.port().to_string());
-        self.run(&[OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])
-    }
-
-    /// Runs it with these lines on stdin.
-    pub fn pipe(&self, words: &[&str], stdin: &str) -> Run {
-        Run::of(self.command().args(words).write_stdin(stdin))
-    }
-}
-
-impl Run {
-    fn of(command: &mut assert_cmd::Command) -> Run {
-        let output = command.output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        Run { status: output.status.code(), stdout, stderr }
-    }
-
-    /// It ended with this status.
-    pub fn expect(self, status: i32) -> Run {
-        assert_eq!(self.status, Some(status), "{self:#?}");
-        self
-    }
-
-    /// It said this on stderr.
-    pub fn expect_error(self, words: &str) -> Run {
-        assert!(self.stderr.contains(words), "expected {words:?}: {self:#?}");
-        self
-    }
-}
-
-/// Sends a signal by its name, which std cannot.
-pub fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
-}
-
-/// Connects until there is a place: the one who left may not be counted out yet.
-pub fn comes_in(address: SocketAddr) -> Peer {
-    let mut place = None;
-    eventually("a place", || {
-        let mut peer = Peer::connect(address);
-        place = (peer.hear().code == 220).then_some(peer);
-        place.is_some()
-    });
-    place.unwrap()
-}
-
-/// Tries again until it holds, and fails once patience is at its end.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        thread::yield_now();
-    }
-}
-
-/// So many bytes without a pattern that a mistake could repeat; other bytes for another `seed`.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut bytes = vec![0; length.next_multiple_of(8)];
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    for piece in bytes.chunks_exact_mut(8) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        piece.copy_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {

@@ -2,7 +2,7 @@
 
 use crate::support::random::{Random, setting};
 use crate::support::wire::{Peer, connect, drain};
-use crate::support::{Server, eventually};
+use crate::support::{Server, accounts, eventually};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -10,10 +10,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use tempfile::TempDir;
-
-/// The hash of "secret" that takes one round.
-const HASH: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
 
 /// A server with these accounts, a line each as in `anna:write:/anna:1000`; their homes are there.
 struct Site {
@@ -39,11 +35,7 @@ impl Site {
     }
 
     fn write(file: &Path, accounts: &[&str]) {
-        let line = |account: &&str| {
-            let (name, rest) = account.split_once(':').unwrap();
-            format!("{name}:{HASH}:{rest}\n")
-        };
-        fs::write(file, accounts.iter().map(line).collect::<String>()).unwrap();
+        fs::write(file, accounts::lines(accounts)).unwrap();
     }
 
     fn reload(&self, accounts: &[&str]) {
@@ -52,14 +44,6 @@ impl Site {
         Site::write(&self.dir.path().join("users"), accounts);
         self.server.signal("HUP");
         eventually("a reload", || reloads() > before);
-    }
-
-    fn enter(&self, name: &str) -> Peer {
-        let mut peer = self.server.caller();
-        peer.say(format!("USER {name}")).expect(331);
-        peer.say("PASS secret").expect(230);
-        peer.say("TYPE I").expect(200);
-        peer
     }
 
     /// The bytes of all files below a directory.
@@ -102,7 +86,7 @@ fn try_to(peer: &mut Peer, command: &str, bytes: &[u8]) -> u16 {
 fn the_last_byte_fits_and_the_next_one_does_not() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     site.server.write("anna/old", [1; 300]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     assert_eq!(try_to(&mut anna, "STOR a", &[2; 700]), 226);
     assert_eq!(try_to(&mut anna, "STOR b", &[3; 1]), 552);
     assert_eq!(try_to(&mut anna, "STOR empty", b""), 226);
@@ -122,7 +106,7 @@ fn the_last_byte_fits_and_the_next_one_does_not() {
 #[test]
 fn a_text_counts_as_it_is_stored() {
     let site = Site::new(&["anna:write:/anna:10"]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     anna.say("TYPE A").expect(200);
     assert_eq!(try_to(&mut anna, "STOR a", &b"\r\n".repeat(10)), 226);
     assert_eq!(site.size("anna"), 10);
@@ -132,7 +116,7 @@ fn a_text_counts_as_it_is_stored() {
 fn large_files_are_stopped_at_the_same_byte() {
     const QUOTA: usize = 9_000_001;
     let site = Site::new(&[&format!("anna:write:/anna:{QUOTA}")]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     assert_eq!(try_to(&mut anna, "STOR a", &vec![7; QUOTA + 1]), 552);
     assert_eq!((site.size("anna"), used(&mut anna)), (0, 0));
     assert_eq!(try_to(&mut anna, "STOR a", &vec![7; QUOTA]), 226);
@@ -142,7 +126,7 @@ fn large_files_are_stopped_at_the_same_byte() {
 #[test]
 fn what_replaces_a_file_needs_room_beside_it() {
     let site = Site::new(&["anna:write:/anna:1000"]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     anna.stor("a", [1; 600]);
     assert_eq!(try_to(&mut anna, "STOR a", &[2; 401]), 552);
     assert_eq!(site.server.read("anna/a"), [1; 600]);
@@ -157,7 +141,7 @@ fn what_replaces_a_file_needs_room_beside_it() {
 #[test]
 fn what_breaks_off_counts_until_it_is_gone() {
     let site = Site::new(&["anna:write:/anna:1000"]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     anna.break_off("STOR a", [1; 600]);
     assert_eq!((site.size("anna"), used(&mut anna)), (600, 600));
     assert_eq!(try_to(&mut anna, "STOR b", &[2; 401]), 552);
@@ -184,17 +168,17 @@ fn whoever_stores_there_is_bound() {
         "carl:write:/anna:900",
         "root:write:/",
     ]);
-    let mut ben = site.enter("ben");
+    let mut ben = site.server.user("ben");
     assert_eq!(try_to(&mut ben, "STOR a", &[1; 501]), 552);
     ben.stor("a", [1; 500]);
-    let mut root = site.enter("root");
+    let mut root = site.server.user("root");
     assert_eq!(try_to(&mut root, "STOR anna/r", &[1; 401]), 552);
     root.stor("anna/r", [1; 300]);
     let mut visitor = site.server.visitor();
     assert_eq!(try_to(&mut visitor, "STOR anna/v", &[1; 101]), 552);
     visitor.stor("anna/v", [1; 100]);
     visitor.stor("outside", [1; 5000]);
-    let (mut anna, mut carl) = (site.enter("anna"), site.enter("carl"));
+    let (mut anna, mut carl) = (site.server.user("anna"), site.server.user("carl"));
     assert_eq!([used(&mut anna), used(&mut carl), used(&mut ben)], [900, 900, 500]);
     assert_eq!(try_to(&mut anna, "STOR x", &[1; 1]), 552);
     anna.say("DELE v").expect(250);
@@ -206,7 +190,8 @@ fn whoever_stores_there_is_bound() {
 #[test]
 fn names_that_move_take_their_bytes_along() {
     let site = Site::new(&["anna:write:/anna:1000", "ben:write:/anna/ben:500", "root:write:/"]);
-    let (mut root, mut anna, mut ben) = (site.enter("root"), site.enter("anna"), site.enter("ben"));
+    let (mut root, mut anna, mut ben) =
+        (site.server.user("root"), site.server.user("anna"), site.server.user("ben"));
     root.say("MKD tree").expect(257);
     root.stor("tree/a", [1; 400]);
     root.stor("tree/b", [1; 200]);
@@ -236,7 +221,7 @@ fn names_that_move_take_their_bytes_along() {
 #[test]
 fn no_directory_takes_the_place_of_one_with_a_quota() {
     let site = Site::new(&["anna:write:/homes/anna:1000", "root:write:/"]);
-    let (mut anna, mut root) = (site.enter("anna"), site.enter("root"));
+    let (mut anna, mut root) = (site.server.user("anna"), site.server.user("root"));
     root.say("MKD tree").expect(257);
     root.say("MKD tree/anna").expect(257);
     root.stor("tree/anna/a", [1; 5000]);
@@ -263,10 +248,10 @@ fn links_take_nothing_and_lead_to_what_counts_there() {
     site.server.make_dir("other");
     site.server.write("other/large", [1; 5000]);
     symlink("../other/large", site.server.path("anna/link")).unwrap();
-    let mut root = site.enter("root");
+    let mut root = site.server.user("root");
     root.stor("way/a", [1; 900]);
     assert_eq!(try_to(&mut root, "STOR way/b", &[1; 101]), 552);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     assert_eq!(used(&mut anna), 900);
     anna.say("DELE link").expect(250);
     assert_eq!(used(&mut anna), 900);
@@ -275,7 +260,7 @@ fn links_take_nothing_and_lead_to_what_counts_there() {
 #[test]
 fn what_happened_behind_the_server_s_back_is_seen_after_a_reload() {
     let site = Site::new(&["anna:write:/anna:1000"]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     anna.stor("a", [1; 600]);
     site.server.write("anna/b", [1; 300]);
     assert_eq!(used(&mut anna), 600);
@@ -293,7 +278,7 @@ fn what_happened_behind_the_server_s_back_is_seen_after_a_reload() {
 #[test]
 fn a_quota_that_comes_meanwhile_holds_for_what_is_being_written() {
     let site = Site::new(&["anna:write:/anna", "ben:write:/ben:1000"]);
-    let mut anna = site.enter("anna");
+    let mut anna = site.server.user("anna");
     let mut data = anna.begin_with("STOR a", [1; 600]);
     site.reload(&["anna:write:/anna:1000", "ben:write:/ben:1000"]);
     data.write_all(&[1; 401]).unwrap();
@@ -312,7 +297,7 @@ fn a_quota_that_comes_meanwhile_holds_for_what_is_being_written() {
 #[test]
 fn a_file_that_is_removed_while_it_is_written_is_forgotten_at_its_end() {
     let site = Site::new(&["anna:write:/anna:1000"]);
-    let (mut anna, mut other) = (site.enter("anna"), site.enter("anna"));
+    let (mut anna, mut other) = (site.server.user("anna"), site.server.user("anna"));
     anna.say("MKD dir").expect(257);
     let mut data = anna.begin_with("STOR dir/a", [1; 300]);
     other.say("RMDA dir").expect(250);
@@ -336,7 +321,7 @@ fn a_file_that_is_removed_while_it_is_written_is_forgotten_at_its_end() {
 #[test]
 fn an_account_has_no_more_sessions_than_it_may() {
     let site = Site::new(&["anna:write:/anna::2:"]);
-    let (first, mut second) = (site.enter("anna"), site.enter("anna"));
+    let (first, mut second) = (site.server.user("anna"), site.server.user("anna"));
     let mut third = site.server.caller();
     third.say("USER anna").expect(331);
     third.say("PASS wrong").expect(530);
@@ -353,7 +338,7 @@ fn an_account_has_no_more_sessions_than_it_may() {
     second.say("USER anna").expect(331);
     eventually("the place again", || second.say("PASS secret").hear().code == 230);
     site.reload(&["anna:write:/anna"]);
-    let _more = [(); 3].map(|()| site.enter("anna"));
+    let _more = [(); 3].map(|()| site.server.user("anna"));
 }
 
 #[test]
@@ -361,9 +346,9 @@ fn all_sessions_of_an_account_share_its_rate() {
     let site = Site::new(&["anna:write:/anna:::1", "ben:write:/ben"]);
     site.server.write_sparse("anna/large", 1 << 30);
     site.server.write("ben/small", [7; 1000]);
-    let mut sessions = [site.enter("anna"), site.enter("anna")];
+    let mut sessions = [site.server.user("anna"), site.server.user("anna")];
     let data = sessions.each_mut().map(|peer| peer.begin("RETR large"));
-    assert_eq!(site.enter("ben").retr("small").len(), 1000);
+    assert_eq!(site.server.user("ben").retr("small").len(), 1000);
     for peer in &mut sessions {
         peer.say("ABOR").expect(426);
         peer.expect(226);
@@ -438,13 +423,13 @@ fn whatever_many_sessions_do_no_quota_is_passed_and_none_is_miscounted() {
                 scope.spawn(move || {
                     let _last = Last(running);
                     let mut random = Random(seed + round * SESSIONS + session);
-                    let mut anna = site.enter("anna");
+                    let mut anna = site.server.user("anna");
                     (0..ACTS).for_each(|_| act(&mut anna, &mut random));
                 });
             }
             watch(&site, &ACCOUNTS, &running);
         });
-        let (mut anna, mut ben) = (site.enter("anna"), site.enter("ben"));
+        let (mut anna, mut ben) = (site.server.user("anna"), site.server.user("ben"));
         let books = (used(&mut anna), used(&mut ben));
         assert_eq!(books, (site.size("anna"), site.size("anna/in")), "round {round}");
         site.reload(&ACCOUNTS);

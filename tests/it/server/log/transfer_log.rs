@@ -1,6 +1,6 @@
 //! `--transfer-log`: a line a file, in the form that log analysers read.
 
-use crate::server::service::reload::SECRET;
+use crate::support::accounts::AccountsFile;
 use crate::support::wire::drain;
 use crate::support::{Server, eventually};
 use std::collections::BTreeMap;
@@ -186,18 +186,13 @@ fn a_file_that_becomes_shorter_while_it_is_sent_is_incomplete() {
 
 #[test]
 fn a_path_is_that_in_the_root_whatever_home_its_user_has() {
-    let accounts = TempDir::new().unwrap();
-    let users = accounts.path().join("users");
-    fs::write(&users, format!("anna:{SECRET}:write:/homes/anna\nben:{SECRET}:write:\n")).unwrap();
-    let it = Logging::with(&["--users", users.to_str().unwrap()]);
+    let accounts = AccountsFile::new(&["anna:write:/homes/anna", "ben:write:"]);
+    let it = Logging::with(&["--users", accounts.path()]);
     it.server.make_dir("homes/anna");
     for name in ["anna", "ben"] {
-        let mut peer = it.server.caller();
-        peer.say(format!("USER {name}")).expect(331);
-        peer.say("PASS secret").expect(230);
-        peer.stor("file", "");
+        it.server.user(name).stor("file", "");
     }
-    let one = |path, user| line(0, path, "air", user, "c");
+    let one = |path, user| line(0, path, "bir", user, "c");
     assert_eq!(it.lines(), [one("/homes/anna/file", "anna"), one("/file", "ben")]);
 }
 

@@ -1,18 +1,11 @@
 //! SIGHUP: accounts, options and log are read and opened again, and what is wrong changes nothing.
 
+use crate::support::accounts::{PASSWORD, SECRET};
 use crate::support::wire::Peer;
 use crate::support::{Server, comes_in, eventually};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
-
-/// The hash of "secret" that takes one round.
-pub const SECRET: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
-
-/// Another password's.
-const OTHER: &str =
-    "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
 
 /// A server with files that can be changed behind its back.
 struct Changing {
@@ -53,23 +46,19 @@ impl Changing {
         self.server.signal("HUP");
         eventually("a reload", || self.log().matches(" reloaded ").count() == self.reloads);
     }
-
-    fn enter(&self, name: &str) -> Peer {
-        let mut peer = self.server.caller();
-        peer.say(format!("USER {name}")).expect(331);
-        peer.say("PASS secret").expect(230);
-        peer
-    }
 }
 
 fn accounts(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.replace("SECRET", SECRET).replace("OTHER", OTHER) + "\n").collect()
+    lines
+        .iter()
+        .map(|line| line.replace("SECRET", SECRET).replace("OTHER", PASSWORD) + "\n")
+        .collect()
 }
 
 #[test]
 fn a_right_that_was_taken_away_is_gone_with_the_next_command() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
-    let mut anna = it.enter("anna");
+    let mut anna = it.server.user("anna");
     anna.say("MKD one").expect(257);
     it.write("users", &accounts(&["anna:SECRET:read:"]));
     it.reload();
@@ -86,7 +75,7 @@ fn a_login_whose_account_is_gone_or_has_another_password_or_home_ends() {
     let before = accounts(&["anna:SECRET:write:", "ben:SECRET:write:", "carl:SECRET:write:"]);
     let mut it = Changing::start("users = USERS", &before);
     it.server.make_dir("home");
-    let mut peers = ["anna", "ben", "carl"].map(|name| it.enter(name));
+    let mut peers = ["anna", "ben", "carl"].map(|name| it.server.user(name));
     for peer in &mut peers {
         peer.epsv();
         peer.say("RNFR home").expect(350);
@@ -109,7 +98,7 @@ fn a_login_whose_account_is_gone_or_has_another_password_or_home_ends() {
 #[test]
 fn a_transfer_that_runs_is_finished_under_the_rules_it_began_with() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
-    let mut anna = it.enter("anna");
+    let mut anna = it.server.user("anna");
     anna.say("TYPE I").expect(200);
     let data = anna.begin_with("STOR file", "content");
     it.write("users", &accounts(&["anna:SECRET:read:"]));
@@ -139,7 +128,7 @@ fn visitors_who_are_not_let_in_any_more_are_out() {
 #[test]
 fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
-    let mut anna = it.enter("anna");
+    let mut anna = it.server.user("anna");
     it.write("users", "nonsense\nanna:x:write:\n");
     it.reload();
     let users = it.file("users");
@@ -147,10 +136,10 @@ fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
         it.server.wait_for_log(&["not-reloaded", &format!("{}:{line}: expected", users.display())]);
     }
     anna.say("MKD dir").expect(257);
-    it.enter("anna").say("RMD dir").expect(250);
+    it.server.user("anna").say("RMD dir").expect(250);
     fs::remove_file(&users).unwrap();
     it.reload();
-    it.enter("anna").say("PWD").expect(257);
+    it.server.user("anna").say("PWD").expect(257);
 }
 
 #[test]
@@ -158,13 +147,13 @@ fn broken_options_keep_the_old_ones_and_the_accounts_are_read_all_the_same() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
     it.write("config", "users = USERS\nidle-timeout = soon\n");
     it.write("users", &accounts(&["anna:SECRET:read:", "ben:SECRET:read:"]));
-    let mut anna = it.enter("anna");
+    let mut anna = it.server.user("anna");
     it.reload();
     let config = it.file("config");
     let line = format!("{}:2:", config.display());
     it.server.wait_for_log(&["not-reloaded", &line, "idle-timeout"]);
     anna.say("MKD dir").expect(550);
-    it.enter("ben").say("PWD").expect(257);
+    it.server.user("ben").say("PWD").expect(257);
 }
 
 #[test]

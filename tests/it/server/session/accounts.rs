@@ -1,20 +1,13 @@
 //! Accounts: the file, the two subcommands about it, and what an account may do.
 
 use crate::support::Server;
+use crate::support::accounts::{AccountsFile, PASSWORD, SECRET};
 use crate::support::wire::{Peer, connect_as};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
-
-/// The hash of "secret" that takes one round.
-const HASH: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
-
-/// What passlib's documentation has for "password".
-const PASSLIB: &str =
-    "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
 
 /// A run of `ftp_server` that ends by itself.
 struct Run {
@@ -44,37 +37,18 @@ impl Run {
     }
 }
 
-/// A file with this text in a directory of its own.
-fn file(text: &str) -> (TempDir, PathBuf) {
-    let dir = TempDir::new().unwrap();
-    let file = dir.path().join("users");
-    fs::write(&file, text).unwrap();
-    (dir, file)
-}
-
-fn mode(file: &Path) -> u32 {
+fn mode(file: impl AsRef<Path>) -> u32 {
     fs::metadata(file).unwrap().permissions().mode() & 0o7777
 }
 
 /// A server that knows anna, who may write; ben, who may read; and carl, who may write in `/carl`.
 /// The password of all of them is "secret".
 fn server(options: &[&str]) -> Server {
-    let text = format!("# staff\nanna:{HASH}:write:\nben:{HASH}::\ncarl:{HASH}:write:/carl\n");
-    let (_dir, file) = file(&text);
-    let all = [&["--users", file.to_str().unwrap()], options].concat();
-    let server = Server::with(&all);
+    let server = Server::with_accounts(&["anna:write:", "ben::", "carl:write:/carl"], options);
     server.write("file", "content");
     server.make_dir("carl/sub");
     server.write("carl/own", "of carl");
     server
-}
-
-fn enter(server: &Server, name: &str) -> Peer {
-    let mut peer = server.caller();
-    peer.say(format!("USER {name}")).expect(331);
-    peer.say("PASS secret").expect(230);
-    peer.say("TYPE I").expect(200);
-    peer
 }
 
 #[test]
@@ -99,11 +73,11 @@ fn passwd_makes_a_file_whose_account_logs_in() {
 
 #[test]
 fn passwd_changes_one_line_and_keeps_all_else() {
-    let before = format!("# staff\n\nanna:{HASH}:write:/a b\n# the boss\n  ben:{HASH}::\n#end");
-    let (_dir, file) = file(&before);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-    run(&["passwd", file.to_str().unwrap(), "anna"], "new\n").expect(0);
-    let after = fs::read_to_string(&file).unwrap();
+    let before = format!("# staff\n\nanna:{SECRET}:write:/a b\n# the boss\n  ben:{SECRET}::\n#end");
+    let file = AccountsFile::with_text(&before);
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o640)).unwrap();
+    run(&["passwd", file.path(), "anna"], "new\n").expect(0);
+    let after = fs::read_to_string(file.path()).unwrap();
     let lines: Vec<(&str, &str)> = before.lines().zip(after.lines()).collect();
     assert_eq!(lines.len(), after.lines().count());
     for (old, new) in lines {
@@ -113,11 +87,11 @@ fn passwd_changes_one_line_and_keeps_all_else() {
         }
     }
     assert!(after.ends_with("#end"));
-    assert_eq!(mode(&file), 0o640);
+    assert_eq!(mode(file.path()), 0o640);
 
-    let words = ["passwd", "--access=read", "--home", "/c", file.to_str().unwrap(), "anna"];
+    let words = ["passwd", "--access=read", "--home", "/c", file.path(), "anna"];
     run(&words, "newer\n").expect(0);
-    let after = fs::read_to_string(&file).unwrap();
+    let after = fs::read_to_string(file.path()).unwrap();
     assert!(after.lines().any(|line| line.starts_with("anna:") && line.ends_with(":read:/c")));
 }
 
@@ -144,14 +118,14 @@ fn passwd_sets_limits_and_check_shows_them() {
 
 #[test]
 fn passwd_refuses_a_broken_file_and_leaves_it_alone() {
-    let text = format!("anna:{HASH}::\nnonsense\n");
-    let (dir, file) = file(&text);
-    let users = file.to_str().unwrap();
+    let text = format!("anna:{SECRET}::\nnonsense\n");
+    let file = AccountsFile::with_text(&text);
+    let users = file.path();
     run(&["passwd", users, "ben"], "x\n")
         .expect(1)
         .expect_error(&format!("{users}:2: expected name:hash:access:home"));
-    assert_eq!(fs::read_to_string(&file).unwrap(), text);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
+    assert_eq!(fs::read_dir(Path::new(file.path()).parent().unwrap()).unwrap().count(), 1);
 }
 
 #[test]
@@ -166,8 +140,8 @@ fn passwd_without_a_password_changes_nothing() {
 
 #[test]
 fn passwd_says_what_is_wrong_with_its_words() {
-    let (_dir, file) = file("");
-    let users = file.to_str().unwrap();
+    let file = AccountsFile::with_text("");
+    let users = file.path();
     for words in [
         &["passwd"][..],
         &["passwd", users],
@@ -180,45 +154,46 @@ fn passwd_says_what_is_wrong_with_its_words() {
     ] {
         run(words, "x\n").expect(2).expect_error("ftp_server passwd");
     }
-    let nowhere = file.join("in/a/file");
-    let nowhere = nowhere.to_str().unwrap();
-    run(&["passwd", nowhere, "anna"], "x\n").expect(1).expect_error(nowhere);
+    let nowhere = format!("{}/in/a/file", file.path());
+    run(&["passwd", &nowhere, "anna"], "x\n").expect(1).expect_error(&nowhere);
 }
 
 #[test]
 fn check_reports_what_would_be_in_force_and_starts_nothing() {
-    let (_dir, file) = file(&format!("anna:{HASH}:write:/home\nben:{HASH}::\n"));
+    let file = AccountsFile::with_text(&format!("anna:{SECRET}:write:/home\nben:{SECRET}::\n"));
     let root = TempDir::new().unwrap();
     fs::create_dir(root.path().join("home")).unwrap();
-    let (users, root) = (file.to_str().unwrap(), root.path().to_str().unwrap());
+    let (users, root) = (file.path(), root.path().to_str().unwrap());
     let run = run(&["check", "--users", users, "--root", root, "--port", "0"], "").expect(0);
     for words in ["anna: write", "/home", "ben: read", users, "anonymous = none  (default)"] {
         assert!(run.stdout.contains(words), "{words} in {}", run.stdout);
     }
-    assert!(!run.stdout.contains("Listening") && !run.stdout.contains(HASH), "{}", run.stdout);
+    assert!(!run.stdout.contains("Listening") && !run.stdout.contains(SECRET), "{}", run.stdout);
 }
 
 #[test]
 fn check_names_what_would_not_work() {
     let root = TempDir::new().unwrap();
     let root = root.path().to_str().unwrap();
-    let (_dir, broken) = file(&format!("anna:{HASH}::\nben:{HASH}:all:\ncarl:x::\n"));
-    let users = broken.to_str().unwrap();
+    let broken =
+        AccountsFile::with_text(&format!("anna:{SECRET}::\nben:{SECRET}:all:\ncarl:x::\n"));
+    let users = broken.path();
     run(&["check", "--users", users, "--root", root], "")
         .expect(1)
         .expect_error(&format!("{users}:2: expected read or write"))
         .expect_error(&format!("{users}:3: expected a hash"));
 
-    let (_dir, homeless) = file(&format!("anna:{HASH}::/gone\n"));
-    let users = homeless.to_str().unwrap();
+    let homeless = AccountsFile::with_text(&format!("anna:{SECRET}::/gone\n"));
+    let users = homeless.path();
     let run = run(&["check", "--users", users, "--root", root], "").expect(1);
     assert!(run.stderr.contains("anna") && run.stderr.contains("/gone"), "{}", run.stderr);
 }
 
 #[test]
 fn a_broken_accounts_file_keeps_the_server_from_starting() {
-    let (_dir, broken) = file(&format!("# a comment\nanna:{HASH}::\nanna:{HASH}::\nben\n"));
-    let users = broken.to_str().unwrap();
+    let broken =
+        AccountsFile::with_text(&format!("# a comment\nanna:{SECRET}::\nanna:{SECRET}::\nben\n"));
+    let users = broken.path();
     let words = ["--users", users, "--host", "127.0.0.1", "--port", "0"];
     let started = run(&words, "")
         .expect(1)
@@ -231,8 +206,8 @@ fn a_broken_accounts_file_keeps_the_server_from_starting() {
 
 #[test]
 fn a_hash_of_passlib_logs_in() {
-    let (_dir, file) = file(&format!("anna:{PASSLIB}::"));
-    let server = Server::with(&["--users", file.to_str().unwrap()]);
+    let file = AccountsFile::with_text(&format!("anna:{PASSWORD}::"));
+    let server = Server::with(&["--users", file.path()]);
     let mut peer = server.caller();
     peer.say("USER anna").expect(331);
     peer.say("PASS password").expect(230);
@@ -260,7 +235,7 @@ fn names_and_passwords_are_taken_to_the_letter() {
         peer.say(format!("PASS {password}")).expect(530);
         peer.say("PWD").expect(530);
     }
-    enter(&server, "anna");
+    server.user("anna");
 }
 
 #[test]
@@ -279,13 +254,13 @@ fn an_unknown_name_and_a_wrong_password_get_the_same_words() {
 #[test]
 fn read_and_write_are_what_they_say() {
     let server = server(&[]);
-    let mut ben = enter(&server, "ben");
+    let mut ben = server.user("ben");
     assert_eq!(ben.retr("file"), b"content");
     assert!(ben.list("LIST").contains("file"));
     for command in ["STOR file", "APPE file", "DELE file", "MKD dir", "RNFR file", "RMD carl/sub"] {
         ben.say(command).expect_text(550, "Permission denied.");
     }
-    let mut anna = enter(&server, "anna");
+    let mut anna = server.user("anna");
     anna.stor("file", "new");
     anna.say("MKD dir").expect(257);
     assert_eq!(ben.retr("file"), b"new");
@@ -294,7 +269,7 @@ fn read_and_write_are_what_they_say() {
 #[test]
 fn a_home_is_all_that_its_account_sees() {
     let server = server(&[]);
-    let mut carl = enter(&server, "carl");
+    let mut carl = server.user("carl");
     carl.say("PWD").expect_text(257, "\"/\"");
     assert_eq!(carl.lines("NLST"), [b"own", b"sub"]);
     assert_eq!(carl.retr("/own"), b"of carl");
@@ -324,7 +299,7 @@ fn links_out_of_a_home_lead_nowhere() {
     symlink(server.path("file"), server.path("carl/absolute")).unwrap();
     symlink("..", server.path("carl/sub/home")).unwrap();
     symlink(server.path("carl/own"), server.path("carl/sub/same")).unwrap();
-    let mut carl = enter(&server, "carl");
+    let mut carl = server.user("carl");
     carl.epsv();
     for link in ["up", "absolute", "root/file"] {
         for verb in ["RETR", "STOR", "APPE", "SIZE", "MDTM", "MLST", "HASH", "XCRC"] {
@@ -350,13 +325,13 @@ fn a_home_that_is_missing_lets_nobody_in_and_harms_nobody() {
     let text = peer.say("PASS secret").expect(530).text();
     assert!(!text.contains(server.root().to_str().unwrap()) && !text.contains("os error"));
     peer.say("PWD").expect(530);
-    enter(&server, "anna").say("PWD").expect(257);
+    server.user("anna").say("PWD").expect(257);
 }
 
 #[test]
 fn user_in_a_session_drops_all_rights() {
     let server = server(&[]);
-    let mut peer = enter(&server, "anna");
+    let mut peer = server.user("anna");
     peer.say("CWD carl").expect(250);
     peer.say("RNFR own").expect(350);
     peer.say("USER ben").expect(331);
@@ -400,7 +375,7 @@ fn with_accounts_visitors_are_let_in_only_if_that_is_said() {
     let mut visitor = read.visitor();
     assert_eq!(visitor.retr("file"), b"content");
     visitor.say("DELE file").expect(550);
-    enter(&read, "anna").say("DELE file").expect(250);
+    read.user("anna").say("DELE file").expect(250);
 }
 
 #[test]
@@ -427,5 +402,5 @@ fn passwords_are_in_no_log() {
     let log = server.log();
     assert!(log.contains("PASS") && log.contains("****"), "{log}");
     assert!(!log.contains("hunter") && !log.contains("secret"), "{log}");
-    assert!(!log.contains("pbkdf2") && !log.contains(&HASH[20..]), "{log}");
+    assert!(!log.contains("pbkdf2") && !log.contains(&SECRET[20..]), "{log}");
 }

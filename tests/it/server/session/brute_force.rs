@@ -2,24 +2,14 @@
 
 use crate::support::wire::{self, Peer};
 use crate::support::{PATIENCE, Server};
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-/// The hash of "secret" that takes one round.
-const HASH: &str =
-    "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
 
 /// A server that knows anna and ben, both by "secret".
-fn server(options: &[&str]) -> (Server, TempDir) {
-    let dir = TempDir::new().unwrap();
-    let users = dir.path().join("users");
-    fs::write(&users, format!("anna:{HASH}:write:\nben:{HASH}::\n")).unwrap();
-    let all = [&["--users", users.to_str().unwrap()], options].concat();
-    (Server::with(&all), dir)
+fn server(options: &[&str]) -> Server {
+    Server::with_accounts(&["anna:write:", "ben::"], options)
 }
 
 fn host(number: u8) -> IpAddr {
@@ -53,7 +43,7 @@ fn use_up(server: &Server, number: u8) {
 
 #[test]
 fn each_wrong_password_takes_longer_to_be_told_and_a_right_one_takes_no_time() {
-    let (server, _dir) = server(&["--max-login-failures", "9"]);
+    let server = server(&["--max-login-failures", "9"]);
     let mut peer = greeted(&server, 2);
     let mut least = Duration::from_millis(250);
     for _ in 0..3 {
@@ -67,7 +57,7 @@ fn each_wrong_password_takes_longer_to_be_told_and_a_right_one_takes_no_time() {
 
 #[test]
 fn an_address_that_guessed_too_often_is_refused_for_a_while_and_then_not() {
-    let (server, _dir) = server(&[]);
+    let server = server(&[]);
     use_up(&server, 2);
     let mut refused = from(&server, 2);
     refused.expect_text(421, "wrong passwords");
@@ -91,7 +81,7 @@ fn an_address_that_guessed_too_often_is_refused_for_a_while_and_then_not() {
 
 #[test]
 fn an_address_that_has_proved_to_know_a_password_keeps_its_way_in() {
-    let (server, _dir) = server(&[]);
+    let server = server(&[]);
     assert_eq!(attempt(&mut greeted(&server, 2), "anna", "secret"), 230);
     let mut inside = greeted(&server, 2);
     assert_eq!(attempt(&mut inside, "anna", "secret"), 230);
@@ -110,7 +100,7 @@ fn an_address_that_has_proved_to_know_a_password_keeps_its_way_in() {
 
 #[test]
 fn visitors_are_not_counted() {
-    let (server, _dir) = server(&["--anonymous", "read"]);
+    let server = server(&["--anonymous", "read"]);
     for _ in 0..30 {
         assert_eq!(attempt(&mut greeted(&server, 2), "anonymous", "whatever"), 230);
     }
@@ -118,7 +108,7 @@ fn visitors_are_not_counted() {
 
 #[test]
 fn fifty_connections_get_no_more_answers_than_one() {
-    let (server, _dir) = server(&["--max-login-failures", "1000000"]);
+    let server = server(&["--max-login-failures", "1000000"]);
     let seconds = 3;
     let until = Instant::now() + Duration::from_secs(seconds);
     let answers = AtomicU32::new(0);
@@ -140,7 +130,7 @@ fn fifty_connections_get_no_more_answers_than_one() {
 
 #[test]
 fn a_class_behind_one_address_logs_in_at_once() {
-    let (server, _dir) = server(&[]);
+    let server = server(&[]);
     thread::scope(|scope| {
         for _ in 0..60 {
             scope.spawn(|| assert_eq!(attempt(&mut greeted(&server, 2), "anna", "secret"), 230));
@@ -150,7 +140,7 @@ fn a_class_behind_one_address_logs_in_at_once() {
 
 #[test]
 fn the_end_of_the_server_waits_for_no_guesser() {
-    let (mut server, _dir) = server(&["--max-login-failures", "1000000"]);
+    let mut server = server(&["--max-login-failures", "1000000"]);
     let mut crowd: Vec<Peer> = (0..20).map(|_| greeted(&server, 2)).collect();
     for peer in &mut crowd {
         peer.raw("USER anna\r\nPASS wrong\r\n").expect(331);

@@ -1,0 +1,114 @@
+//! A directory for each client, and its runs.
+
+use super::PATIENCE;
+use std::ffi::OsStr;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A directory of its own for the client to run in.
+pub struct Client {
+    dir: TempDir,
+}
+
+/// What a run of the client came to.
+#[derive(Debug)]
+pub struct Run {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Client {
+    /// With an empty directory.
+    pub fn new() -> Client {
+        Client { dir: TempDir::new().unwrap() }
+    }
+
+    /// The path of a local file.
+    pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.dir.path().join(name.as_ref())
+    }
+
+    /// Puts a local file there.
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Reads a local file.
+    pub fn read(&self, name: impl AsRef<OsStr>) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    /// All local names, sorted, hidden ones too.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.dir.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program, ready to run there and to be killed once patience is at its end.
+    pub fn command(&self) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_client"));
+        command.current_dir(self.dir.path()).timeout(PATIENCE);
+        command.env("HOME", self.dir.path()).env_remove("FTP_PASSWORD").env_remove("NETRC");
+        command
+    }
+
+    /// Starts it with these words and leaves it running.
+    pub fn spawn(&self, words: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ftp_client"));
+        command.args(words).current_dir(self.dir.path()).env("HOME", self.dir.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    /// Runs it with these words.
+    pub fn run(&self, words: &[impl AsRef<OsStr>]) -> Run {
+        Run::of(self.command().args(words))
+    }
+
+    /// Runs it with these words by another program, whose own words are the first two.
+    pub fn run_by(&self, program: &[&str], operands: &[&str], words: &[&str]) -> Run {
+        let mut command = assert_cmd::Command::new(program[0]);
+        command.args(&program[1..]).args(operands).arg(env!("CARGO_BIN_EXE_ftp_client"));
+        command.args(words).timeout(PATIENCE).env("HOME", self.dir.path());
+        Run::of(command.env_remove("FTP_PASSWORD").env_remove("NETRC"))
+    }
+
+    /// Runs commands at a server.
+    pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
+        let (host, port) = (server.ip().to_string(), server.port().to_string());
+        self.run(&[OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])
+    }
+
+    /// Runs it with these lines on stdin.
+    pub fn pipe(&self, words: &[&str], stdin: &str) -> Run {
+        Run::of(self.command().args(words).write_stdin(stdin))
+    }
+}
+
+impl Run {
+    fn of(command: &mut assert_cmd::Command) -> Run {
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        Run { status: output.status.code(), stdout, stderr }
+    }
+
+    /// It ended with this status.
+    pub fn expect(self, status: i32) -> Run {
+        assert_eq!(self.status, Some(status), "{self:#?}");
+        self
+    }
+
+    /// It said this on stderr.
+    pub fn expect_error(self, words: &str) -> Run {
+        assert!(self.stderr.contains(words), "expected {words:?}: {self:#?}");
+        self
+    }
+}
