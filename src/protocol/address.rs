@@ -1,19 +1,21 @@
 //! Where a data connection goes: the argument of PORT and the text of 227, the argument of EPRT
 //! and the text of 229.
 //!
-//! Commands are parsed strictly (RFC 959 section 5.3.2, RFC 2428 section 2). Replies are parsed the
-//! way RFC 1123 section 4.1.2.6 asks for: the six numbers are searched in the text, because servers
-//! differ in what stands around them.
+//! Commands are parsed strictly (RFC 959 section 5.3.2, RFC 2428 section 2), but for blanks around the
+//! numbers of PORT, which some clients send. Replies are parsed the way RFC 1123 section 4.1.2.6 asks
+//! for: the six numbers are searched in the text, because servers differ in what stands around and
+//! between them.
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
-/// Parses `h1,h2,h3,h4,p1,p2`, the argument of PORT. Port 0 is none.
+/// Parses `h1,h2,h3,h4,p1,p2`, the argument of PORT, with or without blanks around each number. Port 0
+/// is none.
 pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
     let mut numbers = [0u8; 6];
     let mut parts = argument.split(|&b| b == b',');
     for number in &mut numbers {
-        *number = parse_number(parts.next()?)?;
+        *number = parse_number(parts.next()?.trim_ascii())?;
     }
     if parts.next().is_some() {
         return None;
@@ -29,18 +31,18 @@ pub fn write_port(address: SocketAddrV4, out: &mut Vec<u8>) {
     let _ = write!(out, "{a},{b},{c},{d},{high},{low}");
 }
 
-/// Finds the address in the text of a 227, whatever stands around its six numbers.
+/// Finds the address in the text of a 227: six numbers with commas between them, whatever stands around
+/// them, and blanks beside the commas.
 pub fn parse_passive(text: &[u8]) -> Option<SocketAddrV4> {
-    let number_starts = (0..text.len()).filter(|&i| {
-        text[i].is_ascii_digit()
-            && (i == 0 || !(text[i - 1].is_ascii_digit() || text[i - 1] == b','))
-    });
-    number_starts.into_iter().find_map(|start| {
-        let rest = &text[start..];
-        let length =
-            rest.iter().position(|b| !b.is_ascii_digit() && *b != b',').unwrap_or(rest.len());
-        let run = &rest[..length];
-        parse_port(run.strip_suffix(b",").unwrap_or(run))
+    let belongs = |byte: u8| byte.is_ascii_digit() || matches!(byte, b',' | b' ');
+    text.split(|&byte| !belongs(byte)).find_map(|run| {
+        let parts = run.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        let numbers: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
+        let [first, second, third, fourth, high, low] = numbers[..] else { return None };
+        // Other numbers may stand before and behind the six, with a blank between.
+        let first = first.rsplit(|&byte| byte == b' ').next()?;
+        let low = low.split(|&byte| byte == b' ').next()?;
+        parse_port(&[first, second, third, fourth, high, low].join(&b','))
     })
 }
 
@@ -151,7 +153,7 @@ mod tests {
             b"1,2,3,4,5,",
             b"a,2,3,4,5,6",
             b"+1,2,3,4,5,6",
-            b"1, 2,3,4,5,6",
+            b"1,2 ,3,4,5 6",
             b"1,2,3,4,-5,6",
         ];
         for argument in bad {
@@ -173,6 +175,15 @@ mod tests {
         }
         assert_eq!(parse_passive(b"Entering Passive Mode (10,1,2,3,4)"), None);
         assert_eq!(parse_passive(b"(1,2,3,4,5,6,7)"), None);
+        let spaced = b"Entering Passive Mode (127, 0, 0, 1, 4 , 1)";
+        assert_eq!(parse_passive(spaced), Some(v4("127.0.0.1:1025")));
+        assert_eq!(parse_passive(b"=127,0,0,1,4,1"), Some(v4("127.0.0.1:1025")));
+        assert_eq!(
+            parse_passive(b"1 of 2, see 127,0,0,1,4,1 300 bytes"),
+            Some(v4("127.0.0.1:1025"))
+        );
+        assert_eq!(parse_port(b"127, 0, 0, 1, 4 ,1"), Some(v4("127.0.0.1:1025")));
+        assert_eq!(parse_port(b"127 0,0,0,1,4,1"), None);
         assert_eq!(parse_passive(b"(1,2,3,4,0,0)"), None);
     }
 

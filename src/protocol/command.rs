@@ -1,8 +1,9 @@
 //! Commands with their arguments typed: parsed once at the edge, never re-read inside.
 //!
 //! [`Command::parse`] and [`Command::write_to`] are inverses. [`Display`](fmt::Display) is for logs
-//! and never shows what a password is. A line is split at its first space alone: what follows is
-//! the argument to its last byte, since names may begin and end with spaces.
+//! and never shows what a password is. Blanks before the verb are passed over, and then a line is split
+//! at its first space alone: what follows is the argument to its last byte, since names may begin and
+//! end with spaces.
 
 mod argument;
 
@@ -108,8 +109,10 @@ impl Command {
     /// # Errors
     /// Says what is wrong as [`Malformed`]. No bytes panic.
     pub fn parse(line: &[u8]) -> Result<Command, Malformed> {
-        // A Telnet Synch whose IAC came as urgent data and was lost leaves its last byte behind.
-        let start = line.iter().position(|&b| b < 0xf0).unwrap_or(line.len());
+        // A Telnet Synch whose IAC came as urgent data and was lost leaves its last byte behind, and a
+        // Telnet client that ends lines with `CR LF NUL` begins the next one with the NUL.
+        let is_debris = |byte: &u8| matches!(byte, b' ' | b'\t' | 0 | 0xf0..);
+        let start = line.iter().position(|byte| !is_debris(byte)).unwrap_or(line.len());
         let line = &line[start..];
         let (word, argument) = match line.iter().position(|&b| b == b' ') {
             Some(space) => (&line[..space], &line[space + 1..]),
@@ -222,7 +225,7 @@ impl Command {
             | Command::Host(name)
             | Command::Hash(name)
             | Command::Rmda(name)
-            | Command::Clnt(name) => out.extend_from_slice(name.as_bytes()),
+            | Command::Clnt(name) => out.extend_from_slice(&name.to_wire()),
             Command::Stou(name)
             | Command::List(name)
             | Command::Nlst(name)
@@ -233,7 +236,9 @@ impl Command {
             | Command::Avbl(name)
             | Command::Dsiz(name)
             | Command::Csid(name)
-            | Command::Lang(name) => out.extend(name.iter().flat_map(|name| name.as_bytes())),
+            | Command::Lang(name) => {
+                name.iter().for_each(|name| out.extend_from_slice(&name.to_wire()))
+            }
             Command::Pass(secret) | Command::Acct(secret) => out.extend_from_slice(secret.expose()),
             Command::Port(to) => address::write_port(*to, out),
             Command::Eprt(to) => address::write_extended(*to, out),
@@ -252,12 +257,12 @@ impl Command {
             Command::Mff(changes, name) => {
                 changes.write_to(out);
                 out.push(b' ');
-                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(&name.to_wire());
             }
             Command::Mfmt(time, name) | Command::Mfct(time, name) => {
                 time::write_timestamp(*time, out);
                 out.push(b' ');
-                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(&name.to_wire());
             }
             Command::Opts(opts) => opts.write_to(out),
             Command::Site(site) => site.write_to(out),

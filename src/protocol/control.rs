@@ -5,10 +5,17 @@
 //!
 //! - A line is at most [`MAX_LINE`] bytes. A longer one is skipped to its end in constant memory
 //!   and reported as [`Line::TooLong`], once.
-//! - Lines end in LF, with or without a CR before it. Many may come in one read, or one in many.
-//! - Telnet commands are removed (RFC 959 section 2.3: the control connection is a Telnet
-//!   connection), and `IAC IAC` is the byte 255. A lone 255 before a byte that is no Telnet command
-//!   stays what it is, because clients that know nothing of Telnet send file names with it.
+//! - Lines end in LF. Carriage returns and NULs directly before it belong to the end of the line,
+//!   because Telnet clients send `CR LF`, `CR CR LF` and `CR NUL LF`. `CR NUL` anywhere else stays in
+//!   the line: it stands for a carriage return in a name (RFC 2640 section 3.1), which
+//!   [`Name::from_wire`](super::Name::from_wire) decodes. Many lines may come in one read, or one
+//!   line in many.
+//! - Telnet commands are removed where clients send them, which is before the argument: from the start
+//!   of a line to its first space (RFC 959 section 2.3: the control connection is a Telnet
+//!   connection). From the first space on, `IAC IAC` is one byte 255 and every other 255 is data,
+//!   because names in windows-1251 and KOI8-R contain it and most clients do not double it.
+//! - Requests to negotiate an option are refused: WILL is answered with DONT, and DO with WONT (RFC
+//!   854). The answer goes out at once where commands are read, and else with what is sent next.
 //! - What follows the last LF before the end of the stream is dropped: it may be the beginning of a
 //!   command that named something else.
 
@@ -30,8 +37,13 @@ pub enum Line {
 pub struct Control<S> {
     stream: S,
     telnet: Telnet,
-    /// The line that is being read, and whether it has grown too long.
+    /// Refusals of Telnet options that have not been sent yet.
+    answers: Vec<u8>,
+    /// The line that is being read.
     partial: Vec<u8>,
+    /// The line that is being read has a space, so that a byte 255 is data.
+    in_argument: bool,
+    /// The line that is being read has grown too long.
     overlong: bool,
     /// Lines that were read and not yet taken. Who reads ahead has to look at how many there are.
     lines: VecDeque<Line>,
@@ -41,13 +53,19 @@ pub struct Control<S> {
 /// session waits: with more, a third page of it would stay with every session.
 const CHUNK: usize = 512;
 
+/// Unsent refusals of Telnet options, in bytes. Requests beyond that stay unanswered: a peer that
+/// sends them by the hundred without reading must not make them pile up.
+const MOST_ANSWERS: usize = CHUNK;
+
 impl<S> Control<S> {
     /// A control connection over `stream`.
     pub fn new(stream: S) -> Control<S> {
         Control {
             stream,
             telnet: Telnet::Data,
+            answers: Vec::new(),
             partial: Vec::new(),
+            in_argument: false,
             overlong: false,
             lines: VecDeque::new(),
         }
@@ -78,21 +96,57 @@ impl<S> Control<S> {
         self.lines.pop_front()
     }
 
+    /// Takes a byte from the stream.
+    fn take(&mut self, byte: u8) {
+        let (next, event) = self.telnet.after(byte, self.in_argument);
+        self.telnet = next;
+        match event {
+            Event::Nothing => {}
+            Event::Data(byte) => self.accept(byte),
+            Event::Lone255(byte) => {
+                self.accept(IAC);
+                self.accept(byte);
+            }
+            Event::Request { refusal, option } => {
+                if self.answers.len() < MOST_ANSWERS {
+                    self.answers.extend_from_slice(&[IAC, refusal, option]);
+                }
+            }
+        }
+    }
+
     fn accept(&mut self, byte: u8) {
-        match byte {
-            b'\n' => self.end_line(),
-            _ if self.partial.len() > MAX_LINE => self.overlong = true,
-            _ => self.partial.push(byte),
+        if byte == b'\n' {
+            return self.end_line();
+        }
+        self.in_argument |= byte == b' ';
+        if self.partial.len() > MAX_LINE {
+            self.overlong = true;
+        } else {
+            self.partial.push(byte);
         }
     }
 
     fn end_line(&mut self) {
         let mut text = std::mem::take(&mut self.partial);
-        if text.last() == Some(&b'\r') {
-            text.pop();
-        }
+        self.in_argument = false;
+        trim_end_of_line(&mut text);
         let overlong = std::mem::take(&mut self.overlong) || text.len() > MAX_LINE;
         self.lines.push_back(if overlong { Line::TooLong } else { Line::Text(text) });
+    }
+}
+
+/// Removes what stands between the text of a line and its LF: any number of CR and NUL, but not the
+/// `CR NUL` that stands for a carriage return at the end of a name. That one has the CR of the line's
+/// end behind it; `CR NUL LF` is the end of a line alone.
+fn trim_end_of_line(line: &mut Vec<u8>) {
+    if line.pop_if(|byte| *byte == b'\r').is_none() && line.ends_with(b"\r\0") {
+        line.truncate(line.len() - 2);
+    }
+    while matches!(line[..], [.., b'\r'] | [0])
+        || matches!(line[..], [.., before, 0] if before != b'\r')
+    {
+        line.pop();
     }
 }
 
@@ -109,14 +163,12 @@ impl<S: Read> Control<S> {
                 other => break other?,
             }
         };
-        for &byte in &chunk[..length] {
-            let (first, second) = self.telnet.filter(byte);
-            first.into_iter().chain(second).for_each(|byte| self.accept(byte));
-        }
+        chunk[..length].iter().for_each(|&byte| self.take(byte));
         Ok(length)
     }
 
-    /// The next line; `None` at the end of the stream.
+    /// The next line; `None` at the end of the stream. Refusals of Telnet options stay unsent: they
+    /// go out with what is sent next.
     ///
     /// # Errors
     /// What the stream says, time-outs among it. Nothing that was read is lost by an error.
@@ -151,6 +203,26 @@ impl<S: Read> Control<S> {
     }
 }
 
+impl<S: Read + Write> Control<S> {
+    /// The next line of a client, like [`Control::read_line`]; Telnet options are refused at once.
+    ///
+    /// # Errors
+    /// What the stream says, time-outs among it. Nothing that was read is lost by an error.
+    pub fn read_command(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(Some(line));
+            }
+            if !self.answers.is_empty() {
+                self.send(b"")?;
+            }
+            if self.fill()? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}
+
 impl<S: Write> Control<S> {
     /// Sends a reply in one write.
     ///
@@ -178,17 +250,17 @@ impl<S: Write> Control<S> {
     /// # Errors
     /// What the stream says.
     pub fn send(&mut self, lines: &[u8]) -> io::Result<()> {
-        if lines.contains(&IAC) {
-            let mut doubled = Vec::with_capacity(lines.len() + 8);
+        if self.answers.is_empty() && !lines.contains(&IAC) {
+            self.stream.write_all(lines)?;
+        } else {
+            let mut out = std::mem::take(&mut self.answers);
             for &byte in lines {
-                doubled.push(byte);
+                out.push(byte);
                 if byte == IAC {
-                    doubled.push(IAC);
+                    out.push(IAC);
                 }
             }
-            self.stream.write_all(&doubled)?;
-        } else {
-            self.stream.write_all(lines)?;
+            self.stream.write_all(&out)?;
         }
         self.stream.flush()
     }
@@ -198,44 +270,70 @@ fn invalid(bad: BadReply) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, bad)
 }
 
+/// "Interpret as command", the byte that begins every Telnet command (RFC 854).
 const IAC: u8 = 255;
 
-/// Where in a Telnet command the stream stands (RFC 854).
+/// The position of the stream within a Telnet command (RFC 854).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Telnet {
+    /// Outside of any command.
     Data,
-    /// After IAC.
+    /// After IAC, where commands are.
     Command,
-    /// After IAC WILL, WON'T, DO or DON'T: the option follows.
-    Option,
+    /// After a byte 255 of an argument: another one may double it.
+    ArgumentIac,
+    /// After IAC WILL, WONT, DO or DONT; the option follows. The answer refuses it, if one is due.
+    Option(Option<u8>),
     /// Between IAC SB and IAC SE.
     Subnegotiation,
     /// After an IAC in there.
     SubnegotiationCommand,
 }
 
+/// What a byte of the stream amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    /// It is part of a Telnet command, or a decision about it needs the next byte.
+    Nothing,
+    /// It is data.
+    Data(u8),
+    /// The 255 before it was data, and it is data too.
+    Lone255(u8),
+    /// It completes a request for an option, which is to be refused with this command.
+    Request { refusal: u8, option: u8 },
+}
+
 impl Telnet {
-    /// Takes a byte and gives what of it is data: nothing, a byte, or two.
-    fn filter(&mut self, byte: u8) -> (Option<u8>, Option<u8>) {
+    /// Returns the position after `byte`, and what the byte amounts to.
+    fn after(self, byte: u8, in_argument: bool) -> (Telnet, Event) {
+        const EOF: u8 = 236; // the lowest command (RFC 1184)
         const SE: u8 = 240;
         const SB: u8 = 250;
-        const FIRST: u8 = 236; // EOF, the lowest command (RFC 1184)
-        let (next, data) = match (*self, byte) {
-            (Telnet::Data, IAC) => (Telnet::Command, (None, None)),
-            (Telnet::Data, byte) => (Telnet::Data, (Some(byte), None)),
-            (Telnet::Command, IAC) => (Telnet::Data, (Some(IAC), None)),
-            (Telnet::Command, SB) => (Telnet::Subnegotiation, (None, None)),
-            (Telnet::Command, 251..=254) => (Telnet::Option, (None, None)),
-            (Telnet::Command, FIRST..) => (Telnet::Data, (None, None)),
-            (Telnet::Command, byte) => (Telnet::Data, (Some(IAC), Some(byte))),
-            (Telnet::Option, _) => (Telnet::Data, (None, None)),
-            (Telnet::Subnegotiation, IAC) => (Telnet::SubnegotiationCommand, (None, None)),
-            (Telnet::Subnegotiation, _) => (Telnet::Subnegotiation, (None, None)),
-            (Telnet::SubnegotiationCommand, SE) => (Telnet::Data, (None, None)),
-            (Telnet::SubnegotiationCommand, _) => (Telnet::Subnegotiation, (None, None)),
-        };
-        *self = next;
-        data
+        const WILL: u8 = 251;
+        const WONT: u8 = 252;
+        const DO: u8 = 253;
+        const DONT: u8 = 254;
+        match (self, byte) {
+            (Telnet::Data, IAC) if in_argument => (Telnet::ArgumentIac, Event::Nothing),
+            (Telnet::Data, IAC) => (Telnet::Command, Event::Nothing),
+            (Telnet::Data, byte) => (Telnet::Data, Event::Data(byte)),
+            (Telnet::ArgumentIac | Telnet::Command, IAC) => (Telnet::Data, Event::Data(IAC)),
+            (Telnet::ArgumentIac, byte) => (Telnet::Data, Event::Lone255(byte)),
+            (Telnet::Command, SB) => (Telnet::Subnegotiation, Event::Nothing),
+            (Telnet::Command, WILL) => (Telnet::Option(Some(DONT)), Event::Nothing),
+            (Telnet::Command, DO) => (Telnet::Option(Some(WONT)), Event::Nothing),
+            (Telnet::Command, WONT | DONT) => (Telnet::Option(None), Event::Nothing),
+            (Telnet::Command, EOF..) => (Telnet::Data, Event::Nothing),
+            (Telnet::Command, byte) => (Telnet::Data, Event::Lone255(byte)),
+            (Telnet::Option(Some(refusal)), option) => {
+                (Telnet::Data, Event::Request { refusal, option })
+            }
+            (Telnet::Option(None), _) => (Telnet::Data, Event::Nothing),
+            (Telnet::Subnegotiation, IAC) => (Telnet::SubnegotiationCommand, Event::Nothing),
+            (Telnet::Subnegotiation, _) => (Telnet::Subnegotiation, Event::Nothing),
+            (Telnet::SubnegotiationCommand, SE) => (Telnet::Data, Event::Nothing),
+            (Telnet::SubnegotiationCommand, _) => (Telnet::Subnegotiation, Event::Nothing),
+        }
     }
 }
 
@@ -332,6 +430,55 @@ mod tests {
             let wire = [wire, &b"\r\n"[..]].concat();
             assert_eq!(lines(Script::new([&wire[..]])), [text(expected)]);
         }
+    }
+
+    #[test]
+    fn in_an_argument_255_is_data_whatever_follows_it_and_wherever_it_is_split() {
+        for next in 0..=255u8 {
+            let single = [b"DELE \xff", &[next][..], b"x\r\nNOOP\r\n"].concat();
+            let doubled = [b"DELE \xff\xff", &[next][..], b"x\r\nNOOP\r\n"].concat();
+            let expected = match next {
+                b'\n' => vec![text(b"DELE \xff"), text(b"x"), text(b"NOOP")],
+                IAC => vec![text(b"DELE \xffx"), text(b"NOOP")],
+                _ => vec![text(&[b"DELE \xff", &[next][..], b"x"].concat()), text(b"NOOP")],
+            };
+            for split in 0..=single.len() {
+                let (a, b) = single.split_at(split);
+                let pieces = [a, b].into_iter().filter(|piece| !piece.is_empty());
+                assert_eq!(lines(Script::new(pieces)), expected, "{next} split at {split}");
+            }
+            if next != IAC {
+                assert_eq!(lines(Script::new(doubled.chunks(1))), expected, "{next} doubled");
+            }
+        }
+    }
+
+    #[test]
+    fn requests_for_options_are_refused() {
+        let wire = b"\xff\xfd\x01\xff\xfb\x03\xff\xfe\x01\xff\xfc\x03NOOP\r\n";
+        let mut control = Script::new([&wire[..], &wire[..]]);
+        assert_eq!(control.read_command().unwrap(), Some(text(b"NOOP")));
+        control.send(b"200 Done.\r\n").unwrap();
+        assert_eq!(control.stream.sent, b"\xff\xfc\x01\xff\xfe\x03200 Done.\r\n");
+        let alone = [&b"\xff\xfd\x01"[..], b"NOOP\r\n"];
+        let mut control = Script::new(alone);
+        assert_eq!(control.read_command().unwrap(), Some(text(b"NOOP")));
+        assert_eq!(control.stream.sent, b"\xff\xfc\x01", "before the wait for the line");
+        let mut control = Script::new([b"\xff\xfd\x01".repeat(100_000).as_slice()]);
+        while control.fill().unwrap() > 0 {}
+        assert!(control.answers.len() < MOST_ANSWERS + 3);
+    }
+
+    #[test]
+    fn a_line_may_end_in_many_ways() {
+        for end in ["\n", "\r\n", "\r\r\n", "\0\r\n", "\r\0\n", "\0\n", "\0\0\r\r\r\n"] {
+            let wire = format!("NOOP{end}CWD a\r\0b{end}{end}");
+            let expected = [text(b"NOOP"), text(b"CWD a\r\0b"), text(b"")];
+            assert_eq!(lines(Script::new([wire.as_bytes()])), expected, "{end:?}");
+        }
+        let wire = b"DELE a\r\0\r\nDELE a\r\0\r\r\n";
+        let expected = [text(b"DELE a\r\0"), text(b"DELE a\r\0")];
+        assert_eq!(lines(Script::new([&wire[..]])), expected, "the name ends in a CR");
     }
 
     #[test]

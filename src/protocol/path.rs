@@ -1,11 +1,12 @@
 //! Paths as clients see them: absolute, normalised, bytes.
 //!
-//! A [`FtpPath`] has no `.`, no `..`, no empty part and no byte that could end a line, so whatever
-//! was typed, it names something at or below `/`. What `/` is on disk is the server's affair.
+//! A [`FtpPath`] has no `.`, no `..`, no empty part, no LF and no NUL, so whatever was typed, it names
+//! something at or below `/`. What `/` is on disk is the server's affair.
 //! `..` is resolved by spelling, as every FTP server does it: `CWD link` and then `CDUP` leads back
 //! to where the link stands.
 
 use super::{MAX_PATH, Name};
+use std::borrow::Cow;
 use std::fmt;
 
 /// An absolute path, normalised: `/`, or `/` and parts with one `/` between them.
@@ -95,10 +96,20 @@ impl fmt::Debug for FtpPath {
     }
 }
 
-/// Writes `path` in quotes with its own quotes doubled, as a 257 carries it (RFC 959 appendix II).
+/// Returns the bytes of a name with every CR written as `CR NUL` (RFC 2640 section 3.1).
+pub(super) fn to_wire(name: &[u8]) -> Cow<'_, [u8]> {
+    if !name.contains(&b'\r') {
+        return Cow::Borrowed(name);
+    }
+    let encode = |&byte: &u8| [Some(byte), (byte == b'\r').then_some(0)].into_iter().flatten();
+    Cow::Owned(name.iter().flat_map(encode).collect())
+}
+
+/// Writes `path` in quotes with its own quotes doubled, as a 257 carries it (RFC 959 appendix II), and
+/// a CR as `CR NUL` (RFC 2640 section 3.1).
 pub fn write_quoted(path: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
-    for &byte in path {
+    for &byte in to_wire(path).iter() {
         if byte == b'"' {
             out.push(b'"');
         }
@@ -107,15 +118,29 @@ pub fn write_quoted(path: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// The path between the first quotes of a 257's text, doubled quotes made single; `None` where
-/// there are no quotes or they do not end.
+/// Returns the path between the first quotes of a 257's text, with doubled quotes made single and
+/// `CR NUL` made CR; `None` if there are no quotes or they do not end.
 pub fn parse_quoted(text: &[u8]) -> Option<Vec<u8>> {
-    let start = text.iter().position(|&b| b == b'"')? + 1;
+    let start = text.iter().position(|&b| b == b'"')?;
+    let (mut path, _) = split_quoted(&text[start..])?;
+    // A NUL goes exactly where it follows a CR that is kept.
+    let mut after_return = false;
+    path.retain(|&byte| {
+        let is_pair = after_return && byte == 0;
+        after_return = byte == b'\r';
+        !is_pair
+    });
+    Some(path)
+}
+
+/// Splits a text that begins with a quote into what is quoted, with doubled quotes made single and
+/// `CR NUL` as it is, and what follows the closing quote.
+pub(super) fn split_quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut path = Vec::new();
-    let mut rest = text[start..].iter();
+    let mut rest = text.strip_prefix(b"\"")?.iter();
     while let Some(&byte) = rest.next() {
         if byte == b'"' && rest.as_slice().first() != Some(&b'"') {
-            return Some(path);
+            return Some((path, rest.as_slice()));
         }
         if byte == b'"' {
             rest.next();

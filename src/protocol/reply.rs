@@ -1,8 +1,8 @@
 //! Replies: a code and text, in one line or many (RFC 959 section 4.2).
 //!
-//! A [`Reply`] can always be sent: its lines hold no CR, LF or NUL (they become `?`), and no line
-//! in its middle can be taken for its last one, because a digit at the start gets a space before it
-//! as RFC 959 asks. Reading is liberal about the middle lines, which servers write in many ways,
+//! A [`Reply`] can always be sent: its lines hold no CR, LF or NUL (they become `?`) but in the pair
+//! `CR NUL`, which stands for a CR in a name (RFC 2640 section 3.1), and no line in its middle can be
+//! taken for its last one, because a digit at the start gets a space before it as RFC 959 asks. Reading is liberal about the middle lines, which servers write in many ways,
 //! and strict about where a reply begins and ends.
 
 use super::MAX_REPLY_LINES;
@@ -171,12 +171,18 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What would end a line becomes `?`.
+/// Replaces what would end a line with `?`.
 fn safe(mut text: Vec<u8>) -> Vec<u8> {
-    for byte in &mut text {
-        if matches!(byte, b'\r' | b'\n' | 0) {
-            *byte = b'?';
+    let mut at = 0;
+    while at < text.len() {
+        if text[at..].starts_with(b"\r\0") {
+            at += 2;
+            continue;
         }
+        if matches!(text[at], b'\r' | b'\n' | 0) {
+            text[at] = b'?';
+        }
+        at += 1;
     }
     text
 }
@@ -315,6 +321,8 @@ mod tests {
     fn nothing_in_a_text_can_forge_a_line() {
         let forged = "x\r\n226 done\0";
         assert_eq!(wire(&Reply::new(Code::UNAVAILABLE, forged)), "550 x??226 done?\r\n");
+        let pairs = Reply::new(Code::PATH, "\r\0\r\r\0\0\r");
+        assert_eq!(wire(&pairs), "257 \r\0?\r\0??\r\n");
         let body = [b"550 done".to_vec(), b"a\n550 done".to_vec()];
         let reply = Reply::lines(Code::UNAVAILABLE, "a", body, "b");
         assert_eq!(wire(&reply), "550-a\r\n 550 done\r\na?550 done\r\n550 b\r\n");

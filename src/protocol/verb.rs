@@ -8,6 +8,8 @@
 pub enum ArgumentRule {
     /// No argument; one is a 501.
     None,
+    /// No argument; one is ignored, because clients send it and it can do no harm.
+    Ignored,
     /// With or without.
     Optional,
     /// Missing it is a 501.
@@ -59,7 +61,7 @@ verbs! {
     Pass "PASS" [], Optional "password", "Log in: the password.", "RFC 959 4.1.1";
     Acct "ACCT" [], Required "account", "Name an account; none is needed here.", "RFC 959 4.1.1";
     Rein "REIN" [], None "", "Log out and begin again.", "RFC 959 4.1.1";
-    Quit "QUIT" [], None "", "Log out and close the connection.", "RFC 959 4.1.1";
+    Quit "QUIT" [], Ignored "", "Log out and close the connection.", "RFC 959 4.1.1";
     Cwd "CWD" ["XCWD"], Required "directory", "Change the working directory.", "RFC 959 4.1.1";
     Cdup "CDUP" ["XCUP"], None "", "Change to the parent directory.", "RFC 959 4.1.1";
     Port "PORT" [], Required "h1,h2,h3,h4,p1,p2", "Active mode: where to connect to.", "RFC 959 4.1.2";
@@ -92,7 +94,7 @@ verbs! {
     Stat "STAT" [], Optional "[path]", "Status of the session, or a listing.", "RFC 959 4.1.3";
     Syst "SYST" [], None "", "Name the kind of system.", "RFC 959 4.1.3";
     Help "HELP" [], Optional "[verb]", "List the verbs, or explain one.", "RFC 959 4.1.3";
-    Noop "NOOP" [], None "", "Do nothing.", "RFC 959 4.1.3";
+    Noop "NOOP" [], Ignored "", "Do nothing.", "RFC 959 4.1.3";
     Feat "FEAT" [], None "", "List the extensions.", "RFC 2389 3";
     Opts "OPTS" [], Required "UTF8 ON|MLST facts", "Set an option of an extension.", "RFC 2389 4";
     Site "SITE" [], Required "command", "Commands of this server; see SITE HELP.", "RFC 959 4.1.3";
@@ -182,7 +184,8 @@ mod tests {
         for row in TABLE {
             assert!(row.help.ends_with('.') && row.help.len() < 60, "{}", row.spelling);
             assert!(!row.rfc.is_empty());
-            assert_eq!(row.syntax.is_empty(), row.argument == ArgumentRule::None);
+            let stands_alone = matches!(row.argument, ArgumentRule::None | ArgumentRule::Ignored);
+            assert_eq!(row.syntax.is_empty(), stands_alone);
         }
     }
 

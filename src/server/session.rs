@@ -274,7 +274,7 @@ impl<'a> Session<'a> {
             }
         };
         self.control.stream_mut().set_deadline(deadline);
-        self.control.read_line()
+        self.control.read_command()
     }
 
     /// Until when the client has to log in. Absolute: who sends a command now and then does not

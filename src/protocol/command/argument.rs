@@ -314,7 +314,12 @@ impl Opts {
             };
         }
         if option.eq_ignore_ascii_case(b"MLST") {
-            return Ok(Opts::Mlst(Facts::parse(value)));
+            // RFC 3659 section 7.9.1: "fish cakes" is no list of facts.
+            let is_list =
+                value.split(|&b| b == b';').all(|fact| !fact.trim_ascii().contains(&b' '));
+            let facts = is_list.then(|| Opts::Mlst(Facts::parse(value)));
+            return facts
+                .ok_or(Malformed::Argument(Verb::Opts, "MLST and facts, each with a semicolon"));
         }
         if option.eq_ignore_ascii_case(b"HASH") {
             return match value {
@@ -359,12 +364,10 @@ pub(super) fn parse_mode(digits: &[u8]) -> Option<u32> {
 pub(super) fn split_name(text: &[u8]) -> Option<(Name, &[u8])> {
     if text.first() != Some(&b'"') {
         let end = text.iter().position(|&b| b == b' ').unwrap_or(text.len());
-        return Some((Name::new(&text[..end])?, &text[end..]));
+        return Some((Name::from_wire(&text[..end])?, &text[end..]));
     }
-    let name = path::parse_quoted(text)?;
-    let quotes = name.iter().filter(|&&b| b == b'"').count();
-    let rest = &text[name.len() + quotes + 2..];
-    Some((Name::new(name)?, rest))
+    let (name, rest) = path::split_quoted(text)?;
+    Some((Name::from_wire(&name)?, rest))
 }
 
 /// The first word, and what follows the one space after it.

@@ -1,19 +1,52 @@
 //! Names and secrets: bytes that can neither end a line nor begin another.
 
 use crate::protocol::path;
+use std::borrow::Cow;
 use std::fmt;
 
-/// What a client calls a file, a directory or a user: at least one byte, and no CR, LF or NUL, so
-/// it can neither end a command nor a reply nor a line of the log.
+/// The name of a file, a directory or a user: at least one byte, and no LF or NUL. A CR gets into a
+/// name through [`Name::from_wire`] and [`Name::of_file`] alone, and goes out as `CR NUL` (RFC 2640
+/// section 3.1), so a name can neither end a command nor a reply.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Vec<u8>);
 
 impl Name {
-    /// The name, or `None` if it is empty or holds CR, LF or NUL.
+    /// Returns the name, or `None` if it is empty or holds CR, LF or NUL.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Name> {
+        Name::of_file(bytes).filter(|name| !name.0.contains(&b'\r'))
+    }
+
+    /// Returns the name of a file of a server, which may hold CR; `None` if it is empty or holds LF or
+    /// NUL.
+    ///
+    /// Clients do not use it: servers that know nothing of RFC 2640 take the NUL that goes out behind
+    /// a CR for the end of the command.
+    pub fn of_file(bytes: impl Into<Vec<u8>>) -> Option<Name> {
         let bytes = bytes.into();
-        let forbidden = |b: &u8| matches!(b, b'\r' | b'\n' | 0);
-        (!bytes.is_empty() && !bytes.iter().any(forbidden)).then_some(Name(bytes))
+        let allowed = !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'\n' | 0));
+        allowed.then_some(Name(bytes))
+    }
+
+    /// Reads a name from a command line, where `CR NUL` stands for a CR (RFC 2640 section 3.1).
+    /// Returns `None` if it is empty or holds LF, or a CR or NUL that is not of such a pair.
+    pub fn from_wire(text: &[u8]) -> Option<Name> {
+        if !text.contains(&b'\r') {
+            return Name::new(text);
+        }
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.iter();
+        while let Some(&byte) = rest.next() {
+            if byte == b'\r' && rest.next() != Some(&0) {
+                return None;
+            }
+            bytes.push(byte);
+        }
+        Name::of_file(bytes)
+    }
+
+    /// Returns the name as it goes over the wire, the inverse of [`Name::from_wire`].
+    pub fn to_wire(&self) -> Cow<'_, [u8]> {
+        path::to_wire(&self.0)
     }
 
     /// The name as bytes.
@@ -77,5 +110,25 @@ impl fmt::Display for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("****")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carriage_return_is_followed_by_nul_on_the_wire() {
+        for (name, wire) in
+            [(&b"a"[..], &b"a"[..]), (b"a\rb", b"a\r\0b"), (b"\r", b"\r\0"), (b"\r\r", b"\r\0\r\0")]
+        {
+            let name = Name::of_file(name).unwrap();
+            assert_eq!(name.to_wire(), wire);
+            assert_eq!(Name::from_wire(wire), Some(name));
+        }
+        for bad in [&b""[..], b"a\rb", b"a\r", b"a\0", b"\0\r", b"a\nb", b"a\r\0\0", b"a\r\0\n"] {
+            assert_eq!(Name::from_wire(bad), None, "{}", bad.escape_ascii());
+        }
+        assert_eq!(Name::new(&b"a\rb"[..]), None);
     }
 }

@@ -8,10 +8,11 @@ use super::{Command, Malformed, Name, Secret, Site};
 use crate::protocol::address::{self, BadExtended};
 use crate::protocol::time;
 use crate::protocol::verb::Verb;
+use std::net::Ipv6Addr;
 use std::time::SystemTime;
 
 pub(super) fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Malformed> {
-    let name = || Name::new(argument).ok_or(Malformed::Argument(verb, NAME));
+    let name = || Name::from_wire(argument).ok_or(Malformed::Argument(verb, NAME));
     let secret = || Secret::new(argument).ok_or(Malformed::Argument(verb, NAME));
     let optional = || if argument.is_empty() { Ok(None) } else { name().map(Some) };
     let word = argument.trim_ascii();
@@ -65,7 +66,7 @@ pub(super) fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Mal
         Verb::Feat => Command::Feat,
         Verb::Opts => Command::Opts(Opts::parse(word)?),
         Verb::Site => Command::Site(Site::parse(argument)?),
-        Verb::Host => Command::Host(name()?),
+        Verb::Host => Command::Host(parse_host(argument)?),
         Verb::Hash => Command::Hash(name()?),
         Verb::Xcrc => parse_digest(verb, Algorithm::Crc32, argument)?,
         Verb::Xmd5 => parse_digest(verb, Algorithm::Md5, argument)?,
@@ -91,6 +92,7 @@ pub(super) fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Mal
 
 pub(super) const NAME: &str = "a name without CR, LF or NUL";
 pub(super) const NUMBER: &str = "a number of bytes";
+pub(super) const HOST: &str = "a host without a port, IPv6 in brackets";
 
 /// `ALLO 100` or `ALLO 100 R 20` (RFC 959 section 5.3.1); records are of no use to files.
 fn parse_allocation(word: &[u8]) -> Result<u64, Malformed> {
@@ -105,11 +107,24 @@ fn parse_allocation(word: &[u8]) -> Result<u64, Malformed> {
     bytes.filter(|_| rest_is_fine).ok_or(Malformed::Argument(Verb::Allo, NUMBER))
 }
 
+/// A host name, an IPv4 address, or an IPv6 address in brackets; a port is not part of it (RFC 7151
+/// section 3.1).
+fn parse_host(argument: &[u8]) -> Result<Name, Malformed> {
+    let inside = argument.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let is_host = match inside {
+        Some(inside) => {
+            std::str::from_utf8(inside).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+        }
+        None => !argument.iter().any(|b| matches!(b, b':' | b'[' | b']' | b' ' | b'/')),
+    };
+    Name::new(argument).filter(|_| is_host).ok_or(Malformed::Argument(Verb::Host, HOST))
+}
+
 /// `YYYYMMDDHHMMSS name`, of MFMT and MFCT.
 fn parse_timed(verb: Verb, argument: &[u8]) -> Result<(SystemTime, Name), Malformed> {
     let bad = || Malformed::Argument(verb, "YYYYMMDDHHMMSS and a name");
     let (time, name) = split_word(argument);
-    Ok((time::parse_timestamp(time).ok_or_else(bad)?, Name::new(name).ok_or_else(bad)?))
+    Ok((time::parse_timestamp(time).ok_or_else(bad)?, Name::from_wire(name).ok_or_else(bad)?))
 }
 
 /// `name`, `"name"`, and after either two numbers. A name that ends in two numbers itself has to be
@@ -119,8 +134,8 @@ fn parse_digest(verb: Verb, algorithm: Algorithm, argument: &[u8]) -> Result<Com
     let (name, rest) = match argument.first() {
         Some(b'"') => split_name(argument).map(|(name, rest)| (Some(name), rest.trim_ascii())),
         _ => match rsplit_numbers(argument) {
-            Some((name, numbers)) => Some((Name::new(name), numbers)),
-            None => Some((Name::new(argument), &b""[..])),
+            Some((name, numbers)) => Some((Name::from_wire(name), numbers)),
+            None => Some((Name::from_wire(argument), &b""[..])),
         },
     }
     .ok_or_else(bad)?;
@@ -145,5 +160,5 @@ fn parse_mff(argument: &[u8]) -> Result<Command, Malformed> {
         let equals = fact.iter().position(|&b| b == b'=').ok_or_else(bad)?;
         changes.set(&fact[..equals], &fact[equals + 1..])?;
     }
-    Ok(Command::Mff(changes, Name::new(name).ok_or_else(bad)?))
+    Ok(Command::Mff(changes, Name::from_wire(name).ok_or_else(bad)?))
 }

@@ -60,7 +60,7 @@ impl Site {
                 _ => Err(bad("UMASK and three octal digits")),
             },
             b"SYMLINK" => parse_symlink(rest).ok_or(bad("SYMLINK target link")),
-            b"MKDIR" => Name::new(rest).map(Site::Mkdir).ok_or(bad("MKDIR path")),
+            b"MKDIR" => Name::from_wire(rest).map(Site::Mkdir).ok_or(bad("MKDIR path")),
             b"IDLE" if none => Ok(Site::Idle(None)),
             b"IDLE" => match parse_number(rest.trim_ascii()) {
                 Some(seconds @ 1..) => Ok(Site::Idle(Some(seconds))),
@@ -94,7 +94,7 @@ impl Site {
         };
         match self {
             Site::Chmod(_, name) | Site::Utime(_, name) | Site::Mkdir(name) => {
-                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(&name.to_wire());
             }
             Site::Symlink(_, link) => path::write_quoted(link.as_bytes(), out),
             Site::Help | Site::Umask(_) | Site::Idle(_) | Site::Who | Site::Quota => {}
@@ -104,7 +104,7 @@ impl Site {
 
 fn parse_chmod(argument: &[u8]) -> Option<Site> {
     let (mode, name) = split_word(argument);
-    Some(Site::Chmod(parse_mode(mode)?, Name::new(name)?))
+    Some(Site::Chmod(parse_mode(mode)?, Name::from_wire(name)?))
 }
 
 /// The two forms in use: time first (ProFTPD and others), and `path atime mtime ctime UTC` (ncftp,
@@ -115,14 +115,14 @@ fn parse_utime(argument: &[u8]) -> Option<Site> {
         _ => time::parse_timestamp(text),
     };
     let (first, name) = split_word(argument);
-    if let (Some(time), Some(name)) = (timestamp(first), Name::new(name)) {
+    if let (Some(time), Some(name)) = (timestamp(first), Name::from_wire(name)) {
         return Some(Site::Utime(time, name));
     }
     let mut words = argument.rsplitn(5, |&b| b == b' ');
     let (zone, _created, modified) = (words.next()?, words.next()?, words.next()?);
     let (_accessed, name) = (words.next()?, words.next()?);
     let time = timestamp(modified).filter(|_| zone.eq_ignore_ascii_case(b"UTC"))?;
-    Some(Site::Utime(time, Name::new(name)?))
+    Some(Site::Utime(time, Name::from_wire(name)?))
 }
 
 /// Two names, each in quotes if it has a space.

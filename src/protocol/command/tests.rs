@@ -1,10 +1,12 @@
 //! Tests of `command`.
 
-use super::parse::{NAME, NUMBER};
+use super::parse::{HOST, NAME, NUMBER};
 use super::*;
 use crate::protocol::TABLE;
 use crate::protocol::listing::Facts;
 use std::time::{Duration, UNIX_EPOCH};
+
+const FACTS: &str = "MLST and facts, each with a semicolon";
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -155,6 +157,10 @@ fn argument_rules_hold_for_every_verb() {
         match row.argument {
             ArgumentRule::Required => assert_eq!(bare, Err(Malformed::Missing(row.verb))),
             ArgumentRule::Optional => assert!(bare.is_ok()),
+            ArgumentRule::Ignored => {
+                assert!(bare.is_ok());
+                assert_eq!(bare, Command::parse(format!("{} x", row.spelling).as_bytes()));
+            }
             ArgumentRule::None => {
                 assert!(bare.is_ok());
                 let more = Command::parse(format!("{} x", row.spelling).as_bytes());
@@ -212,6 +218,13 @@ fn mistakes_are_told_apart() {
         (b"MFF modify=1; f", Argument(Verb::Mff, "YYYYMMDDHHMMSS as the time")),
         (b"OPTS UTF8 maybe", Argument(Verb::Opts, "UTF8 ON or UTF8 OFF")),
         (b"MFMT 2024 x", Argument(Verb::Mfmt, "YYYYMMDDHHMMSS and a name")),
+        (b"RETR a\r\0b\0", Argument(Verb::Retr, NAME)),
+        (b"OPTS MLST fish cakes;", Argument(Verb::Opts, FACTS)),
+        (b"OPTS MLST type;fish cakes;", Argument(Verb::Opts, FACTS)),
+        (b"HOST ftp.example.org:21", Argument(Verb::Host, HOST)),
+        (b"HOST [::1]:21", Argument(Verb::Host, HOST)),
+        (b"HOST ::1", Argument(Verb::Host, HOST)),
+        (b"HOST [1]", Argument(Verb::Host, HOST)),
     ];
     for (line, expected) in cases {
         assert_eq!(Command::parse(line).as_ref(), Err(expected), "{}", line.escape_ascii());
@@ -225,6 +238,20 @@ fn lenient_where_clients_are_sloppy() {
     assert_eq!(Command::parse(b"TYPE A N "), Ok(Command::Type(Type::Ascii(Format::NonPrint))));
     assert_eq!(Command::parse(b"NOOP  "), Ok(Command::Noop));
     assert_eq!(Command::parse(b"\xf2ABOR"), Ok(Command::Abor));
+    assert_eq!(Command::parse(b" \t NOOP"), Ok(Command::Noop));
+    assert_eq!(Command::parse(b"\0\xf2 ABOR"), Ok(Command::Abor));
+    assert_eq!(Command::parse(b"NOOP x"), Ok(Command::Noop));
+    assert_eq!(Command::parse(b"QUIT x y"), Ok(Command::Quit));
+    let port = "127.0.0.1:1025".parse().unwrap();
+    assert_eq!(Command::parse(b"PORT 127, 0, 0, 1, 4, 1"), Ok(Command::Port(port)));
+    let cr = Name::of_file(&b"a\rb"[..]).unwrap();
+    assert_eq!(Command::parse(b"RETR a\r\0b"), Ok(Command::Retr(cr.clone())));
+    let quoted = Command::parse(b"XCRC \"a\r\0b\"");
+    assert_eq!(quoted, Ok(Command::Digest(Algorithm::Crc32, cr, None)));
+    for host in ["ftp.example.org", "192.0.2.1", "[2001:db8::1]"] {
+        let command = Command::parse(format!("HOST {host}").as_bytes());
+        assert_eq!(command, Ok(Command::Host(name(host))));
+    }
     assert_eq!(Command::parse(b"ALLO 12 R 7"), Ok(Command::Allo(12)));
     let mff = Command::parse(b"MFF Modify=20250102030405;UNIX.mode=0644; a b");
     assert!(mff.is_ok());

@@ -329,7 +329,7 @@ impl Tree {
         if kind != FileKind::Dir {
             return Ok(());
         }
-        let Some(name) = Name::new(name) else { return Ok(()) };
+        let Some(name) = Name::of_file(name) else { return Ok(()) };
         if self.next.len() + self.children.len() >= WAITING || self.at.depth >= DEEPEST {
             return Err(too_large());
         }

@@ -9,3 +9,4 @@ mod known_clients;
 mod login;
 mod panic;
 mod replies;
+mod telnet;

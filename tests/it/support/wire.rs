@@ -1,7 +1,8 @@
 //! A peer that speaks the protocol by hand: `peer.say("PWD").expect(257)`.
 //!
 //! It shares no code with the programs under test, so that a mistake of theirs cannot hide in it.
-//! It takes nothing but well-formed replies, and a failure prints the whole dialogue.
+//! It takes nothing but well-formed replies, before which the server may refuse Telnet options, and a
+//! failure prints the whole dialogue.
 
 use crate::support::PATIENCE;
 use mt_ftp::sys::{Interest, PollItem, Waitable, connect_from, poll};
@@ -224,6 +225,10 @@ impl Peer {
             if let Some(end) = self.unread.iter().position(|&b| b == b'\n') {
                 let line: Vec<u8> = self.unread.drain(..=end).collect();
                 self.note("< ", &line);
+                let mut line = line.as_slice();
+                while let [255, 252 | 254, _, rest @ ..] = line {
+                    line = rest;
+                }
                 match line.strip_suffix(b"\r\n") {
                     Some(line) => return line.to_vec(),
                     None => self.fail("the line ends without CR"),

@@ -54,7 +54,12 @@ const ODD: &[&[u8]] = &[
     b"\\",
     b"\x1b[31m",
     b"\x7f",
+    b"\xff",
     b"\xff\xff",
+    b"\xff\xec\xe0",
+    b"\xe0",
+    b"\xff\xfa",
+    b"\xff\xfda",
     b"\xe2\x80\xae",
     b"\xc3\x28",
     b"\xf0\x9f\x92\xa9",
@@ -134,10 +139,28 @@ const CONTROLS: &[&[u8]] = &[
     b"\xff\xfd\x06",
     b"\xff\xfa\x18",
     b"\xff\xf0",
+    b"\xff\xf4\xff",
+    b"\xff\xec",
+    b"\xff\0",
+    b"\r\r\n",
+    b"\0\r\n",
     b"\xf2",
     b"\x1b",
     b"\x80",
 ];
+
+/// Whether a text has no CR, LF or NUL but in the pair `CR NUL`, which is a CR in a name (RFC 2640).
+pub fn ends_no_line(text: &[u8]) -> bool {
+    let ends = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(ends) {
+        match rest[at..].strip_prefix(b"\r\0") {
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+    }
+    true
+}
 
 /// A command without the end of its line.
 pub fn line(random: &mut Random) -> Vec<u8> {
@@ -158,7 +181,7 @@ fn command(random: &mut Random) -> Vec<u8> {
     }
     let mut line = spelling(random, row);
     let bare = match row.argument {
-        ArgumentRule::None => !random.chance(5),
+        ArgumentRule::None | ArgumentRule::Ignored => !random.chance(5),
         ArgumentRule::Optional => random.chance(40),
         ArgumentRule::Required => random.chance(3),
     };

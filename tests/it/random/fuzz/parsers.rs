@@ -104,7 +104,7 @@ fn command(random: &mut Random) {
     // Not the values: what is written of a time has no fraction.
     let twice = written(|out| again.unwrap().write_to(out));
     assert_eq!(shown(&twice), shown(&once), "{}", shown(&line));
-    assert!(!once.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)), "{}", shown(&once));
+    assert!(grammar::ends_no_line(&once), "{}", shown(&once));
     if let Verb::Pass | Verb::Acct = command.verb() {
         assert_eq!(command.to_string(), format!("{} ****", command.verb()));
     }

@@ -1,5 +1,7 @@
 //! What a server says, read as strictly as `wire` reads it, but without waiting for it.
 
+use super::grammar::ends_no_line;
+
 /// Puts replies together from bytes however they come.
 #[derive(Debug, Default)]
 pub struct Replies {
@@ -35,8 +37,12 @@ impl Replies {
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), &'static str> {
-        let text = line.strip_suffix(b"\r\n").ok_or("a line ends without CR")?;
-        if text.contains(&b'\r') || text.contains(&0) {
+        let mut text = line.strip_suffix(b"\r\n").ok_or("a line ends without CR")?;
+        // Refusals of Telnet options may stand before a reply.
+        while let [255, 252 | 254, _, rest @ ..] = text {
+            text = rest;
+        }
+        if !ends_no_line(text) {
             return Err("CR or NUL in a line");
         }
         if let Some(code) = self.open {

@@ -42,7 +42,6 @@ const PLAIN: &[(&str, Right, u16)] = &[
 /// Lines that are no commands.
 const MALFORMED: &[(&str, u16)] = &[
     ("", 500),
-    (" NOOP", 500),
     ("XYZZY", 500),
     ("RETRX a", 500),
     ("AUTH TLS", 502),

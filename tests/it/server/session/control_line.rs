@@ -72,6 +72,50 @@ fn a_line_end_in_a_name_is_refused_and_forges_nothing() {
 }
 
 #[test]
+fn a_carriage_return_in_a_name_comes_with_a_nul() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    let made = peer.say(b"MKD a\r\0b").expect(257);
+    assert!(made.lines[0].starts_with(b"257 \"/a\r\0b\""), "{made:?}");
+    assert!(server.has("a\rb"));
+    peer.say(b"CWD a\r\0b").expect(250);
+    assert!(peer.say("PWD").expect(257).lines[0].starts_with(b"257 \"/a\r\0b\""));
+    peer.say("CDUP").expect(250);
+    assert_eq!(peer.fetch("NLST"), b"a?b\r\n", "a listing shows control characters as `?`");
+    peer.say(b"MLST a\r\0b").expect(250);
+    peer.stor(b"c\r\0", "x");
+    assert!(server.has("c\r"), "a CR may be the last byte of a name");
+    peer.say(b"RNFR c\r\0").expect(350);
+    peer.say(b"RNTO \r\0c").expect(250);
+    peer.say(b"DELE \r\0c").expect(250);
+    peer.say(b"RMD a\r\0b").expect(250);
+}
+
+#[test]
+fn the_end_of_a_line_may_have_carriage_returns_and_nuls_too_many() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    for end in ["\r\r\n", "\0\r\n", "\r\0\n", "\r\n\0", "\0\n"] {
+        peer.raw(format!("NOOP{end}")).expect(200);
+        peer.raw(format!("MKD d{end}")).expect(257);
+        peer.raw(format!("RMD d{end}")).expect(250);
+    }
+}
+
+#[test]
+fn blanks_before_a_verb_and_words_after_noop_and_quit_mean_nothing() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    for line in [" NOOP", "\t  NOOP", "NOOP x", "noop are you there?"] {
+        peer.say(line).expect(200);
+    }
+    peer.say("  MKD  a").expect(257);
+    assert!(server.has(" a"), "the blanks of a name stay");
+    peer.say("QUIT now").expect(221);
+    peer.expect_end();
+}
+
+#[test]
 fn pipelined_commands_are_answered_in_order() {
     let server = Server::start();
     let mut peer = server.caller();
@@ -147,27 +191,6 @@ fn a_command_cut_off_by_the_end_is_not_carried_out() {
     peer.expect(250);
     peer.expect_end();
     assert!(!server.has("half") && !server.has("file.old"));
-}
-
-#[test]
-fn telnet_commands_are_removed() {
-    const IAC: u8 = 255;
-    let server = Server::start();
-    let mut peer = server.caller();
-    for option in [251, 252, 253, 254] {
-        peer.raw([b'N', b'O', IAC, option, 31, b'O', b'P', b'\r', b'\n']).expect(200);
-    }
-    peer.raw([b"\xff\xfa\x18\x00xterm\r\n\xff\xf0".as_slice(), b"NOOP\r\n"].concat()).expect(200);
-    peer.raw(b"NO\xff\xf1OP\r\n").expect(200);
-}
-
-#[test]
-fn the_byte_255_doubled_is_part_of_a_name() {
-    let server = Server::start();
-    let mut peer = server.visitor();
-    let reply = peer.say(b"MKD a\xff\xffb").expect(257);
-    assert!(reply.lines[0].starts_with(b"257 \"/a\xff\xffb\""), "{reply:?}");
-    assert_eq!(peer.lines("NLST"), [b"a\xffb"]);
 }
 
 #[test]
