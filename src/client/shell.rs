@@ -137,7 +137,7 @@ impl Shell {
                 self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
             }
             Place::File(file) => {
-                let fetched = get_put::retrieve(&mut self.session, &file, None, Earlier::Replace);
+                let fetched = get_put::fetch_one(&mut self.session, &file, None, Earlier::Replace);
                 self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
             }
         }

@@ -1,6 +1,5 @@
 //! The commands of the shell: one table that parsing, HELP and dispatch read.
 
-mod files;
 pub(super) mod get_put;
 mod help;
 mod local;
@@ -9,10 +8,10 @@ mod macros;
 mod mget_mput;
 mod mirror;
 mod operands;
+mod print;
 mod programs;
 mod remote;
 mod settings;
-mod transfer;
 mod tree_listing;
 mod unsupported;
 
@@ -78,43 +77,43 @@ static TABLE: &[Row] = &[
     Row { names: &["connect", "open"], operands: "[OPTIONS] HOST [PORT]", count: 1..=6, run: login::connect,
         help: "connect, to port 21 unless told, and log in", example: "CONNECT localhost 1026",
         takes: NOTHING },
-    Row { names: &["list", "ls", "dir"], operands: "[-OPTS] [PATH [LOCAL]]", count: 0..=ANY, run: files::list,
+    Row { names: &["list", "ls", "dir"], operands: "[-OPTS] [PATH [LOCAL]]", count: 0..=ANY, run: print::list,
         help: "print the listing of a directory", example: "LIST pub",
         takes: &[Kind::Remote, Kind::Local] },
-    Row { names: &["retrieve", "get", "recv"], operands: "FILE [LOCAL]", count: 1..=2, run: files::retrieve,
+    Row { names: &["retrieve", "get", "recv"], operands: "FILE [LOCAL]", count: 1..=2, run: get_put::retrieve,
         help: "fetch a file; - prints it", example: "RETRIEVE \"my file.txt\" copy.txt",
         takes: &[Kind::Remote, Kind::Local] },
-    Row { names: &["store", "put", "send"], operands: "FILE [REMOTE]", count: 1..=2, run: files::store,
+    Row { names: &["store", "put", "send"], operands: "FILE [REMOTE]", count: 1..=2, run: get_put::store,
         help: "send a file; - is standard input", example: "STORE report.pdf pub/",
         takes: &[Kind::Local, Kind::Remote] },
-    Row { names: &["reget"], operands: "FILE [LOCAL]", count: 1..=2, run: files::reget,
+    Row { names: &["reget"], operands: "FILE [LOCAL]", count: 1..=2, run: get_put::reget,
         help: "fetch the rest of a file", example: "REGET big.iso",
         takes: &[Kind::Remote, Kind::Local] },
-    Row { names: &["newer"], operands: "FILE [LOCAL]", count: 1..=2, run: files::newer,
+    Row { names: &["newer"], operands: "FILE [LOCAL]", count: 1..=2, run: get_put::newer,
         help: "fetch a file that is newer than the local one", example: "NEWER report.pdf",
         takes: &[Kind::Remote, Kind::Local] },
-    Row { names: &["reput"], operands: "FILE [REMOTE]", count: 1..=2, run: files::reput,
+    Row { names: &["reput"], operands: "FILE [REMOTE]", count: 1..=2, run: get_put::reput,
         help: "send the rest of a file", example: "REPUT big.iso",
         takes: &[Kind::Local, Kind::Remote] },
-    Row { names: &["append"], operands: "FILE [REMOTE]", count: 1..=2, run: files::append,
+    Row { names: &["append"], operands: "FILE [REMOTE]", count: 1..=2, run: get_put::append,
         help: "send a file to the end of a remote one", example: "APPEND today.log all.log",
         takes: &[Kind::Local, Kind::Remote] },
-    Row { names: &["mget"], operands: "PATTERNS", count: 1..=ANY, run: transfer::mget,
+    Row { names: &["mget"], operands: "PATTERNS", count: 1..=ANY, run: mget_mput::mget,
         help: "fetch all files that match", example: "MGET *.txt",
         takes: REMOTE },
-    Row { names: &["mput"], operands: "PATTERNS", count: 1..=ANY, run: transfer::mput,
+    Row { names: &["mput"], operands: "PATTERNS", count: 1..=ANY, run: mget_mput::mput,
         help: "send all files that match", example: "MPUT *.txt",
         takes: LOCAL },
-    Row { names: &["pget"], operands: "[-n N] FILE [LOCAL]", count: 1..=4, run: transfer::pget,
+    Row { names: &["pget"], operands: "[-n N] FILE [LOCAL]", count: 1..=4, run: get_put::pget,
         help: "fetch a file over several connections", example: "PGET -n 8 big.iso",
         takes: REMOTE },
     Row { names: &["mirror"], operands: "[OPTIONS] [FROM [TO]]", count: 0..=ANY,
-        run: transfer::mirror, help: "make a directory what another one is", example: "MIRROR pub",
+        run: mirror::mirror, help: "make a directory what another one is", example: "MIRROR pub",
         takes: &[Kind::RemoteDir, Kind::LocalDir] },
-    Row { names: &["du"], operands: "[DIR]", count: 0..=1, run: transfer::du,
+    Row { names: &["du"], operands: "[DIR]", count: 0..=1, run: tree_listing::du,
         help: "print how many bytes are below each directory", example: "DU pub",
         takes: REMOTE_DIR },
-    Row { names: &["find"], operands: "[DIR]", count: 0..=1, run: transfer::find,
+    Row { names: &["find"], operands: "[DIR]", count: 0..=1, run: tree_listing::find,
         help: "print every path below a remote directory", example: "FIND pub",
         takes: REMOTE_DIR },
     Row { names: &["quit", "bye", "exit"], operands: "", count: 0..=0, run: login::quit,
@@ -150,13 +149,13 @@ static TABLE: &[Row] = &[
     Row { names: &["lmkdir"], operands: "DIR", count: 1..=1, run: local::lmkdir,
         help: "make a local directory", example: "LMKDIR copies",
         takes: LOCAL_DIR },
-    Row { names: &["nlist"], operands: "[PATH [LOCAL]]", count: 0..=ANY, run: files::nlist,
+    Row { names: &["nlist"], operands: "[PATH [LOCAL]]", count: 0..=ANY, run: print::nlist,
         help: "print the names in a directory", example: "NLIST pub",
         takes: &[Kind::Remote, Kind::Local] },
-    Row { names: &["cat"], operands: "FILES", count: 1..=ANY, run: files::cat,
+    Row { names: &["cat"], operands: "FILES", count: 1..=ANY, run: print::cat,
         help: "print remote files", example: "CAT README",
         takes: REMOTE },
-    Row { names: &["more", "less", "page"], operands: "FILES", count: 1..=ANY, run: files::more,
+    Row { names: &["more", "less", "page"], operands: "FILES", count: 1..=ANY, run: print::more,
         help: "show remote files with PAGER", example: "MORE README",
         takes: REMOTE },
     Row { names: &["mkdir"], operands: "[-p] DIRS", count: 1..=ANY, run: remote::mkdir,

@@ -1,13 +1,16 @@
 //! RETRIEVE and STORE as a user sees them: a transfer with its local side, its progress and
 //! its summary.
 
+use super::operands::{operand, optional, text};
 use crate::client::connection::Representation;
 use crate::client::error::Error;
 use crate::client::local::{self, PartOf, Target};
+use crate::client::name::parse_name;
 use crate::client::options::Transfers;
 use crate::client::output::json::{self, Deed};
 use crate::client::output::progress::{Progress, summary};
 use crate::client::output::{Listing, Messages};
+use crate::client::shell::args::{Choice, Chosen, Stand};
 use crate::client::shell::session::{Input, Session};
 use crate::client::transfer::append::Append;
 use crate::client::transfer::resume::{Fetch, Meter, Remote, Send, Sink, common};
@@ -31,6 +34,56 @@ pub(in crate::client::shell) enum Earlier {
     Replace,
     /// It is gone on with, if it is the beginning of the same file.
     GoOn,
+}
+
+pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let file = parse_name(operand(words, 0))?;
+    fetch_one(session, &file, optional(words, 1), Earlier::Replace)
+}
+
+pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let file = parse_name(operand(words, 0))?;
+    fetch_one(session, &file, optional(words, 1), Earlier::GoOn)
+}
+
+pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let file = parse_name(operand(words, 0))?;
+    fetch_newer(session, &file, optional(words, 1))
+}
+
+pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    send_one(session, operand(words, 0), optional(words, 1), Earlier::Replace)
+}
+
+pub(super) fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    send_one(session, operand(words, 0), optional(words, 1), Earlier::GoOn)
+}
+
+pub(super) fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    append_one(session, operand(words, 0), optional(words, 1))
+}
+
+/// The options of PGET.
+pub(super) static IN_PARTS: &[Choice] = &[Choice {
+    names: &["-n"],
+    value: Some("N"),
+    help: "over so many connections instead of those of the command line",
+}];
+
+pub(super) fn pget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let chosen = Chosen::new(IN_PARTS, Stand::InFront, words)?;
+    let connections = chosen.value("-n").map(connections).transpose()?;
+    let connections = connections.unwrap_or(session.transfers.connections);
+    match &chosen.operands[..] {
+        [file] => fetch_segmented(session, &parse_name(file)?, None, connections),
+        [file, local] => fetch_segmented(session, &parse_name(file)?, Some(local), connections),
+        _ => Err(Error::Usage("usage: PGET [-n N] FILE [LOCAL]".to_owned())),
+    }
+}
+
+fn connections(word: &[u8]) -> Result<usize, Error> {
+    let count = text(word)?.parse().ok().filter(|count| (1..=64).contains(count));
+    count.ok_or_else(|| Error::Usage("expected -n with a number from 1 to 64".to_owned()))
 }
 
 /// One file for the eyes: its line of progress, and a word when it is tried again.
@@ -119,7 +172,7 @@ fn told_retrieved(
 
 /// Fetches `file` to where `typed` says, or to the last part of its own name in the local directory.
 /// Standard output has the file alone.
-pub(in crate::client::shell) fn retrieve(
+pub(in crate::client::shell) fn fetch_one(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -158,11 +211,7 @@ fn is_special(there: &Metadata) -> bool {
 }
 
 /// Fetches `file` unless what is here is as new.
-pub(in crate::client::shell) fn retrieve_newer(
-    session: &mut Session,
-    file: &Name,
-    typed: Option<&[u8]>,
-) -> Result<(), Error> {
+fn fetch_newer(session: &mut Session, file: &Name, typed: Option<&[u8]>) -> Result<(), Error> {
     let theirs = session.connection()?.modified(file)?;
     let ours = target(session, file, typed, Earlier::GoOn)?
         .metadata()
@@ -173,7 +222,7 @@ pub(in crate::client::shell) fn retrieve_newer(
             session.messages.note(&format!("{name}: not newer than what is here"));
             Ok(())
         }
-        _ => retrieve(session, file, typed, Earlier::Replace),
+        _ => fetch_one(session, file, typed, Earlier::Replace),
     }
 }
 
@@ -242,7 +291,7 @@ fn take_up(
 }
 
 /// Fetches `file` over several connections, where it is large enough to be worth that.
-pub(in crate::client::shell) fn retrieve_in_parts(
+fn fetch_segmented(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
@@ -348,7 +397,7 @@ fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote)
 }
 
 /// Sends a local file under the name that is typed, or its own.
-pub(in crate::client::shell) fn store(
+fn send_one(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
@@ -456,11 +505,7 @@ fn stream(
 }
 
 /// Sends a local file, or standard input, to stand behind what a remote one holds.
-pub(in crate::client::shell) fn append(
-    session: &mut Session,
-    file: &[u8],
-    typed: Option<&[u8]>,
-) -> Result<(), Error> {
+fn append_one(session: &mut Session, file: &[u8], typed: Option<&[u8]>) -> Result<(), Error> {
     let sent = append_file(session, file, typed);
     told_sent(session, Deed::Append, file, typed, sent)
 }

@@ -1,7 +1,7 @@
 //! What HELP and the manual say of one command.
 
 use super::mirror;
-use super::{Row, login, remote, transfer};
+use super::{Row, get_put, login, remote};
 use crate::args::Typed;
 use crate::client::shell::args::Choice;
 
@@ -33,7 +33,7 @@ impl Row {
             Some(&"connect") => login::CONNECTING,
             Some(&"mirror") => mirror::CHOICES,
             Some(&"mkdir") => remote::MAKING,
-            Some(&"pget") => transfer::IN_PARTS,
+            Some(&"pget") => get_put::IN_PARTS,
             _ => &[],
         }
     }

@@ -32,7 +32,7 @@ use walk::{Walked, joined};
 const BATCH: usize = 32;
 
 /// Mirrors as the words say.
-pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+pub(super) fn mirror(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut wanted = Wanted::parse(words)?;
     session.connection()?;
     let (source, target) = wanted.ends();

@@ -13,7 +13,8 @@ use crate::protocol::time::write_timestamp;
 use std::collections::BTreeMap;
 
 /// Prints every path below a directory, directories with a `/` at their end.
-pub(super) fn find(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
+pub(super) fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let dir = &typed(words)?;
     let tree = mirror::remote_tree(session, dir)?;
     for (path, node) in &tree {
         let end: &[u8] = if is_dir(node) { b"/" } else { b"" };
@@ -23,7 +24,8 @@ pub(super) fn find(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
 }
 
 /// Prints how many bytes of files are below each directory, the directory itself at last.
-pub(super) fn du(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
+pub(super) fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let dir = &typed(words)?;
     let tree = mirror::remote_tree(session, dir)?;
     for (path, bytes) in sums(&tree) {
         let path = if path.is_empty() { dir.to_vec() } else { below(dir, &path) };
@@ -90,7 +92,7 @@ fn described(entry: &Entry) -> String {
 }
 
 /// The directory that was typed, or where we stand.
-pub(super) fn typed(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+fn typed(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
     let word = words.first().map_or(&b"."[..], Vec::as_slice);
     parse_name(word).map(|name| name.as_bytes().to_vec())
 }

@@ -1,7 +1,7 @@
-//! Commands that move one file or listing.
+//! Commands that print: listings, and the content of files.
 
-use super::get_put::{self, Earlier};
-use super::operands::{operand, optional, options};
+use super::get_put;
+use super::operands::options;
 use super::programs;
 use super::tree_listing;
 use crate::client::error::Error;
@@ -91,33 +91,6 @@ fn list_to_file(
     let received = download.receive(&mut target, |_| ());
     received.map_err(|error| error.at(target.path().to_owned()))?;
     target.commit()
-}
-
-pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let file = parse_name(operand(words, 0))?;
-    get_put::retrieve(session, &file, optional(words, 1), Earlier::Replace)
-}
-
-pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let file = parse_name(operand(words, 0))?;
-    get_put::retrieve(session, &file, optional(words, 1), Earlier::GoOn)
-}
-
-pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let file = parse_name(operand(words, 0))?;
-    get_put::retrieve_newer(session, &file, optional(words, 1))
-}
-
-pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    get_put::store(session, operand(words, 0), optional(words, 1), Earlier::Replace)
-}
-
-pub(super) fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    get_put::store(session, operand(words, 0), optional(words, 1), Earlier::GoOn)
-}
-
-pub(super) fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    get_put::append(session, operand(words, 0), optional(words, 1))
 }
 
 /// Prints files: harmless where eyes read them, and byte by byte where a program does.
