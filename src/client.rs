@@ -26,7 +26,7 @@
 //! | `signals`, `output` | Ctrl-C and the programs that share the terminal; messages, progress, JSON |
 //! | `connection` | the control connection ([`Connection`]), its commands and its data connections |
 //! | `remote_listing`, `local` | names and entries at the server; files and partial files here |
-//! | `transfer` | [`Download`] and [`Upload`], retries, and transfers side by side |
+//! | `transfer` | [`IncomingTransfer`] and [`OutgoingTransfer`], retries, and transfers side by side |
 //! | `editor`, `shell`, `man_page` | the line editor; the user's session and its commands ([`Shell`]) |
 
 mod connection;
@@ -51,5 +51,5 @@ pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
 pub use error::Error;
 pub use shell::Shell;
 pub use signals::Interrupt;
-pub use transfer::{Download, Upload};
+pub use transfer::{IncomingTransfer, OutgoingTransfer};
 pub use url::{BadAddress, Endpoint, Place, Url};

@@ -16,7 +16,7 @@ pub(super) mod data;
 mod features;
 mod restore;
 
-pub(super) use connect::Recipe;
+pub(super) use connect::ConnectionPlan;
 pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED};
 
 use super::output::Spoken;
@@ -97,7 +97,7 @@ pub struct Connection {
     wanted: Representation,
     /// What the server was told last; `None` where that is not known.
     current: Option<Representation>,
-    able: Able,
+    capabilities: Capabilities,
     /// What goes out together with the command of the next transfer.
     followers: Vec<Command>,
     /// Where the next data connection goes, once that is agreed on.
@@ -109,7 +109,7 @@ pub struct Connection {
 
 /// What the server has not refused yet.
 #[derive(Clone, Copy)]
-pub(super) struct Able {
+pub(super) struct Capabilities {
     /// EPSV and EPRT.
     pub(super) extended: bool,
     /// SIZE, MDTM and MFMT.
@@ -128,8 +128,8 @@ pub(super) struct Able {
     pub(super) keeps_alive: bool,
 }
 
-impl Able {
-    const ALL: Able = Able {
+impl Capabilities {
+    const ALL: Capabilities = Capabilities {
         extended: true,
         sizes: true,
         times: true,

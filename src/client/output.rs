@@ -10,7 +10,7 @@ use super::error::Error;
 use super::escape::{EscapingWriter, shown, shown_lines};
 use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::{Command, Reply};
-use progress::Drawn;
+use progress::ProgressOutput;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::SystemTime;
@@ -113,9 +113,9 @@ impl Messages {
     }
 
     /// Where the progress of a transfer is drawn.
-    pub(super) fn progress(&self) -> Drawn {
+    pub(super) fn progress(&self) -> ProgressOutput {
         let seen = self.verbosity != Verbosity::Quiet && io::stderr().is_terminal();
-        if seen { Drawn::Terminal } else { Drawn::Nowhere }
+        if seen { ProgressOutput::Terminal } else { ProgressOutput::Nowhere }
     }
 }
 

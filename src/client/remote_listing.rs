@@ -29,9 +29,9 @@ pub(super) struct Listed {
 
 /// Lists a directory; `None` is where we stand.
 pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
-    if connection.able().machine_lists {
+    if connection.capabilities().machine_lists {
         let listed = lines(connection, &Command::Mlsd(dir.cloned()));
-        if let Some(text) = connection.unless_missing(listed, |able| &mut able.machine_lists)? {
+        if let Some(text) = connection.unless_missing(listed, |known| &mut known.machine_lists)? {
             let entries = text.split(|&byte| byte == b'\n').map(without_end);
             return Ok(Listed::of(bounded(entries.filter_map(Entry::parse_mlsx))?, true));
         }
@@ -113,7 +113,7 @@ fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Erro
     let hasty = connection.has_followers();
     match lines_once(connection, command) {
         Err(error) if hasty && !matches!(error, Error::Refused(_) | Error::Interrupted) => {
-            connection.able().pipelines = false;
+            connection.capabilities().pipelines = false;
             connection.reconnect()?;
             lines_once(connection, command)
         }

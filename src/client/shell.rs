@@ -200,7 +200,7 @@ impl Shell {
                     self.completer.forget();
                 }
                 self.judge(&described(row, operands), result);
-                if self.session.manners.bell {
+                if self.session.preferences.bell {
                     self.session.messages.ring();
                 }
             }

@@ -24,9 +24,9 @@ pub(super) mod segmented;
 mod size_limit;
 pub(super) mod worker_pool;
 
-use self::lifecycle::{Came, Transfer};
+use self::lifecycle::{Completeness, RunningTransfer};
 use self::replies::Direction;
-use self::size_limit::Promised;
+use self::size_limit::SizeLimit;
 use super::connection::data::passive_ahead;
 use super::connection::{Connection, LineEnds, Representation};
 use super::error::Error;
@@ -38,15 +38,15 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 /// A file or listing that the server is about to send.
-pub struct Download<'c> {
-    transfer: Transfer<'c>,
+pub struct IncomingTransfer<'c> {
+    transfer: RunningTransfer<'c>,
     representation: Representation,
     expected: Option<u64>,
 }
 
 /// A file that the server is about to take.
-pub struct Upload<'c> {
-    transfer: Transfer<'c>,
+pub struct OutgoingTransfer<'c> {
+    transfer: RunningTransfer<'c>,
     representation: Representation,
 }
 
@@ -55,7 +55,7 @@ impl Connection {
     ///
     /// # Errors
     /// Those of every command, [`Error::NoData`], [`Error::Interrupted`].
-    pub fn retrieve(&mut self, name: &Name) -> Result<Download<'_>, Error> {
+    pub fn retrieve(&mut self, name: &Name) -> Result<IncomingTransfer<'_>, Error> {
         self.take_file_type()?;
         let expected = self.expected_size(name)?;
         self.retrieve_from(name, 0, expected)
@@ -67,7 +67,7 @@ impl Connection {
         name: &Name,
         from: u64,
         size: Option<u64>,
-    ) -> Result<Download<'_>, Error> {
+    ) -> Result<IncomingTransfer<'_>, Error> {
         prepare(self)?;
         let representation = match self.settings().line_ends {
             LineEnds::Ours => self.representation(),
@@ -75,8 +75,8 @@ impl Connection {
         };
         let expected = size.map(|size| size.saturating_sub(from));
         let command = Command::Retr(name.clone());
-        let transfer = Transfer::begin(self, &command, Direction::Down, from)?;
-        Ok(Download { transfer, representation, expected })
+        let transfer = RunningTransfer::begin(self, &command, Direction::Down, from)?;
+        Ok(IncomingTransfer { transfer, representation, expected })
     }
 
     /// Begins to fetch the listing of a directory, in whatever type the server has: it is text for
@@ -84,21 +84,24 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
-    pub fn list(&mut self, path: Option<Name>) -> Result<Download<'_>, Error> {
+    pub fn list(&mut self, path: Option<Name>) -> Result<IncomingTransfer<'_>, Error> {
         self.fetch_listing(&Command::List(path))
     }
 
     /// The same for any command whose answer is a listing.
-    pub(super) fn fetch_listing(&mut self, command: &Command) -> Result<Download<'_>, Error> {
-        let transfer = Transfer::begin(self, command, Direction::Down, 0)?;
-        Ok(Download { transfer, representation: Representation::Text, expected: None })
+    pub(super) fn fetch_listing(
+        &mut self,
+        command: &Command,
+    ) -> Result<IncomingTransfer<'_>, Error> {
+        let transfer = RunningTransfer::begin(self, command, Direction::Down, 0)?;
+        Ok(IncomingTransfer { transfer, representation: Representation::Text, expected: None })
     }
 
     /// Begins to fetch the names in a directory, or those that a pattern matches.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
-    pub fn names(&mut self, path: Option<Name>) -> Result<Download<'_>, Error> {
+    pub fn names(&mut self, path: Option<Name>) -> Result<IncomingTransfer<'_>, Error> {
         self.fetch_listing(&Command::Nlst(path))
     }
 
@@ -106,12 +109,16 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
-    pub fn store(&mut self, name: &Name) -> Result<Upload<'_>, Error> {
+    pub fn store(&mut self, name: &Name) -> Result<OutgoingTransfer<'_>, Error> {
         self.store_from(name, 0)
     }
 
     /// Begins to send a file, `from` one of its bytes on.
-    pub(super) fn store_from(&mut self, name: &Name, from: u64) -> Result<Upload<'_>, Error> {
+    pub(super) fn store_from(
+        &mut self,
+        name: &Name,
+        from: u64,
+    ) -> Result<OutgoingTransfer<'_>, Error> {
         self.send_file(&Command::Stor(name.clone()), from)
     }
 
@@ -119,15 +126,15 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
-    pub fn append(&mut self, name: &Name) -> Result<Upload<'_>, Error> {
+    pub fn append(&mut self, name: &Name) -> Result<OutgoingTransfer<'_>, Error> {
         self.send_file(&Command::Appe(name.clone()), 0)
     }
 
-    fn send_file(&mut self, command: &Command, from: u64) -> Result<Upload<'_>, Error> {
+    fn send_file(&mut self, command: &Command, from: u64) -> Result<OutgoingTransfer<'_>, Error> {
         prepare(self)?;
         let representation = self.representation();
-        let transfer = Transfer::begin(self, command, Direction::Up, from)?;
-        Ok(Upload { transfer, representation })
+        let transfer = RunningTransfer::begin(self, command, Direction::Up, from)?;
+        Ok(OutgoingTransfer { transfer, representation })
     }
 }
 
@@ -147,7 +154,7 @@ impl Connection {
     }
 }
 
-impl Download<'_> {
+impl IncomingTransfer<'_> {
     /// How many bytes will come, if the server told.
     pub fn size(&self) -> Option<u64> {
         self.expected
@@ -161,7 +168,7 @@ impl Download<'_> {
     pub fn receive(mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Result<u64, Error> {
         let outcome = match self.representation {
             Representation::Bytes => {
-                let mut promised = Promised::new(sink, self.expected);
+                let mut promised = SizeLimit::new(sink, self.expected);
                 let outcome = self.transfer.receive(&mut promised, moved);
                 promised.kept()?;
                 outcome
@@ -176,7 +183,7 @@ impl Download<'_> {
         self.end(outcome)
     }
 
-    /// [`Download::receive`] into a plain file, at its position.
+    /// [`IncomingTransfer::receive`] into a plain file, at its position.
     pub(super) fn receive_file(
         mut self,
         file: &mut File,
@@ -185,7 +192,7 @@ impl Download<'_> {
         if self.representation == Representation::Text {
             return self.receive(file, moved);
         }
-        let mut promised = Promised::new(file, self.expected);
+        let mut promised = SizeLimit::new(file, self.expected);
         let outcome = self.transfer.receive_file(&mut promised, moved);
         promised.kept()?;
         self.end(outcome)
@@ -194,9 +201,9 @@ impl Download<'_> {
     fn end(mut self, outcome: Outcome) -> Result<u64, Error> {
         let got = outcome.moved;
         self.transfer.came = match self.expected {
-            None => Came::Unmeasured,
-            Some(expected) if expected == got => Came::All,
-            Some(_) => Came::Less,
+            None => Completeness::Unmeasured,
+            Some(expected) if expected == got => Completeness::All,
+            Some(_) => Completeness::Less,
         };
         match (self.transfer.finish(outcome), self.expected) {
             // That the last word did not come either is the lesser half of it.
@@ -208,7 +215,7 @@ impl Download<'_> {
     }
 }
 
-impl Upload<'_> {
+impl OutgoingTransfer<'_> {
     /// Sends all of `source` and returns how many bytes went over the wire. Only `Ok` says that the
     /// server has the file.
     ///
@@ -222,7 +229,7 @@ impl Upload<'_> {
         self.transfer.finish(outcome)
     }
 
-    /// [`Upload::send`] of these bytes of a plain file, which stands at the first of them.
+    /// [`OutgoingTransfer::send`] of these bytes of a plain file, which stands at the first of them.
     pub(super) fn send_file(
         mut self,
         file: &mut File,

@@ -1,7 +1,7 @@
 //! How a connection is made, logged in, made anew, and ended.
 
 use super::restore::{Login, Origin};
-use super::{Able, Connection, Representation, Settings};
+use super::{Capabilities, Connection, Representation, Settings};
 use crate::client::error::Error;
 use crate::client::signals::Armed;
 use crate::net::{self, Stream};
@@ -18,16 +18,16 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What it takes to make a connection like another one.
 #[derive(Clone)]
-pub(in crate::client) struct Recipe {
+pub(in crate::client) struct ConnectionPlan {
     origin: Origin,
     settings: Settings,
     wanted: Representation,
-    able: Able,
+    capabilities: Capabilities,
 }
 
-impl Recipe {
+impl ConnectionPlan {
     /// The same but for the way to its directory.
-    pub(in crate::client) fn by(mut self, way: Vec<Command>) -> Recipe {
+    pub(in crate::client) fn by(mut self, way: Vec<Command>) -> ConnectionPlan {
         self.origin.went(way);
         self
     }
@@ -37,7 +37,10 @@ impl Recipe {
         let (host, port) = self.origin.address();
         let mut made = Connection::open(host, port, self.settings.clone())?;
         made.wanted = self.wanted;
-        made.able = Able { pipelines: self.able.pipelines && made.able.pipelines, ..self.able };
+        made.capabilities = Capabilities {
+            pipelines: self.capabilities.pipelines && made.capabilities.pipelines,
+            ..self.capabilities
+        };
         if let Some(Login { user, password, account }) = self.origin.login() {
             let password = || password.clone().ok_or(Error::NoPassword);
             made.login_with_account(user, password, || Ok(account.clone()))?;
@@ -64,7 +67,7 @@ impl Connection {
         let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
         // A server that is not ready yet says 120 first (RFC 959 section 5.4).
         let greeting = connection.final_reply_unless(&armed)?;
-        connection.able.pipelines = !mixes_commands_up(&greeting);
+        connection.capabilities.pipelines = !mixes_commands_up(&greeting);
         if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
     }
 
@@ -78,7 +81,7 @@ impl Connection {
             origin,
             wanted: Representation::Bytes,
             current: None,
-            able: Able::ALL,
+            capabilities: Capabilities::ALL,
             followers: Vec::new(),
             route: None,
             stored: None,
@@ -91,7 +94,7 @@ impl Connection {
     /// # Errors
     /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
     pub fn another(&self) -> Result<Connection, Error> {
-        self.recipe().connect()
+        self.plan().connect()
     }
 
     /// The way from the directory of the login to where it stands.
@@ -99,9 +102,9 @@ impl Connection {
         self.origin.trail().to_vec()
     }
 
-    pub(in crate::client) fn recipe(&self) -> Recipe {
+    pub(in crate::client) fn plan(&self) -> ConnectionPlan {
         let (origin, settings) = (self.origin.clone(), self.settings.clone());
-        Recipe { origin, settings, wanted: self.wanted, able: self.able }
+        ConnectionPlan { origin, settings, wanted: self.wanted, capabilities: self.capabilities }
     }
 
     /// Makes the connection anew where it is lost; what it stood for stays.

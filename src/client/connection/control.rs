@@ -30,7 +30,7 @@ impl Connection {
         &mut self,
         commands: &[Command],
     ) -> Vec<Result<Reply, Error>> {
-        if !self.able.pipelines {
+        if !self.capabilities.pipelines {
             return commands.iter().map(|command| self.call(command)).collect();
         }
         let all: Vec<&Command> = commands.iter().collect();
@@ -55,7 +55,7 @@ impl Connection {
                 Ok(reply) => replies.push(reply),
                 Err(error @ Error::Closing(_)) => return Err(error),
                 Err(_) => {
-                    self.able.pipelines = false;
+                    self.capabilities.pipelines = false;
                     return self.reconnect().map(|()| None);
                 }
             }

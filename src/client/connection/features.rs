@@ -1,7 +1,9 @@
 //! What transfers ask of their connection: types, sizes, times, and what goes out ahead of time.
 
 use super::control::done;
-use super::{Able, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number};
+use super::{
+    Capabilities, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number,
+};
 use crate::client::error::Error;
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Algorithm, Code, Command, Name, Reply};
@@ -35,7 +37,7 @@ impl Connection {
         &mut self,
         name: &Name,
     ) -> Result<(Option<u64>, Option<SystemTime>), Error> {
-        let Able { sizes, times, pipelines, .. } = self.able;
+        let Capabilities { sizes, times, pipelines, .. } = self.capabilities;
         if !(sizes && times && pipelines) || self.current != Some(Representation::Bytes) {
             return Ok((self.expected_size(name)?, self.expected_time(name)?));
         }
@@ -43,8 +45,8 @@ impl Connection {
         let mut answers = self.call_all(&asked).into_iter();
         let mut next = || answers.next().unwrap_or(Err(Error::NotConnected));
         let (size, time) = (next(), next());
-        let size = self.unless_refused(size, |able| &mut able.sizes)?;
-        let time = self.unless_refused(time, |able| &mut able.times)?;
+        let size = self.unless_refused(size, |known| &mut known.sizes)?;
+        let time = self.unless_refused(time, |known| &mut known.times)?;
         let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
         Ok((size.and_then(|reply| number(&reply)), time))
     }
@@ -52,7 +54,7 @@ impl Connection {
     /// The same together with the type of files and, where that is due, the question for the next data
     /// connection, whose answer comes last.
     pub(in crate::client) fn get_ready_for(&mut self, name: &Name) -> Result<Prospect, Error> {
-        let Able { sizes, times, .. } = self.able;
+        let Capabilities { sizes, times, .. } = self.capabilities;
         if !(sizes && times) || self.route.is_some() || !self.looks_ahead() {
             let (size, time) = self.expected_size_and_time(name)?;
             return Ok(Prospect { size, time, route: None });
@@ -71,8 +73,8 @@ impl Connection {
             self.keep_type(&taken);
         }
         let answer = |reply: Option<Reply>| reply.map_or(Err(Error::NotConnected), done);
-        let size = self.unless_refused(answer(size), |able| &mut able.sizes)?;
-        let time = self.unless_refused(answer(time), |able| &mut able.times)?;
+        let size = self.unless_refused(answer(size), |known| &mut known.sizes)?;
+        let time = self.unless_refused(answer(time), |known| &mut known.times)?;
         let size = size.and_then(|reply| number(&reply));
         let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
         // Of a file that cannot be had it would be no good to the next.
@@ -111,11 +113,11 @@ impl Connection {
     /// The size of a file about to be fetched, if the server tells. A text has no size that could
     /// be known before (RFC 3659 section 4), and some servers read all of it to count.
     pub(in crate::client) fn expected_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
-        if !self.able.sizes || self.wanted == Representation::Text {
+        if !self.capabilities.sizes || self.wanted == Representation::Text {
             return Ok(None);
         }
         let size = self.size(name);
-        self.unless_refused(size, |able| &mut able.sizes)
+        self.unless_refused(size, |known| &mut known.sizes)
     }
 
     /// When a file was modified, if the server tells.
@@ -123,11 +125,11 @@ impl Connection {
         &mut self,
         name: &Name,
     ) -> Result<Option<SystemTime>, Error> {
-        if !self.able.times {
+        if !self.capabilities.times {
             return Ok(None);
         }
         let time = self.modified(name);
-        self.unless_refused(time, |able| &mut able.times)
+        self.unless_refused(time, |known| &mut known.times)
     }
 
     /// The digest of a whole file, if the server tells, in the form that it chose:
@@ -136,11 +138,11 @@ impl Connection {
         &mut self,
         name: &Name,
     ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
-        if !self.able.hashes {
+        if !self.capabilities.hashes {
             return Ok(None);
         }
         let answer = self.call(&Command::Hash(name.clone()));
-        let Some(reply) = self.unless_refused(answer, |able| &mut able.hashes)? else {
+        let Some(reply) = self.unless_refused(answer, |known| &mut known.hashes)? else {
             return Ok(None);
         };
         let mut words = reply.text().split(|&byte| byte == b' ');
@@ -154,11 +156,11 @@ impl Connection {
         name: &Name,
         time: SystemTime,
     ) -> Result<(), Error> {
-        if !self.able.sets_times {
+        if !self.capabilities.sets_times {
             return Ok(());
         }
         let set = self.call(&Command::Mfmt(time, name.clone()));
-        self.unless_refused(set, |able| &mut able.sets_times).map(drop)
+        self.unless_refused(set, |known| &mut known.sets_times).map(drop)
     }
 
     /// Does something in another directory and comes back. Where the connection is lost meanwhile,
@@ -186,20 +188,20 @@ impl Connection {
     }
 
     /// What the server has not refused yet.
-    pub(in crate::client) fn able(&mut self) -> &mut Able {
-        &mut self.able
+    pub(in crate::client) fn capabilities(&mut self) -> &mut Capabilities {
+        &mut self.capabilities
     }
 
     /// An answer that is not needed; that the server does not know the question is remembered.
     pub(in crate::client) fn unless_refused<T>(
         &mut self,
         answer: Result<T, Error>,
-        able: impl FnOnce(&mut Able) -> &mut bool,
+        capability: impl FnOnce(&mut Capabilities) -> &mut bool,
     ) -> Result<Option<T>, Error> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(Error::Refused(reply)) => {
-                *able(&mut self.able) &= !is_missing(&reply);
+                *capability(&mut self.capabilities) &= !is_missing(&reply);
                 Ok(None)
             }
             Err(Error::Unintelligible(_)) => Ok(None),
@@ -211,11 +213,11 @@ impl Connection {
     pub(in crate::client) fn unless_missing<T>(
         &mut self,
         answer: Result<T, Error>,
-        able: impl FnOnce(&mut Able) -> &mut bool,
+        capability: impl FnOnce(&mut Capabilities) -> &mut bool,
     ) -> Result<Option<T>, Error> {
         match answer {
             Err(Error::Refused(reply)) if is_missing(&reply) => {
-                *able(&mut self.able) = false;
+                *capability(&mut self.capabilities) = false;
                 Ok(None)
             }
             other => other.map(Some),
@@ -275,7 +277,9 @@ impl Connection {
     /// Whether a data connection can be agreed on ahead of time: where the server takes the short
     /// EPSV, which has nothing to go wrong, and several commands at a time.
     pub(in crate::client) fn looks_ahead(&self) -> bool {
-        self.able.pipelines && self.able.extended && self.settings.mode == DataMode::Passive
+        self.capabilities.pipelines
+            && self.capabilities.extended
+            && self.settings.mode == DataMode::Passive
     }
 
     /// Where the next transfer begins.
@@ -285,7 +289,7 @@ impl Connection {
         if reply.code().is_intermediate() || reply.code().is_success() {
             return Ok(());
         }
-        self.able.restarts &= !is_missing(&reply);
+        self.capabilities.restarts &= !is_missing(&reply);
         Err(Error::NoRestart(reply))
     }
 
@@ -295,10 +299,10 @@ impl Connection {
         extended: &Command,
         classic: Option<&Command>,
     ) -> Result<Reply, Error> {
-        if self.able.extended {
+        if self.capabilities.extended {
             match (self.call(extended), classic) {
                 (Err(Error::Refused(reply)), Some(_)) if !is_transient(&reply) => {
-                    self.able.extended = false;
+                    self.capabilities.extended = false;
                 }
                 (other, _) => return other,
             }

@@ -6,25 +6,25 @@ use crate::json::Object;
 
 /// What is done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Deed {
+pub(in crate::client) enum Action {
     Retrieve,
     Store,
     Append,
 }
 
-impl Deed {
+impl Action {
     fn name(self) -> &'static [u8] {
         match self {
-            Deed::Retrieve => b"retrieve",
-            Deed::Store => b"store",
-            Deed::Append => b"append",
+            Action::Retrieve => b"retrieve",
+            Action::Store => b"store",
+            Action::Append => b"append",
         }
     }
 }
 
 /// Prints what became of a file; a name is empty on the side where it has none.
 pub(in crate::client) fn print(
-    deed: Deed,
+    deed: Action,
     remote: &[u8],
     local: &[u8],
     result: &Result<u64, Error>,
@@ -32,7 +32,7 @@ pub(in crate::client) fn print(
     print_line(described(deed, remote, local, result).as_bytes())
 }
 
-fn described(deed: Deed, remote: &[u8], local: &[u8], result: &Result<u64, Error>) -> String {
+fn described(deed: Action, remote: &[u8], local: &[u8], result: &Result<u64, Error>) -> String {
     let names = [("remote", remote), ("local", local)];
     let known = names.into_iter().filter(|(_, name)| !name.is_empty());
     let object = Object::new().text("transfer", deed.name());
@@ -50,11 +50,11 @@ mod tests {
     #[test]
     fn a_transfer_is_one_object() {
         assert_eq!(
-            described(Deed::Append, b"a\"b", b"c", &Ok(7)),
+            described(Action::Append, b"a\"b", b"c", &Ok(7)),
             r#"{"transfer":"append","remote":"a\"b","local":"c","bytes":7}"#
         );
         assert_eq!(
-            described(Deed::Retrieve, b"..", b"", &Err(Error::Endless)),
+            described(Action::Retrieve, b"..", b"", &Err(Error::Endless)),
             r#"{"transfer":"retrieve","remote":"..","error":"the tree does not end"}"#
         );
     }

@@ -22,7 +22,7 @@ const FREE: usize = 1 + ECHO;
 
 /// Where the line is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Drawn {
+pub(in crate::client) enum ProgressOutput {
     /// On standard error, which is a terminal.
     Terminal,
     /// Nowhere.
@@ -44,9 +44,13 @@ pub(in crate::client) struct Progress {
 
 impl Progress {
     /// A transfer of `name` that begins now.
-    pub(in crate::client) fn new(name: &[u8], total: Option<u64>, drawn: Drawn) -> Progress {
+    pub(in crate::client) fn new(
+        name: &[u8],
+        total: Option<u64>,
+        drawn: ProgressOutput,
+    ) -> Progress {
         let started = Instant::now();
-        let due = (drawn == Drawn::Terminal).then_some(started);
+        let due = (drawn == ProgressOutput::Terminal).then_some(started);
         Progress { name: shown(name), total, started, before: 0, due, drawn: 0 }
     }
 
@@ -114,18 +118,22 @@ struct Counts {
     total: Option<u64>,
 }
 
-/// Many transfers at once as their user sees them: one line for all.
-pub(in crate::client) struct Many {
+/// BatchProgress transfers at once as their user sees them: one line for all.
+pub(in crate::client) struct BatchProgress {
     progress: Progress,
     files: usize,
     done: usize,
     moved: u64,
 }
 
-impl Many {
+impl BatchProgress {
     /// So many files, of so many bytes if that is known.
-    pub(in crate::client) fn new(files: usize, total: Option<u64>, drawn: Drawn) -> Many {
-        Many { progress: Progress::new(b"", total, drawn), files, done: 0, moved: 0 }
+    pub(in crate::client) fn new(
+        files: usize,
+        total: Option<u64>,
+        drawn: ProgressOutput,
+    ) -> BatchProgress {
+        BatchProgress { progress: Progress::new(b"", total, drawn), files, done: 0, moved: 0 }
     }
 
     /// More bytes went.

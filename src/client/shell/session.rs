@@ -50,7 +50,7 @@ pub(super) struct Session {
     pub(super) recording: Option<Vec<u8>>,
     /// Macros and their lines.
     pub(super) macros: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
-    pub(super) manners: Manners,
+    pub(super) preferences: Preferences,
     /// The local directory before the last change.
     pub(super) local_before: Option<PathBuf>,
     /// How files are transferred.
@@ -72,7 +72,7 @@ pub(super) struct Session {
 
 /// What the user switches on and off.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manners {
+pub(super) struct Preferences {
     /// Whether commands on many files ask before each, where there is somebody to ask.
     pub(super) prompt: bool,
     /// Whether patterns in names stand for the names that match.
@@ -123,7 +123,7 @@ impl Session {
             expanded: 0,
             recording: None,
             macros: BTreeMap::new(),
-            manners: Manners {
+            preferences: Preferences {
                 prompt: options.asking == Asking::On,
                 glob: options.globbing == Globbing::On,
                 bell: false,
@@ -163,12 +163,12 @@ impl Session {
 
     /// Whether a command on many files asks before each.
     pub(super) fn asks(&self) -> bool {
-        self.manners.prompt && !self.agreed && self.input == Input::Terminal
+        self.preferences.prompt && !self.agreed && self.input == Input::Terminal
     }
 
     /// Whether patterns in names stand for the names that match.
     pub(super) fn globs(&self) -> bool {
-        self.manners.glob
+        self.preferences.glob
     }
 
     /// Asks whether something should be done to a file, if the user is asked at all.
@@ -188,7 +188,7 @@ impl Session {
                 Ok(true)
             }
             Some(b'p') => {
-                self.manners.prompt = false;
+                self.preferences.prompt = false;
                 Ok(true)
             }
             Some(b'q') => Err(Error::Interrupted),
@@ -415,7 +415,7 @@ impl Session {
             Some(Before::Known(dir)) => return Ok(dir.clone()),
             Some(Before::Way(way)) => way.clone(),
         };
-        let mut other = self.connection()?.recipe().by(way).connect()?;
+        let mut other = self.connection()?.plan().by(way).connect()?;
         let dir = other.current_dir();
         other.leave();
         dir

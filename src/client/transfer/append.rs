@@ -6,7 +6,7 @@
 //! writes the same bytes to the same place, and none twice.
 
 use super::resume::{COMPARED, Meter};
-use super::retry::{Gain, Tries};
+use super::retry::{Gain, Retries};
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
 use crate::protocol::Name;
@@ -25,7 +25,7 @@ impl Append<'_> {
     pub(in crate::client) fn run(
         &mut self,
         connection: &mut Connection,
-        tries: &mut Tries,
+        tries: &mut Retries,
         meter: &mut dyn Meter,
     ) -> Result<u64, Error> {
         let Some(base) = size_before(connection, self.name)? else {
@@ -124,5 +124,5 @@ fn size_before(connection: &mut Connection, name: &Name) -> Result<Option<u64>, 
     }
     let size = connection.expected_size(name)?;
     // A server that knows SIZE and refuses it here has no such file.
-    Ok(size.or_else(|| connection.able().sizes.then_some(0)))
+    Ok(size.or_else(|| connection.capabilities().sizes.then_some(0)))
 }

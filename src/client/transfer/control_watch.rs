@@ -1,6 +1,6 @@
 //! Who is listened to while bytes move.
 
-use super::replies::Line;
+use super::replies::ReplyTracker;
 use crate::client::error::Error;
 use crate::net::{Attention, Verdict};
 use crate::rate::{Party, Turns};
@@ -8,8 +8,8 @@ use crate::sys::{PollItem, poll};
 use std::time::{Duration, Instant};
 
 /// Who is listened to while bytes move: Ctrl-C, and the server.
-pub(super) struct Watch<'a, 'c, P> {
-    pub(super) line: &'a mut Line<'c>,
+pub(super) struct ControlWatch<'a, 'c, P> {
+    pub(super) line: &'a mut ReplyTracker<'c>,
     moved: P,
     /// Its part of the rate of all connections.
     turns: Option<Turns>,
@@ -17,22 +17,22 @@ pub(super) struct Watch<'a, 'c, P> {
     spent: u64,
 }
 
-impl<'a, 'c> Watch<'a, 'c, fn(u64)> {
-    pub(super) fn new(line: &'a mut Line<'c>) -> Self {
-        Watch { line, moved: |_| (), turns: None, spent: 0 }
+impl<'a, 'c> ControlWatch<'a, 'c, fn(u64)> {
+    pub(super) fn new(line: &'a mut ReplyTracker<'c>) -> Self {
+        ControlWatch { line, moved: |_| (), turns: None, spent: 0 }
     }
 }
 
-impl<'a, 'c, P> Watch<'a, 'c, P> {
+impl<'a, 'c, P> ControlWatch<'a, 'c, P> {
     /// One that hears how many bytes moved, and holds them to the rate of the program.
-    pub(super) fn pacing(line: &'a mut Line<'c>, moved: P) -> Self {
+    pub(super) fn pacing(line: &'a mut ReplyTracker<'c>, moved: P) -> Self {
         let rate = line.connection.settings().rate.clone();
         let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
-        Watch { line, moved, turns, spent: 0 }
+        ControlWatch { line, moved, turns, spent: 0 }
     }
 }
 
-impl<P> Watch<'_, '_, P> {
+impl<P> ControlWatch<'_, '_, P> {
     fn judge(&mut self) -> Result<Verdict, Error> {
         let [ctrl_c, control] = self.ready()?;
         if ctrl_c {
@@ -62,7 +62,7 @@ impl<P> Watch<'_, '_, P> {
     }
 }
 
-impl<P: FnMut(u64)> Attention for Watch<'_, '_, P> {
+impl<P: FnMut(u64)> Attention for ControlWatch<'_, '_, P> {
     fn items(&self) -> [PollItem<'_>; 2] {
         self.listened()
     }

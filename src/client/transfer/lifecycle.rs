@@ -1,7 +1,7 @@
 //! The course of a transfer: it is agreed on, moves its bytes, and ends with the session in order.
 
-use super::control_watch::Watch;
-use super::replies::{Direction, Line};
+use super::control_watch::ControlWatch;
+use super::replies::{Direction, ReplyTracker};
 use crate::client::connection::data::{Ends, Route, Stopped};
 use crate::client::connection::{Connection, MOST_UNASKED};
 use crate::client::error::Error;
@@ -34,37 +34,37 @@ const UPLOAD_PATIENCE: Duration = Duration::from_secs(1);
 const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 
 /// A transfer that was asked for.
-pub(super) struct Transfer<'c> {
-    pub(super) line: Line<'c>,
+pub(super) struct RunningTransfer<'c> {
+    pub(super) line: ReplyTracker<'c>,
     data: Option<TcpStream>,
     /// When its bytes began to move.
     started: Instant,
     /// What came of what was promised.
-    pub(super) came: Came,
+    pub(super) came: Completeness,
 }
 
 /// What came of what a server promised.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Came {
+pub(super) enum Completeness {
     /// It promised nothing.
     Unmeasured,
     Less,
     All,
 }
 
-impl<'c> Transfer<'c> {
+impl<'c> RunningTransfer<'c> {
     pub(super) fn begin(
         connection: &'c mut Connection,
         command: &Command,
         direction: Direction,
         from: u64,
-    ) -> Result<Transfer<'c>, Error> {
+    ) -> Result<RunningTransfer<'c>, Error> {
         let followers = connection.take_followers();
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
         let route = Route::agree(connection)?;
-        let line = Line::new(connection, armed, direction);
-        let (started, came) = (Instant::now(), Came::Unmeasured);
-        let mut transfer = Transfer { line, data: None, started, came };
+        let line = ReplyTracker::new(connection, armed, direction);
+        let (started, came) = (Instant::now(), Completeness::Unmeasured);
+        let mut transfer = RunningTransfer { line, data: None, started, came };
         if let Route::To(_) = route {
             transfer.connect(&route)?;
         }
@@ -84,7 +84,7 @@ impl<'c> Transfer<'c> {
         let connection = &self.line.connection;
         let ends = Ends { peer: connection.peer(), local: connection.local() };
         let deadline = net::deadline(self.line.timeout());
-        let mut watch = Watch::new(&mut self.line);
+        let mut watch = ControlWatch::new(&mut self.line);
         // What was read together with an earlier reply no poll would tell of.
         let connected = match watch.attend(0) {
             Verdict::Continue => route.connect(ends, deadline, &mut watch)?,
@@ -114,11 +114,11 @@ impl<'c> Transfer<'c> {
         &mut self,
         sink: &mut S,
         moved: P,
-        receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut Watch<'_, 'c, P>) -> Outcome,
+        receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut ControlWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
         self.line.receiving = true;
-        let mut watch = Watch::pacing(&mut self.line, moved);
+        let mut watch = ControlWatch::pacing(&mut self.line, moved);
         let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
         let outcome = match watch.attend(0) {
             Verdict::Continue => receive(data, sink, stall, &mut watch),
@@ -146,10 +146,10 @@ impl<'c> Transfer<'c> {
     fn send_by<P: FnMut(u64)>(
         &mut self,
         moved: P,
-        send: impl FnOnce(&mut TcpStream, Duration, &mut Watch<'_, 'c, P>) -> Outcome,
+        send: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
-        let mut watch = Watch::pacing(&mut self.line, moved);
+        let mut watch = ControlWatch::pacing(&mut self.line, moved);
         match self.data.as_mut() {
             Some(data) if watch.attend(0) == Verdict::Continue => {
                 let outcome = send(data, stall, &mut watch);
@@ -184,9 +184,9 @@ impl<'c> Transfer<'c> {
         // What was sent may be on its way for as long as it took until now, and may be stored slowly.
         let timeout = self.line.timeout();
         let patience = match (self.line.direction, self.came) {
-            (Direction::Down, Came::All) => timeout.min(LAST_WORD_PATIENCE),
-            (Direction::Down, Came::Less) => timeout.min(SHORT_PATIENCE),
-            (Direction::Down, Came::Unmeasured) => timeout,
+            (Direction::Down, Completeness::All) => timeout.min(LAST_WORD_PATIENCE),
+            (Direction::Down, Completeness::Less) => timeout.min(SHORT_PATIENCE),
+            (Direction::Down, Completeness::Unmeasured) => timeout,
             (Direction::Up, _) => timeout.min(LAST_WORD_PATIENCE) + self.started.elapsed(),
         };
         let reply = self.line.last_reply(patience)?;
@@ -243,7 +243,7 @@ fn drain(data: &mut TcpStream, sink: &mut impl Write) -> u64 {
 
 const STOPPED_AT_ONCE: Outcome = Outcome { moved: 0, end: End::Stopped };
 
-impl Drop for Transfer<'_> {
+impl Drop for RunningTransfer<'_> {
     fn drop(&mut self) {
         if self.line.connection.is_lost() {
             return;

@@ -17,7 +17,7 @@ pub(super) enum Direction {
 }
 
 /// The control connection during a transfer: what may come on it, and what came.
-pub(super) struct Line<'c> {
+pub(super) struct ReplyTracker<'c> {
     pub(super) connection: &'c mut Connection,
     pub(super) armed: Armed,
     pub(super) direction: Direction,
@@ -37,14 +37,14 @@ pub(super) struct Line<'c> {
     pub(super) receiving: bool,
 }
 
-impl<'c> Line<'c> {
+impl<'c> ReplyTracker<'c> {
     /// One on which nothing was asked yet.
     pub(super) fn new(
         connection: &'c mut Connection,
         armed: Armed,
         direction: Direction,
-    ) -> Line<'c> {
-        Line {
+    ) -> ReplyTracker<'c> {
+        ReplyTracker {
             connection,
             armed,
             direction,
@@ -59,7 +59,7 @@ impl<'c> Line<'c> {
     }
 }
 
-impl Line<'_> {
+impl ReplyTracker<'_> {
     pub(super) fn timeout(&self) -> Duration {
         self.connection.settings().timeout
     }
@@ -98,7 +98,7 @@ impl Line<'_> {
             let reply = match self.connection.reply_by(net::deadline(patience)) {
                 Ok(reply) => reply,
                 Err(_) => {
-                    self.connection.able().pipelines = false;
+                    self.connection.capabilities().pipelines = false;
                     return self.connection.lose();
                 }
             };
@@ -106,7 +106,7 @@ impl Line<'_> {
                 Command::Epsv(_) => passive_ahead(self.connection, &reply),
                 Command::Size(_) => self.connection.keep_stored_size(&reply),
                 Command::Type(_) => self.connection.keep_type(&reply),
-                _ => self.connection.able().sets_times &= reply.code().is_success(),
+                _ => self.connection.capabilities().sets_times &= reply.code().is_success(),
             }
         }
     }
@@ -116,7 +116,8 @@ impl Line<'_> {
     pub(super) fn keep_alive(&mut self) {
         let is_due = self.owed && !self.noop && self.is_listened_to();
         let patience = self.connection.settings().keep_alive;
-        if is_due && self.spoken.elapsed() >= patience && self.connection.able().keeps_alive {
+        if is_due && self.spoken.elapsed() >= patience && self.connection.capabilities().keeps_alive
+        {
             self.spoken = Instant::now();
             self.noop = self.connection.send(&Command::Noop).is_ok();
         }
@@ -131,7 +132,7 @@ impl Line<'_> {
         let heard = self.connection.reply_by(net::deadline(patience));
         if heard.is_err() {
             // What comes yet would be taken for the answer to the next command.
-            self.connection.able().keeps_alive = false;
+            self.connection.capabilities().keeps_alive = false;
             self.connection.lose();
         }
         heard.ok()
@@ -206,7 +207,7 @@ impl Line<'_> {
     /// A transfer ended badly that a NOOP may have ended.
     fn doubt_noop(&mut self) {
         if self.noop {
-            self.connection.able().keeps_alive = false;
+            self.connection.capabilities().keeps_alive = false;
         }
     }
 

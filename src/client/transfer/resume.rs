@@ -15,7 +15,7 @@
 //! - where everything came and only the last word was lost, a new connection is asked whether it is
 //!   still the same file, and that is enough.
 
-use super::retry::{Gain, Tries};
+use super::retry::{Gain, Retries};
 use crate::client::connection::data::passive_ahead;
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
@@ -270,7 +270,7 @@ impl<'a> Fetch<'a> {
     pub(in crate::client) fn run(
         &mut self,
         connection: &mut Connection,
-        tries: &mut Tries,
+        tries: &mut Retries,
         meter: &mut dyn Meter,
     ) -> Result<u64, Error> {
         loop {
@@ -340,7 +340,7 @@ impl<'a> Fetch<'a> {
             None => Sameness::Perhaps,
         };
         let beyond = remote.size.is_some_and(|size| size < here);
-        let goes_on = connection.able().restarts
+        let goes_on = connection.capabilities().restarts
             && connection.representation() == Representation::Bytes
             && sameness != Sameness::Another
             && !beyond;
@@ -418,7 +418,7 @@ impl Send<'_> {
     pub(in crate::client) fn run(
         &mut self,
         connection: &mut Connection,
-        tries: &mut Tries,
+        tries: &mut Retries,
         meter: &mut dyn Meter,
     ) -> Result<u64, Error> {
         let mut before = Before::NotAsked;
@@ -494,7 +494,7 @@ impl Send<'_> {
         let size = connection.expected_size(self.name)?;
         *before = match size {
             Some(size) => Before::Size(size),
-            None if connection.able().sizes => Before::Nothing,
+            None if connection.capabilities().sizes => Before::Nothing,
             None => Before::NotAsked,
         };
         Ok(0)
@@ -514,7 +514,7 @@ impl Send<'_> {
             Before::Nothing | Before::Ours => true,
             Before::Size(size) => size != now,
         };
-        Ok(if is_ours && now <= reached && connection.able().restarts { now } else { 0 })
+        Ok(if is_ours && now <= reached && connection.capabilities().restarts { now } else { 0 })
     }
 
     /// A server that closes early can call an upload done whose end only our own system has.
@@ -535,7 +535,7 @@ fn compare_hash(connection: &mut Connection, name: &Name, file: &mut File) -> Re
     }
     let told = match connection.hash(name) {
         Err(Error::TimedOut(_)) => {
-            connection.able().hashes = false;
+            connection.capabilities().hashes = false;
             return connection.reconnect();
         }
         other => other?,
@@ -565,7 +565,7 @@ pub(in crate::client) fn common(
     size: u64,
 ) -> Result<u64, Error> {
     let there = connection.expected_size(name)?.unwrap_or(0);
-    if there == 0 || there > size || !connection.able().restarts {
+    if there == 0 || there > size || !connection.capabilities().restarts {
         return Ok(0);
     }
     let compared = there.min(COMPARED);

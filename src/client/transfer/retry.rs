@@ -29,7 +29,7 @@ pub(in crate::client) enum Gain {
 }
 
 /// The tries of one transfer. While it lives, Ctrl-C breaks that off and not the program.
-pub(in crate::client) struct Tries {
+pub(in crate::client) struct Retries {
     left: u32,
     fruitless: u32,
     pause: Duration,
@@ -37,11 +37,11 @@ pub(in crate::client) struct Tries {
     armed: Armed,
 }
 
-impl Tries {
+impl Retries {
     /// So many besides the first.
-    pub(in crate::client) fn new(interrupt: &Interrupt, left: u32) -> Result<Tries, Error> {
+    pub(in crate::client) fn new(interrupt: &Interrupt, left: u32) -> Result<Retries, Error> {
         let armed = interrupt.begin().map_err(Error::Local)?;
-        Ok(Tries { left, fruitless: 0, pause: FIRST_PAUSE, first: None, armed })
+        Ok(Retries { left, fruitless: 0, pause: FIRST_PAUSE, first: None, armed })
     }
 
     /// After a failure: waits, and comes back with a connection that can be used, or with the

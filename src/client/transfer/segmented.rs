@@ -5,12 +5,12 @@
 //! came and the server says that size and time are what they were at the beginning.
 
 use super::resume::Remote;
-use super::retry::{Gain, Tries};
+use super::retry::{Gain, Retries};
 use super::worker_pool::How;
 use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::local::Partial;
-use crate::client::output::progress::Many;
+use crate::client::output::progress::BatchProgress;
 use crate::client::signals::Armed;
 use crate::protocol::Name;
 use std::fs::File;
@@ -76,10 +76,10 @@ impl Helpers {
     pub(in crate::client) fn call(connection: &Connection, count: usize) -> Helpers {
         let call = |_| {
             let (sender, receiver) = mpsc::channel();
-            let recipe = connection.recipe();
+            let plan = connection.plan();
             let come = move || {
                 // Where there is no room for another connection, the others do.
-                let Ok(mut connection) = recipe.connect() else { return };
+                let Ok(mut connection) = plan.connect() else { return };
                 // What goes wrong here goes wrong with the first range too, and is told then.
                 let _ = connection.get_ready();
                 if let Err(SendError(unneeded)) = sender.send(connection) {
@@ -108,8 +108,11 @@ pub(in crate::client) fn fetch(
     let needed = ranges.0.len().saturating_sub(1);
     let armed = how.interrupt.begin().map_err(Error::Local)?;
     partial.file().set_len(size).map_err(Error::Local)?;
-    let state =
-        State { ranges, many: Many::new(1, Some(size), how.messages.progress()), failure: None };
+    let state = State {
+        ranges,
+        many: BatchProgress::new(1, Some(size), how.messages.progress()),
+        failure: None,
+    };
     let crew = Crew { name, remote, partial, how, armed, state: Mutex::new(state) };
     thread::scope(|scope| {
         for helper in helpers.0.into_iter().take(needed) {
@@ -147,7 +150,7 @@ struct Crew<'a> {
 
 struct State {
     ranges: Ranges,
-    many: Many,
+    many: BatchProgress,
     /// Why somebody gave up.
     failure: Option<Error>,
 }
@@ -196,7 +199,7 @@ impl Crew<'_> {
     }
 
     fn fetch(&self, connection: &mut Connection, index: usize) -> Result<(), Error> {
-        let mut tries = Tries::new(&self.how.interrupt, self.how.transfers.retries)?;
+        let mut tries = Retries::new(&self.how.interrupt, self.how.transfers.retries)?;
         loop {
             let before = self.lock().ranges.0[index];
             let Err(failure) = self.attempt(connection, before.at, index) else { return Ok(()) };

@@ -6,15 +6,15 @@ use std::fs::File;
 use std::io::{self, Write};
 
 /// A sink that takes no more than the server promised: a file without end should not fill a disk.
-pub(super) struct Promised<'s, W> {
+pub(super) struct SizeLimit<'s, W> {
     sink: &'s mut W,
     promise: Option<u64>,
     taken: u64,
 }
 
-impl<W: Write> Promised<'_, W> {
-    pub(super) fn new(sink: &mut W, promise: Option<u64>) -> Promised<'_, W> {
-        Promised { sink, promise, taken: 0 }
+impl<W: Write> SizeLimit<'_, W> {
+    pub(super) fn new(sink: &mut W, promise: Option<u64>) -> SizeLimit<'_, W> {
+        SizeLimit { sink, promise, taken: 0 }
     }
 
     pub(super) fn kept(&self) -> Result<(), Error> {
@@ -25,7 +25,7 @@ impl<W: Write> Promised<'_, W> {
     }
 }
 
-impl<W: Write> Write for Promised<'_, W> {
+impl<W: Write> Write for SizeLimit<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let after = self.taken.saturating_add(bytes.len() as u64);
         if self.promise.is_some_and(|promise| after > promise) {
@@ -42,7 +42,7 @@ impl<W: Write> Write for Promised<'_, W> {
     }
 }
 
-impl FileSink for Promised<'_, File> {
+impl FileSink for SizeLimit<'_, File> {
     fn file(&self) -> &File {
         self.sink
     }

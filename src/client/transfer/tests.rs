@@ -414,7 +414,7 @@ fn the_answer_to_a_noop_does_not_end_a_download() {
         let mut connection = fetch_lively(at_once, at_end);
         assert_eq!(fetch(&mut connection).unwrap(), b"hello", "{at_once:?}, {at_end}");
         assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
-        assert!(connection.able().keeps_alive);
+        assert!(connection.capabilities().keeps_alive);
     }
 }
 
@@ -422,7 +422,7 @@ fn the_answer_to_a_noop_does_not_end_a_download() {
 fn a_noop_that_is_never_answered_costs_the_connection_and_not_the_file() {
     let mut connection = fetch_lively(None, "226 done");
     assert_eq!(fetch(&mut connection).unwrap(), b"hello");
-    assert!(connection.is_lost() && !connection.able().keeps_alive);
+    assert!(connection.is_lost() && !connection.capabilities().keeps_alive);
 }
 
 #[test]
@@ -475,7 +475,7 @@ fn the_answer_to_a_noop_does_not_end_an_upload() {
         let (sent, mut connection) = store_lively(at_once, Some(at_end));
         assert_eq!(sent.unwrap(), 11, "{at_once:?}, {at_end}");
         assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
-        assert!(connection.able().keeps_alive);
+        assert!(connection.capabilities().keeps_alive);
     }
 }
 
@@ -483,7 +483,7 @@ fn the_answer_to_a_noop_does_not_end_an_upload() {
 fn an_upload_is_done_where_its_noop_is_never_answered() {
     let (sent, mut connection) = store_lively(None, Some("226 done"));
     assert_eq!(sent.unwrap(), 11);
-    assert!(connection.is_lost() && !connection.able().keeps_alive);
+    assert!(connection.is_lost() && !connection.capabilities().keeps_alive);
 }
 
 #[test]
@@ -491,7 +491,7 @@ fn a_server_that_ends_an_upload_over_a_noop_is_sent_no_other() {
     let (sent, mut connection) = store_lively(Some("426 broken off\r\n200 ok"), None);
     assert_eq!(sent.unwrap_err().to_string(), "426 broken off");
     assert!(is_in_order(&mut connection));
-    assert!(!connection.able().keeps_alive);
+    assert!(!connection.capabilities().keeps_alive);
 }
 
 #[test]

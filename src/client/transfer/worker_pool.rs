@@ -1,4 +1,4 @@
-//! Many files over several connections, in as few round trips as there are.
+//! BatchProgress files over several connections, in as few round trips as there are.
 //!
 //! - The connections take the files one by one from one queue. The first is the session's own; the
 //!   others are made beside it, and where the server has no room for them there are fewer.
@@ -8,15 +8,15 @@
 //! - A file that fails is told of, and the others go on. A disk that is full and Ctrl-C end it all.
 
 use super::resume::{COMPARED, Fetch, Meter, Remote, Send, Sink};
-use super::retry::{Gain, Tries};
-use crate::client::connection::{Connection, EXTENDED_PASSIVE, Recipe};
+use super::retry::{Gain, Retries};
+use crate::client::connection::{Connection, ConnectionPlan, EXTENDED_PASSIVE};
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::local::{self, Partial};
 use crate::client::options::Transfers;
 use crate::client::output::Messages;
-use crate::client::output::json::{self, Deed};
-use crate::client::output::progress::Many;
+use crate::client::output::json::{self, Action};
+use crate::client::output::progress::BatchProgress;
 use crate::client::signals::{Armed, Interrupt};
 use crate::protocol::{Code, Command, Name};
 use std::collections::VecDeque;
@@ -106,11 +106,11 @@ pub(in crate::client) fn run_found(
 ) -> Result<Tally, Error> {
     let armed = how.interrupt.begin().map_err(Error::Local)?;
     let crew = Crew { how, armed, state: Mutex::new(State::new(how)), begun: Condvar::new() };
-    let recipe = connection.recipe();
+    let plan = connection.plan();
     let found = thread::scope(|scope| {
         for _ in 0..helpers {
             // A system without room for a thread has fewer connections.
-            let _ = thread::Builder::new().spawn_scoped(scope, || crew.help(&recipe));
+            let _ = thread::Builder::new().spawn_scoped(scope, || crew.help(&plan));
         }
         let found = find(connection);
         let (jobs, result) =
@@ -144,7 +144,7 @@ struct State {
     begun: bool,
     jobs: VecDeque<Job>,
     tally: Tally,
-    many: Many,
+    many: BatchProgress,
     /// Whether the server has lost a command that came together with another.
     one_at_a_time: bool,
     /// Why the first connection could not be made anew.
@@ -153,7 +153,7 @@ struct State {
 
 impl State {
     fn new(how: &How) -> State {
-        let many = Many::new(0, None, how.messages.progress());
+        let many = BatchProgress::new(0, None, how.messages.progress());
         let (jobs, tally) = (VecDeque::new(), Tally::default());
         State { begun: false, jobs, tally, many, one_at_a_time: false, unreachable: None }
     }
@@ -174,7 +174,7 @@ impl Crew<'_> {
     fn begin(&self, jobs: Vec<Job>) {
         let mut state = self.lock();
         let total = jobs.iter().map(|job| job.known.size).sum::<Option<u64>>();
-        state.many = Many::new(jobs.len(), total, self.how.messages.progress());
+        state.many = BatchProgress::new(jobs.len(), total, self.how.messages.progress());
         (state.jobs, state.begun) = (jobs.into(), true);
         self.begun.notify_all();
     }
@@ -185,9 +185,9 @@ impl Crew<'_> {
         drop(self.begun.wait_while(state, |state| !state.begun));
     }
 
-    fn help(&self, recipe: &Recipe) {
+    fn help(&self, plan: &ConnectionPlan) {
         // Where there is no room for another connection, the others do.
-        if let Ok(mut connection) = recipe.connect() {
+        if let Ok(mut connection) = plan.connect() {
             // What goes wrong here goes wrong with the first file too, and is told then.
             let _ = connection.get_ready();
             self.wait_for_jobs();
@@ -204,7 +204,7 @@ impl Crew<'_> {
                 return state.jobs.push_front(job);
             }
             let result = self.carry_out(connection, &job, more);
-            if !connection.able().pipelines {
+            if !connection.capabilities().pipelines {
                 self.lock().one_at_a_time = true;
             }
             match result {
@@ -222,7 +222,7 @@ impl Crew<'_> {
     /// Makes a connection anew that the job before has lost.
     fn revive(&self, connection: &mut Connection) -> Result<(), Error> {
         let Err(failure) = connection.revive() else { return Ok(()) };
-        let mut tries = Tries::new(&self.how.interrupt, self.how.transfers.retries)?;
+        let mut tries = Retries::new(&self.how.interrupt, self.how.transfers.retries)?;
         tries.again(failure, Gain::Nothing, connection, |why, pause| {
             self.lock().many.clear();
             let seconds = pause.as_secs_f64();
@@ -239,7 +239,7 @@ impl Crew<'_> {
         if state.tally.stopped.is_some() {
             return None;
         }
-        connection.able().pipelines &= !state.one_at_a_time;
+        connection.capabilities().pipelines &= !state.one_at_a_time;
         let job = state.jobs.pop_front()?;
         let more = !state.jobs.is_empty();
         Some((job, more))
@@ -249,7 +249,7 @@ impl Crew<'_> {
         let hasty = connection.looks_ahead();
         match self.try_out(connection, job, more) {
             Err(error) if hasty && is_misunderstood(&error) => {
-                connection.able().pipelines = false;
+                connection.capabilities().pipelines = false;
                 connection.reconnect()?;
                 self.try_out(connection, job, more)
             }
@@ -258,7 +258,7 @@ impl Crew<'_> {
     }
 
     fn try_out(&self, connection: &mut Connection, job: &Job, more: bool) -> Result<u64, Error> {
-        let mut tries = Tries::new(&self.how.interrupt, self.how.transfers.retries)?;
+        let mut tries = Retries::new(&self.how.interrupt, self.how.transfers.retries)?;
         let mut meter = Share { crew: self, name: shown(job.remote.as_bytes()), told: 0 };
         let looked_ahead =
             connection.looks_ahead() && job.known.size.is_some_and(|size| size < SMALL);
@@ -268,7 +268,7 @@ impl Crew<'_> {
             Way::Up => self.send(connection, job, next, &mut tries, &mut meter),
         };
         // It may have been the haste that broke it.
-        connection.able().pipelines &= !tries.were_needed() || next.is_empty();
+        connection.capabilities().pipelines &= !tries.were_needed() || next.is_empty();
         done.map_err(|error| error.at(job.local.clone()))
     }
 
@@ -277,7 +277,7 @@ impl Crew<'_> {
         connection: &mut Connection,
         job: &Job,
         next: &[Command],
-        tries: &mut Tries,
+        tries: &mut Retries,
         meter: &mut Share<'_, '_>,
     ) -> Result<u64, Error> {
         let failed = |error| Error::File { path: job.local.clone(), error };
@@ -312,7 +312,7 @@ impl Crew<'_> {
         connection: &mut Connection,
         job: &Job,
         next: &[Command],
-        tries: &mut Tries,
+        tries: &mut Retries,
         meter: &mut Share<'_, '_>,
     ) -> Result<u64, Error> {
         let (mut file, size) = local::open(&job.local)?;
@@ -363,8 +363,8 @@ impl Crew<'_> {
             return Ok(());
         }
         let deed = match job.way {
-            Way::Down => Deed::Retrieve,
-            Way::Up => Deed::Store,
+            Way::Down => Action::Retrieve,
+            Way::Up => Action::Store,
         };
         let local = job.local.as_os_str().as_encoded_bytes();
         json::print(deed, job.remote.as_bytes(), local, result)
@@ -378,9 +378,9 @@ fn followers(
     modified: Option<SystemTime>,
     next: &[Command],
 ) -> Vec<Command> {
-    let able = *connection.able();
-    let time = modified.filter(|_| able.sets_times).map(|time| Command::Mfmt(time, name.clone()));
-    let size = able.sizes.then(|| Command::Size(name.clone()));
+    let known = *connection.capabilities();
+    let time = modified.filter(|_| known.sets_times).map(|time| Command::Mfmt(time, name.clone()));
+    let size = known.sizes.then(|| Command::Size(name.clone()));
     time.into_iter().chain(size).chain(next.iter().cloned()).collect()
 }
 

@@ -7,14 +7,14 @@ use crate::client::error::Error;
 use crate::client::local::{self, PartOf, Target};
 use crate::client::name::parse_name;
 use crate::client::options::Transfers;
-use crate::client::output::json::{self, Deed};
+use crate::client::output::json::{self, Action};
 use crate::client::output::progress::{Progress, summary};
 use crate::client::output::{Listing, Messages};
 use crate::client::shell::args::{Choice, Chosen, Stand};
 use crate::client::shell::session::{Input, Session};
 use crate::client::transfer::append::Append;
 use crate::client::transfer::resume::{Fetch, Meter, Remote, Send, Sink, common};
-use crate::client::transfer::retry::Tries;
+use crate::client::transfer::retry::Retries;
 use crate::client::transfer::segmented;
 use crate::client::transfer::worker_pool::How;
 use crate::protocol::Name;
@@ -149,7 +149,7 @@ impl Meter for Poured {
 /// Tells a program, where one reads that, what a transfer came to.
 fn told(
     session: &Session,
-    deed: Deed,
+    deed: Action,
     [remote, local]: [&[u8]; 2],
     result: Result<u64, Error>,
 ) -> Result<(), Error> {
@@ -167,7 +167,7 @@ fn told_retrieved(
     result: Result<u64, Error>,
 ) -> Result<(), Error> {
     let local = local.as_os_str().as_encoded_bytes();
-    told(session, Deed::Retrieve, [file.as_bytes(), local], result)
+    told(session, Action::Retrieve, [file.as_bytes(), local], result)
 }
 
 /// Fetches `file` to where `typed` says, or to the last part of its own name in the local directory.
@@ -196,11 +196,11 @@ fn target(
 ) -> Result<PathBuf, Error> {
     let mut path = local::target(file, typed)?;
     let name = path.file_name().map(OsStr::to_owned);
-    if let Some(name) = name.filter(|_| typed.is_none() && session.manners.case) {
+    if let Some(name) = name.filter(|_| typed.is_none() && session.preferences.case) {
         path.set_file_name(local::lowered(name));
     }
     // What is gone on with is what is there.
-    let unique = session.manners.unique && earlier == Earlier::Replace;
+    let unique = session.preferences.unique && earlier == Earlier::Replace;
     let is_taken = |path: &Path| path.symlink_metadata().is_ok_and(|there| !is_special(&there));
     Ok(if unique { local::unique(path, is_taken) } else { path })
 }
@@ -383,7 +383,7 @@ pub(in crate::client::shell) fn pour(
     messages: Option<Messages>,
 ) -> Result<(), Error> {
     session.connection()?;
-    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let mut tries = Retries::new(session.interrupt(), session.transfers.retries)?;
     let mut meter = Poured { name: crate::client::escape::shown(file.as_bytes()), messages };
     let mut fetch = Fetch::new(file, Sink::stream(sink));
     fetch.run(session.connection()?, &mut tries, &mut meter).map(drop)
@@ -391,7 +391,7 @@ pub(in crate::client::shell) fn pour(
 
 fn fetch(session: &mut Session, mut file: Fetch<'_>) -> Result<(Watched, Remote), Error> {
     let mut watched = Watched::new(session, file.name);
-    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let mut tries = Retries::new(session.interrupt(), session.transfers.retries)?;
     watched.total = file.run(session.connection()?, &mut tries, &mut watched)?;
     Ok((watched, file.remote()))
 }
@@ -404,12 +404,12 @@ fn send_one(
     earlier: Earlier,
 ) -> Result<(), Error> {
     let sent = store_file(session, file, typed, earlier);
-    told_sent(session, Deed::Store, file, typed, sent)
+    told_sent(session, Action::Store, file, typed, sent)
 }
 
 fn told_sent(
     session: &Session,
-    deed: Deed,
+    deed: Action,
     file: &[u8],
     typed: Option<&[u8]>,
     result: Result<u64, Error>,
@@ -443,7 +443,7 @@ fn send(
     earlier: Earlier,
 ) -> Result<u64, Error> {
     let mut watched = Watched::new(session, name);
-    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let mut tries = Retries::new(session.interrupt(), session.transfers.retries)?;
     let modified = file.metadata().and_then(|metadata| metadata.modified());
     let connection = session.connection()?;
     let start = match earlier {
@@ -507,7 +507,7 @@ fn stream(
 /// Sends a local file, or standard input, to stand behind what a remote one holds.
 fn append_one(session: &mut Session, file: &[u8], typed: Option<&[u8]>) -> Result<(), Error> {
     let sent = append_file(session, file, typed);
-    told_sent(session, Deed::Append, file, typed, sent)
+    told_sent(session, Action::Append, file, typed, sent)
 }
 
 fn append_file(session: &mut Session, file: &[u8], typed: Option<&[u8]>) -> Result<u64, Error> {
@@ -519,7 +519,7 @@ fn append_file(session: &mut Session, file: &[u8], typed: Option<&[u8]>) -> Resu
     let (mut source, size) = local::open(&path)?;
     let name = local::remote_name(&path, typed)?;
     let mut watched = Watched::new(session, &name);
-    let mut tries = Tries::new(session.interrupt(), session.transfers.retries)?;
+    let mut tries = Retries::new(session.interrupt(), session.transfers.retries)?;
     let mut append = Append { name: &name, file: &mut source, size };
     let appended = append.run(session.connection()?, &mut tries, &mut watched);
     watched.total = appended.map_err(|error| error.at(path))?;

@@ -9,9 +9,9 @@ use crate::client::local;
 use crate::client::name::folded;
 use crate::client::name::parse_name;
 use crate::client::output::Messages;
-use crate::client::output::json::{self, Deed};
+use crate::client::output::json::{self, Action};
 use crate::client::remote_listing::{self, Found};
-use crate::client::shell::session::{Manners, Session};
+use crate::client::shell::session::{Preferences, Session};
 use crate::client::transfer::resume::Remote;
 use crate::client::transfer::worker_pool::{self, How, Job, Tally, Way};
 use crate::protocol::Name;
@@ -113,7 +113,7 @@ struct Jobs {
     messages: Messages,
     /// Whether programs are told what becomes of each.
     json: bool,
-    manners: Manners,
+    preferences: Preferences,
     jobs: Vec<Job>,
     /// What the local file system might take for one name.
     folded: BTreeSet<String>,
@@ -125,14 +125,14 @@ struct Jobs {
 
 impl Jobs {
     fn new(how: &How, session: &Session) -> Jobs {
-        let (jobs, folded, manners) = (Vec::new(), BTreeSet::new(), session.manners);
+        let (jobs, folded, preferences) = (Vec::new(), BTreeSet::new(), session.preferences);
         let (messages, json) = (how.messages, how.transfers.json);
-        Jobs { messages, json, manners, jobs, folded, found: 0, refused: 0, enough: false }
+        Jobs { messages, json, preferences, jobs, folded, found: 0, refused: 0, enough: false }
     }
 
     /// Whether a word stands for the names that match it.
     fn is_pattern(&self, word: &[u8]) -> bool {
-        self.manners.glob && is_pattern(word)
+        self.preferences.glob && is_pattern(word)
     }
 
     fn fetch(&mut self, connection: &mut Connection, pattern: &Name) -> Result<(), Error> {
@@ -146,7 +146,7 @@ impl Jobs {
         }
         for file in found {
             let remote = file.path.as_bytes().to_vec();
-            let job = fetching(file, self.manners.case).map(|job| self.with_own_name(job));
+            let job = fetching(file, self.preferences.case).map(|job| self.with_own_name(job));
             match job {
                 Ok(job) if self.folded.insert(folded(&job.local)) => self.add(job),
                 Ok(_) => self.refuse(Way::Down, &remote.clone(), Error::SameName(remote))?,
@@ -160,7 +160,7 @@ impl Jobs {
     fn with_own_name(&self, job: Job) -> Job {
         let is_taken =
             |path: &Path| path.symlink_metadata().is_ok() || self.folded.contains(&folded(path));
-        let unique = self.manners.unique;
+        let unique = self.preferences.unique;
         let local = if unique { local::unique(job.local, is_taken) } else { job.local };
         Job { local, ..job }
     }
@@ -221,8 +221,8 @@ impl Jobs {
         self.refused += 1;
         match way {
             _ if !self.json => Ok(()),
-            Way::Down => json::print(Deed::Retrieve, name, b"", &Err(error)),
-            Way::Up => json::print(Deed::Store, b"", name, &Err(error)),
+            Way::Down => json::print(Action::Retrieve, name, b"", &Err(error)),
+            Way::Up => json::print(Action::Store, b"", name, &Err(error)),
         }
     }
 

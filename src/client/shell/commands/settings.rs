@@ -50,33 +50,33 @@ pub(super) fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
 }
 
 pub(super) fn prompt(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.manners.prompt = turned(words, session.manners.prompt)?;
-    tell(session, "asking before each of many files", session.manners.prompt)
+    session.preferences.prompt = turned(words, session.preferences.prompt)?;
+    tell(session, "asking before each of many files", session.preferences.prompt)
 }
 
 pub(super) fn glob(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.manners.glob = turned(words, session.manners.glob)?;
-    tell(session, "patterns in names", session.manners.glob)
+    session.preferences.glob = turned(words, session.preferences.glob)?;
+    tell(session, "patterns in names", session.preferences.glob)
 }
 
 pub(super) fn bell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.manners.bell = turned(words, session.manners.bell)?;
-    tell(session, "bell", session.manners.bell)
+    session.preferences.bell = turned(words, session.preferences.bell)?;
+    tell(session, "bell", session.preferences.bell)
 }
 
 pub(super) fn hash(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.manners.hash = turned(words, session.manners.hash)?;
-    tell(session, "hash marks (the progress line stands for them)", session.manners.hash)
+    session.preferences.hash = turned(words, session.preferences.hash)?;
+    tell(session, "hash marks (the progress line stands for them)", session.preferences.hash)
 }
 
 pub(super) fn case(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.manners.case = turned(words, session.manners.case)?;
-    tell(session, "names in upper case fetched under lower ones", session.manners.case)
+    session.preferences.case = turned(words, session.preferences.case)?;
+    tell(session, "names in upper case fetched under lower ones", session.preferences.case)
 }
 
 pub(super) fn runique(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.manners.unique = turned(words, session.manners.unique)?;
-    tell(session, "a local name of its own for each file fetched", session.manners.unique)
+    session.preferences.unique = turned(words, session.preferences.unique)?;
+    tell(session, "a local name of its own for each file fetched", session.preferences.unique)
 }
 
 pub(super) fn cr(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -118,19 +118,19 @@ pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> 
         Some(_) => format!("connected to {}", session.shown_place().unwrap_or_default()),
     };
     let mode = if session.mode() == DataMode::Active { "active" } else { "passive" };
-    let manners = session.manners;
+    let preferences = session.preferences;
     print_lines(&format!(
         "{place}\nmode: {mode}; type: {}; CR taken: {}\ncommands shown: {}; asking: {}; patterns: {}; \
          bell: {}; hash marks: {}\nlower case: {}; names of their own: {}\n",
         type_name(session.representation()),
         switch(session.line_ends() == LineEnds::Ours),
         switch(session.is_traced()),
-        switch(manners.prompt),
-        switch(manners.glob),
-        switch(manners.bell),
-        switch(manners.hash),
-        switch(manners.case),
-        switch(manners.unique),
+        switch(preferences.prompt),
+        switch(preferences.glob),
+        switch(preferences.bell),
+        switch(preferences.hash),
+        switch(preferences.case),
+        switch(preferences.unique),
     ))
 }
 
