@@ -1,6 +1,6 @@
 //! What cannot be sent or printed twice, when it breaks off: APPEND, CAT, MORE.
 
-use crate::support::scripted_server::{Actor, TIME, play, play_all};
+use crate::support::scripted_server::{ScriptedServer, TIME, play, play_all};
 use crate::support::wire::accept;
 use crate::support::{Client, Server};
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ fn client_with_ten_bytes() -> Client {
 }
 
 /// The beginning of an APPEND to a file of so many bytes, of which the server takes all and says no.
-fn break_off(server: &mut Actor, size: &str) {
+fn break_off(server: &mut ScriptedServer, size: &str) {
     server.welcome();
     server.answer("TYPE I", "200 binary");
     server.answer("SIZE a", size);
@@ -25,12 +25,12 @@ fn break_off(server: &mut Actor, size: &str) {
 }
 
 /// Gives what the client compares.
-fn give_tail(server: &mut Actor, from: usize, bytes: &[u8]) {
+fn give_tail(server: &mut ScriptedServer, from: usize, bytes: &[u8]) {
     server.retr_from(from).write_all(bytes).unwrap();
     server.say("226 done");
 }
 
-fn take_rest(server: &mut Actor, from: usize) -> Vec<u8> {
+fn take_rest(server: &mut ScriptedServer, from: usize) -> Vec<u8> {
     let listener = server.epsv();
     server.answer(&format!("REST {from}"), "350 go on");
     server.answer("STOR a", "150 go on");
@@ -48,7 +48,7 @@ fn an_append_goes_on_where_the_server_has_it_and_no_byte_goes_twice() {
         give_tail(server, 100, b"0123");
         assert_eq!(take_rest(server, 104), b"456789");
         server.answer("SIZE a", "213 110");
-        server.part();
+        server.finish();
     })
     .expect(0);
 }
@@ -59,7 +59,7 @@ fn an_append_of_which_all_came_is_done() {
         break_off(server, "213 100");
         server.answer("SIZE a", "213 110");
         give_tail(server, 100, b"0123456789");
-        server.part();
+        server.finish();
     })
     .expect(0);
 }
@@ -74,7 +74,7 @@ fn an_append_of_which_nothing_came_is_made_again() {
         accept(&listener).read_to_end(&mut Vec::new()).unwrap();
         server.say("226 done");
         server.answer("SIZE a", "213 10");
-        server.part();
+        server.finish();
     })
     .expect(0);
 }
@@ -85,7 +85,7 @@ fn an_append_into_which_somebody_else_wrote_is_not_gone_on_with() {
         break_off(server, "213 100");
         server.answer("SIZE a", "213 104");
         give_tail(server, 100, b"else");
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("426");
@@ -106,7 +106,7 @@ fn an_append_that_the_server_says_it_has_and_has_not_is_no_success() {
             accept(&listener).read_to_end(&mut Vec::new()).unwrap();
             server.say("226 done");
             server.answer("SIZE a", "213 103");
-            server.part();
+            server.finish();
         })],
     );
     run.expect(1).expect_error("the server has 103 bytes of a file of 110");
@@ -124,7 +124,7 @@ fn what_is_printed_goes_on_behind_what_was_printed() {
             server.answer("MDTM", TIME);
             server.retr_from(3).write_all(b"tent").unwrap();
             server.say("226 done");
-            server.part();
+            server.finish();
         });
         assert_eq!(run.expect(0).expect_error("trying again").stdout, "content");
         assert_eq!(client.names(), [] as [&str; 0]);
@@ -142,7 +142,7 @@ fn what_is_printed_is_never_printed_twice() {
         server.answer("MDTM", TIME);
         let _listener = server.epsv();
         server.answer("REST 3", "502 no");
-        server.part();
+        server.finish();
     });
     assert_eq!(run.expect(1).stdout, "con");
     let run = play(&client, "CAT a", |server| {
@@ -151,7 +151,7 @@ fn what_is_printed_is_never_printed_twice() {
         server.say("426 broken off");
         server.answer("SIZE", "213 8");
         server.answer("MDTM", TIME);
-        server.part();
+        server.finish();
     });
     assert_eq!(run.expect(1).stdout, "con");
 }

@@ -2,17 +2,10 @@
 //!
 //! The server's part is written in the test, line by line.
 
-use crate::support::scripted_server::{Actor, TIME, listener, play};
+use crate::support::scripted_server::{ScriptedServer, TIME, listener, play};
 use crate::support::wire::accept;
 use crate::support::{Client, eventually, noise, signal};
 use std::io::{Read, Write};
-
-/// A client that has an old file `a`.
-fn client_with_old_file() -> Client {
-    let client = Client::new();
-    client.write("a", "old");
-    client
-}
 
 fn assert_untouched(client: &Client) {
     assert_eq!(client.read("a"), b"old");
@@ -26,7 +19,7 @@ fn a_server_that_keeps_to_the_protocol_is_served_well() {
         server.welcome();
         server.begin_retr("213 7").write_all(b"content").unwrap();
         server.say("226 done");
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_eq!(client.read("a"), b"content");
@@ -34,12 +27,12 @@ fn a_server_that_keeps_to_the_protocol_is_served_well() {
 
 #[test]
 fn half_of_the_data_is_no_success_whatever_the_server_says() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         server.begin_retr("213 100").write_all(&[b'x'; 50]).unwrap();
         server.say("226 done");
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("50");
@@ -48,14 +41,14 @@ fn half_of_the_data_is_no_success_whatever_the_server_says() {
 
 #[test]
 fn more_data_than_promised_is_no_success() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         let mut data = server.begin_retr("213 100");
         while data.write_all(&[b'x'; 65536]).is_ok() {}
         drop(data);
         server.say("426 you left");
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("100");
@@ -69,7 +62,7 @@ fn a_server_without_size_is_taken_at_its_word() {
         server.welcome();
         server.begin_retr("502 no").write_all(b"content").unwrap();
         server.say("226 done");
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_eq!(client.read("a"), b"content");
@@ -77,12 +70,12 @@ fn a_server_without_size_is_taken_at_its_word() {
 
 #[test]
 fn a_426_after_all_of_the_data_is_a_failure() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         server.begin_retr("213 7").write_all(b"content").unwrap();
         server.say("426 something went wrong");
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("426");
@@ -99,7 +92,7 @@ fn a_226_may_overtake_the_data() {
         server.say("226 done");
         data.write_all(&bytes).unwrap();
         drop(data);
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert!(client.read("a") == bytes);
@@ -107,12 +100,12 @@ fn a_226_may_overtake_the_data() {
 
 #[test]
 fn a_control_connection_closed_in_the_middle_is_status_3() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         let mut data = server.begin_retr("213 100");
         data.write_all(b"half").unwrap();
-        server.leave();
+        server.close();
     })
     .expect(3);
     assert_untouched(&client);
@@ -120,7 +113,7 @@ fn a_control_connection_closed_in_the_middle_is_status_3() {
 
 #[test]
 fn a_data_connection_that_stands_still_is_given_up() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         let mut data = server.begin_retr("213 100");
@@ -128,7 +121,7 @@ fn a_data_connection_that_stands_still_is_given_up() {
         server.hear("ABOR");
         server.say("426 stopped");
         server.say("226 aborted");
-        server.part();
+        server.finish();
     })
     .expect(1);
     assert_untouched(&client);
@@ -137,17 +130,17 @@ fn a_data_connection_that_stands_still_is_given_up() {
 #[test]
 fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
     for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
-        let client = client_with_old_file();
+        let client = Client::with_file("a", "old");
         let stage = listener();
         let port = stage.local_addr().unwrap().port().to_string();
         let child = client.spawn(&["-c", "RETRIEVE a", "127.0.0.1", &port]);
-        let mut server = Actor::on(&stage);
+        let mut server = ScriptedServer::on(&stage);
         server.welcome();
         let mut data = server.begin_retr("213 100");
         data.write_all(b"half").unwrap();
         eventually("the hidden file", || client.names().len() == 2);
         signal(&child, name);
-        server.part();
+        server.finish();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{output:?}");
         assert_untouched(&client);
@@ -173,7 +166,7 @@ fn epsv_refused_is_pasv_now_and_next_time() {
             accept(&listener).write_all(b"content").unwrap();
             server.say("226 done");
         }
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_eq!(client.read("b"), b"content");
@@ -194,7 +187,7 @@ fn the_address_in_a_227_is_not_believed() {
         server.answer("RETR", "150 here");
         accept(&listener).write_all(b"content").unwrap();
         server.say("226 done");
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_eq!(client.read("a"), b"content");
@@ -203,14 +196,14 @@ fn the_address_in_a_227_is_not_believed() {
 #[test]
 fn a_229_without_a_port_is_a_failed_command() {
     for reply in ["229 (|||99999|)", "229 ok", "229 (|||0|)", "229 (||||)"] {
-        let client = client_with_old_file();
+        let client = Client::with_file("a", "old");
         play(&client, "RETRIEVE a", |server| {
             server.welcome();
             server.answer("TYPE I", "200 binary");
             server.answer("SIZE", "213 7");
             server.answer("MDTM", TIME);
             server.answer("EPSV", reply);
-            server.part();
+            server.finish();
         })
         .expect(1);
         assert_untouched(&client);
@@ -219,7 +212,7 @@ fn a_229_without_a_port_is_a_failed_command() {
 
 #[test]
 fn a_data_port_where_nobody_listens_is_a_failed_command() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
@@ -228,7 +221,7 @@ fn a_data_port_where_nobody_listens_is_a_failed_command() {
         // The client's own port is taken, and nobody listens there.
         let port = server.peer().unwrap().port();
         server.answer("EPSV", &format!("229 (|||{port}|)"));
-        server.part();
+        server.finish();
     })
     .expect(1);
     assert_untouched(&client);
@@ -252,7 +245,7 @@ fn replies_do_not_choose_local_names() {
         server.answer("RETR a", "150 Opening data connection for ../evil (7 bytes)");
         accept(&listener).write_all(b"content").unwrap();
         server.say("226 stored as ../evil");
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_eq!(client.names(), ["a"]);
@@ -265,7 +258,7 @@ fn the_last_part_of_a_remote_name_must_be_a_name() {
     for name in ["..", "a/..", "a/", "."] {
         let run = play(&client, &format!("RETRIEVE {name}"), |server| {
             server.welcome();
-            server.part();
+            server.finish();
         });
         run.expect(1);
         assert_eq!(client.names(), [] as [&str; 0]);
@@ -280,7 +273,7 @@ fn a_store_that_the_server_ends_early_is_a_failure() {
         server.welcome();
         let _data = server.begin_large_stor();
         server.say("226 that is enough");
-        server.part();
+        server.finish();
     })
     .expect(1);
 }
@@ -295,7 +288,7 @@ fn a_store_that_is_refused_in_the_middle_tells_the_refusal() {
         data.read_exact(&mut [0; 1000]).unwrap();
         server.say("552 no room left");
         drop(data);
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("552 no room left");
@@ -312,7 +305,7 @@ fn a_store_is_done_only_when_the_server_says_so() {
         data.read_to_end(&mut stored).unwrap();
         assert_eq!(stored, b"content");
         server.say("451 the disk broke");
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("451");
@@ -326,7 +319,7 @@ fn a_greeting_may_wait_and_may_have_many_lines() {
         server.say("220-hello\r\n 221 not the end\r\n220-220 nor this");
         server.welcome();
         server.answer("PWD", "257 \"/a\"\"b\" here");
-        server.part();
+        server.finish();
     })
     .expect(0);
 }
@@ -351,7 +344,7 @@ fn a_421_in_between_is_status_3() {
 
 #[test]
 fn a_silent_server_is_given_up() {
-    play(&Client::new(), "LIST", |server| server.part()).expect(3);
+    play(&Client::new(), "LIST", |server| server.finish()).expect(3);
     play(&Client::new(), "PWD", |server| {
         server.welcome();
         server.hear("PWD");
@@ -361,9 +354,9 @@ fn a_silent_server_is_given_up() {
 }
 
 /// Sends the same until the client leaves.
-fn flood(server: &mut Actor, piece: &str) {
+fn flood(server: &mut ScriptedServer, piece: &str) {
     let flood = piece.repeat(1000);
-    while server.push(flood.as_bytes()).is_ok() {}
+    while server.send_raw(flood.as_bytes()).is_ok() {}
 }
 
 #[test]
@@ -386,7 +379,7 @@ fn what_a_server_says_cannot_paint_the_terminal() {
     let run = play(&Client::new(), "CD a", |server| {
         server.welcome();
         server.answer("CWD", "550 \x1b[2J\x1b]0;owned\x07 no");
-        server.part();
+        server.finish();
     })
     .expect(1);
     assert!(!run.stderr.contains(['\x1b', '\x07']), "{run:#?}");

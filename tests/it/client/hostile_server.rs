@@ -4,12 +4,10 @@
 //! directory `here` that holds an old file `a` and a link `link` to a file `precious` outside of it;
 //! the rule is that nothing outside of `here` changes, and that inside is what the case says.
 
-use crate::support::scripted_server::{Actor, Part, listener, play_all};
-use crate::support::wire::accept;
+use crate::support::scripted_server::{Script, ScriptedServer, play_all};
 use crate::support::{Client, Run};
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
 /// A server's answers; those of a case differ in one or two.
@@ -49,14 +47,14 @@ const HONEST: Lies = Lies {
     nlst: "a\r\n",
 };
 
-/// Plays it and returns all that was heard.
-fn act(server: &mut Actor, lies: &Lies) -> Vec<String> {
-    let (mut heard, mut data, mut listings) = (Vec::new(), None, 0);
+/// Answers with these and returns all commands of the client.
+fn act(server: &mut ScriptedServer, lies: &Lies) -> Vec<String> {
+    let (mut heard, mut listings) = (Vec::new(), 0);
     server.say(lies.greeting);
     while let Some(line) = server.next() {
         let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
         listings += usize::from(verb == "MLSD");
-        // Where we stand may be listed again for another command.
+        // The current directory may be listed again for another command.
         let listing = if listings == 1 || argument.is_empty() { lies.mlsd } else { "" };
         match verb {
             "USER" => server.say(lies.user),
@@ -67,12 +65,12 @@ fn act(server: &mut Actor, lies: &Lies) -> Vec<String> {
             "PWD" => server.say("257 \"/\""),
             "SIZE" => server.say(lies.size),
             "MDTM" => server.say(lies.mdtm),
-            "EPSV" => data = offer(server, lies.epsv),
+            "EPSV" => server.offer(lies.epsv),
             "MLSD" if lies.list.is_some() => server.say("500 what?"),
-            "MLSD" => send(server, &data, lies, listing),
-            "LIST" => send(server, &data, lies, lies.list.unwrap_or_default()),
-            "NLST" => send(server, &data, lies, lies.nlst),
-            "RETR" => retrieve(server, &data, lies),
+            "MLSD" => send(server, lies, listing),
+            "LIST" => send(server, lies, lies.list.unwrap_or_default()),
+            "NLST" => send(server, lies, lies.nlst),
+            "RETR" => retrieve(server, lies),
             _ => server.say("200 ok"),
         }
         heard.push(line);
@@ -80,24 +78,17 @@ fn act(server: &mut Actor, lies: &Lies) -> Vec<String> {
     heard
 }
 
-fn offer(server: &mut Actor, epsv: &str) -> Option<TcpListener> {
-    let listener = listener();
-    let port = listener.local_addr().unwrap().port().to_string();
-    server.say(&epsv.replace('%', &port));
-    Some(listener)
-}
-
-fn send(server: &mut Actor, data: &Option<TcpListener>, lies: &Lies, text: &str) {
+fn send(server: &mut ScriptedServer, lies: &Lies, text: &str) {
     server.say("150 here");
-    accept(data.as_ref().unwrap()).write_all(text.as_bytes()).unwrap();
+    server.data().write_all(text.as_bytes()).unwrap();
     server.say(if lies.mlsd.is_empty() { lies.ends } else { "226 done" });
 }
 
-fn retrieve(server: &mut Actor, data: &Option<TcpListener>, lies: &Lies) {
+fn retrieve(server: &mut ScriptedServer, lies: &Lies) {
     server.say(lies.begins);
     if lies.begins.starts_with('1') {
-        // The client may have broken it off.
-        let _ = accept(data.as_ref().unwrap()).write_all(lies.retr.as_bytes());
+        // The client may have closed the connection.
+        let _ = server.data().write_all(lies.retr.as_bytes());
         server.say(lies.ends);
     }
 }
@@ -110,7 +101,7 @@ fn left(name: &str, lies: &Lies, commands: &str, left: &[(&str, &str)]) -> (Run,
     client.write("here/a", "old");
     symlink("../precious", client.path("here/link")).unwrap();
     let mut heard = Vec::new();
-    let part: Part<'_> = Box::new(|server| heard = act(server, lies));
+    let part: Script<'_> = Box::new(|server| heard = act(server, lies));
     let options = ["-k", "-j", "1", "--retries", "0"];
     let run = play_all(&client, &options, &format!("LCD here; {commands}"), vec![part]);
     assert_eq!(client.read("precious"), b"mine", "{name}: {run:#?}");
@@ -317,7 +308,7 @@ fn a_local_name_cannot_become_a_command() {
         client.write(name, "content");
     }
     let mut heard = Vec::new();
-    let part: Part<'_> = Box::new(|server| heard = act(server, &Lies { mlsd: "", ..HONEST }));
+    let part: Script<'_> = Box::new(|server| heard = act(server, &Lies { mlsd: "", ..HONEST }));
     let commands =
         "MPUT d/*; MIRROR -R d; PUT 'd/a\rDELE b'; APPEND 'd/a\rDELE b'; PUT d/none 'x\rDELE b'";
     let run = play_all(&client, &["-k", "-j", "1", "--retries", "0"], commands, vec![part]);

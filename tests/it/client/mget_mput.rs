@@ -1,10 +1,8 @@
 //! Many files: what comes, and how few words it takes.
 
-use crate::support::scripted_server::{Actor, Part, listener, play_all, play_together};
-use crate::support::wire::accept;
+use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all, play_together};
 use crate::support::{Client, Run, Server, noise, signal};
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
+use std::io::{ErrorKind, Read};
 use std::sync::mpsc;
 
 const FILES: usize = 12;
@@ -34,7 +32,7 @@ enum Pieces {
 }
 
 /// Serves the files and returns what it heard: the pieces, each with its commands.
-fn serve(server: &mut Actor, pieces: Pieces) -> Vec<Vec<String>> {
+fn serve(server: &mut ScriptedServer, pieces: Pieces) -> Vec<Vec<String>> {
     serve_while(server, pieces, |_| true)
 }
 
@@ -46,13 +44,12 @@ enum Moment {
 
 /// The same, but a file only if it `may` be had; told of it afterwards too.
 fn serve_while(
-    server: &mut Actor,
+    server: &mut ScriptedServer,
     pieces: Pieces,
     mut may: impl FnMut(Moment) -> bool,
 ) -> Vec<Vec<String>> {
     server.say("220 ready");
     let mut heard = Vec::new();
-    let mut waiting: Option<TcpListener> = None;
     while let Some(mut piece) = server.piece() {
         heard.push(piece.clone());
         if pieces == Pieces::Lost {
@@ -61,37 +58,25 @@ fn serve_while(
         for line in piece {
             let (verb, operand) = line.split_once(' ').unwrap_or((&line, ""));
             match verb {
-                "USER" => server.say("331 password"),
-                "PASS" => server.say("230 in"),
-                "EPSV" => {
-                    let new = listener();
-                    server.say(&format!("229 (|||{}|)", new.local_addr().unwrap().port()));
-                    waiting = Some(new);
-                }
                 "RETR" if !may(Moment::Asked) => server.say("530 not any more"),
                 "MLSD" | "RETR" => {
-                    server.say("150 here");
-                    let mut data = accept(waiting.as_ref().unwrap());
                     let all = if verb == "MLSD" { listing().into() } else { content(operand) };
-                    data.write_all(&all).unwrap();
-                    drop(data);
-                    server.say("226 done");
+                    server.send(all);
                     may(Moment::Served);
                     if verb == "RETR" && pieces == Pieces::OneFile {
-                        server.leave();
+                        server.close();
                         return heard;
                     }
                 }
                 "STOR" => {
                     server.say("150 go on");
-                    let mut data = accept(waiting.as_ref().unwrap());
+                    let mut data = server.data();
                     data.read_to_end(&mut Vec::new()).unwrap();
                     server.say("226 done");
                 }
                 "SIZE" => server.say("213 20"),
                 "MFMT" => server.say("213 ok"),
-                "QUIT" => server.say("221 bye"),
-                _ => server.say("200 ok"),
+                _ => server.answer_as_usual(verb),
             }
         }
     }
@@ -100,7 +85,7 @@ fn serve_while(
 
 fn one_connection(client: &Client, commands: &str) -> (Run, Vec<Vec<String>>) {
     let mut heard = Vec::new();
-    let part: Part<'_> = Box::new(|server| heard = serve(server, Pieces::Taken));
+    let part: Script<'_> = Box::new(|server| heard = serve(server, Pieces::Taken));
     let run = play_all(client, &["-j", "1"], commands, vec![part]);
     (run, heard)
 }
@@ -146,7 +131,7 @@ fn an_upload_more_costs_one_piece_more_with_its_time_and_the_check_of_its_size()
 #[test]
 fn a_server_that_loses_the_second_command_is_given_one_at_a_time() {
     let client = Client::new();
-    let lossy = || -> Part<'static> { Box::new(|server| drop(serve(server, Pieces::Lost))) };
+    let lossy = || -> Script<'static> { Box::new(|server| drop(serve(server, Pieces::Lost))) };
     play_all(&client, &["-j", "1"], "MGET *", vec![lossy(), lossy()]).expect(0);
     assert_all(&client);
 }
@@ -154,8 +139,8 @@ fn a_server_that_loses_the_second_command_is_given_one_at_a_time() {
 #[test]
 fn a_server_without_room_for_more_connections_is_served_by_one() {
     let client = Client::new();
-    let first: Part<'_> = Box::new(|server| drop(serve(server, Pieces::Taken)));
-    let full = || -> Part<'static> { Box::new(|server| server.say("421 too many")) };
+    let first: Script<'_> = Box::new(|server| drop(serve(server, Pieces::Taken)));
+    let full = || -> Script<'static> { Box::new(|server| server.say("421 too many")) };
     // The three others are turned away while the first is at work.
     play_together(&client, &[], "MGET *", vec![first, full(), full(), full()]).expect(0);
     assert_all(&client);
@@ -164,7 +149,7 @@ fn a_server_without_room_for_more_connections_is_served_by_one() {
 #[test]
 fn files_that_nobody_is_left_to_fetch_are_a_failure() {
     let client = Client::new();
-    let first: Part<'_> = Box::new(|server| drop(serve(server, Pieces::OneFile)));
+    let first: Script<'_> = Box::new(|server| drop(serve(server, Pieces::OneFile)));
     let run = play_all(&client, &["-j", "1"], "MGET *", vec![first]).expect(3);
     assert_eq!(client.names(), [name(0)], "{run:#?}");
 }
@@ -174,7 +159,7 @@ fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
     let client = Client::new();
     let (begun, has_begun) = mpsc::channel();
     let (done, is_done) = mpsc::channel();
-    let first: Part<'_> = Box::new(move |server| {
+    let first: Script<'_> = Box::new(move |server| {
         let mut turn = 0;
         serve_while(server, Pieces::Taken, |_| {
             turn += 1;
@@ -186,7 +171,7 @@ fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
             true
         });
     });
-    let second: Part<'_> = Box::new(move |server| {
+    let second: Script<'_> = Box::new(move |server| {
         serve_while(server, Pieces::Taken, |_| {
             begun.send(()).unwrap();
             is_done.recv().unwrap();
@@ -204,7 +189,7 @@ fn after_ctrl_c_nobody_comes_back_only_to_leave() {
     let words = ["-q", "-j", "1", "-c", "MGET *", "127.0.0.1", &port];
     let mut child = Some(client.spawn(&words));
     let mut status = None;
-    serve_while(&mut Actor::on(&stage), Pieces::Taken, |_| {
+    serve_while(&mut ScriptedServer::on(&stage), Pieces::Taken, |_| {
         let child = child.take().unwrap();
         signal(&child, "INT");
         status = child.wait_with_output().unwrap().status.code();

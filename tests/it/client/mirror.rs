@@ -1,6 +1,6 @@
 //! MIRROR, both ways, against our own server and against servers that mean harm.
 
-use crate::support::scripted_server::{Actor, Part, play, play_all};
+use crate::support::scripted_server::{Script, ScriptedServer, play, play_all};
 use crate::support::wire::accept;
 use crate::support::{Client, Server, noise};
 use std::collections::BTreeMap;
@@ -268,38 +268,17 @@ fn what_links_of_the_server_lead_to_is_fetched_if_that_is_wanted() {
     assert!(!run.stdout.contains("get"), "{run:#?}");
 }
 
-/// A server whose listing of the root is this; what it lists else is empty.
-fn lists(lines: &'static str) -> impl FnOnce(&mut Actor) + Send {
+/// A server whose first listing is this; every other directory is empty, and every file is `x`.
+fn lists(mut listing: &'static str) -> impl FnOnce(&mut ScriptedServer) + Send {
     move |server| {
-        server.welcome();
-        let mut first = true;
-        let mut listener = None;
-        while let Some(line) = server.next() {
-            match line.split(' ').next().unwrap() {
-                "EPSV" => {
-                    let new = crate::support::scripted_server::listener();
-                    let port = new.local_addr().unwrap().port();
-                    server.say(&format!("229 (|||{port}|)"));
-                    listener = Some(new);
-                }
-                "MLSD" => {
-                    server.say("150 here");
-                    let mut data = accept(listener.as_ref().unwrap());
-                    if std::mem::take(&mut first) {
-                        data.write_all(lines.as_bytes()).unwrap();
-                    }
-                    drop(data);
-                    server.say("226 done");
-                }
-                "RETR" => {
-                    server.say("150 here");
-                    accept(listener.as_ref().unwrap()).write_all(b"x").unwrap();
-                    server.say("226 done");
-                }
-                "QUIT" => server.say("221 bye"),
-                _ => server.say("200 ok"),
+        server.serve(|server, verb, _| {
+            match verb {
+                "MLSD" => server.send(std::mem::take(&mut listing)),
+                "RETR" => server.send("x"),
+                _ => return false,
             }
-        }
+            true
+        });
     }
 }
 
@@ -307,7 +286,7 @@ fn mirror_of(lines: &'static str, commands: &str) -> (Client, crate::support::Ru
     let client = Client::new();
     fs::create_dir(client.path("here")).unwrap();
     client.write("outside", "mine");
-    let part: Part<'_> = Box::new(lists(lines));
+    let part: Script<'_> = Box::new(lists(lines));
     let run = play_all(&client, &["-j", "1"], &format!("LCD here; {commands}"), vec![part]);
     assert_eq!(client.read("outside"), b"mine");
     assert_eq!(client.names(), ["here", "outside"], "nothing beside the directory: {run:#?}");
@@ -370,27 +349,13 @@ fn a_link_and_a_directory_of_one_name_are_not_both_made() {
 fn a_tree_without_an_end_is_given_up() {
     let client = Client::new();
     play(&client, "MIRROR . here", |server| {
-        server.welcome();
-        let mut listener = None;
-        while let Some(line) = server.next() {
-            match line.split(' ').next().unwrap() {
-                "EPSV" => {
-                    let new = crate::support::scripted_server::listener();
-                    let port = new.local_addr().unwrap().port();
-                    server.say(&format!("229 (|||{port}|)"));
-                    listener = Some(new);
-                }
-                "MLSD" => {
-                    server.say("150 here");
-                    let mut data = accept(listener.as_ref().unwrap());
-                    data.write_all(b"type=dir; deeper\r\n").unwrap();
-                    drop(data);
-                    server.say("226 done");
-                }
-                "QUIT" => server.say("221 bye"),
-                _ => server.say("200 ok"),
+        server.serve(|server, verb, _| {
+            let lists = verb == "MLSD";
+            if lists {
+                server.send("type=dir; deeper\r\n");
             }
-        }
+            lists
+        });
     })
     .expect(1)
     .expect_error("does not end");
@@ -411,7 +376,7 @@ fn what_cannot_be_listed_is_told_and_nothing_of_it_is_deleted() {
         server.say("226 done");
         let _listener = server.epsv();
         server.answer("MLSD d/sub", "550 not you");
-        server.part();
+        server.finish();
     });
     run.expect(1).expect_error("550 not you");
     assert_eq!(client.read("d/sub/mine"), b"mine");

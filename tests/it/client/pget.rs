@@ -1,6 +1,8 @@
 //! PGET, and the rate that all connections share.
 
-use crate::support::scripted_server::{Actor, Part, TIME, listener, play_all, play_together};
+use crate::support::scripted_server::{
+    Script, ScriptedServer, TIME, listener, play_all, play_together,
+};
 use crate::support::wire::accept;
 use crate::support::{Client, Server, noise};
 use std::io::Write;
@@ -41,22 +43,14 @@ struct Manner {
 const GOOD: Manner =
     Manner { refuses: false, deaf: false, breaks_after: usize::MAX, times: [TIME, TIME] };
 
-fn serve(manner: Manner) -> Part<'static> {
-    Box::new(move |server: &mut Actor| {
+fn serve(manner: Manner) -> Script<'static> {
+    Box::new(move |server: &mut ScriptedServer| {
         server.say("220 ready");
         let content = noise(SIZE, 9);
-        let mut waiting: Option<TcpListener> = None;
         let (mut from, mut asked, mut transfers) = (0, 0, 0);
         while let Some(line) = server.next() {
             let (verb, operand) = line.split_once(' ').unwrap_or((&line, ""));
             match verb {
-                "USER" => server.say("331 password"),
-                "PASS" => server.say("230 in"),
-                "EPSV" => {
-                    let new = listener();
-                    server.say(&format!("229 (|||{}|)", new.local_addr().unwrap().port()));
-                    waiting = Some(new);
-                }
                 "SIZE" => server.say(&format!("213 {SIZE}")),
                 "MDTM" => {
                     server.say(manner.times[usize::from(asked > 0)]);
@@ -70,7 +64,7 @@ fn serve(manner: Manner) -> Part<'static> {
                 "RETR" => {
                     transfers += 1;
                     server.say("150 here");
-                    let mut data = accept(waiting.as_ref().unwrap());
+                    let mut data = server.data();
                     let rest = &content[std::mem::take(&mut from)..];
                     let end = if transfers == 1 {
                         manner.breaks_after.min(rest.len())
@@ -80,13 +74,12 @@ fn serve(manner: Manner) -> Part<'static> {
                     let all = data.write_all(&rest[..end]).is_ok();
                     drop(data);
                     if end < rest.len() {
-                        return server.leave();
+                        return server.close();
                     }
                     server.say(if all { "226 done" } else { "426 you left" });
                 }
                 "ABOR" => server.say("226 aborted"),
-                "QUIT" => server.say("221 bye"),
-                _ => server.say("200 ok"),
+                _ => server.answer_as_usual(verb),
             }
         }
     })
@@ -143,13 +136,13 @@ fn a_rate_leaves_every_byte_as_it_is() {
 }
 
 /// Sends the file, and says that it is still the same.
-fn finish(server: &mut Actor, waiting: &TcpListener) {
+fn finish(server: &mut ScriptedServer, waiting: &TcpListener) {
     server.answer("RETR a", "150 here");
     accept(waiting).write_all(&noise(SIZE, 9)).unwrap();
     server.say("226 done");
     assert_eq!(server.piece().unwrap(), ["SIZE a", "MDTM a"]);
     server.say(&format!("213 {SIZE}\r\n{TIME}"));
-    server.part();
+    server.finish();
 }
 
 #[test]
@@ -175,13 +168,13 @@ fn what_there_is_to_be_fetched_is_asked_in_one_piece() {
 #[test]
 fn a_server_that_loses_questions_is_asked_one_by_one() {
     let client = Client::new();
-    let first: Part<'_> = Box::new(|server| {
+    let first: Script<'_> = Box::new(|server| {
         server.welcome();
         assert_eq!(server.piece().unwrap().len(), 4);
         server.say("200 ok");
         assert_eq!(server.next(), None);
     });
-    let second: Part<'_> = Box::new(|server| {
+    let second: Script<'_> = Box::new(|server| {
         server.welcome();
         for (verb, reply) in [("TYPE I", "200 ok"), ("SIZE a", "213 3000000"), ("MDTM a", TIME)] {
             assert_eq!(server.piece().unwrap(), [verb]);
@@ -193,7 +186,7 @@ fn a_server_that_loses_questions_is_asked_one_by_one() {
         server.say("226 done");
         server.answer("SIZE a", "213 3000000");
         server.answer("MDTM a", TIME);
-        server.part();
+        server.finish();
     });
     play_all(&client, &[], "PGET -n 1 a", vec![first, second]).expect(0);
     assert!(client.read("a") == noise(SIZE, 9));

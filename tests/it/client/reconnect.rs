@@ -1,7 +1,7 @@
 //! Logging in again after a break, and the warning about passwords on the way.
 
 use crate::support::accounts::PASSWORD;
-use crate::support::scripted_server::{Actor, Part, TIME, play_all};
+use crate::support::scripted_server::{Script, ScriptedServer, TIME, play_all};
 use crate::support::{Client, Server, noise};
 use std::io::Write;
 use tempfile::TempDir;
@@ -10,7 +10,7 @@ const SIZE: usize = 200_000;
 const HALF: usize = 90_000;
 
 /// Wants an account besides.
-fn let_in(server: &mut Actor) {
+fn let_in(server: &mut ScriptedServer) {
     server.say("220 ready");
     server.answer("USER tester", "331 password");
     server.answer("PASS secret", "332 account");
@@ -20,15 +20,15 @@ fn let_in(server: &mut Actor) {
 #[test]
 fn after_a_break_it_logs_in_with_the_account_and_is_in_the_same_directory() {
     let client = Client::new();
-    let first: Part<'_> = Box::new(|server| {
+    let first: Script<'_> = Box::new(|server| {
         let_in(server);
         server.answer("CWD pub", "250 ok");
         server.answer("CWD deep", "250 ok");
         let mut data = server.begin_retr(&format!("213 {SIZE}"));
         data.write_all(&noise(SIZE, 1)[..HALF]).unwrap();
-        server.leave();
+        server.close();
     });
-    let second: Part<'_> = Box::new(|server| {
+    let second: Script<'_> = Box::new(|server| {
         let_in(server);
         server.answer("CWD pub", "250 ok");
         server.answer("CWD deep", "250 ok");
@@ -37,7 +37,7 @@ fn after_a_break_it_logs_in_with_the_account_and_is_in_the_same_directory() {
         server.answer("MDTM", TIME);
         server.retr_from(HALF).write_all(&noise(SIZE, 1)[HALF..]).unwrap();
         server.say("226 done");
-        server.part();
+        server.finish();
     });
     let commands = "USER tester secret budget; CD pub; CD deep; RETRIEVE a";
     let run = play_all(&client, &["-n"], commands, vec![first, second]).expect(0);
@@ -50,22 +50,22 @@ fn after_a_break_it_logs_in_with_the_account_and_is_in_the_same_directory() {
 #[test]
 fn after_a_break_text_is_still_text() {
     let client = Client::new();
-    let first: Part<'_> = Box::new(|server| {
+    let first: Script<'_> = Box::new(|server| {
         server.welcome();
         server.answer("MDTM", TIME);
         server.answer("TYPE A", "200 text");
         let listener = server.epsv();
         server.answer("RETR a", "150 here");
         drop(crate::support::wire::accept(&listener));
-        server.leave();
+        server.close();
     });
-    let second: Part<'_> = Box::new(|server| {
+    let second: Script<'_> = Box::new(|server| {
         server.welcome();
         server.answer("MDTM", TIME);
         server.answer("TYPE A", "200 text");
         server.retr().write_all(b"one\r\ntwo\r\n").unwrap();
         server.say("226 done");
-        server.part();
+        server.finish();
     });
     play_all(&client, &[], "ASCII; RETRIEVE a", vec![first, second]).expect(0);
     assert_eq!(client.read("a"), b"one\ntwo\n");

@@ -3,7 +3,7 @@
 //! One fault each, on a file of some hundred KiB. What is looked at is the exit status and what is
 //! left on disk: the whole file under its name, or what was there before.
 
-use crate::support::scripted_server::{Actor, Part, TIME, listener, play, play_all};
+use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;
 use crate::support::{Client, noise};
 use std::io::{Read, Write};
@@ -27,16 +27,16 @@ fn give(mut data: TcpStream, bytes: &[u8]) {
 }
 
 /// A server that is well, from the login on, for a client that has `offset` bytes already.
-fn healthy(offset: usize) -> Part<'static> {
+fn healthy(offset: usize) -> Script<'static> {
     Box::new(move |server| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         finish(server, offset);
-        server.part();
+        server.finish();
     })
 }
 
-fn finish(server: &mut Actor, offset: usize) {
+fn finish(server: &mut ScriptedServer, offset: usize) {
     server.answer("SIZE", &size());
     server.answer("MDTM", TIME);
     let data = if offset == 0 { server.retr() } else { server.retr_from(offset) };
@@ -56,19 +56,13 @@ fn assert_old(client: &Client) {
     assert_eq!(client.read("a"), b"old");
 }
 
-fn client_with_old_file() -> Client {
-    let client = Client::new();
-    client.write("a", "old");
-    client
-}
-
 /// Fetches the file from a server whose first connection goes like this.
-fn fetch_from(first: impl FnOnce(&mut Actor) + Send) -> Client {
-    let client = client_with_old_file();
+fn fetch_from(first: impl FnOnce(&mut ScriptedServer) + Send) -> Client {
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         first(server);
-        server.part();
+        server.finish();
     })
     .expect(0);
     client
@@ -124,22 +118,22 @@ fn what_came_in_pieces_is_compared_with_the_hash_of_all() {
 
 #[test]
 fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
-    let client = client_with_old_file();
-    let first = |server: &mut Actor| {
+    let client = Client::with_file("a", "old");
+    let first = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("CWD dir", "250 ok");
         server.answer("CWD ..", "250 ok");
         let mut data = server.begin_retr(&size());
         data.write_all(&content()[..HALF]).unwrap();
-        server.leave();
+        server.close();
     };
-    let second = |server: &mut Actor| {
+    let second = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("CWD dir", "250 ok");
         server.answer("CWD ..", "250 ok");
         server.answer("TYPE I", "200 binary");
         finish(server, HALF);
-        server.part();
+        server.finish();
     };
     play_all(&client, &[], "CD dir; CD ..; RETRIEVE a", vec![Box::new(first), Box::new(second)])
         .expect(0);
@@ -149,16 +143,16 @@ fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
 #[test]
 fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
     for is_silent in [false, true] {
-        let client = client_with_old_file();
-        let first = move |server: &mut Actor| {
+        let client = Client::with_file("a", "old");
+        let first = move |server: &mut ScriptedServer| {
             server.welcome();
             give(server.begin_retr(&size()), &content());
             if is_silent {
                 server.next();
             }
-            server.leave();
+            server.close();
         };
-        let second = |server: &mut Actor| {
+        let second = |server: &mut ScriptedServer| {
             server.welcome();
             server.answer("TYPE I", "200 binary");
             server.answer("SIZE", &size());
@@ -173,8 +167,8 @@ fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
 
 #[test]
 fn a_transfer_that_stands_still_is_taken_up_again() {
-    let client = client_with_old_file();
-    let first = |server: &mut Actor| {
+    let client = Client::with_file("a", "old");
+    let first = |server: &mut ScriptedServer| {
         server.welcome();
         let mut data = server.begin_retr(&size());
         data.write_all(&content()[..HALF]).unwrap();
@@ -201,7 +195,7 @@ fn a_server_that_is_busy_is_asked_again() {
 #[test]
 fn what_is_refused_for_good_is_not_asked_for_again() {
     for refusal in ["550 none", "530 not you", "452 full", "553 no"] {
-        let client = client_with_old_file();
+        let client = Client::with_file("a", "old");
         play(&client, "RETRIEVE a", |server| {
             server.welcome();
             server.answer("TYPE I", "200 binary");
@@ -220,7 +214,7 @@ fn what_is_refused_for_good_is_not_asked_for_again() {
 
 #[test]
 fn a_data_port_that_is_closed_is_tried_three_times() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
@@ -240,7 +234,7 @@ fn a_data_port_that_is_closed_is_tried_three_times() {
 #[test]
 fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
     for (size, time) in [(size(), "213 20250102030406"), ("213 300001".to_owned(), TIME)] {
-        let client = client_with_old_file();
+        let client = Client::with_file("a", "old");
         let new = noise(size[4..].parse().unwrap(), 24);
         play(&client, "RETRIEVE a", |server| {
             server.welcome();
@@ -250,7 +244,7 @@ fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
             server.answer("MDTM", time);
             give(server.retr(), &new);
             server.say("226 done");
-            server.part();
+            server.finish();
         })
         .expect(0);
         assert!(client.read("a") == new);
@@ -260,7 +254,7 @@ fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
 #[test]
 fn without_a_time_the_end_of_what_is_here_is_compared() {
     for changed in [false, true] {
-        let client = client_with_old_file();
+        let client = Client::with_file("a", "old");
         let now = noise(SIZE, if changed { 24 } else { 23 });
         play(&client, "RETRIEVE a", |server| {
             server.welcome();
@@ -281,7 +275,7 @@ fn without_a_time_the_end_of_what_is_here_is_compared() {
                 give(server.retr(), &now);
             }
             server.say("226 done");
-            server.part();
+            server.finish();
         })
         .expect(0);
         assert!(client.read("a") == now);
@@ -306,7 +300,7 @@ fn where_rest_is_refused_all_of_it_comes_again() {
 
 #[test]
 fn a_server_that_takes_rest_and_sends_all_is_found_out() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
@@ -319,7 +313,7 @@ fn a_server_that_takes_rest_and_sends_all_is_found_out() {
         server.hear("ABOR");
         server.say("426 stopped\r\n226 aborted");
         finish(server, 0);
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_whole(&client);
@@ -328,7 +322,7 @@ fn a_server_that_takes_rest_and_sends_all_is_found_out() {
 #[test]
 fn more_or_less_than_size_says_is_never_a_success() {
     for told in [SIZE + 5, SIZE - 5] {
-        let client = client_with_old_file();
+        let client = Client::with_file("a", "old");
         play(&client, "RETRIEVE a", move |server| {
             server.welcome();
             server.answer("TYPE I", "200 binary");
@@ -368,12 +362,12 @@ fn more_or_less_than_size_says_is_never_a_success() {
 
 #[test]
 fn a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         let mut data = server.begin_retr(&size());
         data.write_all(&content()[..1000]).unwrap();
-        server.leave();
+        server.close();
     })
     .expect(3)
     .expect_error("the server closed the connection");
@@ -383,8 +377,8 @@ fn a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told() {
 
 #[test]
 fn no_retries_are_none() {
-    let client = client_with_old_file();
-    let first = |server: &mut Actor| {
+    let client = Client::with_file("a", "old");
+    let first = |server: &mut ScriptedServer| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
         server.say("426 broken off");
@@ -398,11 +392,11 @@ fn no_retries_are_none() {
 
 /// Fetches half of the file and gives up.
 fn leave_half(client: &Client) {
-    let half = |server: &mut Actor| {
+    let half = |server: &mut ScriptedServer| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
         server.say("426 broken off");
-        server.part();
+        server.finish();
     };
     play_all(client, &["--retries", "0"], "RETRIEVE a", vec![Box::new(half)]).expect(1);
     assert_old(client);
@@ -411,7 +405,7 @@ fn leave_half(client: &Client) {
 
 #[test]
 fn what_an_earlier_run_left_is_gone_on_with_only_at_the_same_server() {
-    let client = client_with_old_file();
+    let client = Client::with_file("a", "old");
     leave_half(&client);
     // Another port is another server.
     play(&client, "REGET a", |server| {
@@ -428,7 +422,7 @@ fn what_an_earlier_run_left_is_gone_on_with_only_at_the_same_server() {
         server.hear("ABOR");
         server.say("426 stopped\r\n226 aborted");
         finish(server, 0);
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert!(client.read("a") == content());
@@ -445,7 +439,7 @@ fn reget_goes_on_with_the_beginning_of_the_same_file() {
         server.answer("MDTM", TIME);
         give(server.retr_from(HALF - COMPARED), &content()[HALF - COMPARED..]);
         server.say("226 done");
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_whole(&client);
@@ -466,7 +460,7 @@ fn reget_makes_no_hybrid_of_another_file() {
         server.hear("ABOR");
         server.say("426 stopped\r\n226 aborted");
         finish(server, 0);
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_whole(&client);
@@ -480,7 +474,7 @@ fn reget_of_a_longer_file_fetches_it_anew() {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         finish(server, 0);
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_whole(&client);
@@ -499,7 +493,7 @@ const LARGE: usize = 1_500_000;
 fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
     let client = Client::new();
     client.write("a", noise(LARGE, 5));
-    let first = |server: &mut Actor| {
+    let first = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "550 none");
@@ -507,9 +501,9 @@ fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
         server.answer("STOR", "150 go on");
         let mut data = accept(&listener);
         assert!(take(&mut data, HALF) == noise(LARGE, 5)[..HALF]);
-        server.leave();
+        server.close();
     };
-    let second = |server: &mut Actor| {
+    let second = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", &format!("213 {HALF}"));
@@ -523,7 +517,7 @@ fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
         server.answer("SIZE", &format!("213 {LARGE}"));
         server.answer("HASH", "502 what?");
         server.answer("MFMT", "213 fine");
-        server.part();
+        server.finish();
     };
     play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
 }
@@ -532,16 +526,16 @@ fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
 fn an_upload_is_never_put_onto_what_was_there_before() {
     let client = Client::new();
     client.write("a", noise(LARGE, 5));
-    let first = |server: &mut Actor| {
+    let first = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "213 1000");
         let listener = server.epsv();
         server.answer("STOR", "150 go on");
         take(&mut accept(&listener), HALF);
-        server.leave();
+        server.close();
     };
-    let second = |server: &mut Actor| {
+    let second = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
         // As our own server has it: the old file stands there until the new one is whole.
@@ -552,7 +546,7 @@ fn an_upload_is_never_put_onto_what_was_there_before() {
         accept(&listener).read_to_end(&mut all).unwrap();
         assert!(all == noise(LARGE, 5));
         server.say("226 done");
-        server.part();
+        server.finish();
     };
     play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
 }
@@ -561,18 +555,18 @@ fn an_upload_is_never_put_onto_what_was_there_before() {
 fn a_connection_that_is_lost_when_the_file_is_stored_already_is_no_failure() {
     let client = Client::new();
     client.write("a", "content");
-    let first = |server: &mut Actor| {
+    let first = |server: &mut ScriptedServer| {
         server.welcome();
         drop(server.begin_stor().read_to_end(&mut Vec::new()));
         server.say("226 done");
         server.answer("SIZE", "213 7");
         server.hear("MFMT");
-        server.leave();
+        server.close();
     };
-    let second = |server: &mut Actor| {
+    let second = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("MFMT", "213 fine");
-        server.part();
+        server.finish();
     };
     play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
 }
@@ -595,7 +589,7 @@ fn an_upload_of_which_the_server_has_less_is_no_success() {
                 server.answer("SIZE", "213 3");
             }
         }
-        server.part();
+        server.finish();
     })
     .expect(1)
     .expect_error("3 bytes of a file of 7");
@@ -627,7 +621,7 @@ fn reput_compares_the_end_of_what_the_server_has() {
             assert!(rest == noise(LARGE, 5)[from..]);
             server.say("226 done");
             server.answer("SIZE", &format!("213 {LARGE}"));
-            server.part();
+            server.finish();
         })
         .expect(0);
     }
@@ -665,7 +659,7 @@ fn what_went_to_standard_output_is_not_sent_there_twice() {
         server.answer("MDTM", TIME);
         give(server.retr_from(3), b"tent");
         server.say("226 done");
-        server.part();
+        server.finish();
     })
     .expect(0);
     assert_eq!(run.stdout, "content");
@@ -677,7 +671,7 @@ fn what_went_to_standard_output_is_not_sent_there_twice() {
         give(server.retr(), b"con");
         server.say("426 broken off");
         server.answer("SIZE", "213 7");
-        server.part();
+        server.finish();
     })
     .expect(1);
     assert_eq!(run.stdout, "con");
@@ -699,7 +693,7 @@ fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
                     server.answer("MDTM", "502 no");
                     give(server.retr(), b"content");
                     server.say(last);
-                    server.part();
+                    server.finish();
                 })],
             );
             let run = run.expect(1);

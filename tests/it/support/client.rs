@@ -27,6 +27,13 @@ impl Client {
         Client { dir: TempDir::new().unwrap() }
     }
 
+    /// The same with one file.
+    pub fn with_file(name: &str, text: &str) -> Client {
+        let client = Client::new();
+        client.write(name, text);
+        client
+    }
+
     /// The path of a local file.
     pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.dir.path().join(name.as_ref())

@@ -1,10 +1,11 @@
-//! A server played by a test: what it hears and says stands in the test, line by line.
+//! A server that follows a script: what it expects and says is in the test, line by line.
 //!
-//! [`play`] runs the client against one part, [`play_all`] against one part a connection, in the
-//! order in which they come. Where no part is left nobody listens.
+//! [`play`] runs the client against one script, [`play_all`] against one script a connection, in
+//! the order of the connections. After the last script nothing listens any more.
+//! [`ScriptedServer::serve`] is for tests where only some commands matter.
 
-use crate::support::wire::accept;
-use crate::support::{Client, Run};
+use super::wire::accept;
+use super::{Client, Run};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -13,44 +14,47 @@ use std::thread;
 pub const TIME: &str = "213 20250102030405";
 
 /// A server's side of a control connection.
-pub struct Actor {
+pub struct ScriptedServer {
     control: BufReader<TcpStream>,
+    /// Where the data connection of the last EPSV comes in.
+    passive: Option<TcpListener>,
 }
 
-impl Actor {
+impl ScriptedServer {
     /// Waits for the client.
-    pub fn on(stage: &TcpListener) -> Actor {
-        Actor { control: BufReader::new(accept(stage)) }
+    pub fn on(listener: &TcpListener) -> ScriptedServer {
+        ScriptedServer { control: BufReader::new(accept(listener)), passive: None }
     }
 
-    /// Goes without a word.
-    pub fn leave(&self) {
-        // The client may have gone before.
+    /// Closes the connection without a reply.
+    pub fn close(&self) {
+        // The client may have closed it before.
         let _ = self.control.get_ref().shutdown(Shutdown::Both);
     }
 
-    /// Where the client is.
+    /// The address of the client.
     pub fn peer(&self) -> io::Result<SocketAddr> {
         self.control.get_ref().peer_addr()
     }
 
-    /// Says anything at all.
-    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Sends these bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.control.get_mut().write_all(bytes)
     }
 
+    /// Sends a reply; the client may have left already.
     pub fn say(&mut self, reply: &str) {
-        // A client that has left already is what some of these tests are about.
         let _ = self.control.get_mut().write_all(format!("{reply}\r\n").as_bytes());
     }
 
-    /// The next command, which must be this one; gives all of its line.
+    /// Reads the next command, which must be this one, and returns its line.
     pub fn hear(&mut self, verb: &str) -> String {
         let line = self.next().unwrap_or_else(|| panic!("expected {verb}, and the client left"));
         assert!(line.starts_with(verb), "expected {verb}, heard {line:?}");
         line
     }
 
+    /// Reads the next command, if the client has not left.
     pub fn next(&mut self) -> Option<String> {
         let mut line = Vec::new();
         match self.control.read_until(b'\n', &mut line) {
@@ -59,19 +63,63 @@ impl Actor {
         }
     }
 
+    /// Expects a command and replies to it.
     pub fn answer(&mut self, verb: &str, reply: &str) {
         self.hear(verb);
         self.say(reply);
     }
 
-    /// Greets, and takes whoever comes.
+    /// Greets the client and accepts its login.
     pub fn welcome(&mut self) {
         self.say("220 ready");
         self.answer("USER", "331 password");
         self.answer("PASS", "230 in");
     }
 
-    /// Answers EPSV with a port, and gives what listens there.
+    /// Answers everything the client says until it leaves. `answer` replies to the commands that
+    /// matter and returns false for the others, which get the usual reply.
+    pub fn serve(&mut self, mut answer: impl FnMut(&mut ScriptedServer, &str, &str) -> bool) {
+        self.say("220 ready");
+        while let Some(line) = self.next() {
+            let (verb, operand) = line.split_once(' ').unwrap_or((&line, ""));
+            if !answer(self, verb, operand) {
+                self.answer_as_usual(verb);
+            }
+        }
+    }
+
+    /// Replies as a server that grants everything and knows no verb but those of the login.
+    pub fn answer_as_usual(&mut self, verb: &str) {
+        match verb {
+            "USER" => self.say("331 password"),
+            "PASS" => self.say("230 in"),
+            "EPSV" => self.offer("229 Extended (|||%|)"),
+            "QUIT" => self.say("221 bye"),
+            _ => self.say("200 ok"),
+        }
+    }
+
+    /// Opens a port for a data connection and announces it where `%` is in the reply.
+    pub fn offer(&mut self, reply: &str) {
+        let listener = listener();
+        let port = listener.local_addr().unwrap().port().to_string();
+        self.say(&reply.replace('%', &port));
+        self.passive = Some(listener);
+    }
+
+    /// Accepts the data connection to the port that was announced last.
+    pub fn data(&self) -> TcpStream {
+        accept(self.passive.as_ref().unwrap())
+    }
+
+    /// Sends this as a listing or a file, from its 150 to its 226.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.say("150 here");
+        self.data().write_all(bytes.as_ref()).unwrap();
+        self.say("226 done");
+    }
+
+    /// Answers EPSV with a port, and returns the listener on it.
     pub fn epsv(&mut self) -> TcpListener {
         let listener = listener();
         let port = listener.local_addr().unwrap().port();
@@ -79,7 +127,7 @@ impl Actor {
         listener
     }
 
-    /// Everything up to the 150 of a RETR, as long as `size` promises.
+    /// Does everything up to the 150 of a RETR; `size` is the reply to SIZE.
     pub fn begin_retr(&mut self, size: &str) -> TcpStream {
         self.answer("TYPE I", "200 binary");
         self.answer("SIZE", size);
@@ -87,14 +135,14 @@ impl Actor {
         self.retr()
     }
 
-    /// The rest of that, once the client knows what it wants.
+    /// Does what is left of that after SIZE and MDTM.
     pub fn retr(&mut self) -> TcpStream {
         let listener = self.epsv();
         self.answer("RETR", "150 here it comes");
         accept(&listener)
     }
 
-    /// The same from some byte on, which the client must ask for.
+    /// The same from an offset, which the client must ask for.
     pub fn retr_from(&mut self, offset: usize) -> TcpStream {
         let listener = self.epsv();
         self.answer(&format!("REST {offset}"), "350 go on");
@@ -102,7 +150,7 @@ impl Actor {
         accept(&listener)
     }
 
-    /// Everything up to the 150 of a STOR of a file so large that the client looks first.
+    /// Does everything up to the 150 of a STOR of a file so large that the client asks for SIZE.
     pub fn begin_large_stor(&mut self) -> TcpStream {
         self.answer("TYPE I", "200 binary");
         self.answer("SIZE", "550 none");
@@ -111,7 +159,7 @@ impl Actor {
         accept(&listener)
     }
 
-    /// Everything up to the 150 of a STOR.
+    /// Does everything up to the 150 of a STOR.
     pub fn begin_stor(&mut self) -> TcpStream {
         self.answer("TYPE I", "200 binary");
         let listener = self.epsv();
@@ -119,7 +167,7 @@ impl Actor {
         accept(&listener)
     }
 
-    /// The commands that have come in one piece.
+    /// Reads the commands that arrived in one piece.
     pub fn piece(&mut self) -> Option<Vec<String>> {
         let mut piece = vec![self.next()?];
         while !self.control.buffer().is_empty() {
@@ -128,7 +176,7 @@ impl Actor {
         Some(piece)
     }
 
-    /// Whether the client says goodbye next; if not, what it says is heard later.
+    /// Returns true if the client quits or leaves next; any other command stays to be read.
     pub fn is_left(&mut self) -> bool {
         match self.control.fill_buf() {
             Ok(line) => line.is_empty() || line.starts_with(b"QUIT"),
@@ -136,69 +184,82 @@ impl Actor {
         }
     }
 
-    /// Is polite to a client that leaves.
-    pub fn part(&mut self) {
+    /// Lets the client quit; every other command is refused.
+    pub fn finish(&mut self) {
         while let Some(line) = self.next() {
             self.say(if line == "QUIT" { "221 bye" } else { "500 what?" });
         }
     }
 }
 
+/// Returns a listener on a port of 127.0.0.1 that the system picks.
 pub fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
 }
 
-/// What a server does on one connection.
-pub type Part<'a> = Box<dyn FnOnce(&mut Actor) + Send + 'a>;
+/// The script of one connection.
+pub type Script<'a> = Box<dyn FnOnce(&mut ScriptedServer) + Send + 'a>;
 
-/// Runs these commands against a server that plays this part.
-pub fn play(client: &Client, commands: &str, part: impl FnOnce(&mut Actor) + Send) -> Run {
-    play_all(client, &[], commands, vec![Box::new(part)])
+/// Runs these commands against a server that follows this script.
+pub fn play(
+    client: &Client,
+    commands: &str,
+    script: impl FnOnce(&mut ScriptedServer) + Send,
+) -> Run {
+    play_all(client, &[], commands, vec![Box::new(script)])
 }
 
-/// The same with more options, and a part for each connection.
-pub fn play_all(client: &Client, options: &[&str], commands: &str, parts: Vec<Part<'_>>) -> Run {
-    let stage = listener();
-    let port = stage.local_addr().unwrap().port().to_string();
-    thread::scope(|scope| {
-        let acting = scope.spawn(move || {
-            let mut stage = Some(stage);
-            let last = parts.len();
-            for (number, part) in (1..).zip(parts) {
-                let mut actor = Actor::on(stage.as_ref().unwrap());
-                if number == last {
-                    stage = None;
-                }
-                part(&mut actor);
+/// The same with more options, and a script for each connection.
+pub fn play_all(
+    client: &Client,
+    options: &[&str],
+    commands: &str,
+    scripts: Vec<Script<'_>>,
+) -> Run {
+    play_on(client, options, commands, |listener| {
+        let mut listener = Some(listener);
+        let last = scripts.len();
+        for (number, script) in (1..).zip(scripts) {
+            let mut server = ScriptedServer::on(listener.as_ref().unwrap());
+            if number == last {
+                listener = None;
             }
-        });
-        let words = [options, &["--timeout", "2", "-c", commands, "127.0.0.1", &port]].concat();
-        let run = client.run(&words);
-        assert!(acting.join().is_ok(), "the server was surprised: {run:#?}");
-        run
+            script(&mut server);
+        }
     })
 }
 
-/// The same for parts that are played at the same time, in the order in which the client comes.
+/// The same with scripts that run at the same time, started in the order of the connections.
 pub fn play_together(
     client: &Client,
     options: &[&str],
     commands: &str,
-    parts: Vec<Part<'_>>,
+    scripts: Vec<Script<'_>>,
 ) -> Run {
-    let stage = listener();
-    let port = stage.local_addr().unwrap().port().to_string();
-    thread::scope(|scope| {
-        let acting = scope.spawn(move || {
-            for part in parts {
-                // One that is left over when the client has left has nobody to talk to.
-                let mut actor = Actor::on(&stage);
-                scope.spawn(move || part(&mut actor));
+    play_on(client, options, commands, |listener| {
+        thread::scope(|scope| {
+            for script in scripts {
+                let mut server = ScriptedServer::on(&listener);
+                scope.spawn(move || script(&mut server));
             }
         });
+    })
+}
+
+/// Runs these commands against a server that does this with its listener.
+fn play_on(
+    client: &Client,
+    options: &[&str],
+    commands: &str,
+    serve: impl FnOnce(TcpListener) + Send,
+) -> Run {
+    let listener = listener();
+    let port = listener.local_addr().unwrap().port().to_string();
+    thread::scope(|scope| {
+        let server = scope.spawn(move || serve(listener));
         let words = [options, &["--timeout", "2", "-c", commands, "127.0.0.1", &port]].concat();
         let run = client.run(&words);
-        assert!(acting.join().is_ok(), "the server was surprised: {run:#?}");
+        assert!(server.join().is_ok(), "the client left the script: {run:#?}");
         run
     })
 }
