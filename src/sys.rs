@@ -22,6 +22,9 @@
 
 use std::time::SystemTime;
 
+#[cfg(not(any(unix, all(windows, target_pointer_width = "64"))))]
+compile_error!("mt_ftp knows the system calls of Linux, macOS and 64-bit Windows");
+
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

@@ -91,12 +91,24 @@ pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, buffer)
 }
 
-/// `word` without its first `from` bytes.
+/// `word` without its first `from` bytes, of which there may be fewer.
 pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
-    OsStr::from_bytes(&word.as_bytes()[from..]).to_owned()
+    OsStr::from_bytes(word.as_bytes().get(from..).unwrap_or_default()).to_owned()
 }
 
 /// Bytes that were typed or stood in a file as a value of the system's own kind.
 pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
     Some(OsStr::from_bytes(bytes).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_may_begin_behind_the_end() {
+        for (from, tail) in [(0, "ab"), (1, "b"), (2, ""), (3, ""), (usize::MAX, "")] {
+            assert_eq!(os_tail(OsStr::new("ab"), from), tail);
+        }
+    }
 }

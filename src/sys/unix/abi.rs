@@ -1,15 +1,35 @@
 //! Numbers and layouts of the C library that differ between systems.
 //!
 //! Linux values are the kernel's (`include/uapi/asm-generic`, and `asm` where an architecture
-//! differs), macOS values those of its headers. 64-bit systems are what is built and tested.
+//! differs), macOS values those of its headers. Every number and every layout was compared with the
+//! headers of the systems that the guard below admits, for glibc and for musl.
 
 #![allow(non_camel_case_types)] // C's own names, so that they can be looked up
 
 use std::ffi::{c_char, c_int, c_long, c_short};
 
-// Another system would get layouts that are not its own, and crash where it is lucky.
-#[cfg(not(any(all(target_os = "linux", target_pointer_width = "64"), target_os = "macos")))]
-compile_error!("mt_ftp runs on 64-bit Linux, macOS and Windows");
+// Another system would get numbers and layouts that are not its own: MIPS has other values for
+// O_CREAT, PowerPC for ICANON, FreeBSD another struct dirent.
+#[cfg(not(any(
+    all(
+        target_os = "linux",
+        target_pointer_width = "64",
+        any(target_env = "gnu", target_env = "musl"),
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64",
+            target_arch = "s390x",
+            target_arch = "loongarch64",
+        ),
+    ),
+    all(target_os = "macos", any(target_arch = "x86_64", target_arch = "aarch64")),
+)))]
+compile_error!(
+    "mt_ftp knows the C library of Linux (x86_64, aarch64, riscv64, s390x and loongarch64, with glibc \
+     or musl), macOS and 64-bit Windows. For another system compare src/sys/unix/abi.rs with its \
+     headers and admit it here."
+);
 
 /// One descriptor to wait for; `struct pollfd` of POSIX.
 #[repr(C)]
@@ -51,8 +71,10 @@ pub(super) struct sigset_t(pub [u64; 16]);
 pub(super) const SIGHUP: c_int = 1;
 pub(super) const SIGINT: c_int = 2;
 pub(super) const SIGTERM: c_int = 15;
+pub(super) const SIGPIPE: c_int = 13;
 pub(super) const SIGXFSZ: c_int = 25;
 pub(super) const SIGWINCH: c_int = 28;
+pub(super) const SIG_DFL: usize = 0;
 pub(super) const SIG_IGN: usize = 1;
 
 pub(super) const ECHO: tcflag_t = 0o10;
@@ -79,13 +101,13 @@ mod system {
     pub(in super::super) const O_APPEND: c_int = 0o2000;
     pub(in super::super) const O_NONBLOCK: c_int = 0o4000;
     pub(in super::super) const O_CLOEXEC: c_int = 0o2_000_000;
-    #[cfg(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64"))]
+    #[cfg(target_arch = "aarch64")]
     pub(in super::super) const O_DIRECTORY: c_int = 0o40_000;
-    #[cfg(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64"))]
+    #[cfg(target_arch = "aarch64")]
     pub(in super::super) const O_NOFOLLOW: c_int = 0o100_000;
-    #[cfg(not(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64")))]
+    #[cfg(not(target_arch = "aarch64"))]
     pub(in super::super) const O_DIRECTORY: c_int = 0o200_000;
-    #[cfg(not(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64")))]
+    #[cfg(not(target_arch = "aarch64"))]
     pub(in super::super) const O_NOFOLLOW: c_int = 0o400_000;
     /// Opens a directory for walking only, which needs no right to read it.
     pub(in super::super) const O_WALK: c_int = 0o10_000_000; // O_PATH
@@ -195,6 +217,17 @@ mod system {
         pub spare: [u64; 16],
     }
 
+    /// The system call that gives a thread's number; the C library has had a function for it only
+    /// since glibc 2.30.
+    #[cfg(target_arch = "x86_64")]
+    pub(in super::super) const SYS_GETTID: c_long = 186;
+    #[cfg(target_arch = "s390x")]
+    pub(in super::super) const SYS_GETTID: c_long = 236;
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
+    pub(in super::super) const SYS_GETTID: c_long = 178;
+
+    pub(in super::super) const F_DUPFD_CLOEXEC: c_int = 1030;
+
     pub(in super::super) const STATX_BASIC_STATS: u32 = 0x7ff;
     pub(in super::super) const STATX_BTIME: u32 = 0x800;
 }
@@ -253,6 +286,8 @@ mod system {
     pub(in super::super) const IXON: tcflag_t = 0x200;
     pub(in super::super) const VMIN: usize = 16;
     pub(in super::super) const VTIME: usize = 17;
+
+    pub(in super::super) const F_DUPFD_CLOEXEC: c_int = 67;
 
     pub(in super::super) type tcflag_t = u64;
 

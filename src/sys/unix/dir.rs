@@ -63,7 +63,7 @@ impl Dir {
     /// # Errors
     /// No such directory, not a directory, or no right to search it.
     pub fn open_path(path: &Path) -> io::Result<Dir> {
-        let path = c_string(path.as_os_str())?;
+        let path = path_string(path.as_os_str())?;
         let flags = O_WALK | O_DIRECTORY | O_CLOEXEC;
         // SAFETY: `path` ends in NUL and lives through the call.
         let fd = retry(|| unsafe { open(path.as_ptr(), flags) })?;
@@ -216,7 +216,7 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
-        let (target, name) = (c_string(target)?, c_string(name)?);
+        let (target, name) = (path_string(target)?, c_string(name)?);
         // SAFETY: both strings end in NUL and live through the call.
         check(unsafe { symlinkat(target.as_ptr(), self.fd.as_raw_fd(), name.as_ptr()) }).map(drop)
     }
@@ -333,12 +333,26 @@ fn owned(fd: c_int) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
+/// One name for the system. A path is refused: what it leads through was not looked at.
 fn c_string(name: &OsStr) -> io::Result<CString> {
-    CString::new(name.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+    refuse_path(name)?;
+    path_string(name)
+}
+
+fn refuse_path(name: &OsStr) -> io::Result<()> {
+    if name.as_bytes().contains(&b'/') {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    Ok(())
+}
+
+fn path_string(path: &OsStr) -> io::Result<CString> {
+    CString::new(path.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
 /// [`c_string`] for what is done with every name of a directory: on the stack, as far as names go.
 fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
+    refuse_path(name)?;
     let mut short = [0; 256]; // NAME_MAX and the NUL
     match short.get_mut(..name.len()) {
         Some(place) if name.len() < 256 => {
@@ -351,23 +365,18 @@ fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -
 }
 
 fn to_timespec(time: SystemTime) -> timespec {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => timespec {
-            seconds: after.as_secs() as i64,
-            nanoseconds: after.subsec_nanos() as std::ffi::c_long,
-        },
+    let (seconds, nanoseconds) = match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
         Err(before) => {
             let before = before.duration();
-            let nanoseconds = before.subsec_nanos();
-            let seconds = -(before.as_secs() as i64);
-            if nanoseconds == 0 {
-                timespec { seconds, nanoseconds: 0 }
-            } else {
-                let rest = 1_000_000_000 - nanoseconds;
-                timespec { seconds: seconds - 1, nanoseconds: rest as std::ffi::c_long }
+            let seconds = 0i64.saturating_sub_unsigned(before.as_secs());
+            match before.subsec_nanos() {
+                0 => (seconds, 0),
+                part => (seconds.saturating_sub(1), 1_000_000_000 - part),
             }
         }
-    }
+    };
+    timespec { seconds, nanoseconds: nanoseconds as std::ffi::c_long }
 }
 
 fn to_system_time(seconds: i64, nanoseconds: u32) -> SystemTime {
@@ -540,4 +549,56 @@ fn adopt_parts(file: &File, new: &Metadata, owner: u32, group: u32, mode: u32) {
 /// Sets the permission bits of an open file as far as the system allows.
 pub(crate) fn set_file_mode(file: &File, mode: u32) {
     let _ = file.set_permissions(Permissions::from_mode(mode));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_no_name() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("a")).unwrap();
+        std::fs::write(root.path().join("a/b"), "content").unwrap();
+        let dir = Dir::open_path(root.path()).unwrap();
+        let (path, name) = (OsStr::new("a/b"), OsStr::new("x"));
+        let time = SystemTime::now();
+        for result in [
+            dir.open_dir(OsStr::new("a/")).map(drop),
+            dir.open(path, Open::Read).map(drop),
+            dir.stat(path).map(drop),
+            dir.read_link(path).map(drop),
+            dir.make_dir(OsStr::new("a/c")),
+            dir.remove_dir(OsStr::new("a/")),
+            dir.remove_file(path),
+            dir.rename(path, &dir, name),
+            dir.rename(OsStr::new("a"), &dir, OsStr::new("/")),
+            dir.set_mode(path, 0o600),
+            dir.set_modified(path, time),
+            dir.symlink(name, OsStr::new("a/l")),
+        ] {
+            assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidFilename);
+        }
+        // A link may lead anywhere.
+        dir.symlink(path, name).unwrap();
+        assert_eq!(dir.read_link(name).unwrap(), path);
+    }
+
+    #[test]
+    fn every_moment_can_be_given_to_the_system() {
+        let far = Duration::from_secs(1 << 62);
+        let moments = [
+            UNIX_EPOCH,
+            UNIX_EPOCH + Duration::new(1, 2),
+            UNIX_EPOCH - Duration::new(1, 2),
+            UNIX_EPOCH - Duration::from_secs(1),
+            UNIX_EPOCH + far + (far - Duration::from_nanos(1)),
+            UNIX_EPOCH - far - far,
+        ];
+        for moment in moments {
+            let raw = to_timespec(moment);
+            assert!((0..1_000_000_000).contains(&raw.nanoseconds));
+            assert_eq!(to_system_time(raw.seconds, raw.nanoseconds as u32), moment);
+        }
+    }
 }

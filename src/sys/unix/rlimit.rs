@@ -22,15 +22,21 @@ unsafe extern "C" {
     fn munmap(address: *mut c_void, length: usize) -> c_int;
 }
 
-/// Allows the process as many descriptors as the system lets it have, and gives how many that are.
+/// Allows the process as many descriptors as the system lets it have, and returns how many that are.
+/// A limit that is higher already stays.
 pub fn raise_descriptors() -> u64 {
     let Some(limit) = limit(RLIMIT_NOFILE) else { return u64::MAX };
-    let raised = rlimit { soft: limit.hard.min(MOST_DESCRIPTORS), ..limit };
+    let raised = rlimit { soft: raised(limit.soft, limit.hard), ..limit };
     // SAFETY: `raised` is readable and laid out as the system has it.
     match check(unsafe { setrlimit(RLIMIT_NOFILE, &raised) }) {
         Ok(_) => raised.soft,
         Err(_) => limit.soft,
     }
+}
+
+/// The highest soft limit that the system accepts, and never one below the present.
+fn raised(soft: u64, hard: u64) -> u64 {
+    hard.min(MOST_DESCRIPTORS).max(soft)
 }
 
 /// How many threads the process may have before the system gives it no more pieces of memory, which is
@@ -54,17 +60,25 @@ fn threads_within(pieces: usize) -> usize {
 }
 
 /// Has all threads share one heap where the address space is limited (`ulimit -v`): each heap of the
-/// C library reserves 64 MiB, and does not give them back.
+/// C library reserves 64 MiB, and does not give them back. To be called before the first thread
+/// starts; later calls do nothing.
 pub fn save_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if memory_is_limited() {
+    if memory_is_limited() && is_only_thread() {
         const M_ARENA_MAX: c_int = -8;
         unsafe extern "C" {
             fn mallopt(parameter: c_int, value: c_int) -> c_int;
         }
-        // SAFETY: plain numbers in and out; it takes the locks it needs.
+        // SAFETY: plain numbers in and out. It writes what malloc reads without a lock in every
+        // thread, and there is no other thread.
         unsafe { mallopt(M_ARENA_MAX, 1) };
     }
+}
+
+/// Whether the calling thread is the only one. Then no other can have started one meanwhile.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn is_only_thread() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
 /// Whether so many bytes of memory can be had. Without a limit (`ulimit -v`) that is not asked: the
@@ -77,7 +91,7 @@ pub fn save_memory() {
 pub fn check_room(bytes: usize) -> io::Result<()> {
     const PROT_READ_WRITE: c_int = 3;
     const MAP_PRIVATE: c_int = 2;
-    if !memory_is_limited() {
+    if bytes == 0 || !memory_is_limited() {
         return Ok(());
     }
     let flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -103,7 +117,32 @@ fn limit(resource: c_int) -> Option<rlimit> {
 
 #[cfg(test)]
 mod tests {
-    use super::threads_within;
+    use super::*;
+
+    #[test]
+    fn a_limit_of_descriptors_is_never_lowered() {
+        const M: u64 = MOST_DESCRIPTORS;
+        for (soft, hard, expected) in [
+            (1024, 4096, 4096),
+            (4096, 4096, 4096),
+            (1024, RLIM_INFINITY, M),
+            (M + 1, RLIM_INFINITY, M + 1),
+            (RLIM_INFINITY, RLIM_INFINITY, RLIM_INFINITY),
+        ] {
+            assert_eq!(raised(soft, hard), expected, "{soft} of {hard}");
+        }
+        let before = limit(RLIMIT_NOFILE).unwrap().soft;
+        assert!(raise_descriptors() >= before);
+        assert!(limit(RLIMIT_NOFILE).unwrap().soft >= before);
+    }
+
+    #[test]
+    fn any_amount_of_memory_can_be_asked_for() {
+        for bytes in [0, 1, 4096, isize::MAX as usize, usize::MAX] {
+            let _ = check_room(bytes);
+        }
+        assert!(check_room(0).is_ok());
+    }
 
     #[test]
     fn threads_fit_into_the_pieces_of_memory_that_there_are() {

@@ -3,7 +3,8 @@
 //! No handler ever runs, so no code here is bound by what a handler may do.
 
 use super::abi::{
-    SIG_BLOCK, SIG_IGN, SIG_SETMASK, SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, SIGXFSZ, sigset_t,
+    SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGWINCH,
+    SIGXFSZ, sigset_t,
 };
 use crate::sys::Signal;
 use std::ffi::c_int;
@@ -19,6 +20,12 @@ unsafe extern "C" {
     fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int;
 }
 
+/// The signals this program ignores: std does so with SIGPIPE before `main`, so that a write to a
+/// closed pipe is an error, and [`Signals::block`] with SIGXFSZ, so that a write beyond the largest
+/// size a file may have (RLIMIT_FSIZE) is one. Ignored signals stay ignored across exec, so
+/// [`spawn_with_signals`] gives them back. What was ignored when this program began (`nohup`) stays so.
+const IGNORED: [c_int; 2] = [SIGPIPE, SIGXFSZ];
+
 /// The signals the process takes itself instead of dying from them.
 pub struct Signals {
     set: sigset_t,
@@ -26,7 +33,8 @@ pub struct Signals {
 
 impl Signals {
     /// Holds `wanted` back from now on, in this thread and those it spawns later; so call it
-    /// before the first spawn. [`Signals::wait`] gives them out. SIGXFSZ is ignored from now on.
+    /// before the first spawn. [`Signals::wait`] gives them out. SIGPIPE and SIGXFSZ are ignored from
+    /// now on.
     ///
     /// # Errors
     /// What the system says if it refuses the mask.
@@ -38,10 +46,10 @@ impl Signals {
             // SAFETY: as above; the number is a valid signal.
             unsafe { sigaddset(&mut set, number(*signal)) };
         }
-        // A write beyond the largest size a file may have (RLIMIT_FSIZE) is an error of that write,
-        // not the end of the program.
-        // SAFETY: to ignore a signal runs no code.
-        unsafe { signal(SIGXFSZ, SIG_IGN) };
+        for ignored in IGNORED {
+            // SAFETY: to ignore a signal runs no code.
+            unsafe { signal(ignored, SIG_IGN) };
+        }
         // SAFETY: both pointers are valid for the call; a null old mask is allowed.
         match unsafe { pthread_sigmask(SIG_BLOCK, &set, ptr::null_mut()) } {
             0 => Ok(Signals { set }),
@@ -79,13 +87,18 @@ impl Signals {
     }
 }
 
-/// Starts a program that takes signals as usual: it would else hold back those that
-/// [`Signals::block`] holds back here, and Ctrl-C could not end it.
+/// Starts a program that takes signals as usual. A child inherits which signals are held back and
+/// which are ignored: without this, Ctrl-C could not end it, and a program that writes beyond its
+/// largest file would not end from SIGXFSZ.
 ///
 /// # Errors
 /// Those of [`Command::spawn`].
 pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
-    let unblock = || {
+    let as_usual = || {
+        for ignored in IGNORED {
+            // SAFETY: the default action runs no code of this program.
+            unsafe { signal(ignored, SIG_DFL) };
+        }
         let mut none = sigset_t([0; 16]);
         // SAFETY: `none` is ours, writable, and at least as large as any system's sigset_t.
         unsafe { sigemptyset(&mut none) };
@@ -95,9 +108,9 @@ pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
             error => Err(io::Error::from_raw_os_error(error)),
         }
     };
-    // SAFETY: between fork and exec the closure calls two functions that signal-safety(7) allows
+    // SAFETY: between fork and exec the closure calls three functions that signal-safety(7) allows
     // there, and allocates nothing.
-    unsafe { command.pre_exec(unblock) }.spawn()
+    unsafe { command.pre_exec(as_usual) }.spawn()
 }
 
 fn number(signal: Signal) -> c_int {
@@ -107,5 +120,28 @@ fn number(signal: Signal) -> c_int {
         Signal::Hangup => SIGHUP,
         Signal::Resize => SIGWINCH,
         Signal::Continue => SIGCONT,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::Stdio;
+
+    #[test]
+    fn a_child_holds_back_and_ignores_no_signal_of_ours() {
+        let _signals = Signals::block(&[Signal::Interrupt, Signal::Hangup]).unwrap();
+        let mut command = Command::new("cat");
+        command.arg("/proc/self/status").stdout(Stdio::piped());
+        let output = spawn_with_signals(&mut command).unwrap().wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mask = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            u64::from_str_radix(line.trim(), 16).unwrap()
+        };
+        assert_eq!(mask("SigBlk:"), 0);
+        for ignored in IGNORED {
+            assert_eq!(mask("SigIgn:") >> (ignored - 1) & 1, 0, "{ignored}");
+        }
     }
 }

@@ -146,7 +146,7 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     set_option(fd.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
     let stream = TcpStream::from(fd);
     if NEW_SOCKET == 0 {
-        close_on_exec(stream.as_fd())?;
+        close_on_exec(stream.as_raw_fd())?;
         stream.set_nonblocking(true)?;
     }
     let (address, length) = raw_address(SocketAddr::new(local, 0));
@@ -168,11 +168,11 @@ fn set_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io
 }
 
 /// Keeps a descriptor from the programs that this one starts.
-pub(super) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) fn close_on_exec(fd: c_int) -> io::Result<()> {
     const F_SETFD: c_int = 2;
     const FD_CLOEXEC: c_int = 1;
-    // SAFETY: F_SETFD takes one int.
-    check(unsafe { fcntl(fd.as_raw_fd(), F_SETFD, FD_CLOEXEC) }).map(drop)
+    // SAFETY: F_SETFD takes one int; a number that is no open descriptor is EBADF.
+    check(unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) }).map(drop)
 }
 
 /// `struct sockaddr_in` or `sockaddr_in6`: 28 bytes at most, the same fields on every system but

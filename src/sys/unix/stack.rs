@@ -1,5 +1,6 @@
-//! What a thread has once touched of its stack and does not need any more.
+//! The part of a thread's stack that was touched once and is not needed any more.
 
+use super::abi::SYS_GETTID;
 use std::ffi::{c_int, c_long, c_void};
 
 /// `pthread_attr_t`: at most 64 bytes on the systems that are built for.
@@ -15,24 +16,42 @@ unsafe extern "C" {
     ) -> c_int;
     fn pthread_attr_destroy(attributes: *mut Attributes) -> c_int;
     fn sysconf(name: c_int) -> c_long;
+    fn syscall(number: c_long, ...) -> c_long;
     fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
 }
 
-/// Gives the pages of the calling thread's stack back that lie below all that is in use. They come
-/// back, as zeros, when they are touched. For who waits long: a call made once, however deep, would
-/// otherwise keep its memory until the thread ends.
+/// Returns the pages of the calling thread's stack that lie below all frames in use to the system;
+/// they read as zeros when they are touched again. For a thread that waits long: a call made once,
+/// however deep, would otherwise keep its memory until the thread ends.
 ///
-/// Not for the main thread, whose stack grows by itself.
+/// Does nothing in the main thread, whose stack grows into addresses that may hold something else,
+/// and where the code does not run on the stack that the thread was made with (a signal handler's, a
+/// coroutine's).
 #[inline(never)]
 pub fn give_back_stack() {
     const MADV_DONTNEED: c_int = 4;
-    let Some(lowest) = lowest_of_stack() else { return };
-    let end = end_of_unused();
-    if end > lowest.addr() {
-        // SAFETY: from the lowest address of this thread's own stack to a page that all frames in use
-        // lie above: nothing points there. What fails changes nothing.
-        unsafe { madvise(lowest, end - lowest.addr(), MADV_DONTNEED) };
+    if is_main_thread() {
+        return;
     }
+    let Some((lowest, size)) = own_stack() else { return };
+    let unused = unused_part(lowest.addr(), size, end_of_unused());
+    if unused > 0 {
+        // SAFETY: the range begins with the stack that this thread was made with and ends inside it,
+        // at a page that all frames in use lie above: nothing points there. What fails changes nothing.
+        unsafe { madvise(lowest, unused, MADV_DONTNEED) };
+    }
+}
+
+/// How many bytes of a stack lie below `end`; 0 where `end` is not in it.
+fn unused_part(lowest: usize, size: usize, end: usize) -> usize {
+    end.checked_sub(lowest).filter(|unused| *unused < size).unwrap_or(0)
+}
+
+/// Whether the calling thread is the one that the process began with (or, after a fork, the only one).
+fn is_main_thread() -> bool {
+    // SAFETY: a number in, a number out.
+    let thread = unsafe { syscall(SYS_GETTID) };
+    thread == c_long::from(std::process::id())
 }
 
 /// The first address that may be in use, at the beginning of a page. Below this frame nothing is but
@@ -47,7 +66,8 @@ fn end_of_unused() -> usize {
     (std::ptr::from_ref(&here).addr() - IN_USE) & !(page - 1)
 }
 
-fn lowest_of_stack() -> Option<*mut c_void> {
+/// Returns where the stack begins that the calling thread was made with, and its size.
+fn own_stack() -> Option<(*mut c_void, usize)> {
     let mut attributes: Attributes = [0; 16];
     // SAFETY: the thread is the calling one, and `attributes` is larger than what is written.
     if unsafe { pthread_getattr_np(pthread_self(), &mut attributes) } != 0 {
@@ -58,7 +78,7 @@ fn lowest_of_stack() -> Option<*mut c_void> {
     let known = unsafe { pthread_attr_getstack(&attributes, &mut lowest, &mut size) } == 0;
     // SAFETY: they were made and are not used again.
     unsafe { pthread_attr_destroy(&mut attributes) };
-    (known && !lowest.is_null()).then_some(lowest)
+    (known && !lowest.is_null()).then_some((lowest, size))
 }
 
 #[cfg(test)]
@@ -77,6 +97,26 @@ mod tests {
     fn resident() -> usize {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();
         text.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn a_stack_that_is_not_the_thread_s_own_is_left_alone() {
+        let (lowest, size) = (0x10_000, 0x8000);
+        for (end, unused) in [
+            (0, 0),
+            (0xf000, 0),
+            (0x10_000, 0),
+            (0x11_000, 0x1000),
+            (0x17_000, 0x7000),
+            (0x18_000, 0),
+            (usize::MAX, 0),
+        ] {
+            assert_eq!(unused_part(lowest, size, end), unused, "{end:x}");
+        }
+        // Its own is found, and the end of what is unused lies in it.
+        let (lowest, size) = own_stack().unwrap();
+        assert!(unused_part(lowest.addr(), size, end_of_unused()) > 0);
+        std::thread::spawn(|| assert!(!is_main_thread())).join().unwrap();
     }
 
     #[test]

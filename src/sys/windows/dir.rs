@@ -44,7 +44,7 @@ impl Dir {
     /// Also where `name` is a link, even to a directory: see [`Dir::read_link`].
     pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
         match self.stat(name)?.kind {
-            FileKind::Dir => Ok(Dir { path: self.at(name) }),
+            FileKind::Dir => Ok(Dir { path: self.at(name)? }),
             FileKind::File | FileKind::Link | FileKind::Other => {
                 Err(io::ErrorKind::NotADirectory.into())
             }
@@ -67,7 +67,7 @@ impl Dir {
             Open::Create => options.read(true).write(true).create(true),
             Open::CreateNew => options.read(true).write(true).create_new(true),
         };
-        options.open(self.at(name))
+        options.open(self.at(name)?)
     }
 
     /// What the system knows of `name`, its link not followed.
@@ -75,7 +75,7 @@ impl Dir {
     /// # Errors
     /// Chiefly that there is none.
     pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
-        Ok(stat_of(&fs::symlink_metadata(self.at(name))?))
+        Ok(stat_of(&fs::symlink_metadata(self.at(name)?)?))
     }
 
     /// What the system knows of this directory itself.
@@ -91,7 +91,7 @@ impl Dir {
     /// # Errors
     /// What the system says; also where `name` is no link.
     pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
-        fs::read_link(self.at(name)).map(PathBuf::into_os_string)
+        fs::read_link(self.at(name)?).map(PathBuf::into_os_string)
     }
 
     /// Makes the directory `name`.
@@ -99,7 +99,7 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn make_dir(&self, name: &OsStr) -> io::Result<()> {
-        fs::create_dir(self.at(name))
+        fs::create_dir(self.at(name)?)
     }
 
     /// Removes the empty directory `name`.
@@ -107,7 +107,7 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
-        fs::remove_dir(self.at(name))
+        fs::remove_dir(self.at(name)?)
     }
 
     /// Removes the file or link `name`.
@@ -115,7 +115,7 @@ impl Dir {
     /// # Errors
     /// What the system says; directories are refused.
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
-        fs::remove_file(self.at(name))
+        fs::remove_file(self.at(name)?)
     }
 
     /// Renames `name` to `new` in the directory `to`, replacing what is there.
@@ -123,7 +123,7 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
-        fs::rename(self.at(name), to.at(new))
+        fs::rename(self.at(name)?, to.at(new)?)
     }
 
     /// Makes `name` read-only or writable, as the write bits of `mode` say: all there is here.
@@ -131,9 +131,9 @@ impl Dir {
     /// # Errors
     /// What the system says.
     pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
-        let mut permissions = fs::symlink_metadata(self.at(name))?.permissions();
+        let mut permissions = fs::symlink_metadata(self.at(name)?)?.permissions();
         permissions.set_readonly(mode & 0o222 == 0);
-        fs::set_permissions(self.at(name), permissions)
+        fs::set_permissions(self.at(name)?, permissions)
     }
 
     /// Sets when `name` was last modified.
@@ -197,8 +197,16 @@ impl Dir {
         Ok(())
     }
 
-    fn at(&self, name: &OsStr) -> PathBuf {
-        if name == "." { self.path.clone() } else { self.path.join(name) }
+    /// The path of one name. A path is refused: what it leads through was not looked at.
+    fn at(&self, name: &OsStr) -> io::Result<PathBuf> {
+        const SEPARATORS: [u16; 3] = [b'/' as u16, b'\\' as u16, b':' as u16];
+
+        let is_path = name.encode_wide().any(|unit| SEPARATORS.contains(&unit));
+        match name.to_str() {
+            _ if is_path => Err(io::ErrorKind::InvalidFilename.into()),
+            Some(".") => Ok(self.path.clone()),
+            _ => Ok(self.path.join(name)),
+        }
     }
 }
 
@@ -276,7 +284,7 @@ pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
 
 /// Whether `name` in `dir` is this very file.
 pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
-    let named = OpenOptions::new().read(true).open(dir.at(name));
+    let named = dir.at(name).and_then(|path| OpenOptions::new().read(true).open(path));
     named.is_ok_and(|named| identity(&named) == Some(id))
 }
 
