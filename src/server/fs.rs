@@ -6,5 +6,6 @@ pub(super) mod listing;
 pub(super) mod partial;
 pub(super) mod quota;
 pub(super) mod sorted_names;
+pub(super) mod stored_text;
 pub(super) mod tree_size;
 pub(super) mod upload;

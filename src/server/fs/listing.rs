@@ -4,25 +4,29 @@
 //! names are sorted as far as [`SortedNames`] has room for them; what comes beyond follows in the
 //! order of the system. Dot files are shown, since a file nobody can see cannot be fetched.
 
-use crate::protocol::listing::{Entry, Facts, Kind, Owner, Perm, Unique};
-use crate::protocol::{FtpPath, Name};
+mod facts;
+mod options;
+mod tree;
+
+pub use facts::{entry, perm};
+pub use options::{Options, Order};
+
+use crate::protocol::FtpPath;
+use crate::protocol::listing::{Entry, Facts, Kind};
 use crate::server::accounts::Access;
 use crate::server::fs::jail::{DirEntry, DirReader, Jail, Last};
 use crate::server::fs::sorted_names::SortedNames;
 use crate::sys::{FileKind, Stat};
+use facts::describe;
 use std::io::{self, Read};
 use std::time::SystemTime;
 use std::vec;
+use tree::Tree;
 
 /// How many names that have to be looked at for it are sorted at most, and how many bytes of names
 /// and targets of links: a few MiB of memory.
 const SORTED_BY_FACTS: usize = 20_000;
 const SORTED_BYTES: usize = 5 * 1024 * 1024;
-
-/// How deep `-R` goes, how many directories may wait for it, and how much memory they may take.
-const DEEPEST: usize = 64;
-const WAITING: usize = 100_000;
-const WAITING_BYTES: usize = 8 * 1024 * 1024;
 
 /// How much is made at a time.
 const CHUNK: usize = 32 * 1024;
@@ -36,82 +40,6 @@ pub enum Form {
     Names(Vec<u8>),
     /// As facts (MLSD).
     Facts(Facts, Access),
-}
-
-/// What `ls` options in the argument of LIST and NLST ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// `-a`: also `.` and `..`.
-    pub all: bool,
-    /// `-l`: long also for NLST.
-    pub long: bool,
-    /// `-d`: the directory itself, not what is in it.
-    pub itself: bool,
-    /// `-R`: also what is in the directories below.
-    pub recursive: bool,
-    /// `-t`, `-S`, else by name.
-    pub order: Order,
-    /// `-r`: the other way round.
-    pub reverse: bool,
-}
-
-/// What names are sorted by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// Name, as bytes.
-    #[default]
-    Name,
-    /// Last modified first.
-    Time,
-    /// Largest first.
-    Size,
-}
-
-impl Options {
-    /// Takes the options from the beginning of an argument; what is left is the path. Letters
-    /// that `ls` knows and that change nothing here are passed over.
-    pub fn split(argument: &[u8]) -> (Options, Option<Name>) {
-        let mut options = Options::default();
-        let mut rest = argument;
-        while let [b'-', letters @ ..] = rest {
-            let end = letters.iter().position(|&b| b == b' ').unwrap_or(letters.len());
-            letters[..end].iter().for_each(|&letter| options.set(letter));
-            rest = letters[end..].trim_ascii_start();
-            if letters[..end] == *b"-" {
-                break; // "--" ends the options
-            }
-        }
-        (options, Name::new(rest))
-    }
-
-    fn set(&mut self, letter: u8) {
-        match letter {
-            b'a' => self.all = true,
-            b'l' => self.long = true,
-            b'd' => self.itself = true,
-            b'R' => self.recursive = true,
-            b't' => self.order = Order::Time,
-            b'S' => self.order = Order::Size,
-            b'r' => self.reverse = true,
-            _ => {}
-        }
-    }
-
-    /// Sorts names the way that is wanted.
-    pub fn sort(self, names: &mut [DirEntry]) {
-        match self.order {
-            Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
-            Order::Time => names.sort_unstable_by(|a, b| {
-                b.stat.modified.cmp(&a.stat.modified).then_with(|| a.name.cmp(&b.name))
-            }),
-            Order::Size => names.sort_unstable_by(|a, b| {
-                b.stat.size.cmp(&a.stat.size).then_with(|| a.name.cmp(&b.name))
-            }),
-        }
-        if self.reverse {
-            names.reverse();
-        }
-    }
 }
 
 /// The lines of a listing, made as they are read.
@@ -133,29 +61,6 @@ pub struct Lines {
     sent: usize,
 }
 
-/// The way through a tree.
-#[derive(Debug)]
-struct Tree {
-    jail: Jail,
-    /// How long the prefix of names is at its root.
-    start: usize,
-    at: Branch,
-    /// Directories found in this one, in their order.
-    children: Vec<Branch>,
-    /// Where to go afterwards, the next one last.
-    next: Vec<Branch>,
-    /// How many bytes `children` and `next` take.
-    held: usize,
-}
-
-/// A directory of a tree.
-#[derive(Clone, Debug)]
-struct Branch {
-    path: FtpPath,
-    shown: Vec<u8>,
-    depth: usize,
-}
-
 impl Lines {
     /// The listing of the directory at `path`, or of the one file there.
     ///
@@ -173,18 +78,10 @@ impl Lines {
         lines.add_dots(jail, path, stat);
         if options.recursive {
             let start = if let Form::Names(prefix) = &lines.form { prefix.len() } else { 0 };
-            let at = Branch { path: path.clone(), shown: b".".to_vec(), depth: 0 };
             if !matches!(lines.form, Form::Names(_)) {
                 lines.made.splice(0..0, *b".:\r\n");
             }
-            lines.tree = Some(Tree {
-                jail: jail.clone(),
-                start,
-                at,
-                children: Vec::new(),
-                next: Vec::new(),
-                held: 0,
-            });
+            lines.tree = Some(Tree::new(jail, path, start));
         }
         Ok(lines)
     }
@@ -323,48 +220,6 @@ impl Lines {
     }
 }
 
-impl Tree {
-    /// Remembers a directory that was listed, to go there when this one is through.
-    fn note(&mut self, name: &[u8], kind: FileKind) -> io::Result<()> {
-        if kind != FileKind::Dir {
-            return Ok(());
-        }
-        let Some(name) = Name::of_file(name) else { return Ok(()) };
-        if self.next.len() + self.children.len() >= WAITING || self.at.depth >= DEEPEST {
-            return Err(too_large());
-        }
-        let Ok(path) = self.at.path.join(&name) else { return Ok(()) };
-        let shown = [self.at.shown.as_slice(), b"/", name.as_bytes()].concat();
-        let branch = Branch { path, shown, depth: self.at.depth + 1 };
-        let held = self.held + branch.bytes();
-        if held > WAITING_BYTES {
-            return Err(too_large());
-        }
-        self.held = held;
-        self.children.push(branch);
-        Ok(())
-    }
-
-    /// The directory to go to now: those found in this one come before those that waited already.
-    fn take(&mut self) -> Option<Branch> {
-        self.next.extend(self.children.drain(..).rev());
-        let branch = self.next.pop()?;
-        self.held -= branch.bytes();
-        Some(branch)
-    }
-}
-
-impl Branch {
-    /// The memory it takes. Its path is in it twice, and may be far longer than its name.
-    fn bytes(&self) -> usize {
-        size_of::<Branch>() + self.path.as_bytes().len() + self.shown.len()
-    }
-}
-
-fn too_large() -> io::Error {
-    io::Error::other("the tree is too large to be listed at once")
-}
-
 /// As many names as may be sorted by their facts.
 fn look_at_some(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     let (mut listed, mut bytes) = (Vec::new(), 0);
@@ -398,109 +253,9 @@ impl Read for Lines {
     }
 }
 
-/// What the protocol says of a name, from what the system knows of it.
-pub fn entry(listed: DirEntry) -> Entry {
-    let mut entry = Entry::new(listed.name, Kind::Other);
-    describe(&mut entry, listed.stat, listed.target);
-    entry
-}
-
-fn describe(entry: &mut Entry, stat: Stat, target: Vec<u8>) {
-    entry.kind = match stat.kind {
-        FileKind::File => Kind::File,
-        FileKind::Dir => Kind::Dir,
-        FileKind::Link => Kind::Link(target),
-        FileKind::Other => Kind::Other,
-    };
-    entry.size = Some(stat.size);
-    entry.modified = Some(stat.modified);
-    entry.created = stat.created;
-    entry.mode = Some(stat.mode);
-    entry.owner = Some(Owner::Id(stat.owner));
-    entry.group = Some(Owner::Id(stat.group));
-    entry.links = Some(stat.links);
-    // Where the system has no such numbers, all files would look like one (RFC 3659 section 7.5.2).
-    entry.unique =
-        (stat.inode != 0).then_some(Unique::Node { device: stat.device, inode: stat.inode });
-}
-
-/// What may be done with a name (RFC 3659 section 7.5.5), as far as the login decides it. A file
-/// without any write bit is said to be read-only.
-pub fn perm(entry: &Entry, access: Access) -> Perm {
-    let writable = access == Access::Write && entry.mode.is_none_or(|mode| mode & 0o222 != 0);
-    match (&entry.kind, writable) {
-        (Kind::Dir | Kind::CurrentDir | Kind::ParentDir, false) => Perm::ENTER | Perm::LIST,
-        (Kind::Dir | Kind::CurrentDir | Kind::ParentDir, true) => {
-            let inside = Perm::CREATE | Perm::MAKE_DIR | Perm::PURGE;
-            Perm::ENTER | Perm::LIST | inside | Perm::DELETE | Perm::RENAME
-        }
-        (Kind::File, false) => Perm::RETRIEVE,
-        (Kind::File, true) => {
-            Perm::RETRIEVE | Perm::APPEND | Perm::STORE | Perm::DELETE | Perm::RENAME
-        }
-        (Kind::Link(_) | Kind::Other, true) => Perm::DELETE | Perm::RENAME,
-        (Kind::Link(_) | Kind::Other, false) => Perm::NONE,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn split(argument: &str) -> (Options, Option<String>) {
-        let (options, path) = Options::split(argument.as_bytes());
-        (options, path.map(|path| path.to_string()))
-    }
-
-    #[test]
-    fn options_stand_before_the_path() {
-        let all = Options { all: true, long: true, ..Options::default() };
-        assert_eq!(split("-la"), (all, None));
-        assert_eq!(split("-a -l my dir"), (all, Some("my dir".into())));
-        assert_eq!(split("my -dir"), (Options::default(), Some("my -dir".into())));
-        let newest = Options { order: Order::Time, reverse: true, ..Options::default() };
-        assert_eq!(split("-tr x"), (newest, Some("x".into())));
-        assert_eq!(split("-- -x"), (Options::default(), Some("-x".into())));
-        assert_eq!(split("-1AFhZ"), (Options::default(), None));
-    }
-
-    /// A tree that begins so many directories down, each with a name of 250 bytes.
-    fn tree(dir: &tempfile::TempDir, parts: usize) -> Tree {
-        let shown = format!(".{}", format!("/{}", "d".repeat(250)).repeat(parts)).into_bytes();
-        let path = FtpPath::root().join(&Name::new(shown.clone()).unwrap()).unwrap();
-        let jail = Jail::new(dir.path()).unwrap();
-        let at = Branch { path, shown, depth: 0 };
-        Tree { jail, start: 0, at, children: Vec::new(), next: Vec::new(), held: 0 }
-    }
-
-    /// How many directories the tree remembers before it refuses one.
-    fn fill(tree: &mut Tree) -> usize {
-        let note = |number: usize| tree.note(number.to_string().as_bytes(), FileKind::Dir);
-        (0..=WAITING).map(note).take_while(Result::is_ok).count()
-    }
-
-    #[test]
-    fn the_directories_that_wait_take_no_more_memory_than_was_said() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut deep = tree(&dir, 15);
-        let noted = fill(&mut deep);
-        let each = deep.at.bytes();
-        assert!((WAITING_BYTES / (each + 20)..WAITING_BYTES / each).contains(&noted), "{noted}");
-        let bytes: usize = deep.children.iter().map(Branch::bytes).sum();
-        assert!(bytes == deep.held && bytes <= WAITING_BYTES, "{bytes}, {}", deep.held);
-        assert_eq!(fill(&mut tree(&dir, 0)), WAITING);
-    }
-
-    #[test]
-    fn a_directory_that_waits_no_longer_gives_its_room_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut deep = tree(&dir, 15);
-        let noted = fill(&mut deep);
-        assert_eq!(deep.take().unwrap().shown, [&deep.at.shown[..], b"/0"].concat());
-        deep.note(b"0", FileKind::Dir).unwrap();
-        assert_eq!(std::iter::from_fn(|| deep.take()).count(), noted);
-        assert_eq!(deep.held, 0);
-    }
 
     #[cfg(unix)]
     #[test]

@@ -15,18 +15,22 @@
 //! reload, by the next one who stores, if nobody is storing meanwhile. A count that something else
 //! came in between is of no use and is not used.
 
+mod books;
+mod rename;
+mod writing;
+
+pub use rename::{Spot, rename};
+pub use writing::Writing;
+
 use crate::server::fs::tree_size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
-use std::collections::HashMap;
+use books::{Books, Home};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// After how long files are counted again.
-const AGE: Duration = Duration::from_secs(600);
+use std::time::Instant;
 
 /// How often the files of a busy directory are counted before those who would change it have to
 /// wait.
@@ -41,35 +45,6 @@ pub struct Quotas {
     books: Mutex<Books>,
     /// Held by who removes or renames, so that what is given back is what was there.
     changing: Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct Books {
-    homes: HashMap<Vec<OsString>, Home>,
-    /// How often they were replaced.
-    edition: u64,
-    /// The files that are being written, and in which directories.
-    open: Vec<(FileId, Vec<OsString>)>,
-}
-
-/// A directory that has a quota.
-#[derive(Debug)]
-struct Home {
-    quota: u64,
-    /// `None` while nobody has counted.
-    used: Option<u64>,
-    /// When it was counted; `None` if that has to be done again.
-    counted: Option<Instant>,
-    /// How often something was changed.
-    changes: u64,
-}
-
-/// What has to stay the same while files are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    changes: u64,
-    is_known: bool,
-    is_busy: bool,
 }
 
 /// What a quota has come to.
@@ -172,55 +147,6 @@ impl Quotas {
             }
         }
         Ok(())
-    }
-}
-
-impl Home {
-    fn is_due(&self, now: Instant) -> bool {
-        let counted = self.counted.filter(|_| self.used.is_some());
-        counted.is_none_or(|counted| now.saturating_duration_since(counted) > AGE)
-    }
-
-    fn take(&mut self, bytes: u64) {
-        self.used = self.used.map(|used| used.saturating_add(bytes));
-        self.changes += 1;
-    }
-
-    fn give_back(&mut self, bytes: u64) {
-        self.used = self.used.map(|used| used.saturating_sub(bytes));
-        self.changes += 1;
-    }
-
-    fn has_room(&self, bytes: u64) -> bool {
-        let used = self.used.unwrap_or(0);
-        bytes == 0 || used.checked_add(bytes).is_some_and(|sum| sum <= self.quota)
-    }
-}
-
-impl Books {
-    fn add(&mut self, trail: Vec<OsString>, quota: u64) {
-        let new = Home { quota, used: None, counted: None, changes: 0 };
-        let home = self.homes.entry(trail).or_insert(new);
-        home.quota = home.quota.min(quota);
-    }
-
-    fn state(&self, trail: &[OsString]) -> Option<State> {
-        let home = self.homes.get(trail)?;
-        let is_busy = self.open.iter().any(|(_, dir)| dir.starts_with(trail));
-        Some(State { changes: home.changes, is_known: home.used.is_some(), is_busy })
-    }
-
-    fn is_open_below(&self, trail: &[OsString]) -> bool {
-        self.open.iter().any(|(_, dir)| dir.starts_with(trail))
-    }
-
-    /// Does something to every quota that counts in the directory of `trail`.
-    fn each(&mut self, trail: &[OsString], mut action: impl FnMut(usize, &mut Home)) {
-        for depth in 0..=trail.len() {
-            if let Some(home) = self.homes.get_mut(&trail[..depth]) {
-                action(depth, home);
-            }
-        }
     }
 }
 
@@ -336,211 +262,6 @@ pub fn remove_file(ledger: Option<&Ledger>, dir: &Dir, name: &OsStr) -> io::Resu
     dir.remove_file(name)?;
     ledger.give_back(size);
     Ok(())
-}
-
-/// A name in a directory, and what counts there.
-#[derive(Clone, Copy, Debug)]
-pub struct Spot<'a> {
-    /// What counts in the directory.
-    pub ledger: &'a Ledger,
-    /// The directory.
-    pub dir: &'a Dir,
-    /// The name.
-    pub name: &'a OsStr,
-}
-
-/// Renames, where what is renamed may come under other quotas.
-///
-/// # Errors
-/// What the system says, `QuotaExceeded`, `ResourceBusy` for what is being written, and
-/// `PermissionDenied` for a directory with a quota in it, whose owner would not find it any more, or
-/// one that would stand where a quota counts, and for which nothing there was taken.
-pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
-    let quotas = &from.ledger.quotas;
-    quotas.count_due(&to.ledger.trail)?;
-    let _turn = quotas.change();
-    from.ledger.check(from.dir)?;
-    to.ledger.check(to.dir)?;
-    let moved = from.dir.stat(from.name)?;
-    let target = to.dir.stat(to.name).ok();
-    let is_itself = |stat: sys::Stat| (stat.device, stat.inode) == (moved.device, moved.inode);
-    if moved.inode != 0 && target.is_some_and(is_itself) {
-        return from.dir.rename(from.name, to.dir, to.name);
-    }
-    let size = match moved.kind {
-        FileKind::File if from.ledger.is_open(from.dir, from.name) => {
-            return Err(ErrorKind::ResourceBusy.into());
-        }
-        FileKind::File => moved.size,
-        FileKind::Dir => from.size_of_tree(to)?,
-        FileKind::Link | FileKind::Other => 0,
-    };
-    let replaced = to.ledger.size_of(to.dir, to.name);
-    let shared = shared_depth(&from.ledger.trail, &to.ledger.trail);
-    // What it comes to in each directory that only the new place is in.
-    let gained = size.saturating_sub(replaced);
-    quotas.take_beyond(&to.ledger.trail, shared, gained)?;
-    if let Err(error) = from.dir.rename(from.name, to.dir, to.name) {
-        quotas.books().each(&to.ledger.trail, |depth, home| {
-            if depth > shared {
-                home.give_back(gained);
-            }
-        });
-        return Err(error);
-    }
-    let mut books = quotas.books();
-    books.each(&to.ledger.trail, |depth, home| {
-        home.give_back(if depth > shared { replaced.saturating_sub(size) } else { replaced });
-    });
-    books.each(&from.ledger.trail, |depth, home| {
-        if depth > shared {
-            home.give_back(size);
-        }
-    });
-    Ok(())
-}
-
-impl Spot<'_> {
-    /// The size of all that is in a directory that is to be moved to another one; 0 where the same
-    /// quotas count there.
-    fn size_of_tree(&self, to: Spot<'_>) -> io::Result<u64> {
-        let [trail, new] = [self, &to].map(|spot| spot.ledger.below(spot.name).trail);
-        let to = to.ledger;
-        let shared = shared_depth(&self.ledger.trail, &to.trail);
-        let books = self.ledger.quotas.books();
-        let hides = |home: &[OsString]| home.starts_with(&trail) || home.starts_with(&new);
-        if books.homes.keys().any(|home| hides(home)) {
-            return Err(ErrorKind::PermissionDenied.into());
-        }
-        if books.is_open_below(&trail) {
-            return Err(ErrorKind::ResourceBusy.into());
-        }
-        let counts = |trail: &[OsString]| {
-            (shared + 1..=trail.len()).any(|depth| books.homes.contains_key(&trail[..depth]))
-        };
-        if !counts(&self.ledger.trail) && !counts(&to.trail) {
-            return Ok(0);
-        }
-        drop(books);
-        size_below(&self.dir.open_dir(self.name)?)
-    }
-}
-
-impl Quotas {
-    /// Takes bytes from the quotas that are deeper than `shared`.
-    fn take_beyond(&self, trail: &[OsString], shared: usize, bytes: u64) -> io::Result<()> {
-        let mut books = self.books();
-        let mut fits = true;
-        books.each(trail, |depth, home| fits &= depth <= shared || home.has_room(bytes));
-        if !fits {
-            return Err(ErrorKind::QuotaExceeded.into());
-        }
-        books.each(trail, |depth, home| {
-            if depth > shared {
-                home.take(bytes);
-            }
-        });
-        Ok(())
-    }
-}
-
-fn shared_depth(one: &[OsString], other: &[OsString]) -> usize {
-    one.iter().zip(other).take_while(|(a, b)| a == b).count()
-}
-
-/// A file that is being written, and what its bytes have taken.
-#[derive(Debug)]
-pub struct Writing {
-    ledger: Ledger,
-    id: FileId,
-    /// How many bytes of the file count.
-    length: u64,
-    /// Where the next ones go.
-    at: u64,
-    /// Taken for bytes that are not written yet.
-    taken: u64,
-    is_open: bool,
-}
-
-impl Writing {
-    /// The file was cut.
-    pub fn cut(&mut self, length: u64) {
-        self.ledger.give_back(self.length.saturating_sub(length));
-        self.length = self.length.min(length);
-        self.at = length;
-    }
-
-    /// Writing goes on there.
-    pub fn seek(&mut self, at: u64) {
-        self.at = at;
-    }
-
-    /// So many bytes are about to be written.
-    ///
-    /// # Errors
-    /// `QuotaExceeded`; nothing may be written then.
-    pub fn take(&mut self, bytes: u64) -> io::Result<()> {
-        let growth = self.at.saturating_add(bytes).saturating_sub(self.length);
-        let more = growth.saturating_sub(self.taken);
-        self.ledger.take(more)?;
-        self.taken += more;
-        Ok(())
-    }
-
-    /// So many of them were written.
-    pub fn wrote(&mut self, bytes: u64) {
-        self.at += bytes;
-        let growth = self.at.saturating_sub(self.length);
-        self.length += growth;
-        self.taken = self.taken.saturating_sub(growth);
-    }
-
-    /// Gives the file its final name by `rename`, which may replace another. If that fails, nothing
-    /// has changed.
-    ///
-    /// # Errors
-    /// Those of `rename`.
-    pub fn commit(
-        &mut self,
-        dir: &Dir,
-        name: &OsStr,
-        rename: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
-        let quotas = Arc::clone(&self.ledger.quotas);
-        let _turn = quotas.change();
-        let replaced = self.ledger.size_of(dir, name);
-        rename()?;
-        self.ledger.give_back(replaced);
-        self.release();
-        Ok(())
-    }
-
-    /// Leaves the file as it is after `last`, and gives back what it took if it is gone then.
-    pub fn end(mut self, dir: &Dir, name: &OsStr, last: impl FnOnce()) {
-        let quotas = Arc::clone(&self.ledger.quotas);
-        let _turn = quotas.change();
-        last();
-        if !sys::is_named(dir, name, self.id) {
-            self.ledger.give_back(self.length);
-        }
-        self.release();
-    }
-
-    fn release(&mut self) {
-        self.ledger.give_back(std::mem::take(&mut self.taken));
-        if std::mem::replace(&mut self.is_open, false) {
-            let mut books = self.ledger.quotas.books();
-            if let Some(index) = books.open.iter().position(|(id, _)| *id == self.id) {
-                books.open.swap_remove(index);
-            }
-        }
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        self.release();
-    }
 }
 
 #[cfg(all(test, unix))]

@@ -19,7 +19,6 @@
 //! who writes it holds a lock on it; another upload of the same name takes a partial with a random
 //! ending, which nobody could find again and which therefore goes when it breaks off.
 
-use crate::protocol::ascii::EncodingReader;
 use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
 use crate::pump::FileSink;
@@ -27,12 +26,13 @@ use crate::server::error::Refusal;
 use crate::server::fs::jail::{Jail, Last, ResolvedPath};
 use crate::server::fs::partial::{self, Locked};
 use crate::server::fs::quota::{self, Writing};
+use crate::server::fs::stored_text;
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 
 /// Which upload is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,70 +328,10 @@ fn offset(file: &mut File, mode: UploadMode) -> Result<u64, Refusal> {
         UploadMode::Resume(at) if at <= size => Ok(at),
         UploadMode::Resume(_) => Err(Refusal::BadRestart),
         UploadMode::ResumeText(at) => {
-            check_text(size, at)?;
-            text_offset(file, at)?.ok_or(Refusal::BadRestart)
+            stored_text::check(size, at)?;
+            stored_text::offset(file, at)?.ok_or(Refusal::BadRestart)
         }
     }
-}
-
-/// Where in a stored text the byte `at` of its transfer stands; `None` beyond the end or between CR
-/// and LF.
-fn text_offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
-    let mut buffer = vec![0; 64 * 1024];
-    let (mut stored, mut sent) = (0u64, 0u64);
-    while sent < at {
-        let length = file.read(&mut buffer)?;
-        if length == 0 {
-            return Ok(None);
-        }
-        for byte in &buffer[..length] {
-            if sent >= at {
-                break;
-            }
-            sent += if *byte == b'\n' { 2 } else { 1 };
-            stored += 1;
-        }
-    }
-    Ok((sent == at).then_some(stored))
-}
-
-/// The longest transfer of a text that is counted, or searched for an offset: a question should not
-/// cost more. TYPE I needs neither.
-pub const LARGEST_TEXT: u64 = 16 * 1024 * 1024;
-
-const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
-
-/// Returns the length of the transfer of a stored text.
-///
-/// # Errors
-/// It is larger than [`LARGEST_TEXT`], or what the system says.
-pub fn text_length(file: File) -> Result<u64, Refusal> {
-    if file.metadata()?.len() > LARGEST_TEXT {
-        return Err(TOO_LARGE);
-    }
-    Ok(io::copy(&mut EncodingReader::new(file.take(LARGEST_TEXT)), &mut io::sink())?)
-}
-
-/// Refuses an offset into the transfer of a text of `size` stored bytes that cannot be in it, or is
-/// too far to be searched.
-fn check_text(size: u64, offset: u64) -> Result<(), Refusal> {
-    match offset {
-        // At most every byte is a line end, which is sent as two.
-        _ if offset > size.saturating_mul(2) => Err(Refusal::BadRestart),
-        _ if offset > LARGEST_TEXT => Err(TOO_LARGE),
-        _ => Ok(()),
-    }
-}
-
-/// The transfer of a text from `offset` on.
-///
-/// # Errors
-/// There is less than that, or it is beyond [`LARGEST_TEXT`], or what the system says.
-pub fn text_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusal> {
-    check_text(file.metadata()?.len(), offset)?;
-    let mut text = EncodingReader::new(file);
-    let skipped = io::copy(&mut text.by_ref().take(offset), &mut io::sink())?;
-    if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }
 }
 
 /// The size of the partial that waits for `place`, whose own name does not exist: what a client
@@ -404,7 +344,7 @@ pub fn waiting_size(place: &ResolvedPath, as_text: bool) -> Result<u64, Refusal>
     let stat = partial::waiting(&place.dir, &partial);
     let stat = stat.ok_or(io::Error::from(ErrorKind::NotFound))?;
     match as_text {
-        true => text_length(place.dir.open(&partial, Open::Read)?),
+        true => stored_text::length(place.dir.open(&partial, Open::Read)?),
         false => Ok(stat.size),
     }
 }

@@ -8,6 +8,7 @@ use crate::server::error::Refusal;
 use crate::server::fs::jail::Last;
 use crate::server::fs::listing::{self, Form, Lines, Options};
 use crate::server::fs::partial;
+use crate::server::fs::stored_text;
 use crate::server::fs::upload;
 use crate::server::session::Session;
 use crate::server::session::control_watch::ControlWatch;
@@ -47,7 +48,7 @@ impl Session<'_> {
         let size = match place.found {
             // RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
             Some(stat) if stat.kind == FileKind::File && self.is_ascii() => {
-                upload::text_length(place.open(Open::Read)?)?
+                stored_text::length(place.open(Open::Read)?)?
             }
             Some(stat) if stat.kind == FileKind::File => stat.size,
             Some(_) => return Err(Refusal::NotPlainFile),

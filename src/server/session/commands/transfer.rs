@@ -13,7 +13,8 @@ use crate::server::error::Refusal;
 use crate::server::fs::glob;
 use crate::server::fs::jail::{DirEntry, Last};
 use crate::server::fs::listing::{Form, Lines, Options};
-use crate::server::fs::upload::{Upload, UploadMode, text_from};
+use crate::server::fs::stored_text;
+use crate::server::fs::upload::{Upload, UploadMode};
 use crate::server::limits::bandwidth::Mover;
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::control_watch::ControlWatch;
@@ -51,7 +52,7 @@ impl Session<'_> {
         let ranged = matches!(pending, Pending::Range(_));
         let (offset, length) = pending.portion(u64::MAX)?;
         let (mut place, stored) = (file.try_clone()?, file.metadata()?.len());
-        let mut text = text_from(file, offset)?;
+        let mut text = stored_text::read_from(file, offset)?;
         let mut first = Vec::new();
         text.by_ref().take(1).read_to_end(&mut first)?;
         if ranged && first.is_empty() {

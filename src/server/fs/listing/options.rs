@@ -1,0 +1,102 @@
+//! The `ls` options in the argument of LIST, NLST and STAT.
+
+use crate::protocol::Name;
+use crate::server::fs::jail::DirEntry;
+
+/// What `ls` options in the argument of LIST and NLST ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `-a`: also `.` and `..`.
+    pub all: bool,
+    /// `-l`: long also for NLST.
+    pub long: bool,
+    /// `-d`: the directory itself, not what is in it.
+    pub itself: bool,
+    /// `-R`: also what is in the directories below.
+    pub recursive: bool,
+    /// `-t`, `-S`, else by name.
+    pub order: Order,
+    /// `-r`: the other way round.
+    pub reverse: bool,
+}
+
+/// What names are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Name, as bytes.
+    #[default]
+    Name,
+    /// Last modified first.
+    Time,
+    /// Largest first.
+    Size,
+}
+
+impl Options {
+    /// Takes the options from the beginning of an argument; what is left is the path. Letters
+    /// that `ls` knows and that change nothing here are passed over.
+    pub fn split(argument: &[u8]) -> (Options, Option<Name>) {
+        let mut options = Options::default();
+        let mut rest = argument;
+        while let [b'-', letters @ ..] = rest {
+            let end = letters.iter().position(|&b| b == b' ').unwrap_or(letters.len());
+            letters[..end].iter().for_each(|&letter| options.set(letter));
+            rest = letters[end..].trim_ascii_start();
+            if letters[..end] == *b"-" {
+                break; // "--" ends the options
+            }
+        }
+        (options, Name::new(rest))
+    }
+
+    fn set(&mut self, letter: u8) {
+        match letter {
+            b'a' => self.all = true,
+            b'l' => self.long = true,
+            b'd' => self.itself = true,
+            b'R' => self.recursive = true,
+            b't' => self.order = Order::Time,
+            b'S' => self.order = Order::Size,
+            b'r' => self.reverse = true,
+            _ => {}
+        }
+    }
+
+    /// Sorts names the way that is wanted.
+    pub fn sort(self, names: &mut [DirEntry]) {
+        match self.order {
+            Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),
+            Order::Time => names.sort_unstable_by(|a, b| {
+                b.stat.modified.cmp(&a.stat.modified).then_with(|| a.name.cmp(&b.name))
+            }),
+            Order::Size => names.sort_unstable_by(|a, b| {
+                b.stat.size.cmp(&a.stat.size).then_with(|| a.name.cmp(&b.name))
+            }),
+        }
+        if self.reverse {
+            names.reverse();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(argument: &str) -> (Options, Option<String>) {
+        let (options, path) = Options::split(argument.as_bytes());
+        (options, path.map(|path| path.to_string()))
+    }
+
+    #[test]
+    fn options_stand_before_the_path() {
+        let all = Options { all: true, long: true, ..Options::default() };
+        assert_eq!(split("-la"), (all, None));
+        assert_eq!(split("-a -l my dir"), (all, Some("my dir".into())));
+        assert_eq!(split("my -dir"), (Options::default(), Some("my -dir".into())));
+        let newest = Options { order: Order::Time, reverse: true, ..Options::default() };
+        assert_eq!(split("-tr x"), (newest, Some("x".into())));
+        assert_eq!(split("-- -x"), (Options::default(), Some("-x".into())));
+        assert_eq!(split("-1AFhZ"), (Options::default(), None));
+    }
+}

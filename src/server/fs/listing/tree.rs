@@ -1,0 +1,125 @@
+//! The way of `ls -R` through a tree, in bounded memory.
+
+use crate::protocol::{FtpPath, Name};
+use crate::server::fs::jail::Jail;
+use crate::sys::FileKind;
+use std::io;
+
+/// How deep `-R` goes, how many directories may wait for it, and how much memory they may take.
+const DEEPEST: usize = 64;
+const WAITING: usize = 100_000;
+const WAITING_BYTES: usize = 8 * 1024 * 1024;
+
+/// The way through a tree.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) jail: Jail,
+    /// How long the prefix of names is at its root.
+    pub(super) start: usize,
+    pub(super) at: Branch,
+    /// Directories found in this one, in their order.
+    children: Vec<Branch>,
+    /// Where to go afterwards, the next one last.
+    next: Vec<Branch>,
+    /// How many bytes `children` and `next` take.
+    held: usize,
+}
+
+/// A directory of a tree.
+#[derive(Clone, Debug)]
+pub(super) struct Branch {
+    pub(super) path: FtpPath,
+    pub(super) shown: Vec<u8>,
+    depth: usize,
+}
+
+impl Tree {
+    /// Begins at the directory `path`, whose names are shown after a prefix of `start` bytes.
+    pub(super) fn new(jail: &Jail, path: &FtpPath, start: usize) -> Tree {
+        let at = Branch { path: path.clone(), shown: b".".to_vec(), depth: 0 };
+        Tree { jail: jail.clone(), start, at, children: Vec::new(), next: Vec::new(), held: 0 }
+    }
+
+    /// Remembers a directory that was listed, to go there when this one is through.
+    pub(super) fn note(&mut self, name: &[u8], kind: FileKind) -> io::Result<()> {
+        if kind != FileKind::Dir {
+            return Ok(());
+        }
+        let Some(name) = Name::of_file(name) else { return Ok(()) };
+        if self.next.len() + self.children.len() >= WAITING || self.at.depth >= DEEPEST {
+            return Err(too_large());
+        }
+        let Ok(path) = self.at.path.join(&name) else { return Ok(()) };
+        let shown = [self.at.shown.as_slice(), b"/", name.as_bytes()].concat();
+        let branch = Branch { path, shown, depth: self.at.depth + 1 };
+        let held = self.held + branch.bytes();
+        if held > WAITING_BYTES {
+            return Err(too_large());
+        }
+        self.held = held;
+        self.children.push(branch);
+        Ok(())
+    }
+
+    /// The directory to go to now: those found in this one come before those that waited already.
+    pub(super) fn take(&mut self) -> Option<Branch> {
+        self.next.extend(self.children.drain(..).rev());
+        let branch = self.next.pop()?;
+        self.held -= branch.bytes();
+        Some(branch)
+    }
+}
+
+impl Branch {
+    /// The memory it takes. Its path is in it twice, and may be far longer than its name.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Branch>() + self.path.as_bytes().len() + self.shown.len()
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::other("the tree is too large to be listed at once")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree that begins so many directories down, each with a name of 250 bytes.
+    fn tree(dir: &tempfile::TempDir, parts: usize) -> Tree {
+        let shown = format!(".{}", format!("/{}", "d".repeat(250)).repeat(parts)).into_bytes();
+        let path = FtpPath::root().join(&Name::new(shown.clone()).unwrap()).unwrap();
+        let jail = Jail::new(dir.path()).unwrap();
+        let at = Branch { path, shown, depth: 0 };
+        Tree { jail, start: 0, at, children: Vec::new(), next: Vec::new(), held: 0 }
+    }
+
+    /// How many directories the tree remembers before it refuses one.
+    fn fill(tree: &mut Tree) -> usize {
+        let note = |number: usize| tree.note(number.to_string().as_bytes(), FileKind::Dir);
+        (0..=WAITING).map(note).take_while(Result::is_ok).count()
+    }
+
+    #[test]
+    fn the_directories_that_wait_take_no_more_memory_than_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut deep = tree(&dir, 15);
+        let noted = fill(&mut deep);
+        let each = deep.at.bytes();
+        assert!((WAITING_BYTES / (each + 20)..WAITING_BYTES / each).contains(&noted), "{noted}");
+        let bytes: usize = deep.children.iter().map(Branch::bytes).sum();
+        assert!(bytes == deep.held && bytes <= WAITING_BYTES, "{bytes}, {}", deep.held);
+        assert_eq!(fill(&mut tree(&dir, 0)), WAITING);
+    }
+
+    #[test]
+    fn a_directory_that_waits_no_longer_gives_its_room_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut deep = tree(&dir, 15);
+        let noted = fill(&mut deep);
+        assert_eq!(deep.take().unwrap().shown, [&deep.at.shown[..], b"/0"].concat());
+        deep.note(b"0", FileKind::Dir).unwrap();
+        assert_eq!(std::iter::from_fn(|| deep.take()).count(), noted);
+        assert_eq!(deep.held, 0);
+    }
+}

@@ -1,0 +1,87 @@
+//! The books: what each quota has come to, and which files are being written.
+
+use crate::sys::FileId;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+/// After how long files are counted again.
+const AGE: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pub(super) homes: HashMap<Vec<OsString>, Home>,
+    /// How often they were replaced.
+    pub(super) edition: u64,
+    /// The files that are being written, and in which directories.
+    pub(super) open: Vec<(FileId, Vec<OsString>)>,
+}
+
+/// A directory that has a quota.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) quota: u64,
+    /// `None` while nobody has counted.
+    pub(super) used: Option<u64>,
+    /// When it was counted; `None` if that has to be done again.
+    pub(super) counted: Option<Instant>,
+    /// How often something was changed.
+    pub(super) changes: u64,
+}
+
+/// What has to stay the same while files are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) changes: u64,
+    pub(super) is_known: bool,
+    pub(super) is_busy: bool,
+}
+
+impl Home {
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let counted = self.counted.filter(|_| self.used.is_some());
+        counted.is_none_or(|counted| now.saturating_duration_since(counted) > AGE)
+    }
+
+    pub(super) fn take(&mut self, bytes: u64) {
+        self.used = self.used.map(|used| used.saturating_add(bytes));
+        self.changes += 1;
+    }
+
+    pub(super) fn give_back(&mut self, bytes: u64) {
+        self.used = self.used.map(|used| used.saturating_sub(bytes));
+        self.changes += 1;
+    }
+
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        let used = self.used.unwrap_or(0);
+        bytes == 0 || used.checked_add(bytes).is_some_and(|sum| sum <= self.quota)
+    }
+}
+
+impl Books {
+    pub(super) fn add(&mut self, trail: Vec<OsString>, quota: u64) {
+        let new = Home { quota, used: None, counted: None, changes: 0 };
+        let home = self.homes.entry(trail).or_insert(new);
+        home.quota = home.quota.min(quota);
+    }
+
+    pub(super) fn state(&self, trail: &[OsString]) -> Option<State> {
+        let home = self.homes.get(trail)?;
+        let is_busy = self.open.iter().any(|(_, dir)| dir.starts_with(trail));
+        Some(State { changes: home.changes, is_known: home.used.is_some(), is_busy })
+    }
+
+    pub(super) fn is_open_below(&self, trail: &[OsString]) -> bool {
+        self.open.iter().any(|(_, dir)| dir.starts_with(trail))
+    }
+
+    /// Does something to every quota that counts in the directory of `trail`.
+    pub(super) fn each(&mut self, trail: &[OsString], mut action: impl FnMut(usize, &mut Home)) {
+        for depth in 0..=trail.len() {
+            if let Some(home) = self.homes.get_mut(&trail[..depth]) {
+                action(depth, home);
+            }
+        }
+    }
+}

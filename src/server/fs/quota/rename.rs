@@ -1,0 +1,117 @@
+//! Renames between directories that different quotas count.
+
+use crate::server::fs::quota::{Ledger, Quotas};
+use crate::server::fs::tree_size::size_below;
+use crate::sys::{self, Dir, FileKind};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+
+/// A name in a directory, and what counts there.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot<'a> {
+    /// What counts in the directory.
+    pub ledger: &'a Ledger,
+    /// The directory.
+    pub dir: &'a Dir,
+    /// The name.
+    pub name: &'a OsStr,
+}
+
+/// Renames, where what is renamed may come under other quotas.
+///
+/// # Errors
+/// What the system says, `QuotaExceeded`, `ResourceBusy` for what is being written, and
+/// `PermissionDenied` for a directory with a quota in it, whose owner would not find it any more, or
+/// one that would stand where a quota counts, and for which nothing there was taken.
+pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
+    let quotas = &from.ledger.quotas;
+    quotas.count_due(&to.ledger.trail)?;
+    let _turn = quotas.change();
+    from.ledger.check(from.dir)?;
+    to.ledger.check(to.dir)?;
+    let moved = from.dir.stat(from.name)?;
+    let target = to.dir.stat(to.name).ok();
+    let is_itself = |stat: sys::Stat| (stat.device, stat.inode) == (moved.device, moved.inode);
+    if moved.inode != 0 && target.is_some_and(is_itself) {
+        return from.dir.rename(from.name, to.dir, to.name);
+    }
+    let size = match moved.kind {
+        FileKind::File if from.ledger.is_open(from.dir, from.name) => {
+            return Err(ErrorKind::ResourceBusy.into());
+        }
+        FileKind::File => moved.size,
+        FileKind::Dir => from.size_of_tree(to)?,
+        FileKind::Link | FileKind::Other => 0,
+    };
+    let replaced = to.ledger.size_of(to.dir, to.name);
+    let shared = shared_depth(&from.ledger.trail, &to.ledger.trail);
+    // What it comes to in each directory that only the new place is in.
+    let gained = size.saturating_sub(replaced);
+    quotas.take_beyond(&to.ledger.trail, shared, gained)?;
+    if let Err(error) = from.dir.rename(from.name, to.dir, to.name) {
+        quotas.books().each(&to.ledger.trail, |depth, home| {
+            if depth > shared {
+                home.give_back(gained);
+            }
+        });
+        return Err(error);
+    }
+    let mut books = quotas.books();
+    books.each(&to.ledger.trail, |depth, home| {
+        home.give_back(if depth > shared { replaced.saturating_sub(size) } else { replaced });
+    });
+    books.each(&from.ledger.trail, |depth, home| {
+        if depth > shared {
+            home.give_back(size);
+        }
+    });
+    Ok(())
+}
+
+impl Spot<'_> {
+    /// The size of all that is in a directory that is to be moved to another one; 0 where the same
+    /// quotas count there.
+    fn size_of_tree(&self, to: Spot<'_>) -> io::Result<u64> {
+        let [trail, new] = [self, &to].map(|spot| spot.ledger.below(spot.name).trail);
+        let to = to.ledger;
+        let shared = shared_depth(&self.ledger.trail, &to.trail);
+        let books = self.ledger.quotas.books();
+        let hides = |home: &[OsString]| home.starts_with(&trail) || home.starts_with(&new);
+        if books.homes.keys().any(|home| hides(home)) {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        if books.is_open_below(&trail) {
+            return Err(ErrorKind::ResourceBusy.into());
+        }
+        let counts = |trail: &[OsString]| {
+            (shared + 1..=trail.len()).any(|depth| books.homes.contains_key(&trail[..depth]))
+        };
+        if !counts(&self.ledger.trail) && !counts(&to.trail) {
+            return Ok(0);
+        }
+        drop(books);
+        size_below(&self.dir.open_dir(self.name)?)
+    }
+}
+
+impl Quotas {
+    /// Takes bytes from the quotas that are deeper than `shared`.
+    fn take_beyond(&self, trail: &[OsString], shared: usize, bytes: u64) -> io::Result<()> {
+        let mut books = self.books();
+        let mut fits = true;
+        books.each(trail, |depth, home| fits &= depth <= shared || home.has_room(bytes));
+        if !fits {
+            return Err(ErrorKind::QuotaExceeded.into());
+        }
+        books.each(trail, |depth, home| {
+            if depth > shared {
+                home.take(bytes);
+            }
+        });
+        Ok(())
+    }
+}
+
+fn shared_depth(one: &[OsString], other: &[OsString]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
+}

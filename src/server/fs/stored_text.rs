@@ -1,0 +1,66 @@
+//! The transfer of a stored text (TYPE A): its length, and where an offset into it is in the file.
+
+use crate::protocol::ascii::EncodingReader;
+use crate::server::error::Refusal;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// The longest transfer of a text that is counted, or searched for an offset: a question should not
+/// cost more. TYPE I needs neither.
+pub const LARGEST: u64 = 16 * 1024 * 1024;
+
+const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
+
+/// Returns the length of the transfer of a stored text.
+///
+/// # Errors
+/// It is larger than [`LARGEST`], or what the system says.
+pub fn length(file: File) -> Result<u64, Refusal> {
+    if file.metadata()?.len() > LARGEST {
+        return Err(TOO_LARGE);
+    }
+    Ok(io::copy(&mut EncodingReader::new(file.take(LARGEST)), &mut io::sink())?)
+}
+
+/// The transfer of a text from `offset` on.
+///
+/// # Errors
+/// There is less than that, or it is beyond [`LARGEST`], or what the system says.
+pub fn read_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusal> {
+    check(file.metadata()?.len(), offset)?;
+    let mut text = EncodingReader::new(file);
+    let skipped = io::copy(&mut text.by_ref().take(offset), &mut io::sink())?;
+    if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }
+}
+
+/// Where in a stored text the byte `at` of its transfer stands; `None` beyond the end or between CR
+/// and LF.
+pub fn offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut stored, mut sent) = (0u64, 0u64);
+    while sent < at {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(None);
+        }
+        for byte in &buffer[..length] {
+            if sent >= at {
+                break;
+            }
+            sent += if *byte == b'\n' { 2 } else { 1 };
+            stored += 1;
+        }
+    }
+    Ok((sent == at).then_some(stored))
+}
+
+/// Refuses an offset into the transfer of a text of `size` stored bytes that cannot be in it, or is
+/// too far to be searched.
+pub fn check(size: u64, offset: u64) -> Result<(), Refusal> {
+    match offset {
+        // At most every byte is a line end, which is sent as two.
+        _ if offset > size.saturating_mul(2) => Err(Refusal::BadRestart),
+        _ if offset > LARGEST => Err(TOO_LARGE),
+        _ => Ok(()),
+    }
+}
