@@ -18,6 +18,7 @@ mod ops;
 mod resolve;
 #[cfg(all(test, unix))]
 mod tests;
+mod trees;
 
 pub use entries::{DirEntry, DirReader};
 
@@ -53,11 +54,11 @@ pub struct Jail {
 #[derive(Clone, Debug)]
 pub struct ResolvedPath {
     /// The directory.
-    pub dir: Arc<Dir>,
+    dir: Arc<Dir>,
     /// The name in it; `.` for the root.
-    pub name: OsString,
+    name: OsString,
     /// What stood there when it was looked up; it may have changed since.
-    pub found: Option<Stat>,
+    found: Option<Stat>,
     /// The directories between the root and `dir`, no link among them.
     trail: Vec<OsString>,
 }

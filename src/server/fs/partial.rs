@@ -20,7 +20,7 @@ const AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The result of [`lock`].
 #[derive(Debug)]
-pub enum Locked {
+pub(crate) enum Locked {
     /// The partial, opened for reading and writing, and this one's alone while it is open; what is
     /// known of it, and what tells it from others.
     Mine(File, Metadata, FileId),
@@ -54,7 +54,7 @@ pub fn waiting(dir: &Dir, partial: &OsStr) -> Option<Stat> {
 ///
 /// # Errors
 /// What the system says.
-pub fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
+pub(crate) fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
     const TRIES: usize = 16;
     for _ in 0..TRIES {
         let file = dir.open(partial, Open::Create)?;

@@ -24,12 +24,11 @@ use crate::protocol::{FtpPath, Name};
 use crate::pump::FileSink;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::{Jail, Last, ResolvedPath};
-use crate::server::fs::partial::{self, Locked};
-use crate::server::fs::quota::{self, Writing};
+use crate::server::fs::partial::Locked;
+use crate::server::fs::quota::Writing;
 use crate::server::fs::stored_text;
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
-use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -65,7 +64,7 @@ enum Kind {
     /// Written to the file itself.
     InPlace,
     /// Written to this name in the same directory; kept for a resume, or not.
-    Partial { name: OsString, resumable: bool },
+    Partial { path: ResolvedPath, resumable: bool },
     /// Committed or cleared away: nothing is left to do.
     Settled,
 }
@@ -78,8 +77,7 @@ impl Upload {
     pub fn begin(jail: &Jail, path: &FtpPath, mode: UploadMode) -> Result<Upload, Refusal> {
         let mut upload = Upload::open(jail, path, mode)?;
         if let Some(ledger) = jail.ledger(&upload.place) {
-            let (dir, name) = (&upload.place.dir, upload.written_to());
-            let mut writing = ledger.open(dir, name, &upload.file, upload.id)?;
+            let mut writing = upload.written_to().begin_writing(ledger, &upload.file, upload.id)?;
             if mode != UploadMode::Append {
                 writing.seek(upload.file.stream_position()?);
             }
@@ -90,17 +88,16 @@ impl Upload {
 
     fn open(jail: &Jail, path: &FtpPath, mode: UploadMode) -> Result<Upload, Refusal> {
         let place = jail.locate(path, Last::Follow)?;
-        match place.found.map(|stat| stat.kind) {
+        match place.found().map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
             Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
         }
-        let partial = partial::name_for(&place.name);
+        let partial = place.partial();
         if let UploadMode::Replace | UploadMode::Resume(0) | UploadMode::ResumeText(0) = mode {
             return Upload::fresh(place, partial);
         }
-        let waiting = partial::waiting(&place.dir, &partial);
-        match (mode, waiting, place.found) {
+        match (mode, partial.found(), place.found()) {
             (UploadMode::Replace, _, _) | (UploadMode::Append, None, None) => {
                 Upload::fresh(place, partial)
             }
@@ -135,27 +132,25 @@ impl Upload {
         Ok((Upload::begin(jail, &dir.join(&wanted)?, UploadMode::Replace)?, name))
     }
 
-    fn fresh(place: ResolvedPath, partial: OsString) -> Result<Upload, Refusal> {
-        if place.found.is_some() {
+    fn fresh(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {
+        if place.found().is_some() {
             // A file that may not be written must not be replaced either.
-            place.dir.open(&place.name, Open::Write)?;
+            place.check_writable()?;
         }
-        let (file, data, id, kind) = match partial::lock(&place.dir, &partial)? {
+        let (file, data, id, kind) = match partial.lock()? {
             Locked::Mine(file, data, id) => {
-                (file, data, id, Kind::Partial { name: partial, resumable: true })
+                (file, data, id, Kind::Partial { path: partial, resumable: true })
             }
             Locked::Taken => {
-                let mut name = partial;
-                name.push("-");
-                name.push(hex(&random().to_be_bytes()));
-                let file = place.dir.open(&name, Open::CreateNew)?;
+                let path = partial.with_suffix(&format!("-{}", hex(&random().to_be_bytes())));
+                let file = path.create_new()?;
                 // So that nobody takes it for one that was left behind.
                 let _ = file.try_lock();
                 let (data, id) = sys::identify(&file)?;
-                (file, data, id, Kind::Partial { name, resumable: false })
+                (file, data, id, Kind::Partial { path, resumable: false })
             }
         };
-        if let Some(old) = place.found {
+        if let Some(old) = place.found() {
             // As if the old one were written in place, and not readable for others meanwhile. What
             // the system refuses of it is no reason to lose the upload.
             sys::adopt(&file, &data, &old);
@@ -165,12 +160,16 @@ impl Upload {
         Ok(Upload { file, id, place, kind, cut, writing: None })
     }
 
-    fn resume(place: ResolvedPath, partial: OsString, mode: UploadMode) -> Result<Upload, Refusal> {
-        let Locked::Mine(mut file, _, id) = partial::lock(&place.dir, &partial)? else {
+    fn resume(
+        place: ResolvedPath,
+        partial: ResolvedPath,
+        mode: UploadMode,
+    ) -> Result<Upload, Refusal> {
+        let Locked::Mine(mut file, _, id) = partial.lock()? else {
             return Err(Refusal::Busy);
         };
         let cut = Some(offset(&mut file, mode)?);
-        let kind = Kind::Partial { name: partial, resumable: true };
+        let kind = Kind::Partial { path: partial, resumable: true };
         Ok(Upload { file, id, place, kind, cut, writing: None })
     }
 
@@ -208,7 +207,7 @@ impl Upload {
 
     /// Sets the permissions of a file that did not exist before to `mode`.
     pub fn set_mode_if_new(&self, mode: u32) {
-        if self.place.found.is_none() {
+        if self.place.found().is_none() {
             sys::set_file_mode(&self.file, mode);
         }
     }
@@ -226,34 +225,21 @@ impl Upload {
             self.file.sync_all().inspect_err(|_| self.clear())?;
         }
         let mut writing = self.writing.take();
-        let named = match &mut writing {
-            Some(writing) => writing.commit(&self.place.dir, &self.place.name, || self.name_it()),
-            None => self.name_it(),
-        };
+        let named = self.place.commit(self.written_to(), self.id, writing.as_mut());
         if let Err(error) = named {
             self.writing = writing;
             return Err(error);
         }
         let is_new = matches!(self.kind, Kind::Partial { .. });
         self.kind = Kind::Settled;
-        if sync && is_new { self.place.dir.sync() } else { Ok(()) }
-    }
-
-    fn name_it(&self) -> io::Result<()> {
-        let ResolvedPath { dir, name, .. } = &self.place;
-        let written_to = self.written_to();
-        // Whoever removed or replaced it meanwhile has the last word.
-        if !sys::is_named(dir, written_to, self.id) {
-            return Err(ErrorKind::ResourceBusy.into());
-        }
-        if written_to != name { dir.rename(written_to, dir, name) } else { Ok(()) }
+        if sync && is_new { self.place.sync_dir() } else { Ok(()) }
     }
 
     /// The name its bytes have until they are whole.
-    fn written_to(&self) -> &OsString {
+    fn written_to(&self) -> &ResolvedPath {
         match &self.kind {
-            Kind::Partial { name, .. } => name,
-            Kind::InPlace | Kind::Settled => &self.place.name,
+            Kind::Partial { path, .. } => path,
+            Kind::InPlace | Kind::Settled => &self.place,
         }
     }
 
@@ -263,13 +249,8 @@ impl Upload {
     }
 
     fn clear(&mut self) {
-        if let Kind::Partial { name, .. } = &self.kind {
-            let dir = &self.place.dir;
-            let remove = || drop(dir.remove_file(name));
-            match self.writing.take() {
-                Some(writing) => writing.end(dir, name, remove),
-                None => remove(),
-            }
+        if let Kind::Partial { path, .. } = &self.kind {
+            path.end_writing(self.writing.take(), true);
             self.kind = Kind::Settled;
         }
     }
@@ -314,7 +295,7 @@ impl Drop for Upload {
             Kind::Partial { .. } | Kind::InPlace | Kind::Settled => {}
         }
         if let Some(writing) = self.writing.take() {
-            writing.end(&self.place.dir, self.written_to(), || ());
+            self.written_to().end_writing(Some(writing), false);
         }
     }
 }
@@ -330,39 +311,6 @@ fn offset(file: &mut File, mode: UploadMode) -> Result<u64, Refusal> {
         UploadMode::ResumeText(at) => {
             stored_text::check(size, at)?;
             stored_text::offset(file, at)?.ok_or(Refusal::BadRestart)
-        }
-    }
-}
-
-/// The size of the partial that waits for `place`, whose own name does not exist: what a client
-/// asks SIZE for before it resumes.
-///
-/// # Errors
-/// `NotFound` if there is none.
-pub fn waiting_size(place: &ResolvedPath, as_text: bool) -> Result<u64, Refusal> {
-    let partial = partial::name_for(&place.name);
-    let stat = partial::waiting(&place.dir, &partial);
-    let stat = stat.ok_or(io::Error::from(ErrorKind::NotFound))?;
-    match as_text {
-        true => stored_text::length(place.dir.open(&partial, Open::Read)?),
-        false => Ok(stat.size),
-    }
-}
-
-/// Removes the partial that waits for this place; whether there was one.
-///
-/// # Errors
-/// [`Refusal::Busy`] while someone writes it.
-pub fn remove_waiting(jail: &Jail, place: &ResolvedPath) -> Result<bool, Refusal> {
-    let partial = partial::name_for(&place.name);
-    if partial::waiting(&place.dir, &partial).is_none() {
-        return Ok(false);
-    }
-    match partial::lock(&place.dir, &partial)? {
-        Locked::Taken => Err(Refusal::Busy),
-        Locked::Mine(_file, ..) => {
-            quota::remove_file(jail.ledger(place).as_ref(), &place.dir, &partial)?;
-            Ok(true)
         }
     }
 }

@@ -3,8 +3,9 @@
 use crate::protocol::FtpPath;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::{Jail, Last, ResolvedPath};
-use crate::server::fs::quota::{self, Ledger, Spot, Usage};
-use crate::sys::{self, Dir, FileKind, Open, Stat};
+use crate::server::fs::partial::{self, Locked};
+use crate::server::fs::quota::{self, Ledger, Spot, Usage, Writing};
+use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -30,14 +31,15 @@ impl Jail {
         self.locate(path, last)?.found.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Opens the directory at `path`, making sure that it may be entered.
+    /// Makes sure that there is a directory at `path` and that it may be entered.
     ///
     /// # Errors
     /// It is missing, is none, or may not be entered.
-    pub fn open_dir(&self, path: &FtpPath) -> io::Result<Dir> {
-        self.enter_dir(path).map(|(_, dir)| dir)
+    pub fn check_dir(&self, path: &FtpPath) -> io::Result<()> {
+        self.enter_dir(path).map(drop)
     }
 
+    /// Opens the directory at `path`, which may be entered.
     pub(super) fn enter_dir(&self, path: &FtpPath) -> io::Result<(ResolvedPath, Dir)> {
         let place = self.locate(path, Last::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
@@ -55,13 +57,78 @@ impl Jail {
         Ok((file, data.len()))
     }
 
-    /// Makes a directory.
+    /// Resolves the file at `path`, or the partial upload that waits where there is none: what a
+    /// client asks SIZE for before it resumes.
+    ///
+    /// # Errors
+    /// `NotFound` if there is neither.
+    pub fn stored(&self, path: &FtpPath) -> io::Result<ResolvedPath> {
+        let place = self.locate(path, Last::Follow)?;
+        let stored = if place.found.is_some() { place } else { place.partial() };
+        if stored.found.is_some() { Ok(stored) } else { Err(ErrorKind::NotFound.into()) }
+    }
+
+    /// Makes a directory, with the permission bits `mode` or the system's default.
     ///
     /// # Errors
     /// What the system says.
-    pub fn make_dir(&self, path: &FtpPath) -> io::Result<()> {
+    pub fn make_dir(&self, path: &FtpPath, mode: Option<u32>) -> io::Result<()> {
         let place = self.locate(path, Last::Keep)?;
-        place.dir.make_dir(&place.name)
+        make_dir(&place.dir, &place.name, mode)
+    }
+
+    /// Removes a directory that is empty for clients, and the partial uploads in it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove_dir(&self, path: &FtpPath) -> io::Result<()> {
+        let place = self.locate(path, Last::Keep)?;
+        let Err(error) = place.dir.remove_dir(&place.name) else { return Ok(()) };
+        // What keeps it may be partial uploads alone, which no client can see.
+        if error.kind() != ErrorKind::DirectoryNotEmpty
+            || self.read_dir(path)?.next_name()?.is_some()
+        {
+            return Err(error);
+        }
+        let ledger = self.ledger_inside(&place);
+        partial::sweep(&place.dir.open_dir(&place.name)?, ledger.as_ref())?;
+        place.dir.remove_dir(&place.name)
+    }
+
+    /// Removes the file or link at `path` and the partial upload that waits for its name; if there
+    /// is only the partial, that is what is removed.
+    ///
+    /// # Errors
+    /// What the system says, or [`Refusal::Busy`] while the partial is being written.
+    pub fn remove_file(&self, path: &FtpPath) -> Result<(), Refusal> {
+        let place = self.locate(path, Last::Keep)?;
+        match place.found.map(|stat| stat.kind) {
+            Some(FileKind::Dir) => Err(io::Error::from(ErrorKind::IsADirectory).into()),
+            Some(FileKind::File | FileKind::Link | FileKind::Other) => {
+                quota::remove_file(self.ledger(&place).as_ref(), &place.dir, &place.name)?;
+                // Another session may be uploading the file again; the partial is its own then.
+                let _ = self.remove_partial(&place);
+                Ok(())
+            }
+            None if self.remove_partial(&place)? => Ok(()),
+            None => Err(io::Error::from(ErrorKind::NotFound).into()),
+        }
+    }
+
+    /// Removes the partial upload that waits for a name, and returns whether there was one.
+    fn remove_partial(&self, place: &ResolvedPath) -> Result<bool, Refusal> {
+        let partial = place.partial();
+        if partial.found.is_none() {
+            return Ok(false);
+        }
+        match partial.lock()? {
+            Locked::Taken => Err(Refusal::Busy),
+            Locked::Mine(_file, ..) => {
+                let ledger = self.ledger(&partial);
+                quota::remove_file(ledger.as_ref(), &partial.dir, &partial.name)?;
+                Ok(true)
+            }
+        }
     }
 
     /// Renames; what has the new name is replaced if it is a file.
@@ -152,6 +219,113 @@ impl Jail {
 }
 
 impl ResolvedPath {
+    /// Returns what was found when the path was resolved; it may have changed since.
+    pub fn found(&self) -> Option<Stat> {
+        self.found
+    }
+
+    /// The partial upload of this file: a hidden name in the same directory.
+    pub fn partial(&self) -> ResolvedPath {
+        let mut partial = self.beside(partial::name_for(&self.name));
+        partial.found = partial::waiting(&partial.dir, &partial.name);
+        partial
+    }
+
+    /// The same with something at its end, for an upload beside another one.
+    pub fn with_suffix(&self, suffix: &str) -> ResolvedPath {
+        let mut name = self.name.clone();
+        name.push(suffix);
+        self.beside(name)
+    }
+
+    fn beside(&self, name: OsString) -> ResolvedPath {
+        ResolvedPath { name, found: None, ..self.clone() }
+    }
+
+    /// Opens or makes this partial and locks it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn lock(&self) -> io::Result<Locked> {
+        partial::lock(&self.dir, &self.name)
+    }
+
+    /// Makes a file that was not there before.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn create_new(&self) -> io::Result<File> {
+        self.dir.open(&self.name, Open::CreateNew)
+    }
+
+    /// Makes sure that the file here may be written.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn check_writable(&self) -> io::Result<()> {
+        self.dir.open(&self.name, Open::Write).map(drop)
+    }
+
+    /// Counts what is written to `file`, which has this name, in the quotas of `ledger`.
+    ///
+    /// # Errors
+    /// The files cannot be counted, or the file has another name by now.
+    pub(crate) fn begin_writing(
+        &self,
+        ledger: Ledger,
+        file: &File,
+        id: FileId,
+    ) -> io::Result<Writing> {
+        ledger.open(&self.dir, &self.name, file, id)
+    }
+
+    /// Gives the file that is written at `from` this name, which may replace another file.
+    ///
+    /// # Errors
+    /// What the system says; nothing has changed then.
+    pub(crate) fn commit(
+        &self,
+        from: &ResolvedPath,
+        id: FileId,
+        writing: Option<&mut Writing>,
+    ) -> io::Result<()> {
+        let rename = || {
+            // Whoever removed or replaced it meanwhile has the last word.
+            if !sys::is_named(&from.dir, &from.name, id) {
+                return Err(ErrorKind::ResourceBusy.into());
+            }
+            match from.name == self.name {
+                true => Ok(()),
+                false => from.dir.rename(&from.name, &self.dir, &self.name),
+            }
+        };
+        match writing {
+            Some(writing) => writing.commit(&self.dir, &self.name, rename),
+            None => rename(),
+        }
+    }
+
+    /// Ends the writing of the file here, and removes it if `remove` is set.
+    pub fn end_writing(&self, writing: Option<Writing>, remove: bool) {
+        let last = || {
+            if remove {
+                let _ = self.dir.remove_file(&self.name);
+            }
+        };
+        match writing {
+            Some(writing) => writing.end(&self.dir, &self.name, last),
+            None => last(),
+        }
+    }
+
+    /// Brings the directory to the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync_dir(&self) -> io::Result<()> {
+        self.dir.sync()
+    }
+
     /// Opens the plain file here. Only plain files are opened: a FIFO would wait, and a device
     /// could do anything.
     ///
@@ -171,4 +345,10 @@ impl ResolvedPath {
         let data = file.metadata()?;
         if data.is_file() { Ok((file, data)) } else { Err(Refusal::NotPlainFile) }
     }
+}
+
+/// Makes the directory `name` in `dir`.
+pub(super) fn make_dir(dir: &Dir, name: &OsStr, mode: Option<u32>) -> io::Result<()> {
+    dir.make_dir(name)?;
+    mode.map_or(Ok(()), |mode| dir.set_mode(name, mode))
 }

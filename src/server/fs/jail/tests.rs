@@ -38,7 +38,7 @@ fn files_are_found_where_they_are() {
     assert!(jail.locate(&path("/in/none"), Last::Keep).unwrap().found.is_none());
     assert!(jail.locate(&path("/none/x"), Last::Keep).is_err());
     assert_eq!(jail.stat(&path("/"), Last::Keep).unwrap().kind, FileKind::Dir);
-    assert!(jail.open_dir(&path("/in/file")).is_err());
+    assert!(jail.check_dir(&path("/in/file")).is_err());
 }
 
 #[test]

@@ -6,15 +6,11 @@ use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
 use crate::server::auth::identity::Right;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Last;
-use crate::server::fs::partial;
-use crate::server::fs::quota::{self, Ledger};
-use crate::server::fs::upload;
 use crate::server::session::commands::query::path_reply;
 use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::{Pending, Session};
-use crate::sys::{self, Dir, FileKind};
-use std::io::{self, ErrorKind};
-use std::iter;
+use crate::sys;
+use std::io::ErrorKind;
 use std::time::SystemTime;
 
 type Answer = Result<Reply, Refusal>;
@@ -22,47 +18,21 @@ type Answer = Result<Reply, Refusal>;
 impl Session<'_> {
     pub(in crate::server::session) fn mkd(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        self.make_dir(&path)?;
+        self.identity()?.jail.make_dir(&path, self.dir_mode())?;
         self.log_change("mkd", &path);
         Ok(path_reply(&path, " created."))
     }
 
     pub(in crate::server::session) fn rmd(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let place = self.identity()?.jail.locate(&path, Last::Keep)?;
-        match place.dir.remove_dir(&place.name) {
-            // What keeps it may be partial uploads alone, which nobody can see.
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                if self.identity()?.jail.read_dir(&path)?.next_name()?.is_some() {
-                    return Err(error.into());
-                }
-                let ledger = self.identity()?.jail.ledger_inside(&place);
-                partial::sweep(&place.dir.open_dir(&place.name)?, ledger.as_ref())?;
-                place.dir.remove_dir(&place.name)?;
-            }
-            other => other?,
-        }
+        self.identity()?.jail.remove_dir(&path)?;
         self.log_change("rmd", &path);
         Ok(Reply::new(Code::FILE_DONE, "Directory removed."))
     }
 
     pub(in crate::server::session) fn dele(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let jail = &self.identity()?.jail;
-        let place = jail.locate(&path, Last::Keep)?;
-        match place.found {
-            Some(stat) if stat.kind == FileKind::Dir => {
-                return Err(io::Error::from(ErrorKind::IsADirectory).into());
-            }
-            Some(_) => {
-                quota::remove_file(jail.ledger(&place).as_ref(), &place.dir, &place.name)?;
-                // Someone may be writing it anew; then it is theirs.
-                let _ = upload::remove_waiting(jail, &place);
-            }
-            // An unfinished upload is all there is: deleting it is what is meant.
-            None if upload::remove_waiting(jail, &place)? => {}
-            None => return Err(io::Error::from(ErrorKind::NotFound).into()),
-        }
+        self.identity()?.jail.remove_file(&path)?;
         self.record_deleted(&path);
         Ok(Reply::new(Code::FILE_DONE, "File deleted."))
     }
@@ -169,67 +139,27 @@ impl Session<'_> {
     /// SITE MKDIR: a directory and all that is missing above it.
     pub(in crate::server::session) fn mkdirs(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        if path.parts().any(partial::is_partial) {
-            return Err(io::Error::from(ErrorKind::NotFound).into());
-        }
-        let (mut dir, missing) = self.deepest_dir(&path)?;
-        let mut made = None;
-        // Each from the one before it: from the root, a path of two thousand parts would cost two
-        // million steps.
-        let result = missing.iter().try_for_each(|path| {
-            dir = self.make_below(&dir, path)?;
-            made = Some(path);
-            Ok(())
-        });
+        let (made, result) = self.identity()?.jail.make_dirs(&path, self.dir_mode());
         // One line, however many were made: the log must not grow much faster than what is said.
         if let Some(deepest) = made {
-            self.log_change("mkd", deepest);
+            self.log_change("mkd", &deepest);
         }
         result.map(|()| Reply::new(Code::OK, "Directories made."))
     }
 
-    /// The deepest directory on the way to `path` that is there, and what is missing below it.
-    fn deepest_dir(&self, path: &FtpPath) -> Result<(Dir, Vec<FtpPath>), Refusal> {
-        let jail = &self.identity()?.jail;
-        let above = |path: &FtpPath| (!path.is_root()).then(|| path.parent());
-        let mut way: Vec<FtpPath> = iter::successors(Some(path.clone()), above).collect();
-        way.reverse();
-        // What is below something missing is missing, too, so half of them need not be looked at.
-        let there = way[1..].partition_point(|path| jail.stat(path, Last::Follow).is_ok());
-        let missing = way.split_off(there + 1);
-        Ok((jail.open_dir(&way[there])?, missing))
-    }
-
-    /// Makes the last directory of `path` in `dir`, where it belongs, and opens it.
-    fn make_below(&self, dir: &Dir, path: &FtpPath) -> Result<Dir, Refusal> {
-        let name = sys::os_name(path.file_name().ok_or(Refusal::BadName)?)?;
-        dir.make_dir(&name)?;
-        if let Some(mask) = self.umask {
-            dir.set_mode(&name, 0o777 & !mask)?;
-        }
-        Ok(dir.open_dir(&name)?)
-    }
-
-    fn make_dir(&self, path: &FtpPath) -> Result<(), Refusal> {
-        let jail = &self.identity()?.jail;
-        jail.make_dir(path)?;
-        match self.umask {
-            Some(mask) => Ok(jail.set_mode(path, 0o777 & !mask)?),
-            None => Ok(()),
-        }
+    /// The permission bits of a new directory, if SITE UMASK decides them.
+    fn dir_mode(&self) -> Option<u32> {
+        self.umask.map(|mask| 0o777 & !mask)
     }
 
     /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
     pub(in crate::server::session) fn rmda(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let jail = &self.identity()?.jail;
-        let place = jail.locate(&path, Last::Keep)?;
-        let (dir, ledger) = (place.dir.open_dir(&place.name)?, jail.ledger_inside(&place));
+        let jail = self.identity()?.jail.clone();
         let mut watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
-        if empty(&dir, ledger.as_ref(), 0, &mut watch)? == Verdict::Stop {
+        if jail.remove_tree(&path, &mut || watch.attend(0))? == Verdict::Stop {
             return Err(watch.refusal());
         }
-        place.dir.remove_dir(&place.name)?;
         self.log_change("rmda", &path);
         Ok(Reply::new(Code::FILE_DONE, "Directory removed with all that was in it."))
     }
@@ -240,40 +170,5 @@ fn check_mode(mode: u32) -> Result<(), Refusal> {
     match mode {
         0..=0o777 => Ok(()),
         _ => Err(Refusal::Argument("Only the modes 000 to 777 can be set.")),
-    }
-}
-
-/// Removes everything in a directory, some names at a time; stops where the client breaks it off.
-fn empty(
-    dir: &Dir,
-    ledger: Option<&Ledger>,
-    depth: u32,
-    watch: &mut ControlWatch<'_>,
-) -> Result<Verdict, Refusal> {
-    const DEEPEST: u32 = 64;
-    const AT_A_TIME: usize = 256;
-    if depth > DEEPEST {
-        return Err(Refusal::Unavailable("Too deep to be removed at once."));
-    }
-    loop {
-        // The names first: what is removed while a directory is read may hide others from the reader.
-        let names = dir.entries()?.take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
-        if names.is_empty() {
-            return Ok(Verdict::Continue);
-        }
-        for name in names {
-            if dir.stat(&name)?.kind != FileKind::Dir {
-                quota::remove_file(ledger, dir, &name)?;
-                continue;
-            }
-            let (inner, below) = (dir.open_dir(&name)?, ledger.map(|ledger| ledger.below(&name)));
-            if empty(&inner, below.as_ref(), depth + 1, watch)? == Verdict::Stop {
-                return Ok(Verdict::Stop);
-            }
-            dir.remove_dir(&name)?;
-        }
-        if watch.attend(0) == Verdict::Stop {
-            return Ok(Verdict::Stop);
-        }
     }
 }

@@ -1,18 +1,16 @@
 //! Commands that ask about names and change nothing: where one stands, and what is there.
 
-use crate::net::{Attention, Verdict};
+use crate::net::Attention;
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
 use crate::server::auth::identity::{Identity, may};
 use crate::server::error::Refusal;
-use crate::server::fs::jail::Last;
+use crate::server::fs::jail::{DirEntry, Last};
 use crate::server::fs::listing::{self, Form, Lines, Options};
-use crate::server::fs::partial;
 use crate::server::fs::stored_text;
-use crate::server::fs::upload;
 use crate::server::session::Session;
 use crate::server::session::control_watch::ControlWatch;
-use crate::sys::{self, Dir, FileKind, Open};
+use crate::sys::{FileKind, Open};
 use std::io::{self, ErrorKind, Read};
 
 /// How many bytes of a directory one STAT may show: it is held in memory and sent as one reply.
@@ -32,7 +30,7 @@ impl Session<'_> {
     }
 
     fn enter(&mut self, path: FtpPath) -> Answer {
-        self.identity()?.jail.open_dir(&path)?;
+        self.identity()?.jail.check_dir(&path)?;
         let reply = Reply::new(Code::FILE_DONE, [b"Now in ", path.as_bytes(), b"."].concat());
         self.login.identity_mut()?.cwd = path;
         Ok(reply)
@@ -44,15 +42,14 @@ impl Session<'_> {
 
     pub(in crate::server::session) fn size(&mut self, name: &Name) -> Answer {
         let path = self.path(name)?;
-        let place = self.identity()?.jail.locate(&path, Last::Follow)?;
-        let size = match place.found {
+        let stored = self.identity()?.jail.stored(&path)?;
+        let size = match stored.found() {
             // RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
             Some(stat) if stat.kind == FileKind::File && self.is_ascii() => {
-                stored_text::length(place.open(Open::Read)?)?
+                stored_text::length(stored.open(Open::Read)?)?
             }
             Some(stat) if stat.kind == FileKind::File => stat.size,
-            Some(_) => return Err(Refusal::NotPlainFile),
-            None => upload::waiting_size(&place, self.is_ascii())?,
+            Some(_) | None => return Err(Refusal::NotPlainFile),
         };
         Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
     }
@@ -83,12 +80,11 @@ impl Session<'_> {
     /// The size of all files below a directory.
     pub(in crate::server::session) fn dsiz(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
-        let dir = self.identity()?.jail.open_dir(&path)?;
-        let watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
-        let mut count = Count { watch, names: 0 };
-        let size = match count.total_size(&dir, 0)? {
+        let jail = self.identity()?.jail.clone();
+        let mut watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
+        let size = match jail.total_size(&path, &mut |size| watch.attend(size))? {
             Some(size) => size,
-            None => return Err(count.watch.refusal()),
+            None => return Err(watch.refusal()),
         };
         Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
     }
@@ -105,11 +101,9 @@ impl Session<'_> {
     pub(in crate::server::session) fn mlst(&mut self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name)?;
         let identity = self.identity()?;
-        let place = identity.jail.locate(&path, Last::Follow)?;
-        let stat = place.found.ok_or(io::Error::from(ErrorKind::NotFound))?;
+        let stat = identity.jail.stat(&path, Last::Follow)?;
         let name = path.as_bytes().to_vec();
-        let mut entry =
-            listing::entry(crate::server::fs::jail::DirEntry { name, stat, target: Vec::new() });
+        let mut entry = listing::entry(DirEntry { name, stat, target: Vec::new() });
         entry.perm = Some(listing::perm(&entry, identity.access));
         // RFC 3659 section 7.2: the line with the facts begins with a space.
         let mut line = b" ".to_vec();
@@ -162,58 +156,6 @@ impl Session<'_> {
     pub(in crate::server::session) fn identity(&self) -> Result<&Identity, Refusal> {
         self.login.identity()
     }
-}
-
-/// DSIZ on its way through a tree.
-struct Count<'a> {
-    watch: ControlWatch<'a>,
-    names: u64,
-}
-
-impl Count<'_> {
-    /// The size of all files below `dir`; `None` if the client broke it off. Partial uploads are
-    /// not there, and what goes away meanwhile has no size.
-    fn total_size(&mut self, dir: &Dir, depth: u32) -> Result<Option<u64>, Refusal> {
-        const MOST: u64 = 1_000_000;
-        const DEEPEST: u32 = 64;
-        let mut total = 0u64;
-        for name in dir.entries()? {
-            let name = name?;
-            self.names += 1;
-            if self.names > MOST || depth > DEEPEST {
-                return Err(Refusal::Unavailable("Too much to be counted."));
-            }
-            if self.names.is_multiple_of(256) && self.watch.attend(total) == Verdict::Stop {
-                return Ok(None);
-            }
-            if partial::is_partial(&sys::name_bytes(&name)) {
-                continue;
-            }
-            let Ok(stat) = dir.stat(&name) else { continue };
-            let size = match stat.kind {
-                FileKind::File => stat.size,
-                FileKind::Link | FileKind::Other => 0,
-                FileKind::Dir => match dir.open_dir(&name) {
-                    Err(error) if is_out_of_reach(&error) => 0,
-                    Err(error) => return Err(error.into()),
-                    Ok(dir) => match self.total_size(&dir, depth + 1)? {
-                        Some(size) => size,
-                        None => return Ok(None),
-                    },
-                },
-            };
-            total = total.saturating_add(size);
-        }
-        Ok(Some(total))
-    }
-}
-
-/// Whether a directory has gone, has become something else, or is not for the server to see.
-fn is_out_of_reach(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
-    ) || sys::may_be_link(error)
 }
 
 /// A 257 (RFC 959 appendix II).

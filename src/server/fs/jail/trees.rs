@@ -1,0 +1,172 @@
+//! Operations on whole trees: directories that are made, counted or removed together.
+
+use crate::net::Verdict;
+use crate::protocol::FtpPath;
+use crate::server::error::Refusal;
+use crate::server::fs::jail::ops::make_dir;
+use crate::server::fs::jail::{Jail, Last};
+use crate::server::fs::partial;
+use crate::server::fs::quota::{self, Ledger};
+use crate::sys::{self, Dir, FileKind};
+use std::io::{self, ErrorKind};
+use std::iter;
+
+/// How many directories deep a tree is counted or removed.
+const DEEPEST: u32 = 64;
+
+impl Jail {
+    /// Makes the directory at `path` and all that are missing above it, with the permission bits
+    /// `mode` or the system's default. Returns the deepest one that was made, also after an error.
+    pub fn make_dirs(
+        &self,
+        path: &FtpPath,
+        mode: Option<u32>,
+    ) -> (Option<FtpPath>, Result<(), Refusal>) {
+        let mut made = None;
+        let result = self.make_missing(path, mode, &mut made);
+        (made, result)
+    }
+
+    fn make_missing(
+        &self,
+        path: &FtpPath,
+        mode: Option<u32>,
+        made: &mut Option<FtpPath>,
+    ) -> Result<(), Refusal> {
+        if path.parts().any(partial::is_partial) {
+            return Err(io::Error::from(ErrorKind::NotFound).into());
+        }
+        let above = |path: &FtpPath| (!path.is_root()).then(|| path.parent());
+        let mut way: Vec<FtpPath> = iter::successors(Some(path.clone()), above).collect();
+        way.reverse();
+        // What is below something missing is missing, too, so half of them need not be looked at.
+        let there = way[1..].partition_point(|path| self.stat(path, Last::Follow).is_ok());
+        // Each from the one before it: from the root, a path of two thousand parts would cost two
+        // million steps.
+        let (_, mut dir) = self.enter_dir(&way[there])?;
+        for path in way.drain(there + 1..) {
+            let name = sys::os_name(path.file_name().ok_or(Refusal::BadName)?)?;
+            make_dir(&dir, &name, mode)?;
+            dir = dir.open_dir(&name)?;
+            *made = Some(path);
+        }
+        Ok(())
+    }
+
+    /// Returns the size of all files below the directory at `path`; `None` if `attend`, which is
+    /// called now and then with the size so far, stops it. Partial uploads and what goes away
+    /// meanwhile have no size.
+    ///
+    /// # Errors
+    /// There is no such directory, or too much in it.
+    pub fn total_size(
+        &self,
+        path: &FtpPath,
+        attend: &mut dyn FnMut(u64) -> Verdict,
+    ) -> Result<Option<u64>, Refusal> {
+        let (_, dir) = self.enter_dir(path)?;
+        Count { attend, names: 0 }.total_size(&dir, 0)
+    }
+
+    /// Removes the directory at `path` and everything in it, links included, which are not
+    /// followed. Stops if `attend`, which is called now and then, says so.
+    ///
+    /// # Errors
+    /// What the system says, or the tree is too deep.
+    pub fn remove_tree(
+        &self,
+        path: &FtpPath,
+        attend: &mut dyn FnMut() -> Verdict,
+    ) -> Result<Verdict, Refusal> {
+        let place = self.locate(path, Last::Keep)?;
+        let (dir, ledger) = (place.dir.open_dir(&place.name)?, self.ledger_inside(&place));
+        if empty(&dir, ledger.as_ref(), 0, attend)? == Verdict::Stop {
+            return Ok(Verdict::Stop);
+        }
+        place.dir.remove_dir(&place.name)?;
+        Ok(Verdict::Continue)
+    }
+}
+
+/// A count on its way through a tree.
+struct Count<'a> {
+    attend: &'a mut dyn FnMut(u64) -> Verdict,
+    names: u64,
+}
+
+impl Count<'_> {
+    fn total_size(&mut self, dir: &Dir, depth: u32) -> Result<Option<u64>, Refusal> {
+        const MOST: u64 = 1_000_000;
+        let mut total = 0u64;
+        for name in dir.entries()? {
+            let name = name?;
+            self.names += 1;
+            if self.names > MOST || depth > DEEPEST {
+                return Err(Refusal::Unavailable("Too much to be counted."));
+            }
+            if self.names.is_multiple_of(256) && (self.attend)(total) == Verdict::Stop {
+                return Ok(None);
+            }
+            if partial::is_partial(&sys::name_bytes(&name)) {
+                continue;
+            }
+            let Ok(stat) = dir.stat(&name) else { continue };
+            let size = match stat.kind {
+                FileKind::File => stat.size,
+                FileKind::Link | FileKind::Other => 0,
+                FileKind::Dir => match dir.open_dir(&name) {
+                    Err(error) if is_out_of_reach(&error) => 0,
+                    Err(error) => return Err(error.into()),
+                    Ok(dir) => match self.total_size(&dir, depth + 1)? {
+                        Some(size) => size,
+                        None => return Ok(None),
+                    },
+                },
+            };
+            total = total.saturating_add(size);
+        }
+        Ok(Some(total))
+    }
+}
+
+/// Returns true if a directory has gone, has become something else, or may not be read.
+fn is_out_of_reach(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+    ) || sys::may_be_link(error)
+}
+
+/// Removes everything in a directory, some names at a time.
+fn empty(
+    dir: &Dir,
+    ledger: Option<&Ledger>,
+    depth: u32,
+    attend: &mut dyn FnMut() -> Verdict,
+) -> Result<Verdict, Refusal> {
+    const AT_A_TIME: usize = 256;
+    if depth > DEEPEST {
+        return Err(Refusal::Unavailable("Too deep to be removed at once."));
+    }
+    loop {
+        // The names first: what is removed while a directory is read may hide others from the reader.
+        let names = dir.entries()?.take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
+        if names.is_empty() {
+            return Ok(Verdict::Continue);
+        }
+        for name in names {
+            if dir.stat(&name)?.kind != FileKind::Dir {
+                quota::remove_file(ledger, dir, &name)?;
+                continue;
+            }
+            let (inner, below) = (dir.open_dir(&name)?, ledger.map(|ledger| ledger.below(&name)));
+            if empty(&inner, below.as_ref(), depth + 1, attend)? == Verdict::Stop {
+                return Ok(Verdict::Stop);
+            }
+            dir.remove_dir(&name)?;
+        }
+        if attend() == Verdict::Stop {
+            return Ok(Verdict::Stop);
+        }
+    }
+}
