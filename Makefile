@@ -5,42 +5,65 @@ PORT ?=
 ROOT ?= ftp-root
 PREFIX ?= /usr/local
 CARGO ?= cargo
+ARGS ?=
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # When this version was made: the date of all that `make dist` makes where there is no git.
 RELEASED = 1795305600
 export SOURCE_DATE_EPOCH ?= $(or $(shell [ -e .git ] && git log -1 --format=%ct 2>/dev/null),$(RELEASED))
 
+# cargo asks the registry for [dev-dependencies] whatever it builds, and only tests use them. Programs
+# and examples are built by a manifest without them, so that they need no network.
+MANIFEST = target/programs/Cargo.toml
+OFFLINE = --offline --manifest-path $(MANIFEST) --target-dir target
+# `run-server` and `run-client` both build both programs: started in two terminals at the same time,
+# the second waits for the first and then has nothing to build.
+BUILD_QUICKLY = $(CARGO) build $(OFFLINE) --profile quick --bins
+QUICK_PROGRAMS = $(CURDIR)/target/quick
+
 # Where no other machine has the same directories, none may be in the programs.
 CARGO_HOME ?= $(HOME)/.cargo
 DIST_RUSTFLAGS = -Ctarget-feature=+crt-static -Cstrip=symbols \
   '--remap-path-prefix=$(CURDIR)=mt_ftp' '--remap-path-prefix=$(CARGO_HOME)=cargo'
-DIST_FLAGS = --release --bins --locked --target $(TARGET) --target-dir target/dist
+DIST_FLAGS = --offline --manifest-path $(MANIFEST) --release --bins --target $(TARGET) \
+  --target-dir target/dist
 DIST = mt_ftp-$(VERSION)-$(TARGET)
 # What a user needs of examples/, and what README shows of it.
 SAMPLES = $(wildcard examples/*.conf examples/*.service examples/*.socket examples/*.plist \
   examples/Dockerfile examples/cluster examples/*.svg examples/*.png \
   examples/bench/*.md examples/bench/*.svg)
 
-.PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs dist dist-check install clean
+.PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs dist dist-check \
+  install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-run-server: ## serve ROOT (ftp-root/, made if missing); HOST= and PORT= override
-	@mkdir -p '$(ROOT)'
-	$(CARGO) run --release --bin ftp_server -- --root '$(ROOT)' \
-	  $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)')
+$(MANIFEST): Cargo.toml
+	@mkdir -p $(@D)
+	@ln -sfn ../../src $(@D)/src
+	@ln -sfn ../../examples $(@D)/examples
+	@sed '/^\[dev-dependencies\]$$/,/^$$/d' Cargo.toml >$@.$$$$ && mv $@.$$$$ $@
 
-run-client: ## start the client; HOST= and PORT= connect it at once
-	$(CARGO) run --release --bin ftp_client -- \
+run-server: $(MANIFEST) ## serve ROOT (ftp-root/, made if missing); HOST=, PORT= and ARGS= add options
+	@mkdir -p '$(ROOT)'
+	$(BUILD_QUICKLY)
+	exec '$(QUICK_PROGRAMS)/ftp_server' --root '$(ROOT)' \
+	  $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
+
+run-client: $(MANIFEST) ## start the client in ftp-client/; HOST= and PORT= connect it, ARGS= adds options
+	@mkdir -p ftp-client
+	$(BUILD_QUICKLY)
+	cd ftp-client && exec '$(QUICK_PROGRAMS)/ftp_client' $(ARGS) \
 	  $(if $(HOST)$(PORT),'$(or $(HOST),127.0.0.1)' $(if $(PORT),'$(PORT)',1026))
 
-demo: ## a server and a client show each other what they can
-	@$(CARGO) build --quiet --release --bins
-	@sh examples/demo.sh target/release
+demo: $(MANIFEST) ## a server and a client in a temporary directory store, list, fetch and compare a file
+	@echo 'building both programs; the first time takes about a minute' >&2
+	@$(BUILD_QUICKLY)
+	@echo 'a server and a client, in a temporary directory that is removed afterwards:' >&2
+	@sh examples/demo.sh '$(QUICK_PROGRAMS)'
 
-test: ## run the tests that need nothing but Rust
+test: ## run the tests; cargo fetches two crates for them, once
 	$(CARGO) test
 
 check: ## format, lints, tests and documentation, warnings denied
@@ -52,23 +75,23 @@ check: ## format, lints, tests and documentation, warnings denied
 fmt: ## format the source
 	$(CARGO) fmt
 
-bench: ## hold the server against others that are installed; QUICK=1, ROUNDS=, BENCH_PEERS=
-	$(CARGO) build --release --bins --example ftp_load
+bench: $(MANIFEST) ## hold the server against others that are installed; QUICK=1, ROUNDS=, BENCH_PEERS=
+	$(CARGO) build $(OFFLINE) --release --bins --example ftp_load
 	@$(foreach name,QUICK ROUNDS BENCH_PEERS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
 	  examples/bench/run.sh
 
-bench-clients: ## hold the client against curl and lftp; QUICK=1, ROUNDS=, BENCH_DIR=, ROWS=
-	$(CARGO) build --release --bins
+bench-clients: $(MANIFEST) ## hold the client against curl and lftp; QUICK=1, ROUNDS=, BENCH_DIR=, ROWS=
+	$(CARGO) build $(OFFLINE) --release --bins
 	@$(foreach name,QUICK ROUNDS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
 	  examples/bench/clients.sh
 
-soak: ## 1,000,000 logins, listings and small files (SOAK=); fails if the server grew
-	$(CARGO) build --release --bins --example ftp_load
+soak: $(MANIFEST) ## 1,000,000 logins, listings and small files (SOAK=); fails if the server grew
+	$(CARGO) build $(OFFLINE) --release --bins --example ftp_load
 	@$(if $(SOAK),SOAK='$(SOAK)') examples/bench/soak.sh
 
-docs: ## man pages and completions of bash, zsh and fish, in target/docs
+docs: $(MANIFEST) ## man pages and completions of bash, zsh and fish, in target/docs
 	@rm -rf target/docs
-	$(CARGO) run --quiet --example docs -- target/docs
+	$(CARGO) run $(OFFLINE) --quiet --example docs -- target/docs
 
 dist: docs ## static programs for Linux in dist/, and a tarball with all that belongs to them
 	CARGO_ENCODED_RUSTFLAGS="$$(printf '%s\037' $(DIST_RUSTFLAGS) | sed 's/.$$//')" \
@@ -78,7 +101,7 @@ dist: docs ## static programs for Linux in dist/, and a tarball with all that be
 	cp target/dist/$(TARGET)/release/ftp_server target/dist/$(TARGET)/release/ftp_client dist/
 	@cp dist/ftp_server dist/ftp_client 'dist/$(DIST)/bin'
 	@cp -R target/docs 'dist/$(DIST)/share'
-	@cp README.md LICENSE 'dist/$(DIST)'
+	@cp README.md CHANGELOG.md LICENSE 'dist/$(DIST)'
 	@for sample in $(SAMPLES); do \
 	  mkdir -p "dist/$(DIST)/$$(dirname "$$sample")" && cp -R "$$sample" "dist/$(DIST)/$$sample"; done
 	@chmod -R u=rwX,go=rX 'dist/$(DIST)'
@@ -89,19 +112,19 @@ dist: docs ## static programs for Linux in dist/, and a tarball with all that be
 
 dist-check: dist ## make dist again in another directory, and fail unless every byte is the same
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && set -e && \
-	cp -R Cargo.toml Cargo.lock LICENSE Makefile README.md src examples "$$dir" && \
+	cp -R Cargo.toml LICENSE Makefile README.md CHANGELOG.md src examples "$$dir" && \
 	make --no-print-directory -C "$$dir" dist >/dev/null && \
 	cmp 'dist/$(DIST).tar.gz' "$$dir/dist/$(DIST).tar.gz" && \
 	echo 'the same again: dist/$(DIST).tar.gz'
 
 install: docs ## install programs, man pages and completions below PREFIX (/usr/local)
-	$(CARGO) build --release --bins
+	$(CARGO) build $(OFFLINE) --release --bins
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 target/release/ftp_server target/release/ftp_client '$(DESTDIR)$(PREFIX)/bin/'
 	cd target/docs && find . -type f | while read -r file; do \
 	  install -d "$(DESTDIR)$(PREFIX)/share/$$(dirname "$$file")" && \
 	  install -m 644 "$$file" "$(DESTDIR)$(PREFIX)/share/$$file" || exit; done
 
-clean: ## remove what was built; ftp-root/ stays
+clean: ## remove what was built; ftp-root/ and ftp-client/ stay
 	$(CARGO) clean
 	rm -rf dist

@@ -105,7 +105,8 @@ fn make_knows_every_target_and_variable() {
     }
 }
 
-/// A machine where nothing was built yet, or where nothing changed since.
+/// A machine where nothing was built yet, or where nothing changed since, whose cargo has fetched
+/// nothing.
 #[test]
 #[ignore = "needs make, and builds the release"]
 fn what_readme_says_of_a_fresh_machine_is_so() {
@@ -113,6 +114,7 @@ fn what_readme_says_of_a_fresh_machine_is_so() {
     let make = |words: &[&str]| {
         let mut make = Command::new("make");
         make.args(words).current_dir(root()).stdin(Stdio::null());
+        make.env("CARGO_HOME", dir.path().join("cargo"));
         make
     };
     let run = |words: &[&str]| {
