@@ -34,7 +34,7 @@ SAMPLES = $(wildcard examples/*.conf examples/*.service examples/*.socket exampl
   examples/bench/*.md examples/bench/*.svg)
 
 .PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs dist dist-check \
-  install clean
+  cross release-check install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -116,6 +116,12 @@ dist-check: dist ## make dist again in another directory, and fail unless every 
 	make --no-print-directory -C "$$dir" dist >/dev/null && \
 	cmp 'dist/$(DIST).tar.gz' "$$dir/dist/$(DIST).tar.gz" && \
 	echo 'the same again: dist/$(DIST).tar.gz'
+
+cross: ## type-check for macOS and build for Windows with Debian's packages; INSTALL=1 installs them
+	.ci/cross $(if $(INSTALL),--install) all
+
+release-check: ## check version, changelog, git tree and dist for a release, and print the tag's text
+	@.ci/release-check
 
 install: docs ## install programs, man pages and completions below PREFIX (/usr/local)
 	$(CARGO) build $(OFFLINE) --release --bins
