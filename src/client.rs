@@ -48,7 +48,7 @@ mod transfer;
 mod url;
 
 pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
-pub use error::Error;
+pub use error::{Error, ErrorClass};
 pub use shell::Shell;
 pub use signals::Interrupt;
 pub use transfer::{IncomingTransfer, OutgoingTransfer};

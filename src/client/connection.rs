@@ -16,7 +16,6 @@ pub(super) mod data;
 mod features;
 mod restore;
 
-pub(super) use connect::ConnectionPlan;
 pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED};
 
 use super::output::Spoken;

@@ -1,12 +1,69 @@
 //! Every way a command of the client can fail: what is said of it and which exit status it gives.
 
 use super::escape::{shown, shown_lines};
-use crate::protocol::{BadReply, Reply};
+use crate::protocol::{BadReply, Code, Reply};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The class of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The reader of standard output has closed it.
+    OutputClosed,
+    /// The command was written wrongly.
+    Usage,
+    /// This side failed: a local file, a local name, a program.
+    Local,
+    /// The server refused the command for good.
+    Remote,
+    /// The transfer broke off, or the server refused it for the moment.
+    Transfer,
+    /// No connection could be made, or it was lost.
+    Connection,
+    /// The server refused the login.
+    Login,
+    /// The login was not attempted: there is no password, or it would not be safe to send it.
+    Credentials,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl ErrorClass {
+    /// Returns the exit status of a program that ends with such a failure.
+    pub fn status(self) -> u8 {
+        match self {
+            ErrorClass::OutputClosed => 0,
+            ErrorClass::Local | ErrorClass::Remote | ErrorClass::Transfer => 1,
+            ErrorClass::Usage => 2,
+            ErrorClass::Connection => 3,
+            ErrorClass::Login | ErrorClass::Credentials => 4,
+            // What a shell reports of a program that SIGINT ended.
+            ErrorClass::Interrupted => 130,
+        }
+    }
+
+    /// Returns whether another try may succeed.
+    fn is_worth_a_retry(self) -> bool {
+        match self {
+            // A server that still counts a connection that was lost refuses the next login.
+            ErrorClass::Transfer | ErrorClass::Connection | ErrorClass::Login => true,
+            ErrorClass::OutputClosed
+            | ErrorClass::Usage
+            | ErrorClass::Local
+            | ErrorClass::Remote
+            | ErrorClass::Credentials
+            | ErrorClass::Interrupted => false,
+        }
+    }
+}
+
+/// Returns whether a refusal may be over soon. A full disk (452) is not empty a second later.
+fn is_passing(reply: &Reply) -> bool {
+    reply.code().is_transient_failure() && reply.code() != Code::NO_ROOM_NOW
+}
 
 /// Why a command failed. Its text is safe to show, whatever the server sent.
 #[derive(Debug)]
@@ -97,8 +154,8 @@ pub enum Error {
         failed: usize,
         /// Of how many.
         of: usize,
-        /// The exit status of the first.
-        status: u8,
+        /// The class of the first failure.
+        class: ErrorClass,
     },
     /// Something else stands where something is to be made.
     InTheWay(Vec<u8>),
@@ -130,14 +187,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit status of the program that ends with this.
-    pub fn status(&self) -> u8 {
+    /// Returns the class of the failure, which decides on the exit status and on another try.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Error::OutputClosed => 0,
+            Error::OutputClosed => ErrorClass::OutputClosed,
+            Error::Interrupted => ErrorClass::Interrupted,
+            Error::Usage(_) => ErrorClass::Usage,
+            Error::InTheWay(_)
+            | Error::SameName(_)
+            | Error::BadName(_)
+            | Error::BadLocalName(_)
+            | Error::Program(_)
+            | Error::Local(_)
+            | Error::File { .. } => ErrorClass::Local,
+            Error::Refused(reply) if is_passing(reply) => ErrorClass::Transfer,
             Error::NotConnected
             | Error::Refused(_)
             | Error::Unintelligible(_)
-            | Error::NoData { .. }
+            | Error::Endless
+            | Error::Unlisted(..)
+            | Error::NothingMatches(_) => ErrorClass::Remote,
+            Error::NoData { .. }
             | Error::Broken(_)
             | Error::Stalled(_)
             | Error::EndedEarly(_)
@@ -145,30 +215,40 @@ impl Error {
             | Error::TooLong { .. }
             | Error::NotWhole { .. }
             | Error::NoRestart(_)
-            | Error::OtherContent
-            | Error::InTheWay(_)
-            | Error::Endless
-            | Error::Unlisted(..)
-            | Error::NothingMatches(_)
-            | Error::SameName(_)
-            | Error::BadName(_)
-            | Error::BadLocalName(_)
-            | Error::Program(_)
-            | Error::Local(_)
-            | Error::File { .. } => 1,
-            Error::Usage(_) => 2,
+            | Error::OtherContent => ErrorClass::Transfer,
             Error::Connect { .. }
             | Error::Greeting(_)
             | Error::Closing(_)
             | Error::Lost(_)
             | Error::BadReply(_)
             | Error::Unasked
-            | Error::TimedOut(_) => 3,
-            Error::Login(_) | Error::WantsTls(_) | Error::Netrc(_) | Error::NoPassword => 4,
-            Error::GaveUp { first, .. } => first.status(),
-            Error::Some { status, .. } => *status,
-            // What a shell reports of a program that SIGINT ended.
-            Error::Interrupted => 130,
+            | Error::TimedOut(_) => ErrorClass::Connection,
+            Error::Login(_) => ErrorClass::Login,
+            Error::WantsTls(_) | Error::Netrc(_) | Error::NoPassword => ErrorClass::Credentials,
+            Error::GaveUp { first, .. } => first.class(),
+            Error::Some { class, .. } => *class,
+        }
+    }
+
+    /// Returns the exit status of the program that ends with this.
+    pub fn status(&self) -> u8 {
+        self.class().status()
+    }
+
+    /// Returns whether another try may succeed. What was tried again in vain is not.
+    pub(super) fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Error::GaveUp { .. } | Error::Some { .. } => false,
+            other => other.class().is_worth_a_retry(),
+        }
+    }
+
+    /// Returns whether no other file of a batch could succeed.
+    pub(super) fn ends_batch(&self) -> bool {
+        match self {
+            Error::Interrupted | Error::OutputClosed => true,
+            Error::GaveUp { last, .. } => last.ends_batch(),
+            _ => self.is_for_want_of_room(),
         }
     }
 
@@ -370,5 +450,29 @@ mod tests {
     fn a_closed_output_is_no_failure() {
         assert_eq!(Error::of_output(io::ErrorKind::BrokenPipe.into()).status(), 0);
         assert_eq!(Error::of_output(io::ErrorKind::StorageFull.into()).status(), 1);
+    }
+
+    #[test]
+    fn the_class_decides_on_the_exit_status_and_on_another_try() {
+        let reply = |code| Reply::new(code, "no");
+        let lost = || Error::Lost(io::ErrorKind::ConnectionReset.into());
+        let gave_up = Error::GaveUp { first: Box::new(lost()), last: Box::new(Error::Endless) };
+        let some = Error::Some { failed: 1, of: 2, class: ErrorClass::Login };
+        for (error, status, retried) in [
+            (Error::Usage("no".to_owned()), 2, false),
+            (Error::Local(io::ErrorKind::StorageFull.into()), 1, false),
+            (Error::Refused(reply(Code::UNAVAILABLE)), 1, false),
+            (Error::Refused(reply(Code::NO_ROOM_NOW)), 1, false),
+            (Error::Refused(reply(Code::CANNOT_OPEN_DATA)), 1, true),
+            (Error::TooShort { expected: 2, got: 1 }, 1, true),
+            (lost(), 3, true),
+            (Error::Login(reply(Code::NOT_LOGGED_IN)), 4, true),
+            (Error::NoPassword, 4, false),
+            (Error::Interrupted, 130, false),
+            (gave_up, 3, false),
+            (some, 4, false),
+        ] {
+            assert_eq!((error.status(), error.is_worth_a_retry()), (status, retried), "{error}");
+        }
     }
 }

@@ -21,16 +21,15 @@ use super::signals::Interrupt;
 use crate::protocol::Name;
 use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
-use partial::{hidden_name, hold, remove_abandoned, visible_name};
+use partial::{hidden_name, hold, remove_abandoned, short_digest, visible_name};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What is less than this comes again as fast as it would be found.
-const WORTH_KEEPING: u64 = 64 * 1024;
+/// From which size on a part of a file is kept: less comes again as fast as it would be found.
+pub(super) const WORTH_KEEPING: u64 = 64 * 1024;
 
 /// A path as it was typed.
 pub(super) fn path(typed: &[u8]) -> Result<PathBuf, Error> {
@@ -128,87 +127,91 @@ fn refuse_special(metadata: &fs::Metadata) -> io::Result<()> {
 }
 
 /// The local file of a download.
-pub(super) enum Target {
+pub(super) enum LocalFile {
     /// A file that appears when it is whole.
     Whole(Partial),
     /// A device or a FIFO.
     Special(File, PathBuf),
 }
 
-impl Target {
+impl LocalFile {
     /// Gets ready to write what shall stand at `path`.
-    pub(super) fn open(path: PathBuf, interrupt: &Interrupt) -> Result<Target, Error> {
+    pub(super) fn open(path: PathBuf, interrupt: &Interrupt) -> Result<LocalFile, Error> {
         let opened = match fs::metadata(&path) {
             Ok(old) if old.is_dir() => Err(ErrorKind::IsADirectory.into()),
             Ok(old) if !old.is_file() => open_special(&path),
-            _ => Partial::create(&path, interrupt).map(Target::Whole),
+            _ => Partial::create(&path, interrupt).map(LocalFile::Whole),
         };
         opened.map_err(|error| Error::File { path, error })
     }
 
-    /// Makes the file appear under its name.
-    pub(super) fn commit(self) -> Result<(), Error> {
+    /// Makes the file appear under its name, with the time that it has at the server.
+    pub(super) fn commit(self, modified: Option<SystemTime>) -> Result<(), Error> {
         match self {
-            Target::Whole(partial) => partial.commit(),
-            Target::Special(..) => Ok(()),
+            LocalFile::Whole(partial) => {
+                if let Some(modified) = modified {
+                    // A file system that keeps no times keeps files all the same.
+                    let _ = partial.set_modified(modified);
+                }
+                partial.commit()
+            }
+            LocalFile::Special(..) => Ok(()),
         }
     }
 
     /// The file that is not whole yet, if it is one that can be gone back in.
     pub(super) fn partial(&mut self) -> Option<&mut Partial> {
         match self {
-            Target::Whole(partial) => Some(partial),
-            Target::Special(..) => None,
+            LocalFile::Whole(partial) => Some(partial),
+            LocalFile::Special(..) => None,
         }
     }
 
     /// The name of the file.
     pub(super) fn path(&self) -> &Path {
         match self {
-            Target::Whole(partial) => &partial.target,
-            Target::Special(_, path) => path,
+            LocalFile::Whole(partial) => &partial.target,
+            LocalFile::Special(_, path) => path,
         }
     }
 }
 
-/// What a partial file is a part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The remote file that a partial file is a part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PartOf {
-    /// The file and its server, as a number.
-    key: u64,
+    /// The place on the server and the name there.
+    origin: Vec<u8>,
     size: u64,
     modified: SystemTime,
 }
 
 impl PartOf {
-    /// A file of that size and time, which `origin` tells from all others.
-    pub(super) fn new(origin: &impl Hash, size: u64, modified: SystemTime) -> PartOf {
-        let mut hasher = DefaultHasher::new();
-        origin.hash(&mut hasher);
-        PartOf { key: hasher.finish(), size, modified }
+    /// Names the remote file `name` of this size and time at `place`.
+    pub(super) fn new(place: &[u8], name: &Name, size: u64, modified: SystemTime) -> PartOf {
+        let origin = [place, b"\n", name.as_bytes()].concat();
+        PartOf { origin, size, modified }
     }
 
-    /// What is kept of it for `target`.
+    /// Returns where the part is kept for `target`.
     fn path(&self, target: &Path) -> io::Result<PathBuf> {
         let since = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut hasher = DefaultHasher::new();
-        (self.key, target.file_name()).hash(&mut hasher);
-        let (key, size) = (hasher.finish(), self.size);
-        let name = format!("{}.part-of-{key:016x}-{size}-{since}", visible_name(target)?);
+        let own = target.file_name().unwrap_or_default().as_encoded_bytes();
+        let (key, size) = (short_digest(&[&self.origin, own], 16), self.size);
+        let name = format!("{}.part-of-{key}-{size}-{since}", visible_name(target)?);
         Ok(target.with_file_name(name))
     }
 }
 
-fn open_special(path: &Path) -> io::Result<Target> {
+fn open_special(path: &Path) -> io::Result<LocalFile> {
     let file = OpenOptions::new().write(true).open(path)?;
-    Ok(Target::Special(file, path.to_owned()))
+    Ok(LocalFile::Special(file, path.to_owned()))
 }
 
-impl Write for Target {
+impl Write for LocalFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Target::Whole(partial) => partial.file.write(bytes),
-            Target::Special(file, _) => file.write(bytes),
+            LocalFile::Whole(partial) => partial.file.write(bytes),
+            LocalFile::Special(file, _) => file.write(bytes),
         }
     }
 
@@ -393,7 +396,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         fs::write(&path, "old").unwrap();
-        let mut target = Target::open(path.clone(), &Interrupt::default()).unwrap();
+        let mut target = LocalFile::open(path.clone(), &Interrupt::default()).unwrap();
         target.write_all(b"half").unwrap();
         drop(target);
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -425,7 +428,7 @@ mod tests {
         for path in [&abandoned, &held.path] {
             age(path);
         }
-        drop(Target::open(at("b"), &Interrupt::default()).unwrap());
+        drop(LocalFile::open(at("b"), &Interrupt::default()).unwrap());
         assert!(!abandoned.exists());
         assert!(young.exists() && link.is_symlink() && held.path.exists());
         assert!(at(".a.part-0123456789abcdef").exists() && at(".a.part-of-1-1-1").exists());
@@ -436,7 +439,7 @@ mod tests {
     fn what_another_client_goes_on_with_is_left_to_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        let part = PartOf::new(&"a", 5, UNIX_EPOCH);
+        let part = PartOf::new(b"place", &Name::new("a").unwrap(), 5, UNIX_EPOCH);
         fs::write(part.path(&path).unwrap(), "half").unwrap();
         let [mut one, mut other] =
             [(); 2].map(|()| Partial::create(&path, &Interrupt::default()).unwrap());
@@ -444,7 +447,7 @@ mod tests {
         age(&one.path);
         other.take_up(&part).unwrap();
         assert_eq!((one.length().unwrap(), other.length().unwrap()), (4, 0));
-        drop(Target::open(dir.path().join("b"), &Interrupt::default()).unwrap());
+        drop(LocalFile::open(dir.path().join("b"), &Interrupt::default()).unwrap());
         one.file().write_all(b"!").unwrap();
         one.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"half!");
@@ -455,9 +458,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("é".repeat(120));
         fs::write(&path, "old").unwrap();
-        let mut target = Target::open(path.clone(), &Interrupt::default()).unwrap();
+        let mut target = LocalFile::open(path.clone(), &Interrupt::default()).unwrap();
         target.write_all(b"new").unwrap();
-        target.commit().unwrap();
+        target.commit(None).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
     }
@@ -466,12 +469,12 @@ mod tests {
     fn directories_are_neither_sent_nor_replaced() {
         let dir = tempfile::tempdir().unwrap();
         assert!(open(dir.path()).is_err());
-        assert!(Target::open(dir.path().to_owned(), &Interrupt::default()).is_err());
+        assert!(LocalFile::open(dir.path().to_owned(), &Interrupt::default()).is_err());
         let inside = target(&name(b"x/a"), Some(dir.path().as_os_str().as_encoded_bytes()));
         assert_eq!(inside.unwrap(), dir.path().join("a"));
         for bad in ["b/", "", ".."] {
             let path = dir.path().join(bad);
-            assert!(Target::open(path, &Interrupt::default()).is_err(), "{bad}");
+            assert!(LocalFile::open(path, &Interrupt::default()).is_err(), "{bad}");
         }
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
     }
@@ -486,9 +489,9 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         symlink(&file, &link).unwrap();
         for path in [&link, &file] {
-            let mut target = Target::open(path.clone(), &Interrupt::default()).unwrap();
+            let mut target = LocalFile::open(path.clone(), &Interrupt::default()).unwrap();
             target.write_all(path.as_os_str().as_encoded_bytes()).unwrap();
-            target.commit().unwrap();
+            target.commit(None).unwrap();
         }
         assert!(fs::symlink_metadata(&link).unwrap().is_file());
         assert_eq!(fs::read(&file).unwrap(), file.as_os_str().as_encoded_bytes());
@@ -498,9 +501,9 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_device_is_written_into() {
-        let mut target = Target::open("/dev/null".into(), &Interrupt::default()).unwrap();
-        assert!(matches!(target, Target::Special(..)));
+        let mut target = LocalFile::open("/dev/null".into(), &Interrupt::default()).unwrap();
+        assert!(matches!(target, LocalFile::Special(..)));
         target.write_all(b"x").unwrap();
-        target.commit().unwrap();
+        target.commit(None).unwrap();
     }
 }

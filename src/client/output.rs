@@ -13,7 +13,7 @@ use crate::protocol::{Command, Reply};
 use progress::ProgressOutput;
 use std::env;
 use std::io::{self, IsTerminal, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How much is said besides data and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,12 @@ impl Messages {
     /// Something failed.
     pub(super) fn error(&self, text: &str) {
         error(text);
+    }
+
+    /// A transfer broke off and is tried again after a pause.
+    pub(super) fn retrying(&self, name: &[u8], why: &Error, pause: Duration) {
+        let (name, seconds) = (shown(name), pause.as_secs_f64());
+        self.note(&format!("{name}: {why}; trying again in {seconds} s"));
     }
 
     /// The user is asked for something, in the same line.

@@ -17,10 +17,11 @@ use super::escape::shown;
 use super::options::{Commands, OnFailure, Options, Start};
 use super::output::width::{fitting_end, width_of};
 use super::signals::Interrupt;
+use super::transfer::download::Kept;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
 use commands::Row;
-use commands::get_put::{self, Earlier};
+use commands::get_put;
 use completion::Completer;
 use history_filter::{history_file, without_secrets};
 use session::{Input, Session, read_line, read_line_of};
@@ -137,7 +138,7 @@ impl Shell {
                 self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
             }
             Place::File(file) => {
-                let fetched = get_put::fetch_one(&mut self.session, &file, None, Earlier::Replace);
+                let fetched = get_put::fetch(&mut self.session, &file, None, Kept::Nothing, None);
                 self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
             }
         }

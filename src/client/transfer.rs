@@ -1,4 +1,12 @@
-//! Transfers: guards that borrow their connection, move the bytes, and leave it in order.
+//! Transfers of files.
+//!
+//! The shell builds one [`download::Download`] or [`upload::Upload`] for each file and gets one
+//! [`outcome::TransferOutcome`] for it. In between, `retry` tries again what broke off, `batch` and
+//! `segmented` spread files and ranges over the connections of a `worker_pool`, and `compare` decides
+//! what may be continued.
+//!
+//! Each try is an [`IncomingTransfer`] or [`OutgoingTransfer`], a guard that borrows its connection,
+//! moves the bytes, and leaves the connection in order:
 //!
 //! - A download is done when the server says so and as many bytes came as it said the file has.
 //!   An upload is done when all was sent and then the server says so.
@@ -14,15 +22,22 @@
 //! - Passive data connections are made before the command is sent: what cannot be reached needs no
 //!   breaking off.
 
-pub(super) mod append;
+mod append;
+pub(super) mod batch;
+pub(super) mod compare;
 mod control_watch;
+pub(super) mod download;
 mod lifecycle;
+pub(super) mod outcome;
 mod replies;
-pub(super) mod resume;
 pub(super) mod retry;
-pub(super) mod segmented;
+mod segmented;
+mod sink;
 mod size_limit;
-pub(super) mod worker_pool;
+pub(super) mod upload;
+mod worker_pool;
+
+pub(super) use outcome::TransferSettings;
 
 use self::lifecycle::{Completeness, RunningTransfer};
 use self::replies::Direction;

@@ -6,9 +6,11 @@
 //! it must have stood still for longer than transfers do, for there are network file systems that do
 //! not tell one machine what another holds. Where files cannot be held so, nothing is removed.
 
+use crate::protocol::Algorithm;
+use crate::protocol::digest::Hasher;
 use crate::sys::name_bytes;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher as _, RandomState};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -111,11 +113,22 @@ fn is_number(end: &[u8]) -> bool {
     end.len() == 16 && end.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// What nobody else who puts a number there would put behind it.
+/// Returns the digest that only this program puts behind a random number.
 fn digest(visible: &[u8], random: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    ("mt_ftp", visible, random).hash(&mut hasher);
-    format!("{:08x}", hasher.finish() as u32)
+    short_digest(&[b"mt_ftp", visible, random.as_bytes()], 8)
+}
+
+/// Returns the first digits of the SHA-256 of these parts, each with its length before it. The names
+/// of files outlive the process, so they hold a digest that every build computes alike.
+pub(in crate::client) fn short_digest(parts: &[&[u8]], digits: usize) -> String {
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut digest = hasher.finish();
+    digest.truncate(digits);
+    digest
 }
 
 #[cfg(test)]
@@ -136,5 +149,11 @@ mod tests {
         for name in [".a.part-0123456789abcdef", ".a.part-of-0-0-0", ".part-", "", ".a.part-0"] {
             assert!(!is_made_up(name.as_bytes()), "{name}");
         }
+    }
+
+    #[test]
+    fn every_build_gives_the_same_names() {
+        assert!(is_made_up(b".a.part-012345670d17a107"));
+        assert_eq!(short_digest(&[b"h:21\na", b"b"], 16), "d7ba87ec0e21504c");
     }
 }

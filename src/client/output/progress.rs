@@ -70,11 +70,6 @@ impl Progress {
         }
     }
 
-    /// What to say of it once it is done.
-    pub(in crate::client) fn summary(&self, moved: u64) -> String {
-        summary(&self.name, moved, self.started.elapsed())
-    }
-
     fn draw(&mut self, line: &str) {
         let columns = width_of(line);
         // As wide as any line before it, or their ends would stay; but if the terminal has become

@@ -9,6 +9,7 @@ use crate::client::netrc::{self, Login};
 use crate::client::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
 use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
+use crate::client::transfer::TransferSettings;
 use crate::client::url::Endpoint;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
@@ -155,6 +156,12 @@ impl Session {
     /// The connection, which the command needs.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, Error> {
         self.connection.as_mut().ok_or(Error::NotConnected)
+    }
+
+    /// What all transfers of the session share.
+    pub(super) fn transfer_settings(&self) -> TransferSettings {
+        let (transfers, messages) = (self.transfers, self.messages);
+        TransferSettings { transfers, messages, interrupt: self.interrupt().clone() }
     }
 
     pub(super) fn interrupt(&self) -> &Interrupt {

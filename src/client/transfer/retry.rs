@@ -1,34 +1,82 @@
-//! Trying again: what is worth it, how often, and after how long a pause.
+//! The loop that tries a transfer again: what is worth another try, how many there are, and the
+//! pauses between them.
 //!
-//! - What the server refuses for good, what fails on this side and Ctrl-C are not tried again.
-//! - Of tries in a row that brought nothing three are enough, whatever the user allowed: what fails
-//!   so fails at once, and a script should hear of it.
-//! - The first reason is the one that is told at the end: those after it are often only that the
-//!   server would not have us back.
+//! - The class of the error decides ([`Error::is_worth_a_retry`]); Ctrl-C ends the loop.
+//! - After three tries in a row that moved no byte the transfer fails, whatever `--retries` allows: a
+//!   failure that repeats at once is permanent, and a script has to hear of it.
+//! - The error names the first failure beside the last: later ones are often only that the server
+//!   did not accept the next connection.
 
+use super::TransferSettings;
 use crate::client::connection::Connection;
 use crate::client::error::Error;
-use crate::client::signals::{Armed, Interrupt};
-use crate::protocol::{Code, Reply};
+use crate::client::signals::Armed;
 use std::time::Duration;
 
 /// The first pause; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How many tries in a row may bring nothing.
+/// How many tries in a row may move nothing.
 const MOST_FRUITLESS: u32 = 3;
 
-/// What a try brought before it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Gain {
-    /// Some bytes.
-    Something,
-    /// None.
-    Nothing,
+/// Observes how a transfer goes.
+pub(in crate::client) trait Meter: Send {
+    /// A try begins, with `before` bytes of `total` in place.
+    fn begins(&mut self, before: u64, total: Option<u64>);
+    /// This many bytes have moved since the try began.
+    fn moved(&mut self, moved: u64);
+    /// The transfer broke off and is tried again after a pause.
+    fn again(&mut self, why: &Error, pause: Duration);
 }
 
-/// The tries of one transfer. While it lives, Ctrl-C breaks that off and not the program.
+/// A transfer that can be tried again.
+pub(super) trait Attempt {
+    /// Makes one try; returns how many bytes the whole file has.
+    fn attempt(&mut self, connection: &mut Connection, meter: &mut dyn Meter)
+    -> Result<u64, Error>;
+
+    /// Returns how many bytes are in place; a try that added some counts as progress.
+    fn reached(&self) -> Result<u64, Error>;
+
+    /// Draws the conclusions from a failed try, before the pause.
+    fn learn(&mut self, failure: &Error) -> Result<Next, Error>;
+
+    /// Looks at what the server has before the next try.
+    fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What follows a failed try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another try, if the failure is worth one.
+    Retry,
+    /// The transfer fails with this error.
+    Fail,
+    /// The transfer fails with the error of the first try.
+    FailAsFirst,
+}
+
+/// A command that may be repeated until it succeeds.
+struct Repeated<F>(F);
+
+impl<F: FnMut(&mut Connection) -> Result<(), Error>> Attempt for Repeated<F> {
+    fn attempt(&mut self, connection: &mut Connection, _: &mut dyn Meter) -> Result<u64, Error> {
+        (self.0)(connection).map(|()| 0)
+    }
+
+    fn reached(&self) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    fn learn(&mut self, _: &Error) -> Result<Next, Error> {
+        Ok(Next::Retry)
+    }
+}
+
+/// The tries that one transfer has. While it lives, Ctrl-C ends the transfer and not the program.
 pub(in crate::client) struct Retries {
     left: u32,
     fruitless: u32,
@@ -38,33 +86,66 @@ pub(in crate::client) struct Retries {
 }
 
 impl Retries {
-    /// So many besides the first.
-    pub(in crate::client) fn new(interrupt: &Interrupt, left: u32) -> Result<Retries, Error> {
-        let armed = interrupt.begin().map_err(Error::Local)?;
+    /// Returns as many tries as `--retries` allows, besides the first.
+    pub(in crate::client) fn new(settings: &TransferSettings) -> Result<Retries, Error> {
+        let armed = settings.interrupt.begin().map_err(Error::Local)?;
+        let left = settings.transfers.retries;
         Ok(Retries { left, fruitless: 0, pause: FIRST_PAUSE, first: None, armed })
     }
 
-    /// After a failure: waits, and comes back with a connection that can be used, or with the
-    /// reason why there is no point in trying again.
-    pub(in crate::client) fn again(
+    /// Runs a transfer until it is done or another try is pointless.
+    pub(super) fn run(
+        &mut self,
+        transfer: &mut dyn Attempt,
+        connection: &mut Connection,
+        meter: &mut dyn Meter,
+    ) -> Result<u64, Error> {
+        loop {
+            let before = transfer.reached()?;
+            let failure = match transfer.attempt(connection, meter) {
+                Ok(bytes) => return Ok(bytes),
+                Err(failure) => failure,
+            };
+            match transfer.learn(&failure)? {
+                Next::Retry => {}
+                Next::Fail => return Err(failure),
+                Next::FailAsFirst => return Err(self.first.take().unwrap_or(failure)),
+            }
+            let moved = transfer.reached()? > before;
+            self.prepare_next(failure, moved, connection, meter)?;
+            transfer.look_again(connection).map_err(|failure| self.sum_up(failure))?;
+        }
+    }
+
+    /// Runs a command that may be repeated until it succeeds or another try is pointless.
+    pub(in crate::client) fn until_done(
+        &mut self,
+        connection: &mut Connection,
+        command: impl FnMut(&mut Connection) -> Result<(), Error>,
+        meter: &mut dyn Meter,
+    ) -> Result<(), Error> {
+        self.run(&mut Repeated(command), connection, meter).map(drop)
+    }
+
+    /// Waits, and makes sure that the connection can be used; fails if no further try is worth it.
+    fn prepare_next(
         &mut self,
         mut failure: Error,
-        mut gain: Gain,
+        mut moved: bool,
         connection: &mut Connection,
-        mut tell: impl FnMut(&Error, Duration),
+        meter: &mut dyn Meter,
     ) -> Result<(), Error> {
         loop {
-            self.count(gain);
-            let stopped = self.armed.came();
-            if stopped
-                || !is_passing(&failure)
-                || self.left == 0
-                || self.fruitless >= MOST_FRUITLESS
-            {
-                return Err(if stopped { Error::Interrupted } else { self.sum_up(failure) });
+            self.fruitless = if moved { 0 } else { self.fruitless + 1 };
+            if self.armed.came() {
+                return Err(Error::Interrupted);
+            }
+            let is_over = self.left == 0 || self.fruitless >= MOST_FRUITLESS;
+            if is_over || !failure.is_worth_a_retry() {
+                return Err(self.sum_up(failure));
             }
             self.left -= 1;
-            tell(&failure, self.pause);
+            meter.again(&failure, self.pause);
             self.first.get_or_insert(failure);
             self.armed.pause(self.pause)?;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -73,99 +154,22 @@ impl Retries {
             }
             match connection.reconnect() {
                 Ok(()) => return Ok(()),
-                Err(error) => (failure, gain) = (error, Gain::Nothing),
+                Err(error) => (failure, moved) = (error, false),
             }
         }
     }
 
-    /// Does something that may be done twice, until it is done or there is no point in going on.
-    pub(in crate::client) fn until_done<T>(
-        &mut self,
-        connection: &mut Connection,
-        mut action: impl FnMut(&mut Connection) -> Result<T, Error>,
-        mut tell: impl FnMut(&Error, Duration),
-    ) -> Result<T, Error> {
-        loop {
-            match action(connection) {
-                Err(failure) => self.again(failure, Gain::Nothing, connection, &mut tell)?,
-                done => return done,
-            }
-        }
-    }
-
-    /// Whether anything had to be tried again.
-    pub(in crate::client) fn were_needed(&self) -> bool {
+    /// Returns whether anything had to be tried again.
+    pub(super) fn were_needed(&self) -> bool {
         self.first.is_some()
     }
 
-    fn count(&mut self, gain: Gain) {
-        self.fruitless = match gain {
-            Gain::Something => 0,
-            Gain::Nothing => self.fruitless + 1,
-        };
-    }
-
-    /// What failed first, of what failed for that reason in the end.
-    pub(in crate::client) fn first_of(&mut self, last: Error) -> Error {
-        self.first.take().unwrap_or(last)
-    }
-
-    /// The failure that it is, once there is no point in trying again.
-    pub(in crate::client) fn sum_up(&mut self, last: Error) -> Error {
+    /// Joins the last failure with the first.
+    fn sum_up(&mut self, last: Error) -> Error {
         match self.first.take() {
             None | Some(Error::Interrupted) => last,
             Some(_) if matches!(last, Error::Interrupted | Error::OutputClosed) => last,
             Some(first) => Error::GaveUp { first: Box::new(first), last: Box::new(last) },
         }
     }
-}
-
-/// Whether it may go better the next time.
-fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Lost(_)
-        | Error::Closing(_)
-        | Error::TimedOut(_)
-        | Error::BadReply(_)
-        | Error::Unasked
-        | Error::Connect { .. }
-        | Error::Greeting(_)
-        | Error::NoData { .. }
-        | Error::Broken(_)
-        | Error::Stalled(_)
-        | Error::EndedEarly(_)
-        | Error::TooShort { .. }
-        | Error::TooLong { .. }
-        | Error::NotWhole { .. }
-        | Error::NoRestart(_)
-        | Error::OtherContent => true,
-        // A server that still counts the connection we lost lets nobody else in.
-        Error::Login(_) => true,
-        Error::Refused(reply) => is_transient(reply),
-        Error::NotConnected
-        | Error::Usage(_)
-        | Error::NoPassword
-        | Error::WantsTls(_)
-        | Error::Netrc(_)
-        | Error::Program(_)
-        | Error::Unintelligible(_)
-        | Error::GaveUp { .. }
-        | Error::Some { .. }
-        | Error::InTheWay(_)
-        | Error::Endless
-        | Error::Unlisted(..)
-        | Error::NothingMatches(_)
-        | Error::SameName(_)
-        | Error::BadName(_)
-        | Error::BadLocalName(_)
-        | Error::Local(_)
-        | Error::File { .. }
-        | Error::OutputClosed
-        | Error::Interrupted => false,
-    }
-}
-
-/// A full disk (452) is not empty a second later.
-fn is_transient(reply: &Reply) -> bool {
-    reply.code().is_transient_failure() && reply.code() != Code::NO_ROOM_NOW
 }

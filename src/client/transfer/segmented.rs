@@ -1,26 +1,26 @@
 //! PGET: one file over several connections, each fetching a range of it.
 //!
 //! All ranges go into one hidden file, each at its place. A connection that is done with its range
-//! takes half of what is left of the one that has most to go. It is the file only once every range
-//! came and the server says that size and time are what they were at the beginning.
+//! takes half of what is left of the longest one. It is the file only once every range came and the
+//! server says that size and time are what they were at the beginning.
 
-use super::resume::Remote;
-use super::retry::{Gain, Retries};
-use super::worker_pool::How;
-use crate::client::connection::Connection;
+use super::TransferSettings;
+use super::compare::RemoteFacts;
+use super::retry::{Attempt, Meter, Next, Retries};
+use super::worker_pool::{self, Helpers, Work, Worker};
+use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
-use crate::client::local::Partial;
-use crate::client::output::progress::BatchProgress;
+use crate::client::local::{LocalFile, Partial};
 use crate::client::signals::Armed;
 use crate::protocol::Name;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::sync::mpsc::{self, Receiver, SendError};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::time::Duration;
 
-/// What is not worth another connection, or another half.
-pub(in crate::client) const SMALLEST: u64 = 256 * 1024;
+/// The smallest range that is worth another connection, or another half.
+const SMALLEST: u64 = 256 * 1024;
 
 /// Part of a file that is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Ranges {
         Ranges((0..count).map(range).collect())
     }
 
-    /// A range for somebody who has none: one that nobody fetches, or half of the longest.
+    /// Takes a range that no connection fetches, or half of the longest one.
     fn take(&mut self) -> Option<usize> {
         let free = self.0.iter().position(|range| !range.taken && range.at < range.end);
         let index = free.or_else(|| self.split())?;
@@ -68,113 +68,88 @@ impl Ranges {
     }
 }
 
-/// Connections that are being made while the first asks what there is to be fetched.
-pub(in crate::client) struct Helpers(Vec<Receiver<Connection>>);
-
-impl Helpers {
-    /// Begins to make so many. What turns out not to be needed leaves again.
-    pub(in crate::client) fn call(connection: &Connection, count: usize) -> Helpers {
-        let call = |_| {
-            let (sender, receiver) = mpsc::channel();
-            let plan = connection.plan();
-            let come = move || {
-                // Where there is no room for another connection, the others do.
-                let Ok(mut connection) = plan.connect() else { return };
-                // What goes wrong here goes wrong with the first range too, and is told then.
-                let _ = connection.get_ready();
-                if let Err(SendError(unneeded)) = sender.send(connection) {
-                    unneeded.leave();
-                }
-            };
-            // A system without room for a thread has fewer connections.
-            thread::Builder::new().spawn(come).ok().map(|_| receiver)
-        };
-        Helpers((0..count).filter_map(call).collect())
-    }
-}
-
-/// Fetches a file of which size and time are known into `partial`.
-pub(in crate::client) fn fetch(
-    connection: &mut Connection,
-    helpers: Helpers,
+/// Fetches a file in ranges; returns `None` if it has to be fetched in one piece.
+pub(super) fn fetch(
     name: &Name,
-    remote: Remote,
-    partial: &mut Partial,
-    how: &How,
-) -> Result<u64, Error> {
-    let size = remote.size.unwrap_or_default();
-    let count = how.transfers.connections as u64;
-    let ranges = Ranges::new(size, count);
-    let needed = ranges.0.len().saturating_sub(1);
-    let armed = how.interrupt.begin().map_err(Error::Local)?;
+    target: &Path,
+    connections: usize,
+    connection: &mut Connection,
+    settings: &TransferSettings,
+    meter: &mut dyn Meter,
+) -> Result<Option<u64>, Error> {
+    if connection.representation() == Representation::Text {
+        return Ok(None);
+    }
+    let armed = settings.interrupt.begin().map_err(Error::Local)?;
+    let helpers = Helpers::call(connection, connections.saturating_sub(1));
+    let remote = RemoteFacts::ask_and_prepare(connection, name)?;
+    if armed.came() {
+        return Err(Error::Interrupted);
+    }
+    let Some(size) = remote.size.filter(|size| *size >= 2 * SMALLEST) else { return Ok(None) };
+    let mut local = LocalFile::open(target.to_owned(), &settings.interrupt)?;
+    let Some(partial) = local.partial() else { return Ok(None) };
     partial.file().set_len(size).map_err(Error::Local)?;
-    let state = State {
-        ranges,
-        many: BatchProgress::new(1, Some(size), how.messages.progress()),
-        failure: None,
-    };
-    let crew = Crew { name, remote, partial, how, armed, state: Mutex::new(state) };
-    thread::scope(|scope| {
-        for helper in helpers.0.into_iter().take(needed) {
-            let crew = &crew;
-            // A system without room for a thread has fewer connections.
-            let _ = thread::Builder::new().spawn_scoped(scope, move || crew.help(&helper));
-        }
-        crew.work(connection);
-    });
-    // What a helper left behind when it lost its connection.
-    crew.work(connection);
-    let state = crew.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    meter.begins(0, Some(size));
+    let ranges = Ranges::new(size, connections as u64);
+    let needed = ranges.0.len().saturating_sub(1);
+    let state = Mutex::new(State { ranges, moved: 0, meter, failure: None });
+    let queue = RangeQueue { name, remote, partial, settings, armed, state };
+    worker_pool::run(connection, helpers, needed, &queue);
+    let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failure {
-        Some(error @ Error::TooLong { .. }) => return Err(error),
+        Some(Error::TooLong { .. }) => return Ok(None),
         _ if state.ranges.are_done() => {}
+        Some(error) if cannot_restart(&error) => return Ok(None),
         Some(error) => return Err(error),
         None => return Err(Error::NotConnected),
     }
     // Some servers close everything where a transfer is stopped at the end of its range.
     connection.revive()?;
-    if Remote::ask_at_once(connection, name)?.is_another_than(remote) {
+    if RemoteFacts::ask_at_once(connection, name)?.is_another_than(remote) {
         return Err(Error::OtherContent);
     }
-    Ok(size)
+    local.commit(remote.modified)?;
+    Ok(Some(size))
 }
 
-struct Crew<'a> {
+/// Returns whether the server cannot begin a transfer in the middle of a file.
+fn cannot_restart(error: &Error) -> bool {
+    match error {
+        Error::NoRestart(_) | Error::TooLong { .. } => true,
+        Error::GaveUp { first, .. } => cannot_restart(first),
+        _ => false,
+    }
+}
+
+/// The ranges of one file that wait, and what the connections share besides.
+struct RangeQueue<'a> {
     name: &'a Name,
-    remote: Remote,
+    remote: RemoteFacts,
     partial: &'a Partial,
-    how: &'a How,
+    settings: &'a TransferSettings,
     armed: Armed,
-    state: Mutex<State>,
+    state: Mutex<State<'a>>,
 }
 
-struct State {
+struct State<'a> {
     ranges: Ranges,
-    many: BatchProgress,
-    /// Why somebody gave up.
+    /// How many bytes of all ranges have come.
+    moved: u64,
+    meter: &'a mut dyn Meter,
+    /// The first failure of a connection that gave up.
     failure: Option<Error>,
 }
 
-impl Crew<'_> {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn help(&self, helper: &Receiver<Connection>) {
-        if let Ok(mut connection) = helper.recv() {
-            self.work(&mut connection);
-            connection.leave();
-        }
-    }
-
-    fn work(&self, connection: &mut Connection) {
+impl Work for RangeQueue<'_> {
+    fn work(&self, connection: &mut Connection, _: Worker) {
         while let Some(index) = self.next() {
             let result = self.fetch(connection, index);
             let mut state = self.lock();
             state.ranges.0[index].taken = false;
             match result {
-                Ok(()) => {}
-                // It is said of all ranges.
+                Ok(_) => {}
+                // It is true of all ranges.
                 Err(error @ Error::TooLong { .. }) => return state.failure = Some(error),
                 Err(error) => {
                     state.failure.get_or_insert(error);
@@ -182,6 +157,12 @@ impl Crew<'_> {
                 }
             }
         }
+    }
+}
+
+impl<'a> RangeQueue<'a> {
+    fn lock(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next(&self) -> Option<usize> {
@@ -198,36 +179,31 @@ impl Crew<'_> {
         state.ranges.take()
     }
 
-    fn fetch(&self, connection: &mut Connection, index: usize) -> Result<(), Error> {
-        let mut tries = Retries::new(&self.how.interrupt, self.how.transfers.retries)?;
-        loop {
-            let before = self.lock().ranges.0[index];
-            let Err(failure) = self.attempt(connection, before.at, index) else { return Ok(()) };
-            let range = self.lock().ranges.0[index];
-            match failure {
-                // It took REST and sent all: what came may be of anywhere.
-                Error::TooLong { .. } => return Err(failure),
-                _ if range.at == range.end => return Ok(()),
-                _ => {}
-            }
-            let gain = if range.at > before.at { Gain::Something } else { Gain::Nothing };
-            tries.again(failure, gain, connection, |why, _| {
-                self.lock().many.clear();
-                self.how.messages.note(&format!("{why}; trying again"));
-            })?;
-            if Remote::ask(connection, self.name)?.is_another_than(self.remote) {
-                return Err(Error::OtherContent);
-            }
-        }
+    fn fetch(&self, connection: &mut Connection, index: usize) -> Result<u64, Error> {
+        let mut retries = Retries::new(self.settings)?;
+        let mut range = RangeFetch { queue: self, index };
+        retries.run(&mut range, connection, &mut Share { queue: self })
+    }
+}
+
+/// One range on its way.
+struct RangeFetch<'a, 'q> {
+    queue: &'a RangeQueue<'q>,
+    index: usize,
+}
+
+impl RangeFetch<'_, '_> {
+    fn range(&self) -> Range {
+        self.queue.lock().ranges.0[self.index]
     }
 
-    fn attempt(&self, connection: &mut Connection, at: u64, index: usize) -> Result<(), Error> {
-        let mut file = self.partial.another_writer().map_err(Error::Local)?;
+    fn receive(&self, connection: &mut Connection, at: u64) -> Result<(), Error> {
+        let mut file = self.queue.partial.another_writer().map_err(Error::Local)?;
         file.seek(SeekFrom::Start(at)).map_err(Error::Local)?;
         connection.revive()?;
-        let mut sink = Piece { crew: self, index, file };
-        let download = connection.retrieve_from(self.name, at, self.remote.size)?;
-        match download.receive(&mut sink, |_| ()) {
+        let mut sink = RangeSink { queue: self.queue, index: self.index, file };
+        let incoming = connection.retrieve_from(self.queue.name, at, self.queue.remote.size)?;
+        match incoming.receive(&mut sink, |_| ()) {
             Err(Error::Local(error)) if error.get_ref().is_some_and(|why| why.is::<Full>()) => {
                 Ok(())
             }
@@ -236,14 +212,56 @@ impl Crew<'_> {
     }
 }
 
+impl Attempt for RangeFetch<'_, '_> {
+    fn attempt(&mut self, connection: &mut Connection, _: &mut dyn Meter) -> Result<u64, Error> {
+        let received = self.receive(connection, self.range().at);
+        let range = self.range();
+        match received {
+            // The server took REST and sent the whole file: what came may be of any place in it.
+            Err(error @ Error::TooLong { .. }) => Err(error),
+            Err(_) if range.at == range.end => Ok(range.at),
+            other => other.map(|()| range.at),
+        }
+    }
+
+    fn reached(&self) -> Result<u64, Error> {
+        Ok(self.range().at)
+    }
+
+    fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
+        let is_final = matches!(failure, Error::TooLong { .. });
+        Ok(if is_final { Next::Fail } else { Next::Retry })
+    }
+
+    fn look_again(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let now = RemoteFacts::ask(connection, self.queue.name)?;
+        if now.is_another_than(self.queue.remote) { Err(Error::OtherContent) } else { Ok(()) }
+    }
+}
+
+/// What a range tells of its tries; its bytes are counted where they are written.
+struct Share<'a, 'q> {
+    queue: &'a RangeQueue<'q>,
+}
+
+impl Meter for Share<'_, '_> {
+    fn begins(&mut self, _: u64, _: Option<u64>) {}
+
+    fn moved(&mut self, _: u64) {}
+
+    fn again(&mut self, why: &Error, pause: Duration) {
+        self.queue.lock().meter.again(why, pause);
+    }
+}
+
 /// One range as a sink: full when its end is reached, wherever that is by then.
-struct Piece<'a, 'c> {
-    crew: &'a Crew<'c>,
+struct RangeSink<'a, 'q> {
+    queue: &'a RangeQueue<'q>,
     index: usize,
     file: File,
 }
 
-/// Inside the `io::Error` of a [`Piece`] that is full.
+/// The cause inside the `io::Error` of a [`RangeSink`] that is full.
 #[derive(Debug)]
 struct Full;
 
@@ -255,10 +273,10 @@ impl std::fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-impl Write for Piece<'_, '_> {
+impl Write for RangeSink<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // With the lock held, so that nobody halves what is being written.
-        let mut state = self.crew.lock();
+        // With the lock held, so that no other connection halves what is being written.
+        let mut state = self.queue.lock();
         let range = &mut state.ranges.0[self.index];
         let room = usize::try_from(range.end - range.at).unwrap_or(usize::MAX);
         if room == 0 {
@@ -266,7 +284,9 @@ impl Write for Piece<'_, '_> {
         }
         let count = self.file.write(&bytes[..bytes.len().min(room)])?;
         range.at += count as u64;
-        state.many.moved(count as u64);
+        state.moved += count as u64;
+        let moved = state.moved;
+        state.meter.moved(moved);
         Ok(count)
     }
 

@@ -4,16 +4,21 @@
 //! refused, and told of.
 
 use crate::client::connection::Connection;
-use crate::client::error::Error;
+use crate::client::error::{Error, ErrorClass};
+use crate::client::escape::shown;
 use crate::client::local;
 use crate::client::name::folded;
 use crate::client::name::parse_name;
 use crate::client::output::Messages;
-use crate::client::output::json::{self, Action};
+use crate::client::output::json::Action;
 use crate::client::remote_listing::{self, Found};
 use crate::client::shell::session::{Preferences, Session};
-use crate::client::transfer::resume::Remote;
-use crate::client::transfer::worker_pool::{self, How, Job, Tally, Way};
+use crate::client::transfer::TransferSettings;
+use crate::client::transfer::batch::{self, Job, Tally};
+use crate::client::transfer::compare::RemoteFacts;
+use crate::client::transfer::download::{Download, Kept};
+use crate::client::transfer::outcome::TransferOutcome;
+use crate::client::transfer::upload::{Placement, Upload};
 use crate::protocol::Name;
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::sys::name_bytes;
@@ -24,18 +29,18 @@ use std::path::{Path, PathBuf};
 /// Fetches what matches into the local directory.
 pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
-    let how = how(session);
-    let mut found = Jobs::new(&how, session);
+    let settings = session.transfer_settings();
+    let mut found = Jobs::new(&settings, session);
     let names =
         patterns.iter().map(|word| parse_name(word)).collect::<Result<Vec<Name>, Error>>()?;
     if session.asks() {
         for pattern in &names {
             found.fetch(session.connection()?, pattern)?;
         }
-        return found.run(session, &how);
+        return found.run(session, &settings);
     }
     let several = names.len() > 1 || names.iter().any(|name| found.is_pattern(name.as_bytes()));
-    let helpers = if several { how.transfers.connections.saturating_sub(1) } else { 0 };
+    let helpers = if several { settings.transfers.connections.saturating_sub(1) } else { 0 };
     let find = |connection: &mut Connection| {
         for pattern in &names {
             if found.is_pattern(pattern.as_bytes()) {
@@ -46,43 +51,54 @@ pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Er
         }
         Ok(std::mem::take(&mut found.jobs))
     };
-    let tally = worker_pool::run_found(session.connection()?, helpers, &how, find)?;
+    let tally =
+        batch::run_found(session.connection()?, helpers, &settings, &report(&settings), find)?;
     found.finish(tally)
 }
 
-fn fetching(file: Found, case: bool) -> Result<Job, Error> {
+fn fetching(file: Found, case: bool) -> Result<Download, Error> {
     if !file.is_in_place() {
         return Err(Error::BadLocalName(file.path.as_bytes().to_vec()));
     }
     let local = local::last_part(&file.path)?;
     let local = if case { local::lowered(local) } else { local }.into();
     let known = if file.exact {
-        Remote { size: file.entry.size, modified: file.entry.modified }
+        RemoteFacts { size: file.entry.size, modified: file.entry.modified }
     } else {
-        Remote::default()
+        RemoteFacts::default()
     };
-    Ok(Job { way: Way::Down, remote: file.path, local, known })
+    Ok(Download { remote: file.path, target: local, kept: Kept::Partial, known, connections: None })
 }
 
 /// Sends what matches into the remote directory.
 pub(super) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
-    let how = how(session);
-    let mut found = Jobs::new(&how, session);
+    let settings = session.transfer_settings();
+    let mut found = Jobs::new(&settings, session);
     for pattern in patterns {
         found.send(pattern)?;
     }
-    found.run(session, &how)
-}
-
-fn how(session: &Session) -> How {
-    let (transfers, messages) = (session.transfers, session.messages);
-    How { transfers, messages, interrupt: session.interrupt().clone() }
+    found.run(session, &settings)
 }
 
 fn sending(local: PathBuf, remote: Name) -> Job {
     let size = fs::metadata(&local).map(|metadata| metadata.len()).ok();
-    Job { way: Way::Up, remote, local, known: Remote { size, modified: None } }
+    Job::Upload(Upload { local, remote, placement: Placement::Replace, size })
+}
+
+/// Reports the outcome of one file of many: a message, and a JSON object for programs.
+pub(super) fn report(
+    settings: &TransferSettings,
+) -> impl Fn(&TransferOutcome) -> Result<(), Error> + Sync {
+    |outcome| {
+        let name = shown(&outcome.remote);
+        match &outcome.result {
+            Ok(bytes) => settings.messages.note(&format!("{name}: {bytes} bytes")),
+            Err(error) if error.ends_batch() => {}
+            Err(error) => settings.messages.error(&format!("error: {name}: {error}")),
+        }
+        if settings.transfers.json { outcome.print_json() } else { Ok(()) }
+    }
 }
 
 /// The local files that match a pattern whose last part alone may be one, in order.
@@ -124,9 +140,9 @@ struct Jobs {
 }
 
 impl Jobs {
-    fn new(how: &How, session: &Session) -> Jobs {
+    fn new(settings: &TransferSettings, session: &Session) -> Jobs {
         let (jobs, folded, preferences) = (Vec::new(), BTreeSet::new(), session.preferences);
-        let (messages, json) = (how.messages, how.transfers.json);
+        let (messages, json) = (settings.messages, settings.transfers.json);
         Jobs { messages, json, preferences, jobs, folded, found: 0, refused: 0, enough: false }
     }
 
@@ -142,27 +158,31 @@ impl Jobs {
         };
         if found.is_empty() {
             let pattern = pattern.as_bytes().to_vec();
-            self.refuse(Way::Down, &pattern.clone(), Error::NothingMatches(pattern))?;
+            self.refuse(Action::Retrieve, &pattern.clone(), Error::NothingMatches(pattern))?;
         }
         for file in found {
             let remote = file.path.as_bytes().to_vec();
-            let job = fetching(file, self.preferences.case).map(|job| self.with_own_name(job));
-            match job {
-                Ok(job) if self.folded.insert(folded(&job.local)) => self.add(job),
-                Ok(_) => self.refuse(Way::Down, &remote.clone(), Error::SameName(remote))?,
-                Err(error) => self.refuse(Way::Down, &remote, error)?,
+            let download =
+                fetching(file, self.preferences.case).map(|found| self.with_own_name(found));
+            match download {
+                Ok(download) if self.folded.insert(folded(&download.target)) => {
+                    self.add(Job::Download(download));
+                }
+                Ok(_) => self.refuse(Action::Retrieve, &remote.clone(), Error::SameName(remote))?,
+                Err(error) => self.refuse(Action::Retrieve, &remote, error)?,
             }
         }
         Ok(())
     }
 
     /// Away from what is there, and from the files before it, where the user wants that.
-    fn with_own_name(&self, job: Job) -> Job {
+    fn with_own_name(&self, mut download: Download) -> Download {
         let is_taken =
             |path: &Path| path.symlink_metadata().is_ok() || self.folded.contains(&folded(path));
-        let unique = self.preferences.unique;
-        let local = if unique { local::unique(job.local, is_taken) } else { job.local };
-        Job { local, ..job }
+        if self.preferences.unique {
+            download.target = local::unique(download.target, is_taken);
+        }
+        download
     }
 
     fn send(&mut self, pattern: &[u8]) -> Result<(), Error> {
@@ -171,13 +191,13 @@ impl Jobs {
             false => vec![local::path(pattern)?],
         };
         if paths.is_empty() {
-            self.refuse(Way::Up, pattern, Error::NothingMatches(pattern.to_vec()))?;
+            self.refuse(Action::Store, pattern, Error::NothingMatches(pattern.to_vec()))?;
         }
         for path in paths {
             match local::remote_name(&path, None) {
                 Ok(remote) => self.add(sending(path, remote)),
                 Err(error) => {
-                    self.refuse(Way::Up, path.as_os_str().as_encoded_bytes(), error)?;
+                    self.refuse(Action::Store, path.as_os_str().as_encoded_bytes(), error)?;
                 }
             }
         }
@@ -190,7 +210,7 @@ impl Jobs {
     }
 
     /// Does them, but for those that the user does not want.
-    fn run(mut self, session: &mut Session, how: &How) -> Result<(), Error> {
+    fn run(mut self, session: &mut Session, settings: &TransferSettings) -> Result<(), Error> {
         for job in std::mem::take(&mut self.jobs) {
             if !self.enough && self.is_wanted(session, &job)? {
                 self.jobs.push(job);
@@ -198,16 +218,16 @@ impl Jobs {
         }
         self.found = self.jobs.len();
         let jobs = std::mem::take(&mut self.jobs);
-        let tally = worker_pool::run(session.connection()?, jobs, how)?;
+        let tally = batch::run(session.connection()?, jobs, settings, &report(settings))?;
         self.finish(tally)
     }
 
     fn is_wanted(&mut self, session: &mut Session, job: &Job) -> Result<bool, Error> {
-        let what = match job.way {
-            Way::Down => "mget",
-            Way::Up => "mput",
+        let what = match job {
+            Job::Download(_) => "mget",
+            Job::Upload(_) => "mput",
         };
-        match session.agrees(what, job.remote.as_bytes()) {
+        match session.agrees(what, job.remote().as_bytes()) {
             Err(Error::Interrupted) => {
                 self.enough = true;
                 Ok(false)
@@ -216,22 +236,22 @@ impl Jobs {
         }
     }
 
-    fn refuse(&mut self, way: Way, name: &[u8], error: Error) -> Result<(), Error> {
+    fn refuse(&mut self, action: Action, name: &[u8], error: Error) -> Result<(), Error> {
         self.messages.error(&format!("error: {error}"));
         self.refused += 1;
-        match way {
-            _ if !self.json => Ok(()),
-            Way::Down => json::print(Action::Retrieve, name, b"", &Err(error)),
-            Way::Up => json::print(Action::Store, b"", name, &Err(error)),
+        if !self.json {
+            return Ok(());
         }
+        let (remote, local): (&[u8], &[u8]) = match action {
+            Action::Retrieve => (name, b""),
+            Action::Store | Action::Append => (b"", name),
+        };
+        TransferOutcome::failed(action, remote, local, error).print_json()
     }
 
     fn finish(self, mut tally: Tally) -> Result<(), Error> {
         let of = self.found + self.refused;
-        tally.failed += self.refused;
-        if self.refused > 0 && tally.status == 0 {
-            tally.status = 1;
-        }
+        tally.add_failures(self.refused, ErrorClass::Local);
         let (done, bytes) = (tally.done, tally.bytes);
         self.messages.note(&format!("{done} of {of} files, {bytes} bytes"));
         tally.result(of)?;

@@ -11,14 +11,17 @@ mod walk;
 pub(super) use options::CHOICES;
 pub(super) use plan::{Facts, Node, Tree};
 
-use crate::client::error::Error;
+use super::mget_mput::report;
+use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::shown;
 use crate::client::local;
 use crate::client::name::parse_name;
 use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
-use crate::client::transfer::resume::Remote;
-use crate::client::transfer::worker_pool::{self, How, Job, Way};
+use crate::client::transfer::batch::{self, Job, Tally};
+use crate::client::transfer::compare::RemoteFacts;
+use crate::client::transfer::download::{Download, Kept};
+use crate::client::transfer::upload::{Placement, Upload};
 use crate::protocol::{Command, Name};
 use crate::sys::os_string;
 use options::Wanted;
@@ -41,7 +44,7 @@ pub(super) fn mirror(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Err
     if wanted.upload {
         wanted.rules.times_are_lost = !session.connection()?.has_feature(b"MFMT")?;
     }
-    let mut mirror = Mirror { session, wanted, remote, root, outcome: Outcome::default() };
+    let mut mirror = Mirror { session, wanted, remote, root, counts: MirrorCounts::default() };
     let (mut from, to) = mirror.look()?;
     mirror.tell_refused(from.refused.into_iter().chain(to.refused));
     mirror.leave_links_out(&mut from.tree);
@@ -69,12 +72,12 @@ struct Mirror<'a> {
     /// The remote directory and the local one.
     remote: Vec<u8>,
     root: PathBuf,
-    outcome: Outcome,
+    counts: MirrorCounts,
 }
 
 /// What came of it besides files.
 #[derive(Default)]
-struct Outcome {
+struct MirrorCounts {
     dirs: usize,
     links: usize,
     removed: usize,
@@ -142,16 +145,13 @@ impl Mirror<'_> {
         if !tally.is_stopped() {
             self.all(&late);
         }
-        let Outcome { dirs, links, removed, failed } = self.outcome;
+        let MirrorCounts { dirs, links, removed, failed } = self.counts;
         let failures = tally.failed + failed;
         self.session.messages.note(&format!(
             "{done} of {files} files ({bytes} bytes), {dirs} directories, {links} links, \
              {removed} removed, {failures} failed"
         ));
-        tally.failed = failures;
-        if failed > 0 && tally.status == 0 {
-            tally.status = 1;
-        }
+        tally.add_failures(failed, ErrorClass::Local);
         tally.result(files + failed)
     }
 
@@ -171,25 +171,29 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    fn transfer(&mut self, jobs: Vec<Job>) -> Result<worker_pool::Tally, Error> {
-        let mut transfers = self.session.transfers;
-        transfers.connections = self.wanted.connections.unwrap_or(transfers.connections);
-        let (messages, interrupt) = (self.session.messages, self.session.interrupt().clone());
+    fn transfer(&mut self, jobs: Vec<Job>) -> Result<Tally, Error> {
+        let mut settings = self.session.transfer_settings();
+        if let Some(connections) = self.wanted.connections {
+            settings.transfers.connections = connections;
+        }
         let connection = self.session.connection()?;
         connection.revive()?;
-        worker_pool::run(connection, jobs, &How { transfers, messages, interrupt })
+        batch::run(connection, jobs, &settings, &report(&settings))
     }
 
     fn job(&self, path: &[u8], facts: &Facts) -> Result<Job, Error> {
-        let remote = parse_name(&joined(&self.remote, path))?;
-        let known = Remote { size: facts.size, modified: facts.modified };
-        Ok(if self.wanted.upload {
-            Job { way: Way::Up, remote, local: self.at(path)?, known }
-        } else {
-            // A time of LIST is none that could be given to a file.
-            let known = if facts.exact { known } else { Remote::default() };
-            Job { way: Way::Down, remote, local: self.at(path)?, known }
-        })
+        let (remote, local) = (parse_name(&joined(&self.remote, path))?, self.at(path)?);
+        if self.wanted.upload {
+            let (placement, size) = (Placement::Replace, facts.size);
+            return Ok(Job::Upload(Upload { local, remote, placement, size }));
+        }
+        // A time of LIST is none that could be given to a file.
+        let known = match facts.exact {
+            true => RemoteFacts { size: facts.size, modified: facts.modified },
+            false => RemoteFacts::default(),
+        };
+        let (kept, connections) = (Kept::Partial, None);
+        Ok(Job::Download(Download { remote, target: local, kept, known, connections }))
     }
 
     fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {
@@ -268,15 +272,15 @@ impl Mirror<'_> {
             (Step::Refuse(path) | Step::Remove(path) | Step::RemoveDir(path), Err(error))
             | (Step::MakeDir(path) | Step::Link(path, _), Err(error))
             | (Step::Transfer(path, _), Err(error)) => self.fail(path, &error),
-            (Step::MakeDir(_), Ok(())) => self.outcome.dirs += 1,
-            (Step::Link(..), Ok(())) => self.outcome.links += 1,
-            (Step::Remove(_) | Step::RemoveDir(_), Ok(())) => self.outcome.removed += 1,
+            (Step::MakeDir(_), Ok(())) => self.counts.dirs += 1,
+            (Step::Link(..), Ok(())) => self.counts.links += 1,
+            (Step::Remove(_) | Step::RemoveDir(_), Ok(())) => self.counts.removed += 1,
             (Step::Transfer(..) | Step::Refuse(_), Ok(())) => {}
         }
     }
 
     fn fail(&mut self, path: &[u8], error: &Error) {
-        self.outcome.failed += 1;
+        self.counts.failed += 1;
         self.session.messages.error(&format!("error: {}: {error}", shown(path)));
     }
 
@@ -302,7 +306,7 @@ impl Mirror<'_> {
 
     fn tell_refused(&mut self, errors: impl Iterator<Item = Error>) {
         for error in errors {
-            self.outcome.failed += 1;
+            self.counts.failed += 1;
             self.session.messages.error(&format!("error: {error}"));
         }
     }

@@ -5,7 +5,7 @@ use super::operands::options;
 use super::programs;
 use super::tree_listing;
 use crate::client::error::Error;
-use crate::client::local::{self, Target};
+use crate::client::local::{self, LocalFile};
 use crate::client::name::parse_name;
 use crate::client::output::{Coloured, Listing};
 use crate::client::shell::session::Session;
@@ -82,7 +82,7 @@ fn list_to_file(
     if to.exists() && !session.agrees("replace", local)? {
         return Ok(());
     }
-    let mut target = Target::open(to, session.interrupt())?;
+    let mut target = LocalFile::open(to, session.interrupt())?;
     let connection = session.connection()?;
     let download = match form {
         Form::Lines => connection.list(path)?,
@@ -90,7 +90,7 @@ fn list_to_file(
     };
     let received = download.receive(&mut target, |_| ());
     received.map_err(|error| error.at(target.path().to_owned()))?;
-    target.commit()
+    target.commit(None)
 }
 
 /// Prints files: harmless where eyes read them, and byte by byte where a program does.

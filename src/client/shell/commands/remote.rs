@@ -1,7 +1,7 @@
 //! Commands on what lies on the server, and those that ask it something.
 
 use super::operands::{operand, optional};
-use crate::client::error::Error;
+use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::{shown, shown_lines};
 use crate::client::name::parse_name;
 use crate::client::output::{print_line, print_lines};
@@ -104,7 +104,7 @@ pub(super) fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
             }
         }
     }
-    if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, status: 1 }) }
+    if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, class: ErrorClass::Remote }) }
 }
 
 /// The files that a pattern matches; a name without pattern is itself.

@@ -13,7 +13,7 @@ use crate::client::local::partial::is_partial;
 use crate::client::name::folded;
 use crate::client::remote_listing::{Listed, list_dir};
 use crate::client::signals::Armed;
-use crate::client::transfer::resume::Remote;
+use crate::client::transfer::compare::RemoteFacts;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
 use crate::sys::name_bytes;
@@ -103,8 +103,8 @@ pub(super) fn remote(
             return Err(Error::Interrupted);
         }
         // After all that is no link, so that the questions do not come between its listings.
-        let known = Remote::ask_at_once(connection, &named(&joined(root, &link.path))?)?;
-        if let Remote { size: size @ Some(_), modified } = known {
+        let known = RemoteFacts::ask_at_once(connection, &named(&joined(root, &link.path))?)?;
+        if let RemoteFacts { size: size @ Some(_), modified } = known {
             walked.add(link.path, Node::File(Facts { size, modified, exact: true }))?;
         } else {
             walked.add(link.path.clone(), Node::Dir)?;

@@ -1,0 +1,299 @@
+//! Many files over several connections, in as few round trips as possible.
+//!
+//! - The connections take the files one by one from one queue.
+//! - If more than one file waits, the command for this one goes out together with the EPSV for the
+//!   next (and, after an upload, with its time and the question for its size). A server that cannot
+//!   take that is given one command at a time from then on, on all connections.
+//! - A file that fails is reported, and the others continue. A full disk and Ctrl-C end the batch.
+
+use super::TransferSettings;
+use super::download::Download;
+use super::outcome::TransferOutcome;
+use super::retry::{Meter, Retries};
+use super::upload::{SMALL, Upload};
+use super::worker_pool::{self, Helpers, Work, Worker};
+use crate::client::connection::{Connection, EXTENDED_PASSIVE};
+use crate::client::error::{Error, ErrorClass};
+use crate::client::output::progress::BatchProgress;
+use crate::client::signals::Armed;
+use crate::protocol::{Code, Command, Name};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A file to be transferred.
+#[derive(Clone, Debug)]
+pub(in crate::client) enum Job {
+    Download(Download),
+    Upload(Upload),
+}
+
+impl Job {
+    pub(in crate::client) fn remote(&self) -> &Name {
+        match self {
+            Job::Download(download) => &download.remote,
+            Job::Upload(upload) => &upload.remote,
+        }
+    }
+
+    /// Returns the size that the file had when it was found.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Job::Download(download) => download.known.size,
+            Job::Upload(upload) => upload.size,
+        }
+    }
+
+    fn run(
+        &self,
+        connection: &mut Connection,
+        settings: &TransferSettings,
+        next: &[Command],
+        meter: &mut dyn Meter,
+    ) -> TransferOutcome {
+        match self {
+            Job::Download(download) => download.run(connection, settings, next, meter),
+            Job::Upload(upload) => upload.run(connection, settings, Some(next), meter),
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Tally {
+    /// How many files were transferred, and their bytes.
+    pub(in crate::client) done: usize,
+    pub(in crate::client) bytes: u64,
+    pub(in crate::client) failed: usize,
+    /// The class of the first failure.
+    pub(in crate::client) class: Option<ErrorClass>,
+    /// The failure that ended the batch early.
+    stopped: Option<Error>,
+}
+
+impl Tally {
+    /// Counts failures that were reported already.
+    pub(in crate::client) fn add_failures(&mut self, count: usize, class: ErrorClass) {
+        if count > 0 {
+            self.failed += count;
+            self.class.get_or_insert(class);
+        }
+    }
+
+    /// Returns whether the batch ended early.
+    pub(in crate::client) fn is_stopped(&self) -> bool {
+        self.stopped.is_some()
+    }
+
+    /// Returns the failure of the batch, which had `of` files.
+    pub(in crate::client) fn result(self, of: usize) -> Result<(), Error> {
+        match self {
+            Tally { stopped: Some(error), .. } => Err(error),
+            Tally { failed: 0, .. } => Ok(()),
+            Tally { failed, class, .. } => {
+                Err(Error::Some { failed, of, class: class.unwrap_or(ErrorClass::Remote) })
+            }
+        }
+    }
+}
+
+/// Reports the outcome of one file of a batch.
+pub(in crate::client) type Report<'a> = &'a (dyn Fn(&TransferOutcome) -> Result<(), Error> + Sync);
+
+/// Transfers the files and reports what became of each.
+pub(in crate::client) fn run(
+    connection: &mut Connection,
+    jobs: Vec<Job>,
+    settings: &TransferSettings,
+    report: Report<'_>,
+) -> Result<Tally, Error> {
+    let helpers = settings.transfers.connections.min(jobs.len()).saturating_sub(1);
+    run_found(connection, helpers, settings, report, |_| Ok(jobs))
+}
+
+/// Transfers files that have to be found first; `helpers` more connections are made meanwhile.
+pub(in crate::client) fn run_found(
+    connection: &mut Connection,
+    helpers: usize,
+    settings: &TransferSettings,
+    report: Report<'_>,
+    find: impl FnOnce(&mut Connection) -> Result<Vec<Job>, Error>,
+) -> Result<Tally, Error> {
+    let armed = settings.interrupt.begin().map_err(Error::Local)?;
+    let called = Helpers::call(connection, helpers);
+    let jobs = find(connection)?;
+    let state = Mutex::new(State::new(jobs, settings));
+    let queue = Queue { settings, report, armed, state };
+    worker_pool::run(connection, called, helpers, &queue);
+    let mut state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    drop(state.progress);
+    if !state.jobs.is_empty() {
+        let why = state.unreachable.unwrap_or(Error::NotConnected);
+        state.tally.stopped.get_or_insert(why);
+    }
+    Ok(state.tally)
+}
+
+/// The files of a batch that wait, and what the connections share besides.
+struct Queue<'a> {
+    settings: &'a TransferSettings,
+    report: Report<'a>,
+    armed: Armed,
+    state: Mutex<State>,
+}
+
+struct State {
+    jobs: VecDeque<Job>,
+    tally: Tally,
+    progress: BatchProgress,
+    /// Whether the server has lost a command that came together with another.
+    one_at_a_time: bool,
+    /// Why the first connection could not be restored.
+    unreachable: Option<Error>,
+}
+
+impl State {
+    fn new(jobs: Vec<Job>, settings: &TransferSettings) -> State {
+        let total = jobs.iter().map(Job::size).sum::<Option<u64>>();
+        let progress = BatchProgress::new(jobs.len(), total, settings.messages.progress());
+        let (jobs, tally) = (jobs.into(), Tally::default());
+        State { jobs, tally, progress, one_at_a_time: false, unreachable: None }
+    }
+}
+
+impl Work for Queue<'_> {
+    fn work(&self, connection: &mut Connection, worker: Worker) {
+        while let Some((job, more)) = self.next(connection) {
+            if let Err(error) = self.revive(connection, &job) {
+                let mut state = self.lock();
+                state.unreachable.get_or_insert(error);
+                return state.jobs.push_front(job);
+            }
+            let outcome = self.carry_out(connection, &job, more);
+            if !connection.capabilities().pipelines {
+                self.lock().one_at_a_time = true;
+            }
+            if worker == Worker::Helper && outcome.result.as_ref().is_err_and(is_crowded) {
+                return self.lock().jobs.push_front(job);
+            }
+            self.account(outcome);
+            if connection.is_lost() && worker == Worker::Helper {
+                return;
+            }
+        }
+    }
+}
+
+impl Queue<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Restores a connection that the job before has lost.
+    fn revive(&self, connection: &mut Connection, job: &Job) -> Result<(), Error> {
+        if !connection.is_lost() {
+            return Ok(());
+        }
+        let mut retries = Retries::new(self.settings)?;
+        retries.until_done(connection, Connection::revive, &mut Share::new(self, job))
+    }
+
+    /// Returns the next job, and whether there are more behind it.
+    fn next(&self, connection: &mut Connection) -> Option<(Job, bool)> {
+        let mut state = self.lock();
+        if self.armed.came() {
+            state.tally.stopped.get_or_insert(Error::Interrupted);
+        }
+        if state.tally.stopped.is_some() {
+            return None;
+        }
+        connection.capabilities().pipelines &= !state.one_at_a_time;
+        let job = state.jobs.pop_front()?;
+        let more = !state.jobs.is_empty();
+        Some((job, more))
+    }
+
+    fn carry_out(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {
+        let looked_ahead = connection.looks_ahead();
+        let outcome = self.attempt(connection, job, more);
+        if !looked_ahead || !outcome.result.as_ref().is_err_and(is_misunderstood) {
+            return outcome;
+        }
+        connection.capabilities().pipelines = false;
+        match connection.reconnect() {
+            Ok(()) => self.attempt(connection, job, more),
+            Err(error) => TransferOutcome { result: Err(error), ..outcome },
+        }
+    }
+
+    fn attempt(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {
+        let is_small = job.size().is_some_and(|size| size < SMALL);
+        let looks_ahead = more && is_small && connection.looks_ahead();
+        let next = if looks_ahead { &[EXTENDED_PASSIVE][..] } else { &[] };
+        job.run(connection, self.settings, next, &mut Share::new(self, job))
+    }
+
+    fn account(&self, outcome: TransferOutcome) {
+        let mut state = self.lock();
+        state.progress.clear();
+        let reported = (self.report)(&outcome);
+        state.progress.file_ended();
+        match outcome.result.and_then(|bytes| reported.map(|()| bytes)) {
+            Ok(bytes) => {
+                state.tally.done += 1;
+                state.tally.bytes += bytes;
+            }
+            Err(error) if error.ends_batch() => drop(state.tally.stopped.get_or_insert(error)),
+            Err(error) => state.tally.add_failures(1, error.class()),
+        }
+    }
+}
+
+/// Returns whether the server has no room for so many connections.
+fn is_crowded(error: &Error) -> bool {
+    match error {
+        Error::Closing(_) | Error::Greeting(_) | Error::Login(_) => true,
+        Error::Refused(reply) => {
+            matches!(reply.code(), Code::CANNOT_OPEN_DATA | Code::NOT_LOGGED_IN)
+        }
+        Error::GaveUp { first, last } => is_crowded(first) || is_crowded(last),
+        _ => false,
+    }
+}
+
+/// Returns whether the server answered what came with the command, and not the command: Pure-FTPd
+/// does not know what reaches it while a file is on its way.
+fn is_misunderstood(error: &Error) -> bool {
+    matches!(error, Error::Refused(reply) if reply.code() == Code::UNKNOWN_COMMAND)
+}
+
+/// One file's share in the progress of the batch.
+struct Share<'a, 'q> {
+    queue: &'a Queue<'q>,
+    name: &'a Name,
+    counted: u64,
+}
+
+impl<'a, 'q> Share<'a, 'q> {
+    fn new(queue: &'a Queue<'q>, job: &'a Job) -> Share<'a, 'q> {
+        Share { queue, name: job.remote(), counted: 0 }
+    }
+}
+
+impl Meter for Share<'_, '_> {
+    fn begins(&mut self, _: u64, _: Option<u64>) {
+        self.counted = 0;
+    }
+
+    fn moved(&mut self, moved: u64) {
+        let more = moved.saturating_sub(self.counted);
+        self.counted = moved;
+        self.queue.lock().progress.moved(more);
+    }
+
+    fn again(&mut self, why: &Error, pause: Duration) {
+        let mut state = self.queue.lock();
+        state.progress.clear();
+        self.queue.settings.messages.retrying(self.name.as_bytes(), why, pause);
+    }
+}

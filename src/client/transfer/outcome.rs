@@ -1,0 +1,68 @@
+//! The outcome of one transfer, and the settings that all of them share.
+
+use crate::client::error::Error;
+use crate::client::options::Transfers;
+use crate::client::output::Messages;
+use crate::client::output::json::{self, Action};
+use crate::client::signals::Interrupt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The settings that the transfers of a session share.
+#[derive(Clone)]
+pub(in crate::client) struct TransferSettings {
+    /// The options of the command line.
+    pub(in crate::client) transfers: Transfers,
+    pub(in crate::client) messages: Messages,
+    /// What Ctrl-C sets.
+    pub(in crate::client) interrupt: Interrupt,
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub(in crate::client) struct TransferOutcome {
+    pub(in crate::client) action: Action,
+    /// The remote name; empty if there is none.
+    pub(in crate::client) remote: Vec<u8>,
+    /// The local name; empty if there is none.
+    pub(in crate::client) local: Vec<u8>,
+    pub(in crate::client) elapsed: Duration,
+    /// How many bytes the whole file has.
+    pub(in crate::client) result: Result<u64, Error>,
+}
+
+impl TransferOutcome {
+    /// Runs a transfer and notes how long it took.
+    pub(in crate::client) fn of(
+        action: Action,
+        remote: &[u8],
+        local: &Path,
+        transfer: impl FnOnce() -> Result<u64, Error>,
+    ) -> TransferOutcome {
+        let started = Instant::now();
+        let result = transfer();
+        TransferOutcome {
+            action,
+            remote: remote.to_vec(),
+            local: local.as_os_str().as_encoded_bytes().to_vec(),
+            elapsed: started.elapsed(),
+            result,
+        }
+    }
+
+    /// Returns the outcome of a transfer that could not begin.
+    pub(in crate::client) fn failed(
+        action: Action,
+        remote: &[u8],
+        local: &[u8],
+        error: Error,
+    ) -> TransferOutcome {
+        let (remote, local) = (remote.to_vec(), local.to_vec());
+        TransferOutcome { action, remote, local, elapsed: Duration::ZERO, result: Err(error) }
+    }
+
+    /// Prints the outcome as one JSON object.
+    pub(in crate::client) fn print_json(&self) -> Result<(), Error> {
+        json::print(self.action, &self.remote, &self.local, &self.result)
+    }
+}

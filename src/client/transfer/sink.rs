@@ -1,0 +1,112 @@
+//! The local side of a download: a partial file that can be continued, or a stream that cannot.
+
+use crate::client::error::Error;
+use crate::client::local::Partial;
+use std::error;
+use std::fmt;
+use std::io::{self, Write};
+
+/// The local side of a download.
+pub(super) enum Sink<'a> {
+    /// A file that can be read again and cut off.
+    Partial(&'a mut Partial),
+    /// A stream, whose bytes are gone once they are written.
+    Stream(Counted<'a>),
+}
+
+/// A stream that counts its bytes.
+pub(super) struct Counted<'a> {
+    stream: &'a mut dyn Write,
+    count: u64,
+}
+
+impl<'a> Sink<'a> {
+    /// A stream that nothing was written to yet.
+    pub(super) fn stream(stream: &'a mut dyn Write) -> Sink<'a> {
+        Sink::Stream(Counted { stream, count: 0 })
+    }
+
+    pub(super) fn length(&self) -> Result<u64, Error> {
+        match self {
+            Sink::Partial(partial) => partial.length().map_err(Error::Local),
+            Sink::Stream(counted) => Ok(counted.count),
+        }
+    }
+
+    /// Returns whether bytes were written that cannot be taken back.
+    pub(super) fn is_spent(&self) -> bool {
+        matches!(self, Sink::Stream(Counted { count: 1.., .. }))
+    }
+
+    /// Throws away what was written.
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
+        match self {
+            Sink::Partial(partial) => partial.restart().map_err(Error::Local),
+            Sink::Stream(Counted { count: 0, .. }) => Ok(()),
+            Sink::Stream(_) => Err(Error::OtherContent),
+        }
+    }
+
+    /// Returns the last bytes that were written; those of a stream cannot be read again.
+    pub(super) fn tail(&mut self, count: u64) -> Result<Vec<u8>, Error> {
+        match self {
+            Sink::Partial(partial) => partial.tail(count).map_err(Error::Local),
+            Sink::Stream(_) if count == 0 => Ok(Vec::new()),
+            Sink::Stream(_) => Err(Error::OtherContent),
+        }
+    }
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.stream.write(bytes)?;
+        self.count += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// A sink that compares the first bytes with what it has at its end already, and writes the rest.
+pub(super) struct Overlap<'a> {
+    pub(super) expected: &'a [u8],
+    pub(super) sink: &'a mut dyn Write,
+}
+
+/// The cause inside the `io::Error` of an [`Overlap`] that got other bytes.
+#[derive(Debug)]
+struct Differs;
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Error::OtherContent.fmt(f)
+    }
+}
+
+impl error::Error for Differs {}
+
+/// Returns whether an [`Overlap`] failed because it got other bytes.
+pub(super) fn is_overlap_mismatch(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<Differs>())
+}
+
+impl Write for Overlap<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.expected.is_empty() {
+            return self.sink.write(bytes);
+        }
+        let count = bytes.len().min(self.expected.len());
+        let (now, later) = self.expected.split_at(count);
+        if now != &bytes[..count] {
+            return Err(io::Error::other(Differs));
+        }
+        self.expected = later;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}

@@ -1,0 +1,317 @@
+//! Uploads that the server stores whole, however often the connection breaks.
+//!
+//! - `Ok` means that the server confirmed the transfer and that as many bytes are there as were sent.
+//! - After a break an upload is continued only if the server has something that can be nothing but
+//!   the beginning of this file; else it starts over.
+//! - A file that was sent in more than one piece is compared with the server's HASH, if it has that.
+
+use super::TransferSettings;
+use super::append::Append;
+use super::compare::{compare_hash, same_tail};
+use super::outcome::TransferOutcome;
+use super::retry::{Attempt, Meter, Next, Retries};
+use crate::client::connection::{Connection, Representation};
+use crate::client::error::Error;
+use crate::client::local;
+use crate::client::output::json::Action;
+use crate::protocol::{Command, Name};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// Up to which size commands go out together with a transfer: what is larger takes longer than a
+/// round trip, and less is spoiled on a server that mixes commands up.
+pub(super) const SMALL: u64 = 1024 * 1024;
+
+/// From which size on the server is asked for its file beforehand, so that the upload can be
+/// continued.
+const LARGE: u64 = 1024 * 1024;
+
+/// A local file to be sent.
+#[derive(Clone, Debug)]
+pub(in crate::client) struct Upload {
+    pub(in crate::client) local: PathBuf,
+    pub(in crate::client) remote: Name,
+    pub(in crate::client) placement: Placement,
+    /// The size that the file had when it was found.
+    pub(in crate::client) size: Option<u64>,
+}
+
+/// What happens to the bytes that the remote file has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Placement {
+    /// They are replaced.
+    Replace,
+    /// They are continued if they are the beginning of this file, else replaced.
+    Continue,
+    /// They stay, and the file is appended to them.
+    Append,
+}
+
+impl Placement {
+    /// Returns what programs are told of it.
+    pub(in crate::client) fn action(self) -> Action {
+        match self {
+            Placement::Append => Action::Append,
+            Placement::Replace | Placement::Continue => Action::Store,
+        }
+    }
+}
+
+impl Upload {
+    /// Sends the file. `next` goes out together with the command of this transfer, and so do the
+    /// commands that complete it; without it each of them waits for its turn.
+    pub(in crate::client) fn run(
+        &self,
+        connection: &mut Connection,
+        settings: &TransferSettings,
+        next: Option<&[Command]>,
+        meter: &mut dyn Meter,
+    ) -> TransferOutcome {
+        TransferOutcome::of(self.placement.action(), self.remote.as_bytes(), &self.local, || {
+            let sent = self.send(connection, settings, next, meter);
+            sent.map_err(|error| error.at(self.local.clone()))
+        })
+    }
+
+    /// Sends a stream, which cannot be sent twice, in place of the local file.
+    pub(in crate::client) fn run_from(
+        &self,
+        source: &mut impl Read,
+        connection: &mut Connection,
+        meter: &mut dyn Meter,
+    ) -> TransferOutcome {
+        TransferOutcome::of(self.placement.action(), self.remote.as_bytes(), &self.local, || {
+            let outgoing = match self.placement {
+                Placement::Append => connection.append(&self.remote)?,
+                Placement::Replace | Placement::Continue => connection.store(&self.remote)?,
+            };
+            let sent = outgoing.send(source, |moved| meter.moved(moved));
+            sent.map_err(|error| error.at("standard input".into()))
+        })
+    }
+
+    fn send(
+        &self,
+        connection: &mut Connection,
+        settings: &TransferSettings,
+        next: Option<&[Command]>,
+        meter: &mut dyn Meter,
+    ) -> Result<u64, Error> {
+        let (mut file, size) = local::open(&self.local)?;
+        let mut retries = Retries::new(settings)?;
+        let sent = match self.placement {
+            Placement::Append => {
+                let mut append = Append::new(&self.remote, &mut file, size, connection)?;
+                retries.run(&mut append, connection, meter)
+            }
+            Placement::Replace | Placement::Continue => {
+                self.store(file, size, connection, &mut retries, next, meter)
+            }
+        };
+        // A second try may have been needed because commands went out together.
+        let is_alone = next.unwrap_or_default().is_empty();
+        connection.capabilities().pipelines &= !retries.were_needed() || is_alone;
+        sent
+    }
+
+    fn store(
+        &self,
+        mut file: File,
+        size: u64,
+        connection: &mut Connection,
+        retries: &mut Retries,
+        next: Option<&[Command]>,
+        meter: &mut dyn Meter,
+    ) -> Result<u64, Error> {
+        let (name, file) = (&self.remote, &mut file);
+        let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
+        let start = match self.placement {
+            Placement::Continue => common(connection, name, file, size)?,
+            Placement::Replace | Placement::Append => 0,
+        };
+        let together = next.filter(|_| connection.looks_ahead() && size < SMALL);
+        if let Some(next) = together {
+            let followers = followers(connection, name, modified, next);
+            connection.follow_with(followers);
+        }
+        let mut sending = Sending::new(name, file, size, start);
+        let bytes = retries.run(&mut sending, connection, meter)?;
+        // What went out together is done, unless there was a second try. The connection may be lost
+        // after the file is stored and before its time is set.
+        let is_set = together.is_some() && !retries.were_needed();
+        if let Some(modified) = modified.filter(|_| !is_set) {
+            let set = |connection: &mut Connection| connection.set_modified(name, modified);
+            retries.until_done(connection, set, meter)?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Returns what goes out together with an upload.
+fn followers(
+    connection: &mut Connection,
+    name: &Name,
+    modified: Option<SystemTime>,
+    next: &[Command],
+) -> Vec<Command> {
+    let known = *connection.capabilities();
+    let time = modified.filter(|_| known.sets_times).map(|time| Command::Mfmt(time, name.clone()));
+    let size = known.sizes.then(|| Command::Size(name.clone()));
+    time.into_iter().chain(size).chain(next.iter().cloned()).collect()
+}
+
+/// Returns how much of a file the server has already, if that is its beginning.
+fn common(
+    connection: &mut Connection,
+    name: &Name,
+    file: &mut File,
+    size: u64,
+) -> Result<u64, Error> {
+    let there = connection.expected_size(name)?.unwrap_or(0);
+    if there == 0 || there > size || !connection.capabilities().restarts {
+        return Ok(0);
+    }
+    match same_tail(connection, name, there, file, there) {
+        Ok(true) => Ok(there),
+        Ok(false) | Err(Error::Refused(_) | Error::NoRestart(_)) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// A plain file on its way to the server.
+struct Sending<'a> {
+    name: &'a Name,
+    file: &'a mut File,
+    size: u64,
+    /// How much of its beginning the server has already.
+    start: u64,
+    before: Before,
+    /// How far the tries before this one came; `None` before the first.
+    reached: Option<u64>,
+    /// How far this try came.
+    sent: u64,
+}
+
+/// What the server had under the name before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    NotAsked,
+    /// Nothing, or nothing it tells of.
+    Nothing,
+    Size(u64),
+    /// The beginning of this file.
+    Ours,
+}
+
+impl<'a> Sending<'a> {
+    fn new(name: &'a Name, file: &'a mut File, size: u64, start: u64) -> Sending<'a> {
+        Sending { name, file, size, start, before: Before::NotAsked, reached: None, sent: 0 }
+    }
+
+    /// Forgets what the server has: it is replaced.
+    fn start_over(&mut self) {
+        (self.before, self.start) = (Before::NotAsked, 0);
+    }
+
+    /// Decides where the first try begins.
+    fn first(&mut self, connection: &mut Connection) -> Result<u64, Error> {
+        if self.start > 0 {
+            self.before = Before::Ours;
+            return Ok(self.start);
+        }
+        if self.size < LARGE {
+            return Ok(0);
+        }
+        let size = connection.expected_size(self.name)?;
+        self.before = match size {
+            Some(size) => Before::Size(size),
+            None if connection.capabilities().sizes => Before::Nothing,
+            None => Before::NotAsked,
+        };
+        Ok(0)
+    }
+
+    /// Decides where the next try begins: behind what the server has of the bytes that were sent.
+    /// What it had before is not ours, and some servers report that until an upload is whole.
+    fn next(&self, connection: &mut Connection, reached: u64) -> Result<u64, Error> {
+        let now = connection.expected_size(self.name)?.unwrap_or(0);
+        let is_ours = match self.before {
+            Before::NotAsked => false,
+            Before::Nothing | Before::Ours => true,
+            Before::Size(size) => size != now,
+        };
+        let continues = is_ours && now <= reached && connection.capabilities().restarts;
+        Ok(if continues { now } else { 0 })
+    }
+
+    /// Asks for the size: a server that closes early can call an upload done whose end only our own
+    /// system has.
+    fn check(&self, connection: &mut Connection) -> Result<(), Error> {
+        match connection.stored_size(self.name)? {
+            Some(got) if got != self.size => Err(Error::NotWhole { expected: self.size, got }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Attempt for Sending<'_> {
+    fn attempt(
+        &mut self,
+        connection: &mut Connection,
+        meter: &mut dyn Meter,
+    ) -> Result<u64, Error> {
+        let is_text = connection.representation() == Representation::Text;
+        let from = match self.reached {
+            _ if is_text => 0,
+            None => self.first(connection)?,
+            Some(reached) => self.next(connection, reached)?,
+        };
+        if from == self.size && from > 0 {
+            return Ok(self.size);
+        }
+        self.sent = from;
+        self.file.seek(SeekFrom::Start(from)).map_err(Error::Local)?;
+        let outgoing = match connection.store_from(self.name, from) {
+            Err(Error::Refused(reply)) if from > 0 => Err(Error::NoRestart(reply)),
+            other => other,
+        };
+        if let Err(Error::NoRestart(_)) = outgoing {
+            self.start_over();
+        }
+        let outgoing = outgoing?;
+        meter.begins(from, Some(self.size));
+        let sent = &mut self.sent;
+        outgoing.send_file(self.file, from..self.size, |moved| {
+            *sent = from + moved;
+            meter.moved(moved);
+        })?;
+        if is_text {
+            return Ok(self.size);
+        }
+        self.check(connection)?;
+        if from > 0 {
+            let compared = compare_hash(connection, self.name, self.file);
+            if let Err(Error::OtherContent) = compared {
+                self.start_over();
+                self.sent = 0;
+            }
+            compared?;
+        }
+        Ok(self.size)
+    }
+
+    fn reached(&self) -> Result<u64, Error> {
+        Ok(self.sent.max(self.reached.unwrap_or(0)))
+    }
+
+    fn learn(&mut self, _: &Error) -> Result<Next, Error> {
+        Ok(Next::Retry)
+    }
+
+    fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {
+        self.reached = Some(self.reached()?);
+        Ok(())
+    }
+}
