@@ -22,7 +22,7 @@
 //!
 //! | rooms | what they hold |
 //! |---|---|
-//! | `error`, `escape`, `name`, `url`, `netrc`, `options` | what fails, and what is typed or configured |
+//! | `error`, `name`, `url`, `netrc`, `options` | what fails, and what is typed or configured |
 //! | `signals`, `output` | Ctrl-C and the programs that share the terminal; messages, progress, JSON |
 //! | `connection` | the control connection ([`Connection`]), its commands and its data connections |
 //! | `remote_listing`, `local` | names and entries at the server; files and partial files here |
@@ -32,7 +32,6 @@
 mod connection;
 mod editor;
 mod error;
-mod escape;
 mod local;
 pub mod man_page;
 mod name;
@@ -46,6 +45,9 @@ mod signals;
 mod test_server;
 mod transfer;
 mod url;
+
+// The rooms show what comes from outside through it.
+use crate::text as escape;
 
 pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
 pub use error::{Error, ErrorClass};

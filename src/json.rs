@@ -3,6 +3,7 @@
 //! Names are bytes and JSON is text: what is no UTF-8 in a name is U+FFFD here. What nobody can see
 //! is escaped, so that a line is harmless on a terminal, too.
 
+use crate::text::is_hidden;
 use std::fmt::{Display, Write as _};
 
 /// One object, its members in the order in which they are added.
@@ -64,28 +65,6 @@ impl Object {
             let _ = write!(self.text, "\\u{unit:04x}");
         }
     }
-}
-
-/// Whether nobody can see this character, or it moves what others see: controls, those of ISO 6429
-/// above 127 among them, ends of lines and paragraphs, the direction of text, and what has no width.
-pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{115f}' // the fillers of Hangul
-                | '\u{1160}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 #[cfg(test)]

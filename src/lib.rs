@@ -9,7 +9,7 @@
 //! | 4 | `bin/server`, `bin/client` | the command line, signals, the listener and its threads |
 //! | 3 | [`server`], [`client`] | what a session does; never each other |
 //! | 2 | [`pump`], [`rate`], [`net`], [`shutdown`] | bytes, time, waking |
-//! | 1 | [`protocol`], [`args`], [`json`] | pure: generic `Read` and `Write`, no sockets, no files |
+//! | 1 | [`protocol`], [`text`], [`args`], [`json`] | pure: generic `Read` and `Write`, no sockets, no files |
 //! | 0 | [`sys`] | the system's calls, and the only unsafe code |
 //!
 //! To find one's way: a connection's life begins in [`server::Server::serve`] or in
@@ -26,3 +26,4 @@ pub mod rate;
 pub mod server;
 pub mod shutdown;
 pub mod sys;
+pub mod text;

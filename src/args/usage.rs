@@ -1,5 +1,6 @@
 //! What is wrong with an option, a value or an operand, in one line; and where a value comes from.
 
+use crate::text;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display};
 use std::path::PathBuf;
@@ -91,16 +92,9 @@ impl Display for Origin {
     }
 }
 
-/// Text from outside in one harmless line. Quotes and backslashes stay, for Windows paths.
-fn shown(text: &OsStr) -> String {
-    let mut line = String::new();
-    for c in text.to_string_lossy().chars() {
-        match c {
-            '\'' | '"' | '\\' => line.push(c),
-            _ => line.extend(c.escape_debug()),
-        }
-    }
-    line
+/// A word from outside in one harmless line.
+fn shown(word: &OsStr) -> String {
+    text::shown(word.as_encoded_bytes())
 }
 
 /// For errors about bytes that may not be text.
@@ -118,7 +112,7 @@ mod tests {
     fn wrong_values_are_named_with_what_was_expected() {
         let parsed = run(&SERVER, &["--port=a'b\n", "--proxy=1", "--proxy=x"]);
         let wrong = parsed.need("port", port).unwrap_err().to_string();
-        assert_eq!(wrong, r"--port 'a'b\n': expected a port number from 0 to 65535");
+        assert_eq!(wrong, r"--port 'a'b\x0a': expected a port number from 0 to 65535");
         let wrong = parsed.get_all("proxy", integer(0..=9_u8)).unwrap_err().to_string();
         assert_eq!(wrong, "--proxy 'x': expected a whole number from 0 to 9");
         let wrong = run(&CLIENT, &["-j0"]).get("j", integer(1..=64_usize)).unwrap_err();

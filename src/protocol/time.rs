@@ -21,9 +21,8 @@ const FARTHEST_YEAR: i64 = 300_000_000_000;
 /// A year-less date is this many years old at most: from leap day to leap day across 1900 or 2100.
 const LEAP_DAY_GAP: i64 = 8;
 
-const MONTHS: [&[u8; 3]; 12] = [
-    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A calendar date and time of day in UTC. The fields are as written; [`Civil::to_system`] judges
 /// whether such a moment exists.
@@ -121,12 +120,10 @@ pub fn write_timestamp(time: SystemTime, out: &mut Vec<u8>) {
 /// Writes the 24 columns of C's `ctime`: `Sun Nov  1 19:30:00 2026`. Its year has four digits, so a
 /// year before 0 or after 9999 is shown as 0000 or 9999.
 pub fn write_ctime(time: SystemTime, out: &mut Vec<u8>) {
-    const DAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
-    let weekday = unix_seconds(time).div_euclid(DAY).rem_euclid(7);
     let civil = Civil::from_system(time);
-    out.extend_from_slice(DAYS[weekday as usize]);
+    out.extend_from_slice(weekday(time).as_bytes());
     out.push(b' ');
-    out.extend_from_slice(MONTHS[usize::from(civil.month - 1)]);
+    out.extend_from_slice(MONTHS[usize::from(civil.month - 1)].as_bytes());
     out.push(b' ');
     out.extend_from_slice(&pair_of_digits(civil.day, b' '));
     for (mark, number) in [(b' ', civil.hour), (b':', civil.minute), (b':', civil.second)] {
@@ -143,7 +140,7 @@ pub fn write_ctime(time: SystemTime, out: &mut Vec<u8>) {
 /// year, `Jan  2  2025` for what is older or lies in the future.
 pub fn write_ls_date(time: SystemTime, now: SystemTime, out: &mut Vec<u8>) {
     let civil = Civil::from_system(time);
-    out.extend_from_slice(MONTHS[usize::from(civil.month - 1)]);
+    out.extend_from_slice(MONTHS[usize::from(civil.month - 1)].as_bytes());
     out.push(b' ');
     out.extend_from_slice(&pair_of_digits(civil.day, b' '));
     out.push(b' ');
@@ -181,9 +178,20 @@ pub fn parse_ls_date(
         .find(|&time| time <= latest)
 }
 
+/// The English three-letter name of a moment's day of the week.
+pub(crate) fn weekday(time: SystemTime) -> &'static str {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    DAYS[unix_seconds(time).div_euclid(DAY).rem_euclid(7) as usize]
+}
+
+/// The English three-letter name of a moment's month.
+pub(crate) fn month_of(time: SystemTime) -> &'static str {
+    MONTHS[usize::from(Civil::from_system(time).month - 1)]
+}
+
 /// The number of an English three-letter month name in any case.
 pub(crate) fn parse_month(name: &[u8]) -> Option<u8> {
-    let index = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))?;
+    let index = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
     Some(index as u8 + 1)
 }
 

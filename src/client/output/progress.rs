@@ -1,7 +1,7 @@
 //! How far a transfer has come: one line that is drawn over and over, and one at its end.
 
 use super::width::{fitting_end, width_of};
-use crate::client::escape::shown;
+use crate::client::escape::{scaled, shown};
 use crate::sys::terminal_width;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -200,20 +200,10 @@ fn rate(moved: u64, elapsed: Duration) -> String {
 }
 
 fn amount(bytes: f64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024.0 {
-        return format!("{bytes:.0} B");
-    }
-    let mut scaled = bytes / 1024.0;
-    let mut units = UNITS.iter();
-    let mut unit = units.next();
-    while scaled >= 1024.0
-        && let Some(larger) = units.next()
-    {
-        scaled /= 1024.0;
-        unit = Some(larger);
-    }
-    format!("{scaled:.1} {}", unit.unwrap_or(&""))
+    let (number, unit) = scaled(bytes);
+    // Always the same number of digits after the point, so that the line stands still.
+    let digits = usize::from(unit != "B");
+    format!("{number:.digits$} {unit}")
 }
 
 fn time_left(moved: u64, left: u64, elapsed: Duration) -> String {
@@ -276,6 +266,6 @@ mod tests {
             }
         }
         let all = [0, 1023, 1024, MIB, MIB << 20, u64::MAX].map(|bytes| amount(bytes as f64));
-        assert_eq!(all, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.0 TiB", "16777216.0 TiB"]);
+        assert_eq!(all, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.0 TiB", "16.0 EiB"]);
     }
 }

@@ -5,6 +5,7 @@
 //! else; a character not yet in them is taken for narrow.
 
 use super::text::byte_in;
+use crate::text::is_hidden;
 
 /// Marks, joiners and selectors.
 const NONE: &[(u32, u32)] = &[
@@ -165,7 +166,7 @@ pub(in crate::client) fn drawn(c: char) -> (String, usize) {
     let text = match (c, byte_in(c)) {
         (_, Some(byte)) => format!("\\x{byte:02x}"),
         ('\0'..='\x1f', _) => format!("^{}", char::from(c as u8 ^ 0x40)),
-        _ if c.is_control() => c.escape_unicode().collect(),
+        _ if is_hidden(c) => c.escape_unicode().collect(),
         _ => return (c.to_string(), columns(c)),
     };
     let columns = text.len();

@@ -4,6 +4,7 @@
 
 use crate::protocol::digest::pbkdf2_sha256;
 use crate::sys;
+use crate::text::{base64, parse_base64};
 use std::{fmt, io};
 
 /// What a new hash costs. About 50 ms on the machine this was measured on (a release build; see
@@ -81,35 +82,13 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./";
-
 fn encode(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0u32, |group, byte| group << 8 | u32::from(*byte));
-        let group = group << (8 * (3 - chunk.len()));
-        for place in 0..=chunk.len() {
-            text.push(char::from(ALPHABET[(group >> (18 - 6 * place)) as usize & 63]));
-        }
-    }
-    text
+    base64(bytes).trim_end_matches('=').replace('+', ".")
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for chunk in text.as_bytes().chunks(4) {
-        if chunk.len() == 1 {
-            return None;
-        }
-        let mut group = 0u32;
-        for byte in chunk {
-            group = group << 6 | ALPHABET.iter().position(|letter| letter == byte)? as u32;
-        }
-        let group = group << (6 * (4 - chunk.len()));
-        let [_, three @ ..] = group.to_be_bytes();
-        bytes.extend_from_slice(&three[..chunk.len() - 1]);
-    }
-    Some(bytes)
+    let is_ours = !text.contains(['+', '=']);
+    is_ours.then(|| parse_base64(&text.replace('.', "+")))?
 }
 
 #[cfg(test)]
@@ -151,12 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_its_own_inverse_at_every_length() {
-        for length in 0..20u8 {
-            let bytes: Vec<u8> = (0..length).map(|i| i.wrapping_mul(89)).collect();
-            assert_eq!(decode(&encode(&bytes)), Some(bytes));
-        }
+    fn base64_has_a_dot_for_plus_and_no_padding() {
         assert_eq!(encode(&[0xfb, 0xff]), "./8");
+        assert_eq!(decode("./8"), Some(vec![0xfb, 0xff]));
+        assert_eq!(decode("./8="), None);
         assert_eq!(decode("a"), None);
         assert_eq!(decode("a+bc"), None);
     }

@@ -4,14 +4,14 @@
 //! whatever a client says.
 
 use crate::json::Object;
-use crate::protocol::time::Civil;
 use crate::protocol::{Code, Command, FtpPath, Name};
 use crate::server::log::Level;
+use crate::text::{is_hidden, rfc3339, rfc3339_millis};
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// What a field may hold: text, or a number that JSON has as one.
 pub trait Value: Display {
@@ -62,7 +62,7 @@ texts!(str, String, Cow<'_, str>, IpAddr, SocketAddr, io::Error, FtpPath, Name, 
 /// `2026-01-02T03:04:05Z info  login user=anna`
 pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
     // Writing to a String cannot fail.
-    let mut line = format!("{}Z {:<5} {event}", second(time), level.name());
+    let mut line = format!("{} {:<5} {event}", rfc3339(time), level.name());
     for (name, value) in fields {
         let _ = write!(line, " {name}=");
         push_escaped(&mut line, &value.to_string());
@@ -73,10 +73,8 @@ pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<
 
 /// `{"time":"2026-01-02T03:04:05.678Z","level":"info","event":"login","user":"anna"}`
 pub(super) fn json(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
-    let milliseconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
-    let time = format!("{}.{milliseconds:03}Z", second(time));
     let object = Object::new()
-        .text("time", time.as_bytes())
+        .text("time", rfc3339_millis(time).as_bytes())
         .text("level", level.name().as_bytes())
         .text("event", event.as_bytes());
     let object = fields.iter().fold(object, |object, (name, value)| match value.is_number() {
@@ -84,12 +82,6 @@ pub(super) fn json(time: SystemTime, level: Level, event: &str, fields: &[Field<
         false => object.text(name, value.to_string().as_bytes()),
     });
     object.finish() + "\n"
-}
-
-/// As RFC 3339 has it, without zone.
-fn second(time: SystemTime) -> String {
-    let Civil { year, month, day, hour, minute, second } = Civil::from_system(time);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// Appends `value`, in quotes where it holds more than plain characters.
@@ -106,9 +98,8 @@ fn push_escaped(line: &mut String, value: &str) {
                 line.push('\\');
                 line.push(c);
             }
-            // Letters of all scripts are shown; controls, what changes the direction of text and
-            // letters that cannot be seen are not.
-            '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => line.extend(c.escape_unicode()),
+            c if is_hidden(c) => line.extend(c.escape_unicode()),
+            // Letters of all scripts are shown, what else there may be is not.
             c if c == ' ' || c.is_alphanumeric() || c.is_ascii_graphic() => line.push(c),
             c => line.extend(c.escape_unicode()),
         }
@@ -119,6 +110,7 @@ fn push_escaped(line: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::UNIX_EPOCH;
 
     fn one(value: &str) -> String {
         text(UNIX_EPOCH, Level::Info, "login", &[("user", &value)])

@@ -9,11 +9,11 @@
 //!   address by custom alone.
 //! - A deleted file (`d`, as ProFTPD has it) counts 0 bytes, since none were moved.
 
-use crate::json::is_hidden;
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
 use crate::server::log::writer::LogWriter;
 use crate::server::log::{Level, Log};
+use crate::text::is_hidden;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;

@@ -8,8 +8,8 @@ use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Found, expand};
 use crate::client::shell::args::{Choice, Chosen, Stand};
 use crate::client::shell::session::Session;
-use crate::protocol::time::Civil;
 use crate::protocol::{Name, Reply};
+use crate::text::rfc3339;
 
 pub(super) fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     print_line(&session.connection()?.current_dir()?)
@@ -134,9 +134,7 @@ pub(super) fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
 
 pub(super) fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let modified = session.connection()?.modified(&parse_name(operand(words, 0))?)?;
-    let Civil { year, month, day, hour, minute, second } = Civil::from_system(modified);
-    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
-    print_line(text.as_bytes())
+    print_line(rfc3339(modified).as_bytes())
 }
 
 pub(super) fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {

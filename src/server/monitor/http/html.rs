@@ -2,6 +2,7 @@
 
 use crate::protocol::digest::Sha256;
 use crate::protocol::time::Civil;
+use crate::text::{self, is_hidden};
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
@@ -31,27 +32,9 @@ pub fn text(value: impl Display) -> String {
     out
 }
 
-/// Controls, what changes the direction of text, what cannot be seen.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}')
-}
-
 /// `1.5 MiB`
 pub fn bytes(number: f64) -> String {
-    let mut number = number;
-    let mut units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    // What would be rounded to 1024 is one of the next unit.
-    while let Some(next) = units.as_slice().first().filter(|_| number >= 1023.5) {
-        number /= 1024.0;
-        unit = next;
-        units.next();
-    }
+    let (number, unit) = text::scaled(number);
     let digits = usize::from(number < 9.95 && unit != "B");
     format!("{number:.digits$} {unit}")
 }
@@ -93,18 +76,9 @@ pub fn took(duration: Duration) -> String {
 
 /// How long ago, the moment itself for machines and for who points at it.
 pub fn ago(then: SystemTime, now: SystemTime) -> String {
-    let moment = moment(then);
+    let moment = text::rfc3339(then);
     let since = now.duration_since(then).unwrap_or_default();
     format!("<time datetime=\"{moment}\" title=\"{moment}\">{} ago</time>", short(since))
-}
-
-/// `2026-11-22T19:26:29Z`
-pub fn moment(time: SystemTime) -> String {
-    let t = Civil::from_system(time);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        t.year, t.month, t.day, t.hour, t.minute, t.second
-    )
 }
 
 /// `19:26 UTC`, or of another day `2026-11-22`
@@ -124,18 +98,7 @@ pub fn count(number: u64, what: &str) -> String {
 
 /// What a Content-Security-Policy knows an inline text by.
 pub fn hash(text: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digest = Sha256::of(text.as_bytes());
-    let mut out = "sha256-".to_string();
-    for three in digest.chunks(3) {
-        let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(*three.get(at).unwrap_or(&0)));
-        for letter in 0..4 {
-            let shown = letter <= three.len();
-            let index = bits >> (18 - 6 * letter) & 63;
-            out.push(if shown { LETTERS[index].into() } else { '=' });
-        }
-    }
-    out
+    format!("sha256-{}", text::base64(&Sha256::of(text.as_bytes())))
 }
 
 #[cfg(test)]

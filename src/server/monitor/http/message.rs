@@ -4,7 +4,7 @@
 //! here touches a socket: [`read`] looks at the bytes that have come, [`Response`] makes those that
 //! go.
 
-use crate::protocol::time::Civil;
+use crate::text::http_date;
 use std::time::SystemTime;
 
 /// The longest head of a request, its lines and the empty one after them.
@@ -204,21 +204,6 @@ impl From<Problem> for Response {
             }
         }
     }
-}
-
-/// RFC 9110 section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(time: SystemTime) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let t = Civil::from_system(time);
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let day = DAYS[(seconds / 86_400 % 7) as usize];
-    let month = MONTHS[usize::from(t.month - 1) % 12];
-    format!(
-        "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
-        t.day, t.year, t.hour, t.minute, t.second
-    )
 }
 
 #[cfg(test)]

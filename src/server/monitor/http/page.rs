@@ -13,6 +13,7 @@ use crate::server::monitor::http::process::Process;
 use crate::server::monitor::sessions::{SessionEntry, SessionState};
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::shutdown::Stage;
+use crate::text::rfc3339;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -97,7 +98,7 @@ impl View<'_> {
             Stage::Draining => ("warn", "draining: nobody new comes in"),
             Stage::Stopping => ("bad", "stopping"),
         };
-        let moment = html::moment(self.now);
+        let moment = rfc3339(self.now);
         let clock = moment.get(11..19).unwrap_or_default();
         let (how, link, word) = match self.paused {
             true => ("stands still", "/", "go on"),

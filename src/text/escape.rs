@@ -1,22 +1,47 @@
-//! What comes from outside, made safe to show.
+//! Bytes from outside, made safe to show.
 //!
-//! A server chooses the bytes of its replies, its listings and its file names. Sent to a terminal as
-//! they are, they could move the cursor, retitle the window or answer for the user. So control
-//! characters, those of ISO 6429 above 127 among them, are shown as escapes, and so are bytes that
-//! are no UTF-8. All else stays as it is, backslashes too: what is shown is for eyes.
+//! A peer chooses the bytes of its replies, its listings and its file names. Sent to a terminal as
+//! they are, they could move the cursor, retitle the window, answer for the user or show another name
+//! than the one they are. So hidden characters are shown as escapes, and so are bytes that are not
+//! UTF-8. All else stays as it is, backslashes too: the text is for eyes, not for parsers.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+/// Returns true if a reader cannot see this character, or it moves what the reader sees: controls,
+/// those of ISO 6429 above 127 among them, ends of lines and paragraphs, marks that change the
+/// direction of text, and what has no width of its own.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{115f}' // the fillers of Hangul
+                | '\u{1160}'
+                | '\u{17b4}' // vowels of Khmer that are not shown
+                | '\u{17b5}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
 /// `bytes` as harmless text in one line.
-pub(super) fn shown(bytes: &[u8]) -> String {
+pub fn shown(bytes: &[u8]) -> String {
     let mut out = String::new();
     append(bytes, |_| false, &mut out);
     out
 }
 
 /// `bytes` as harmless text that keeps its lines.
-pub(super) fn shown_lines(bytes: &[u8]) -> String {
+pub fn shown_lines(bytes: &[u8]) -> String {
     let mut out = String::new();
     append(bytes, is_layout, &mut out);
     out
@@ -30,7 +55,7 @@ fn append(bytes: &[u8], kept: impl Fn(char) -> bool, out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                c if !c.is_control() || kept(c) => out.push(c),
+                c if !is_hidden(c) || kept(c) => out.push(c),
                 c if c.is_ascii() => append_byte(c as u8, out),
                 c => out.extend(c.escape_unicode()),
             }
@@ -44,8 +69,9 @@ fn append_byte(byte: u8, out: &mut String) {
     let _ = write!(out, "\\x{byte:02x}");
 }
 
-/// Writes to `W` what is harmless of the bytes it is given, line ends and tabs kept.
-pub(super) struct EscapingWriter<W> {
+/// Writes to `W` the bytes it is given as [`shown_lines`] shows them.
+#[derive(Debug)]
+pub struct EscapingWriter<W> {
     inner: W,
     /// The beginning of a character whose rest the next bytes may bring: three bytes at most.
     begun: Vec<u8>,
@@ -53,12 +79,15 @@ pub(super) struct EscapingWriter<W> {
 
 impl<W: Write> EscapingWriter<W> {
     /// A writer that has seen nothing yet.
-    pub(super) fn new(inner: W) -> EscapingWriter<W> {
+    pub fn new(inner: W) -> EscapingWriter<W> {
         EscapingWriter { inner, begun: Vec::new() }
     }
 
     /// Writes what is left, a character without its end among it.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of `W`.
+    pub fn finish(mut self) -> io::Result<()> {
         self.inner.write_all(shown(&self.begun).as_bytes())?;
         self.inner.flush()
     }
@@ -96,6 +125,15 @@ mod tests {
         assert_eq!(shown("\u{9b}2J".as_bytes()), "\\u{9b}2J");
         assert_eq!(shown(b"\x9b2J\xff"), "\\x9b2J\\xff");
         assert_eq!(shown_lines(b"a\tb\r\nc"), "a\tb\\x0d\nc");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_an_escape() {
+        for c in ['\u{85}', '\u{ad}', '\u{200b}', '\u{202e}', '\u{2066}', '\u{3164}', '\u{fff0}'] {
+            let mut bytes = [0; 4];
+            assert_eq!(shown(c.encode_utf8(&mut bytes).as_bytes()), c.escape_unicode().to_string());
+        }
+        assert_eq!(shown("e\u{301}😀\u{fffd}".as_bytes()), "e\u{301}😀\u{fffd}");
     }
 
     #[test]

@@ -1,0 +1,89 @@
+//! Text that programs write for people and for other programs, in one spelling everywhere.
+//!
+//! | what | where it is used |
+//! |---|---|
+//! | [`is_hidden`] | every place that shows bytes from outside: terminals, logs, JSON, pages |
+//! | [`shown`], [`shown_lines`], [`EscapingWriter`] | the client's terminal, errors about words from outside |
+//! | [`rfc3339`], [`http_date`] | logs, pages, JSON, `modtime` |
+//! | [`base64`], [`parse_base64`] | password hashes, the digests of a page's own scripts |
+//! | [`scaled`] | sizes and rates for people |
+//!
+//! Nothing here panics, whatever the bytes, the clock or the number.
+
+mod base64;
+mod escape;
+
+pub use base64::{base64, parse_base64};
+pub use escape::{EscapingWriter, is_hidden, shown, shown_lines};
+
+use crate::protocol::time::{self, Civil};
+use std::time::SystemTime;
+
+/// `2026-11-22T19:26:29Z` (RFC 3339 section 5.6).
+pub fn rfc3339(time: SystemTime) -> String {
+    format!("{}Z", date_time(time))
+}
+
+/// [`rfc3339`] with milliseconds: `2026-11-22T19:26:29.678Z`.
+pub fn rfc3339_millis(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let milliseconds = since.map_or(0, |since| since.subsec_millis());
+    format!("{}.{milliseconds:03}Z", date_time(time))
+}
+
+fn date_time(time: SystemTime) -> String {
+    let Civil { year, month, day, hour, minute, second } = Civil::from_system(time);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+pub fn http_date(time: SystemTime) -> String {
+    let (weekday, month) = (time::weekday(time), time::month_of(time));
+    let Civil { year, day, hour, minute, second, .. } = Civil::from_system(time);
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// A number of bytes in the largest unit (powers of 1024) of which there is at least one, and that
+/// unit. What would be rounded to 1024 is one of the next unit.
+pub fn scaled(bytes: f64) -> (f64, &'static str) {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let (mut number, mut unit) = (bytes, 0);
+    while number >= 1023.5 && unit + 1 < UNITS.len() {
+        number /= 1024.0;
+        unit += 1;
+    }
+    (number, UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_moment_has_one_spelling_for_each_reader() {
+        let time = UNIX_EPOCH + Duration::from_millis(784_111_777_042);
+        assert_eq!(rfc3339(time), "1994-11-06T08:49:37Z");
+        assert_eq!(rfc3339_millis(time), "1994-11-06T08:49:37.042Z");
+        assert_eq!(http_date(time), "Sun, 06 Nov 1994 08:49:37 GMT");
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(rfc3339_millis(before), "1969-12-31T23:59:59.000Z");
+        assert_eq!(http_date(before), "Wed, 31 Dec 1969 23:59:59 GMT");
+    }
+
+    #[test]
+    fn a_size_is_at_least_one_of_its_unit() {
+        for (bytes, number, unit) in [
+            (0.0, 0.0, "B"),
+            (1023.0, 1023.0, "B"),
+            (1024.0, 1.0, "KiB"),
+            (1536.0, 1.5, "KiB"),
+            (1024.0 * 1024.0, 1.0, "MiB"),
+            (u64::MAX as f64, 16.0, "EiB"),
+        ] {
+            assert_eq!(scaled(bytes), (number, unit));
+        }
+        assert_eq!(scaled(f64::INFINITY), (f64::INFINITY, "EiB"));
+        assert_eq!(scaled(1024.0 * 1024.0 - 1.0).1, "MiB");
+    }
+}
