@@ -86,7 +86,7 @@ fn the_session_ends_with_421_the_log_says_where_and_the_others_go_on() {
     other.stor("file", "content");
     let lines = log.lines.lock().unwrap().clone();
     let panic = lines.lines().find(|line| line.contains(" panic ")).unwrap();
-    for word in ["error", "session=2", "place=", "panics.rs:", "I cannot write this"] {
+    for word in ["error", "session=2", "place=", "panic.rs:", "I cannot write this"] {
         assert!(panic.contains(word), "{panic}");
     }
 }
