@@ -11,4 +11,5 @@ pub mod wire;
 
 pub use client::{Client, Run};
 pub use server::Server;
-pub use wait::{PATIENCE, comes_in, eventually, noise, signal};
+pub(crate) use wait::together;
+pub use wait::{PATIENCE, at_once, comes_in, eventually, noise, run_together, signal};

@@ -1,6 +1,6 @@
 //! The commands and options of the classic clients, as old scripts use them.
 
-use crate::support::{Client, Run, Server};
+use crate::support::{Client, Run, Server, at_once};
 use std::os::unix::fs::PermissionsExt;
 
 /// The script of a here-document: nobody is logged in before it does so itself.
@@ -198,24 +198,26 @@ fn open_takes_a_user_and_a_url() {
 
 #[test]
 fn no_password_is_shown_in_an_error() {
-    let (server, client) = (Server::start(), Client::new());
-    let (host, port) = (server.addr().ip(), server.addr().port());
-    for (command, status) in [
-        (format!("open ftp://me:hunter2@{host}:{port}/"), 4),
-        (format!("open ftps://me:hunter2@{host}:{port}/"), 2),
-        (format!("open ftp://me:hunter2@{host}:x/"), 2),
-        (format!("open -u me,hunter2 {host} {port}"), 4),
-        (format!("open {host} {port}; account hunter2"), 1),
-        (format!("open {host} {port}; user me hunter2"), 4),
-        (format!("open {host} {port}; quote PASS hunter2"), 1),
-        ("user me 'hunter2".to_owned(), 2),
-    ] {
+    let cases = [
+        ("open ftp://me:hunter2@HOST:PORT/", 4),
+        ("open ftps://me:hunter2@HOST:PORT/", 2),
+        ("open ftp://me:hunter2@HOST:x/", 2),
+        ("open -u me,hunter2 HOST PORT", 4),
+        ("open HOST PORT; account hunter2", 1),
+        ("open HOST PORT; user me hunter2", 4),
+        ("open HOST PORT; quote PASS hunter2", 1),
+        ("user me 'hunter2", 2),
+    ];
+    at_once(cases, |(command, status)| {
+        let (server, client) = (Server::start(), Client::new());
+        let (host, port) = (server.addr().ip().to_string(), server.addr().port().to_string());
+        let command = command.replace("HOST", &host).replace("PORT", &port);
         let run = client.run(&["-c", &command]);
         assert!(!run.stderr.contains("hunter2"), "{run:#?}");
         if !command.contains("account") {
             run.expect(status);
         }
-    }
+    });
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //!
 //! The server's part is written in the test, line by line.
 
-use crate::support::scripted_server::{ScriptedServer, TIME, listener, play};
+use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;
-use crate::support::{Client, eventually, noise, signal};
+use crate::support::{Client, at_once, eventually, noise, signal, together};
 use std::io::{Read, Write};
+
+/// The options of a client that waits in vain.
+const IMPATIENT: &[&str] = &["--timeout", "1"];
 
 fn assert_untouched(client: &Client) {
     assert_eq!(client.read("a"), b"old");
@@ -98,7 +101,16 @@ fn a_226_may_overtake_the_data() {
     assert!(client.read("a") == bytes);
 }
 
-#[test]
+together! { servers_that_do_not_answer_are_given_up:
+    a_silent_server_is_given_up
+    a_data_connection_that_stands_still_is_given_up
+    a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else
+    a_reply_whose_line_never_ends_is_given_up
+    a_reply_that_never_ends_is_given_up
+    a_server_that_always_says_wait_is_given_up
+    a_control_connection_closed_in_the_middle_is_status_3
+}
+
 fn a_control_connection_closed_in_the_middle_is_status_3() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
@@ -111,10 +123,9 @@ fn a_control_connection_closed_in_the_middle_is_status_3() {
     assert_untouched(&client);
 }
 
-#[test]
 fn a_data_connection_that_stands_still_is_given_up() {
     let client = Client::with_file("a", "old");
-    play(&client, "RETRIEVE a", |server| {
+    let script: Script<'_> = Box::new(|server| {
         server.welcome();
         let mut data = server.begin_retr("213 100");
         data.write_all(b"half").unwrap();
@@ -122,14 +133,13 @@ fn a_data_connection_that_stands_still_is_given_up() {
         server.say("426 stopped");
         server.say("226 aborted");
         server.finish();
-    })
-    .expect(1);
+    });
+    play_all(&client, IMPATIENT, "RETRIEVE a", vec![script]).expect(1);
     assert_untouched(&client);
 }
 
-#[test]
 fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
-    for (name, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    at_once([("INT", 130), ("TERM", 143), ("HUP", 129)], |(name, status)| {
         let client = Client::with_file("a", "old");
         let stage = listener();
         let port = stage.local_addr().unwrap().port().to_string();
@@ -144,7 +154,7 @@ fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{output:?}");
         assert_untouched(&client);
-    }
+    });
 }
 
 #[test]
@@ -342,15 +352,16 @@ fn a_421_in_between_is_status_3() {
     .expect_error("421");
 }
 
-#[test]
 fn a_silent_server_is_given_up() {
-    play(&Client::new(), "LIST", |server| server.finish()).expect(3);
-    play(&Client::new(), "PWD", |server| {
+    let mute: Script<'_> = Box::new(|server| server.finish());
+    let silent: Script<'_> = Box::new(|server| {
         server.welcome();
         server.hear("PWD");
         server.next();
-    })
-    .expect(3);
+    });
+    at_once([("LIST", mute), ("PWD", silent)], |(command, script)| {
+        play_all(&Client::new(), IMPATIENT, command, vec![script]).expect(3);
+    });
 }
 
 /// Sends the same until the client leaves.
@@ -359,17 +370,14 @@ fn flood(server: &mut ScriptedServer, piece: &str) {
     while server.send_raw(flood.as_bytes()).is_ok() {}
 }
 
-#[test]
 fn a_reply_that_never_ends_is_given_up() {
     play(&Client::new(), "LIST", |server| flood(server, "220-more\r\n")).expect(3);
 }
 
-#[test]
 fn a_reply_whose_line_never_ends_is_given_up() {
     play(&Client::new(), "LIST", |server| flood(server, "220 no end ")).expect(3);
 }
 
-#[test]
 fn a_server_that_always_says_wait_is_given_up() {
     play(&Client::new(), "LIST", |server| flood(server, "120 soon\r\n")).expect(3);
 }

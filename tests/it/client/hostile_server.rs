@@ -5,7 +5,7 @@
 //! the rule is that nothing outside of `here` changes, and that inside is what the case says.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
-use crate::support::{Client, Run};
+use crate::support::{Client, Run, at_once};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -174,9 +174,9 @@ fn a_lie_about_one_file_leaves_the_old_one() {
         ("a port above all", Lies { epsv: "229 (|||65536|)", ..HONEST }, 1),
         ("no port", Lies { epsv: "229 later", ..HONEST }, 1),
     ];
-    for (name, lies, status) in cases {
+    at_once(cases, |(name, lies, status)| {
         left(name, lies, "GET a", OLD).0.expect(*status);
-    }
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Many files: what comes, and how few words it takes.
 
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all, play_together};
-use crate::support::{Client, Run, Server, noise, signal};
+use crate::support::{Client, Run, Server, noise, signal, together};
 use std::io::{ErrorKind, Read};
 use std::sync::mpsc;
 
@@ -128,11 +128,16 @@ fn an_upload_more_costs_one_piece_more_with_its_time_and_the_check_of_its_size()
     assert!(heard.len() <= FILES + 4, "{heard:#?}");
 }
 
-#[test]
+together! { servers_that_lose_commands_or_go_are_waited_for:
+    after_ctrl_c_nobody_comes_back_only_to_leave
+    a_server_that_loses_the_second_command_is_given_one_at_a_time
+    files_that_nobody_is_left_to_fetch_are_a_failure
+}
+
 fn a_server_that_loses_the_second_command_is_given_one_at_a_time() {
     let client = Client::new();
     let lossy = || -> Script<'static> { Box::new(|server| drop(serve(server, Pieces::Lost))) };
-    play_all(&client, &["-j", "1"], "MGET *", vec![lossy(), lossy()]).expect(0);
+    play_all(&client, &["-j", "1", "--timeout", "1"], "MGET *", vec![lossy(), lossy()]).expect(0);
     assert_all(&client);
 }
 
@@ -146,7 +151,6 @@ fn a_server_without_room_for_more_connections_is_served_by_one() {
     assert_all(&client);
 }
 
-#[test]
 fn files_that_nobody_is_left_to_fetch_are_a_failure() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| drop(serve(server, Pieces::OneFile)));
@@ -182,7 +186,6 @@ fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
     assert_eq!(client.names(), ["f00", "f01"]);
 }
 
-#[test]
 fn after_ctrl_c_nobody_comes_back_only_to_leave() {
     let (client, stage) = (Client::new(), listener());
     let port = stage.local_addr().unwrap().port().to_string();

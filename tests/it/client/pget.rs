@@ -4,7 +4,7 @@ use crate::support::scripted_server::{
     Script, ScriptedServer, TIME, listener, play_all, play_together,
 };
 use crate::support::wire::accept;
-use crate::support::{Client, Server, noise};
+use crate::support::{Client, Server, noise, together};
 use std::io::Write;
 use std::net::TcpListener;
 
@@ -85,7 +85,14 @@ fn serve(manner: Manner) -> Script<'static> {
     })
 }
 
-#[test]
+together! { parts_are_tried_again_after_a_pause:
+    a_part_that_breaks_off_is_taken_up_again
+    without_rest_all_of_it_comes_over_one_connection
+    a_server_that_takes_rest_and_sends_all_gives_no_parts
+    a_rate_leaves_every_byte_as_it_is
+    a_server_that_loses_questions_is_asked_one_by_one
+}
+
 fn a_part_that_breaks_off_is_taken_up_again() {
     let client = Client::new();
     let breaking = || serve(Manner { breaks_after: 100_000, ..GOOD });
@@ -95,7 +102,6 @@ fn a_part_that_breaks_off_is_taken_up_again() {
     assert_eq!(client.names(), ["a"]);
 }
 
-#[test]
 fn without_rest_all_of_it_comes_over_one_connection() {
     let client = Client::new();
     let parts =
@@ -104,7 +110,6 @@ fn without_rest_all_of_it_comes_over_one_connection() {
     assert!(client.read("a") == noise(SIZE, 9));
 }
 
-#[test]
 fn a_server_that_takes_rest_and_sends_all_gives_no_parts() {
     let client = Client::new();
     let deaf = || serve(Manner { deaf: true, ..GOOD });
@@ -124,7 +129,6 @@ fn parts_of_a_file_that_changed_are_not_patched_together() {
     assert_eq!(client.names(), ["a"]);
 }
 
-#[test]
 fn a_rate_leaves_every_byte_as_it_is() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", noise(100_000, 9));
@@ -165,7 +169,6 @@ fn what_there_is_to_be_fetched_is_asked_in_one_piece() {
     assert!(client.read("a") == noise(SIZE, 9));
 }
 
-#[test]
 fn a_server_that_loses_questions_is_asked_one_by_one() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
@@ -188,6 +191,6 @@ fn a_server_that_loses_questions_is_asked_one_by_one() {
         server.answer("MDTM a", TIME);
         server.finish();
     });
-    play_all(&client, &[], "PGET -n 1 a", vec![first, second]).expect(0);
+    play_all(&client, &["--timeout", "1"], "PGET -n 1 a", vec![first, second]).expect(0);
     assert!(client.read("a") == noise(SIZE, 9));
 }

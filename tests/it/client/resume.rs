@@ -5,7 +5,7 @@
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;
-use crate::support::{Client, noise};
+use crate::support::{Client, at_once, noise, together};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -101,7 +101,22 @@ fn all_of_the_data_and_a_426_is_asked_for_once_more() {
     assert_whole(&client);
 }
 
-#[test]
+together! { transfers_are_tried_again_after_a_pause:
+    a_226_that_is_lost_is_made_up_for_by_a_second_look
+    a_transfer_that_stands_still_is_taken_up_again
+    a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told
+    an_upload_of_which_the_server_has_less_is_no_success
+    without_a_time_the_end_of_what_is_here_is_compared
+    a_stream_that_cannot_go_on_ends_with_the_first_reason
+    what_came_in_pieces_is_compared_with_the_hash_of_all
+    a_server_that_takes_rest_and_sends_all_is_found_out
+    a_data_port_that_is_closed_is_tried_three_times
+    a_file_that_is_another_one_meanwhile_is_fetched_anew
+    what_went_to_standard_output_is_not_sent_there_twice
+    more_or_less_than_size_says_is_never_a_success
+    where_rest_is_refused_all_of_it_comes_again
+}
+
 fn what_came_in_pieces_is_compared_with_the_hash_of_all() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content()[..HALF]);
@@ -140,7 +155,6 @@ fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
     assert_whole(&client);
 }
 
-#[test]
 fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
     for is_silent in [false, true] {
         let client = Client::with_file("a", "old");
@@ -165,7 +179,6 @@ fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
     }
 }
 
-#[test]
 fn a_transfer_that_stands_still_is_taken_up_again() {
     let client = Client::with_file("a", "old");
     let first = |server: &mut ScriptedServer| {
@@ -175,7 +188,8 @@ fn a_transfer_that_stands_still_is_taken_up_again() {
         server.hear("ABOR");
         while server.next().is_some() {}
     };
-    play_all(&client, &[], "RETRIEVE a", vec![Box::new(first), healthy(HALF)]).expect(0);
+    let scripts = vec![Box::new(first), healthy(HALF)];
+    play_all(&client, &["--timeout", "1"], "RETRIEVE a", scripts).expect(0);
     assert_whole(&client);
 }
 
@@ -212,7 +226,6 @@ fn what_is_refused_for_good_is_not_asked_for_again() {
     }
 }
 
-#[test]
 fn a_data_port_that_is_closed_is_tried_three_times() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
@@ -231,7 +244,6 @@ fn a_data_port_that_is_closed_is_tried_three_times() {
     assert_old(&client);
 }
 
-#[test]
 fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
     for (size, time) in [(size(), "213 20250102030406"), ("213 300001".to_owned(), TIME)] {
         let client = Client::with_file("a", "old");
@@ -251,7 +263,6 @@ fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
     }
 }
 
-#[test]
 fn without_a_time_the_end_of_what_is_here_is_compared() {
     for changed in [false, true] {
         let client = Client::with_file("a", "old");
@@ -282,9 +293,8 @@ fn without_a_time_the_end_of_what_is_here_is_compared() {
     }
 }
 
-#[test]
 fn where_rest_is_refused_all_of_it_comes_again() {
-    for refusal in ["502 what?", "501 no", "550 no"] {
+    at_once(["502 what?", "501 no", "550 no"], |refusal| {
         let client = fetch_from(|server| {
             give(server.begin_retr(&size()), &content()[..HALF]);
             server.say("426 broken off");
@@ -295,10 +305,9 @@ fn where_rest_is_refused_all_of_it_comes_again() {
             finish(server, 0);
         });
         assert_whole(&client);
-    }
+    });
 }
 
-#[test]
 fn a_server_that_takes_rest_and_sends_all_is_found_out() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
@@ -319,9 +328,8 @@ fn a_server_that_takes_rest_and_sends_all_is_found_out() {
     assert_whole(&client);
 }
 
-#[test]
 fn more_or_less_than_size_says_is_never_a_success() {
-    for told in [SIZE + 5, SIZE - 5] {
+    at_once([SIZE + 5, SIZE - 5], |told| {
         let client = Client::with_file("a", "old");
         play(&client, "RETRIEVE a", move |server| {
             server.welcome();
@@ -357,10 +365,9 @@ fn more_or_less_than_size_says_is_never_a_success() {
         })
         .expect(1);
         assert_old(&client);
-    }
+    });
 }
 
-#[test]
 fn a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
@@ -571,7 +578,6 @@ fn a_connection_that_is_lost_when_the_file_is_stored_already_is_no_failure() {
     play_all(&client, &[], "STORE a", vec![Box::new(first), Box::new(second)]).expect(0);
 }
 
-#[test]
 fn an_upload_of_which_the_server_has_less_is_no_success() {
     let client = Client::new();
     client.write("a", "content");
@@ -645,7 +651,6 @@ fn without_size_what_is_appended_is_sent_once() {
     .expect_error("426");
 }
 
-#[test]
 fn what_went_to_standard_output_is_not_sent_there_twice() {
     let client = Client::new();
     let run = play(&client, "RETRIEVE a -", |server| {
@@ -678,7 +683,6 @@ fn what_went_to_standard_output_is_not_sent_there_twice() {
     let _ = listener();
 }
 
-#[test]
 fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
     for command in ["CAT a", "RETRIEVE a -"] {
         let failed = |last: &str| {

@@ -73,6 +73,7 @@ fn sessions_come_and_go() {
 }
 
 #[test]
+#[ignore = "long: the sessions are idle for four seconds"]
 fn idle_sessions_stay_while_one_more_is_served() {
     let run = load(&served(), &["--clients=40", "--count=10", "--file=file", "idle"]).expect(0);
     assert_eq!(number(&run, "sessions"), 40.0);

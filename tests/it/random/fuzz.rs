@@ -20,7 +20,7 @@ use std::{fs, process, thread};
 use tempfile::TempDir;
 
 /// How long a plain `cargo test` fuzzes, in seconds.
-const SECONDS: u64 = 5;
+const SECONDS: u64 = 2;
 
 /// How many batches it does at most.
 const BATCHES: u64 = 8;

@@ -257,7 +257,9 @@ fn play_on(
     let port = listener.local_addr().unwrap().port().to_string();
     thread::scope(|scope| {
         let server = scope.spawn(move || serve(listener));
-        let words = [options, &["--timeout", "2", "-c", commands, "127.0.0.1", &port]].concat();
+        let timeout: &[&str] =
+            if options.contains(&"--timeout") { &[] } else { &["--timeout", "2"] };
+        let words = [options, timeout, &["-c", commands, "127.0.0.1", &port]].concat();
         let run = client.run(&words);
         assert!(server.join().is_ok(), "the client left the script: {run:#?}");
         run

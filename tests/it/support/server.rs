@@ -4,11 +4,11 @@
 //! fails, it prints what the server logged. Every wait has [`PATIENCE`].
 
 use super::accounts::AccountsFile;
-use super::wire::Peer;
+use super::wire::{Peer, connect_as};
 use super::{PATIENCE, eventually, signal};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 #[cfg(target_os = "linux")]
@@ -215,6 +215,15 @@ impl Server {
     /// A connection that has read the greeting.
     pub fn caller(&self) -> Peer {
         let mut peer = Peer::connect(self.address);
+        peer.expect(220);
+        peer
+    }
+
+    /// A connection from 127.0.0.`host` that has read the greeting. An address that fails to log in
+    /// is answered late, so every wrong password comes from an address of its own.
+    pub fn caller_from(&self, host: u8) -> Peer {
+        let from = Ipv4Addr::new(127, 0, 0, host);
+        let mut peer = Peer::new(connect_as(from.into(), self.address));
         peer.expect(220);
         peer
     }

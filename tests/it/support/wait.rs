@@ -38,6 +38,36 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Checks all cases at the same time, because each of them waits for something.
+pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| check(case));
+        }
+    });
+}
+
+/// Runs these tests at the same time, each on a thread of its name.
+pub fn run_together(tests: &[(&str, fn())]) {
+    thread::scope(|scope| {
+        for (name, test) in tests {
+            thread::Builder::new().name((*name).into()).spawn_scoped(scope, test).unwrap();
+        }
+    });
+}
+
+/// Makes one test of several that mostly wait, for a timeout or a pause between two tries, and runs
+/// them at the same time. A failure names the one that failed.
+macro_rules! together {
+    ($name:ident: $($test:ident)*) => {
+        #[test]
+        fn $name() {
+            $crate::support::run_together(&[$((stringify!($test), $test)),*]);
+        }
+    };
+}
+pub(crate) use together;
+
 /// Returns this many bytes without a pattern that a mistake could repeat, for each `seed` others.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; length.next_multiple_of(8)];

@@ -4,7 +4,7 @@
 //! What needs root or other programs to go wrong is in `full_disk`, `permissions`, `sync` and `vanished_peers`.
 
 use crate::support::wire::{Peer, connect, drain};
-use crate::support::{PATIENCE, Server, eventually, noise};
+use crate::support::{PATIENCE, Server, eventually, noise, together};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener};
@@ -308,7 +308,12 @@ const BREAKS: &[(&str, Fault)] = &[
     }),
 ];
 
-#[test]
+together! { connections_that_break_are_noticed:
+    nothing_is_left_of_connections_that_break
+    who_reads_no_replies_is_heard_no_longer
+    pieces_of_a_command_are_no_command
+}
+
 fn nothing_is_left_of_connections_that_break() {
     std::thread::scope(|scope| {
         for (what, fault) in BREAKS {
@@ -329,7 +334,6 @@ fn nothing_is_left_of_connections_that_break() {
     });
 }
 
-#[test]
 fn who_reads_no_replies_is_heard_no_longer() {
     const MOST: usize = 64 << 20;
     let server = Server::start();
@@ -355,7 +359,6 @@ fn who_reads_no_replies_is_heard_no_longer() {
     eventually("threads and descriptors to be given back", || server.footprint() == before);
 }
 
-#[test]
 fn pieces_of_a_command_are_no_command() {
     let server = Server::with(&["--idle-timeout", "1"]);
     let mut peer = server.visitor();

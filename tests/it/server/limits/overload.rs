@@ -83,11 +83,11 @@ fn commands_before_login_are_held_back_and_those_after_it_are_not() {
     let server = Server::start();
     let mut peer = server.caller();
     let since = Instant::now();
-    for _ in 0..70 {
+    for _ in 0..60 {
         peer.say("NOOP").expect(200);
     }
     // 50 at once and then 10 a second.
-    assert!(since.elapsed() >= Duration::from_millis(1800), "{:?}", since.elapsed());
+    assert!(since.elapsed() >= Duration::from_millis(800), "{:?}", since.elapsed());
     peer.login();
     let since = Instant::now();
     for _ in 0..1000 {

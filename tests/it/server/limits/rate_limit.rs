@@ -1,7 +1,7 @@
 //! Rates that are set: what is held back hears ABOR and the end, and the ignored tests measure.
 
-use crate::support::Server;
 use crate::support::wire::{Peer, connect_as, drain};
+use crate::support::{Server, together};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::thread;
@@ -19,7 +19,13 @@ fn sparing(option: &str) -> Server {
 
 const LIMITS: [&str; 3] = ["--rate-limit", "--rate-limit-per-ip", "--rate-limit-total"];
 
-#[test]
+together! { rates_hold_back:
+    holding_back_is_no_stall
+    a_rate_that_is_taken_away_lets_go_who_waits
+    what_is_held_back_can_be_broken_off
+    the_end_of_the_server_waits_for_no_rate
+}
+
 fn what_is_held_back_can_be_broken_off() {
     for option in LIMITS {
         let server = sparing(option);
@@ -38,7 +44,6 @@ fn what_is_held_back_can_be_broken_off() {
     }
 }
 
-#[test]
 fn the_end_of_the_server_waits_for_no_rate() {
     let mut server = Server::with(&["--rate-limit", "1", "--shutdown-grace", "0"]);
     server.write_sparse("large", LARGE);
@@ -50,7 +55,6 @@ fn the_end_of_the_server_waits_for_no_rate() {
     assert!(server.exit().success());
 }
 
-#[test]
 fn a_rate_that_is_taken_away_lets_go_who_waits() {
     let dir = tempfile::TempDir::new().unwrap();
     let config = dir.path().join("config");
@@ -65,7 +69,6 @@ fn a_rate_that_is_taken_away_lets_go_who_waits() {
     peer.expect(226);
 }
 
-#[test]
 fn holding_back_is_no_stall() {
     // The second piece moves later than a transfer may stall.
     let server = Server::with(&["--rate-limit", "40", "--transfer-timeout", "1s"]);

@@ -4,7 +4,7 @@
 //! server does, with patience, and then look at the clock.
 
 use crate::support::wire::{Peer, connect, connect_as};
-use crate::support::{PATIENCE, Server, comes_in};
+use crate::support::{PATIENCE, Server, comes_in, together};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Shutdown};
 use std::thread;
@@ -43,7 +43,22 @@ fn one_session_too_many_from_an_address_is_told_421() {
     comes_in(server.addr());
 }
 
-#[test]
+together! { deadlines_are_kept:
+    an_idle_session_ends_with_421
+    every_command_begins_the_idle_time_anew
+    who_does_not_log_in_is_sent_away_however_busy
+    who_never_stops_to_talk_is_sent_away_too
+    who_never_ends_a_line_is_sent_away_too
+    who_has_logged_in_is_not_held_to_the_login_time
+    a_data_connection_that_does_not_come_is_425
+    an_upload_that_stalls_is_426
+    chatting_does_not_keep_a_stalled_transfer_alive
+    a_download_that_nobody_reads_is_426
+    a_transfer_that_moves_is_neither_idle_nor_stalled
+    who_logs_out_has_the_whole_login_time_again
+    a_flood_of_commands_does_not_keep_a_stalled_transfer_alive
+}
+
 fn an_idle_session_ends_with_421() {
     let server = Server::with(&["--idle-timeout", "1"]);
     let mut peer = server.visitor();
@@ -53,7 +68,6 @@ fn an_idle_session_ends_with_421() {
     assert_took_a_second(since);
 }
 
-#[test]
 fn every_command_begins_the_idle_time_anew() {
     let server = Server::with(&["--idle-timeout", "1"]);
     let mut peer = server.visitor();
@@ -64,7 +78,6 @@ fn every_command_begins_the_idle_time_anew() {
     peer.say("QUIT").expect(221);
 }
 
-#[test]
 fn who_does_not_log_in_is_sent_away_however_busy() {
     let server = Server::with(&["--login-timeout", "1"]);
     let since = Instant::now();
@@ -92,7 +105,6 @@ fn flood(server: &Server, piece: &str) {
     });
 }
 
-#[test]
 fn who_never_stops_to_talk_is_sent_away_too() {
     let server = Server::with(&["--login-timeout", "1"]);
     let since = Instant::now();
@@ -100,7 +112,6 @@ fn who_never_stops_to_talk_is_sent_away_too() {
     assert_took_a_second(since);
 }
 
-#[test]
 fn who_never_ends_a_line_is_sent_away_too() {
     let server = Server::with(&["--login-timeout", "1"]);
     let since = Instant::now();
@@ -108,7 +119,6 @@ fn who_never_ends_a_line_is_sent_away_too() {
     assert_took_a_second(since);
 }
 
-#[test]
 fn who_has_logged_in_is_not_held_to_the_login_time() {
     let server = Server::with(&["--login-timeout", "1"]);
     let mut peer = server.visitor();
@@ -117,7 +127,6 @@ fn who_has_logged_in_is_not_held_to_the_login_time() {
     peer.say("NOOP").expect(200);
 }
 
-#[test]
 fn a_data_connection_that_does_not_come_is_425() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
@@ -132,7 +141,6 @@ fn a_data_connection_that_does_not_come_is_425() {
     peer.say("NOOP").expect(200);
 }
 
-#[test]
 fn an_upload_that_stalls_is_426() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     server.write("file", "old");
@@ -146,7 +154,6 @@ fn an_upload_that_stalls_is_426() {
     peer.say("NOOP").expect(200);
 }
 
-#[test]
 fn chatting_does_not_keep_a_stalled_transfer_alive() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
@@ -157,7 +164,6 @@ fn chatting_does_not_keep_a_stalled_transfer_alive() {
     assert!(!server.has("file"));
 }
 
-#[test]
 fn a_download_that_nobody_reads_is_426() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     server.write_sparse("large", 256 << 20);
@@ -168,7 +174,6 @@ fn a_download_that_nobody_reads_is_426() {
     peer.say("NOOP").expect(200);
 }
 
-#[test]
 fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
     let server = Server::with(&["--transfer-timeout", "1", "--idle-timeout", "1"]);
     let mut peer = server.visitor();
@@ -188,7 +193,6 @@ fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
     peer.say("NOOP").expect(200);
 }
 
-#[test]
 fn who_logs_out_has_the_whole_login_time_again() {
     let server = Server::with(&["--login-timeout", "1"]);
     let (mut back, mut other) = (server.visitor(), server.visitor());
@@ -200,7 +204,6 @@ fn who_logs_out_has_the_whole_login_time_again() {
     other.say("PASS x").expect(230);
 }
 
-#[test]
 fn a_flood_of_commands_does_not_keep_a_stalled_transfer_alive() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();

@@ -1,8 +1,8 @@
 //! What gets into the log: everything a peer chose is escaped, and no password ever, at any level;
 //! and what happened to whom.
 
-use crate::support::Server;
 use crate::support::wire::Peer;
+use crate::support::{Server, at_once};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -283,7 +283,7 @@ fn passwords_are_in_no_log_in_whatever_line_they_come() {
         too_long.as_bytes(),
         too_long_account.as_bytes(),
     ];
-    for level in ["error", "warn", "info", "debug"] {
+    at_once(["error", "warn", "info", "debug"], |level| {
         let server = Server::with(&["--log-level", level, "--max-login-failures", "1000"]);
         for user in ["anonymous", "nobody"] {
             // Some before a name is known, one after it, some when someone is in already.
@@ -309,7 +309,7 @@ fn passwords_are_in_no_log_in_whatever_line_they_come() {
             assert!(log.contains("login") || log.contains("PASS ****"), "{log}");
         }
         assert!(!server.log().contains(PASSWORD), "{}", server.log());
-    }
+    });
 }
 
 /// All answers; who has talked nonsense for too long is sent away in the middle.
@@ -543,10 +543,10 @@ fn the_end_of_a_session_says_why() {
     server.wait_for_log(&["closed session=3", "why=sent-away"]);
     server.visitor().reset();
     server.wait_for_log(&["lost session=4", "user=anonymous", "cause="]);
+    let mut stranger = server.caller();
     idle.expect(421);
     drop(idle);
     server.wait_for_log(&["closed session=1", "user=anonymous", "why=idle-timeout"]);
-    let mut stranger = server.caller();
     stranger.expect(421);
     drop(stranger);
     server.wait_for_log(&["closed session=5", "why=login-timeout"]);

@@ -1,12 +1,12 @@
 //! Accounts: the file, the two subcommands about it, and what an account may do.
 
-use crate::support::Server;
 use crate::support::accounts::{AccountsFile, PASSWORD, SECRET};
-use crate::support::wire::{Peer, connect_as};
+use crate::support::{Server, at_once};
+use std::collections::BTreeSet;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Mutex;
 use tempfile::TempDir;
 
 /// A run of `ftp_server` that ends by itself.
@@ -216,7 +216,7 @@ fn a_hash_of_passlib_logs_in() {
 #[test]
 fn names_and_passwords_are_taken_to_the_letter() {
     let server = server(&[]);
-    for (number, (name, password)) in (2..).zip([
+    let wrong = [
         ("anna", "Secret"),
         ("anna", "secret "),
         ("anna", " secret"),
@@ -226,29 +226,27 @@ fn names_and_passwords_are_taken_to_the_letter() {
         ("anna ", "secret"),
         ("anna:", "secret"),
         ("# staff", "secret"),
-    ]) {
-        // From an address of its own: one that fails often is answered late.
-        let address = Ipv4Addr::new(127, 0, 0, number);
-        let mut peer = Peer::new(connect_as(address.into(), server.addr()));
-        peer.expect(220);
+    ];
+    at_once((2..).zip(wrong), |(host, (name, password))| {
+        let mut peer = server.caller_from(host);
         peer.say(format!("USER {name}")).expect(331);
         peer.say(format!("PASS {password}")).expect(530);
         peer.say("PWD").expect(530);
-    }
+    });
     server.user("anna");
 }
 
 #[test]
 fn an_unknown_name_and_a_wrong_password_get_the_same_words() {
     let server = server(&[]);
-    let mut heard = Vec::new();
-    for name in ["anna", "carl", "nobody", "root", "anonymous"] {
-        let mut peer = server.caller();
+    let heard = Mutex::new(BTreeSet::new());
+    at_once((2..).zip(["anna", "carl", "nobody", "root", "anonymous"]), |(host, name)| {
+        let mut peer = server.caller_from(host);
         let name = peer.say(format!("USER {name}")).expect(331).text();
-        heard.push((name, peer.say("PASS wrong").expect(530).text()));
-    }
-    heard.dedup();
-    assert_eq!(heard.len(), 1, "{heard:?}");
+        let password = peer.say("PASS wrong").expect(530).text();
+        heard.lock().unwrap().insert((name, password));
+    });
+    assert_eq!(heard.lock().unwrap().len(), 1, "{heard:?}");
 }
 
 #[test]
@@ -389,12 +387,13 @@ fn passwords_are_in_no_log() {
     peer.say("PASS hunter-6\0").hear();
     peer.say("PASShunter-7").hear();
     peer.say("SITE PSWD hunter-8 hunter-9").hear();
-    for name in ["anna", "nobody"] {
+    let spellings: [&[u8]; 2] = [b"PaSs  hunter-10\r\n", b"\xff\xf4\xff\xf2PASS hunter-11 12\r\n"];
+    let attempts = ["anna", "nobody"].iter().flat_map(|name| spellings.map(|line| (name, line)));
+    at_once((2..).zip(attempts), |(host, (name, line))| {
+        let mut peer = server.caller_from(host);
         peer.say(format!("USER {name}")).expect(331);
-        peer.say("PaSs  hunter-10").expect(530);
-        peer.say(format!("USER {name}")).expect(331);
-        peer.raw(b"\xff\xf4\xff\xf2PASS hunter-11 12\r\n").expect(530);
-    }
+        peer.raw(line).expect(530);
+    });
     peer.say("USER anna").expect(331);
     peer.say("PASS secret").expect(230);
     peer.say("QUIT").expect(221);

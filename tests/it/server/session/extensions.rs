@@ -121,7 +121,8 @@ fn opts_mlst_shows_in_feat() {
 #[test]
 fn help_explains_each_verb_in_one_line() {
     let server = Server::start();
-    let mut peer = server.caller();
+    // Commands before the login would be held back.
+    let mut peer = server.visitor();
     for row in TABLE {
         let said = peer.say(format!("HELP {}", row.spelling)).expect(214);
         let text = said.text();

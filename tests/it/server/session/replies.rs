@@ -220,7 +220,7 @@ fn feat_lists_extensions_one_a_line_after_a_space() {
 #[test]
 fn help_explains_every_verb() {
     let server = Server::start();
-    let mut peer = server.caller();
+    let mut peer = server.visitor();
     let all = peer.say("HELP").expect(214).text();
     for row in TABLE {
         assert!(all.split_whitespace().any(|word| word == row.spelling), "{}", row.spelling);
