@@ -66,10 +66,14 @@ mod testing;
 mod usage;
 mod value;
 
+#[cfg(test)]
+pub(crate) use check::check_flags;
+pub(crate) use help::columns;
 pub use manual::{Block, Manual, Operands, Section, Subcommand, Typed};
 pub(crate) use near::nearest;
 pub use parsed::Parsed;
 pub use scan::Outcome;
+pub(crate) use scan::{TypedOutcome, parse_typed};
 pub use table::{Flag, Program};
 pub use usage::{Expected, Origin, Usage};
 pub use value::{boolean, duration, integer, one_of, port, rate, size, size_text, words};

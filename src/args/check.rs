@@ -1,7 +1,7 @@
 //! What keeps a table sound. For tests.
 
 use super::help::HELP_WIDTH;
-use super::table::{Flag, Program};
+use super::table::{BUILT_IN, Flag, Program};
 
 impl Program {
     /// Holds the table to its rules. For tests.
@@ -16,15 +16,23 @@ impl Program {
         for usage in self.usage {
             assert!(usage.starts_with(self.name), "{usage}: begins with the program's name");
         }
-        for (row, flag) in self.all_flags().enumerate() {
-            flag.check();
-            for other in self.all_flags().skip(row + 1) {
-                assert!(!flag.clashes(other), "{}: stands twice", flag.spelled());
-            }
-        }
+        check_flags(self.flags);
         for line in self.help().lines() {
             assert!(line.chars().count() <= HELP_WIDTH, "{line}: fits {HELP_WIDTH} columns");
             assert!(!line.contains(char::is_control), "{line}: is plain text");
+        }
+    }
+}
+
+/// Holds the options of a program or of a command to their rules. For tests.
+///
+/// # Panics
+/// At the first rule that is broken.
+pub(crate) fn check_flags(flags: &[Flag]) {
+    for (row, flag) in flags.iter().enumerate() {
+        flag.check();
+        for other in flags[row + 1..].iter().chain(&BUILT_IN) {
+            assert!(!flag.clashes(other), "{}: stands twice", flag.spelled());
         }
     }
 }

@@ -56,15 +56,9 @@ impl Value {
     }
 }
 
-/// The flags of a program as they are typed: `-p`, `--port`.
-fn spellings(flag: &Flag) -> Vec<String> {
-    let short = flag.short.map(|short| format!("-{short}"));
-    short.into_iter().chain(flag.long.map(|long| format!("--{long}"))).collect()
-}
-
-/// All of them.
+/// The options of a program as they are typed.
 fn all_spellings(program: &Program) -> Vec<String> {
-    program.all_flags().flat_map(spellings).collect()
+    program.all_flags().flat_map(Flag::spellings).collect()
 }
 
 /// What a flag does, without what it is where it is not given.

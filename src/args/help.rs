@@ -16,19 +16,12 @@ impl Program {
             help += &format!("{usage}\n");
         }
         help += &format!("\n{}\n\nOptions:\n", wrap(self.about, HELP_WIDTH).join("\n"));
-        let column = self.help_column();
-        for flag in self.all_flags() {
-            help += &flag.help_row(column);
-        }
+        let rows: Vec<(String, String)> = self.all_flags().map(Flag::help_row).collect();
+        help += &columns(&rows);
         if !self.after.is_empty() {
             help += &format!("\n{}\n", self.after.trim_end());
         }
         help
-    }
-
-    fn help_column(&self) -> usize {
-        let widths = self.all_flags().map(|flag| flag.left().chars().count());
-        widths.filter(|width| *width <= WIDEST_FLAG).max().unwrap_or(0) + 2
     }
 }
 
@@ -54,19 +47,30 @@ impl Flag {
         }
     }
 
-    fn help_row(&self, column: usize) -> String {
-        let left = self.left();
-        let mut lines = wrap(&self.right(), HELP_WIDTH - column).into_iter();
-        let mut row = if left.chars().count() + 2 > column {
-            format!("{left}\n")
-        } else {
-            format!("{left:column$}{}\n", lines.next().unwrap_or_default())
-        };
-        for line in lines {
-            row += &format!("{:column$}{line}\n", "");
-        }
-        row
+    /// Returns both sides of its row in help.
+    pub(crate) fn help_row(&self) -> (String, String) {
+        (self.left(), self.right())
     }
+}
+
+/// Writes what stands left and what is said of it in two columns: whole lines of at most 80 columns.
+pub(crate) fn columns(rows: &[(String, String)]) -> String {
+    let widths = rows.iter().map(|(left, _)| left.chars().count());
+    let column = widths.filter(|width| *width <= WIDEST_FLAG).max().unwrap_or(0) + 2;
+    rows.iter().map(|(left, right)| row(left, right, column)).collect()
+}
+
+fn row(left: &str, right: &str, column: usize) -> String {
+    let mut lines = wrap(right, HELP_WIDTH - column).into_iter();
+    let mut row = if left.chars().count() + 2 > column {
+        format!("{left}\n")
+    } else {
+        format!("{left:column$}{}\n", lines.next().unwrap_or_default())
+    };
+    for line in lines {
+        row += &format!("{:column$}{line}\n", "");
+    }
+    row
 }
 
 /// Lines of at most `width` columns; a longer word stands alone.

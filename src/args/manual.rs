@@ -54,11 +54,13 @@ pub struct Typed {
     /// Other names it answers to.
     pub also: &'static [&'static str],
     /// One use of it.
-    pub example: &'static str,
+    pub example: String,
     /// What else there is to say, in lines.
-    pub more: &'static str,
-    /// Its options, as they are typed, and what each does.
-    pub options: Vec<(String, &'static str)>,
+    pub details: &'static str,
+    /// What can be said of its operands: each with what it is.
+    pub operands: Vec<(&'static str, &'static str)>,
+    /// Its options.
+    pub options: &'static [Flag],
 }
 
 /// A section of the page.
@@ -156,10 +158,11 @@ impl Page {
 
     fn typed(&mut self, typed: &Typed) {
         self.item(&typed.usage, &typed.explained());
-        if !typed.more.is_empty() || !typed.options.is_empty() {
+        if !(typed.details.is_empty() && typed.operands.is_empty() && typed.options.is_empty()) {
             self.indented(|page| {
-                sentences(typed.more).iter().for_each(|sentence| page.text(sentence));
-                typed.options.iter().for_each(|(call, help)| page.item(call, help));
+                sentences(typed.details).iter().for_each(|sentence| page.text(sentence));
+                typed.operands.iter().for_each(|(name, help)| page.item(name, help));
+                typed.options.iter().for_each(|flag| page.flag(flag));
             });
         }
     }
@@ -204,6 +207,7 @@ mod tests {
             program: &CLIENT,
             operands: Operands::Files,
         }];
+        static FAR: [Flag; 1] = [Flag::letter_switch('p', "go far")];
         let manual = Manual {
             program: &SERVER,
             summary: "serve files",
@@ -213,9 +217,10 @@ mod tests {
                 usage: "cd [DIR]".into(),
                 help: "go there",
                 also: &["cwd"],
-                example: "cd /",
-                more: "As\never\nBut not",
-                options: vec![("-p".into(), "go far")],
+                example: "cd /".into(),
+                details: "As\never\nBut not",
+                operands: vec![("DIR", "a place")],
+                options: &FAR,
             }],
             sections: &[Section { title: "FILES", blocks: &[Block::Item("~/.a", "it's here")] }],
         };
@@ -231,6 +236,8 @@ mod tests {
             "Go there. Also: cwd. Example: cd /",
             "As ever",
             "But not",
+            "\\fIDIR\\fR",
+            "a place",
             "\\fB\\-p\\fR",
             "go far",
             "it\\(aqs here",

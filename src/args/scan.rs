@@ -3,10 +3,10 @@
 use super::near::nearest;
 use super::parsed::{Given, Parsed, Setting};
 use super::table::{BUILT_IN, Flag, Program};
-use super::usage::{Expected, Origin, Problem, Usage};
+use super::usage::{Expected, Origin, Problem, Usage, lossy};
 use super::value::boolean;
-use crate::sys::os_tail;
-use std::ffi::{OsStr, OsString};
+use crate::sys::{os_string, os_tail};
+use std::ffi::OsString;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -19,11 +19,28 @@ pub enum Outcome {
     Version,
 }
 
-/// One pass over argv.
-struct Scan<'a, I> {
-    program: &'a Program,
+/// What the words after a command ask for.
+#[derive(Debug)]
+pub(crate) enum TypedOutcome {
+    /// To run it.
+    Run {
+        /// What stands in the options.
+        options: Parsed,
+        /// The other words, as they were typed.
+        operands: Vec<Vec<u8>>,
+    },
+    /// To explain it.
+    Help,
+}
+
+/// One pass over the words of a command line.
+struct Scan<W, I> {
+    flags: &'static [Flag],
+    /// What is known besides the table: `--help`, then `--version`.
+    built_in: &'static [Flag],
     words: I,
     parsed: Parsed,
+    operands: Vec<W>,
 }
 
 /// Why a pass ends early.
@@ -32,96 +49,134 @@ enum Stop {
     Wrong(Usage),
 }
 
+/// A word of a command line: the system's own from argv, bytes from a prompt.
+trait Word {
+    /// The word; its ASCII characters are single bytes.
+    fn bytes(&self) -> &[u8];
+
+    /// Returns what follows the first `from` bytes, which are ASCII; `None` if it cannot be a value.
+    fn tail(&self, from: usize) -> Option<OsString>;
+}
+
+impl Word for OsString {
+    fn bytes(&self) -> &[u8] {
+        self.as_encoded_bytes()
+    }
+
+    fn tail(&self, from: usize) -> Option<OsString> {
+        Some(os_tail(self, from))
+    }
+}
+
+impl Word for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn tail(&self, from: usize) -> Option<OsString> {
+        os_string(&self[from..])
+    }
+}
+
 impl Program {
     /// Reads a command line, the program's own name already taken off:
     /// `std::env::args_os().skip(1)`. The first of an error, `--help` and `--version` decides.
     pub fn parse(&self, argv: impl IntoIterator<Item = OsString>) -> Result<Outcome, Usage> {
-        match Scan::new(self, argv.into_iter()).run() {
-            Ok(parsed) => Ok(Outcome::Run(parsed)),
+        match Scan::new(self.flags, &BUILT_IN, argv.into_iter()).run() {
+            Ok((mut parsed, operands)) => {
+                parsed.operands = operands;
+                Ok(Outcome::Run(parsed))
+            }
             Err(Stop::Asked(outcome)) => Ok(outcome),
             Err(Stop::Wrong(usage)) => Err(usage),
         }
     }
+}
 
-    /// The option that may be meant by `typed`, which has lost its dashes.
-    fn near(&self, typed: &str) -> Option<String> {
-        let mut letters = self.all_flags().filter_map(|flag| flag.short);
-        if let Some(short) = letters.find(|short| typed.chars().eq([*short])) {
-            return Some(format!("-{short}"));
-        }
-        if let Some(switch) = self.flags.iter().find(|flag| flag.is_undone_by(typed)) {
-            return Some(format!("{}=no", switch.spelled()));
-        }
-        let long = nearest(typed, self.all_flags().filter_map(|flag| flag.long));
-        long.map(|long| format!("--{long}"))
+/// Reads the words after a command that is typed at a program's prompt. The grammar is that of
+/// [`Program::parse`], and of the built-in flags there is `--help`. Operands are returned as the bytes
+/// that were typed.
+pub(crate) fn parse_typed(
+    flags: &'static [Flag],
+    words: &[Vec<u8>],
+) -> Result<TypedOutcome, Usage> {
+    match Scan::new(flags, &BUILT_IN[..1], words.iter().cloned()).run() {
+        Ok((options, operands)) => Ok(TypedOutcome::Run { options, operands }),
+        Err(Stop::Asked(_)) => Ok(TypedOutcome::Help),
+        Err(Stop::Wrong(usage)) => Err(usage),
     }
 }
 
-impl<I: Iterator<Item = OsString>> Scan<'_, I> {
+impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
     /// A pass over these words.
-    fn new(program: &Program, words: I) -> Scan<'_, I> {
-        Scan { program, words, parsed: Parsed::new(program.flags) }
+    fn new(flags: &'static [Flag], built_in: &'static [Flag], words: I) -> Scan<W, I> {
+        Scan { flags, built_in, words, parsed: Parsed::new(flags), operands: Vec::new() }
     }
 
     /// Goes through all words.
-    fn run(mut self) -> Result<Parsed, Stop> {
+    fn run(mut self) -> Result<(Parsed, Vec<W>), Stop> {
         while let Some(word) = self.words.next() {
-            match word.as_encoded_bytes() {
-                b"--" => self.parsed.operands.extend(self.words.by_ref()),
-                [b'-', b'-', body @ ..] => self.long(&word, body)?,
+            match word.bytes() {
+                b"--" => self.operands.extend(self.words.by_ref()),
+                [b'-', b'-', ..] => self.long(&word)?,
                 [b'-', _, ..] => self.letters(&word)?,
-                _ => self.parsed.operands.push(word),
+                _ => self.operands.push(word),
             }
         }
-        Ok(self.parsed)
+        Ok((self.parsed, self.operands))
     }
 
-    /// `--name` or `--name=value`; `body` is the word after its dashes.
-    fn long(&mut self, word: &OsStr, body: &[u8]) -> Result<(), Stop> {
-        let equals = body.iter().position(|byte| *byte == b'=');
-        let name = &body[..equals.unwrap_or(body.len())];
-        let known = |flag: &Flag| flag.long.is_some_and(|long| long.as_bytes() == name);
-        let Some((row, flag)) = self.find(known) else {
-            let name = String::from_utf8_lossy(name);
-            return Err(self.unknown(format!("--{name}"), &name));
+    /// `--name` or `--name=value`.
+    fn long(&mut self, word: &W) -> Result<(), Stop> {
+        let bytes = word.bytes();
+        let equals = bytes.iter().position(|byte| *byte == b'=');
+        let name = String::from_utf8_lossy(&bytes[..equals.unwrap_or(bytes.len())]);
+        let Some((row, flag)) = self.find(&name) else {
+            return Err(self.unknown(name.clone().into_owned(), &name[2..]));
         };
-        self.take(row, flag, equals.map(|at| os_tail(word, 2 + at + 1)))
+        let attached = equals.map(|at| value(flag, word, at + 1)).transpose()?;
+        self.take(row, flag, attached)
     }
 
     /// `-kq`, `-kc value`, `-kcvalue` or `-kc=value`.
-    fn letters(&mut self, word: &OsStr) -> Result<(), Stop> {
-        let bytes = word.as_encoded_bytes();
+    fn letters(&mut self, word: &W) -> Result<(), Stop> {
+        let bytes = word.bytes();
         for at in 1..bytes.len() {
-            let known = |flag: &Flag| flag.short == Some(char::from(bytes[at]));
-            let Some((row, flag)) = self.find(known) else {
-                return Err(self.unknown_letter(&os_tail(word, at), &os_tail(word, 1)));
+            let Some((row, flag)) = self.find(&format!("-{}", char::from(bytes[at]))) else {
+                return Err(self.unknown_letter(&bytes[at..], &bytes[1..]));
             };
             let rest = &bytes[at + 1..];
             if rest.starts_with(b"=") {
-                return self.take(row, flag, Some(os_tail(word, at + 2)));
+                return self.take(row, flag, Some(value(flag, word, at + 2)?));
             }
             if flag.value.is_some() && !rest.is_empty() {
-                return self.take(row, flag, Some(os_tail(word, at + 1)));
+                return self.take(row, flag, Some(value(flag, word, at + 1)?));
             }
             self.take(row, flag, None)?;
         }
         Ok(())
     }
 
-    fn find(&self, known: impl Fn(&Flag) -> bool) -> Option<(usize, &'static Flag)> {
-        self.program.all_flags().enumerate().find(|(_, flag)| known(flag))
+    fn all(&self) -> impl Iterator<Item = &'static Flag> + use<W, I> {
+        self.flags.iter().chain(self.built_in)
+    }
+
+    /// Finds the option that is spelled like this, with its dashes.
+    fn find(&self, typed: &str) -> Option<(usize, &'static Flag)> {
+        self.all().enumerate().find(|(_, flag)| flag.answers_to(typed))
     }
 
     fn take(&mut self, row: usize, flag: &Flag, attached: Option<OsString>) -> Result<(), Stop> {
         let setting = match (flag.value, attached) {
             (None, None) => Setting::Switch(true),
             (None, Some(given)) => Setting::Switch(yes_or_no(flag, given)?),
-            (Some(_), attached) => match attached.or_else(|| self.words.next()) {
-                Some(value) => Setting::Value(value),
+            (Some(_), Some(value)) => Setting::Value(value),
+            (Some(_), None) => match self.words.next() {
+                Some(word) => Setting::Value(value(flag, &word, 0)?),
                 None => return Err(Stop::Wrong(flag.without_value(Origin::CommandLine))),
             },
         };
-        match row.checked_sub(self.program.flags.len()) {
+        match row.checked_sub(self.flags.len()) {
             None => self.parsed.given.push(Given { row, setting, origin: Origin::CommandLine }),
             Some(0) => return Err(Stop::Asked(Outcome::Help)),
             Some(_) => return Err(Stop::Asked(Outcome::Version)),
@@ -130,7 +185,7 @@ impl<I: Iterator<Item = OsString>> Scan<'_, I> {
     }
 
     fn unknown(&self, option: String, typed: &str) -> Stop {
-        let near = self.program.near(typed);
+        let near = self.near(typed);
         Stop::Wrong(Usage {
             origin: Origin::CommandLine,
             problem: Problem::Unknown { option, near },
@@ -138,12 +193,33 @@ impl<I: Iterator<Item = OsString>> Scan<'_, I> {
     }
 
     /// The whole group may be a long option that lost a dash: `-port`.
-    fn unknown_letter(&self, rest: &OsStr, group: &OsStr) -> Stop {
-        let letter: String = rest.to_string_lossy().chars().take(1).collect();
-        let group = group.to_string_lossy();
+    fn unknown_letter(&self, rest: &[u8], group: &[u8]) -> Stop {
+        let letter: String = String::from_utf8_lossy(rest).chars().take(1).collect();
+        let group = String::from_utf8_lossy(group);
         let typed = if group.len() > letter.len() { group.as_ref() } else { "" };
         self.unknown(format!("-{letter}"), typed)
     }
+
+    /// The option that may be meant by `typed`, which has lost its dashes.
+    fn near(&self, typed: &str) -> Option<String> {
+        let mut letters = self.all().filter_map(|flag| flag.short);
+        if let Some(short) = letters.find(|short| typed.chars().eq([*short])) {
+            return Some(format!("-{short}"));
+        }
+        if let Some(switch) = self.flags.iter().find(|flag| flag.is_undone_by(typed)) {
+            return Some(format!("{}=no", switch.spelled()));
+        }
+        let long = nearest(typed, self.all().filter_map(|flag| flag.long));
+        long.map(|long| format!("--{long}"))
+    }
+}
+
+/// Returns what follows the first `from` bytes of a word as the value of an option.
+fn value(flag: &Flag, word: &impl Word, from: usize) -> Result<OsString, Stop> {
+    word.tail(from).ok_or_else(|| {
+        let typed = lossy(&word.bytes()[from..]);
+        Stop::Wrong(flag.wrong(Origin::CommandLine, Some(typed), "text in UTF-8".into()))
+    })
 }
 
 /// What `--sync=no` makes of a switch. Who asks for help or the version does not choose.

@@ -46,6 +46,10 @@ pub struct Flag {
     pub many: bool,
     /// Whether a config file may set it.
     pub config: bool,
+    /// Other names and letters it answers to, those of other programs; help does not show them.
+    pub also: &'static [&'static str],
+    /// Whether the value may hold a password, so that no error shows it.
+    pub secret: bool,
 }
 
 impl Flag {
@@ -94,6 +98,16 @@ impl Flag {
         Flag { config: false, ..self }
     }
 
+    /// Adds names of other programs.
+    pub const fn also(self, also: &'static [&'static str]) -> Flag {
+        Flag { also, ..self }
+    }
+
+    /// Keeps the value out of errors.
+    pub const fn secret(self) -> Flag {
+        Flag { secret: true, ..self }
+    }
+
     /// What stands in for a value where none is given and none could be, in the words of `help`.
     pub fn unnamed_default(&self) -> Option<&'static str> {
         Some(self.help.strip_suffix(']')?.rsplit_once(" [")?.1)
@@ -109,7 +123,27 @@ impl Flag {
             choices: &[],
             many: false,
             config: true,
+            also: &[],
+            secret: false,
         }
+    }
+
+    /// Returns the names that help shows, as they are typed: `-p`, `--port`.
+    pub fn spellings(&self) -> Vec<String> {
+        let short = self.short.map(|short| format!("-{short}"));
+        short.into_iter().chain(self.long.map(|long| format!("--{long}"))).collect()
+    }
+
+    /// The names that help shows, and those of other programs.
+    fn all_spellings(&self) -> Vec<String> {
+        let dashes = |name: &str| if name.chars().nth(1).is_some() { "--" } else { "-" };
+        let also = self.also.iter().map(|name| format!("{}{name}", dashes(name)));
+        self.spellings().into_iter().chain(also).collect()
+    }
+
+    /// Returns true if the option may be typed like this.
+    pub(super) fn answers_to(&self, typed: &str) -> bool {
+        self.all_spellings().iter().any(|name| name == typed)
     }
 
     /// By its long form, or by its letter where it has no other name.
@@ -127,16 +161,12 @@ impl Flag {
     }
 
     pub(super) fn clashes(&self, other: &Flag) -> bool {
-        let same_long = self.long.is_some() && self.long == other.long;
-        same_long || self.short.is_some() && self.short == other.short
+        self.all_spellings().iter().any(|name| other.answers_to(name))
     }
 
+    /// Its long form, or its letter if it has no other name.
     pub(super) fn spelled(&self) -> String {
-        match (self.long, self.short) {
-            (Some(long), _) => format!("--{long}"),
-            (None, Some(short)) => format!("-{short}"),
-            (None, None) => String::new(),
-        }
+        self.spellings().pop().unwrap_or_default()
     }
 
     /// As an error calls it: in a file a key has no dashes.
@@ -149,6 +179,7 @@ impl Flag {
 
     pub(super) fn wrong(&self, origin: Origin, value: Option<OsString>, expected: String) -> Usage {
         let name = self.called_in(&origin);
+        let value = value.map(|value| if self.secret { "****".into() } else { value });
         Usage { origin, problem: Problem::Option { name, value, expected } }
     }
 

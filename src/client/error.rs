@@ -186,6 +186,13 @@ pub enum Error {
     Interrupted,
 }
 
+/// A wrong option of a command.
+impl From<crate::args::Usage> for Error {
+    fn from(usage: crate::args::Usage) -> Error {
+        Error::Usage(usage.to_string())
+    }
+}
+
 impl Error {
     /// Returns the class of the failure, which decides on the exit status and on another try.
     pub fn class(&self) -> ErrorClass {

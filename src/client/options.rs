@@ -278,7 +278,7 @@ fn transfers(parsed: &Parsed) -> Result<Transfers, Usage> {
 }
 
 /// What a server or a file that changes all the time could cost.
-const MOST_CONNECTIONS: usize = 64;
+pub(super) const MOST_CONNECTIONS: usize = 64;
 const MOST_RETRIES: u32 = 1000;
 
 fn timeout(parsed: &Parsed) -> Result<Duration, Usage> {

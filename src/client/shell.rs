@@ -4,7 +4,6 @@
 //! gives the exit status and, unless the user wants otherwise, ends the run. Commands that end
 //! without QUIT end politely all the same.
 
-mod args;
 pub(super) mod commands;
 mod completion;
 mod history_filter;
@@ -20,8 +19,8 @@ use super::signals::Interrupt;
 use super::transfer::download::Kept;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
-use commands::Row;
 use commands::get_put;
+use commands::{Call, Row};
 use completion::Completer;
 use history_filter::{history_file, without_secrets};
 use session::{Input, Session, read_line, read_line_of};
@@ -194,29 +193,36 @@ impl Shell {
             return self.judge(command.unwrap_or_default(), error);
         };
         let Some((command, operands)) = words.split_first() else { return };
-        match Row::find(command) {
-            Ok(row) => {
-                let result = self.run_row(row, operands);
-                if !row.leaves_names() {
-                    self.completer.forget();
-                }
-                self.judge(&described(row, operands), result);
-                if self.session.preferences.bell {
-                    self.session.messages.ring();
-                }
-            }
-            Err(error) => self.judge(command, Err(error)),
+        let row = match Row::find(command) {
+            Ok(row) => row,
+            Err(error) => return self.judge(command, Err(error)),
+        };
+        match row.call(operands) {
+            Ok(call) => self.run_call(&call),
+            Err(error) => self.judge(row.title().as_bytes(), Err(error)),
         }
     }
 
-    fn run_row(&mut self, row: &Row, operands: &[Vec<u8>]) -> Result<(), Error> {
+    fn run_call(&mut self, call: &Call) {
+        let result = self.run_held(call);
+        if !call.row().leaves_names() {
+            self.completer.forget();
+        }
+        self.judge(&described(call), result);
+        if self.session.preferences.bell {
+            self.session.messages.ring();
+        }
+    }
+
+    /// Runs a command; at a prompt Ctrl-C can cut the connection under it.
+    fn run_held(&mut self, call: &Call) -> Result<(), Error> {
         self.session.agreed = false;
         if self.manner != Manner::Prompting {
-            return row.run(&mut self.session, operands);
+            return call.run(&mut self.session);
         }
         let interrupt = self.session.interrupt().clone();
         let held = interrupt.hold(self.session.line());
-        let result = row.run(&mut self.session, operands);
+        let result = call.run(&mut self.session);
         if !held.was_cut() {
             return result;
         }
@@ -317,13 +323,12 @@ fn cut(line: &[u8]) -> Result<Vec<Vec<u8>>, lexer::Unclosed> {
 }
 
 /// A command for messages: its name and first operand, since a later one may be a password.
-fn described(row: &Row, operands: &[Vec<u8>]) -> Vec<u8> {
-    let mut what = row.title().into_bytes();
-    for operand in operands.iter().take(row.shown_operands()) {
+fn described(call: &Call) -> Vec<u8> {
+    let mut what = call.row().title().into_bytes();
+    if let Some(operand) = call.shown_operand() {
         let url = std::str::from_utf8(operand).ok().filter(|text| text.contains("://"));
-        let safe = url.map(|url| without_login(url).into_bytes());
         what.push(b' ');
-        what.extend(safe.unwrap_or_else(|| operand.clone()));
+        what.extend(url.map_or_else(|| operand.to_vec(), |text| without_login(text).into_bytes()));
     }
     what
 }

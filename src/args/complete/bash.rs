@@ -1,6 +1,6 @@
 //! The script for bash.
 
-use super::{Manual, Operands, Program, Value, all_spellings, spellings};
+use super::{Manual, Operands, Program, Value, all_spellings};
 use std::fmt::Write as _;
 
 /// What every script begins with: what stands before the word that is completed. bash makes three
@@ -57,7 +57,7 @@ fn options(name: &str, program: &Program, operands: Operands) -> String {
     let mut cases = String::from("        case $before in\n");
     for flag in program.all_flags() {
         let Some(value) = Value::of(flag) else { continue };
-        let pattern = spellings(flag).join("|");
+        let pattern = flag.spellings().join("|");
         let reply = reply(name, &value);
         cases += &format!("        {pattern}) {reply}return ;;\n");
     }

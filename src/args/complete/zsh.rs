@@ -1,6 +1,6 @@
 //! The script for zsh: specifications for its own `_arguments`.
 
-use super::{Manual, Operands, Program, Value, explained, quoted, spellings};
+use super::{Manual, Operands, Program, Value, explained, quoted};
 use crate::args::Flag;
 
 pub(super) fn script(manual: &Manual) -> String {
@@ -47,7 +47,7 @@ fn function_of(function: &str, program: &Program, operands: &[String]) -> String
 
 /// `'--port=[control port]:PORT: '`
 fn spec(flag: &Flag) -> String {
-    let names = spellings(flag);
+    let names = flag.spellings();
     let help = escaped(explained(flag));
     let value = Value::of(flag).map(|value| action(&value));
     let call = escaped(flag.value.unwrap_or_default());

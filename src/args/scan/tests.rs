@@ -96,6 +96,44 @@ fn an_unknown_option_suggests_the_one_it_is_like() {
     assert_eq!(server("--trace"), "--trace: unknown option");
 }
 
+#[test]
+fn words_at_a_prompt_are_read_by_the_same_grammar_and_stay_bytes() {
+    let typed = |line: &[&[u8]]| {
+        let words: Vec<Vec<u8>> = line.iter().map(|word| word.to_vec()).collect();
+        parse_typed(CLIENT.flags, &words)
+    };
+    let line: &[&[u8]] = &[b"a\xff", b"-kj4", b"--port=21", b"--", b"-q"];
+    let Ok(TypedOutcome::Run { options, operands }) = typed(line) else { panic!() };
+    assert_eq!(
+        (options.value("j").unwrap(), options.value("port").unwrap()),
+        ("4".as_ref(), "21".as_ref())
+    );
+    assert!(options.switch("k") && !options.switch("q"));
+    assert_eq!(operands, [&b"a\xff"[..], b"-q"]);
+    assert!(matches!(typed(&[b"x", b"--help"]), Ok(TypedOutcome::Help)));
+    assert_eq!(typed(&[b"-V"]).unwrap_err().to_string(), "-V: unknown option");
+    assert_eq!(typed(&[b"-\xff"]).unwrap_err().to_string(), "-\u{fffd}: unknown option");
+}
+
+#[test]
+fn other_names_are_taken_and_secret_values_are_not_shown() {
+    static FLAGS: &[Flag] = &[
+        Flag::option("include", "GLOB", "x").short('I').also(&["include-glob", "G"]).many(),
+        Flag::letter_option('u', "NAME", "x").secret(),
+    ];
+    let typed = |words: &[&str]| {
+        let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().into()).collect();
+        match parse_typed(FLAGS, &words) {
+            Ok(TypedOutcome::Run { options, .. }) => options,
+            other => panic!("{words:?} gave {other:?}"),
+        }
+    };
+    let given = typed(&["-Ia", "--include-glob=b", "-G", "c"]);
+    assert_eq!(given.values("include"), ["a", "b", "c"]);
+    let wrong = typed(&["-u", "me,secret"]).wrong("u", "a name").to_string();
+    assert_eq!(wrong, "-u '****': expected a name");
+}
+
 fn nasty_words() -> Vec<OsString> {
     let mut nasty = words(&[
         "",

@@ -3,9 +3,10 @@
 //! Remote names come from LIST, which every server has, and are kept a while for each directory.
 //! Whoever changes something there [forgets](Completer::forget) them.
 
-use super::commands::{Kind, Row};
+use super::commands::{Kind, Operand, Row};
 use super::lexer::{self, Unfinished};
 use super::session::Session;
+use crate::args::Flag;
 use crate::client::editor::Completion;
 use crate::client::error::Error;
 use crate::client::escape::shown;
@@ -66,18 +67,24 @@ impl Completer {
     }
 
     fn candidates(&mut self, session: &mut Session, typed: &Unfinished) -> Vec<Candidate> {
-        let Some(command) = typed.before.first() else { return commands(&typed.word) };
-        if command.starts_with(b"!") {
-            return local_names(&typed.word, Kind::Local);
+        let Some((command, words)) = typed.before.split_first() else {
+            return commands(&typed.word);
+        };
+        // `!ls` holds the command and the first word of the line that it runs.
+        let command = if command.starts_with(b"!") { b"!" } else { command.as_slice() };
+        let Ok(row) = Row::find(command) else { return Vec::new() };
+        if typed.word.starts_with(b"-") && !words.contains(&b"--".to_vec()) {
+            return whole(row.options().iter().flat_map(Flag::spellings), &typed.word);
         }
-        let kind = Row::find(command).ok().and_then(|row| row.takes(typed.before.len() - 1));
-        match kind {
-            Some(Kind::Command) => commands(&typed.word),
-            Some(kind @ (Kind::Local | Kind::LocalDir)) => local_names(&typed.word, kind),
-            Some(kind @ (Kind::Remote | Kind::RemoteDir)) => {
+        let Ok(call) = row.call(words) else { return Vec::new() };
+        match row.operand(call.count()).map_or(Kind::Text, Operand::kind) {
+            Kind::Text => Vec::new(),
+            Kind::Words(words) => whole(words.iter().map(|word| (*word).to_owned()), &typed.word),
+            Kind::Command => commands(&typed.word),
+            kind @ (Kind::Local | Kind::LocalDir) => local_names(&typed.word, kind),
+            kind @ (Kind::Remote | Kind::RemoteDir) => {
                 self.remote_names(session, &typed.word, kind)
             }
-            None => Vec::new(),
         }
     }
 
@@ -149,8 +156,13 @@ fn at_boundary(word: &[u8], length: usize) -> &[u8] {
 
 fn commands(word: &[u8]) -> Vec<Candidate> {
     let begun = String::from_utf8_lossy(word).to_lowercase();
-    let names = Row::names_of_all().filter(|name| name.starts_with(&begun));
-    names.map(|name| Candidate { word: name.into(), label: name.into(), whole: true }).collect()
+    whole(Row::names_of_all().map(str::to_owned), begun.as_bytes())
+}
+
+/// The words that `begun` may become; nothing follows them in the same word.
+fn whole(words: impl Iterator<Item = String>, begun: &[u8]) -> Vec<Candidate> {
+    let words = words.map(String::into_bytes).filter(|word| word.starts_with(begun));
+    words.map(|word| Candidate { label: word.clone(), word, whole: true }).collect()
 }
 
 /// The part of a path up to its last slash, and the rest.

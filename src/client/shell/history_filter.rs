@@ -27,19 +27,20 @@ pub(super) fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
     let (command, operands) = typed.split_first()?;
     // One that was mistyped is brought back to be typed right.
     let row = Row::find(command).ok().or_else(|| Row::nearest(command));
-    match (row.map(Row::title).unwrap_or_default().as_str(), operands) {
-        _ if operands.iter().any(|word| is_url_with_login(word)) => None,
-        ("USER", [name, _, ..]) => {
-            let name = lexer::quoted(name, lexer::Quotes::None);
-            Some([b"user ", &name[..]].concat())
-        }
-        ("ACCOUNT", [_, ..]) => Some(b"account".to_vec()),
-        ("QUOTE" | "SITE", _) if mentions_secret(line) => None,
-        // lftp's `open -u NAME,PASSWORD`.
-        ("CONNECT", [_, _, ..]) if operands.iter().any(|word| word.contains(&b',')) => None,
-        ("", _) if mentions_secret(line) => None,
-        _ => Some(line.to_vec()),
+    if operands.iter().any(|word| is_url_with_login(word)) {
+        return None;
     }
+    let Some(row) = row else { return (!mentions_secret(line)).then(|| line.to_vec()) };
+    if let Some(secret) = row.first_secret().filter(|secret| operands.len() > *secret) {
+        let kept = operands[..secret].iter().map(|word| lexer::quoted(word, lexer::Quotes::None));
+        let words: Vec<Vec<u8>> = [row.name().into()].into_iter().chain(kept).collect();
+        return Some(words.join(&b' '));
+    }
+    // lftp's `open -u NAME,PASSWORD HOST`.
+    let has_comma = operands.iter().any(|word| word.contains(&b','));
+    let may_hold = row.may_hold_secret() && mentions_secret(line)
+        || row.has_secret_option() && operands.len() > 1 && has_comma;
+    (!may_hold).then(|| line.to_vec())
 }
 
 fn is_url_with_login(word: &[u8]) -> bool {

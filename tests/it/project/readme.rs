@@ -2,7 +2,7 @@
 //! there, its tables are the tables of the programs.
 
 use crate::support::signal;
-use mt_ftp::args::{Flag, Program};
+use mt_ftp::args::Program;
 use mt_ftp::{client, server};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -219,17 +219,14 @@ fn calls_of_our_programs_have_known_options() {
             for option in parts.filter(|part| part.starts_with('-')) {
                 let known =
                     [Some(program), other].into_iter().flatten().any(|program: &Program| {
-                        program.all_flags().any(|flag| spellings(flag).contains(&option.to_owned()))
+                        program
+                            .all_flags()
+                            .any(|flag| flag.spellings().contains(&option.to_owned()))
                     });
                 assert!(known, "{command}: {option}");
             }
         }
     }
-}
-
-fn spellings(flag: &Flag) -> Vec<String> {
-    let short = flag.short.map(|short| format!("-{short}"));
-    short.into_iter().chain(flag.long.map(|long| format!("--{long}"))).collect()
 }
 
 /// A row of a table of options.
@@ -262,7 +259,7 @@ fn the_tables_of_options_are_those_of_the_programs() {
         for flag in program.flags {
             let value = flag.value.map(|value| format!(" {value}")).unwrap_or_default();
             let calls: Vec<String> =
-                spellings(flag).iter().map(|name| format!("{name}{value}")).collect();
+                flag.spellings().iter().map(|name| format!("{name}{value}")).collect();
             let is_of = |row: &&Row| calls.iter().any(|call| row.options.contains(&call.as_str()));
             let row = rows.iter().find(is_of);
             let row = row.unwrap_or_else(|| panic!("{heading}: no row for {calls:?}"));
@@ -271,7 +268,7 @@ fn the_tables_of_options_are_those_of_the_programs() {
         }
         for call in rows.iter().flat_map(|row| &row.options) {
             let name = call.split(' ').next().unwrap().to_owned();
-            let known = program.flags.iter().any(|flag| spellings(flag).contains(&name));
+            let known = program.flags.iter().any(|flag| flag.spellings().contains(&name));
             assert!(known, "{heading}: {name} is no option");
         }
     }

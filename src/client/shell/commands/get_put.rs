@@ -4,15 +4,17 @@
 //! one [`TransferOutcome`], which is reported here: a message, a JSON object, and the error that sets the exit
 //! status.
 
-use super::operands::{operand, optional, text};
+use super::operands::{operand, optional};
+use super::row::{Operand, Row};
+use crate::args::{self, Flag, Parsed};
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::local;
 use crate::client::name::parse_name;
+use crate::client::options::MOST_CONNECTIONS;
 use crate::client::output::json::Action;
 use crate::client::output::progress::{Progress, summary};
 use crate::client::output::{Listing, Messages};
-use crate::client::shell::args::{Choice, Chosen, Stand};
 use crate::client::shell::session::{Input, Session};
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::compare::RemoteFacts;
@@ -27,21 +29,76 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["retrieve", "get", "recv"], "fetch a file; - prints it", retrieve)
+        .operands(&[Operand::remote("FILE"), TO_LOCAL])
+        .example("RETRIEVE \"my file.txt\" copy.txt")
+        .keeps_names(),
+    Row::new(&["store", "put", "send"], "send a file; - is standard input", store)
+        .operands(&[Operand::local("FILE"), TO_REMOTE])
+        .example("STORE report.pdf pub/"),
+    Row::new(&["reget"], "fetch the rest of a file", reget)
+        .operands(&[Operand::remote("FILE"), TO_LOCAL])
+        .example("REGET big.iso")
+        .keeps_names(),
+    Row::new(&["newer"], "fetch a file that is newer than the local one", newer)
+        .operands(&[Operand::remote("FILE"), TO_LOCAL])
+        .example("NEWER report.pdf")
+        .keeps_names(),
+    Row::new(&["reput"], "send the rest of a file", reput)
+        .operands(&[Operand::local("FILE"), TO_REMOTE])
+        .example("REPUT big.iso"),
+    Row::new(&["append"], "send a file to the end of a remote one", append)
+        .operands(&[Operand::local("FILE"), TO_REMOTE])
+        .example("APPEND today.log all.log"),
+    Row::with_options(
+        &["pget"],
+        "fetch a file over several connections",
+        &[Flag::letter_option('n', "N", "over this many instead of those of ftp_client's -j")],
+        pget,
+    )
+    .operands(&[Operand::remote("FILE"), TO_LOCAL])
+    .example("PGET -n 8 big.iso")
+    .keeps_names(),
+    Row::not_offered(
+        &["restart"],
+        "what breaks off goes on by itself, and what is left with REGET and REPUT",
+    ),
+    Row::not_offered(
+        &["sunique"],
+        "only the server would know the name, and what it has could not be checked; STORE FILE NAME",
+    ),
+];
+
+const TO_LOCAL: Operand = Operand::local("LOCAL")
+    .help(
+        "without it, of dir/file that is file, in the local directory; a LOCAL that is a directory \
+         gets the file inside",
+    )
+    .optional();
+
+const TO_REMOTE: Operand = Operand::remote("REMOTE")
+    .help(
+        "without it, of dir/file that is file, in the remote directory; a REMOTE that ends in / \
+         gets the file inside",
+    )
+    .optional();
+
 /// The name that stands for standard input or output.
 const STANDARD: &[u8] = b"-";
 
-pub(super) fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = parse_name(operand(words, 0))?;
     fetch(session, &file, optional(words, 1), Kept::Nothing, None)
 }
 
-pub(super) fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = parse_name(operand(words, 0))?;
     fetch(session, &file, optional(words, 1), Kept::Target, None)
 }
 
 /// Fetches a file unless the local one is as new.
-pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (file, typed) = (parse_name(operand(words, 0))?, optional(words, 1));
     let theirs = session.connection()?.modified(&file)?;
     let ours = target(session, &file, typed, Kept::Target)?
@@ -57,39 +114,22 @@ pub(super) fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Erro
     }
 }
 
-/// The options of PGET.
-pub(super) static IN_PARTS: &[Choice] = &[Choice {
-    names: &["-n"],
-    value: Some("N"),
-    help: "over so many connections instead of those of the command line",
-}];
-
-pub(super) fn pget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let chosen = Chosen::new(IN_PARTS, Stand::InFront, words)?;
-    let connections = chosen.value("-n").map(connections).transpose()?;
+fn pget(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
+    let connections = options.get("n", args::integer(1..=MOST_CONNECTIONS))?;
     let connections = connections.unwrap_or(session.transfers.connections);
-    let (file, typed) = match &chosen.operands[..] {
-        [file] => (file, None),
-        [file, local] => (file, Some(local.as_slice())),
-        _ => return Err(Error::Usage("usage: PGET [-n N] FILE [LOCAL]".to_owned())),
-    };
-    fetch(session, &parse_name(file)?, typed, Kept::Nothing, Some(connections))
+    let file = parse_name(operand(words, 0))?;
+    fetch(session, &file, optional(words, 1), Kept::Nothing, Some(connections))
 }
 
-fn connections(word: &[u8]) -> Result<usize, Error> {
-    let count = text(word)?.parse().ok().filter(|count| (1..=64).contains(count));
-    count.ok_or_else(|| Error::Usage("expected -n with a number from 1 to 64".to_owned()))
-}
-
-pub(super) fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     send(session, operand(words, 0), optional(words, 1), Placement::Replace)
 }
 
-pub(super) fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     send(session, operand(words, 0), optional(words, 1), Placement::Continue)
 }
 
-pub(super) fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     send(session, operand(words, 0), optional(words, 1), Placement::Append)
 }
 

@@ -1,104 +1,68 @@
-//! What HELP and the manual say of one command.
+//! HELP, and what the man page says of the commands: all of it from their rows.
 
-use super::mirror;
-use super::{Row, get_put, login, remote};
-use crate::args::Typed;
-use crate::client::shell::args::Choice;
+use super::row::{Operand, Row};
+use super::{GROUPS, rows};
+use crate::args::{Flag, Typed, columns};
+use crate::client::error::Error;
+use crate::client::output::print_lines;
+use crate::client::shell::session::Session;
 
-impl Row {
-    /// How it is used, its options and an example.
-    pub(super) fn explained(&self) -> String {
-        let others = self.names.get(1..).unwrap_or_default().join(", ");
-        let also = if others.is_empty() { others } else { format!("Also: {others}\n") };
-        let (usage, help, example) = (self.usage(), self.help, self.example);
-        let (more, choices) = (self.more(), Choice::list(self.choices()));
-        format!("Usage: {usage}\n{help}\n{more}{choices}{also}Example: {example}\n")
-    }
+pub(super) const ROWS: &[Row] =
+    &[Row::new(&["help", "?"], "list the commands, or explain one", help)
+        .operands(&[Operand::command("COMMAND").optional()])
+        .example("HELP RETRIEVE")
+        .keeps_names()];
 
-    /// The same for the manual.
-    pub(super) fn typed(&self) -> Typed {
-        Typed {
-            usage: self.usage().replacen(&self.title(), &self.title().to_lowercase(), 1),
-            help: self.help,
-            also: self.names.get(1..).unwrap_or_default(),
-            example: self.example,
-            more: self.more(),
-            options: self.choices().iter().map(Choice::call).collect(),
-        }
-    }
-
-    /// The options that it parses.
-    fn choices(&self) -> &'static [Choice] {
-        match self.names.first() {
-            Some(&"connect") => login::CONNECTING,
-            Some(&"mirror") => mirror::CHOICES,
-            Some(&"mkdir") => remote::MAKING,
-            Some(&"pget") => get_put::IN_PARTS,
-            _ => &[],
-        }
-    }
-
-    /// What HELP says besides, in lines.
-    fn more(&self) -> &'static str {
-        match self.names.first() {
-            Some(&"connect") => HOW_TO_CONNECT,
-            Some(&"lcd") => HOW_TO_LCD,
-            Some(&"list") => HOW_TO_LIST,
-            Some(&"retrieve" | &"reget" | &"newer" | &"pget") => HOW_TO_RETRIEVE,
-            Some(&"store" | &"reput" | &"append") => HOW_TO_STORE,
-            Some(&"mget") => HOW_TO_MGET,
-            Some(&"mput") => HOW_TO_MPUT,
-            Some(&"mdelete") => HOW_TO_MDELETE,
-            Some(&"mirror") => HOW_TO_MIRROR,
-            _ => "",
-        }
+fn help(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    match words.first() {
+        Some(word) => print_lines(&Row::find(word)?.explained()),
+        None => print_lines(&overview()),
     }
 }
 
-const HOW_TO_CONNECT: &str = "\
-HOST may be a URL: ftp://[USER@]HOST[:PORT]/DIR
-Who logs in: -u NAME, else who .netrc says, else anonymous. The password is
-that of FTP_PASSWORD or .netrc, or is asked for; USER NAME asks for it too
-";
+/// A line for each command, by groups.
+pub(super) fn overview() -> String {
+    let offered = || rows().filter(|row| row.is_offered());
+    let width = offered().map(|row| row.usage().len()).max().unwrap_or(0);
+    let line = |row: &Row| format!("  {:width$}  {}\n", row.usage(), row.help);
+    let mut text = String::new();
+    for group in GROUPS {
+        text += &format!("{}:\n", group.title);
+        text.extend(group.rows().filter(|row| row.is_offered()).map(line));
+    }
+    text
+}
 
-const HOW_TO_LCD: &str = "\
-~ is HOME, and - the directory before
-";
+impl Row {
+    /// How it is used, its operands, its options and an example.
+    pub(super) fn explained(&self) -> String {
+        let others = self.names.get(1..).unwrap_or_default().join(", ");
+        let also = if others.is_empty() { others } else { format!("Also: {others}\n") };
+        let operand = |(name, help): (&str, &str)| (format!("  {name}"), help.to_owned());
+        let operands = self.explained_operands().into_iter().map(operand);
+        let table =
+            columns(&operands.chain(self.options().iter().map(Flag::help_row)).collect::<Vec<_>>());
+        let (usage, help, example) = (self.usage(), self.help, self.example_line());
+        let details = self.details;
+        format!("Usage: {usage}\n{help}\n{details}{table}{also}Example: {example}\n")
+    }
 
-const HOW_TO_LIST: &str = "\
--OPTS are those of the server's ls, such as -l, -a or -t
-LOCAL is a file that gets the listing instead of the screen
-";
+    /// The same for the man page.
+    pub(super) fn typed(&self) -> Typed {
+        Typed {
+            usage: self.usage().replacen(&self.title(), self.name(), 1),
+            help: self.help,
+            also: self.names.get(1..).unwrap_or_default(),
+            example: self.example_line(),
+            details: self.details,
+            operands: self.explained_operands(),
+            options: self.options(),
+        }
+    }
 
-const HOW_TO_RETRIEVE: &str = "\
-Without LOCAL the file keeps its name, and comes into the local directory:
-of dir/file that is file. A LOCAL that is a directory gets the file inside
-";
-
-const HOW_TO_STORE: &str = "\
-Without REMOTE the file keeps its name, and goes into the remote directory:
-of dir/file that is file. A REMOTE that ends in / gets the file inside
-";
-
-const HOW_TO_MGET: &str = "\
-The files come into the local directory, under the last part of their names;
--j of the command line says over how many connections, and PROMPT whether
-you are asked before each
-";
-
-const HOW_TO_MPUT: &str = "\
-The files go into the remote directory, under the last part of their names;
--j of the command line says over how many connections, and PROMPT whether
-you are asked before each
-";
-
-const HOW_TO_MDELETE: &str = "\
-Directories stay. PROMPT says whether you are asked before each
-";
-
-const HOW_TO_MIRROR: &str = "\
-FROM is on the server and TO is here, with -R the other way round; without TO
-it is called as the last part of FROM. What is new or has another size or
-time is transferred. Links become links where they stay inside the directory;
-others, and with -R all of them, are left out
-";
+    /// The operands of which there is something to say, and what.
+    fn explained_operands(&self) -> Vec<(&'static str, &'static str)> {
+        let explained = self.operands.iter().filter(|operand| !operand.help.is_empty());
+        explained.map(|operand| (operand.name, operand.help)).collect()
+    }
+}

@@ -1,6 +1,7 @@
 //! Commands on this side.
 
 use super::operands::{operand, optional};
+use super::row::{Operand, Row};
 use crate::client::error::Error;
 use crate::client::local;
 use crate::client::output::{Coloured, print_line};
@@ -13,7 +14,25 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub(super) fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["lcd"], "change the local directory; alone: to HOME", lcd)
+        .operands(&[Operand::local_dir("DIR")
+            .help("~ is HOME, and - the directory before")
+            .optional()])
+        .example("LCD /tmp")
+        .keeps_names(),
+    Row::new(&["lpwd"], "print the local directory", lpwd).keeps_names(),
+    Row::new(&["lls"], "print the listing of a local directory", lls)
+        .operands(&[Operand::local("PATH").optional()])
+        .example("LLS /tmp")
+        .keeps_names(),
+    Row::new(&["lmkdir"], "make a local directory", lmkdir)
+        .operands(&[Operand::local_dir("DIR")])
+        .example("LMKDIR copies")
+        .keeps_names(),
+];
+
+fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = match optional(words, 0) {
         None | Some(b"~") => home()?,
         Some(b"-") => {
@@ -37,18 +56,18 @@ fn home() -> Result<PathBuf, Error> {
     env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))
 }
 
-pub(super) fn lpwd(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn lpwd(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     let path = env::current_dir().map_err(Error::Local)?;
     print_line(path.as_os_str().as_encoded_bytes())
 }
 
-pub(super) fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = local::path(operand(words, 0))?;
     fs::create_dir(&path).map_err(|error| Error::File { path, error })
 }
 
 /// Prints a local directory as LIST prints a remote one.
-pub(super) fn lls(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn lls(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = optional(words, 0).map_or(Ok(PathBuf::from(".")), local::path)?;
     let mut entries = entries(&path).map_err(|error| Error::File { path, error })?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));

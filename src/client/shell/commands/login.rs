@@ -1,13 +1,53 @@
 //! Commands that begin and end a session with a server.
 
 use super::operands::{operand, optional, secret, text};
+use super::row::{Operand, Row};
+use crate::args::{Flag, Parsed};
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::name::parse_name;
-use crate::client::shell::args::{Choice, Chosen, Stand};
 use crate::client::shell::session::Session;
 use crate::client::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
+use std::ffi::OsStr;
+
+pub(super) const ROWS: &[Row] = &[
+    Row::with_options(
+        &["connect", "open"],
+        "connect, to port 21 unless told, and log in",
+        &[
+            Flag::letter_option('u', "NAME[,PASSWORD]", "log in as this user").secret(),
+            Flag::letter_option('p', "PORT", "the port, instead of behind the host"),
+        ],
+        connect,
+    )
+    .operands(&[
+        Operand::text("HOST").help("or a URL: ftp://[USER@]HOST[:PORT]/DIR"),
+        Operand::text("PORT").optional(),
+    ])
+    .details(
+        "Who logs in: -u NAME, else who .netrc says, else anonymous. The password is\n\
+         that of FTP_PASSWORD or .netrc, or is asked for; USER NAME asks for it too\n",
+    )
+    .example("CONNECT localhost 1026"),
+    Row::new(&["user"], "log in as somebody else", user)
+        .operands(&[
+            Operand::text("NAME"),
+            Operand::secret("PASSWORD").optional(),
+            Operand::secret("ACCT").optional(),
+        ])
+        .example("USER alice"),
+    Row::new(&["account"], "name an account, where a server wants one", account)
+        .operands(&[Operand::secret("ACCOUNT").optional()])
+        .example("ACCOUNT"),
+    Row::new(&["close", "disconnect"], "close the connection and stay here", close),
+    Row::new(&["quit", "bye", "exit"], "close the connection and leave", quit),
+    Row::not_offered(
+        &["proxy"],
+        "no server is made to connect to another, which hardly any allows",
+    ),
+    Row::not_offered(&["gate"], "no gateway is spoken to"),
+];
 
 /// Where CONNECT leads and as whom.
 struct Destination {
@@ -17,8 +57,8 @@ struct Destination {
     dir: Option<Name>,
 }
 
-pub(super) fn connect(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let to = destination(words)?;
+fn connect(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
+    let to = destination(options, words)?;
     session.connect(&to.endpoint, to.user, to.password)?;
     match to.dir {
         Some(dir) => session.change_dir(&dir),
@@ -26,23 +66,14 @@ pub(super) fn connect(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
     }
 }
 
-/// The options of CONNECT, as lftp has them.
-pub(super) static CONNECTING: &[Choice] = &[
-    Choice { names: &["-u"], value: Some("NAME[,PASSWORD]"), help: "log in as this user" },
-    Choice { names: &["-p"], value: Some("PORT"), help: "the port, instead of behind the host" },
-];
-
 /// `HOST [PORT]` or a URL.
-fn destination(words: &[Vec<u8>]) -> Result<Destination, Error> {
-    let chosen = Chosen::new(CONNECTING, Stand::Anywhere, words)?;
-    let login = chosen.value("-u");
-    let port = chosen.value("-p").map(text).transpose()?;
-    let rest =
-        chosen.operands.iter().map(|word| text(word)).collect::<Result<Vec<&str>, Error>>()?;
-    let (host, port) = match (rest.as_slice(), port) {
-        (&[host], port) => (host, port),
-        (&[host, port], None) => (host, Some(port)),
-        _ => return Err(Error::Usage("expected HOST [PORT]".to_owned())),
+fn destination(options: &Parsed, words: &[Vec<u8>]) -> Result<Destination, Error> {
+    let login = options.value("u").map(OsStr::as_encoded_bytes);
+    let host = text(operand(words, 0))?;
+    let port = match (optional(words, 1), options.value("p")) {
+        (Some(_), Some(_)) => return Err(options.wrong("p", "no PORT behind HOST").into()),
+        (Some(port), None) => Some(text(port)?),
+        (None, port) => port.map(|port| text(port.as_encoded_bytes())).transpose()?,
     };
     let mut to = match Url::is_one(host) {
         true => of_url(host, port)?,
@@ -78,7 +109,7 @@ fn wrong_word(word: &str, expected: String) -> Error {
     Error::Usage(format!("'{}': expected {expected}", shown(without_login(word).as_bytes())))
 }
 
-pub(super) fn user(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn user(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let user = parse_name(operand(words, 0))?;
     let password = optional(words, 1).map(secret).transpose()?;
     let account = optional(words, 2).map(secret).transpose()?;
@@ -87,7 +118,7 @@ pub(super) fn user(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
     Ok(())
 }
 
-pub(super) fn account(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn account(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let account = match optional(words, 0) {
         Some(word) => secret(word)?,
@@ -96,13 +127,13 @@ pub(super) fn account(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
     session.connection()?.account(account)
 }
 
-pub(super) fn close(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn close(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     session.disconnect();
     Ok(())
 }
 
-pub(super) fn quit(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn quit(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.leaving = true;
     Ok(())
 }

@@ -4,23 +4,34 @@
 //! backslash makes the next character plain. A macro that runs itself is ended by its bound.
 
 use super::operands::operand;
+use super::row::{Operand, Row};
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::shell::lexer::{Quotes, quoted};
 use crate::client::shell::session::Session;
 
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["macdef"], "define a macro: lines up to a blank one", define)
+        .operands(&[Operand::text("NAME")])
+        .example("MACDEF fetch")
+        .keeps_names(),
+    Row::new(&["$"], "run a macro; $1 is the first word", run)
+        .operands(&[Operand::text("MACRO"), Operand::text("WORDS").many().optional()])
+        .example("$ fetch a.txt"),
+];
+
 /// Lines that one command may become: more than anybody writes, fewer than hurt.
 const MOST_LINES: usize = 10_000;
 
 /// Begins a definition; the shell takes the lines.
-pub(super) fn define(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn define(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let name = operand(words, 0).to_vec();
     session.macros.insert(name.clone(), Vec::new());
     session.recording = Some(name);
     Ok(())
 }
 
-pub(super) fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (name, words) = (operand(words, 0), words.get(1..).unwrap_or_default());
     let unknown = || Error::Usage(format!("no macro is called {}", shown(name)));
     let lines = session.macros.get(name).ok_or_else(unknown)?;

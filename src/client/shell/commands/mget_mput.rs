@@ -3,6 +3,7 @@
 //! A server chooses what its files are called. What could be more than a name in this directory is
 //! refused, and told of.
 
+use super::row::{Operand, Row};
 use crate::client::connection::Connection;
 use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::shown;
@@ -26,8 +27,28 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["mget"], "fetch all files that match", mget)
+        .operands(&[Operand::remote("PATTERNS").many()])
+        .details(
+            "The files come into the local directory, under the last part of their names;\n\
+             -j of the command line says over how many connections, and PROMPT whether\n\
+             you are asked before each\n",
+        )
+        .example("MGET *.txt")
+        .keeps_names(),
+    Row::new(&["mput"], "send all files that match", mput)
+        .operands(&[Operand::local("PATTERNS").many()])
+        .details(
+            "The files go into the remote directory, under the last part of their names;\n\
+             -j of the command line says over how many connections, and PROMPT whether\n\
+             you are asked before each\n",
+        )
+        .example("MPUT *.txt"),
+];
+
 /// Fetches what matches into the local directory.
-pub(super) fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let settings = session.transfer_settings();
     let mut found = Jobs::new(&settings, session);
@@ -71,7 +92,7 @@ fn fetching(file: Found, case: bool) -> Result<Download, Error> {
 }
 
 /// Sends what matches into the remote directory.
-pub(super) fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let settings = session.transfer_settings();
     let mut found = Jobs::new(&settings, session);

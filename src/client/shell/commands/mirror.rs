@@ -8,10 +8,11 @@ mod options;
 mod plan;
 mod walk;
 
-pub(super) use options::CHOICES;
 pub(super) use plan::{Facts, Node, Tree};
 
 use super::mget_mput::report;
+use super::row::{Operand, Row};
+use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::shown;
 use crate::client::local;
@@ -31,12 +32,43 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use walk::{Walked, joined};
 
+pub(super) const ROWS: &[Row] =
+    &[Row::with_options(&["mirror"], "make a directory what another one is", OPTIONS, mirror)
+        .operands(&[Operand::remote_dir("FROM").optional(), Operand::local_dir("TO").optional()])
+        .details(
+            "FROM is on the server and TO is here, with -R the other way round; without TO\n\
+             it is called as the last part of FROM. What is new or has another size or\n\
+             time is transferred. Links become links where they stay inside the directory;\n\
+             others, and with -R all of them, are left out\n",
+        )
+        .example("MIRROR pub")];
+
+const OPTIONS: &[Flag] = &[
+    Flag::switch("reverse", "send: from here to the server").short('R'),
+    Flag::switch("delete", "delete what FROM does not have or what is in the way").short('e'),
+    Flag::switch("only-newer", "leave files that are not newer").short('n'),
+    Flag::switch("dry-run", "print what would be done, and do nothing"),
+    Flag::option("include", "GLOB", "only what matches, or in spite of --exclude")
+        .short('I')
+        .also(&["include-glob"])
+        .many(),
+    Flag::option("exclude", "GLOB", "nothing that matches; with a / the whole path")
+        .short('X')
+        .also(&["exclude-glob"])
+        .many(),
+    Flag::switch("dereference", "what links lead to, instead of links").short('L'),
+    Flag::option("parallel", "N", "this many connections, instead of ftp_client's -j")
+        .short('j')
+        .also(&["P"]),
+    Flag::switch("continue", "accepted: what is left of a file is always used").short('c'),
+];
+
 /// How many commands go out before their answers are read.
 const BATCH: usize = 32;
 
 /// Mirrors as the words say.
-pub(super) fn mirror(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let mut wanted = Wanted::parse(words)?;
+fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
+    let mut wanted = Wanted::new(options, words)?;
     session.connection()?;
     let (source, target) = wanted.ends();
     let (remote, here) = if wanted.upload { (target, source) } else { (source, target) };

@@ -20,10 +20,3 @@ pub(super) fn secret(word: &[u8]) -> Result<Secret, Error> {
     let wrong = || Error::Usage("a password cannot hold CR, LF or NUL".to_owned());
     Secret::new(word).ok_or_else(wrong)
 }
-
-/// The options at the front, `-` alone not being one, and what follows them.
-pub(super) fn options(words: &[Vec<u8>]) -> (&[Vec<u8>], &[Vec<u8>]) {
-    let is_option = |word: &Vec<u8>| word.starts_with(b"-") && word.len() > 1;
-    let count = words.iter().take_while(|word| is_option(word)).count();
-    words.split_at(count)
-}

@@ -1,8 +1,8 @@
 //! Commands that print: listings, and the content of files.
 
 use super::get_put;
-use super::operands::options;
 use super::programs;
+use super::row::{Operand, Row};
 use super::tree_listing;
 use crate::client::error::Error;
 use crate::client::local::{self, LocalFile};
@@ -11,6 +11,30 @@ use crate::client::output::{Coloured, Listing};
 use crate::client::shell::session::Session;
 use crate::protocol::Name;
 use std::io::{self, IsTerminal};
+
+pub(super) const ROWS: &[Row] = &[
+    Row::with_list_flags(&["list", "ls", "dir"], "print the listing of a directory", list)
+        .operands(&[Operand::remote("PATH").optional(), INSTEAD])
+        .details("-OPTS are those of the server's ls, such as -l, -a or -t\n")
+        .example("LIST pub")
+        .keeps_names(),
+    Row::with_list_flags(&["nlist"], "print the names in a directory", nlist)
+        .operands(&[Operand::remote("PATH").optional(), INSTEAD])
+        .example("NLIST pub")
+        .keeps_names(),
+    Row::new(&["cat"], "print remote files", cat)
+        .operands(&[Operand::remote("FILES").many()])
+        .example("CAT README")
+        .keeps_names(),
+    Row::new(&["more", "less", "page"], "show remote files with PAGER", more)
+        .operands(&[Operand::remote("FILES").many()])
+        .example("MORE README")
+        .keeps_names(),
+    Row::not_offered(&["mls", "mdir"], "LIST DIR LOCAL writes one listing at a time"),
+];
+
+const INSTEAD: Operand =
+    Operand::local("LOCAL").help("a file that gets the listing instead of the screen").optional();
 
 /// How standard output is called where a file could be.
 const STANDARD: &[u8] = b"-";
@@ -22,32 +46,30 @@ enum Form {
     Names,
 }
 
-pub(super) fn list(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    list_as(session, words, Form::Lines)
+fn list(session: &mut Session, flags: &[Vec<u8>], words: &[Vec<u8>]) -> Result<(), Error> {
+    list_as(session, flags, words, Form::Lines)
 }
 
-pub(super) fn nlist(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    list_as(session, words, Form::Names)
+fn nlist(session: &mut Session, flags: &[Vec<u8>], words: &[Vec<u8>]) -> Result<(), Error> {
+    list_as(session, flags, words, Form::Names)
 }
 
-/// `[-OPTIONS] [PATH [LOCAL]]`
-fn list_as(session: &mut Session, words: &[Vec<u8>], form: Form) -> Result<(), Error> {
+fn list_as(
+    session: &mut Session,
+    flags: &[Vec<u8>],
+    words: &[Vec<u8>],
+    form: Form,
+) -> Result<(), Error> {
     session.connection()?;
-    let (options, rest) = options(words);
-    let local = match rest {
-        [] | [_] => None,
-        [_, local] => Some(local.as_slice()).filter(|local| *local != STANDARD),
-        _ => {
-            return Err(Error::Usage("expected one PATH; quote a name that has spaces".to_owned()));
-        }
-    };
-    let asked: Vec<&[u8]> = options.iter().chain(rest.first()).map(Vec::as_slice).collect();
+    let (dir, local) = (words.first(), words.get(1).map(Vec::as_slice));
+    let local = local.filter(|local| *local != STANDARD);
+    let asked: Vec<&[u8]> = flags.iter().chain(dir).map(Vec::as_slice).collect();
     let path = if asked.is_empty() { None } else { Some(parse_name(&asked.join(&b' '))?) };
     match (local, form) {
         (Some(local), form) => list_to_file(session, path, local, form),
         // Options are for people.
         (None, _) if session.transfers.json => {
-            tree_listing::list_json(session, rest.first().map(|word| parse_name(word)).transpose()?)
+            tree_listing::list_json(session, dir.map(|word| parse_name(word)).transpose()?)
         }
         (None, Form::Lines) => print_lines(session, path),
         (None, Form::Names) => print_names(session, path),

@@ -2,6 +2,7 @@
 //! of a file, ever starts one.
 
 use super::operands::optional;
+use super::row::{Operand, Row};
 use crate::client::error::Error;
 use crate::client::shell::session::{Input, Session};
 use crate::client::signals::{Interrupt, Lent};
@@ -11,8 +12,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
+pub(super) const ROWS: &[Row] = &[Row::new(&["!"], "run a command here, or a shell", shell)
+    .operands(&[Operand::local("COMMAND").many().optional()])
+    .example("! ls -l")
+    .keeps_names()];
+
 /// `!COMMAND`, or a shell to work in.
-pub(super) fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut command = match optional(words, 0) {
         Some(line) => {
             let wrong = || Error::Usage("expected text in UTF-8".to_owned());

@@ -1,22 +1,86 @@
 //! Commands on what lies on the server, and those that ask it something.
 
 use super::operands::{operand, optional};
+use super::row::{Operand, Row};
+use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::{shown, shown_lines};
 use crate::client::name::parse_name;
 use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Found, expand};
-use crate::client::shell::args::{Choice, Chosen, Stand};
 use crate::client::shell::session::Session;
 use crate::protocol::{Name, Reply};
 use crate::text::rfc3339;
 
-pub(super) fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["pwd"], "print the remote directory", pwd).keeps_names(),
+    Row::new(&["cd"], "change the remote directory; - goes back", cd)
+        .operands(&[Operand::remote_dir("DIR").optional()])
+        .example("CD pub"),
+    Row::new(&["cdup"], "change to the remote directory above", cdup),
+    Row::with_options(
+        &["mkdir"],
+        "make remote directories; -p: those above too",
+        &[Flag::letter_switch('p', "also what is missing above, and content with what is there")],
+        mkdir,
+    )
+    .operands(&[Operand::remote_dir("DIRS").many()])
+    .example("MKDIR -p pub/new"),
+    Row::new(&["rmdir"], "remove an empty remote directory", rmdir)
+        .operands(&[Operand::remote_dir("DIR")])
+        .example("RMDIR pub"),
+    Row::new(&["delete", "rm"], "delete remote files", delete)
+        .operands(&[Operand::remote("FILES").many()])
+        .example("DELETE old.txt"),
+    Row::new(&["mdelete", "mrm"], "delete the remote files that match", mdelete)
+        .operands(&[Operand::remote("PATTERNS").many()])
+        .details("Directories stay. PROMPT says whether you are asked before each\n")
+        .example("MDELETE *.bak"),
+    Row::new(&["rename", "mv"], "rename a remote file or directory", rename)
+        .operands(&[Operand::remote("FROM"), Operand::remote("TO")])
+        .example("RENAME a.txt b.txt"),
+    Row::new(&["chmod"], "set the mode of remote files", chmod)
+        .operands(&[Operand::text("MODE"), Operand::remote("FILES").many()])
+        .example("CHMOD 644 a.txt")
+        .keeps_names(),
+    Row::new(&["size"], "print the size of a remote file in bytes", size)
+        .operands(&[Operand::remote("FILE")])
+        .example("SIZE a.txt")
+        .keeps_names(),
+    Row::new(&["modtime"], "print when a remote file was modified", modtime)
+        .operands(&[Operand::remote("FILE")])
+        .example("MODTIME a.txt")
+        .keeps_names(),
+    Row::new(&["system"], "ask what kind of system the server is", system).keeps_names(),
+    Row::new(&["features"], "ask what extensions the server has", features).keeps_names(),
+    Row::new(&["rstatus"], "ask the server for its status", remote_status)
+        .operands(&[Operand::remote("PATH").optional()])
+        .example("RSTATUS")
+        .keeps_names(),
+    Row::new(&["rhelp", "remotehelp"], "ask the server for help", remote_help)
+        .operands(&[Operand::text("COMMAND").many().optional()])
+        .example("RHELP SITE")
+        .keeps_names(),
+    Row::new(&["site"], "send a command that only this server has", site)
+        .operands(&[Operand::of_server("WORDS")])
+        .example("SITE HELP"),
+    Row::new(&["umask"], "print or set the mask of new remote files", umask)
+        .operands(&[Operand::text("MASK").optional()])
+        .example("UMASK 022"),
+    Row::new(&["idle"], "print or set how long the server waits", idle)
+        .operands(&[Operand::text("SECONDS").optional()])
+        .example("IDLE 600"),
+    Row::new(&["quote", "literal"], "send words to the server as they are", quote)
+        .operands(&[Operand::of_server("WORDS")])
+        .example("QUOTE SITE HELP"),
+];
+
+fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     print_line(&session.connection()?.current_dir()?)
 }
 
 /// `-` is the directory before, and no word at all the root.
-pub(super) fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let to = match optional(words, 0) {
         None => parse_name(b"/")?,
@@ -26,22 +90,14 @@ pub(super) fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> 
     session.change_dir(&to)
 }
 
-pub(super) fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.change_to_parent()
 }
 
-/// The options of MKDIR.
-pub(super) static MAKING: &[Choice] = &[Choice {
-    names: &["-p"],
-    value: None,
-    help: "also what is missing above, and content with what is there",
-}];
-
-pub(super) fn mkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let chosen = Chosen::new(MAKING, Stand::InFront, words)?;
+fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
-    for dir in &chosen.operands {
-        if chosen.has("-p") {
+    for dir in words {
+        if options.switch("p") {
             make_with_parents(session, dir)?;
         } else {
             session.connection()?.make_dir(&parse_name(dir)?)?;
@@ -72,11 +128,11 @@ fn is_there(reply: &Reply) -> bool {
     reply.code().number() == 521 || ["exists", "already"].iter().any(|word| text.contains(word))
 }
 
-pub(super) fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?.remove_dir(&parse_name(operand(words, 0))?)
 }
 
-pub(super) fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     for word in words {
         session.connection()?.delete(&parse_name(word)?)?;
     }
@@ -85,7 +141,7 @@ pub(super) fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Err
 
 /// Deletes what patterns match, asking before each where somebody can be asked. What fails is told of,
 /// and the others are deleted.
-pub(super) fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let (mut of, mut failed) = (0, 0);
     for word in words {
@@ -122,56 +178,56 @@ fn paths(found: Vec<Found>) -> Vec<Name> {
     found.into_iter().map(|file| file.path).collect()
 }
 
-pub(super) fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (from, to) = (parse_name(operand(words, 0))?, parse_name(operand(words, 1))?);
     session.connection()?.rename(&from, &to)
 }
 
-pub(super) fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let size = session.connection()?.size(&parse_name(operand(words, 0))?)?;
     print_line(size.to_string().as_bytes())
 }
 
-pub(super) fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let modified = session.connection()?.modified(&parse_name(operand(words, 0))?)?;
     print_line(rfc3339(modified).as_bytes())
 }
 
-pub(super) fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     // It may have been CWD.
     session.forget_dir();
     say(session, &[], words)
 }
 
-pub(super) fn site(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn site(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"SITE"], words)
 }
 
-pub(super) fn umask(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn umask(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"SITE UMASK"], words)
 }
 
-pub(super) fn idle(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn idle(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"SITE IDLE"], words)
 }
 
-pub(super) fn system(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn system(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"SYST"], words)
 }
 
-pub(super) fn features(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn features(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"FEAT"], words)
 }
 
-pub(super) fn remote_status(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn remote_status(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"STAT"], words)
 }
 
-pub(super) fn remote_help(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn remote_help(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     say(session, &[b"HELP"], words)
 }
 
-pub(super) fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (mode, files) = (operand(words, 0), words.get(1..).unwrap_or_default());
     if mode.is_empty() || !mode.iter().all(|digit| (b'0'..=b'7').contains(digit)) {
         return Err(Error::Usage("expected a mode such as 644".to_owned()));

@@ -1,34 +1,99 @@
 //! Commands that say how later ones work.
 
 use super::operands::optional;
-use super::unsupported::why_refused;
+use super::row::{Operand, Row, not_offered};
 use crate::client::connection::{DataMode, LineEnds, Representation};
 use crate::client::error::Error;
 use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
 
-pub(super) fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+/// Why there is no TENEX and no EBCDIC.
+const OLD_MACHINES: &str = "such machines are gone; there are ASCII and BINARY";
+
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["ascii"], "transfer text, with the line ends of each side", ascii).keeps_names(),
+    Row::new(&["binary", "image"], "transfer files as they are, as at first", binary).keeps_names(),
+    Row::new(&["type"], "set the type of transfers, or print it", transfer_type)
+        .operands(&[Operand::words("ascii|binary", &["ascii", "binary"]).optional()])
+        .example("TYPE binary")
+        .keeps_names(),
+    Row::new(&["passive"], "connect to the server for data, or the reverse", passive)
+        .operands(&[Operand::switch()])
+        .example("PASSIVE off")
+        .keeps_names(),
+    Row::new(&["prompt"], "ask before each of many files, or do not", prompt)
+        .operands(&[Operand::switch()])
+        .example("PROMPT off")
+        .keeps_names(),
+    Row::new(&["glob"], "take patterns for the names that match, or not", glob)
+        .operands(&[Operand::switch()])
+        .example("GLOB off")
+        .keeps_names(),
+    Row::new(&["case"], "fetch UPPER names under lower ones, or not", case)
+        .operands(&[Operand::switch()])
+        .example("CASE on")
+        .keeps_names(),
+    Row::new(&["runique"], "number names that are taken here, or replace", runique)
+        .operands(&[Operand::switch()])
+        .example("RUNIQUE on")
+        .keeps_names(),
+    Row::new(&["cr"], "take CR from lines in ASCII, or leave it", cr)
+        .operands(&[Operand::switch()])
+        .example("CR off")
+        .keeps_names(),
+    Row::new(&["verbose", "debug", "trace"], "show every command and reply, or do not", verbose)
+        .operands(&[Operand::switch()])
+        .example("VERBOSE on")
+        .keeps_names(),
+    Row::new(&["bell"], "ring after each command, or do not", bell)
+        .operands(&[Operand::switch()])
+        .example("BELL on")
+        .keeps_names(),
+    Row::new(&["hash"], "accepted: the progress line shows more", hash)
+        .operands(&[Operand::switch()])
+        .example("HASH")
+        .keeps_names(),
+    Row::new(&["mode", "form", "struct"], "accepted: there is stream, non-print and file", only)
+        .operands(&[Operand::words("NAME", &["stream", "non-print", "file"]).optional()])
+        .example("MODE stream")
+        .keeps_names(),
+    Row::new(&["reset", "sendport", "tick"], "accepted: there is nothing to be done", nothing)
+        .operands(&[Operand::switch()])
+        .example("TICK")
+        .keeps_names(),
+    Row::new(&["status"], "print where we are and what is switched on", status).keeps_names(),
+    Row::not_offered(
+        &["nmap", "ntrans"],
+        "names stay as they are; RETRIEVE and STORE take a second name",
+    ),
+    Row::not_offered(&["tenex", "ebcdic"], OLD_MACHINES),
+    Row::not_offered(
+        &["epsv", "epsv4", "epsv6"],
+        "EPSV comes first and PASV where that is refused; see PASSIVE",
+    ),
+    Row::not_offered(&["rate"], "see --rate-limit"),
+];
+
+fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.transfer_as(Representation::Text);
     Ok(())
 }
 
-pub(super) fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.transfer_as(Representation::Bytes);
     Ok(())
 }
 
 /// Sets the type, or tells it.
-pub(super) fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let Some(word) = optional(words, 0) else {
         return print_lines(&format!("{}\n", type_name(session.representation())));
     };
     match word.to_ascii_lowercase().as_slice() {
         b"ascii" | b"a" | b"text" => ascii(session, &[]),
         b"binary" | b"image" | b"i" => binary(session, &[]),
-        other => Err(Error::Usage(match why_refused(&String::from_utf8_lossy(other)) {
-            Some(why) => format!("not offered: {why}"),
-            None => "expected ascii or binary".to_owned(),
-        })),
+        b"tenex" | b"ebcdic" => Err(not_offered(OLD_MACHINES)),
+        _ => Err(Error::Usage("expected ascii or binary".to_owned())),
     }
 }
 
@@ -39,7 +104,7 @@ fn type_name(representation: Representation) -> &'static str {
     }
 }
 
-pub(super) fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let was = session.mode() != DataMode::Active;
     let mode = if turned(words, was)? { DataMode::Passive } else { DataMode::Active };
     // One that was already chosen stays as it is: it may be the trusting kind.
@@ -49,43 +114,43 @@ pub(super) fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Er
     tell(session, "passive mode", mode != DataMode::Active)
 }
 
-pub(super) fn prompt(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn prompt(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.prompt = turned(words, session.preferences.prompt)?;
     tell(session, "asking before each of many files", session.preferences.prompt)
 }
 
-pub(super) fn glob(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn glob(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.glob = turned(words, session.preferences.glob)?;
     tell(session, "patterns in names", session.preferences.glob)
 }
 
-pub(super) fn bell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn bell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.bell = turned(words, session.preferences.bell)?;
     tell(session, "bell", session.preferences.bell)
 }
 
-pub(super) fn hash(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn hash(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.hash = turned(words, session.preferences.hash)?;
     tell(session, "hash marks (the progress line stands for them)", session.preferences.hash)
 }
 
-pub(super) fn case(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn case(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.case = turned(words, session.preferences.case)?;
     tell(session, "names in upper case fetched under lower ones", session.preferences.case)
 }
 
-pub(super) fn runique(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn runique(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.unique = turned(words, session.preferences.unique)?;
     tell(session, "a local name of its own for each file fetched", session.preferences.unique)
 }
 
-pub(super) fn cr(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn cr(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let taken = turned(words, session.line_ends() == LineEnds::Ours)?;
     session.set_line_ends(if taken { LineEnds::Ours } else { LineEnds::AsSent });
     tell(session, "CR taken from the ends of lines in ASCII", taken)
 }
 
-pub(super) fn verbose(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn verbose(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let traced = turned(words, session.is_traced())?;
     session.set_traced(traced);
     tell(session, "commands and replies shown", traced)
@@ -112,7 +177,7 @@ fn switch(on: bool) -> &'static str {
 }
 
 /// Everything that commands of this file set.
-pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     let place = match session.endpoint() {
         None => "not connected".to_owned(),
         Some(_) => format!("connected to {}", session.shown_place().unwrap_or_default()),
@@ -135,12 +200,12 @@ pub(super) fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> 
 }
 
 /// What old scripts switch and what is the same here either way.
-pub(super) fn nothing(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn nothing(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     Ok(())
 }
 
 /// `mode stream`, `form non-print`, `struct file`: what old scripts set is the only one there is.
-pub(super) fn only(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn only(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     match optional(words, 0).map(<[u8]>::to_ascii_lowercase).as_deref() {
         None | Some(b"stream" | b"non-print" | b"file") => Ok(()),
         Some(_) => Err(Error::Usage("expected stream, non-print or file".to_owned())),

@@ -1,6 +1,7 @@
 //! DU, FIND, and LIST for programs: what a server has, as lines.
 
 use super::mirror::{self, Node, Tree};
+use super::row::{Operand, Row};
 use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::output::print_line;
@@ -12,8 +13,19 @@ use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::time::write_timestamp;
 use std::collections::BTreeMap;
 
+pub(super) const ROWS: &[Row] = &[
+    Row::new(&["du"], "print how many bytes are below each directory", du)
+        .operands(&[Operand::remote_dir("DIR").optional()])
+        .example("DU pub")
+        .keeps_names(),
+    Row::new(&["find"], "print every path below a remote directory", find)
+        .operands(&[Operand::remote_dir("DIR").optional()])
+        .example("FIND pub")
+        .keeps_names(),
+];
+
 /// Prints every path below a directory, directories with a `/` at their end.
-pub(super) fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
     let tree = mirror::remote_tree(session, dir)?;
     for (path, node) in &tree {
@@ -24,7 +36,7 @@ pub(super) fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
 }
 
 /// Prints how many bytes of files are below each directory, the directory itself at last.
-pub(super) fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
     let tree = mirror::remote_tree(session, dir)?;
     for (path, bytes) in sums(&tree) {

@@ -1,32 +1,9 @@
 //! What the words after MIRROR mean.
 
 use super::plan::Rules;
+use crate::args::{Parsed, integer};
 use crate::client::error::Error;
-use crate::client::escape::shown;
-use crate::client::shell::args::{Choice, Chosen, Stand};
-
-/// The options of MIRROR.
-#[rustfmt::skip]
-pub(in crate::client::shell) static CHOICES: &[Choice] = &[
-    Choice { names: &["-R", "--reverse"], value: None,
-        help: "send: from here to the server" },
-    Choice { names: &["-e", "--delete"], value: None,
-        help: "delete what FROM does not have or what is in the way" },
-    Choice { names: &["-n", "--only-newer"], value: None,
-        help: "leave files that are not newer" },
-    Choice { names: &["--dry-run"], value: None,
-        help: "print what would be done, and do nothing" },
-    Choice { names: &["-I", "--include", "--include-glob"], value: Some("GLOB"),
-        help: "only what matches, or in spite of --exclude" },
-    Choice { names: &["-X", "--exclude", "--exclude-glob"], value: Some("GLOB"),
-        help: "nothing that matches; with a / the whole path" },
-    Choice { names: &["-L", "--dereference"], value: None,
-        help: "what links lead to, instead of links" },
-    Choice { names: &["-j", "--parallel", "-P"], value: Some("N"),
-        help: "so many connections, instead of ftp_client's -j" },
-    Choice { names: &["-c", "--continue"], value: None,
-        help: "accepted: what is left of a file is always used" },
-];
+use crate::client::options::MOST_CONNECTIONS;
 
 /// What the user wants.
 #[derive(Debug, Default)]
@@ -39,29 +16,29 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// From the words.
+    /// From the options and the operands.
     ///
     /// # Errors
-    /// [`Error::Usage`].
-    pub(super) fn parse(words: &[Vec<u8>]) -> Result<Wanted, Error> {
-        let chosen = Chosen::new(CHOICES, Stand::Anywhere, words)?;
+    /// [`Error::Usage`]: a value that is none.
+    pub(super) fn new(options: &Parsed, operands: &[Vec<u8>]) -> Result<Wanted, Error> {
+        let globs = |name| -> Vec<Vec<u8>> {
+            let values = options.values(name).into_iter();
+            values.map(|value| value.as_encoded_bytes().to_vec()).collect()
+        };
         let rules = Rules {
-            delete: chosen.has("-e"),
-            only_newer: chosen.has("-n"),
-            follow: chosen.has("-L"),
-            include: chosen.values("-I"),
-            exclude: chosen.values("-X"),
+            delete: options.switch("delete"),
+            only_newer: options.switch("only-newer"),
+            follow: options.switch("dereference"),
+            include: globs("include"),
+            exclude: globs("exclude"),
             times_are_lost: false,
         };
-        if chosen.operands.len() > 2 {
-            return Err(Error::Usage("expected SOURCE and TARGET alone".to_owned()));
-        }
         Ok(Wanted {
-            upload: chosen.has("-R"),
-            dry_run: chosen.has("--dry-run"),
-            connections: chosen.value("-j").map(count).transpose()?,
+            upload: options.switch("reverse"),
+            dry_run: options.switch("dry-run"),
+            connections: options.get("parallel", integer(1..=MOST_CONNECTIONS))?,
             rules,
-            operands: chosen.operands,
+            operands: operands.to_vec(),
         })
     }
 
@@ -78,30 +55,40 @@ impl Wanted {
     }
 }
 
-fn count(word: &[u8]) -> Result<usize, Error> {
-    let count = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
-    let wrong = || Error::Usage(format!("{}: expected a number from 1 to 64", shown(word)));
-    count.filter(|count| (1..=64).contains(count)).ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::OPTIONS;
     use super::*;
+    use crate::args::{TypedOutcome, parse_typed};
 
     fn words(line: &str) -> Vec<Vec<u8>> {
         line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
     }
 
+    fn wanted(line: &str) -> Result<Wanted, Error> {
+        match parse_typed(OPTIONS, &words(line))? {
+            TypedOutcome::Run { options, operands } => Wanted::new(&options, &operands),
+            TypedOutcome::Help => panic!("{line} asks for help"),
+        }
+    }
+
     #[test]
     fn words_after_mirror() {
-        let wanted = Wanted::parse(&words("-R --delete --exclude *.o --include=x a b")).unwrap();
-        assert!(wanted.upload && wanted.rules.delete && !wanted.dry_run && !wanted.rules.follow);
-        assert_eq!(wanted.rules.exclude, words("*.o"));
-        assert_eq!(wanted.rules.include, words("x"));
-        assert_eq!(wanted.ends(), (b"a".to_vec(), b"b".to_vec()));
-        for wrong in ["--frob", "a b c", "--exclude", "-j 0"] {
-            assert!(matches!(Wanted::parse(&words(wrong)), Err(Error::Usage(_))), "{wrong}");
+        let all = wanted("-R --delete --exclude *.o --include=x a b").unwrap();
+        assert!(all.upload && all.rules.delete && !all.dry_run && !all.rules.follow);
+        assert_eq!(all.rules.exclude, words("*.o"));
+        assert_eq!(all.rules.include, words("x"));
+        assert_eq!(all.ends(), (b"a".to_vec(), b"b".to_vec()));
+        for wrong in ["--frob", "--exclude", "-j 0"] {
+            assert!(matches!(wanted(wrong), Err(Error::Usage(_))), "{wrong}");
         }
+    }
+
+    #[test]
+    fn names_of_lftp_mean_the_same() {
+        let lftp = wanted("-P2 --include-glob=a --exclude-glob b -I c").unwrap();
+        assert_eq!((lftp.rules.include, lftp.rules.exclude), (words("a c"), words("b")));
+        assert_eq!(lftp.connections, Some(2));
     }
 
     #[test]
@@ -113,7 +100,7 @@ mod tests {
             ("/", "/", "."),
             ("..", "..", "."),
         ] {
-            let ends = Wanted::parse(&words(line)).unwrap().ends();
+            let ends = wanted(line).unwrap().ends();
             assert_eq!(ends, (source.as_bytes().to_vec(), target.as_bytes().to_vec()));
         }
     }

@@ -1,0 +1,407 @@
+//! A command of the shell: one row that parsing, HELP, the man page, completion, messages and the
+//! history read.
+//!
+//! The rows stand in the files of the functions they run; [`super::GROUPS`] lists those files.
+
+use crate::args::{Flag, Parsed, TypedOutcome, parse_typed};
+use crate::client::error::Error;
+use crate::client::shell::session::Session;
+
+/// A command of the shell, with everything that is known of it.
+pub(in crate::client) struct Row {
+    /// Its name, then the others it answers to, in lower case.
+    pub(super) names: &'static [&'static str],
+    /// What it does, in one line.
+    pub(super) help: &'static str,
+    pub(super) action: Action,
+    /// What the words after the name mean. Those that may be left out come last.
+    pub(super) operands: &'static [Operand],
+    /// What else HELP says, in lines.
+    pub(super) details: &'static str,
+    example: Option<&'static str>,
+    /// Whether names on the server are the same after it, at the same places.
+    keeps_names: bool,
+}
+
+/// A command without options: what begins with `-` is an operand like any other.
+type Run = fn(&mut Session, &[Vec<u8>]) -> Result<(), Error>;
+
+/// A command with options, which come parsed, and without them in the operands.
+type RunWithOptions = fn(&mut Session, &Parsed, &[Vec<u8>]) -> Result<(), Error>;
+
+/// A command that hands the words in front which begin with `-` on to the server's `ls`.
+type RunWithListFlags = fn(&mut Session, &[Vec<u8>], &[Vec<u8>]) -> Result<(), Error>;
+
+/// What a command does.
+#[derive(Clone, Copy)]
+pub(super) enum Action {
+    Run(Run),
+    RunWithOptions(&'static [Flag], RunWithOptions),
+    RunWithListFlags(RunWithListFlags),
+    /// Nothing: scripts of other clients use it. The text says why it is not offered.
+    NotOffered(&'static str),
+}
+
+/// What a word after a command means.
+pub(in crate::client) struct Operand {
+    /// What HELP calls it.
+    pub(super) name: &'static str,
+    /// What it names.
+    pub(super) kind: Kind,
+    /// What there is to say of it, in a line or more.
+    pub(super) help: &'static str,
+    /// Whether it may be left out.
+    is_optional: bool,
+    /// Whether it stands for all words that follow.
+    is_many: bool,
+    secrecy: Secrecy,
+}
+
+/// What an operand names, for completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client::shell) enum Kind {
+    /// Only the user knows.
+    Text,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// Anything on the server.
+    Remote,
+    /// A directory on the server.
+    RemoteDir,
+    /// Anything here.
+    Local,
+    /// A directory here.
+    LocalDir,
+    /// A command of the shell.
+    Command,
+}
+
+/// Who may see an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Secrecy {
+    /// Messages may show it, and the history keeps it.
+    Public,
+    /// It is a part of a command of the server, which may hold a password.
+    MayHold,
+    /// It is a password.
+    Secret,
+}
+
+impl Row {
+    /// A command without options.
+    pub(super) const fn new(names: &'static [&'static str], help: &'static str, run: Run) -> Row {
+        Row::of(names, help, Action::Run(run))
+    }
+
+    /// A command with options.
+    pub(super) const fn with_options(
+        names: &'static [&'static str],
+        help: &'static str,
+        options: &'static [Flag],
+        run: RunWithOptions,
+    ) -> Row {
+        Row::of(names, help, Action::RunWithOptions(options, run))
+    }
+
+    /// A command that takes the options of the server's `ls`.
+    pub(super) const fn with_list_flags(
+        names: &'static [&'static str],
+        help: &'static str,
+        run: RunWithListFlags,
+    ) -> Row {
+        Row::of(names, help, Action::RunWithListFlags(run))
+    }
+
+    /// A command of other clients that this one does not have, and why.
+    pub(super) const fn not_offered(names: &'static [&'static str], why: &'static str) -> Row {
+        Row::of(names, "", Action::NotOffered(why))
+    }
+
+    const fn of(names: &'static [&'static str], help: &'static str, action: Action) -> Row {
+        Row { names, help, action, operands: &[], details: "", example: None, keeps_names: false }
+    }
+
+    /// Names the words that may follow.
+    pub(super) const fn operands(self, operands: &'static [Operand]) -> Row {
+        Row { operands, ..self }
+    }
+
+    /// Adds to HELP.
+    pub(super) const fn details(self, details: &'static str) -> Row {
+        Row { details, ..self }
+    }
+
+    /// Shows a use of it, for a command that is not used by its name alone.
+    pub(super) const fn example(self, example: &'static str) -> Row {
+        Row { example: Some(example), ..self }
+    }
+
+    /// Lets completion use the remote names it knows after the command.
+    pub(super) const fn keeps_names(self) -> Row {
+        Row { keeps_names: true, ..self }
+    }
+
+    /// Returns true if it can be run.
+    pub(super) fn is_offered(&self) -> bool {
+        !matches!(self.action, Action::NotOffered(_))
+    }
+
+    /// Returns true if names on the server are the same after it, at the same places.
+    pub(in crate::client::shell) fn leaves_names(&self) -> bool {
+        self.keeps_names
+    }
+
+    /// Returns the name, in lower case.
+    pub(in crate::client::shell) fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+
+    /// Returns the name as messages show it.
+    pub(in crate::client::shell) fn title(&self) -> String {
+        self.name().to_uppercase()
+    }
+
+    /// Returns how it is called: `PGET [-n N] FILE [LOCAL]`.
+    pub(super) fn usage(&self) -> String {
+        let mut usage = self.title();
+        match (self.action, self.options()) {
+            (Action::RunWithListFlags(_), _) => usage += " [-OPTS]",
+            (_, []) => {}
+            (_, [Flag { short: Some(short), value, .. }]) => {
+                let value = value.map(|value| format!(" {value}")).unwrap_or_default();
+                usage += &format!(" [-{short}{value}]");
+            }
+            _ => usage += " [OPTIONS]",
+        }
+        for operand in self.operands {
+            usage += if operand.is_optional { " [" } else { " " };
+            usage += operand.name;
+        }
+        usage + &"]".repeat(self.operands.len() - self.needed())
+    }
+
+    /// Returns one use of it.
+    pub(super) fn example_line(&self) -> String {
+        self.example.map_or_else(|| self.title(), str::to_owned)
+    }
+
+    /// Returns its options.
+    pub(in crate::client::shell) fn options(&self) -> &'static [Flag] {
+        match self.action {
+            Action::RunWithOptions(options, _) => options,
+            Action::Run(_) | Action::RunWithListFlags(_) | Action::NotOffered(_) => &[],
+        }
+    }
+
+    /// Returns what the operand at `index` is; `None` if there can be none.
+    pub(in crate::client::shell) fn operand(&self, index: usize) -> Option<&'static Operand> {
+        let last = self.operands.last().filter(|last| last.is_many);
+        self.operands.get(index).or(last)
+    }
+
+    /// Returns the index of the first operand that is a password.
+    pub(in crate::client::shell) fn first_secret(&self) -> Option<usize> {
+        self.operands.iter().position(|operand| operand.secrecy == Secrecy::Secret)
+    }
+
+    /// Returns true if a command of the server may follow, with a password in it.
+    pub(in crate::client::shell) fn may_hold_secret(&self) -> bool {
+        self.operands.iter().any(|operand| operand.secrecy == Secrecy::MayHold)
+    }
+
+    /// Returns true if the value of an option may hold a password.
+    pub(in crate::client::shell) fn has_secret_option(&self) -> bool {
+        self.options().iter().any(|flag| flag.secret)
+    }
+
+    /// Parses the words after its name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names the wrong option, its value and what was expected.
+    pub(in crate::client::shell) fn call(&'static self, words: &[Vec<u8>]) -> Result<Call, Error> {
+        match self.action {
+            Action::Run(run) => {
+                Ok(Call { row: self, step: Step::Run(run), operands: words.to_vec() })
+            }
+            Action::RunWithOptions(flags, run) => match parse_typed(flags, words)? {
+                TypedOutcome::Run { options, operands } => {
+                    Ok(Call { row: self, step: Step::RunWithOptions(run, options), operands })
+                }
+                TypedOutcome::Help => Row::find(b"help")?.call(&[self.name().into()]),
+            },
+            Action::RunWithListFlags(run) => {
+                let is_flag = |word: &&Vec<u8>| word.starts_with(b"-") && word.len() > 1;
+                let (flags, operands) = words.split_at(words.iter().take_while(is_flag).count());
+                let step = Step::RunWithListFlags(run, flags.to_vec());
+                Ok(Call { row: self, step, operands: operands.to_vec() })
+            }
+            Action::NotOffered(why) => Err(not_offered(why)),
+        }
+    }
+
+    /// Returns how many operands there have to be.
+    fn needed(&self) -> usize {
+        self.operands.iter().filter(|operand| !operand.is_optional).count()
+    }
+
+    /// Returns how many operands there may be.
+    fn most(&self) -> usize {
+        let is_many = self.operands.last().is_some_and(|last| last.is_many);
+        if is_many { usize::MAX } else { self.operands.len() }
+    }
+}
+
+impl Operand {
+    const fn new(name: &'static str, kind: Kind) -> Operand {
+        let secrecy = Secrecy::Public;
+        Operand { name, kind, help: "", is_optional: false, is_many: false, secrecy }
+    }
+
+    /// A word that cannot be completed.
+    pub(super) const fn text(name: &'static str) -> Operand {
+        Operand::new(name, Kind::Text)
+    }
+
+    /// Whether something is on; the other way round if it is left out.
+    pub(super) const fn switch() -> Operand {
+        Operand::words("on|off", &["on", "off"]).optional()
+    }
+
+    /// One of a few words; `name` lists them.
+    pub(super) const fn words(name: &'static str, words: &'static [&'static str]) -> Operand {
+        Operand::new(name, Kind::Words(words))
+    }
+
+    /// A file or a directory on the server.
+    pub(super) const fn remote(name: &'static str) -> Operand {
+        Operand::new(name, Kind::Remote)
+    }
+
+    /// A directory on the server.
+    pub(super) const fn remote_dir(name: &'static str) -> Operand {
+        Operand::new(name, Kind::RemoteDir)
+    }
+
+    /// A file or a directory here.
+    pub(super) const fn local(name: &'static str) -> Operand {
+        Operand::new(name, Kind::Local)
+    }
+
+    /// A directory here.
+    pub(super) const fn local_dir(name: &'static str) -> Operand {
+        Operand::new(name, Kind::LocalDir)
+    }
+
+    /// A command of the shell.
+    pub(super) const fn command(name: &'static str) -> Operand {
+        Operand::new(name, Kind::Command)
+    }
+
+    /// The words of a command of the server.
+    pub(super) const fn of_server(name: &'static str) -> Operand {
+        Operand { secrecy: Secrecy::MayHold, ..Operand::text(name) }.many()
+    }
+
+    /// A password.
+    pub(super) const fn secret(name: &'static str) -> Operand {
+        Operand { secrecy: Secrecy::Secret, ..Operand::text(name) }
+    }
+
+    /// Lets it be left out, with all that follow.
+    pub(super) const fn optional(self) -> Operand {
+        Operand { is_optional: true, ..self }
+    }
+
+    /// Lets it stand for all words that follow.
+    pub(super) const fn many(self) -> Operand {
+        Operand { is_many: true, ..self }
+    }
+
+    /// Says what there is to say of it.
+    pub(super) const fn help(self, help: &'static str) -> Operand {
+        Operand { help, ..self }
+    }
+
+    /// Returns what it names.
+    pub(in crate::client::shell) fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+/// A command and the words after it, parsed.
+pub(in crate::client::shell) struct Call {
+    row: &'static Row,
+    step: Step,
+    operands: Vec<Vec<u8>>,
+}
+
+/// What is run, with the options it gets.
+enum Step {
+    Run(Run),
+    RunWithOptions(RunWithOptions, Parsed),
+    RunWithListFlags(RunWithListFlags, Vec<Vec<u8>>),
+}
+
+impl Call {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the number of operands is wrong, else what the command fails with.
+    pub(in crate::client::shell) fn run(&self, session: &mut Session) -> Result<(), Error> {
+        if self.operands.len() < self.row.needed() {
+            return Err(Error::Usage(format!("usage: {}", self.row.usage())));
+        }
+        if self.operands.len() > self.row.most() {
+            let usage = self.row.usage();
+            return Err(Error::Usage(format!("usage: {usage}; quote a name that has spaces")));
+        }
+        match &self.step {
+            Step::Run(run) => run(session, &self.operands),
+            Step::RunWithOptions(run, options) => run(session, options, &self.operands),
+            Step::RunWithListFlags(run, flags) => run(session, flags, &self.operands),
+        }
+    }
+
+    /// Returns the command that is run.
+    pub(in crate::client::shell) fn row(&self) -> &'static Row {
+        self.row
+    }
+
+    /// Returns how many operands there are.
+    pub(in crate::client::shell) fn count(&self) -> usize {
+        self.operands.len()
+    }
+
+    /// Returns the first operand, unless it may be a password.
+    pub(in crate::client::shell) fn shown_operand(&self) -> Option<&[u8]> {
+        let is_public = self.row.operand(0).is_none_or(|first| first.secrecy == Secrecy::Public);
+        self.operands.first().filter(|_| is_public).map(Vec::as_slice)
+    }
+}
+
+/// For the test of the table.
+#[cfg(test)]
+impl Row {
+    /// Holds the operands to their rules: those that may be left out come last, and so does one that
+    /// stands for many.
+    pub(super) fn check_operands(&self) {
+        let title = self.title();
+        assert!(self.operands.iter().is_sorted_by_key(|operand| operand.is_optional), "{title}");
+        let many = self.operands.iter().filter(|operand| operand.is_many).count();
+        let ends_in_many = self.operands.last().is_some_and(|last| last.is_many);
+        assert_eq!(many, usize::from(ends_in_many), "{title}");
+        assert_eq!(self.example.is_none(), self.operands.is_empty(), "{title}: its example");
+    }
+}
+
+#[cfg(test)]
+impl Call {
+    pub(super) fn has_right_count(&self) -> bool {
+        (self.row.needed()..=self.row.most()).contains(&self.operands.len())
+    }
+}
+
+/// The error of a command that is not offered.
+pub(super) fn not_offered(why: &str) -> Error {
+    Error::Usage(format!("not offered: {why}"))
+}
