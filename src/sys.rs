@@ -18,6 +18,7 @@
 //! | [`check_room`], [`save_memory`] | an allocation that fails ends a Rust program, so it is asked before |
 //! | [`inherited_listeners`], [`tell_manager`] | std takes no socket that a service manager has opened |
 //! | [`give_back_stack`] | a thread keeps every page of its stack that it has once touched |
+//! | [`compress_sha256`] | instructions that not every processor has are unsafe to run |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
 use std::time::SystemTime;
@@ -38,6 +39,9 @@ pub fn give_back_stack() {}
 mod copy_fallback;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use copy_fallback::{Pipe, send_file};
+
+mod sha256;
+pub use sha256::{compress_sha256, has_sha256};
 
 // Rules without system calls, so that they are tested wherever tests run.
 #[cfg(any(windows, test))]

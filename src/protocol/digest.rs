@@ -14,6 +14,7 @@ pub use sha2::Sha256;
 use super::Algorithm;
 use legacy::{Crc32, Md5, Sha1};
 use sha2::Sha512;
+use std::slice;
 
 /// A digest of any algorithm, fed piece by piece.
 pub enum Hasher {
@@ -83,7 +84,7 @@ impl<const N: usize> Blocks<N> {
         Blocks { block: [0; N], filled: 0, length: 0 }
     }
 
-    fn update(&mut self, mut bytes: &[u8], mut compress: impl FnMut(&[u8; N])) {
+    fn update(&mut self, mut bytes: &[u8], mut compress: impl FnMut(&[[u8; N]])) {
         self.length = self.length.wrapping_add(bytes.len() as u64);
         if self.filled > 0 {
             let take = bytes.len().min(N - self.filled);
@@ -93,16 +94,16 @@ impl<const N: usize> Blocks<N> {
             if self.filled < N {
                 return;
             }
-            compress(&self.block);
+            compress(slice::from_ref(&self.block));
         }
         let (blocks, rest) = bytes.as_chunks::<N>();
-        blocks.iter().for_each(compress);
+        compress(blocks);
         self.block[..rest.len()].copy_from_slice(rest);
         self.filled = rest.len();
     }
 
     /// A one, zeros, and the length in bits in the last `size` bytes of a block.
-    fn finish(mut self, size: usize, order: Order, mut compress: impl FnMut(&[u8; N])) {
+    fn finish(mut self, size: usize, order: Order, mut compress: impl FnMut(&[[u8; N]])) {
         let bits = self.length.wrapping_mul(8);
         let mut end = [0u8; 16];
         match order {

@@ -18,13 +18,15 @@ impl Sha1 {
     /// Takes more of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
-        self.blocks.update(bytes, |block| sha1(state, block));
+        self.blocks.update(bytes, |blocks| blocks.iter().for_each(|block| sha1(state, block)));
     }
 
     /// The digest of all that was taken.
     pub fn finish(self) -> [u8; 20] {
         let mut state = self.state;
-        self.blocks.finish(8, Order::BigEndian, |block| sha1(&mut state, block));
+        self.blocks.finish(8, Order::BigEndian, |blocks| {
+            blocks.iter().for_each(|block| sha1(&mut state, block));
+        });
         let mut out = [0; 20];
         for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
             *bytes = word.to_be_bytes();
@@ -73,13 +75,15 @@ impl Md5 {
     /// Takes more of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
-        self.blocks.update(bytes, |block| md5(state, block));
+        self.blocks.update(bytes, |blocks| blocks.iter().for_each(|block| md5(state, block)));
     }
 
     /// The digest of all that was taken.
     pub fn finish(self) -> [u8; 16] {
         let mut state = self.state;
-        self.blocks.finish(8, Order::LittleEndian, |block| md5(&mut state, block));
+        self.blocks.finish(8, Order::LittleEndian, |blocks| {
+            blocks.iter().for_each(|block| md5(&mut state, block));
+        });
         let mut out = [0; 16];
         for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
             *bytes = word.to_le_bytes();

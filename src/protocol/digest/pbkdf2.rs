@@ -1,28 +1,39 @@
-//! PBKDF2-HMAC-SHA-256 (RFC 8018 section 5.2, RFC 2104).
+//! HMAC-SHA-256 (RFC 2104), and PBKDF2 on top of it (RFC 8018 section 5.2).
 
 use super::Sha256;
+use super::sha2::{bytes_256, compress_256, words};
 
-/// 32 bytes derived from a password, at the cost of `rounds` (at least 1) HMACs.
+/// Derives 32 bytes from a password, at the cost of `rounds` (at least 1) HMACs.
 pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 32] {
     let hmac = Hmac::new(password);
     // One block is as long as the digest, which is all that is wanted: T_1 alone.
-    let mut block = hmac.of(&[salt, &1u32.to_be_bytes()]);
-    let mut sum = block;
+    let mut digest = words(&hmac.of(&[salt, &1u32.to_be_bytes()]));
+    let mut sum = digest;
+    let (inner, outer) = (hmac.inner.state(), hmac.outer.state());
+    // Each further message is one digest, so it and its padding are one block behind the key's.
+    let mut block = [0; 16];
+    block[8] = 1 << 31;
+    block[15] = 8 * (64 + 32);
     for _ in 1..rounds {
-        block = hmac.of(&[&block]);
-        sum.iter_mut().zip(block).for_each(|(sum, byte)| *sum ^= byte);
+        for keyed in [inner, outer] {
+            block[..8].copy_from_slice(&digest);
+            digest = keyed;
+            compress_256(&mut digest, &block);
+        }
+        sum.iter_mut().zip(digest).for_each(|(sum, word)| *sum ^= word);
     }
-    sum
+    bytes_256(&sum)
 }
 
-/// HMAC-SHA-256 with its key already taken in, since PBKDF2 uses one key many times.
-struct Hmac {
+/// HMAC-SHA-256 with its key already taken in, for many messages under one key.
+pub struct Hmac {
     inner: Sha256,
     outer: Sha256,
 }
 
 impl Hmac {
-    fn new(key: &[u8]) -> Hmac {
+    /// Takes the key in.
+    pub fn new(key: &[u8]) -> Hmac {
         let mut block = [0u8; 64];
         if key.len() > block.len() {
             block[..32].copy_from_slice(&Sha256::of(key));
@@ -37,7 +48,8 @@ impl Hmac {
         Hmac { inner: keyed(0x36), outer: keyed(0x5c) }
     }
 
-    fn of(&self, message: &[&[u8]]) -> [u8; 32] {
+    /// Returns the code of a message that is given in pieces.
+    pub fn of(&self, message: &[&[u8]]) -> [u8; 32] {
         let mut inner = self.inner.clone();
         message.iter().for_each(|piece| inner.update(piece));
         let mut outer = self.outer.clone();

@@ -1,6 +1,9 @@
 //! SHA-256 and SHA-512 (FIPS 180-4).
+//!
+//! SHA-256 uses the processor's instructions where it has them, and the code below elsewhere.
 
 use super::{Blocks, Order};
+use crate::sys;
 
 /// SHA-256, fed piece by piece.
 #[derive(Clone)]
@@ -25,39 +28,75 @@ impl Sha256 {
     /// Takes more of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
-        self.blocks.update(bytes, |block| compress_256(state, block));
+        self.blocks.update(bytes, |blocks| {
+            blocks.iter().for_each(|block| compress_256(state, &words(block)));
+        });
     }
 
     /// The digest of all that was taken.
     pub fn finish(self) -> [u8; 32] {
         let mut state = self.state;
-        self.blocks.finish(8, Order::BigEndian, |block| compress_256(&mut state, block));
-        let mut out = [0; 32];
-        for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-            *bytes = word.to_be_bytes();
-        }
-        out
+        self.blocks.finish(8, Order::BigEndian, |blocks| {
+            blocks.iter().for_each(|block| compress_256(&mut state, &words(block)));
+        });
+        bytes_256(&state)
+    }
+
+    /// Returns the state after all whole blocks that were taken.
+    pub(super) fn state(&self) -> [u32; 8] {
+        self.state
     }
 }
 
-fn compress_256(state: &mut [u32; 8], block: &[u8; 64]) {
-    let mut w = [0u32; 64];
-    for (word, bytes) in w.iter_mut().zip(block.as_chunks::<4>().0) {
+/// Compresses a block into the state of a SHA-256.
+#[inline]
+pub(super) fn compress_256(state: &mut [u32; 8], block: &[u32; 16]) {
+    if !sys::compress_sha256(state, block, &K_256) {
+        compress_256_portably(state, block);
+    }
+}
+
+/// Returns big-endian bytes as words.
+#[inline]
+pub(super) fn words<const N: usize>(bytes: &[u8]) -> [u32; N] {
+    let mut words = [0; N];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
         *word = u32::from_be_bytes(*bytes);
     }
-    for i in 16..64 {
-        let s0 = w[i - 15].rotate_right(7) ^ w[i - 15].rotate_right(18) ^ (w[i - 15] >> 3);
-        let s1 = w[i - 2].rotate_right(17) ^ w[i - 2].rotate_right(19) ^ (w[i - 2] >> 10);
-        w[i] = w[i - 16].wrapping_add(s0).wrapping_add(w[i - 7]).wrapping_add(s1);
+    words
+}
+
+/// Returns a state as the bytes of a digest.
+#[inline]
+pub(super) fn bytes_256(state: &[u32; 8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
     }
+    out
+}
+
+/// Sixteen rounds at a time, so that the message schedule needs sixteen words, which stay in registers
+/// or close to them, and the compiler unrolls both loops.
+fn compress_256_portably(state: &mut [u32; 8], block: &[u32; 16]) {
+    let mut w = *block;
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for i in 0..64 {
-        let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let choice = (e & f) ^ (!e & g);
-        let t1 = h.wrapping_add(s1).wrapping_add(choice).wrapping_add(K_256[i]).wrapping_add(w[i]);
-        let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-        let t2 = s0.wrapping_add((a & b) ^ (a & c) ^ (b & c));
-        (h, g, f, e, d, c, b, a) = (g, f, e, d.wrapping_add(t1), c, b, a, t1.wrapping_add(t2));
+    for (sixteen, constants) in K_256.as_chunks::<16>().0.iter().enumerate() {
+        for i in 0..16 {
+            if sixteen > 0 {
+                let (before_2, before_15) = (w[(i + 14) % 16], w[(i + 1) % 16]);
+                let s0 = before_15.rotate_right(7) ^ before_15.rotate_right(18) ^ (before_15 >> 3);
+                let s1 = before_2.rotate_right(17) ^ before_2.rotate_right(19) ^ (before_2 >> 10);
+                w[i] = w[i].wrapping_add(s0).wrapping_add(w[(i + 9) % 16]).wrapping_add(s1);
+            }
+            let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
+            let choice = g ^ (e & (f ^ g));
+            let t1 = h.wrapping_add(constants[i]).wrapping_add(w[i]);
+            let t1 = t1.wrapping_add(s1).wrapping_add(choice);
+            let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+            let t2 = s0.wrapping_add((a & b) | (c & (a | b)));
+            (h, g, f, e, d, c, b, a) = (g, f, e, d.wrapping_add(t1), c, b, a, t1.wrapping_add(t2));
+        }
     }
     for (word, add) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
         *word = word.wrapping_add(add);
@@ -79,13 +118,16 @@ impl Sha512 {
     /// Takes more of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
-        self.blocks.update(bytes, |block| compress_512(state, block));
+        self.blocks
+            .update(bytes, |blocks| blocks.iter().for_each(|block| compress_512(state, block)));
     }
 
     /// The digest of all that was taken.
     pub fn finish(self) -> [u8; 64] {
         let mut state = self.state;
-        self.blocks.finish(16, Order::BigEndian, |block| compress_512(&mut state, block));
+        self.blocks.finish(16, Order::BigEndian, |blocks| {
+            blocks.iter().for_each(|block| compress_512(&mut state, block));
+        });
         let mut out = [0; 64];
         for (bytes, word) in out.as_chunks_mut::<8>().0.iter_mut().zip(state) {
             *bytes = word.to_be_bytes();
@@ -168,3 +210,42 @@ const K_512: [u64; 80] = [
     0x28db77f523047d84, 0x32caab7b40c72493, 0x3c9ebe0a15c9bebc, 0x431d67c49c100d4c,
     0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the digest of a message, padded by hand and compressed by the portable code.
+    fn portable(message: &[u8]) -> [u8; 32] {
+        let mut padded = message.to_vec();
+        padded.push(0x80);
+        padded.resize(padded.len().next_multiple_of(64), 0);
+        if padded.len() - message.len() < 9 {
+            padded.resize(padded.len() + 64, 0);
+        }
+        let end = padded.len() - 8;
+        padded[end..].copy_from_slice(&(8 * message.len() as u64).to_be_bytes());
+        let mut state = INITIAL_256;
+        let (blocks, _) = padded.as_chunks::<64>();
+        blocks.iter().for_each(|block| compress_256_portably(&mut state, &words(block)));
+        bytes_256(&state)
+    }
+
+    #[test]
+    fn the_portable_code_gives_the_digest_of_the_standard() {
+        let expected = Sha256::of(b"abc").map(|byte| format!("{byte:02x}")).concat();
+        assert_eq!(expected, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(portable(b"abc"), Sha256::of(b"abc"));
+    }
+
+    #[test]
+    fn instructions_and_portable_code_agree_at_every_length() {
+        let message: Vec<u8> = (0..1000u32).map(|i| (i * i / 8) as u8).collect();
+        for length in 0..=message.len() {
+            assert_eq!(Sha256::of(&message[..length]), portable(&message[..length]), "{length}");
+        }
+        let mut state = INITIAL_256;
+        let used = sys::compress_sha256(&mut state, &words(&message), &K_256);
+        assert_eq!((used, state != INITIAL_256), (sys::has_sha256(), sys::has_sha256()));
+    }
+}

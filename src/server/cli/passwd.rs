@@ -6,7 +6,7 @@
 use crate::args::{self, Flag, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
 use crate::server::accounts::Access;
-use crate::server::accounts::password_hash::{PasswordHash, ROUNDS};
+use crate::server::accounts::password_hash::{PasswordHash, rounds_of_new};
 use crate::server::accounts::{Accounts, AccountsError, Terms};
 use crate::sys;
 use std::fs::{self, File, OpenOptions};
@@ -117,7 +117,7 @@ impl Request {
     /// The file is no accounts file, or cannot be read or replaced.
     pub fn store(&self, password: &Secret) -> Result<Done, AccountsError> {
         let failed = |error| AccountsError::File(self.file.clone(), error);
-        let hash = PasswordHash::new(password.expose(), ROUNDS).map_err(failed)?;
+        let hash = PasswordHash::new(password.expose(), rounds_of_new()).map_err(failed)?;
         // The file itself is replaced, not a link to it.
         let file = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
         let mut locked = lock(&file).map_err(failed)?;
