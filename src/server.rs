@@ -27,8 +27,9 @@ pub use admission::Client;
 
 use crate::net;
 use crate::shutdown::Shutdown;
-use accounts::{AccountsError, Checks};
+use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
+use auth::password_check::PasswordChecks;
 use config::{Config, StatusAt};
 use limits::bandwidth::Bandwidth;
 use limits::sessions::SessionLimits;
@@ -55,7 +56,7 @@ pub struct Server {
     session_limits: SessionLimits,
     login_attempts: LoginAttempts,
     bandwidth: Bandwidth,
-    checks: Checks,
+    password_checks: PasswordChecks,
     shutdown: Shutdown,
     session_list: SessionList,
     counters: Counters,
@@ -86,7 +87,7 @@ impl Server {
             transfers,
             session_limits,
             login_attempts: LoginAttempts::default(),
-            checks: Checks::default(),
+            password_checks: PasswordChecks::default(),
             shutdown,
             session_list: SessionList::default(),
             counters,

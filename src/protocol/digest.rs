@@ -8,7 +8,7 @@ mod legacy;
 mod pbkdf2;
 mod sha2;
 
-pub use pbkdf2::pbkdf2_sha256;
+pub use pbkdf2::{Hmac, pbkdf2_sha256};
 pub use sha2::Sha256;
 
 use super::Algorithm;

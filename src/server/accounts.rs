@@ -5,9 +5,7 @@
 //! file is read, and every broken line is named, so that nobody finds out at three in the morning
 //! that an account never worked.
 //!
-//! An unknown name costs the same work as a wrong password and gets the same answer. Checks are
-//! expensive on purpose, so only some run at once: a flood of logins waits for itself, and
-//! transfers go on.
+//! An unknown name costs the same work as a wrong password and gets the same answer.
 
 pub(super) mod password_hash;
 
@@ -16,9 +14,8 @@ use crate::protocol::{FtpPath, Name};
 use crate::server::accounts::password_hash::PasswordHash;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use std::{fmt, fs, io, thread};
+use std::sync::Arc;
+use std::{fmt, fs, io};
 
 /// What visitors or an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -235,45 +232,6 @@ fn optional<T>(
     }
 }
 
-/// How many passwords are checked at once.
-#[derive(Debug)]
-pub struct Checks {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-impl Default for Checks {
-    /// Half of the processors: the other half is for those who are in already.
-    fn default() -> Checks {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        Checks { free: Mutex::new(processors.div_ceil(2)), freed: Condvar::new() }
-    }
-}
-
-impl Checks {
-    /// Runs one check when its turn has come; `None` if it has not come `until` then.
-    pub fn run<T>(&self, until: Option<Instant>, check: impl FnOnce() -> T) -> Option<T> {
-        const FOR_EVER: Duration = Duration::from_secs(60 * 60);
-        let left = until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()));
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_timeout_while(free, left, |free| *free == 0);
-        let mut free = waited.unwrap_or_else(PoisonError::into_inner).0;
-        *free = free.checked_sub(1)?;
-        drop(free);
-        let _turn = Turn(self);
-        Some(check())
-    }
-}
-
-struct Turn<'a>(&'a Checks);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,28 +305,5 @@ mod tests {
         );
         let missing = Accounts::read(Path::new("/nonexistent/users")).unwrap_err();
         assert!(missing.to_string().starts_with("accounts in /nonexistent/users: "));
-    }
-
-    #[test]
-    fn no_more_checks_than_allowed_run_at_once() {
-        use std::sync::atomic::{AtomicUsize, Ordering};
-        let checks = Checks::default();
-        let most = *checks.free.lock().unwrap();
-        let (running, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            for _ in 0..32 {
-                scope.spawn(|| {
-                    checks.run(None, || {
-                        let now = running.fetch_add(1, Ordering::SeqCst) + 1;
-                        peak.fetch_max(now, Ordering::SeqCst);
-                        thread::yield_now();
-                        running.fetch_sub(1, Ordering::SeqCst);
-                    });
-                });
-            }
-        });
-        assert!((1..=most).contains(&peak.load(Ordering::SeqCst)));
-        *checks.free.lock().unwrap() = 0;
-        assert_eq!(checks.run(Some(Instant::now()), || 7), None);
     }
 }

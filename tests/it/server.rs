@@ -3,6 +3,6 @@
 mod files;
 mod limits;
 pub mod log;
-mod service;
+pub mod service;
 mod session;
 mod transfer;

@@ -1,9 +1,10 @@
 //! Who may log in, and as what.
 
 use crate::protocol::{FtpPath, Name, Secret};
-use crate::server::accounts::Access;
-use crate::server::accounts::{Account, Accounts, Checks};
+use crate::server::accounts::{Access, Account, Accounts};
+use crate::server::auth::hash_queue::Standing;
 use crate::server::auth::identity::{Identity, is_anonymous};
+use crate::server::auth::password_check::PasswordChecks;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;
 use std::sync::Arc;
@@ -48,8 +49,7 @@ impl Authenticator {
         Some(Identity { user: user.clone(), account: None, jail, slot: None, access, cwd })
     }
 
-    /// Checks a name and its password, one of only so many `checks` at once, if that can begin
-    /// `until` then.
+    /// Checks a name and its password, if that can begin by `until`.
     ///
     /// # Errors
     /// One refusal for every reason that has to do with name or password, after the same work.
@@ -57,11 +57,12 @@ impl Authenticator {
         &self,
         user: &Name,
         password: &Secret,
-        checks: &Checks,
+        checks: &PasswordChecks,
+        standing: Standing,
         until: Option<Instant>,
     ) -> Result<Identity, Refusal> {
         let accounts = self.accounts.as_ref().ok_or(Refusal::LoginFailed)?;
-        let checked = checks.run(until, || accounts.check(user, password.expose()));
+        let checked = checks.check(accounts, (user, password), standing, until);
         let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
         let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
         let (access, cwd) = (account.access, FtpPath::root());

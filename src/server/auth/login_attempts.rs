@@ -4,9 +4,9 @@
 //! nobody can lock somebody else's account. Three things slow an address down:
 //!
 //! 1. A password is checked only when it is the address's turn: [`BURST`] at once and then
-//!    [`CHECKS_A_SECOND`], over however many connections, and one after the other, so that the
-//!    processors are shared among addresses. A right one gives its turn back, so a class that logs
-//!    in from one address is not held up.
+//!    [`CHECKS_A_SECOND`], over however many connections, and one after the other, so that an address
+//!    has at most one in the [queue of hashes](super::hash_queue). A right one gives its turn back, so
+//!    a class that logs in from one address is not held up.
 //! 2. The answer to a wrong one is late, the later the more of them there were ([`delay`]).
 //! 3. After too many the address is refused for a while, which doubles each time ([`refusal`]).
 //!
@@ -18,6 +18,7 @@
 //! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first.
 
 use crate::protocol::Name;
+use crate::server::auth::hash_queue::Standing;
 use crate::server::cidr::client_network;
 use crate::server::token_bucket::TokenBucket;
 use std::collections::HashMap;
@@ -99,6 +100,7 @@ pub struct Turn<'a> {
     guard: &'a LoginAttempts,
     key: IpAddr,
     name: u64,
+    standing: Standing,
     told: bool,
 }
 
@@ -145,7 +147,8 @@ impl LoginAttempts {
             make_room(&mut addresses, key, now);
             let memory = addresses.entry(key).or_insert_with(|| Memory::new(now));
             let Some(wait) = memory.take_turn(name, now)? else {
-                return Ok(Turn { guard: self, key, name, told: false });
+                let standing = memory.standing(name);
+                return Ok(Turn { guard: self, key, name, standing, told: false });
             };
             let left = until.map_or(wait, |until| until.saturating_duration_since(now));
             if left.is_zero() || self.closed.load(Ordering::SeqCst) {
@@ -179,6 +182,11 @@ impl LoginAttempts {
 }
 
 impl Turn<'_> {
+    /// Returns what is known of the address, which decides when the password is hashed.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
     /// The password was right.
     pub fn right(mut self) {
         self.told = true;
@@ -273,6 +281,13 @@ impl Memory {
             Ok(()) => Ok(None),
             Err(_) if self.waiting >= MOST_WAITING => Err(NoTurn::Crowded),
             Err(wait) => Ok(Some(wait)),
+        }
+    }
+
+    fn standing(&self, name: u64) -> Standing {
+        match self.known.iter().any(|known| known.name == name && known.wrong == 0) {
+            true => Standing::Known,
+            false => Standing::Wrong(self.wrong),
         }
     }
 

@@ -6,4 +6,4 @@ mod reload;
 mod shutdown;
 mod socket_activation;
 mod startup;
-mod status;
+pub mod status;

@@ -8,5 +8,6 @@ mod extensions;
 mod known_clients;
 mod login;
 mod panic;
+mod password_checks;
 mod replies;
 mod telnet;

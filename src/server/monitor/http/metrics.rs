@@ -71,6 +71,15 @@ impl Page {
         self.family(LOGINS, "counter", "Logins, visitors among them, by the result.");
         self.value(LOGINS, "result=\"ok\"", ok);
         self.value(LOGINS, "result=\"failed\"", failed);
+        const CHECKS: &str = "mt_ftp_password_checks_total";
+        let checks = &server.password_checks;
+        self.family(
+            CHECKS,
+            "counter",
+            "Passwords checked, by their slow hash or by the memory of an earlier login.",
+        );
+        self.value(CHECKS, "by=\"hash\"", checks.hashed());
+        self.value(CHECKS, "by=\"cache\"", checks.remembered());
     }
 
     fn transfers(&mut self, server: &Server) {

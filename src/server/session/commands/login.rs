@@ -65,7 +65,8 @@ impl Session<'_> {
             NoTurn::Refused(left) => Refusal::Guessing(left),
             NoTurn::Crowded | NoTurn::TooLate => Refusal::NoTurn,
         })?;
-        match self.settings.authenticator.admit(name, password, &server.checks, until) {
+        let (checks, standing) = (&server.password_checks, turn.standing());
+        match self.settings.authenticator.admit(name, password, checks, standing, until) {
             Err(Refusal::LoginFailed) => {}
             Err(Refusal::NoTurn) => return Err(Refusal::NoTurn),
             admitted => {

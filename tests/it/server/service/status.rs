@@ -13,8 +13,9 @@ use tempfile::TempDir;
 const NASTY: &str = "<script>document.title='run'<!-- \u{202e}&\"'";
 
 /// A server and where its status is.
-struct Watched {
-    server: Server,
+pub struct Watched {
+    /// The server.
+    pub server: Server,
     status: SocketAddr,
 }
 
@@ -66,7 +67,7 @@ impl Watched {
     }
 
     /// The third line says where it is.
-    fn of(server: Server) -> Watched {
+    pub fn of(server: Server) -> Watched {
         server.next_line();
         let line = server.next_line();
         let address =
@@ -88,7 +89,7 @@ impl Watched {
         self.get("/").expect(200)
     }
 
-    fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> f64 {
         self.get("/metrics").expect(200).metric(name)
     }
 }

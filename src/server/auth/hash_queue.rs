@@ -1,0 +1,178 @@
+//! The order in which passwords are hashed, and how many at once.
+//!
+//! A hash takes a processor for tens of milliseconds on purpose, so only as many run at once as there
+//! are processors. The others wait in the order of their [`Standing`], and the newest of one standing
+//! goes first: when more come than can be served, its client still waits for the reply, while that of
+//! the oldest is the next to give up. An address has one password in the queue at a time, which
+//! [`LoginAttempts`](super::login_attempts::LoginAttempts) takes care of, so a flood from one address
+//! is one entry.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is known of the address that a password comes from, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It has logged in to this account before.
+    Known,
+    /// It has sent this many wrong passwords lately.
+    Wrong(u32),
+}
+
+/// Who waits; the first in this order goes next.
+type Place = (Standing, Reverse<u64>);
+
+/// The queue of passwords that wait to be hashed.
+#[derive(Debug)]
+pub struct HashQueue {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    arrived: u64,
+    waiting: BTreeMap<Place, Arc<Condvar>>,
+}
+
+impl Default for HashQueue {
+    fn default() -> HashQueue {
+        HashQueue::new(thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+impl HashQueue {
+    fn new(free: usize) -> HashQueue {
+        HashQueue { state: Mutex::new(State { free, arrived: 0, waiting: BTreeMap::new() }) }
+    }
+
+    /// Runs `hash` when its turn has come. Returns `None` if it has not come by `until`.
+    pub fn run<T>(
+        &self,
+        standing: Standing,
+        until: Option<Instant>,
+        hash: impl FnOnce() -> T,
+    ) -> Option<T> {
+        let _slot = self.slot(standing, until)?;
+        Some(hash())
+    }
+
+    fn slot(&self, standing: Standing, until: Option<Instant>) -> Option<Slot<'_>> {
+        const FOR_EVER: Duration = Duration::from_secs(60 * 60);
+        let mut state = self.state();
+        state.arrived += 1;
+        let place = (standing, Reverse(state.arrived));
+        let turn = Arc::new(Condvar::new());
+        state.waiting.insert(place, Arc::clone(&turn));
+        while state.free == 0 || state.waiting.first_key_value().is_some_and(|(p, _)| *p != place) {
+            let left =
+                until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                state.waiting.remove(&place);
+                state.wake_next();
+                return None;
+            }
+            state = turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.waiting.remove(&place);
+        state.free -= 1;
+        state.wake_next();
+        Some(Slot(self))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Wakes the first of those who wait, if a slot is free.
+    fn wake_next(&self) {
+        if let Some((_, turn)) = self.waiting.first_key_value().filter(|_| self.free > 0) {
+            turn.notify_one();
+        }
+    }
+}
+
+/// The right to hash one password.
+struct Slot<'a>(&'a HashQueue);
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.free += 1;
+        state.wake_next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Waits until this many wait in the queue.
+    fn until_waiting(queue: &HashQueue, many: usize) {
+        while queue.state().waiting.len() < many {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn no_more_run_at_once_than_there_are_slots() {
+        let queue = HashQueue::new(3);
+        let (running, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    queue.run(Standing::Wrong(0), None, || {
+                        let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                        peak.fetch_max(now, Ordering::SeqCst);
+                        thread::yield_now();
+                        running.fetch_sub(1, Ordering::SeqCst);
+                    });
+                });
+            }
+        });
+        assert!((1..=3).contains(&peak.load(Ordering::SeqCst)));
+        assert_eq!(queue.state().free, 3);
+    }
+
+    #[test]
+    fn the_best_standing_goes_first_and_of_one_standing_the_newest() {
+        let queue = HashQueue::new(1);
+        let order = Mutex::new(Vec::new());
+        let arrivals = [
+            (1, Standing::Wrong(2)),
+            (2, Standing::Wrong(0)),
+            (3, Standing::Known),
+            (4, Standing::Wrong(0)),
+            (5, Standing::Wrong(7)),
+        ];
+        thread::scope(|scope| {
+            let first = queue.slot(Standing::Wrong(9), None).unwrap();
+            for (waiting, (number, standing)) in arrivals.into_iter().enumerate() {
+                until_waiting(&queue, waiting);
+                let (queue, order) = (&queue, &order);
+                scope.spawn(move || {
+                    queue.run(standing, None, || order.lock().unwrap().push(number));
+                });
+            }
+            until_waiting(&queue, arrivals.len());
+            drop(first);
+        });
+        assert_eq!(*order.lock().unwrap(), [3, 4, 2, 1, 5]);
+    }
+
+    #[test]
+    fn a_turn_that_comes_too_late_is_left_to_others() {
+        let queue = HashQueue::new(1);
+        let first = queue.slot(Standing::Known, None).unwrap();
+        assert_eq!(queue.run(Standing::Known, Some(Instant::now()), || 7), None);
+        assert!(queue.state().waiting.is_empty());
+        drop(first);
+        assert_eq!(queue.run(Standing::Wrong(0), Some(Instant::now()), || 7), Some(7));
+    }
+}

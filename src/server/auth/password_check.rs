@@ -1,0 +1,56 @@
+//! The check of a password: by what is remembered of an earlier login, otherwise by its slow hash.
+
+use crate::protocol::{Name, Secret};
+use crate::server::accounts::{Account, Accounts};
+use crate::server::auth::hash_queue::{HashQueue, Standing};
+use crate::server::auth::login_cache::LoginCache;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// What all sessions share to check passwords.
+#[derive(Default)]
+pub struct PasswordChecks {
+    cache: LoginCache,
+    queue: HashQueue,
+    remembered: AtomicU64,
+    hashed: AtomicU64,
+}
+
+impl PasswordChecks {
+    /// Returns the account of this name if the password is its, and `Some(None)` if it is not. Returns
+    /// `None` if the password would have to be hashed and its turn has not come by `until`.
+    pub fn check<'a>(
+        &self,
+        accounts: &'a Accounts,
+        (name, password): (&Name, &Secret),
+        standing: Standing,
+        until: Option<Instant>,
+    ) -> Option<Option<&'a Arc<Account>>> {
+        let account = accounts.get(name);
+        let account = account.filter(|account| self.cache.knows(name, password, &account.hash));
+        if account.is_some() {
+            self.remembered.fetch_add(1, Ordering::Relaxed);
+            return Some(account);
+        }
+        let account = self.queue.run(standing, until, || {
+            let account = accounts.check(name, password.expose());
+            self.hashed.fetch_add(1, Ordering::Relaxed);
+            account
+        })?;
+        if let Some(account) = account {
+            self.cache.remember(name, password, &account.hash);
+        }
+        Some(account)
+    }
+
+    /// Returns how many passwords were checked by an earlier login.
+    pub fn remembered(&self) -> u64 {
+        self.remembered.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many passwords were hashed.
+    pub fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,89 @@
+//! Passwords are hashed once: a login that succeeded is remembered, and the hashes of a flood wait
+//! behind those of addresses that sent nothing wrong.
+
+use crate::server::service::status::Watched;
+use crate::support::accounts::{AccountsFile, PASSWORD, SECRET};
+use crate::support::wire::{self, Peer};
+use crate::support::{Server, eventually};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A server with its status, on these accounts.
+fn watched(accounts: &AccountsFile) -> Watched {
+    Watched::of(Server::with(&["--status", "127.0.0.1:0", "--users", accounts.path()]))
+}
+
+/// Returns how many passwords were hashed, and how many were known from an earlier login.
+fn checks(watched: &Watched) -> (u32, u32) {
+    let count =
+        |by: &str| watched.metric(&format!("mt_ftp_password_checks_total{{by=\"{by}\"}}")) as u32;
+    (count("hash"), count("cache"))
+}
+
+/// A session from an address of its own.
+fn from(watched: &Watched, number: u8) -> Peer {
+    let host = IpAddr::V4(Ipv4Addr::new(127, 0, 1, number));
+    let mut peer = Peer::new(wire::connect_as(host, watched.server.addr()));
+    peer.expect(220);
+    peer
+}
+
+fn attempt(watched: &Watched, number: u8, name: &str, password: &str) -> u16 {
+    let mut peer = from(watched, number);
+    peer.say(format!("USER {name}")).expect(331);
+    peer.say(format!("PASS {password}")).hear().code
+}
+
+#[test]
+fn a_login_that_succeeded_needs_no_second_hash() {
+    let accounts = AccountsFile::new(&["anna:write:", "ben::"]);
+    let watched = watched(&accounts);
+    for number in 1..=5 {
+        assert_eq!(attempt(&watched, number, "anna", "secret"), 230);
+    }
+    assert_eq!(checks(&watched), (1, 4));
+    // What is not that login is hashed: another password, another account, a name that is none.
+    for (name, password, code) in
+        [("anna", "Secret", 530), ("ben", "secret", 230), ("nobody", "secret", 530)]
+    {
+        assert_eq!(attempt(&watched, 6, name, password), code, "{name} {password}");
+    }
+    assert_eq!(checks(&watched), (4, 4));
+    assert_eq!(attempt(&watched, 6, "anna", "secret"), 230);
+    assert_eq!(checks(&watched), (4, 5));
+}
+
+#[test]
+fn an_account_with_another_password_forgets_its_login() {
+    let accounts = AccountsFile::new(&["anna::"]);
+    let watched = watched(&accounts);
+    assert_eq!(attempt(&watched, 1, "anna", "secret"), 230);
+    for (reloads, hash, right, wrong) in
+        [(1, PASSWORD, "password", "secret"), (2, SECRET, "secret", "password")]
+    {
+        fs::write(accounts.path(), format!("anna:{hash}::\n")).unwrap();
+        watched.server.signal("HUP");
+        eventually("a reload", || watched.server.log().matches(" reloaded ").count() == reloads);
+        assert_eq!(attempt(&watched, 1, "anna", wrong), 530);
+        assert_eq!(attempt(&watched, 1, "anna", right), 230);
+        assert_eq!(attempt(&watched, 1, "anna", right), 230);
+    }
+    // Twice a wrong one, and each right one the first time after the account has changed.
+    assert_eq!(checks(&watched), (5, 2));
+}
+
+#[test]
+fn a_good_login_does_not_wait_for_a_flood_of_wrong_ones() {
+    const CROWD: u8 = 100;
+    // Every check costs as much as the most expensive account.
+    let costly = SECRET.replace("$1$", "$100000$");
+    let accounts = AccountsFile::with_text(&format!("anna:{SECRET}::\nben:{costly}::\n"));
+    let watched = watched(&accounts);
+    let mut crowd: Vec<Peer> = (1..=CROWD).map(|number| from(&watched, number)).collect();
+    for peer in &mut crowd {
+        peer.raw("USER ben\r\nPASS wrong\r\n");
+    }
+    assert_eq!(attempt(&watched, CROWD + 1, "anna", "secret"), 230);
+    let (hashed, _) = checks(&watched);
+    assert!(hashed < u32::from(CROWD) / 2, "{hashed} of {CROWD} were hashed before");
+}
