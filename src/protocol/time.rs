@@ -169,7 +169,16 @@ pub fn parse_ls_date(
         let year = digits(time_or_year)?;
         return Civil { year, month, day, hour: 0, minute: 0, second: 0 }.to_system();
     }
-    let [hour, minute, second] = parse_clock(time_or_year)?;
+    latest_moment(month, day, parse_clock(time_or_year)?, now)
+}
+
+/// Returns the latest moment of that month, day and time of day that is at most a day after `now`.
+pub(crate) fn latest_moment(
+    month: u8,
+    day: u8,
+    [hour, minute, second]: [u8; 3],
+    now: SystemTime,
+) -> Option<SystemTime> {
     let latest = now.checked_add(Duration::from_secs(DAY as u64)).unwrap_or(now);
     let next_year = Civil::from_system(now).year + 1;
     (next_year - LEAP_DAY_GAP..=next_year)
@@ -190,7 +199,7 @@ pub(crate) fn month_of(time: SystemTime) -> &'static str {
 }
 
 /// The number of an English three-letter month name in any case.
-pub(crate) fn parse_month(name: &[u8]) -> Option<u8> {
+fn parse_month(name: &[u8]) -> Option<u8> {
     let index = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
     Some(index as u8 + 1)
 }

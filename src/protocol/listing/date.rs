@@ -1,56 +1,200 @@
-//! Dates as other servers than Unix write them, and what becomes of them.
+//! The dates of directory listings, in the order and the language of the server.
+//!
+//! No date says its time zone, but for those of `ls --full-time`: all others are taken for UTC.
+
+mod charsets;
+mod months;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::words::number;
-use crate::protocol::time::{Civil, parse_month};
+use super::context::Context;
+use super::words::{Words, number};
+use crate::protocol::time::{Civil, latest_moment, parse_clock};
+
+pub(super) use charsets::readings;
+pub(super) use months::{is_croatian, is_total, parse_month_name};
 
 /// Year, month and day, not yet checked.
 pub(super) type Date = (i64, u8, u8);
 
-pub(super) fn moment(
-    (year, month, day): Date,
-    [hour, minute, second]: [u8; 3],
+/// Hour, minute and second, not yet checked.
+pub(super) type Clock = [u8; 3];
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Returns the moment of a date and a time of day, in UTC. 24:00 is the end of the day. No file is
+/// older than the year 1000, but a misread column may seem to be.
+pub(super) fn moment(date: Date, clock: Clock) -> Option<SystemTime> {
+    let (year, month, day) = Some(date).filter(|&(year, ..)| year >= 1000)?;
+    let (clock, later) = split_midnight(clock);
+    let [hour, minute, second] = clock;
+    Civil { year, month, day, hour, minute, second }.to_system()?.checked_add(later)
+}
+
+/// Returns the moment of a date without a year: the latest one that is past.
+pub(super) fn recent_moment(
+    month: u8,
+    day: u8,
+    clock: Clock,
+    now: SystemTime,
 ) -> Option<SystemTime> {
-    Civil { year, month, day, hour, minute, second }.to_system()
+    let (clock, later) = split_midnight(clock);
+    latest_moment(month, day, clock, now)?.checked_add(later)
+}
+
+fn split_midnight(clock: Clock) -> (Clock, Duration) {
+    if clock == [24, 0, 0] { ([0, 0, 0], DAY) } else { (clock, Duration::ZERO) }
 }
 
 pub(super) fn since_1970(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// `2025-01-02`
-pub(super) fn parse_iso_date(word: &[u8]) -> Option<Date> {
-    let [year, month, day] = three_parts(word)?;
-    let year = number::<10>(year).filter(|_| year.len() == 4)?;
-    Some((i64::try_from(year).ok()?, small(month)?, small(day)?))
+/// Reads a date in one word and a time of day in the next, in 12 hours with `AM` or `PM` behind it
+/// or as a word of its own.
+pub(super) fn take_date_and_clock(
+    words: &mut Words<'_>,
+    context: &Context<'_>,
+) -> Option<SystemTime> {
+    let date = parse_date(words.next()?, context)?;
+    let clock = take_clock(words)?;
+    moment(date, clock)
 }
 
-/// `01-02-25` or `01-02-2025`. Two digits are the years from 1970 to 2069; three are those since
-/// 1900, from servers that did not expect to see 2000.
-pub(super) fn parse_american_date(word: &[u8]) -> Option<Date> {
-    let [month, day, year] = three_parts(word)?;
-    let year = match number::<10>(year).and_then(|year| i64::try_from(year).ok())? {
-        year @ 0..70 => year + 2000,
-        year @ 70..1000 => year + 1900,
-        year => year,
+/// Reads a time of day.
+pub(super) fn take_clock(words: &mut Words<'_>) -> Option<Clock> {
+    let clock = words.next()?;
+    match words.peek() {
+        Some(half) if half.eq_ignore_ascii_case(b"am") || half.eq_ignore_ascii_case(b"pm") => {
+            words.next();
+            parse_clock(&[clock, half].concat())
+        }
+        _ => parse_clock(clock),
+    }
+}
+
+/// Reads a date in one word: `2025-01-02`, `1/2/25`, `2-JAN-2025`, `Jan-02-2025`, `2.1.2025`. The
+/// order of three numbers is that of the other dates in the listing; if they leave a choice, it is
+/// the first that is past of: month, day, year; day, month, year; year, month, day. Between full
+/// stops the day comes first.
+pub(super) fn parse_date(word: &[u8], context: &Context<'_>) -> Option<Date> {
+    if let Some(short) = split_short_date(word) {
+        return context.orders.read(short, context.latest());
+    }
+    let [first, second, third] = three_parts(word)?;
+    let month = |word| match number::<10>(word) {
+        Some(month) => u8::try_from(month).ok(),
+        None => parse_month_name(word, context.croatian),
     };
-    Some((year, small(month)?, small(day)?))
+    if first.len() == 4 && number::<10>(first).is_some() {
+        return Some((parse_year(first)?, month(second)?, two_digits(third)?));
+    }
+    match two_digits(first) {
+        Some(day) => Some((parse_year(third)?, parse_month_name(second, context.croatian)?, day)),
+        None => {
+            let month = parse_month_name(first, context.croatian)?;
+            Some((parse_year(third)?, month, two_digits(second)?))
+        }
+    }
 }
 
-/// `2-JAN-2025`
-pub(super) fn parse_vms_date(word: &[u8]) -> Option<Date> {
-    let [day, month, year] = three_parts(word)?;
-    let year = i64::try_from(number::<10>(year)?).ok()?;
-    Some((year, parse_month(month)?, small(day)?))
+/// Reads the years of a date. Two digits are the years from 1970 to 2069; three are those since
+/// 1900, from servers that did not expect to see 2000.
+pub(super) fn parse_year(digits: &[u8]) -> Option<i64> {
+    let year = i64::try_from(number::<10>(digits)?).ok()?;
+    match digits.len() {
+        2 if year < 70 => Some(year + 2000),
+        2 | 3 => Some(year + 1900),
+        4 => Some(year),
+        _ => None,
+    }
 }
 
-pub(super) fn three_parts(word: &[u8]) -> Option<[&[u8]; 3]> {
-    let mut parts = word.split(|b| matches!(b, b'-' | b'/'));
+pub(super) fn two_digits(word: &[u8]) -> Option<u8> {
+    number::<10>(word).filter(|_| word.len() <= 2).and_then(|number| u8::try_from(number).ok())
+}
+
+/// Splits a word at the two `-`, `/` or `.` in it.
+fn three_parts(word: &[u8]) -> Option<[&[u8]; 3]> {
+    let separator = word.iter().copied().find(|byte| b"-/.".contains(byte))?;
+    let mut parts = word.split(|&byte| byte == separator);
     let three = [parts.next()?, parts.next()?, parts.next()?];
-    parts.next().is_none().then_some(three)
+    (parts.next().is_none() && three.iter().all(|part| !part.is_empty())).then_some(three)
 }
 
-pub(super) fn small(digits: &[u8]) -> Option<u8> {
-    number::<10>(digits).and_then(|number| u8::try_from(number).ok())
+// ---- the order of three numbers ----------------------------------------------------------------
+
+/// A date of three numbers whose order it does not show.
+#[derive(Clone, Copy)]
+pub(super) struct ShortDate<'a> {
+    parts: [&'a [u8]; 3],
+    /// Whether full stops stand between them.
+    dotted: bool,
+}
+
+/// Returns the parts of `04/03/18`: three numbers, of which the first is no year of four digits.
+pub(super) fn split_short_date(word: &[u8]) -> Option<ShortDate<'_>> {
+    let parts =
+        three_parts(word).filter(|[first, _, third]| first.len() <= 2 && third.len() <= 4)?;
+    let numbers = parts.iter().all(|part| number::<10>(part).is_some());
+    numbers.then(|| ShortDate { parts, dotted: word.contains(&b'.') })
+}
+
+/// An order of day, month and year.
+#[derive(Clone, Copy)]
+pub(super) enum Order {
+    MonthDayYear,
+    DayMonthYear,
+    YearMonthDay,
+}
+
+/// The orders that the dates of a listing may have: a set, never empty.
+#[derive(Clone, Copy)]
+pub(super) struct Orders(u8);
+
+impl Order {
+    const ALL: [Order; 3] = [Order::MonthDayYear, Order::DayMonthYear, Order::YearMonthDay];
+    const DOTTED: [Order; 3] = [Order::DayMonthYear, Order::YearMonthDay, Order::MonthDayYear];
+
+    fn read(self, short: ShortDate<'_>) -> Option<Date> {
+        let [one, two, three] = short.parts;
+        let (year, month, day) = match self {
+            Order::MonthDayYear => (three, one, two),
+            Order::DayMonthYear => (three, two, one),
+            Order::YearMonthDay => (one, two, three),
+        };
+        Some((parse_year(year)?, two_digits(month)?, two_digits(day)?))
+    }
+
+    fn fits(self, short: ShortDate<'_>, latest: SystemTime) -> bool {
+        let time = self.read(short).and_then(|date| moment(date, [0, 0, 0]));
+        time.is_some_and(|time| time <= latest)
+    }
+
+    /// Returns the orders in which a date exists and is past.
+    pub(super) fn possible(short: ShortDate<'_>, latest: SystemTime) -> Orders {
+        let fitting = Order::ALL.into_iter().filter(|order| order.fits(short, latest));
+        Orders(fitting.fold(0, |orders, order| orders | 1 << order as u8))
+    }
+}
+
+impl Orders {
+    pub(super) const ALL: Orders = Orders(0b111);
+
+    /// Returns what two dates leave; a date that contradicts all others says nothing.
+    pub(super) fn common_with(self, other: Orders) -> Orders {
+        if self.0 & other.0 == 0 { self } else { Orders(self.0 & other.0) }
+    }
+
+    /// Reads a date in the order of the listing, or in one in which it exists and is past, or at
+    /// least exists.
+    fn read(self, short: ShortDate<'_>, latest: SystemTime) -> Option<Date> {
+        let orders = if short.dotted { Order::DOTTED } else { Order::ALL };
+        let of_listing = |order: &Order| self.0 >> *order as u8 & 1 == 1;
+        let past = |order: &Order| order.fits(short, latest);
+        let exists = |order: &Order| order.read(short).is_some_and(|d| moment(d, [0; 3]).is_some());
+        let find = |fits: &dyn Fn(&Order) -> bool| orders.into_iter().find(|order| fits(order));
+        let order = find(&|order| of_listing(order) && past(order));
+        order.or_else(|| find(&past)).or_else(|| find(&exists))?.read(short)
+    }
 }

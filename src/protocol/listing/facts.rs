@@ -1,7 +1,9 @@
 //! The facts of MLST and MLSD, written and read (RFC 3659 section 7).
 
 use super::entry::{Entry, Kind, Owner, Perm, Unique};
-use super::words::{breaks_fact, is_control, number, push_number, push_shown, split_at_first};
+use super::words::{
+    breaks_fact, is_blank, is_control, number, push_number, push_shown, split_at_first,
+};
 use crate::protocol::time::{parse_timestamp, write_timestamp};
 
 /// Which facts a line carries: what OPTS MLST chooses (RFC 3659 section 7.9).
@@ -159,8 +161,9 @@ impl Entry {
     /// and order; those that are not known or make no sense are skipped. `None` if there is no
     /// name, or nothing that says what it is.
     pub fn parse_mlsx(line: &[u8]) -> Option<Entry> {
-        let (facts, name) = split_at_first(b' ', line).filter(|(_, name)| !name.is_empty())?;
-        let mut entry = Entry::new(name, Kind::Other);
+        // Some servers write a tab.
+        let (facts, name) = line.split_at(line.iter().position(is_blank)?);
+        let mut entry = Entry::new(name.get(1..).filter(|name| !name.is_empty())?, Kind::Other);
         let mut kind = None;
         for fact in facts.split(|&b| b == b';') {
             if let Some((key, value)) = split_at_first(b'=', fact) {

@@ -1,45 +1,71 @@
-//! What LIST prints, read: `ls -l` in its dialects, and the forms of servers that are no Unix.
+//! The forms of LIST: `ls -l` in its dialects, and those of servers that are no Unix.
 //!
 //! No RFC defines any of it, so the parsers are strict about what tells a form – the letters of a
-//! mode, a number and a date side by side, `<DIR>` – and do not care what stands between. A line
-//! of no known form, such as `total 12`, gives `None` and is not an error.
-//!
-//! Times are taken for UTC; a server that shows its own zone is off by hours, and only MDTM or MLSD
-//! can tell. Lines that go on on the next line (VMS) are not read.
+//! mode, a number and a date side by side, `<DIR>` – and about where a name begins: an entry under
+//! a wrong name is worse than a line that is not read. They do not care about what stands between.
+//! Sizes in other units than bytes, and rounded ones, count as not known.
 
+mod as400;
 mod dos;
+mod enterprise;
 mod eplf;
+mod mainframe;
 mod netware;
+mod nonstop;
+mod nortel;
+mod os2;
+mod os9;
 mod unix;
 mod vms;
+mod vshell;
 
-use std::time::SystemTime;
-
+use super::context::Context;
 use super::entry::{Entry, Kind};
-use dos::parse_dos;
-use eplf::parse_eplf;
-use netware::parse_netware;
-use unix::parse_unix;
-use vms::parse_vms;
+pub(super) use mainframe::Table;
+pub(super) use vms::parse_continued;
 
-impl Entry {
-    /// Reads a line of LIST in the form of Unix, DOS and IIS, EPLF or VMS. `now` serves to guess
-    /// the year of dates that have none.
-    pub fn parse_ls(line: &[u8], now: SystemTime) -> Option<Entry> {
-        let mut entry = parse_eplf(line)
-            .or_else(|| parse_unix(line, now))
-            .or_else(|| parse_netware(line, now))
-            .or_else(|| parse_dos(line))
-            .or_else(|| parse_vms(line))?;
-        // `ls -a` shows both, and a client that walks into them walks for ever.
-        match (&entry.kind, entry.name.as_slice()) {
-            (_, b"") => return None,
-            (Kind::Dir, b".") => entry.kind = Kind::CurrentDir,
-            (Kind::Dir, b"..") => entry.kind = Kind::ParentDir,
-            _ => {}
-        }
-        Some(entry)
+/// Reads a line, which may stand below the heading of a table.
+pub(super) fn parse(line: &[u8], table: Option<Table>, context: &Context<'_>) -> Option<Entry> {
+    let mut entry = eplf::parse_eplf(line)
+        .or_else(|| unix::parse_unix(line, context))
+        .or_else(|| netware::parse_netware(line, context))
+        .or_else(|| enterprise::parse_enterprise(line, context))
+        .or_else(|| dos::parse_dos(line, context))
+        .or_else(|| vms::parse_vms(line, context))
+        .or_else(|| unix::parse_numeric(line))
+        .or_else(|| vshell::parse_vshell(line, context))
+        .or_else(|| os2::parse_os2(line, context))
+        .or_else(|| nortel::parse_vxworks(line, context))
+        .or_else(|| nortel::parse_bay(line, context))
+        .or_else(|| as400::parse_as400(line, context))
+        .or_else(|| os9::parse_os9(line))
+        .or_else(|| nonstop::parse_nonstop(line, context))
+        .or_else(|| mainframe::parse_mainframe(line, table, context))?;
+    // `ls -a` shows both, and a client that walks into them walks for ever.
+    match (&entry.kind, entry.name.as_slice()) {
+        (Kind::Dir, b".") => entry.kind = Kind::CurrentDir,
+        (Kind::Dir, b"..") => entry.kind = Kind::ParentDir,
+        _ => {}
     }
+    Some(entry)
+}
+
+/// Whether a line of a listing is no entry and meant to be none: a heading, a sum, a rule.
+pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
+    unix::is_heading(line)
+        || dos::is_heading(line)
+        || vms::is_heading(line)
+        || as400::is_heading(line, context)
+        || nonstop::is_heading(line)
+        || nortel::is_heading(line)
+        || os9::is_heading(line)
+        || is_rule(line)
+}
+
+/// `--------  ------  ----`
+fn is_rule(line: &[u8]) -> bool {
+    line.iter().filter(|&&byte| byte == b'-').count() > 3
+        && line.iter().all(|byte| b"- ".contains(byte))
 }
 
 #[cfg(test)]

@@ -58,14 +58,49 @@ impl<'a> Words<'a> {
         Some(&word[..end])
     }
 
-    /// What stands after one blank: a name may begin with more.
+    /// Returns the next word without taking it.
+    pub(super) fn peek(mut self) -> Option<&'a [u8]> {
+        self.next()
+    }
+
+    /// Returns all words that are left; `None` if there are more than `most`.
+    pub(super) fn all(mut self, most: usize) -> Option<Vec<&'a [u8]>> {
+        let words: Vec<_> = std::iter::from_fn(|| self.next()).take(most + 1).collect();
+        (words.len() <= most).then_some(words)
+    }
+
+    /// Whether the words that are left begin with these.
+    pub(super) fn start_with(mut self, words: &[&str]) -> bool {
+        words.iter().all(|word| self.next() == Some(word.as_bytes()))
+    }
+
+    /// Returns what follows the one blank after the last word: a name may begin with more.
     pub(super) fn name(self) -> Option<&'a [u8]> {
-        self.rest.split_first().map(|(_, name)| name)
+        self.name_after(1)
+    }
+
+    /// Returns what follows up to `width` blanks after the last word: blanks beyond them belong to
+    /// the name.
+    pub(super) fn name_after(self, width: usize) -> Option<&'a [u8]> {
+        let blanks = self.rest.iter().take(width).take_while(|b| is_blank(b)).count();
+        Some(&self.rest[blanks..]).filter(|name| blanks > 0 && !name.is_empty())
     }
 }
 
 pub(super) fn is_blank(byte: &u8) -> bool {
     *byte == b' ' || *byte == b'\t'
+}
+
+/// Reads a number with a separator between each three digits, or without: `1,234,567`.
+pub(super) fn grouped_number(word: &[u8]) -> Option<u64> {
+    let separator = word.iter().find(|byte| b",.'".contains(byte)).copied();
+    let Some(separator) = separator else { return number::<10>(word) };
+    let mut groups = word.split(|&byte| byte == separator);
+    let first = groups.next().filter(|first| (1..=3).contains(&first.len()))?;
+    groups.try_fold(number::<10>(first)?, |sum, group| {
+        let group = number::<10>(group).filter(|_| group.len() == 3)?;
+        sum.checked_mul(1000)?.checked_add(group)
+    })
 }
 
 #[cfg(test)]

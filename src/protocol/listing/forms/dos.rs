@@ -1,26 +1,26 @@
 //! DOS, and IIS and other servers on Windows that list like it.
 
-use super::super::date::{moment, parse_american_date, parse_iso_date};
+use super::super::context::Context;
+use super::super::date::take_date_and_clock;
 use super::super::entry::{Entry, Kind};
-use super::super::words::{Words, is_blank, number};
-use crate::protocol::time::parse_clock;
+use super::super::words::{Words, grouped_number};
 
-/// `01-02-25  03:04PM       <DIR>          name` of IIS and other servers on Windows, whose year
-/// may have four digits and come first.
-pub(super) fn parse_dos(line: &[u8]) -> Option<Entry> {
+/// The columns of `<DIR>` with its padding, and of sizes: what follows belongs to the name.
+const KIND_WIDTH: usize = 15;
+
+/// Reads `01-02-25  03:04PM       <DIR>          name`, with the date in any order.
+pub(super) fn parse_dos(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
-    let date = words.next()?;
-    let date = parse_iso_date(date).or_else(|| parse_american_date(date))?;
-    let modified = moment(date, parse_clock(words.next()?)?)?;
+    let modified = take_date_and_clock(&mut words, context)?;
     let what = words.next()?;
     let mut entry = match what {
-        [b'<', middle @ .., b'>'] => {
-            let kind = if middle == b"DIR" { Kind::Dir } else { Kind::Other };
-            Entry::new(after_padding(words.rest), kind)
+        [b'<', what_it_is @ .., b'>'] => {
+            let name = words.name_after(KIND_WIDTH.saturating_sub(what.len()).max(1))?;
+            special(what_it_is, name)
         }
         _ => {
             let mut entry = Entry::new(words.name()?, Kind::File);
-            entry.size = Some(number_with_commas(what)?);
+            entry.size = Some(grouped_number(what)?);
             entry
         }
     };
@@ -28,13 +28,35 @@ pub(super) fn parse_dos(line: &[u8]) -> Option<Entry> {
     Some(entry)
 }
 
-/// `<DIR>` is padded with ten blanks; what is beyond them belongs to the name.
-fn after_padding(text: &[u8]) -> &[u8] {
-    let padding = text.iter().take(10).take_while(|b| is_blank(b)).count();
-    &text[padding..]
+/// Builds what is no file: a directory, or a name that leads elsewhere. Where it leads is a path of
+/// Windows, of no use to a client, and not part of the name.
+fn special(what: &[u8], name: &[u8]) -> Entry {
+    match what {
+        b"DIR" => Entry::new(name, Kind::Dir),
+        b"JUNCTION" | b"SYMLINKD" | b"SYMLINK" => Entry::new(without_target(name), Kind::Other),
+        _ => Entry::new(name, Kind::Other),
+    }
 }
 
-fn number_with_commas(word: &[u8]) -> Option<u64> {
-    let digits: Vec<u8> = word.iter().copied().filter(|&b| b != b',').collect();
-    number::<10>(&digits)
+/// Removes the target of `name [target]`, if it is a path of Windows: otherwise it may be of the name.
+fn without_target(name: &[u8]) -> &[u8] {
+    let Some(inside) = name.strip_suffix(b"]") else { return name };
+    let Some(start) = inside.windows(2).rposition(|pair| pair == b" [") else { return name };
+    let target = &inside[start + 2..];
+    let is_path = target.get(1) == Some(&b':') || target.contains(&b'\\');
+    if start > 0 && is_path { &inside[..start] } else { name }
+}
+
+/// Whether a line stands above or below the listing of `dir`.
+pub(super) fn is_heading(line: &[u8]) -> bool {
+    let text = line.trim_ascii();
+    let above = [&b"Volume in drive "[..], b"Volume Serial Number is ", b"Directory of "];
+    line.starts_with(b" ") && (above.iter().any(|start| text.starts_with(start)) || is_sum(text))
+}
+
+/// `3 File(s)  12,345 bytes`, `2 Dir(s)  1,234 bytes free`
+fn is_sum(text: &[u8]) -> bool {
+    let mut words = Words { rest: text };
+    let (count, what) = (words.next().and_then(grouped_number), words.next());
+    count.is_some() && matches!(what, Some(b"File(s)" | b"Dir(s)"))
 }

@@ -1,14 +1,13 @@
 //! NetWare, whose rights are no Unix mode.
 
-use std::time::SystemTime;
-
+use super::super::context::Context;
 use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, is_blank, split_at_first};
 use super::unix::Columns;
 
-/// `d [R----F--] supervisor            512       Jan 16 18:53    name`, also without the first
-/// blank. Novell's rights are no Unix mode, and several blanks stand before a name.
-pub(super) fn parse_netware(line: &[u8], now: SystemTime) -> Option<Entry> {
+/// Reads `d [R----F--] supervisor            512       Jan 16 18:53    name`, also without the
+/// first blank. Several blanks stand before a name.
+pub(super) fn parse_netware(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let kind = match line.first()? {
         b'-' => Kind::File,
         b'd' => Kind::Dir,
@@ -16,9 +15,9 @@ pub(super) fn parse_netware(line: &[u8], now: SystemTime) -> Option<Entry> {
     };
     let (gap, rest) = split_at_first(b'[', &line[1..])?;
     let (rights, rest) = split_at_first(b']', rest)?;
-    if !gap.iter().all(is_blank) || !rights.iter().all(|b| b"RWCEAFMSD-".contains(b)) {
+    if !gap.iter().all(is_blank) || !rights.iter().all(|b| b"RWCEAFMSD- ".contains(b)) {
         return None;
     }
-    let columns = Columns::parse(Words { rest }, now)?;
-    Some(columns.entry(columns.after.rest.trim_ascii_start(), kind))
+    let columns = Columns::parse(Words { rest }, context)?;
+    Some(columns.entry(columns.trimmed_name, kind))
 }

@@ -1,7 +1,15 @@
 //! Lines of real servers, and lines that are none.
 
+mod dates;
+mod ibm;
+mod other;
+mod unix;
+mod vms;
+mod windows;
+
 use super::super::entry::{Entry, Kind, Owner, Unique};
 use super::super::facts::Facts;
+use super::super::reader::{Unreadable, read_list};
 use super::super::testing::{Random, assert_shown_safely, at};
 use std::time::UNIX_EPOCH;
 
@@ -15,151 +23,69 @@ fn try_parse(line: &str) -> Option<Entry> {
     Entry::parse_ls(line.as_bytes(), at(NOW))
 }
 
-/// Who prints it, the line, and what it says as facts.
-const LINES: &[(&str, &str, &str)] = &[
-    (
-        "vsftpd",
-        "drwxr-xr-x    2 1000     1000         4096 Jan 15 10:22 in coming",
-        "type=dir;modify=20250115102200; in coming",
-    ),
-    (
-        "vsftpd",
-        "-rw-------    1 ftp      ftp      5368709120 Sep 30  2023 image.iso",
-        "type=file;size=5368709120;modify=20230930000000; image.iso",
-    ),
-    (
-        "proftpd",
-        "-rw-rw-r--   1 ftpadmin ftpusers     8817 Feb 28 23:59 ls-lR.gz",
-        "type=file;size=8817;modify=20250228235900; ls-lR.gz",
-    ),
-    (
-        "proftpd",
-        "drwxrwsr-t  14 (?)      (?)          4096 Dec 24 18:00 ..",
-        "type=pdir;modify=20241224180000; ..",
-    ),
-    (
-        "pure-ftpd",
-        "-rw-r--r--    1 500        500                 12 Mar  2 09:00  leading blank",
-        "type=file;size=12;modify=20250302090000;  leading blank",
-    ),
-    (
-        "wu-ftpd without a group",
-        "dr-xr-xr-x   2 root     512 Apr  8  1994 etc",
-        "type=dir;modify=19940408000000; etc",
-    ),
-    (
-        "GNU ls with an ACL",
-        "-rwxr-xr-x+ 1 joe users 77 2025-01-02 03:04 run.sh",
-        "type=file;size=77;modify=20250102030400; run.sh",
-    ),
-    (
-        "GNU ls under SELinux",
-        "-rw-r--r--. 1 joe users 77 2025-01-02 03:04:05 notes",
-        "type=file;size=77;modify=20250102030405; notes",
-    ),
-    (
-        "macOS",
-        "drwxr-xr-x@  5 joe  staff  160 Nov  5 07:08 Photos Library",
-        "type=dir;modify=20241105070800; Photos Library",
-    ),
-    (
-        "a Windows server with a domain",
-        "-rw-r--r--   1 group domain user 531 Jan 29 03:26 report.doc",
-        "type=file;size=531;modify=20250129032600; report.doc",
-    ),
-    (
-        "neither links nor owner",
-        "-rw-r--r-- 531 Jan 29 03:26 bare",
-        "type=file;size=531;modify=20250129032600; bare",
-    ),
-    (
-        "a block device",
-        "brw-rw----   1 root disk     8,   1 Jan 29 03:26 sda1",
-        "type=OS.unix=other;modify=20250129032600; sda1",
-    ),
-    (
-        "a character device in one word",
-        "crw-rw-rw-   1 root root 1,3 Jan 29 03:26 null",
-        "type=OS.unix=other;modify=20250129032600; null",
-    ),
-    (
-        "a socket",
-        "srwxrwxrwx   1 root root 0 Jan 29 03:26 log",
-        "type=OS.unix=other;modify=20250129032600; log",
-    ),
-    (
-        "NetWare",
-        "d [RWCEAFMS] supervisor            512       Jan 16 18:53    login",
-        "type=dir;modify=20250116185300; login",
-    ),
-    (
-        "NetWare",
-        "- [R----F--] rhesus             214059       Oct 20 15:27    cx.exe",
-        "type=file;size=214059;modify=20241020152700; cx.exe",
-    ),
-    (
-        "NetWare without a blank",
-        "d[RWCEAFMS] admin    512 Oct 20  2003 SYS",
-        "type=dir;modify=20031020000000; SYS",
-    ),
-    (
-        "IIS",
-        "01-02-25  03:04PM       <DIR>          aspnet client",
-        "type=dir;modify=20250102150400; aspnet client",
-    ),
-    (
-        "IIS",
-        "12-31-99  12:00AM                 1204  two  blanks.txt",
-        "type=file;size=1204;modify=19991231000000;  two  blanks.txt",
-    ),
-    (
-        "IIS with long years",
-        "01-02-2025  03:04AM                    0 empty",
-        "type=file;size=0;modify=20250102030400; empty",
-    ),
-    (
-        "a DOS server with the year first",
-        "2025-01-02  18:48                9,730 commas.zip",
-        "type=file;size=9730;modify=20250102184800; commas.zip",
-    ),
-    (
-        "a junction",
-        "01-02-25  03:04PM       <JUNCTION>     there",
-        "type=OS.unix=other;modify=20250102150400; there",
-    ),
-    (
-        "publicfile",
-        "+i8388621.48594,m825718503,r,s280,\tdjb.html",
-        "type=file;size=280;modify=19960301221503; djb.html",
-    ),
-    (
-        "publicfile",
-        "+i8388621.50690,m824255907,/,\t514 and a tab\t",
-        "type=dir;modify=19960213235827; 514 and a tab?",
-    ),
-    (
-        "VMS",
-        "README.TXT;4  1/2  2-JAN-2025 03:04:05 [SYSTEM] (RWED,RE,RE,)",
-        "type=file;modify=20250102030405; README.TXT",
-    ),
-    (
-        "VMS",
-        "PUB.DIR;1  1 19-NOV-2001 21:41 [ftp,root] (RWE,RWE,RE,RE)",
-        "type=dir;modify=20011119214100; PUB",
-    ),
-    (
-        "VMS without a time",
-        "A.B;12    2/8    15-JAN-2000    [IV2_XXX]   (RWED,RWED,RE,)",
-        "type=file;modify=20000115000000; A.B",
-    ),
-];
+/// Who prints it, the lines of the listing, and the facts that are read of it; a line that cannot
+/// be read stands behind `?`. Bytes that are not ASCII may be written `\x9f`, and a tab `\t`.
+type Sample = (&'static str, &'static [&'static str], &'static [&'static str]);
+
+fn samples() -> impl Iterator<Item = Sample> {
+    let families = [unix::LISTINGS, dates::LISTINGS, windows::LISTINGS];
+    let others = [vms::LISTINGS, ibm::LISTINGS, other::LISTINGS];
+    families.into_iter().chain(others).flatten().copied()
+}
+
+/// The bytes that a sample stands for.
+fn bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let hex = rest.strip_prefix("\\x").and_then(|rest| rest.get(..2));
+        let (piece, length) = match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => (vec![byte], 4),
+            None if rest.starts_with("\\t") => (vec![b'\t'], 2),
+            None => (first.to_string().into_bytes(), first.len_utf8()),
+        };
+        bytes.extend(piece);
+        rest = &rest[length..];
+    }
+    bytes
+}
+
+fn listing(lines: &[&str]) -> Vec<u8> {
+    lines.iter().flat_map(|line| [bytes(line), b"\r\n".to_vec()].concat()).collect()
+}
+
+fn shown(line: Result<Entry, Unreadable<'_>>) -> String {
+    let mut shown = Vec::new();
+    match line {
+        Ok(entry) => entry.write_mlsx(Facts::parse(b"type;size;modify"), &mut shown),
+        Err(Unreadable(line)) => shown = [b"? ", line].concat(),
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
 
 #[test]
-fn lines_of_real_servers_are_read() {
-    for (server, line, facts) in LINES {
-        let mut shown = Vec::new();
-        parsed(line).write_mlsx(Facts::parse(b"type;size;modify"), &mut shown);
-        assert_eq!(String::from_utf8_lossy(&shown), *facts, "{server}: {line}");
+fn listings_of_real_servers_are_read() {
+    let mut wrong = String::new();
+    for (server, lines, facts) in samples() {
+        let found: Vec<String> = read_list(&listing(lines), at(NOW)).map(shown).collect();
+        let expected: Vec<_> =
+            facts.iter().map(|line| String::from_utf8_lossy(&bytes(line)).into_owned()).collect();
+        if found != expected {
+            wrong += &format!("{server}: {lines:#?}\n{found:#?}\ninstead of {expected:#?}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_line_alone_is_read_as_in_a_listing() {
+    for (server, lines, facts) in samples() {
+        if let ([line], [expected]) = (lines, facts)
+            && !expected.starts_with('?')
+        {
+            let entry = Entry::parse_ls(&bytes(line), at(NOW)).expect(line);
+            assert_eq!(shown(Ok(entry)), String::from_utf8_lossy(&bytes(expected)), "{server}");
+        }
     }
 }
 
@@ -281,7 +207,7 @@ fn other_lines_are_no_entries() {
         "?rw-r--r--   1 a b 7 Jan 25 00:17 x",
         "d [RWQ] a 512 Jan 16 18:53 x",
         "d x [RWC] a 512 Jan 16 18:53 x",
-        "13-02-25  03:04PM       <DIR>          x",
+        "13-32-25  03:04PM       <DIR>          x",
         "01-02-25  13:04PM       <DIR>          x",
         "01-02-25  03:04PM       <DIR>",
         "01-02-25  03:04PM       <DIR>          ",
@@ -302,14 +228,40 @@ fn other_lines_are_no_entries() {
 }
 
 #[test]
-fn no_bytes_break_the_parser_or_what_is_made_of_them() {
+fn no_bytes_break_the_readers_or_what_is_made_of_them() {
     let mut random = Random(4);
     let moments = [at(NOW), UNIX_EPOCH, at("20240229120000"), at("99991231235959")];
-    for round in 0..200_000 {
-        let (_, line, _) = LINES[random.below(LINES.len())];
-        let line = random.mutate(line.as_bytes());
-        if let Some(entry) = Entry::parse_ls(&line, moments[round % moments.len()]) {
+    let samples: Vec<Vec<u8>> = samples().map(|(_, lines, _)| listing(lines)).collect();
+    for round in 0..12_000 {
+        let sample = random.below(samples.len());
+        let text = random.mutate(&samples[sample]);
+        let now = moments[round % moments.len()];
+        let lines = text.split(|&byte| byte == b'\n').count();
+        let found: Vec<_> = read_list(&text, now).collect();
+        assert!(found.len() <= lines, "round {round}");
+        for entry in found.into_iter().flatten() {
+            assert!(!entry.name.is_empty() && !entry.name.contains(&b'/'), "{entry:?}");
             assert_shown_safely(&entry, round);
         }
+        if let Some(entry) = Entry::parse_ls(&text, now) {
+            assert_shown_safely(&entry, round);
+        }
+    }
+}
+
+/// What a line costs must not depend on what is in it, beyond its length. A reader that is
+/// quadratic would not end.
+#[test]
+fn no_line_is_slow() {
+    let starts =
+        ["-rw-r--r-- ", "lrwxrwxrwx 1 a b 7 Jan 2 03:04 x", "d [R] ", "A.B;1 ", "+", "1 ", ""];
+    let parts =
+        [" ", "1 ", "12 ", "1a ", " -> ", "9", "^", "Jan ", "1-1-1 ", "\u{4e00} ", ",", ";"];
+    for (start, part) in starts.iter().flat_map(|start| parts.map(|part| (start, part))) {
+        let line = [start.as_bytes(), &part.repeat(8000 / part.len()).into_bytes()].concat();
+        let text = [&line[..], b"\n"].concat().repeat(20);
+        assert!(read_list(&text, at(NOW)).count() <= 20);
+        let endless = [start.as_bytes(), &part.repeat(100_000 / part.len()).into_bytes()].concat();
+        assert!(read_list(&endless, at(NOW)).all(|line| line == Err(Unreadable(&endless))));
     }
 }

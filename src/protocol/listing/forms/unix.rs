@@ -1,139 +1,128 @@
 //! `ls -l` in its dialects.
 
-use std::time::SystemTime;
+mod columns;
+mod date;
+mod mode;
 
-use super::super::date::{moment, parse_iso_date};
+use super::super::context::Context;
+use super::super::date::{is_total, since_1970};
 use super::super::entry::{Entry, Kind, Owner};
-use super::super::words::{Words, number, split_at_first};
-use crate::protocol::time::{parse_clock, parse_ls_date};
+use super::super::words::{Words, number};
 
-/// More columns than any server puts before the date.
-const MAX_COLUMNS: usize = 10;
+pub(super) use columns::Columns;
+use mode::{kind_of_bits, parse_mode};
 
-/// `-rw-r--r--   1 root     wheel        1234 Jan  2 03:04 name`
-pub(super) fn parse_unix(line: &[u8], now: SystemTime) -> Option<Entry> {
+/// Reads `-rw-r--r--   1 root     wheel        1234 Jan  2 03:04 name`.
+pub(super) fn parse_unix(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
-    let mode = words.next()?;
-    let (kind, bits) = parse_mode(mode)?;
-    let columns = Columns::parse(words, now)?;
-    let name = columns.after.name()?;
-    let mut entry = columns.entry(name, kind);
+    let (kind, bits, links) = parse_mode(words.next()?)?;
+    let columns = Columns::parse(words, context);
+    let mut entry = match &columns {
+        Some(columns) => columns.entry(columns.name?, kind),
+        None => parse_dateless(words, kind)?,
+    };
     entry.mode = Some(bits);
+    entry.links = links.or(entry.links);
     if matches!(entry.kind, Kind::Link(_)) {
         split_link(&mut entry);
     }
+    drop_mark(&mut entry, context);
     Some(entry)
 }
 
-/// What stands between the mode and the name.
-pub(super) struct Columns<'a> {
-    /// Links, owner, group or fewer of them.
-    who: Vec<&'a [u8]>,
-    /// `None` for a device, which has two numbers instead.
-    size: Option<u64>,
-    modified: SystemTime,
-    pub(super) after: Words<'a>,
-}
-
-impl<'a> Columns<'a> {
-    /// Finds the first number that a date follows. That is what all dialects have in common.
-    pub(super) fn parse(mut words: Words<'a>, now: SystemTime) -> Option<Columns<'a>> {
-        let mut who = Vec::new();
-        while who.len() < MAX_COLUMNS {
-            let word = words.next()?;
-            if let Some((size, (modified, after))) = parse_size(word).zip(take_date(words, now)) {
-                let size = drop_device(&mut who, size);
-                return Some(Columns { who, size, modified, after });
-            }
-            who.push(word);
-        }
-        None
+/// Reads `3 slopri devlab 512 name`, without a date. A date of an unknown form would count as the
+/// beginning of the name, so this is strict: four columns as in `ls -l`, owner and group by name,
+/// and no number among the first words of the name.
+fn parse_dateless(mut words: Words<'_>, kind: Kind) -> Option<Entry> {
+    let links = number::<10>(words.next()?)?;
+    let [owner, group] = [words.next()?, words.next()?];
+    let size = number::<10>(words.next()?)?;
+    let name = words.name()?;
+    let by_name = |word: &[u8]| !word.first().is_some_and(u8::is_ascii_digit);
+    if !by_name(owner) || !by_name(group) {
+        return None;
     }
+    let second = words.next().and_then(|_| words.peek());
+    if second.is_some() && !starts_without_numbers(name) {
+        return None;
+    }
+    let mut entry = Entry::new(name, kind);
+    entry.links = Some(links);
+    (entry.owner, entry.group) = (Owner::parse(owner), Owner::parse(group));
+    entry.size = Some(size);
+    Some(entry)
+}
 
-    /// A number first is the link count; a server that shows one name shows the owner.
-    pub(super) fn entry(&self, name: &[u8], kind: Kind) -> Entry {
-        let mut entry = Entry::new(name, kind);
-        let links = self.who.first().and_then(|word| number::<10>(word));
-        let owners = &self.who[usize::from(links.is_some())..];
-        entry.links = links;
-        entry.owner = owners.first().and_then(|word| Owner::parse(word));
-        entry.group = owners.get(1..).and_then(<[_]>::last).and_then(|word| Owner::parse(word));
-        entry.size = self.size;
-        entry.modified = Some(self.modified);
-        entry
+fn starts_without_numbers(name: &[u8]) -> bool {
+    let mut words = Words { rest: name };
+    let mut first = std::iter::from_fn(|| words.next()).take(3);
+    first.all(|word| !word.iter().any(u8::is_ascii_digit))
+}
+
+/// Reads `0100644   500  101   12345    123456789       name`: mode, owner, group, size, seconds
+/// since 1970.
+pub(super) fn parse_numeric(line: &[u8]) -> Option<Entry> {
+    let mut words = Words { rest: line };
+    let mode = words.next().filter(|word| (5..=7).contains(&word.len()))?;
+    let mode = u32::try_from(number::<8>(mode)?).ok()?;
+    let kind = kind_of_bits(mode)?;
+    let [owner, group] = [words.next()?, words.next()?];
+    number::<10>(owner).and(number::<10>(group))?;
+    let size = number::<10>(words.next()?)?;
+    let modified = since_1970(number::<10>(words.next()?)?)?;
+    let mut entry = Entry::new(words.name_after(usize::MAX)?, kind);
+    entry.mode = Some(mode & 0o7777);
+    (entry.owner, entry.group) = (Owner::parse(owner), Owner::parse(group));
+    (entry.size, entry.modified) = (Some(size), Some(modified));
+    Some(entry)
+}
+
+/// Whether a line is the sum above a listing: `total 12`, in the server's language.
+pub(super) fn is_heading(line: &[u8]) -> bool {
+    let words = Words { rest: line }.all(3).unwrap_or_default();
+    match *words.as_slice() {
+        [total, sum] => is_total(total) && is_sum(sum),
+        // Spanish and Portuguese.
+        [total, b"de", sum] => is_total(total) && is_sum(sum),
+        _ => false,
     }
 }
 
-/// A number, or the two of a device in one word, which count as none.
-fn parse_size(word: &[u8]) -> Option<Option<u64>> {
-    match split_at_first(b',', word) {
-        None => number::<10>(word).map(Some),
-        Some((major, minor)) => number::<10>(major).and(number::<10>(minor)).map(|_| None),
-    }
+/// A number of blocks, or of bytes with a unit: `12`, `1.5M`, `12K`.
+fn is_sum(word: &[u8]) -> bool {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit() || b".,".contains(byte));
+    let digits = digits.count();
+    digits > 0
+        && word[0].is_ascii_digit()
+        && word.len() - digits <= 3
+        && word[digits..].iter().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// `8,   1` is no size but a device; its first half was taken for an owner.
-fn drop_device(who: &mut Vec<&[u8]>, size: Option<u64>) -> Option<u64> {
-    let major = who.last().and_then(|word| word.strip_suffix(b","));
-    if major.and_then(number::<10>).is_none() {
-        return size;
-    }
-    who.pop();
-    None
-}
-
-/// `Jan  2 03:04`, `Jan  2  2025` or `2025-01-02 03:04`.
-fn take_date(mut words: Words<'_>, now: SystemTime) -> Option<(SystemTime, Words<'_>)> {
-    let (first, second) = (words.next()?, words.next()?);
-    if let Some(date) = parse_iso_date(first) {
-        return Some((moment(date, parse_clock(second)?)?, words));
-    }
-    let third = words.next()?;
-    Some((parse_ls_date(first, second, third, now)?, words))
-}
-
-/// The kind and the permission bits of `drwxr-xr-x`, perhaps with the sign of an ACL after it.
-fn parse_mode(word: &[u8]) -> Option<(Kind, u32)> {
-    let kind = match word.first()? {
-        b'-' => Kind::File,
-        b'd' => Kind::Dir,
-        b'l' => Kind::Link(Vec::new()),
-        b'b' | b'c' | b'p' | b's' | b'D' | b'C' | b'M' | b'n' | b'P' => Kind::Other,
-        _ => return None,
-    };
-    let bits = match word.get(10..)? {
-        b"" | b"+" | b"." | b"@" => &word[1..10],
-        _ => return None,
-    };
-    let user = parse_triple(&bits[..3], b's', 0o4000, 6)?;
-    let group = parse_triple(&bits[3..6], b's', 0o2000, 3)?;
-    let other = parse_triple(&bits[6..], b't', 0o1000, 0)?;
-    Some((kind, user | group | other))
-}
-
-fn parse_triple(letters: &[u8], special: u8, special_bit: u32, shift: u32) -> Option<u32> {
-    let flag = |letter, expected, bit: u32| match letter {
-        b'-' => Some(0),
-        _ if letter == expected => Some(bit << shift),
-        _ => None,
-    };
-    let execute = match letters[2] {
-        letter if letter == special => special_bit | 1 << shift,
-        letter if letter == special.to_ascii_uppercase() => special_bit,
-        // Solaris: mandatory locking, the same bit as setgid without execute.
-        b'l' | b'L' if special_bit == 0o2000 => special_bit,
-        letter => flag(letter, b'x', 1)?,
-    };
-    Some(flag(letters[0], b'r', 4)? | flag(letters[1], b'w', 2)? | execute)
-}
-
-/// Splits `name -> target` at the first arrow that has something on both sides.
+/// Splits `name -> target`: at the arrow that leaves a target of the size shown, which is its
+/// length, or else at the first that has something on both sides.
 fn split_link(entry: &mut Entry) {
     const ARROW: &[u8] = b" -> ";
     let end = entry.name.len().saturating_sub(ARROW.len());
-    if let Some(at) = (1..end).find(|&at| entry.name[at..].starts_with(ARROW)) {
+    let arrows = || (1..end).filter(|&at| entry.name[at..].starts_with(ARROW));
+    let fits = |at: &usize| Some((end - at) as u64) == entry.size;
+    if let Some(at) = arrows().find(fits).or_else(|| arrows().next()) {
         let target = entry.name.split_off(at + ARROW.len());
         entry.name.truncate(at);
         entry.kind = Kind::Link(target);
+    }
+}
+
+/// Removes the mark of `ls -F`. Behind a directory it can be nothing else; `*`, `@`, `|` and `=` may
+/// belong to a name, unless the directories of the listing carry theirs.
+fn drop_mark(entry: &mut Entry, context: &Context<'_>) {
+    let executable = entry.mode.is_some_and(|mode| mode & 0o111 != 0);
+    let marked = match (&entry.kind, entry.name.last()) {
+        (Kind::Dir, Some(b'/')) => true,
+        (Kind::File, Some(b'*')) => context.classified && executable,
+        (Kind::Link(_), Some(b'@')) | (Kind::Other, Some(b'|' | b'=')) => context.classified,
+        _ => false,
+    };
+    if marked {
+        entry.name.pop();
     }
 }

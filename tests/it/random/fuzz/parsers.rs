@@ -5,7 +5,7 @@ use crate::support::random::Random;
 use mt_ftp::args::{self, Outcome};
 use mt_ftp::client::options::{self, Options};
 use mt_ftp::client::{Endpoint, Url};
-use mt_ftp::protocol::listing::{Entry, Facts, Perm, Unique};
+use mt_ftp::protocol::listing::{Entry, Facts, Perm, Unique, read_list, read_mlsd};
 use mt_ftp::protocol::time::{self, Civil};
 use mt_ftp::protocol::{
     Code, Command, Control, FtpPath, Line, MAX_LINE, MAX_PATH, Name, Reply, ReplyParser, Verb,
@@ -37,6 +37,7 @@ const PARSERS: &[(&str, Fuzz)] = &[
     ("proxy header", proxy_header),
     ("mlsx", mlsx),
     ("ls", ls),
+    ("listings", listings),
     ("time", times),
     ("ascii", text),
     ("arguments", arguments),
@@ -285,7 +286,52 @@ const LS: &[&str] = &[
     "dr-xr-xr-x   2 root     512 Apr  8  1994 etc",
     "crw-rw-rw-   1 root root 1,3 Jan 29 03:26 null",
     "total 12",
+    "-rw-r--r-- 1 a b 12.5k 3 29 03:26 numbers",
+    "-rw-r--r-- 1 a b 7 2025-01-02 03:04:05.123456789 +0200 full ISO",
+    "-rw-r--r-- 1 a b 7 26. Juli, 20:10 day first",
+    "-rw-r--r-- 1 a b 7 2005\u{b144}  1\u{c6d4}  6\u{c77c} signs",
+    "0100644   500  101   12345    123456789       numeric",
+    "05/14/2014  11:19 PM    <JUNCTION>     All Users [C:\\ProgramData]",
+    "36611      A    04-23-103  10:57  os2",
+    "206876  Apr 04, 2000 21:06 vshell/",
+    "2048    Feb-28-1998  05:23:30   vxworks       <DIR>",
+    "wfftp       1014196  06/03/04  Thur.   10:20:03",
+    "-C--E-----FTP B BCC3I1       7670  1294495 Jan 13 07:42 conent",
+    "20.20 07/03/29 1026 d-ewrewr 2650 85920 os9",
+    "NONSTOP 101 528 6-Apr-07 14:21:18 255, 0 \"oooo\"",
+    "QSYS            77824 02/23/00 15:09:55 *DIR dir/",
+    "QPGMR                                   *MEM       MKCMD.MBR",
+    "WYOSPT 3420   2003/05/21  1  200  FB      80  8053  PS  SEQ.FILE",
+    "MEMBER1 01.01 2004/06/22 2004/06/22 16:32   128   128    0 BOBY12",
+    "LOADMOD 00B308 000411  00 FO                31    ANY",
+    "IBMUSER1  JOB01906  OUTPUT    3 Spool Files",
+    "PROFILE  EXEC     F        65      107        2 2005-10-04 15:28:42 060191",
 ];
+
+/// Lines that change what those below them are.
+const HEADINGS: &[&str] = &[
+    "Volume Unit    Referred Ext Used Recfm Lrecl BlkSz Dsorg Dsname",
+    " Name     VV.MM   Created       Changed      Size  Init   Mod   Id",
+    "JOBNAME  JOBID    OWNER    STATUS CLASS",
+    "LONG_NAME_OF_VMS.COM;12",
+    "Migrated                                                OLD.DATA",
+    "MEMBER",
+    "",
+];
+
+/// Whole listings: no line is lost, and no name is one that a directory cannot hold.
+fn listings(random: &mut Random) {
+    let lines = [LS, MLSX, HEADINGS].concat();
+    let pieces = (0..random.below(8)).map(|_| damaged(random, &lines));
+    let text = pieces.collect::<Vec<_>>().join(&b"\r\n"[..]);
+    let now = UNIX_EPOCH + Duration::from_secs(random.below(4_000_000_000));
+    let most = text.split(|&byte| byte == b'\n').count();
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
+    for found in [read_list(&text, now).collect::<Vec<_>>(), read_mlsd(&text).collect()] {
+        assert!(found.len() <= most, "{}", shown(&text));
+        assert!(found.iter().flatten().all(|entry| is_name(&entry.name)), "{}", shown(&text));
+    }
+}
 
 fn ls(random: &mut Random) {
     let line = damaged(random, LS);

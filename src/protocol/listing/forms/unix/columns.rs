@@ -1,0 +1,116 @@
+//! The columns of `ls -l` between the mode and the name.
+
+use std::time::SystemTime;
+
+use super::super::super::context::Context;
+use super::super::super::entry::{Entry, Kind, Owner};
+use super::super::super::words::{Words, number, split_at_first};
+use super::date::{Months, take_date};
+
+/// More columns than any server puts before the date: groups of Windows have names of many words.
+const MAX_COLUMNS: usize = 20;
+
+/// The columns of `ls -l` before the size: links, owner and group.
+const USUAL_COLUMNS: usize = 3;
+
+/// What stands between the mode and the name, and the name.
+pub(in super::super) struct Columns<'a> {
+    /// Links, owner, group or fewer or more of them.
+    who: Vec<&'a [u8]>,
+    /// `None` for a device, which has two numbers instead, and for a size that is rounded.
+    size: Option<u64>,
+    modified: SystemTime,
+    /// What follows the date and one blank; `None` if nothing does.
+    pub(in super::super) name: Option<&'a [u8]>,
+    /// The same without the blanks before it.
+    pub(in super::super) trimmed_name: &'a [u8],
+}
+
+impl<'a> Columns<'a> {
+    /// Finds a size that a date follows: that is what all dialects have in common. Owners and names
+    /// may look like either, so the place in which `ls -l` has the size goes first, months by name
+    /// go before months by number, and a size that is glued to its group comes last.
+    pub(in super::super) fn parse(
+        mut words: Words<'a>,
+        context: &Context<'_>,
+    ) -> Option<Columns<'a>> {
+        let mut found = Vec::new();
+        while let (Some(word), true) = (words.next(), found.len() < MAX_COLUMNS) {
+            found.push((word, words));
+        }
+        let usual = found.get(USUAL_COLUMNS).map(|_| USUAL_COLUMNS);
+        let order = || usual.into_iter().chain(0..found.len());
+        let plain = |at: usize, months| {
+            let (word, after) = found[at];
+            parse_size(word)
+                .zip(take_date(after, months, context))
+                .map(|(size, date)| (at, size, date))
+        };
+        let glued = |at: usize| {
+            let (word, after) = found[at];
+            let (_, size) = split_glued(word)?;
+            Some((at, size, take_date(after, Months::ByName, context)?))
+        };
+        let (at, size, (modified, name)) = order()
+            .find_map(|at| plain(at, Months::ByName))
+            .or_else(|| order().find_map(|at| plain(at, Months::ByNumber)))
+            .or_else(|| order().find_map(glued))?;
+        let mut who: Vec<_> = found[..at].iter().map(|(word, _)| *word).collect();
+        who.extend(split_glued(found[at].0).map(|(group, _)| group));
+        let size = drop_device(&mut who, size);
+        let trimmed_name = name.trimmed;
+        Some(Columns { who, size, modified, name: name.exact, trimmed_name })
+    }
+
+    /// Builds an entry of the columns. A number first is the link count; a server that shows one
+    /// name shows the owner.
+    pub(in super::super) fn entry(&self, name: &[u8], kind: Kind) -> Entry {
+        let mut entry = Entry::new(name, kind);
+        let links = self.who.first().and_then(|word| number::<10>(word));
+        let owners = &self.who[usize::from(links.is_some())..];
+        entry.links = links;
+        entry.owner = owners.first().and_then(|word| Owner::parse(word));
+        entry.group = owners.get(1..).and_then(<[_]>::last).and_then(|word| Owner::parse(word));
+        entry.size = self.size;
+        entry.modified = Some(self.modified);
+        entry
+    }
+}
+
+/// Reads a number, the two of a device in one word, or a rounded size such as `12.5k`. The last two
+/// do not say how many bytes a transfer has.
+fn parse_size(word: &[u8]) -> Option<Option<u64>> {
+    if let Some((major, minor)) = split_at_first(b',', word) {
+        return number::<10>(major).and(number::<10>(minor)).map(|_| None);
+    }
+    match number::<10>(word) {
+        Some(size) => Some(Some(size)),
+        None => is_rounded(word).then_some(None),
+    }
+}
+
+/// Whether a word is a size with a unit: `12.5k`, `3M`, `1GB`.
+fn is_rounded(word: &[u8]) -> bool {
+    let word = word.strip_suffix(b"B").or(word.strip_suffix(b"b")).unwrap_or(word);
+    let Some((unit, digits)) = word.split_last() else { return false };
+    let (whole, fraction) = split_at_first(b'.', digits).unwrap_or((digits, b"0"));
+    b"kKmMgGtT".contains(unit) && number::<10>(whole).and(number::<10>(fraction)).is_some()
+}
+
+/// Splits the group of `longgroup123456` from the size that left no room for a blank.
+fn split_glued(word: &[u8]) -> Option<(&[u8], Option<u64>)> {
+    let start = word.iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
+    let (group, size) = word.split_at(start);
+    let letters = group.last().is_some_and(|last| last.is_ascii_alphabetic() || *last >= 128);
+    number::<10>(size).filter(|_| letters).map(|size| (group, Some(size)))
+}
+
+/// `8,   1` is no size but a device; its first half was taken for an owner.
+fn drop_device(who: &mut Vec<&[u8]>, size: Option<u64>) -> Option<u64> {
+    let major = who.last().and_then(|word| word.strip_suffix(b","));
+    if major.and_then(number::<10>).is_none() {
+        return size;
+    }
+    who.pop();
+    None
+}
