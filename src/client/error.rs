@@ -163,6 +163,15 @@ pub enum Error {
     Endless,
     /// The server refused to list a directory.
     Unlisted(Vec<u8>, Reply),
+    /// A listing has lines that cannot be read, so what the directory holds is not known.
+    BadListing {
+        /// The directory; empty: the current one.
+        dir: Vec<u8>,
+        /// The first of the lines, or its beginning.
+        line: Vec<u8>,
+        /// How many others there are.
+        more: usize,
+    },
     /// No file has a name of this pattern.
     NothingMatches(Vec<u8>),
     /// Another file has, or could have, the same name here.
@@ -213,6 +222,7 @@ impl Error {
             | Error::Unintelligible(_)
             | Error::Endless
             | Error::Unlisted(..)
+            | Error::BadListing { .. }
             | Error::NothingMatches(_) => ErrorClass::Remote,
             Error::NoData { .. }
             | Error::Broken(_)
@@ -403,6 +413,11 @@ impl fmt::Display for Error {
                 write!(f, "\"{}\": something else stands there; --delete removes it", shown(path))
             }
             Error::Endless => f.write_str("the tree does not end"),
+            Error::BadListing { dir, line, more } => {
+                let dir = if dir.is_empty() { &b"."[..] } else { dir };
+                write!(f, "cannot read the listing of \"{}\": \"{}\"", shown(dir), shown(line))?;
+                if *more > 0 { write!(f, " and {more} more lines") } else { Ok(()) }
+            }
             Error::Unlisted(path, reply) => write!(f, "{}: {}", shown(path), text(reply)),
             Error::NothingMatches(pattern) => write!(f, "nothing matches {}", shown(pattern)),
             Error::SameName(name) => {

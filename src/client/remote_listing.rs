@@ -5,7 +5,7 @@
 
 use super::connection::Connection;
 use super::error::Error;
-use crate::protocol::listing::{Entry, Kind};
+use crate::protocol::listing::{Entry, Kind, Unreadable, read_list, read_mlsd};
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{Command, Name};
 use std::io::{self, Write};
@@ -17,14 +17,25 @@ const LARGEST_LISTING: usize = 64 * 1024 * 1024;
 /// How many files that may be, however short their names: each takes more room here than there.
 const MOST_LISTED: usize = 1_000_000;
 
+/// How much of a line that could not be read is shown, in bytes.
+const LONGEST_SHOWN: usize = 200;
+
 /// A directory as the server lists it.
 pub(super) struct Listed {
     /// Files, directories, links and the rest; not the directory itself nor the one above.
     pub(super) entries: Vec<Entry>,
     /// Whether times are to the second and in UTC, which MLSD promises.
     pub(super) exact: bool,
-    /// Whether the server listed something, and nothing that could be read.
-    unreadable: bool,
+    /// The lines that could not be read, if there are any: the directory holds more than the entries.
+    unread: Option<Unread>,
+}
+
+/// The lines of a listing that could not be read.
+struct Unread {
+    /// The first of them, or its beginning.
+    line: Vec<u8>,
+    /// How many others there are.
+    more: usize,
 }
 
 /// Lists a directory; `None` is where we stand.
@@ -32,31 +43,15 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
     if connection.capabilities().machine_lists {
         let listed = lines(connection, &Command::Mlsd(dir.cloned()));
         if let Some(text) = connection.unless_missing(listed, |known| &mut known.machine_lists)? {
-            let entries = text.split(|&byte| byte == b'\n').map(without_end);
-            return Ok(Listed::of(bounded(entries.filter_map(Entry::parse_mlsx))?, true));
+            return Listed::read(read_mlsd(&text), true);
         }
     }
     let text = list_for_people(connection, dir)?;
-    let now = SystemTime::now();
-    let lines = || text.split(|&byte| byte == b'\n').map(without_end);
-    let found = bounded(lines().filter_map(|line| Entry::parse_ls(line, now)))?;
-    let unreadable = found.is_empty() && lines().any(says_something);
-    Ok(Listed { unreadable, ..Listed::of(found, false) })
-}
-
-/// As many as there may be.
-fn bounded<T>(found: impl Iterator<Item = T>) -> Result<Vec<T>, Error> {
-    let found: Vec<T> = found.take(MOST_LISTED + 1).collect();
-    check_end(found.len()).map(|()| found)
+    Listed::read(read_list(&text, SystemTime::now()), false)
 }
 
 fn check_end(count: usize) -> Result<(), Error> {
     if count > MOST_LISTED { Err(Error::Endless) } else { Ok(()) }
-}
-
-/// `total 12` stands above a listing, be it an empty one.
-fn says_something(line: &[u8]) -> bool {
-    !line.trim_ascii().is_empty() && !line.starts_with(b"total ")
 }
 
 /// With names that begin with a dot, which servers without MLSD leave out unless asked; those that
@@ -93,12 +88,43 @@ fn is_blank(text: &[u8]) -> bool {
 }
 
 impl Listed {
+    /// Collects the lines of a listing, of which there may be no more than [`MOST_LISTED`].
+    fn read<'a>(
+        lines: impl Iterator<Item = Result<Entry, Unreadable<'a>>>,
+        exact: bool,
+    ) -> Result<Listed, Error> {
+        let (mut entries, mut unread) = (Vec::new(), None);
+        for line in lines {
+            match (line, &mut unread) {
+                (Ok(entry), _) => entries.push(entry),
+                (Err(_), Some(Unread { more, .. })) => *more += 1,
+                (Err(Unreadable(line)), None) => {
+                    let line = line[..line.len().min(LONGEST_SHOWN)].to_vec();
+                    unread = Some(Unread { line, more: 0 });
+                }
+            }
+            check_end(entries.len())?;
+        }
+        Ok(Listed { unread, ..Listed::of(entries, exact) })
+    }
+
+    /// Takes the error that says which lines could not be read. A directory that has one was not
+    /// read whole: what is not among the entries may be there all the same.
+    pub(super) fn take_error(&mut self, dir: &[u8]) -> Option<Error> {
+        let Unread { line, more } = self.unread.take()?;
+        Some(Error::BadListing { dir: dir.to_vec(), line, more })
+    }
+
+    /// Whether a listing for people is of a form that is not known: nothing of it could be read.
+    fn is_of_unknown_form(&self) -> bool {
+        self.entries.is_empty() && self.unread.is_some() && !self.exact
+    }
+
     fn of(mut entries: Vec<Entry>, exact: bool) -> Listed {
-        entries.retain(|entry| !matches!(entry.kind, Kind::CurrentDir | Kind::ParentDir));
         entries.sort_by(|one, other| one.name.cmp(&other.name));
         // Two of a name cannot be told apart, nor be two files here.
         entries.dedup_by(|one, other| one.name == other.name);
-        Listed { entries, exact, unreadable: false }
+        Listed { entries, exact, unread: None }
     }
 }
 
@@ -170,7 +196,8 @@ impl Found {
 fn list_files(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
     let listed = list_dir(connection, dir);
     match &listed {
-        Ok(Listed { unreadable: true, .. }) | Err(Error::Refused(_)) => {}
+        Ok(listed) if listed.is_of_unknown_form() => {}
+        Err(Error::Refused(_)) => {}
         _ => return listed,
     }
     match lines(connection, &Command::Nlst(dir.cloned())) {
@@ -179,7 +206,7 @@ fn list_files(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed,
         Ok(text) => {
             let lines = text.split(|&byte| byte == b'\n').map(without_end);
             let names = lines.filter_map(|line| name_in(line, dir));
-            Ok(Listed::of(bounded(names.map(|name| Entry::new(name, Kind::File)))?, false))
+            Listed::read(names.map(|name| Ok(Entry::new(name, Kind::File))), false)
         }
     }
 }
@@ -197,36 +224,57 @@ fn name_in<'l>(line: &'l [u8], dir: Option<&Name>) -> Option<&'l [u8]> {
     is_name.then_some(name)
 }
 
-/// The files that match a pattern. A name without any is taken as it is.
-pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Vec<Found>, Error> {
+/// The files that match a pattern, and why there may be others.
+#[derive(Default)]
+pub(super) struct Expanded {
+    pub(super) found: Vec<Found>,
+    /// The directories that were not read whole, and names that no command can say.
+    pub(super) unread: Vec<Error>,
+}
+
+/// Returns the files that match a pattern. A name without any is taken as it is.
+pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Expanded, Error> {
+    let mut expanded = Expanded::default();
     if !is_pattern(pattern.as_bytes()) {
-        return Ok(vec![Found::named(pattern.clone())]);
+        expanded.found.push(Found::named(pattern.clone()));
+        return Ok(expanded);
     }
     let (above, last) = parted(pattern.as_bytes());
-    let mut found = Vec::new();
-    for dir in directories(connection, above)? {
-        let Listed { entries, exact, .. } = list_files(connection, place(&dir).as_ref())?;
+    let Expanded { found, unread } = &mut expanded;
+    for dir in directories(connection, above, unread)? {
+        let mut listed = list_files(connection, place(&dir).as_ref())?;
+        unread.extend(listed.take_error(&dir));
+        let Listed { entries, exact, .. } = listed;
         let files = entries.into_iter().filter(|entry| {
             matches!(entry.kind, Kind::File | Kind::Link(_)) && fits(last, &entry.name)
         });
-        found.extend(files.filter_map(|entry| {
-            let path = Name::new([dir.as_slice(), &entry.name].concat())?;
-            Some(Found { path, entry, exact, typed: false })
-        }));
-        check_end(found.len())?;
+        for entry in files {
+            let path = [dir.as_slice(), &entry.name].concat();
+            match Name::new(path.as_slice()) {
+                Some(path) => found.push(Found { path, entry, exact, typed: false }),
+                None => unread.push(Error::BadName(path)),
+            }
+        }
+        check_end(found.len() + unread.len())?;
     }
-    Ok(found)
+    Ok(expanded)
 }
 
 /// The directories that match a path that is empty or ends in `/`.
-fn directories(connection: &mut Connection, path: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+fn directories(
+    connection: &mut Connection,
+    path: &[u8],
+    unread: &mut Vec<Error>,
+) -> Result<Vec<Vec<u8>>, Error> {
     if !is_pattern(path) {
         return Ok(vec![path.to_vec()]);
     }
     let (above, last) = parted(path.strip_suffix(b"/").unwrap_or(path));
     let mut found = Vec::new();
-    for dir in directories(connection, above)? {
-        let Listed { entries, .. } = list_dir(connection, place(&dir).as_ref())?;
+    for dir in directories(connection, above, unread)? {
+        let mut listed = list_dir(connection, place(&dir).as_ref())?;
+        unread.extend(listed.take_error(&dir));
+        let Listed { entries, .. } = listed;
         let dirs = entries.iter().filter(|entry| entry.kind == Kind::Dir);
         let dirs = dirs.filter(|entry| fits(last, &entry.name));
         found.extend(dirs.map(|entry| [&dir, &entry.name[..], b"/"].concat()));
@@ -266,12 +314,17 @@ mod tests {
         let mut connection = Script::serve(|server| {
             let data = server.expect_passive();
             server.expect("MLSD a", "150 here");
-            data.give(b"type=cdir; .\r\ntype=file;size=1; b\r\ntype=dir; a\r\njunk\r\n");
+            data.give(
+                b"type=cdir; .\r\ntype=file;size=1; b\r\ntype=dir; a\r\njunk\r\n\r\njunk\r\n",
+            );
             server.say("226 done");
         });
-        let listed = list_dir(&mut connection, Some(&Name::new("a").unwrap())).unwrap();
+        let mut listed = list_dir(&mut connection, Some(&Name::new("a").unwrap())).unwrap();
         assert!(listed.exact);
         assert_eq!(names(&listed), ["a", "b"]);
+        let error = listed.take_error(b"a").unwrap().to_string();
+        assert_eq!(error, "cannot read the listing of \"a\": \"junk\" and 1 more lines");
+        assert!(listed.take_error(b"a").is_none());
     }
 
     #[test]
@@ -317,8 +370,9 @@ mod tests {
                 server.say("226 done");
             }
         });
-        let found = expand(&mut connection, &Name::new("*.c").unwrap()).unwrap();
-        let paths: Vec<&[u8]> = found.iter().map(|found| found.path.as_bytes()).collect();
+        let expanded = expand(&mut connection, &Name::new("*.c").unwrap()).unwrap();
+        assert!(expanded.unread.is_empty());
+        let paths: Vec<&[u8]> = expanded.found.iter().map(|found| found.path.as_bytes()).collect();
         assert_eq!(paths, [b"a.c"]);
     }
 

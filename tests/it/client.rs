@@ -16,3 +16,4 @@ mod pget;
 mod reconnect;
 mod resume;
 mod terminal;
+mod unreadable_listing;

@@ -12,7 +12,7 @@ use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::name::parse_name;
 use crate::protocol::Name;
-use crate::protocol::listing::{Entry, Kind as What};
+use crate::protocol::listing::{Entry, Kind as What, read_list};
 use crate::sys::{name_bytes, os_string};
 use std::collections::HashMap;
 use std::fs;
@@ -216,14 +216,11 @@ fn fetch(session: &mut Session, path: Option<Name>) -> Result<Vec<u8>, Error> {
 }
 
 fn items(text: &[u8]) -> Vec<Item> {
-    let now = SystemTime::now();
-    let lines =
-        text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let item = |entry: Entry| {
-        let plain = !entry.name.contains(&b'/') && !entry.name.iter().any(u8::is_ascii_control);
+        let plain = !entry.name.iter().any(u8::is_ascii_control);
         plain.then(|| Item { is_dir: is_dir(&entry), name: entry.name })
     };
-    lines.filter_map(|line| Entry::parse_ls(line, now)).filter_map(item).collect()
+    read_list(text, SystemTime::now()).flatten().filter_map(item).collect()
 }
 
 fn is_dir(entry: &Entry) -> bool {
@@ -255,6 +252,8 @@ mod tests {
         drwxr-xr-x   2 0  0      0 Jan  2 03:04 pub\r\n\
         -rw-r--r--   1 0  0      0 Jan  2 03:04 a file.txt\r\n\
         -rw-r--r--   1 0  0      0 Jan  2 03:04 a file.zip\r\n\
+        a file.that cannot be read\r\n\
+        -rw-r--r--   1 0  0      0 Jan  2 03:04 a file.of/another directory\r\n\
         -rw-r--r--   1 0  0      0 Jan  2 03:04 .hidden\r\n";
 
     fn completed(line: &str, kind: Kind) -> (String, Vec<String>) {

@@ -12,7 +12,7 @@ use crate::client::name::folded;
 use crate::client::name::parse_name;
 use crate::client::output::Messages;
 use crate::client::output::json::Action;
-use crate::client::remote_listing::{self, Found};
+use crate::client::remote_listing::{self, Expanded, Found};
 use crate::client::shell::session::{Preferences, Session};
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::batch::{self, Job, Tally};
@@ -173,11 +173,15 @@ impl Jobs {
     }
 
     fn fetch(&mut self, connection: &mut Connection, pattern: &Name) -> Result<(), Error> {
-        let found = match self.is_pattern(pattern.as_bytes()) {
+        let Expanded { found, unread } = match self.is_pattern(pattern.as_bytes()) {
             true => remote_listing::expand(connection, pattern)?,
-            false => vec![Found::named(pattern.clone())],
+            false => Expanded { found: vec![Found::named(pattern.clone())], unread: Vec::new() },
         };
-        if found.is_empty() {
+        let whole = unread.is_empty();
+        for error in unread {
+            self.refuse(Action::Retrieve, pattern.as_bytes(), error)?;
+        }
+        if found.is_empty() && whole {
             let pattern = pattern.as_bytes().to_vec();
             self.refuse(Action::Retrieve, &pattern.clone(), Error::NothingMatches(pattern))?;
         }

@@ -78,6 +78,8 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     }
     let mut mirror = Mirror { session, wanted, remote, root, counts: MirrorCounts::default() };
     let (mut from, to) = mirror.look()?;
+    // What is missing in a listing that was not read whole is no reason to delete anything.
+    mirror.wanted.rules.delete &= !from.root_is_partial && !to.root_is_partial;
     mirror.tell_refused(from.refused.into_iter().chain(to.refused));
     mirror.leave_links_out(&mut from.tree);
     let steps = plan(&from.tree, &to.tree, &mirror.wanted.rules);
@@ -87,14 +89,11 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     mirror.carry_out(steps)
 }
 
-/// Everything below a remote directory; what could not be looked into is told of.
-pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<Tree, Error> {
+/// Everything below a remote directory, and the reasons why there may be more.
+pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<(Tree, Vec<Error>), Error> {
     let armed = session.interrupt().begin().map_err(Error::Local)?;
     let walked = walk::remote(session.connection()?, dir, &Rules::default(), &armed)?;
-    for error in walked.refused {
-        session.messages.error(&format!("error: {error}"));
-    }
-    Ok(walked.tree)
+    Ok((walked.tree, walked.refused))
 }
 
 /// A mirror that is being made.

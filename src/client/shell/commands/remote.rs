@@ -7,7 +7,7 @@ use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::{shown, shown_lines};
 use crate::client::name::parse_name;
 use crate::client::output::{print_line, print_lines};
-use crate::client::remote_listing::{Found, expand};
+use crate::client::remote_listing::{Expanded, Found, expand};
 use crate::client::shell::session::Session;
 use crate::protocol::{Name, Reply};
 use crate::text::rfc3339;
@@ -169,7 +169,10 @@ fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Name>, Error> {
     if !session.globs() {
         return Ok(vec![pattern]);
     }
-    let mut found = expand(session.connection()?, &pattern)?;
+    let Expanded { mut found, unread } = expand(session.connection()?, &pattern)?;
+    if let Some(error) = unread.into_iter().next() {
+        return Err(error);
+    }
     found.retain(Found::is_in_place);
     if found.is_empty() { Err(Error::NothingMatches(word.to_vec())) } else { Ok(paths(found)) }
 }

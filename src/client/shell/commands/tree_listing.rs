@@ -27,23 +27,32 @@ pub(super) const ROWS: &[Row] = &[
 /// Prints every path below a directory, directories with a `/` at their end.
 fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
-    let tree = mirror::remote_tree(session, dir)?;
+    let (tree, refused) = mirror::remote_tree(session, dir)?;
     for (path, node) in &tree {
         let end: &[u8] = if is_dir(node) { b"/" } else { b"" };
         print_line(&[below(dir, path).as_slice(), end].concat())?;
     }
-    Ok(())
+    tell(session, refused)
+}
+
+/// Tells of what could not be looked into: the command failed, whatever it printed.
+fn tell(session: &Session, mut refused: Vec<Error>) -> Result<(), Error> {
+    let last = refused.pop();
+    for error in refused {
+        session.messages.error(&format!("error: {error}"));
+    }
+    last.map_or(Ok(()), Err)
 }
 
 /// Prints how many bytes of files are below each directory, the directory itself at last.
 fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
-    let tree = mirror::remote_tree(session, dir)?;
+    let (tree, refused) = mirror::remote_tree(session, dir)?;
     for (path, bytes) in sums(&tree) {
         let path = if path.is_empty() { dir.to_vec() } else { below(dir, &path) };
         print_line(&[format!("{bytes}\t").as_bytes(), &path].concat())?;
     }
-    Ok(())
+    tell(session, refused)
 }
 
 fn is_dir(node: &Node) -> bool {
@@ -77,8 +86,9 @@ fn sums(tree: &Tree) -> Vec<(Vec<u8>, u64)> {
 
 /// Prints a directory, one object a line.
 pub(super) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
-    let listed = list_dir(session.connection()?, path.as_ref())?;
-    listed.entries.iter().try_for_each(|entry| print_line(described(entry).as_bytes()))
+    let mut listed = list_dir(session.connection()?, path.as_ref())?;
+    listed.entries.iter().try_for_each(|entry| print_line(described(entry).as_bytes()))?;
+    listed.take_error(path.as_ref().map_or(b"", Name::as_bytes)).map_or(Ok(()), Err)
 }
 
 fn described(entry: &Entry) -> String {

@@ -125,13 +125,27 @@ impl<'a> Plan<'a> {
             if can_become(there, node) {
                 continue;
             }
-            if self.rules.delete && *there != Node::Closed {
+            if self.rules.delete && self.is_known(path) {
                 self.remove_tree(path, there);
             } else {
                 self.refused.push(path);
                 self.steps.push(Step::Refuse(path.clone()));
             }
         }
+    }
+
+    /// Whether all that the target has at a path and below it is known, as is all that the source has
+    /// beside it.
+    fn is_known(&self, path: &[u8]) -> bool {
+        let closed = |tree: &Tree, path: &[u8]| tree.get(path) == Some(&Node::Closed);
+        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let mut above = ends.map(|end| &path[..end]);
+        let below = [path, b"/"].concat();
+        let inside =
+            self.target.range(below.clone()..).take_while(|(at, _)| at.starts_with(&below));
+        !above.any(|dir| closed(self.source, dir) || closed(self.target, dir))
+            && !closed(self.target, path)
+            && inside.into_iter().all(|(_, node)| *node != Node::Closed)
     }
 
     fn remove_tree(&mut self, path: &[u8], node: &Node) {
@@ -383,5 +397,24 @@ mod tests {
         let source = tree([("a", Node::Closed)]);
         let target = tree([("a", Node::Dir), ("a/b", file(1, 1)), ("c", Node::Closed)]);
         assert!(steps(&source, &target, &deleting()).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_removed_where_not_all_is_known() {
+        let source =
+            tree([("d", Node::Closed), ("d/a", file(1, 1)), ("e", file(1, 1)), ("f", file(1, 1))]);
+        let target = tree([
+            ("d", Node::Dir),
+            ("d/a", Node::Dir),
+            ("d/a/x", file(1, 1)),
+            ("d/old", file(1, 1)),
+            ("e", Node::Dir),
+            ("e/g", Node::Closed),
+            ("f", Node::Dir),
+            ("f/x", file(1, 1)),
+            ("old", file(1, 1)),
+        ]);
+        let steps = steps(&source, &target, &deleting());
+        assert_eq!(steps, ["refuse d/a", "refuse e", "rm f/x", "rmdir f", "get f", "rm old"]);
     }
 }

@@ -32,6 +32,9 @@ const MOST_NODES: usize = 1_000_000;
 pub(super) struct Walked {
     pub(super) tree: Tree,
     pub(super) refused: Vec<Error>,
+    /// Whether the listing of the root has lines that could not be read; directories below it that
+    /// have some are [`Node::Closed`].
+    pub(super) root_is_partial: bool,
     /// Paths as the local file system compares them.
     folded: BTreeSet<String>,
 }
@@ -147,7 +150,8 @@ fn list(connection: &mut Connection, place: &[u8], more: bool) -> Result<Listed,
 }
 
 impl Walked {
-    /// What a directory holds; `None` where the server does not say, which is told of.
+    /// What a directory holds; `None` where the server does not say, which is told of, as are lines
+    /// that cannot be read. Both close the directory: what is not in the tree may be there.
     fn list(
         &mut self,
         connection: &mut Connection,
@@ -160,11 +164,26 @@ impl Walked {
             // The root is what the user named.
             Err(error @ Error::Refused(_)) if !place.path.is_empty() => {
                 self.refused.push(error.at_remote(&at));
-                self.add(place.path.clone(), Node::Closed)?;
+                self.close(place)?;
                 Ok(None)
             }
-            other => other.map(Some),
+            other => {
+                let mut listed = other?;
+                if let Some(error) = listed.take_error(&at) {
+                    self.refused.push(error);
+                    self.close(place)?;
+                }
+                Ok(Some(listed))
+            }
         }
+    }
+
+    fn close(&mut self, place: &Place) -> Result<(), Error> {
+        if place.path.is_empty() {
+            self.root_is_partial = true;
+            return Ok(());
+        }
+        self.add(place.path.clone(), Node::Closed)
     }
 
     /// The path of an entry, if it can be one here.
@@ -177,6 +196,8 @@ impl Walked {
         };
         let place = String::from_utf8_lossy(dir).into_owned();
         if !self.folded.insert(folded(&Path::new(&place).join(local))) {
+            // Neither fetched, nor is deleted what is here under its name.
+            self.tree.entry(path.clone()).or_insert(Node::Other);
             self.refused.push(Error::SameName(path));
             return None;
         }

@@ -1,0 +1,261 @@
+//! Listings that the client cannot read whole: no command concludes anything from what is missing.
+//!
+//! Each server keeps to the protocol but for its listings. The client stands in a directory `here`
+//! that is a copy of what the server had once.
+
+use crate::support::scripted_server::{Script, ScriptedServer, play_all};
+use crate::support::{Client, Run};
+use std::io::Write;
+
+/// What a server lists.
+#[derive(Clone, Copy)]
+struct Listings {
+    /// Whether it has MLSD, or LIST alone.
+    machine: bool,
+    root: &'static str,
+    /// The directory `d`.
+    below: &'static str,
+    /// What it says at the end of the listing of the root and of `d`; empty: it leaves.
+    ends: [&'static str; 2],
+}
+
+const WHOLE: [&str; 2] = ["226 done", "226 done"];
+
+impl Listings {
+    fn mlsd(root: &'static str, below: &'static str) -> Listings {
+        Listings { machine: true, root, below, ends: WHOLE }
+    }
+
+    fn list(root: &'static str, below: &'static str) -> Listings {
+        Listings { machine: false, root, below, ends: WHOLE }
+    }
+
+    /// Serves the client and returns the commands that delete something.
+    fn serve(self, server: &mut ScriptedServer) -> Vec<String> {
+        let mut deleted = Vec::new();
+        server.serve(|server, verb, operand| {
+            match verb {
+                "PWD" => server.say("257 \"/\""),
+                "SIZE" => server.say("213 3"),
+                "MDTM" => server.say("213 20250102030405"),
+                "MLSD" if !self.machine => server.say("500 what?"),
+                "MLSD" | "LIST" => {
+                    let below = usize::from(operand.split(' ').next_back() == Some("d"));
+                    send(server, [self.root, self.below][below], self.ends[below]);
+                }
+                "NLST" => server.say("502 what?"),
+                "RETR" => server.send("new"),
+                "DELE" | "RMD" => {
+                    deleted.push(format!("{verb} {operand}"));
+                    server.say("250 gone");
+                }
+                _ => return false,
+            }
+            true
+        });
+        deleted
+    }
+}
+
+fn send(server: &mut ScriptedServer, text: &str, end: &str) {
+    // A directory that is refused has no data connection.
+    if end.starts_with("550") {
+        return server.say(end);
+    }
+    server.say("150 here");
+    server.data().write_all(text.as_bytes()).unwrap();
+    if end.is_empty() { server.close() } else { server.say(end) }
+}
+
+/// Runs commands in a copy of a file `a` and of `d/b`, beside which lie files that the server has no
+/// more, `old` and `d/old`. Returns also what the server was asked to delete.
+fn run(listings: Listings, commands: &str) -> (Client, Run, Vec<String>) {
+    let client = Client::new();
+    for dir in ["here", "here/d"] {
+        std::fs::create_dir(client.path(dir)).unwrap();
+    }
+    for file in ["here/a", "here/old", "here/d/b", "here/d/old"] {
+        client.write(file, "abc");
+    }
+    let mut deleted = Vec::new();
+    let part: Script<'_> = Box::new(|server| deleted = listings.serve(server));
+    let options = ["-k", "-j", "1", "--retries", "0"];
+    let run = play_all(&client, &options, &format!("LCD here; {commands}"), vec![part]);
+    (client, run, deleted)
+}
+
+fn is_there(client: &Client, file: &str) -> bool {
+    client.path("here").join(file).exists()
+}
+
+/// Lines of MLSD that are no entries, and the part of each that is shown.
+const UNREADABLE_FACTS: &[(&str, &str)] = &[
+    ("modify=20250102030405; old\r\n", "modify=20250102030405; old"),
+    ("type=file;size=3; /pub/old\r\n", "/pub/old"),
+    ("type=file;size=3; d/old\r\n", "d/old"),
+    ("type=file;size=3; ..\r\n", "type=file;size=3; .."),
+    ("type=file;size=3;\r\n", "type=file;size=3;"),
+    ("-rw-r--r-- 1 a b 3 Jan  2  2025 old\r\n", "Jan  2  2025 old"),
+    ("\x1b[2J junk\r\n", "junk"),
+];
+
+const A_AND_D: &str = "type=file;size=3;modify=20250102030405; a\r\ntype=dir; d\r\n";
+
+const LIST_A_AND_D: &str =
+    "total 2\r\n-rw-r--r-- 1 a b 3 Jan  2  2025 a\r\ndrwxr-xr-x 1 a b 3 Jan  2  2025 d\r\n";
+
+fn leaked(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+/// Checks that nothing is gone, that the line is shown and that the status says so.
+fn assert_nothing_is_deleted(listings: Listings, shown: &str) {
+    let (client, run, _) = run(listings, "MIRROR --delete . .");
+    for file in ["a", "old", "d/b", "d/old"] {
+        assert!(is_there(&client, file), "{file} is gone: {run:#?}");
+    }
+    let run = run.expect(1).expect_error(shown);
+    assert!(!run.stderr.contains('\x1b'), "{run:#?}");
+}
+
+#[test]
+fn a_root_with_an_unreadable_line_deletes_nothing() {
+    for (line, shown) in UNREADABLE_FACTS {
+        for text in [format!("{A_AND_D}{line}"), format!("{line}{A_AND_D}"), (*line).to_owned()] {
+            assert_nothing_is_deleted(
+                Listings::mlsd(leaked(text), "type=file;size=3; b\r\n"),
+                shown,
+            );
+        }
+    }
+    for line in
+        ["-rw-r--r-- 1 a b 3 Foo 99 2025 old", "old", "-rw-r--r-- 1 a b 3 Jan  2  2025 d/old"]
+    {
+        for text in [format!("{LIST_A_AND_D}{line}\r\n"), format!("{line}\r\n")] {
+            let below = "-rw-r--r-- 1 a b 3 Jan  2  2025 b\r\n";
+            assert_nothing_is_deleted(Listings::list(leaked(text), below), line);
+        }
+    }
+}
+
+#[test]
+fn a_directory_with_an_unreadable_line_keeps_what_is_below_it() {
+    let b = "type=file;size=3;modify=20250102030405; b\r\n";
+    let list_b = "-rw-r--r-- 1 a b 3 Jan  2  2025 b\r\n";
+    let facts = |line: &str| Listings::mlsd(A_AND_D, leaked(format!("{b}{line}")));
+    let mut scenes: Vec<_> = UNREADABLE_FACTS.iter().map(|(line, _)| facts(line)).collect();
+    scenes.push(Listings::mlsd(A_AND_D, "junk\r\n"));
+    scenes.push(Listings::list(LIST_A_AND_D, leaked(format!("{list_b}junk\r\n"))));
+    scenes.push(Listings::list(LIST_A_AND_D, "junk\r\n"));
+    // It could not be listed at all, or not to its end.
+    for end in ["550 not for you", "426 broken off", "451 disk"] {
+        let ends = ["226 done", end];
+        scenes.push(Listings { ends, ..Listings::mlsd(A_AND_D, "") });
+        scenes.push(Listings { ends, ..Listings::list(LIST_A_AND_D, "") });
+    }
+    for listings in scenes {
+        let (client, run, _) = run(listings, "MIRROR --delete . .");
+        let run = run.expect(1);
+        assert!(is_there(&client, "d/old") && is_there(&client, "d/b"), "{run:#?}");
+        assert!(is_there(&client, "a"), "{run:#?}");
+        // The root was read whole.
+        assert!(!is_there(&client, "old"), "{run:#?}");
+    }
+}
+
+#[test]
+fn what_was_read_beside_an_unreadable_line_is_fetched() {
+    let listings = Listings::mlsd("type=file;size=3; new\r\njunk\r\n", "type=file;size=3; b\r\n");
+    let (client, run, _) = run(listings, "MIRROR --delete . .");
+    run.expect(1).expect_error("junk");
+    assert_eq!(client.read("here/new"), b"new");
+}
+
+#[test]
+fn a_file_in_the_way_is_not_removed_where_a_line_is_unreadable() {
+    let listings = Listings::mlsd("type=dir; a\r\ntype=file;size=3; d\r\njunk\r\n", "");
+    let (client, run, _) = run(listings, "MIRROR --delete . .");
+    run.expect(1);
+    assert!(is_there(&client, "a") && is_there(&client, "d/b"));
+}
+
+#[test]
+fn a_listing_that_did_not_end_well_deletes_nothing() {
+    for end in ["426 broken off", "451 disk", "550 no", ""] {
+        for machine in [true, false] {
+            for root in ["", if machine { A_AND_D } else { LIST_A_AND_D }] {
+                let listings = Listings { machine, root, below: "", ends: [end, "226 done"] };
+                let (client, run, _) = run(listings, "MIRROR --delete . .");
+                for file in ["a", "old", "d/b", "d/old"] {
+                    assert!(is_there(&client, file), "{file} is gone after {end:?}: {run:#?}");
+                }
+                assert!(matches!(run.status, Some(1 | 3)), "{end:?}: {run:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_listing_that_ended_well_deletes_all() {
+    for (machine, root) in [
+        (true, ""),
+        (true, "type=cdir; .\r\ntype=pdir; ..\r\n"),
+        (true, "type=dir; .\r\ntype=dir; ..\r\n"),
+        (false, "total 0\r\n"),
+        (false, "drwxr-xr-x 1 a b 3 Jan  2  2025 .\r\ndrwxr-xr-x 1 a b 3 Jan  2  2025 ..\r\n"),
+    ] {
+        let listings = Listings { machine, root, below: "", ends: WHOLE };
+        let (client, run, _) = run(listings, "MIRROR --delete . .");
+        run.expect(0);
+        assert!(!is_there(&client, "old") && !is_there(&client, "d"), "{root}");
+    }
+}
+
+#[test]
+fn nothing_is_deleted_on_a_server_whose_listing_is_not_read_whole() {
+    let files = "type=file;size=3; a\r\ntype=file;size=3; old\r\ntype=file;size=3; extra\r\n";
+    let below = "type=file;size=3; b\r\ntype=file;size=3; old\r\n";
+    let (_, run_whole, deleted) = run(
+        Listings::mlsd(leaked(format!("{files}type=dir; d\r\n")), below),
+        "MIRROR -R --delete . .",
+    );
+    run_whole.expect(0);
+    assert_eq!(deleted, ["DELE extra"]);
+    for line in ["junk", "type=file; d/e"] {
+        let root = leaked(format!("{files}type=dir; d\r\n{line}\r\n"));
+        let (_, run, deleted) = run(Listings::mlsd(root, below), "MIRROR -R --delete . .");
+        run.expect(1).expect_error(line);
+        assert!(deleted.is_empty(), "{deleted:?}");
+    }
+}
+
+#[test]
+fn commands_that_list_say_what_they_could_not_read() {
+    let listings =
+        Listings::mlsd("type=file;size=3; x.c\r\njunk\r\ntype=dir; d\r\n", "rubbish\r\n");
+    for (command, shown, printed) in [
+        ("FIND", &["junk", "rubbish"][..], "x.c"),
+        ("DU", &["junk", "rubbish"], "3\t."),
+        ("MGET *.c", &["junk"], ""),
+        ("MDELETE *.c", &["junk"], ""),
+    ] {
+        let (client, run, deleted) = run(listings, command);
+        let run = shown.iter().fold(run.expect(1), |run, line| run.expect_error(line));
+        assert!(run.stdout.contains(printed), "{run:#?}");
+        assert_eq!(is_there(&client, "x.c"), command.starts_with("MGET"), "{run:#?}");
+        assert!(deleted.is_empty(), "{deleted:?}");
+    }
+}
+
+#[test]
+fn json_listings_say_what_they_could_not_read() {
+    for listings in [
+        Listings::mlsd("type=file;size=3; x\r\njunk\r\n", ""),
+        Listings::list("-rw-r--r-- 1 a b 3 Jan  2  2025 x\r\njunk\r\n", ""),
+    ] {
+        let client = Client::new();
+        let part: Script<'_> = Box::new(|server| drop(listings.serve(server)));
+        let run = play_all(&client, &["--json"], "LIST", vec![part]).expect(1).expect_error("junk");
+        assert!(run.stdout.contains("\"name\":\"x\""), "{run:#?}");
+    }
+}
