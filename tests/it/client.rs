@@ -15,5 +15,6 @@ mod pget;
 #[cfg(target_os = "linux")]
 mod reconnect;
 mod resume;
+mod settings;
 mod terminal;
 mod unreadable_listing;

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod cluster;
+mod coverage;
 mod docs;
 mod house;
 mod load;

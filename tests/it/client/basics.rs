@@ -115,10 +115,12 @@ fn files_go_both_ways_in_active_mode() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     let port = server.addr().port().to_string();
-    let run =
-        client.run(&["-a", "-c", "STORE a; LIST; RETRIEVE a b", "127.0.0.1", &port]).expect(0);
-    assert!(run.stdout.contains(" a"), "{run:#?}");
-    assert_eq!(client.read("b"), b"content");
+    for spelling in ["-a", "--active"] {
+        let words = [spelling, "-c", "STORE a; LIST; RETRIEVE a b", "127.0.0.1", &port];
+        let run = client.run(&words).expect(0);
+        assert!(run.stdout.contains(" a"), "{run:#?}");
+        assert_eq!(client.read("b"), b"content");
+    }
 }
 
 #[test]
@@ -335,10 +337,14 @@ fn help_lists_the_commands() {
 #[test]
 fn help_and_version_go_to_stdout() {
     let client = Client::new();
-    let run = client.run(&["--help"]).expect(0);
-    assert!(run.stdout.starts_with("Usage: ftp_client") && run.stderr.is_empty(), "{run:#?}");
-    let run = client.run(&["--version"]).expect(0);
-    assert_eq!(run.stdout, format!("ftp_client {}\n", env!("CARGO_PKG_VERSION")));
+    for spelling in ["--help", "-h"] {
+        let run = client.run(&[spelling]).expect(0);
+        assert!(run.stdout.starts_with("Usage: ftp_client") && run.stderr.is_empty(), "{run:#?}");
+    }
+    for spelling in ["--version", "-V"] {
+        let run = client.run(&[spelling]).expect(0);
+        assert_eq!(run.stdout, format!("ftp_client {}\n", env!("CARGO_PKG_VERSION")));
+    }
 }
 
 #[test]

@@ -160,17 +160,21 @@ fn an_unknown_option_a_missing_value_and_a_stray_word_are_wrong_usage() {
 
 #[test]
 fn help_names_every_option_and_exits_0() {
-    let output = server().arg("--help").assert().code(0).stderr("").get_output().clone();
-    let help = String::from_utf8(output.stdout).unwrap();
-    for flag in PROGRAM.all_flags() {
-        assert!(help.contains(&format!("--{}", flag.long.unwrap())), "{help}");
+    for spelling in ["--help", "-h"] {
+        let output = server().arg(spelling).assert().code(0).stderr("").get_output().clone();
+        let help = String::from_utf8(output.stdout).unwrap();
+        for flag in PROGRAM.all_flags() {
+            assert!(help.contains(&format!("--{}", flag.long.unwrap())), "{help}");
+        }
     }
 }
 
 #[test]
 fn version_is_one_line_and_exits_0() {
     let expected = format!("ftp_server {}\n", env!("CARGO_PKG_VERSION"));
-    server().arg("--version").assert().code(0).stdout(expected).stderr("");
+    for spelling in ["--version", "-V"] {
+        server().arg(spelling).assert().code(0).stdout(expected.clone()).stderr("");
+    }
 }
 
 #[test]
