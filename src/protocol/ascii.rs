@@ -1,13 +1,10 @@
 //! TYPE A in both directions: lines end in LF here and in CR LF on the wire (RFC 959 section
 //! 3.1.1.1).
 //!
-//! The pair is lossless: whatever goes out through [`Encoder`] comes back through [`Decoder`]
-//! byte by byte, however it was cut into chunks. For that the encoder turns *every* LF into CR LF,
-//! also one that a CR precedes already, so a local CR LF travels as CR CR LF. That looks wrong and
-//! is on purpose: an encoder that left CR LF alone would send two different files, one with LF and
-//! one with CR LF, as the same bytes, and the decoder could not tell which to write.
-//! The decoder turns every CR LF into LF and passes any other CR or LF, which a peer that does not
-//! convert may send.
+//! The encoder sends an LF as CR LF, and a CR LF as it is, so that the text of a Windows program
+//! arrives with the line ends it has; vsftpd, ProFTPD and pyftpdlib do the same. The decoder turns every
+//! CR LF into LF and passes any other CR or LF, which a peer that does not convert may send. So a text
+//! whose lines end in LF alone comes back byte by byte, and one with CR LF comes back with LF.
 //!
 //! [`EncodingReader`] and [`DecodingWriter`] put the two into a stream. They hold no more than
 //! a fixed number of bytes, and reuse the room for them.
@@ -20,18 +17,29 @@ const LF: u8 = b'\n';
 /// How many bytes a stream converts at a time.
 const CHUNK: usize = 32 * 1024;
 
-/// Local text to wire text. It has nothing to remember from chunk to chunk, since an LF is sent as
-/// CR LF whatever stood before it.
+/// Local text to wire text.
 #[derive(Debug, Default)]
-pub struct Encoder;
+pub struct Encoder {
+    /// The last byte was a CR, so an LF that follows ends the line together with it.
+    after_cr: bool,
+    /// Every LF becomes CR LF, whatever stands before it.
+    every_lf: bool,
+}
 
 impl Encoder {
     /// Appends `input` to `out` as it goes on the wire: at most twice its length.
     pub fn convert(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        let Some(&last) = input.last() else { return };
+        let mut after_cr = std::mem::replace(&mut self.after_cr, last == CR);
         let mut rest = input;
         while let Some(end) = find(LF, rest) {
             out.extend_from_slice(&rest[..end]);
-            out.extend_from_slice(b"\r\n");
+            let is_pair = if end > 0 { rest[end - 1] == CR } else { after_cr };
+            if !is_pair || self.every_lf {
+                out.push(CR);
+            }
+            out.push(LF);
+            after_cr = false;
             rest = &rest[end + 1..];
         }
         out.extend_from_slice(rest);
@@ -87,9 +95,19 @@ pub struct EncodingReader<R> {
 impl<R: Read> EncodingReader<R> {
     /// A reader that stands at the beginning of a text.
     pub fn new(inner: R) -> EncodingReader<R> {
+        EncodingReader::with(Encoder::default(), inner)
+    }
+
+    /// A reader of a text that a [`DecodingWriter`] stored, as it came over the wire: every LF in it
+    /// was a CR LF there.
+    pub fn as_received(inner: R) -> EncodingReader<R> {
+        EncodingReader::with(Encoder { every_lf: true, ..Encoder::default() }, inner)
+    }
+
+    fn with(encoder: Encoder, inner: R) -> EncodingReader<R> {
         EncodingReader {
             inner,
-            encoder: Encoder,
+            encoder,
             raw: vec![0; CHUNK],
             encoded: Vec::with_capacity(CHUNK + CHUNK / 16),
             taken: 0,

@@ -3,8 +3,19 @@
 use super::*;
 
 fn encoded(text: &[u8]) -> Vec<u8> {
+    in_pieces(Encoder::default(), &[text])
+}
+
+/// The text as it came over the wire if a decoder has stored it.
+fn received(text: &[u8]) -> Vec<u8> {
+    in_pieces(Encoder { every_lf: true, ..Encoder::default() }, &[text])
+}
+
+fn in_pieces(mut encoder: Encoder, pieces: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
-    Encoder.convert(text, &mut out);
+    for piece in pieces {
+        encoder.convert(piece, &mut out);
+    }
     out
 }
 
@@ -90,9 +101,11 @@ fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> T {
 }
 
 #[test]
-fn every_lf_is_sent_as_cr_lf_and_all_else_as_it_is() {
+fn lf_is_sent_as_cr_lf_and_all_else_as_it_is() {
     assert_eq!(encoded(b"one\ntwo\n"), b"one\r\ntwo\r\n");
-    assert_eq!(encoded(b"a\r\nb\rc"), b"a\r\r\nb\rc");
+    assert_eq!(encoded(b"one\r\ntwo\r\n\n"), b"one\r\ntwo\r\n\r\n");
+    assert_eq!(encoded(b"a\r\r\nb\rc\r"), b"a\r\r\nb\rc\r");
+    assert_eq!(received(b"a\r\nb\nc"), b"a\r\r\nb\r\nc");
     assert_eq!(encoded(b"\x00\xff"), b"\x00\xff");
 }
 
@@ -106,12 +119,13 @@ fn every_cr_lf_is_stored_as_lf_and_all_else_as_it_is() {
 #[test]
 fn every_text_survives_every_split() {
     for text in every_text(6) {
-        let wire = encoded(&text);
+        let (sent, wire) = (encoded(&text), received(&text));
         for split in 0..=text.len() {
-            let mut parts = encoded(&text[..split]);
-            parts.extend(encoded(&text[split..]));
-            assert_eq!(parts, wire, "{text:?} at {split}");
+            let pieces = [&text[..split], b"", &text[split..]];
+            assert_eq!(in_pieces(Encoder::default(), &pieces), sent, "{text:?} at {split}");
         }
+        let bare = |pair: &[u8]| pair[0] != CR && pair[1] == LF;
+        assert!(!sent.starts_with(b"\n") && !sent.windows(2).any(bare), "{sent:?}");
         for first in 0..=wire.len() {
             for second in first..=wire.len() {
                 let chunks = [&wire[..first], &wire[first..second], &wire[second..]];
@@ -167,7 +181,7 @@ fn a_read_that_failed_can_be_repeated() {
 #[test]
 fn the_writer_stores_the_decoded_bytes_whatever_the_pieces() {
     let text = [long_text(3 * CHUNK), b"\r".to_vec()].concat();
-    let wire = encoded(&text);
+    let wire = received(&text);
     for size in [1, 2, 3, 1000, CHUNK, 10 * CHUNK] {
         let mut writer = DecodingWriter::new(Vec::new());
         for piece in wire.chunks(size) {
@@ -181,7 +195,7 @@ fn the_writer_stores_the_decoded_bytes_whatever_the_pieces() {
 #[test]
 fn a_write_that_failed_neither_loses_nor_doubles_bytes() {
     let text = long_text(3 * CHUNK);
-    let wire = encoded(&text);
+    let wire = received(&text);
     let mut writer = DecodingWriter::new(Hesitant::new(Vec::new()));
     let mut rest = wire.as_slice();
     while !rest.is_empty() {

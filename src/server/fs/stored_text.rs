@@ -11,15 +11,27 @@ pub const LARGEST: u64 = 16 * 1024 * 1024;
 
 const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
 
-/// Returns the length of the transfer of a stored text.
+/// Returns the length of the transfer of a stored text, as RETR sends it.
 ///
 /// # Errors
 /// It is larger than [`LARGEST`], or what the system says.
 pub fn length(file: File) -> Result<u64, Refusal> {
+    count(file, EncodingReader::new)
+}
+
+/// Returns the length of the transfer that brought the text of a partial file.
+///
+/// # Errors
+/// The same.
+pub fn received_length(file: File) -> Result<u64, Refusal> {
+    count(file, EncodingReader::as_received)
+}
+
+fn count<R: Read>(file: File, read: impl FnOnce(io::Take<File>) -> R) -> Result<u64, Refusal> {
     if file.metadata()?.len() > LARGEST {
         return Err(TOO_LARGE);
     }
-    Ok(io::copy(&mut EncodingReader::new(file.take(LARGEST)), &mut io::sink())?)
+    Ok(io::copy(&mut read(file.take(LARGEST)), &mut io::sink())?)
 }
 
 /// The transfer of a text from `offset` on.
@@ -33,8 +45,7 @@ pub fn read_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusa
     if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }
 }
 
-/// Where in a stored text the byte `at` of its transfer stands; `None` beyond the end or between CR
-/// and LF.
+/// Finds the byte `at` of the transfer that brought a text; `None` beyond the end or between CR and LF.
 pub fn offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 64 * 1024];
     let (mut stored, mut sent) = (0u64, 0u64);

@@ -224,6 +224,11 @@ impl ResolvedPath {
         self.found
     }
 
+    /// Whether this is a partial upload and not a file that clients see.
+    pub fn is_partial(&self) -> bool {
+        partial::is_partial(self.name.as_encoded_bytes())
+    }
+
     /// The partial upload of this file: a hidden name in the same directory.
     pub fn partial(&self) -> ResolvedPath {
         let mut partial = self.beside(partial::name_for(&self.name));

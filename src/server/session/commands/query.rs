@@ -46,7 +46,11 @@ impl Session<'_> {
         let size = match stored.found() {
             // RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
             Some(stat) if stat.kind == FileKind::File && self.is_ascii() => {
-                stored_text::length(stored.open(Open::Read)?)?
+                let file = stored.open(Open::Read)?;
+                match stored.is_partial() {
+                    true => stored_text::received_length(file)?,
+                    false => stored_text::length(file)?,
+                }
             }
             Some(stat) if stat.kind == FileKind::File => stat.size,
             Some(_) | None => return Err(Refusal::NotPlainFile),

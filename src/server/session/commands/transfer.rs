@@ -200,16 +200,13 @@ impl Session<'_> {
         Ok(Reply::new(Code::TRANSFER_DONE, text))
     }
 
-    /// The 150 of a file. lftp, ncftp and others read the size in it.
+    /// Returns the 150 of a file. lftp, ncftp and curl read the size in it, one of them at the last
+    /// parenthesis, another at the first " bytes", so a name does not belong here: that of
+    /// `a (5 bytes).txt` was taken for the size.
     fn opening(&self, info: &TransferInfo) -> Reply {
         let kind = if self.is_ascii() { "ASCII" } else { "BINARY" };
-        let mut text = format!("Opening {kind} mode data connection for ").into_bytes();
-        text.extend_from_slice(info.path.file_name().unwrap_or(b"/"));
-        if let Some(size) = info.expected {
-            text.extend_from_slice(format!(" ({size} bytes)").as_bytes());
-        }
-        text.push(b'.');
-        Reply::new(Code::OPENING_DATA, text)
+        let size = info.expected.map(|size| format!(" ({size} bytes)")).unwrap_or_default();
+        Reply::new(Code::OPENING_DATA, format!("Opening {kind} mode data connection{size}."))
     }
 
     fn send_from(

@@ -372,17 +372,18 @@ fn text(random: &mut Random) {
     let pieces = ["\r", "\n", "\r\n", "a", "bc\r", "\r\r\n", "\n\n"];
     let local: Vec<u8> =
         (0..random.below(40)).flat_map(|_| random.pick(&pieces).as_bytes()).copied().collect();
-    let wire = written(|out| ascii::Encoder.convert(&local, out));
+    let wire = written(|out| ascii::Encoder::default().convert(&local, out));
     let mut encoded = Vec::new();
     let mut reader = ascii::EncodingReader::new(&local[..]);
     reader.read_to_end(&mut encoded).unwrap();
     assert_eq!(shown(&encoded), shown(&wire));
     // Whatever the client sends, and what the server itself sent.
-    for (stream, expected) in [(&wire, Some(&local)), (&local, None)] {
+    let stored = shown(&local).replace("\\r\\n", "\\n");
+    for (stream, expected) in [(&wire, Some(&stored)), (&local, None)] {
         let mut whole = ascii::DecodingWriter::new(Vec::new());
         whole.write_all(stream).unwrap();
         let whole = whole.finish().unwrap();
-        assert!(expected.is_none_or(|expected| *expected == whole), "{}", shown(&local));
+        assert!(expected.is_none_or(|expected| *expected == shown(&whole)), "{}", shown(&local));
         let mut decoder = ascii::Decoder::default();
         let cut = random.index(stream.len());
         let pieces = written(|out| {

@@ -29,6 +29,26 @@ fn the_150_tells_the_size() {
 }
 
 #[test]
+fn no_name_can_be_taken_for_the_size_in_the_150() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    for name in ["a (5 bytes).txt", "(5 bytes)", "5 bytes", "(9"] {
+        server.write(name, "1234567");
+        for (kind, size) in [("I", Some("(7 bytes)")), ("A", None)] {
+            peer.say(format!("TYPE {kind}")).expect(200);
+            let data = crate::support::wire::connect(peer.epsv());
+            let opening = peer.say(format!("RETR {name}")).expect(150).text();
+            let first =
+                opening.split_once('(').map(|(_, rest)| format!("({}", rest.trim_end_matches('.')));
+            assert_eq!(first.as_deref(), size, "{opening}");
+            assert_eq!(opening.contains(" bytes"), size.is_some(), "{opening}");
+            crate::support::wire::drain(data);
+            peer.expect(226);
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused_before_any_150() {
     let server = Server::start();
     server.make_dir("dir");
@@ -102,9 +122,16 @@ fn text_is_sent_with_the_line_ends_of_the_network() {
         ("no end", "no end"),
         ("\n\n", "\r\n\r\n"),
         ("a\rb", "a\rb"),
+        ("of Windows\r\ntwo\r\n", "of Windows\r\ntwo\r\n"),
+        ("both\r\n\nkinds\r\r\n\r", "both\r\n\r\nkinds\r\r\n\r"),
     ] {
         server.write("file", local);
         assert_eq!(peer.list("RETR file"), wire);
+        peer.say("SIZE file").expect_text(213, &wire.len().to_string());
+        for offset in 0..wire.len() {
+            peer.say(format!("REST {offset}")).expect(350);
+            assert_eq!(peer.list("RETR file"), wire[offset..]);
+        }
     }
 }
 
@@ -112,8 +139,13 @@ fn text_is_sent_with_the_line_ends_of_the_network() {
 fn text_is_right_across_the_borders_of_chunks() {
     let server = Server::start();
     let local: Vec<u8> = noise(300_000, 5).iter().map(|b| b"\n\rab"[*b as usize % 4]).collect();
-    let wire: Vec<u8> =
-        local.iter().flat_map(|b| if *b == b'\n' { b"\r\n".to_vec() } else { vec![*b] }).collect();
+    let mut wire: Vec<u8> = Vec::new();
+    for byte in &local {
+        if *byte == b'\n' && wire.last() != Some(&b'\r') {
+            wire.push(b'\r');
+        }
+        wire.push(*byte);
+    }
     server.write("file", &local);
     let mut peer = server.visitor();
     peer.say("TYPE A").expect(200);

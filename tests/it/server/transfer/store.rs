@@ -317,7 +317,9 @@ fn text_is_stored_with_the_line_ends_of_this_system() {
 #[test]
 fn text_survives_both_ways_across_the_borders_of_chunks() {
     let server = Server::start();
-    let local: Vec<u8> = noise(300_000, 5).iter().map(|b| b"\n\rab"[*b as usize % 4]).collect();
+    let mut local: Vec<u8> = noise(300_000, 5).iter().map(|b| b"\n\rab"[*b as usize % 4]).collect();
+    // A CR LF would come back as LF alone.
+    local.dedup_by(|byte, before| *before == b'\r' && *byte == b'\n');
     server.write("first", &local);
     let mut peer = server.visitor();
     peer.say("TYPE A").expect(200);
