@@ -8,7 +8,9 @@ mod connect;
 mod stream;
 mod wait;
 
-pub use accept::{Listeners, accept, accept_from, canonical, is_passing};
+pub use accept::{Listeners, Strangers, accept, accept_from, canonical, is_passing};
 pub use connect::{connect, dial};
 pub use stream::{Draining, Stream, prepare_listener};
-pub use wait::{Attention, Verdict, Waited, deadline, sooner, wait, wait_for_any, wait_with};
+pub use wait::{
+    Attention, Verdict, Waited, deadline, has_passed, sooner, wait, wait_for_any, wait_with,
+};

@@ -212,13 +212,61 @@ impl<A: Attention> Flow<'_, A> {
             _ => return Err(End::Peer(error)),
         }
         self.attended = self.moved;
-        let deadline = net::deadline(self.stall);
-        match net::wait_with(data.handle(), interest, deadline, self.moved, self.attention) {
-            Ok(Waited::Ready) => Ok(()),
-            Ok(Waited::Stopped) => Err(End::Stopped),
-            Ok(Waited::TimedOut) => Err(End::Stalled),
-            Err(error) => Err(End::Peer(error)),
+        let mut patience = Patience::new(self.stall);
+        loop {
+            let (handle, look) = (data.handle(), patience.next_look());
+            match net::wait_with(handle, interest, look, self.moved, self.attention) {
+                Ok(Waited::Ready) => return Ok(()),
+                Ok(Waited::Stopped) => return Err(End::Stopped),
+                Ok(Waited::TimedOut) if patience.is_over(interest, data) => {
+                    return Err(End::Stalled);
+                }
+                Ok(Waited::TimedOut) => {}
+                Err(error) => return Err(End::Peer(error)),
+            }
         }
+    }
+}
+
+/// Waits for a peer that may be slow but steady.
+///
+/// The system takes megabytes to send at once, and is ready for more only when a good part of them has
+/// been acknowledged. A peer that reads steadily can take longer for that part than a stall may last,
+/// so what counts is whether the bytes that it has not acknowledged become fewer.
+struct Patience {
+    stall: Duration,
+    /// The last time that the peer is known to have acknowledged something.
+    progress: Instant,
+    unacknowledged: Option<usize>,
+}
+
+impl Patience {
+    /// How many looks a stall is long.
+    const LOOKS: u32 = 4;
+
+    fn new(stall: Duration) -> Patience {
+        Patience { stall, progress: Instant::now(), unacknowledged: None }
+    }
+
+    fn end(&self) -> Option<Instant> {
+        self.progress.checked_add(self.stall)
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        net::sooner(self.end(), net::deadline(self.stall / Patience::LOOKS))
+    }
+
+    /// Looks whether the peer has acknowledged anything, and whether it has not for too long.
+    fn is_over(&mut self, interest: Interest, data: &impl Waitable) -> bool {
+        let now = Instant::now();
+        if interest == Interest::Write {
+            let left = sys::unacknowledged(data.handle());
+            if left.zip(self.unacknowledged).is_some_and(|(left, before)| left < before) {
+                self.progress = now;
+            }
+            self.unacknowledged = left;
+        }
+        self.end().is_some_and(|end| end <= now)
     }
 }
 

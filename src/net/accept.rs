@@ -1,12 +1,12 @@
 //! Connections that the other side begins: at a program's listeners, or from one peer for its data.
 
-use super::wait::{Attention, Waited, wait, wait_with};
+use super::wait::{Attention, Waited, has_passed, sooner, wait, wait_with};
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The listeners of a program, of which none must keep the others from being heard.
 #[derive(Debug)]
@@ -94,8 +94,36 @@ pub fn accept(
     Ok(None)
 }
 
+/// How long the wait for a peer goes on after only others have connected. The peer itself may still be
+/// on its way, but a minute of silence helps nobody whose data comes from another address.
+const AFTER_STRANGER: Duration = Duration::from_secs(5);
+
+/// Connections from addresses that were not waited for: the first of them, and when it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Strangers {
+    first: Option<(IpAddr, Instant)>,
+}
+
+impl Strangers {
+    /// Notes a connection that came at `since` and is dropped because of its address.
+    pub fn add(&mut self, address: IpAddr, since: Instant) {
+        self.first.get_or_insert((address.to_canonical(), since));
+    }
+
+    /// Returns the address of the first one.
+    pub fn first(&self) -> Option<IpAddr> {
+        self.first.map(|(address, _)| address)
+    }
+
+    /// Returns when the wait ends: at `deadline`, or sooner if strangers have come.
+    pub fn limit(&self, deadline: Option<Instant>) -> Option<Instant> {
+        let own = self.first.and_then(|(_, since)| since.checked_add(AFTER_STRANGER));
+        sooner(deadline, own)
+    }
+}
+
 /// Waits for a connection from `peer`, listening to `attention` meanwhile; what comes from elsewhere
-/// is dropped. The listener must not block; the stream does not either.
+/// is dropped and noted in `strangers`. The listener must not block; the stream does not either.
 ///
 /// # Errors
 /// What the system says; the listener can be used again.
@@ -103,6 +131,7 @@ pub fn accept_from(
     listener: &TcpListener,
     peer: IpAddr,
     deadline: Option<Instant>,
+    strangers: &mut Strangers,
     attention: &mut impl Attention,
 ) -> io::Result<Result<TcpStream, Waited>> {
     loop {
@@ -112,16 +141,16 @@ pub fn accept_from(
                 return Ok(Ok(stream));
             }
             // A crowd of strangers does not keep the deadline from being seen.
-            Ok(_stranger) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+            Ok(_stranger) if has_passed(deadline) => {
                 return Ok(Err(Waited::TimedOut));
             }
-            Ok(_stranger) => {}
+            Ok((_, from)) => strangers.add(from.ip(), Instant::now()),
             Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
         // After a stranger too: the attention is asked between any two.
-        let handle = Waitable::handle(listener);
-        match wait_with(handle, Interest::Read, deadline, 0, attention)? {
+        let (handle, until) = (Waitable::handle(listener), strangers.limit(deadline));
+        match wait_with(handle, Interest::Read, until, 0, attention)? {
             Waited::Ready => {}
             ended => return Ok(Err(ended)),
         }

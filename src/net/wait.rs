@@ -30,6 +30,11 @@ pub fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }
 
+/// Whether a moment has passed; `None`, which is never, has not.
+pub fn has_passed(moment: Option<Instant>) -> bool {
+    moment.is_some_and(|moment| moment <= Instant::now())
+}
+
 /// Who must be listened to while a data connection is waited for or moves.
 ///
 /// The server's is the control connection (ABOR, STAT) and the shutdown; the client's is Ctrl-C.
@@ -133,7 +138,7 @@ fn attending<A: Attention>(
             return Ok(Waited::Ready);
         }
         // Also who never stops to talk meets the deadline.
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if has_passed(deadline) {
             return Ok(Waited::TimedOut);
         }
     }

@@ -134,6 +134,20 @@ impl Verb {
         UNIMPLEMENTED.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word))
     }
 
+    /// Whether the verb begins a transfer over a data connection.
+    pub fn is_transfer(self) -> bool {
+        matches!(
+            self,
+            Verb::Retr
+                | Verb::Stor
+                | Verb::Stou
+                | Verb::Appe
+                | Verb::List
+                | Verb::Nlst
+                | Verb::Mlsd
+        )
+    }
+
     /// Everything about this verb.
     pub fn row(self) -> &'static Row {
         &TABLE[self as usize]

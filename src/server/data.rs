@@ -12,7 +12,7 @@ pub(super) mod passive_address;
 pub(super) mod passive_ports;
 pub(super) mod proxied;
 
-use crate::net::{self, Attention, Waited};
+use crate::net::{self, Attention, Strangers, Waited};
 use crate::server::data::passive_ports::{PassivePorts, Reservation};
 use crate::server::data::proxied::ProxiedConnections;
 use crate::server::error::Refusal;
@@ -24,7 +24,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How the next transfer's data connection is to be made.
 #[derive(Debug, Default)]
@@ -45,6 +45,19 @@ enum Plan {
 struct OwnListener {
     listener: TcpListener,
     port: u16,
+    since: Instant,
+    /// Transfers whose connections came here.
+    transfers: u32,
+}
+
+impl OwnListener {
+    /// Whether the next transfer may use it too. A port that stays the same for long can be found out
+    /// and taken by a stranger (RFC 2577 section 6).
+    fn may_stay(&self) -> bool {
+        const MOST_TRANSFERS: u32 = 256;
+        const LONGEST: Duration = Duration::from_secs(60);
+        self.transfers < MOST_TRANSFERS && self.since.elapsed() < LONGEST
+    }
 }
 
 /// Both ends of the control connection, which the data connection has to join too.
@@ -115,6 +128,11 @@ pub struct DataConnection {
     /// By whom the client may come.
     balancers: Arc<Balancers>,
     extended_only: bool,
+    /// A transfer was refused since the last PASV or EPSV.
+    keeps_port: bool,
+    /// A stranger that connected during the last wait.
+    stranger: Option<IpAddr>,
+    told_stranger: bool,
 }
 
 impl DataConnection {
@@ -124,8 +142,16 @@ impl DataConnection {
     }
 
     fn between(endpoints: Endpoints) -> DataConnection {
-        let (plan, balancers) = (Plan::None, Arc::default());
-        DataConnection { endpoints, plan, spare: None, balancers, extended_only: false }
+        DataConnection {
+            endpoints,
+            plan: Plan::None,
+            spare: None,
+            balancers: Arc::default(),
+            extended_only: false,
+            keeps_port: false,
+            stranger: None,
+            told_stranger: false,
+        }
     }
 
     /// The server's address as the client knows it.
@@ -159,33 +185,39 @@ impl DataConnection {
         ports: Option<&PassivePorts>,
         balancers: &Arc<Balancers>,
     ) -> Result<u16, Refusal> {
-        self.drop_plan();
+        // A client that asks again could not use the port it was given, so it gets another one, unless it
+        // was the transfer that was refused.
+        let unused = match std::mem::take(&mut self.plan) {
+            Plan::Passive(own) if self.keeps_port => {
+                self.spare = Some(own);
+                Plan::None
+            }
+            unused => unused,
+        };
+        self.keeps_port = false;
         if let Some(ports) = ports {
-            let reserved =
-                ports.reserve(self.endpoints.listening_at(0), self.endpoints.peer, balancers);
-            let reserved = reserved.map_err(|_| NO_PORT)?;
+            let avoided =
+                if let Plan::Reserved(unused) = &unused { Some(unused.number()) } else { None };
+            drop(unused);
+            let (here, peer) = (self.endpoints.listening_at(0), self.endpoints.peer);
+            let reserved = ports.reserve(here, peer, avoided, balancers).map_err(|_| NO_PORT)?;
             let port = reserved.number();
             self.plan = Plan::Reserved(reserved);
             return Ok(port);
         }
         self.balancers = Arc::clone(balancers);
-        let own = match self.spare.take() {
+        let own = match self.spare.take().filter(OwnListener::may_stay) {
             Some(own) => {
                 drain(&own.listener);
                 own
             }
+            // Listens before what was unused is closed, so that it cannot be the same port.
             None => listen_somewhere(self.endpoints).map_err(|_| NO_PORT)?,
         };
+        drop(unused);
         let port = own.port;
         self.plan = Plan::Passive(own);
         Ok(port)
-    }
-
-    /// Takes what was planned away; a listener is kept for the next time.
-    fn drop_plan(&mut self) {
-        if let Plan::Passive(own) = std::mem::take(&mut self.plan) {
-            self.spare = Some(own);
-        }
     }
 
     /// Arranges active mode. The address is checked here, before anything is connected, so the
@@ -194,7 +226,7 @@ impl DataConnection {
     /// # Errors
     /// 501 for an address other than the client's own, or a port below 1024.
     pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
-        self.drop_plan();
+        self.plan = Plan::None;
         if to.ip().to_canonical() != self.endpoints.peer || self.endpoints.unnamed {
             return Err(Refusal::Argument("Only your own address is connected to."));
         }
@@ -205,11 +237,15 @@ impl DataConnection {
         Ok(())
     }
 
-    /// Forgets everything (REIN) but the listener, whose port is announced anew before it is used.
+    /// Notes that a transfer was refused before it used what was arranged: the next one may use the same
+    /// port, since nothing is known against it.
+    pub fn keep_port(&mut self) {
+        self.keeps_port = true;
+    }
+
+    /// Forgets everything (REIN); no port stays open.
     pub fn reset(&mut self) {
-        self.drop_plan();
-        let spare = self.spare.take();
-        *self = DataConnection { spare, ..DataConnection::between(self.endpoints) };
+        *self = DataConnection::between(self.endpoints);
     }
 
     /// Whether a transfer may begin.
@@ -238,25 +274,45 @@ impl DataConnection {
         attention: &mut impl Attention,
     ) -> Result<TcpStream, Refusal> {
         let endpoints = self.endpoints;
+        let mut strangers = Strangers::default();
         let opened = match std::mem::take(&mut self.plan) {
-            Plan::Passive(own) => {
+            Plan::Passive(mut own) => {
+                let (listener, peer) = (&own.listener, endpoints.peer);
                 let opened = match self.balancers.are_there() {
-                    false => net::accept_from(&own.listener, endpoints.peer, deadline, attention),
-                    true => self.accept_announced(&own.listener, deadline, attention),
+                    false => net::accept_from(listener, peer, deadline, &mut strangers, attention),
+                    true => self.accept_announced(listener, deadline, &mut strangers, attention),
                 };
-                self.spare = Some(own);
+                // A port that the client did not come to may be one that it cannot reach.
+                if !matches!(opened, Ok(Err(_))) {
+                    own.transfers += 1;
+                    self.spare = Some(own);
+                }
                 opened
             }
-            Plan::Reserved(port) => port.accept(deadline, attention).and_then(not_blocking),
+            Plan::Reserved(port) => {
+                port.accept(deadline, &mut strangers, attention).and_then(not_blocking)
+            }
             Plan::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, attention),
             Plan::None => Ok(Err(Waited::TimedOut)),
         };
+        self.stranger = strangers.first();
         match opened {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(Waited::Stopped)) => Err(Refusal::Broken("Transfer aborted.")),
+            Ok(Err(_)) if self.stranger.is_some() => Err(Refusal::NoDataConnection(
+                "Data connections came from another address than yours alone.",
+            )),
             Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection came in time.")),
             Err(_) => Err(Refusal::NoDataConnection("Cannot open the data connection.")),
         }
+    }
+
+    /// Takes the address of a stranger that connected during the last [`DataConnection::open`], the
+    /// first time only: the log is told once a session.
+    pub fn take_stranger(&mut self) -> Option<IpAddr> {
+        let stranger = self.stranger.take().filter(|_| !self.told_stranger)?;
+        self.told_stranger = true;
+        Some(stranger)
     }
 }
 
@@ -266,6 +322,7 @@ impl DataConnection {
         &self,
         listener: &TcpListener,
         deadline: Option<Instant>,
+        strangers: &mut Strangers,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
         let mut proxied = ProxiedConnections::default();
@@ -277,7 +334,7 @@ impl DataConnection {
                 Ok((stream, from)) if from.ip().to_canonical() == self.endpoints.peer => {
                     return not_blocking(Ok(stream));
                 }
-                Ok(_stranger) => {}
+                Ok((_, from)) => strangers.add(from.ip(), Instant::now()),
                 Err(error) if net::is_passing(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -285,13 +342,19 @@ impl DataConnection {
                 if identified.client == self.endpoints.peer {
                     return Ok(Ok(identified.stream));
                 }
+                strangers.add(identified.client, Instant::now());
             }
+            let headless = proxied.take_headless();
+            headless.into_iter().for_each(|(balancer, since)| strangers.add(balancer, since));
             let wanted = || {
                 let listener = PollItem::new(Waitable::handle(listener), Interest::Read);
                 proxied.items().chain([listener]).collect()
             };
-            match net::wait_for_any(wanted, deadline, 0, attention)? {
+            let end = strangers.limit(deadline);
+            match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, attention)?
+            {
                 Waited::Ready => {}
+                Waited::TimedOut if !net::has_passed(end) => {}
                 ended => return Ok(Err(ended)),
             }
         }
@@ -334,7 +397,7 @@ fn listen(at: SocketAddr) -> io::Result<OwnListener> {
     let listener = TcpListener::bind(at)?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
-    Ok(OwnListener { listener, port })
+    Ok(OwnListener { listener, port, since: Instant::now(), transfers: 0 })
 }
 
 /// Drops connections made for a transfer that never was: as many as can wait at once, since somebody

@@ -331,6 +331,9 @@ impl<'a> Session<'a> {
         let answer = permitted.and_then(|()| self.execute(&command, pending));
         answer.unwrap_or_else(|refusal| {
             self.record_refusal(&command, &refusal);
+            if command.verb().is_transfer() {
+                self.data.keep_port();
+            }
             refusal.reply()
         })
     }

@@ -30,7 +30,7 @@ pub use service_manager::{inherited_listeners, tell_manager};
 pub use signal::{Signals, spawn_with_signals};
 pub use socket::{
     Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
-    poll,
+    poll, unacknowledged,
 };
 #[cfg(target_os = "linux")]
 pub use stack::give_back_stack;

@@ -5,7 +5,7 @@
 
 use crate::client::connection::{Connection, DataMode, EXTENDED_PASSIVE};
 use crate::client::error::Error;
-use crate::net::{self, Attention, Waited};
+use crate::net::{self, Attention, Strangers, Waited};
 use crate::protocol::address::{parse_extended_passive, parse_passive};
 use crate::protocol::{Code, Command, Reply};
 use std::io;
@@ -45,7 +45,8 @@ impl Route {
         let (to, connected) = match self {
             Route::To(to) => (Some(*to), net::dial(source(ends, *to), *to, deadline, attention)),
             Route::From(listener) => {
-                (None, net::accept_from(listener, ends.peer.ip(), deadline, attention))
+                let (peer, mut strangers) = (ends.peer.ip(), Strangers::default());
+                (None, net::accept_from(listener, peer, deadline, &mut strangers, attention))
             }
         };
         match connected {

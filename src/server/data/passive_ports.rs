@@ -6,7 +6,7 @@
 //! PASV to the moment the data connection stands. Ports are given out in random order, because one
 //! that can be guessed can be taken by a stranger (RFC 2577 section 6).
 
-use crate::net::{self, Attention, Waited};
+use crate::net::{self, Attention, Strangers, Waited};
 use crate::server::data::proxied::{IdentifiedConnection, ProxiedConnections};
 use crate::server::proxy::Balancers;
 use crate::sys::{Interest, PollItem, Waitable, Waker};
@@ -72,6 +72,8 @@ struct Guest {
     number: u64,
     since: Instant,
     identified: Option<TcpStream>,
+    /// Connections that no client was expected for while this was the only one that was.
+    strangers: Strangers,
     /// Wakes the session that waits for it.
     waker: Option<Arc<Waker>>,
 }
@@ -114,7 +116,8 @@ impl PassivePorts {
     }
 
     /// Reserves a port at the address of `local` for a client at `peer`, who may come by one of these
-    /// balancers, waiting a while if all are taken.
+    /// balancers, waiting a while if all are taken. The port `avoided` is given out only if no other one
+    /// is free.
     ///
     /// # Errors
     /// `AddrInUse` if none came free, or what the system says.
@@ -122,9 +125,10 @@ impl PassivePorts {
         &self,
         local: SocketAddr,
         peer: IpAddr,
+        avoided: Option<u16>,
         balancers: &Arc<Balancers>,
     ) -> io::Result<Reservation> {
-        self.reserve_within(PATIENCE, local, peer, balancers)
+        self.reserve_within(PATIENCE, local, peer, avoided, balancers)
     }
 
     fn reserve_within(
@@ -132,6 +136,7 @@ impl PassivePorts {
         patience: Duration,
         local: SocketAddr,
         peer: IpAddr,
+        avoided: Option<u16>,
         balancers: &Arc<Balancers>,
     ) -> io::Result<Reservation> {
         let until = Instant::now() + patience;
@@ -139,7 +144,7 @@ impl PassivePorts {
         let waker = Arc::new(Waker::new()?);
         loop {
             let before = *self.releases.lock();
-            if let Some((port, number)) = self.invite_somewhere(local, peer, balancers)? {
+            if let Some((port, number)) = self.invite_somewhere(local, peer, avoided, balancers)? {
                 let (waker, releases) = (Arc::clone(&waker), Arc::clone(&self.releases));
                 let balancers = Arc::clone(balancers);
                 return Ok(Reservation { port, peer, number, waker, releases, balancers });
@@ -154,14 +159,17 @@ impl PassivePorts {
         &self,
         mut local: SocketAddr,
         peer: IpAddr,
+        avoided: Option<u16>,
         balancers: &Balancers,
     ) -> io::Result<Option<(Arc<Port>, u64)>> {
         let Some(range) = self.range().clone() else { return Ok(None) };
         let (first, count) = (*range.start(), range.len());
         let start = RandomState::new().hash_one(count) as usize % count;
-        for step in 0..count {
-            // At most 65,535 of them, so the sum fits.
-            local.set_port(first + ((start + step) % count) as u16);
+        // At most 65,535 of them, so the sum fits.
+        let all = (0..count).map(|step| first + ((start + step) % count) as u16);
+        let last = avoided.filter(|port| range.contains(port));
+        for port in all.filter(|port| Some(*port) != last).chain(last) {
+            local.set_port(port);
             let Some(port) = self.port(local)? else { continue };
             if let Some(number) = port.invite(peer, balancers) {
                 return Ok(Some((port, number)));
@@ -233,7 +241,8 @@ impl Port {
         lobby.wake_all_for_arrivals();
         let number = lobby.invited;
         lobby.invited += 1;
-        let guest = Guest { number, since: Instant::now(), identified: None, waker: None };
+        let (since, strangers) = (Instant::now(), Strangers::default());
+        let guest = Guest { number, since, identified: None, strangers, waker: None };
         lobby.guests.insert(peer, guest);
         Some(number)
     }
@@ -260,6 +269,8 @@ impl Port {
         while let Some(identified) = lobby.proxied.next() {
             lobby.hand_over(identified);
         }
+        let headless = lobby.proxied.take_headless();
+        headless.into_iter().for_each(|(balancer, since)| lobby.note_stranger(balancer, since));
         Ok(())
     }
 }
@@ -267,11 +278,23 @@ impl Port {
 impl Lobby {
     /// Gives a connection to the session that expected it when it came.
     fn hand_over(&mut self, IdentifiedConnection { stream, client, mark }: IdentifiedConnection) {
-        let Some(guest) = self.guests.get_mut(&client) else { return };
+        let Some(guest) = self.guests.get_mut(&client) else {
+            return self.note_stranger(client, Instant::now());
+        };
         // The first one is it; a second is somebody else's idea. One that came before the invitation,
         // and said only now for whom, was meant for someone before.
         if guest.identified.is_none() && guest.number < mark {
             guest.identified = Some(stream);
+            guest.waker.iter().for_each(|waker| waker.wake());
+        }
+    }
+
+    /// Notes a connection of nobody who is expected. It is told to a client that is the only one
+    /// expected here; of several nobody can know whose it was meant to be.
+    fn note_stranger(&mut self, address: IpAddr, since: Instant) {
+        let mut guests = self.guests.values_mut();
+        if let (Some(guest), None) = (guests.next(), guests.next()) {
+            guest.strangers.add(address, since);
             guest.waker.iter().for_each(|waker| waker.wake());
         }
     }
@@ -297,10 +320,11 @@ impl Reservation {
     pub fn accept(
         &self,
         deadline: Option<Instant>,
+        strangers: &mut Strangers,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
         let mut proxied = ProxiedConnections::default();
-        let accepted = self.accept_among(&mut proxied, deadline, attention);
+        let accepted = self.accept_among(&mut proxied, deadline, strangers, attention);
         let mut lobby = self.port.lobby();
         lobby.proxied.append(&mut proxied);
         lobby.wake_all_for_arrivals();
@@ -312,10 +336,11 @@ impl Reservation {
         &self,
         proxied: &mut ProxiedConnections,
         deadline: Option<Instant>,
+        strangers: &mut Strangers,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
         loop {
-            if let Some(stream) = self.look(proxied)? {
+            if let Some(stream) = self.look(proxied, strangers)? {
                 return Ok(Ok(stream));
             }
             let wanted = || {
@@ -323,15 +348,22 @@ impl Reservation {
                 let waker = PollItem::new(self.waker.handle(), Interest::Read);
                 [port, waker].into_iter().chain(proxied.items()).collect()
             };
-            match net::wait_for_any(wanted, deadline, 0, attention)? {
+            let end = strangers.limit(deadline);
+            match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, attention)?
+            {
                 Waited::Ready => {}
+                Waited::TimedOut if !net::has_passed(end) => {}
                 ended => return Ok(Err(ended)),
             }
         }
     }
 
     /// Under the lock nobody can hand over between the look and the request to be woken.
-    fn look(&self, proxied: &mut ProxiedConnections) -> io::Result<Option<TcpStream>> {
+    fn look(
+        &self,
+        proxied: &mut ProxiedConnections,
+        strangers: &mut Strangers,
+    ) -> io::Result<Option<TcpStream>> {
         let mut lobby = self.port.lobby();
         self.waker.reset();
         lobby.proxied.append(proxied);
@@ -342,6 +374,7 @@ impl Reservation {
         // It was held for so long without a transfer that somebody else has it now.
         let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
         guest.waker.get_or_insert_with(|| Arc::clone(&self.waker));
+        *strangers = guest.strangers;
         Ok(guest.identified.take())
     }
 }
@@ -391,7 +424,7 @@ mod tests {
     }
 
     fn reserve(ports: &PassivePorts, peer: IpAddr) -> io::Result<Reservation> {
-        ports.reserve(HERE, peer, &Arc::default())
+        ports.reserve(HERE, peer, None, &Arc::default())
     }
 
     fn connect(from: IpAddr, port: u16) -> TcpStream {
@@ -403,7 +436,8 @@ mod tests {
 
     fn accept(reservation: &Reservation) -> TcpStream {
         let deadline = net::deadline(Duration::from_secs(20));
-        let stream = reservation.accept(deadline, &mut Patient).unwrap().unwrap();
+        let stream =
+            reservation.accept(deadline, &mut Strangers::default(), &mut Patient).unwrap().unwrap();
         stream.set_nonblocking(false).unwrap();
         stream
     }
@@ -435,8 +469,9 @@ mod tests {
     fn a_port_is_taken_for_an_address_until_its_reservation_goes() {
         let ports = one_port();
         let first = reserve(&ports, client(1)).unwrap();
-        let refused =
-            ports.reserve_within(Duration::ZERO, HERE, client(1), &Arc::default()).unwrap_err();
+        let refused = ports
+            .reserve_within(Duration::ZERO, HERE, client(1), None, &Arc::default())
+            .unwrap_err();
         assert_eq!(refused.kind(), AddrInUse);
         thread::scope(|scope| {
             let waiting = scope.spawn(|| reserve(&ports, client(1)).is_ok());

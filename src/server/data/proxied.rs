@@ -14,6 +14,8 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub struct ProxiedConnections {
     waiting: VecDeque<ProxiedConnection>,
+    /// The first connection that was dropped without a header: its balancer, and when it came.
+    headless: Option<(IpAddr, Instant)>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,8 @@ impl ProxiedConnections {
             return;
         }
         if self.waiting.len() >= MOST {
-            self.waiting.pop_front();
+            let oldest = self.waiting.pop_front();
+            self.note_headless(oldest);
         }
         let (head, since) = (Vec::new(), Instant::now());
         self.waiting.push_back(ProxiedConnection { stream, from, head, since, mark });
@@ -56,6 +59,23 @@ impl ProxiedConnections {
     /// Takes those of another.
     pub fn append(&mut self, other: &mut ProxiedConnections) {
         self.waiting.append(&mut other.waiting);
+        self.headless = self.headless.or(other.headless.take());
+    }
+
+    fn note_headless(&mut self, dropped: Option<ProxiedConnection>) {
+        let seen = dropped.map(|connection| (connection.from.ip(), connection.since));
+        self.headless = self.headless.or(seen);
+    }
+
+    /// Takes the balancer of a connection that was dropped because no header came, or no valid one, and
+    /// when it came.
+    pub fn take_headless(&mut self) -> Option<(IpAddr, Instant)> {
+        self.headless.take()
+    }
+
+    /// Returns when the first connection that waits is dropped.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.waiting.iter().filter_map(|connection| connection.since.checked_add(PATIENCE)).min()
     }
 
     /// Whether nobody waits.
@@ -72,7 +92,7 @@ impl ProxiedConnections {
                 Ok(None) if connection.since.elapsed() < PATIENCE => {
                     self.waiting.push_back(connection)
                 }
-                Ok(None) | Err(_) => {}
+                Ok(None) | Err(_) => self.note_headless(Some(connection)),
             }
         }
         None

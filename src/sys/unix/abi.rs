@@ -134,6 +134,7 @@ mod system {
     pub(in super::super) const EINPROGRESS: i32 = 115;
     pub(in super::super) const ELOOP: i32 = 40;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x5413;
+    pub(in super::super) const TIOCOUTQ: u64 = 0x5411; // SIOCOUTQ for a socket
     pub(in super::super) const SIGCONT: c_int = 18;
     pub(in super::super) const SIGTSTP: c_int = 20;
     pub(in super::super) const ISIG: tcflag_t = 0o1;
@@ -277,6 +278,7 @@ mod system {
     pub(in super::super) const EINPROGRESS: i32 = 36;
     pub(in super::super) const ELOOP: i32 = 62;
     pub(in super::super) const TIOCGWINSZ: u64 = 0x4008_7468;
+    pub(in super::super) const TIOCOUTQ: u64 = 0x4004_7473;
     pub(in super::super) const SIGCONT: c_int = 19;
     pub(in super::super) const SIGTSTP: c_int = 18;
     pub(in super::super) const ISIG: tcflag_t = 0x80;

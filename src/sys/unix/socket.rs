@@ -3,11 +3,11 @@
 use super::abi::{
     AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, NEW_SOCKET, POLLIN, POLLOUT, SO_KEEPALIVE,
     SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
-    TCP_NODELAY, nfds_t, pollfd,
+    TCP_NODELAY, TIOCOUTQ, nfds_t, pollfd,
 };
 use super::check;
 use crate::sys::{Interest, PROBE_EVERY, PROBES};
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -22,6 +22,7 @@ unsafe extern "C" {
     fn bind(fd: c_int, address: *const c_void, length: u32) -> c_int;
     fn connect(fd: c_int, address: *const c_void, length: u32) -> c_int;
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
+    fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, size: u32) -> c_int;
 }
 
@@ -130,6 +131,15 @@ pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
 /// What the system says of a broken socket.
 pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
     set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
+}
+
+/// Returns how many of the bytes written to a TCP socket the peer has not acknowledged yet (Linux:
+/// SIOCOUTQ); `None` where the system does not say.
+pub fn unacknowledged(socket: Handle<'_>) -> Option<usize> {
+    let mut count: c_int = 0;
+    // SAFETY: TIOCOUTQ writes one int, which lives through the call.
+    check(unsafe { ioctl(socket.as_raw_fd(), TIOCOUTQ as c_ulong, &raw mut count) }).ok()?;
+    usize::try_from(count).ok()
 }
 
 /// Begins to connect from the address `local` to `to` and returns at once: the stream does not

@@ -241,6 +241,11 @@ pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
     set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
+/// Returns `None`: Windows does not say how many bytes the peer has not acknowledged yet.
+pub fn unacknowledged(_socket: Handle<'_>) -> Option<usize> {
+    None
+}
+
 /// Begins to connect from the address `local` to `to` and returns at once: the stream does not
 /// block, and is writable once the connection stands or has failed (`take_error` tells).
 ///

@@ -16,6 +16,7 @@ use crate::server::fs::listing::{Form, Lines, Options};
 use crate::server::fs::stored_text;
 use crate::server::fs::upload::{Upload, UploadMode};
 use crate::server::limits::bandwidth::Mover;
+use crate::server::log::{Field, Level};
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::{Pending, Session};
@@ -358,6 +359,19 @@ impl Session<'_> {
 
     /// Everything between the 150 and the closing of the data connection.
     fn over_data(
+        &mut self,
+        opening: Reply,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+    ) -> Result<u64, Refusal> {
+        let moved = self.exchange(opening, pump);
+        if let Some(stranger) = self.data.take_stranger() {
+            let fields: [Field<'_>; 2] = [("from", &stranger), ("expected", &self.peer.ip())];
+            self.log(Level::Warn, "data-from-elsewhere", &fields);
+        }
+        moved
+    }
+
+    fn exchange(
         &mut self,
         opening: Reply,
         pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,

@@ -4,8 +4,8 @@
 //! server does, with patience, and then look at the clock.
 
 use crate::support::wire::{Peer, connect, connect_as};
-use crate::support::{PATIENCE, Server, comes_in, together};
-use std::io::Write;
+use crate::support::{PATIENCE, Server, comes_in, noise, together};
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -211,4 +211,28 @@ fn a_flood_of_commands_does_not_keep_a_stalled_transfer_alive() {
     let since = Instant::now();
     while peer.say("NOOP").hear().code == 200 {}
     assert_took_a_second(since);
+}
+
+/// The system takes megabytes to send at once and is not ready for more until a third of them has been
+/// read, which takes this client longer than a stall may last.
+#[test]
+fn a_reader_that_is_slow_but_steady_is_spared() {
+    const STEP: usize = 32 * 1024;
+    let server = Server::with(&["--transfer-timeout", "1s"]);
+    let content = noise(16 << 20, 1);
+    server.write("big", &content);
+    let mut peer = server.visitor();
+    peer.say("TYPE I").expect(200);
+    let mut data = peer.begin("RETR big");
+    let mut read = vec![0; content.len()];
+    let (_nobody, pace) = std::sync::mpsc::channel::<()>();
+    let mut at = 0;
+    while at < 50 * STEP {
+        let _ = pace.recv_timeout(Duration::from_millis(80));
+        data.read_exact(&mut read[at..at + STEP]).unwrap();
+        at += STEP;
+    }
+    data.read_exact(&mut read[at..]).unwrap();
+    peer.expect(226);
+    assert!(read == content);
 }

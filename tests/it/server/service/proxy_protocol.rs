@@ -315,6 +315,32 @@ fn connections_that_say_nothing_yet_hold_up_no_transfer() {
 }
 
 #[test]
+fn a_balancer_that_brings_only_others_or_no_header_ends_the_wait() {
+    let kinds: [(&[u8], &str); 3] = [
+        (b"PROXY TCP4 192.0.2.2 203.0.113.7 50000 21\r\n", "from=192.0.2.2"),
+        (b"USER anonymous\r\n", "from=127.0.0.1"),
+        (b"", "from=127.0.0.1"),
+    ];
+    thread::scope(|scope| {
+        for (said, told) in kinds {
+            for server in both_kinds() {
+                scope.spawn(move || {
+                    server.write("file", "content");
+                    let mut peer = visitor(&server, "192.0.2.1");
+                    let to = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), peer.pasv().port());
+                    let mut other = wire::connect(to);
+                    other.write_all(said).unwrap();
+                    peer.say("RETR file").expect(150);
+                    peer.expect_text(425, "another address");
+                    let log = server.log();
+                    assert!(log.contains("data-from-elsewhere") && log.contains(told), "{log}");
+                });
+            }
+        }
+    });
+}
+
+#[test]
 fn one_port_carries_the_clients_of_a_balancer_at_once() {
     let port = free_port();
     let server = server(&["--passive-ports", &format!("{port}-{port}")]);

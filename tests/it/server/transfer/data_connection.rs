@@ -2,8 +2,10 @@
 
 use crate::support::Server;
 use crate::support::wire::{Peer, accept, connect, connect_as, drain};
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
 use tempfile::TempDir;
 
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -46,15 +48,87 @@ fn epsv_serves_a_transfer() {
 }
 
 #[test]
-fn rein_forgets_the_arrangement_and_keeps_the_port() {
+fn rein_closes_every_port_of_the_old_login() {
     let server = server_with_file();
     let mut peer = server.visitor();
-    let before = peer.epsv();
+    peer.retr("file");
+    let used = peer.epsv();
+    peer.retr("file");
+    let unused = peer.epsv();
     peer.say("REIN").expect(220);
+    for port in [used, unused] {
+        assert!(TcpStream::connect(port).is_err(), "{port}");
+    }
     peer.login();
     peer.say("RETR file").expect(425);
-    assert_eq!(peer.epsv(), before);
     assert_eq!(peer.retr("file"), b"content");
+}
+
+#[test]
+fn a_client_that_asks_again_gets_another_port() {
+    let server = server_with_file();
+    let mut peer = server.visitor();
+    let mut before = peer.epsv();
+    for _ in 0..20 {
+        let next = if before.port().is_multiple_of(2) { peer.pasv() } else { peer.epsv() };
+        assert_ne!(next.port(), before.port());
+        assert!(TcpStream::connect(before).is_err(), "the old port is closed");
+        before = next;
+    }
+    let data = connect(before);
+    peer.say("RETR file").expect(150);
+    assert_eq!(drain(data), b"content");
+    peer.expect(226);
+    assert_eq!(peer.epsv(), before, "one that worked stays");
+}
+
+#[test]
+fn a_port_does_not_stay_for_ever() {
+    let server = server_with_file();
+    let mut peer = server.visitor();
+    let mut ports = BTreeSet::new();
+    for _ in 0..600 {
+        let port = peer.epsv();
+        let data = connect(port);
+        peer.say("RETR file").expect(150);
+        assert_eq!(drain(data), b"content");
+        peer.expect(226);
+        ports.insert(port);
+    }
+    assert!((3..=4).contains(&ports.len()), "{ports:?}");
+}
+
+/// A stranger connects beside the client, and then alone.
+fn only_a_stranger_comes(options: &[&str]) {
+    let server = Server::with(options);
+    server.write("file", "content");
+    let mut peer = server.visitor();
+    let to = peer.epsv();
+    let (stranger, data) = (connect_as(STRANGER, to), connect(to));
+    peer.say("RETR file").expect(150);
+    assert_eq!(drain(data), b"content");
+    drop(stranger);
+    peer.expect(226);
+    let stranger = connect_as(STRANGER, peer.epsv());
+    peer.say("RETR file").expect(150);
+    peer.expect_text(425, "another address");
+    drop(stranger);
+    let log = server.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("elsewhere")).collect();
+    let [warning] = warnings[..] else { panic!("one warning a session: {log}") };
+    assert!(warning.contains(" warn ") && warning.contains("from=127.0.0.2"), "{warning}");
+    assert!(warning.contains("expected=127.0.0.1"), "{warning}");
+    assert_eq!(peer.retr("file"), b"content");
+}
+
+#[test]
+fn a_data_connection_from_another_address_is_told_and_alone_it_ends_the_wait() {
+    let hour = ["--transfer-timeout", "1h"];
+    let shared = [&hour[..], &["--passive-ports", "20000-60000"]].concat();
+    thread::scope(|scope| {
+        scope.spawn(|| only_a_stranger_comes(&hour));
+        scope.spawn(|| only_a_stranger_comes(&shared));
+    });
 }
 
 #[test]
