@@ -6,20 +6,20 @@
 
 mod format;
 pub(super) mod recent;
+mod sink;
 pub(super) mod throttle;
-mod writer;
 mod xferlog;
 
 pub use format::{Field, Seconds, Value};
 pub use xferlog::{Direction, Transfer, TransferLog};
 
 use recent::Ring;
+use sink::LogWriter;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
-use writer::LogWriter;
 
 /// How much is logged; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,7 @@
 
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
-use crate::server::log::writer::LogWriter;
+use crate::server::log::sink::LogWriter;
 use crate::server::log::{Level, Log};
 use crate::text::is_hidden;
 use std::io;
