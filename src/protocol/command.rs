@@ -279,17 +279,26 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Returns the command as it is shown: its line without the end, passwords as stars.
+    pub fn masked(&self) -> Vec<u8> {
+        match self {
+            Command::Pass(secret) | Command::Acct(secret) => {
+                format!("{} {secret}", self.verb()).into_bytes()
+            }
+            Command::User(name) => [b"USER ", &name.masked()[..]].concat(),
+            _ => {
+                let mut line = Vec::new();
+                self.write_to(&mut line);
+                line
+            }
+        }
+    }
+}
+
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Command::Pass(secret) | Command::Acct(secret) = self {
-            return write!(f, "{} {secret}", self.verb());
-        }
-        if let Command::User(name) = self {
-            return write!(f, "{} {}", self.verb(), name.as_user());
-        }
-        let mut line = Vec::new();
-        self.write_to(&mut line);
-        write!(f, "{}", String::from_utf8_lossy(&line))
+        f.write_str(&String::from_utf8_lossy(&self.masked()))
     }
 }
 

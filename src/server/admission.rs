@@ -101,7 +101,7 @@ impl Server {
         self.counters.turn_away(why.closed());
         let why = why.reply();
         if let Some(times) = self.turned_away.count() {
-            let words = String::from_utf8_lossy(why.text());
+            let words = why.text();
             let mut fields: Vec<Field<'_>> = vec![("peer", &peer)];
             fields.extend(via.iter().map(|via| -> Field<'_> { ("via", via) }));
             let rest: [Field<'_>; 2] = [("why", &words), ("times", &times)];

@@ -13,6 +13,7 @@ mod xferlog;
 pub use format::{Field, Seconds, Value};
 pub use xferlog::{Direction, Transfer, TransferLog};
 
+use crate::text::legible;
 use recent::Ring;
 use sink::LogWriter;
 use std::io;
@@ -64,7 +65,7 @@ pub struct Event {
     pub level: Level,
     /// What.
     pub name: String,
-    /// Its values, as they are: who shows them has to escape them.
+    /// Its values, with bytes that are not UTF-8 as `\xe4`; a page that shows them has to escape them.
     pub fields: Vec<(String, String)>,
 }
 
@@ -157,7 +158,7 @@ impl Log {
 
 impl Event {
     fn new(level: Level, name: &str, fields: &[Field<'_>]) -> Event {
-        let cut = |value: &dyn Value| value.to_string().chars().take(LONGEST_VALUE).collect();
+        let cut = |value: &dyn Value| legible(&value.bytes()).chars().take(LONGEST_VALUE).collect();
         let fields = fields.iter().map(|(name, value)| (name.to_string(), cut(*value))).collect();
         Event { time: SystemTime::now(), level, name: name.into(), fields }
     }

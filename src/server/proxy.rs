@@ -13,6 +13,7 @@ use crate::server::cidr::Network;
 use crate::server::log::Value;
 use crate::shutdown::Shutdown;
 use crate::sys::{Interest, PollItem, Waitable};
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -130,7 +131,11 @@ impl fmt::Display for NoHeader {
     }
 }
 
-impl Value for NoHeader {}
+impl Value for NoHeader {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.to_string().into_bytes().into()
+    }
+}
 
 /// Reads what has come of a header from a stream that does not block, and nothing that is behind it.
 /// `head` is what came before. `None`: there is more to come.

@@ -26,6 +26,7 @@ use crate::server::proxy::{ClientOrigin, Via};
 use crate::server::session::log_budget::LogBudget;
 use crate::server::settings::Settings;
 use crate::server::token_bucket::TokenBucket;
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -118,7 +119,11 @@ impl fmt::Display for End {
     }
 }
 
-impl Value for End {}
+impl Value for End {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.to_string().into_bytes().into()
+    }
+}
 
 /// A client's session.
 pub(super) struct Session<'a> {
@@ -451,8 +456,7 @@ impl<'a> Session<'a> {
 
     pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
         if self.server.log.wants(Level::Debug) {
-            let text = String::from_utf8_lossy(reply.text());
-            self.log(Level::Debug, "reply", &[("code", &reply.code()), ("text", &text)]);
+            self.log(Level::Debug, "reply", &[("code", &reply.code()), ("text", &reply.text())]);
         }
         self.control.send_reply(reply)
     }

@@ -47,6 +47,20 @@ pub fn shown_lines(bytes: &[u8]) -> String {
     out
 }
 
+/// `bytes` as text that tells them apart from all others, for programs that read it: a byte that is
+/// not UTF-8 is `\xe4`, and `\` is `\\`. Hidden characters stay as they are.
+pub fn legible(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            out.extend((c == '\\').then_some('\\'));
+            out.push(c);
+        }
+        chunk.invalid().iter().for_each(|byte| append_byte(*byte, &mut out));
+    }
+    out
+}
+
 fn is_layout(c: char) -> bool {
     matches!(c, '\n' | '\t')
 }
@@ -64,7 +78,8 @@ fn append(bytes: &[u8], kept: impl Fn(char) -> bool, out: &mut String) {
     }
 }
 
-fn append_byte(byte: u8, out: &mut String) {
+/// Appends a byte as `\xe4`.
+pub fn append_byte(byte: u8, out: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\\x{byte:02x}");
 }

@@ -54,14 +54,14 @@ impl Name {
         &self.0
     }
 
-    /// As the name of a user, for the log. Who types `USER anna PASS secret` in one line has put a
-    /// password into a name; stars stand in its place.
-    pub fn as_user(&self) -> String {
+    /// Returns the name of a user as it is shown. Who types `USER anna PASS secret` in one line has
+    /// put a password into a name; stars stand in its place.
+    pub fn masked(&self) -> Cow<'_, [u8]> {
         const MISTAKE: &[u8] = b" PASS ";
         let mut windows = self.0.windows(MISTAKE.len());
         match windows.position(|window| window.eq_ignore_ascii_case(MISTAKE)) {
-            None => self.to_string(),
-            Some(end) => format!("{} PASS ****", String::from_utf8_lossy(&self.0[..end])),
+            None => Cow::Borrowed(&self.0),
+            Some(end) => Cow::Owned([&self.0[..end], b" PASS ****"].concat()),
         }
     }
 }

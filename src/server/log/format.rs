@@ -1,12 +1,13 @@
 //! An event as a line, for people or for machines.
 //!
-//! Names and words that are no UTF-8 have U+FFFD in the place of what is none: a line is text,
-//! whatever a client says.
+//! A line is text, whatever a client says: a byte of a name or a word that is not UTF-8 is `\xe4`,
+//! and `\` is `\\`, so two names that differ differ here. In JSON these escapes are part of the
+//! string, so each of their backslashes is written as two.
 
 use crate::json::Object;
 use crate::protocol::{Code, Command, FtpPath, Name};
 use crate::server::log::Level;
-use crate::text::{is_hidden, rfc3339, rfc3339_millis};
+use crate::text::{is_hidden, legible, rfc3339, rfc3339_millis};
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::io;
@@ -14,7 +15,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 /// What a field may hold: text, or a number that JSON has as one.
-pub trait Value: Display {
+pub trait Value {
+    /// Returns the value as it is shown, before escapes; names and words of clients are bytes.
+    fn bytes(&self) -> Cow<'_, [u8]>;
+
     /// Whether it shows itself as a number (RFC 8259 section 6).
     fn is_number(&self) -> bool {
         false
@@ -35,29 +39,35 @@ impl Display for Seconds {
 }
 
 impl<T: Value + ?Sized> Value for &T {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        (**self).bytes()
+    }
+
     fn is_number(&self) -> bool {
         (**self).is_number()
     }
 }
 
-macro_rules! numbers {
-    ($($number:ty),*) => {
-        $(impl Value for $number {
+macro_rules! values {
+    ($is_number:literal, |$value:ident| $bytes:expr, $($type:ty),*) => {
+        $(impl Value for $type {
+            fn bytes(&self) -> Cow<'_, [u8]> {
+                let $value = self;
+                $bytes.into()
+            }
+
             fn is_number(&self) -> bool {
-                true
+                $is_number
             }
         })*
     };
 }
 
-macro_rules! texts {
-    ($($text:ty),*) => {
-        $(impl Value for $text {})*
-    };
-}
-
-numbers!(u16, u32, u64, usize, Seconds, Code);
-texts!(str, String, Cow<'_, str>, IpAddr, SocketAddr, io::Error, FtpPath, Name, Command);
+values!(true, |number| number.to_string().into_bytes(), u16, u32, u64, usize, Seconds, Code);
+values!(false, |text| text.as_bytes(), str, String, Cow<'_, str>, FtpPath, Name);
+values!(false, |bytes| bytes, [u8]);
+values!(false, |shown| shown.to_string().into_bytes(), IpAddr, SocketAddr, io::Error);
+values!(false, |command| command.masked(), Command);
 
 /// `2026-01-02T03:04:05Z info  login user=anna`
 pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
@@ -65,7 +75,7 @@ pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<
     let mut line = format!("{} {:<5} {event}", rfc3339(time), level.name());
     for (name, value) in fields {
         let _ = write!(line, " {name}=");
-        push_escaped(&mut line, &value.to_string());
+        push_escaped(&mut line, &value.bytes());
     }
     line.push('\n');
     line
@@ -78,26 +88,23 @@ pub(super) fn json(time: SystemTime, level: Level, event: &str, fields: &[Field<
         .text("level", level.name().as_bytes())
         .text("event", event.as_bytes());
     let object = fields.iter().fold(object, |object, (name, value)| match value.is_number() {
-        true => object.number(name, value),
-        false => object.text(name, value.to_string().as_bytes()),
+        true => object.number(name, legible(&value.bytes())),
+        false => object.text(name, legible(&value.bytes()).as_bytes()),
     });
     object.finish() + "\n"
 }
 
 /// Appends `value`, in quotes where it holds more than plain characters.
-fn push_escaped(line: &mut String, value: &str) {
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '=');
-    if !value.is_empty() && value.chars().all(plain) {
-        line.push_str(value);
+fn push_escaped(line: &mut String, value: &[u8]) {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+    if !value.is_empty() && value.iter().all(plain) {
+        line.extend(value.iter().copied().map(char::from));
         return;
     }
     line.push('"');
-    for c in value.chars() {
+    for c in legible(value).chars() {
         match c {
-            '"' | '\\' => {
-                line.push('\\');
-                line.push(c);
-            }
+            '"' => line.push_str("\\\""),
             c if is_hidden(c) => line.extend(c.escape_unicode()),
             // Letters of all scripts are shown, what else there may be is not.
             c if c == ' ' || c.is_alphanumeric() || c.is_ascii_graphic() => line.push(c),
@@ -112,8 +119,25 @@ mod tests {
     use super::*;
     use std::time::UNIX_EPOCH;
 
-    fn one(value: &str) -> String {
-        text(UNIX_EPOCH, Level::Info, "login", &[("user", &value)])
+    fn one(value: impl AsRef<[u8]>) -> String {
+        text(UNIX_EPOCH, Level::Info, "login", &[("user", &value.as_ref())])
+    }
+
+    #[test]
+    fn values_that_differ_differ_in_text_and_in_json() {
+        let values: [(&[u8], &str, &str); 6] = [
+            (b"\xe4", "\"\\xe4\"", "\"\\\\xe4\""),
+            (b"\\xe4", "\"\\\\xe4\"", "\"\\\\\\\\xe4\""),
+            (b"a\xff\xe2\x82z", "\"a\\xff\\xe2\\x82z\"", "\"a\\\\xff\\\\xe2\\\\x82z\""),
+            ("\u{fffd}".as_bytes(), "\"\\u{fffd}\"", "\"\u{fffd}\""),
+            ("ä".as_bytes(), "\"ä\"", "\"ä\""),
+            (b"\x1b", "\"\\u{1b}\"", "\"\\u001b\""),
+        ];
+        for (value, in_text, in_json) in values {
+            assert!(one(value).ends_with(&format!(" user={in_text}\n")), "{}", one(value));
+            let line = json(UNIX_EPOCH, Level::Info, "login", &[("user", &value)]);
+            assert!(line.ends_with(&format!(",\"user\":{in_json}}}\n")), "{line}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Session<'_> {
             return self.log(Level::Info, info.kind.event(), &fields);
         };
         let reply = refusal.reply();
-        let why = String::from_utf8_lossy(reply.text());
+        let why = reply.text();
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
         // What has moved nothing costs the client as little as any refusal.
@@ -114,7 +114,7 @@ impl Session<'_> {
             _ => Level::Debug,
         };
         let reply = refusal.reply();
-        let why = String::from_utf8_lossy(reply.text());
+        let why = reply.text();
         let mut fields: Vec<Field<'_>> = vec![("command", command)];
         if let Login::In(identity) = &self.login {
             fields.push(("cwd", &identity.cwd));

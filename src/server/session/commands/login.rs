@@ -42,7 +42,7 @@ impl Session<'_> {
             }
             Err(refusal) => {
                 let why = String::from_utf8_lossy(refusal.reply().text()).into_owned();
-                self.log(Level::Warn, "login-failed", &[("name", &name.as_user()), ("why", &why)]);
+                self.log(Level::Warn, "login-failed", &[("name", &&*name.masked()), ("why", &why)]);
                 Err(refusal)
             }
         }

@@ -434,15 +434,61 @@ fn check_json(log: &str) -> Vec<Vec<(String, Json)>> {
     all
 }
 
+/// A name as the log has it, so that two names always differ.
+fn legible(name: &[u8]) -> String {
+    let text = |chunk: std::str::Utf8Chunk<'_>| {
+        let invalid = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
+        chunk.valid().replace('\\', "\\\\") + &invalid.collect::<String>()
+    };
+    name.utf8_chunks().map(text).collect()
+}
+
+#[test]
+fn names_that_differ_in_bytes_differ_in_the_log() {
+    const NAMES: [&[u8]; 6] =
+        [b"\xe4", b"\xe5", b"\\xe4", b"\\\\xe4", b"\xe4\xe4", "\u{fffd}".as_bytes()];
+    for format in ["text", "json"] {
+        let server = Server::with(&["--log-format", format, "--log-level", "debug"]);
+        let mut peer = server.visitor();
+        for name in NAMES {
+            peer.stor(name, "");
+            say(&mut peer, "DELE", name);
+            say(&mut peer, "CWD", name);
+        }
+        peer.say("QUIT").expect(221);
+        server.wait_for_log(&["closed"]);
+        let log = server.log();
+        for event in ["stor", "dele", "refused", "command"] {
+            // What follows the event is the same in each line but for the name.
+            let is_event = |line: &&str| {
+                line.contains(&format!(" {event} ")) || line.contains(&format!("\"{event}\""))
+            };
+            let of_name =
+                |line: &&str| ["/", "DELE ", "CWD "].iter().any(|mark| line.contains(mark));
+            let without_time = |line: &str| {
+                let line = line.split_once("Z").unwrap().1;
+                line.split_once("seconds").map_or(line, |(before, _)| before).to_owned()
+            };
+            let lines: Vec<String> =
+                log.lines().filter(is_event).filter(of_name).map(without_time).collect();
+            let mut different = lines.clone();
+            different.sort_unstable();
+            different.dedup();
+            assert!(lines.len() >= NAMES.len(), "{event}: {log}");
+            assert_eq!(different.len(), lines.len(), "{event}: {lines:#?}");
+        }
+    }
+}
+
 #[test]
 fn for_machines_every_line_is_an_object_whatever_a_peer_says() {
     for level in ["info", "debug"] {
         let log = nasty_log(&["--log-format", "json", "--log-level", level]);
         let events = check_json(&log);
-        // And says it as it was.
+        // And says it as it was, but for bytes that are not UTF-8.
         let is_name = |name: &&&[u8]| !name.iter().any(|byte| matches!(byte, b'\r' | 0xff));
         for name in NASTY.iter().filter(is_name) {
-            let path = format!("/{}", String::from_utf8_lossy(name));
+            let path = format!("/{}", legible(name));
             let it = ("path".to_owned(), Json::Text(path));
             assert!(events.iter().any(|event| event.contains(&it)), "{it:?}");
         }
