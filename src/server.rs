@@ -51,7 +51,7 @@ use std::time::{Duration, Instant};
 /// What all sessions share.
 pub struct Server {
     settings: CurrentSettings,
-    log: Log,
+    log: Arc<Log>,
     transfers: TransferLog,
     session_limits: SessionLimits,
     login_attempts: LoginAttempts,
@@ -71,9 +71,9 @@ impl Server {
     ///
     /// # Errors
     /// Which of its files or directories cannot be used, and why.
-    pub fn new(config: Config, shutdown: Shutdown, log: Log) -> Result<Server, StartError> {
+    pub fn new(config: Config, shutdown: Shutdown, log: Arc<Log>) -> Result<Server, StartError> {
         let session_limits = SessionLimits::new(config.max_sessions, config.max_sessions_per_ip);
-        let transfers = TransferLog::open(config.transfer_log.as_deref());
+        let transfers = TransferLog::open(config.transfer_log.as_deref(), Arc::clone(&log));
         let transfers = transfers.map_err(StartError::Log)?;
         let bandwidth = Bandwidth::new(&config);
         let counters = Counters::new(config.status.is_some());
@@ -106,6 +106,15 @@ impl Server {
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Waits until both logs are written, for a second at most; what is queued is lost with the
+    /// process.
+    pub fn flush_logs(&self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        // This one tells the other of lines that it lost.
+        self.transfers.flush(deadline);
+        self.log.flush(deadline);
     }
 
     /// Reads the accounts again, opens the logs anew and puts `config` in force. What is wrong is

@@ -19,6 +19,7 @@
 //! | [`inherited_listeners`], [`tell_manager`] | std takes no socket that a service manager has opened |
 //! | [`give_back_stack`] | a thread keeps every page of its stack that it has once touched |
 //! | [`compress_sha256`] | instructions that not every processor has are unsafe to run |
+//! | [`Patient`] | std fails where a standard stream was made non-blocking by another program |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
 use std::time::SystemTime;

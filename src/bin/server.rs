@@ -83,11 +83,12 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
     let descriptors = sys::raise_descriptors();
     sys::save_memory();
-    panic_hook::keep_quiet();
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
     let log = Log::open(config.log_level, config.log_format, config.log_file.as_deref())
         .map_err(StartError::Log)?;
+    let log = Arc::new(log);
+    panic_hook::keep_quiet(Some(Arc::clone(&log)));
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
@@ -122,6 +123,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     drop((listeners, spare));
     server.wait_for_sessions(server.settings().config.shutdown_grace);
     server.log().event(Level::Info, "ended", &[]);
+    server.flush_logs();
     Ok(())
 }
 
@@ -254,12 +256,16 @@ fn spawn_signal_thread(
     thread::Builder::new().name("signals".into()).stack_size(SESSION_STACK).spawn(move || {
         let mut ending = false;
         while let Ok(signal) = signals.wait() {
+            // This waits for nothing, and comes before what the signal brings about.
             server.log().event(Level::Info, "signal", &[("name", &format!("{signal:?}"))]);
             match signal {
                 // One that waits already will do for this one too.
                 Signal::Hangup => drop(reload.try_send(())),
                 Signal::Resize | Signal::Continue => {}
-                Signal::Interrupt | Signal::Terminate if ending => process::exit(1),
+                Signal::Interrupt | Signal::Terminate if ending => {
+                    server.flush_logs();
+                    process::exit(1);
+                }
                 Signal::Interrupt | Signal::Terminate => {
                     ending = true;
                     shutdown.drain();

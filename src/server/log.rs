@@ -3,24 +3,32 @@
 //! Everything that came from outside is escaped: a name with a line end, a quote or a colour code
 //! in it cannot forge a line or paint a terminal. Passwords never get here: the type they travel
 //! in shows itself as stars.
+//!
+//! Logging never waits. A thread writes the lines ([`writer`]); if they go to a pipe, a FIFO or a
+//! terminal that nobody reads, or to a full disk, sessions continue, lines that find no room are
+//! counted, and `log-works lost=N` says how many there were once a line gets through again.
 
 mod format;
+mod output;
 pub(super) mod recent;
 mod sink;
 pub(super) mod throttle;
+mod writer;
 mod xferlog;
 
 pub use format::{Field, Seconds, Value};
 pub use xferlog::{Direction, Transfer, TransferLog};
 
 use crate::text::legible;
+use output::{Output, Target};
 use recent::Ring;
-use sink::LogWriter;
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+use writer::Observer;
 
 /// How much is logged; each level includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,86 +81,132 @@ pub struct Event {
 const RECENT: usize = 50;
 const LONGEST_VALUE: usize = 300;
 
-/// Where events go.
+/// Takes events and writes them, without waiting for the place that they go to.
 pub struct Log {
+    writing: Arc<Writing>,
+    output: Output,
+}
+
+/// What an event becomes.
+#[derive(Debug)]
+struct Writing {
     level: AtomicU8,
     json: AtomicBool,
     recent: Ring<Event>,
-    sink: Mutex<LogWriter>,
+    lost: AtomicU64,
 }
 
 impl Log {
-    /// A log to the end of `file`, which is made where it is missing, or to standard error.
+    /// Opens a log that goes to the end of `file`, which is created if it is missing, or to standard
+    /// error.
     ///
     /// # Errors
     /// The file cannot be opened; the path is in the error.
     pub fn open(level: Level, format: Format, file: Option<&Path>) -> io::Result<Log> {
-        let log = Log::new(level, sink(file)?);
-        log.set_format(format);
-        Ok(log)
+        let writing = Writing::new(level, format);
+        let target = Target::new(file, Target::Stderr);
+        let output = Output::open("the log", target, writing.clone())?;
+        Ok(Log { writing, output })
     }
 
-    /// A log of text to any sink; one write a line.
-    pub fn to(level: Level, sink: Box<dyn io::Write + Send>) -> Log {
-        Log::new(level, LogWriter::to(sink))
+    /// Creates a log that hands each event as text to `take`, in the thread that logs it.
+    pub fn to(level: Level, take: impl Fn(&str) + Send + Sync + 'static) -> Log {
+        let writing = Writing::new(level, Format::Text);
+        let output = Output::to(Box::new(take), writing.clone());
+        Log { writing, output }
     }
 
-    fn new(level: Level, sink: LogWriter) -> Log {
-        let (level, json) = (AtomicU8::new(level as u8), AtomicBool::new(false));
-        Log { level, json, recent: Ring::default(), sink: Mutex::new(sink) }
-    }
-
-    /// Goes on in `file`, opened anew, so that one that was renamed by a rotation is let go.
+    /// Continues in `file`, opened again, so that a file that was renamed by a rotation is closed.
     ///
     /// # Errors
-    /// The file cannot be opened; the log goes on where it was.
+    /// The file cannot be opened; the log stays where it is.
     pub fn reopen(&self, file: Option<&Path>) -> io::Result<()> {
-        let sink = sink(file)?;
-        *self.sink.lock().unwrap_or_else(PoisonError::into_inner) = sink;
-        Ok(())
+        self.output.reopen(Target::new(file, Target::Stderr))
+    }
+
+    /// Waits until everything is written, until the deadline at most.
+    pub fn flush(&self, deadline: Instant) {
+        self.output.flush(deadline);
     }
 
     /// Writes events up to this level from now on.
     pub fn set_level(&self, level: Level) {
-        self.level.store(level as u8, Ordering::Relaxed);
+        self.writing.level.store(level as u8, Ordering::Relaxed);
     }
 
     /// Writes events in this form from now on.
     pub fn set_format(&self, format: Format) {
-        self.json.store(format == Format::Json, Ordering::Relaxed);
+        self.writing.json.store(format == Format::Json, Ordering::Relaxed);
     }
 
     /// Keeps the last warnings and errors from now on, whatever is written.
     pub fn keep_recent(&self) {
-        self.recent.keep(RECENT);
+        self.writing.recent.keep(RECENT);
     }
 
     /// Those that are kept.
     pub fn recent(&self) -> &Ring<Event> {
-        &self.recent
+        &self.writing.recent
+    }
+
+    /// Returns the number of lines that were lost because they could not be written in time.
+    pub fn lost(&self) -> u64 {
+        self.writing.lost.load(Ordering::Relaxed)
     }
 
     /// Whether events of this level are written or kept at all.
     pub fn wants(&self, level: Level) -> bool {
-        self.writes(level) || level <= Level::Warn && self.recent.is_wanted()
+        self.writing.writes(level) || level <= Level::Warn && self.writing.recent.is_wanted()
+    }
+
+    /// Writes one event. This waits for nothing: an event that finds no room is counted as lost.
+    pub fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
+        if let Some(line) = self.writing.line(level, event, fields) {
+            self.output.push(&line);
+        }
+    }
+}
+
+impl Writing {
+    fn new(level: Level, format: Format) -> Arc<Writing> {
+        Arc::new(Writing {
+            level: AtomicU8::new(level as u8),
+            json: AtomicBool::new(format == Format::Json),
+            recent: Ring::default(),
+            lost: AtomicU64::new(0),
+        })
     }
 
     fn writes(&self, level: Level) -> bool {
         level as u8 <= self.level.load(Ordering::Relaxed)
     }
 
-    /// Writes one event. A sink that fails loses the line: there is nowhere to say so.
-    pub fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
+    fn keep(&self, level: Level, event: &str, fields: &[Field<'_>]) {
         if level <= Level::Warn {
             self.recent.push(|| Event::new(level, event, fields));
         }
-        if !self.writes(level) {
-            return;
-        }
+    }
+
+    /// Keeps the event if it is one to be kept, and returns its line if it is one to be written.
+    fn line(&self, level: Level, event: &str, fields: &[Field<'_>]) -> Option<String> {
+        self.keep(level, event, fields);
         let write = if self.json.load(Ordering::Relaxed) { format::json } else { format::text };
-        let line = write(SystemTime::now(), level, event, fields);
-        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = sink.write_line(line.as_bytes());
+        self.writes(level).then(|| write(SystemTime::now(), level, event, fields))
+    }
+}
+
+impl Observer for Writing {
+    fn count_lost(&self, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    fn fails(&self, cause: &dyn Display) {
+        // The log itself is not the place for this; the status page is.
+        self.keep(Level::Error, "log-fails", &[("cause", &cause.to_string())]);
+    }
+
+    fn works(&self, lost: u64) -> Option<String> {
+        self.line(Level::Warn, "log-works", &[("lost", &lost)])
     }
 }
 
@@ -161,12 +215,5 @@ impl Event {
         let cut = |value: &dyn Value| legible(&value.bytes()).chars().take(LONGEST_VALUE).collect();
         let fields = fields.iter().map(|(name, value)| (name.to_string(), cut(*value))).collect();
         Event { time: SystemTime::now(), level, name: name.into(), fields }
-    }
-}
-
-fn sink(file: Option<&Path>) -> io::Result<LogWriter> {
-    match file {
-        Some(file) => LogWriter::open("the log", file),
-        None => Ok(LogWriter::to(Box::new(io::stderr()))),
     }
 }

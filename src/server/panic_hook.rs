@@ -3,9 +3,13 @@
 //! None is expected. Where one happens all the same, the session's thread unwinds: its guards give
 //! back what it held, the log says where it was, and the client gets a 421 if it can still be told.
 
+use crate::server::log::{Field, Level, Log};
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 thread_local! {
     /// Where this thread panicked last; `None` outside [`catch`].
@@ -21,15 +25,31 @@ pub struct Panicked {
     pub words: String,
 }
 
-/// From now on panics inside [`catch`] are not printed: whoever catches them tells of them.
-pub fn keep_quiet() {
+/// From now on panics inside [`catch`] are not printed: whoever catches them tells of them. Others
+/// go to `log` if there is one, because standard error may be a pipe that nobody reads.
+pub fn keep_quiet(log: Option<Arc<Log>>) {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        let noted = PLACE.with(|place| note(place, info));
-        if !noted {
-            before(info);
+        let noted = PLACE.try_with(|place| note(place, info)).unwrap_or(false);
+        match &log {
+            _ if noted => {}
+            Some(log) => tell(log, info),
+            None => before(info),
         }
     }));
+}
+
+/// Logs a panic of a thread that may end the process.
+fn tell(log: &Log, info: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let fields: [Field<'_>; 3] = [
+        ("thread", &thread.name().unwrap_or_default()),
+        ("place", &place),
+        ("words", &words(info.payload())),
+    ];
+    log.event(Level::Error, "panic", &fields);
+    log.flush(Instant::now() + Duration::from_secs(1));
 }
 
 fn note(place: &RefCell<Option<String>>, info: &PanicHookInfo<'_>) -> bool {

@@ -6,6 +6,7 @@
 mod abi;
 mod dir;
 mod event;
+mod patient;
 mod rlimit;
 #[cfg(target_os = "linux")]
 mod sendfile;
@@ -23,6 +24,7 @@ pub(crate) use dir::{
     os_name, set_file_mode,
 };
 pub use event::Event;
+pub use patient::Patient;
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]
 pub(crate) use sendfile::{Pipe, send_file};

@@ -8,6 +8,7 @@ mod dir;
 mod socket;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
 
 pub use console::{
@@ -113,4 +114,18 @@ pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
 /// Bytes that were typed or stood in a file as a value of the system's own kind: UTF-8 alone.
 pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
     Some(std::str::from_utf8(bytes).ok()?.into())
+}
+
+/// A standard stream that is written as a whole; they all block on Windows.
+#[derive(Debug)]
+pub struct Patient<W>(pub W);
+
+impl<W: io::Write> io::Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }

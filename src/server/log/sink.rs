@@ -1,58 +1,93 @@
-//! Where lines go: the end of a file, or standard error.
+//! Writes whole lines to a file or to standard error, and waits for it.
 
 use crate::sys;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Takes whole lines. Files are written at their end, whoever else writes to them.
-pub struct LogWriter {
+/// Bytes that are written at once, unless a single line is longer: a pipe takes this many whole or
+/// not at all (PIPE_BUF of Linux), so the lines of several programs at one pipe stay whole.
+const PIECE: usize = 4096;
+
+/// The end of a file, or standard error.
+pub(super) struct Sink {
     to: Box<dyn Write + Send>,
-    /// Whether the last line was written in part alone, which the next one must not continue.
+    /// True if the last line was written only in part, which the next one must not continue.
     torn: bool,
 }
 
-impl LogWriter {
-    /// The end of `file`, which is made where it is missing; `what` it is stands in the error.
+impl Sink {
+    /// Opens the end of `file`, which is created if it is missing. `what` names its purpose in the
+    /// error.
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn open(what: &str, file: &Path) -> io::Result<LogWriter> {
+    pub(super) fn open(what: &str, file: &Path) -> io::Result<Sink> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
-        // It tells who was here and what is where.
+        // The log names clients and files.
         sys::for_owner_alone(&mut options);
         let file = options.open(file).map_err(|error| {
             io::Error::new(error.kind(), format!("{what} {}: {error}", file.display()))
         })?;
-        Ok(LogWriter::to(Box::new(file)))
+        Ok(Sink::to(Box::new(file)))
     }
 
-    /// Anything that takes bytes.
-    pub fn to(to: Box<dyn Write + Send>) -> LogWriter {
-        LogWriter { to, torn: false }
+    /// Standard error.
+    pub(super) fn stderr() -> Sink {
+        Sink::to(Box::new(sys::Patient(io::stderr())))
     }
 
-    /// Writes a line with its end, in one go where the system takes it so.
+    fn to(to: Box<dyn Write + Send>) -> Sink {
+        Sink { to, torn: false }
+    }
+
+    /// Writes lines, each with its end, in one call if the system takes them so.
     ///
     /// # Errors
-    /// What the system says. The line may be there in part: then it ends before the next one.
-    pub fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+    /// The number of lines that are not in the sink as a whole, and what the system says. If the
+    /// first of them is there in part, it is ended before the next line.
+    pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), (u64, io::Error)> {
         if self.torn {
-            self.to.write_all(b"\n")?;
+            self.to.write_all(b"\n").map_err(|error| (count(lines), error))?;
             self.torn = false;
         }
-        let mut rest = line;
+        let mut rest = lines;
         while !rest.is_empty() {
             let written = match self.to.write(rest) {
                 Ok(0) => Err(ErrorKind::WriteZero.into()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 other => other,
             };
-            rest = &rest[written.inspect_err(|_| self.torn = rest.len() < line.len())?..];
+            match written {
+                Ok(length) => rest = &rest[length..],
+                Err(error) => {
+                    let before = lines.len() - rest.len();
+                    self.torn = before > 0 && lines[before - 1] != b'\n';
+                    return Err((count(rest), error));
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Returns the number of lines that end in `bytes`.
+fn count(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Splits lines into pieces that are written at once.
+pub(super) fn pieces(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let is_end = |byte: &u8| *byte == b'\n';
+        let fitting = lines[..lines.len().min(PIECE)].iter().rposition(is_end);
+        let end =
+            fitting.or_else(|| lines.iter().position(is_end)).map_or(lines.len(), |at| at + 1);
+        let (piece, rest) = lines.split_at(end);
+        lines = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 #[cfg(test)]
@@ -60,7 +95,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    /// A disk that has room for so many bytes.
+    /// A disk that has room for this many bytes.
     #[derive(Clone, Default)]
     struct Disk {
         content: Arc<Mutex<Vec<u8>>>,
@@ -84,14 +119,29 @@ mod tests {
     #[test]
     fn a_line_that_was_torn_by_a_full_disk_does_not_spoil_the_next() {
         let disk = Disk::default();
-        let mut sink = LogWriter::to(Box::new(disk.clone()));
+        let mut sink = Sink::to(Box::new(disk.clone()));
         let room = |bytes: usize| *disk.room.lock().unwrap() = bytes;
+        let lost = |result: Result<(), (u64, io::Error)>| result.map_err(|(lines, _)| lines);
         room(6);
-        sink.write_line(b"one\n").unwrap();
-        assert!(sink.write_line(b"two\n").is_err());
-        assert!(sink.write_line(b"three\n").is_err());
+        assert_eq!(lost(sink.write_lines(b"one\ntwo\nthree\n")), Err(2));
+        assert_eq!(lost(sink.write_lines(b"four\n")), Err(1));
+        room(11);
+        assert_eq!(lost(sink.write_lines(b"five\nsix\n")), Ok(()));
+        room(4);
+        assert_eq!(lost(sink.write_lines(b"abc\ndef\n")), Err(1));
         room(100);
-        sink.write_line(b"four\n").unwrap();
-        assert_eq!(*disk.content.lock().unwrap(), b"one\ntw\nfour\n");
+        assert_eq!(lost(sink.write_lines(b"end\n")), Ok(()));
+        assert_eq!(*disk.content.lock().unwrap(), b"one\ntw\nfive\nsix\nabc\nend\n");
+    }
+
+    #[test]
+    fn pieces_hold_whole_lines() {
+        let line = |length: usize| [vec![b'x'; length - 1], vec![b'\n']].concat();
+        let lines = [line(4000), line(96), line(1), line(5000), line(2)];
+        let all = lines.concat();
+        let split: Vec<usize> = pieces(&all).map(<[u8]>::len).collect();
+        assert_eq!(split, [4096, 1, 5000, 2]);
+        assert_eq!(pieces(&all).collect::<Vec<_>>().concat(), all);
+        assert_eq!(pieces(b"").count(), 0);
     }
 }

@@ -4,6 +4,11 @@
 //! between them. So no field ever holds a blank, nor anything else that a reader could take for
 //! one. Odd choices, all of them where the others differ among themselves or do what we cannot:
 //!
+//! - In names, visible letters of all scripts stay as they are. A byte that is not UTF-8 or belongs
+//!   to a character that cannot be seen is `\xe4`, and `\` is `\\`, so that two names differ here if
+//!   they differ there. The exceptions are those that all the others have: a blank of any kind and a
+//!   quote are `_`, and so are brackets without their other half, which webalizer takes for the
+//!   beginning of a field with blanks.
 //! - The time is UTC: std knows no time zones.
 //! - The user's name is that of the login. For visitors others log the password, which is an e-mail
 //!   address by custom alone.
@@ -11,15 +16,17 @@
 
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
-use crate::server::log::sink::LogWriter;
+use crate::server::log::output::{Output, Target};
+use crate::server::log::writer::Observer;
 use crate::server::log::{Level, Log};
-use crate::text::is_hidden;
+use crate::text::{append_byte, is_hidden};
+use std::fmt::{Display, Write as _};
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Which way a file went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +67,14 @@ pub struct Transfer<'a> {
 }
 
 impl Transfer<'_> {
-    /// The line. Visible letters of all scripts stay as they are in names; blanks, controls, what
-    /// nobody can see and bytes that are no UTF-8 become `_`, and so do quotes and brackets without
-    /// their other half, which webalizer takes for the beginning of a field with blanks.
-    fn line(&self) -> Vec<u8> {
-        let mut line = Vec::new();
-        write_ctime(self.time, &mut line);
+    fn line(&self) -> String {
+        let mut time = Vec::new();
+        write_ctime(self.time, &mut time);
+        let mut line = String::from_utf8_lossy(&time).into_owned();
         // As the others do: dividing by it should give a rate.
         let seconds = self.took.as_secs().max(1);
-        line.extend_from_slice(format!(" {seconds} {} {} ", self.host, self.bytes).as_bytes());
+        // Writing to a String cannot fail.
+        let _ = write!(line, " {seconds} {} {} ", self.host, self.bytes);
         if !self.home.is_root() {
             push_clean(&mut line, self.home.as_bytes());
         }
@@ -80,27 +86,39 @@ impl Transfer<'_> {
             Direction::Deleted => 'd',
         };
         let access = if self.is_visitor { 'a' } else { 'r' };
-        line.extend_from_slice(format!(" {kind} _ {direction} {access} ").as_bytes());
+        let _ = write!(line, " {kind} _ {direction} {access} ");
         push_clean(&mut line, self.user.as_bytes());
         let end = if self.is_complete { 'c' } else { 'i' };
-        line.extend_from_slice(format!(" ftp 0 * {end}\n").as_bytes());
+        let _ = writeln!(line, " ftp 0 * {end}");
         line
     }
 }
 
-fn push_clean(line: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends a name as the module says.
+fn push_clean(line: &mut String, bytes: &[u8]) {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
-        let breaks = |c: char| c.is_whitespace() || is_hidden(c) || c == '"';
-        text.extend(chunk.valid().chars().map(|c| if breaks(c) { '_' } else { c }));
-        text.extend(chunk.invalid().iter().map(|_| '_'));
+        for c in chunk.valid().chars() {
+            match c {
+                '"' => text.push('_'),
+                c if c.is_whitespace() => text.push('_'),
+                '\\' => text.push_str("\\\\"),
+                c if is_hidden(c) => escape(c.encode_utf8(&mut [0; 4]).as_bytes(), &mut text),
+                c => text.push(c),
+            }
+        }
+        escape(chunk.invalid(), &mut text);
     }
     for (open, close) in [('(', ')'), ('[', ']')] {
         if !is_paired(&text, open, close) {
             text = text.replace([open, close], "_");
         }
     }
-    line.extend_from_slice(text.as_bytes());
+    line.push_str(&text);
+}
+
+fn escape(bytes: &[u8], text: &mut String) {
+    bytes.iter().for_each(|byte| append_byte(*byte, text));
 }
 
 /// Whether every bracket has its other half.
@@ -113,61 +131,70 @@ fn is_paired(text: &str, open: char, close: char) -> bool {
     depth == Some(0)
 }
 
-/// Where these lines go, if they are wanted.
-#[derive(Default)]
+/// Takes these lines and writes them, if they are wanted, as [`Log`] does with events.
 pub struct TransferLog {
-    sink: Mutex<Option<LogWriter>>,
-    wanted: AtomicBool,
-    /// How many lines could not be written since one could.
-    lost: AtomicU64,
+    watch: Arc<Watch>,
+    output: Output,
 }
 
 impl TransferLog {
-    /// One to the end of `file`, which is made where it is missing, or one that is not wanted.
+    /// Opens one that goes to the end of `file`, which is created if it is missing, or one that is
+    /// not wanted. `log` is told when lines are lost.
     ///
     /// # Errors
     /// The file cannot be opened; the path is in the error.
-    pub fn open(file: Option<&Path>) -> io::Result<TransferLog> {
-        let log = TransferLog::default();
-        log.reopen(file)?;
-        Ok(log)
+    pub fn open(file: Option<&Path>, log: Arc<Log>) -> io::Result<TransferLog> {
+        let watch = Arc::new(Watch { log, lost: AtomicU64::new(0) });
+        let target = Target::new(file, Target::Nowhere);
+        let output = Output::open("the transfer log", target, watch.clone())?;
+        Ok(TransferLog { watch, output })
     }
 
-    /// Goes on in `file`, opened anew, so that one that was renamed by a rotation is let go.
+    /// Continues in `file`, opened again, so that a file that was renamed by a rotation is closed.
     ///
     /// # Errors
-    /// The file cannot be opened; the log goes on where it was.
+    /// The file cannot be opened; the log stays where it is.
     pub fn reopen(&self, file: Option<&Path>) -> io::Result<()> {
-        let sink = file.map(|file| LogWriter::open("the transfer log", file)).transpose()?;
-        self.wanted.store(sink.is_some(), Ordering::Relaxed);
-        *self.sink() = sink;
-        Ok(())
+        self.output.reopen(Target::new(file, Target::Nowhere))
     }
 
-    /// Writes one line. Where that fails, `log` is told of the first one that is lost, and how many
-    /// there were once a line gets through again.
-    pub fn add(&self, transfer: &Transfer<'_>, log: &Log) {
-        if !self.wanted.load(Ordering::Relaxed) {
-            return;
-        }
-        let line = transfer.line();
-        let written = self.sink().as_mut().map_or(Ok(()), |sink| sink.write_line(&line));
-        match written {
-            Ok(()) if self.lost.load(Ordering::Relaxed) == 0 => {}
-            Ok(()) => {
-                let lost = self.lost.swap(0, Ordering::Relaxed);
-                log.event(Level::Warn, "transfer-log-works", &[("lost", &lost)]);
-            }
-            Err(error) => {
-                if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-                    log.event(Level::Error, "transfer-log-fails", &[("cause", &error)]);
-                }
-            }
+    /// Waits until everything is written, until the deadline at most.
+    pub fn flush(&self, deadline: Instant) {
+        self.output.flush(deadline);
+    }
+
+    /// Writes one line, without waiting. If it is lost, the log tells of the first one, and of their
+    /// number once a line gets through again.
+    pub fn add(&self, transfer: &Transfer<'_>) {
+        if self.output.is_wanted() {
+            self.output.push(&transfer.line());
         }
     }
 
-    fn sink(&self) -> MutexGuard<'_, Option<LogWriter>> {
-        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the number of lines that were lost because they could not be written in time.
+    pub fn lost(&self) -> u64 {
+        self.watch.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// Tells the log of lost lines.
+struct Watch {
+    log: Arc<Log>,
+    lost: AtomicU64,
+}
+
+impl Observer for Watch {
+    fn count_lost(&self, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
+    }
+
+    fn fails(&self, cause: &dyn Display) {
+        self.log.event(Level::Error, "transfer-log-fails", &[("cause", &cause.to_string())]);
+    }
+
+    fn works(&self, lost: u64) -> Option<String> {
+        self.log.event(Level::Warn, "transfer-log-works", &[("lost", &lost)]);
+        None
     }
 }
 
@@ -193,7 +220,7 @@ mod tests {
             user: &Name::new(user).unwrap(),
             is_complete: true,
         };
-        String::from_utf8(transfer.line()).unwrap()
+        transfer.line()
     }
 
     #[test]
@@ -221,7 +248,22 @@ mod tests {
             );
             assert!(!line.trim_end().contains(char::is_control), "{line:?}");
         }
-        assert!(line(b"/", "ü漢🙂\"\\%".as_bytes(), b"x").contains(" /ü漢🙂_\\% "));
+        assert!(line(b"/", "ü漢🙂\"\\%".as_bytes(), b"x").contains(" /ü漢🙂_\\\\% "));
+    }
+
+    #[test]
+    fn names_that_differ_in_bytes_differ_in_lines() {
+        let names: [(&[u8], &str); 6] = [
+            (b"\xe4", "/\\xe4"),
+            (b"\xe5", "/\\xe5"),
+            (b"\\xe4", "/\\\\xe4"),
+            (b"\x1b[0m]", "/\\x1b[0m]"),
+            ("\u{202e}".as_bytes(), "/\\xe2\\x80\\xae"),
+            ("\u{fffd}".as_bytes(), "/\u{fffd}"),
+        ];
+        for (name, shown) in names {
+            assert!(line(b"/", name, b"x").contains(&format!(" {shown} ")), "{name:?}");
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Session<'_> {
             user: &identity.user,
             is_complete,
         };
-        self.server.transfers.add(&transfer, &self.server.log);
+        self.server.transfers.add(&transfer);
     }
 
     /// Tells of a command that was refused, unless it was a transfer, which is logged when it is

@@ -115,12 +115,24 @@ impl Server {
         Server::run(strace, TempDir::new().unwrap(), "127.0.0.1", &["--log-level", "warn"])
     }
 
+    /// A server whose stderr goes where the test says.
+    pub fn with_stderr(stderr: impl Into<Stdio>, options: &[&str]) -> Server {
+        let mut command = Command::new(PROGRAM);
+        command.stderr(stderr);
+        Server::spawn(command, TempDir::new().unwrap(), "127.0.0.1", options)
+    }
+
     fn run(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
+        command.stderr(Stdio::piped());
+        Server::spawn(command, root, host, options)
+    }
+
+    fn spawn(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
         command.args(["--host", host, "--port", "0", "--root"]).arg(root.path()).args(options);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = lines_of(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
+        let stderr = child.stderr.take().map(collect).unwrap_or_default();
         let first = stdout.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             panic!("no word from the server: {}", String::from_utf8_lossy(&stderr.lock().unwrap()))
         });

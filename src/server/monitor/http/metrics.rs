@@ -23,6 +23,7 @@ pub fn text(server: &Server) -> String {
     page.transfers(server);
     page.durations(server);
     page.limits(server);
+    page.logs(server);
     page.process(server);
     page.0
 }
@@ -130,6 +131,13 @@ impl Page {
             const ALL: &str = "mt_ftp_passive_ports_limit";
             self.one(ALL, "gauge", "Passive ports that there are.", all);
         }
+    }
+
+    fn logs(&mut self, server: &Server) {
+        const LOST: &str = "mt_ftp_log_lines_lost_total";
+        self.family(LOST, "counter", "Log lines that could not be written in time, by the log.");
+        self.value(LOST, "log=\"events\"", server.log.lost());
+        self.value(LOST, "log=\"transfers\"", server.transfers.lost());
     }
 
     fn process(&mut self, server: &Server) {

@@ -10,7 +10,6 @@ use mt_ftp::server::config::{Config, PROGRAM};
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::{Server, panic_hook};
 use mt_ftp::shutdown::Shutdown;
-use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::{fs, thread};
@@ -22,26 +21,20 @@ struct Touchy {
     lines: Arc<Mutex<String>>,
 }
 
-impl Write for Touchy {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let line = String::from_utf8_lossy(bytes);
+impl Touchy {
+    fn take(&self, line: &str) {
         assert!(!line.contains("path=/boom"), "I cannot write this");
-        self.lines.lock().unwrap().push_str(&line);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.lines.lock().unwrap().push_str(line);
     }
 }
 
 /// Serves a directory from this process, one thread for each client.
 fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
-    panic_hook::keep_quiet();
+    panic_hook::keep_quiet(None);
     let words = ["--root", root.path().to_str().unwrap(), "--max-sessions", "2"];
     let Ok(Outcome::Run(given)) = PROGRAM.parse(words.iter().map(Into::into)) else { panic!() };
     let config = Config::new(&given).unwrap();
-    let log = Log::to(Level::Debug, Box::new(log));
+    let log = Arc::new(Log::to(Level::Debug, move |line| log.take(line)));
     let server = Arc::new(Server::new(config, Shutdown::new().unwrap(), log).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
