@@ -54,6 +54,15 @@ impl Value {
             _ => Value::Anything,
         })
     }
+
+    /// What operands name; `None` if there are none.
+    fn of_operands(operands: Operands) -> Option<Value> {
+        match operands {
+            Operands::None => None,
+            Operands::Files => Some(Value::Files),
+            Operands::Hosts => Some(Value::Hosts),
+        }
+    }
 }
 
 /// The options of a program as they are typed.

@@ -64,12 +64,7 @@ fn options(name: &str, program: &Program, operands: Operands) -> String {
     cases += "        esac\n";
     let all = all_spellings(program).join(" ");
     cases += &format!("        if [[ $word == -* ]]; then\n            _{name}_reply -W '{all}'\n");
-    let operands = match operands {
-        Operands::None => None,
-        Operands::Files => Some(reply(name, &Value::Files)),
-        Operands::Hosts => Some(reply(name, &Value::Hosts)),
-    };
-    if let Some(reply) = operands {
+    if let Some(reply) = Value::of_operands(operands).map(|value| reply(name, &value)) {
         cases += &format!("        else\n            {}\n", reply.trim_end_matches("; "));
     }
     cases + "        fi\n"

@@ -26,10 +26,8 @@ pub(super) fn script(manual: &Manual) -> String {
 /// The lines for one table.
 fn table(name: &str, when: &str, program: &Program, operands: Operands) -> String {
     let mut lines = String::new();
-    match operands {
-        Operands::None => {}
-        Operands::Files => lines += &line(&[name, when, "-F"]),
-        Operands::Hosts => lines += &line(&[name, when, "-a '(__fish_print_hostnames)'"]),
+    if let Some(value) = Value::of_operands(operands) {
+        lines += &line(&[name, when, &offers(&value)]);
     }
     for flag in program.all_flags() {
         let names = names(flag);
@@ -52,13 +50,18 @@ fn names(flag: &Flag) -> String {
     names.join(" ")
 }
 
-/// Whether it needs a value, and of what.
+/// That it needs a value, and what is offered for one; `-x` keeps files out.
 fn takes(value: &Value) -> String {
+    let alone = if matches!(value, Value::Files) { "-r" } else { "-x" };
+    format!("{alone} {}", offers(value)).trim_end().to_owned()
+}
+
+fn offers(value: &Value) -> String {
     match value {
-        Value::Files => "-r -F".into(),
-        Value::Dirs => "-x -a '(__fish_complete_directories)'".into(),
-        Value::Hosts => "-x -a '(__fish_print_hostnames)'".into(),
-        Value::Words(words) => format!("-x -a '{}'", words.join(" ")),
-        Value::Anything => "-x".into(),
+        Value::Files => "-F".into(),
+        Value::Dirs => "-a '(__fish_complete_directories)'".into(),
+        Value::Hosts => "-a '(__fish_print_hostnames)'".into(),
+        Value::Words(words) => format!("-a '{}'", words.join(" ")),
+        Value::Anything => String::new(),
     }
 }
