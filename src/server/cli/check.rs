@@ -50,7 +50,8 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
 /// The server's own files that stand in the tree it serves, where clients may fetch or replace them.
 pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
     let Ok(root) = config.root.canonicalize() else { return Vec::new() };
-    let own = ["users", "config", "log-file", "transfer-log"].map(|name| (name, given.value(name)));
+    let files = PROGRAM.flags.iter().filter(|flag| flag.value == Some("FILE"));
+    let own = files.filter_map(|flag| flag.long).map(|name| (name, given.value(name)));
     let inside = |(name, file): (&str, Option<&OsStr>)| {
         let file = Path::new(file?);
         let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&root));
@@ -59,7 +60,7 @@ pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
             format!("--{name} {file} is in the directory that is served: clients see it")
         })
     };
-    own.into_iter().filter_map(inside).collect()
+    own.filter_map(inside).collect()
 }
 
 /// The values of an option, each with where it comes from, as a config file would say them; or else
