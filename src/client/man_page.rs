@@ -23,7 +23,8 @@ static SECTIONS: [Section; 7] = [
         blocks: &[
             Text(
                 "Commands are known in any case, and as short as only one begins so. Names with \
-                 blanks are quoted: \"a b\" or a\\ b. help COMMAND says how one is used.",
+                 blanks are quoted: \"a b\" or a\\ b. help COMMAND says how one is used. Where a \
+                 command has options, a name that begins with - stands behind --.",
             ),
             Text(
                 "Durations are seconds, or 30s, 5m, 1h; rates are bytes a second, or 64K, 10M, 1G. A \

@@ -208,7 +208,11 @@ impl Shell {
         if !call.row().leaves_names() {
             self.completer.forget();
         }
+        let advice = result.as_ref().err().and_then(|error| call.advice(error));
         self.judge(&described(call), result);
+        if let Some(advice) = advice {
+            self.session.messages.note(&advice);
+        }
         if self.session.preferences.bell {
             self.session.messages.ring();
         }

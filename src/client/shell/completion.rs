@@ -67,24 +67,11 @@ impl Completer {
     }
 
     fn candidates(&mut self, session: &mut Session, typed: &Unfinished) -> Vec<Candidate> {
-        let Some((command, words)) = typed.before.split_first() else {
-            return commands(&typed.word);
-        };
-        // `!ls` holds the command and the first word of the line that it runs.
-        let command = if command.starts_with(b"!") { b"!" } else { command.as_slice() };
-        let Ok(row) = Row::find(command) else { return Vec::new() };
-        if typed.word.starts_with(b"-") && !words.contains(&b"--".to_vec()) {
-            return whole(row.options().iter().flat_map(Flag::spellings), &typed.word);
-        }
-        let Ok(call) = row.call(words) else { return Vec::new() };
-        match row.operand(call.count()).map_or(Kind::Text, Operand::kind) {
-            Kind::Text => Vec::new(),
-            Kind::Words(words) => whole(words.iter().map(|word| (*word).to_owned()), &typed.word),
-            Kind::Command => commands(&typed.word),
-            kind @ (Kind::Local | Kind::LocalDir) => local_names(&typed.word, kind),
-            kind @ (Kind::Remote | Kind::RemoteDir) => {
-                self.remote_names(session, &typed.word, kind)
-            }
+        match place(typed) {
+            Place::Words(words) => whole(words.into_iter(), &typed.word),
+            Place::Command => commands(&typed.word),
+            Place::Names(kind @ (Kind::Local | Kind::LocalDir)) => local_names(&typed.word, kind),
+            Place::Names(kind) => self.remote_names(session, &typed.word, kind),
         }
     }
 
@@ -103,6 +90,38 @@ impl Completer {
             }
         };
         matching(word, items, kind)
+    }
+}
+
+/// What can stand where the user types.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// One of these.
+    Words(Vec<String>),
+    /// A command of the shell.
+    Command,
+    /// A name, of what its kind says.
+    Names(Kind),
+}
+
+/// Finds out from the row of the command what the word that is typed can be.
+fn place(typed: &Unfinished) -> Place {
+    let Some((command, words)) = typed.before.split_first() else { return Place::Command };
+    // `!ls` holds the command and the first word of the line that it runs.
+    let command = if command.starts_with(b"!") { b"!" } else { command.as_slice() };
+    let Ok(row) = Row::find(command) else { return Place::Words(Vec::new()) };
+    if typed.word.starts_with(b"-") && !words.contains(&b"--".to_vec()) {
+        return Place::Words(row.options().iter().flat_map(Flag::spellings).collect());
+    }
+    // The words so far end in an option that wants a value, or are wrong.
+    let Ok(call) = row.call(words) else { return Place::Words(Vec::new()) };
+    match row.operand(call.count()).map_or(Kind::Text, Operand::kind) {
+        Kind::Text => Place::Words(Vec::new()),
+        Kind::Words(words) => Place::Words(words.iter().map(|word| (*word).to_owned()).collect()),
+        Kind::Command => Place::Command,
+        kind @ (Kind::Local | Kind::LocalDir | Kind::Remote | Kind::RemoteDir) => {
+            Place::Names(kind)
+        }
     }
 }
 
@@ -291,6 +310,27 @@ mod tests {
         let found = commands(b"LPW");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].word, b"lpwd");
+    }
+
+    #[test]
+    fn the_row_of_the_command_says_what_is_completed() {
+        let place = |line: &str| place(&lexer::unfinished(line.as_bytes()).unwrap());
+        let nothing = || Place::Words(Vec::new());
+        assert_eq!(place("ge"), Place::Command);
+        assert_eq!(place("help re"), Place::Command);
+        assert_eq!(place("get "), Place::Names(Kind::Remote));
+        assert_eq!(place("GET a "), Place::Names(Kind::Local));
+        assert_eq!(place("get a b "), nothing());
+        assert_eq!(place("mget a b "), Place::Names(Kind::Remote));
+        assert_eq!(place("ls -la "), Place::Names(Kind::Remote));
+        assert_eq!(place("!ls "), Place::Names(Kind::Local));
+        assert_eq!(place("bell o"), Place::Words(vec!["on".into(), "off".into()]));
+        assert_eq!(place("pget -"), Place::Words(vec!["-n".into()]));
+        assert_eq!(place("pget -n "), nothing());
+        assert_eq!(place("pget -n 4 "), Place::Names(Kind::Remote));
+        assert_eq!(place("mirror -R --delete a "), Place::Names(Kind::LocalDir));
+        assert_eq!(place("mirror -- -"), Place::Names(Kind::RemoteDir));
+        assert_eq!(place("nosuch "), nothing());
     }
 
     #[test]

@@ -88,4 +88,31 @@ mod tests {
         }
         assert_eq!(kept("open ftp://me@host/"), Some("open ftp://me@host/".into()));
     }
+
+    #[test]
+    fn no_row_lets_a_password_be_kept_or_shown() {
+        const SECRET: &str = "hunter2";
+        for name in Row::names_of_all() {
+            let row = Row::find(name.as_bytes()).unwrap();
+            let mut lines = Vec::new();
+            if let Some(at) = row.first_secret() {
+                lines.push(format!("{name} {}{SECRET}", "me ".repeat(at)));
+            }
+            if row.may_hold_secret() {
+                lines.push(format!("{name} pass {SECRET}"));
+                lines.push(format!("{name} {SECRET} pass"));
+            }
+            if row.has_secret_option() {
+                lines.push(format!("{name} -u me,{SECRET} host"));
+                lines.push(format!("{name} -ume,{SECRET} host"));
+            }
+            for line in lines {
+                assert!(kept(&line).is_none_or(|kept| !kept.contains(SECRET)), "{line}");
+                let words = lexer::words(line.as_bytes()).unwrap();
+                let call = row.call(&words[1..]).unwrap();
+                let shown = call.shown_operand().unwrap_or_default();
+                assert!(!String::from_utf8_lossy(shown).contains(SECRET), "{line}");
+            }
+        }
+    }
 }

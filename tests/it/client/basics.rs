@@ -320,6 +320,43 @@ fn close_and_user_end_a_session_and_begin_another() {
 }
 
 #[test]
+fn a_command_for_one_name_points_to_the_one_for_patterns() {
+    let (server, client) = (Server::start(), Client::new());
+    let connect = format!("connect 127.0.0.1 {}", server.addr().port());
+    for (line, other) in [
+        ("get *.bin", "MGET takes patterns"),
+        ("pget -n 2 [ab]", "MGET takes patterns"),
+        ("put *.txt", "MPUT takes patterns"),
+        ("rm ?", "MDELETE takes patterns"),
+    ] {
+        let run = client.run(&["-c", &format!("{connect}; {line}")]).expect(1);
+        assert!(run.stderr.contains(other), "{run:#?}");
+    }
+    let run = client.run(&["-c", &format!("{connect}; get nosuch")]).expect(1);
+    assert!(!run.stderr.contains("patterns"), "{run:#?}");
+    server.write("a*b", "literal");
+    client.run(&["-c", &format!("{connect}; get a*b")]).expect(0);
+    assert_eq!(client.read("a*b"), b"literal");
+}
+
+#[test]
+fn an_option_of_a_command_explains_it_or_is_named_if_it_is_wrong() {
+    let client = Client::new();
+    let run = client.run(&["-c", "mirror --help"]).expect(0);
+    assert!(run.stdout.starts_with("Usage: MIRROR ") && run.stderr.is_empty(), "{run:#?}");
+    for (line, error) in [
+        ("mirror --delte", "error: MIRROR: --delte: unknown option; did you mean --delete?"),
+        ("mirror -j 0", "error: MIRROR: --parallel '0': expected a whole number from 1 to 64"),
+        ("mirror --exclude", "error: MIRROR: --exclude: expected a value (GLOB)"),
+        ("pget -n65 a", "error: PGET a: -n '65': expected a whole number from 1 to 64"),
+        ("connect -p 1 host 2", "error: CONNECT host: -p '1': expected no PORT behind HOST"),
+    ] {
+        let run = client.run(&["-c", line]).expect(2);
+        assert!(run.stderr.starts_with(error), "{line}: {run:#?}");
+    }
+}
+
+#[test]
 fn help_lists_the_commands() {
     let client = Client::new();
     let run = client.run(&["-c", "help"]).expect(0);

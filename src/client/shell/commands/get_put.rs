@@ -31,25 +31,25 @@ use std::time::Duration;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new(&["retrieve", "get", "recv"], "fetch a file; - prints it", retrieve)
-        .operands(&[Operand::remote("FILE"), TO_LOCAL])
+        .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("RETRIEVE \"my file.txt\" copy.txt")
         .keeps_names(),
     Row::new(&["store", "put", "send"], "send a file; - is standard input", store)
-        .operands(&[Operand::local("FILE"), TO_REMOTE])
+        .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("STORE report.pdf pub/"),
     Row::new(&["reget"], "fetch the rest of a file", reget)
-        .operands(&[Operand::remote("FILE"), TO_LOCAL])
+        .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("REGET big.iso")
         .keeps_names(),
     Row::new(&["newer"], "fetch a file that is newer than the local one", newer)
-        .operands(&[Operand::remote("FILE"), TO_LOCAL])
+        .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("NEWER report.pdf")
         .keeps_names(),
     Row::new(&["reput"], "send the rest of a file", reput)
-        .operands(&[Operand::local("FILE"), TO_REMOTE])
+        .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("REPUT big.iso"),
     Row::new(&["append"], "send a file to the end of a remote one", append)
-        .operands(&[Operand::local("FILE"), TO_REMOTE])
+        .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("APPEND today.log all.log"),
     Row::with_options(
         &["pget"],
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         &[Flag::letter_option('n', "N", "over this many instead of those of ftp_client's -j")],
         pget,
     )
-    .operands(&[Operand::remote("FILE"), TO_LOCAL])
+    .operands(&[REMOTE_FILE, TO_LOCAL])
     .example("PGET -n 8 big.iso")
     .keeps_names(),
     Row::not_offered(
@@ -69,6 +69,10 @@ pub(super) const ROWS: &[Row] = &[
         "only the server would know the name, and what it has could not be checked; STORE FILE NAME",
     ),
 ];
+
+const REMOTE_FILE: Operand = Operand::remote("FILE").literal("mget");
+
+const LOCAL_FILE: Operand = Operand::local("FILE").literal("mput");
 
 const TO_LOCAL: Operand = Operand::local("LOCAL")
     .help(

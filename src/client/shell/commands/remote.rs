@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
         .operands(&[Operand::remote_dir("DIR")])
         .example("RMDIR pub"),
     Row::new(&["delete", "rm"], "delete remote files", delete)
-        .operands(&[Operand::remote("FILES").many()])
+        .operands(&[Operand::remote("FILES").literal("mdelete").many()])
         .example("DELETE old.txt"),
     Row::new(&["mdelete", "mrm"], "delete the remote files that match", mdelete)
         .operands(&[Operand::remote("PATTERNS").many()])

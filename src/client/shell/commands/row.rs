@@ -6,6 +6,7 @@
 use crate::args::{Flag, Parsed, TypedOutcome, parse_typed};
 use crate::client::error::Error;
 use crate::client::shell::session::Session;
+use crate::protocol::pattern::is_pattern;
 
 /// A command of the shell, with everything that is known of it.
 pub(in crate::client) struct Row {
@@ -54,6 +55,8 @@ pub(in crate::client) struct Operand {
     is_optional: bool,
     /// Whether it stands for all words that follow.
     is_many: bool,
+    /// For a name in which wildcards mean nothing: the command that expands them.
+    expanded_by: Option<&'static str>,
     secrecy: Secrecy,
 }
 
@@ -254,7 +257,15 @@ impl Row {
 impl Operand {
     const fn new(name: &'static str, kind: Kind) -> Operand {
         let secrecy = Secrecy::Public;
-        Operand { name, kind, help: "", is_optional: false, is_many: false, secrecy }
+        Operand {
+            name,
+            kind,
+            help: "",
+            is_optional: false,
+            is_many: false,
+            expanded_by: None,
+            secrecy,
+        }
     }
 
     /// A word that cannot be completed.
@@ -315,6 +326,11 @@ impl Operand {
     /// Lets it stand for all words that follow.
     pub(super) const fn many(self) -> Operand {
         Operand { is_many: true, ..self }
+    }
+
+    /// Takes wildcards as they are; names the command that expands them.
+    pub(super) const fn literal(self, expanded_by: &'static str) -> Operand {
+        Operand { expanded_by: Some(expanded_by), ..self }
     }
 
     /// Says what there is to say of it.
@@ -379,6 +395,23 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Returns what to say after an error if a name was typed that looks like a pattern: the command
+    /// that takes one.
+    pub(in crate::client::shell) fn advice(&self, error: &Error) -> Option<String> {
+        let by_name = matches!(error, Error::Refused(_) | Error::File { .. });
+        let operands = self.operands.iter().enumerate().filter(|_| by_name);
+        let expanded_by = |(index, word): (usize, &Vec<u8>)| {
+            self.row.operand(index)?.expanded_by.filter(|_| is_pattern(word))
+        };
+        let (name, expanded_by) = (self.row.title(), operands.filter_map(expanded_by).next()?);
+        Some(format!(
+            "{name} takes names as they are; {} takes patterns",
+            expanded_by.to_uppercase()
+        ))
+    }
+}
+
 /// For the test of the table.
 #[cfg(test)]
 impl Row {
@@ -391,6 +424,9 @@ impl Row {
         let ends_in_many = self.operands.last().is_some_and(|last| last.is_many);
         assert_eq!(many, usize::from(ends_in_many), "{title}");
         assert_eq!(self.example.is_none(), self.operands.is_empty(), "{title}: its example");
+        for other in self.operands.iter().filter_map(|operand| operand.expanded_by) {
+            assert!(Row::find(other.as_bytes()).is_ok(), "{title}: {other}");
+        }
     }
 }
 
