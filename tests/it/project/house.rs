@@ -30,9 +30,6 @@ const DEPTH: usize = 2;
 /// The largest number of entries in a folder; `name.rs` and the folder `name` are one entry.
 const MOST_ENTRIES: usize = 18;
 
-/// Folders that are still larger. Nothing may be added here.
-const TOO_LARGE: &[&str] = &["src/client"];
-
 /// A file of `src`.
 struct Source {
     /// The path below `src`: `server/log.rs`.
@@ -370,13 +367,8 @@ fn only_the_jail_acts_on_directories() {
 #[test]
 fn every_folder_can_be_taken_in_at_a_glance() {
     for (folder, entries) in folders() {
-        let is_tolerated = TOO_LARGE.contains(&folder.as_str());
         let names: Vec<_> = entries.iter().collect();
-        assert!(
-            entries.len() <= MOST_ENTRIES || is_tolerated,
-            "{folder} has {} entries: {names:?}",
-            entries.len()
-        );
+        assert!(entries.len() <= MOST_ENTRIES, "{folder} has {} entries: {names:?}", entries.len());
     }
 }
 
