@@ -168,7 +168,7 @@ impl Server {
     /// Runs a session. It is boxed, since it is large and a thread keeps every page of its stack that
     /// it has once touched.
     fn hold(&self, stream: TcpStream, origin: ClientOrigin, since: Instant) {
-        match Session::new(self, stream, origin, since) {
+        match Session::new(self, stream, &origin, since) {
             Ok(mut session) => session.run(),
             Err(error) => self.log_lost(origin.peer, &error),
         }

@@ -6,3 +6,4 @@ pub(super) mod identity;
 pub(super) mod login_attempts;
 pub(super) mod login_cache;
 pub(super) mod password_check;
+pub(super) mod permissions;

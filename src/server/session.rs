@@ -1,82 +1,40 @@
-//! One session: greeting, then read, permit, execute and reply, until someone leaves.
+//! One session: greeting, then read, permit, execute and reply, until one side leaves.
 //!
 //! The session is a local variable of its thread; nothing in it is shared or locked. Every command
 //! gets exactly one final reply, because a handler returns it and nothing else sends one.
 
 mod commands;
+mod control;
 mod control_watch;
 mod log_budget;
+mod login;
+mod parameters;
 mod session_log;
+mod transfer;
 
-use crate::net::{self, Draining, Stream};
-use crate::protocol::listing::Facts;
-use crate::protocol::{
-    Algorithm, Code, Command, Control, FtpPath, Line, Malformed, Mode, Reply, Site, Span,
-    Structure, Verb,
-};
-use crate::rate::Rate;
+use crate::net::{self, Draining};
+use crate::protocol::{Code, Command, Line, Malformed, Mode, Reply, Site, Structure};
 use crate::server::Server;
-use crate::server::auth::identity::{self, Login, Right};
+use crate::server::auth::permissions;
 use crate::server::data::DataConnection;
 use crate::server::error::{self, Refusal};
-use crate::server::log::{Field, Level, Value};
-use crate::server::monitor::sessions::Registration;
+use crate::server::limits::bandwidth::SessionBandwidth;
+use crate::server::log::{Level, Value};
 use crate::server::panic_hook;
-use crate::server::proxy::{ClientOrigin, Via};
-use crate::server::session::log_budget::LogBudget;
+use crate::server::proxy::ClientOrigin;
 use crate::server::settings::Settings;
-use crate::server::token_bucket::TokenBucket;
+use commands::{checksum, info, listing, modify, query};
+use control::ControlConnection;
+use login::Login;
+use parameters::{Parameters, Pending};
+use session_log::SessionLog;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How many commands may come at once before login, and how many a second after that. A login needs
-/// about ten.
-const COMMANDS_AT_ONCE: u32 = 50;
-const COMMANDS_A_SECOND: u32 = 10;
-
-/// How many times as long as others a session may be idle that asks for it (SITE IDLE).
-pub(super) const LONGEST_IDLE: u32 = 10;
-
-/// What the command before has left for the next one; taken first thing by every command.
-#[derive(Debug, Default)]
-pub(super) enum Pending {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// REST: where the next transfer begins.
-    Restart(u64),
-    /// RANG: which bytes the next RETR or HASH takes.
-    Range(Span),
-    /// RNFR: what is to be renamed.
-    Rename(FtpPath),
-}
-
-impl Pending {
-    /// Which part of `size` bytes is wanted: where it begins, and how long it is.
-    pub(super) fn portion(&self, size: u64) -> Result<(u64, u64), Refusal> {
-        match *self {
-            Pending::Restart(offset) if offset <= size => Ok((offset, size - offset)),
-            Pending::Range(Span { start, end }) if start < size => {
-                Ok((start, end.saturating_add(1).min(size) - start))
-            }
-            Pending::Restart(_) | Pending::Range(_) => Err(Refusal::BadRestart),
-            Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
-        }
-    }
-}
-
-/// How file data is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Representation {
-    /// As text, with CR LF at the ends of lines.
-    Ascii,
-    /// As it is.
-    Image,
-}
+use std::time::Instant;
+use transfer::Transfer;
 
 /// How a session ended that was not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,40 +83,18 @@ impl Value for End {
     }
 }
 
-/// A client's session.
+/// A client's session: its parts, of which a command takes those that it needs.
 pub(super) struct Session<'a> {
-    pub(super) server: &'a Server,
-    /// The settings in force since the last command.
-    pub(super) settings: Arc<Settings>,
-    pub(super) edition: u64,
-    /// What the command that is carried out needs; see [`identity::may`].
-    pub(super) right: Right,
-    pub(super) control: Control<Stream>,
-    pub(super) login: Login,
-    pub(super) data: DataConnection,
-    pub(super) pending: Pending,
-    pub(super) facts: Facts,
-    pub(super) algorithm: Algorithm,
-    pub(super) representation: Representation,
-    pub(super) umask: Option<u32>,
-    /// SITE IDLE: in the place of `--idle-timeout`.
-    pub(super) own_idle_timeout: Option<Duration>,
-    pub(super) failures: u32,
-    /// Commands before login.
-    pub(super) pace: TokenBucket,
-    pub(super) registration: Registration<'a>,
-    pub(super) log_budget: LogBudget,
-    /// `--rate-limit`.
-    pub(super) own_rate: Rate,
-    /// Since when nobody is logged in.
-    pub(super) outside_since: Instant,
-    /// Lines before login that were no commands.
-    nonsense: u32,
-    number: u64,
-    pub(super) peer: SocketAddr,
-    /// By what way it came.
-    origin: ClientOrigin,
-    pub(super) started: Instant,
+    server: &'a Server,
+    /// The settings in force since the last command, and their edition.
+    settings: Arc<Settings>,
+    edition: u64,
+    control: ControlConnection<'a>,
+    login: Login,
+    parameters: Parameters,
+    data: DataConnection,
+    bandwidth: SessionBandwidth<'a>,
+    log: SessionLog<'a>,
 }
 
 impl<'a> Session<'a> {
@@ -170,61 +106,32 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         server: &'a Server,
         stream: TcpStream,
-        origin: ClientOrigin,
+        origin: &ClientOrigin,
         since: Instant,
     ) -> io::Result<Box<Self>> {
-        let mut stream = Stream::new(stream, Some(server.shutdown.clone()))?;
-        stream.be_thrifty();
-        let number = server.next_session();
+        let control = ControlConnection::new(stream, &server.shutdown)?;
+        let log = SessionLog::new(server, origin, since);
         Ok(Box::new(Session {
             server,
             edition: server.settings.edition(),
             settings: server.settings(),
-            right: Right::Anyone,
-            pace: new_pace(),
-            control: Control::new(stream),
-            login: Login::Fresh,
-            data: DataConnection::new(&origin),
-            pending: Pending::Nothing,
-            facts: Facts::ALL,
-            algorithm: Algorithm::Sha256,
-            representation: Representation::Ascii, // RFC 959 section 5.1: the default
-            umask: None,
-            own_idle_timeout: None,
-            failures: 0,
-            registration: server.session_list.register(number, origin.peer, origin.balancer()),
-            log_budget: LogBudget::new(),
-            own_rate: Rate::new(None),
-            outside_since: since,
-            nonsense: 0,
-            number,
-            peer: origin.peer,
-            origin,
-            started: since,
+            control,
+            login: Login::new(since),
+            parameters: Parameters::new(),
+            data: DataConnection::new(origin),
+            bandwidth: server.bandwidth.of_session(log.number(), origin.peer.ip()),
+            log,
         }))
-    }
-
-    /// Sets everything that commands set back to what it was in the beginning.
-    pub(super) fn settle_defaults(&mut self) {
-        self.facts = Facts::ALL;
-        self.algorithm = Algorithm::Sha256;
-        self.representation = Representation::Ascii;
-        self.umask = None;
-        self.own_idle_timeout = None;
     }
 
     /// The life of the session.
     pub(super) fn run(&mut self) {
-        // Balancers look every other second whether the server is well.
-        let level = if self.origin.via == Via::Probe { Level::Debug } else { Level::Info };
-        let balancer = self.origin.balancer();
-        let via: Vec<Field<'_>> = balancer.iter().map(|via| ("via", via as &dyn Value)).collect();
-        self.log(level, "connected", &via);
+        self.log.connected();
         let ended = panic_hook::catch(|| self.converse());
-        self.record_end(level, &ended);
+        self.log.ended(&ended);
         if ended.is_err() {
             let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye.");
-            let _ = self.send(&last).and_then(|()| self.part());
+            let _ = self.send(&last).and_then(|()| self.control.close());
         }
     }
 
@@ -247,13 +154,13 @@ impl<'a> Session<'a> {
             match end {
                 None => {}
                 // After QUIT nothing is to come, and the client knows what it reads last.
-                Some(End::Quit) if self.control.peek_line().is_none() => return Ok(End::Quit),
-                Some(end) => return self.part().map(|()| end),
+                Some(End::Quit) if !self.control.has_line() => return Ok(End::Quit),
+                Some(end) => return self.control.close().map(|()| end),
             }
         }
     }
 
-    /// The last reply to who was silent for too long, or whom the server leaves.
+    /// The last reply to a client that was silent for too long, or that the server leaves.
     ///
     /// # Errors
     /// Gives back an error that is neither.
@@ -261,7 +168,7 @@ impl<'a> Session<'a> {
         if Draining::caused(&error) {
             return Ok((Refusal::ShuttingDown.reply(), End::Shutdown));
         }
-        let end = if let Login::In(_) = self.login { End::Idle } else { End::NoLogin };
+        let end = if self.login.is_in() { End::Idle } else { End::NoLogin };
         match error.kind() {
             io::ErrorKind::TimedOut => Ok((Reply::new(Code::NOT_AVAILABLE, "Timeout."), end)),
             _ => Err(error),
@@ -269,44 +176,16 @@ impl<'a> Session<'a> {
     }
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
-        let idle = net::deadline(self.idle_timeout());
-        let deadline = match self.login {
-            Login::In(_) => idle,
-            Login::Fresh | Login::Named(_) => {
-                let deadline = net::sooner(idle, self.login_deadline());
-                self.keep_pace(deadline)?;
-                deadline
-            }
-        };
-        self.control.stream_mut().set_deadline(deadline);
-        self.control.read_command()
-    }
-
-    /// Until when the client has to log in. Absolute: who sends a command now and then does not
-    /// stay without that.
-    pub(super) fn login_deadline(&self) -> Option<Instant> {
-        self.outside_since.checked_add(self.settings.config.login_timeout)
-    }
-
-    /// How long the client may be silent.
-    pub(super) fn idle_timeout(&self) -> Duration {
-        let most = self.settings.config.idle_timeout;
-        self.own_idle_timeout.map_or(most, |own| own.min(most.saturating_mul(LONGEST_IDLE)))
-    }
-
-    /// Holds back who sends more than a login needs, so that strangers cost little.
-    fn keep_pace(&mut self, deadline: Option<Instant>) -> io::Result<()> {
-        while let Err(wait) = self.pace.take(0, Instant::now()) {
-            let until = net::sooner(net::deadline(wait), deadline);
-            match net::wait(&mut [self.server.shutdown.draining()], until) {
-                Ok(()) => return Err(io::Error::other(Draining)),
-                Err(error) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                    return Err(error);
-                }
-                Err(_) => {}
+        let config = &self.settings.config;
+        let mut deadline = net::deadline(self.parameters.idle_timeout(config.idle_timeout));
+        if !self.login.is_in() {
+            deadline = net::sooner(deadline, self.login.deadline(config.login_timeout));
+            // So that strangers, who may send no more than a login needs, cost little.
+            while let Err(wait) = self.login.keep_pace() {
+                self.control.hold_back(wait, deadline)?;
             }
         }
-        Ok(())
+        self.control.read_command(deadline)
     }
 
     /// Not part of the loop that waits, so that a session that waits has a small stack.
@@ -314,28 +193,28 @@ impl<'a> Session<'a> {
     fn answer(&mut self, line: Line) -> Reply {
         self.catch_up();
         let Line::Text(line) = line else {
-            self.pending = Pending::Nothing;
+            self.parameters.forget_pending();
             return Reply::new(Code::UNKNOWN_COMMAND, "Line too long.");
         };
         let command = match Command::parse(&line) {
             Ok(command) => command,
             Err(malformed) => {
-                self.pending = Pending::Nothing;
-                self.log(Level::Debug, "malformed", &[("why", &format!("{malformed:?}"))]);
-                if malformed == Malformed::Unknown && self.is_no_ftp_client(&line) {
+                self.parameters.forget_pending();
+                let why = format!("{malformed:?}");
+                self.log.event(Level::Debug, "malformed", &[("why", &why)]);
+                if malformed == Malformed::Unknown && self.login.is_no_ftp_client(&line) {
                     return Reply::new(Code::NOT_AVAILABLE, "This is an FTP server.");
                 }
                 return error::malformed(&malformed);
             }
         };
-        self.log(Level::Debug, "command", &[("line", &command)]);
-        self.log_budget.begin();
+        self.log.command(&command);
         // Before anything can refuse: a command that may not be carried out uses up REST all the same.
-        let pending = self.take_pending(&command);
-        let permitted = self.require(identity::right(&command));
-        let answer = permitted.and_then(|()| self.execute(&command, pending));
+        let pending = self.parameters.take_pending(&command);
+        let permitted = self.login.require(permissions::right(&command));
+        let answer = permitted.and_then(|()| self.execute(&command, &pending));
         answer.unwrap_or_else(|refusal| {
-            self.record_refusal(&command, &refusal);
+            self.log.refused(&command, &refusal, self.login.cwd().ok());
             if command.verb().is_transfer() {
                 self.data.keep_port();
             }
@@ -343,82 +222,83 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Asks for a right, which then holds for every path the command comes to.
-    pub(super) fn require(&mut self, right: Right) -> Result<(), Refusal> {
-        self.right = right;
-        identity::may(&self.login, right, None)
-    }
-
-    /// Before login: a browser or a scanner, or someone who has guessed at verbs ten times.
-    fn is_no_ftp_client(&mut self, line: &[u8]) -> bool {
-        const HTTP: [&[u8]; 9] = [
-            b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
-        ];
-        const MOST: u32 = 10;
-        if let Login::In(_) = self.login {
-            return false;
+    /// Catches up with settings that were changed since the last command.
+    fn catch_up(&mut self) {
+        let edition = self.server.settings.edition();
+        if edition == self.edition {
+            return;
         }
-        self.nonsense += 1;
-        let word = line.split(|&b| b == b' ').next().unwrap_or_default();
-        self.nonsense >= MOST || HTTP.contains(&word)
+        self.edition = edition;
+        self.settings = self.server.settings();
+        if !self.login.renew(&self.settings.authenticator) {
+            let Session { login, parameters, data, log, .. } = self;
+            commands::login::end_void_login(login, parameters, data, log);
+        }
     }
 
-    fn execute(&mut self, command: &Command, pending: Pending) -> Result<Reply, Refusal> {
+    fn execute(&mut self, command: &Command, pending: &Pending) -> Result<Reply, Refusal> {
+        let Session { server, settings, control, login, parameters, data, log, .. } = self;
         match command {
-            Command::User(name) => Ok(self.user(name)),
-            Command::Pass(password) => self.pass(password),
+            Command::User(name) => Ok(commands::login::user(login, log, settings, name)),
+            Command::Pass(password) => {
+                commands::login::pass(server, settings, login, log, password)
+            }
             Command::Acct(_) => Ok(Reply::new(Code::SUPERFLUOUS, "No account is needed.")),
-            Command::Rein => Ok(self.rein()),
+            Command::Rein => Ok(commands::login::rein(login, parameters, data, log)),
             Command::Quit => Ok(Reply::new(Code::CLOSING, "Goodbye.")),
             Command::Noop => Ok(Reply::new(Code::OK, "Done.")),
             Command::Syst => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
-            Command::Feat => Ok(self.feat()),
-            Command::Opts(opts) => Ok(self.opts(*opts)),
-            Command::Help(verb) => self.help(verb.as_ref()),
-            Command::Stat(None) => Ok(self.status()),
-            Command::Stat(Some(path)) => self.stat_path(path),
-            Command::Type(kind) => self.set_type(*kind),
+            Command::Feat => Ok(info::feat(parameters)),
+            Command::Opts(opts) => Ok(info::opts(parameters, *opts)),
+            Command::Help(verb) => info::help(verb.as_ref()),
+            Command::Stat(None) => Ok(info::status(login, parameters, log)),
+            Command::Stat(Some(path)) => listing::stat(login, path),
+            Command::Type(kind) => commands::parameters::set_type(parameters, *kind),
             Command::Mode(Mode::Stream) => Ok(Reply::new(Code::OK, "Mode is stream.")),
             Command::Mode(_) => Err(Refusal::Parameter("Only MODE S is offered.")),
             Command::Stru(Structure::File) => Ok(Reply::new(Code::OK, "Structure is file.")),
             Command::Stru(_) => Err(Refusal::Parameter("Only STRU F is offered.")),
-            Command::Allo(bytes) => self.allo(*bytes),
-            Command::Host(_) => self.host(),
-            Command::Lang(tag) => self.lang(tag.as_ref()),
-            Command::Csid(_) => Ok(self.csid()),
+            Command::Allo(bytes) => query::allo(login, *bytes),
+            Command::Host(_) => info::host(login),
+            Command::Lang(tag) => info::lang(tag.as_ref()),
+            Command::Csid(_) => Ok(info::csid()),
             Command::Clnt(_) => Ok(Reply::new(Code::OK, "Noted.")),
-            Command::Pwd => self.pwd(),
-            Command::Cwd(name) => self.cwd(name),
-            Command::Cdup => self.cdup(),
-            Command::Pasv => self.pasv(),
-            Command::Epsv(wanted) => self.epsv(*wanted),
-            Command::Port(to) => self.active(SocketAddr::V4(*to)),
-            Command::Eprt(to) => self.active(*to),
-            Command::List(argument) => self.list(argument.as_ref()),
-            Command::Nlst(argument) => self.nlst(argument.as_ref()),
-            Command::Mlsd(name) => self.mlsd(name.as_ref()),
-            Command::Mlst(name) => self.mlst(name.as_ref()),
-            Command::Size(name) => self.size(name),
-            Command::Mdtm(name) => self.mdtm(name),
-            Command::Mfmt(time, name) => self.mfmt(*time, name),
-            Command::Mff(changes, name) => self.mff(*changes, name),
-            Command::Mfct(time, name) => self.mfct(*time, name),
-            Command::Hash(name) => self.hash(name, pending),
-            Command::Digest(algorithm, name, span) => self.digest(*algorithm, name, *span),
-            Command::Avbl(name) => self.avbl(name.as_ref()),
-            Command::Dsiz(name) => self.dsiz(name.as_ref()),
-            Command::Rest(offset) => Ok(self.rest(*offset)),
-            Command::Rang(span) => self.rang(*span),
-            Command::Retr(name) => self.retr(name, pending),
-            Command::Stor(name) => self.stor(name, pending),
-            Command::Appe(name) => self.appe(name, pending),
-            Command::Stou(prefix) => self.stou(prefix.as_ref(), pending),
-            Command::Dele(name) => self.dele(name),
-            Command::Mkd(name) => self.mkd(name),
-            Command::Rmd(name) => self.rmd(name),
-            Command::Rmda(name) => self.rmda(name),
-            Command::Rnfr(name) => self.rnfr(name),
-            Command::Rnto(name) => self.rnto(name, pending),
+            Command::Pwd => query::pwd(login),
+            Command::Cwd(name) => query::cwd(login, name),
+            Command::Cdup => query::cdup(login),
+            Command::Pasv => commands::parameters::pasv(data, settings, log.peer().ip()),
+            Command::Epsv(wanted) => commands::parameters::epsv(data, settings, *wanted),
+            Command::Port(to) => commands::parameters::active(data, SocketAddr::V4(*to)),
+            Command::Eprt(to) => commands::parameters::active(data, *to),
+            Command::List(argument) => listing::list(self.transfer(), argument.as_ref()),
+            Command::Nlst(argument) => listing::nlst(self.transfer(), argument.as_ref()),
+            Command::Mlsd(name) => listing::mlsd(self.transfer(), name.as_ref()),
+            Command::Mlst(name) => listing::mlst(login, parameters, name.as_ref()),
+            Command::Size(name) => query::size(login, parameters, name),
+            Command::Mdtm(name) => query::mdtm(login, log, name),
+            Command::Mfmt(time, name) => modify::mfmt(login, log, *time, name),
+            Command::Mff(changes, name) => modify::mff(login, log, *changes, name),
+            Command::Mfct(time, name) => modify::mfct(login, log, *time, name),
+            Command::Hash(name) => checksum::hash(login, parameters, control, name, pending),
+            Command::Digest(algorithm, name, span) => {
+                checksum::digest(login, control, *algorithm, name, *span)
+            }
+            Command::Avbl(name) => query::avbl(login, name.as_ref()),
+            Command::Dsiz(name) => query::dsiz(login, control, name.as_ref()),
+            Command::Rest(offset) => Ok(commands::parameters::rest(parameters, *offset)),
+            Command::Rang(span) => commands::parameters::rang(parameters, *span),
+            Command::Retr(name) => commands::transfer::retr(self.transfer(), name, pending),
+            Command::Stor(name) => commands::transfer::stor(self.transfer(), name, pending),
+            Command::Appe(name) => commands::transfer::appe(self.transfer(), name, pending),
+            Command::Stou(name) => {
+                commands::transfer::stou(self.transfer(), name.as_ref(), pending)
+            }
+            Command::Dele(name) => modify::dele(login, parameters, log, name),
+            Command::Mkd(name) => modify::mkd(login, parameters, log, name),
+            Command::Rmd(name) => modify::rmd(login, log, name),
+            Command::Rmda(name) => modify::rmda(login, log, control, name),
+            Command::Rnfr(name) => modify::rnfr(login, parameters, name),
+            Command::Rnto(name) => modify::rnto(login, log, name, pending),
             // What it aborts has answered by now; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
             Command::Site(site) => self.site(site),
@@ -426,71 +306,35 @@ impl<'a> Session<'a> {
     }
 
     fn site(&mut self, site: &Site) -> Result<Reply, Refusal> {
+        let Session { server, settings, login, parameters, log, .. } = self;
         match site {
-            Site::Help => Ok(self.site_help()),
-            Site::Chmod(mode, name) => self.chmod(*mode, name),
-            Site::Utime(time, name) => self.utime(*time, name),
-            Site::Umask(mask) => Ok(self.set_umask(*mask)),
-            Site::Symlink(target, link) => self.symlink(target, link),
-            Site::Mkdir(name) => self.mkdirs(name),
-            Site::Idle(seconds) => self.set_idle(*seconds),
-            Site::Who => Ok(self.who()),
-            Site::Quota => self.quota(),
+            Site::Help => Ok(info::site_help()),
+            Site::Chmod(mode, name) => modify::chmod(login, log, *mode, name),
+            Site::Utime(time, name) => modify::utime(login, log, *time, name),
+            Site::Umask(mask) => Ok(info::set_umask(parameters, *mask)),
+            Site::Symlink(target, link) => modify::symlink(login, log, target, link),
+            Site::Mkdir(name) => modify::mkdirs(login, parameters, log, name),
+            Site::Idle(seconds) => info::set_idle(parameters, settings, *seconds),
+            Site::Who => Ok(info::who(server)),
+            Site::Quota => info::quota(login),
         }
     }
 
-    /// Takes what is pending. REST alone outlives the commands that set up its data connection:
-    /// some clients send it before them.
-    fn take_pending(&mut self, command: &Command) -> Pending {
-        let pending = std::mem::take(&mut self.pending);
-        let sets_up = matches!(
-            command.verb(),
-            Verb::Pasv | Verb::Epsv | Verb::Port | Verb::Eprt | Verb::Type | Verb::Allo
-        );
-        if sets_up && matches!(pending, Pending::Restart(_) | Pending::Range(_)) {
-            self.pending = pending;
-            return Pending::Nothing;
+    /// The parts that a transfer needs.
+    fn transfer(&mut self) -> Transfer<'_, 'a> {
+        Transfer {
+            login: &self.login,
+            parameters: &self.parameters,
+            settings: &self.settings,
+            bandwidth: &self.bandwidth,
+            control: &mut self.control,
+            data: &mut self.data,
+            log: &mut self.log,
         }
-        pending
     }
 
-    pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
-        if self.server.log.wants(Level::Debug) {
-            self.log(Level::Debug, "reply", &[("code", &reply.code()), ("text", &reply.text())]);
-        }
-        self.control.send_reply(reply)
+    fn send(&mut self, reply: &Reply) -> io::Result<()> {
+        self.log.reply(reply);
+        self.control.send(reply)
     }
-
-    /// Closes so that the last reply arrives: what comes in after a close, or was left unread by it,
-    /// resets the connection, and the reply may be lost with it. So the client may close first.
-    fn part(&mut self) -> io::Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        let stream = self.control.stream_mut();
-        stream.tcp().shutdown(std::net::Shutdown::Write)?;
-        stream.set_deadline(net::deadline(PATIENCE));
-        while self.control.fill().is_ok_and(|length| length > 0) {
-            while self.control.take_line().is_some() {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn log_change(&self, event: &str, path: &FtpPath) {
-        self.log(Level::Info, event, &[("path", path)]);
-    }
-
-    /// Logs an event with the number, address and user of this session.
-    pub(super) fn log(&self, level: Level, event: &str, fields: &[Field<'_>]) {
-        if !self.server.log.wants(level) {
-            return;
-        }
-        let mut all: Vec<Field<'_>> = vec![("session", &self.number), ("peer", &self.peer)];
-        all.extend(self.login.user().map(|user| ("user", user as &dyn Value)));
-        all.extend_from_slice(fields);
-        self.server.log.event(level, event, &all);
-    }
-}
-
-/// How many commands may come before login.
-pub(super) fn new_pace() -> TokenBucket {
-    TokenBucket::new(COMMANDS_AT_ONCE, COMMANDS_A_SECOND, Instant::now())
 }

@@ -1,6 +1,6 @@
 //! Who may log in, and as what.
 
-use crate::protocol::{FtpPath, Name, Secret};
+use crate::protocol::{Name, Secret};
 use crate::server::accounts::{Access, Account, Accounts};
 use crate::server::auth::hash_queue::Standing;
 use crate::server::auth::identity::{Identity, is_anonymous};
@@ -45,8 +45,7 @@ impl Authenticator {
     /// any password.
     pub fn visitor(&self, user: &Name) -> Option<Identity> {
         let access = self.anonymous.filter(|_| is_anonymous(user))?;
-        let (jail, cwd) = (self.jail.clone(), FtpPath::root());
-        Some(Identity { user: user.clone(), account: None, jail, slot: None, access, cwd })
+        Some(Identity::visitor(user.clone(), self.jail.clone(), access))
     }
 
     /// Checks a name and its password, if that can begin by `until`.
@@ -65,30 +64,27 @@ impl Authenticator {
         let checked = checks.check(accounts, (user, password), standing, until);
         let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
         let jail = self.jail.enter(&account.home).map_err(|_| Refusal::NoHome)?;
-        let (access, cwd) = (account.access, FtpPath::root());
         if let Some(quota) = account.terms.quota
             && let Ok(trail) = self.jail.trail_to(&account.home)
         {
             // The directory may not have been there when the accounts were read.
             jail.quotas().add(self.quotas, trail, quota);
         }
-        let account = Some(Arc::clone(account));
-        Ok(Identity { user: user.clone(), account, jail, slot: None, access, cwd })
+        Ok(Identity::of_account(user.clone(), Arc::clone(account), jail))
     }
 
-    /// Puts what somebody who logged in under older rules may do under these; `None` if the login is
-    /// void: the account is gone or has another password or home, or visitors are not let in.
+    /// Brings an identity up to date after a reload; `None` if the login is void: the account is
+    /// gone or has another password or home, or visitors are not let in any more.
     pub fn renew(&self, identity: &mut Identity) -> Option<()> {
-        let Some(before) = &identity.account else {
-            identity.access = self.anonymous?;
+        let Some(before) = identity.account() else {
+            identity.update_access(self.anonymous?);
             return Some(());
         };
         let now: &Arc<Account> = self.accounts.as_ref()?.get(&before.name)?;
         if now.hash != before.hash || now.home != before.home {
             return None;
         }
-        identity.access = now.access;
-        identity.account = Some(Arc::clone(now));
+        identity.update_account(Arc::clone(now));
         Some(())
     }
 }

@@ -27,17 +27,15 @@ pub struct Bandwidth {
     sessions: Arc<Mutex<HashMap<Name, usize>>>,
 }
 
-/// Who is about to move bytes.
+/// The bandwidth of one session.
 #[derive(Debug)]
-pub struct Mover<'a> {
+pub struct SessionBandwidth<'a> {
+    shared: &'a Bandwidth,
     /// The number of the session.
-    pub session: u64,
-    /// The rate of the session.
-    pub own: &'a Rate,
-    /// Where the client is.
-    pub address: IpAddr,
-    /// Who is logged in; `None` for a visitor.
-    pub account: Option<&'a Account>,
+    session: u64,
+    address: IpAddr,
+    /// `--rate-limit`.
+    own: Rate,
 }
 
 /// A session's place among those of its account; dropping it gives the place back.
@@ -64,27 +62,9 @@ impl Bandwidth {
         self.by_address.set_all(config.rate_limit_per_ip);
     }
 
-    /// The rates that a transfer has to keep, and as whose part of each.
-    pub fn rates(&self, mover: &Mover<'_>, config: &Config) -> Vec<(Rate, Party)> {
-        let session = Party(mover.session.into());
-        let address = client_network(mover.address);
-        let mut rates = Vec::new();
-        mover.own.set(config.rate_limit);
-        if mover.own.is_limited() {
-            rates.push((mover.own.clone(), session));
-        }
-        if let Some(account) = mover.account
-            && account.terms.rate.is_some()
-        {
-            rates.push((self.by_account.of(&account.name, account.terms.rate), session));
-        }
-        if config.rate_limit_per_ip.is_some() {
-            rates.push((self.by_address.of(&address, config.rate_limit_per_ip), session));
-        }
-        if self.all.is_limited() {
-            rates.push((self.all.clone(), party(address)));
-        }
-        rates
+    /// The bandwidth of the session `number` of a client at `address`.
+    pub fn of_session(&self, number: u64, address: IpAddr) -> SessionBandwidth<'_> {
+        SessionBandwidth { shared: self, session: number, address, own: Rate::new(None) }
     }
 
     /// A place for one more session of an account, if it may have more.
@@ -96,6 +76,33 @@ impl Bandwidth {
         }
         *here += 1;
         Some(AccountSlot { sessions: Arc::clone(&self.sessions), name: account.name.clone() })
+    }
+}
+
+impl SessionBandwidth<'_> {
+    /// The rates that a transfer has to keep to, and as which party of each. `account` is `None` for
+    /// a visitor.
+    pub fn rates(&self, account: Option<&Account>, config: &Config) -> Vec<(Rate, Party)> {
+        let session = Party(self.session.into());
+        let address = client_network(self.address);
+        let mut rates = Vec::new();
+        self.own.set(config.rate_limit);
+        if self.own.is_limited() {
+            rates.push((self.own.clone(), session));
+        }
+        if let Some(account) = account
+            && account.terms.rate.is_some()
+        {
+            let rate = self.shared.by_account.of(&account.name, account.terms.rate);
+            rates.push((rate, session));
+        }
+        if config.rate_limit_per_ip.is_some() {
+            rates.push((self.shared.by_address.of(&address, config.rate_limit_per_ip), session));
+        }
+        if self.shared.all.is_limited() {
+            rates.push((self.shared.all.clone(), party(address)));
+        }
+        rates
     }
 }
 

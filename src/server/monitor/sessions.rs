@@ -104,6 +104,11 @@ impl SessionEntry {
         self.lock().clone()
     }
 
+    /// The name of the login, if there is one.
+    pub fn user(&self) -> Option<Name> {
+        self.lock().user.clone()
+    }
+
     /// How many bytes of the running transfer, or else of the last one, have moved.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)

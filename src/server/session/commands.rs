@@ -1,9 +1,19 @@
 //! The commands, one file for each group of verbs.
+//!
+//! A command is a function of the parts of the session that it needs. It returns its one final
+//! reply, or the refusal that becomes it.
 
-mod checksum;
-mod info;
-mod login;
-mod modify;
-mod parameters;
-mod query;
-mod transfer;
+pub(super) mod checksum;
+pub(super) mod info;
+pub(super) mod listing;
+pub(super) mod login;
+pub(super) mod modify;
+pub(super) mod parameters;
+pub(super) mod query;
+pub(super) mod transfer;
+
+use crate::protocol::Reply;
+use crate::server::error::Refusal;
+
+/// The final reply of a command.
+type Answer = Result<Reply, Refusal>;

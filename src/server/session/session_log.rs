@@ -1,44 +1,141 @@
 //! What the log says of a session: its transfers, its refusals and its end.
 
-use crate::protocol::{Code, Command, FtpPath};
-use crate::server::auth::identity::Login;
+use crate::protocol::{Code, Command, FtpPath, Reply};
+use crate::server::Server;
+use crate::server::auth::identity::Identity;
 use crate::server::error::Refusal;
-use crate::server::log::{Direction, Field, Level, Seconds, Transfer};
+use crate::server::log::{Direction, Field, Level, Seconds, Transfer, Value};
 use crate::server::monitor::counters::FinishedTransfer;
+use crate::server::monitor::sessions::Registration;
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::panic_hook::Panicked;
-use crate::server::session::{End, Session};
+use crate::server::proxy::{ClientOrigin, Via};
+use crate::server::session::End;
+use crate::server::session::log_budget::LogBudget;
 use std::io::{self, ErrorKind};
-use std::time::{Duration, SystemTime};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
 
-impl Session<'_> {
-    /// Tells of a transfer that is over.
-    pub(in crate::server::session) fn record(
+/// What is logged and counted of one session, with its number, address and user.
+pub(super) struct SessionLog<'a> {
+    server: &'a Server,
+    registration: Registration<'a>,
+    budget: LogBudget,
+    /// The level of the session's beginning and end.
+    level: Level,
+    started: Instant,
+}
+
+impl<'a> SessionLog<'a> {
+    /// Registers the session of a client that connected at `started`.
+    pub(super) fn new(server: &'a Server, origin: &ClientOrigin, started: Instant) -> Self {
+        let (number, via) = (server.next_session(), origin.balancer());
+        SessionLog {
+            server,
+            registration: server.session_list.register(number, origin.peer, via),
+            budget: LogBudget::new(),
+            // Load balancers look every other second whether the server is well.
+            level: if origin.via == Via::Probe { Level::Debug } else { Level::Info },
+            started,
+        }
+    }
+
+    /// The session as others see it.
+    pub(super) fn registration(&self) -> &Registration<'a> {
+        &self.registration
+    }
+
+    /// The number of the session.
+    pub(super) fn number(&self) -> u64 {
+        self.registration.entry().number
+    }
+
+    /// The address of the client.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.registration.entry().peer
+    }
+
+    /// How long the session has lasted.
+    pub(super) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Logs an event with the number, address and user of this session.
+    pub(super) fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
+        if !self.server.log.wants(level) {
+            return;
+        }
+        let entry = self.registration.entry();
+        let user = entry.user();
+        let mut all: Vec<Field<'_>> = vec![("session", &entry.number), ("peer", &entry.peer)];
+        all.extend(user.iter().map(|user| ("user", user as &dyn Value)));
+        all.extend_from_slice(fields);
+        self.server.log.event(level, event, &all);
+    }
+
+    /// Logs that the session begins.
+    pub(super) fn connected(&self) {
+        let via = &self.registration.entry().via;
+        let via: Vec<Field<'_>> = via.iter().map(|via| ("via", via as &dyn Value)).collect();
+        self.event(self.level, "connected", &via);
+    }
+
+    /// Logs a command that is about to be carried out.
+    pub(super) fn command(&mut self, command: &Command) {
+        self.event(Level::Debug, "command", &[("line", command)]);
+        self.budget.begin();
+    }
+
+    /// Logs a reply.
+    pub(super) fn reply(&self, reply: &Reply) {
+        self.event(Level::Debug, "reply", &[("code", &reply.code()), ("text", &reply.text())]);
+    }
+
+    /// Logs that something in the tree was changed.
+    pub(super) fn change(&self, event: &str, path: &FtpPath) {
+        self.event(Level::Info, event, &[("path", path)]);
+    }
+
+    /// Logs that a data connection came from another address than the client's.
+    pub(super) fn stranger(&self, from: &IpAddr) {
+        let fields: [Field<'_>; 2] = [("from", from), ("expected", &self.peer().ip())];
+        self.event(Level::Warn, "data-from-elsewhere", &fields);
+    }
+
+    /// Notes that a transfer begins.
+    pub(super) fn begin_transfer(&self, info: &TransferInfo) {
+        self.registration.begin(info);
+    }
+
+    /// Logs and counts a transfer that is over.
+    pub(super) fn end_transfer(
         &mut self,
         info: &TransferInfo,
+        identity: Option<&Identity>,
+        is_text: bool,
         result: &Result<u64, Refusal>,
     ) {
         self.registration.end();
-        self.log_budget.tell_of_transfer();
+        self.budget.tell_of_transfer();
         let (moved, took) = (self.registration.entry().moved(), info.started.elapsed());
         self.count(info, moved, took, result);
-        if let Some(direction) = direction(info.kind) {
-            self.record_file(direction, &info.path, moved, took, result.is_ok());
+        if let (Some(direction), Some(identity)) = (direction(info.kind), identity) {
+            let file = FileRecord { path: &info.path, bytes: moved, took, is_text };
+            self.record_file(direction, &file, identity, result.is_ok());
         }
         let seconds = Seconds(took);
         let mut fields: Vec<Field<'_>> =
             vec![("path", &info.path), ("bytes", &moved), ("seconds", &seconds)];
         let Err(refusal) = result else {
-            return self.log(Level::Info, info.kind.event(), &fields);
+            return self.event(Level::Info, info.kind.event(), &fields);
         };
         let reply = refusal.reply();
         let why = reply.text();
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
         // What has moved nothing costs the client as little as any refusal.
-        let level =
-            if moved > 0 || self.log_budget.has_room() { Level::Warn } else { Level::Debug };
-        self.log(level, info.kind.event(), &fields);
+        let level = if moved > 0 || self.budget.has_room() { Level::Warn } else { Level::Debug };
+        self.event(level, info.kind.event(), &fields);
     }
 
     fn count(
@@ -55,11 +152,12 @@ impl Session<'_> {
         if info.kind.is_listing() && result.is_ok() {
             return;
         }
+        let entry = self.registration.entry();
         counters.last.push(|| FinishedTransfer {
             ended: SystemTime::now(),
-            session: self.registration.entry().number,
-            peer: self.peer,
-            user: self.login.user().cloned(),
+            session: entry.number,
+            peer: entry.peer,
+            user: entry.user(),
             info: info.clone(),
             bytes,
             took,
@@ -67,92 +165,89 @@ impl Session<'_> {
         });
     }
 
-    /// Tells of a file that was deleted.
-    pub(in crate::server::session) fn record_deleted(&self, path: &FtpPath) {
-        self.log_change("dele", path);
-        self.record_file(Direction::Deleted, path, 0, Duration::ZERO, true);
+    /// Logs that a file was deleted.
+    pub(super) fn deleted(&self, path: &FtpPath, identity: &Identity, is_text: bool) {
+        self.change("dele", path);
+        let file = FileRecord { path, bytes: 0, took: Duration::ZERO, is_text };
+        self.record_file(Direction::Deleted, &file, identity, true);
     }
 
     fn record_file(
         &self,
         direction: Direction,
-        path: &FtpPath,
-        bytes: u64,
-        took: Duration,
+        file: &FileRecord<'_>,
+        identity: &Identity,
         is_complete: bool,
     ) {
-        let Login::In(identity) = &self.login else { return };
+        let account = identity.account();
         let transfer = Transfer {
             time: SystemTime::now(),
-            took,
-            host: self.peer.ip(),
-            bytes,
-            home: &identity.account.as_ref().map_or_else(FtpPath::root, |own| own.home.clone()),
-            path,
-            is_text: self.is_ascii(),
+            took: file.took,
+            host: self.peer().ip(),
+            bytes: file.bytes,
+            home: &account.map_or_else(FtpPath::root, |own| own.home.clone()),
+            path: file.path,
+            is_text: file.is_text,
             direction,
-            is_visitor: identity.account.is_none(),
-            user: &identity.user,
+            is_visitor: account.is_none(),
+            user: identity.user(),
             is_complete,
         };
         self.server.transfers.add(&transfer);
     }
 
-    /// Tells of a command that was refused, unless it was a transfer, which is logged when it is
-    /// over.
-    pub(in crate::server::session) fn record_refusal(
-        &mut self,
-        command: &Command,
-        refusal: &Refusal,
-    ) {
-        if self.log_budget.has_told_of_transfer() {
+    /// Logs a command that was refused, unless it was a transfer, which is logged when it is over.
+    pub(super) fn refused(&mut self, command: &Command, refusal: &Refusal, cwd: Option<&FtpPath>) {
+        if self.budget.has_told_of_transfer() {
             return;
         }
         let level = match weight(command, refusal) {
             Level::Debug => Level::Debug,
-            level if self.log_budget.has_room() => level,
+            level if self.budget.has_room() => level,
             _ => Level::Debug,
         };
         let reply = refusal.reply();
         let why = reply.text();
         let mut fields: Vec<Field<'_>> = vec![("command", command)];
-        if let Login::In(identity) = &self.login {
-            fields.push(("cwd", &identity.cwd));
-        }
+        fields.extend(cwd.map(|cwd| -> Field<'_> { ("cwd", cwd) }));
         fields.push(("why", &why));
         fields.extend(cause_of(refusal));
-        self.log(level, "refused", &fields);
+        self.event(level, "refused", &fields);
     }
 
-    /// Tells how the session ended.
-    pub(in crate::server::session) fn record_end(
-        &self,
-        level: Level,
-        ended: &Result<io::Result<End>, Panicked>,
-    ) {
-        let seconds = self.started.elapsed().as_secs();
+    /// Logs how the session ended.
+    pub(super) fn ended(&self, ended: &Result<io::Result<End>, Panicked>) {
+        let seconds = self.age().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
-        let untold = self.log_budget.untold();
+        let untold = self.budget.untold();
         if untold > 0 {
             fields.push(("untold", &untold));
         }
         match ended {
             Ok(Ok(end)) => {
                 fields.push(("why", end));
-                self.log(level, "closed", &fields);
+                self.event(self.level, "closed", &fields);
             }
             Ok(Err(error)) => {
                 fields.push(("cause", error));
-                self.log(level, "lost", &fields);
+                self.event(self.level, "lost", &fields);
             }
             Err(panicked) => {
                 let words: [Field<'_>; 2] =
                     [("place", &panicked.place), ("words", &panicked.words)];
                 fields.extend(words);
-                self.log(Level::Error, "panic", &fields);
+                self.event(Level::Error, "panic", &fields);
             }
         }
     }
+}
+
+/// A file that was moved or deleted, for the transfer log.
+struct FileRecord<'f> {
+    path: &'f FtpPath,
+    bytes: u64,
+    took: Duration,
+    is_text: bool,
 }
 
 fn cause_of(refusal: &Refusal) -> Option<Field<'_>> {

@@ -6,8 +6,12 @@ use crate::net::{Attention, Verdict};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
 use crate::server::error::Refusal;
+use crate::server::fs::jail::Jail;
+use crate::server::session::commands::Answer;
+use crate::server::session::control::ControlConnection;
 use crate::server::session::control_watch::ControlWatch;
-use crate::server::session::{Pending, Session};
+use crate::server::session::login::Login;
+use crate::server::session::parameters::{Parameters, Pending};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -17,64 +21,65 @@ const CHUNK: usize = 256 * 1024;
 /// Which bytes of a file: from the first to before the second.
 type Bytes = (u64, u64);
 
-impl Session<'_> {
-    /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
-    pub(in crate::server::session) fn hash(
-        &mut self,
-        name: &Name,
-        pending: Pending,
-    ) -> Result<Reply, Refusal> {
-        let path = self.path(name)?;
-        let range =
-            |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
-        let ((start, end), digest) = self.digest_of(&path, self.algorithm, range)?;
-        let algorithm = self.algorithm.name();
-        // The draft's range is by first and last byte; nothing is written as 0-0.
-        let last = end.saturating_sub(1).max(start);
-        let mut text = format!("{algorithm} {start}-{last} {digest} ").into_bytes();
-        text.extend_from_slice(name.as_bytes());
-        Ok(Reply::new(Code::FILE_STATUS, text))
-    }
-
-    /// `250 digest`. The range is by the first byte and the one after the last, and an end of 0 is
-    /// that of the file, as the servers have it that these commands come from.
-    pub(in crate::server::session) fn digest(
-        &mut self,
-        algorithm: Algorithm,
-        name: &Name,
-        span: Option<Span>,
-    ) -> Result<Reply, Refusal> {
-        let path = self.path(name)?;
-        let range = |size: u64| match span {
-            None => Ok((0, size)),
-            Some(span) if span.start > size => Err(Refusal::BadRestart),
-            Some(span) if span.end == 0 => Ok((span.start, size)),
-            Some(span) if span.end < span.start => {
-                Err(Refusal::Argument("The end is before the start."))
-            }
-            Some(span) => Ok((span.start, span.end.min(size))),
-        };
-        let (_, digest) = self.digest_of(&path, algorithm, range)?;
-        Ok(Reply::new(Code::FILE_DONE, digest))
-    }
-
-    fn digest_of(
-        &mut self,
-        path: &FtpPath,
-        algorithm: Algorithm,
-        range: impl Fn(u64) -> Result<Bytes, Refusal>,
-    ) -> Result<(Bytes, String), Refusal> {
-        let (mut file, _) = self.identity()?.jail.open_file(path)?;
-        let (start, end) = range(file.metadata()?.len())?;
-        file.seek(SeekFrom::Start(start))?;
-        let mut watch = ControlWatch::for_abort(&mut self.control, &self.server.shutdown);
-        match feed(Hasher::new(algorithm), &mut file, end - start, &mut watch)? {
-            Some(digest) => Ok(((start, end), digest)),
-            None => Err(watch.refusal()),
-        }
-    }
+/// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
+pub(in crate::server::session) fn hash(
+    login: &Login,
+    parameters: &Parameters,
+    control: &mut ControlConnection<'_>,
+    name: &Name,
+    pending: &Pending,
+) -> Answer {
+    let path = login.path(name)?;
+    let range = |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
+    let ((start, end), digest) =
+        digest_of(login.jail()?, control, &path, parameters.algorithm(), range)?;
+    let algorithm = parameters.algorithm().name();
+    // The draft's range is by first and last byte; nothing is written as 0-0.
+    let last = end.saturating_sub(1).max(start);
+    let mut text = format!("{algorithm} {start}-{last} {digest} ").into_bytes();
+    text.extend_from_slice(name.as_bytes());
+    Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
+/// `250 digest`. The range is by the first byte and the one after the last, and an end of 0 is
+/// that of the file, as the servers have it that these commands come from.
+pub(in crate::server::session) fn digest(
+    login: &Login,
+    control: &mut ControlConnection<'_>,
+    algorithm: Algorithm,
+    name: &Name,
+    span: Option<Span>,
+) -> Answer {
+    let path = login.path(name)?;
+    let range = |size: u64| match span {
+        None => Ok((0, size)),
+        Some(span) if span.start > size => Err(Refusal::BadRestart),
+        Some(span) if span.end == 0 => Ok((span.start, size)),
+        Some(span) if span.end < span.start => {
+            Err(Refusal::Argument("The end is before the start."))
+        }
+        Some(span) => Ok((span.start, span.end.min(size))),
+    };
+    let (_, digest) = digest_of(login.jail()?, control, &path, algorithm, range)?;
+    Ok(Reply::new(Code::FILE_DONE, digest))
+}
+
+fn digest_of(
+    jail: &Jail,
+    control: &mut ControlConnection<'_>,
+    path: &FtpPath,
+    algorithm: Algorithm,
+    range: impl Fn(u64) -> Result<Bytes, Refusal>,
+) -> Result<(Bytes, String), Refusal> {
+    let (mut file, _) = jail.open_file(path)?;
+    let (start, end) = range(file.metadata()?.len())?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut watch = control.watch_for_abort();
+    match feed(Hasher::new(algorithm), &mut file, end - start, &mut watch)? {
+        Some(digest) => Ok(((start, end), digest)),
+        None => Err(watch.refusal()),
+    }
+}
 /// The digest of the next `left` bytes; `None` if the wait was broken off.
 fn feed(
     mut hasher: Hasher,

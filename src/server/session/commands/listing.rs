@@ -1,0 +1,147 @@
+//! LIST, NLST, MLSD, MLST and STAT with a path.
+
+use crate::protocol::pattern::is_pattern;
+use crate::protocol::{Code, FtpPath, Name, Reply};
+use crate::server::error::Refusal;
+use crate::server::fs::glob;
+use crate::server::fs::jail::{DirEntry, Last};
+use crate::server::fs::listing::{self, Form, Lines, Options};
+use crate::server::monitor::transfer::{TransferInfo, TransferKind};
+use crate::server::session::commands::Answer;
+use crate::server::session::commands::transfer::done;
+use crate::server::session::login::Login;
+use crate::server::session::parameters::Parameters;
+use crate::server::session::transfer::Transfer;
+use crate::sys::FileKind;
+use std::io::Read;
+
+/// The largest listing that one STAT may show: it is held in memory and sent as one reply.
+const LARGEST_STATUS: u64 = 1024 * 1024;
+
+pub(in crate::server::session) fn list(
+    transfer: Transfer<'_, '_>,
+    argument: Option<&Name>,
+) -> Answer {
+    let (options, path) = list_argument(transfer.login, argument)?;
+    send_listing(transfer, path.as_ref(), Form::Long, options, TransferKind::List)
+}
+
+pub(in crate::server::session) fn nlst(
+    transfer: Transfer<'_, '_>,
+    argument: Option<&Name>,
+) -> Answer {
+    let (options, path) = list_argument(transfer.login, argument)?;
+    let form = if options.long { Form::Long } else { names_form(path.as_ref()) };
+    send_listing(transfer, path.as_ref(), form, options, TransferKind::Names)
+}
+
+pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<&Name>) -> Answer {
+    let path = transfer.login.path_or_cwd(name)?;
+    let identity = transfer.login.identity()?;
+    // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
+    if identity.jail().stat(&path, Last::Follow)?.kind != FileKind::Dir {
+        return Err(Refusal::Argument("Not a directory; use MLST."));
+    }
+    let form = Form::Facts(transfer.parameters.facts(), identity.access());
+    send_listing(transfer, name, form, Options::default(), TransferKind::Facts)
+}
+
+pub(in crate::server::session) fn mlst(
+    login: &Login,
+    parameters: &Parameters,
+    name: Option<&Name>,
+) -> Answer {
+    let path = login.path_or_cwd(name)?;
+    let identity = login.identity()?;
+    let stat = identity.jail().stat(&path, Last::Follow)?;
+    let name = path.as_bytes().to_vec();
+    let mut entry = listing::entry(DirEntry { name, stat, target: Vec::new() });
+    entry.perm = Some(listing::perm(&entry, identity.access()));
+    // RFC 3659 section 7.2: the line with the facts begins with a space.
+    let mut line = b" ".to_vec();
+    entry.write_mlsx(parameters.facts(), &mut line);
+    Ok(Reply::lines(Code::FILE_DONE, "Listing:", [line], "End."))
+}
+
+pub(in crate::server::session) fn stat(login: &Login, argument: &Name) -> Answer {
+    let (options, path) = split_options(login, argument)?;
+    let path = login.path_or_cwd(path.as_ref())?;
+    let lines = Lines::open(login.jail()?, &path, Form::Long, options)?;
+    let mut text = Vec::new();
+    let length = lines.take(LARGEST_STATUS).read_to_end(&mut text)?;
+    if length as u64 == LARGEST_STATUS {
+        return Err(Refusal::Unavailable("Too much to show on this connection; use LIST."));
+    }
+    let body = text.strip_suffix(b"\r\n").map_or(Vec::new(), |text| {
+        let without_cr = |line: &[u8]| line.strip_suffix(b"\r").unwrap_or(line).to_vec();
+        text.split(|&b| b == b'\n').map(without_cr).collect()
+    });
+    Ok(Reply::lines(Code::FILE_STATUS, "Status:", body, "End."))
+}
+
+fn list_argument(
+    login: &Login,
+    argument: Option<&Name>,
+) -> Result<(Options, Option<Name>), Refusal> {
+    argument.map_or(Ok((Options::default(), None)), |argument| split_options(login, argument))
+}
+
+/// Returns the options and the path of an `ls`-like argument. One that begins with a dash may also
+/// be a name.
+fn split_options(login: &Login, argument: &Name) -> Result<(Options, Option<Name>), Refusal> {
+    let dashed = argument.as_bytes().starts_with(b"-");
+    if dashed && login.jail()?.stat(&login.path(argument)?, Last::Keep).is_err() {
+        return Ok(Options::split(argument.as_bytes()));
+    }
+    Ok((Options::default(), Some(argument.clone())))
+}
+
+/// Names are listed as they were asked for, so that RETR takes them back: `NLST dir` gives
+/// `dir/name`.
+fn names_form(path: Option<&Name>) -> Form {
+    let Some(name) = path else { return Form::Names(Vec::new()) };
+    let slash: &[u8] = if name.as_bytes().ends_with(b"/") { b"" } else { b"/" };
+    Form::Names([name.as_bytes(), slash].concat())
+}
+
+fn send_listing(
+    transfer: Transfer<'_, '_>,
+    name: Option<&Name>,
+    form: Form,
+    options: Options,
+    kind: TransferKind,
+) -> Answer {
+    let path = transfer.login.path_or_cwd(name)?;
+    let lines = lines(transfer.login, &path, name, form, options)?;
+    let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
+    transfer.send_from(&TransferInfo::new(kind, &path, None), &opening, lines).map(|_| done())
+}
+
+/// Returns what is listed: a directory, a file, or what matches a pattern that is not itself a name.
+fn lines(
+    login: &Login,
+    path: &FtpPath,
+    name: Option<&Name>,
+    form: Form,
+    options: Options,
+) -> Result<Lines, Refusal> {
+    let jail = login.jail()?;
+    let facts = matches!(form, Form::Facts(..));
+    match name.filter(|name| !facts && is_pattern(name.as_bytes())) {
+        Some(pattern) if jail.stat(path, Last::Keep).is_err() => {
+            let mut found = glob::expand(jail, login.cwd()?, pattern)?;
+            options.sort(&mut found);
+            let form = if form == Form::Long { form } else { Form::Names(Vec::new()) };
+            Ok(Lines::of(found, form))
+        }
+        _ => match (name, &form, jail.stat(path, Last::Follow)?) {
+            // A file is named as it was asked for, too.
+            (Some(name), Form::Names(_), stat) if stat.kind != FileKind::Dir || options.itself => {
+                let name = name.as_bytes().to_vec();
+                let one = vec![DirEntry { name, stat, target: Vec::new() }];
+                Ok(Lines::of(one, Form::Names(Vec::new())))
+            }
+            _ => Ok(Lines::open(jail, path, form, options)?),
+        },
+    }
+}

@@ -1,0 +1,217 @@
+//! A transfer, in this order: 150, open the data connection and check its peer, move the bytes
+//! while listening to the control connection, close the data connection, commit, log.
+
+use crate::net::{self, Verdict};
+use crate::protocol::ascii::DecodingWriter;
+use crate::protocol::{Code, Reply};
+use crate::pump::{self, End, Outcome};
+use crate::server::auth::identity::Identity;
+use crate::server::data::DataConnection;
+use crate::server::error::Refusal;
+use crate::server::fs::upload::Upload;
+use crate::server::limits::bandwidth::SessionBandwidth;
+use crate::server::monitor::transfer::TransferInfo;
+use crate::server::session::control::ControlConnection;
+use crate::server::session::control_watch::ControlWatch;
+use crate::server::session::login::Login;
+use crate::server::session::parameters::Parameters;
+use crate::server::session::session_log::SessionLog;
+use crate::server::settings::Settings;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was sent.");
+
+/// The parts of a session that a transfer needs.
+pub(super) struct Transfer<'t, 'a> {
+    pub(super) login: &'t Login,
+    pub(super) parameters: &'t Parameters,
+    pub(super) settings: &'t Settings,
+    pub(super) bandwidth: &'t SessionBandwidth<'a>,
+    pub(super) control: &'t mut ControlConnection<'a>,
+    pub(super) data: &'t mut DataConnection,
+    pub(super) log: &'t mut SessionLog<'a>,
+}
+
+impl Transfer<'_, '_> {
+    /// Refuses a transfer for which no data connection was arranged.
+    ///
+    /// # Errors
+    /// 425.
+    pub(super) fn check_planned(&self) -> Result<(), Refusal> {
+        self.data.check_planned()
+    }
+
+    /// Returns the 150 of a file. lftp, ncftp and curl read the size in it, one of them at the last
+    /// parenthesis, another at the first " bytes", so a name does not belong here: that of
+    /// `a (5 bytes).txt` was taken for the size.
+    pub(super) fn opening(&self, info: &TransferInfo) -> Reply {
+        let kind = if self.parameters.is_ascii() { "ASCII" } else { "BINARY" };
+        let size = info.expected.map(|size| format!(" ({size} bytes)")).unwrap_or_default();
+        Reply::new(Code::OPENING_DATA, format!("Opening {kind} mode data connection{size}."))
+    }
+
+    /// Sends all that `source` gives.
+    ///
+    /// # Errors
+    /// Why the transfer failed.
+    pub(super) fn send_from(
+        self,
+        info: &TransferInfo,
+        opening: &Reply,
+        mut source: impl Read,
+    ) -> Result<u64, Refusal> {
+        let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
+            pump::send(&mut source, data, stall, watch)
+        };
+        self.send_by(info, opening, send, |_| Ok(true))
+    }
+
+    /// Sends what `pump` moves; `is_whole` says afterwards if those bytes were all.
+    ///
+    /// # Errors
+    /// Why the transfer failed.
+    pub(super) fn send_by(
+        mut self,
+        info: &TransferInfo,
+        opening: &Reply,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+        is_whole: impl FnOnce(u64) -> io::Result<bool>,
+    ) -> Result<u64, Refusal> {
+        // What cannot begin is a refusal, and no transfer that failed.
+        self.check_planned()?;
+        self.log.begin_transfer(info);
+        let result = self.over_data(opening, pump);
+        // Before the log and the client are told that it went well.
+        let result =
+            result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
+        self.finish(info, result)
+    }
+
+    /// Receives into `upload`, and commits it if it is whole.
+    ///
+    /// # Errors
+    /// Why the transfer failed.
+    pub(super) fn receive_into(
+        mut self,
+        info: &TransferInfo,
+        opening: &Reply,
+        mut upload: Upload,
+    ) -> Result<u64, Refusal> {
+        if let Some(mode) = self.parameters.file_mode() {
+            upload.set_mode_if_new(mode);
+        }
+        self.log.begin_transfer(info);
+        let received = if self.parameters.is_ascii() {
+            self.receive_text(info, opening, &mut upload)
+        } else {
+            let received = self.over_data(opening, |data, stall, watch| {
+                pump::receive_file(data, &mut upload, stall, watch)
+            });
+            self.believe(received, info.started)
+        };
+        let result = settle(upload, received, self.settings.config.sync);
+        self.finish(info, result)
+    }
+
+    fn finish(self, info: &TransferInfo, result: Result<u64, Refusal>) -> Result<u64, Refusal> {
+        let identity = self.login.identity().ok();
+        self.log.end_transfer(info, identity, self.parameters.is_ascii(), &result);
+        result
+    }
+
+    /// Where a text breaks off, a CR at its end is half a line end: it is not stored, and a resume
+    /// sends it again with its LF.
+    fn receive_text(
+        &mut self,
+        info: &TransferInfo,
+        opening: &Reply,
+        upload: &mut Upload,
+    ) -> Result<u64, Refusal> {
+        let mut text = DecodingWriter::new(upload);
+        let received = self
+            .over_data(opening, |data, stall, watch| pump::receive(data, &mut text, stall, watch));
+        let received = self.believe(received, info.started);
+        match &received {
+            Ok(_) => text.finish().map(drop)?,
+            Err(_) => text.flush()?,
+        }
+        received
+    }
+
+    /// A client that died closes both connections, and the end of the data looks like the end of
+    /// the file. A client that meant it would wait for the 226.
+    fn believe(
+        &mut self,
+        received: Result<u64, Refusal>,
+        started: Instant,
+    ) -> Result<u64, Refusal> {
+        match received {
+            Ok(moved) if self.control.client_is_gone(moved, started.elapsed()) => {
+                Err(Refusal::Broken("The control connection was closed before the end."))
+            }
+            other => other,
+        }
+    }
+
+    /// Everything between the 150 and the closing of the data connection.
+    fn over_data(
+        &mut self,
+        opening: &Reply,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+    ) -> Result<u64, Refusal> {
+        let moved = self.exchange(opening, pump);
+        if let Some(stranger) = self.data.take_stranger() {
+            self.log.stranger(&stranger);
+        }
+        moved
+    }
+
+    fn exchange(
+        &mut self,
+        opening: &Reply,
+        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+    ) -> Result<u64, Refusal> {
+        const LOST: Refusal = Refusal::Broken("The control connection is lost.");
+        self.log.reply(opening);
+        self.control.send(opening).map_err(|_| LOST)?;
+        let stall = self.settings.config.transfer_timeout;
+        let account = self.login.identity().ok().and_then(Identity::account);
+        let rates = self.bandwidth.rates(account, &self.settings.config);
+        let mut watch = self.control.watch(self.log.registration());
+        watch.expect_client(self.data.waits_for_client());
+        if watch.look_at_lines() == Verdict::Stop {
+            return Err(watch.refusal());
+        }
+        let mut data = match self.data.open(net::deadline(stall), &mut watch) {
+            Err(Refusal::Broken(_)) => return Err(watch.refusal()),
+            other => other?,
+        };
+        watch.expect_client(false);
+        watch.keep_to(rates);
+        let outcome = pump(&mut data, stall, &mut watch);
+        match outcome.end {
+            End::Done => Ok(outcome.moved),
+            End::Stopped => Err(watch.refusal()),
+            End::Stalled => Err(Refusal::Broken("The data connection stalled.")),
+            End::Peer(_) => Err(Refusal::Broken("The data connection was lost.")),
+            End::Local(error) => Err(Refusal::System(error)),
+        }
+    }
+}
+
+/// Commits an upload that is whole, and decides what remains of one that is not.
+fn settle(mut upload: Upload, received: Result<u64, Refusal>, sync: bool) -> Result<u64, Refusal> {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let settled = received.and_then(|moved| {
+        upload.commit(sync)?;
+        Ok(moved)
+    });
+    let full =
+        |error: &io::Error| matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+    if settled.as_ref().err().and_then(Refusal::cause).is_some_and(full) {
+        upload.discard();
+    }
+    settled
+}
