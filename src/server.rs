@@ -39,7 +39,7 @@ use monitor::counters::Counters;
 use monitor::sessions::SessionList;
 use proxy::ClientOrigin;
 use session::Session;
-use settings::{CurrentSettings, Settings};
+use settings::{CurrentSettings, PreparedSettings, Settings};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -72,25 +72,23 @@ impl Server {
     /// # Errors
     /// Which of its files or directories cannot be used, and why.
     pub fn new(config: Config, shutdown: Shutdown, log: Arc<Log>) -> Result<Server, StartError> {
-        let session_limits = SessionLimits::new(config.max_sessions, config.max_sessions_per_ip);
+        let prepared = PreparedSettings::first(config)?;
+        let config = prepared.config();
         let transfers = TransferLog::open(config.transfer_log.as_deref(), Arc::clone(&log));
-        let transfers = transfers.map_err(StartError::Log)?;
-        let bandwidth = Bandwidth::new(&config);
-        let counters = Counters::new(config.status.is_some());
         if config.status.is_some() {
             log.keep_recent();
         }
         Ok(Server {
-            bandwidth,
-            settings: CurrentSettings::new(Settings::begin(config)?),
+            transfers: transfers.map_err(StartError::Log)?,
+            session_limits: SessionLimits::new(config.max_sessions, config.max_sessions_per_ip),
+            bandwidth: Bandwidth::new(config),
+            counters: Counters::new(config.status.is_some()),
+            settings: CurrentSettings::new(prepared.apply()),
             log,
-            transfers,
-            session_limits,
             login_attempts: LoginAttempts::default(),
             password_checks: PasswordChecks::default(),
             shutdown,
             session_list: SessionList::default(),
-            counters,
             sessions: AtomicU64::new(0),
             turned_away: Throttle::default(),
             exhausted: Throttle::default(),
@@ -121,15 +119,26 @@ impl Server {
     /// logged and stays as it was. Sessions follow with their next command.
     pub fn reload(&self, config: Config) {
         let before = self.settings();
-        let (mut next, mut problems) = before.next(config);
-        self.reopen_logs(&mut next.config, &before.config, &mut problems);
-        self.session_limits.set(next.config.max_sessions, next.config.max_sessions_per_ip);
-        self.bandwidth.set(&next.config);
-        self.settings.replace(next);
+        let (prepared, mut problems) = PreparedSettings::after(&before, config);
+        self.apply(prepared, &before.config, &mut problems);
         for problem in &problems {
             self.log_problem(problem);
         }
         self.log.event(Level::Info, "reloaded", &[("problems", &problems.len())]);
+    }
+
+    /// Puts prepared settings in force. A log that cannot be opened stays where it was.
+    fn apply(
+        &self,
+        mut prepared: PreparedSettings,
+        before: &Config,
+        problems: &mut Vec<StartError>,
+    ) {
+        self.reopen_logs(prepared.config_mut(), before, problems);
+        let config = prepared.config();
+        self.session_limits.set(config.max_sessions, config.max_sessions_per_ip);
+        self.bandwidth.set(config);
+        self.settings.replace(prepared.apply());
     }
 
     fn reopen_logs(&self, now: &mut Config, before: &Config, problems: &mut Vec<StartError>) {

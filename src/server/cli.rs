@@ -1,5 +1,9 @@
-//! The subcommands and the man page of `ftp_server`.
+//! The command line of `ftp_server`: its options, its subcommands and what it says to the person who
+//! starts it.
 
 pub mod check;
 pub mod man_page;
+pub mod options;
+pub mod output;
 pub mod passwd;
+pub mod startup;

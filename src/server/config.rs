@@ -1,6 +1,7 @@
 //! The server's options: the table, and the checked values made from it.
 
 use crate::args::{self, Flag, Parsed, Program, Usage};
+use crate::server::StartError;
 use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::data::passive_address::PassiveAddress;
@@ -245,6 +246,26 @@ impl Config {
             status: given.get("status", status)?,
             proxy_protocol: given.get_all("proxy-protocol", listed(Network::parse))?.concat(),
         })
+    }
+}
+
+impl Config {
+    /// Sets what only a restart changes back to what it is, and names what was to be changed.
+    pub fn keep_fixed(&mut self, before: &Config) -> Vec<StartError> {
+        let mut problems = Vec::new();
+        for (name, changed) in [
+            ("host", self.host != before.host),
+            ("port", self.port != before.port),
+            ("root", self.root != before.root),
+            ("status", self.status != before.status),
+        ] {
+            problems.extend(changed.then_some(StartError::NeedsRestart(name)));
+        }
+        self.host.clone_from(&before.host);
+        self.port = before.port;
+        self.root.clone_from(&before.root);
+        self.status.clone_from(&before.status);
+        problems
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::server::StartError;
 use crate::server::accounts::Accounts;
-use crate::server::auth::authenticator::Authenticator;
+use crate::server::auth::authenticator::{Authenticator, PreparedAuthenticator};
 use crate::server::config::Config;
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::data::passive_ports::PassivePorts;
@@ -31,55 +31,74 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings a server starts with: all of them have to be right.
+    /// The ports of `--passive-ports`, if there is such a range.
+    pub fn ports(&self) -> Option<&PassivePorts> {
+        self.config.passive_ports.as_ref().map(|_| self.ports.as_ref())
+    }
+}
+
+/// Settings that are checked and not in force yet. To prepare them reads files and looks up names,
+/// and changes nothing; [`PreparedSettings::apply`] does.
+pub struct PreparedSettings {
+    config: Config,
+    authenticator: PreparedAuthenticator,
+    ports: Arc<PassivePorts>,
+    passive_addresses: Arc<PassiveAddresses>,
+    balancers: Arc<Balancers>,
+}
+
+impl PreparedSettings {
+    /// The settings that a server starts with: all of them have to be right.
     ///
     /// # Errors
     /// Which file or name cannot be used, and why.
-    pub fn begin(config: Config) -> Result<Settings, StartError> {
+    pub fn first(config: Config) -> Result<PreparedSettings, StartError> {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
-        let authenticator = Authenticator::new(jail, config.anonymous, accounts(&config)?);
+        let accounts = accounts(&config)?;
+        let authenticator = PreparedAuthenticator::new(jail, config.anonymous, accounts);
         let ports = Arc::new(PassivePorts::new(config.passive_ports.clone()));
         let (passive_addresses, balancers) = (passive_addresses(&config)?, balancers(&config));
-        Ok(Settings { config, authenticator, ports, passive_addresses, balancers })
+        Ok(PreparedSettings { config, authenticator, ports, passive_addresses, balancers })
     }
 
     /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
     ///
-    /// The listener stands and the tree is held open, so these are the same as before.
-    pub fn next(&self, mut config: Config) -> (Settings, Vec<StartError>) {
-        let mut problems = Vec::new();
-        for (name, changed) in [
-            ("host", config.host != self.config.host),
-            ("port", config.port != self.config.port),
-            ("root", config.root != self.config.root),
-            ("status", config.status != self.config.status),
-        ] {
-            problems.extend(changed.then_some(StartError::NeedsRestart(name)));
-        }
-        config.host.clone_from(&self.config.host);
-        config.port = self.config.port;
-        config.root.clone_from(&self.config.root);
-        config.status.clone_from(&self.config.status);
+    /// The listener and the tree are held open, so these are the same as before.
+    pub fn after(before: &Settings, mut config: Config) -> (PreparedSettings, Vec<StartError>) {
+        let mut problems = config.keep_fixed(&before.config);
         let accounts = accounts(&config).unwrap_or_else(|problem| {
             problems.push(problem);
-            self.authenticator.accounts.clone()
+            before.authenticator.accounts.clone()
         });
         let passive_addresses = passive_addresses(&config).unwrap_or_else(|problem| {
             problems.push(problem);
-            Arc::clone(&self.passive_addresses)
+            Arc::clone(&before.passive_addresses)
         });
-        let authenticator =
-            Authenticator::new(self.authenticator.jail.clone(), config.anonymous, accounts);
-        let ports = Arc::clone(&self.ports);
-        ports.set_range(config.passive_ports.clone());
-        let balancers = balancers(&config);
-        (Settings { config, authenticator, ports, passive_addresses, balancers }, problems)
+        let jail = before.authenticator.jail.clone();
+        let authenticator = PreparedAuthenticator::new(jail, config.anonymous, accounts);
+        let (ports, balancers) = (Arc::clone(&before.ports), balancers(&config));
+        let prepared =
+            PreparedSettings { config, authenticator, ports, passive_addresses, balancers };
+        (prepared, problems)
     }
 
-    /// The ports of `--passive-ports`, if there is such a range.
-    pub fn ports(&self) -> Option<&PassivePorts> {
-        self.config.passive_ports.as_ref().map(|_| self.ports.as_ref())
+    /// The options.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The options, for what else cannot be applied and stays as it was.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// Puts quotas and passive ports in force, and gives the settings for the sessions.
+    pub fn apply(self) -> Settings {
+        let PreparedSettings { config, authenticator, ports, passive_addresses, balancers } = self;
+        let authenticator = authenticator.apply();
+        ports.set_range(config.passive_ports.clone());
+        Settings { config, authenticator, ports, passive_addresses, balancers }
     }
 }
 

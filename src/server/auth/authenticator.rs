@@ -7,6 +7,7 @@ use crate::server::auth::identity::{Identity, is_anonymous};
 use crate::server::auth::password_check::PasswordChecks;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;
+use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,25 +23,41 @@ pub struct Authenticator {
     quotas: u64,
 }
 
-impl Authenticator {
-    /// Lets these in, and puts the quotas of the accounts in force. A home that is missing gets its
-    /// own when its account logs in.
+/// An authenticator whose quotas are not in force yet.
+pub struct PreparedAuthenticator {
+    jail: Jail,
+    anonymous: Option<Access>,
+    accounts: Option<Arc<Accounts>>,
+    /// The quotas of the accounts whose homes are there.
+    quotas: Vec<(Vec<OsString>, u64)>,
+}
+
+impl PreparedAuthenticator {
+    /// Looks up the homes of the accounts that have quotas. A home that is missing gets its quota
+    /// when its account logs in.
     pub fn new(
         jail: Jail,
         anonymous: Option<Access>,
         accounts: Option<Arc<Accounts>>,
-    ) -> Authenticator {
+    ) -> PreparedAuthenticator {
         let all = accounts.iter().flat_map(|accounts| accounts.sorted());
         let quotas = all.filter_map(|account| {
             let quota = account.terms.quota?;
             Some((jail.trail_to(&account.home).ok()?, quota))
         });
-        // All homes are looked up before the books are closed to those who store.
-        let quotas: Vec<_> = quotas.collect();
+        let quotas = quotas.collect();
+        PreparedAuthenticator { jail, anonymous, accounts, quotas }
+    }
+
+    /// Puts the quotas in force.
+    pub fn apply(self) -> Authenticator {
+        let PreparedAuthenticator { jail, anonymous, accounts, quotas } = self;
         let quotas = jail.quotas().set(quotas);
         Authenticator { jail, anonymous, accounts, quotas }
     }
+}
 
+impl Authenticator {
     /// What visitors of this name may do, if it is one of theirs and they are let in. They may give
     /// any password.
     pub fn visitor(&self, user: &Name) -> Option<Identity> {

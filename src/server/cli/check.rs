@@ -4,13 +4,16 @@ use crate::args::{self, Flag, Origin, Parsed};
 use crate::server::StartError;
 use crate::server::accounts::Access;
 use crate::server::accounts::{Accounts, Terms};
+use crate::server::cli::options::Options;
 use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
 use crate::server::monitor::http;
 use std::env;
+use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
@@ -21,6 +24,16 @@ pub struct Report {
     pub text: String,
     /// What would keep the server from starting, or an account from logging in.
     pub problems: Vec<String>,
+}
+
+/// `ftp_server check`: prints the report.
+///
+/// # Errors
+/// All problems, if there are any.
+pub fn run(Options { given, config, .. }: Options) -> Result<(), Box<dyn Error>> {
+    let report = report(&given, &config);
+    io::stdout().write_all(report.text.as_bytes())?;
+    if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
 }
 
 /// Looks at everything the server would read, and starts nothing.

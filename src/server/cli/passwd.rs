@@ -3,15 +3,21 @@
 //! The file is replaced as a whole, so a reader never sees half of it, and every other line stays
 //! as it was, comments too. A new file can be read by its owner alone.
 
-use crate::args::{self, Flag, Parsed, Program, Usage};
+mod prompt;
+
+use crate::args::{self, Flag, Outcome, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
 use crate::server::accounts::Access;
 use crate::server::accounts::password_hash::{PasswordHash, rounds_of_new};
 use crate::server::accounts::{Accounts, AccountsError, Terms};
+use crate::server::cli::output;
+use crate::server::config;
 use crate::sys;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// What the command line of `ftp_server passwd` is made of.
 pub static PROGRAM: Program = Program {
@@ -44,6 +50,30 @@ pub static PROGRAM: Program = Program {
 };
 
 const ACCESSES: [(&str, Access); 2] = [("read", Access::Read), ("write", Access::Write)];
+
+/// `ftp_server passwd`: asks for the password and stores the account.
+pub fn run(words: Vec<OsString>) -> ExitCode {
+    let request = match PROGRAM.parse(words) {
+        Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
+        Ok(Outcome::Version) => {
+            return output::print(&format!("{}\n", config::PROGRAM.version_line()));
+        }
+        Ok(Outcome::Run(given)) => Request::new(&given),
+        Err(usage) => Err(usage),
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(usage) => return output::wrong_usage(&PROGRAM, &usage),
+    };
+    output::exit_code(prompt::ask_for_password(&request.name).and_then(|password| {
+        let done = match request.store(&password)? {
+            Done::Added => "added",
+            Done::Changed => "changed",
+        };
+        output::note(format_args!("{}: {done} in {}", request.name, request.file.display()));
+        Ok(())
+    }))
+}
 
 /// What is to be done.
 #[derive(Debug)]

@@ -1,0 +1,58 @@
+//! Asks for a password, without echo.
+
+use crate::protocol::Secret;
+use crate::server::cli::output;
+use crate::sys::{EchoOff, Signal, Signals};
+use std::error::Error;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::{process, thread};
+
+/// The terminal while it shows nothing of what is typed.
+static SILENT: Mutex<Option<EchoOff>> = Mutex::new(None);
+
+/// Gives the terminal its echo back, or takes it away.
+fn set_silent(echo_off: Option<EchoOff>) {
+    *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = echo_off;
+}
+
+/// From the terminal twice and without echo, or the first line of what is piped in.
+pub(super) fn ask_for_password(name: &str) -> Result<Secret, Box<dyn Error>> {
+    if !io::stdin().is_terminal() {
+        return read_password();
+    }
+    // Ctrl-C at the prompt must not leave the terminal mute.
+    let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
+    thread::spawn(move || {
+        let _ = signals.wait();
+        set_silent(None);
+        output::note("");
+        process::exit(130);
+    });
+    let password = type_password(&format!("New password for {name}"))?;
+    if type_password("The same again")? != password {
+        return Err("the two passwords differ; nothing was changed".into());
+    }
+    Ok(password)
+}
+
+fn type_password(prompt: &str) -> Result<Secret, Box<dyn Error>> {
+    let _ = write!(io::stderr(), "{prompt}: ");
+    set_silent(Some(EchoOff::new()?));
+    let password = read_password();
+    set_silent(None);
+    output::note("");
+    password
+}
+
+fn read_password() -> Result<Secret, Box<dyn Error>> {
+    let mut line = Vec::new();
+    io::stdin().lock().read_until(b'\n', &mut line)?;
+    let end =
+        line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    line.truncate(end);
+    if line.is_empty() {
+        return Err("a password is needed".into());
+    }
+    Secret::new(line).ok_or("a password cannot hold CR, LF or NUL".into())
+}
