@@ -26,7 +26,7 @@ pub struct Program {
 }
 
 /// One option. It has a long form, a letter, or both.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Without its `--`; also the key in a config file.
     pub long: Option<&'static str>,

@@ -1,11 +1,18 @@
-//! The server's options: the table, and the checked values made from it.
+//! The server's options: the checked values made from their table.
 
-use crate::args::{self, Flag, Parsed, Program, Usage};
+mod options;
+mod values;
+
+pub use options::{OPTIONS, ServerOption};
+pub use values::access_name;
+
+use crate::args::{Parsed, Program, Usage};
 use crate::server::StartError;
 use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
+use options::FLAGS;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -21,108 +28,7 @@ pub static PROGRAM: Program = Program {
         "ftp_server passwd [OPTIONS] FILE NAME",
         "ftp_server check [OPTIONS]",
     ],
-    flags: &[
-        Flag::option(
-            "host",
-            "HOST",
-            "address or host name to listen on; :: serves IPv6 and IPv4 [asked for on a terminal, \
-             else 127.0.0.1]",
-        ),
-        Flag::option("port", "PORT", "control port; 0 picks a free one").or("1026"),
-        Flag::option(
-            "root",
-            "DIR",
-            "the directory served; clients see it as / and nothing outside it [the current \
-             directory]",
-        ),
-        Flag::option(
-            "anonymous",
-            "ACCESS",
-            "what visitors who log in as anonymous or ftp may do: none, read or write [write, but \
-             none once --users is given]",
-        )
-        .choices(&args::words(&ANONYMOUS)),
-        Flag::option("users", "FILE", "accounts, as ftp_server passwd writes them"),
-        Flag::option("config", "FILE", "name = value lines, the names being these options")
-            .command_line_only(),
-        Flag::option(
-            "passive-ports",
-            "FIRST-LAST",
-            "ports for passive data connections [any free port]",
-        ),
-        Flag::option(
-            "passive-address",
-            "[CIDR=]HOST",
-            "address to announce in PASV replies (behind NAT), or to clients of one network; the \
-             narrowest decides [the address the client connected to]",
-        )
-        .many(),
-        Flag::option("max-sessions", "N", "sessions at once; the next gets 421").or("4096"),
-        Flag::option(
-            "max-sessions-per-ip",
-            "N",
-            "sessions at once from one client address [no limit]",
-        ),
-        Flag::option("login-timeout", "D", "time to log in").or("60s"),
-        Flag::option("idle-timeout", "D", "time between commands; then 421 and close").or("300s"),
-        Flag::option(
-            "transfer-timeout",
-            "D",
-            "longest stall of a data connection, also its set-up",
-        )
-        .or("60s"),
-        Flag::option("rate-limit", "RATE", "bytes a second for each session [no limit]"),
-        Flag::option("rate-limit-per-ip", "RATE", "the same, for one client address [no limit]"),
-        Flag::option(
-            "rate-limit-total",
-            "RATE",
-            "the same, for all clients, divided evenly among their addresses [no limit]",
-        ),
-        Flag::option("max-login-failures", "N", "wrong logins in one session; then 421 and close, and the address is refused for a while \
-             that grows")
-            .or("3"),
-        Flag::option(
-            "shutdown-grace",
-            "D",
-            "how long running transfers may go on after SIGTERM or SIGINT",
-        )
-        .or("30s"),
-        Flag::switch("sync", "fsync a file and its directory before its 226"),
-        Flag::option(
-            "log-level",
-            "LEVEL",
-            "error, warn, info or debug (commands and replies, passwords masked)",
-        )
-        .choices(&args::words(&LEVELS))
-        .or("info"),
-        Flag::option("log-format", "FORMAT", "text, or json: one object a line")
-            .choices(&args::words(&FORMATS))
-            .or("text"),
-        Flag::option(
-            "log-file",
-            "FILE",
-            "where the log goes, at its end; opened anew on SIGHUP [standard error]",
-        ),
-        Flag::option(
-            "transfer-log",
-            "FILE",
-            "a line for each file that was moved or deleted, in the xferlog form that log analysers \
-             read; opened anew on SIGHUP [none]",
-        ),
-        Flag::option(
-            "status",
-            "HOST:PORT",
-            "serve a page of what goes on here by HTTP, /metrics for Prometheus, /healthz and \
-             /readyz; a port alone is that of 127.0.0.1 [off]",
-        ),
-        Flag::option(
-            "proxy-protocol",
-            "CIDR[,CIDR...]",
-            "load balancers, which have to announce each client's address by PROXY protocol 1 or 2 \
-             [none]",
-        )
-        .many(),
-    ],
+    flags: &FLAGS,
     after: "Every option can stand in the file of --config; the command line wins,\n\
             and --sync=no undoes a switch that the file turns on.\n\
             Durations are seconds, or 30s, 5m, 1h; rates are bytes a second, or 64K, 10M.\n\
@@ -216,126 +122,45 @@ impl Config {
         if let Some(word) = given.operands().first() {
             return Err(Usage::operand(word, "options alone"));
         }
-        let counts = || args::integer(1..=1_000_000usize);
-        let users = given.value("users").map(PathBuf::from);
-        Ok(Config {
-            host: given.get("host", host)?,
-            port: given.need("port", args::port)?,
-            root: given.value("root").map_or_else(|| PathBuf::from("."), PathBuf::from),
-            anonymous: given
-                .get("anonymous", args::one_of(&ANONYMOUS))?
-                .unwrap_or(users.is_none().then_some(Access::Write)),
-            users,
-            passive_ports: given.get("passive-ports", ports)?,
-            passive_address: announcements(given)?,
-            max_sessions: given.need("max-sessions", counts())?,
-            max_sessions_per_ip: given.get("max-sessions-per-ip", counts())?,
-            login_timeout: given.need("login-timeout", some_time)?,
-            idle_timeout: given.need("idle-timeout", some_time)?,
-            transfer_timeout: given.need("transfer-timeout", some_time)?,
-            rate_limit: given.get("rate-limit", args::rate)?,
-            rate_limit_per_ip: given.get("rate-limit-per-ip", args::rate)?,
-            rate_limit_total: given.get("rate-limit-total", args::rate)?,
-            max_login_failures: given.need("max-login-failures", args::integer(1..=1_000_000))?,
-            shutdown_grace: given.need("shutdown-grace", args::duration)?,
-            sync: given.switch("sync"),
-            log_level: given.need("log-level", args::one_of(&LEVELS))?,
-            log_format: given.need("log-format", args::one_of(&FORMATS))?,
-            log_file: given.value("log-file").map(PathBuf::from),
-            transfer_log: given.value("transfer-log").map(PathBuf::from),
-            status: given.get("status", status)?,
-            proxy_protocol: given.get_all("proxy-protocol", listed(Network::parse))?.concat(),
-        })
+        let mut config = Config::unset();
+        OPTIONS.iter().try_for_each(|option| option.set(&mut config, given))?;
+        Ok(config)
     }
-}
 
-impl Config {
     /// Sets what only a restart changes back to what it is, and names what was to be changed.
     pub fn keep_fixed(&mut self, before: &Config) -> Vec<StartError> {
-        let mut problems = Vec::new();
-        for (name, changed) in [
-            ("host", self.host != before.host),
-            ("port", self.port != before.port),
-            ("root", self.root != before.root),
-            ("status", self.status != before.status),
-        ] {
-            problems.extend(changed.then_some(StartError::NeedsRestart(name)));
+        let changed = OPTIONS.iter().filter(|option| option.keep(self, before));
+        changed.map(|option| StartError::NeedsRestart(option.name())).collect()
+    }
+
+    /// What every option sets for itself.
+    fn unset() -> Config {
+        Config {
+            host: None,
+            port: 0,
+            root: PathBuf::new(),
+            anonymous: None,
+            users: None,
+            passive_ports: None,
+            passive_address: Vec::new(),
+            max_sessions: 0,
+            max_sessions_per_ip: None,
+            login_timeout: Duration::ZERO,
+            idle_timeout: Duration::ZERO,
+            transfer_timeout: Duration::ZERO,
+            rate_limit: None,
+            rate_limit_per_ip: None,
+            rate_limit_total: None,
+            max_login_failures: 0,
+            shutdown_grace: Duration::ZERO,
+            sync: false,
+            log_level: Level::Info,
+            log_format: Format::Text,
+            log_file: None,
+            transfer_log: None,
+            status: None,
+            proxy_protocol: Vec::new(),
         }
-        self.host.clone_from(&before.host);
-        self.port = before.port;
-        self.root.clone_from(&before.root);
-        self.status.clone_from(&before.status);
-        problems
-    }
-}
-
-const ANONYMOUS: [(&str, Option<Access>); 3] =
-    [("none", None), ("read", Some(Access::Read)), ("write", Some(Access::Write))];
-
-const LEVELS: [(&str, Level); 4] = [
-    ("error", Level::Error),
-    ("warn", Level::Warn),
-    ("info", Level::Info),
-    ("debug", Level::Debug),
-];
-
-const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
-
-fn host(text: &str) -> Result<String, args::Expected> {
-    let host = text.trim();
-    // "[::1]" is how addresses stand in URLs; people copy them from there.
-    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    let fits = !host.is_empty() && !host.contains(char::is_whitespace);
-    if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
-}
-
-/// Each network once.
-fn announcements(given: &Parsed) -> Result<Vec<PassiveAddress>, Usage> {
-    let one = |text: &str| PassiveAddress::parse(text, host);
-    let all = given.get_all("passive-address", listed(one))?.concat();
-    for (at, one) in all.iter().enumerate() {
-        if all[..at].iter().any(|before| before.network == one.network) {
-            let expected = format!("one address for clients of {}", one.network);
-            return Err(given.wrong("passive-address", expected));
-        }
-    }
-    Ok(all)
-}
-
-/// A parser for several of something with commas in between.
-fn listed<T>(
-    one: impl Fn(&str) -> Result<T, args::Expected>,
-) -> impl Fn(&str) -> Result<Vec<T>, args::Expected> {
-    move |text| text.split(',').map(|part| one(part.trim())).collect()
-}
-
-fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
-    let number = |text: &str| args::port(text).ok().filter(|port| *port > 0);
-    let range =
-        text.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?)));
-    match range {
-        Some((first, last)) if first <= last => Ok(first..=last),
-        _ => Err(args::Expected("two ports, FIRST-LAST, from 1 to 65535".into())),
-    }
-}
-
-/// `HOST:PORT`, `[::1]:PORT`, and without a host `:PORT` or `PORT`.
-fn status(text: &str) -> Result<StatusAt, args::Expected> {
-    let (name, port) = text.rsplit_once(':').unwrap_or(("", text));
-    let bracketed = name.starts_with('[') && name.ends_with(']');
-    let name = if name.is_empty() { DEFAULT_HOST } else { name };
-    match (host(name), args::port(port)) {
-        // ::1 could be port 1 of an address that is cut short.
-        (Ok(host), Ok(port)) if bracketed || !host.contains(':') => Ok(StatusAt { host, port }),
-        _ => Err(args::Expected("HOST:PORT, such as 127.0.0.1:9026 or [::1]:9026".into())),
-    }
-}
-
-/// A time-out of no time would end every session before it began.
-fn some_time(text: &str) -> Result<Duration, args::Expected> {
-    match args::duration(text)? {
-        Duration::ZERO => Err(args::Expected("a duration above 0, such as 30s, 5m or 1h".into())),
-        duration => Ok(duration),
     }
 }
 

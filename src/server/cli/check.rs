@@ -1,15 +1,13 @@
 //! `ftp_server check`: what would be in force, and from where each value comes.
 
-use crate::args::{self, Flag, Origin, Parsed};
+use crate::args::{self, Origin, Parsed};
 use crate::server::StartError;
-use crate::server::accounts::Access;
 use crate::server::accounts::{Accounts, Terms};
 use crate::server::cli::options::Options;
-use crate::server::config::{Config, DEFAULT_HOST, PROGRAM};
+use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption, access_name};
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
 use crate::server::monitor::http;
-use std::env;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -39,10 +37,9 @@ pub fn run(Options { given, config, .. }: Options) -> Result<(), Box<dyn Error>>
 /// Looks at everything the server would read, and starts nothing.
 pub fn report(given: &Parsed, config: &Config) -> Report {
     let mut report = Report::default();
-    for flag in PROGRAM.flags {
-        let Some(name) = flag.long else { continue };
-        for (value, origin) in in_force(flag, name, given, config) {
-            report.line(format_args!("{name} = {value}  ({origin})"));
+    for option in OPTIONS {
+        for (value, origin) in in_force(option, given, config) {
+            report.line(format_args!("{} = {value}  ({origin})", option.name()));
         }
     }
     let jail = match Jail::new(&config.root) {
@@ -63,8 +60,8 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
 /// The server's own files that stand in the tree it serves, where clients may fetch or replace them.
 pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
     let Ok(root) = config.root.canonicalize() else { return Vec::new() };
-    let files = PROGRAM.flags.iter().filter(|flag| flag.value == Some("FILE"));
-    let own = files.filter_map(|flag| flag.long).map(|name| (name, given.value(name)));
+    let files = OPTIONS.iter().filter(|option| option.is_file());
+    let own = files.map(|option| (option.name(), given.value(option.name())));
     let inside = |(name, file): (&str, Option<&OsStr>)| {
         let file = Path::new(file?);
         let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&root));
@@ -79,29 +76,20 @@ pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
 /// The values of an option, each with where it comes from, as a config file would say them; or else
 /// what stands in for them, which depends on other options or on where the server runs.
 fn in_force<'a>(
-    flag: &Flag,
-    name: &str,
+    option: &ServerOption,
     given: &'a Parsed,
     config: &Config,
 ) -> Vec<(String, &'a Origin)> {
-    if flag.value.is_none() {
+    let name = option.name();
+    if option.flag.value.is_none() {
         let value = if given.switch(name) { "yes" } else { "no" };
         return vec![(value.into(), given.origin(name))];
     }
     let values = given.values_with_origin(name);
     if values.is_empty() {
-        return vec![(unnamed_default(flag, name, config), given.origin(name))];
+        return vec![(option.unnamed_default(config), given.origin(name))];
     }
     values.into_iter().map(|(value, origin)| (value.to_string_lossy().into(), origin)).collect()
-}
-
-fn unnamed_default(flag: &Flag, name: &str, config: &Config) -> String {
-    match name {
-        "host" => DEFAULT_HOST.into(),
-        "root" => env::current_dir().map_or_else(|_| ".".into(), |dir| dir.display().to_string()),
-        "anonymous" => access(config.anonymous).into(),
-        _ => flag.unnamed_default().unwrap_or("none").into(),
-    }
 }
 
 impl Report {
@@ -113,7 +101,7 @@ impl Report {
         };
         for account in accounts.sorted() {
             let (name, home) = (&account.name, &account.home);
-            let may = access(Some(account.access));
+            let may = access_name(Some(account.access));
             let limits = limits(&account.terms);
             self.line(format_args!("account {name}: {may}, home {home}{limits}"));
             if let Some(Err(error)) = jail.map(|jail| jail.enter(home)) {
@@ -153,12 +141,4 @@ fn limits(terms: &Terms) -> String {
     text.extend(terms.sessions.map(|most| format!(", sessions {most}")));
     text.extend(terms.rate.map(|rate| size("rate", rate)));
     text
-}
-
-fn access(access: Option<Access>) -> &'static str {
-    match access {
-        None => "none",
-        Some(Access::Read) => "read",
-        Some(Access::Write) => "write",
-    }
 }

@@ -1,0 +1,102 @@
+//! The values of the server's options.
+
+use crate::args::{self, Parsed, Usage};
+use crate::server::accounts::Access;
+use crate::server::config::{DEFAULT_HOST, StatusAt};
+use crate::server::data::passive_address::PassiveAddress;
+use crate::server::log::{Format, Level};
+use std::env;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// What visitors may do.
+pub(super) const ANONYMOUS: [(&str, Option<Access>); 3] =
+    [("none", None), ("read", Some(Access::Read)), ("write", Some(Access::Write))];
+
+/// The levels of the log.
+pub(super) const LEVELS: [(&str, Level); 4] = [
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+];
+
+/// The formats of the log.
+pub(super) const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
+
+/// An address or a name.
+pub(super) fn host(text: &str) -> Result<String, args::Expected> {
+    let host = text.trim();
+    // "[::1]" is how addresses stand in URLs; people copy them from there.
+    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let fits = !host.is_empty() && !host.contains(char::is_whitespace);
+    if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
+}
+
+/// Each network once.
+pub(super) fn announcements(
+    given: &Parsed,
+    name: &'static str,
+) -> Result<Vec<PassiveAddress>, Usage> {
+    let one = |text: &str| PassiveAddress::parse(text, host);
+    let all = given.get_all(name, listed(one))?.concat();
+    for (at, one) in all.iter().enumerate() {
+        if all[..at].iter().any(|before| before.network == one.network) {
+            let expected = format!("one address for clients of {}", one.network);
+            return Err(given.wrong(name, expected));
+        }
+    }
+    Ok(all)
+}
+
+/// A parser for several of something with commas in between.
+pub(super) fn listed<T>(
+    one: impl Fn(&str) -> Result<T, args::Expected>,
+) -> impl Fn(&str) -> Result<Vec<T>, args::Expected> {
+    move |text| text.split(',').map(|part| one(part.trim())).collect()
+}
+
+pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
+    let number = |text: &str| args::port(text).ok().filter(|port| *port > 0);
+    let range =
+        text.split_once('-').and_then(|(first, last)| Some((number(first)?, number(last)?)));
+    match range {
+        Some((first, last)) if first <= last => Ok(first..=last),
+        _ => Err(args::Expected("two ports, FIRST-LAST, from 1 to 65535".into())),
+    }
+}
+
+/// `HOST:PORT`, `[::1]:PORT`, and without a host `:PORT` or `PORT`.
+pub(super) fn status(text: &str) -> Result<StatusAt, args::Expected> {
+    let (name, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let bracketed = name.starts_with('[') && name.ends_with(']');
+    let name = if name.is_empty() { DEFAULT_HOST } else { name };
+    match (host(name), args::port(port)) {
+        // ::1 could be port 1 of an address that is cut short.
+        (Ok(host), Ok(port)) if bracketed || !host.contains(':') => Ok(StatusAt { host, port }),
+        _ => Err(args::Expected("HOST:PORT, such as 127.0.0.1:9026 or [::1]:9026".into())),
+    }
+}
+
+/// A time-out of no time would end every session before it began.
+pub(super) fn some_time(text: &str) -> Result<Duration, args::Expected> {
+    match args::duration(text)? {
+        Duration::ZERO => Err(args::Expected("a duration above 0, such as 30s, 5m or 1h".into())),
+        duration => Ok(duration),
+    }
+}
+
+/// A number of sessions.
+pub(super) fn count(text: &str) -> Result<usize, args::Expected> {
+    args::integer(1..=1_000_000)(text)
+}
+
+/// The word for what visitors or an account may do.
+pub fn access_name(access: Option<Access>) -> &'static str {
+    ANONYMOUS.iter().find(|(_, known)| *known == access).map_or("none", |(word, _)| word)
+}
+
+/// The current directory, for `ftp_server check`.
+pub(super) fn current_dir() -> String {
+    env::current_dir().map_or_else(|_| ".".into(), |dir| dir.display().to_string())
+}
