@@ -13,7 +13,7 @@ mod site;
 
 pub use argument::{Algorithm, Changes, Extended, Format, Mode, Opts, Span, Structure, Type};
 pub use name::{Name, Secret};
-pub use site::Site;
+pub use site::{SITE_TABLE, Site, SiteRow};
 
 use super::address;
 use super::verb::{ArgumentRule, Verb};

@@ -34,10 +34,13 @@ pub struct Row {
     pub help: &'static str,
     /// Where it is specified.
     pub rfc: &'static str,
+    /// Its line in the answer to FEAT, without what depends on the server or the session; empty for
+    /// what RFC 959 has already (RFC 2389 section 3).
+    pub feature: &'static str,
 }
 
 macro_rules! verbs {
-    ($($verb:ident $spelling:literal $aliases:expr, $rule:ident $syntax:literal, $help:literal, $rfc:literal;)*) => {
+    ($($verb:ident $spelling:literal $aliases:expr, $rule:ident $syntax:literal, $help:literal, $rfc:literal, $feature:literal;)*) => {
         /// A command's first word.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[allow(missing_docs)] // each is documented by its row
@@ -52,68 +55,69 @@ macro_rules! verbs {
             syntax: $syntax,
             help: $help,
             rfc: $rfc,
+            feature: $feature,
         },)*];
     };
 }
 
 verbs! {
-    User "USER" [], Required "name", "Log in: the user's name.", "RFC 959 4.1.1";
-    Pass "PASS" [], Optional "password", "Log in: the password.", "RFC 959 4.1.1";
-    Acct "ACCT" [], Required "account", "Name an account; none is needed here.", "RFC 959 4.1.1";
-    Rein "REIN" [], None "", "Log out and begin again.", "RFC 959 4.1.1";
-    Quit "QUIT" [], Ignored "", "Log out and close the connection.", "RFC 959 4.1.1";
-    Cwd "CWD" ["XCWD"], Required "directory", "Change the working directory.", "RFC 959 4.1.1";
-    Cdup "CDUP" ["XCUP"], None "", "Change to the parent directory.", "RFC 959 4.1.1";
-    Port "PORT" [], Required "h1,h2,h3,h4,p1,p2", "Active mode: where to connect to.", "RFC 959 4.1.2";
-    Eprt "EPRT" [], Required "|1|address|port|", "Active mode for IPv4 (1) and IPv6 (2).", "RFC 2428 2";
-    Pasv "PASV" [], None "", "Passive mode: ask for a port to connect to.", "RFC 959 4.1.2";
-    Epsv "EPSV" [], Optional "[1|2|ALL]", "Passive mode for IPv4 and IPv6.", "RFC 2428 3";
-    Type "TYPE" [], Required "A|I|L 8", "How data is sent: text (A) or as it is (I).", "RFC 959 4.1.2";
-    Mode "MODE" [], Required "S", "Transfer mode; stream is the one.", "RFC 959 4.1.2";
-    Stru "STRU" [], Required "F", "File structure; file is the one.", "RFC 959 4.1.2";
-    Retr "RETR" [], Required "file", "Send a file to the client.", "RFC 959 4.1.3";
-    Stor "STOR" [], Required "file", "Store a file, replacing what has its name.", "RFC 959 4.1.3";
-    Stou "STOU" [], Optional "[prefix]", "Store a file under a new name.", "RFC 959 4.1.3";
-    Appe "APPE" [], Required "file", "Append to a file, or store a new one.", "RFC 959 4.1.3";
-    Allo "ALLO" [], Required "bytes", "Ask for room before storing.", "RFC 959 4.1.3";
-    Rest "REST" [], Required "offset", "Where the next transfer begins.", "RFC 3659 5";
-    Rnfr "RNFR" [], Required "name", "Rename: the old name.", "RFC 959 4.1.3";
-    Rnto "RNTO" [], Required "name", "Rename: the new name.", "RFC 959 4.1.3";
-    Abor "ABOR" [], None "", "Break off the transfer.", "RFC 959 4.1.3";
-    Dele "DELE" [], Required "file", "Delete a file.", "RFC 959 4.1.3";
-    Rmd "RMD" ["XRMD"], Required "directory", "Remove an empty directory.", "RFC 959 4.1.3";
-    Mkd "MKD" ["XMKD"], Required "directory", "Make a directory.", "RFC 959 4.1.3";
-    Pwd "PWD" ["XPWD"], None "", "Print the working directory.", "RFC 959 4.1.3";
-    List "LIST" [], Optional "[-options] [path]", "List a directory for people.", "RFC 959 4.1.3";
-    Nlst "NLST" [], Optional "[path]", "List names only.", "RFC 959 4.1.3";
-    Mlsd "MLSD" [], Optional "[directory]", "List a directory for programs.", "RFC 3659 7";
-    Mlst "MLST" [], Optional "[path]", "The facts about one name.", "RFC 3659 7";
-    Size "SIZE" [], Required "file", "Size of a file in bytes.", "RFC 3659 4";
-    Mdtm "MDTM" [], Required "file", "When a file was last modified.", "RFC 3659 3";
-    Mfmt "MFMT" [], Required "time file", "Set when a file was last modified.", "draft-somers-ftp-mfxx-04 5";
-    Stat "STAT" [], Optional "[path]", "Status of the session, or a listing.", "RFC 959 4.1.3";
-    Syst "SYST" [], None "", "Name the kind of system.", "RFC 959 4.1.3";
-    Help "HELP" [], Optional "[verb]", "List the verbs, or explain one.", "RFC 959 4.1.3";
-    Noop "NOOP" [], Ignored "", "Do nothing.", "RFC 959 4.1.3";
-    Feat "FEAT" [], None "", "List the extensions.", "RFC 2389 3";
-    Opts "OPTS" [], Required "UTF8 ON|MLST facts", "Set an option of an extension.", "RFC 2389 4";
-    Site "SITE" [], Required "command", "Commands of this server; see SITE HELP.", "RFC 959 4.1.3";
-    Host "HOST" [], Required "name", "Name the host that is meant; all are this one.", "RFC 7151 3";
-    Hash "HASH" [], Required "file", "Digest of a file, or of the RANG before it.", "draft-bryan-ftpext-hash-02 3";
-    Xcrc "XCRC" [], Required "file [start end]", "CRC-32 of a file.", "no RFC; as Serv-U has it";
-    Xmd5 "XMD5" [], Required "file [start end]", "MD5 of a file.", "no RFC; as Serv-U has it";
-    Xsha1 "XSHA1" ["XSHA"], Required "file [start end]", "SHA-1 of a file.", "no RFC; as Serv-U has it";
-    Xsha256 "XSHA256" [], Required "file [start end]", "SHA-256 of a file.", "no RFC; as Serv-U has it";
-    Xsha512 "XSHA512" [], Required "file [start end]", "SHA-512 of a file.", "no RFC; as Serv-U has it";
-    Rang "RANG" [], Required "first last", "Which bytes the next RETR or HASH takes.", "draft-bryan-ftp-range-08 3";
-    Mff "MFF" [], Required "fact=value; file", "Set facts of a file.", "draft-somers-ftp-mfxx-04 6";
-    Mfct "MFCT" [], Required "time file", "Set when a file was created.", "draft-somers-ftp-mfxx-04 4";
-    Avbl "AVBL" [], Optional "[directory]", "How many bytes may still be stored.", "draft-peterson-streamlined-ftp-command-extensions-10 4";
-    Dsiz "DSIZ" [], Optional "[directory]", "Size of all files in a directory.", "draft-peterson-streamlined-ftp-command-extensions-10 6";
-    Rmda "RMDA" [], Required "directory", "Remove a directory with all that is in it.", "draft-peterson-streamlined-ftp-command-extensions-10 8";
-    Csid "CSID" [], Optional "[facts]", "Tell each other what client and server are.", "draft-peterson-streamlined-ftp-command-extensions-10 5";
-    Clnt "CLNT" [], Required "name", "Name of the client program.", "no RFC; as Serv-U has it";
-    Lang "LANG" [], Optional "[tag]", "Language of the replies: English.", "RFC 2640 4";
+    User "USER" [], Required "name", "Log in: the user's name.", "RFC 959 4.1.1", "";
+    Pass "PASS" [], Optional "password", "Log in: the password.", "RFC 959 4.1.1", "";
+    Acct "ACCT" [], Required "account", "Name an account; none is needed here.", "RFC 959 4.1.1", "";
+    Rein "REIN" [], None "", "Log out and begin again.", "RFC 959 4.1.1", "";
+    Quit "QUIT" [], Ignored "", "Log out and close the connection.", "RFC 959 4.1.1", "";
+    Cwd "CWD" ["XCWD"], Required "directory", "Change the working directory.", "RFC 959 4.1.1", "";
+    Cdup "CDUP" ["XCUP"], None "", "Change to the parent directory.", "RFC 959 4.1.1", "";
+    Port "PORT" [], Required "h1,h2,h3,h4,p1,p2", "Active mode: where to connect to.", "RFC 959 4.1.2", "";
+    Eprt "EPRT" [], Required "|1|address|port|", "Active mode for IPv4 (1) and IPv6 (2).", "RFC 2428 2", "EPRT";
+    Pasv "PASV" [], None "", "Passive mode: ask for a port to connect to.", "RFC 959 4.1.2", "";
+    Epsv "EPSV" [], Optional "[1|2|ALL]", "Passive mode for IPv4 and IPv6.", "RFC 2428 3", "EPSV";
+    Type "TYPE" [], Required "A|I|L 8", "How data is sent: text (A) or as it is (I).", "RFC 959 4.1.2", "";
+    Mode "MODE" [], Required "S", "Transfer mode; stream is the one.", "RFC 959 4.1.2", "";
+    Stru "STRU" [], Required "F", "File structure; file is the one.", "RFC 959 4.1.2", "";
+    Retr "RETR" [], Required "file", "Send a file to the client.", "RFC 959 4.1.3", "";
+    Stor "STOR" [], Required "file", "Store a file, replacing what has its name.", "RFC 959 4.1.3", "";
+    Stou "STOU" [], Optional "[prefix]", "Store a file under a new name.", "RFC 959 4.1.3", "";
+    Appe "APPE" [], Required "file", "Append to a file, or store a new one.", "RFC 959 4.1.3", "";
+    Allo "ALLO" [], Required "bytes", "Ask for room before storing.", "RFC 959 4.1.3", "";
+    Rest "REST" [], Required "offset", "Where the next transfer begins.", "RFC 3659 5", "REST STREAM";
+    Rnfr "RNFR" [], Required "name", "Rename: the old name.", "RFC 959 4.1.3", "";
+    Rnto "RNTO" [], Required "name", "Rename: the new name.", "RFC 959 4.1.3", "";
+    Abor "ABOR" [], None "", "Break off the transfer.", "RFC 959 4.1.3", "";
+    Dele "DELE" [], Required "file", "Delete a file.", "RFC 959 4.1.3", "";
+    Rmd "RMD" ["XRMD"], Required "directory", "Remove an empty directory.", "RFC 959 4.1.3", "";
+    Mkd "MKD" ["XMKD"], Required "directory", "Make a directory.", "RFC 959 4.1.3", "";
+    Pwd "PWD" ["XPWD"], None "", "Print the working directory.", "RFC 959 4.1.3", "";
+    List "LIST" [], Optional "[-options] [path]", "List a directory for people.", "RFC 959 4.1.3", "";
+    Nlst "NLST" [], Optional "[path]", "List names only.", "RFC 959 4.1.3", "";
+    Mlsd "MLSD" [], Optional "[directory]", "List a directory for programs.", "RFC 3659 7", "";
+    Mlst "MLST" [], Optional "[path]", "The facts about one name.", "RFC 3659 7", "MLST";
+    Size "SIZE" [], Required "file", "Size of a file in bytes.", "RFC 3659 4", "SIZE";
+    Mdtm "MDTM" [], Required "file", "When a file was last modified.", "RFC 3659 3", "MDTM";
+    Mfmt "MFMT" [], Required "time file", "Set when a file was last modified.", "draft-somers-ftp-mfxx-04 5", "MFMT";
+    Stat "STAT" [], Optional "[path]", "Status of the session, or a listing.", "RFC 959 4.1.3", "";
+    Syst "SYST" [], None "", "Name the kind of system.", "RFC 959 4.1.3", "";
+    Help "HELP" [], Optional "[verb]", "List the verbs, or explain one.", "RFC 959 4.1.3", "";
+    Noop "NOOP" [], Ignored "", "Do nothing.", "RFC 959 4.1.3", "";
+    Feat "FEAT" [], None "", "List the extensions.", "RFC 2389 3", "";
+    Opts "OPTS" [], Required "UTF8 ON|MLST facts", "Set an option of an extension.", "RFC 2389 4", "";
+    Site "SITE" [], Required "command", "Commands of this server; see SITE HELP.", "RFC 959 4.1.3", "";
+    Host "HOST" [], Required "name", "Name the host that is meant; all are this one.", "RFC 7151 3", "HOST";
+    Hash "HASH" [], Required "file", "Digest of a file, or of the RANG before it.", "draft-bryan-ftpext-hash-02 3", "HASH";
+    Xcrc "XCRC" [], Required "file [start end]", "CRC-32 of a file.", "no RFC; as Serv-U has it", "XCRC";
+    Xmd5 "XMD5" [], Required "file [start end]", "MD5 of a file.", "no RFC; as Serv-U has it", "XMD5";
+    Xsha1 "XSHA1" ["XSHA"], Required "file [start end]", "SHA-1 of a file.", "no RFC; as Serv-U has it", "XSHA1";
+    Xsha256 "XSHA256" [], Required "file [start end]", "SHA-256 of a file.", "no RFC; as Serv-U has it", "XSHA256";
+    Xsha512 "XSHA512" [], Required "file [start end]", "SHA-512 of a file.", "no RFC; as Serv-U has it", "XSHA512";
+    Rang "RANG" [], Required "first last", "Which bytes the next RETR or HASH takes.", "draft-bryan-ftp-range-08 3", "RANG STREAM";
+    Mff "MFF" [], Required "fact=value; file", "Set facts of a file.", "draft-somers-ftp-mfxx-04 6", "MFF";
+    Mfct "MFCT" [], Required "time file", "Set when a file was created.", "draft-somers-ftp-mfxx-04 4", "MFCT";
+    Avbl "AVBL" [], Optional "[directory]", "How many bytes may still be stored.", "draft-peterson-streamlined-ftp-command-extensions-10 4", "AVBL";
+    Dsiz "DSIZ" [], Optional "[directory]", "Size of all files in a directory.", "draft-peterson-streamlined-ftp-command-extensions-10 6", "DSIZ";
+    Rmda "RMDA" [], Required "directory", "Remove a directory with all that is in it.", "draft-peterson-streamlined-ftp-command-extensions-10 8", "RMDA";
+    Csid "CSID" [], Optional "[facts]", "Tell each other what client and server are.", "draft-peterson-streamlined-ftp-command-extensions-10 5", "CSID";
+    Clnt "CLNT" [], Required "name", "Name of the client program.", "no RFC; as Serv-U has it", "CLNT";
+    Lang "LANG" [], Optional "[tag]", "Language of the replies: English.", "RFC 2640 4", "LANG EN*";
 }
 
 /// Verbs that an RFC defines and this crate does not implement; the answer to them is 502 where

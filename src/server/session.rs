@@ -13,7 +13,7 @@ mod session_log;
 mod transfer;
 
 use crate::net::{self, Draining};
-use crate::protocol::{Code, Command, Line, Malformed, Mode, Reply, Site, Structure};
+use crate::protocol::{Code, Command, Line, Malformed, Mode, Reply, Structure};
 use crate::server::Server;
 use crate::server::auth::permissions;
 use crate::server::data::DataConnection;
@@ -23,7 +23,7 @@ use crate::server::log::{Level, Value};
 use crate::server::panic_hook;
 use crate::server::proxy::ClientOrigin;
 use crate::server::settings::Settings;
-use commands::{checksum, info, listing, modify, query};
+use commands::{checksum, info, listing, modify, query, site};
 use control::ControlConnection;
 use login::Login;
 use parameters::{Parameters, Pending};
@@ -301,22 +301,9 @@ impl<'a> Session<'a> {
             Command::Rnto(name) => modify::rnto(login, log, name, pending),
             // What it aborts has answered by now; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
-            Command::Site(site) => self.site(site),
-        }
-    }
-
-    fn site(&mut self, site: &Site) -> Result<Reply, Refusal> {
-        let Session { server, settings, login, parameters, log, .. } = self;
-        match site {
-            Site::Help => Ok(info::site_help()),
-            Site::Chmod(mode, name) => modify::chmod(login, log, *mode, name),
-            Site::Utime(time, name) => modify::utime(login, log, *time, name),
-            Site::Umask(mask) => Ok(info::set_umask(parameters, *mask)),
-            Site::Symlink(target, link) => modify::symlink(login, log, target, link),
-            Site::Mkdir(name) => modify::mkdirs(login, parameters, log, name),
-            Site::Idle(seconds) => info::set_idle(parameters, settings, *seconds),
-            Site::Who => Ok(info::who(server)),
-            Site::Quota => info::quota(login),
+            Command::Site(command) => {
+                site::execute(server, settings, login, parameters, log, command)
+            }
         }
     }
 

@@ -4,7 +4,6 @@ use super::argument::{parse_mode, parse_number, split_name, split_word};
 use super::{Malformed, Name};
 use crate::protocol::verb::Verb;
 use crate::protocol::{path, time};
-use std::io::Write as _;
 use std::time::SystemTime;
 
 /// Argument of SITE.
@@ -30,74 +29,98 @@ pub enum Site {
     Quota,
 }
 
-impl Site {
-    /// What there is, for SITE HELP.
-    pub const HELP: [&'static str; 9] = [
-        "HELP",
-        "CHMOD mode path",
-        "UTIME YYYYMMDDHHMMSS path",
-        "UMASK [mask]",
-        "SYMLINK target link",
-        "MKDIR path",
-        "IDLE [seconds]",
-        "WHO",
-        "QUOTA",
-    ];
+/// What is known of a command of SITE.
+pub struct SiteRow {
+    name: &'static str,
+    /// The command as SITE HELP shows it.
+    pub syntax: &'static str,
+    /// What an argument that cannot be parsed should have been.
+    expected: &'static str,
+    parse: fn(&[u8]) -> Option<Site>,
+}
 
+/// The commands of SITE, a row each, in the order of SITE HELP.
+pub const SITE_TABLE: &[SiteRow] = &[
+    SiteRow::new("HELP", "HELP", |_| Some(Site::Help)),
+    SiteRow::new("CHMOD", "CHMOD mode path", parse_chmod),
+    SiteRow::new("UTIME", "UTIME YYYYMMDDHHMMSS path", parse_utime),
+    SiteRow::new("UMASK", "UMASK [mask]", parse_umask).or("UMASK and three octal digits"),
+    SiteRow::new("SYMLINK", "SYMLINK target link", parse_symlink),
+    SiteRow::new("MKDIR", "MKDIR path", |rest| Name::from_wire(rest).map(Site::Mkdir)),
+    SiteRow::new("IDLE", "IDLE [seconds]", parse_idle).or("IDLE and a number of seconds"),
+    SiteRow::new("WHO", "WHO", |_| Some(Site::Who)),
+    SiteRow::new("QUOTA", "QUOTA", |_| Some(Site::Quota)),
+];
+
+impl SiteRow {
+    const fn new(
+        name: &'static str,
+        syntax: &'static str,
+        parse: fn(&[u8]) -> Option<Site>,
+    ) -> SiteRow {
+        SiteRow { name, syntax, expected: syntax, parse }
+    }
+
+    const fn or(self, expected: &'static str) -> SiteRow {
+        SiteRow { expected, ..self }
+    }
+}
+
+impl Site {
     pub(super) fn parse(argument: &[u8]) -> Result<Site, Malformed> {
         let (word, rest) = split_word(argument);
-        let bad = |expected| Malformed::Argument(Verb::Site, expected);
-        let none = rest.trim_ascii().is_empty();
-        match word.to_ascii_uppercase().as_slice() {
-            b"HELP" => Ok(Site::Help),
-            b"WHO" => Ok(Site::Who),
-            b"QUOTA" => Ok(Site::Quota),
-            b"CHMOD" => parse_chmod(rest).ok_or(bad("CHMOD mode path")),
-            b"UTIME" => parse_utime(rest).ok_or(bad("UTIME YYYYMMDDHHMMSS path")),
-            b"UMASK" if none => Ok(Site::Umask(None)),
-            b"UMASK" => match parse_mode(rest.trim_ascii()) {
-                Some(mask @ 0..=0o777) => Ok(Site::Umask(Some(mask))),
-                _ => Err(bad("UMASK and three octal digits")),
-            },
-            b"SYMLINK" => parse_symlink(rest).ok_or(bad("SYMLINK target link")),
-            b"MKDIR" => Name::from_wire(rest).map(Site::Mkdir).ok_or(bad("MKDIR path")),
-            b"IDLE" if none => Ok(Site::Idle(None)),
-            b"IDLE" => match parse_number(rest.trim_ascii()) {
-                Some(seconds @ 1..) => Ok(Site::Idle(Some(seconds))),
-                _ => Err(bad("IDLE and a number of seconds")),
-            },
-            _ => Err(Malformed::Parameter(Verb::Site)),
-        }
+        let row = SITE_TABLE.iter().find(|row| word.eq_ignore_ascii_case(row.name.as_bytes()));
+        let row = row.ok_or(Malformed::Parameter(Verb::Site))?;
+        (row.parse)(rest).ok_or(Malformed::Argument(Verb::Site, row.expected))
     }
 
     pub(super) fn write_to(&self, out: &mut Vec<u8>) {
-        let _ = match self {
-            Site::Help => write!(out, "HELP"),
-            Site::Chmod(mode, _) => write!(out, "CHMOD {mode:03o} "),
-            Site::Utime(time, _) => {
-                out.extend_from_slice(b"UTIME ");
-                time::write_timestamp(*time, out);
-                write!(out, " ")
-            }
-            Site::Umask(None) => write!(out, "UMASK"),
-            Site::Umask(Some(mask)) => write!(out, "UMASK {mask:03o}"),
-            Site::Symlink(target, _) => {
-                out.extend_from_slice(b"SYMLINK ");
-                path::write_quoted(target.as_bytes(), out);
-                write!(out, " ")
-            }
-            Site::Mkdir(_) => write!(out, "MKDIR "),
-            Site::Idle(None) => write!(out, "IDLE"),
-            Site::Idle(Some(seconds)) => write!(out, "IDLE {seconds}"),
-            Site::Who => write!(out, "WHO"),
-            Site::Quota => write!(out, "QUOTA"),
-        };
+        let text = |out: &mut Vec<u8>, text: &str| out.extend_from_slice(text.as_bytes());
         match self {
-            Site::Chmod(_, name) | Site::Utime(_, name) | Site::Mkdir(name) => {
+            Site::Help => text(out, "HELP"),
+            Site::Chmod(mode, name) => {
+                text(out, &format!("CHMOD {mode:03o} "));
                 out.extend_from_slice(&name.to_wire());
             }
-            Site::Symlink(_, link) => path::write_quoted(link.as_bytes(), out),
-            Site::Help | Site::Umask(_) | Site::Idle(_) | Site::Who | Site::Quota => {}
+            Site::Utime(time, name) => {
+                text(out, "UTIME ");
+                time::write_timestamp(*time, out);
+                out.push(b' ');
+                out.extend_from_slice(&name.to_wire());
+            }
+            Site::Umask(None) => text(out, "UMASK"),
+            Site::Umask(Some(mask)) => text(out, &format!("UMASK {mask:03o}")),
+            Site::Symlink(target, link) => {
+                text(out, "SYMLINK ");
+                path::write_quoted(target.as_bytes(), out);
+                out.push(b' ');
+                path::write_quoted(link.as_bytes(), out);
+            }
+            Site::Mkdir(name) => {
+                text(out, "MKDIR ");
+                out.extend_from_slice(&name.to_wire());
+            }
+            Site::Idle(None) => text(out, "IDLE"),
+            Site::Idle(Some(seconds)) => text(out, &format!("IDLE {seconds}")),
+            Site::Who => text(out, "WHO"),
+            Site::Quota => text(out, "QUOTA"),
+        }
+    }
+}
+
+fn parse_umask(argument: &[u8]) -> Option<Site> {
+    match argument.trim_ascii() {
+        b"" => Some(Site::Umask(None)),
+        mask => parse_mode(mask).filter(|mask| *mask <= 0o777).map(|mask| Site::Umask(Some(mask))),
+    }
+}
+
+fn parse_idle(argument: &[u8]) -> Option<Site> {
+    match argument.trim_ascii() {
+        b"" => Some(Site::Idle(None)),
+        seconds => {
+            let seconds = parse_number(seconds).filter(|seconds| *seconds > 0)?;
+            Some(Site::Idle(Some(seconds)))
         }
     }
 }

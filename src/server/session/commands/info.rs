@@ -1,18 +1,12 @@
-//! Commands about the session itself: what it can do, what it is set to, who else is here.
+//! Commands about the session itself: what it can do and what it is set to.
 
-use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Site, TABLE, Verb};
-use crate::server::Server;
+use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Row, TABLE, Verb};
 use crate::server::error::Refusal;
-use crate::server::fs::quota::Usage;
-use crate::server::monitor::sessions::{SessionEntry, SessionState};
-use crate::server::session::commands::Answer;
+use crate::server::session::commands::{Answer, site};
 use crate::server::session::login::Login;
-use crate::server::session::parameters::{LONGEST_IDLE, Parameters};
+use crate::server::session::parameters::Parameters;
 use crate::server::session::session_log::SessionLog;
-use crate::server::settings::Settings;
 use crate::sys;
-use std::sync::Arc;
-use std::time::Duration;
 
 pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) -> Reply {
     match opts {
@@ -35,36 +29,41 @@ pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) 
     }
 }
 
-/// FEAT names exactly what works, and nothing that RFC 959 has already (RFC 2389 section 3).
+/// FEAT names exactly what works.
 pub(in crate::server::session) fn feat(parameters: &Parameters) -> Reply {
-    let text = |line: &str| line.as_bytes().to_vec();
-    let mut lines: Vec<Vec<u8>> = ["AVBL", "CLNT", "CSID", "DSIZ", "EPRT", "EPSV"].map(text).into();
-    lines.push(hash_feature(parameters));
-    lines.extend(["HOST", "LANG EN*", "MDTM"].map(text));
-    if sys::CAN_SET_CREATED {
-        lines.push(text("MFCT"));
-    }
-    lines.push(text(match sys::CAN_SET_CREATED {
-        true => "MFF Create;Modify;UNIX.mode;",
-        false => "MFF Modify;UNIX.mode;",
-    }));
-    lines.push(text("MFMT"));
-    let mut facts = text("MLST ");
-    parameters.facts().write_features(&mut facts);
-    lines.push(facts);
-    lines.extend(["RANG STREAM", "REST STREAM", "RMDA", "SIZE", "TVFS", "UTF8"].map(text));
-    lines.extend(["XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512"].map(text));
+    let rows = TABLE.iter().filter(|row| !row.feature.is_empty());
+    let mut lines: Vec<Vec<u8>> = rows.filter_map(|row| feature(row, parameters)).collect();
+    // Two that are no verbs (RFC 3659 section 6, RFC 2640 section 3.2).
+    lines.extend([b"TVFS".to_vec(), b"UTF8".to_vec()]);
+    lines.sort_unstable();
     let lines = lines.into_iter().map(|line| [b" ", line.as_slice()].concat());
     Reply::lines(Code::SYSTEM_STATUS, "Extensions:", lines, "End.")
 }
 
-/// `HASH SHA-256*;SHA-512;...`, the chosen one with a star.
-fn hash_feature(parameters: &Parameters) -> Vec<u8> {
+/// Returns the line of a verb; `None` for what this system cannot do.
+fn feature(row: &Row, parameters: &Parameters) -> Option<Vec<u8>> {
+    let mut line = row.feature.as_bytes().to_vec();
+    match row.verb {
+        Verb::Mfct if !sys::CAN_SET_CREATED => return None,
+        Verb::Mff if sys::CAN_SET_CREATED => line.extend(b" Create;Modify;UNIX.mode;"),
+        Verb::Mff => line.extend(b" Modify;UNIX.mode;"),
+        Verb::Mlst => {
+            line.push(b' ');
+            parameters.facts().write_features(&mut line);
+        }
+        Verb::Hash => line.extend(algorithms(parameters)),
+        _ => {}
+    }
+    Some(line)
+}
+
+/// ` SHA-256*;SHA-512;...`, the chosen one with a star.
+fn algorithms(parameters: &Parameters) -> Vec<u8> {
     let names = Algorithm::ALL.map(|known| {
         let star = if known == parameters.algorithm() { "*" } else { "" };
         format!("{}{star}", known.name())
     });
-    format!("HASH {}", names.join(";")).into_bytes()
+    format!(" {}", names.join(";")).into_bytes()
 }
 
 pub(in crate::server::session) fn status(
@@ -115,73 +114,6 @@ pub(in crate::server::session) fn csid() -> Reply {
     Reply::new(Code::OK, text)
 }
 
-/// What new files and directories of this session are not allowed, if it asked for that.
-pub(in crate::server::session) fn set_umask(
-    parameters: &mut Parameters,
-    mask: Option<u32>,
-) -> Reply {
-    if let Some(mask) = mask {
-        parameters.set_umask(mask);
-    }
-    Reply::new(
-        Code::OK,
-        match parameters.umask() {
-            Some(mask) => format!("UMASK is {mask:03o}."),
-            None => "UMASK is that of the server.".into(),
-        },
-    )
-}
-
-/// A session may be shorter or longer idle than others, up to ten times as long.
-pub(in crate::server::session) fn set_idle(
-    parameters: &mut Parameters,
-    settings: &Settings,
-    seconds: Option<u64>,
-) -> Answer {
-    if let Some(seconds) = seconds {
-        let wanted = Duration::from_secs(seconds);
-        if wanted > settings.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
-            return Err(Refusal::Argument("That is longer than a session may be idle."));
-        }
-        parameters.set_idle_timeout(wanted);
-    }
-    Ok(Reply::new(
-        Code::OK,
-        format!(
-            "Idle for {} seconds at most.",
-            parameters.idle_timeout(settings.config.idle_timeout).as_secs()
-        ),
-    ))
-}
-
-/// Who is here, and how much they move; not what, which may be in a home of their own.
-pub(in crate::server::session) fn who(server: &Server) -> Reply {
-    let line = |entry: Arc<SessionEntry>| {
-        let SessionState { user, info } = entry.state();
-        let user = user.map_or("(not logged in)".into(), |user| user.to_string());
-        let (ip, seconds) = (entry.peer.ip(), entry.since.elapsed().as_secs());
-        let doing = info.map_or(String::new(), |info| {
-            let of = info.expected.map_or(String::new(), |size| format!(" of {size}"));
-            format!(", {} {}{of} bytes", info.kind.event(), entry.moved())
-        });
-        format!(" {} {user} from {ip} for {seconds} seconds{doing}", entry.number).into_bytes()
-    };
-    let lines: Vec<Vec<u8>> = server.session_list.all().into_iter().map(line).collect();
-    Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")
-}
-
-/// SITE QUOTA: how much may be stored here, and how much is.
-pub(in crate::server::session) fn quota(login: &Login) -> Answer {
-    let text = match login.jail()?.usage()? {
-        Some(usage) => {
-            let Usage { used, quota, left } = usage;
-            format!("{used} of {quota} bytes are used, {left} are left.")
-        }
-        None => "There is no quota.".into(),
-    };
-    Ok(Reply::new(Code::OK, text))
-}
-
 /// HELP lists the verbs, or gives the one line of a verb's row.
 pub(in crate::server::session) fn help(verb: Option<&Name>) -> Answer {
     let Some(name) = verb else {
@@ -190,16 +122,11 @@ pub(in crate::server::session) fn help(verb: Option<&Name>) -> Answer {
         return Ok(Reply::lines(Code::HELP, "Commands:", lines, "HELP and a command explains it."));
     };
     if name.as_bytes().eq_ignore_ascii_case(b"SITE") {
-        return Ok(site_help());
+        return Ok(site::help());
     }
     let verb = Verb::parse(name.as_bytes().trim_ascii())
         .ok_or(Refusal::Argument("There is no such command."))?;
     let row = verb.row();
     let syntax = format!("{} {}", row.spelling, row.syntax);
     Ok(Reply::new(Code::HELP, format!("{}: {} ({})", syntax.trim_end(), row.help, row.rfc)))
-}
-
-pub(in crate::server::session) fn site_help() -> Reply {
-    let lines = Site::HELP.map(|line| format!(" {line}").into_bytes());
-    Reply::lines(Code::HELP, "SITE commands:", lines, "End.")
 }

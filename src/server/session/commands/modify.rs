@@ -91,19 +91,8 @@ pub(in crate::server::session) fn mfmt(
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
-/// SITE UTIME.
-pub(in crate::server::session) fn utime(
-    login: &Login,
-    log: &SessionLog<'_>,
-    time: SystemTime,
-    name: &Name,
-) -> Answer {
-    set_modified(login, log, time, name)?;
-    Ok(Reply::new(Code::OK, "Time changed."))
-}
-
 /// Sets when the file or directory `name` was last modified, and returns its path.
-pub(in crate::server::session) fn set_modified(
+pub(super) fn set_modified(
     login: &Login,
     log: &SessionLog<'_>,
     time: SystemTime,
@@ -113,20 +102,6 @@ pub(in crate::server::session) fn set_modified(
     login.jail()?.set_modified(&path, time)?;
     log.change("mfmt", &path);
     Ok(path)
-}
-
-/// SITE CHMOD.
-pub(in crate::server::session) fn chmod(
-    login: &Login,
-    log: &SessionLog<'_>,
-    mode: u32,
-    name: &Name,
-) -> Answer {
-    check_mode(mode)?;
-    let path = login.path(name)?;
-    login.jail()?.set_mode(&path, mode)?;
-    log.change("chmod", &path);
-    Ok(Reply::new(Code::OK, "Mode changed."))
 }
 
 pub(in crate::server::session) fn mfct(
@@ -167,37 +142,6 @@ pub(in crate::server::session) fn mff(
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
-/// SITE SYMLINK. The link leads to a path inside the jail, whatever is there.
-pub(in crate::server::session) fn symlink(
-    login: &Login,
-    log: &SessionLog<'_>,
-    target: &Name,
-    link: &Name,
-) -> Answer {
-    let link = login.path(link)?;
-    // As with any link, a relative target counts from the directory of the link.
-    let target = link.parent().join(target)?;
-    login.jail()?.link(&target, &link)?;
-    log.change("symlink", &link);
-    Ok(Reply::new(Code::OK, "Link made."))
-}
-
-/// SITE MKDIR: a directory and all that is missing above it.
-pub(in crate::server::session) fn mkdirs(
-    login: &Login,
-    parameters: &Parameters,
-    log: &SessionLog<'_>,
-    name: &Name,
-) -> Answer {
-    let path = login.path(name)?;
-    let (made, result) = login.jail()?.make_dirs(&path, parameters.dir_mode());
-    // One line, however many were made: the log must not grow much faster than what is said.
-    if let Some(deepest) = made {
-        log.change("mkd", &deepest);
-    }
-    result.map(|()| Reply::new(Code::OK, "Directories made."))
-}
-
 /// RMDA: a directory with all that is in it. Links in it are removed, never followed.
 pub(in crate::server::session) fn rmda(
     login: &Login,
@@ -215,7 +159,7 @@ pub(in crate::server::session) fn rmda(
 }
 
 /// Refuses the bits that lend the rights of a file's owner to whoever runs it.
-fn check_mode(mode: u32) -> Result<(), Refusal> {
+pub(super) fn check_mode(mode: u32) -> Result<(), Refusal> {
     match mode {
         0..=0o777 => Ok(()),
         _ => Err(Refusal::Argument("Only the modes 000 to 777 can be set.")),

@@ -1,0 +1,140 @@
+//! The commands of SITE.
+//!
+//! To add one takes its variant and its row in `protocol/command/site.rs`, the right that it
+//! needs in `auth/permissions.rs`, and its function here.
+
+use crate::protocol::{Code, Name, Reply, SITE_TABLE, Site};
+use crate::server::Server;
+use crate::server::error::Refusal;
+use crate::server::fs::quota::Usage;
+use crate::server::monitor::sessions::{SessionEntry, SessionState};
+use crate::server::session::commands::{Answer, modify};
+use crate::server::session::login::Login;
+use crate::server::session::parameters::{LONGEST_IDLE, Parameters};
+use crate::server::session::session_log::SessionLog;
+use crate::server::settings::Settings;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Carries out a command of SITE.
+pub(in crate::server::session) fn execute(
+    server: &Server,
+    settings: &Settings,
+    login: &Login,
+    parameters: &mut Parameters,
+    log: &SessionLog<'_>,
+    command: &Site,
+) -> Answer {
+    match command {
+        Site::Help => Ok(help()),
+        Site::Chmod(mode, name) => chmod(login, log, *mode, name),
+        Site::Utime(time, name) => utime(login, log, *time, name),
+        Site::Umask(mask) => Ok(umask(parameters, *mask)),
+        Site::Symlink(target, link) => symlink(login, log, target, link),
+        Site::Mkdir(name) => mkdir(login, parameters, log, name),
+        Site::Idle(seconds) => idle(parameters, settings, *seconds),
+        Site::Who => Ok(who(server)),
+        Site::Quota => quota(login),
+    }
+}
+
+/// SITE CHMOD.
+fn chmod(login: &Login, log: &SessionLog<'_>, mode: u32, name: &Name) -> Answer {
+    modify::check_mode(mode)?;
+    let path = login.path(name)?;
+    login.jail()?.set_mode(&path, mode)?;
+    log.change("chmod", &path);
+    Ok(Reply::new(Code::OK, "Mode changed."))
+}
+
+/// SITE UTIME.
+fn utime(login: &Login, log: &SessionLog<'_>, time: SystemTime, name: &Name) -> Answer {
+    modify::set_modified(login, log, time, name)?;
+    Ok(Reply::new(Code::OK, "Time changed."))
+}
+
+/// SITE SYMLINK. The link leads to a path inside the jail, whatever is there.
+fn symlink(login: &Login, log: &SessionLog<'_>, target: &Name, link: &Name) -> Answer {
+    let link = login.path(link)?;
+    // As with any link, a relative target counts from the directory of the link.
+    let target = link.parent().join(target)?;
+    login.jail()?.link(&target, &link)?;
+    log.change("symlink", &link);
+    Ok(Reply::new(Code::OK, "Link made."))
+}
+
+/// SITE MKDIR: a directory and all that is missing above it.
+fn mkdir(login: &Login, parameters: &Parameters, log: &SessionLog<'_>, name: &Name) -> Answer {
+    let path = login.path(name)?;
+    let (made, result) = login.jail()?.make_dirs(&path, parameters.dir_mode());
+    // One line, however many were made: the log must not grow much faster than what is said.
+    if let Some(deepest) = made {
+        log.change("mkd", &deepest);
+    }
+    result.map(|()| Reply::new(Code::OK, "Directories made."))
+}
+
+/// What new files and directories of this session are not allowed, if it asked for that.
+fn umask(parameters: &mut Parameters, mask: Option<u32>) -> Reply {
+    if let Some(mask) = mask {
+        parameters.set_umask(mask);
+    }
+    Reply::new(
+        Code::OK,
+        match parameters.umask() {
+            Some(mask) => format!("UMASK is {mask:03o}."),
+            None => "UMASK is that of the server.".into(),
+        },
+    )
+}
+
+/// A session may be shorter or longer idle than others, up to ten times as long.
+fn idle(parameters: &mut Parameters, settings: &Settings, seconds: Option<u64>) -> Answer {
+    if let Some(seconds) = seconds {
+        let wanted = Duration::from_secs(seconds);
+        if wanted > settings.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
+            return Err(Refusal::Argument("That is longer than a session may be idle."));
+        }
+        parameters.set_idle_timeout(wanted);
+    }
+    Ok(Reply::new(
+        Code::OK,
+        format!(
+            "Idle for {} seconds at most.",
+            parameters.idle_timeout(settings.config.idle_timeout).as_secs()
+        ),
+    ))
+}
+
+/// Who is here, and how much they move; not what, which may be in a home of their own.
+fn who(server: &Server) -> Reply {
+    let line = |entry: Arc<SessionEntry>| {
+        let SessionState { user, info } = entry.state();
+        let user = user.map_or("(not logged in)".into(), |user| user.to_string());
+        let (ip, seconds) = (entry.peer.ip(), entry.since.elapsed().as_secs());
+        let doing = info.map_or(String::new(), |info| {
+            let of = info.expected.map_or(String::new(), |size| format!(" of {size}"));
+            format!(", {} {}{of} bytes", info.kind.event(), entry.moved())
+        });
+        format!(" {} {user} from {ip} for {seconds} seconds{doing}", entry.number).into_bytes()
+    };
+    let lines: Vec<Vec<u8>> = server.session_list.all().into_iter().map(line).collect();
+    Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")
+}
+
+/// SITE QUOTA: how much may be stored here, and how much is.
+fn quota(login: &Login) -> Answer {
+    let text = match login.jail()?.usage()? {
+        Some(usage) => {
+            let Usage { used, quota, left } = usage;
+            format!("{used} of {quota} bytes are used, {left} are left.")
+        }
+        None => "There is no quota.".into(),
+    };
+    Ok(Reply::new(Code::OK, text))
+}
+
+pub(super) fn help() -> Reply {
+    let lines = SITE_TABLE.iter().map(|row| format!(" {}", row.syntax).into_bytes());
+    Reply::lines(Code::HELP, "SITE commands:", lines, "End.")
+}
