@@ -31,6 +31,7 @@ use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
 use auth::password_check::PasswordChecks;
 use config::{Config, StatusAt};
+use limits::account_sessions::AccountSessions;
 use limits::bandwidth::Bandwidth;
 use limits::sessions::SessionLimits;
 use log::throttle::Throttle;
@@ -56,6 +57,7 @@ pub struct Server {
     session_limits: SessionLimits,
     login_attempts: LoginAttempts,
     bandwidth: Bandwidth,
+    account_sessions: AccountSessions,
     password_checks: PasswordChecks,
     shutdown: Shutdown,
     session_list: SessionList,
@@ -82,6 +84,7 @@ impl Server {
             transfers: transfers.map_err(StartError::Log)?,
             session_limits: SessionLimits::new(config.max_sessions, config.max_sessions_per_ip),
             bandwidth: Bandwidth::new(config),
+            account_sessions: AccountSessions::default(),
             counters: Counters::new(config.status.is_some()),
             settings: CurrentSettings::new(prepared.apply()),
             log,

@@ -1,13 +1,16 @@
-//! The data connection: what was arranged, and how it comes to be.
+//! The data connection of a session: how the next one is to be made, and how it comes to be.
 //!
-//! Passive mode takes one of the ports of `--passive-ports` for each transfer ([`PassivePorts`]),
-//! or binds one listener and keeps it for the session, since binding a new port for each transfer runs out of
-//! ports (every closed one is kept from use for a minute). What was left in its queue from before is
-//! dropped when it is announced again. Whoever connects must come from the address of the control
-//! connection; a stranger is dropped and the wait goes on. What one of the [`Balancers`] brings comes
-//! from the address that it announces. Active mode connects to that address alone and to no port
-//! below 1024 (RFC 2577 section 3).
+//! Passive mode reserves a port of `--passive-ports` for each transfer ([`PassivePorts`]). Without
+//! that option the session binds one listener and keeps it: the system keeps every closed port from
+//! use for a minute, so a new port for each transfer runs out of ports. Connections that wait at the
+//! listener from before are dropped when its port is announced again.
+//!
+//! A client must connect from the address of its control connection; a connection from elsewhere is
+//! dropped and the wait continues. A connection from one of the [`Balancers`] counts as coming from
+//! the address that it announces. Active mode connects to the address of the client alone, and to no
+//! port below 1024 (RFC 2577 section 3).
 
+mod endpoints;
 pub(super) mod passive_address;
 pub(super) mod passive_ports;
 pub(super) mod proxied;
@@ -16,12 +19,13 @@ use crate::net::{self, Attention, Strangers, Waited};
 use crate::server::data::passive_ports::{PassivePorts, Reservation};
 use crate::server::data::proxied::ProxiedConnections;
 use crate::server::error::Refusal;
-use crate::server::proxy::{Balancers, ClientOrigin, Via};
+use crate::server::proxy::{Balancers, ClientOrigin};
 use crate::sys::{Interest, PollItem, Waitable};
+use endpoints::Endpoints;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,64 +61,6 @@ impl OwnListener {
         const MOST_TRANSFERS: u32 = 256;
         const LONGEST: Duration = Duration::from_secs(60);
         self.transfers < MOST_TRANSFERS && self.since.elapsed() < LONGEST
-    }
-}
-
-/// Both ends of the control connection, which the data connection has to join too.
-#[derive(Clone, Copy, Debug)]
-struct Endpoints {
-    /// The address the client reached, which may be a balancer's.
-    reached: IpAddr,
-    /// Our own address.
-    own: SocketAddr,
-    /// The client's address.
-    peer: IpAddr,
-    /// Whether it is the address of a balancer that does not know for whom it comes: its ports are not
-    /// the client's.
-    unnamed: bool,
-}
-
-impl Endpoints {
-    fn new(origin: &ClientOrigin) -> Endpoints {
-        let unnamed = origin.via == Via::Unnamed;
-        Endpoints { reached: origin.reached, own: origin.own, peer: origin.peer.ip(), unnamed }
-    }
-
-    /// The server's end with a port.
-    fn listening_at(self, port: u16) -> SocketAddr {
-        with_scope(SocketAddr::new(self.own.ip(), port), scope(self.own))
-    }
-
-    /// From where the client is connected to. A balancer's address is not ours to connect from; an
-    /// address of one link cannot be bound without its link. The way to the client chooses then.
-    fn connecting_from(self) -> IpAddr {
-        match (self.own.ip(), self.peer) {
-            (IpAddr::V6(ip), _) if ip.is_unicast_link_local() => Ipv6Addr::UNSPECIFIED.into(),
-            (ip, _) if ip == self.reached => ip,
-            (_, IpAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
-            (_, IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
-        }
-    }
-
-    /// The client's end with a port, on the link it came by if addresses count on one link alone.
-    fn connecting_to(self, to: SocketAddr) -> SocketAddr {
-        let direct = self.own.ip() == self.reached;
-        with_scope(net::canonical(to), if direct { scope(self.own) } else { 0 })
-    }
-}
-
-/// Which link an IPv6 address is on.
-fn scope(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V6(v6) => v6.scope_id(),
-        SocketAddr::V4(_) => 0,
-    }
-}
-
-fn with_scope(address: SocketAddr, scope: u32) -> SocketAddr {
-    match address {
-        SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, scope).into(),
-        SocketAddr::V4(_) => address,
     }
 }
 

@@ -34,7 +34,6 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
-use transfer::Transfer;
 
 /// How a session ended that was not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -304,19 +303,6 @@ impl<'a> Session<'a> {
             Command::Site(command) => {
                 site::execute(server, settings, login, parameters, log, command)
             }
-        }
-    }
-
-    /// The parts that a transfer needs.
-    fn transfer(&mut self) -> Transfer<'_, 'a> {
-        Transfer {
-            login: &self.login,
-            parameters: &self.parameters,
-            settings: &self.settings,
-            bandwidth: &self.bandwidth,
-            control: &mut self.control,
-            data: &mut self.data,
-            log: &mut self.log,
         }
     }
 

@@ -4,7 +4,7 @@ use crate::protocol::{FtpPath, Name};
 use crate::server::accounts::{Access, Account};
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;
-use crate::server::limits::bandwidth::AccountSlot;
+use crate::server::limits::account_sessions::AccountSlot;
 use std::sync::Arc;
 
 /// What a login gives.

@@ -1,4 +1,4 @@
-//! Who may move how fast, and how many sessions an account may have.
+//! How fast a session may move bytes.
 //!
 //! A transfer passes up to four rates, each in its own queue: that of its session, of its account,
 //! of its address and of all. The rate of an account or an address is divided evenly among its
@@ -16,7 +16,7 @@ use crate::server::config::Config;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is shared by all sessions.
 #[derive(Debug)]
@@ -24,7 +24,6 @@ pub struct Bandwidth {
     all: Rate,
     by_address: Rates<IpAddr>,
     by_account: Rates<Name>,
-    sessions: Arc<Mutex<HashMap<Name, usize>>>,
 }
 
 /// The bandwidth of one session.
@@ -38,13 +37,6 @@ pub struct SessionBandwidth<'a> {
     own: Rate,
 }
 
-/// A session's place among those of its account; dropping it gives the place back.
-#[derive(Debug)]
-pub struct AccountSlot {
-    sessions: Arc<Mutex<HashMap<Name, usize>>>,
-    name: Name,
-}
-
 impl Bandwidth {
     /// As the options say.
     pub fn new(config: &Config) -> Bandwidth {
@@ -52,7 +44,6 @@ impl Bandwidth {
             all: Rate::new(config.rate_limit_total),
             by_address: Rates::default(),
             by_account: Rates::default(),
-            sessions: Arc::default(),
         }
     }
 
@@ -65,17 +56,6 @@ impl Bandwidth {
     /// The bandwidth of the session `number` of a client at `address`.
     pub fn of_session(&self, number: u64, address: IpAddr) -> SessionBandwidth<'_> {
         SessionBandwidth { shared: self, session: number, address, own: Rate::new(None) }
-    }
-
-    /// A place for one more session of an account, if it may have more.
-    pub fn slot(&self, account: &Account) -> Option<AccountSlot> {
-        let mut sessions = lock(&self.sessions);
-        let here = sessions.entry(account.name.clone()).or_insert(0);
-        if account.terms.sessions.is_some_and(|most| *here >= most) {
-            return None;
-        }
-        *here += 1;
-        Some(AccountSlot { sessions: Arc::clone(&self.sessions), name: account.name.clone() })
     }
 }
 
@@ -103,18 +83,6 @@ impl SessionBandwidth<'_> {
             rates.push((self.shared.all.clone(), party(address)));
         }
         rates
-    }
-}
-
-impl Drop for AccountSlot {
-    fn drop(&mut self) {
-        let mut sessions = lock(&self.sessions);
-        if let Some(here) = sessions.get_mut(&self.name) {
-            *here -= 1;
-            if *here == 0 {
-                sessions.remove(&self.name);
-            }
-        }
     }
 }
 

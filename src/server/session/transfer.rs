@@ -11,6 +11,7 @@ use crate::server::error::Refusal;
 use crate::server::fs::upload::Upload;
 use crate::server::limits::bandwidth::SessionBandwidth;
 use crate::server::monitor::transfer::TransferInfo;
+use crate::server::session::Session;
 use crate::server::session::control::ControlConnection;
 use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::login::Login;
@@ -25,16 +26,41 @@ const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was s
 
 /// The parts of a session that a transfer needs.
 pub(super) struct Transfer<'t, 'a> {
-    pub(super) login: &'t Login,
-    pub(super) parameters: &'t Parameters,
-    pub(super) settings: &'t Settings,
-    pub(super) bandwidth: &'t SessionBandwidth<'a>,
-    pub(super) control: &'t mut ControlConnection<'a>,
-    pub(super) data: &'t mut DataConnection,
-    pub(super) log: &'t mut SessionLog<'a>,
+    login: &'t Login,
+    parameters: &'t Parameters,
+    settings: &'t Settings,
+    bandwidth: &'t SessionBandwidth<'a>,
+    control: &'t mut ControlConnection<'a>,
+    data: &'t mut DataConnection,
+    log: &'t mut SessionLog<'a>,
 }
 
-impl Transfer<'_, '_> {
+impl<'a> Session<'a> {
+    /// The parts that a transfer needs.
+    pub(super) fn transfer(&mut self) -> Transfer<'_, 'a> {
+        Transfer {
+            login: &self.login,
+            parameters: &self.parameters,
+            settings: &self.settings,
+            bandwidth: &self.bandwidth,
+            control: &mut self.control,
+            data: &mut self.data,
+            log: &mut self.log,
+        }
+    }
+}
+
+impl<'t> Transfer<'t, '_> {
+    /// The login of the session.
+    pub(super) fn login(&self) -> &'t Login {
+        self.login
+    }
+
+    /// The parameters of the session.
+    pub(super) fn parameters(&self) -> &'t Parameters {
+        self.parameters
+    }
+
     /// Refuses a transfer for which no data connection was arranged.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub(in crate::server::session) fn list(
     transfer: Transfer<'_, '_>,
     argument: Option<&Name>,
 ) -> Answer {
-    let (options, path) = list_argument(transfer.login, argument)?;
+    let (options, path) = list_argument(transfer.login(), argument)?;
     send_listing(transfer, path.as_ref(), Form::Long, options, TransferKind::List)
 }
 
@@ -30,19 +30,19 @@ pub(in crate::server::session) fn nlst(
     transfer: Transfer<'_, '_>,
     argument: Option<&Name>,
 ) -> Answer {
-    let (options, path) = list_argument(transfer.login, argument)?;
+    let (options, path) = list_argument(transfer.login(), argument)?;
     let form = if options.long { Form::Long } else { names_form(path.as_ref()) };
     send_listing(transfer, path.as_ref(), form, options, TransferKind::Names)
 }
 
 pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<&Name>) -> Answer {
-    let path = transfer.login.path_or_cwd(name)?;
-    let identity = transfer.login.identity()?;
+    let path = transfer.login().path_or_cwd(name)?;
+    let identity = transfer.login().identity()?;
     // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
     if identity.jail().stat(&path, Last::Follow)?.kind != FileKind::Dir {
         return Err(Refusal::Argument("Not a directory; use MLST."));
     }
-    let form = Form::Facts(transfer.parameters.facts(), identity.access());
+    let form = Form::Facts(transfer.parameters().facts(), identity.access());
     send_listing(transfer, name, form, Options::default(), TransferKind::Facts)
 }
 
@@ -111,8 +111,8 @@ fn send_listing(
     options: Options,
     kind: TransferKind,
 ) -> Answer {
-    let path = transfer.login.path_or_cwd(name)?;
-    let lines = lines(transfer.login, &path, name, form, options)?;
+    let path = transfer.login().path_or_cwd(name)?;
+    let lines = lines(transfer.login(), &path, name, form, options)?;
     let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
     transfer.send_from(&TransferInfo::new(kind, &path, None), &opening, lines).map(|_| done())
 }

@@ -63,7 +63,7 @@ pub(in crate::server::session) fn pass(
 /// Gives an account's session its place. Only who has the password learns that there is none.
 fn with_slot(server: &Server, mut identity: Identity) -> Result<Identity, Refusal> {
     if let Some(account) = identity.account() {
-        let slot = server.bandwidth.slot(account).ok_or(Refusal::TooManySessions)?;
+        let slot = server.account_sessions.enter(account).ok_or(Refusal::TooManySessions)?;
         identity.occupy(slot);
     }
     Ok(identity)

@@ -27,9 +27,9 @@ pub(in crate::server::session) fn retr(
     name: &Name,
     pending: &Pending,
 ) -> Answer {
-    let path = transfer.login.path(name)?;
-    let (file, size) = transfer.login.jail()?.open_file(&path)?;
-    if transfer.parameters.is_ascii() {
+    let path = transfer.login().path(name)?;
+    let (file, size) = transfer.login().jail()?.open_file(&path)?;
+    if transfer.parameters().is_ascii() {
         return retr_text(transfer, &path, file, pending);
     }
     let (offset, expected) = pending.portion(size)?;
@@ -72,7 +72,7 @@ pub(in crate::server::session) fn stor(
     pending: &Pending,
 ) -> Answer {
     let mode = match *pending {
-        Pending::Restart(offset) if transfer.parameters.is_ascii() => {
+        Pending::Restart(offset) if transfer.parameters().is_ascii() => {
             UploadMode::ResumeText(offset)
         }
         Pending::Restart(offset) => UploadMode::Resume(offset),
@@ -96,8 +96,8 @@ pub(in crate::server::session) fn appe(
 
 fn store(transfer: Transfer<'_, '_>, name: &Name, mode: UploadMode, kind: TransferKind) -> Answer {
     transfer.check_planned()?;
-    let path = transfer.login.path(name)?;
-    let upload = Upload::begin(transfer.login.jail()?, &path, mode)?;
+    let path = transfer.login().path(name)?;
+    let upload = Upload::begin(transfer.login().jail()?, &path, mode)?;
     let info = TransferInfo::new(kind, &path, None);
     let opening = transfer.opening(&info);
     transfer.receive_into(&info, &opening, upload).map(|_| done())
@@ -112,7 +112,7 @@ pub(in crate::server::session) fn stou(
         return Err(Refusal::Sequence("REST and RANG do not go with STOU."));
     }
     transfer.check_planned()?;
-    let (login, cwd) = (transfer.login, transfer.login.cwd()?);
+    let (login, cwd) = (transfer.login(), transfer.login().cwd()?);
     let prefix = match prefix {
         Some(name) => login.path(name)?.file_name().ok_or(Refusal::BadName)?.to_vec(),
         None => b"upload".to_vec(),
