@@ -3,29 +3,24 @@
 //! It needs no script, refreshes itself, and holds no more rows than somebody can read, however
 //! many sessions there are. Everything from outside goes through [`text`].
 
+mod tables;
+
 use crate::server::Server;
-use crate::server::log::{Event, Level};
-use crate::server::monitor::counters::FinishedTransfer;
 use crate::server::monitor::http::chart::{self, Line};
 use crate::server::monitor::http::history::History;
 use crate::server::monitor::http::html::{self, bytes, count, rate, text};
 use crate::server::monitor::http::process::Process;
-use crate::server::monitor::sessions::{SessionEntry, SessionState};
-use crate::server::monitor::transfer::{TransferInfo, TransferKind};
+use crate::server::monitor::transfer::TransferKind;
 use crate::shutdown::Stage;
 use crate::text::rfc3339;
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// The style sheet, which stands in the page.
 pub const STYLE: &str = include_str!("style.css");
 
 /// How often the page is made anew, in seconds.
 const REFRESH: u32 = 5;
-
-/// How many sessions are shown.
-const MOST_ROWS: usize = 200;
 
 /// How many addresses are shown.
 const BUSIEST: usize = 5;
@@ -199,149 +194,6 @@ impl View<'_> {
         figure(out, "Sessions", legend, &label, &[line], 2, |top| top.to_string());
     }
 
-    fn sessions(
-        &self,
-        out: &mut String,
-        moving: &[Arc<SessionEntry>],
-        quiet: &[Arc<SessionEntry>],
-    ) {
-        let all = moving.len() + quiet.len();
-        begin(out, "here", "Who is here", &count(all as u64, "session"));
-        if all == 0 {
-            return none(out, "Nobody is connected.");
-        }
-        table(
-            out,
-            "here",
-            &[("tight", "No."), ("who", "Who"), ("tight roomy", "Here for"), ("what", "Doing")],
-        );
-        // Those that move first, and then who came last.
-        let shown = moving.iter().chain(quiet.iter().rev()).take(MOST_ROWS);
-        shown.for_each(|entry| self.session(out, entry));
-        out.push_str("</tbody></table>");
-        if all > MOST_ROWS {
-            let _ = write!(out, "<p class=\"none\">and {} more</p>", all - MOST_ROWS);
-        }
-        out.push_str("</section>");
-    }
-
-    fn session(&self, out: &mut String, entry: &SessionEntry) {
-        let SessionState { user, info } = entry.state();
-        let who = user.map_or("<span class=\"dim\">not logged in</span>".into(), |user| {
-            format!("<bdi>{}</bdi>", text(user))
-        });
-        let here = html::short(entry.since.elapsed());
-        let together = here.replace(' ', "&nbsp;");
-        let via = entry.via.map_or(String::new(), |via| format!(" via&nbsp;{}", via.ip()));
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\" class=\"tight\">{}</th><td class=\"who\">{who}\
-             <small>{}{via}<span class=\"narrow\"> for&nbsp;{together}</span></small></td>\
-             <td class=\"tight roomy\">{here}</td><td class=\"what\">",
-            entry.number,
-            entry.peer.ip(),
-        );
-        match info {
-            Some(info) => self.info(out, entry, &info),
-            None => out.push_str("<span class=\"dim\">idle</span>"),
-        }
-        out.push_str("</td></tr>");
-    }
-
-    fn info(&self, out: &mut String, entry: &SessionEntry, info: &TransferInfo) {
-        let moved = entry.moved();
-        let rate_now = self.history.rate(entry.number, info.started, moved);
-        let mut parts = vec![match info.expected {
-            Some(size) => format!("{} of {}", bytes(moved as f64), bytes(size as f64)),
-            None => bytes(moved as f64),
-        }];
-        parts.push(rate(rate_now));
-        out.push_str(&what(info));
-        if let Some(size) = info.expected.filter(|size| *size > 0) {
-            let percent = (moved as f64 / size as f64 * 100.0).clamp(0.0, 100.0);
-            let class = direction(info.kind);
-            let _ = write!(
-                out,
-                "<progress class=\"{class}\" max=\"100\" value=\"{percent:.1}\" \
-                 aria-label=\"{percent:.0} percent\"></progress>"
-            );
-            parts.extend(left(size.saturating_sub(moved), rate_now));
-        }
-        // A line ends between the parts.
-        let parts = parts.iter().map(|part| part.replace(' ', "\u{a0}"));
-        let _ = write!(out, "<small>{}</small>", parts.collect::<Vec<_>>().join(" · "));
-    }
-
-    fn last_transfers(&self, out: &mut String) {
-        let last = self.server.counters.last.newest_first();
-        begin(out, "last", "Last transfers", "");
-        if last.is_empty() {
-            return none(out, "No file has moved yet.");
-        }
-        let columns = [
-            ("tight", "When"),
-            ("tight roomy", "No."),
-            ("who", "Who"),
-            ("what", "What"),
-            ("number roomy", "Size"),
-            ("number roomy", "Took"),
-            ("number roomy", "Rate"),
-        ];
-        table(out, "last", &columns);
-        last.iter().for_each(|done| self.done(out, done));
-        out.push_str("</tbody></table></section>");
-    }
-
-    fn done(&self, out: &mut String, done: &FinishedTransfer) {
-        let user = done.user.as_ref().map_or("–".into(), text);
-        let failed = done.failed.as_ref().map_or(String::new(), |why| {
-            format!("<small class=\"failed\">failed: {}</small>", text(why))
-        });
-        // Of a moment nobody can say how fast it was.
-        let seconds = done.took.as_secs_f64().max(0.001);
-        let size = bytes(done.bytes as f64);
-        let _ = write!(
-            out,
-            "<tr><td class=\"tight\">{}</td><td class=\"tight roomy\">{}</td>\
-             <td class=\"who\"><bdi>{user}</bdi> <small>{}</small></td>\
-             <td class=\"what\">{} <span class=\"narrow dim\">{size}</span>{failed}</td>\
-             <td class=\"number roomy\">{size}</td><td class=\"number roomy\">{}</td><td class=\"number roomy\">{}</td></tr>",
-            html::ago(done.ended, self.now),
-            done.session,
-            done.peer.ip(),
-            what(&done.info),
-            html::took(done.took),
-            rate(done.bytes as f64 / seconds),
-        );
-    }
-
-    fn problems(&self, out: &mut String) {
-        let events = self.server.log.recent().newest_first();
-        begin(out, "problems", "Failures and refusals", "");
-        if events.is_empty() {
-            return none(out, "None so far.");
-        }
-        table(out, "problems", &[("tight", "When"), ("tight", "What"), ("", "Details")]);
-        for Event { time, level, name, fields } in &events {
-            let class = if *level == Level::Error { "bad" } else { "warn" };
-            let details: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| {
-                    format!("<span class=\"dim\">{}</span> <bdi>{}</bdi>", text(name), text(value))
-                })
-                .collect();
-            let _ = write!(
-                out,
-                "<tr><td class=\"tight\">{}</td><td class=\"tight\"><span class=\"pill {class}\">{}\
-                 </span></td><td class=\"long\">{}</td></tr>",
-                html::ago(*time, self.now),
-                text(name),
-                details.join(" · ")
-            );
-        }
-        out.push_str("</tbody></table></section>");
-    }
-
     fn limits(&self, out: &mut String) {
         let (server, settings, process) = (self.server, self.server.settings(), Process::look());
         begin(out, "limits", "Limits", "");
@@ -382,20 +234,6 @@ fn begin(out: &mut String, id: &str, name: &str, more: &str) {
     );
 }
 
-/// The end of a part that has nothing to show.
-fn none(out: &mut String, why: &str) {
-    let _ = write!(out, "<p class=\"none\">{why}</p></section>");
-}
-
-/// The beginning of a table: the classes and names of its columns.
-fn table(out: &mut String, id: &str, columns: &[(&str, &str)]) {
-    let _ = write!(out, "<table aria-labelledby=\"{id}\"><thead><tr>");
-    for (class, name) in columns {
-        let _ = write!(out, "<th scope=\"col\" class=\"{class}\">{name}</th>");
-    }
-    out.push_str("</tr></thead><tbody>");
-}
-
 fn figure(
     out: &mut String,
     name: &str,
@@ -415,29 +253,6 @@ fn figure(
         scale(top),
         scale(top / 2),
     );
-}
-
-/// What a transfer moves, and in which direction.
-fn what(info: &TransferInfo) -> String {
-    let word = match info.kind {
-        TransferKind::Retrieve => "download",
-        TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique => "upload",
-        TransferKind::List | TransferKind::Names | TransferKind::Facts => "listing",
-    };
-    let class = direction(info.kind);
-    format!("<b class=\"{class}\">{word}</b> <bdi>{}</bdi>", text(&info.path))
-}
-
-fn direction(kind: TransferKind) -> &'static str {
-    if kind.is_upload() { "in" } else { "out" }
-}
-
-/// How long so many bytes will take, if they move at all.
-fn left(bytes: u64, rate: f64) -> Option<String> {
-    const LONGEST: f64 = 100.0 * 86_400.0;
-    let seconds = bytes as f64 / rate;
-    let known = rate >= 1.0 && seconds <= LONGEST;
-    known.then(|| format!("{} left", html::duration(Duration::from_secs_f64(seconds.ceil()))))
 }
 
 /// A line about something that may have a limit.
@@ -462,14 +277,6 @@ fn line(out: &mut String, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_stands_still_has_no_end_in_sight() {
-        assert_eq!(left(10, 0.0), None);
-        assert_eq!(left(u64::MAX, 1.0), None);
-        assert_eq!(left(0, f64::INFINITY), Some("0 s left".into()));
-        assert_eq!(left(100, 40.0), Some("3 s left".into()));
-    }
 
     #[test]
     fn a_meter_without_an_end_is_a_number() {
