@@ -15,8 +15,9 @@ mod row;
 mod settings;
 mod tree_listing;
 
+pub(super) use operands::{Kind, Operand};
+pub(super) use row::Call;
 pub(in crate::client) use row::Row;
-pub(super) use row::{Call, Kind, Operand};
 
 use crate::args::{Typed, nearest};
 use crate::client::error::Error;
@@ -81,6 +82,12 @@ impl Row {
     /// Every name that a command answers to.
     pub(super) fn names_of_all() -> impl Iterator<Item = &'static str> {
         rows().filter(|row| row.is_offered()).flat_map(|row| row.names.iter().copied())
+    }
+
+    /// Every name of a command that a password can follow.
+    pub(super) fn names_before_secrets() -> impl Iterator<Item = &'static str> {
+        let secret = |row: &&Row| row.first_secret().is_some() || row.has_secret_option();
+        rows().filter(secret).flat_map(|row| row.names.iter().copied())
     }
 
     /// All of them, as the manual shows them.

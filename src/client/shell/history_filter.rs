@@ -50,11 +50,12 @@ fn is_url_with_login(word: &[u8]) -> bool {
     })
 }
 
+/// Returns true if a password may follow in the line: after a command of the shell, after one of a
+/// server (`PASS`, `ACCT`, `SITE PSWD`), or in a URL.
 fn mentions_secret(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line).to_lowercase();
-    ["user", "pass", "acc", "pw", "ps", "usr", "://", "open", "connect"]
-        .iter()
-        .any(|word| line.contains(word))
+    let of_servers = ["pass", "acc", "pw", "ps", "usr", "://"].into_iter();
+    Row::names_before_secrets().chain(of_servers).any(|word| line.contains(word))
 }
 
 #[cfg(test)]

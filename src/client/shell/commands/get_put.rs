@@ -4,8 +4,8 @@
 //! one [`TransferOutcome`], which is reported here: a message, a JSON object, and the error that sets the exit
 //! status.
 
-use super::operands::{operand, optional};
-use super::row::{Operand, Row};
+use super::operands::{Operand, operand, optional};
+use super::row::Row;
 use crate::args::{self, Flag, Parsed};
 use crate::client::error::Error;
 use crate::client::escape::shown;

@@ -1,6 +1,7 @@
 //! HELP, and what the man page says of the commands: all of it from their rows.
 
-use super::row::{Operand, Row};
+use super::operands::Operand;
+use super::row::Row;
 use super::{GROUPS, rows};
 use crate::args::{Flag, Typed, columns};
 use crate::client::error::Error;

@@ -1,7 +1,7 @@
 //! Commands on this side.
 
-use super::operands::{operand, optional};
-use super::row::{Operand, Row};
+use super::operands::{Operand, operand, optional};
+use super::row::Row;
 use crate::client::error::Error;
 use crate::client::local;
 use crate::client::output::{Coloured, print_line};

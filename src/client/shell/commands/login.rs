@@ -1,7 +1,7 @@
 //! Commands that begin and end a session with a server.
 
-use super::operands::{operand, optional, secret, text};
-use super::row::{Operand, Row};
+use super::operands::{Operand, operand, optional, secret, text};
+use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::Error;
 use crate::client::escape::shown;

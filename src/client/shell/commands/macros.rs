@@ -3,8 +3,8 @@
 //! In the lines `$1` is the first word and so on, `$i` lets the macro run once for each word, and a
 //! backslash makes the next character plain. A macro that runs itself is ended by its bound.
 
-use super::operands::operand;
-use super::row::{Operand, Row};
+use super::operands::{Operand, operand};
+use super::row::Row;
 use crate::client::error::Error;
 use crate::client::escape::shown;
 use crate::client::shell::lexer::{Quotes, quoted};

@@ -3,7 +3,8 @@
 //! A server chooses what its files are called. What could be more than a name in this directory is
 //! refused, and told of.
 
-use super::row::{Operand, Row};
+use super::operands::Operand;
+use super::row::Row;
 use crate::client::connection::Connection;
 use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::shown;

@@ -11,7 +11,8 @@ mod walk;
 pub(super) use plan::{Facts, Node, Tree};
 
 use super::mget_mput::report;
-use super::row::{Operand, Row};
+use super::operands::Operand;
+use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::shown;

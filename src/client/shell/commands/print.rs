@@ -1,8 +1,9 @@
 //! Commands that print: listings, and the content of files.
 
 use super::get_put;
+use super::operands::Operand;
 use super::programs;
-use super::row::{Operand, Row};
+use super::row::Row;
 use super::tree_listing;
 use crate::client::error::Error;
 use crate::client::local::{self, LocalFile};

@@ -1,8 +1,8 @@
 //! Programs that the user starts from here: a shell, a pager. Nothing that a server says, and no name
 //! of a file, ever starts one.
 
-use super::operands::optional;
-use super::row::{Operand, Row};
+use super::operands::{Operand, optional};
+use super::row::Row;
 use crate::client::error::Error;
 use crate::client::shell::session::{Input, Session};
 use crate::client::signals::{Interrupt, Lent};

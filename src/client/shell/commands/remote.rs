@@ -1,7 +1,7 @@
 //! Commands on what lies on the server, and those that ask it something.
 
-use super::operands::{operand, optional};
-use super::row::{Operand, Row};
+use super::operands::{Operand, operand, optional};
+use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::escape::{shown, shown_lines};

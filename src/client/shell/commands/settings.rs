@@ -1,7 +1,7 @@
 //! Commands that say how later ones work.
 
-use super::operands::optional;
-use super::row::{Operand, Row, not_offered};
+use super::operands::{Operand, optional};
+use super::row::{Row, not_offered};
 use crate::client::connection::{DataMode, LineEnds, Representation};
 use crate::client::error::Error;
 use crate::client::output::print_lines;

@@ -1,7 +1,8 @@
 //! DU, FIND, and LIST for programs: what a server has, as lines.
 
 use super::mirror::{self, Node, Tree};
-use super::row::{Operand, Row};
+use super::operands::Operand;
+use super::row::Row;
 use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::output::print_line;
