@@ -28,11 +28,9 @@ impl Program {
 /// The help side of a flag.
 impl Flag {
     pub(super) fn left(&self) -> String {
-        let names = match (self.short, self.long) {
-            (Some(short), Some(long)) => format!("-{short}, --{long}"),
-            (None, Some(long)) => format!("    --{long}"),
-            (_, None) => self.spelled(),
-        };
+        // Long names stand below each other.
+        let indent = if self.short.is_none() { "    " } else { "" };
+        let names = format!("{indent}{}", self.spellings().join(", "));
         match self.value {
             Some(value) => format!("  {names} {value}"),
             None => format!("  {names}"),

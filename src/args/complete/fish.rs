@@ -44,10 +44,11 @@ fn line(words: &[&str]) -> String {
 }
 
 fn names(flag: &Flag) -> String {
-    let short = flag.short.map(|short| format!("-s {short}"));
-    let names: Vec<String> =
-        short.into_iter().chain(flag.long.map(|long| format!("-l {long}"))).collect();
-    names.join(" ")
+    let names = flag.spellings().into_iter().map(|name| match name.strip_prefix("--") {
+        Some(long) => format!("-l {long}"),
+        None => format!("-s {}", name.trim_start_matches('-')),
+    });
+    names.collect::<Vec<String>>().join(" ")
 }
 
 /// That it needs a value, and what is offered for one; `-x` keeps files out.
