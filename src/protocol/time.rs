@@ -199,7 +199,7 @@ pub(crate) fn month_of(time: SystemTime) -> &'static str {
 }
 
 /// The number of an English three-letter month name in any case.
-fn parse_month(name: &[u8]) -> Option<u8> {
+pub(crate) fn parse_month(name: &[u8]) -> Option<u8> {
     let index = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
     Some(index as u8 + 1)
 }

@@ -50,7 +50,7 @@ pub(super) fn parse(line: &[u8], table: Option<Table>, context: &Context<'_>) ->
     Some(entry)
 }
 
-/// Whether a line of a listing is no entry and meant to be none: a heading, a sum, a rule.
+/// Whether a line of a listing is no entry and meant to be none: a heading or a sum.
 pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
     unix::is_heading(line)
         || dos::is_heading(line)
@@ -59,11 +59,10 @@ pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
         || nonstop::is_heading(line)
         || nortel::is_heading(line)
         || os9::is_heading(line)
-        || is_rule(line)
 }
 
-/// `--------  ------  ----`
-fn is_rule(line: &[u8]) -> bool {
+/// Whether a line is a rule below the names of columns: `--------  ------  ----`.
+pub(super) fn is_rule(line: &[u8]) -> bool {
     line.iter().filter(|&&byte| byte == b'-').count() > 3
         && line.iter().all(|byte| b"- ".contains(byte))
 }

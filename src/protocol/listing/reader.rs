@@ -76,10 +76,13 @@ impl<'a, L: Iterator<Item = &'a [u8]>> ListReader<'a, L> {
             self.table = Some(table);
             return Ok(None);
         }
-        if forms::is_heading(line, &self.context) || self.context.is_outdated(line) {
+        if forms::is_rule(line) || self.context.is_outdated(line) {
             return Ok(None);
         }
         let entry = forms::parse(line, self.table, &self.context);
+        if entry.is_none() && forms::is_heading(line, &self.context) {
+            return Ok(None);
+        }
         judge(entry.or_else(|| self.continued(line)), line)
     }
 

@@ -20,10 +20,13 @@ type DoubleByte = &'static [([u8; 2], char)];
 pub(in super::super) fn readings(word: &[u8]) -> impl Iterator<Item = String> {
     let word = if word.len() > LONGEST_WORD { b"" } else { word };
     let unicode = std::str::from_utf8(word).ok().map(str::to_lowercase);
-    let legacy = if word.is_ascii() { b"" } else { word };
-    let single = single_byte_tables().iter().map(|table| decode_single(legacy, table));
-    let double = DOUBLE_BYTE.iter().map(|table| decode_double(legacy, table));
-    unicode.into_iter().chain(single.chain(double).flatten()).filter(|reading| !reading.is_empty())
+    let legacy = (!word.is_ascii()).then(|| {
+        let single = single_byte_tables().iter().map(|table| decode_single(word, table));
+        let double = DOUBLE_BYTE.iter().map(|table| decode_double(word, table));
+        single.chain(double).flatten()
+    });
+    let readings = unicode.into_iter().chain(legacy.into_iter().flatten());
+    readings.filter(|reading| !reading.is_empty())
 }
 
 fn decode_single(word: &[u8], table: &[char; 128]) -> Option<String> {

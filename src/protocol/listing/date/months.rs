@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::charsets::readings;
+use crate::protocol::time::parse_month;
 
 /// Returns the number of a month's name, in any case, with a full stop or a comma after it, in
 /// UTF-8 or in an older encoding of its language. Some servers put the number behind the name,
@@ -12,6 +13,10 @@ use super::charsets::readings;
 /// `croatian` decides what `lip`, `srp` and `lis` are, which are other months in Croatian than in
 /// Polish and Czech.
 pub(in crate::protocol::listing) fn parse_month_name(word: &[u8], croatian: bool) -> Option<u8> {
+    // By far the most are English.
+    if let Some(month) = parse_month(word) {
+        return Some(month);
+    }
     let end = word.iter().rposition(|byte| !b".,".contains(byte))? + 1;
     let name_end = word[..end].iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
     let (name, number) = word[..end].split_at(name_end);
@@ -36,8 +41,11 @@ fn fits_number(month: u8, digits: &[u8]) -> bool {
 
 /// Whether a word is a month in Croatian and in no other language: then `lip` is June.
 pub(in crate::protocol::listing) fn is_croatian(word: &[u8]) -> bool {
-    readings(word)
-        .any(|name| croatian_months().contains_key(&*name) && !months().contains_key(&*name))
+    // The names begin with these letters, so most words need no closer look.
+    let begins = word.first().is_some_and(|first| b"klorstv".contains(&first.to_ascii_lowercase()));
+    let is_its_own =
+        |name: String| croatian_months().contains_key(&*name) && !months().contains_key(&*name);
+    begins && readings(word).any(is_its_own)
 }
 
 /// Whether a word stands before the number of blocks above a listing: `total 12`.
