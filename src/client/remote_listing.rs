@@ -1,7 +1,7 @@
 //! What a remote directory holds, as entries: by MLSD, and by LIST where the server has no MLSD.
 //!
-//! What a server lists is bounded, and what it calls things is its own affair: whoever makes local
-//! files of names has to refuse those that are more than names.
+//! What a server lists is bounded, and lines that cannot be read are told of: a listing that has some
+//! does not say what is missing in the directory. No name leads out of the directory that was listed.
 
 use super::connection::Connection;
 use super::error::Error;
@@ -174,20 +174,13 @@ pub(super) struct Found {
     pub(super) path: Name,
     pub(super) entry: Entry,
     pub(super) exact: bool,
-    /// Whether the user named it, and not the server.
-    typed: bool,
 }
 
 impl Found {
     /// A file of which nothing is known but its name.
     pub(super) fn named(path: Name) -> Found {
         let entry = Entry::new(path.as_bytes(), Kind::File);
-        Found { path, entry, exact: false, typed: true }
-    }
-
-    /// Whether it lies in the directory that was listed, as far as its name says.
-    pub(super) fn is_in_place(&self) -> bool {
-        self.typed || !self.entry.name.contains(&b'/')
+        Found { path, entry, exact: false }
     }
 }
 
@@ -251,7 +244,7 @@ pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Expa
         for entry in files {
             let path = [dir.as_slice(), &entry.name].concat();
             match Name::new(path.as_slice()) {
-                Some(path) => found.push(Found { path, entry, exact, typed: false }),
+                Some(path) => found.push(Found { path, entry, exact }),
                 None => unread.push(Error::BadName(path)),
             }
         }

@@ -79,9 +79,6 @@ fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 fn fetching(file: Found, case: bool) -> Result<Download, Error> {
-    if !file.is_in_place() {
-        return Err(Error::BadLocalName(file.path.as_bytes().to_vec()));
-    }
     let local = local::last_part(&file.path)?;
     let local = if case { local::lowered(local) } else { local }.into();
     let known = if file.exact {

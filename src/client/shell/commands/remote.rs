@@ -169,11 +169,10 @@ fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Name>, Error> {
     if !session.globs() {
         return Ok(vec![pattern]);
     }
-    let Expanded { mut found, unread } = expand(session.connection()?, &pattern)?;
+    let Expanded { found, unread } = expand(session.connection()?, &pattern)?;
     if let Some(error) = unread.into_iter().next() {
         return Err(error);
     }
-    found.retain(Found::is_in_place);
     if found.is_empty() { Err(Error::NothingMatches(word.to_vec())) } else { Ok(paths(found)) }
 }
 
