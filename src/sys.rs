@@ -22,6 +22,14 @@
 //! | [`Patient`] | std fails where a standard stream was made non-blocking by another program |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
+mod event;
+mod socket;
+mod waker;
+
+pub use event::Event;
+pub use socket::{inline_urgent, keep_alive, no_delay};
+pub use waker::Waker;
+
 use std::time::SystemTime;
 
 #[cfg(not(any(unix, all(windows, target_pointer_width = "64"))))]
@@ -52,12 +60,6 @@ mod windows_names;
 mod windows;
 #[cfg(windows)]
 pub use windows::*;
-
-/// How often, and with how many seconds in between, [`keep_alive`] asks before a peer is given up.
-/// What systems do by themselves, Linux nine times with 75 seconds in between, takes longer than
-/// anybody may be idle.
-const PROBES: std::ffi::c_int = 4;
-const PROBE_EVERY: std::ffi::c_int = 15;
 
 /// A request to end or to reload, as the system delivers it to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 //! The C library is declared by hand, only as far as it is used. Constants and layouts that differ
 //! between systems stand in `abi`; everything else here is POSIX.
 
-mod abi;
+pub(in crate::sys) mod abi;
 mod dir;
-mod event;
 mod patient;
 mod rlimit;
 #[cfg(target_os = "linux")]
@@ -16,28 +15,23 @@ mod socket;
 #[cfg(target_os = "linux")]
 mod stack;
 mod terminal;
-mod waker;
 
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
     FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
     os_name, set_file_mode,
 };
-pub use event::Event;
 pub use patient::Patient;
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]
 pub(crate) use sendfile::{Pipe, send_file};
 pub use service_manager::{inherited_listeners, tell_manager};
 pub use signal::{Signals, spawn_with_signals};
-pub use socket::{
-    Handle, PollItem, Waitable, connect_from, inline_urgent, keep_alive, listen_backlog, no_delay,
-    poll, unacknowledged,
-};
+pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
+pub(crate) use socket::{Pair, pair, set_option};
 #[cfg(target_os = "linux")]
 pub use stack::give_back_stack;
 pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
-pub use waker::Waker;
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;

@@ -19,10 +19,9 @@ pub(crate) use dir::{
     FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
     os_name, set_file_mode,
 };
-pub use socket::{
-    Event, Handle, PollItem, Waitable, Waker, connect_from, inline_urgent, keep_alive,
-    listen_backlog, no_delay, poll,
-};
+pub(in crate::sys) use socket::abi;
+pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll};
+pub(crate) use socket::{Pair, pair, set_option};
 
 /// Whether what a listener accepts has the listener's options.
 pub const CAN_INHERIT_OPTIONS: bool = false;

@@ -34,24 +34,24 @@ compile_error!(
 /// One descriptor to wait for; `struct pollfd` of POSIX.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct pollfd {
+pub(in crate::sys) struct pollfd {
     pub fd: c_int,
     pub events: c_short,
     pub revents: c_short,
 }
 
-pub(super) const POLLIN: c_short = 0x001;
-pub(super) const POLLOUT: c_short = 0x004;
+pub(in crate::sys) const POLLIN: c_short = 0x001;
+pub(in crate::sys) const POLLOUT: c_short = 0x004;
 
 #[cfg(target_os = "linux")]
-pub(super) type nfds_t = std::ffi::c_ulong;
+pub(in crate::sys) type nfds_t = std::ffi::c_ulong;
 #[cfg(not(target_os = "linux"))]
-pub(super) type nfds_t = std::ffi::c_uint;
+pub(in crate::sys) type nfds_t = std::ffi::c_uint;
 
 /// `struct timespec`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct timespec {
+pub(in crate::sys) struct timespec {
     pub seconds: i64,
     pub nanoseconds: c_long,
 }
@@ -59,98 +59,98 @@ pub(super) struct timespec {
 /// `struct rlimit` of 64-bit systems.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub(super) struct rlimit {
+pub(in crate::sys) struct rlimit {
     pub soft: u64,
     pub hard: u64,
 }
 
 /// Room for any system's `sigset_t` (128 bytes on Linux, 4 on macOS).
 #[repr(C)]
-pub(super) struct sigset_t(pub [u64; 16]);
+pub(in crate::sys) struct sigset_t(pub [u64; 16]);
 
-pub(super) const SIGHUP: c_int = 1;
-pub(super) const SIGINT: c_int = 2;
-pub(super) const SIGTERM: c_int = 15;
-pub(super) const SIGPIPE: c_int = 13;
-pub(super) const SIGXFSZ: c_int = 25;
-pub(super) const SIGWINCH: c_int = 28;
-pub(super) const SIG_DFL: usize = 0;
-pub(super) const SIG_IGN: usize = 1;
+pub(in crate::sys) const SIGHUP: c_int = 1;
+pub(in crate::sys) const SIGINT: c_int = 2;
+pub(in crate::sys) const SIGTERM: c_int = 15;
+pub(in crate::sys) const SIGPIPE: c_int = 13;
+pub(in crate::sys) const SIGXFSZ: c_int = 25;
+pub(in crate::sys) const SIGWINCH: c_int = 28;
+pub(in crate::sys) const SIG_DFL: usize = 0;
+pub(in crate::sys) const SIG_IGN: usize = 1;
 
-pub(super) const ECHO: tcflag_t = 0o10;
-pub(super) const AF_INET: c_int = 2;
-pub(super) const SOCK_STREAM: c_int = 1;
-pub(super) const TCP_NODELAY: c_int = 1;
+pub(in crate::sys) const ECHO: tcflag_t = 0o10;
+pub(in crate::sys) const AF_INET: c_int = 2;
+pub(in crate::sys) const SOCK_STREAM: c_int = 1;
+pub(in crate::sys) const TCP_NODELAY: c_int = 1;
 
 #[cfg(target_os = "linux")]
 mod system {
     use super::*;
 
-    pub(in super::super) const SIG_BLOCK: c_int = 0;
-    pub(in super::super) const SIG_SETMASK: c_int = 2;
-    pub(in super::super) const UTIME_OMIT: c_long = 0x3fff_fffe;
-    pub(in super::super) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
-    pub(in super::super) const AT_REMOVEDIR: c_int = 0x200;
+    pub(in crate::sys) const SIG_BLOCK: c_int = 0;
+    pub(in crate::sys) const SIG_SETMASK: c_int = 2;
+    pub(in crate::sys) const UTIME_OMIT: c_long = 0x3fff_fffe;
+    pub(in crate::sys) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
+    pub(in crate::sys) const AT_REMOVEDIR: c_int = 0x200;
 
-    pub(in super::super) const O_RDONLY: c_int = 0;
-    pub(in super::super) const O_RDWR: c_int = 0o2;
-    pub(in super::super) const O_WRONLY: c_int = 0o1;
-    pub(in super::super) const O_CREAT: c_int = 0o100;
-    pub(in super::super) const O_EXCL: c_int = 0o200;
-    pub(in super::super) const O_NOCTTY: c_int = 0o400;
-    pub(in super::super) const O_APPEND: c_int = 0o2000;
-    pub(in super::super) const O_NONBLOCK: c_int = 0o4000;
-    pub(in super::super) const O_CLOEXEC: c_int = 0o2_000_000;
+    pub(in crate::sys) const O_RDONLY: c_int = 0;
+    pub(in crate::sys) const O_RDWR: c_int = 0o2;
+    pub(in crate::sys) const O_WRONLY: c_int = 0o1;
+    pub(in crate::sys) const O_CREAT: c_int = 0o100;
+    pub(in crate::sys) const O_EXCL: c_int = 0o200;
+    pub(in crate::sys) const O_NOCTTY: c_int = 0o400;
+    pub(in crate::sys) const O_APPEND: c_int = 0o2000;
+    pub(in crate::sys) const O_NONBLOCK: c_int = 0o4000;
+    pub(in crate::sys) const O_CLOEXEC: c_int = 0o2_000_000;
     #[cfg(target_arch = "aarch64")]
-    pub(in super::super) const O_DIRECTORY: c_int = 0o40_000;
+    pub(in crate::sys) const O_DIRECTORY: c_int = 0o40_000;
     #[cfg(target_arch = "aarch64")]
-    pub(in super::super) const O_NOFOLLOW: c_int = 0o100_000;
+    pub(in crate::sys) const O_NOFOLLOW: c_int = 0o100_000;
     #[cfg(not(target_arch = "aarch64"))]
-    pub(in super::super) const O_DIRECTORY: c_int = 0o200_000;
+    pub(in crate::sys) const O_DIRECTORY: c_int = 0o200_000;
     #[cfg(not(target_arch = "aarch64"))]
-    pub(in super::super) const O_NOFOLLOW: c_int = 0o400_000;
+    pub(in crate::sys) const O_NOFOLLOW: c_int = 0o400_000;
     /// Opens a directory for walking only, which needs no right to read it.
-    pub(in super::super) const O_WALK: c_int = 0o10_000_000; // O_PATH
+    pub(in crate::sys) const O_WALK: c_int = 0o10_000_000; // O_PATH
 
     /// For `socket`: a child does not inherit it, and it does not block (SOCK_CLOEXEC and
     /// SOCK_NONBLOCK, which have these values).
-    pub(in super::super) const NEW_SOCKET: c_int = O_CLOEXEC | O_NONBLOCK;
+    pub(in crate::sys) const NEW_SOCKET: c_int = O_CLOEXEC | O_NONBLOCK;
 
-    pub(in super::super) const AF_INET6: c_int = 10;
-    pub(in super::super) const SOL_SOCKET: c_int = 1;
-    pub(in super::super) const SO_REUSEADDR: c_int = 2;
-    pub(in super::super) const SO_KEEPALIVE: c_int = 9;
-    pub(in super::super) const SO_OOBINLINE: c_int = 10;
-    pub(in super::super) const IPPROTO_TCP: c_int = 6;
-    pub(in super::super) const TCP_KEEPIDLE: c_int = 4;
-    pub(in super::super) const RLIMIT_NOFILE: c_int = 7;
-    pub(in super::super) const RLIMIT_AS: c_int = 9;
-    pub(in super::super) const MAP_ANONYMOUS: c_int = 0x20;
-    pub(in super::super) const RLIM_INFINITY: u64 = u64::MAX;
+    pub(in crate::sys) const AF_INET6: c_int = 10;
+    pub(in crate::sys) const SOL_SOCKET: c_int = 1;
+    pub(in crate::sys) const SO_REUSEADDR: c_int = 2;
+    pub(in crate::sys) const SO_KEEPALIVE: c_int = 9;
+    pub(in crate::sys) const SO_OOBINLINE: c_int = 10;
+    pub(in crate::sys) const IPPROTO_TCP: c_int = 6;
+    pub(in crate::sys) const TCP_KEEPIDLE: c_int = 4;
+    pub(in crate::sys) const RLIMIT_NOFILE: c_int = 7;
+    pub(in crate::sys) const RLIMIT_AS: c_int = 9;
+    pub(in crate::sys) const MAP_ANONYMOUS: c_int = 0x20;
+    pub(in crate::sys) const RLIM_INFINITY: u64 = u64::MAX;
     /// What the kernel allows unless somebody raised it (fs.nr_open).
-    pub(in super::super) const MOST_DESCRIPTORS: u64 = 1 << 20;
-    pub(in super::super) const TCP_KEEPINTVL: c_int = 5;
-    pub(in super::super) const TCP_KEEPCNT: c_int = 6;
-    pub(in super::super) const EINPROGRESS: i32 = 115;
-    pub(in super::super) const ELOOP: i32 = 40;
-    pub(in super::super) const TIOCGWINSZ: u64 = 0x5413;
-    pub(in super::super) const TIOCOUTQ: u64 = 0x5411; // SIOCOUTQ for a socket
-    pub(in super::super) const SIGCONT: c_int = 18;
-    pub(in super::super) const SIGTSTP: c_int = 20;
-    pub(in super::super) const ISIG: tcflag_t = 0o1;
-    pub(in super::super) const ICANON: tcflag_t = 0o2;
-    pub(in super::super) const IEXTEN: tcflag_t = 0o100_000;
-    pub(in super::super) const ICRNL: tcflag_t = 0o400;
-    pub(in super::super) const IXON: tcflag_t = 0o2000;
-    pub(in super::super) const VTIME: usize = 5;
-    pub(in super::super) const VMIN: usize = 6;
+    pub(in crate::sys) const MOST_DESCRIPTORS: u64 = 1 << 20;
+    pub(in crate::sys) const TCP_KEEPINTVL: c_int = 5;
+    pub(in crate::sys) const TCP_KEEPCNT: c_int = 6;
+    pub(in crate::sys) const EINPROGRESS: i32 = 115;
+    pub(in crate::sys) const ELOOP: i32 = 40;
+    pub(in crate::sys) const TIOCGWINSZ: u64 = 0x5413;
+    pub(in crate::sys) const TIOCOUTQ: u64 = 0x5411; // SIOCOUTQ for a socket
+    pub(in crate::sys) const SIGCONT: c_int = 18;
+    pub(in crate::sys) const SIGTSTP: c_int = 20;
+    pub(in crate::sys) const ISIG: tcflag_t = 0o1;
+    pub(in crate::sys) const ICANON: tcflag_t = 0o2;
+    pub(in crate::sys) const IEXTEN: tcflag_t = 0o100_000;
+    pub(in crate::sys) const ICRNL: tcflag_t = 0o400;
+    pub(in crate::sys) const IXON: tcflag_t = 0o2000;
+    pub(in crate::sys) const VTIME: usize = 5;
+    pub(in crate::sys) const VMIN: usize = 6;
 
-    pub(in super::super) type tcflag_t = u32;
+    pub(in crate::sys) type tcflag_t = u32;
 
     /// `struct termios`; the flags this crate reads are `local`.
     #[repr(C)]
     #[derive(Clone, Copy)]
-    pub(in super::super) struct termios {
+    pub(in crate::sys) struct termios {
         pub input: tcflag_t,
         pub output: tcflag_t,
         pub control: tcflag_t,
@@ -163,7 +163,7 @@ mod system {
 
     /// `struct dirent64`, up to its name of varying length.
     #[repr(C)]
-    pub(in super::super) struct dirent {
+    pub(in crate::sys) struct dirent {
         pub inode: u64,
         pub offset: i64,
         pub length: u16,
@@ -174,7 +174,7 @@ mod system {
     /// Time in `struct statx`.
     #[repr(C)]
     #[derive(Clone, Copy)]
-    pub(in super::super) struct statx_timestamp {
+    pub(in crate::sys) struct statx_timestamp {
         pub seconds: i64,
         pub nanoseconds: u32,
         pub reserved: i32,
@@ -183,7 +183,7 @@ mod system {
     /// `struct statx`, the same on every architecture.
     #[repr(C)]
     #[derive(Clone, Copy)]
-    pub(in super::super) struct statx {
+    pub(in crate::sys) struct statx {
         pub mask: u32,
         pub block_size: u32,
         pub attributes: u64,
@@ -209,7 +209,7 @@ mod system {
 
     /// `struct statvfs` of 64-bit systems.
     #[repr(C)]
-    pub(in super::super) struct statvfs {
+    pub(in crate::sys) struct statvfs {
         pub block_size: u64,
         pub fragment_size: u64,
         pub blocks: u64,
@@ -221,82 +221,82 @@ mod system {
     /// The system call that gives a thread's number; the C library has had a function for it only
     /// since glibc 2.30.
     #[cfg(target_arch = "x86_64")]
-    pub(in super::super) const SYS_GETTID: c_long = 186;
+    pub(in crate::sys) const SYS_GETTID: c_long = 186;
     #[cfg(target_arch = "s390x")]
-    pub(in super::super) const SYS_GETTID: c_long = 236;
+    pub(in crate::sys) const SYS_GETTID: c_long = 236;
     #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
-    pub(in super::super) const SYS_GETTID: c_long = 178;
+    pub(in crate::sys) const SYS_GETTID: c_long = 178;
 
-    pub(in super::super) const F_DUPFD_CLOEXEC: c_int = 1030;
+    pub(in crate::sys) const F_DUPFD_CLOEXEC: c_int = 1030;
 
-    pub(in super::super) const STATX_BASIC_STATS: u32 = 0x7ff;
-    pub(in super::super) const STATX_BTIME: u32 = 0x800;
+    pub(in crate::sys) const STATX_BASIC_STATS: u32 = 0x7ff;
+    pub(in crate::sys) const STATX_BTIME: u32 = 0x800;
 }
 
 #[cfg(not(target_os = "linux"))]
 mod system {
     use super::*;
 
-    pub(in super::super) const SIG_BLOCK: c_int = 1;
-    pub(in super::super) const SIG_SETMASK: c_int = 3;
-    pub(in super::super) const UTIME_OMIT: c_long = -2;
-    pub(in super::super) const AT_SYMLINK_NOFOLLOW: c_int = 0x20;
-    pub(in super::super) const AT_REMOVEDIR: c_int = 0x80;
+    pub(in crate::sys) const SIG_BLOCK: c_int = 1;
+    pub(in crate::sys) const SIG_SETMASK: c_int = 3;
+    pub(in crate::sys) const UTIME_OMIT: c_long = -2;
+    pub(in crate::sys) const AT_SYMLINK_NOFOLLOW: c_int = 0x20;
+    pub(in crate::sys) const AT_REMOVEDIR: c_int = 0x80;
 
-    pub(in super::super) const O_RDONLY: c_int = 0;
-    pub(in super::super) const O_WRONLY: c_int = 0x1;
-    pub(in super::super) const O_RDWR: c_int = 0x2;
-    pub(in super::super) const O_NONBLOCK: c_int = 0x4;
-    pub(in super::super) const O_APPEND: c_int = 0x8;
-    pub(in super::super) const O_NOFOLLOW: c_int = 0x100;
-    pub(in super::super) const O_CREAT: c_int = 0x200;
-    pub(in super::super) const O_EXCL: c_int = 0x800;
-    pub(in super::super) const O_NOCTTY: c_int = 0x2_0000;
-    pub(in super::super) const O_DIRECTORY: c_int = 0x10_0000;
-    pub(in super::super) const O_CLOEXEC: c_int = 0x100_0000;
+    pub(in crate::sys) const O_RDONLY: c_int = 0;
+    pub(in crate::sys) const O_WRONLY: c_int = 0x1;
+    pub(in crate::sys) const O_RDWR: c_int = 0x2;
+    pub(in crate::sys) const O_NONBLOCK: c_int = 0x4;
+    pub(in crate::sys) const O_APPEND: c_int = 0x8;
+    pub(in crate::sys) const O_NOFOLLOW: c_int = 0x100;
+    pub(in crate::sys) const O_CREAT: c_int = 0x200;
+    pub(in crate::sys) const O_EXCL: c_int = 0x800;
+    pub(in crate::sys) const O_NOCTTY: c_int = 0x2_0000;
+    pub(in crate::sys) const O_DIRECTORY: c_int = 0x10_0000;
+    pub(in crate::sys) const O_CLOEXEC: c_int = 0x100_0000;
     /// Opens a directory for walking only, which needs no right to read it.
-    pub(in super::super) const O_WALK: c_int = 0x4000_0000; // O_EXEC, with O_DIRECTORY O_SEARCH
+    pub(in crate::sys) const O_WALK: c_int = 0x4000_0000; // O_EXEC, with O_DIRECTORY O_SEARCH
 
     /// This system's `socket` takes no such thing.
-    pub(in super::super) const NEW_SOCKET: c_int = 0;
+    pub(in crate::sys) const NEW_SOCKET: c_int = 0;
 
-    pub(in super::super) const AF_INET6: c_int = 30;
-    pub(in super::super) const SOL_SOCKET: c_int = 0xffff;
-    pub(in super::super) const SO_REUSEADDR: c_int = 0x4;
-    pub(in super::super) const SO_KEEPALIVE: c_int = 0x8;
-    pub(in super::super) const SO_OOBINLINE: c_int = 0x100;
-    pub(in super::super) const IPPROTO_TCP: c_int = 6;
-    pub(in super::super) const TCP_KEEPIDLE: c_int = 0x10; // TCP_KEEPALIVE
-    pub(in super::super) const RLIMIT_NOFILE: c_int = 8;
-    pub(in super::super) const RLIMIT_AS: c_int = 5;
-    pub(in super::super) const MAP_ANONYMOUS: c_int = 0x1000;
-    pub(in super::super) const RLIM_INFINITY: u64 = i64::MAX as u64;
+    pub(in crate::sys) const AF_INET6: c_int = 30;
+    pub(in crate::sys) const SOL_SOCKET: c_int = 0xffff;
+    pub(in crate::sys) const SO_REUSEADDR: c_int = 0x4;
+    pub(in crate::sys) const SO_KEEPALIVE: c_int = 0x8;
+    pub(in crate::sys) const SO_OOBINLINE: c_int = 0x100;
+    pub(in crate::sys) const IPPROTO_TCP: c_int = 6;
+    pub(in crate::sys) const TCP_KEEPIDLE: c_int = 0x10; // TCP_KEEPALIVE
+    pub(in crate::sys) const RLIMIT_NOFILE: c_int = 8;
+    pub(in crate::sys) const RLIMIT_AS: c_int = 5;
+    pub(in crate::sys) const MAP_ANONYMOUS: c_int = 0x1000;
+    pub(in crate::sys) const RLIM_INFINITY: u64 = i64::MAX as u64;
     /// OPEN_MAX: beyond it the system refuses, although it says that there is no limit.
-    pub(in super::super) const MOST_DESCRIPTORS: u64 = 10_240;
-    pub(in super::super) const TCP_KEEPINTVL: c_int = 0x101;
-    pub(in super::super) const TCP_KEEPCNT: c_int = 0x102;
-    pub(in super::super) const EINPROGRESS: i32 = 36;
-    pub(in super::super) const ELOOP: i32 = 62;
-    pub(in super::super) const TIOCGWINSZ: u64 = 0x4008_7468;
-    pub(in super::super) const TIOCOUTQ: u64 = 0x4004_7473;
-    pub(in super::super) const SIGCONT: c_int = 19;
-    pub(in super::super) const SIGTSTP: c_int = 18;
-    pub(in super::super) const ISIG: tcflag_t = 0x80;
-    pub(in super::super) const ICANON: tcflag_t = 0x100;
-    pub(in super::super) const IEXTEN: tcflag_t = 0x400;
-    pub(in super::super) const ICRNL: tcflag_t = 0x100;
-    pub(in super::super) const IXON: tcflag_t = 0x200;
-    pub(in super::super) const VMIN: usize = 16;
-    pub(in super::super) const VTIME: usize = 17;
+    pub(in crate::sys) const MOST_DESCRIPTORS: u64 = 10_240;
+    pub(in crate::sys) const TCP_KEEPINTVL: c_int = 0x101;
+    pub(in crate::sys) const TCP_KEEPCNT: c_int = 0x102;
+    pub(in crate::sys) const EINPROGRESS: i32 = 36;
+    pub(in crate::sys) const ELOOP: i32 = 62;
+    pub(in crate::sys) const TIOCGWINSZ: u64 = 0x4008_7468;
+    pub(in crate::sys) const TIOCOUTQ: u64 = 0x4004_7473;
+    pub(in crate::sys) const SIGCONT: c_int = 19;
+    pub(in crate::sys) const SIGTSTP: c_int = 18;
+    pub(in crate::sys) const ISIG: tcflag_t = 0x80;
+    pub(in crate::sys) const ICANON: tcflag_t = 0x100;
+    pub(in crate::sys) const IEXTEN: tcflag_t = 0x400;
+    pub(in crate::sys) const ICRNL: tcflag_t = 0x100;
+    pub(in crate::sys) const IXON: tcflag_t = 0x200;
+    pub(in crate::sys) const VMIN: usize = 16;
+    pub(in crate::sys) const VTIME: usize = 17;
 
-    pub(in super::super) const F_DUPFD_CLOEXEC: c_int = 67;
+    pub(in crate::sys) const F_DUPFD_CLOEXEC: c_int = 67;
 
-    pub(in super::super) type tcflag_t = u64;
+    pub(in crate::sys) type tcflag_t = u64;
 
     /// `struct termios`; the flags this crate reads are `local`.
     #[repr(C)]
     #[derive(Clone, Copy)]
-    pub(in super::super) struct termios {
+    pub(in crate::sys) struct termios {
         pub input: tcflag_t,
         pub output: tcflag_t,
         pub control: tcflag_t,
@@ -308,7 +308,7 @@ mod system {
 
     /// `struct dirent` with 64-bit inode numbers.
     #[repr(C)]
-    pub(in super::super) struct dirent {
+    pub(in crate::sys) struct dirent {
         pub inode: u64,
         pub offset: u64,
         pub length: u16,
@@ -319,7 +319,7 @@ mod system {
 
     /// `struct statvfs`.
     #[repr(C)]
-    pub(in super::super) struct statvfs {
+    pub(in crate::sys) struct statvfs {
         pub block_size: u64,
         pub fragment_size: u64,
         pub blocks: u32,
@@ -331,7 +331,7 @@ mod system {
     /// `struct stat` with 64-bit inode numbers.
     #[repr(C)]
     #[derive(Clone, Copy)]
-    pub(in super::super) struct stat {
+    pub(in crate::sys) struct stat {
         pub device: i32,
         pub mode: u16,
         pub links: u16,
@@ -353,4 +353,4 @@ mod system {
     }
 }
 
-pub(super) use system::*;
+pub(in crate::sys) use system::*;

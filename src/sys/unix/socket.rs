@@ -1,17 +1,18 @@
 //! Sockets: waiting for several at once, and the options std has no name for.
 
 use super::abi::{
-    AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, NEW_SOCKET, POLLIN, POLLOUT, SO_KEEPALIVE,
-    SO_OOBINLINE, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
-    TCP_NODELAY, TIOCOUTQ, nfds_t, pollfd,
+    EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TIOCOUTQ,
+    nfds_t, pollfd,
 };
 use super::check;
-use crate::sys::{Interest, PROBE_EVERY, PROBES};
+use crate::sys::Interest;
+use crate::sys::socket::{family, raw_address};
 use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 unsafe extern "C" {
@@ -90,6 +91,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
     }
 }
 
+/// One of two connected streams.
+pub(crate) type Pair = UnixStream;
+
+/// Two connected streams of this process with itself.
+pub(crate) fn pair() -> io::Result<(Pair, Pair)> {
+    UnixStream::pair()
+}
+
 /// Sets how many connections may wait to be accepted; std's 128 lose SYNs in a burst.
 ///
 /// # Errors
@@ -98,39 +107,6 @@ pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     // SAFETY: the descriptor is open; listening again only changes the backlog.
     check(unsafe { listen(listener.as_raw_fd(), backlog) }).map(drop)
-}
-
-/// Leaves TCP urgent data in the stream, where the Telnet Synch before an ABOR belongs
-/// (RFC 959 section 4.1.3). Without it the byte before the command is missing.
-///
-/// # Errors
-/// What the system says of a broken socket.
-pub fn inline_urgent(socket: &impl Waitable) -> io::Result<()> {
-    set_option(socket.handle(), SOL_SOCKET, SO_OOBINLINE, 1)
-}
-
-/// Lets the system probe a peer that has been silent for `idle`, so that one that went away
-/// without a word is noticed: a minute later, when it has not answered four probes.
-///
-/// # Errors
-/// What the system says of a broken socket.
-pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
-    set_option(socket.handle(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
-    let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
-    for (name, value) in
-        [(TCP_KEEPIDLE, seconds), (TCP_KEEPINTVL, PROBE_EVERY), (TCP_KEEPCNT, PROBES)]
-    {
-        set_option(socket.handle(), IPPROTO_TCP, name, value)?;
-    }
-    Ok(())
-}
-
-/// Sends what is written at once, also from the connections that a listener accepts, if it is one.
-///
-/// # Errors
-/// What the system says of a broken socket.
-pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
-    set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
 /// Returns how many of the bytes written to a TCP socket the peer has not acknowledged yet (Linux:
@@ -148,9 +124,8 @@ pub fn unacknowledged(socket: Handle<'_>) -> Option<usize> {
 /// # Errors
 /// What the system says if it cannot even begin.
 pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let domain = if to.is_ipv4() { AF_INET } else { AF_INET6 };
     // SAFETY: plain numbers in, a descriptor out.
-    let fd = check(unsafe { socket(domain, SOCK_STREAM | NEW_SOCKET, 0) })?;
+    let fd = check(unsafe { socket(family(to), SOCK_STREAM | NEW_SOCKET, 0) })?;
     // SAFETY: the descriptor is new, open and nobody else's.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     set_option(fd.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
@@ -161,16 +136,22 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     }
     let (address, length) = raw_address(SocketAddr::new(local, 0));
     // SAFETY: `address` holds a socket address of `length` bytes.
-    check(unsafe { bind(stream.as_raw_fd(), address.as_ptr().cast(), length) })?;
+    check(unsafe { bind(stream.as_raw_fd(), address.as_ptr().cast(), length.into()) })?;
     let (address, length) = raw_address(to);
     // SAFETY: as above.
-    match check(unsafe { connect(stream.as_raw_fd(), address.as_ptr().cast(), length) }) {
+    match check(unsafe { connect(stream.as_raw_fd(), address.as_ptr().cast(), length.into()) }) {
         Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
         _ => Ok(stream),
     }
 }
 
-fn set_option(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+/// Sets a number as an option.
+pub(crate) fn set_option(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: c_int,
+) -> io::Result<()> {
     let size = size_of::<c_int>() as u32;
     // SAFETY: `value` lives through the call and has the size that is given.
     check(unsafe { setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size) })
@@ -183,28 +164,4 @@ pub(super) fn close_on_exec(fd: c_int) -> io::Result<()> {
     const FD_CLOEXEC: c_int = 1;
     // SAFETY: F_SETFD takes one int; a number that is no open descriptor is EBADF.
     check(unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) }).map(drop)
-}
-
-/// `struct sockaddr_in` or `sockaddr_in6`: 28 bytes at most, the same fields on every system but
-/// for the first two bytes, which are the family on Linux, length and family on macOS.
-fn raw_address(address: SocketAddr) -> ([u8; 28], u32) {
-    let mut raw = [0u8; 28];
-    let (family, length) =
-        if address.is_ipv4() { (AF_INET as u8, 16) } else { (AF_INET6 as u8, 28) };
-    if cfg!(target_os = "linux") {
-        raw[..2].copy_from_slice(&u16::from(family).to_ne_bytes());
-    } else {
-        raw[0] = length;
-        raw[1] = family;
-    }
-    raw[2..4].copy_from_slice(&address.port().to_be_bytes());
-    match address {
-        SocketAddr::V4(v4) => raw[4..8].copy_from_slice(&v4.ip().octets()),
-        SocketAddr::V6(v6) => {
-            raw[4..8].copy_from_slice(&v6.flowinfo().to_ne_bytes());
-            raw[8..24].copy_from_slice(&v6.ip().octets());
-            raw[24..28].copy_from_slice(&v6.scope_id().to_ne_bytes());
-        }
-    }
-    (raw, u32::from(length))
 }

@@ -4,8 +4,8 @@
 use super::abi::{
     ECHO, ICANON, ICRNL, IEXTEN, ISIG, IXON, SIGTSTP, TIOCGWINSZ, VMIN, VTIME, termios,
 };
-use super::{PollItem, Waker, check, poll, retry};
-use crate::sys::{Interest, Typed};
+use super::{PollItem, check, poll, retry};
+use crate::sys::{Interest, Typed, Waker};
 use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
 use std::mem::MaybeUninit;

@@ -1,7 +1,6 @@
 //! The console: what ends the program, echo, and how wide it is.
 
-use super::Waker;
-use crate::sys::{Signal, Typed};
+use crate::sys::{Signal, Typed, Waker};
 use std::ffi::c_void;
 use std::io;
 use std::process::{Child, Command};

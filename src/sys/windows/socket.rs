@@ -1,11 +1,11 @@
 //! Sockets: waiting for several at once, and the options std has no name for.
 
-use crate::sys::{Interest, PROBE_EVERY, PROBES};
+use crate::sys::Interest;
+use crate::sys::socket::{family, raw_address};
 use std::ffi::{c_int, c_void};
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, FromRawSocket};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 #[link(name = "ws2_32")]
@@ -33,19 +33,26 @@ unsafe extern "system" {
 
 const POLLIN: i16 = 0x300;
 const POLLOUT: i16 = 0x10;
-const AF_INET: c_int = 2;
-const AF_INET6: c_int = 23;
 const SOCK_STREAM: c_int = 1;
-const SOL_SOCKET: c_int = 0xffff;
-const SO_KEEPALIVE: c_int = 8;
-const SO_OOBINLINE: c_int = 0x100;
-const IPPROTO_TCP: c_int = 6;
-const TCP_KEEPIDLE: c_int = 3;
-const TCP_KEEPCNT: c_int = 16;
-const TCP_KEEPINTVL: c_int = 17;
 const WSA_FLAG_OVERLAPPED: u32 = 1;
 const WSA_FLAG_NO_HANDLE_INHERIT: u32 = 0x80;
 const WSAEWOULDBLOCK: i32 = 10035;
+
+/// Numbers that Unix has too, with other values.
+pub(in crate::sys) mod abi {
+    use std::ffi::c_int;
+
+    pub(in crate::sys) const AF_INET: c_int = 2;
+    pub(in crate::sys) const AF_INET6: c_int = 23;
+    pub(in crate::sys) const SOL_SOCKET: c_int = 0xffff;
+    pub(in crate::sys) const SO_KEEPALIVE: c_int = 8;
+    pub(in crate::sys) const SO_OOBINLINE: c_int = 0x100;
+    pub(in crate::sys) const IPPROTO_TCP: c_int = 6;
+    pub(in crate::sys) const TCP_NODELAY: c_int = 1;
+    pub(in crate::sys) const TCP_KEEPIDLE: c_int = 3;
+    pub(in crate::sys) const TCP_KEEPCNT: c_int = 16;
+    pub(in crate::sys) const TCP_KEEPINTVL: c_int = 17;
+}
 
 /// `WSAPOLLFD`.
 #[repr(C)]
@@ -118,83 +125,20 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
     Ok(count as usize)
 }
 
-/// Set once and for good: every thread that waits for it in [`poll`] wakes, now and later.
-///
-/// Only sockets can be waited for here, so it is a connection of the program with itself: when one
-/// end goes, the other is "ready" for ever.
-#[derive(Debug)]
-pub struct Event {
-    near: TcpStream,
-    far: Mutex<Option<TcpStream>>,
-}
+/// One of two connected streams: only sockets can be waited for here.
+pub(crate) type Pair = TcpStream;
 
-impl Event {
-    /// An event that is not set.
-    ///
-    /// # Errors
-    /// Out of sockets.
-    pub fn new() -> io::Result<Event> {
-        let (near, far) = pair()?;
-        Ok(Event { near, far: Mutex::new(Some(far)) })
-    }
-
-    /// Sets it.
-    pub fn set(&self) {
-        self.far.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    /// What to [`poll`] for [`Interest::Read`].
-    pub fn handle(&self) -> Handle<'_> {
-        self.near.as_socket()
-    }
-}
-
-/// Two ends of a connection of the program with itself.
-fn pair() -> io::Result<(TcpStream, TcpStream)> {
+/// Two connected streams of this process with itself.
+pub(crate) fn pair() -> io::Result<(Pair, Pair)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let near = TcpStream::connect(listener.local_addr()?)?;
     // Anybody on this machine could have connected in between.
     loop {
         let (far, peer) = listener.accept()?;
         if peer == near.local_addr()? {
+            near.set_nodelay(true)?;
             return Ok((near, far));
         }
-    }
-}
-
-/// Wakes a thread that waits in [`poll`], which resets it and waits again.
-#[derive(Debug)]
-pub struct Waker {
-    sender: TcpStream,
-    receiver: TcpStream,
-}
-
-impl Waker {
-    /// A waker that has not been used.
-    ///
-    /// # Errors
-    /// Out of sockets.
-    pub fn new() -> io::Result<Waker> {
-        let (sender, receiver) = pair()?;
-        sender.set_nonblocking(true)?;
-        sender.set_nodelay(true)?;
-        receiver.set_nonblocking(true)?;
-        Ok(Waker { sender, receiver })
-    }
-
-    /// Makes it ready. If the byte cannot be written, earlier ones fill the stream and it is ready.
-    pub fn wake(&self) {
-        let _ = (&self.sender).write(&[0]);
-    }
-
-    /// Makes it wait for the next [`Waker::wake`], however many there were.
-    pub fn reset(&self) {
-        while matches!((&self.receiver).read(&mut [0; 64]), Ok(1..)) {}
-    }
-
-    /// What to [`poll`] for [`Interest::Read`].
-    pub fn handle(&self) -> Handle<'_> {
-        self.receiver.as_socket()
     }
 }
 
@@ -208,39 +152,6 @@ pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
     check(unsafe { listen(listener.as_raw_socket() as usize, backlog) }).map(drop)
 }
 
-/// Leaves TCP urgent data in the stream (RFC 959 section 4.1.3).
-///
-/// # Errors
-/// What the system says of a broken socket.
-pub fn inline_urgent(socket: &impl Waitable) -> io::Result<()> {
-    set_option(socket.handle(), SOL_SOCKET, SO_OOBINLINE, 1)
-}
-
-/// Lets the system probe a peer that has been silent for `idle`, and give it up a minute later
-/// (Windows 10 of 2017 and later; before, the system's own times count).
-///
-/// # Errors
-/// What the system says of a broken socket.
-pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
-    set_option(socket.handle(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
-    let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
-    for (name, value) in
-        [(TCP_KEEPIDLE, seconds), (TCP_KEEPINTVL, PROBE_EVERY), (TCP_KEEPCNT, PROBES)]
-    {
-        set_option(socket.handle(), IPPROTO_TCP, name, value)?;
-    }
-    Ok(())
-}
-
-/// Sends what is written at once.
-///
-/// # Errors
-/// What the system says of a broken socket.
-pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
-    const TCP_NODELAY: c_int = 1;
-    set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
-}
-
 /// Returns `None`: Windows does not say how many bytes the peer has not acknowledged yet.
 pub fn unacknowledged(_socket: Handle<'_>) -> Option<usize> {
     None
@@ -252,10 +163,9 @@ pub fn unacknowledged(_socket: Handle<'_>) -> Option<usize> {
 /// # Errors
 /// What the system says if it cannot even begin.
 pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let domain = if to.is_ipv4() { AF_INET } else { AF_INET6 };
     let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
     // SAFETY: plain numbers and no protocol information in, a socket out.
-    let socket = unsafe { WSASocketW(domain, SOCK_STREAM, 0, std::ptr::null(), 0, flags) };
+    let socket = unsafe { WSASocketW(family(to), SOCK_STREAM, 0, std::ptr::null(), 0, flags) };
     if socket == usize::MAX {
         return Err(io::Error::last_os_error());
     }
@@ -264,37 +174,26 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     stream.set_nonblocking(true)?;
     let (address, length) = raw_address(SocketAddr::new(local, 0));
     // SAFETY: `address` holds a socket address of `length` bytes.
-    check(unsafe { bind(socket, address.as_ptr().cast(), length) })?;
+    check(unsafe { bind(socket, address.as_ptr().cast(), length.into()) })?;
     let (address, length) = raw_address(to);
     // SAFETY: as above.
-    match check(unsafe { connect(socket, address.as_ptr().cast(), length) }) {
+    match check(unsafe { connect(socket, address.as_ptr().cast(), length.into()) }) {
         Err(error) if error.raw_os_error() != Some(WSAEWOULDBLOCK) => Err(error),
         _ => Ok(stream),
     }
 }
 
-fn set_option(socket: Handle<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+/// Sets a number as an option.
+pub(crate) fn set_option(
+    socket: Handle<'_>,
+    level: c_int,
+    name: c_int,
+    value: c_int,
+) -> io::Result<()> {
     let size = size_of::<c_int>() as c_int;
     let socket = socket.as_raw_socket() as usize;
     // SAFETY: `value` lives through the call and has the size that is given.
     check(unsafe { setsockopt(socket, level, name, (&raw const value).cast(), size) }).map(drop)
-}
-
-/// `struct sockaddr_in` or `sockaddr_in6`.
-fn raw_address(address: SocketAddr) -> ([u8; 28], c_int) {
-    let mut raw = [0u8; 28];
-    let (family, length) = if address.is_ipv4() { (AF_INET, 16) } else { (AF_INET6, 28) };
-    raw[..2].copy_from_slice(&(family as u16).to_ne_bytes());
-    raw[2..4].copy_from_slice(&address.port().to_be_bytes());
-    match address {
-        SocketAddr::V4(v4) => raw[4..8].copy_from_slice(&v4.ip().octets()),
-        SocketAddr::V6(v6) => {
-            raw[4..8].copy_from_slice(&v6.flowinfo().to_ne_bytes());
-            raw[8..24].copy_from_slice(&v6.ip().octets());
-            raw[24..28].copy_from_slice(&v6.scope_id().to_ne_bytes());
-        }
-    }
-    (raw, length)
 }
 
 fn check(result: c_int) -> io::Result<c_int> {

@@ -1,15 +1,13 @@
 //! [`Waker`]: wakes one thread as often as needed.
 
-use super::Handle;
+use super::{Handle, Pair, Waitable, pair};
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 
 /// Wakes a thread that waits in [`poll`](super::poll), which resets it and waits again.
 #[derive(Debug)]
 pub struct Waker {
-    sender: UnixStream,
-    receiver: UnixStream,
+    sender: Pair,
+    receiver: Pair,
 }
 
 impl Waker {
@@ -18,7 +16,7 @@ impl Waker {
     /// # Errors
     /// Out of descriptors.
     pub fn new() -> io::Result<Waker> {
-        let (sender, receiver) = UnixStream::pair()?;
+        let (sender, receiver) = pair()?;
         sender.set_nonblocking(true)?;
         receiver.set_nonblocking(true)?;
         Ok(Waker { sender, receiver })
@@ -34,8 +32,8 @@ impl Waker {
         while matches!((&self.receiver).read(&mut [0; 64]), Ok(1..)) {}
     }
 
-    /// What to [`poll`](super::poll) for [`Interest::Read`](crate::sys::Interest::Read).
+    /// What to [`poll`](super::poll) for [`Interest::Read`](super::Interest::Read).
     pub fn handle(&self) -> Handle<'_> {
-        self.receiver.as_fd()
+        Waitable::handle(&self.receiver)
     }
 }
