@@ -5,6 +5,7 @@
 
 pub(in crate::sys) mod abi;
 mod dir;
+mod file;
 mod patient;
 mod rlimit;
 #[cfg(target_os = "linux")]
@@ -14,13 +15,12 @@ mod signal;
 mod socket;
 #[cfg(target_os = "linux")]
 mod stack;
+mod stat;
 mod terminal;
 
 pub use dir::{Dir, Entries};
-pub(crate) use dir::{
-    FileId, adopt, adopt_metadata, identify, is_at, is_named, may_be_link, name_bytes, name_of,
-    os_name, set_file_mode,
-};
+pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
+pub(crate) use file::{FileId, adopt, adopt_metadata, identify, is_at, is_named, set_file_mode};
 pub use patient::Patient;
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]

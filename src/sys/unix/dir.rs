@@ -8,19 +8,20 @@ use super::abi::{
     O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WALK, O_WRONLY, UTIME_OMIT, dirent,
     statvfs, timespec,
 };
+
+use super::stat::{stat_at, to_timespec};
 use super::{check, retry};
-use crate::sys::{FileKind, Open, Stat};
+use crate::sys::{Open, Stat};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint};
-use std::fs::{File, Metadata, Permissions};
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::ptr::NonNull;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 #[repr(C)]
 struct Stream {
@@ -364,114 +365,6 @@ fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -
     }
 }
 
-fn to_timespec(time: SystemTime) -> timespec {
-    let (seconds, nanoseconds) = match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
-        Err(before) => {
-            let before = before.duration();
-            let seconds = 0i64.saturating_sub_unsigned(before.as_secs());
-            match before.subsec_nanos() {
-                0 => (seconds, 0),
-                part => (seconds.saturating_sub(1), 1_000_000_000 - part),
-            }
-        }
-    };
-    timespec { seconds, nanoseconds: nanoseconds as std::ffi::c_long }
-}
-
-fn to_system_time(seconds: i64, nanoseconds: u32) -> SystemTime {
-    let fraction = Duration::from_nanos(u64::from(nanoseconds));
-    let whole = Duration::from_secs(seconds.unsigned_abs());
-    let time =
-        if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
-    time.and_then(|t| t.checked_add(fraction)).unwrap_or(UNIX_EPOCH)
-}
-
-fn kind_of(mode: u32) -> FileKind {
-    match mode & 0o170_000 {
-        0o100_000 => FileKind::File,
-        0o040_000 => FileKind::Dir,
-        0o120_000 => FileKind::Link,
-        _ => FileKind::Other,
-    }
-}
-
-/// The number of a device from its two parts, as the C library makes it for `fstat`.
-#[cfg(target_os = "linux")]
-fn make_device(major: u32, minor: u32) -> u64 {
-    let (major, minor) = (u64::from(major), u64::from(minor));
-    (major & !0xfff) << 32 | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (minor & 0xff)
-}
-
-/// The number of a device as [`Stat`] has it: its 32 bits where the system's are signed.
-fn device_number(device: u64) -> u64 {
-    if cfg!(target_os = "linux") { device } else { device & 0xffff_ffff }
-}
-
-#[cfg(target_os = "linux")]
-fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
-    use super::abi::{STATX_BASIC_STATS, STATX_BTIME, statx as Statx};
-    unsafe extern "C" {
-        fn statx(
-            dir: c_int,
-            name: *const c_char,
-            flags: c_int,
-            mask: c_uint,
-            out: *mut Statx,
-        ) -> c_int;
-    }
-    let mut out = MaybeUninit::<Statx>::zeroed();
-    let mask = STATX_BASIC_STATS | STATX_BTIME;
-    // SAFETY: the name ends in NUL, and `out` is writable for one statx, valid in any bits.
-    let out = unsafe {
-        check(statx(dir, name.as_ptr(), AT_SYMLINK_NOFOLLOW, mask, out.as_mut_ptr()))?;
-        out.assume_init()
-    };
-    let mode = u32::from(out.mode);
-    Ok(Stat {
-        kind: kind_of(mode),
-        size: out.size,
-        modified: to_system_time(out.modified.seconds, out.modified.nanoseconds),
-        created: (out.mask & STATX_BTIME != 0)
-            .then(|| to_system_time(out.created.seconds, out.created.nanoseconds)),
-        mode: mode & 0o7777,
-        owner: out.owner,
-        group: out.group,
-        links: u64::from(out.links),
-        device: make_device(out.device_major, out.device_minor),
-        inode: out.inode,
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
-    use super::abi::stat;
-    unsafe extern "C" {
-        #[cfg_attr(target_arch = "x86_64", link_name = "fstatat$INODE64")]
-        fn fstatat(dir: c_int, name: *const c_char, out: *mut stat, flags: c_int) -> c_int;
-    }
-    let time = |t: timespec| to_system_time(t.seconds, t.nanoseconds as u32);
-    let mut out = MaybeUninit::<stat>::zeroed();
-    // SAFETY: the name ends in NUL, and `out` is writable for one stat, valid in any bits.
-    let out = unsafe {
-        check(fstatat(dir, name.as_ptr(), out.as_mut_ptr(), AT_SYMLINK_NOFOLLOW))?;
-        out.assume_init()
-    };
-    let mode = u32::from(out.mode);
-    Ok(Stat {
-        kind: kind_of(mode),
-        size: u64::try_from(out.size).unwrap_or(0),
-        modified: time(out.modified),
-        created: Some(time(out.created)),
-        mode: mode & 0o7777,
-        owner: out.owner,
-        group: out.group,
-        links: u64::from(out.links),
-        device: device_number(out.device as u64),
-        inode: out.inode,
-    })
-}
-
 /// A name from the wire as the system's; on Unix every byte but NUL and `/` may be in one.
 ///
 /// # Errors
@@ -493,67 +386,11 @@ pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
     Cow::Borrowed(OsStr::from_bytes(bytes))
 }
 
-/// What tells an open file from all others for as long as it is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-/// What is known of an open file, and what tells it from others.
-///
-/// # Errors
-/// What the system says.
-pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
-    let data = file.metadata()?;
-    let id = FileId { device: device_number(data.dev()), inode: data.ino() };
-    Ok((data, id))
-}
-
-/// Whether `name` in `dir` is this very file.
-pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
-    dir.stat(name).is_ok_and(|stat| FileId { device: stat.device, inode: stat.inode } == id)
-}
-
-/// Whether the very file that is open as `file` stands at a path of the system.
-pub(crate) fn is_at(path: &Path, file: &File) -> bool {
-    let number = |data: Metadata| (data.dev(), data.ino());
-    let there = std::fs::metadata(path).map(number);
-    there.is_ok_and(|there| file.metadata().is_ok_and(|data| number(data) == there))
-}
-
-/// Gives an open file, which is known to be `new`, the owner, group and permission bits of the one
-/// it replaces, as far as the system allows. Bits that lend the owner's rights to whoever runs it
-/// are not passed on to new content, as the system would have cleared them too.
-pub(crate) fn adopt(file: &File, new: &Metadata, old: &Stat) {
-    adopt_parts(file, new, old.owner, old.group, old.mode);
-}
-
-/// [`adopt`] for a file that is known by what std says of it.
-pub(crate) fn adopt_metadata(file: &File, old: &Metadata) {
-    if let Ok(new) = file.metadata() {
-        adopt_parts(file, &new, old.uid(), old.gid(), old.mode());
-    }
-}
-
-fn adopt_parts(file: &File, new: &Metadata, owner: u32, group: u32, mode: u32) {
-    let changed = (new.uid(), new.gid()) != (owner, group);
-    if changed {
-        let _ = fchown(file, Some(owner), Some(group));
-    }
-    if changed || new.mode() & 0o7777 != mode & 0o777 {
-        set_file_mode(file, mode & 0o777);
-    }
-}
-
-/// Sets the permission bits of an open file as far as the system allows.
-pub(crate) fn set_file_mode(file: &File, mode: u32) {
-    let _ = file.set_permissions(Permissions::from_mode(mode));
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::stat::to_system_time;
     use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
     fn a_path_is_no_name() {
