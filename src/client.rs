@@ -46,9 +46,6 @@ mod test_server;
 mod transfer;
 mod url;
 
-// The rooms show what comes from outside through it.
-use crate::text as escape;
-
 pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
 pub use error::{Error, ErrorClass};
 pub use shell::Shell;

@@ -1,7 +1,7 @@
 //! Every way a command of the client can fail: what is said of it and which exit status it gives.
 
-use super::escape::{shown, shown_lines};
 use crate::protocol::{BadReply, Code, Reply};
+use crate::text::{shown, shown_lines};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -7,9 +7,9 @@ pub(super) mod text;
 pub(super) mod width;
 
 use super::error::Error;
-use super::escape::{EscapingWriter, shown, shown_lines};
 use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::{Command, Reply};
+use crate::text::{EscapingWriter, shown, shown_lines};
 use progress::ProgressOutput;
 use std::env;
 use std::io::{self, IsTerminal, Write};

@@ -12,13 +12,13 @@ mod session;
 
 use super::editor::{History, Reader, is_capable};
 use super::error::Error;
-use super::escape::shown;
 use super::options::{Commands, OnFailure, Options, Start};
 use super::output::width::{fitting_end, width_of};
 use super::signals::Interrupt;
 use super::transfer::download::Kept;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
+use crate::text::shown;
 use commands::get_put;
 use commands::{Call, Row};
 use completion::Completer;

@@ -1,8 +1,8 @@
 //! How far a transfer has come: one line that is drawn over and over, and one at its end.
 
 use super::width::{fitting_end, width_of};
-use crate::client::escape::{scaled, shown};
 use crate::sys::terminal_width;
+use crate::text::{scaled, shown};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 

@@ -21,7 +21,7 @@ pub(in crate::client) use row::Row;
 
 use crate::args::{Typed, nearest};
 use crate::client::error::Error;
-use crate::client::escape::shown;
+use crate::text::shown;
 use row::Action;
 use std::path::Path;
 

@@ -3,7 +3,6 @@
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
 use crate::client::editor::{Told, read_secret};
 use crate::client::error::Error;
-use crate::client::escape::shown;
 use crate::client::name::parse_name;
 use crate::client::netrc::{self, Login};
 use crate::client::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
@@ -13,6 +12,7 @@ use crate::client::transfer::TransferSettings;
 use crate::client::url::Endpoint;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
+use crate::text::shown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::env;
 use std::io::{self, BufRead, IsTerminal};

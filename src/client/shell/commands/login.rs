@@ -4,11 +4,11 @@ use super::operands::{Operand, operand, optional, secret, text};
 use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::Error;
-use crate::client::escape::shown;
 use crate::client::name::parse_name;
 use crate::client::shell::session::Session;
 use crate::client::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
+use crate::text::shown;
 use std::ffi::OsStr;
 
 pub(super) const ROWS: &[Row] = &[

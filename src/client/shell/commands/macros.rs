@@ -6,9 +6,9 @@
 use super::operands::{Operand, operand};
 use super::row::Row;
 use crate::client::error::Error;
-use crate::client::escape::shown;
 use crate::client::shell::lexer::{Quotes, quoted};
 use crate::client::shell::session::Session;
+use crate::text::shown;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new(&["macdef"], "define a macro: lines up to a blank one", define)

@@ -4,13 +4,13 @@ use super::operands::{Operand, operand, optional};
 use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
-use crate::client::escape::{shown, shown_lines};
 use crate::client::name::parse_name;
 use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Expanded, Found, expand};
 use crate::client::shell::session::Session;
 use crate::protocol::{Name, Reply};
 use crate::text::rfc3339;
+use crate::text::{shown, shown_lines};
 
 pub(super) const ROWS: &[Row] = &[
     Row::new(&["pwd"], "print the remote directory", pwd).keeps_names(),
