@@ -17,7 +17,7 @@ const LARGEST_LISTING: usize = 64 * 1024 * 1024;
 /// How many files that may be, however short their names: each takes more room here than there.
 const MOST_LISTED: usize = 1_000_000;
 
-/// How much of a line that could not be read is shown, in bytes.
+/// The longest part of an unreadable line that is shown, in bytes.
 const LONGEST_SHOWN: usize = 200;
 
 /// A directory as the server lists it.
@@ -34,7 +34,7 @@ pub(super) struct Listed {
 struct Unread {
     /// The first of them, or its beginning.
     line: Vec<u8>,
-    /// How many others there are.
+    /// The number of the others.
     more: usize,
 }
 
@@ -115,7 +115,7 @@ impl Listed {
         Some(Error::BadListing { dir: dir.to_vec(), line, more })
     }
 
-    /// Whether a listing for people is of a form that is not known: nothing of it could be read.
+    /// Returns true if a listing for people is of a form that is not known: nothing of it could be read.
     fn is_of_unknown_form(&self) -> bool {
         self.entries.is_empty() && self.unread.is_some() && !self.exact
     }

@@ -1,4 +1,4 @@
-//! What a directory holds, as lines: [`Entry`] to and from the facts of MLST and MLSD (RFC 3659
+//! The entries of a directory as lines: [`Entry`] to and from the facts of MLST and MLSD (RFC 3659
 //! section 7), and to and from what LIST prints.
 //!
 //! Whole listings are read by [`read_mlsd`] and [`read_list`], which pass over no line that might be

@@ -1,4 +1,4 @@
-//! What the lines of one listing have in common and a line alone does not say.
+//! The habits of a listing that all of its lines share and that no line alone shows.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::date::{Order, Orders, is_croatian, split_short_date};
 use super::words::{Words, number, split_at_first};
 
-/// How far into the future a date may lie: the peer's clock may run ahead or show another zone.
+/// The longest time a date may lie in the future: the peer's clock may run ahead or show another zone.
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Words of a line that are looked at for the listing's habits: a date is among them.
@@ -16,9 +16,9 @@ const WORDS: usize = 16;
 pub(super) struct Context<'a> {
     /// The moment of the listing, to complete dates that have no year.
     pub(super) now: SystemTime,
-    /// Whether marks of `ls -F` stand behind the names: `/` behind directories.
+    /// True if marks of `ls -F` stand behind the names: `/` behind directories.
     pub(super) classified: bool,
-    /// Whether months are in Croatian, which uses three names of Polish for other months.
+    /// True if months are in Croatian, which uses three names of Polish for other months.
     pub(super) croatian: bool,
     /// The orders of day, month and year that all dates of the listing have in common.
     pub(super) orders: Orders,
@@ -43,7 +43,7 @@ impl<'a> Context<'a> {
         self.now.checked_add(DAY).unwrap_or(self.now)
     }
 
-    /// Whether a higher version of the file stands in the listing.
+    /// Returns whether a higher version of the file stands in the listing.
     pub(super) fn is_outdated(&self, line: &[u8]) -> bool {
         let file = first_word_with_version(line);
         file.is_some_and(|(name, version)| self.versions.get(name).is_some_and(|&v| v > version))

@@ -128,7 +128,7 @@ fn three_parts(word: &[u8]) -> Option<[&[u8]; 3]> {
 #[derive(Clone, Copy)]
 pub(super) struct ShortDate<'a> {
     parts: [&'a [u8]; 3],
-    /// Whether full stops stand between them.
+    /// True if full stops stand between them.
     dotted: bool,
 }
 

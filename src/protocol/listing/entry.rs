@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::words::{breaks_fact, number, push_number, push_shown};
 
-/// What an entry is (the fact `type`, RFC 3659 section 7.5.1).
+/// The kind of an entry (the fact `type`, RFC 3659 section 7.5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// A plain file.
@@ -32,7 +32,7 @@ pub enum Owner {
     Name(Vec<u8>),
 }
 
-/// What is the same for two names of one file (the fact `unique`, RFC 3659 section 7.5.2).
+/// The identity of a file, the same for all of its names (the fact `unique`, RFC 3659 section 7.5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unique {
     /// Written `{device:x}U{inode:x}`, as other servers do.
@@ -46,7 +46,7 @@ pub enum Unique {
     Opaque(Vec<u8>),
 }
 
-/// What the user may do with an entry (the fact `perm`, RFC 3659 section 7.5.5): a set of letters.
+/// The permissions of the user on an entry (the fact `perm`, RFC 3659 section 7.5.5): a set of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Perm(pub(super) u16);
 /// One name in a directory and what is known of it.
@@ -54,7 +54,7 @@ pub struct Perm(pub(super) u16);
 pub struct Entry {
     /// As the peer or the disk has it, unchecked.
     pub name: Vec<u8>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// In bytes.
     pub size: Option<u64>,
@@ -64,15 +64,15 @@ pub struct Entry {
     pub created: Option<SystemTime>,
     /// The permission bits, `0o7777`.
     pub mode: Option<u32>,
-    /// Who has it.
+    /// Its owner.
     pub owner: Option<Owner>,
-    /// Which group has it.
+    /// Its group.
     pub group: Option<Owner>,
-    /// How many names it has.
+    /// Its number of names (hard links).
     pub links: Option<u64>,
-    /// What tells it from any other file.
+    /// Its identity.
     pub unique: Option<Unique>,
-    /// What the user may do with it.
+    /// The permissions of the user on it.
     pub perm: Option<Perm>,
 }
 
@@ -136,7 +136,7 @@ impl Perm {
         out.extend(chosen.map(|(_, letter)| letter));
     }
 
-    /// Whether every letter of `wanted` is in the set.
+    /// Returns whether every letter of `wanted` is in the set.
     pub fn contains(&self, wanted: Perm) -> bool {
         self.0 & wanted.0 == wanted.0
     }

@@ -6,7 +6,7 @@ use super::words::{
 };
 use crate::protocol::time::{parse_timestamp, write_timestamp};
 
-/// Which facts a line carries: what OPTS MLST chooses (RFC 3659 section 7.9).
+/// A set of facts, as OPTS MLST chooses it (RFC 3659 section 7.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts(pub(super) u16);
 

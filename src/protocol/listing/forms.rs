@@ -50,7 +50,7 @@ pub(super) fn parse(line: &[u8], table: Option<Table>, context: &Context<'_>) ->
     Some(entry)
 }
 
-/// Whether a line of a listing is no entry and meant to be none: a heading or a sum.
+/// Returns whether a line of a listing is no entry and meant to be none: a heading or a sum.
 pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
     unix::is_heading(line)
         || dos::is_heading(line)
@@ -61,7 +61,7 @@ pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
         || os9::is_heading(line)
 }
 
-/// Whether a line is a rule below the names of columns: `--------  ------  ----`.
+/// Returns whether a line is a rule below the names of columns: `--------  ------  ----`.
 pub(super) fn is_rule(line: &[u8]) -> bool {
     line.iter().filter(|&&byte| byte == b'-').count() > 3
         && line.iter().all(|byte| b"- ".contains(byte))

@@ -105,7 +105,7 @@ fn judge<'a>(entry: Option<Entry>, line: &'a [u8]) -> Result<Option<Entry>, Unre
     }
 }
 
-/// Whether a name leads to something in the directory that is listed.
+/// Returns whether a name leads to something in the directory that is listed.
 fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
 }

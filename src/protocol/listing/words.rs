@@ -28,7 +28,7 @@ pub(super) fn is_control(byte: u8) -> bool {
     byte.is_ascii_control()
 }
 
-/// Whether a byte would end a fact or the facts.
+/// Returns whether a byte would end a fact or the facts.
 pub(super) fn breaks_fact(byte: u8) -> bool {
     is_control(byte) || byte == b';' || byte == b' '
 }
@@ -69,7 +69,7 @@ impl<'a> Words<'a> {
         (words.len() <= most).then_some(words)
     }
 
-    /// Whether the words that are left begin with these.
+    /// Returns whether the words that are left begin with these.
     pub(super) fn start_with(mut self, words: &[&str]) -> bool {
         words.iter().all(|word| self.next() == Some(word.as_bytes()))
     }

@@ -39,7 +39,7 @@ fn fits_number(month: u8, digits: &[u8]) -> bool {
     written(month) || written(month - 1)
 }
 
-/// Whether a word is a month in Croatian and in no other language: then `lip` is June.
+/// Returns whether a word is a month in Croatian and in no other language: then `lip` is June.
 pub(in crate::protocol::listing) fn is_croatian(word: &[u8]) -> bool {
     // The names begin with these letters, so most words need no closer look.
     let begins = word.first().is_some_and(|first| b"klorstv".contains(&first.to_ascii_lowercase()));
@@ -48,7 +48,7 @@ pub(in crate::protocol::listing) fn is_croatian(word: &[u8]) -> bool {
     begins && readings(word).any(is_its_own)
 }
 
-/// Whether a word stands before the number of blocks above a listing: `total 12`.
+/// Returns whether a word stands before the number of blocks above a listing: `total 12`.
 pub(in crate::protocol::listing) fn is_total(word: &[u8]) -> bool {
     let word = word.strip_suffix(b":").unwrap_or(word);
     readings(word).any(|word| TOTAL.contains(&&*word))

@@ -32,7 +32,7 @@ pub(super) fn parse_as400(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     Some(entry)
 }
 
-/// Whether a line is the file whose members are listed: it has no name.
+/// Returns whether a line is the file whose members are listed: it has no name.
 pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
     let mut words = Words { rest: line };
     Object::parse(&mut words, context).is_some_and(|object| {

@@ -47,7 +47,7 @@ fn without_target(name: &[u8]) -> &[u8] {
     if start > 0 && is_path { &inside[..start] } else { name }
 }
 
-/// Whether a line stands above or below the listing of `dir`.
+/// Returns whether a line stands above or below the listing of `dir`.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let text = line.trim_ascii();
     let above = [&b"Volume in drive "[..], b"Volume Serial Number is ", b"Directory of "];

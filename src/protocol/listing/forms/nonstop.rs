@@ -22,7 +22,7 @@ pub(super) fn parse_nonstop(line: &[u8], context: &Context<'_>) -> Option<Entry>
     Some(entry)
 }
 
-/// Whether a line is the heading: `File  Code  EOF  Last Modification  Owner  RWEP`.
+/// Returns whether a line is the heading: `File  Code  EOF  Last Modification  Owner  RWEP`.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     Words { rest: line }.start_with(&["File", "Code", "EOF", "Last"])
 }

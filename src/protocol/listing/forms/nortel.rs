@@ -36,7 +36,7 @@ pub(super) fn parse_vxworks(line: &[u8], context: &Context<'_>) -> Option<Entry>
     Some(entry)
 }
 
-/// Whether a line is the heading of VxWorks: `  size          date       time       name`.
+/// Returns whether a line is the heading of VxWorks: `  size          date       time       name`.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     Words { rest: line }.start_with(&["size", "date", "time", "name"])
 }

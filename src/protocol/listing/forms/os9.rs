@@ -22,7 +22,7 @@ pub(super) fn parse_os9(line: &[u8]) -> Option<Entry> {
     Some(entry)
 }
 
-/// Whether a line is one of the headings.
+/// Returns whether a line is one of the headings.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let words = Words { rest: line };
     let columns = words.start_with(&["Owner", "Last", "modified", "Attributes"]);

@@ -77,7 +77,7 @@ pub(super) fn parse_numeric(line: &[u8]) -> Option<Entry> {
     Some(entry)
 }
 
-/// Whether a line is the sum above a listing: `total 12`, in the server's language.
+/// Returns whether a line is the sum above a listing: `total 12`, in the server's language.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let words = Words { rest: line }.all(3).unwrap_or_default();
     match *words.as_slice() {

@@ -54,7 +54,7 @@ pub(in super::super) fn parse_continued(
     parse_vms(&[line, b" ", next].concat(), context)
 }
 
-/// Whether a line stands above or below a listing.
+/// Returns whether a line stands above or below a listing.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let mut words = Words { rest: line };
     let (first, second, third) = (words.next(), words.next(), words.next());

@@ -63,7 +63,7 @@ fn organized(before: &[&[u8]], context: &Context<'_>) -> Option<(Kind, Option<Da
     Some((kind, date))
 }
 
-/// Whether the last word of a line begins near a column: headings and lines differ by a blank or two.
+/// Returns whether the last word of a line begins near a column: headings and lines differ by a blank or two.
 fn is_at(line: &[u8], name: &[u8], column: usize) -> bool {
     let start = line.trim_ascii_end().len() - name.len();
     start.abs_diff(column) <= 2

@@ -13,14 +13,14 @@ const MAX_COLUMNS: usize = 20;
 /// The columns of `ls -l` before the size: links, owner and group.
 const USUAL_COLUMNS: usize = 3;
 
-/// What stands between the mode and the name, and the name.
+/// The columns between the mode and the name, and the name.
 pub(in super::super) struct Columns<'a> {
     /// Links, owner, group or fewer or more of them.
     who: Vec<&'a [u8]>,
     /// `None` for a device, which has two numbers instead, and for a size that is rounded.
     size: Option<u64>,
     modified: SystemTime,
-    /// What follows the date and one blank; `None` if nothing does.
+    /// The name after one blank; `None` if there is none.
     pub(in super::super) name: Option<&'a [u8]>,
     /// The same without the blanks before it.
     pub(in super::super) trimmed_name: &'a [u8],
@@ -89,7 +89,7 @@ fn parse_size(word: &[u8]) -> Option<Option<u64>> {
     }
 }
 
-/// Whether a word is a size with a unit: `12.5k`, `3M`, `1GB`.
+/// Returns whether a word is a size with a unit: `12.5k`, `3M`, `1GB`.
 fn is_rounded(word: &[u8]) -> bool {
     let word = word.strip_suffix(b"B").or(word.strip_suffix(b"b")).unwrap_or(word);
     let Some((unit, digits)) = word.split_last() else { return false };

@@ -9,7 +9,7 @@ use super::super::super::date::{
 use super::super::super::words::{Words, number, split_at_first};
 use crate::protocol::time::parse_clock;
 
-/// How months are written.
+/// The way in which months are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Months {
     /// By name, by number with a sign behind it, or in a date that is one word.
@@ -18,12 +18,12 @@ pub(super) enum Months {
     ByNumber,
 }
 
-/// What stands behind a date.
+/// The name behind a date.
 #[derive(Clone, Copy)]
 pub(super) struct Name<'a> {
-    /// What follows one blank: a name may begin with more.
+    /// The name after one blank: a name may begin with more.
     pub(super) exact: Option<&'a [u8]>,
-    /// What follows all blanks.
+    /// The name after all blanks.
     pub(super) trimmed: &'a [u8],
 }
 
@@ -46,7 +46,7 @@ pub(super) fn take_date<'a>(
 struct Reader<'a, 'c> {
     words: Words<'a>,
     context: &'c Context<'c>,
-    /// Whether the date may be followed by blanks where others have a time.
+    /// True if the date may be followed by blanks where others have a time.
     padded: bool,
 }
 
@@ -211,7 +211,7 @@ fn parse_zone(word: &[u8]) -> Option<(bool, Duration)> {
 
 // ---- East Asia ---------------------------------------------------------------------------------
 
-/// What a sign behind a number makes of it.
+/// The meaning that a sign gives to the number before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Year,
