@@ -4,7 +4,6 @@ use super::near::nearest;
 use super::parsed::{Given, Parsed, Setting};
 use super::table::{Flag, Program};
 use super::usage::{Expected, Origin, Problem, Usage, lossy};
-use super::value::boolean;
 use crate::sys::os_string;
 use std::path::Path;
 
@@ -73,20 +72,18 @@ impl Parsed {
 }
 
 fn config_setting(flag: &Flag, raw: &[u8], origin: &Origin) -> Result<Setting, Usage> {
-    let wrong = |value: &[u8], Expected(text)| flag.wrong(origin.clone(), Some(lossy(value)), text);
-    let value = config_value(raw).map_err(|expected| wrong(raw.trim_ascii(), expected))?;
+    let typed = || Some(lossy(raw.trim_ascii()));
+    let value =
+        config_value(raw).map_err(|Expected(text)| flag.wrong(origin.clone(), typed(), text))?;
     if flag.value.is_none() {
-        let on = boolean(&String::from_utf8_lossy(value)).map_err(|e| wrong(value, e))?;
-        return Ok(Setting::Switch(on));
+        return flag.turned(lossy(value), origin).map(Setting::Switch);
     }
     // An empty value is more often forgotten than meant; `""` says that it is meant.
     if value.is_empty() && !raw.trim_ascii_start().starts_with(b"\"") {
         return Err(flag.without_value(origin.clone()));
     }
-    match os_string(value) {
-        Some(value) => Ok(Setting::Value(value)),
-        None => Err(wrong(value, Expected("text in UTF-8".into()))),
-    }
+    let given = os_string(value).ok_or_else(|| flag.not_text(origin, lossy(value)))?;
+    Ok(Setting::Value(given))
 }
 
 /// The value in what follows a `=`: without blanks, quotes and a comment.

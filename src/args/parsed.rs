@@ -173,10 +173,10 @@ impl Parsed {
         let wrong = |Expected(text)| flag.wrong(origin.clone(), Some(value.to_owned()), text);
         // What the parser expects says more than that the value is not UTF-8.
         let typed = parser(&value.to_string_lossy()).map_err(wrong)?;
-        if value.to_str().is_none() {
-            return Err(wrong(Expected("text in UTF-8".into())));
+        match value.to_str() {
+            Some(_) => Ok(typed),
+            None => Err(flag.not_text(origin, value.to_owned())),
         }
-        Ok(typed)
     }
 }
 

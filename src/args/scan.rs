@@ -3,8 +3,7 @@
 use super::near::nearest;
 use super::parsed::{Given, Parsed, Setting};
 use super::table::{BUILT_IN, Flag, Program};
-use super::usage::{Expected, Origin, Problem, Usage, lossy};
-use super::value::boolean;
+use super::usage::{Origin, Problem, Usage, lossy};
 use crate::sys::{os_string, os_tail};
 use std::ffi::OsString;
 
@@ -216,21 +215,16 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
 
 /// Returns what follows the first `from` bytes of a word as the value of an option.
 fn value(flag: &Flag, word: &impl Word, from: usize) -> Result<OsString, Stop> {
-    word.tail(from).ok_or_else(|| {
-        let typed = lossy(&word.bytes()[from..]);
-        Stop::Wrong(flag.wrong(Origin::CommandLine, Some(typed), "text in UTF-8".into()))
-    })
+    let not_text = || flag.not_text(&Origin::CommandLine, lossy(&word.bytes()[from..]));
+    word.tail(from).ok_or_else(|| Stop::Wrong(not_text()))
 }
 
-/// What `--sync=no` makes of a switch. Who asks for help or the version does not choose.
+/// Reads the value of a switch; `--help` and `--version` take none.
 fn yes_or_no(flag: &Flag, given: OsString) -> Result<bool, Stop> {
-    let expected = match given.to_str().map(boolean) {
-        _ if BUILT_IN.iter().any(|asks| asks.clashes(flag)) => "no value".into(),
-        Some(Ok(on)) => return Ok(on),
-        Some(Err(Expected(text))) => text,
-        None => "text in UTF-8".into(),
-    };
-    Err(Stop::Wrong(flag.wrong(Origin::CommandLine, Some(given), expected)))
+    if BUILT_IN.iter().any(|asks| asks.clashes(flag)) {
+        return Err(Stop::Wrong(flag.wrong(Origin::CommandLine, Some(given), "no value".into())));
+    }
+    flag.turned(given, &Origin::CommandLine).map_err(Stop::Wrong)
 }
 
 #[cfg(test)]

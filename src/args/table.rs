@@ -1,6 +1,7 @@
 //! The table of a program's options: what a row can say, and what the program is called.
 
-use super::usage::{Origin, Problem, Usage};
+use super::usage::{Expected, Origin, Problem, Usage};
+use super::value::boolean;
 use std::ffi::OsString;
 
 pub(super) static BUILT_IN: [Flag; 2] = [
@@ -181,6 +182,20 @@ impl Flag {
         let name = self.called_in(&origin);
         let value = value.map(|value| if self.secret { "****".into() } else { value });
         Usage { origin, problem: Problem::Option { name, value, expected } }
+    }
+
+    /// Reads what a switch is given: `--sync=no` on the command line, `sync = no` in a file.
+    pub(super) fn turned(&self, given: OsString, origin: &Origin) -> Result<bool, Usage> {
+        match given.to_str().map(boolean) {
+            Some(Ok(on)) => Ok(on),
+            Some(Err(Expected(text))) => Err(self.wrong(origin.clone(), Some(given), text)),
+            None => Err(self.not_text(origin, given)),
+        }
+    }
+
+    /// Returns the error for a value that is not UTF-8.
+    pub(super) fn not_text(&self, origin: &Origin, value: OsString) -> Usage {
+        self.wrong(origin.clone(), Some(value), "text in UTF-8".into())
     }
 
     pub(super) fn without_value(&self, origin: Origin) -> Usage {
