@@ -53,10 +53,10 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 impl Row {
-    /// The command that answers to `word` in any case, or the only one that begins so.
+    /// Returns the command that answers to `word` in any case, or the only one whose name begins so.
     ///
     /// # Errors
-    /// [`Error::Usage`], with those that may be meant, or why it is not offered.
+    /// [`Error::Usage`], with the commands that may be meant, or the reason why it is not offered.
     pub(super) fn find(word: &[u8]) -> Result<&'static Row, Error> {
         let typed = String::from_utf8_lossy(word).to_lowercase();
         match rows().find(|row| row.names.contains(&typed.as_str())) {
@@ -73,24 +73,24 @@ impl Row {
         }
     }
 
-    /// The command that may be meant by a word that is none.
+    /// Returns the closest known command, for "did you mean".
     pub(super) fn nearest(word: &[u8]) -> Option<&'static Row> {
         let name = nearest(&String::from_utf8_lossy(word), Row::names_of_all())?;
         rows().find(|row| row.names.contains(&name))
     }
 
-    /// Every name that a command answers to.
+    /// Returns every name that a command answers to.
     pub(super) fn names_of_all() -> impl Iterator<Item = &'static str> {
         rows().filter(|row| row.is_offered()).flat_map(|row| row.names.iter().copied())
     }
 
-    /// Every name of a command that a password can follow.
+    /// Returns every name of a command that a password can follow.
     pub(super) fn names_before_secrets() -> impl Iterator<Item = &'static str> {
         let secret = |row: &&Row| row.first_secret().is_some() || row.has_secret_option();
         rows().filter(secret).flat_map(|row| row.names.iter().copied())
     }
 
-    /// All of them, as the manual shows them.
+    /// Returns all commands for the man page.
     pub(in crate::client) fn for_manual() -> Vec<Typed> {
         rows().filter(|row| row.is_offered()).map(Row::typed).collect()
     }

@@ -30,31 +30,31 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["retrieve", "get", "recv"], "fetch a file; - prints it", retrieve)
+    Row::new(&["retrieve", "get", "recv"], "fetch a file; LOCAL - prints it", retrieve)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("RETRIEVE \"my file.txt\" copy.txt")
         .keeps_names(),
-    Row::new(&["store", "put", "send"], "send a file; - is standard input", store)
+    Row::new(&["store", "put", "send"], "send a file; FILE - sends standard input", store)
         .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("STORE report.pdf pub/"),
-    Row::new(&["reget"], "fetch the rest of a file", reget)
+    Row::new(&["reget"], "continue fetching a file that is partly here", reget)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("REGET big.iso")
         .keeps_names(),
-    Row::new(&["newer"], "fetch a file that is newer than the local one", newer)
+    Row::new(&["newer"], "fetch a file if it is newer than the local one", newer)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("NEWER report.pdf")
         .keeps_names(),
-    Row::new(&["reput"], "send the rest of a file", reput)
+    Row::new(&["reput"], "continue sending a file that is partly there", reput)
         .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("REPUT big.iso"),
-    Row::new(&["append"], "send a file to the end of a remote one", append)
+    Row::new(&["append"], "append a local file to a remote one", append)
         .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("APPEND today.log all.log"),
     Row::with_options(
         &["pget"],
-        "fetch a file over several connections",
-        &[Flag::letter_option('n', "N", "over this many instead of those of ftp_client's -j")],
+        "fetch one file over several connections",
+        &[Flag::letter_option('n', "N", "number of connections, instead of ftp_client's -j")],
         pget,
     )
     .operands(&[REMOTE_FILE, TO_LOCAL])
@@ -62,11 +62,11 @@ pub(super) const ROWS: &[Row] = &[
     .keeps_names(),
     Row::not_offered(
         &["restart"],
-        "what breaks off goes on by itself, and what is left with REGET and REPUT",
+        "transfers that break off are resumed by themselves, others with REGET and REPUT",
     ),
     Row::not_offered(
         &["sunique"],
-        "only the server would know the name, and what it has could not be checked; STORE FILE NAME",
+        "only the server would know the name, so the result could not be checked; use STORE FILE NAME",
     ),
 ];
 
@@ -76,15 +76,14 @@ const LOCAL_FILE: Operand = Operand::local("FILE").literal("mput");
 
 const TO_LOCAL: Operand = Operand::local("LOCAL")
     .help(
-        "without it, of dir/file that is file, in the local directory; a LOCAL that is a directory \
-         gets the file inside",
+        "the local name; if not given, of dir/file that is file. A directory gets the file inside",
     )
     .optional();
 
 const TO_REMOTE: Operand = Operand::remote("REMOTE")
     .help(
-        "without it, of dir/file that is file, in the remote directory; a REMOTE that ends in / \
-         gets the file inside",
+        "the remote name; if not given, of dir/file that is file. With / at its end it is a \
+         directory, which gets the file inside",
     )
     .optional();
 

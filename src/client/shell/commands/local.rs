@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["lcd"], "change the local directory; alone: to HOME", lcd)
+    Row::new(&["lcd"], "change the local directory, by default to HOME", lcd)
         .operands(&[Operand::local_dir("DIR")
-            .help("~ is HOME, and - the directory before")
+            .help("~ is HOME, and - is the previous directory")
             .optional()])
         .example("LCD /tmp")
         .keeps_names(),

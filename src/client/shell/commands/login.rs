@@ -14,10 +14,10 @@ use std::ffi::OsStr;
 pub(super) const ROWS: &[Row] = &[
     Row::with_options(
         &["connect", "open"],
-        "connect, to port 21 unless told, and log in",
+        "connect to a server (on port 21) and log in",
         &[
             Flag::letter_option('u', "NAME[,PASSWORD]", "log in as this user").secret(),
-            Flag::letter_option('p', "PORT", "the port, instead of behind the host"),
+            Flag::letter_option('p', "PORT", "the port, if it does not follow the host"),
         ],
         connect,
     )
@@ -26,27 +26,27 @@ pub(super) const ROWS: &[Row] = &[
         Operand::text("PORT").optional(),
     ])
     .details(
-        "Who logs in: -u NAME, else who .netrc says, else anonymous. The password is\n\
-         that of FTP_PASSWORD or .netrc, or is asked for; USER NAME asks for it too\n",
+        "The user is NAME of -u, else the one that .netrc names, else anonymous. The\n\
+         password comes from FTP_PASSWORD or .netrc, or is asked for, as that of USER is\n",
     )
     .example("CONNECT localhost 1026"),
-    Row::new(&["user"], "log in as somebody else", user)
+    Row::new(&["user"], "log in as another user", user)
         .operands(&[
             Operand::text("NAME"),
             Operand::secret("PASSWORD").optional(),
             Operand::secret("ACCT").optional(),
         ])
         .example("USER alice"),
-    Row::new(&["account"], "name an account, where a server wants one", account)
+    Row::new(&["account"], "send the account that some servers ask for", account)
         .operands(&[Operand::secret("ACCOUNT").optional()])
         .example("ACCOUNT"),
-    Row::new(&["close", "disconnect"], "close the connection and stay here", close),
-    Row::new(&["quit", "bye", "exit"], "close the connection and leave", quit),
+    Row::new(&["close", "disconnect"], "close the connection; the client stays", close),
+    Row::new(&["quit", "bye", "exit"], "close the connection and exit", quit),
     Row::not_offered(
         &["proxy"],
-        "no server is made to connect to another, which hardly any allows",
+        "transfers between two servers are not supported, and almost no server allows them",
     ),
-    Row::not_offered(&["gate"], "no gateway is spoken to"),
+    Row::not_offered(&["gate"], "FTP gateways are not supported"),
 ];
 
 /// Where CONNECT leads and as whom.

@@ -11,11 +11,11 @@ use crate::client::shell::session::Session;
 use crate::text::shown;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["macdef"], "define a macro: lines up to a blank one", define)
+    Row::new(&["macdef"], "define a macro: lines up to an empty one", define)
         .operands(&[Operand::text("NAME")])
         .example("MACDEF fetch")
         .keeps_names(),
-    Row::new(&["$"], "run a macro; $1 is the first word", run)
+    Row::new(&["$"], "run a macro; $1 is its first word", run)
         .operands(&[Operand::text("MACRO"), Operand::text("WORDS").many().optional()])
         .example("$ fetch a.txt"),
 ];

@@ -32,18 +32,18 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["mget"], "fetch all files that match", mget)
         .operands(&[Operand::remote("PATTERNS").many()])
         .details(
-            "The files come into the local directory, under the last part of their names;\n\
-             -j of the command line says over how many connections, and PROMPT whether\n\
-             you are asked before each\n",
+            "Each file gets the last part of its name, in the local directory. The option\n\
+             -j of ftp_client sets the number of connections; PROMPT decides whether you\n\
+             are asked before each file\n",
         )
         .example("MGET *.txt")
         .keeps_names(),
     Row::new(&["mput"], "send all files that match", mput)
         .operands(&[Operand::local("PATTERNS").many()])
         .details(
-            "The files go into the remote directory, under the last part of their names;\n\
-             -j of the command line says over how many connections, and PROMPT whether\n\
-             you are asked before each\n",
+            "Each file gets the last part of its name, in the remote directory. The option\n\
+             -j of ftp_client sets the number of connections; PROMPT decides whether you\n\
+             are asked before each file\n",
         )
         .example("MPUT *.txt"),
 ];

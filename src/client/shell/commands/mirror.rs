@@ -34,34 +34,34 @@ use std::path::{Component, Path, PathBuf};
 use walk::{Walked, joined};
 
 pub(super) const ROWS: &[Row] =
-    &[Row::with_options(&["mirror"], "make a directory what another one is", OPTIONS, mirror)
+    &[Row::with_options(&["mirror"], "make one directory a copy of another", OPTIONS, mirror)
         .operands(&[Operand::remote_dir("FROM").optional(), Operand::local_dir("TO").optional()])
         .details(
-            "FROM is on the server and TO is here, with -R the other way round; without TO\n\
-             it is called as the last part of FROM. What is new or has another size or\n\
-             time is transferred. Links become links where they stay inside the directory;\n\
-             others, and with -R all of them, are left out\n",
+            "FROM is a remote directory and TO a local one; with -R the other way round.\n\
+             Without TO its name is the last part of FROM. Files that are new, or differ in\n\
+             size or time, are transferred. Links that stay inside the directory are copied\n\
+             as links; others, and with -R all links, are skipped\n",
         )
         .example("MIRROR pub")];
 
 const OPTIONS: &[Flag] = &[
-    Flag::switch("reverse", "send: from here to the server").short('R'),
-    Flag::switch("delete", "delete what FROM does not have or what is in the way").short('e'),
-    Flag::switch("only-newer", "leave files that are not newer").short('n'),
+    Flag::switch("reverse", "upload: copy a local directory to the server").short('R'),
+    Flag::switch("delete", "delete what FROM does not have, or what is in the way").short('e'),
+    Flag::switch("only-newer", "skip files that are not newer").short('n'),
     Flag::switch("dry-run", "print what would be done, and do nothing"),
-    Flag::option("include", "GLOB", "only what matches, or in spite of --exclude")
+    Flag::option("include", "GLOB", "transfer only what matches; wins over --exclude")
         .short('I')
         .also(&["include-glob"])
         .many(),
-    Flag::option("exclude", "GLOB", "nothing that matches; with a / the whole path")
+    Flag::option("exclude", "GLOB", "skip what matches; with a / the whole path has to match")
         .short('X')
         .also(&["exclude-glob"])
         .many(),
-    Flag::switch("dereference", "what links lead to, instead of links").short('L'),
-    Flag::option("parallel", "N", "this many connections, instead of ftp_client's -j")
+    Flag::switch("dereference", "copy what links lead to, instead of links").short('L'),
+    Flag::option("parallel", "N", "number of connections, instead of ftp_client's -j")
         .short('j')
         .also(&["P"]),
-    Flag::switch("continue", "accepted: what is left of a file is always used").short('c'),
+    Flag::switch("continue", "accepted: partial files are always continued").short('c'),
 ];
 
 /// How many commands go out before their answers are read.

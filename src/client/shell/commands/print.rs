@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal};
 pub(super) const ROWS: &[Row] = &[
     Row::with_list_flags(&["list", "ls", "dir"], "print the listing of a directory", list)
         .operands(&[Operand::remote("PATH").optional(), INSTEAD])
-        .details("-OPTS are those of the server's ls, such as -l, -a or -t\n")
+        .details("-OPTS are options of the server's ls, such as -l, -a or -t\n")
         .example("LIST pub")
         .keeps_names(),
     Row::with_list_flags(&["nlist"], "print the names in a directory", nlist)
@@ -31,11 +31,12 @@ pub(super) const ROWS: &[Row] = &[
         .operands(&[Operand::remote("FILES").many()])
         .example("MORE README")
         .keeps_names(),
-    Row::not_offered(&["mls", "mdir"], "LIST DIR LOCAL writes one listing at a time"),
+    Row::not_offered(&["mls", "mdir"], "use LIST DIR LOCAL, which writes one listing to a file"),
 ];
 
-const INSTEAD: Operand =
-    Operand::local("LOCAL").help("a file that gets the listing instead of the screen").optional();
+const INSTEAD: Operand = Operand::local("LOCAL")
+    .help("the file to write the listing to, instead of the screen")
+    .optional();
 
 /// How standard output is called where a file could be.
 const STANDARD: &[u8] = b"-";

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-pub(super) const ROWS: &[Row] = &[Row::new(&["!"], "run a command here, or a shell", shell)
+pub(super) const ROWS: &[Row] = &[Row::new(&["!"], "run a local command, or a shell", shell)
     .operands(&[Operand::local("COMMAND").many().optional()])
     .example("! ls -l")
     .keeps_names()];

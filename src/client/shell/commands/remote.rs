@@ -17,11 +17,14 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["cd"], "change the remote directory; - goes back", cd)
         .operands(&[Operand::remote_dir("DIR").optional()])
         .example("CD pub"),
-    Row::new(&["cdup"], "change to the remote directory above", cdup),
+    Row::new(&["cdup"], "change to the parent of the remote directory", cdup),
     Row::with_options(
         &["mkdir"],
-        "make remote directories; -p: those above too",
-        &[Flag::letter_switch('p', "also what is missing above, and content with what is there")],
+        "make remote directories",
+        &[Flag::letter_switch(
+            'p',
+            "make missing parents too; a directory that exists is no error",
+        )],
         mkdir,
     )
     .operands(&[Operand::remote_dir("DIRS").many()])
@@ -34,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
         .example("DELETE old.txt"),
     Row::new(&["mdelete", "mrm"], "delete the remote files that match", mdelete)
         .operands(&[Operand::remote("PATTERNS").many()])
-        .details("Directories stay. PROMPT says whether you are asked before each\n")
+        .details("Directories are kept. PROMPT decides whether you are asked before each file\n")
         .example("MDELETE *.bak"),
     Row::new(&["rename", "mv"], "rename a remote file or directory", rename)
         .operands(&[Operand::remote("FROM"), Operand::remote("TO")])
@@ -51,26 +54,26 @@ pub(super) const ROWS: &[Row] = &[
         .operands(&[Operand::remote("FILE")])
         .example("MODTIME a.txt")
         .keeps_names(),
-    Row::new(&["system"], "ask what kind of system the server is", system).keeps_names(),
-    Row::new(&["features"], "ask what extensions the server has", features).keeps_names(),
-    Row::new(&["rstatus"], "ask the server for its status", remote_status)
+    Row::new(&["system"], "print the kind of system that the server is", system).keeps_names(),
+    Row::new(&["features"], "print the extensions that the server has", features).keeps_names(),
+    Row::new(&["rstatus"], "print the server's status", remote_status)
         .operands(&[Operand::remote("PATH").optional()])
         .example("RSTATUS")
         .keeps_names(),
-    Row::new(&["rhelp", "remotehelp"], "ask the server for help", remote_help)
+    Row::new(&["rhelp", "remotehelp"], "print the server's help", remote_help)
         .operands(&[Operand::text("COMMAND").many().optional()])
         .example("RHELP SITE")
         .keeps_names(),
-    Row::new(&["site"], "send a command that only this server has", site)
+    Row::new(&["site"], "send a SITE command", site)
         .operands(&[Operand::of_server("WORDS")])
         .example("SITE HELP"),
-    Row::new(&["umask"], "print or set the mask of new remote files", umask)
+    Row::new(&["umask"], "print or set the mask for new remote files", umask)
         .operands(&[Operand::text("MASK").optional()])
         .example("UMASK 022"),
-    Row::new(&["idle"], "print or set how long the server waits", idle)
+    Row::new(&["idle"], "print or set the server's idle timeout", idle)
         .operands(&[Operand::text("SECONDS").optional()])
         .example("IDLE 600"),
-    Row::new(&["quote", "literal"], "send words to the server as they are", quote)
+    Row::new(&["quote", "literal"], "send a command to the server as it is", quote)
         .operands(&[Operand::of_server("WORDS")])
         .example("QUOTE SITE HELP"),
 ];

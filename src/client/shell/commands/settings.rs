@@ -8,44 +8,44 @@ use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
 
 /// Why there is no TENEX and no EBCDIC.
-const OLD_MACHINES: &str = "such machines are gone; there are ASCII and BINARY";
+const OLD_MACHINES: &str = "no such machines are left; use ASCII or BINARY";
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["ascii"], "transfer text, with the line ends of each side", ascii).keeps_names(),
-    Row::new(&["binary", "image"], "transfer files as they are, as at first", binary).keeps_names(),
-    Row::new(&["type"], "set the type of transfers, or print it", transfer_type)
+    Row::new(&["ascii"], "transfer text files and convert their line ends", ascii).keeps_names(),
+    Row::new(&["binary", "image"], "transfer files unchanged (the default)", binary).keeps_names(),
+    Row::new(&["type"], "print or set the transfer type", transfer_type)
         .operands(&[Operand::words("ascii|binary", &["ascii", "binary"]).optional()])
         .example("TYPE binary")
         .keeps_names(),
-    Row::new(&["passive"], "connect to the server for data, or the reverse", passive)
+    Row::new(&["passive"], "use passive mode for data connections", passive)
         .operands(&[Operand::switch()])
         .example("PASSIVE off")
         .keeps_names(),
-    Row::new(&["prompt"], "ask before each of many files, or do not", prompt)
+    Row::new(&["prompt"], "ask before each file of MGET, MPUT, MDELETE", prompt)
         .operands(&[Operand::switch()])
         .example("PROMPT off")
         .keeps_names(),
-    Row::new(&["glob"], "take patterns for the names that match, or not", glob)
+    Row::new(&["glob"], "expand wildcards in file names", glob)
         .operands(&[Operand::switch()])
         .example("GLOB off")
         .keeps_names(),
-    Row::new(&["case"], "fetch UPPER names under lower ones, or not", case)
+    Row::new(&["case"], "fetch upper-case names under lower-case ones", case)
         .operands(&[Operand::switch()])
         .example("CASE on")
         .keeps_names(),
-    Row::new(&["runique"], "number names that are taken here, or replace", runique)
+    Row::new(&["runique"], "fetch under a new name if the local one exists", runique)
         .operands(&[Operand::switch()])
         .example("RUNIQUE on")
         .keeps_names(),
-    Row::new(&["cr"], "take CR from lines in ASCII, or leave it", cr)
+    Row::new(&["cr"], "strip CR from line ends in ASCII transfers", cr)
         .operands(&[Operand::switch()])
         .example("CR off")
         .keeps_names(),
-    Row::new(&["verbose", "debug", "trace"], "show every command and reply, or do not", verbose)
+    Row::new(&["verbose", "debug", "trace"], "show every command and reply", verbose)
         .operands(&[Operand::switch()])
         .example("VERBOSE on")
         .keeps_names(),
-    Row::new(&["bell"], "ring after each command, or do not", bell)
+    Row::new(&["bell"], "ring the bell after each command", bell)
         .operands(&[Operand::switch()])
         .example("BELL on")
         .keeps_names(),
@@ -53,25 +53,19 @@ pub(super) const ROWS: &[Row] = &[
         .operands(&[Operand::switch()])
         .example("HASH")
         .keeps_names(),
-    Row::new(&["mode", "form", "struct"], "accepted: there is stream, non-print and file", only)
+    Row::new(&["mode", "form", "struct"], "accepted: only stream, non-print and file exist", only)
         .operands(&[Operand::words("NAME", &["stream", "non-print", "file"]).optional()])
         .example("MODE stream")
         .keeps_names(),
-    Row::new(&["reset", "sendport", "tick"], "accepted: there is nothing to be done", nothing)
+    Row::new(&["reset", "sendport", "tick"], "accepted: does nothing", nothing)
         .operands(&[Operand::switch()])
         .example("TICK")
         .keeps_names(),
-    Row::new(&["status"], "print where we are and what is switched on", status).keeps_names(),
-    Row::not_offered(
-        &["nmap", "ntrans"],
-        "names stay as they are; RETRIEVE and STORE take a second name",
-    ),
+    Row::new(&["status"], "print the connection and the settings", status).keeps_names(),
+    Row::not_offered(&["nmap", "ntrans"], "names are kept; RETRIEVE and STORE take a second name"),
     Row::not_offered(&["tenex", "ebcdic"], OLD_MACHINES),
-    Row::not_offered(
-        &["epsv", "epsv4", "epsv6"],
-        "EPSV comes first and PASV where that is refused; see PASSIVE",
-    ),
-    Row::not_offered(&["rate"], "see --rate-limit"),
+    Row::not_offered(&["epsv", "epsv4", "epsv6"], "EPSV is tried first, then PASV; see PASSIVE"),
+    Row::not_offered(&["rate"], "use the option --rate-limit of ftp_client"),
 ];
 
 fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {

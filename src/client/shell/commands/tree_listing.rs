@@ -15,7 +15,7 @@ use crate::protocol::time::write_timestamp;
 use std::collections::BTreeMap;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["du"], "print how many bytes are below each directory", du)
+    Row::new(&["du"], "print the total size of each directory", du)
         .operands(&[Operand::remote_dir("DIR").optional()])
         .example("DU pub")
         .keeps_names(),
