@@ -5,8 +5,9 @@
 //!
 //! - A line is at most [`MAX_LINE`] bytes. A longer one is skipped to its end in constant memory
 //!   and reported as [`Line::TooLong`], once.
-//! - Lines end in LF. Carriage returns and NULs directly before it belong to the end of the line,
-//!   because Telnet clients send `CR LF`, `CR CR LF` and `CR NUL LF`. `CR NUL` anywhere else stays in
+//! - Lines end in LF. Carriage returns directly before it belong to the end of the line, and so does
+//!   `CR NUL`, because Telnet clients send `CR LF`, `CR CR LF` and `CR NUL LF`; behind a bare verb NULs
+//!   do too. `CR NUL` anywhere else stays in
 //!   the line: it stands for a carriage return in a name (RFC 2640 section 3.1), which
 //!   [`Name::from_wire`](super::Name::from_wire) decodes. Many lines may come in one read, or one
 //!   line in many.
@@ -129,25 +130,22 @@ impl<S> Control<S> {
 
     fn end_line(&mut self) {
         let mut text = std::mem::take(&mut self.partial);
-        self.in_argument = false;
-        trim_end_of_line(&mut text);
+        let has_argument = std::mem::take(&mut self.in_argument);
+        trim_end_of_line(&mut text, has_argument);
         let overlong = std::mem::take(&mut self.overlong) || text.len() > MAX_LINE;
         self.lines.push_back(if overlong { Line::TooLong } else { Line::Text(text) });
     }
 }
 
-/// Removes what stands between the text of a line and its LF: any number of CR and NUL, but not the
-/// `CR NUL` that stands for a carriage return at the end of a name. That one has the CR of the line's
-/// end behind it; `CR NUL LF` is the end of a line alone.
-fn trim_end_of_line(line: &mut Vec<u8>) {
+/// Removes what stands between the text of a line and its LF: any number of CR, or `CR NUL`. With the CR
+/// of the line's end behind it, `CR NUL` stays, since it is a carriage return at the end of a name. Any
+/// other NUL goes from a bare verb alone: one at the end of a name is no part of the line's end, and
+/// the command has to be refused and not carried out on another name.
+fn trim_end_of_line(line: &mut Vec<u8>, has_argument: bool) {
     if line.pop_if(|byte| *byte == b'\r').is_none() && line.ends_with(b"\r\0") {
         line.truncate(line.len() - 2);
     }
-    while matches!(line[..], [.., b'\r'] | [0])
-        || matches!(line[..], [.., before, 0] if before != b'\r')
-    {
-        line.pop();
-    }
+    while line.pop_if(|byte| *byte == b'\r' || *byte == 0 && !has_argument).is_some() {}
 }
 
 impl<S: Read> Control<S> {
@@ -471,10 +469,16 @@ mod tests {
 
     #[test]
     fn a_line_may_end_in_many_ways() {
-        for end in ["\n", "\r\n", "\r\r\n", "\0\r\n", "\r\0\n", "\0\n", "\0\0\r\r\r\n"] {
+        for end in ["\n", "\r\n", "\r\r\n", "\r\0\n"] {
             let wire = format!("NOOP{end}CWD a\r\0b{end}{end}");
             let expected = [text(b"NOOP"), text(b"CWD a\r\0b"), text(b"")];
             assert_eq!(lines(Script::new([wire.as_bytes()])), expected, "{end:?}");
+        }
+        for end in ["\0\r\n", "\0\n", "\0\0\r\r\r\n"] {
+            let wire = format!("NOOP{end}CWD a{end}");
+            let all = lines(Script::new([wire.as_bytes()]));
+            assert_eq!(all[0], text(b"NOOP"), "{end:?}");
+            assert!(all[1] != text(b"CWD a"), "{end:?}: the name has a NUL");
         }
         let wire = b"DELE a\r\0\r\nDELE a\r\0\r\r\n";
         let expected = [text(b"DELE a\r\0"), text(b"DELE a\r\0")];

@@ -45,24 +45,36 @@ pub fn read_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusa
     if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }
 }
 
-/// Finds the byte `at` of the transfer that brought a text; `None` beyond the end or between CR and LF.
-pub fn offset(file: &mut File, at: u64) -> io::Result<Option<u64>> {
+/// Whose transfer of a text an offset counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// RETR's, in which a CR LF is sent as it is.
+    Sent,
+    /// That of the upload that stored it, in which every LF was a CR LF.
+    Received,
+}
+
+/// Finds the stored byte at the offset `at` of the transfer of a text; `None` beyond the end or between
+/// CR and LF.
+pub fn offset(file: &mut File, at: u64, direction: Direction) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 64 * 1024];
-    let (mut stored, mut sent) = (0u64, 0u64);
-    while sent < at {
+    let (mut stored, mut moved, mut after_cr) = (0u64, 0u64, false);
+    while moved < at {
         let length = file.read(&mut buffer)?;
         if length == 0 {
             return Ok(None);
         }
-        for byte in &buffer[..length] {
-            if sent >= at {
+        for &byte in &buffer[..length] {
+            if moved >= at {
                 break;
             }
-            sent += if *byte == b'\n' { 2 } else { 1 };
+            let is_pair = after_cr && direction == Direction::Sent;
+            moved += if byte == b'\n' && !is_pair { 2 } else { 1 };
             stored += 1;
+            after_cr = byte == b'\r';
         }
     }
-    Ok((sent == at).then_some(stored))
+    Ok((moved == at).then_some(stored))
 }
 
 /// Refuses an offset into the transfer of a text of `size` stored bytes that cannot be in it, or is

@@ -26,7 +26,7 @@ use crate::server::error::Refusal;
 use crate::server::fs::jail::{Jail, Last, ResolvedPath};
 use crate::server::fs::partial::Locked;
 use crate::server::fs::quota::Writing;
-use crate::server::fs::stored_text;
+use crate::server::fs::stored_text::{self, Direction};
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::fs::{File, TryLockError};
@@ -168,7 +168,7 @@ impl Upload {
         let Locked::Mine(mut file, _, id) = partial.lock()? else {
             return Err(Refusal::Busy);
         };
-        let cut = Some(offset(&mut file, mode)?);
+        let cut = Some(offset(&mut file, mode, Direction::Received)?);
         let kind = Kind::Partial { path: partial, resumable: true };
         Ok(Upload { file, id, place, kind, cut, writing: None })
     }
@@ -182,7 +182,7 @@ impl Upload {
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         if mode != UploadMode::Append {
-            let at = offset(&mut file, mode)?;
+            let at = offset(&mut file, mode, Direction::Sent)?;
             file.seek(SeekFrom::Start(at))?;
         }
         let (_, id) = sys::identify(&file)?;
@@ -301,7 +301,7 @@ impl Drop for Upload {
 }
 
 /// Where in an open file an upload goes on; what is there decides, not what was seen before.
-fn offset(file: &mut File, mode: UploadMode) -> Result<u64, Refusal> {
+fn offset(file: &mut File, mode: UploadMode, direction: Direction) -> Result<u64, Refusal> {
     let size = file.metadata()?.len();
     match mode {
         UploadMode::Replace => Ok(0),
@@ -310,7 +310,7 @@ fn offset(file: &mut File, mode: UploadMode) -> Result<u64, Refusal> {
         UploadMode::Resume(_) => Err(Refusal::BadRestart),
         UploadMode::ResumeText(at) => {
             stored_text::check(size, at)?;
-            stored_text::offset(file, at)?.ok_or(Refusal::BadRestart)
+            stored_text::offset(file, at, direction)?.ok_or(Refusal::BadRestart)
         }
     }
 }

@@ -489,11 +489,12 @@ impl Session {
     }
 
     fn size(&self, path: &Path, tree: &Tree) -> Answer {
-        let bytes = match (tree.get(path), tree.partial(path)) {
-            (Some(Node::File(bytes)), _) | (None, Some(bytes)) => bytes,
+        let size = match (tree.get(path), tree.partial(path)) {
+            (Some(Node::File(bytes)), _) if self.ascii => to_wire(bytes).len(),
+            (None, Some(bytes)) if self.ascii => received_length(bytes),
+            (Some(Node::File(bytes)), _) | (None, Some(bytes)) => bytes.len(),
             _ => return Err(UNAVAILABLE),
         };
-        let size = if self.ascii { to_wire(bytes).len() } else { bytes.len() };
         Ok(Expect::Saying(213, format!("213 {size}")))
     }
 
@@ -546,13 +547,13 @@ impl Session {
 
     fn stor_from(&self, path: &Path, pending: &Pending, tree: &Tree) -> Result<Start, Code> {
         let Pending::Restart(offset @ 1..) = *pending else { return Ok(Start::Nothing) };
-        let at = |bytes: &[u8]| match self.ascii {
-            true => local_offset(bytes, offset),
+        let at = |bytes: &[u8], received| match self.ascii {
+            true => local_offset(bytes, offset, received),
             false => usize::try_from(offset).ok().filter(|at| *at <= bytes.len()),
         };
         match (tree.partial(path), tree.file(path)) {
-            (Some(partial), _) => at(partial).map(Start::Partial).ok_or(BAD_RESTART),
-            (None, Ok(old)) => at(old).map(Start::Place).ok_or(BAD_RESTART),
+            (Some(partial), _) => at(partial, true).map(Start::Partial).ok_or(BAD_RESTART),
+            (None, Ok(old)) => at(old, false).map(Start::Place).ok_or(BAD_RESTART),
             (None, Err(_)) => Err(BAD_RESTART),
         }
     }
@@ -645,8 +646,19 @@ pub fn quoted(path: &[String]) -> String {
 
 /// A text as TYPE A sends it.
 fn to_wire(bytes: &[u8]) -> Vec<u8> {
-    let each = |byte: &u8| if *byte == b'\n' { b"\r\n".to_vec() } else { vec![*byte] };
-    bytes.iter().flat_map(each).collect()
+    let mut wire = Vec::new();
+    for byte in bytes {
+        if *byte == b'\n' && wire.last() != Some(&b'\r') {
+            wire.push(b'\r');
+        }
+        wire.push(*byte);
+    }
+    wire
+}
+
+/// How many bytes brought a text that TYPE A stored: every LF was a CR LF.
+fn received_length(bytes: &[u8]) -> usize {
+    bytes.iter().map(|byte| if *byte == b'\n' { 2 } else { 1 }).sum()
 }
 
 /// A text as TYPE A stores it.
@@ -655,15 +667,15 @@ fn to_local(bytes: &[u8]) -> Vec<u8> {
     (0..bytes.len()).filter(|at| !is_end(*at)).map(|at| bytes[at]).collect()
 }
 
-/// Where in a stored text the byte `offset` of its transfer stands.
-fn local_offset(bytes: &[u8], offset: u64) -> Option<usize> {
-    let lengths = bytes.iter().map(|byte| if *byte == b'\n' { 2 } else { 1 });
-    let mut sent = 0;
-    let mut offsets = std::iter::once(0).chain(lengths.map(|length| {
-        sent += length;
-        sent
+/// Where in a stored text its transfer has come to `offset`: the upload that brought it, or RETR.
+fn local_offset(bytes: &[u8], offset: u64, received: bool) -> Option<usize> {
+    let mut moved = 0;
+    let after = |at: usize| at > 0 && bytes[at - 1] == b'\r' && !received;
+    let mut offsets = std::iter::once(0).chain((0..bytes.len()).map(|at| {
+        moved += if bytes[at] == b'\n' && !after(at) { 2 } else { 1 };
+        moved
     }));
-    offsets.position(|sent| sent == offset)
+    offsets.position(|moved| moved == offset)
 }
 
 /// CRC-32 as zip and everyone has it, bit by bit.

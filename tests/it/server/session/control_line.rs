@@ -95,10 +95,14 @@ fn a_carriage_return_in_a_name_comes_with_a_nul() {
 fn the_end_of_a_line_may_have_carriage_returns_and_nuls_too_many() {
     let server = Server::start();
     let mut peer = server.visitor();
-    for end in ["\r\r\n", "\0\r\n", "\r\0\n", "\r\n\0", "\0\n"] {
+    for end in ["\r\r\n", "\r\0\n", "\r\n\0", "\r\r\r\n"] {
         peer.raw(format!("NOOP{end}")).expect(200);
         peer.raw(format!("MKD d{end}")).expect(257);
         peer.raw(format!("RMD d{end}")).expect(250);
+    }
+    for end in ["\0\r\n", "\0\n"] {
+        peer.raw(format!("NOOP{end}")).expect(200);
+        peer.raw(format!("MKD d{end}")).expect(501);
     }
 }
 
