@@ -1,7 +1,8 @@
 //! The command line and the config file of both programs, read by one table of flags.
 //!
 //! A program writes its options down once, as a `static` [`Program`]. From that table come the
-//! parsing of argv, `--help`, `--version`, the keys of the config file and the names in errors.
+//! parsing of argv, `--help`, `--version`, the keys of the config file, the names in errors, the man
+//! page and the completion of three shells.
 //!
 //! ```
 //! use mt_ftp::args::{self, Flag, Outcome, Program};
@@ -43,6 +44,9 @@
 //! - A switch can be undone: `--sync=no`, as a config file would say it.
 //! - `-j=4` means `-j 4`. To getopt the value is `=4`, which nobody means; a value that does begin
 //!   with `=` can stand in a word of its own.
+//!
+//! Commands that are typed at a program's prompt take their options from rows of the same kind and in
+//! the same grammar; their operands stay the bytes that were typed.
 //!
 //! A config file holds lines `name = value`, the names being the long options without `--`, and
 //! switches taking `yes` or `no`. `#` begins a comment at the start of a line or after a blank.
