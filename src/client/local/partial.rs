@@ -1,159 +1,253 @@
-//! What files are called that are not whole, and which of them nobody will ever finish.
+//! Partial files: downloads that are not whole yet.
 //!
-//! A client that is killed leaves what it was writing. Whoever comes next to the same directory removes
-//! that, and nothing else: the name must be one that only this program makes up, which holds a digest
-//! of itself; nobody may hold the file, as who writes it does (flock, which ends with the process); and
-//! it must have stood still for longer than transfers do, for there are network file systems that do
-//! not tell one machine what another holds. Where files cannot be held so, nothing is removed.
+//! - A partial file is removed when its transfer ends without it, and by a signal. What clients that
+//!   were killed left in its directory is removed when the next one is made there.
+//! - Of a download that failed, what came is kept if it is large enough, under a name that says what
+//!   it is a part of: which file of which server, its size and its time. It is continued while those
+//!   are the same, and never with anything else.
 
-use crate::protocol::Algorithm;
-use crate::protocol::digest::Hasher;
-use crate::sys::name_bytes;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::hash::{BuildHasher, Hasher as _, RandomState};
-use std::io::{self, ErrorKind};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use super::partial_name::{hidden_name, hold, remove_abandoned, short_digest, visible_name};
+use crate::client::error::Error;
+use crate::client::signals::Interrupt;
+use crate::protocol::Name;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much of the target's name its hidden file shows, so that any name leaves room for the rest.
-const LONGEST_SHOWN: usize = 48;
+/// From which size on a part of a file is kept: less comes again as fast as it would be found.
+pub(in crate::client) const WORTH_KEEPING: u64 = 64 * 1024;
 
-/// What stands between that and the number.
-const MARK: &str = ".part-";
-
-/// How long an abandoned file stands still before it is removed.
-const ABANDONED: Duration = Duration::from_secs(10 * 60);
-
-/// Whether a name is that of a file of ours that is not whole.
-pub(in crate::client) fn is_partial(name: &[u8]) -> bool {
-    cut(name).is_some_and(|(_, end)| is_number(end) || end.starts_with(b"of-"))
+/// The remote file that a partial file is a part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::client) struct PartOf {
+    /// The place on the server and the name there.
+    origin: Vec<u8>,
+    size: u64,
+    modified: SystemTime,
 }
 
-/// `.NAME.part-` and a number nobody can guess.
-pub(in crate::client) fn hidden_name(target: &Path) -> io::Result<String> {
-    let visible = visible_name(target)?;
-    // std's only source of random numbers.
-    let random = RandomState::new().build_hasher().finish() as u32;
-    let digest = digest(visible.as_bytes(), &format!("{random:08x}"));
-    Ok(format!("{visible}{MARK}{random:08x}{digest}"))
+impl PartOf {
+    /// Names the remote file `name` of this size and time at `place`.
+    pub(in crate::client) fn new(
+        place: &[u8],
+        name: &Name,
+        size: u64,
+        modified: SystemTime,
+    ) -> PartOf {
+        let origin = [place, b"\n", name.as_bytes()].concat();
+        PartOf { origin, size, modified }
+    }
+
+    /// Returns where the part is kept for `target`.
+    fn path(&self, target: &Path) -> io::Result<PathBuf> {
+        let since = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let own = target.file_name().unwrap_or_default().as_encoded_bytes();
+        let (key, size) = (short_digest(&[&self.origin, own], 16), self.size);
+        let name = format!("{}.part-of-{key}-{size}-{since}", visible_name(target)?);
+        Ok(target.with_file_name(name))
+    }
 }
 
-/// `.` and as much of the name as leaves room for more.
-pub(in crate::client) fn visible_name(target: &Path) -> io::Result<String> {
-    let not_a_file = || io::Error::new(ErrorKind::InvalidInput, "not the name of a file");
-    // Path::file_name overlooks a `/` at the end.
-    let ends = target.as_os_str().as_encoded_bytes().last().copied().map(char::from);
-    let name = target.file_name().filter(|_| !ends.is_some_and(std::path::is_separator));
-    let name = name.ok_or_else(not_a_file)?.to_string_lossy();
-    let mut shown = String::from(".");
-    for c in name.chars().take_while(|c| *c != char::REPLACEMENT_CHARACTER) {
-        if shown.len() + c.len_utf8() > LONGEST_SHOWN {
-            break;
+/// A file that is not whole yet. Dropped it is removed, and so it is by a signal.
+pub(in crate::client) struct Partial {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+    interrupt: Interrupt,
+}
+
+impl Partial {
+    /// Gets ready to write what shall stand at `target`, whatever is there but a directory.
+    pub(in crate::client) fn create(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
+        let mut partial = Partial::create_unheld(target, interrupt)?;
+        // Another client took the first one for abandoned; the second is not as unlucky.
+        if !hold(&partial.file, &partial.path) {
+            partial = Partial::create_unheld(target, interrupt)?;
+            hold(&partial.file, &partial.path);
         }
-        shown.push(c);
+        // Now and not at the end: nobody who may not read the old file reads the new one meanwhile.
+        partial.take_permissions()?;
+        let dir = target.parent().unwrap_or(Path::new(""));
+        if interrupt.is_first_in(dir)
+            && let Ok(now) = partial.file.metadata().and_then(|metadata| metadata.modified())
+        {
+            remove_abandoned(dir, now);
+        }
+        Ok(partial)
     }
-    Ok(shown)
-}
 
-/// Holds the file that was made at `path`, which says to others that it is being written; whether it
-/// is still there.
-pub(in crate::client) fn hold(file: &File, path: &Path) -> bool {
-    // What is locked there nobody else could write, not even we by another handle.
-    if cfg!(windows) {
-        return true;
+    fn create_unheld(target: &Path, interrupt: &Interrupt) -> io::Result<Partial> {
+        let path = target.with_file_name(hidden_name(target)?);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = interrupt.create(&path, |path| options.open(path))?;
+        Ok(Partial { file, path, target: target.to_owned(), interrupt: interrupt.clone() })
     }
-    // Before it was held somebody may have taken it for abandoned.
-    let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-    !is_taken && fs::symlink_metadata(path).is_ok()
-}
 
-/// Removes what nobody will finish in a directory. `now` is what the clock of its file system says.
-pub(in crate::client) fn remove_abandoned(dir: &Path, now: SystemTime) {
-    if cfg!(windows) {
-        return;
-    }
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if is_made_up(&name_bytes(&entry.file_name())) {
-            // One that cannot be removed stays, as it would have without us.
-            let _ = remove_if_abandoned(&entry.path(), now);
+    fn take_permissions(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.target) {
+            Ok(old) if old.is_file() => self.file.set_permissions(old.permissions()),
+            _ => Ok(()),
         }
     }
-}
 
-fn remove_if_abandoned(path: &Path, now: SystemTime) -> io::Result<()> {
-    // No link is followed, nor anything opened that could wait for somebody.
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Ok(());
+    /// The name that the file gets once it is whole.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
     }
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let still = now.duration_since(file.metadata()?.modified()?).unwrap_or_default();
-    if still >= ABANDONED && file.try_lock().is_ok() { fs::remove_file(path) } else { Ok(()) }
-}
 
-/// Whether a name can be nothing but one of [`hidden_name`].
-fn is_made_up(name: &[u8]) -> bool {
-    let Some((visible, number)) = cut(name) else { return false };
-    let Some((random, told)) = number.split_at_checked(8) else { return false };
-    let Ok(random) = str::from_utf8(random) else { return false };
-    visible.len() <= LONGEST_SHOWN
-        && is_number(number)
-        && told == digest(visible, random).as_bytes()
-}
-
-/// What a name shows, and what stands behind the mark.
-fn cut(name: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = name.windows(MARK.len()).rposition(|window| window == MARK.as_bytes())?;
-    let (visible, end) = name.split_at(at);
-    visible.starts_with(b".").then(|| (visible, &end[MARK.len()..]))
-}
-
-fn is_number(end: &[u8]) -> bool {
-    end.len() == 16 && end.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// Returns the digest that only this program puts behind a random number.
-fn digest(visible: &[u8], random: &str) -> String {
-    short_digest(&[b"mt_ftp", visible, random.as_bytes()], 8)
-}
-
-/// Returns the first digits of the SHA-256 of these parts, each with its length before it. The names
-/// of files outlive the process, so they hold a digest that every build computes alike.
-pub(in crate::client) fn short_digest(parts: &[&[u8]], digits: usize) -> String {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_be_bytes());
-        hasher.update(part);
+    /// The file, which is written at its end.
+    pub(in crate::client) fn file(&mut self) -> &mut File {
+        &mut self.file
     }
-    let mut digest = hasher.finish();
-    digest.truncate(digits);
-    digest
+
+    /// The same file to be written at another place of its own.
+    pub(in crate::client) fn another_writer(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(&self.path)
+    }
+
+    /// How much of it is here.
+    pub(in crate::client) fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Throws away what is here.
+    pub(in crate::client) fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()
+    }
+
+    /// The last `count` of the bytes that are here.
+    pub(in crate::client) fn tail(&mut self, count: u64) -> io::Result<Vec<u8>> {
+        tail(&mut self.file, count)
+    }
+
+    /// When what stands in it was made.
+    pub(in crate::client) fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        self.file.set_modified(time)
+    }
+
+    /// Goes on with what was kept of a file, if anything was.
+    pub(in crate::client) fn take_up(&mut self, part: &PartOf) -> io::Result<()> {
+        let kept = part.path(&self.target)?;
+        let metadata = match fs::symlink_metadata(&kept) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        // Whoever can write to the directory could have put a link there.
+        if !metadata.is_file() {
+            fs::remove_file(&kept)?;
+            return Err(io::Error::other("not a plain file"));
+        }
+        // Held before it has a name that others take for abandoned.
+        let file = OpenOptions::new().read(true).write(true).open(&kept)?;
+        if !hold(&file, &kept) {
+            return Ok(());
+        }
+        fs::rename(&kept, &self.path)?;
+        self.file = file;
+        self.file.seek(SeekFrom::End(0)).map(drop)
+    }
+
+    /// Begins with a copy of what stands under the name already.
+    pub(in crate::client) fn take_copy(&mut self) -> io::Result<()> {
+        if fs::symlink_metadata(&self.target).is_ok_and(|old| old.is_file()) {
+            io::copy(&mut File::open(&self.target)?, &mut self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is here for later, where it is worth that; not after a failure for want of room,
+    /// which is most likely what takes it.
+    pub(in crate::client) fn keep(&self, part: &PartOf, failure: &Error) -> io::Result<()> {
+        if failure.is_for_want_of_room() || self.length()? < WORTH_KEEPING {
+            return Ok(());
+        }
+        fs::rename(&self.path, part.path(&self.target)?)
+    }
+
+    /// Removes what was kept of a file that came whole after all.
+    pub(in crate::client) fn forget(&self, part: &PartOf) {
+        if let Ok(kept) = part.path(&self.target) {
+            // Most often there is none.
+            let _ = fs::remove_file(kept);
+        }
+    }
+
+    /// Makes the file appear under its name.
+    pub(in crate::client) fn commit(self) -> Result<(), Error> {
+        let renamed = fs::rename(&self.path, &self.target);
+        renamed.map_err(|error| Error::File { path: self.target.clone(), error })
+    }
 }
 
-#[cfg(test)]
+impl Drop for Partial {
+    /// After [`Partial::commit`] nothing has this name any more.
+    fn drop(&mut self) {
+        self.interrupt.remove(&self.path);
+    }
+}
+
+/// The last `count` bytes of a file, which then stands at its end.
+fn tail(file: &mut File, count: u64) -> io::Result<Vec<u8>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(end.saturating_sub(count)))?;
+    let mut bytes = Vec::new();
+    file.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(all(test, unix))]
 mod tests {
+    use super::super::file::LocalFile;
     use super::*;
+    use std::io::Write;
 
-    #[test]
-    fn names_that_are_made_up_are_known_again_and_no_others() {
-        for name in ["a", "é.part-", &"x".repeat(200)] {
-            let hidden = hidden_name(Path::new(name)).unwrap();
-            assert!(is_made_up(hidden.as_bytes()) && is_partial(hidden.as_bytes()), "{hidden}");
-            let other = hidden.replacen('.', ".y", 1);
-            assert!(!is_made_up(other.as_bytes()) && is_partial(other.as_bytes()), "{other}");
-            assert!(!is_made_up(&hidden.as_bytes()[1..]) && !is_partial(&hidden.as_bytes()[1..]));
-            assert!(!is_made_up([hidden.as_bytes(), b"0"].concat().as_slice()));
-            assert!(!is_made_up(hidden.to_uppercase().as_bytes()));
-        }
-        for name in [".a.part-0123456789abcdef", ".a.part-of-0-0-0", ".part-", "", ".a.part-0"] {
-            assert!(!is_made_up(name.as_bytes()), "{name}");
-        }
+    fn age(path: &Path) {
+        let hour_ago = SystemTime::now() - std::time::Duration::from_secs(3600);
+        File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
     }
 
     #[test]
-    fn every_build_gives_the_same_names() {
-        assert!(is_made_up(b".a.part-012345670d17a107"));
-        assert_eq!(short_digest(&[b"h:21\na", b"b"], 16), "d7ba87ec0e21504c");
+    fn what_a_killed_client_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let left = || at(&hidden_name(&at("a")).unwrap());
+        let (abandoned, young, link) = (left(), left(), left());
+        for path in [&abandoned, &young, &at(".a.part-0123456789abcdef"), &at(".a.part-of-1-1-1")] {
+            fs::write(path, "half").unwrap();
+            age(path);
+        }
+        File::options().write(true).open(&young).unwrap().set_modified(SystemTime::now()).unwrap();
+        std::os::unix::fs::symlink(at(".a.part-of-1-1-1"), &link).unwrap();
+        let held = Partial::create(&at("a"), &Interrupt::default()).unwrap();
+        assert!(!abandoned.exists());
+        fs::write(&abandoned, "half").unwrap();
+        for path in [&abandoned, &held.path] {
+            age(path);
+        }
+        drop(LocalFile::open(at("b"), &Interrupt::default()).unwrap());
+        assert!(!abandoned.exists());
+        assert!(young.exists() && link.is_symlink() && held.path.exists());
+        assert!(at(".a.part-0123456789abcdef").exists() && at(".a.part-of-1-1-1").exists());
+    }
+
+    #[test]
+    fn what_another_client_goes_on_with_is_left_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        let part = PartOf::new(b"place", &Name::new("a").unwrap(), 5, UNIX_EPOCH);
+        fs::write(part.path(&path).unwrap(), "half").unwrap();
+        let [mut one, mut other] =
+            [(); 2].map(|()| Partial::create(&path, &Interrupt::default()).unwrap());
+        one.take_up(&part).unwrap();
+        age(&one.path);
+        other.take_up(&part).unwrap();
+        assert_eq!((one.length().unwrap(), other.length().unwrap()), (4, 0));
+        drop(LocalFile::open(dir.path().join("b"), &Interrupt::default()).unwrap());
+        one.file().write_all(b"!").unwrap();
+        one.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"half!");
     }
 }

@@ -8,9 +8,8 @@
 use super::plan::{Facts, Node, Rules, Tree};
 use crate::client::connection::{Connection, EXTENDED_PASSIVE};
 use crate::client::error::Error;
-use crate::client::local;
-use crate::client::local::partial::is_partial;
-use crate::client::name::folded;
+use crate::client::local::{self, is_partial};
+use crate::client::name::{folded, parse_name};
 use crate::client::remote_listing::{Listed, list_dir};
 use crate::client::signals::Armed;
 use crate::client::transfer::compare::RemoteFacts;
@@ -106,7 +105,7 @@ pub(super) fn remote(
             return Err(Error::Interrupted);
         }
         // After all that is no link, so that the questions do not come between its listings.
-        let known = RemoteFacts::ask_at_once(connection, &named(&joined(root, &link.path))?)?;
+        let known = RemoteFacts::ask_at_once(connection, &parse_name(&joined(root, &link.path))?)?;
         if let RemoteFacts { size: size @ Some(_), modified } = known {
             walked.add(link.path, Node::File(Facts { size, modified, exact: true }))?;
         } else {
@@ -134,17 +133,13 @@ impl Place {
     }
 }
 
-fn named(path: &[u8]) -> Result<Name, Error> {
-    Name::new(path).ok_or_else(|| Error::BadName(path.to_vec()))
-}
-
 fn list(connection: &mut Connection, place: &[u8], more: bool) -> Result<Listed, Error> {
     if more && connection.looks_ahead() {
         connection.follow_with(vec![EXTENDED_PASSIVE]);
     }
     let name = match place {
         b"" | b"." => None,
-        _ => Some(named(place)?),
+        _ => Some(parse_name(place)?),
     };
     list_dir(connection, name.as_ref())
 }
