@@ -7,7 +7,9 @@
 pub(super) mod commands;
 mod completion;
 mod history_filter;
+mod input;
 mod lexer;
+mod login;
 mod session;
 
 use super::editor::{History, Reader, is_capable};
@@ -23,7 +25,8 @@ use commands::get_put;
 use commands::{Call, Row};
 use completion::Completer;
 use history_filter::{history_file, without_secrets};
-use session::{Input, Session, read_line, read_line_of};
+use input::{Input, read_line, read_line_of};
+use session::Session;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;

@@ -1,11 +1,11 @@
-//! What the commands of a user share: the connection, who logs in, and how words reach them.
+//! The state of a user's session: the connection, the place on the server, and what was switched on.
 
+use super::input::{Input, read_line};
+use super::login::{LoginPolicy, SecretPrompt, anonymous};
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
-use crate::client::editor::{Told, read_secret};
 use crate::client::error::Error;
-use crate::client::name::parse_name;
-use crate::client::netrc::{self, Login};
-use crate::client::options::{Asking, AutoLogin, Commands, Globbing, Netrc, Options, Transfers};
+use crate::client::netrc::Login;
+use crate::client::options::{Asking, Globbing, Options, Transfers};
 use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::transfer::TransferSettings;
@@ -13,29 +13,10 @@ use crate::client::url::Endpoint;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
 use crate::text::shown;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::env;
-use std::io::{self, BufRead, IsTerminal};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, IsTerminal};
+use std::net::TcpStream;
 use std::path::PathBuf;
-
-/// Where a password is looked for before anybody is asked.
-const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
-
-/// The user name that needs no account, and what is customarily given as its password (RFC 1635).
-const ANONYMOUS: &[u8] = b"anonymous";
-const ANONYMOUS_PASSWORD: &[u8] = b"anonymous@";
-
-/// What standard input is to the commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Input {
-    /// Where somebody types.
-    Terminal,
-    /// Where the commands are read from.
-    Commands,
-    /// Bytes that nobody has claimed.
-    Free,
-}
 
 /// The state of a user's session.
 pub(super) struct Session {
@@ -59,12 +40,7 @@ pub(super) struct Session {
     /// Whether the user said yes to all that this command will ask.
     pub(super) agreed: bool,
     settings: Settings,
-    login: AutoLogin,
-    netrc: Netrc,
-    /// The machines of which the user was told that passwords go there unencrypted.
-    warned: BTreeSet<IpAddr>,
-    /// Who logs in where nobody else is named.
-    user: Option<Name>,
+    login: LoginPolicy,
     representation: Representation,
     connection: Option<Connection>,
     /// Where the connection leads, while there is one.
@@ -118,7 +94,7 @@ impl Session {
         let verbose = options.verbosity == Verbosity::Verbose;
         Session {
             messages: Messages::new(options.verbosity),
-            input: input(&options.commands),
+            input: Input::of(&options.commands),
             leaving: false,
             queued: VecDeque::new(),
             expanded: 0,
@@ -134,9 +110,7 @@ impl Session {
             },
             agreed: false,
             local_before: None,
-            login: options.login,
-            netrc: options.netrc,
-            warned: BTreeSet::new(),
+            login: LoginPolicy::new(options),
             transfers: options.transfers,
             settings: Settings {
                 mode: options.mode,
@@ -146,7 +120,6 @@ impl Session {
                 trace: verbose.then_some(trace),
                 ..Settings::default()
             },
-            user: options.user.clone(),
             representation: Representation::Bytes,
             connection: None,
             place: None,
@@ -216,20 +189,20 @@ impl Session {
         user: Option<Name>,
         password: Option<Secret>,
     ) -> Result<(), Error> {
-        let user = user.or_else(|| self.user.clone());
-        let known = self.look_up(to, user.as_ref())?;
+        let user = user.or_else(|| self.login.user());
+        let known = self.login.look_up(to, user.as_ref())?;
         let mut connection = Connection::open(&to.host, to.port, self.settings.clone())?;
         connection.transfer_as(self.representation);
         self.disconnect();
         self.connection = Some(connection);
         self.place = Some(Place { endpoint: to.clone(), dir: Dir::Unknown, before: None });
-        if self.login == AutoLogin::Off && user.is_none() {
+        if user.is_none() && !self.login.is_automatic() {
             self.messages.note(&format!("connected to {}; USER logs in", shown_end(to)));
             return Ok(());
         }
         let user = match user.or_else(|| known.user.clone()) {
             Some(user) => user,
-            None => parse_name(ANONYMOUS)?,
+            None => anonymous()?,
         };
         self.log_in_with(&user, password, known.clone())?;
         self.messages.note(&format!("connected to {} as {}", shown_end(to), shown_name(&user)));
@@ -246,7 +219,7 @@ impl Session {
     ) -> Result<(), Error> {
         let endpoint = self.place.as_ref().map(|place| place.endpoint.clone());
         let mut known = match (&password, endpoint) {
-            (None, Some(endpoint)) => self.look_up(&endpoint, Some(user))?,
+            (None, Some(endpoint)) => self.login.look_up(&endpoint, Some(user))?,
             _ => Login::default(),
         };
         known.account = account.or(known.account);
@@ -260,36 +233,9 @@ impl Session {
         known: Login,
     ) -> Result<(), Error> {
         self.forget_dir();
-        let (messages, interrupt) = (self.messages, self.settings.interrupt.clone());
+        let prompt = SecretPrompt { messages: self.messages, interrupt: &self.settings.interrupt };
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
-        let peer = connection.peer();
-        let exposed = is_exposed(user, peer);
-        let warned = &mut self.warned;
-        let password = || {
-            if exposed && warned.insert(peer.ip()) {
-                messages.note("warning: FTP sends the password unencrypted to another machine");
-            }
-            match given {
-                Some(password) => Ok(password),
-                None => find_password(user, known.password, messages, &interrupt),
-            }
-        };
-        let account = || match known.account {
-            Some(account) => Ok(Some(account)),
-            None if io::stdin().is_terminal() => {
-                ask_secret("Account: ", messages, &interrupt).map(Some)
-            }
-            None => Ok(None),
-        };
-        connection.login_with_account(user, password, account)
-    }
-
-    /// What `.netrc` says of a login.
-    fn look_up(&self, to: &Endpoint, user: Option<&Name>) -> Result<Login, Error> {
-        match (self.netrc, self.login) {
-            (Netrc::Read, AutoLogin::On) => Ok(netrc::find(&to.host, user)?.unwrap_or_default()),
-            _ => Ok(Login::default()),
-        }
+        self.login.log_in(connection, user, given, known, prompt)
     }
 
     /// Takes macros over, and runs `init`.
@@ -305,7 +251,7 @@ impl Session {
         if !io::stdin().is_terminal() {
             return Err(Error::NoPassword);
         }
-        ask_secret(question, self.messages, self.interrupt())
+        SecretPrompt { messages: self.messages, interrupt: self.interrupt() }.ask_secret(question)
     }
 
     /// Says goodbye, if there is anybody to say it to.
@@ -470,14 +416,6 @@ fn known_dir(path: &[u8]) -> Dir {
     Dir::Known([b"/", &parts.join(&b'/')[..]].concat())
 }
 
-fn input(commands: &Commands) -> Input {
-    match commands {
-        _ if io::stdin().is_terminal() => Input::Terminal,
-        Commands::Input | Commands::Shell => Input::Commands,
-        Commands::Given(_) | Commands::File(_) => Input::Free,
-    }
-}
-
 fn shown_end(endpoint: &Endpoint) -> String {
     shown(endpoint.to_string().as_bytes())
 }
@@ -486,94 +424,9 @@ fn shown_name(name: &Name) -> String {
     shown(name.as_bytes())
 }
 
-/// Whether anybody may log in under this name, so that its password is no secret.
-fn is_anonymous(user: &Name) -> bool {
-    [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
-}
-
-/// Whether a password of this user that goes to this address can be read on its way.
-fn is_exposed(user: &Name, peer: SocketAddr) -> bool {
-    !is_anonymous(user) && !peer.ip().is_loopback()
-}
-
-fn find_password(
-    user: &Name,
-    known: Option<Secret>,
-    messages: Messages,
-    interrupt: &Interrupt,
-) -> Result<Secret, Error> {
-    // First, so that no stranger is sent what is meant for the user's own server.
-    if is_anonymous(user) {
-        return known.map_or_else(|| secret(ANONYMOUS_PASSWORD), Ok);
-    }
-    if let Some(value) = env::var_os(PASSWORD_VARIABLE) {
-        return secret(value.as_encoded_bytes());
-    }
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    if !io::stdin().is_terminal() {
-        return Err(Error::NoPassword);
-    }
-    ask_secret(&format!("Password for {}: ", shown_name(user)), messages, interrupt)
-}
-
-fn ask_secret(question: &str, messages: Messages, interrupt: &Interrupt) -> Result<Secret, Error> {
-    messages.prompt(question);
-    let typed = type_password(interrupt);
-    messages.prompt("\n");
-    secret(&typed?)
-}
-
-fn type_password(interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
-    match read_secret(interrupt) {
-        Ok(Told::Secret(typed)) => Ok(typed),
-        Ok(Told::Nothing) => Err(Error::Interrupted),
-        // A terminal that does not give key by key still hides what is typed.
-        Err(_) => {
-            let _hidden = interrupt.hide_typing().map_err(Error::Local)?;
-            read_line().map(Option::unwrap_or_default).map_err(Error::Local)
-        }
-    }
-}
-
-fn secret(bytes: &[u8]) -> Result<Secret, Error> {
-    let wrong = || Error::Usage("a password cannot hold CR, LF or NUL".to_owned());
-    Secret::new(bytes).ok_or_else(wrong)
-}
-
-/// A line of standard input without its end; `None` after the last.
-pub(super) fn read_line() -> io::Result<Option<Vec<u8>>> {
-    read_line_of(&mut io::stdin().lock())
-}
-
-/// A line without its end; `None` after the last.
-pub(super) fn read_line_of(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    if source.read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-    }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    Ok(Some(line))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_secret_is_exposed_on_its_way_to_another_machine() {
-        let exposed =
-            |user, peer: &str| is_exposed(&Name::new(user).unwrap(), peer.parse().unwrap());
-        assert!(exposed("me", "192.0.2.1:21") && exposed("me", "[2001:db8::1]:21"));
-        assert!(!exposed("me", "127.0.0.2:21") && !exposed("me", "[::1]:21"));
-        assert!(!exposed("anonymous", "192.0.2.1:21"));
-    }
 
     #[test]
     fn where_cwd_leads_is_known_of_paths_from_the_root_alone() {

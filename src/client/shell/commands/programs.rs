@@ -4,7 +4,8 @@
 use super::operands::{Operand, optional};
 use super::row::Row;
 use crate::client::error::Error;
-use crate::client::shell::session::{Input, Session};
+use crate::client::shell::input::Input;
+use crate::client::shell::session::Session;
 use crate::client::signals::{Interrupt, Lent};
 use crate::sys::{os_string, spawn_with_signals};
 use std::env;

@@ -1,0 +1,46 @@
+//! Standard input: what it is to the commands, and its lines.
+
+use crate::client::options::Commands;
+use std::io::{self, BufRead, IsTerminal};
+
+/// What standard input is to the commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Where somebody types.
+    Terminal,
+    /// Where the commands are read from.
+    Commands,
+    /// Bytes that nobody has claimed.
+    Free,
+}
+
+impl Input {
+    /// Returns what standard input is where commands come from there.
+    pub(super) fn of(commands: &Commands) -> Input {
+        match commands {
+            _ if io::stdin().is_terminal() => Input::Terminal,
+            Commands::Input | Commands::Shell => Input::Commands,
+            Commands::Given(_) | Commands::File(_) => Input::Free,
+        }
+    }
+}
+
+/// A line of standard input without its end; `None` after the last.
+pub(super) fn read_line() -> io::Result<Option<Vec<u8>>> {
+    read_line_of(&mut io::stdin().lock())
+}
+
+/// A line without its end; `None` after the last.
+pub(super) fn read_line_of(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    if source.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(Some(line))
+}

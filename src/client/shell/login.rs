@@ -1,0 +1,174 @@
+//! The login of a session: who logs in, and where the password comes from.
+
+use super::input::read_line;
+use crate::client::connection::Connection;
+use crate::client::editor::{Told, read_secret};
+use crate::client::error::Error;
+use crate::client::name::parse_name;
+use crate::client::netrc::{self, Login};
+use crate::client::options::{AutoLogin, Netrc, Options};
+use crate::client::output::Messages;
+use crate::client::signals::Interrupt;
+use crate::client::url::Endpoint;
+use crate::protocol::{Name, Secret};
+use crate::text::shown;
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{self, IsTerminal};
+use std::net::{IpAddr, SocketAddr};
+
+/// Where a password is looked for before anybody is asked.
+const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
+
+/// The user name that needs no account, and what is customarily given as its password (RFC 1635).
+const ANONYMOUS: &[u8] = b"anonymous";
+const ANONYMOUS_PASSWORD: &[u8] = b"anonymous@";
+
+/// Who logs in unless a command says so, and what was asked for besides.
+pub(super) struct LoginPolicy {
+    auto: AutoLogin,
+    netrc: Netrc,
+    /// The user whom the command line names.
+    user: Option<Name>,
+    /// The machines for which the user was warned that passwords go there unencrypted.
+    warned: BTreeSet<IpAddr>,
+}
+
+impl LoginPolicy {
+    pub(super) fn new(options: &Options) -> LoginPolicy {
+        let (auto, netrc, user) = (options.login, options.netrc, options.user.clone());
+        LoginPolicy { auto, netrc, user, warned: BTreeSet::new() }
+    }
+
+    /// Returns the user whom the command line names.
+    pub(super) fn user(&self) -> Option<Name> {
+        self.user.clone()
+    }
+
+    /// Returns whether a connection logs in by itself.
+    pub(super) fn is_automatic(&self) -> bool {
+        self.auto == AutoLogin::On
+    }
+
+    /// Looks a login up in `.netrc`.
+    pub(super) fn look_up(&self, to: &Endpoint, user: Option<&Name>) -> Result<Login, Error> {
+        match (self.netrc, self.auto) {
+            (Netrc::Read, AutoLogin::On) => Ok(netrc::find(&to.host, user)?.unwrap_or_default()),
+            _ => Ok(Login::default()),
+        }
+    }
+
+    /// Logs in with what is given or known, and asks for the rest.
+    pub(super) fn log_in(
+        &mut self,
+        connection: &mut Connection,
+        user: &Name,
+        given: Option<Secret>,
+        known: Login,
+        prompt: SecretPrompt<'_>,
+    ) -> Result<(), Error> {
+        let peer = connection.peer();
+        let exposed = is_exposed(user, peer);
+        let warned = &mut self.warned;
+        let password = || {
+            if exposed && warned.insert(peer.ip()) {
+                let warning = "warning: FTP sends the password unencrypted to another machine";
+                prompt.messages.note(warning);
+            }
+            match given {
+                Some(password) => Ok(password),
+                None => find_password(user, known.password, prompt),
+            }
+        };
+        let account = || match known.account {
+            Some(account) => Ok(Some(account)),
+            None if io::stdin().is_terminal() => prompt.ask_secret("Account: ").map(Some),
+            None => Ok(None),
+        };
+        connection.login_with_account(user, password, account)
+    }
+}
+
+/// The user name that needs no account.
+pub(super) fn anonymous() -> Result<Name, Error> {
+    parse_name(ANONYMOUS)
+}
+
+/// Whether anybody may log in under this name, so that its password is no secret.
+fn is_anonymous(user: &Name) -> bool {
+    [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
+}
+
+/// Whether a password of this user that goes to this address can be read on its way.
+fn is_exposed(user: &Name, peer: SocketAddr) -> bool {
+    !is_anonymous(user) && !peer.ip().is_loopback()
+}
+
+fn find_password(
+    user: &Name,
+    known: Option<Secret>,
+    prompt: SecretPrompt<'_>,
+) -> Result<Secret, Error> {
+    // First, so that no stranger is sent what is meant for the user's own server.
+    if is_anonymous(user) {
+        return known.map_or_else(|| secret(ANONYMOUS_PASSWORD), Ok);
+    }
+    if let Some(value) = env::var_os(PASSWORD_VARIABLE) {
+        return secret(value.as_encoded_bytes());
+    }
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Error::NoPassword);
+    }
+    prompt.ask_secret(&format!("Password for {}: ", shown(user.as_bytes())))
+}
+
+/// The terminal that secrets are asked for on.
+#[derive(Clone, Copy)]
+pub(super) struct SecretPrompt<'a> {
+    pub(super) messages: Messages,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+impl SecretPrompt<'_> {
+    /// Asks for a secret, which is not shown.
+    pub(super) fn ask_secret(self, question: &str) -> Result<Secret, Error> {
+        self.messages.prompt(question);
+        let typed = type_password(self.interrupt);
+        self.messages.prompt("\n");
+        secret(&typed?)
+    }
+}
+
+fn type_password(interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
+    match read_secret(interrupt) {
+        Ok(Told::Secret(typed)) => Ok(typed),
+        Ok(Told::Nothing) => Err(Error::Interrupted),
+        // A terminal that does not give key by key still hides what is typed.
+        Err(_) => {
+            let _hidden = interrupt.hide_typing().map_err(Error::Local)?;
+            read_line().map(Option::unwrap_or_default).map_err(Error::Local)
+        }
+    }
+}
+
+fn secret(bytes: &[u8]) -> Result<Secret, Error> {
+    let wrong = || Error::Usage("a password cannot hold CR, LF or NUL".to_owned());
+    Secret::new(bytes).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_exposed_on_its_way_to_another_machine() {
+        let exposed =
+            |user, peer: &str| is_exposed(&Name::new(user).unwrap(), peer.parse().unwrap());
+        assert!(exposed("me", "192.0.2.1:21") && exposed("me", "[2001:db8::1]:21"));
+        assert!(!exposed("me", "127.0.0.2:21") && !exposed("me", "[::1]:21"));
+        assert!(!exposed("anonymous", "192.0.2.1:21"));
+    }
+}
