@@ -23,7 +23,7 @@ use super::signals::Interrupt;
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
-use restore::Origin;
+use restore::ConnectionOrigin;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
     /// How to come here again.
-    origin: Origin,
+    origin: ConnectionOrigin,
     /// What files are transferred as.
     wanted: Representation,
     /// What the server was told last; `None` where that is not known.

@@ -2,7 +2,7 @@
 //!
 //! `machine HOST` or `default`, and after it `login`, `password`, `account` with a word each, and
 //! `macdef NAME`, whose lines go on to the next blank one. The first entry that fits counts. A word
-//! may stand in double quotes, and a backslash makes the next byte plain. Words that are unknown are
+//! may stand in double quotes, and a backslash makes the next byte plain. NetrcWords that are unknown are
 //! passed over: newer clients have more of them.
 
 use super::error::Error;
@@ -18,7 +18,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// What the file says of a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Login {
+pub(super) struct NetrcLogin {
     /// `None` for `default`.
     host: Option<Vec<u8>>,
     pub(super) user: Option<Name>,
@@ -32,7 +32,7 @@ pub(super) struct Login {
 ///
 /// # Errors
 /// [`Error::File`], and [`Error::Netrc`] where a password could be read by others.
-pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<Login>, Error> {
+pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>, Error> {
     let Some(path) = path() else { return Ok(None) };
     let failed = |error| Error::File { path: path.clone(), error };
     let Some((file, text)) = read(&path).map_err(failed)? else { return Ok(None) };
@@ -64,7 +64,7 @@ fn read(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
     Ok(Some((file, text)))
 }
 
-impl Login {
+impl NetrcLogin {
     fn fits(&self, host: &str, user: Option<&Name>) -> bool {
         let here = self.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host.as_bytes()));
         here && (user.is_none() || self.user.is_none() || self.user.as_ref() == user)
@@ -78,13 +78,13 @@ impl Login {
     }
 }
 
-fn parse(text: &[u8]) -> Vec<Login> {
-    let mut logins: Vec<Login> = Vec::new();
-    let mut words = Words { rest: text };
+fn parse(text: &[u8]) -> Vec<NetrcLogin> {
+    let mut logins: Vec<NetrcLogin> = Vec::new();
+    let mut words = NetrcWords { rest: text };
     while let Some(keyword) = words.keyword() {
         match keyword.as_slice() {
-            b"machine" => logins.push(Login { host: words.next(), ..Login::default() }),
-            b"default" => logins.push(Login::default()),
+            b"machine" => logins.push(NetrcLogin { host: words.next(), ..NetrcLogin::default() }),
+            b"default" => logins.push(NetrcLogin::default()),
             b"macdef" => {
                 let defined = words.macro_lines();
                 logins
@@ -100,11 +100,11 @@ fn parse(text: &[u8]) -> Vec<Login> {
     logins
 }
 
-struct Words<'a> {
+struct NetrcWords<'a> {
     rest: &'a [u8],
 }
 
-impl Words<'_> {
+impl NetrcWords<'_> {
     /// The next word where one may stand that says what follows; comments are passed over.
     fn keyword(&mut self) -> Option<Vec<u8>> {
         loop {
@@ -117,7 +117,7 @@ impl Words<'_> {
     }
 
     /// The word after a keyword.
-    fn set(&mut self, keyword: &[u8], login: Option<&mut Login>) {
+    fn set(&mut self, keyword: &[u8], login: Option<&mut NetrcLogin>) {
         if ![&b"login"[..], b"user", b"password", b"passwd", b"account"].contains(&keyword) {
             return;
         }
@@ -180,7 +180,7 @@ impl Words<'_> {
 mod tests {
     use super::*;
 
-    fn login(text: &str, host: &str, user: Option<&str>) -> Option<Login> {
+    fn login(text: &str, host: &str, user: Option<&str>) -> Option<NetrcLogin> {
         let user = user.map(|user| Name::new(user).unwrap());
         parse(text.as_bytes()).into_iter().find(|login| login.fits(host, user.as_ref()))
     }
@@ -217,7 +217,7 @@ mod tests {
             parse(&TEXT.as_bytes()[..end]);
             parse(&TEXT.as_bytes()[end..]);
         }
-        assert_eq!(parse(b"machine"), [Login::default()].map(|login| login));
+        assert_eq!(parse(b"machine"), [NetrcLogin::default()].map(|login| login));
         assert_eq!(parse(b"password x machine \"\" login y"), []);
     }
 }

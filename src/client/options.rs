@@ -84,7 +84,7 @@ pub struct Options {
     /// Whether patterns in names stand for the names that match.
     pub globbing: Globbing,
     /// How files are transferred.
-    pub transfers: Transfers,
+    pub transfers: TransferOptions,
 }
 
 /// Whether connecting logs in.
@@ -125,7 +125,7 @@ pub enum Globbing {
 
 /// How files are transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transfers {
+pub struct TransferOptions {
     /// Connections for many files, and for the ranges of one.
     pub connections: usize,
     /// How often one that broke off is taken up again.
@@ -268,8 +268,8 @@ fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
     }
 }
 
-fn transfers(parsed: &Parsed) -> Result<Transfers, Usage> {
-    Ok(Transfers {
+fn transfers(parsed: &Parsed) -> Result<TransferOptions, Usage> {
+    Ok(TransferOptions {
         connections: parsed.need("j", args::integer(1..=MOST_CONNECTIONS))?,
         retries: parsed.need("retries", args::integer(0..=MOST_RETRIES))?,
         rate: parsed.get("rate-limit", args::size)?.filter(|rate| *rate > 0),

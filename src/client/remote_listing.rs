@@ -148,19 +148,34 @@ fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Erro
 }
 
 fn lines_once(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Error> {
-    let mut text = Bounded(Vec::new());
+    let mut text = BoundedText::new(LARGEST_LISTING);
     connection.fetch_listing(command)?.receive(&mut text, |_| ())?;
-    Ok(text.0)
+    Ok(text.into_bytes())
 }
 
-struct Bounded(Vec<u8>);
+/// A listing in memory, up to a limit.
+pub(super) struct BoundedText {
+    text: Vec<u8>,
+    limit: usize,
+}
 
-impl Write for Bounded {
+impl BoundedText {
+    /// Takes at most `limit` bytes.
+    pub(super) fn new(limit: usize) -> BoundedText {
+        BoundedText { text: Vec::new(), limit }
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.text
+    }
+}
+
+impl Write for BoundedText {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LARGEST_LISTING {
+        if self.text.len() + bytes.len() > self.limit {
             return Err(io::Error::other("the server's listing does not end"));
         }
-        self.0.extend_from_slice(bytes);
+        self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -1,4 +1,4 @@
-//! Transfers of files.
+//! TransferOptions of files.
 //!
 //! The shell builds one [`download::Download`] or [`upload::Upload`] for each file and gets one
 //! [`outcome::TransferOutcome`] for it. In between, `retry` tries again what broke off, `batch` and
@@ -40,7 +40,7 @@ mod worker_pool;
 pub(super) use outcome::TransferSettings;
 
 use self::lifecycle::{Completeness, RunningTransfer};
-use self::replies::Direction;
+use self::replies::TransferDirection;
 use self::size_limit::SizeLimit;
 use super::connection::data::passive_ahead;
 use super::connection::{Connection, LineEnds, Representation};
@@ -90,7 +90,7 @@ impl Connection {
         };
         let expected = size.map(|size| size.saturating_sub(from));
         let command = Command::Retr(name.clone());
-        let transfer = RunningTransfer::begin(self, &command, Direction::Down, from)?;
+        let transfer = RunningTransfer::begin(self, &command, TransferDirection::Down, from)?;
         Ok(IncomingTransfer { transfer, representation, expected })
     }
 
@@ -108,7 +108,7 @@ impl Connection {
         &mut self,
         command: &Command,
     ) -> Result<IncomingTransfer<'_>, Error> {
-        let transfer = RunningTransfer::begin(self, command, Direction::Down, 0)?;
+        let transfer = RunningTransfer::begin(self, command, TransferDirection::Down, 0)?;
         Ok(IncomingTransfer { transfer, representation: Representation::Text, expected: None })
     }
 
@@ -148,7 +148,7 @@ impl Connection {
     fn send_file(&mut self, command: &Command, from: u64) -> Result<OutgoingTransfer<'_>, Error> {
         prepare(self)?;
         let representation = self.representation();
-        let transfer = RunningTransfer::begin(self, command, Direction::Up, from)?;
+        let transfer = RunningTransfer::begin(self, command, TransferDirection::Up, from)?;
         Ok(OutgoingTransfer { transfer, representation })
     }
 }

@@ -1,6 +1,6 @@
 //! How a connection is made, logged in, made anew, and ended.
 
-use super::restore::{Login, Origin};
+use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};
 use crate::client::error::Error;
 use crate::client::signals::Armed;
@@ -19,7 +19,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// What it takes to make a connection like another one.
 #[derive(Clone)]
 pub(in crate::client) struct ConnectionPlan {
-    origin: Origin,
+    origin: ConnectionOrigin,
     settings: Settings,
     wanted: Representation,
     capabilities: Capabilities,
@@ -63,7 +63,7 @@ impl Connection {
         let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
         let armed = settings.interrupt.begin().map_err(Error::Local)?;
         let tcp = dial(host, port, settings.timeout, &armed)?.map_err(failed)?;
-        let origin = Origin::new(host, port);
+        let origin = ConnectionOrigin::new(host, port);
         let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
         // A server that is not ready yet says 120 first (RFC 959 section 5.4).
         let greeting = connection.final_reply_unless(&armed)?;
@@ -71,7 +71,11 @@ impl Connection {
         if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
     }
 
-    fn over(tcp: TcpStream, origin: Origin, settings: Settings) -> io::Result<Connection> {
+    fn over(
+        tcp: TcpStream,
+        origin: ConnectionOrigin,
+        settings: Settings,
+    ) -> io::Result<Connection> {
         let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
         Ok(Connection {
             control: Control::new(Stream::new(tcp, None)?),

@@ -10,7 +10,7 @@ const MANY_STEPS: usize = 16;
 
 /// The server, who logged in there, and the way to the directory.
 #[derive(Clone)]
-pub(super) struct Origin {
+pub(super) struct ConnectionOrigin {
     host: String,
     port: u16,
     login: Option<Login>,
@@ -25,10 +25,10 @@ pub(super) struct Login {
     pub(super) account: Option<Secret>,
 }
 
-impl Origin {
+impl ConnectionOrigin {
     /// A connection that was just made.
-    pub(super) fn new(host: &str, port: u16) -> Origin {
-        Origin { host: host.to_owned(), port, login: None, trail: Vec::new() }
+    pub(super) fn new(host: &str, port: u16) -> ConnectionOrigin {
+        ConnectionOrigin { host: host.to_owned(), port, login: None, trail: Vec::new() }
     }
 
     /// The host and port that were named.
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn steps_are_repeated_from_the_last_absolute_one_on() {
-        let mut origin = Origin::new("h", 21);
+        let mut origin = ConnectionOrigin::new("h", 21);
         for step in [cwd("a"), cwd("/b"), Command::Cdup, cwd("c")] {
             origin.stepped(step);
         }

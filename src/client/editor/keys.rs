@@ -36,7 +36,7 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Where in a key the bytes stand.
 #[derive(Debug, Default)]
-enum Place {
+enum KeyPlace {
     #[default]
     Between,
     /// The beginning of a character.
@@ -53,35 +53,35 @@ enum Place {
 /// Reads keys byte by byte.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    place: Place,
+    place: KeyPlace,
 }
 
 impl Keys {
     /// The key that ends with this byte, if one does.
     pub(super) fn byte(&mut self, byte: u8) -> Option<Key> {
         match std::mem::take(&mut self.place) {
-            Place::Between => self.first(byte),
-            Place::Character(begun) => self.character(begun, byte),
-            Place::Escaped => self.escaped(byte),
-            Place::Sequence(begun) => self.sequence(begun, byte),
-            Place::Shifted => cursor(byte, b""),
-            Place::Paste(begun) => self.paste(begun, byte),
+            KeyPlace::Between => self.first(byte),
+            KeyPlace::Character(begun) => self.character(begun, byte),
+            KeyPlace::Escaped => self.escaped(byte),
+            KeyPlace::Sequence(begun) => self.sequence(begun, byte),
+            KeyPlace::Shifted => cursor(byte, b""),
+            KeyPlace::Paste(begun) => self.paste(begun, byte),
         }
     }
 
     /// Whether a key has begun that may end here, if nothing follows soon.
     pub(super) fn is_waiting(&self) -> bool {
-        !matches!(self.place, Place::Between | Place::Paste(_))
+        !matches!(self.place, KeyPlace::Between | KeyPlace::Paste(_))
     }
 
     /// Nothing followed: the key that is meant by what there is.
     pub(super) fn enough(&mut self) -> Option<Key> {
         match std::mem::take(&mut self.place) {
-            Place::Escaped => Some(Key::Escape),
-            Place::Sequence(_) => Some(Key::Alt('[')),
-            Place::Shifted => Some(Key::Alt('O')),
-            Place::Character(begun) => begun.first().map(|byte| Key::Char(held(*byte))),
-            place @ (Place::Between | Place::Paste(_)) => {
+            KeyPlace::Escaped => Some(Key::Escape),
+            KeyPlace::Sequence(_) => Some(Key::Alt('[')),
+            KeyPlace::Shifted => Some(Key::Alt('O')),
+            KeyPlace::Character(begun) => begun.first().map(|byte| Key::Char(held(*byte))),
+            place @ (KeyPlace::Between | KeyPlace::Paste(_)) => {
                 self.place = place;
                 None
             }
@@ -90,7 +90,7 @@ impl Keys {
 
     fn first(&mut self, byte: u8) -> Option<Key> {
         match byte {
-            0x1b => self.place = Place::Escaped,
+            0x1b => self.place = KeyPlace::Escaped,
             0x80.. => return self.character(Vec::new(), byte),
             _ => return Some(plain(byte)),
         }
@@ -102,7 +102,7 @@ impl Keys {
         match std::str::from_utf8(&begun) {
             Ok(text) => text.chars().next().map(Key::Char),
             Err(error) if error.error_len().is_none() => {
-                self.place = Place::Character(begun);
+                self.place = KeyPlace::Character(begun);
                 None
             }
             // What is no character is taken byte by byte, and what may begin one stays.
@@ -114,17 +114,17 @@ impl Keys {
     fn broken(&mut self, bytes: &[u8]) -> Vec<char> {
         let kept = if bytes.last() == Some(&0x1b) { bytes.len() - 1 } else { bytes.len() };
         if kept < bytes.len() {
-            self.place = Place::Escaped;
+            self.place = KeyPlace::Escaped;
         }
         printable(&bytes[..kept])
     }
 
     fn escaped(&mut self, byte: u8) -> Option<Key> {
         match byte {
-            b'[' => self.place = Place::Sequence(Vec::new()),
-            b'O' => self.place = Place::Shifted,
+            b'[' => self.place = KeyPlace::Sequence(Vec::new()),
+            b'O' => self.place = KeyPlace::Shifted,
             0x1b => {
-                self.place = Place::Escaped;
+                self.place = KeyPlace::Escaped;
                 return Some(Key::Escape);
             }
             0x7f | 0x08 => return Some(Key::Alt('\x7f')),
@@ -137,18 +137,18 @@ impl Keys {
     fn sequence(&mut self, mut begun: Vec<u8>, byte: u8) -> Option<Key> {
         match byte {
             0x40..=0x7e if begun == b"200" && byte == b'~' => {
-                self.place = Place::Paste(Vec::new());
+                self.place = KeyPlace::Paste(Vec::new());
                 None
             }
             // The Linux console sends ESC [ [ A for F1.
             b'[' if begun.is_empty() => {
-                self.place = Place::Shifted;
+                self.place = KeyPlace::Shifted;
                 None
             }
             0x40..=0x7e => cursor(byte, &begun),
             0x20..=0x3f if begun.len() < LONGEST => {
                 begun.push(byte);
-                self.place = Place::Sequence(begun);
+                self.place = KeyPlace::Sequence(begun);
                 None
             }
             _ => None,
@@ -158,7 +158,7 @@ impl Keys {
     fn paste(&mut self, mut begun: Vec<u8>, byte: u8) -> Option<Key> {
         begun.push(byte);
         if !begun.ends_with(PASTE_END) {
-            self.place = Place::Paste(begun);
+            self.place = KeyPlace::Paste(begun);
             return None;
         }
         begun.truncate(begun.len() - PASTE_END.len());

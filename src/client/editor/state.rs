@@ -6,7 +6,7 @@ use crate::client::output::text::{bytes_of, chars_of};
 
 /// What follows from a key besides a line that looks different.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum EditorStep {
     /// Nothing.
     Go,
     /// The line is done.
@@ -36,7 +36,7 @@ pub(in super::super) struct Completion {
 
 /// A line being edited.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct EditorState {
     buffer: Buffer,
     /// What Ctrl-K and its kin took last.
     cut: Vec<char>,
@@ -65,10 +65,10 @@ pub(super) struct View {
     pub(super) cursor: usize,
 }
 
-impl State {
+impl EditorState {
     /// The line after it was done or dropped: all empty but what was cut.
     pub(super) fn begin(&mut self) {
-        *self = State { cut: std::mem::take(&mut self.cut), ..State::default() };
+        *self = EditorState { cut: std::mem::take(&mut self.cut), ..EditorState::default() };
     }
 
     pub(super) fn view(&self, prompt: &str) -> View {
@@ -90,21 +90,21 @@ impl State {
     }
 
     /// Does what the key says. `past` are the lines typed before, the last one last.
-    pub(super) fn key(&mut self, key: Key, past: &[Vec<u8>]) -> Step {
+    pub(super) fn key(&mut self, key: Key, past: &[Vec<u8>]) -> EditorStep {
         self.undecided &= key == Key::Tab;
         if self.search.is_some() {
             match self.search_key(key, past) {
-                None => return Step::Go,
+                None => return EditorStep::Go,
                 Some(key) => return self.edit(key, past),
             }
         }
         self.edit(key, past)
     }
 
-    fn edit(&mut self, key: Key, past: &[Vec<u8>]) -> Step {
+    fn edit(&mut self, key: Key, past: &[Vec<u8>]) -> EditorStep {
         match key {
-            Key::Enter => return Step::Done(bytes_of(self.buffer.text())),
-            Key::Tab => return Step::Complete,
+            Key::Enter => return EditorStep::Done(bytes_of(self.buffer.text())),
+            Key::Tab => return EditorStep::Complete,
             Key::Control(c) => return self.control(c, past),
             Key::Alt(c) => self.alt(c),
             Key::Char(c) => self.buffer.insert([c]),
@@ -121,15 +121,15 @@ impl State {
             Key::Down => self.newer(past),
             Key::Escape => {}
         }
-        Step::Go
+        EditorStep::Go
     }
 
-    fn control(&mut self, c: char, past: &[Vec<u8>]) -> Step {
+    fn control(&mut self, c: char, past: &[Vec<u8>]) -> EditorStep {
         match c {
-            'c' => return Step::Dropped,
-            'd' if self.buffer.text().is_empty() => return Step::Left,
-            'l' => return Step::Clear,
-            'z' => return Step::Stop,
+            'c' => return EditorStep::Dropped,
+            'd' if self.buffer.text().is_empty() => return EditorStep::Left,
+            'l' => return EditorStep::Clear,
+            'z' => return EditorStep::Stop,
             'a' => self.buffer.home(),
             'b' => self.buffer.left(),
             'd' => self.buffer.delete_right(),
@@ -145,7 +145,7 @@ impl State {
             'y' => self.buffer.insert(self.cut.clone()),
             _ => {}
         }
-        Step::Go
+        EditorStep::Go
     }
 
     fn alt(&mut self, c: char) {
@@ -160,7 +160,7 @@ impl State {
 }
 
 /// The past.
-impl State {
+impl EditorState {
     fn older(&mut self, past: &[Vec<u8>]) {
         let shown = self.browsing.as_ref().map_or(past.len(), |(shown, _)| *shown);
         if let Some(older) = shown.checked_sub(1) {
@@ -259,7 +259,7 @@ impl State {
     }
 }
 
-impl State {
+impl EditorState {
     /// Puts in what Tab found; gives the choices to list when it is pressed again.
     pub(super) fn complete(&mut self, completion: Completion) -> Vec<String> {
         let before = self.before();
@@ -284,7 +284,7 @@ mod tests {
     /// What is shown after these bytes, the cursor as `|`.
     fn typed_with(past: &[&str], bytes: &str) -> String {
         let past: Vec<Vec<u8>> = past.iter().map(|line| line.as_bytes().to_vec()).collect();
-        let (mut keys, mut state) = (Keys::default(), State::default());
+        let (mut keys, mut state) = (Keys::default(), EditorState::default());
         let mut parsed: Vec<Key> = bytes.bytes().filter_map(|byte| keys.byte(byte)).collect();
         parsed.extend(keys.enough());
         for key in parsed {
@@ -360,19 +360,19 @@ mod tests {
 
     #[test]
     fn what_ends_a_line() {
-        let mut state = State::default();
-        assert_eq!(state.key(Key::Control('d'), &[]), Step::Left);
+        let mut state = EditorState::default();
+        assert_eq!(state.key(Key::Control('d'), &[]), EditorStep::Left);
         state.key(Key::Char('a'), &[]);
-        assert_eq!(state.key(Key::Control('d'), &[]), Step::Go);
-        assert_eq!(state.key(Key::Control('c'), &[]), Step::Dropped);
-        assert_eq!(state.key(Key::Enter, &[]), Step::Done(b"a".to_vec()));
+        assert_eq!(state.key(Key::Control('d'), &[]), EditorStep::Go);
+        assert_eq!(state.key(Key::Control('c'), &[]), EditorStep::Dropped);
+        assert_eq!(state.key(Key::Enter, &[]), EditorStep::Done(b"a".to_vec()));
         state.begin();
         assert_eq!(state.before(), b"");
     }
 
     #[test]
     fn tab_puts_in_what_is_certain_and_lists_what_is_not() {
-        let mut state = State::default();
+        let mut state = EditorState::default();
         "get \u{fc} f".chars().for_each(|c| drop(state.key(Key::Char(c), &[])));
         let choices = || vec!["file-a".to_owned(), "file-b".to_owned()];
         let found = || Completion { start: 7, word: b"file-".to_vec(), choices: choices() };

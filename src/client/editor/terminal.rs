@@ -3,7 +3,7 @@
 use super::History;
 use super::keys::{Key, Keys};
 use super::screen::{Screen, columns_of};
-use super::state::{Completion, State, Step};
+use super::state::{Completion, EditorState, EditorStep};
 use crate::client::signals::{Editing, Interrupt, NO_MARKS};
 use crate::sys::{Typed, Waker, is_typed, stop, terminal_width, typed};
 use std::env;
@@ -37,7 +37,7 @@ enum Came {
 /// Reads lines, one after the other.
 pub(in super::super) struct Reader {
     history: History,
-    state: State,
+    state: EditorState,
     keys: Keys,
     screen: Screen,
     waker: Arc<Waker>,
@@ -52,7 +52,7 @@ impl Reader {
     pub(in super::super) fn new(history: History, interrupt: Interrupt) -> io::Result<Reader> {
         let waker = Arc::new(Waker::new()?);
         drop(interrupt.edit(&waker)?);
-        let (state, keys, screen) = (State::default(), Keys::default(), Screen::default());
+        let (state, keys, screen) = (EditorState::default(), Keys::default(), Screen::default());
         Ok(Reader { history, state, keys, screen, waker, interrupt })
     }
 
@@ -94,24 +94,24 @@ impl Reader {
         loop {
             let Some(key) = self.next_key(prompt)? else { return Ok(self.left()) };
             match self.state.key(key, self.history.lines()) {
-                Step::Go => {}
-                Step::Complete => return Ok(Came::Tab),
-                Step::Clear => {
+                EditorStep::Go => {}
+                EditorStep::Complete => return Ok(Came::Tab),
+                EditorStep::Clear => {
                     let clear = self.screen.clear();
                     show(&clear);
                 }
-                Step::Done(line) => {
+                EditorStep::Done(line) => {
                     self.draw(prompt);
                     self.go_below("");
                     return Ok(Came::Line(line));
                 }
-                Step::Dropped => {
+                EditorStep::Dropped => {
                     self.draw(prompt);
                     self.go_below("^C");
                     self.state.begin();
                 }
-                Step::Left => return Ok(self.left()),
-                Step::Stop => {
+                EditorStep::Left => return Ok(self.left()),
+                EditorStep::Stop => {
                     self.go_below("");
                     return Ok(Came::Stop);
                 }

@@ -2,7 +2,7 @@
 
 use super::keys::{Key, Keys};
 use super::screen::Screen;
-use super::state::{Completion, State, Step};
+use super::state::{Completion, EditorState, EditorStep};
 
 /// Bytes as somebody types them who has many fingers: keys of all kinds, text, and noise.
 fn typed(seed: u64, count: usize) -> Vec<u8> {
@@ -62,10 +62,10 @@ fn anything_can_be_typed_in_any_order_and_is_drawn_at_any_width() {
         .collect();
     for seed in 0..300 {
         let (mut keys, mut state, mut screen) =
-            (Keys::default(), State::default(), Screen::default());
+            (Keys::default(), EditorState::default(), Screen::default());
         for byte in typed(seed, 200) {
             let Some(key) = keys.byte(byte) else { continue };
-            if state.key(key, &past) == Step::Complete {
+            if state.key(key, &past) == EditorStep::Complete {
                 let start = state.before().len().saturating_sub(seed as usize % 4);
                 let word = b"\xe6\x97".to_vec();
                 state.complete(Completion { start, word, choices: vec!["a".into()] });
@@ -74,6 +74,6 @@ fn anything_can_be_typed_in_any_order_and_is_drawn_at_any_width() {
             assert!(view.cursor <= view.text.len());
             screen.draw(&view, seed as usize % 20);
         }
-        assert_ne!(state.key(Key::Enter, &past), Step::Go, "a line always ends");
+        assert_ne!(state.key(Key::Enter, &past), EditorStep::Go, "a line always ends");
     }
 }

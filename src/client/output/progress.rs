@@ -65,7 +65,7 @@ impl Progress {
         // What one piece is all of needs no line.
         if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
             self.due = Some(now + REDRAW);
-            let counts = Counts { before: self.before, moved, total: self.total };
+            let counts = ByteCounts { before: self.before, moved, total: self.total };
             self.draw(&line(&self.name, counts, now - self.started, width()));
         }
     }
@@ -107,7 +107,7 @@ pub(in crate::client) fn summary(name: &str, moved: u64, elapsed: Duration) -> S
 
 /// Bytes of a transfer: what was here before it, what it moved, what there is in all.
 #[derive(Clone, Copy)]
-struct Counts {
+struct ByteCounts {
     before: u64,
     moved: u64,
     total: Option<u64>,
@@ -154,7 +154,7 @@ fn width() -> usize {
     terminal_width().unwrap_or(USUAL_WIDTH).into()
 }
 
-fn line(name: &str, counts: Counts, elapsed: Duration, width: usize) -> String {
+fn line(name: &str, counts: ByteCounts, elapsed: Duration, width: usize) -> String {
     let width = width.saturating_sub(FREE);
     let numbers = numbers(counts, elapsed);
     let room = width.saturating_sub(width_of(&numbers));
@@ -165,8 +165,8 @@ fn line(name: &str, counts: Counts, elapsed: Duration, width: usize) -> String {
     line
 }
 
-fn numbers(counts: Counts, elapsed: Duration) -> String {
-    let Counts { before, moved, total } = counts;
+fn numbers(counts: ByteCounts, elapsed: Duration) -> String {
+    let ByteCounts { before, moved, total } = counts;
     let rate = rate(moved, elapsed);
     let here = before.saturating_add(moved);
     match total.filter(|total| *total >= here && *total > 0) {
@@ -224,8 +224,8 @@ mod tests {
 
     const MIB: u64 = 1024 * 1024;
 
-    fn counts(before: u64, moved: u64, total: Option<u64>) -> Counts {
-        Counts { before, moved, total }
+    fn counts(before: u64, moved: u64, total: Option<u64>) -> ByteCounts {
+        ByteCounts { before, moved, total }
     }
 
     #[test]

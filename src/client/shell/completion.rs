@@ -10,13 +10,13 @@ use crate::args::Flag;
 use crate::client::editor::Completion;
 use crate::client::error::Error;
 use crate::client::name::parse_name;
+use crate::client::remote_listing::BoundedText;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind as What, read_list};
 use crate::sys::{name_bytes, os_string};
 use crate::text::shown;
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long a listing is believed.
@@ -229,9 +229,9 @@ fn listing(session: &mut Session, dir: &[u8]) -> Result<Vec<Item>, Error> {
 }
 
 fn fetch(session: &mut Session, path: Option<Name>) -> Result<Vec<u8>, Error> {
-    let mut text = Bounded(Vec::new());
+    let mut text = BoundedText::new(LONGEST_LISTING);
     session.connection()?.list(path)?.receive(&mut text, |_| ())?;
-    Ok(text.0)
+    Ok(text.into_bytes())
 }
 
 fn items(text: &[u8]) -> Vec<Item> {
@@ -244,23 +244,6 @@ fn items(text: &[u8]) -> Vec<Item> {
 
 fn is_dir(entry: &Entry) -> bool {
     matches!(entry.kind, What::Dir)
-}
-
-/// A listing that takes what it has room for.
-struct Bounded(Vec<u8>);
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST_LISTING {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::client::connection::Connection;
 use crate::client::editor::{Told, read_secret};
 use crate::client::error::Error;
 use crate::client::name::parse_name;
-use crate::client::netrc::{self, Login};
+use crate::client::netrc::{self, NetrcLogin};
 use crate::client::options::{AutoLogin, Netrc, Options};
 use crate::client::output::Messages;
 use crate::client::signals::Interrupt;
@@ -51,10 +51,10 @@ impl LoginPolicy {
     }
 
     /// Looks a login up in `.netrc`.
-    pub(super) fn look_up(&self, to: &Endpoint, user: Option<&Name>) -> Result<Login, Error> {
+    pub(super) fn look_up(&self, to: &Endpoint, user: Option<&Name>) -> Result<NetrcLogin, Error> {
         match (self.netrc, self.auto) {
             (Netrc::Read, AutoLogin::On) => Ok(netrc::find(&to.host, user)?.unwrap_or_default()),
-            _ => Ok(Login::default()),
+            _ => Ok(NetrcLogin::default()),
         }
     }
 
@@ -64,7 +64,7 @@ impl LoginPolicy {
         connection: &mut Connection,
         user: &Name,
         given: Option<Secret>,
-        known: Login,
+        known: NetrcLogin,
         prompt: SecretPrompt<'_>,
     ) -> Result<(), Error> {
         let peer = connection.peer();

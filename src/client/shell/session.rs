@@ -4,8 +4,8 @@ use super::input::{Input, read_line};
 use super::login::{LoginPolicy, SecretPrompt, anonymous};
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
 use crate::client::error::Error;
-use crate::client::netrc::Login;
-use crate::client::options::{Asking, Globbing, Options, Transfers};
+use crate::client::netrc::NetrcLogin;
+use crate::client::options::{Asking, Globbing, Options, TransferOptions};
 use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::transfer::TransferSettings;
@@ -36,7 +36,7 @@ pub(super) struct Session {
     /// The local directory before the last change.
     pub(super) local_before: Option<PathBuf>,
     /// How files are transferred.
-    pub(super) transfers: Transfers,
+    pub(super) transfers: TransferOptions,
     /// Whether the user said yes to all that this command will ask.
     pub(super) agreed: bool,
     settings: Settings,
@@ -44,7 +44,7 @@ pub(super) struct Session {
     representation: Representation,
     connection: Option<Connection>,
     /// Where the connection leads, while there is one.
-    place: Option<Place>,
+    place: Option<ServerPlace>,
 }
 
 /// What the user switches on and off.
@@ -65,16 +65,16 @@ pub(super) struct Preferences {
 }
 
 /// Where a user is on a server.
-struct Place {
+struct ServerPlace {
     endpoint: Endpoint,
     /// The directory; unknown until it is asked for, and after a command that may have changed it.
-    dir: Dir,
+    dir: RemoteDir,
     /// The directory before the last change.
-    before: Option<Before>,
+    before: Option<DirBefore>,
 }
 
 /// What is known of the directory before.
-enum Before {
+enum DirBefore {
     Known(Vec<u8>),
     /// The way that led there.
     Way(Vec<Command>),
@@ -82,7 +82,7 @@ enum Before {
 
 /// What is known of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Dir {
+enum RemoteDir {
     Unknown,
     Known(Vec<u8>),
     /// The server does not tell.
@@ -195,7 +195,8 @@ impl Session {
         connection.transfer_as(self.representation);
         self.disconnect();
         self.connection = Some(connection);
-        self.place = Some(Place { endpoint: to.clone(), dir: Dir::Unknown, before: None });
+        self.place =
+            Some(ServerPlace { endpoint: to.clone(), dir: RemoteDir::Unknown, before: None });
         if user.is_none() && !self.login.is_automatic() {
             self.messages.note(&format!("connected to {}; USER logs in", shown_end(to)));
             return Ok(());
@@ -220,7 +221,7 @@ impl Session {
         let endpoint = self.place.as_ref().map(|place| place.endpoint.clone());
         let mut known = match (&password, endpoint) {
             (None, Some(endpoint)) => self.login.look_up(&endpoint, Some(user))?,
-            _ => Login::default(),
+            _ => NetrcLogin::default(),
         };
         known.account = account.or(known.account);
         self.log_in_with(user, password, known)
@@ -230,7 +231,7 @@ impl Session {
         &mut self,
         user: &Name,
         given: Option<Secret>,
-        known: Login,
+        known: NetrcLogin,
     ) -> Result<(), Error> {
         self.forget_dir();
         let prompt = SecretPrompt { messages: self.messages, interrupt: &self.settings.interrupt };
@@ -354,7 +355,7 @@ impl Session {
         let connection = self.connection()?;
         let way = connection.way();
         connection.change_to_parent()?;
-        self.went(way, Dir::Unknown);
+        self.went(way, RemoteDir::Unknown);
         Ok(())
     }
 
@@ -365,8 +366,8 @@ impl Session {
         let unknown = || Error::Usage("the directory before is not known".to_owned());
         let way = match &self.place.as_ref().ok_or_else(unknown)?.before {
             None => return Err(unknown()),
-            Some(Before::Known(dir)) => return Ok(dir.clone()),
-            Some(Before::Way(way)) => way.clone(),
+            Some(DirBefore::Known(dir)) => return Ok(dir.clone()),
+            Some(DirBefore::Way(way)) => way.clone(),
         };
         let mut other = self.connection()?.plan().by(way).connect()?;
         let dir = other.current_dir();
@@ -374,11 +375,11 @@ impl Session {
         dir
     }
 
-    fn went(&mut self, way: Vec<Command>, to: Dir) {
+    fn went(&mut self, way: Vec<Command>, to: RemoteDir) {
         if let Some(place) = &mut self.place {
             place.before = Some(match std::mem::replace(&mut place.dir, to) {
-                Dir::Known(dir) => Before::Known(dir),
-                Dir::Unknown | Dir::Untold => Before::Way(way),
+                RemoteDir::Known(dir) => DirBefore::Known(dir),
+                RemoteDir::Unknown | RemoteDir::Untold => DirBefore::Way(way),
             });
         }
     }
@@ -386,7 +387,7 @@ impl Session {
     /// A command may have led elsewhere.
     pub(super) fn forget_dir(&mut self) {
         if let Some(place) = &mut self.place {
-            place.dir = Dir::Unknown;
+            place.dir = RemoteDir::Unknown;
         }
     }
 
@@ -394,10 +395,10 @@ impl Session {
     /// directory, and never if nobody reads the prompt.
     pub(super) fn shown_place(&mut self) -> Option<String> {
         let (connection, place) = (self.connection.as_mut()?, self.place.as_mut()?);
-        if place.dir == Dir::Unknown {
-            place.dir = connection.current_dir().map_or(Dir::Untold, Dir::Known);
+        if place.dir == RemoteDir::Unknown {
+            place.dir = connection.current_dir().map_or(RemoteDir::Untold, RemoteDir::Known);
         }
-        let dir: &[u8] = if let Dir::Known(dir) = &place.dir { dir } else { b"" };
+        let dir: &[u8] = if let RemoteDir::Known(dir) = &place.dir { dir } else { b"" };
         let host = shown(place.endpoint.host.as_bytes());
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let shown = Some(format!("{host}:{}", shown(dir)));
@@ -407,13 +408,13 @@ impl Session {
 }
 
 /// A path from the root without `..` is where CWD leads; where another leads, only the server knows.
-fn known_dir(path: &[u8]) -> Dir {
+fn known_dir(path: &[u8]) -> RemoteDir {
     let parts = || path.split(|byte| *byte == b'/');
     if !path.starts_with(b"/") || parts().any(|part| part == b"." || part == b"..") {
-        return Dir::Unknown;
+        return RemoteDir::Unknown;
     }
     let parts: Vec<&[u8]> = parts().filter(|part| !part.is_empty()).collect();
-    Dir::Known([b"/", &parts.join(&b'/')[..]].concat())
+    RemoteDir::Known([b"/", &parts.join(&b'/')[..]].concat())
 }
 
 fn shown_end(endpoint: &Endpoint) -> String {
@@ -430,10 +431,10 @@ mod tests {
 
     #[test]
     fn where_cwd_leads_is_known_of_paths_from_the_root_alone() {
-        assert_eq!(known_dir(b"/a//b/"), Dir::Known(b"/a/b".to_vec()));
-        assert_eq!(known_dir(b"/"), Dir::Known(b"/".to_vec()));
+        assert_eq!(known_dir(b"/a//b/"), RemoteDir::Known(b"/a/b".to_vec()));
+        assert_eq!(known_dir(b"/"), RemoteDir::Known(b"/".to_vec()));
         for path in [&b"a"[..], b"..", b"/a/../b", b"/./a", b"~me"] {
-            assert_eq!(known_dir(path), Dir::Unknown);
+            assert_eq!(known_dir(path), RemoteDir::Unknown);
         }
     }
 }

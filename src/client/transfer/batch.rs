@@ -100,7 +100,7 @@ impl Tally {
 /// Reports the outcome of one file of a batch.
 pub(in crate::client) type Report<'a> = &'a (dyn Fn(&TransferOutcome) -> Result<(), Error> + Sync);
 
-/// Transfers the files and reports what became of each.
+/// TransferOptions the files and reports what became of each.
 pub(in crate::client) fn run(
     connection: &mut Connection,
     jobs: Vec<Job>,
@@ -111,7 +111,7 @@ pub(in crate::client) fn run(
     run_found(connection, helpers, settings, report, |_| Ok(jobs))
 }
 
-/// Transfers files that have to be found first; `helpers` more connections are made meanwhile.
+/// TransferOptions files that have to be found first; `helpers` more connections are made meanwhile.
 pub(in crate::client) fn run_found(
     connection: &mut Connection,
     helpers: usize,
@@ -122,8 +122,8 @@ pub(in crate::client) fn run_found(
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
     let called = Helpers::call(connection, helpers);
     let jobs = find(connection)?;
-    let state = Mutex::new(State::new(jobs, settings));
-    let queue = Queue { settings, report, armed, state };
+    let state = Mutex::new(BatchState::new(jobs, settings));
+    let queue = JobQueue { settings, report, armed, state };
     worker_pool::run(connection, called, helpers, &queue);
     let mut state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     drop(state.progress);
@@ -135,14 +135,14 @@ pub(in crate::client) fn run_found(
 }
 
 /// The files of a batch that wait, and what the connections share besides.
-struct Queue<'a> {
+struct JobQueue<'a> {
     settings: &'a TransferSettings,
     report: Report<'a>,
     armed: Armed,
-    state: Mutex<State>,
+    state: Mutex<BatchState>,
 }
 
-struct State {
+struct BatchState {
     jobs: VecDeque<Job>,
     tally: Tally,
     progress: BatchProgress,
@@ -152,16 +152,16 @@ struct State {
     unreachable: Option<Error>,
 }
 
-impl State {
-    fn new(jobs: Vec<Job>, settings: &TransferSettings) -> State {
+impl BatchState {
+    fn new(jobs: Vec<Job>, settings: &TransferSettings) -> BatchState {
         let total = jobs.iter().map(Job::size).sum::<Option<u64>>();
         let progress = BatchProgress::new(jobs.len(), total, settings.messages.progress());
         let (jobs, tally) = (jobs.into(), Tally::default());
-        State { jobs, tally, progress, one_at_a_time: false, unreachable: None }
+        BatchState { jobs, tally, progress, one_at_a_time: false, unreachable: None }
     }
 }
 
-impl Work for Queue<'_> {
+impl Work for JobQueue<'_> {
     fn work(&self, connection: &mut Connection, worker: Worker) {
         while let Some((job, more)) = self.next(connection) {
             if let Err(error) = self.revive(connection, &job) {
@@ -184,8 +184,8 @@ impl Work for Queue<'_> {
     }
 }
 
-impl Queue<'_> {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl JobQueue<'_> {
+    fn lock(&self) -> MutexGuard<'_, BatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -195,7 +195,7 @@ impl Queue<'_> {
             return Ok(());
         }
         let mut retries = Retries::new(self.settings)?;
-        retries.until_done(connection, Connection::revive, &mut Share::new(self, job))
+        retries.until_done(connection, Connection::revive, &mut JobMeter::new(self, job))
     }
 
     /// Returns the next job, and whether there are more behind it.
@@ -230,7 +230,7 @@ impl Queue<'_> {
         let is_small = job.size().is_some_and(|size| size < SMALL);
         let looks_ahead = more && is_small && connection.looks_ahead();
         let next = if looks_ahead { &[EXTENDED_PASSIVE][..] } else { &[] };
-        job.run(connection, self.settings, next, &mut Share::new(self, job))
+        job.run(connection, self.settings, next, &mut JobMeter::new(self, job))
     }
 
     fn account(&self, outcome: TransferOutcome) {
@@ -268,19 +268,19 @@ fn is_misunderstood(error: &Error) -> bool {
 }
 
 /// One file's share in the progress of the batch.
-struct Share<'a, 'q> {
-    queue: &'a Queue<'q>,
+struct JobMeter<'a, 'q> {
+    queue: &'a JobQueue<'q>,
     name: &'a Name,
     counted: u64,
 }
 
-impl<'a, 'q> Share<'a, 'q> {
-    fn new(queue: &'a Queue<'q>, job: &'a Job) -> Share<'a, 'q> {
-        Share { queue, name: job.remote(), counted: 0 }
+impl<'a, 'q> JobMeter<'a, 'q> {
+    fn new(queue: &'a JobQueue<'q>, job: &'a Job) -> JobMeter<'a, 'q> {
+        JobMeter { queue, name: job.remote(), counted: 0 }
     }
 }
 
-impl Meter for Share<'_, '_> {
+impl Meter for JobMeter<'_, '_> {
     fn begins(&mut self, _: u64, _: Option<u64>) {
         self.counted = 0;
     }

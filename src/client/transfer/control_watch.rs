@@ -8,7 +8,7 @@ use crate::sys::{PollItem, poll};
 use std::time::{Duration, Instant};
 
 /// Who is listened to while bytes move: Ctrl-C, and the server.
-pub(super) struct ControlWatch<'a, 'c, P> {
+pub(super) struct TransferWatch<'a, 'c, P> {
     pub(super) line: &'a mut ReplyTracker<'c>,
     moved: P,
     /// Its part of the rate of all connections.
@@ -17,22 +17,22 @@ pub(super) struct ControlWatch<'a, 'c, P> {
     spent: u64,
 }
 
-impl<'a, 'c> ControlWatch<'a, 'c, fn(u64)> {
+impl<'a, 'c> TransferWatch<'a, 'c, fn(u64)> {
     pub(super) fn new(line: &'a mut ReplyTracker<'c>) -> Self {
-        ControlWatch { line, moved: |_| (), turns: None, spent: 0 }
+        TransferWatch { line, moved: |_| (), turns: None, spent: 0 }
     }
 }
 
-impl<'a, 'c, P> ControlWatch<'a, 'c, P> {
+impl<'a, 'c, P> TransferWatch<'a, 'c, P> {
     /// One that hears how many bytes moved, and holds them to the rate of the program.
     pub(super) fn pacing(line: &'a mut ReplyTracker<'c>, moved: P) -> Self {
         let rate = line.connection.settings().rate.clone();
         let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
-        ControlWatch { line, moved, turns, spent: 0 }
+        TransferWatch { line, moved, turns, spent: 0 }
     }
 }
 
-impl<P> ControlWatch<'_, '_, P> {
+impl<P> TransferWatch<'_, '_, P> {
     fn judge(&mut self) -> Result<Verdict, Error> {
         let [ctrl_c, control] = self.ready()?;
         if ctrl_c {
@@ -62,7 +62,7 @@ impl<P> ControlWatch<'_, '_, P> {
     }
 }
 
-impl<P: FnMut(u64)> Attention for ControlWatch<'_, '_, P> {
+impl<P: FnMut(u64)> Attention for TransferWatch<'_, '_, P> {
     fn items(&self) -> [PollItem<'_>; 2] {
         self.listened()
     }

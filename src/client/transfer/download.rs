@@ -17,7 +17,7 @@ use super::compare::{COMPARED, RemoteFacts, Sameness, compare_hash};
 use super::outcome::TransferOutcome;
 use super::retry::{Attempt, Meter, Next, Retries};
 use super::segmented;
-use super::sink::{Overlap, Sink, is_overlap_mismatch};
+use super::sink::{DownloadSink, Overlap, is_overlap_mismatch};
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
 use crate::client::local::{LocalFile, PartOf, Partial};
@@ -89,7 +89,7 @@ impl Download {
         let mut local = LocalFile::open(self.target.clone(), &settings.interrupt)?;
         let fetched = match local.partial() {
             Some(partial) => self.fetch_into(partial, connection, &mut retries, next, meter),
-            None => Fetch::new(&self.remote, Sink::stream(&mut local)).run(
+            None => Fetch::new(&self.remote, DownloadSink::stream(&mut local)).run(
                 connection,
                 &mut retries,
                 meter,
@@ -120,7 +120,7 @@ impl Download {
         }
         let part = remote.part(connection, &self.remote);
         let is_known = self.take_up(partial, part.as_ref()).map_err(Error::Local)?;
-        let mut fetch = Fetch::new(&self.remote, Sink::Partial(&mut *partial));
+        let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(&mut *partial));
         fetch.knows(remote, is_known);
         connection.follow_with(next.to_vec());
         let fetched = fetch.run(connection, retries, meter);
@@ -160,7 +160,8 @@ pub(in crate::client) fn fetch_to_stream(
     meter: &mut dyn Meter,
 ) -> Result<u64, Error> {
     let mut retries = Retries::new(settings)?;
-    let fetched = Fetch::new(remote, Sink::stream(stream)).run(connection, &mut retries, meter);
+    let fetched =
+        Fetch::new(remote, DownloadSink::stream(stream)).run(connection, &mut retries, meter);
     fetched.map(|(bytes, _)| bytes)
 }
 
@@ -171,7 +172,7 @@ struct Fetch<'a> {
     remote: Option<RemoteFacts>,
     /// Facts that were asked just now and need not be asked again.
     fresh: Option<RemoteFacts>,
-    sink: Sink<'a>,
+    sink: DownloadSink<'a>,
     /// Whether the server refused although all bytes had come.
     doubted: bool,
     /// Whether the bytes in the sink came in more than one piece.
@@ -184,7 +185,7 @@ fn starts_over(failure: &Error) -> bool {
 }
 
 /// Where a try begins.
-enum Start {
+enum TryStart {
     /// All bytes are here.
     Done,
     /// At this byte, `overlap` before the end of what is here.
@@ -192,7 +193,7 @@ enum Start {
 }
 
 impl<'a> Fetch<'a> {
-    fn new(name: &'a Name, sink: Sink<'a>) -> Fetch<'a> {
+    fn new(name: &'a Name, sink: DownloadSink<'a>) -> Fetch<'a> {
         Fetch { name, remote: None, fresh: None, sink, doubted: false, patched: false }
     }
 
@@ -214,8 +215,12 @@ impl<'a> Fetch<'a> {
         Ok((bytes, self.remote.and_then(|remote| remote.modified)))
     }
 
-    fn start(&mut self, connection: &mut Connection, remote: RemoteFacts) -> Result<Start, Error> {
-        const BEGINNING: Start = Start::At { from: 0, overlap: 0 };
+    fn start(
+        &mut self,
+        connection: &mut Connection,
+        remote: RemoteFacts,
+    ) -> Result<TryStart, Error> {
+        const BEGINNING: TryStart = TryStart::At { from: 0, overlap: 0 };
         let here = self.sink.length()?;
         let sameness = match self.remote {
             Some(before) => before.compared_with(remote),
@@ -232,10 +237,10 @@ impl<'a> Fetch<'a> {
         }
         let is_whole = remote.size == Some(here);
         if is_whole && !self.doubted && self.remote.is_some() {
-            return Ok(Start::Done);
+            return Ok(TryStart::Done);
         }
         let overlap = if sameness == Sameness::Same && !is_whole { 0 } else { here.min(COMPARED) };
-        Ok(Start::At { from: here - overlap, overlap })
+        Ok(TryStart::At { from: here - overlap, overlap })
     }
 
     fn receive(
@@ -252,12 +257,14 @@ impl<'a> Fetch<'a> {
         meter.begins(from + overlap, size);
         let moved = |moved: u64| meter.moved(moved.saturating_sub(overlap));
         let received = match &mut self.sink {
-            Sink::Partial(partial) if overlap == 0 => incoming.receive_file(partial.file(), moved),
-            Sink::Partial(partial) => {
+            DownloadSink::Partial(partial) if overlap == 0 => {
+                incoming.receive_file(partial.file(), moved)
+            }
+            DownloadSink::Partial(partial) => {
                 let mut sink = Overlap { expected: &expected, sink: partial.file() };
                 incoming.receive(&mut sink, moved)
             }
-            Sink::Stream(counted) => incoming.receive(counted, moved),
+            DownloadSink::Stream(counted) => incoming.receive(counted, moved),
         };
         match received {
             Err(Error::Local(error)) if is_overlap_mismatch(&error) => Err(Error::OtherContent),
@@ -268,7 +275,7 @@ impl<'a> Fetch<'a> {
 
     fn verify(&mut self, connection: &mut Connection) -> Result<(), Error> {
         match &mut self.sink {
-            Sink::Partial(partial) if self.patched => {
+            DownloadSink::Partial(partial) if self.patched => {
                 compare_hash(connection, self.name, partial.file())
             }
             _ => Ok(()),
@@ -292,8 +299,8 @@ impl Attempt for Fetch<'_> {
         let size = remote.size.or(known.size);
         self.remote = Some(RemoteFacts { size, modified: remote.modified.or(known.modified) });
         let length = match start {
-            Start::Done => self.sink.length(),
-            Start::At { from, overlap } => self.receive(connection, from, overlap, meter),
+            TryStart::Done => self.sink.length(),
+            TryStart::At { from, overlap } => self.receive(connection, from, overlap, meter),
         }?;
         self.verify(connection).map(|()| length)
     }

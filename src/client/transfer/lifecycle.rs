@@ -1,7 +1,7 @@
 //! The course of a transfer: it is agreed on, moves its bytes, and ends with the session in order.
 
-use super::control_watch::ControlWatch;
-use super::replies::{Direction, ReplyTracker};
+use super::control_watch::TransferWatch;
+use super::replies::{ReplyTracker, TransferDirection};
 use crate::client::connection::data::{Ends, Route, Stopped};
 use crate::client::connection::{Connection, MOST_UNASKED};
 use crate::client::error::Error;
@@ -56,7 +56,7 @@ impl<'c> RunningTransfer<'c> {
     pub(super) fn begin(
         connection: &'c mut Connection,
         command: &Command,
-        direction: Direction,
+        direction: TransferDirection,
         from: u64,
     ) -> Result<RunningTransfer<'c>, Error> {
         let followers = connection.take_followers();
@@ -84,7 +84,7 @@ impl<'c> RunningTransfer<'c> {
         let connection = &self.line.connection;
         let ends = Ends { peer: connection.peer(), local: connection.local() };
         let deadline = net::deadline(self.line.timeout());
-        let mut watch = ControlWatch::new(&mut self.line);
+        let mut watch = TransferWatch::new(&mut self.line);
         // What was read together with an earlier reply no poll would tell of.
         let connected = match watch.attend(0) {
             Verdict::Continue => route.connect(ends, deadline, &mut watch)?,
@@ -114,11 +114,11 @@ impl<'c> RunningTransfer<'c> {
         &mut self,
         sink: &mut S,
         moved: P,
-        receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut ControlWatch<'_, 'c, P>) -> Outcome,
+        receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
         self.line.receiving = true;
-        let mut watch = ControlWatch::pacing(&mut self.line, moved);
+        let mut watch = TransferWatch::pacing(&mut self.line, moved);
         let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
         let outcome = match watch.attend(0) {
             Verdict::Continue => receive(data, sink, stall, &mut watch),
@@ -146,10 +146,10 @@ impl<'c> RunningTransfer<'c> {
     fn send_by<P: FnMut(u64)>(
         &mut self,
         moved: P,
-        send: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_, 'c, P>) -> Outcome,
+        send: impl FnOnce(&mut TcpStream, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
-        let mut watch = ControlWatch::pacing(&mut self.line, moved);
+        let mut watch = TransferWatch::pacing(&mut self.line, moved);
         match self.data.as_mut() {
             Some(data) if watch.attend(0) == Verdict::Continue => {
                 let outcome = send(data, stall, &mut watch);
@@ -184,10 +184,10 @@ impl<'c> RunningTransfer<'c> {
         // What was sent may be on its way for as long as it took until now, and may be stored slowly.
         let timeout = self.line.timeout();
         let patience = match (self.line.direction, self.came) {
-            (Direction::Down, Completeness::All) => timeout.min(LAST_WORD_PATIENCE),
-            (Direction::Down, Completeness::Less) => timeout.min(SHORT_PATIENCE),
-            (Direction::Down, Completeness::Unmeasured) => timeout,
-            (Direction::Up, _) => timeout.min(LAST_WORD_PATIENCE) + self.started.elapsed(),
+            (TransferDirection::Down, Completeness::All) => timeout.min(LAST_WORD_PATIENCE),
+            (TransferDirection::Down, Completeness::Less) => timeout.min(SHORT_PATIENCE),
+            (TransferDirection::Down, Completeness::Unmeasured) => timeout,
+            (TransferDirection::Up, _) => timeout.min(LAST_WORD_PATIENCE) + self.started.elapsed(),
         };
         let reply = self.line.last_reply(patience)?;
         self.line.hear_followers();
@@ -214,7 +214,8 @@ impl<'c> RunningTransfer<'c> {
     fn abort(&mut self) -> Result<(), Error> {
         self.line.connection.send(&Command::Abor)?;
         let mut owed = 2 + u32::from(mem::take(&mut self.line.noop));
-        if self.line.direction == Direction::Up && self.line.speaks_within(UPLOAD_PATIENCE) {
+        if self.line.direction == TransferDirection::Up && self.line.speaks_within(UPLOAD_PATIENCE)
+        {
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
         self.data = None;

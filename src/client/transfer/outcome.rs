@@ -1,7 +1,7 @@
 //! The outcome of one transfer, and the settings that all of them share.
 
 use crate::client::error::Error;
-use crate::client::options::Transfers;
+use crate::client::options::TransferOptions;
 use crate::client::output::Messages;
 use crate::client::output::json::{self, Action};
 use crate::client::signals::Interrupt;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub(in crate::client) struct TransferSettings {
     /// The options of the command line.
-    pub(in crate::client) transfers: Transfers,
+    pub(in crate::client) transfers: TransferOptions,
     pub(in crate::client) messages: Messages,
     /// What Ctrl-C sets.
     pub(in crate::client) interrupt: Interrupt,

@@ -11,7 +11,7 @@ use std::{iter, mem};
 
 /// Which way the bytes go.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(super) enum TransferDirection {
     Down,
     Up,
 }
@@ -20,7 +20,7 @@ pub(super) enum Direction {
 pub(super) struct ReplyTracker<'c> {
     pub(super) connection: &'c mut Connection,
     pub(super) armed: Armed,
-    pub(super) direction: Direction,
+    pub(super) direction: TransferDirection,
     /// Commands that went out together with the one of this transfer, and are answered after it.
     pub(super) followers: Vec<Command>,
     /// Whether the server owes the reply that ends the transfer.
@@ -42,7 +42,7 @@ impl<'c> ReplyTracker<'c> {
     pub(super) fn new(
         connection: &'c mut Connection,
         armed: Armed,
-        direction: Direction,
+        direction: TransferDirection,
     ) -> ReplyTracker<'c> {
         ReplyTracker {
             connection,
@@ -82,11 +82,11 @@ impl ReplyTracker<'_> {
         match self.direction {
             _ if !reply.code().is_success() => Err(Error::Refused(reply)),
             // Some have so little to send that they are done before they say that they begin.
-            Direction::Down => {
+            TransferDirection::Down => {
                 self.last = Some(reply);
                 Ok(())
             }
-            Direction::Up => Err(Error::EndedEarly(reply)),
+            TransferDirection::Up => Err(Error::EndedEarly(reply)),
         }
     }
 
@@ -196,7 +196,7 @@ impl ReplyTracker<'_> {
         let goes_on = match &self.last {
             None => true,
             // The end of a download overtakes its bytes, which come another way.
-            Some(reply) => self.direction == Direction::Down && reply.code().is_success(),
+            Some(reply) => self.direction == TransferDirection::Down && reply.code().is_success(),
         };
         if !goes_on {
             self.doubt_noop();

@@ -93,7 +93,7 @@ pub(super) fn fetch(
     meter.begins(0, Some(size));
     let ranges = Ranges::new(size, connections as u64);
     let needed = ranges.0.len().saturating_sub(1);
-    let state = Mutex::new(State { ranges, moved: 0, meter, failure: None });
+    let state = Mutex::new(RangeState { ranges, moved: 0, meter, failure: None });
     let queue = RangeQueue { name, remote, partial, settings, armed, state };
     worker_pool::run(connection, helpers, needed, &queue);
     let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -129,10 +129,10 @@ struct RangeQueue<'a> {
     partial: &'a Partial,
     settings: &'a TransferSettings,
     armed: Armed,
-    state: Mutex<State<'a>>,
+    state: Mutex<RangeState<'a>>,
 }
 
-struct State<'a> {
+struct RangeState<'a> {
     ranges: Ranges,
     /// How many bytes of all ranges have come.
     moved: u64,
@@ -161,7 +161,7 @@ impl Work for RangeQueue<'_> {
 }
 
 impl<'a> RangeQueue<'a> {
-    fn lock(&self) -> MutexGuard<'_, State<'a>> {
+    fn lock(&self) -> MutexGuard<'_, RangeState<'a>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,7 +182,7 @@ impl<'a> RangeQueue<'a> {
     fn fetch(&self, connection: &mut Connection, index: usize) -> Result<u64, Error> {
         let mut retries = Retries::new(self.settings)?;
         let mut range = RangeFetch { queue: self, index };
-        retries.run(&mut range, connection, &mut Share { queue: self })
+        retries.run(&mut range, connection, &mut RangeMeter { queue: self })
     }
 }
 
@@ -204,7 +204,9 @@ impl RangeFetch<'_, '_> {
         let mut sink = RangeSink { queue: self.queue, index: self.index, file };
         let incoming = connection.retrieve_from(self.queue.name, at, self.queue.remote.size)?;
         match incoming.receive(&mut sink, |_| ()) {
-            Err(Error::Local(error)) if error.get_ref().is_some_and(|why| why.is::<Full>()) => {
+            Err(Error::Local(error))
+                if error.get_ref().is_some_and(|why| why.is::<RangeFull>()) =>
+            {
                 Ok(())
             }
             other => other.map(drop),
@@ -240,11 +242,11 @@ impl Attempt for RangeFetch<'_, '_> {
 }
 
 /// What a range tells of its tries; its bytes are counted where they are written.
-struct Share<'a, 'q> {
+struct RangeMeter<'a, 'q> {
     queue: &'a RangeQueue<'q>,
 }
 
-impl Meter for Share<'_, '_> {
+impl Meter for RangeMeter<'_, '_> {
     fn begins(&mut self, _: u64, _: Option<u64>) {}
 
     fn moved(&mut self, _: u64) {}
@@ -263,15 +265,15 @@ struct RangeSink<'a, 'q> {
 
 /// The cause inside the `io::Error` of a [`RangeSink`] that is full.
 #[derive(Debug)]
-struct Full;
+struct RangeFull;
 
-impl std::fmt::Display for Full {
+impl std::fmt::Display for RangeFull {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the range is full")
     }
 }
 
-impl std::error::Error for Full {}
+impl std::error::Error for RangeFull {}
 
 impl Write for RangeSink<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -280,7 +282,7 @@ impl Write for RangeSink<'_, '_> {
         let range = &mut state.ranges.0[self.index];
         let room = usize::try_from(range.end - range.at).unwrap_or(usize::MAX);
         if room == 0 {
-            return Err(io::Error::other(Full));
+            return Err(io::Error::other(RangeFull));
         }
         let count = self.file.write(&bytes[..bytes.len().min(room)])?;
         range.at += count as u64;

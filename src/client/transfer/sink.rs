@@ -7,57 +7,57 @@ use std::fmt;
 use std::io::{self, Write};
 
 /// The local side of a download.
-pub(super) enum Sink<'a> {
+pub(super) enum DownloadSink<'a> {
     /// A file that can be read again and cut off.
     Partial(&'a mut Partial),
     /// A stream, whose bytes are gone once they are written.
-    Stream(Counted<'a>),
+    Stream(CountedStream<'a>),
 }
 
 /// A stream that counts its bytes.
-pub(super) struct Counted<'a> {
+pub(super) struct CountedStream<'a> {
     stream: &'a mut dyn Write,
     count: u64,
 }
 
-impl<'a> Sink<'a> {
+impl<'a> DownloadSink<'a> {
     /// A stream that nothing was written to yet.
-    pub(super) fn stream(stream: &'a mut dyn Write) -> Sink<'a> {
-        Sink::Stream(Counted { stream, count: 0 })
+    pub(super) fn stream(stream: &'a mut dyn Write) -> DownloadSink<'a> {
+        DownloadSink::Stream(CountedStream { stream, count: 0 })
     }
 
     pub(super) fn length(&self) -> Result<u64, Error> {
         match self {
-            Sink::Partial(partial) => partial.length().map_err(Error::Local),
-            Sink::Stream(counted) => Ok(counted.count),
+            DownloadSink::Partial(partial) => partial.length().map_err(Error::Local),
+            DownloadSink::Stream(counted) => Ok(counted.count),
         }
     }
 
     /// Returns whether bytes were written that cannot be taken back.
     pub(super) fn is_spent(&self) -> bool {
-        matches!(self, Sink::Stream(Counted { count: 1.., .. }))
+        matches!(self, DownloadSink::Stream(CountedStream { count: 1.., .. }))
     }
 
     /// Throws away what was written.
     pub(super) fn restart(&mut self) -> Result<(), Error> {
         match self {
-            Sink::Partial(partial) => partial.restart().map_err(Error::Local),
-            Sink::Stream(Counted { count: 0, .. }) => Ok(()),
-            Sink::Stream(_) => Err(Error::OtherContent),
+            DownloadSink::Partial(partial) => partial.restart().map_err(Error::Local),
+            DownloadSink::Stream(CountedStream { count: 0, .. }) => Ok(()),
+            DownloadSink::Stream(_) => Err(Error::OtherContent),
         }
     }
 
     /// Returns the last bytes that were written; those of a stream cannot be read again.
     pub(super) fn tail(&mut self, count: u64) -> Result<Vec<u8>, Error> {
         match self {
-            Sink::Partial(partial) => partial.tail(count).map_err(Error::Local),
-            Sink::Stream(_) if count == 0 => Ok(Vec::new()),
-            Sink::Stream(_) => Err(Error::OtherContent),
+            DownloadSink::Partial(partial) => partial.tail(count).map_err(Error::Local),
+            DownloadSink::Stream(_) if count == 0 => Ok(Vec::new()),
+            DownloadSink::Stream(_) => Err(Error::OtherContent),
         }
     }
 }
 
-impl Write for Counted<'_> {
+impl Write for CountedStream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.stream.write(bytes)?;
         self.count += written as u64;

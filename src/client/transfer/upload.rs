@@ -187,7 +187,7 @@ struct Sending<'a> {
     size: u64,
     /// How much of its beginning the server has already.
     start: u64,
-    before: Before,
+    before: RemoteBefore,
     /// How far the tries before this one came; `None` before the first.
     reached: Option<u64>,
     /// How far this try came.
@@ -196,7 +196,7 @@ struct Sending<'a> {
 
 /// What the server had under the name before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
+enum RemoteBefore {
     NotAsked,
     /// Nothing, or nothing it tells of.
     Nothing,
@@ -207,18 +207,18 @@ enum Before {
 
 impl<'a> Sending<'a> {
     fn new(name: &'a Name, file: &'a mut File, size: u64, start: u64) -> Sending<'a> {
-        Sending { name, file, size, start, before: Before::NotAsked, reached: None, sent: 0 }
+        Sending { name, file, size, start, before: RemoteBefore::NotAsked, reached: None, sent: 0 }
     }
 
     /// Forgets what the server has: it is replaced.
     fn start_over(&mut self) {
-        (self.before, self.start) = (Before::NotAsked, 0);
+        (self.before, self.start) = (RemoteBefore::NotAsked, 0);
     }
 
     /// Decides where the first try begins.
     fn first(&mut self, connection: &mut Connection) -> Result<u64, Error> {
         if self.start > 0 {
-            self.before = Before::Ours;
+            self.before = RemoteBefore::Ours;
             return Ok(self.start);
         }
         if self.size < LARGE {
@@ -226,9 +226,9 @@ impl<'a> Sending<'a> {
         }
         let size = connection.expected_size(self.name)?;
         self.before = match size {
-            Some(size) => Before::Size(size),
-            None if connection.capabilities().sizes => Before::Nothing,
-            None => Before::NotAsked,
+            Some(size) => RemoteBefore::Size(size),
+            None if connection.capabilities().sizes => RemoteBefore::Nothing,
+            None => RemoteBefore::NotAsked,
         };
         Ok(0)
     }
@@ -238,9 +238,9 @@ impl<'a> Sending<'a> {
     fn next(&self, connection: &mut Connection, reached: u64) -> Result<u64, Error> {
         let now = connection.expected_size(self.name)?.unwrap_or(0);
         let is_ours = match self.before {
-            Before::NotAsked => false,
-            Before::Nothing | Before::Ours => true,
-            Before::Size(size) => size != now,
+            RemoteBefore::NotAsked => false,
+            RemoteBefore::Nothing | RemoteBefore::Ours => true,
+            RemoteBefore::Size(size) => size != now,
         };
         let continues = is_ours && now <= reached && connection.capabilities().restarts;
         Ok(if continues { now } else { 0 })

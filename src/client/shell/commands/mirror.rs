@@ -8,7 +8,7 @@ mod options;
 mod plan;
 mod walk;
 
-pub(super) use plan::{Facts, Node, Tree};
+pub(super) use plan::{FileFacts, Node, Tree};
 
 use super::mget_mput::report;
 use super::operands::Operand;
@@ -27,7 +27,7 @@ use crate::protocol::{Command, Name};
 use crate::sys::os_string;
 use crate::text::shown;
 use options::Wanted;
-use plan::{Rules, Step, plan};
+use plan::{MirrorStep, Rules, plan};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -143,28 +143,28 @@ impl Mirror<'_> {
         Ok((there, here))
     }
 
-    fn described(&self, steps: &[Step]) -> String {
+    fn described(&self, steps: &[MirrorStep]) -> String {
         let verb = if self.wanted.upload { "put" } else { "get" };
-        let line = |step: &Step| match step {
-            Step::Refuse(path) => format!("refuse {}\n", shown(path)),
-            Step::Remove(path) => format!("delete {}\n", shown(path)),
-            Step::RemoveDir(path) => format!("rmdir {}\n", shown(path)),
-            Step::MakeDir(path) => format!("mkdir {}\n", shown(path)),
-            Step::Transfer(path, _) => format!("{verb} {}\n", shown(path)),
-            Step::Link(path, to) => format!("link {} -> {}\n", shown(path), shown(to)),
+        let line = |step: &MirrorStep| match step {
+            MirrorStep::Refuse(path) => format!("refuse {}\n", shown(path)),
+            MirrorStep::Remove(path) => format!("delete {}\n", shown(path)),
+            MirrorStep::RemoveDir(path) => format!("rmdir {}\n", shown(path)),
+            MirrorStep::MakeDir(path) => format!("mkdir {}\n", shown(path)),
+            MirrorStep::Transfer(path, _) => format!("{verb} {}\n", shown(path)),
+            MirrorStep::Link(path, to) => format!("link {} -> {}\n", shown(path), shown(to)),
         };
         steps.iter().map(line).collect()
     }
 
-    fn carry_out(&mut self, steps: Vec<Step>) -> Result<(), Error> {
+    fn carry_out(&mut self, steps: Vec<MirrorStep>) -> Result<(), Error> {
         self.make_root()?;
         let mut jobs = Vec::new();
-        let is_late = |step: &Step| !matches!(step, Step::Transfer(..));
+        let is_late = |step: &MirrorStep| !matches!(step, MirrorStep::Transfer(..));
         let cut = steps.iter().position(|step| !is_late(step)).unwrap_or(steps.len());
         let (before, rest) = steps.split_at(cut);
         self.all(before);
         for step in rest {
-            if let Step::Transfer(path, facts) = step {
+            if let MirrorStep::Transfer(path, facts) = step {
                 match self.job(path, facts) {
                     Ok(job) => jobs.push(job),
                     Err(error) => self.fail(path, &error),
@@ -172,7 +172,7 @@ impl Mirror<'_> {
             }
         }
         let (files, mut tally) = (jobs.len(), self.transfer(jobs)?);
-        let late: Vec<Step> = rest.iter().filter(|step| is_late(step)).cloned().collect();
+        let late: Vec<MirrorStep> = rest.iter().filter(|step| is_late(step)).cloned().collect();
         let (done, bytes) = (tally.done, tally.bytes);
         if !tally.is_stopped() {
             self.all(&late);
@@ -213,7 +213,7 @@ impl Mirror<'_> {
         batch::run(connection, jobs, &settings, &report(&settings))
     }
 
-    fn job(&self, path: &[u8], facts: &Facts) -> Result<Job, Error> {
+    fn job(&self, path: &[u8], facts: &FileFacts) -> Result<Job, Error> {
         let (remote, local) = (parse_name(&joined(&self.remote, path))?, self.at(path)?);
         if self.wanted.upload {
             let (placement, size) = (Placement::Replace, facts.size);
@@ -233,7 +233,7 @@ impl Mirror<'_> {
         Ok(self.root.join(relative))
     }
 
-    fn all(&mut self, steps: &[Step]) {
+    fn all(&mut self, steps: &[MirrorStep]) {
         if self.wanted.upload {
             return self.all_remote(steps);
         }
@@ -243,28 +243,28 @@ impl Mirror<'_> {
         }
     }
 
-    fn do_here(&self, step: &Step) -> Result<(), Error> {
+    fn do_here(&self, step: &MirrorStep) -> Result<(), Error> {
         let done = |path: &[u8], what: fn(&Path) -> io::Result<()>| {
             let at = self.at(path)?;
             what(&at).map_err(|error| Error::File { path: at, error })
         };
         match step {
-            Step::Refuse(path) => Err(Error::InTheWay(path.clone())),
-            Step::Remove(path) => done(path, |at| fs::remove_file(at)),
-            Step::RemoveDir(path) => done(path, |at| fs::remove_dir(at)),
-            Step::MakeDir(path) => done(path, |at| fs::create_dir(at)),
-            Step::Link(path, to) => {
+            MirrorStep::Refuse(path) => Err(Error::InTheWay(path.clone())),
+            MirrorStep::Remove(path) => done(path, |at| fs::remove_file(at)),
+            MirrorStep::RemoveDir(path) => done(path, |at| fs::remove_dir(at)),
+            MirrorStep::MakeDir(path) => done(path, |at| fs::create_dir(at)),
+            MirrorStep::Link(path, to) => {
                 let at = self.at(path)?;
                 let target = os_string(to).ok_or_else(|| Error::BadName(to.clone()))?;
                 local::link(&at, Path::new(&target))
                     .map_err(|error| Error::File { path: at, error })
             }
-            Step::Transfer(..) => Ok(()),
+            MirrorStep::Transfer(..) => Ok(()),
         }
     }
 
     /// Without waiting for each answer before the next is asked.
-    fn all_remote(&mut self, steps: &[Step]) {
+    fn all_remote(&mut self, steps: &[MirrorStep]) {
         for batch in steps.chunks(BATCH) {
             let commands: Vec<Result<Command, Error>> =
                 batch.iter().filter_map(|step| self.command(step)).collect();
@@ -278,7 +278,7 @@ impl Mirror<'_> {
                 Err(error) => vec![Err(error)],
             };
             let mut answers = answers.into_iter();
-            let told = batch.iter().filter(|step| !matches!(step, Step::Link(..)));
+            let told = batch.iter().filter(|step| !matches!(step, MirrorStep::Link(..)));
             for (step, command) in told.zip(commands) {
                 let unanswered = || Err(Error::NotConnected);
                 let result =
@@ -288,26 +288,29 @@ impl Mirror<'_> {
         }
     }
 
-    fn command(&self, step: &Step) -> Option<Result<Command, Error>> {
+    fn command(&self, step: &MirrorStep) -> Option<Result<Command, Error>> {
         let at = |path: &[u8]| -> Result<Name, Error> { parse_name(&joined(&self.remote, path)) };
         match step {
-            Step::Refuse(path) => Some(Err(Error::InTheWay(path.clone()))),
-            Step::Remove(path) => Some(at(path).map(Command::Dele)),
-            Step::RemoveDir(path) => Some(at(path).map(Command::Rmd)),
-            Step::MakeDir(path) => Some(at(path).map(Command::Mkd)),
-            Step::Link(..) | Step::Transfer(..) => None,
+            MirrorStep::Refuse(path) => Some(Err(Error::InTheWay(path.clone()))),
+            MirrorStep::Remove(path) => Some(at(path).map(Command::Dele)),
+            MirrorStep::RemoveDir(path) => Some(at(path).map(Command::Rmd)),
+            MirrorStep::MakeDir(path) => Some(at(path).map(Command::Mkd)),
+            MirrorStep::Link(..) | MirrorStep::Transfer(..) => None,
         }
     }
 
-    fn count(&mut self, step: &Step, result: Result<(), Error>) {
+    fn count(&mut self, step: &MirrorStep, result: Result<(), Error>) {
         match (step, result) {
-            (Step::Refuse(path) | Step::Remove(path) | Step::RemoveDir(path), Err(error))
-            | (Step::MakeDir(path) | Step::Link(path, _), Err(error))
-            | (Step::Transfer(path, _), Err(error)) => self.fail(path, &error),
-            (Step::MakeDir(_), Ok(())) => self.counts.dirs += 1,
-            (Step::Link(..), Ok(())) => self.counts.links += 1,
-            (Step::Remove(_) | Step::RemoveDir(_), Ok(())) => self.counts.removed += 1,
-            (Step::Transfer(..) | Step::Refuse(_), Ok(())) => {}
+            (
+                MirrorStep::Refuse(path) | MirrorStep::Remove(path) | MirrorStep::RemoveDir(path),
+                Err(error),
+            )
+            | (MirrorStep::MakeDir(path) | MirrorStep::Link(path, _), Err(error))
+            | (MirrorStep::Transfer(path, _), Err(error)) => self.fail(path, &error),
+            (MirrorStep::MakeDir(_), Ok(())) => self.counts.dirs += 1,
+            (MirrorStep::Link(..), Ok(())) => self.counts.links += 1,
+            (MirrorStep::Remove(_) | MirrorStep::RemoveDir(_), Ok(())) => self.counts.removed += 1,
+            (MirrorStep::Transfer(..) | MirrorStep::Refuse(_), Ok(())) => {}
         }
     }
 

@@ -43,24 +43,24 @@ const STANDARD: &[u8] = b"-";
 
 /// LIST or NLST.
 #[derive(Clone, Copy)]
-enum Form {
+enum ListForm {
     Lines,
     Names,
 }
 
 fn list(session: &mut Session, flags: &[Vec<u8>], words: &[Vec<u8>]) -> Result<(), Error> {
-    list_as(session, flags, words, Form::Lines)
+    list_as(session, flags, words, ListForm::Lines)
 }
 
 fn nlist(session: &mut Session, flags: &[Vec<u8>], words: &[Vec<u8>]) -> Result<(), Error> {
-    list_as(session, flags, words, Form::Names)
+    list_as(session, flags, words, ListForm::Names)
 }
 
 fn list_as(
     session: &mut Session,
     flags: &[Vec<u8>],
     words: &[Vec<u8>],
-    form: Form,
+    form: ListForm,
 ) -> Result<(), Error> {
     session.connection()?;
     let (dir, local) = (words.first(), words.get(1).map(Vec::as_slice));
@@ -73,8 +73,8 @@ fn list_as(
         (None, _) if session.transfers.json => {
             tree_listing::list_json(session, dir.map(|word| parse_name(word)).transpose()?)
         }
-        (None, Form::Lines) => print_lines(session, path),
-        (None, Form::Names) => print_names(session, path),
+        (None, ListForm::Lines) => print_lines(session, path),
+        (None, ListForm::Names) => print_names(session, path),
     }
 }
 
@@ -96,7 +96,7 @@ fn list_to_file(
     session: &mut Session,
     path: Option<Name>,
     local: &[u8],
-    form: Form,
+    form: ListForm,
 ) -> Result<(), Error> {
     // The classic clients would run what follows.
     if local.starts_with(b"|") {
@@ -109,8 +109,8 @@ fn list_to_file(
     let mut target = LocalFile::open(to, session.interrupt())?;
     let connection = session.connection()?;
     let download = match form {
-        Form::Lines => connection.list(path)?,
-        Form::Names => connection.names(path)?,
+        ListForm::Lines => connection.list(path)?,
+        ListForm::Names => connection.names(path)?,
     };
     let received = download.receive(&mut target, |_| ());
     received.map_err(|error| error.at(target.path().to_owned()))?;

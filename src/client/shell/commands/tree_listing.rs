@@ -131,7 +131,7 @@ mod tests {
             tree.insert(dir.into(), Node::Dir);
         }
         for (path, size) in [("a/b/x", 1), ("a/y", 10), ("z", 100)] {
-            let facts = mirror::Facts { size: Some(size), modified: None, exact: true };
+            let facts = mirror::FileFacts { size: Some(size), modified: None, exact: true };
             tree.insert(path.into(), Node::File(facts));
         }
         let shown: Vec<(Vec<u8>, u64)> = sums(&tree);

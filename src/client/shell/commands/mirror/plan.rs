@@ -25,7 +25,7 @@ pub(in crate::client::shell) enum Node {
     /// A directory whose content nobody knows.
     Closed,
     /// A file.
-    File(Facts),
+    File(FileFacts),
     /// A symbolic link.
     Link(Vec<u8>),
     /// What is not mirrored: a device, a FIFO.
@@ -34,7 +34,7 @@ pub(in crate::client::shell) enum Node {
 
 /// What is known of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client::shell) struct Facts {
+pub(in crate::client::shell) struct FileFacts {
     pub(in crate::client::shell) size: Option<u64>,
     pub(in crate::client::shell) modified: Option<SystemTime>,
     /// Whether the time is to the second.
@@ -78,7 +78,7 @@ fn fits(pattern: &[u8], path: &[u8]) -> bool {
 
 /// One thing to do at a path of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum MirrorStep {
     /// Something else stands there, and may not be removed.
     Refuse(Vec<u8>),
     /// Remove a file or a link.
@@ -88,13 +88,13 @@ pub(super) enum Step {
     /// Make a directory.
     MakeDir(Vec<u8>),
     /// Transfer a file.
-    Transfer(Vec<u8>, Facts),
+    Transfer(Vec<u8>, FileFacts),
     /// Make a link.
     Link(Vec<u8>, Vec<u8>),
 }
 
 /// What makes of `target` what `source` is.
-pub(super) fn plan(source: &Tree, target: &Tree, rules: &Rules) -> Vec<Step> {
+pub(super) fn plan(source: &Tree, target: &Tree, rules: &Rules) -> Vec<MirrorStep> {
     let mut plan = Plan { source, target, rules, refused: Vec::new(), steps: Vec::new() };
     plan.clear_the_way();
     plan.make();
@@ -110,7 +110,7 @@ struct Plan<'a> {
     rules: &'a Rules,
     /// Paths below which nothing is done.
     refused: Vec<&'a [u8]>,
-    steps: Vec<Step>,
+    steps: Vec<MirrorStep>,
 }
 
 impl<'a> Plan<'a> {
@@ -129,7 +129,7 @@ impl<'a> Plan<'a> {
                 self.remove_tree(path, there);
             } else {
                 self.refused.push(path);
-                self.steps.push(Step::Refuse(path.clone()));
+                self.steps.push(MirrorStep::Refuse(path.clone()));
             }
         }
     }
@@ -164,11 +164,11 @@ impl<'a> Plan<'a> {
         for (path, node) in self.wanted().filter(|(path, _)| !self.is_refused(path)) {
             let there = self.target.get(path).filter(|there| can_become(there, node));
             match (node, there) {
-                (Node::Dir | Node::Closed, None) => dirs.push(Step::MakeDir(path.clone())),
+                (Node::Dir | Node::Closed, None) => dirs.push(MirrorStep::MakeDir(path.clone())),
                 (Node::File(facts), Some(Node::File(old))) if !self.is_due(facts, old) => {}
-                (Node::File(facts), _) => files.push(Step::Transfer(path.clone(), *facts)),
+                (Node::File(facts), _) => files.push(MirrorStep::Transfer(path.clone(), *facts)),
                 (Node::Link(to), there) if there != Some(&Node::Link(to.clone())) => {
-                    links.push(Step::Link(path.clone(), to.clone()));
+                    links.push(MirrorStep::Link(path.clone(), to.clone()));
                 }
                 _ => {}
             }
@@ -180,7 +180,7 @@ impl<'a> Plan<'a> {
         self.refused.iter().any(|refused| is_in(path, refused))
     }
 
-    fn is_due(&self, new: &Facts, old: &Facts) -> bool {
+    fn is_due(&self, new: &FileFacts, old: &FileFacts) -> bool {
         let age = (new.modified.map(seconds), old.modified.map(seconds));
         let grain = if new.exact && old.exact { 1 } else { MINUTE };
         let newer = matches!(age, (Some(new), Some(old)) if new >= old + grain);
@@ -210,7 +210,7 @@ impl<'a> Plan<'a> {
             let removed = self.steps.iter().any(|step| is_removal_of(step, path));
             !is_kept(path) && self.rules.takes(path, node) && !removed && !self.holds_kept(path)
         });
-        let extra: Vec<Step> = extra.map(|(path, node)| removal(path, node)).collect();
+        let extra: Vec<MirrorStep> = extra.map(|(path, node)| removal(path, node)).collect();
         self.steps.extend(extra);
     }
 
@@ -225,14 +225,14 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn is_removal_of(step: &Step, path: &[u8]) -> bool {
-    matches!(step, Step::Remove(removed) | Step::RemoveDir(removed) if removed == path)
+fn is_removal_of(step: &MirrorStep, path: &[u8]) -> bool {
+    matches!(step, MirrorStep::Remove(removed) | MirrorStep::RemoveDir(removed) if removed == path)
 }
 
-fn removal(path: &[u8], node: &Node) -> Step {
+fn removal(path: &[u8], node: &Node) -> MirrorStep {
     match node {
-        Node::Dir | Node::Closed => Step::RemoveDir(path.to_vec()),
-        Node::File(_) | Node::Link(_) | Node::Other => Step::Remove(path.to_vec()),
+        Node::Dir | Node::Closed => MirrorStep::RemoveDir(path.to_vec()),
+        Node::File(_) | Node::Link(_) | Node::Other => MirrorStep::Remove(path.to_vec()),
     }
 }
 
@@ -265,9 +265,9 @@ fn seconds(time: SystemTime) -> u64 {
 mod tests {
     use super::*;
 
-    fn facts(size: u64, at: u64) -> Facts {
+    fn facts(size: u64, at: u64) -> FileFacts {
         let modified = UNIX_EPOCH + Duration::from_secs(at);
-        Facts { size: Some(size), modified: Some(modified), exact: true }
+        FileFacts { size: Some(size), modified: Some(modified), exact: true }
     }
 
     fn file(size: u64, at: u64) -> Node {
@@ -281,12 +281,12 @@ mod tests {
     fn steps(source: &Tree, target: &Tree, rules: &Rules) -> Vec<String> {
         let text = |path: &[u8]| String::from_utf8(path.to_vec()).unwrap();
         let shown = plan(source, target, rules).into_iter().map(|step| match step {
-            Step::Refuse(path) => format!("refuse {}", text(&path)),
-            Step::Remove(path) => format!("rm {}", text(&path)),
-            Step::RemoveDir(path) => format!("rmdir {}", text(&path)),
-            Step::MakeDir(path) => format!("mkdir {}", text(&path)),
-            Step::Transfer(path, _) => format!("get {}", text(&path)),
-            Step::Link(path, to) => format!("link {} {}", text(&path), text(&to)),
+            MirrorStep::Refuse(path) => format!("refuse {}", text(&path)),
+            MirrorStep::Remove(path) => format!("rm {}", text(&path)),
+            MirrorStep::RemoveDir(path) => format!("rmdir {}", text(&path)),
+            MirrorStep::MakeDir(path) => format!("mkdir {}", text(&path)),
+            MirrorStep::Transfer(path, _) => format!("get {}", text(&path)),
+            MirrorStep::Link(path, to) => format!("link {} {}", text(&path), text(&to)),
         });
         shown.collect()
     }
@@ -332,7 +332,7 @@ mod tests {
     fn a_listing_to_the_minute_or_to_the_day_is_enough() {
         let rough = |at| {
             let modified = Some(UNIX_EPOCH + Duration::from_secs(at));
-            Node::File(Facts { size: Some(5), modified, exact: false })
+            Node::File(FileFacts { size: Some(5), modified, exact: false })
         };
         let target = tree([("f", file(5, 3 * DAY + 3725))]);
         assert!(

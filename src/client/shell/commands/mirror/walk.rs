@@ -5,7 +5,7 @@
 //! to links stay links, since nobody can tell where those would lead. What a server calls a file
 //! becomes a path here only where it is nothing but a name.
 
-use super::plan::{Facts, Node, Rules, Tree};
+use super::plan::{FileFacts, Node, Rules, Tree};
 use crate::client::connection::{Connection, EXTENDED_PASSIVE};
 use crate::client::error::Error;
 use crate::client::local::{self, is_partial};
@@ -68,7 +68,7 @@ pub(super) fn remote(
     armed: &Armed,
 ) -> Result<Walked, Error> {
     let mut walked = Walked::default();
-    let mut waiting = vec![Place { path: Vec::new(), depth: 0, linked: false }];
+    let mut waiting = vec![RemoteFolder { path: Vec::new(), depth: 0, linked: false }];
     let mut links = Vec::new();
     loop {
         while let Some(place) = waiting.pop() {
@@ -88,7 +88,7 @@ pub(super) fn remote(
                     continue;
                 }
                 if rules.follow && !place.linked && matches!(node, Node::Link(_)) {
-                    links.push(Place { path, depth: place.depth + 1, linked: true });
+                    links.push(RemoteFolder { path, depth: place.depth + 1, linked: true });
                     if links.len() > MOST_NODES {
                         return Err(Error::Endless);
                     }
@@ -107,7 +107,7 @@ pub(super) fn remote(
         // After all that is no link, so that the questions do not come between its listings.
         let known = RemoteFacts::ask_at_once(connection, &parse_name(&joined(root, &link.path))?)?;
         if let RemoteFacts { size: size @ Some(_), modified } = known {
-            walked.add(link.path, Node::File(Facts { size, modified, exact: true }))?;
+            walked.add(link.path, Node::File(FileFacts { size, modified, exact: true }))?;
         } else {
             walked.add(link.path.clone(), Node::Dir)?;
             waiting.push(link);
@@ -116,20 +116,20 @@ pub(super) fn remote(
 }
 
 /// A remote directory that is to be listed.
-struct Place {
+struct RemoteFolder {
     path: Vec<u8>,
     depth: usize,
     /// Whether a link led there.
     linked: bool,
 }
 
-impl Place {
-    fn below(&self, path: &[u8]) -> Result<Place, Error> {
+impl RemoteFolder {
+    fn below(&self, path: &[u8]) -> Result<RemoteFolder, Error> {
         let depth = self.depth + 1;
         if depth >= DEEPEST {
             return Err(Error::Endless);
         }
-        Ok(Place { path: path.to_vec(), depth, linked: self.linked })
+        Ok(RemoteFolder { path: path.to_vec(), depth, linked: self.linked })
     }
 }
 
@@ -151,7 +151,7 @@ impl Walked {
         &mut self,
         connection: &mut Connection,
         root: &[u8],
-        place: &Place,
+        place: &RemoteFolder,
         more: bool,
     ) -> Result<Option<Listed>, Error> {
         let at = if place.path.is_empty() { root.to_vec() } else { joined(root, &place.path) };
@@ -173,7 +173,7 @@ impl Walked {
         }
     }
 
-    fn close(&mut self, place: &Place) -> Result<(), Error> {
+    fn close(&mut self, place: &RemoteFolder) -> Result<(), Error> {
         if place.path.is_empty() {
             self.root_is_partial = true;
             return Ok(());
@@ -202,7 +202,7 @@ impl Walked {
 
 fn node(entry: &Entry, exact: bool) -> Node {
     match &entry.kind {
-        Kind::File => Node::File(Facts { size: entry.size, modified: entry.modified, exact }),
+        Kind::File => Node::File(FileFacts { size: entry.size, modified: entry.modified, exact }),
         Kind::Dir => Node::Dir,
         Kind::Link(to) => Node::Link(to.clone()),
         Kind::CurrentDir | Kind::ParentDir | Kind::Other => Node::Other,
@@ -212,7 +212,8 @@ fn node(entry: &Entry, exact: bool) -> Node {
 /// What stands below a local directory.
 pub(super) fn local(root: &Path, rules: &Rules) -> Result<Walked, Error> {
     let mut walked = Walked::default();
-    let mut waiting = vec![Folder { path: Vec::new(), at: root.to_owned(), depth: 0, from: None }];
+    let mut waiting =
+        vec![LocalFolder { path: Vec::new(), at: root.to_owned(), depth: 0, from: None }];
     while let Some(folder) = waiting.pop() {
         let failed = |error| Error::File { path: folder.at.clone(), error };
         let entries = match fs::read_dir(&folder.at) {
@@ -252,7 +253,7 @@ pub(super) fn local(root: &Path, rules: &Rules) -> Result<Walked, Error> {
 }
 
 /// A local directory that is to be looked into.
-struct Folder {
+struct LocalFolder {
     path: Vec<u8>,
     at: PathBuf,
     depth: usize,
@@ -266,8 +267,8 @@ struct Trail {
     before: Option<Rc<Trail>>,
 }
 
-impl Folder {
-    fn below(&self, path: &[u8], at: PathBuf, linked: bool) -> Result<Folder, Error> {
+impl LocalFolder {
+    fn below(&self, path: &[u8], at: PathBuf, linked: bool) -> Result<LocalFolder, Error> {
         let depth = self.depth + 1;
         if depth >= DEEPEST {
             return Err(Error::Endless);
@@ -279,7 +280,7 @@ impl Folder {
         } else {
             self.from.clone()
         };
-        Ok(Folder { path: path.to_vec(), at, depth, from })
+        Ok(LocalFolder { path: path.to_vec(), at, depth, from })
     }
 
     /// What a link leads to, unless that is a directory on the way to it.
@@ -304,7 +305,7 @@ impl Folder {
 fn disk_node(path: &Path, metadata: &Metadata) -> io::Result<Node> {
     Ok(if metadata.is_file() {
         let modified = metadata.modified().ok();
-        Node::File(Facts { size: Some(metadata.len()), modified, exact: true })
+        Node::File(FileFacts { size: Some(metadata.len()), modified, exact: true })
     } else if metadata.is_dir() {
         Node::Dir
     } else if metadata.is_symlink() {
