@@ -1,4 +1,4 @@
-//! TransferOptions of files.
+//! Transfers of files.
 //!
 //! The shell builds one [`download::Download`] or [`upload::Upload`] for each file and gets one
 //! [`outcome::TransferOutcome`] for it. In between, `retry` tries again what broke off, `batch` and
@@ -8,19 +8,19 @@
 //! Each try is an [`IncomingTransfer`] or [`OutgoingTransfer`], a guard that borrows its connection,
 //! moves the bytes, and leaves the connection in order:
 //!
-//! - A download is done when the server says so and as many bytes came as it said the file has.
-//!   An upload is done when all was sent and then the server says so.
-//! - A refusal that comes while bytes move ends the transfer, and is what its error says; not the
+//! - A download is done when the server confirms it and as many bytes came as it said the file has.
+//!   An upload is done when all bytes were sent and the server confirms it after that.
+//! - A refusal that comes while bytes move ends the transfer and becomes its error, instead of the
 //!   broken pipe that follows from it.
-//! - A guard that is dropped, or whose transfer fails on our side, breaks it off (ABOR) and reads the
-//!   replies that are owed, so that the session can go on. Where they do not come, the connection is
-//!   lost.
-//! - While bytes move and nothing else is said for long, a NOOP is (one at a time). Servers answer it
-//!   at once, after the transfer, or never. While it is unanswered a reply about syntax (x0z, RFC 959
-//!   section 4.2), which no transfer ends with, is its answer. Whoever does not answer it soon after
-//!   the transfer, or ends the transfer over it, is not sent another.
-//! - Passive data connections are made before the command is sent: what cannot be reached needs no
-//!   breaking off.
+//! - A guard that is dropped, or whose transfer fails on this side, aborts the transfer (ABOR) and
+//!   reads the replies that the server owes, so that the session can continue. If they do not come,
+//!   the connection is lost.
+//! - While bytes move and the control connection is silent for long, a NOOP is sent, one at a time.
+//!   Servers answer it at once, after the transfer, or never. While it is unanswered a reply about
+//!   syntax (x0z, RFC 959 section 4.2), which ends no transfer, is taken for its answer. A server that
+//!   does not answer it soon after the transfer, or ends the transfer over it, is not sent another.
+//! - A passive data connection is made before the command is sent: if it cannot be made, there is no
+//!   transfer to abort.
 
 mod append;
 pub(super) mod batch;
@@ -52,14 +52,14 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
-/// A file or listing that the server is about to send.
+/// A file or listing that the server is about to send. Dropped, it aborts the transfer.
 pub struct IncomingTransfer<'c> {
     transfer: RunningTransfer<'c>,
     representation: Representation,
     expected: Option<u64>,
 }
 
-/// A file that the server is about to take.
+/// A file that the server is about to receive. Dropped, it aborts the transfer.
 pub struct OutgoingTransfer<'c> {
     transfer: RunningTransfer<'c>,
     representation: Representation,
@@ -76,7 +76,7 @@ impl Connection {
         self.retrieve_from(name, 0, expected)
     }
 
-    /// Begins to fetch a file of so many bytes, `from` one of them on.
+    /// Begins to fetch a file of `size` bytes, beginning at the byte `from`.
     pub(super) fn retrieve_from(
         &mut self,
         name: &Name,
@@ -94,8 +94,8 @@ impl Connection {
         Ok(IncomingTransfer { transfer, representation, expected })
     }
 
-    /// Begins to fetch the listing of a directory, in whatever type the server has: it is text for
-    /// people, and a change of type would cost a round trip here and one at the next file.
+    /// Begins to fetch the listing of a directory, in the type that is set: it is text for people, and
+    /// a change of type would cost a round trip here and another at the next file.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
@@ -103,7 +103,7 @@ impl Connection {
         self.fetch_listing(&Command::List(path))
     }
 
-    /// The same for any command whose answer is a listing.
+    /// Begins to fetch the answer to any command that sends a listing.
     pub(super) fn fetch_listing(
         &mut self,
         command: &Command,
@@ -128,7 +128,7 @@ impl Connection {
         self.store_from(name, 0)
     }
 
-    /// Begins to send a file, `from` one of its bytes on.
+    /// Begins to send a file, beginning at its byte `from`.
     pub(super) fn store_from(
         &mut self,
         name: &Name,
@@ -137,7 +137,7 @@ impl Connection {
         self.send_file(&Command::Stor(name.clone()), from)
     }
 
-    /// Begins to send what shall stand behind what a file holds.
+    /// Begins to append to a file.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
@@ -153,14 +153,14 @@ impl Connection {
     }
 }
 
-/// Sees to it that the server knows the type; where there is haste, in one piece with what comes
-/// next.
+/// Sets the type; if commands go out together with the transfer, in the same round trip as the data
+/// connection is agreed on.
 fn prepare(connection: &mut Connection) -> Result<(), Error> {
     if connection.has_followers() { connection.get_ready() } else { connection.take_file_type() }
 }
 
 impl Connection {
-    /// Does what the next transfer needs, before it is known.
+    /// Sets the type and agrees on a data connection before it is known which file is next.
     pub(super) fn get_ready(&mut self) -> Result<(), Error> {
         if let Some(reply) = self.take_file_type_and_route()? {
             passive_ahead(self, &reply);
@@ -170,13 +170,13 @@ impl Connection {
 }
 
 impl IncomingTransfer<'_> {
-    /// How many bytes will come, if the server told.
+    /// Returns how many bytes will come, if the server told.
     pub fn size(&self) -> Option<u64> {
         self.expected
     }
 
-    /// Writes all that comes to `sink` and returns how many bytes came over the wire. Only `Ok`
-    /// says that all is well; what an error leaves in `sink` is not the file.
+    /// Writes all bytes that come to `sink` and returns how many came over the wire. Only `Ok` means
+    /// that the file is whole; an error leaves any part of it in `sink`.
     ///
     /// # Errors
     /// [`Error::Local`] is that of `sink`.
@@ -198,7 +198,7 @@ impl IncomingTransfer<'_> {
         self.end(outcome)
     }
 
-    /// [`IncomingTransfer::receive`] into a plain file, at its position.
+    /// Does what [`IncomingTransfer::receive`] does, into a plain file at its position.
     pub(super) fn receive_file(
         mut self,
         file: &mut File,
@@ -221,7 +221,7 @@ impl IncomingTransfer<'_> {
             Some(_) => Completeness::Less,
         };
         match (self.transfer.finish(outcome), self.expected) {
-            // That the last word did not come either is the lesser half of it.
+            // The missing bytes say more than the missing final reply.
             (Ok(_) | Err(Error::TimedOut(_)), Some(expected)) if expected != got => {
                 Err(Error::TooShort { expected, got })
             }
@@ -231,7 +231,7 @@ impl IncomingTransfer<'_> {
 }
 
 impl OutgoingTransfer<'_> {
-    /// Sends all of `source` and returns how many bytes went over the wire. Only `Ok` says that the
+    /// Sends all of `source` and returns how many bytes went over the wire. Only `Ok` means that the
     /// server has the file.
     ///
     /// # Errors
@@ -244,14 +244,14 @@ impl OutgoingTransfer<'_> {
         self.transfer.finish(outcome)
     }
 
-    /// [`OutgoingTransfer::send`] of these bytes of a plain file, which stands at the first of them.
+    /// Sends these bytes of a plain file, whose position is the first of them.
     pub(super) fn send_file(
         mut self,
         file: &mut File,
         bytes: Range<u64>,
         moved: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        // Some files have no size that could be known before: those below /proc.
+        // The size of a file below /proc is not known before it is read.
         let is_sized = !bytes.is_empty();
         let as_it_is = self.representation == Representation::Bytes;
         if !is_sized || !as_it_is {

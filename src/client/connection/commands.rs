@@ -123,7 +123,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a line as it is and returns the answer, whatever it is. TransferOptions cannot be made so.
+    /// Sends a line as it is and returns the answer, whatever it is. Transfers cannot be made so.
     ///
     /// # Errors
     /// Those of every reply.

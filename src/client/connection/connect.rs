@@ -1,4 +1,4 @@
-//! How a connection is made, logged in, made anew, and ended.
+//! How a connection is opened, logged in, restored after it was lost, and closed.
 
 use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};
@@ -13,10 +13,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// How long the server may take to say goodbye.
+/// The longest wait for the reply to QUIT.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// What it takes to make a connection like another one.
+/// All that is needed to make another connection like this one.
 #[derive(Clone)]
 pub(in crate::client) struct ConnectionPlan {
     origin: ConnectionOrigin,
@@ -26,13 +26,13 @@ pub(in crate::client) struct ConnectionPlan {
 }
 
 impl ConnectionPlan {
-    /// The same but for the way to its directory.
+    /// Changes the steps to its directory.
     pub(in crate::client) fn by(mut self, way: Vec<Command>) -> ConnectionPlan {
         self.origin.went(way);
         self
     }
 
-    /// Makes it.
+    /// Makes the connection.
     pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
         let (host, port) = self.origin.address();
         let mut made = Connection::open(host, port, self.settings.clone())?;
@@ -93,7 +93,7 @@ impl Connection {
         })
     }
 
-    /// Another connection to the same server, logged in as the same user, in the same directory.
+    /// Makes another connection to the same server, logged in as the same user, in the same directory.
     ///
     /// # Errors
     /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
@@ -101,7 +101,7 @@ impl Connection {
         self.plan().connect()
     }
 
-    /// The way from the directory of the login to where it stands.
+    /// Returns the steps from the directory of the login to this one.
     pub(in crate::client) fn way(&self) -> Vec<Command> {
         self.origin.trail().to_vec()
     }
@@ -111,13 +111,13 @@ impl Connection {
         ConnectionPlan { origin, settings, wanted: self.wanted, capabilities: self.capabilities }
     }
 
-    /// Makes the connection anew where it is lost; what it stood for stays.
+    /// Replaces a connection by a new one to the same place.
     ///
     /// # Errors
     /// Those of [`Connection::another`]; it is lost then.
     pub fn reconnect(&mut self) -> Result<(), Error> {
         self.lost = true;
-        // First, for some servers count it. One that is gone already needs no closing.
+        // The old one is closed first, because some servers count connections.
         let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
         let before = self.line().and_then(|line| line.local_addr().ok());
         *self = self.another()?;
@@ -127,7 +127,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Makes the connection anew if it is lost.
+    /// Restores the connection if it is lost.
     pub(in crate::client) fn revive(&mut self) -> Result<(), Error> {
         if self.lost { self.reconnect() } else { Ok(()) }
     }
@@ -179,41 +179,41 @@ impl Connection {
         Ok(())
     }
 
-    /// Says goodbye. The server may be gone already, which is as good.
+    /// Sends QUIT and waits for the reply; the server may be gone already.
     pub fn quit(mut self) {
         if self.send(&Command::Quit).is_ok() {
             let patience = self.settings.timeout.min(FAREWELL);
-            // Whatever it answers, this is the end.
+            // The reply does not matter.
             let _ = self.reply_by(net::deadline(patience));
         }
     }
 
-    /// Says goodbye without waiting for the answer, for others of ours go on: its end must not keep
-    /// theirs waiting for a round trip.
+    /// Sends QUIT without waiting for the reply, so that the other connections do not wait for a round
+    /// trip.
     pub(in crate::client) fn leave(mut self) {
         if !self.lost {
-            // The server may be gone already, which is as good.
+            // The server may be gone already.
             let _ = self.send(&Command::Quit);
         }
     }
 
-    /// Whether nothing can be asked any more.
+    /// Returns whether the connection can no longer be used.
     pub fn is_lost(&self) -> bool {
         self.lost
     }
 
-    /// Another hold on the socket, by which another thread can cut the connection.
+    /// Returns a clone of the socket, by which another thread can cut the connection.
     pub(in crate::client) fn line(&self) -> Option<TcpStream> {
         self.control.stream().tcp().try_clone().ok()
     }
 
-    /// The server's address.
+    /// Returns the server's address.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 }
 
-/// Connects in a thread that Ctrl-C leaves to itself: nothing wakes one that waits for a name server.
+/// Connects in a thread that Ctrl-C abandons: nothing wakes a thread that waits for a name server.
 fn dial(
     host: &str,
     port: u16,
@@ -225,7 +225,7 @@ fn dial(
     let dialing = {
         let (host, done) = (host.to_owned(), Arc::clone(&done));
         move || {
-            // Nobody may wait any more.
+            // Ctrl-C may have ended the wait.
             let _ = sender.send(net::connect(&host, port, patience));
             done.set();
         }
@@ -241,8 +241,8 @@ fn dial(
     }
 }
 
-/// Whether the server says that it is one that breaks a transfer off when the next EPSV comes. Others
-/// are found out, but that costs seconds.
+/// Returns whether the greeting names a server that ends a transfer when the next EPSV comes. Others
+/// are recognized by their behavior, but that costs seconds.
 fn mixes_commands_up(greeting: &Reply) -> bool {
     const KNOWN: &[u8] = b"pyftpdlib";
     let mut lines =
@@ -250,7 +250,7 @@ fn mixes_commands_up(greeting: &Reply) -> bool {
     lines.any(|line| line.windows(KNOWN.len()).any(|word| word.eq_ignore_ascii_case(KNOWN)))
 }
 
-/// Whether a reply to USER says that nothing goes without encryption. Servers say so in words alone:
+/// Returns whether a reply to USER requires encryption. Servers say so in words only:
 /// `530 Non-anonymous sessions must use encryption.` (vsftpd), `550 SSL/TLS required on the control
 /// channel` (ProFTPD), `421 ... cleartext sessions ... are not accepted` (Pure-FTPd).
 fn wants_tls(reply: &Reply) -> bool {

@@ -1,4 +1,4 @@
-//! Saying and hearing: the only place where commands go out and replies come in.
+//! The only place where commands go out and replies come in.
 
 use super::Connection;
 use crate::client::error::Error;
@@ -10,22 +10,22 @@ use crate::sys::{Interest, PollItem, Waitable, poll};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How many replies in a row may come that no command asked for, or that only say "wait". A server
-/// that goes on would keep us for ever.
+/// How many replies in a row may come that no command asked for, or that are preliminary. Without a
+/// limit a server could hold the client forever.
 pub(in crate::client) const MOST_UNASKED: u32 = 32;
 
-/// How long the answer to a command may take that went out together with another, once that other
-/// is done: a server that loses what comes behind is found out by nothing else.
+/// The longest wait for the reply to a command that went out together with another, once the other
+/// is done: nothing else reveals a server that loses such commands.
 pub(in crate::client) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Saying and hearing.
+/// Commands and replies.
 impl Connection {
-    /// A command that is done when the answer comes.
+    /// Sends a command and waits for its final reply.
     pub(in crate::client) fn call(&mut self, command: &Command) -> Result<Reply, Error> {
         self.ask(command).and_then(done)
     }
 
-    /// Commands of which none waits for the answer to another, and what each was answered.
+    /// Sends commands without waiting in between, and returns the result of each.
     pub(in crate::client) fn call_all(
         &mut self,
         commands: &[Command],
@@ -40,8 +40,8 @@ impl Connection {
         commands.iter().map(|_| self.final_reply().and_then(done)).collect()
     }
 
-    /// The answers to commands that go out in one piece, whatever they are. `None` where the server has
-    /// lost some of them: it is told one at a time from then on, over a new connection.
+    /// Sends commands in one piece and returns their replies. `None` means that the server has lost
+    /// some of them: from then on it is sent one at a time, over a new connection.
     pub(super) fn ask_together(
         &mut self,
         commands: &[Command],
@@ -63,7 +63,7 @@ impl Connection {
         Ok(Some(replies))
     }
 
-    /// Whether FEAT names this. A server that does not know FEAT may be able all the same.
+    /// Returns whether FEAT lists this. A server without FEAT may have it all the same.
     pub(in crate::client) fn has_feature(&mut self, word: &[u8]) -> Result<bool, Error> {
         let reply = match self.call(&Command::Feat) {
             Ok(reply) => reply,
@@ -89,14 +89,14 @@ impl Connection {
         self.checked(sent)
     }
 
-    /// Sends a command; what it is answered is the caller's affair.
+    /// Sends a command and leaves its reply to the caller.
     pub(in crate::client) fn send(&mut self, command: &Command) -> Result<(), Error> {
         self.trace(Spoken::Command(command));
         let sent = self.control.send_command(command);
         self.checked(sent)
     }
 
-    /// Reads a reply, which must come by then.
+    /// Reads a reply, which must come before the deadline.
     pub(in crate::client) fn reply_by(
         &mut self,
         deadline: Option<Instant>,
@@ -112,23 +112,23 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Whether a line of the server waits to be read.
+    /// Returns whether a line of the server waits to be read.
     pub(in crate::client) fn has_line(&self) -> bool {
         self.control.peek_line().is_some()
     }
 
-    /// Ready when the server said something or left.
+    /// Returns what to poll for: a reply, or the end of the connection.
     pub(in crate::client) fn item(&self) -> PollItem<'_> {
         PollItem::new(self.control.stream().handle(), Interest::Read)
     }
 
-    /// Gives the connection up.
+    /// Marks the connection as lost.
     pub(in crate::client) fn lose(&mut self) {
         self.lost = true;
     }
 
-    /// Throws away what the server said without being asked, so that it is not taken for an answer
-    /// to what is asked next. That the server has closed is noticed here.
+    /// Throws away replies that no command asked for, so that they are not taken for the reply to the
+    /// next one. Notices that the server has closed the connection.
     pub(in crate::client) fn discard_unasked(&mut self) -> Result<(), Error> {
         if self.lost {
             return Err(Error::Lost(io::ErrorKind::NotConnected.into()));
@@ -149,7 +149,7 @@ impl Connection {
         self.final_reply()
     }
 
-    /// The same for who may wait for a server that nobody knows yet: Ctrl-C ends the wait, and the
+    /// Does the same where the server is not known to answer yet: Ctrl-C ends the wait and the
     /// connection.
     pub(super) fn ask_unless_interrupted(&mut self, command: &Command) -> Result<Reply, Error> {
         let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
@@ -161,7 +161,7 @@ impl Connection {
     pub(super) fn final_reply_unless(&mut self, armed: &Armed) -> Result<Reply, Error> {
         if !self.has_line() {
             let mut items = [armed.item(), self.item()];
-            // A deadline that passes is noticed, and told, by the read below.
+            // The read below reports a deadline that passes.
             let waited = net::wait(&mut items, net::deadline(self.settings.timeout));
             if waited.is_ok() && items[0].ready() {
                 self.lost = true;

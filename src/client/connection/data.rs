@@ -1,7 +1,7 @@
-//! Data connections: how they are asked for, and who may be at their other end.
+//! Data connections: how they are agreed on, and which peer they may have.
 //!
-//! Trusted is the address of the control connection's peer and nothing a server says: we connect to
-//! no other, unless told to, and whoever else connects to us is turned away.
+//! Only the address of the control connection's peer is trusted, whatever the server says: the client
+//! connects to no other unless told to (`--trust-pasv-host`), and closes a connection from any other.
 
 use crate::client::connection::{Connection, DataMode, EXTENDED_PASSIVE};
 use crate::client::error::Error;
@@ -12,15 +12,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
 
-/// What the server was told, or told us, of the next data connection.
+/// The direction and address of the next data connection.
 pub(in crate::client) enum Route {
-    /// We connect to it.
+    /// The client connects to this address.
     To(SocketAddr),
-    /// It connects to us.
+    /// The server connects to this listener.
     From(TcpListener),
 }
 
-/// A wait that ended without a connection, because its [`Attention`] said stop.
+/// The wait ended without a connection, because its [`Attention`] stopped it.
 pub(in crate::client) struct Stopped;
 
 impl Route {
@@ -35,7 +35,7 @@ impl Route {
         }
     }
 
-    /// Connects, or waits for the server to.
+    /// Connects, or waits for the server to connect.
     pub(in crate::client) fn connect(
         &self,
         ends: Ends,
@@ -67,7 +67,7 @@ pub(in crate::client) struct Ends {
     pub(in crate::client) local: SocketAddr,
 }
 
-/// What an EPSV that was sent ahead was answered.
+/// Notes the reply to an EPSV that was sent ahead.
 pub(in crate::client) fn passive_ahead(connection: &mut Connection, reply: &Reply) {
     if reply.code() == Code::EXTENDED_PASSIVE
         && let Some(port) = parse_extended_passive(reply.text())
@@ -117,9 +117,9 @@ fn listen(local: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Which of our addresses to connect from: the one the server knows us by, since many accept data
-/// connections from no other. Elsewhere, and where an address means nothing without its network
-/// interface, the system chooses.
+/// Returns the local address to connect from: that of the control connection, since many servers
+/// accept data connections from no other. To another host, and for an address that means nothing
+/// without its network interface, the system chooses.
 fn source(ends: Ends, to: SocketAddr) -> IpAddr {
     match (ends.local.ip(), to.ip()) {
         (IpAddr::V6(local), IpAddr::V6(_)) if local.is_unicast_link_local() => {

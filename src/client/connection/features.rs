@@ -1,4 +1,4 @@
-//! What transfers ask of their connection: types, sizes, times, and what goes out ahead of time.
+//! What transfers ask of their connection: types, sizes, times, and commands that go out ahead.
 
 use super::control::done;
 use super::{
@@ -10,15 +10,15 @@ use crate::protocol::{Algorithm, Code, Command, Name, Reply};
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-/// What is known of a file before it comes.
+/// The answers about a file that were asked for together with the next data connection.
 pub(in crate::client) struct Prospect {
     pub(in crate::client) size: Option<u64>,
     pub(in crate::client) time: Option<SystemTime>,
-    /// What the server said of the data connection.
+    /// The reply that agrees on the data connection.
     pub(in crate::client) route: Option<Reply>,
 }
 
-/// What transfers ask of their connection.
+/// Questions of transfers.
 impl Connection {
     pub(in crate::client) fn settings(&self) -> &Settings {
         &self.settings
@@ -32,7 +32,7 @@ impl Connection {
         self.wanted
     }
 
-    /// Size and time of a file, asked for in one piece where the server takes that.
+    /// Asks for size and time of a file, in one piece if the server takes that.
     pub(in crate::client) fn expected_size_and_time(
         &mut self,
         name: &Name,
@@ -51,8 +51,8 @@ impl Connection {
         Ok((size.and_then(|reply| number(&reply)), time))
     }
 
-    /// The same together with the type of files and, where that is due, the question for the next data
-    /// connection, whose answer comes last.
+    /// Does the same together with setting the type and, if it is due, agreeing on the next data
+    /// connection, whose reply comes last.
     pub(in crate::client) fn get_ready_for(&mut self, name: &Name) -> Result<Prospect, Error> {
         let Capabilities { sizes, times, .. } = self.capabilities;
         if !(sizes && times) || self.route.is_some() || !self.looks_ahead() {
@@ -77,16 +77,16 @@ impl Connection {
         let time = self.unless_refused(answer(time), |known| &mut known.times)?;
         let size = size.and_then(|reply| number(&reply));
         let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
-        // Of a file that cannot be had it would be no good to the next.
+        // After a refusal the data connection would not fit the next file.
         Ok(Prospect { size, time, route: route.filter(|_| size.is_some()) })
     }
 
-    /// Tells the server the type of files, if it does not know it.
+    /// Sets the type of files, if the server does not know it.
     pub(in crate::client) fn take_file_type(&mut self) -> Result<(), Error> {
         self.take_type(self.wanted)
     }
 
-    /// The same together with the question for the next data connection.
+    /// Does the same together with agreeing on the next data connection.
     pub(in crate::client) fn take_file_type_and_route(&mut self) -> Result<Option<Reply>, Error> {
         if self.current == Some(self.wanted) || self.route.is_some() || !self.looks_ahead() {
             return self.take_file_type().map(|()| None);
@@ -110,8 +110,8 @@ impl Connection {
         Ok(())
     }
 
-    /// The size of a file about to be fetched, if the server tells. A text has no size that could
-    /// be known before (RFC 3659 section 4), and some servers read all of it to count.
+    /// Returns the size of a file about to be fetched, if the server tells. The size of a text is not
+    /// known beforehand (RFC 3659 section 4), and some servers read all of it to count.
     pub(in crate::client) fn expected_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
         if !self.capabilities.sizes || self.wanted == Representation::Text {
             return Ok(None);
@@ -120,7 +120,7 @@ impl Connection {
         self.unless_refused(size, |known| &mut known.sizes)
     }
 
-    /// When a file was modified, if the server tells.
+    /// Returns when a file was modified, if the server tells.
     pub(in crate::client) fn expected_time(
         &mut self,
         name: &Name,
@@ -132,7 +132,7 @@ impl Connection {
         self.unless_refused(time, |known| &mut known.times)
     }
 
-    /// The digest of a whole file, if the server tells, in the form that it chose:
+    /// Returns the digest of a whole file, if the server tells, by the algorithm that it chose:
     /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
     pub(in crate::client) fn hash(
         &mut self,
@@ -150,7 +150,7 @@ impl Connection {
         Ok(algorithm.zip(words.nth(1).map(<[u8]>::to_ascii_lowercase)))
     }
 
-    /// Tells the server when a file was modified, if it takes that.
+    /// Sets the time of a remote file, if the server takes that.
     pub(in crate::client) fn set_modified(
         &mut self,
         name: &Name,
@@ -163,8 +163,8 @@ impl Connection {
         self.unless_refused(set, |known| &mut known.sets_times).map(drop)
     }
 
-    /// Does something in another directory and comes back. Where the connection is lost meanwhile,
-    /// the one that takes its place begins here.
+    /// Does something in another directory and returns to this one. If the connection is lost
+    /// meanwhile, its replacement begins in this one.
     pub(in crate::client) fn within<T>(
         &mut self,
         dir: &Name,
@@ -182,17 +182,17 @@ impl Connection {
         result
     }
 
-    /// Bytes that tell this place, with its server and user, from all others.
+    /// Returns bytes that tell this place, with its server and user, from all others.
     pub(in crate::client) fn place(&self) -> Vec<u8> {
         self.origin.place()
     }
 
-    /// What the server has not refused yet.
+    /// Returns what the server has not refused yet.
     pub(in crate::client) fn capabilities(&mut self) -> &mut Capabilities {
         &mut self.capabilities
     }
 
-    /// An answer that is not needed; that the server does not know the question is remembered.
+    /// Turns a refusal into `None`, and notes it if the server does not know the command.
     pub(in crate::client) fn unless_refused<T>(
         &mut self,
         answer: Result<T, Error>,
@@ -209,7 +209,7 @@ impl Connection {
         }
     }
 
-    /// The same where only that the server does not know the question is no failure.
+    /// Turns only the refusal of an unknown command into `None`, and notes it.
     pub(in crate::client) fn unless_missing<T>(
         &mut self,
         answer: Result<T, Error>,
@@ -224,12 +224,12 @@ impl Connection {
         }
     }
 
-    /// What shall go out in one piece with the next transfer's command: to be done after it.
+    /// Sets the commands that go out together with that of the next transfer, to be done after it.
     pub(in crate::client) fn follow_with(&mut self, followers: Vec<Command>) {
         self.followers = followers;
     }
 
-    /// What the next transfer needs shall go out with this one's command.
+    /// Sends the commands that prepare a transfer together with that of the one before it.
     pub(in crate::client) fn look_ahead(&mut self) {
         if self.looks_ahead() {
             let unsaid = self.current != Some(self.wanted);
@@ -238,12 +238,12 @@ impl Connection {
         }
     }
 
-    /// Takes the answer to a TYPE that followed a transfer.
+    /// Notes the reply to a TYPE that followed a transfer.
     pub(in crate::client) fn keep_type(&mut self, reply: &Reply) {
         self.current = reply.code().is_success().then_some(self.wanted);
     }
 
-    /// Whether anything shall.
+    /// Returns whether commands will go out together with that of the next transfer.
     pub(in crate::client) fn has_followers(&self) -> bool {
         !self.followers.is_empty()
     }
@@ -252,7 +252,7 @@ impl Connection {
         std::mem::take(&mut self.followers)
     }
 
-    /// The address for the next data connection, if that was asked for ahead of time.
+    /// Takes the address for the next data connection, if it was asked for ahead.
     pub(in crate::client) fn take_route(&mut self) -> Option<SocketAddr> {
         self.route.take()
     }
@@ -261,7 +261,7 @@ impl Connection {
         self.route = Some(route);
     }
 
-    /// How much the server has of what was sent last, as it said unless it has to be asked.
+    /// Returns the size of the file that was sent last, from a reply that came already if there is one.
     pub(in crate::client) fn stored_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
         match self.stored.take() {
             Some(size) => Ok(Some(size)),
@@ -269,23 +269,23 @@ impl Connection {
         }
     }
 
-    /// Takes the answer to a SIZE that followed an upload.
+    /// Notes the reply to a SIZE that followed an upload.
     pub(in crate::client) fn keep_stored_size(&mut self, reply: &Reply) {
         self.stored = reply.code().is_success().then(|| number(reply)).flatten();
     }
 
-    /// Whether a data connection can be agreed on ahead of time: where the server takes the short
-    /// EPSV, which has nothing to go wrong, and several commands at a time.
+    /// Returns whether a data connection can be agreed on ahead: the server takes EPSV, which has no
+    /// argument that could be wrong, and several commands at a time.
     pub(in crate::client) fn looks_ahead(&self) -> bool {
         self.capabilities.pipelines
             && self.capabilities.extended
             && self.settings.mode == DataMode::Passive
     }
 
-    /// Where the next transfer begins.
+    /// Sets the byte at which the next transfer begins.
     pub(in crate::client) fn restart_at(&mut self, at: u64) -> Result<(), Error> {
         let reply = self.ask(&Command::Rest(at))?;
-        // Some say 200 or 250; a refusal of any kind means that it begins at the beginning.
+        // Some servers reply 200 or 250; any refusal means that the transfer begins at the beginning.
         if reply.code().is_intermediate() || reply.code().is_success() {
             return Ok(());
         }
@@ -293,7 +293,7 @@ impl Connection {
         Err(Error::NoRestart(reply))
     }
 
-    /// EPSV or EPRT, and PASV or PORT once the server has refused those.
+    /// Sends EPSV or EPRT, and PASV or PORT once the server has refused those.
     pub(in crate::client) fn call_extended(
         &mut self,
         extended: &Command,
@@ -311,7 +311,7 @@ impl Connection {
     }
 }
 
-/// Whether the server does not know the command, or not in this form.
+/// Returns whether the server does not know the command, or not in this form.
 fn is_missing(reply: &Reply) -> bool {
     let code = reply.code();
     code == Code::UNKNOWN_COMMAND || code == Code::NOT_IMPLEMENTED || code == Code::BAD_PARAMETER

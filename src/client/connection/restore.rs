@@ -1,14 +1,14 @@
-//! How a connection came to where it is, so that another can be brought to the same place.
+//! The steps that led a connection to its place, so that another can be brought to the same place.
 //!
-//! Directories are remembered as the steps that led there and not as what PWD says: a reply is text
-//! in a form that servers disagree on, and to repeat what worked costs no round trip beforehand.
+//! A directory is remembered as the CWD commands that led there and not as the reply to PWD: servers
+//! disagree on the form of that reply, and repeating what worked costs no round trip beforehand.
 
 use crate::protocol::{Command, Name, Secret};
 
-/// From how many steps on it is worth asking where they led.
+/// From how many steps on PWD is asked instead.
 const MANY_STEPS: usize = 16;
 
-/// The server, who logged in there, and the way to the directory.
+/// The server, the login, and the steps to the directory.
 #[derive(Clone)]
 pub(super) struct ConnectionOrigin {
     host: String,
@@ -17,7 +17,7 @@ pub(super) struct ConnectionOrigin {
     trail: Vec<Command>,
 }
 
-/// Who logged in, with what of it was asked for.
+/// A login, with the parts of it that the server asked for.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) user: Name,
@@ -26,35 +26,35 @@ pub(super) struct Login {
 }
 
 impl ConnectionOrigin {
-    /// A connection that was just made.
+    /// Returns the origin of a connection that was just made.
     pub(super) fn new(host: &str, port: u16) -> ConnectionOrigin {
         ConnectionOrigin { host: host.to_owned(), port, login: None, trail: Vec::new() }
     }
 
-    /// The host and port that were named.
+    /// Returns the host and port that were named.
     pub(super) fn address(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
 
-    /// Somebody logged in, which leads to a directory of their own.
+    /// Notes a login, which leads to the directory of its user.
     pub(super) fn logged_in(&mut self, login: Login) {
         self.login = Some(login);
         self.trail.clear();
     }
 
-    /// They named an account afterwards.
+    /// Notes an account that was named after the login.
     pub(super) fn named_account(&mut self, account: Secret) {
         if let Some(login) = &mut self.login {
             login.account = Some(account);
         }
     }
 
-    /// Who logged in.
+    /// Returns the login.
     pub(super) fn login(&self) -> Option<&Login> {
         self.login.as_ref()
     }
 
-    /// A change of directory that worked.
+    /// Notes a change of directory that worked.
     pub(super) fn stepped(&mut self, step: Command) {
         if let Command::Cwd(to) = &step
             && to.as_bytes().starts_with(b"/")
@@ -64,17 +64,17 @@ impl ConnectionOrigin {
         self.trail.push(step);
     }
 
-    /// The way from the directory of the login to where we stand.
+    /// Returns the steps from the directory of the login to this one.
     pub(super) fn trail(&self) -> &[Command] {
         &self.trail
     }
 
-    /// This is the way.
+    /// Replaces the steps.
     pub(super) fn went(&mut self, trail: Vec<Command>) {
         self.trail = trail;
     }
 
-    /// Bytes that tell this place from all others.
+    /// Returns bytes that tell this place from all others.
     pub(super) fn place(&self) -> Vec<u8> {
         let user = self.login.iter().map(|login| Command::User(login.user.clone()));
         let mut place = format!("{}:{}", self.host, self.port).into_bytes();
@@ -85,12 +85,12 @@ impl ConnectionOrigin {
         place
     }
 
-    /// Whether the way has become long.
+    /// Returns whether there are so many steps that PWD is cheaper.
     pub(super) fn is_roundabout(&self) -> bool {
         self.trail.len() >= MANY_STEPS
     }
 
-    /// The way leads here.
+    /// Replaces the steps by one that leads to this path.
     pub(super) fn stands_in(&mut self, path: Name) {
         self.trail = vec![Command::Cwd(path)];
     }

@@ -113,7 +113,7 @@ struct ByteCounts {
     total: Option<u64>,
 }
 
-/// BatchProgress transfers at once as their user sees them: one line for all.
+/// The progress of many transfers at once: one line for all.
 pub(in crate::client) struct BatchProgress {
     progress: Progress,
     files: usize,

@@ -100,7 +100,7 @@ impl Tally {
 /// Reports the outcome of one file of a batch.
 pub(in crate::client) type Report<'a> = &'a (dyn Fn(&TransferOutcome) -> Result<(), Error> + Sync);
 
-/// TransferOptions the files and reports what became of each.
+/// Transfers the files and reports what became of each.
 pub(in crate::client) fn run(
     connection: &mut Connection,
     jobs: Vec<Job>,
@@ -111,7 +111,7 @@ pub(in crate::client) fn run(
     run_found(connection, helpers, settings, report, |_| Ok(jobs))
 }
 
-/// TransferOptions files that have to be found first; `helpers` more connections are made meanwhile.
+/// Transfers files that have to be found first; `helpers` more connections are made meanwhile.
 pub(in crate::client) fn run_found(
     connection: &mut Connection,
     helpers: usize,

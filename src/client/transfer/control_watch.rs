@@ -1,4 +1,4 @@
-//! Who is listened to while bytes move.
+//! What interrupts the movement of bytes: Ctrl-C, and replies on the control connection.
 
 use super::replies::ReplyTracker;
 use crate::client::error::Error;
@@ -7,13 +7,13 @@ use crate::rate::{Party, Turns};
 use crate::sys::{PollItem, poll};
 use std::time::{Duration, Instant};
 
-/// Who is listened to while bytes move: Ctrl-C, and the server.
+/// Watches for Ctrl-C and for replies while bytes move, and keeps to the rate limit.
 pub(super) struct TransferWatch<'a, 'c, P> {
     pub(super) line: &'a mut ReplyTracker<'c>,
     moved: P,
-    /// Its part of the rate of all connections.
+    /// The share of this connection in the rate limit.
     turns: Option<Turns>,
-    /// How many bytes it took of that.
+    /// How many bytes were counted against the limit.
     spent: u64,
 }
 
@@ -24,7 +24,7 @@ impl<'a, 'c> TransferWatch<'a, 'c, fn(u64)> {
 }
 
 impl<'a, 'c, P> TransferWatch<'a, 'c, P> {
-    /// One that hears how many bytes moved, and holds them to the rate of the program.
+    /// Returns a watch that reports how many bytes moved and keeps to the rate limit.
     pub(super) fn pacing(line: &'a mut ReplyTracker<'c>, moved: P) -> Self {
         let rate = line.connection.settings().rate.clone();
         let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
@@ -52,7 +52,7 @@ impl<P> TransferWatch<'_, '_, P> {
         Ok(items.map(|item| item.ready()))
     }
 
-    /// A connection that ended would make every wait a busy one.
+    /// Returns what to poll: not a connection that has ended, which would be ready all the time.
     fn listened(&self) -> [PollItem<'_>; 2] {
         let control = match self.line.is_listened_to() {
             true => self.line.connection.item(),

@@ -1,4 +1,5 @@
-//! The course of a transfer: it is agreed on, moves its bytes, and ends with the session in order.
+//! One try of a transfer: the data connection is agreed on, the bytes move, and the final reply or an
+//! ABOR leaves the control connection in order.
 
 use super::control_watch::TransferWatch;
 use super::replies::{ReplyTracker, TransferDirection};
@@ -15,38 +16,38 @@ use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// How long a server may take to reply to an ABOR.
+/// The longest wait for the reply to an ABOR.
 const ABORT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a server may take for its last word once all the bytes it promised have come. What was
-/// waited for in vain is asked for over another connection, so it need not be long.
+/// The longest wait for the final reply once all promised bytes have come. If it does not come, another
+/// connection asks whether the file is whole, so the wait need not be long.
 const LAST_WORD_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long it may take where fewer came than it promised: it will most likely never come (Pure-FTPd
-/// says nothing after a transfer that broke off), and what is missing has to be fetched in any case.
+/// The longest wait if fewer bytes came than were promised: the reply will most likely never come
+/// (Pure-FTPd sends none after a transfer that broke off), and the rest has to be fetched anyway.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long the data connection of an upload stays open after an ABOR: its end would tell a server
-/// that did not read the ABOR yet that the file is whole.
+/// How long the data connection of an upload stays open after an ABOR: to a server that has not read
+/// the ABOR yet, its end would mean that the file is whole.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How much is taken from a server that has said that it will not send all.
+/// How many bytes are read from a server that has refused to send all of them.
 const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 
-/// A transfer that was asked for.
+/// A transfer whose command was sent.
 pub(super) struct RunningTransfer<'c> {
     pub(super) line: ReplyTracker<'c>,
     data: Option<TcpStream>,
-    /// When its bytes began to move.
+    /// When the bytes began to move.
     started: Instant,
-    /// What came of what was promised.
+    /// Whether the bytes came that the server promised.
     pub(super) came: Completeness,
 }
 
-/// What came of what a server promised.
+/// Whether the bytes came that the server promised.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completeness {
-    /// It promised nothing.
+    /// The server promised nothing.
     Unmeasured,
     Less,
     All,
@@ -68,7 +69,7 @@ impl<'c> RunningTransfer<'c> {
         if let Route::To(_) = route {
             transfer.connect(&route)?;
         }
-        // Right before the command it belongs to, for some servers forget it at any other.
+        // Directly before its command, because some servers forget REST at any other.
         if from > 0 {
             transfer.line.connection.restart_at(from)?;
         }
@@ -85,7 +86,7 @@ impl<'c> RunningTransfer<'c> {
         let ends = Ends { peer: connection.peer(), local: connection.local() };
         let deadline = net::deadline(self.line.timeout());
         let mut watch = TransferWatch::new(&mut self.line);
-        // What was read together with an earlier reply no poll would tell of.
+        // A reply that was read together with an earlier one would not wake a poll.
         let connected = match watch.attend(0) {
             Verdict::Continue => route.connect(ends, deadline, &mut watch)?,
             Verdict::Stop => Err(Stopped),
@@ -124,7 +125,7 @@ impl<'c> RunningTransfer<'c> {
             Verdict::Continue => receive(data, sink, stall, &mut watch),
             Verdict::Stop => STOPPED_AT_ONCE,
         };
-        // What came before a refusal is as good as any part of a file.
+        // The bytes before a refusal are a valid beginning of the file.
         let is_refused = matches!(outcome.end, End::Stopped) && self.line.last.is_some();
         let more = if is_refused { drain(data, sink) } else { 0 };
         Outcome { moved: outcome.moved + more, ..outcome }
@@ -153,7 +154,7 @@ impl<'c> RunningTransfer<'c> {
         match self.data.as_mut() {
             Some(data) if watch.attend(0) == Verdict::Continue => {
                 let outcome = send(data, stall, &mut watch);
-                // Ctrl-C may have ended the source: what came so far must not pass for the file.
+                // Ctrl-C may have ended the source: the bytes so far must not pass for the file.
                 let end = match (outcome.end, watch.attend(outcome.moved)) {
                     (End::Done, Verdict::Stop) => End::Stopped,
                     (end, _) => end,
@@ -164,7 +165,7 @@ impl<'c> RunningTransfer<'c> {
         }
     }
 
-    /// Brings the transfer to its end and says how it went.
+    /// Ends the transfer and returns how many bytes moved.
     pub(super) fn finish(&mut self, outcome: Outcome) -> Result<u64, Error> {
         if let Some(cause) = self.line.cause.take() {
             return Err(cause);
@@ -178,10 +179,10 @@ impl<'c> RunningTransfer<'c> {
         }
     }
 
-    /// Closes the data connection and hears what the server says to that.
+    /// Closes the data connection and reads the final reply.
     fn last_word(&mut self) -> Result<(), Error> {
         self.data = None;
-        // What was sent may be on its way for as long as it took until now, and may be stored slowly.
+        // The last bytes of an upload may be in flight as long as all of them took, and be stored slowly.
         let timeout = self.line.timeout();
         let patience = match (self.line.direction, self.came) {
             (TransferDirection::Down, Completeness::All) => timeout.min(LAST_WORD_PATIENCE),
@@ -192,7 +193,7 @@ impl<'c> RunningTransfer<'c> {
         let reply = self.line.last_reply(patience)?;
         self.line.hear_followers();
         let late = self.line.hear_noop();
-        // Of two replies that could end the transfer nobody knows which does: both must be good.
+        // It is unknown which of two replies ends the transfer, so both must be good.
         let is_bad = |reply: &Reply| !reply.code().is_success() && !reply.code().is_about_syntax();
         match late.filter(is_bad) {
             Some(late) => Err(Error::Refused(late)),
@@ -201,7 +202,7 @@ impl<'c> RunningTransfer<'c> {
         }
     }
 
-    /// Breaks it off. With commands under way behind it nobody could say which reply is whose.
+    /// Aborts the transfer, unless commands follow it: their replies could not be told apart.
     fn abort_alone(&mut self) -> Result<(), Error> {
         match self.line.followers.is_empty() {
             true => self.abort(),
@@ -209,8 +210,8 @@ impl<'c> RunningTransfer<'c> {
         }
     }
 
-    /// Two replies are owed then: that of the transfer and that of the ABOR (RFC 959 section 4.1.3),
-    /// and that of a NOOP.
+    /// Aborts the transfer and reads the replies that are owed: that of the transfer, that of the ABOR
+    /// (RFC 959 section 4.1.3), and that of a NOOP.
     fn abort(&mut self) -> Result<(), Error> {
         self.line.connection.send(&Command::Abor)?;
         let mut owed = 2 + u32::from(mem::take(&mut self.line.noop));
@@ -229,7 +230,7 @@ impl<'c> RunningTransfer<'c> {
     }
 }
 
-/// Writes what has arrived to `sink`, without waiting for more.
+/// Writes the bytes that have arrived to `sink`, without waiting for more.
 fn drain(data: &mut TcpStream, sink: &mut impl Write) -> u64 {
     let mut piece = vec![0; 64 * 1024];
     let mut moved = 0;
@@ -250,7 +251,7 @@ impl Drop for RunningTransfer<'_> {
             return;
         }
         if !self.line.owed {
-            // What it said before its time.
+            // Replies that the server sent early.
             self.line.hear_followers();
             self.line.hear_noop();
         } else if self.abort_alone().is_err() {

@@ -1,4 +1,4 @@
-//! The control connection during a transfer: which reply is whose, and who still owes one.
+//! The control connection during a transfer: which reply answers which command, and which are owed.
 
 use crate::client::connection::data::passive_ahead;
 use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED};
@@ -9,36 +9,36 @@ use crate::protocol::{Command, Reply};
 use std::time::{Duration, Instant};
 use std::{iter, mem};
 
-/// Which way the bytes go.
+/// The direction of the bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TransferDirection {
     Down,
     Up,
 }
 
-/// The control connection during a transfer: what may come on it, and what came.
+/// Assigns the replies on the control connection to the commands of a transfer.
 pub(super) struct ReplyTracker<'c> {
     pub(super) connection: &'c mut Connection,
     pub(super) armed: Armed,
     pub(super) direction: TransferDirection,
-    /// Commands that went out together with the one of this transfer, and are answered after it.
+    /// The commands that went out together with that of this transfer and are answered after it.
     pub(super) followers: Vec<Command>,
     /// Whether the server owes the reply that ends the transfer.
     pub(super) owed: bool,
-    /// Whether it owes the answer to a NOOP.
+    /// Whether the server owes the answer to a NOOP.
     pub(super) noop: bool,
-    /// When one side said something last.
+    /// When a command or a reply last went over the control connection.
     spoken: Instant,
-    /// That reply, once it came.
+    /// The reply that ends the transfer, once it came.
     pub(super) last: Option<Reply>,
-    /// Why the transfer was stopped, or cannot end well, where that is not `last`.
+    /// Why the transfer was stopped or cannot succeed, if `last` is not the reason.
     pub(super) cause: Option<Error>,
-    /// Whether bytes are coming, which may do so to their end without a control connection.
+    /// Whether bytes are coming; they can come to their end without a control connection.
     pub(super) receiving: bool,
 }
 
 impl<'c> ReplyTracker<'c> {
-    /// One on which nothing was asked yet.
+    /// Returns a tracker of a connection on which nothing was asked yet.
     pub(super) fn new(
         connection: &'c mut Connection,
         armed: Armed,
@@ -81,7 +81,7 @@ impl ReplyTracker<'_> {
         self.hear_followers();
         match self.direction {
             _ if !reply.code().is_success() => Err(Error::Refused(reply)),
-            // Some have so little to send that they are done before they say that they begin.
+            // Some servers send a small file whole before they send the 150.
             TransferDirection::Down => {
                 self.last = Some(reply);
                 Ok(())
@@ -90,8 +90,8 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Hears what the commands behind the transfer came to. Where nothing comes, the server has lost
-    /// them, and is told one at a time from then on; the transfer is done all the same.
+    /// Reads the replies to the commands behind the transfer. If none comes the server has lost them,
+    /// and is sent one command at a time from then on; the transfer is done all the same.
     pub(super) fn hear_followers(&mut self) {
         for follower in mem::take(&mut self.followers) {
             let patience = self.timeout().min(FOLLOWER_PATIENCE);
@@ -111,8 +111,8 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Says something where nothing was said for long. That the connection is broken is found out by
-    /// who listens to it.
+    /// Sends a NOOP if the control connection was silent for long. A broken connection is noticed by
+    /// the next read.
     pub(super) fn keep_alive(&mut self) {
         let is_due = self.owed && !self.noop && self.is_listened_to();
         let patience = self.connection.settings().keep_alive;
@@ -123,7 +123,7 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Hears what a NOOP came to that was not answered before the transfer ended.
+    /// Reads the reply to a NOOP that was not answered before the transfer ended.
     pub(super) fn hear_noop(&mut self) -> Option<Reply> {
         if !mem::take(&mut self.noop) || self.connection.is_lost() {
             return None;
@@ -131,14 +131,14 @@ impl ReplyTracker<'_> {
         let patience = self.timeout().min(FOLLOWER_PATIENCE);
         let heard = self.connection.reply_by(net::deadline(patience));
         if heard.is_err() {
-            // What comes yet would be taken for the answer to the next command.
+            // A late answer would be taken for the reply to the next command.
             self.connection.capabilities().keeps_alive = false;
             self.connection.lose();
         }
         heard.ok()
     }
 
-    /// The reply that ends the transfer.
+    /// Waits for the reply that ends the transfer.
     pub(super) fn last_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
         for _ in 0..MOST_UNASKED {
             if let Some(reply) = self.last.take() {
@@ -164,12 +164,12 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Waits for a reply and for Ctrl-C.
+    /// Waits for a reply or Ctrl-C.
     fn next_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
         let deadline = net::deadline(patience);
         if !self.connection.has_line() {
             let mut items = [self.armed.item(), self.connection.item()];
-            // A deadline that passes is noticed, and told, by the read below.
+            // The read below reports a deadline that passes.
             let waited = net::wait(&mut items, deadline);
             if waited.is_ok() && items[0].ready() {
                 return Err(Error::Interrupted);
@@ -183,19 +183,19 @@ impl ReplyTracker<'_> {
         self.connection.has_line() || waited.is_ok()
     }
 
-    /// Reads a reply and returns how many of those that are owed it is.
+    /// Reads a reply and returns how many of the owed replies it settles.
     pub(super) fn hear_final(&mut self, patience: Duration) -> Result<u32, Error> {
         let reply = self.connection.reply_by(net::deadline(patience))?;
         Ok(if reply.code().is_preliminary() { 0 } else { 1 })
     }
 
-    /// Hears what the server says in the middle of a transfer.
+    /// Reads a reply that comes in the middle of a transfer.
     pub(super) fn overhear(&mut self) -> Result<Verdict, Error> {
         let reply = self.connection.reply_by(net::deadline(self.timeout()))?;
         self.take(reply);
         let goes_on = match &self.last {
             None => true,
-            // The end of a download overtakes its bytes, which come another way.
+            // The final reply of a download overtakes its bytes, which come over another connection.
             Some(reply) => self.direction == TransferDirection::Down && reply.code().is_success(),
         };
         if !goes_on {
@@ -204,20 +204,20 @@ impl ReplyTracker<'_> {
         Ok(if goes_on { Verdict::Continue } else { Verdict::Stop })
     }
 
-    /// A transfer ended badly that a NOOP may have ended.
+    /// Sends no more NOOPs to a server that may have ended a transfer over one.
     fn doubt_noop(&mut self) {
         if self.noop {
             self.connection.capabilities().keeps_alive = false;
         }
     }
 
-    /// After the last word nothing more is expected, nor after the end of the connection.
+    /// Returns whether a reply can still come: not after the final one, nor after the connection ended.
     pub(super) fn is_listened_to(&self) -> bool {
         self.last.is_none() && self.cause.is_none()
     }
 
-    /// What is on its way comes to its end without a control connection too, and less of it has to
-    /// be fetched again.
+    /// Notes a failure of the control connection. Incoming bytes may come to their end without it, and
+    /// then need not be fetched again.
     pub(super) fn fail(&mut self, cause: Error) -> Verdict {
         let is_over = matches!(cause, Error::Lost(_) | Error::Closing(_));
         if is_over {

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// The smallest range that is worth another connection, or another half.
 const SMALLEST: u64 = 256 * 1024;
 
-/// Part of a file that is on its way.
+/// A range of the file; its bytes before `at` have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     at: u64,

@@ -1,4 +1,4 @@
-//! What limits a download to the size that the server promised.
+//! The limit of a download: the size that the server promised.
 
 use crate::client::error::Error;
 use crate::pump::FileSink;
