@@ -194,8 +194,8 @@ impl JobQueue<'_> {
         if !connection.is_lost() {
             return Ok(());
         }
-        let mut retries = Retries::new(self.settings)?;
-        retries.until_done(connection, Connection::revive, &mut JobMeter::new(self, job))
+        let mut meter = JobMeter::new(self, job);
+        Retries::new(connection, self.settings, &mut meter)?.until_done(Connection::revive)
     }
 
     /// Returns the next job, and whether there are more behind it.

@@ -85,18 +85,15 @@ impl Download {
         {
             return Ok(bytes);
         }
-        let mut retries = Retries::new(settings)?;
+        let mut retries = Retries::new(connection, settings, meter)?;
         let mut local = LocalFile::open(self.target.clone(), &settings.interrupt)?;
         let fetched = match local.partial() {
-            Some(partial) => self.fetch_into(partial, connection, &mut retries, next, meter),
-            None => Fetch::new(&self.remote, DownloadSink::stream(&mut local)).run(
-                connection,
-                &mut retries,
-                meter,
-            ),
+            Some(partial) => self.fetch_into(partial, &mut retries, next),
+            None => Fetch::new(&self.remote, DownloadSink::stream(&mut local)).run(&mut retries),
         };
         // A second try may have been needed because commands went out together.
-        connection.capabilities().pipelines &= !retries.were_needed() || next.is_empty();
+        let is_doubtful = retries.were_needed() && !next.is_empty();
+        retries.connection.capabilities().pipelines &= !is_doubtful;
         let (bytes, modified) = fetched?;
         local.commit(modified)?;
         Ok(bytes)
@@ -105,10 +102,8 @@ impl Download {
     fn fetch_into(
         &self,
         partial: &mut Partial,
-        connection: &mut Connection,
-        retries: &mut Retries,
+        retries: &mut Retries<'_>,
         next: &[Command],
-        meter: &mut dyn Meter,
     ) -> Result<(u64, Option<SystemTime>), Error> {
         let mut remote = self.known;
         if remote.size.is_none() {
@@ -116,14 +111,14 @@ impl Download {
                 remote = RemoteFacts::ask(connection, &self.remote)?;
                 Ok(())
             };
-            retries.until_done(connection, ask, meter)?;
+            retries.until_done(ask)?;
         }
-        let part = remote.part(connection, &self.remote);
+        let part = remote.part(retries.connection, &self.remote);
         let is_known = self.take_up(partial, part.as_ref()).map_err(Error::Local)?;
         let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(&mut *partial));
         fetch.knows(remote, is_known);
-        connection.follow_with(next.to_vec());
-        let fetched = fetch.run(connection, retries, meter);
+        retries.connection.follow_with(next.to_vec());
+        let fetched = fetch.run(retries);
         if let Some(part) = &part {
             match &fetched {
                 Ok(_) => partial.forget(part),
@@ -159,9 +154,8 @@ pub(in crate::client) fn fetch_to_stream(
     settings: &TransferSettings,
     meter: &mut dyn Meter,
 ) -> Result<u64, Error> {
-    let mut retries = Retries::new(settings)?;
-    let fetched =
-        Fetch::new(remote, DownloadSink::stream(stream)).run(connection, &mut retries, meter);
+    let mut retries = Retries::new(connection, settings, meter)?;
+    let fetched = Fetch::new(remote, DownloadSink::stream(stream)).run(&mut retries);
     fetched.map(|(bytes, _)| bytes)
 }
 
@@ -205,13 +199,8 @@ impl<'a> Fetch<'a> {
     }
 
     /// Fetches the file; returns its size, and its time if the server gave one.
-    fn run(
-        mut self,
-        connection: &mut Connection,
-        retries: &mut Retries,
-        meter: &mut dyn Meter,
-    ) -> Result<(u64, Option<SystemTime>), Error> {
-        let bytes = retries.run(&mut self, connection, meter)?;
+    fn run(mut self, retries: &mut Retries<'_>) -> Result<(u64, Option<SystemTime>), Error> {
+        let bytes = retries.run(&mut self)?;
         Ok((bytes, self.remote.and_then(|remote| remote.modified)))
     }
 

@@ -23,9 +23,9 @@ const MOST_FRUITLESS: u32 = 3;
 /// Observes how a transfer goes.
 pub(in crate::client) trait Meter: Send {
     /// A try begins, with `before` bytes of `total` in place.
-    fn begins(&mut self, before: u64, total: Option<u64>);
+    fn begins(&mut self, _before: u64, _total: Option<u64>) {}
     /// This many bytes have moved since the try began.
-    fn moved(&mut self, moved: u64);
+    fn moved(&mut self, _moved: u64) {}
     /// The transfer broke off and is tried again after a pause.
     fn again(&mut self, why: &Error, pause: Duration);
 }
@@ -40,7 +40,9 @@ pub(super) trait Attempt {
     fn reached(&self) -> Result<u64, Error>;
 
     /// Draws the conclusions from a failed try, before the pause.
-    fn learn(&mut self, failure: &Error) -> Result<Next, Error>;
+    fn learn(&mut self, _failure: &Error) -> Result<Next, Error> {
+        Ok(Next::Retry)
+    }
 
     /// Looks at what the server has before the next try.
     fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {
@@ -70,14 +72,13 @@ impl<F: FnMut(&mut Connection) -> Result<(), Error>> Attempt for Repeated<F> {
     fn reached(&self) -> Result<u64, Error> {
         Ok(0)
     }
-
-    fn learn(&mut self, _: &Error) -> Result<Next, Error> {
-        Ok(Next::Retry)
-    }
 }
 
-/// The tries that one transfer has. While it lives, Ctrl-C ends the transfer and not the program.
-pub(in crate::client) struct Retries {
+/// The tries that one transfer has, and the connection that it runs over. While it lives, Ctrl-C ends
+/// the transfer and not the program.
+pub(super) struct Retries<'a> {
+    pub(super) connection: &'a mut Connection,
+    meter: &'a mut dyn Meter,
     left: u32,
     fruitless: u32,
     pause: Duration,
@@ -85,24 +86,23 @@ pub(in crate::client) struct Retries {
     armed: Armed,
 }
 
-impl Retries {
+impl<'a> Retries<'a> {
     /// Returns as many tries as `--retries` allows, besides the first.
-    pub(in crate::client) fn new(settings: &TransferSettings) -> Result<Retries, Error> {
+    pub(super) fn new(
+        connection: &'a mut Connection,
+        settings: &'a TransferSettings,
+        meter: &'a mut dyn Meter,
+    ) -> Result<Retries<'a>, Error> {
         let armed = settings.interrupt.begin().map_err(Error::Local)?;
-        let left = settings.transfers.retries;
-        Ok(Retries { left, fruitless: 0, pause: FIRST_PAUSE, first: None, armed })
+        let (left, fruitless, pause) = (settings.transfers.retries, 0, FIRST_PAUSE);
+        Ok(Retries { connection, meter, left, fruitless, pause, first: None, armed })
     }
 
     /// Runs a transfer until it is done or another try is pointless.
-    pub(super) fn run(
-        &mut self,
-        transfer: &mut dyn Attempt,
-        connection: &mut Connection,
-        meter: &mut dyn Meter,
-    ) -> Result<u64, Error> {
+    pub(super) fn run(&mut self, transfer: &mut dyn Attempt) -> Result<u64, Error> {
         loop {
             let before = transfer.reached()?;
-            let failure = match transfer.attempt(connection, meter) {
+            let failure = match transfer.attempt(self.connection, self.meter) {
                 Ok(bytes) => return Ok(bytes),
                 Err(failure) => failure,
             };
@@ -112,29 +112,21 @@ impl Retries {
                 Next::FailAsFirst => return Err(self.first.take().unwrap_or(failure)),
             }
             let moved = transfer.reached()? > before;
-            self.prepare_next(failure, moved, connection, meter)?;
-            transfer.look_again(connection).map_err(|failure| self.sum_up(failure))?;
+            self.prepare_next(failure, moved)?;
+            transfer.look_again(self.connection).map_err(|failure| self.sum_up(failure))?;
         }
     }
 
     /// Runs a command that may be repeated until it succeeds or another try is pointless.
-    pub(in crate::client) fn until_done(
+    pub(super) fn until_done(
         &mut self,
-        connection: &mut Connection,
         command: impl FnMut(&mut Connection) -> Result<(), Error>,
-        meter: &mut dyn Meter,
     ) -> Result<(), Error> {
-        self.run(&mut Repeated(command), connection, meter).map(drop)
+        self.run(&mut Repeated(command)).map(drop)
     }
 
     /// Waits, and makes sure that the connection can be used; fails if no further try is worth it.
-    fn prepare_next(
-        &mut self,
-        mut failure: Error,
-        mut moved: bool,
-        connection: &mut Connection,
-        meter: &mut dyn Meter,
-    ) -> Result<(), Error> {
+    fn prepare_next(&mut self, mut failure: Error, mut moved: bool) -> Result<(), Error> {
         loop {
             self.fruitless = if moved { 0 } else { self.fruitless + 1 };
             if self.armed.came() {
@@ -145,14 +137,14 @@ impl Retries {
                 return Err(self.sum_up(failure));
             }
             self.left -= 1;
-            meter.again(&failure, self.pause);
+            self.meter.again(&failure, self.pause);
             self.first.get_or_insert(failure);
             self.armed.pause(self.pause)?;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-            if !connection.is_lost() {
+            if !self.connection.is_lost() {
                 return Ok(());
             }
-            match connection.reconnect() {
+            match self.connection.reconnect() {
                 Ok(()) => return Ok(()),
                 Err(error) => (failure, moved) = (error, false),
             }

@@ -180,9 +180,9 @@ impl<'a> RangeQueue<'a> {
     }
 
     fn fetch(&self, connection: &mut Connection, index: usize) -> Result<u64, Error> {
-        let mut retries = Retries::new(self.settings)?;
-        let mut range = RangeFetch { queue: self, index };
-        retries.run(&mut range, connection, &mut RangeMeter { queue: self })
+        let mut meter = RangeMeter { queue: self };
+        let mut retries = Retries::new(connection, self.settings, &mut meter)?;
+        retries.run(&mut RangeFetch { queue: self, index })
     }
 }
 
@@ -247,10 +247,6 @@ struct RangeMeter<'a, 'q> {
 }
 
 impl Meter for RangeMeter<'_, '_> {
-    fn begins(&mut self, _: u64, _: Option<u64>) {}
-
-    fn moved(&mut self, _: u64) {}
-
     fn again(&mut self, why: &Error, pause: Duration) {
         self.queue.lock().meter.again(why, pause);
     }

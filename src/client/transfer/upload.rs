@@ -9,7 +9,7 @@ use super::TransferSettings;
 use super::append::Append;
 use super::compare::{compare_hash, same_tail};
 use super::outcome::TransferOutcome;
-use super::retry::{Attempt, Meter, Next, Retries};
+use super::retry::{Attempt, Meter, Retries};
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
 use crate::client::local;
@@ -70,7 +70,8 @@ impl Upload {
         meter: &mut dyn Meter,
     ) -> TransferOutcome {
         TransferOutcome::of(self.placement.action(), self.remote.as_bytes(), &self.local, || {
-            let sent = self.send(connection, settings, next, meter);
+            let mut retries = Retries::new(connection, settings, meter)?;
+            let sent = self.send(&mut retries, next);
             sent.map_err(|error| error.at(self.local.clone()))
         })
     }
@@ -92,27 +93,18 @@ impl Upload {
         })
     }
 
-    fn send(
-        &self,
-        connection: &mut Connection,
-        settings: &TransferSettings,
-        next: Option<&[Command]>,
-        meter: &mut dyn Meter,
-    ) -> Result<u64, Error> {
+    fn send(&self, retries: &mut Retries<'_>, next: Option<&[Command]>) -> Result<u64, Error> {
         let (mut file, size) = local::open(&self.local)?;
-        let mut retries = Retries::new(settings)?;
         let sent = match self.placement {
             Placement::Append => {
-                let mut append = Append::new(&self.remote, &mut file, size, connection)?;
-                retries.run(&mut append, connection, meter)
+                let append = Append::new(&self.remote, &mut file, size, retries.connection);
+                retries.run(&mut append?)
             }
-            Placement::Replace | Placement::Continue => {
-                self.store(file, size, connection, &mut retries, next, meter)
-            }
+            Placement::Replace | Placement::Continue => self.store(file, size, retries, next),
         };
         // A second try may have been needed because commands went out together.
-        let is_alone = next.unwrap_or_default().is_empty();
-        connection.capabilities().pipelines &= !retries.were_needed() || is_alone;
+        let is_doubtful = retries.were_needed() && next.is_some_and(|next| !next.is_empty());
+        retries.connection.capabilities().pipelines &= !is_doubtful;
         sent
     }
 
@@ -120,12 +112,11 @@ impl Upload {
         &self,
         mut file: File,
         size: u64,
-        connection: &mut Connection,
-        retries: &mut Retries,
+        retries: &mut Retries<'_>,
         next: Option<&[Command]>,
-        meter: &mut dyn Meter,
     ) -> Result<u64, Error> {
         let (name, file) = (&self.remote, &mut file);
+        let connection = &mut *retries.connection;
         let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let start = match self.placement {
             Placement::Continue => common(connection, name, file, size)?,
@@ -137,13 +128,13 @@ impl Upload {
             connection.follow_with(followers);
         }
         let mut sending = Sending::new(name, file, size, start);
-        let bytes = retries.run(&mut sending, connection, meter)?;
+        let bytes = retries.run(&mut sending)?;
         // What went out together is done, unless there was a second try. The connection may be lost
         // after the file is stored and before its time is set.
         let is_set = together.is_some() && !retries.were_needed();
         if let Some(modified) = modified.filter(|_| !is_set) {
             let set = |connection: &mut Connection| connection.set_modified(name, modified);
-            retries.until_done(connection, set, meter)?;
+            retries.until_done(set)?;
         }
         Ok(bytes)
     }
@@ -304,10 +295,6 @@ impl Attempt for Sending<'_> {
 
     fn reached(&self) -> Result<u64, Error> {
         Ok(self.sent.max(self.reached.unwrap_or(0)))
-    }
-
-    fn learn(&mut self, _: &Error) -> Result<Next, Error> {
-        Ok(Next::Retry)
     }
 
     fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {

@@ -317,10 +317,6 @@ struct RetryNotes<'a> {
 }
 
 impl Meter for RetryNotes<'_> {
-    fn begins(&mut self, _: u64, _: Option<u64>) {}
-
-    fn moved(&mut self, _: u64) {}
-
     fn again(&mut self, why: &Error, pause: Duration) {
         if let Some(messages) = self.messages {
             messages.retrying(self.name, why, pause);
