@@ -6,17 +6,17 @@
 /// One block of a SHA-256 message, as big-endian words.
 type Block = [u32; 16];
 
-/// Compresses `block` into `state` with the processor's instructions and these round constants, and
+/// Compresses `blocks` into `state` with the processor's instructions and these round constants, and
 /// returns true. Returns false, and changes nothing, on a processor without them.
 #[inline]
-pub fn compress_sha256(state: &mut [u32; 8], block: &Block, constants: &[u32; 64]) -> bool {
+pub fn compress_sha256(state: &mut [u32; 8], blocks: &[Block], constants: &[u32; 64]) -> bool {
     let found = has_sha256();
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     if found {
         // SAFETY: the processor has all the features that the function is compiled for.
-        unsafe { instructions::compress(state, block, constants) };
+        unsafe { instructions::compress(state, blocks, constants) };
     }
-    let _ = (state, block, constants);
+    let _ = (state, blocks, constants);
     found
 }
 
@@ -48,7 +48,7 @@ mod instructions {
     /// The instructions keep the state as two vectors of the words A B E F and C D G H, the first
     /// word in the highest place.
     #[target_feature(enable = "sha,sse4.1,ssse3")]
-    pub fn compress(state: &mut [u32; 8], block: &Block, constants: &[u32; 64]) {
+    pub fn compress(state: &mut [u32; 8], blocks: &[Block], constants: &[u32; 64]) {
         let (constants, _) = constants.as_chunks::<4>();
         let (halves, _) = state.as_chunks::<4>();
         let (dcba, hgfe) = (words(&halves[0]), words(&halves[1]));
@@ -56,24 +56,27 @@ mod instructions {
         let efgh = _mm_shuffle_epi32(hgfe, 0b00_01_10_11);
         let mut abef = _mm_alignr_epi8(cdab, efgh, 8);
         let mut cdgh = _mm_blend_epi16(efgh, cdab, 0b1111_0000);
-        let (abef_before, cdgh_before) = (abef, cdgh);
-        let (four, _) = block.as_chunks::<4>();
-        let mut w = [words(&four[0]), words(&four[1]), words(&four[2]), words(&four[3])];
-        for (group, constants) in constants.iter().enumerate() {
-            let (w0, w1) = (w[group % 4], w[(group + 1) % 4]);
-            let (w2, w3) = (w[(group + 2) % 4], w[(group + 3) % 4]);
-            let four = _mm_add_epi32(w0, words(constants));
-            // Two rounds at a time: what was A B E F becomes C D G H.
-            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, four);
-            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(four, 0b00_00_11_10));
-            if group < 12 {
-                // The message schedule (FIPS 180-4 section 6.2.2).
-                let sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
-                w[group % 4] = _mm_sha256msg2_epu32(sum, w3);
+        for block in blocks {
+            let (abef_before, cdgh_before) = (abef, cdgh);
+            let (four, _) = block.as_chunks::<4>();
+            let mut w = [words(&four[0]), words(&four[1]), words(&four[2]), words(&four[3])];
+            for (group, constants) in constants.iter().enumerate() {
+                let (w0, w1) = (w[group % 4], w[(group + 1) % 4]);
+                let (w2, w3) = (w[(group + 2) % 4], w[(group + 3) % 4]);
+                let four = _mm_add_epi32(w0, words(constants));
+                // Two rounds at a time: what was A B E F becomes C D G H.
+                cdgh = _mm_sha256rnds2_epu32(cdgh, abef, four);
+                abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(four, 0b00_00_11_10));
+                if group < 12 {
+                    // The message schedule (FIPS 180-4 section 6.2.2).
+                    let sum =
+                        _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8(w3, w2, 4));
+                    w[group % 4] = _mm_sha256msg2_epu32(sum, w3);
+                }
             }
+            abef = _mm_add_epi32(abef, abef_before);
+            cdgh = _mm_add_epi32(cdgh, cdgh_before);
         }
-        abef = _mm_add_epi32(abef, abef_before);
-        cdgh = _mm_add_epi32(cdgh, cdgh_before);
         let feba = _mm_shuffle_epi32(abef, 0b00_01_10_11);
         let dchg = _mm_shuffle_epi32(cdgh, 0b10_11_00_01);
         store(state, _mm_blend_epi16(feba, dchg, 0b1111_0000), _mm_alignr_epi8(dchg, feba, 8));
@@ -105,27 +108,29 @@ mod instructions {
 
     /// The instructions keep the state as two vectors of the words A B C D and E F G H.
     #[target_feature(enable = "sha2")]
-    pub fn compress(state: &mut [u32; 8], block: &Block, constants: &[u32; 64]) {
+    pub fn compress(state: &mut [u32; 8], blocks: &[Block], constants: &[u32; 64]) {
         let (constants, _) = constants.as_chunks::<4>();
         let (halves, _) = state.as_chunks::<4>();
         let (mut abcd, mut efgh) = (words(&halves[0]), words(&halves[1]));
-        let (abcd_before, efgh_before) = (abcd, efgh);
-        let (four, _) = block.as_chunks::<4>();
-        let mut w = [words(&four[0]), words(&four[1]), words(&four[2]), words(&four[3])];
-        for (group, constants) in constants.iter().enumerate() {
-            let (w0, w1) = (w[group % 4], w[(group + 1) % 4]);
-            let (w2, w3) = (w[(group + 2) % 4], w[(group + 3) % 4]);
-            let four = vaddq_u32(w0, words(constants));
-            let abcd_now = abcd;
-            abcd = vsha256hq_u32(abcd, efgh, four);
-            efgh = vsha256h2q_u32(efgh, abcd_now, four);
-            if group < 12 {
-                // The message schedule (FIPS 180-4 section 6.2.2).
-                w[group % 4] = vsha256su1q_u32(vsha256su0q_u32(w0, w1), w2, w3);
+        for block in blocks {
+            let (abcd_before, efgh_before) = (abcd, efgh);
+            let (four, _) = block.as_chunks::<4>();
+            let mut w = [words(&four[0]), words(&four[1]), words(&four[2]), words(&four[3])];
+            for (group, constants) in constants.iter().enumerate() {
+                let (w0, w1) = (w[group % 4], w[(group + 1) % 4]);
+                let (w2, w3) = (w[(group + 2) % 4], w[(group + 3) % 4]);
+                let four = vaddq_u32(w0, words(constants));
+                let abcd_now = abcd;
+                abcd = vsha256hq_u32(abcd, efgh, four);
+                efgh = vsha256h2q_u32(efgh, abcd_now, four);
+                if group < 12 {
+                    // The message schedule (FIPS 180-4 section 6.2.2).
+                    w[group % 4] = vsha256su1q_u32(vsha256su0q_u32(w0, w1), w2, w3);
+                }
             }
+            abcd = vaddq_u32(abcd, abcd_before);
+            efgh = vaddq_u32(efgh, efgh_before);
         }
-        abcd = vaddq_u32(abcd, abcd_before);
-        efgh = vaddq_u32(efgh, efgh_before);
         let (halves, _) = state.as_chunks_mut::<4>();
         for (half, words) in halves.iter_mut().zip([abcd, efgh]) {
             // SAFETY: four words can be written there.

@@ -2,6 +2,7 @@
 
 use super::Sha256;
 use super::sha2::{bytes_256, compress_256, words};
+use std::slice;
 
 /// Derives 32 bytes from a password, at the cost of `rounds` (at least 1) HMACs.
 pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 32] {
@@ -18,7 +19,7 @@ pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 32] {
         for keyed in [inner, outer] {
             block[..8].copy_from_slice(&digest);
             digest = keyed;
-            compress_256(&mut digest, &block);
+            compress_256(&mut digest, slice::from_ref(&block));
         }
         sum.iter_mut().zip(digest).for_each(|(sum, word)| *sum ^= word);
     }

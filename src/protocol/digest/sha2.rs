@@ -28,17 +28,13 @@ impl Sha256 {
     /// Takes more of the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
-        self.blocks.update(bytes, |blocks| {
-            blocks.iter().for_each(|block| compress_256(state, &words(block)));
-        });
+        self.blocks.update(bytes, |blocks| compress_bytes(state, blocks));
     }
 
     /// The digest of all that was taken.
     pub fn finish(self) -> [u8; 32] {
         let mut state = self.state;
-        self.blocks.finish(8, Order::BigEndian, |blocks| {
-            blocks.iter().for_each(|block| compress_256(&mut state, &words(block)));
-        });
+        self.blocks.finish(8, Order::BigEndian, |blocks| compress_bytes(&mut state, blocks));
         bytes_256(&state)
     }
 
@@ -48,11 +44,21 @@ impl Sha256 {
     }
 }
 
-/// Compresses a block into the state of a SHA-256.
+/// Compresses blocks into the state of a SHA-256, some at a time: between the blocks of one call the
+/// instructions keep the state where they need it.
+fn compress_bytes(state: &mut [u32; 8], blocks: &[[u8; 64]]) {
+    let mut some = [[0; 16]; 8];
+    for blocks in blocks.chunks(some.len()) {
+        some.iter_mut().zip(blocks).for_each(|(block, bytes)| *block = words(bytes));
+        compress_256(state, &some[..blocks.len()]);
+    }
+}
+
+/// Does the same for blocks of words.
 #[inline]
-pub(super) fn compress_256(state: &mut [u32; 8], block: &[u32; 16]) {
-    if !sys::compress_sha256(state, block, &K_256) {
-        compress_256_portably(state, block);
+pub(super) fn compress_256(state: &mut [u32; 8], blocks: &[[u32; 16]]) {
+    if !sys::compress_sha256(state, blocks, &K_256) {
+        blocks.iter().for_each(|block| compress_256_portably(state, block));
     }
 }
 
@@ -245,7 +251,7 @@ mod tests {
             assert_eq!(Sha256::of(&message[..length]), portable(&message[..length]), "{length}");
         }
         let mut state = INITIAL_256;
-        let used = sys::compress_sha256(&mut state, &words(&message), &K_256);
+        let used = sys::compress_sha256(&mut state, &[words(&message)], &K_256);
         assert_eq!((used, state != INITIAL_256), (sys::has_sha256(), sys::has_sha256()));
     }
 }
