@@ -20,7 +20,7 @@ pub(crate) use dir::{
     os_name, set_file_mode,
 };
 pub(in crate::sys) use socket::abi;
-pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll};
+pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
 pub(crate) use socket::{Pair, pair, set_option};
 
 /// Whether what a listener accepts has the listener's options.
@@ -33,7 +33,7 @@ pub const CAN_SET_CREATED: bool = true;
 ///
 /// # Errors
 /// None on this system.
-pub fn inherited_listeners() -> std::io::Result<Vec<std::net::TcpListener>> {
+pub fn inherited_listeners() -> io::Result<Vec<std::net::TcpListener>> {
     Ok(Vec::new())
 }
 
@@ -41,7 +41,7 @@ pub fn inherited_listeners() -> std::io::Result<Vec<std::net::TcpListener>> {
 ///
 /// # Errors
 /// None on this system.
-pub fn tell_manager(_state: &str) -> std::io::Result<()> {
+pub fn tell_manager(_state: &str) -> io::Result<()> {
     Ok(())
 }
 
@@ -62,7 +62,7 @@ pub fn save_memory() {}
 ///
 /// # Errors
 /// None on this system.
-pub fn check_room(_bytes: usize) -> std::io::Result<()> {
+pub fn check_room(_bytes: usize) -> io::Result<()> {
     Ok(())
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn owners_of(_metadata: &std::fs::Metadata) -> Option<(u32, u32)> {
 ///
 /// # Errors
 /// The system refuses.
-pub(crate) fn fill_random(buffer: &mut [u8]) -> std::io::Result<()> {
+pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     #[link(name = "advapi32")]
     unsafe extern "system" {
         // RtlGenRandom, as its header names it.
@@ -99,7 +99,7 @@ pub(crate) fn fill_random(buffer: &mut [u8]) -> std::io::Result<()> {
     for chunk in buffer.chunks_mut(u32::MAX as usize) {
         // SAFETY: the pointer and the length are those of one slice.
         if unsafe { random(chunk.as_mut_ptr(), chunk.len() as u32) } == 0 {
-            return Err(std::io::ErrorKind::Unsupported.into());
+            return Err(io::ErrorKind::Unsupported.into());
         }
     }
     Ok(())
