@@ -60,7 +60,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let served = root.display().to_string();
     output::say(&startup::lines(&addresses, status, &served, &server.settings().config));
     let few = startup::warnings(&addresses, status, descriptors, &server.settings().config);
-    few.iter().chain(&exposed).for_each(output::warn);
+    output::warn(few.iter().chain(&exposed));
     tell_manager("READY=1", &server);
 
     let mut spare = SpareDescriptor::new(&listeners);

@@ -9,10 +9,13 @@ pub(super) mod width;
 use super::error::Error;
 use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::{Command, Reply};
+use crate::sys::Patient;
 use crate::text::{EscapingWriter, shown, shown_lines};
 use progress::ProgressOutput;
 use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// How much is said besides data and errors.
@@ -61,7 +64,21 @@ fn say(mark: &str, text: &str) {
 
 /// Nobody can be told that standard error is gone.
 fn words(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = Patient(io::stderr()).write_all(text.as_bytes());
+}
+
+/// Prints to standard error before a signal ends the program, which a terminal that was stopped by
+/// Ctrl-S must not keep from ending.
+pub(super) fn last_words(text: &'static str) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let (sender, printed) = sync_channel(1);
+    let print = move || {
+        words(text);
+        let _ = sender.send(());
+    };
+    if thread::Builder::new().spawn(print).is_ok() {
+        let _ = printed.recv_timeout(PATIENCE);
+    }
 }
 
 /// Tells of a failure on standard error.
@@ -72,7 +89,7 @@ pub fn error(text: &str) {
 /// Ends the line that a terminal stands in, before the program does.
 pub fn end_line() {
     if io::stderr().is_terminal() {
-        words("\n");
+        last_words("\n");
     }
 }
 
@@ -149,16 +166,16 @@ fn print(write: impl FnOnce(&mut Listing) -> io::Result<()>) -> Result<(), Error
 /// Standard output for what people read: control characters are escaped where it is a terminal.
 pub(super) enum Listing {
     /// For eyes.
-    Escaped(EscapingWriter<io::Stdout>),
+    Escaped(EscapingWriter<Patient<io::Stdout>>),
     /// For programs.
-    Raw(io::Stdout),
+    Raw(Patient<io::Stdout>),
 }
 
 impl Listing {
     /// As standard output asks for.
     pub(super) fn new() -> Listing {
-        let stdout = io::stdout();
-        if stdout.is_terminal() {
+        let stdout = Patient(io::stdout());
+        if stdout.0.is_terminal() {
             Listing::Escaped(EscapingWriter::new(stdout))
         } else {
             Listing::Raw(stdout)
@@ -213,7 +230,7 @@ impl Coloured {
     /// Prints what is left.
     pub(super) fn finish(mut self) -> io::Result<()> {
         if let Some(line) = self.line.take() {
-            io::stdout().write_all(coloured(&line, self.now).as_bytes())?;
+            Patient(io::stdout()).write_all(coloured(&line, self.now).as_bytes())?;
         }
         self.out.finish()
     }
@@ -226,7 +243,7 @@ impl Write for Coloured {
             line.extend_from_slice(part);
             if part.ends_with(b"\n") || line.len() > LONGEST_LINE {
                 let whole = std::mem::take(line);
-                io::stdout().write_all(coloured(&whole, self.now).as_bytes())?;
+                Patient(io::stdout()).write_all(coloured(&whole, self.now).as_bytes())?;
             }
         }
         Ok(bytes.len())

@@ -7,11 +7,12 @@
 //! removed and the terminal is made what it was, which is why both are registered here.
 
 use super::error::Error;
+use super::output;
 use crate::net;
 use crate::sys::{EchoOff, Event, Interest, PollItem, RawMode, Signal, Signals, Waker};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A terminal that marks what is pasted is asked to do so no longer.
-pub(super) const NO_MARKS: &[u8] = b"\x1b[?2004l";
+pub(super) const NO_MARKS: &str = "\x1b[?2004l";
 
 /// What a signal would break off and tidy, shared by all who have something to say about it.
 /// One that nobody [watches](Interrupt::watch) for never interrupts anything.
@@ -205,7 +206,7 @@ impl Shared {
         self.echo = None;
         if self.raw.take().is_some() {
             // Where the terminal went away it needs no word of it.
-            let _ = io::stderr().write_all(NO_MARKS);
+            output::last_words(NO_MARKS);
         }
     }
 

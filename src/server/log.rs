@@ -11,9 +11,9 @@
 mod format;
 mod output;
 pub(super) mod recent;
-mod sink;
+pub(super) mod sink;
 pub(super) mod throttle;
-mod writer;
+pub(super) mod writer;
 mod xferlog;
 
 pub use format::{Field, Seconds, Value};

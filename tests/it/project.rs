@@ -9,4 +9,6 @@ mod load;
 mod readme;
 #[cfg(target_os = "linux")]
 mod service;
+#[cfg(target_os = "linux")]
+mod standard_streams;
 mod wine;

@@ -214,7 +214,7 @@ impl Raw<'_> {
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        show(NO_MARKS);
+        show(NO_MARKS.as_bytes());
     }
 }
 

@@ -4,6 +4,7 @@ use crate::args::{self, Origin, Parsed};
 use crate::server::StartError;
 use crate::server::accounts::{Accounts, Terms};
 use crate::server::cli::options::Options;
+use crate::server::cli::output;
 use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption, access_name};
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
@@ -11,7 +12,6 @@ use crate::server::monitor::http;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub struct Report {
 /// All problems, if there are any.
 pub fn run(Options { given, config, .. }: Options) -> Result<(), Box<dyn Error>> {
     let report = report(&given, &config);
-    io::stdout().write_all(report.text.as_bytes())?;
+    output::write(&report.text)?;
     if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
 }
 

@@ -6,7 +6,7 @@ use crate::server::cli::output;
 use crate::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::process::ExitCode;
 
 /// The options and what they come to.
@@ -71,7 +71,7 @@ pub fn host(config: &Config) -> io::Result<String> {
 }
 
 fn ask_for_host() -> io::Result<String> {
-    let _ = write!(io::stderr(), "Host to listen on [{DEFAULT_HOST}]: ");
+    output::ask(format_args!("Host to listen on [{DEFAULT_HOST}]: "));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     let host = line.trim();

@@ -10,7 +10,7 @@ use std::path::Path;
 const PIECE: usize = 4096;
 
 /// The end of a file, or standard error.
-pub(super) struct Sink {
+pub(in crate::server) struct Sink {
     to: Box<dyn Write + Send>,
     /// True if the last line was written only in part, which the next one must not continue.
     torn: bool,
@@ -22,7 +22,7 @@ impl Sink {
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub(super) fn open(what: &str, file: &Path) -> io::Result<Sink> {
+    pub(in crate::server) fn open(what: &str, file: &Path) -> io::Result<Sink> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         // The log names clients and files.
@@ -34,8 +34,13 @@ impl Sink {
     }
 
     /// Standard error.
-    pub(super) fn stderr() -> Sink {
+    pub(in crate::server) fn stderr() -> Sink {
         Sink::to(Box::new(sys::Patient(io::stderr())))
+    }
+
+    /// Standard output.
+    pub(in crate::server) fn stdout() -> Sink {
+        Sink::to(Box::new(Flushed(sys::Patient(io::stdout()))))
     }
 
     fn to(to: Box<dyn Write + Send>) -> Sink {
@@ -47,7 +52,7 @@ impl Sink {
     /// # Errors
     /// The number of lines that are not in the sink as a whole, and what the system says. If the
     /// first of them is there in part, it is ended before the next line.
-    pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), (u64, io::Error)> {
+    pub(in crate::server) fn write_lines(&mut self, lines: &[u8]) -> Result<(), (u64, io::Error)> {
         if self.torn {
             self.to.write_all(b"\n").map_err(|error| (count(lines), error))?;
             self.torn = false;
@@ -72,13 +77,27 @@ impl Sink {
     }
 }
 
+/// A stream of which nothing stays in a buffer.
+struct Flushed<W>(W);
+
+impl<W: Write> Write for Flushed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(bytes)?;
+        self.0.flush().map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Returns the number of lines that end in `bytes`.
 fn count(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Splits lines into pieces that are written at once.
-pub(super) fn pieces(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(in crate::server) fn pieces(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let is_end = |byte: &u8| *byte == b'\n';
         let fitting = lines[..lines.len().min(PIECE)].iter().rposition(is_end);

@@ -21,12 +21,12 @@ const KEPT_ROOM: usize = 1 << 16;
 
 /// How long anybody waits for the sink: to be opened, or to take what is queued. A FIFO that nobody
 /// reads and a stopped terminal take longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(in crate::server) const PATIENCE: Duration = Duration::from_secs(1);
 
 const STACK: usize = 128 * 1024;
 
 /// Hears what becomes of the lines of a writer.
-pub(super) trait Observer: Send + Sync {
+pub(in crate::server) trait Observer: Send + Sync {
     /// Lines were lost.
     fn count_lost(&self, lines: u64);
 
@@ -40,7 +40,7 @@ pub(super) trait Observer: Send + Sync {
 
 /// The queue of a thread that writes lines. The thread ends once this is dropped and what was queued
 /// is written.
-pub(super) struct LogWriter {
+pub(in crate::server) struct LogWriter {
     queue: Arc<Queue>,
 }
 
@@ -73,7 +73,7 @@ impl LogWriter {
     ///
     /// # Errors
     /// The sink cannot be opened, or no thread be started.
-    pub(super) fn start(
+    pub(in crate::server) fn start(
         open: impl FnOnce() -> io::Result<Sink> + Send + 'static,
         observer: Arc<dyn Observer>,
     ) -> io::Result<LogWriter> {
@@ -97,7 +97,7 @@ impl LogWriter {
     }
 
     /// Queues one line with its end, or counts it as lost if there is no room for it.
-    pub(super) fn push(&self, line: &[u8]) {
+    pub(in crate::server) fn push(&self, line: &[u8]) {
         let mut state = self.queue.lock();
         if state.lines.len() + line.len() > ROOM {
             state.lost += 1;
@@ -115,7 +115,7 @@ impl LogWriter {
 
     /// Waits until everything queued is written, until the deadline at most, and not for a write that
     /// has taken a second already.
-    pub(super) fn flush(&self, deadline: Instant) {
+    pub(in crate::server) fn flush(&self, deadline: Instant) {
         let mut state = self.queue.lock();
         while !state.is_empty() {
             let until = state.busy.map_or(deadline, |since| deadline.min(since + PATIENCE));
@@ -129,7 +129,7 @@ impl LogWriter {
     }
 
     /// Returns true if the sink has not taken a piece, or not even been opened, for a second.
-    pub(super) fn is_stuck(&self) -> bool {
+    pub(in crate::server) fn is_stuck(&self) -> bool {
         self.queue.lock().busy.is_some_and(|since| since.elapsed() >= PATIENCE)
     }
 }

@@ -4,7 +4,7 @@ use crate::protocol::Secret;
 use crate::server::cli::output;
 use crate::sys::{EchoOff, Signal, Signals};
 use std::error::Error;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::{process, thread};
 
@@ -37,7 +37,7 @@ pub(super) fn ask_for_password(name: &str) -> Result<Secret, Box<dyn Error>> {
 }
 
 fn type_password(prompt: &str) -> Result<Secret, Box<dyn Error>> {
-    let _ = write!(io::stderr(), "{prompt}: ");
+    output::ask(format_args!("{prompt}: "));
     set_silent(Some(EchoOff::new()?));
     let password = read_password();
     set_silent(None);
