@@ -5,6 +5,7 @@
 //! | [`is_hidden`] | every place that shows bytes from outside: terminals, logs, JSON, pages |
 //! | [`shown`], [`shown_lines`], [`EscapingWriter`] | the client's terminal, errors about words from outside |
 //! | [`legible`] | logs, which programs read as well |
+//! | [`without_mark`], [`lines`] | accounts, config files, `.netrc`, files of commands |
 //! | [`rfc3339`], [`http_date`] | logs, pages, JSON, `modtime` |
 //! | [`base64`], [`parse_base64`] | password hashes, the digests of a page's own scripts |
 //! | [`scaled`] | sizes and rates for people |
@@ -13,9 +14,11 @@
 
 mod base64;
 mod escape;
+mod file;
 
 pub use base64::{base64, parse_base64};
 pub use escape::{EscapingWriter, append_byte, is_hidden, legible, shown, shown_lines};
+pub use file::{WrongEncoding, lines, without_mark};
 
 use crate::protocol::time::{self, Civil};
 use std::time::SystemTime;

@@ -5,6 +5,7 @@ use super::parsed::{Given, Parsed, Setting};
 use super::table::{Flag, Program};
 use super::usage::{Expected, Origin, Problem, Usage, lossy};
 use crate::sys::os_string;
+use crate::text;
 use std::path::Path;
 
 impl Program {
@@ -12,14 +13,13 @@ impl Program {
     /// that is wrong ends it.
     pub fn parse_config(&self, file: &Path, text: &[u8]) -> Result<Parsed, Usage> {
         let mut parsed = Parsed::new(self.flags);
-        // Windows editors put a byte order mark in front.
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            if !line.is_empty() && !line.starts_with(b"#") {
-                let origin = Origin::Config { file: file.to_owned(), line: index + 1 };
-                parsed.read_line(line, origin)?;
-            }
+        let origin = |line: usize| Origin::Config { file: file.to_owned(), line };
+        let text = text::without_mark(text).map_err(|wrong| {
+            let problem = Problem::Operand { word: None, expected: wrong.to_string() };
+            Usage { origin: origin(1), problem }
+        })?;
+        for (number, line) in text::lines(text).filter(|(_, line)| !line.starts_with(b"#")) {
+            parsed.read_line(line, origin(number))?;
         }
         Ok(parsed)
     }

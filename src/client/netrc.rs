@@ -8,6 +8,7 @@
 use super::error::Error;
 use crate::protocol::{Name, Secret};
 use crate::sys::is_open_to_others;
+use crate::text;
 use std::env;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -36,7 +37,9 @@ pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>
     let Some(path) = path() else { return Ok(None) };
     let failed = |error| Error::File { path: path.clone(), error };
     let Some((file, text)) = read(&path).map_err(failed)? else { return Ok(None) };
-    let Some(login) = parse(&text).into_iter().find(|login| login.fits(host, user)) else {
+    let text = text::without_mark(&text)
+        .map_err(|wrong| failed(io::Error::new(ErrorKind::InvalidData, wrong)))?;
+    let Some(login) = parse(text).into_iter().find(|login| login.fits(host, user)) else {
         return Ok(None);
     };
     let open = is_open_to_others(&file.metadata().map_err(failed)?);

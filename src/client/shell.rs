@@ -20,7 +20,7 @@ use super::signals::Interrupt;
 use super::transfer::download::Kept;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
-use crate::text::shown;
+use crate::text::{self, shown};
 use commands::get_put;
 use commands::{Call, Row};
 use completion::Completer;
@@ -41,6 +41,8 @@ const WIDEST_PLACE: usize = 50;
 pub struct Shell {
     session: Session,
     source: Source,
+    /// No line has come from the source yet.
+    is_first: bool,
     start: Option<Start>,
     manner: Manner,
     completer: Completer,
@@ -89,7 +91,8 @@ impl Shell {
             Manner::Script(_) => Source::new(options.commands)?,
         };
         let completer = Completer::default();
-        Ok(Shell { session, source, start: options.start, manner, completer, status: 0 })
+        let is_first = true;
+        Ok(Shell { session, source, is_first, start: options.start, manner, completer, status: 0 })
     }
 
     /// Runs to the end and returns the exit status.
@@ -152,7 +155,7 @@ impl Shell {
         }
         self.session.expanded = 0;
         if self.manner != Manner::Prompting {
-            return self.source.next();
+            return self.next_of_source();
         }
         let prompt = prompt(self.place());
         if let Source::Terminal(reader) = &mut self.source {
@@ -170,11 +173,26 @@ impl Shell {
             return Ok(line);
         }
         self.session.messages.prompt(&prompt);
-        let line = self.source.next()?;
+        let line = self.next_of_source()?;
         if line.is_none() {
             self.session.messages.prompt("\n");
         }
         Ok(line)
+    }
+
+    /// Reads the next line; the byte order mark that an editor put in front of the first is left out.
+    fn next_of_source(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let line = self.source.next()?;
+        match line {
+            Some(line) if std::mem::take(&mut self.is_first) => {
+                let line = text::without_mark(&line).map_err(|wrong| {
+                    let error = io::Error::new(io::ErrorKind::InvalidData, wrong);
+                    Error::File { path: self.source.path(), error }
+                })?;
+                Ok(Some(line.to_vec()))
+            }
+            line => Ok(line),
+        }
     }
 
     /// Where we are; the server may have to be asked.
@@ -373,6 +391,15 @@ impl Source {
                 Ok(file) => Ok(Source::File(BufReader::new(file), path)),
                 Err(error) => Err(Error::File { path, error }),
             },
+        }
+    }
+
+    /// The name of the source, for errors.
+    fn path(&self) -> PathBuf {
+        match self {
+            Source::Given(_) => "the commands".into(),
+            Source::File(_, path) => path.clone(),
+            Source::Input | Source::Terminal(_) => "standard input".into(),
         }
     }
 

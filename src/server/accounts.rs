@@ -12,6 +12,7 @@ pub(super) mod password_hash;
 use crate::args;
 use crate::protocol::{FtpPath, Name};
 use crate::server::accounts::password_hash::PasswordHash;
+use crate::text::{self, WrongEncoding};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,6 +66,8 @@ pub struct Accounts {
 pub enum AccountsError {
     /// The file cannot be read.
     File(PathBuf, io::Error),
+    /// The file is not in UTF-8.
+    Encoding(PathBuf, WrongEncoding),
     /// Lines that are no accounts, at least one.
     Lines(Vec<BadLine>),
 }
@@ -92,6 +95,9 @@ impl fmt::Display for AccountsError {
             AccountsError::File(file, error) => {
                 write!(f, "accounts in {}: {error}", file.display())
             }
+            AccountsError::Encoding(file, wrong) => {
+                write!(f, "{}: expected {wrong}", file.display())
+            }
             AccountsError::Lines(lines) => {
                 let lines: Vec<String> = lines.iter().map(BadLine::to_string).collect();
                 f.write_str(&lines.join("\n"))
@@ -117,13 +123,11 @@ impl Accounts {
     /// # Errors
     /// Names all broken lines.
     pub fn parse(file: &Path, text: &[u8]) -> Result<Accounts, AccountsError> {
+        let text = text::without_mark(text)
+            .map_err(|wrong| AccountsError::Encoding(file.into(), wrong))?;
         let mut by_name = HashMap::new();
         let mut bad = Vec::new();
-        for (index, line) in text.split(|&b| b == b'\n').enumerate() {
-            let line = line.trim_ascii();
-            if line.is_empty() || line.starts_with(b"#") {
-                continue;
-            }
+        for (number, line) in text::lines(text).filter(|(_, line)| !line.starts_with(b"#")) {
             let parsed = Account::parse(line).and_then(|account| {
                 let name = account.name.as_bytes().to_vec();
                 match by_name.insert(name, Arc::new(account)) {
@@ -132,7 +136,7 @@ impl Accounts {
                 }
             });
             if let Err(expected) = parsed {
-                bad.push(BadLine { file: file.into(), line: index + 1, expected });
+                bad.push(BadLine { file: file.into(), line: number, expected });
             }
         }
         if !bad.is_empty() {

@@ -11,4 +11,5 @@ mod readme;
 mod service;
 #[cfg(target_os = "linux")]
 mod standard_streams;
+mod text_files;
 mod wine;

@@ -13,6 +13,7 @@ use crate::server::accounts::{Accounts, AccountsError, Terms};
 use crate::server::cli::output;
 use crate::server::config;
 use crate::sys;
+use crate::text;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -160,6 +161,8 @@ impl Request {
     }
 
     fn changed(&self, text: &[u8], accounts: &Accounts, hash: &PasswordHash) -> (Vec<u8>, Done) {
+        // What follows another mark has been refused by now.
+        let text = text::without_mark(text).unwrap_or(text);
         let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
         let access = self.access.or(old.as_ref().map(|old| old.access)).unwrap_or(Access::Read);
         let old_home = old.as_ref().map(|old| &old.home).filter(|home| **home != FtpPath::root());
@@ -176,7 +179,12 @@ impl Request {
             rate: self.rate.unwrap_or(before.rate),
         };
         let line = format!("{}:{hash}:{access}:", self.name);
-        let line = [line.as_bytes(), &home, terms.fields().as_bytes(), b"\n"].concat();
+        let is_dos = text
+            .split_inclusive(|&b| b == b'\n')
+            .next()
+            .is_some_and(|line| line.ends_with(b"\r\n"));
+        let end: &[u8] = if is_dos { b"\r\n" } else { b"\n" };
+        let line = [line.as_bytes(), &home, terms.fields().as_bytes(), end].concat();
 
         let start = [self.name.as_bytes(), b":"].concat();
         let mut out = Vec::new();
@@ -191,7 +199,7 @@ impl Request {
             return (out, Done::Changed);
         }
         if !out.is_empty() && !out.ends_with(b"\n") {
-            out.push(b'\n');
+            out.extend_from_slice(end);
         }
         out.extend_from_slice(&line);
         (out, Done::Added)
@@ -274,6 +282,19 @@ mod tests {
         let all = ["--access=write", "--home", "b c", "users", "ben"];
         let changed = format!("# staff\nanna:{old}:write:/a\nben:HASH:write:b c\n");
         assert_eq!(change(&file, &all), (changed, Done::Changed));
+    }
+
+    #[test]
+    fn a_file_of_a_windows_editor_stays_one() {
+        let old = PasswordHash::new(b"y", 1).unwrap();
+        let file = format!("\u{feff}anna:{old}:write:/a\r\n# staff\r\n\tben:{old}:: \t");
+        let changed = format!("anna:HASH:write:/a\r\n# staff\r\n\tben:{old}:: \t");
+        assert_eq!(change(&file, &["users", "anna"]), (changed, Done::Changed));
+        let changed = format!("anna:{old}:write:/a\r\n# staff\r\nben:HASH:read:\r\n");
+        assert_eq!(change(&file, &["users", "ben"]), (changed, Done::Changed));
+        let added =
+            format!("anna:{old}:write:/a\r\n# staff\r\n\tben:{old}:: \t\r\ncarl:HASH:read:\r\n");
+        assert_eq!(change(&file, &["users", "carl"]), (added, Done::Added));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::protocol::Secret;
 use crate::server::cli::output;
 use crate::sys::{EchoOff, Signal, Signals};
+use crate::text;
 use std::error::Error;
 use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -48,6 +49,7 @@ fn type_password(prompt: &str) -> Result<Secret, Box<dyn Error>> {
 fn read_password() -> Result<Secret, Box<dyn Error>> {
     let mut line = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut line)?;
+    let mut line = text::without_mark(&line).map_err(|wrong| format!("expected {wrong}"))?.to_vec();
     let end =
         line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     line.truncate(end);

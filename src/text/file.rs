@@ -1,0 +1,69 @@
+//! The text of a file that people write with an editor.
+
+use std::fmt;
+
+/// The marks that editors put at the beginning of a file in an encoding that is not read here. The
+/// longer ones come first, because one of them begins like a shorter one.
+const MARKS: [(&[u8], &str); 4] = [
+    (b"\xff\xfe\0\0", "UTF-32 (little-endian)"),
+    (b"\0\0\xfe\xff", "UTF-32 (big-endian)"),
+    (b"\xff\xfe", "UTF-16 (little-endian)"),
+    (b"\xfe\xff", "UTF-16 (big-endian)"),
+];
+
+/// The encoding of a file that is not read, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongEncoding(&'static str);
+
+impl fmt::Display for WrongEncoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "text in UTF-8, but this is {}: save it as UTF-8", self.0)
+    }
+}
+
+impl std::error::Error for WrongEncoding {}
+
+/// Returns what follows the byte order mark that Windows editors put in front of UTF-8. Any other
+/// bytes pass as they are, because a name in a file need not be UTF-8.
+///
+/// # Errors
+/// The mark is that of another encoding.
+pub fn without_mark(text: &[u8]) -> Result<&[u8], WrongEncoding> {
+    match MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
+        Some((_, name)) => Err(WrongEncoding(name)),
+        None => Ok(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)),
+    }
+}
+
+/// The lines of a text with their numbers from 1. Line ends of Unix and of Windows, and blanks and
+/// tabs at both ends of a line, are left out, and so are empty lines.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_of_utf_8_is_left_out_and_others_are_named() {
+        assert_eq!(without_mark(b"\xef\xbb\xbfa"), Ok(&b"a"[..]));
+        assert_eq!(without_mark(b"\xe4"), Ok(&b"\xe4"[..]));
+        assert_eq!(without_mark(b""), Ok(&b""[..]));
+        for (text, name) in [
+            (&b"\xff\xfea\0"[..], "UTF-16 (little-endian)"),
+            (b"\xfe\xff\0a", "UTF-16 (big-endian)"),
+            (b"\xff\xfe\0\0a\0\0\0", "UTF-32 (little-endian)"),
+            (b"\0\0\xfe\xff\0\0\0a", "UTF-32 (big-endian)"),
+        ] {
+            assert_eq!(without_mark(text), Err(WrongEncoding(name)));
+        }
+    }
+
+    #[test]
+    fn lines_have_numbers_and_no_ends() {
+        let all: Vec<(usize, &[u8])> = lines(b"a\r\n\n\t b c \t\n \t\r\nd").collect();
+        assert_eq!(all, [(1, &b"a"[..]), (3, b"b c"), (5, b"d")]);
+    }
+}
