@@ -1,27 +1,19 @@
 //! The habits of a listing that all of its lines share and that no line alone shows.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::date::{Order, Orders, is_croatian, split_short_date};
+use super::date::{DateHabits, Order, Orders, is_croatian, split_short_date};
 use super::words::{Words, number, split_at_first};
-
-/// The longest time a date may lie in the future: the peer's clock may run ahead or show another zone.
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// Words of a line that are looked at for the listing's habits: a date is among them.
 const WORDS: usize = 16;
 
 /// The habits of one listing, found by a first pass over its lines.
 pub(super) struct Context<'a> {
-    /// The moment of the listing, to complete dates that have no year.
-    pub(super) now: SystemTime,
     /// True if marks of `ls -F` stand behind the names: `/` behind directories.
     pub(super) classified: bool,
-    /// True if months are in Croatian, which uses three names of Polish for other months.
-    pub(super) croatian: bool,
-    /// The orders of day, month and year that all dates of the listing have in common.
-    pub(super) orders: Orders,
+    pub(super) dates: DateHabits,
     /// The highest version of each file, where names carry one (VMS).
     versions: HashMap<&'a [u8], u64>,
 }
@@ -29,18 +21,12 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Looks at all lines once.
     pub(super) fn of(lines: impl Iterator<Item = &'a [u8]>, now: SystemTime) -> Context<'a> {
-        let (classified, croatian) = (false, false);
-        let (orders, versions) = (Orders::ALL, HashMap::new());
-        let mut context = Context { now, classified, croatian, orders, versions };
+        let dates = DateHabits { now, croatian: false, orders: Orders::ALL };
+        let mut context = Context { dates, classified: false, versions: HashMap::new() };
         for line in lines {
             context.look_at(line);
         }
         context
-    }
-
-    /// The latest moment that counts as past.
-    pub(super) fn latest(&self) -> SystemTime {
-        self.now.checked_add(DAY).unwrap_or(self.now)
     }
 
     /// Returns whether a higher version of the file stands in the listing.
@@ -54,10 +40,11 @@ impl<'a> Context<'a> {
         let mut words = Words { rest: line };
         let mut ordered = false;
         for word in std::iter::from_fn(|| words.next()).take(WORDS) {
-            self.croatian = self.croatian || is_croatian(word);
+            self.dates.croatian = self.dates.croatian || is_croatian(word);
             if let (false, Some(date)) = (ordered, split_short_date(word)) {
                 ordered = true;
-                self.orders = self.orders.common_with(Order::possible(date, self.latest()));
+                let possible = Order::possible(date, self.dates.latest());
+                self.dates.orders = self.dates.orders.common_with(possible);
             }
         }
         if let Some((name, version)) = first_word_with_version(line) {

@@ -7,20 +7,37 @@ mod months;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::context::Context;
 use super::words::{Words, number};
 use crate::protocol::time::{Civil, latest_moment, parse_clock};
 
 pub(super) use charsets::readings;
 pub(super) use months::{is_croatian, is_total, parse_month_name};
 
+/// The longest time a date may lie in the future: the peer's clock may run ahead or show another zone.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The habits of a listing that its dates share.
+pub(super) struct DateHabits {
+    /// The moment of the listing, to complete dates that have no year.
+    pub(super) now: SystemTime,
+    /// True if months are in Croatian, which uses three names of Polish for other months.
+    pub(super) croatian: bool,
+    /// The orders of day, month and year that all dates of the listing have in common.
+    pub(super) orders: Orders,
+}
+
+impl DateHabits {
+    /// Returns the latest moment that counts as past.
+    pub(super) fn latest(&self) -> SystemTime {
+        self.now.checked_add(DAY).unwrap_or(self.now)
+    }
+}
+
 /// Year, month and day, not yet checked.
 pub(super) type Date = (i64, u8, u8);
 
 /// Hour, minute and second, not yet checked.
 pub(super) type Clock = [u8; 3];
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// Returns the moment of a date and a time of day, in UTC. 24:00 is the end of the day. No file is
 /// older than the year 1000, but a misread column may seem to be.
@@ -54,9 +71,9 @@ pub(super) fn since_1970(seconds: u64) -> Option<SystemTime> {
 /// or as a word of its own.
 pub(super) fn take_date_and_clock(
     words: &mut Words<'_>,
-    context: &Context<'_>,
+    habits: &DateHabits,
 ) -> Option<SystemTime> {
-    let date = parse_date(words.next()?, context)?;
+    let date = parse_date(words.next()?, habits)?;
     let clock = take_clock(words)?;
     moment(date, clock)
 }
@@ -77,22 +94,22 @@ pub(super) fn take_clock(words: &mut Words<'_>) -> Option<Clock> {
 /// order of three numbers is that of the other dates in the listing; if they leave a choice, it is
 /// the first that is past of: month, day, year; day, month, year; year, month, day. Between full
 /// stops the day comes first.
-pub(super) fn parse_date(word: &[u8], context: &Context<'_>) -> Option<Date> {
+pub(super) fn parse_date(word: &[u8], habits: &DateHabits) -> Option<Date> {
     if let Some(short) = split_short_date(word) {
-        return context.orders.read(short, context.latest());
+        return habits.orders.read(short, habits.latest());
     }
     let [first, second, third] = three_parts(word)?;
     let month = |word| match number::<10>(word) {
         Some(month) => u8::try_from(month).ok(),
-        None => parse_month_name(word, context.croatian),
+        None => parse_month_name(word, habits.croatian),
     };
     if first.len() == 4 && number::<10>(first).is_some() {
         return Some((parse_year(first)?, month(second)?, two_digits(third)?));
     }
     match two_digits(first) {
-        Some(day) => Some((parse_year(third)?, parse_month_name(second, context.croatian)?, day)),
+        Some(day) => Some((parse_year(third)?, parse_month_name(second, habits.croatian)?, day)),
         None => {
-            let month = parse_month_name(first, context.croatian)?;
+            let month = parse_month_name(first, habits.croatian)?;
             Some((parse_year(third)?, month, two_digits(second)?))
         }
     }

@@ -52,7 +52,8 @@ impl<'a> Object<'a> {
         let owner = words.next()?;
         let member = words.peek().is_some_and(is_type);
         let size = if member { None } else { Some(number::<10>(words.next()?)?) };
-        let modified = if member { None } else { Some(take_date_and_clock(words, context)?) };
+        let modified =
+            if member { None } else { Some(take_date_and_clock(words, &context.dates)?) };
         let kind = words.next().filter(|word| is_type(word))?;
         (member == (kind == b"*MEM")).then_some(Object { owner, size, modified, kind })
     }

@@ -11,7 +11,7 @@ const KIND_WIDTH: usize = 15;
 /// Reads `01-02-25  03:04PM       <DIR>          name`, with the date in any order.
 pub(super) fn parse_dos(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
-    let modified = take_date_and_clock(&mut words, context)?;
+    let modified = take_date_and_clock(&mut words, &context.dates)?;
     let what = words.next()?;
     let mut entry = match what {
         [b'<', what_it_is @ .., b'>'] => {

@@ -11,7 +11,7 @@ pub(super) fn parse_nonstop(line: &[u8], context: &Context<'_>) -> Option<Entry>
     let name = words.next()?;
     number::<10>(words.next()?)?;
     let size = number::<10>(words.next()?)?;
-    let modified = take_date_and_clock(&mut words, context)?;
+    let modified = take_date_and_clock(&mut words, &context.dates)?;
     let owner = words.all(3)?;
     let (security, owner) = owner.split_last()?;
     if !is_security(security) || !is_owner(&owner.concat()) {

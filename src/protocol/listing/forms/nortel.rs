@@ -15,7 +15,7 @@ pub(super) fn parse_bay(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     if !(3..=5).contains(&day.len()) || !day.iter().all(u8::is_ascii_alphabetic) {
         return None;
     }
-    let modified = moment(parse_date(date, context)?, parse_clock(clock)?)?;
+    let modified = moment(parse_date(date, &context.dates)?, parse_clock(clock)?)?;
     let mut entry = Entry::new(name, Kind::File);
     (entry.size, entry.modified) = (Some(size), Some(modified));
     Some(entry)
@@ -26,7 +26,7 @@ pub(super) fn parse_vxworks(line: &[u8], context: &Context<'_>) -> Option<Entry>
     let mut words = Words { rest: line };
     let size = number::<10>(words.next()?)?;
     let by_name = words.peek()?.first().is_some_and(u8::is_ascii_alphabetic);
-    let modified = take_date_and_clock(&mut words, context).filter(|_| by_name)?;
+    let modified = take_date_and_clock(&mut words, &context.dates).filter(|_| by_name)?;
     let name = words.name_after(3)?.trim_ascii_end();
     let mut entry = match name.strip_suffix(b"<DIR>") {
         Some(name) => Entry::new(name.trim_ascii_end(), Kind::Dir),

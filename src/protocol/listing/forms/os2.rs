@@ -18,7 +18,7 @@ pub(super) fn parse_os2(line: &[u8], context: &Context<'_>) -> Option<Entry> {
         attributes = true;
         words.next();
     }
-    let modified = take_date_and_clock(&mut words, context).filter(|_| attributes)?;
+    let modified = take_date_and_clock(&mut words, &context.dates).filter(|_| attributes)?;
     let mut entry = Entry::new(words.name_after(2)?, kind);
     (entry.size, entry.modified) = (Some(size), Some(modified));
     Some(entry)

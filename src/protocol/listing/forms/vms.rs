@@ -23,7 +23,7 @@ pub(super) fn parse_vms(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let (mut date, mut clock, mut size) = (None, None, false);
     while let Some(word) = words.next() {
         if date.is_none()
-            && let Some(found) = parse_date(word, context)
+            && let Some(found) = parse_date(word, &context.dates)
         {
             date = Some(found);
             clock = words.next_if(|word| parse_clock(word).is_some());

@@ -10,7 +10,7 @@ use crate::protocol::time::parse_clock;
 pub(super) fn parse_vshell(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let size = number::<10>(words.next()?)?;
-    let month = parse_month_name(words.next()?, context.croatian)?;
+    let month = parse_month_name(words.next()?, context.dates.croatian)?;
     let day = two_digits(words.next()?.strip_suffix(b",")?)?;
     let year = parse_year(words.next()?)?;
     let modified = moment((year, month, day), parse_clock(words.next()?)?)?;

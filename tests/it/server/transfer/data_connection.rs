@@ -1,7 +1,7 @@
 //! Data connections: how they are arranged, and with whom.
 
-use crate::support::Server;
 use crate::support::wire::{Peer, accept, connect, connect_as, drain};
+use crate::support::{Server, eventually};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -113,6 +113,7 @@ fn only_a_stranger_comes(options: &[&str]) {
     peer.say("RETR file").expect(150);
     peer.expect_text(425, "another address");
     drop(stranger);
+    eventually("a warning in the log", || server.log().contains("elsewhere"));
     let log = server.log();
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("elsewhere")).collect();
     let [warning] = warnings[..] else { panic!("one warning a session: {log}") };

@@ -48,7 +48,7 @@ fn organized(before: &[&[u8]], context: &Context<'_>) -> Option<(Kind, Option<Da
     let [_volume, _unit, date, middle @ .., organization] = before else { return None };
     let date = match *date {
         b"**NONE**" => None,
-        date => Some(parse_date(date, context)?),
+        date => Some(parse_date(date, &context.dates)?),
     };
     let [first, .., block] = middle else { return None };
     if !(3..=5).contains(&middle.len()) || number::<10>(first).and(number::<10>(block)).is_none() {

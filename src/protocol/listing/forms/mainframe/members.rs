@@ -25,8 +25,8 @@ fn parse_statistics(mut words: Words<'_>, context: &Context<'_>) -> Option<Entry
     let name = words.next()?;
     let (version, level) = split_at_first(b'.', words.next()?)?;
     number::<10>(version).and(number::<10>(level))?;
-    parse_date(words.next()?, context)?;
-    let modified = take_date_and_clock(&mut words, context)?;
+    parse_date(words.next()?, &context.dates)?;
+    let modified = take_date_and_clock(&mut words, &context.dates)?;
     for _ in 0..3 {
         number::<10>(words.next()?)?;
     }

@@ -13,7 +13,7 @@ pub(super) fn parse_vm(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let (name, kind) = (words.next()?, words.next()?);
     let format = if kind == b"DIR" { b"-" } else { words.next()? };
     let numbers = [words.next()?, words.next()?, words.next()?];
-    let modified = take_date_and_clock(&mut words, context)?;
+    let modified = take_date_and_clock(&mut words, &context.dates)?;
     let disk = words.next()?;
     if words.next().is_some() {
         return None;

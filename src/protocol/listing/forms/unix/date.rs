@@ -56,7 +56,7 @@ impl Reader<'_, '_> {
         if is_weekday(first) {
             return self.full_time();
         }
-        if let Some(date) = parse_date(first, self.context) {
+        if let Some(date) = parse_date(first, &self.context.dates) {
             return self.after_date(date);
         }
         if let Some((month, day)) = month_and_day(first) {
@@ -103,7 +103,7 @@ impl Reader<'_, '_> {
         {
             return moment((year, month, day), clock);
         }
-        recent_moment(month, day, clock, self.context.now)
+        recent_moment(month, day, clock, self.context.dates.now)
     }
 
     /// Reads a time of day behind a whole date, if there is one: `03:04`, `03:04:05.678 +0200`.
@@ -140,7 +140,7 @@ impl Reader<'_, '_> {
     }
 
     fn month(&self, word: &[u8]) -> Option<u8> {
-        let by_name = parse_month_name(word, self.context.croatian);
+        let by_name = parse_month_name(word, self.context.dates.croatian);
         by_name.or_else(|| match split_sign(word)? {
             (month, Sign::Month | Sign::Unknown) => two_digits(month),
             _ => None,
