@@ -6,10 +6,14 @@ mod client;
 pub mod random;
 pub mod scripted_server;
 mod server;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod wait;
 pub mod wire;
 
 pub use client::{Client, Run};
 pub use server::Server;
+#[cfg(target_os = "linux")]
+pub use terminal::UnreadTerminal;
 pub(crate) use wait::together;
 pub use wait::{PATIENCE, at_once, comes_in, eventually, noise, run_together, signal};

@@ -8,7 +8,7 @@ use crate::server::log::sink::{Sink, pieces};
 use std::fmt::Display;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -86,8 +86,12 @@ impl LogWriter {
                 let _ = sender.send(Ok(()));
                 Thread { queue: &own, sink, lost: 0 }.run();
             }
-            // If nobody waits for it any more, lines will find no room soon, and that is told.
-            Err(error) => drop(sender.send(Err(error))),
+            Err(error) => {
+                // If nobody waits for the answer any more, the observer hears it.
+                if let Err(SendError(Err(error))) = sender.send(Err(error)) {
+                    own.lose(0, &error);
+                }
+            }
         })?;
         match opened.recv_timeout(PATIENCE) {
             Ok(result) => result?,

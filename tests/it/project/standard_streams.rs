@@ -2,7 +2,7 @@
 //! every exit status is right, and a server serves.
 
 use crate::support::wire::Peer;
-use crate::support::{Client, PATIENCE, Server, eventually, signal};
+use crate::support::{Client, PATIENCE, Server, UnreadTerminal, eventually, signal};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -272,4 +272,19 @@ fn a_server_serves_whatever_its_streams_are() {
             });
         }
     });
+}
+
+#[test]
+#[ignore = "needs script"]
+fn a_signal_ends_a_client_whose_terminal_is_stopped() {
+    let server = Server::start();
+    let (host, port) = (server.addr().ip(), server.addr().port());
+    let commands = "pwd;".repeat(5_000);
+    for signal in ["TERM", "INT", "HUP"] {
+        let terminal = UnreadTerminal::start(&format!("{CLIENT} -v -c '{commands}' {host} {port}"));
+        // In write, to either stream.
+        eventually("a client that waits", || terminal.is_in_call("1 0x"));
+        terminal.signal(signal);
+        eventually("its end", || terminal.has_ended());
+    }
 }

@@ -2,14 +2,14 @@
 //! that were lost are counted and told.
 
 use crate::support::wire::{Peer, connect};
-use crate::support::{Server, eventually};
+use crate::support::{Server, UnreadTerminal, eventually};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, PipeReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use tempfile::TempDir;
 
@@ -288,65 +288,20 @@ fn what_is_queued_is_written_before_the_end() {
     }
 }
 
-/// A server at a terminal that nobody reads, as after Ctrl-S.
-struct AtTerminal {
-    script: Child,
-    pid: String,
-    address: SocketAddr,
-    _unread: BufReader<std::process::ChildStdout>,
-}
-
-impl AtTerminal {
-    fn start(root: &TempDir) -> AtTerminal {
-        let program = env!("CARGO_BIN_EXE_ftp_server");
-        let root = root.path().display();
-        // The terminal is that of the shell, which becomes the server.
-        let command = format!(
-            "echo $$; exec {program} --host 127.0.0.1 --port 0 --log-level debug --root {root}"
-        );
-        let mut script = Command::new("script")
-            .args(["-q", "-f", "-c", &command, "/dev/null"])
-            .env("SHELL", "/bin/sh")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(script.stdout.take().unwrap());
-        let mut next = || {
-            let mut line = String::new();
-            output.read_line(&mut line).unwrap();
-            line.trim_end().to_owned()
-        };
-        let (pid, listening) = (next(), next());
-        let address = listening.strip_prefix("Listening on ").expect(&listening).parse().unwrap();
-        AtTerminal { script, pid, address, _unread: output }
-    }
-
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args(["-s", name, &self.pid]).status().unwrap().success());
-    }
-
-    fn has_ended(&self) -> bool {
-        let state = fs::read_to_string(format!("/proc/{}/stat", self.pid));
-        state.map_or(true, |state| state.contains(") Z "))
-    }
-}
-
-impl Drop for AtTerminal {
-    fn drop(&mut self) {
-        let _ = self.script.kill();
-        let _ = self.script.wait();
-    }
-}
-
 #[test]
 #[ignore = "needs script"]
 fn a_terminal_that_nobody_reads_stops_nobody() {
     for signal in ["TERM", "INT"] {
         let root = TempDir::new().unwrap();
-        let terminal = AtTerminal::start(&root);
+        let program = env!("CARGO_BIN_EXE_ftp_server");
+        let mut terminal = UnreadTerminal::start(&format!(
+            "{program} --host 127.0.0.1 --port 0 --log-level debug --root {}",
+            root.path().display()
+        ));
+        let listening = terminal.next_line();
+        let address = listening.strip_prefix("Listening on ").expect(&listening).parse().unwrap();
         let visitor = || {
-            let mut peer = Peer::connect(terminal.address);
+            let mut peer = Peer::connect(address);
             peer.expect(220);
             peer.login();
             peer
