@@ -438,6 +438,19 @@ fn keys_of<'a>(manifest: &'a str, table: &str) -> Vec<&'a str> {
     lines.filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim()).collect()
 }
 
+/// The map of `src/README.md` is only worth something while its files are there.
+#[test]
+fn the_map_names_files_that_exist() {
+    let map = read("src/README.md");
+    let quoted = map.split('`').skip(1).step_by(2);
+    let paths = quoted.filter(|text| text.contains('/') && !text.contains([' ', '*']));
+    for path in paths.filter(|path| path.ends_with(".rs") || path.ends_with('/')) {
+        let found =
+            ["src", "tests/it", "."].iter().any(|base| root().join(base).join(path).exists());
+        assert!(found, "src/README.md: {path}");
+    }
+}
+
 #[test]
 fn the_top_level_has_nothing_but_what_belongs_there() {
     const BELONGS: &[&str] = &[
