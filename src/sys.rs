@@ -12,6 +12,7 @@
 //! | [`spawn_with_signals`] | std lets programs inherit that signals are held back |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
 //! | `send_file`, `Pipe` | std's ways between file and socket go through a buffer of 8 KiB |
+//! | `adopt` | std copies neither access control lists nor extended attributes |
 //! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
 //! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
 //! | [`most_threads`] | std ends the program where a thread finds no memory for its guard pages |
@@ -146,7 +147,13 @@ pub enum Open {
     /// For writing at its end, wherever that is at the time of the write.
     Append,
     /// For reading and writing; made where it does not exist.
-    Create,
+    Create {
+        /// Whether a file that is made is for its owner alone.
+        private: bool,
+    },
     /// For reading and writing; fails with `AlreadyExists` if the name is taken.
-    CreateNew,
+    CreateNew {
+        /// Whether the file is for its owner alone.
+        private: bool,
+    },
 }

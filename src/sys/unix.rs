@@ -7,6 +7,7 @@ pub(in crate::sys) mod abi;
 mod dir;
 mod file;
 mod patient;
+mod replace;
 mod rlimit;
 #[cfg(target_os = "linux")]
 mod sendfile;
@@ -20,8 +21,9 @@ mod terminal;
 
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
-pub(crate) use file::{FileId, adopt, adopt_metadata, identify, is_at, is_named, set_file_mode};
+pub(crate) use file::{FileId, identify, is_at, is_named};
 pub use patient::Patient;
+pub(crate) use replace::{adopt, cannot_replace, reserve, set_file_mode};
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]
 pub(crate) use sendfile::{Pipe, send_file};

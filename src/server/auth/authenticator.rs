@@ -62,7 +62,7 @@ impl Authenticator {
     /// any password.
     pub fn visitor(&self, user: &Name) -> Option<Identity> {
         let access = self.anonymous.filter(|_| is_anonymous(user))?;
-        Some(Identity::visitor(user.clone(), self.jail.clone(), access))
+        Some(Identity::visitor(user.clone(), self.jail.for_login(), access))
     }
 
     /// Checks a name and its password, if that can begin by `until`.

@@ -237,8 +237,8 @@ fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     sys::for_owner_alone(&mut options);
     let mut written = options.write(true).create_new(true).open(&new)?;
     let result = (|| {
-        if let Ok(old) = fs::metadata(file) {
-            sys::adopt_metadata(&written, &old);
+        if let Ok(old) = File::open(file) {
+            sys::adopt((&written, &written.metadata()?), (&old, &old.metadata()?));
         }
         written.write_all(text)?;
         written.sync_all()?;

@@ -24,11 +24,11 @@ pub use entries::{DirEntry, DirReader};
 
 use crate::protocol::FtpPath;
 use crate::server::fs::quota::Quotas;
-use crate::sys::{self, Dir, Stat};
+use crate::sys::{self, Dir, FileId, Stat};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What to do with a link in the last place of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,23 @@ pub struct Jail {
     /// The directories between the root that is served and this one, no link among them.
     above: Arc<[OsString]>,
     quotas: Arc<Quotas>,
+    broken_off: BrokenOff,
+}
+
+/// The partial of the upload that broke off last under one login.
+#[derive(Clone, Debug, Default)]
+pub struct BrokenOff(Arc<Mutex<Option<FileId>>>);
+
+impl BrokenOff {
+    /// Notes that the upload to this partial broke off.
+    pub(crate) fn set(&self, partial: FileId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(partial);
+    }
+
+    /// Returns the partial, if any upload broke off.
+    pub(crate) fn get(&self) -> Option<FileId> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Where a path leads: a name in a directory that is held open.
@@ -77,16 +94,22 @@ impl Jail {
         known_as.dedup();
         let root = Arc::new(dir);
         let quotas = Arc::new(Quotas::new(Arc::clone(&root)));
-        Ok(Jail { root, known_as: known_as.into(), above: Arc::default(), quotas })
+        let (known_as, above) = (known_as.into(), Arc::default());
+        Ok(Jail { root, known_as, above, quotas, broken_off: BrokenOff::default() })
     }
 
-    /// The jail whose `/` is the directory at `path` in this one: the home of an account.
+    /// The same jail for another login.
+    pub fn for_login(&self) -> Jail {
+        Jail { broken_off: BrokenOff::default(), ..self.clone() }
+    }
+
+    /// The jail of a login whose `/` is the directory at `path` in this one.
     ///
     /// # Errors
     /// There is no such directory, or no right to enter it.
     pub fn enter(&self, path: &FtpPath) -> io::Result<Jail> {
         if path.is_root() {
-            return Ok(self.clone());
+            return Ok(self.for_login());
         }
         let (place, dir) = self.enter_dir(path)?;
         let below = |root: &PathBuf| {
@@ -96,12 +119,18 @@ impl Jail {
         };
         let known_as = self.known_as.iter().map(below).collect();
         let (above, quotas) = (self.trail_into(&place).into(), Arc::clone(&self.quotas));
-        Ok(Jail { root: Arc::new(dir), known_as, above, quotas })
+        let broken_off = BrokenOff::default();
+        Ok(Jail { root: Arc::new(dir), known_as, above, quotas, broken_off })
     }
 
     /// The quotas in the tree that is served.
     pub fn quotas(&self) -> &Quotas {
         &self.quotas
+    }
+
+    /// The partial of the upload that broke off last under this login.
+    pub fn broken_off(&self) -> &BrokenOff {
+        &self.broken_off
     }
 
     /// The directories between the root that is served and the one at `path`, and that one.

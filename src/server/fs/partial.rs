@@ -47,17 +47,17 @@ pub fn waiting(dir: &Dir, partial: &OsStr) -> Option<Stat> {
     dir.stat(partial).ok().filter(|stat| stat.kind == FileKind::File)
 }
 
-/// Opens or makes a partial and locks it.
+/// Opens or makes a partial, for its owner alone if `private`, and locks it.
 ///
 /// Between opening and locking, the one who wrote it may have given it its final name. What was
 /// locked then is no partial any more and must not be touched, so it is begun again.
 ///
 /// # Errors
 /// What the system says.
-pub(crate) fn lock(dir: &Dir, partial: &OsStr) -> io::Result<Locked> {
+pub(crate) fn lock(dir: &Dir, partial: &OsStr, private: bool) -> io::Result<Locked> {
     const TRIES: usize = 16;
     for _ in 0..TRIES {
-        let file = dir.open(partial, Open::Create)?;
+        let file = dir.open(partial, Open::Create { private })?;
         let (data, id) = sys::identify(&file)?;
         if !data.is_file() {
             break;

@@ -122,7 +122,7 @@ mod tests {
             here.make_dir(name).unwrap();
             here = here.open_dir(name).unwrap();
         }
-        here.open(name, Open::CreateNew).unwrap().set_len(7).unwrap();
+        here.open(name, Open::CreateNew { private: false }).unwrap().set_len(7).unwrap();
         assert_eq!(size(dir.path()), 7);
         // Too deep for what cleans up after tests.
         here.remove_file(name).unwrap();

@@ -68,6 +68,10 @@ pub(in crate::sys) struct rlimit {
 #[repr(C)]
 pub(in crate::sys) struct sigset_t(pub [u64; 16]);
 
+pub(in crate::sys) const EPERM: i32 = 1;
+pub(in crate::sys) const EACCES: i32 = 13;
+pub(in crate::sys) const EBUSY: i32 = 16;
+
 pub(in crate::sys) const SIGHUP: c_int = 1;
 pub(in crate::sys) const SIGINT: c_int = 2;
 pub(in crate::sys) const SIGTERM: c_int = 15;
@@ -133,6 +137,10 @@ mod system {
     pub(in crate::sys) const TCP_KEEPCNT: c_int = 6;
     pub(in crate::sys) const EINPROGRESS: i32 = 115;
     pub(in crate::sys) const ELOOP: i32 = 40;
+    pub(in crate::sys) const ERANGE: i32 = 34;
+    pub(in crate::sys) const ENOSYS: i32 = 38;
+    pub(in crate::sys) const ENODATA: i32 = 61;
+    pub(in crate::sys) const EOPNOTSUPP: i32 = 95;
     pub(in crate::sys) const TIOCGWINSZ: u64 = 0x5413;
     pub(in crate::sys) const TIOCOUTQ: u64 = 0x5411; // SIOCOUTQ for a socket
     pub(in crate::sys) const SIGCONT: c_int = 18;

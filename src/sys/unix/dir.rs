@@ -86,22 +86,29 @@ impl Dir {
     /// # Errors
     /// What the system says; also where `name` is a link.
     pub fn open(&self, name: &OsStr, how: Open) -> io::Result<File> {
-        let how = match how {
-            Open::Read => O_RDONLY,
-            Open::Write => O_RDWR,
-            Open::Append => O_WRONLY | O_APPEND,
-            Open::Create => O_RDWR | O_CREAT,
-            Open::CreateNew => O_RDWR | O_CREAT | O_EXCL,
+        const ALL: c_uint = 0o666; // the process's umask takes its part away
+        const OWNER: c_uint = 0o600;
+        let (flags, private) = match how {
+            Open::Read => (O_RDONLY, false),
+            Open::Write => (O_RDWR, false),
+            Open::Append => (O_WRONLY | O_APPEND, false),
+            Open::Create { private } => (O_RDWR | O_CREAT, private),
+            Open::CreateNew { private } => (O_RDWR | O_CREAT | O_EXCL, private),
         };
-        Ok(File::from(self.open_at(name, how | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)?))
+        let mode = if private { OWNER } else { ALL };
+        let flags = flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+        Ok(File::from(self.open_with_mode(name, flags, mode)?))
     }
 
     fn open_at(&self, name: &OsStr, flags: c_int) -> io::Result<OwnedFd> {
-        const MODE: c_uint = 0o666; // the process's umask takes its part away
+        self.open_with_mode(name, flags, 0)
+    }
+
+    fn open_with_mode(&self, name: &OsStr, flags: c_int, mode: c_uint) -> io::Result<OwnedFd> {
         let dir = self.fd.as_raw_fd();
         with_c_string(name, |name| {
             // SAFETY: `name` ends in NUL and lives through the call; the mode is read with O_CREAT.
-            let fd = retry(|| unsafe { openat(dir, name.as_ptr(), flags | O_CLOEXEC, MODE) })?;
+            let fd = retry(|| unsafe { openat(dir, name.as_ptr(), flags | O_CLOEXEC, mode) })?;
             Ok(owned(fd))
         })
     }

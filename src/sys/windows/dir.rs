@@ -64,8 +64,8 @@ impl Dir {
             Open::Read => options.read(true),
             Open::Write => options.read(true).write(true),
             Open::Append => options.append(true),
-            Open::Create => options.read(true).write(true).create(true),
-            Open::CreateNew => options.read(true).write(true).create_new(true),
+            Open::Create { .. } => options.read(true).write(true).create(true),
+            Open::CreateNew { .. } => options.read(true).write(true).create_new(true),
         };
         options.open(self.at(name)?)
     }
@@ -295,10 +295,18 @@ pub(crate) fn is_at(path: &Path, file: &File) -> bool {
 }
 
 /// Gives an open file what it keeps of the one it replaces; here that is nothing.
-pub(crate) fn adopt(_file: &File, _new: &Metadata, _old: &Stat) {}
+pub(crate) fn adopt(_new: (&File, &Metadata), _old: (&File, &Metadata)) {}
 
-/// The same.
-pub(crate) fn adopt_metadata(_file: &File, _old: &Metadata) {}
+/// Returns true if an error means that a file cannot be replaced although it may perhaps be
+/// written, which this system does not tell from other refusals.
+pub(crate) fn cannot_replace(_error: &io::Error) -> bool {
+    false
+}
+
+/// Makes sure that a file can have this many bytes; this system is not asked.
+pub(crate) fn reserve(_file: &File, _length: u64) -> io::Result<()> {
+    Ok(())
+}
 
 /// Modes are not of this system.
 pub(crate) fn set_file_mode(_file: &File, _mode: u32) {}

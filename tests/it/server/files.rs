@@ -7,6 +7,8 @@ mod full_disk;
 mod jail;
 mod jail_races;
 mod listing;
+#[cfg(target_os = "linux")]
+mod mounts;
 mod patterns;
 #[cfg(target_os = "linux")]
 mod permissions;

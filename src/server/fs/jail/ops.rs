@@ -121,7 +121,7 @@ impl Jail {
         if partial.found.is_none() {
             return Ok(false);
         }
-        match partial.lock()? {
+        match partial.lock(false)? {
             Locked::Taken => Err(Refusal::Busy),
             Locked::Mine(_file, ..) => {
                 let ledger = self.ledger(&partial);
@@ -247,28 +247,25 @@ impl ResolvedPath {
         ResolvedPath { name, found: None, ..self.clone() }
     }
 
-    /// Opens or makes this partial and locks it.
+    /// Opens or makes this partial, for its owner alone if `private`, and locks it.
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn lock(&self) -> io::Result<Locked> {
-        partial::lock(&self.dir, &self.name)
+    pub(crate) fn lock(&self, private: bool) -> io::Result<Locked> {
+        partial::lock(&self.dir, &self.name, private)
     }
 
-    /// Makes a file that was not there before.
+    /// Makes a file that was not there before, for its owner alone if `private`.
     ///
     /// # Errors
     /// What the system says.
-    pub fn create_new(&self) -> io::Result<File> {
-        self.dir.open(&self.name, Open::CreateNew)
+    pub fn create_new(&self, private: bool) -> io::Result<File> {
+        self.dir.open(&self.name, Open::CreateNew { private })
     }
 
-    /// Makes sure that the file here may be written.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn check_writable(&self) -> io::Result<()> {
-        self.dir.open(&self.name, Open::Write).map(drop)
+    /// Returns true if this name is that of the file `id`.
+    pub(crate) fn is_of(&self, id: FileId) -> bool {
+        sys::is_named(&self.dir, &self.name, id)
     }
 
     /// Counts what is written to `file`, which has this name, in the quotas of `ledger`.
@@ -296,7 +293,7 @@ impl ResolvedPath {
     ) -> io::Result<()> {
         let rename = || {
             // Whoever removed or replaced it meanwhile has the last word.
-            if !sys::is_named(&from.dir, &from.name, id) {
+            if !from.is_of(id) {
                 return Err(ErrorKind::ResourceBusy.into());
             }
             match from.name == self.name {
@@ -340,7 +337,11 @@ impl ResolvedPath {
         self.open_known(how).map(|(file, _)| file)
     }
 
-    fn open_known(&self, how: Open) -> Result<(File, Metadata), Refusal> {
+    /// The same, with what is known of the file.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_known(&self, how: Open) -> Result<(File, Metadata), Refusal> {
         match self.found.map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
             Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),

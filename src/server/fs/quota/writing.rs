@@ -53,6 +53,18 @@ impl Writing {
         self.taken = self.taken.saturating_sub(growth);
     }
 
+    /// What counts in the directory of the file.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    /// The file has this length now, whatever of it was written.
+    pub fn settle_at(&mut self, length: u64) {
+        self.seek(0);
+        self.wrote(length);
+        self.cut(length);
+    }
+
     /// Gives the file its final name by `rename`, which may replace another. If that fails, nothing
     /// has changed.
     ///

@@ -1,11 +1,11 @@
 //! Files and directories that the server's user may not read, write or enter, and permissions that
 //! are lost in the middle.
 
-use crate::support::Server;
 use crate::support::wire::{Peer, drain};
+use crate::support::{Server, noise};
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 fn set_mode(server: &Server, name: &str, mode: u32) {
     fs::set_permissions(server.path(name), Permissions::from_mode(mode)).unwrap();
@@ -72,7 +72,7 @@ fn what_may_not_be_entered_is_550() {
 fn what_may_not_be_written_is_550() {
     let (server, mut peer) = server();
     refuses(&mut peer, &["STOR shown", "APPE shown", "MFMT 20200101000000 shown"]);
-    refuses(&mut peer, &["SITE CHMOD 666 shown", "STOR fixed/new", "STOR fixed/log"]);
+    refuses(&mut peer, &["SITE CHMOD 666 shown", "STOR fixed/new", "STOR fixed/file"]);
     refuses(&mut peer, &["APPE fixed/new", "MKD fixed/new", "DELE fixed/file", "RMD fixed/sub"]);
     refuses(&mut peer, &["SITE SYMLINK /shown fixed/new", "RMDA fixed/sub"]);
     peer.say("RNFR fixed/file").expect(350);
@@ -108,10 +108,15 @@ fn an_upload_that_may_not_take_its_name_any_more_waits_for_a_resume() {
     set_mode(&server, "open/file", 0o666);
     let data = peer.begin_with("STOR open/file", "new");
     set_mode(&server, "open", 0o555);
+    set_mode(&server, "open/file", 0o444);
     drop(data);
     peer.expect(550);
     assert_eq!(server.read("open/file"), b"old");
     assert_eq!(server.partial_sizes("open"), [3]);
+    peer.epsv();
+    peer.say("REST 3").expect(350);
+    peer.say("STOR open/file").expect(550);
+    set_mode(&server, "open/file", 0o666);
     set_mode(&server, "open", 0o777);
     let to = peer.epsv();
     peer.say("REST 3").expect(350);
@@ -120,6 +125,84 @@ fn an_upload_that_may_not_take_its_name_any_more_waits_for_a_resume() {
     peer.expect(226);
     assert_eq!(server.read("open/file"), b"newer");
     assert_eq!(server.partials("open"), 0);
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn a_writable_file_in_a_directory_that_is_not_is_written_in_place() {
+    let (server, mut peer) = server();
+    let large = noise(3_000_000, 1);
+    for content in [&b"new"[..], b"", &large, b"shorter"] {
+        peer.stor("fixed/log", content);
+        assert!(server.read("fixed/log") == content);
+    }
+    peer.break_off("STOR fixed/log", "");
+    assert_eq!(server.read("fixed/log"), b"shorter");
+    peer.break_off("STOR fixed/log", "half");
+    peer.say("SIZE fixed/log").expect_text(213, "213 4");
+    peer.say("REST 4").expect(350);
+    peer.send("STOR fixed/log", " and half");
+    peer.send("APPE fixed/log", "!");
+    assert_eq!(server.read("fixed/log"), b"half and half!");
+    assert_eq!(peer.lines("NLST fixed").len(), 3);
+    assert_eq!(server.partials("fixed"), 0);
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn two_do_not_write_one_file_in_place_at_once() {
+    let (server, mut peer) = server();
+    let data = peer.begin_with("STOR fixed/log", "new");
+    let mut other = server.visitor();
+    other.epsv();
+    other.say("STOR fixed/log").expect(450);
+    drop(data);
+    peer.expect(226);
+    assert_eq!(server.read("fixed/log"), b"new");
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn a_writable_file_of_another_in_a_sticky_directory_is_written_in_place() {
+    let (server, mut peer) = server();
+    set_mode(&server, "open", 0o1777);
+    for (name, mode) in [("open/shared", 0o666), ("open/shown", 0o644)] {
+        server.write(name, "something old");
+        set_mode(&server, name, mode);
+    }
+    for content in [&noise(3_000_000, 1)[..], b"new"] {
+        peer.stor("open/shared", content);
+        assert!(server.read("open/shared") == content);
+        assert_eq!(server.partials("open"), 0);
+    }
+    let data = fs::metadata(server.path("open/shared")).unwrap();
+    assert_eq!((data.uid(), data.mode() & 0o7777), (0, 0o666));
+    refuses(&mut peer, &["STOR open/shown"]);
+    peer.break_off("STOR open/shared", "half");
+    assert_eq!(server.read("open/shared"), b"new");
+    peer.say("REST 4").expect(350);
+    peer.send("STOR open/shared", " and half");
+    assert_eq!(server.read("open/shared"), b"half and half");
+    assert_eq!(server.partials("open"), 0);
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn an_upload_whose_directory_is_closed_meanwhile_is_written_in_place() {
+    let (server, mut peer) = server();
+    server.write("open/file", "old and longer");
+    set_mode(&server, "open/file", 0o666);
+    let data = peer.begin_with("STOR open/file", "new");
+    set_mode(&server, "open", 0o555);
+    drop(data);
+    peer.expect(226);
+    assert_eq!(server.read("open/file"), b"new");
+    // What cannot be removed has nothing to continue and stands in nobody's way.
+    assert_eq!(server.partial_sizes("open"), [0]);
+    peer.send("APPE open/file", "er");
+    peer.say("REST 5").expect(350);
+    peer.send("STOR open/file", "!");
+    assert_eq!(server.read("open/file"), b"newer!");
 }
 
 #[test]

@@ -237,7 +237,8 @@ fn small_transfers_cost_few_system_calls() {
     // 16, and a wait where the client is slow.
     assert!(retr <= 18, "{retr} for a RETR");
     let stor = each(|peer| peer.stor("file", [0; 4096]));
-    assert!(stor <= 29, "{stor} for a STOR");
+    // 29, and 4 to see what the file that is replaced hands on.
+    assert!(stor <= 33, "{stor} for a STOR");
 }
 
 /// How many calls to the system these commands of the client take in all.

@@ -105,6 +105,41 @@ fn appe_is_refused_where_it_may_be_meant_either_way() {
 }
 
 #[test]
+fn appe_works_on_the_file_where_another_login_broke_off() {
+    let (server, peer) = broken_off(Some("old"));
+    let mut other = server.visitor();
+    other.send("APPE name", "er");
+    drop(peer);
+    assert_eq!(server.read("name"), b"older");
+    // The same connection, but another login.
+    other.break_off("STOR name", "half");
+    other.epsv();
+    other.say("APPE name").expect(550);
+    other.login().say("TYPE I").expect(200);
+    other.send("APPE name", " still");
+    assert_eq!(server.read("name"), b"older still");
+    other.say("REST 4").expect(350);
+    other.send("STOR name", " and half");
+    assert_eq!(server.read("name"), b"half and half");
+    assert_eq!(server.partials(""), 0);
+}
+
+#[test]
+fn appe_works_on_the_file_after_a_crash_of_the_server() {
+    let server = Server::start();
+    server.write("name", "old");
+    let mut peer = server.visitor();
+    let _data = peer.begin_with("STOR name", "half");
+    let server = Server::launch(server.crash(), "127.0.0.1", &[]);
+    let mut peer = server.visitor();
+    peer.send("APPE name", "er");
+    assert_eq!(server.read("name"), b"older");
+    peer.say("REST 4").expect(350);
+    peer.send("STOR name", "!");
+    assert_eq!(server.read("name"), b"half!");
+}
+
+#[test]
 fn without_a_partial_rest_and_stor_work_on_the_file_in_place() {
     let server = Server::start();
     server.write("name", "0123456789");

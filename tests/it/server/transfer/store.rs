@@ -5,6 +5,7 @@ use crate::support::{Server, noise};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -263,6 +264,51 @@ fn a_replaced_file_keeps_its_mode() {
     server.visitor().stor("file", "new");
     let mode = fs::metadata(server.path("file")).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o640);
+}
+
+/// What `getfacl` says of a file.
+fn rights(server: &Server, name: &str) -> String {
+    let output = Command::new("getfacl").args(["-cp"]).arg(server.path(name)).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn set_rights(server: &Server, name: &str, entries: &str) {
+    let done = Command::new("setfacl").args(["-m", entries]).arg(server.path(name)).status();
+    assert!(done.unwrap().success());
+}
+
+#[test]
+#[ignore = "needs setfacl"]
+fn a_replaced_file_keeps_its_access_control_list() {
+    let server = Server::start();
+    server.make_dir("dir");
+    for name in ["list", "dir/list", "dir/none"] {
+        server.write(name, "old");
+        fs::set_permissions(server.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    for name in ["list", "dir/list"] {
+        set_rights(&server, name, "user:nobody:rw-,group::---,mask::rw-");
+    }
+    // What new files inherit is not for those that replace others.
+    set_rights(&server, "dir", "default:user:nobody:rwx,default:group::rwx");
+    let mut peer = server.visitor();
+    for name in ["list", "dir/list", "dir/none"] {
+        let before = rights(&server, name);
+        let data = peer.begin_with(&format!("STOR {name}"), "new");
+        let partial = fs::read_dir(server.path(name).parent().unwrap()).unwrap();
+        let mut names = partial.map(|entry| entry.unwrap().path());
+        let partial = names.find(|path| path.to_string_lossy().contains(".ftp-partial-")).unwrap();
+        let meanwhile =
+            rights(&server, partial.strip_prefix(server.root()).unwrap().to_str().unwrap());
+        assert_eq!(meanwhile, before, "{name}");
+        drop(data);
+        peer.expect(226);
+        assert_eq!(server.read(name), b"new");
+        assert_eq!(rights(&server, name), before, "{name}");
+    }
+    peer.stor("dir/new", "new");
+    assert!(rights(&server, "dir/new").contains("user:nobody:rw"));
 }
 
 #[test]
