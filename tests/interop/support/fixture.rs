@@ -101,8 +101,15 @@ impl Site {
         command
     }
 
-    /// What the server was told so far, a line a command, as its log shows it.
+    /// What the server was told, a line a command, as its log shows it once all sessions have ended:
+    /// the log is written a little later than what it tells of.
     pub(crate) fn commands(&self) -> Vec<String> {
+        let count = |log: &str, event: &str| log.matches(&format!(" info  {event} ")).count();
+        let is_over = || {
+            let log = self.log();
+            count(&log, "connected") == count(&log, "closed") + count(&log, "lost")
+        };
+        wait_until(is_over, "all sessions have ended");
         let log = self.log();
         let told = log.lines().filter(|line| line.contains(" debug command "));
         told.filter_map(|line| line.split_once(" line="))
