@@ -13,7 +13,7 @@ mod session_log;
 mod transfer;
 
 use crate::net::{self, Draining};
-use crate::protocol::{Code, Command, Line, Malformed, Mode, Reply, Structure};
+use crate::protocol::{Code, Command, FtpPath, Line, Malformed, Mode, Reply, Structure};
 use crate::server::Server;
 use crate::server::auth::permissions;
 use crate::server::data::DataConnection;
@@ -191,14 +191,13 @@ impl<'a> Session<'a> {
     #[inline(never)]
     fn answer(&mut self, line: Line) -> Reply {
         self.catch_up();
+        let renamed = self.parameters.take_renamed();
         let Line::Text(line) = line else {
-            self.parameters.forget_pending();
             return Reply::new(Code::UNKNOWN_COMMAND, "Line too long.");
         };
         let command = match Command::parse(&line) {
             Ok(command) => command,
             Err(malformed) => {
-                self.parameters.forget_pending();
                 let why = format!("{malformed:?}");
                 self.log.event(Level::Debug, "malformed", &[("why", &why)]);
                 if malformed == Malformed::Unknown && self.login.is_no_ftp_client(&line) {
@@ -208,10 +207,10 @@ impl<'a> Session<'a> {
             }
         };
         self.log.command(&command);
-        // Before anything can refuse: a command that may not be carried out uses up REST all the same.
-        let pending = self.parameters.take_pending(&command);
+        // Before anything can refuse: a transfer that may not be carried out uses up REST all the same.
+        let taken = (self.parameters.take_pending(command.verb()), renamed);
         let permitted = self.login.require(permissions::right(&command));
-        let answer = permitted.and_then(|()| self.execute(&command, &pending));
+        let answer = permitted.and_then(|()| self.execute(&command, &taken));
         answer.unwrap_or_else(|refusal| {
             self.log.refused(&command, &refusal, self.login.cwd().ok());
             if command.verb().is_transfer() {
@@ -235,7 +234,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn execute(&mut self, command: &Command, pending: &Pending) -> Result<Reply, Refusal> {
+    fn execute(
+        &mut self,
+        command: &Command,
+        (pending, renamed): &(Pending, Option<FtpPath>),
+    ) -> Result<Reply, Refusal> {
         let Session { server, settings, control, login, parameters, data, log, .. } = self;
         match command {
             Command::User(name) => Ok(commands::login::user(login, log, settings, name)),
@@ -297,7 +300,7 @@ impl<'a> Session<'a> {
             Command::Rmd(name) => modify::rmd(login, log, name),
             Command::Rmda(name) => modify::rmda(login, log, control, name),
             Command::Rnfr(name) => modify::rnfr(login, parameters, name),
-            Command::Rnto(name) => modify::rnto(login, log, name, pending),
+            Command::Rnto(name) => modify::rnto(login, log, name, renamed.as_ref()),
             // What it aborts has answered by now; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
             Command::Site(command) => {

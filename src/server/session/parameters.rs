@@ -1,25 +1,23 @@
 //! What commands set for the commands after them.
 
 use crate::protocol::listing::Facts;
-use crate::protocol::{Algorithm, Command, FtpPath, Span, Verb};
+use crate::protocol::{Algorithm, FtpPath, Span, Verb};
 use crate::server::error::Refusal;
 use std::time::Duration;
 
 /// The factor by which a session may be idle longer than others if it asks for it (SITE IDLE).
 pub(super) const LONGEST_IDLE: u32 = 10;
 
-/// What the command before has left for the next one, which takes it before anything else.
-#[derive(Debug, Default)]
+/// Which part of a file the next transfer takes.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Pending {
-    /// Nothing.
+    /// All of it.
     #[default]
     Nothing,
     /// REST: where the next transfer begins.
     Restart(u64),
     /// RANG: which bytes the next RETR or HASH takes.
     Range(Span),
-    /// RNFR: what is to be renamed.
-    Rename(FtpPath),
 }
 
 impl Pending {
@@ -34,7 +32,7 @@ impl Pending {
                 Ok((start, end.saturating_add(1).min(size) - start))
             }
             Pending::Restart(_) | Pending::Range(_) => Err(Refusal::BadRestart),
-            Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
+            Pending::Nothing => Ok((0, size)),
         }
     }
 }
@@ -52,6 +50,8 @@ pub(super) enum Representation {
 #[derive(Debug)]
 pub(super) struct Parameters {
     pending: Pending,
+    /// RNFR: what is to be renamed.
+    renamed: Option<FtpPath>,
     facts: Facts,
     algorithm: Algorithm,
     representation: Representation,
@@ -66,6 +66,7 @@ impl Parameters {
     pub(super) fn new() -> Parameters {
         Parameters {
             pending: Pending::Nothing,
+            renamed: None,
             facts: Facts::ALL,
             algorithm: Algorithm::Sha256,
             representation: Representation::Ascii, // RFC 959 section 5.1: the default
@@ -74,29 +75,43 @@ impl Parameters {
         }
     }
 
-    /// Leaves something for the next command.
+    /// Sets which part of a file the next transfer takes (REST, RANG).
     pub(super) fn leave(&mut self, pending: Pending) {
         self.pending = pending;
     }
 
-    /// Forgets what a command has left.
+    /// Forgets what commands have left for later ones.
     pub(super) fn forget_pending(&mut self) {
-        self.pending = Pending::Nothing;
+        (self.pending, self.renamed) = (Pending::Nothing, None);
     }
 
-    /// Takes what is pending for `command`. REST and RANG alone outlive the commands that set up
-    /// their data connection: some clients send them before those.
-    pub(super) fn take_pending(&mut self, command: &Command) -> Pending {
-        let pending = std::mem::take(&mut self.pending);
-        let sets_up = matches!(
-            command.verb(),
-            Verb::Pasv | Verb::Epsv | Verb::Port | Verb::Eprt | Verb::Type | Verb::Allo
-        );
-        if sets_up && matches!(pending, Pending::Restart(_) | Pending::Range(_)) {
-            self.pending = pending;
-            return Pending::Nothing;
+    /// Returns the part of a file that a command of this verb takes. A transfer of a file uses it up,
+    /// also one that is refused, and so do USER and, with a range, HASH; REIN sets all parameters back.
+    ///
+    /// Every other command leaves it: a client that has sent REST appends what the next RETR gives it
+    /// to what it has, whatever it sends in between. Listings have no offset and so use none.
+    pub(super) fn take_pending(&mut self, verb: Verb) -> Pending {
+        match verb {
+            Verb::Retr | Verb::Stor | Verb::Stou | Verb::Appe | Verb::User => {
+                std::mem::take(&mut self.pending)
+            }
+            Verb::Hash => match self.pending {
+                Pending::Range(_) => std::mem::take(&mut self.pending),
+                pending => pending,
+            },
+            _ => Pending::Nothing,
         }
-        pending
+    }
+
+    /// Sets what the next command renames if it is RNTO (RNFR).
+    pub(super) fn rename_next(&mut self, path: FtpPath) {
+        self.renamed = Some(path);
+    }
+
+    /// Takes what RNFR has named. RNTO follows at once (RFC 959 section 4.1.3), so whatever line comes
+    /// next takes it.
+    pub(super) fn take_renamed(&mut self) -> Option<FtpPath> {
+        self.renamed.take()
     }
 
     /// The facts that MLST and MLSD list.

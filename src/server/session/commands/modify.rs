@@ -9,7 +9,7 @@ use crate::server::session::commands::Answer;
 use crate::server::session::commands::query::path_reply;
 use crate::server::session::control::ControlConnection;
 use crate::server::session::login::Login;
-use crate::server::session::parameters::{Parameters, Pending};
+use crate::server::session::parameters::Parameters;
 use crate::server::session::session_log::SessionLog;
 use crate::sys;
 use std::io::ErrorKind;
@@ -53,7 +53,7 @@ pub(in crate::server::session) fn rnfr(
 ) -> Answer {
     let path = login.path(name)?;
     login.jail()?.stat(&path, Last::Keep)?;
-    parameters.leave(Pending::Rename(path));
+    parameters.rename_next(path);
     Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
 }
 
@@ -61,11 +61,9 @@ pub(in crate::server::session) fn rnto(
     login: &Login,
     log: &SessionLog<'_>,
     name: &Name,
-    pending: &Pending,
+    renamed: Option<&FtpPath>,
 ) -> Answer {
-    let Pending::Rename(from) = pending else {
-        return Err(Refusal::Sequence("Send RNFR first."));
-    };
+    let from = renamed.ok_or(Refusal::Sequence("Send RNFR first."))?;
     let to = login.path(name)?;
     login.jail()?.rename(from, &to).map_err(|error| match error.kind() {
         ErrorKind::InvalidInput => Refusal::Unavailable("A directory cannot be moved into itself."),

@@ -26,9 +26,10 @@ pub(in crate::server::session) fn rest(parameters: &mut Parameters, offset: u64)
     Reply::new(Code::PENDING, format!("The next transfer begins at byte {offset}."))
 }
 
-/// RANG takes first and last byte, and `1 0` takes the wish back (the draft's section 3).
+/// RANG takes first and last byte, and `1 0` sets all of the file again (the draft's section 3).
 pub(in crate::server::session) fn rang(parameters: &mut Parameters, span: Span) -> Answer {
     if (span.start, span.end) == (1, 0) {
+        parameters.leave(Pending::Nothing);
         return Ok(Reply::new(Code::PENDING, "The range is taken back."));
     }
     if span.end < span.start {

@@ -77,7 +77,7 @@ pub(in crate::server::session) fn stor(
         }
         Pending::Restart(offset) => UploadMode::Resume(offset),
         Pending::Range(_) => return Err(Refusal::Sequence("RANG does not go with STOR.")),
-        Pending::Nothing | Pending::Rename(_) => UploadMode::Replace,
+        Pending::Nothing => UploadMode::Replace,
     };
     store(transfer, name, mode, TransferKind::Store)
 }

@@ -18,7 +18,7 @@ enum Kind {
     Reads,
     /// For those alone who may write.
     Writes,
-    /// Arranges the next transfer, so REST and RANG before it still hold.
+    /// Arranges the next transfer.
     SetsUp,
     /// Is itself what the next transfer takes.
     Offsets,
@@ -194,20 +194,67 @@ fn before_login_nothing_of_the_tree_is_told_or_changed() {
     assert_eq!(after, before);
 }
 
+/// Whether a line is a transfer of a file, carried out or not.
+fn is_file_transfer(line: &str) -> bool {
+    ["RETR ", "STOR ", "STOU", "APPE "].iter().any(|verb| line.starts_with(verb))
+}
+
+/// What RETR sends after a command for an offset and this line.
+fn after(peer: &mut Peer, offset: &str, line: &str) -> Vec<u8> {
+    peer.say(offset).expect(350);
+    peer.say(line).hear();
+    peer.retr("/file")
+}
+
 #[test]
-fn rest_outlives_what_sets_up_a_transfer_and_nothing_else() {
+fn rest_outlives_everything_but_a_transfer_of_a_file() {
+    let too_long = "X".repeat(10_000);
     for access in ["read", "write"] {
-        for (kind, line) in lines().filter(|(kind, _)| !matches!(kind, Offsets | Leaves)) {
+        let kept = lines().filter(|(kind, _)| !matches!(kind, Offsets | Leaves));
+        for line in kept.map(|(_, line)| line).chain([too_long.as_str()]) {
             let server = server(access);
             let mut peer = server.visitor();
-            peer.say("REST 4").expect(350);
-            peer.say(line).hear();
-            let kept = kind == SetsUp || line.starts_with("ALLO");
-            let wanted = if kept { "456789" } else { "0123456789" };
-            let got = peer.retr("/file");
+            let wanted = if is_file_transfer(line) { "0123456789" } else { "456789" };
+            let got = after(&mut peer, "REST 4", line);
             assert_eq!(got, wanted.as_bytes(), "{access}: {}", peer.dialogue());
         }
     }
+}
+
+#[test]
+fn rang_outlives_everything_but_a_transfer_of_a_file_and_hash() {
+    let server = server("read");
+    for (_, line) in lines().filter(|(kind, _)| !matches!(kind, Offsets | Leaves)) {
+        let mut peer = server.visitor();
+        let used = is_file_transfer(line) || line.starts_with("HASH");
+        let wanted = if used { "0123456789" } else { "456" };
+        let got = after(&mut peer, "RANG 4 6", line);
+        assert_eq!(got, wanted.as_bytes(), "{}", peer.dialogue());
+    }
+}
+
+#[test]
+fn an_offset_serves_one_transfer_and_the_last_one_counts() {
+    let server = server("write");
+    let mut peer = server.visitor();
+    peer.say("REST 4").expect(350);
+    assert!(!peer.lines("LIST").is_empty() && !peer.lines("MLSD").is_empty());
+    assert_eq!(peer.retr("file"), b"456789");
+    assert_eq!(peer.retr("file"), b"0123456789");
+    assert_eq!(after(&mut peer, "REST 4", "REST 6"), b"6789");
+    assert_eq!(after(&mut peer, "REST 4", "RANG 6 7"), b"67");
+    assert_eq!(after(&mut peer, "RANG 4 5", "REST 6"), b"6789");
+    for offset in ["REST 4", "RANG 4 5"] {
+        assert_eq!(after(&mut peer, offset, "RANG 1 0"), b"0123456789");
+    }
+    // These set nothing.
+    for line in ["REST x", "REST", "RANG 7 6", "RANG x"] {
+        assert_eq!(after(&mut peer, "REST 4", line), b"456789", "{line}");
+    }
+    peer.say("REST 4").expect(350);
+    peer.say("RNFR other").expect(350);
+    peer.say("RNTO new").expect(250);
+    assert_eq!(peer.retr("file"), b"456789");
 }
 
 #[test]

@@ -133,13 +133,16 @@ fn rang_says_which_bytes_hash_takes() {
         ("RANG 3 1000", format!("MD5 3-9 {MD5_FROM_3} digits")),
         ("RANG 3 18446744073709551615", format!("MD5 3-9 {MD5_FROM_3} digits")),
         ("RANG 1 0", format!("MD5 0-9 {MD5_ALL} digits")),
-        ("REST 3", format!("MD5 3-9 {MD5_FROM_3} digits")),
     ] {
         peer.say(rang).expect(350);
         expect_digest(&mut peer, "HASH digits", 213, &words);
         // Once, and no longer.
         expect_digest(&mut peer, "HASH digits", 213, &format!("MD5 0-9 {MD5_ALL} digits"));
     }
+    // REST is there for the RETR after it as well.
+    peer.say("REST 3").expect(350);
+    expect_digest(&mut peer, "HASH digits", 213, &format!("MD5 3-9 {MD5_FROM_3} digits"));
+    assert_eq!(peer.retr("digits"), b"3456789");
     peer.say("RANG 10 12").expect(350);
     peer.say("HASH digits").expect(554);
     peer.say("RANG 4 2").expect(501);

@@ -96,19 +96,18 @@ fn rest_is_for_the_next_transfer_alone() {
 }
 
 #[test]
-fn rest_is_forgotten_by_other_commands_and_kept_by_the_arrangements() {
+fn rest_is_used_up_by_a_refused_transfer_and_kept_by_everything_else() {
     let server = Server::start();
     server.write("file", "content");
     let mut peer = server.visitor();
-    for command in ["NOOP", "PWD", "SIZE file", "BOGUS", "RETR missing"] {
+    for command in ["NOOP", "PWD", "SIZE file", "BOGUS", "TYPE I", "PASV"] {
         peer.say("REST 3").expect(350);
         peer.say(command).hear();
-        assert_eq!(peer.retr("file"), b"content", "after {command}");
+        assert_eq!(peer.retr("file"), b"tent", "after {command}");
     }
     peer.say("REST 3").expect(350);
-    peer.say("TYPE I").expect(200);
-    peer.pasv();
-    assert_eq!(peer.retr("file"), b"tent");
+    peer.say("RETR missing").expect(550);
+    assert_eq!(peer.retr("file"), b"content");
 }
 
 #[test]
