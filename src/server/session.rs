@@ -203,6 +203,9 @@ impl<'a> Session<'a> {
                 if malformed == Malformed::Unknown && self.login.is_no_ftp_client(&line) {
                     return Reply::new(Code::NOT_AVAILABLE, "This is an FTP server.");
                 }
+                if !self.login.is_in() && permissions::needs_login(&malformed) {
+                    return Refusal::NotLoggedIn.reply();
+                }
                 return error::malformed(&malformed);
             }
         };

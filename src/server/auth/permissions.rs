@@ -1,6 +1,6 @@
 //! What a command needs, and whether a login has it.
 
-use crate::protocol::{Changes, Command, FtpPath, Site};
+use crate::protocol::{Changes, Command, FtpPath, Malformed, Site, Verb};
 use crate::server::accounts::Access;
 use crate::server::error::Refusal;
 
@@ -20,71 +20,97 @@ pub enum Right {
     Alter,
 }
 
-/// Returns the right that a command needs. Exhaustive, so that a new command does not compile before someone
-/// has decided who may use it.
+/// Returns the right that a command needs.
 pub fn right(command: &Command) -> Right {
     match command {
-        Command::User(_)
-        | Command::Pass(_)
-        | Command::Acct(_)
-        | Command::Rein
-        | Command::Quit
-        | Command::Noop
-        | Command::Syst
-        | Command::Feat
-        | Command::Opts(_)
-        | Command::Help(_)
-        | Command::Site(Site::Help)
-        | Command::Host(_)
-        | Command::Csid(_)
-        | Command::Clnt(_)
-        | Command::Lang(_)
-        | Command::Stat(None) => Right::Anyone,
-        Command::Cwd(_)
-        | Command::Cdup
-        | Command::Pwd
-        | Command::Port(_)
-        | Command::Eprt(_)
-        | Command::Pasv
-        | Command::Epsv(_)
-        | Command::Type(_)
-        | Command::Mode(_)
-        | Command::Stru(_)
-        | Command::Rest(_)
-        | Command::Rang(_)
-        | Command::Site(Site::Idle(_) | Site::Quota)
-        | Command::Abor => Right::Login,
-        Command::Retr(_)
-        | Command::List(_)
-        | Command::Nlst(_)
-        | Command::Mlsd(_)
-        | Command::Mlst(_)
-        | Command::Size(_)
-        | Command::Mdtm(_)
-        | Command::Hash(_)
-        | Command::Digest(..)
-        | Command::Dsiz(_)
-        | Command::Stat(Some(_)) => Right::Read,
-        Command::Stor(_)
-        | Command::Stou(_)
-        | Command::Appe(_)
-        | Command::Allo(_)
-        | Command::Mkd(_)
-        | Command::Mfmt(..)
-        | Command::Mff(Changes { mode: None, .. }, _)
-        | Command::Mfct(..)
-        | Command::Avbl(_)
+        Command::Stat(None) => Right::Anyone,
+        Command::Mff(Changes { mode: Some(_), .. }, _) => Right::Alter,
+        Command::Site(site) => right_of_site(site),
+        other => right_of_verb(other.verb()),
+    }
+}
+
+/// Returns true if a line that cannot be parsed is of a command that needs a login: the client hears
+/// 530 first, as for any other argument of that command.
+pub fn needs_login(malformed: &Malformed) -> bool {
+    match malformed {
+        Malformed::Unknown | Malformed::NotImplemented => false,
+        // Of EPRT or EPSV.
+        Malformed::Protocol => true,
+        Malformed::Missing(verb)
+        | Malformed::Unexpected(verb)
+        | Malformed::Argument(verb, _)
+        | Malformed::Parameter(verb) => right_of_verb(*verb) != Right::Anyone,
+    }
+}
+
+/// Returns the right that commands of a verb need unless [`right`] knows more. Exhaustive, so that a
+/// new verb does not compile before someone has decided who may use it.
+fn right_of_verb(verb: Verb) -> Right {
+    match verb {
+        Verb::User
+        | Verb::Pass
+        | Verb::Acct
+        | Verb::Rein
+        | Verb::Quit
+        | Verb::Noop
+        | Verb::Syst
+        | Verb::Feat
+        | Verb::Opts
+        | Verb::Help
+        | Verb::Host
+        | Verb::Csid
+        | Verb::Clnt
+        | Verb::Lang => Right::Anyone,
+        Verb::Cwd
+        | Verb::Cdup
+        | Verb::Pwd
+        | Verb::Port
+        | Verb::Eprt
+        | Verb::Pasv
+        | Verb::Epsv
+        | Verb::Type
+        | Verb::Mode
+        | Verb::Stru
+        | Verb::Rest
+        | Verb::Rang
+        | Verb::Site
+        | Verb::Abor => Right::Login,
+        Verb::Retr
+        | Verb::List
+        | Verb::Nlst
+        | Verb::Mlsd
+        | Verb::Mlst
+        | Verb::Size
+        | Verb::Mdtm
+        | Verb::Hash
+        | Verb::Xcrc
+        | Verb::Xmd5
+        | Verb::Xsha1
+        | Verb::Xsha256
+        | Verb::Xsha512
+        | Verb::Dsiz
+        | Verb::Stat => Right::Read,
+        Verb::Stor
+        | Verb::Stou
+        | Verb::Appe
+        | Verb::Allo
+        | Verb::Mkd
+        | Verb::Mfmt
+        | Verb::Mff
+        | Verb::Mfct
+        | Verb::Avbl => Right::Write,
+        Verb::Rnfr | Verb::Rnto | Verb::Dele | Verb::Rmd | Verb::Rmda => Right::Alter,
+    }
+}
+
+fn right_of_site(site: &Site) -> Right {
+    match site {
+        Site::Help => Right::Anyone,
+        Site::Idle(_) | Site::Quota => Right::Login,
         // Who else is here is not for every visitor to know.
-        | Command::Site(Site::Utime(..) | Site::Umask(_) | Site::Mkdir(_) | Site::Who) => {
-            Right::Write
-        }
-        Command::Rnfr(_)
-        | Command::Rnto(_)
-        | Command::Dele(_)
-        | Command::Rmd(_)
-        | Command::Rmda(_)
-        | Command::Mff(Changes { mode: Some(_), .. }, _)
-        | Command::Site(Site::Chmod(..) | Site::Symlink(..)) => Right::Alter,
+        Site::Utime(..) | Site::Umask(_) | Site::Mkdir(_) | Site::Who => Right::Write,
+        Site::Chmod(..) | Site::Symlink(..) => Right::Alter,
     }
 }
 

@@ -11,9 +11,10 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 pub(in crate::server::session) fn set_type(parameters: &mut Parameters, kind: Type) -> Answer {
     let (representation, text) = match kind {
-        Type::Ascii(Format::NonPrint) => (Representation::Ascii, "Type is ASCII."),
+        // RFC 1123 section 4.1.2.2: without a printer the two are the same.
+        Type::Ascii(Format::NonPrint | Format::Telnet) => (Representation::Ascii, "Type is ASCII."),
         Type::Image | Type::Local(8) => (Representation::Image, "Type is image (binary)."),
-        Type::Ascii(_) | Type::Ebcdic(_) | Type::Local(_) => {
+        Type::Ascii(Format::CarriageControl) | Type::Ebcdic(_) | Type::Local(_) => {
             return Err(Refusal::Parameter("Only TYPE A, I and L 8 are offered."));
         }
     };

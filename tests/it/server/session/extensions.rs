@@ -195,11 +195,11 @@ fn client_and_server_say_who_they_are() {
 fn what_is_not_offered_is_504_and_changes_nothing() {
     let (_server, mut peer) = writer();
     for line in
-        ["MODE Z", "MODE B", "MODE C", "STRU R", "STRU P", "TYPE E", "TYPE A T", "TYPE L 36"]
+        ["MODE Z", "MODE B", "MODE C", "STRU R", "STRU P", "TYPE E", "TYPE A C", "TYPE L 36"]
     {
         peer.say(line).expect(504);
     }
-    for line in ["MODE S", "STRU F", "TYPE L 8", "TYPE A N", "TYPE I"] {
+    for line in ["MODE S", "STRU F", "TYPE L 8", "TYPE A N", "TYPE A T", "TYPE I"] {
         peer.say(line).expect(200);
     }
     assert_eq!(peer.retr("dir/a file"), b"content");
@@ -560,7 +560,7 @@ fn ten_guesses_before_login_are_enough() {
         peer.say(format!("GUESS{guess}")).expect(500);
         // What is known does not count, and does not begin anew.
         peer.say("NOOP").expect(200);
-        peer.say("RETR").expect(501);
+        peer.say("RETR").expect(530);
         peer.say("AUTH TLS").expect(502);
     }
     peer.say("HELLO").expect(421);

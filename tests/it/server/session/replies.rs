@@ -144,6 +144,30 @@ fn an_argument_where_none_belongs_is_501() {
 }
 
 #[test]
+fn a_wrong_argument_before_login_is_530_where_the_command_needs_a_login() {
+    let server = server("write");
+    for row in TABLE {
+        let wrong = match row.argument {
+            ArgumentRule::Required => row.spelling.into(),
+            ArgumentRule::None => format!("{} x", row.spelling),
+            ArgumentRule::Optional => format!("{} a\0b", row.spelling),
+            ArgumentRule::Ignored => continue,
+        };
+        let Case(_, code, ..) = case(row.verb);
+        // These two need a login for some arguments alone.
+        let needs_login = code == 530 || matches!(row.verb, Verb::Stat | Verb::Site);
+        server.caller().say(wrong).expect(if needs_login { 530 } else { 501 });
+    }
+    let mut peer = server.caller();
+    for line in ["ALLO x", "TYPE X", "MODE ?", "PORT 1,2", "EPRT |9|1|2|", "EPSV 9", "REST -1"] {
+        peer.say(line).expect(530);
+    }
+    for line in ["SITE NOSUCH", "SITE CHMOD 9 file", "MFMT never file", "RETR"] {
+        peer.say(line).expect(530);
+    }
+}
+
+#[test]
 fn wrong_arguments_get_the_codes_of_their_kind() {
     let server = server("write");
     let mut peer = server.visitor();
@@ -151,7 +175,8 @@ fn wrong_arguments_get_the_codes_of_their_kind() {
         ("TYPE X", 504),
         ("TYPE E", 504),
         ("TYPE L 7", 504),
-        ("TYPE A T", 504),
+        ("TYPE A C", 504),
+        ("TYPE A T", 200),
         ("TYPE A N", 200),
         ("TYPE L 8", 200),
         ("MODE B", 504),
