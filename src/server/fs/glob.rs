@@ -1,4 +1,5 @@
-//! Patterns in the names that LIST and NLST take: `*`, `?` and `[a-z]`, in every part of a path.
+//! Patterns in the names that LIST and NLST take: `*`, `?` and `[a-z]`, in every part of a path. A part
+//! under whose exact name something exists is that name and no pattern.
 //!
 //! A pattern costs the server work that its client does not feel, so all of it is bounded: how deep
 //! it goes, how many names are looked at, how many may match, how much memory that takes, and for
@@ -7,7 +8,7 @@
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
 use crate::server::error::Refusal;
-use crate::server::fs::jail::{DirEntry, Jail};
+use crate::server::fs::jail::{DirEntry, Jail, Last};
 use crate::sys;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ impl Search<'_> {
     fn walk(&mut self, at: &FtpPath, shown: &[u8], parts: &[&[u8]]) -> Result<(), Refusal> {
         self.spend()?;
         let Some((part, rest)) = parts.split_first() else { return self.add(at, shown) };
-        if !is_pattern(part) {
+        if !is_pattern(part) || self.exists(at, part) {
             return self.step(at, shown, part, rest);
         }
         // What cannot be read holds nothing that matches.
@@ -72,6 +73,11 @@ impl Search<'_> {
             self.held -= weight(&name);
             Ok(())
         })
+    }
+
+    fn exists(&self, at: &FtpPath, name: &[u8]) -> bool {
+        let path = Name::new(name).and_then(|name| at.join(&name).ok());
+        path.is_some_and(|path| self.jail.stat(&path, Last::Keep).is_ok())
     }
 
     fn step(

@@ -65,6 +65,30 @@ fn a_pattern_without_a_match_is_550_and_a_file_of_that_name_is_itself() {
 }
 
 #[test]
+fn what_exists_under_the_exact_name_of_a_part_is_no_pattern() {
+    let (server, mut peer) = server();
+    for name in ["[2024] Reports", "2 Reports", "[s]rc", "doc/[x]", "doc/x"] {
+        server.make_dir(name);
+    }
+    for name in ["[2024] Reports/a.pdf", "[2024] Reports/b.txt", "2 Reports/c.pdf"] {
+        server.write(name, "");
+    }
+    for name in ["src/x.h", "doc/[x]/1", "doc/x/2", "[s]rc/[x].h"] {
+        server.write(name, "");
+    }
+    assert_eq!(names(&mut peer, "NLST [2024] Reports/*.pdf"), ["[2024] Reports/a.pdf"]);
+    assert_eq!(long_names(&mut peer, "LIST [2024] Reports/*.pdf"), ["Reports/a.pdf"]);
+    assert_eq!(names(&mut peer, "NLST [0-9] Reports/*.pdf"), ["2 Reports/c.pdf"]);
+    assert_eq!(names(&mut peer, "NLST *c/[x].h"), ["[s]rc/[x].h", "src/x.h"]);
+    assert_eq!(names(&mut peer, "NLST d*/[x]/?"), ["doc/[x]/1"]);
+    for command in ["NLST doc/[x]", "LIST doc/[x]"] {
+        assert_eq!(long_names(&mut peer, command).concat().chars().last(), Some('1'), "{command}");
+    }
+    peer.epsv();
+    peer.say("NLST [s]rc/*.c").expect(550);
+}
+
+#[test]
 fn patterns_are_names_everywhere_else() {
     let (_server, mut peer) = server();
     peer.epsv();
