@@ -429,7 +429,7 @@ fn parse_facts(line: &str) -> (&str, Option<Known>) {
 
 fn spell(command: &Command) -> Vec<u8> {
     let line = match command {
-        Command::Plain(line, ..) | Command::Malformed(line, _) => (*line).into(),
+        Command::Plain(line, ..) | Command::Malformed(line, ..) => (*line).into(),
         Command::Http => "GET / HTTP/1.1".into(),
         Command::TooLong => format!("STOR {}", "a".repeat(10_000)),
         Command::User(User::Visitor) => "USER anonymous".into(),

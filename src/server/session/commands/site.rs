@@ -33,7 +33,7 @@ pub(in crate::server::session) fn execute(
         Site::Symlink(target, link) => symlink(login, log, target, link),
         Site::Mkdir(name) => mkdir(login, parameters, log, name),
         Site::Idle(seconds) => idle(parameters, settings, *seconds),
-        Site::Who => Ok(who(server)),
+        Site::Who => who(server, login),
         Site::Quota => quota(login),
     }
 }
@@ -106,8 +106,12 @@ fn idle(parameters: &mut Parameters, settings: &Settings, seconds: Option<u64>) 
     ))
 }
 
-/// Who is here, and how much they move; not what, which may be in a home of their own.
-fn who(server: &Server) -> Reply {
+/// SITE WHO: the sessions, and how much they move; not what, which may be in a home of their own. Their
+/// addresses are not for visitors, whatever those may do.
+fn who(server: &Server, login: &Login) -> Answer {
+    if login.identity()?.account().is_none() {
+        return Err(Refusal::Unavailable("SITE WHO is for accounts alone."));
+    }
     let line = |entry: Arc<SessionEntry>| {
         let SessionState { user, info } = entry.state();
         let user = user.map_or("(not logged in)".into(), |user| user.to_string());
@@ -119,7 +123,7 @@ fn who(server: &Server) -> Reply {
         format!(" {} {user} from {ip} for {seconds} seconds{doing}", entry.number).into_bytes()
     };
     let lines: Vec<Vec<u8>> = server.session_list.all().into_iter().map(line).collect();
-    Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End.")
+    Ok(Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End."))
 }
 
 /// SITE QUOTA: how much may be stored here, and how much is.

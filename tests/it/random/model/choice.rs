@@ -28,6 +28,7 @@ const PLAIN: &[(&str, Right, u16)] = &[
     ("MODE Z", Right::Login, 504),
     ("STRU F", Right::Login, 200),
     ("STRU R", Right::Login, 504),
+    ("TYPE A C", Right::Login, 504),
     ("TYPE E", Right::Login, 504),
     ("TYPE L 7", Right::Login, 504),
     ("EPSV 2", Right::Login, 522),
@@ -40,30 +41,30 @@ const PLAIN: &[(&str, Right, u16)] = &[
 ];
 
 /// Lines that are no commands.
-const MALFORMED: &[(&str, u16)] = &[
-    ("", 500),
-    ("XYZZY", 500),
-    ("RETRX a", 500),
-    ("AUTH TLS", 502),
-    ("SMNT a", 502),
-    ("RETR", 501),
-    ("STOR ", 501),
-    ("STOR a\0b", 501),
-    ("PWD x", 501),
-    ("REST -1", 501),
-    ("REST x", 501),
-    ("REST 99999999999999999999", 501),
-    ("RANG 1", 501),
-    ("TYPE X", 504),
-    ("MODE ?", 501),
-    ("PORT 1,2", 501),
-    ("EPRT |9|1|2|", 522),
-    ("EPSV 9", 522),
-    ("OPTS NOSUCH", 501),
-    ("SITE NOSUCH", 504),
-    ("SITE CHMOD 9 a", 501),
-    ("MFMT never a", 501),
-    ("MFF modify=never; a", 501),
+const MALFORMED: &[(&str, Right, u16)] = &[
+    ("", Right::Anyone, 500),
+    ("XYZZY", Right::Anyone, 500),
+    ("RETRX a", Right::Anyone, 500),
+    ("AUTH TLS", Right::Anyone, 502),
+    ("SMNT a", Right::Anyone, 502),
+    ("RETR", Right::Login, 501),
+    ("STOR ", Right::Login, 501),
+    ("STOR a\0b", Right::Login, 501),
+    ("PWD x", Right::Login, 501),
+    ("REST -1", Right::Login, 501),
+    ("REST x", Right::Login, 501),
+    ("REST 99999999999999999999", Right::Login, 501),
+    ("RANG 1", Right::Login, 501),
+    ("TYPE X", Right::Login, 504),
+    ("MODE ?", Right::Login, 501),
+    ("PORT 1,2", Right::Login, 501),
+    ("EPRT |9|1|2|", Right::Login, 522),
+    ("EPSV 9", Right::Login, 522),
+    ("OPTS NOSUCH", Right::Anyone, 501),
+    ("SITE NOSUCH", Right::Login, 504),
+    ("SITE CHMOD 9 a", Right::Login, 501),
+    ("MFMT never a", Right::Login, 501),
+    ("MFF modify=never; a", Right::Login, 501),
 ];
 
 /// Arguments of PORT that lead elsewhere, or where nobody is to be disturbed.
@@ -119,8 +120,8 @@ fn malformed(random: &mut Random) -> Command {
         0 => Command::Http,
         1 => Command::TooLong,
         _ => {
-            let (line, code) = random.pick(MALFORMED);
-            Command::Malformed(line, code)
+            let (line, right, code) = random.pick(MALFORMED);
+            Command::Malformed(line, right, code)
         }
     }
 }

@@ -45,8 +45,8 @@ pub enum Manner {
 pub enum Command {
     /// Answered with this code whatever the state, once the right is there.
     Plain(&'static str, Right, Code),
-    /// No command: this code, before any right is asked for.
-    Malformed(&'static str, Code),
+    /// No command: this code, to those who have the right that the command would need.
+    Malformed(&'static str, Right, Code),
     /// The line of a browser.
     Http,
     /// More than a line may hold.
@@ -162,13 +162,13 @@ enum Login {
     In(User),
 }
 
-#[derive(Debug, Default)]
+/// Which part of a file the next transfer takes.
+#[derive(Clone, Copy, Debug, Default)]
 enum Pending {
     #[default]
     Nothing,
     Restart(u64),
     Range(u64, u64),
-    Rename(Path),
 }
 
 /// How the next data connection is to be made.
@@ -185,6 +185,8 @@ pub enum Plan {
 pub struct Session {
     login: Login,
     pending: Pending,
+    /// What RNFR has named, for the next command.
+    renamed: Option<Path>,
     plan: Plan,
     /// EPSV ALL was said.
     extended_only: bool,
@@ -205,6 +207,7 @@ impl Session {
         Session {
             login: Login::Fresh,
             pending: Pending::Nothing,
+            renamed: None,
             plan: Plan::None,
             extended_only: false,
             ascii: true,
@@ -232,7 +235,7 @@ impl Session {
     }
 
     pub fn wants_rnto(&self) -> bool {
-        matches!(self.pending, Pending::Rename(_))
+        self.renamed.is_some()
     }
 
     /// Where it stands, below its home.
@@ -259,17 +262,19 @@ impl Session {
     }
 
     fn answer(&mut self, command: &Command, tree: &mut Tree) -> Answer {
-        let pending = mem::take(&mut self.pending);
+        let renamed = self.renamed.take();
         match command {
-            Command::Malformed(_, 500) => return Ok(self.nonsense(500, 1)),
-            Command::Malformed(_, code) => return Err(*code),
+            Command::Malformed(_, _, 500) => return Ok(self.nonsense(500, 1)),
+            Command::Malformed(_, right, code) => {
+                return Err(self.permit(*right).err().unwrap_or(*code));
+            }
             Command::Http => return Ok(self.nonsense(500, u32::MAX)),
             Command::TooLong => return Err(500),
             _ => {}
         }
-        let pending = self.keep(command, pending);
+        let pending = self.take_pending(command);
         self.permit(right(command))?;
-        self.execute(command, pending, tree)
+        self.execute(command, pending, renamed, tree)
     }
 
     fn nonsense(&mut self, code: Code, weight: u32) -> Expect {
@@ -289,29 +294,32 @@ impl Session {
         }
     }
 
-    /// REST and RANG outlive the commands that set up a transfer; nothing else outlives anything.
-    fn keep(&mut self, command: &Command, pending: Pending) -> Pending {
-        let sets_up = match command {
-            Command::Plain(line, ..) => {
-                ["ALLO", "TYPE", "EPSV"].iter().any(|verb| line.starts_with(verb))
-            }
-            Command::Passive | Command::Extended | Command::ExtendedOnly => true,
-            Command::Active { .. } | Command::Foreign(_) | Command::Type { .. } => true,
-            _ => false,
-        };
-        if !sets_up || matches!(pending, Pending::Rename(_)) {
-            return pending;
+    /// A transfer of a file uses up REST and RANG, and so do USER and, of RANG, HASH.
+    fn take_pending(&mut self, command: &Command) -> Pending {
+        match (command, self.pending) {
+            (Command::Retr(..) | Command::Stor(..) | Command::Appe(..), _)
+            | (Command::Stou(_) | Command::User(_), _)
+            | (Command::Hash(_), Pending::Range(..)) => mem::take(&mut self.pending),
+            (Command::Hash(_), pending) => pending,
+            _ => Pending::Nothing,
         }
-        self.pending = pending;
-        Pending::Nothing
     }
 
-    fn execute(&mut self, command: &Command, pending: Pending, tree: &mut Tree) -> Answer {
+    fn execute(
+        &mut self,
+        command: &Command,
+        pending: Pending,
+        renamed: Option<Path>,
+        tree: &mut Tree,
+    ) -> Answer {
         let done = |code| move |()| Expect::Reply(code);
         match command {
             Command::Malformed(..) | Command::Http | Command::TooLong => unreachable!(),
             // The room is that of the directory it stands in, which may be gone.
             Command::Plain("ALLO 10", _, code) => tree.dir(&self.resolve("")).map(done(*code)),
+            Command::Plain("SITE WHO", ..) if matches!(self.login, Login::In(User::Visitor)) => {
+                Err(UNAVAILABLE)
+            }
             Command::Plain(_, _, code) => Ok(Expect::Reply(*code)),
             Command::User(user) => {
                 self.login = Login::Named(*user);
@@ -345,7 +353,10 @@ impl Session {
                 self.pending = Pending::Restart(*offset);
                 Ok(Expect::Reply(350))
             }
-            Command::Rang(1, 0) => Ok(Expect::Reply(350)),
+            Command::Rang(1, 0) => {
+                self.pending = Pending::Nothing;
+                Ok(Expect::Reply(350))
+            }
             Command::Rang(first, last) if last < first => Err(501),
             Command::Rang(first, last) => {
                 self.pending = Pending::Range(*first, *last);
@@ -370,13 +381,13 @@ impl Session {
             Command::Rnfr(path) => {
                 let path = self.changeable(path)?;
                 tree.any(&path)?;
-                self.pending = Pending::Rename(path);
+                self.renamed = Some(path);
                 Ok(Expect::Reply(350))
             }
-            Command::Rnto(path) => match pending {
-                Pending::Rename(from) => tree.rename(&from, &self.changeable(path)?).map(done(250)),
-                _ => Err(503),
-            },
+            Command::Rnto(path) => {
+                let from = renamed.ok_or(503_u16)?;
+                tree.rename(&from, &self.changeable(path)?).map(done(250))
+            }
             Command::Size(path) => self.size(&self.resolve(path), tree),
             Command::Mdtm(path) => {
                 let path = self.resolve(path);
@@ -611,7 +622,7 @@ fn portion(bytes: &[u8], pending: &Pending) -> Result<(usize, usize), Code> {
             start if start == size => Err(BAD_RESTART),
             start => Ok((start, within(last + 1).unwrap_or(size))),
         },
-        Pending::Nothing | Pending::Rename(_) => Ok((0, size)),
+        Pending::Nothing => Ok((0, size)),
     }
 }
 

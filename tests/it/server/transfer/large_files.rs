@@ -124,8 +124,8 @@ fn a_file_that_grows_while_it_is_sent_is_sent_as_announced() {
 
 #[test]
 fn site_who_shows_how_much_others_move() {
-    let server = Server::start();
-    let (mut peer, mut other) = (server.visitor(), server.visitor());
+    let server = Server::with_accounts(&["anna:write:"], &["--anonymous", "write"]);
+    let (mut peer, mut other) = (server.visitor(), server.user("anna"));
     let data = begin_huge(&server, &mut peer);
     let text = other.say("SITE WHO").expect(211).text();
     assert!(text.contains(&format!(" of {HUGE} bytes")) && text.contains(", retr "), "{text}");
