@@ -97,6 +97,9 @@ pub enum Interest {
     Read,
     /// Room to write, or a connection that was made.
     Write,
+    /// Neither: that the connection is lost, as after a reset. Only Linux reports this apart from the
+    /// end of the stream, so on other systems it never happens.
+    Loss,
 }
 
 /// What kind of thing a name in a directory stands for. Links are not followed.

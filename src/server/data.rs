@@ -205,11 +205,6 @@ impl DataConnection {
         }
     }
 
-    /// Whether the client has to connect, and not the server.
-    pub fn waits_for_client(&self) -> bool {
-        matches!(self.plan, Plan::Passive(_) | Plan::Reserved(_))
-    }
-
     /// Makes the connection that was arranged; the arrangement is used up.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod control_watch;
 mod log_budget;
 mod login;
 mod parameters;
+mod read_ahead;
 mod session_log;
 mod transfer;
 

@@ -1,9 +1,10 @@
 //! The control connection of a session: commands in, replies out.
 
 use crate::net::{self, Draining, Stream};
-use crate::protocol::{Command, Control, Line, Reply};
+use crate::protocol::{Control, Line, Reply};
 use crate::server::monitor::sessions::Registration;
 use crate::server::session::control_watch::ControlWatch;
+use crate::server::session::read_ahead;
 use crate::shutdown::Shutdown;
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(super) struct ControlConnection<'a> {
     control: Control<Stream>,
     shutdown: &'a Shutdown,
+    /// Whether the client had closed its half before the last transfer began.
+    half_closed: bool,
 }
 
 impl<'a> ControlConnection<'a> {
@@ -24,7 +27,7 @@ impl<'a> ControlConnection<'a> {
     pub(super) fn new(stream: TcpStream, shutdown: &'a Shutdown) -> io::Result<Self> {
         let mut stream = Stream::new(stream, Some(shutdown.clone()))?;
         stream.be_thrifty();
-        Ok(ControlConnection { control: Control::new(stream), shutdown })
+        Ok(ControlConnection { control: Control::new(stream), shutdown, half_closed: false })
     }
 
     /// Waits for the next command; `None` if the client has closed its side.
@@ -80,7 +83,7 @@ impl<'a> ControlConnection<'a> {
 
     /// Listens to the client during a transfer, whose bytes `registration` counts.
     pub(super) fn watch<'w>(&'w mut self, registration: &'w Registration<'w>) -> ControlWatch<'w> {
-        ControlWatch::new(&mut self.control, self.shutdown, registration)
+        ControlWatch::new(&mut self.control, self.shutdown, registration, self.half_closed)
     }
 
     /// Listens for ABOR during a command that gives no sign before its answer.
@@ -88,41 +91,36 @@ impl<'a> ControlConnection<'a> {
         ControlWatch::for_abort(&mut self.control, self.shutdown)
     }
 
-    /// Returns true if nobody waits for the 226. The system closes the connections of a process that
-    /// was killed one right after the other, the data connection first as often as not, so the second
-    /// end is waited for: a small part of the time the transfer took, and not at all after one that
-    /// was sent in one go. A script may close its half when it has said all, but then the last it
-    /// said is QUIT.
+    /// Looks whether the client has closed its half before a transfer begins.
+    pub(super) fn look_ahead(&mut self) {
+        self.half_closed = matches!(read_ahead::read_all(&mut self.control), Some(Ok(())));
+    }
+
+    /// Returns true if nobody waits for the 226 of an upload. The system closes the connections of a
+    /// process that was killed one right after the other, the data connection first as often as not, so
+    /// the second end is waited for: a small part of the time the transfer took, and not at all after one
+    /// that was sent in one go. A client that has said QUIT may close, and one that had closed its half
+    /// before the upload began is there until the connection is lost.
     pub(super) fn client_is_gone(&mut self, moved: u64, took: Duration) -> bool {
         const ONE_GO: (u64, Duration) = (64 * 1024, Duration::from_millis(50));
         const SHORTEST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(40);
-        const MOST_READS: usize = 64;
-        const MOST_LINES: usize = 1024;
+        let patience = net::deadline((took / 32).clamp(SHORTEST, LONGEST));
+        let handle = self.control.stream().handle();
+        if self.half_closed {
+            if read_ahead::has_quit(&self.control) {
+                return false;
+            }
+            let _ = net::wait(&mut [PollItem::new(handle, Interest::Loss)], patience);
+            return read_ahead::is_lost(&self.control);
+        }
         let in_one_go = moved <= ONE_GO.0 && took < ONE_GO.1;
         if !in_one_go && !self.has_line() {
-            let control = PollItem::new(self.control.stream().handle(), Interest::Read);
-            let patience = (took / 32).clamp(SHORTEST, LONGEST);
-            let _ = net::wait(&mut [control], net::deadline(patience));
+            let _ = net::wait(&mut [PollItem::new(handle, Interest::Read)], patience);
         }
-        self.control.stream_mut().set_waiting(false);
-        // What was read ahead stays in memory until its turn, so no more while much of it waits.
-        let mut read = None;
-        for _ in 0..MOST_READS {
-            if self.control.lines().nth(MOST_LINES).is_some() {
-                break;
-            }
-            read = Some(self.control.fill()).filter(|read| !matches!(read, Ok(1..)));
-            if read.is_some() {
-                break;
-            }
-        }
-        self.control.stream_mut().set_waiting(true);
-        match read {
-            Some(Err(error)) => error.kind() != io::ErrorKind::WouldBlock,
-            Some(Ok(_)) => !self.control.lines().any(|line| {
-                matches!(line, Line::Text(text) if Command::parse(text) == Ok(Command::Quit))
-            }),
+        match read_ahead::read_all(&mut self.control) {
+            Some(Ok(())) => !read_ahead::has_quit(&self.control),
+            Some(Err(_)) => true,
             None => false,
         }
     }

@@ -5,16 +5,26 @@ use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
 use crate::server::error::Refusal;
 use crate::server::monitor::sessions::Registration;
+use crate::server::session::read_ahead;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
 use std::time::Instant;
+
+const LOST: Refusal = Refusal::Broken("The control connection is lost.");
+const CLOSED: Refusal = Refusal::Broken("The control connection was closed.");
 
 /// Listens to the control connection while a transfer runs.
 ///
 /// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
 /// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
 /// after it too, so commands are never answered out of order.
+///
+/// The end of the control connection breaks a transfer off as well (RFC 959 section 3.2), unless QUIT
+/// came before it. A client that had closed its half before the transfer began is a script that has
+/// sent all its commands, as in `printf ... | nc`: its transfer continues as long as the connection is
+/// not lost. A script is told from a client that has closed both halves by the 150, which the system of
+/// the latter answers with a reset.
 pub(in crate::server::session) struct ControlWatch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
@@ -23,24 +33,39 @@ pub(in crate::server::session) struct ControlWatch<'a> {
     /// Its part of the rates that are limited, and how many bytes it took of that.
     turns: Option<Turns>,
     spent: u64,
-    listening: bool,
-    /// Whether NOOP and STAT are answered at once. They may only where the client was told that
-    /// something runs: without a 150 they would come in the place of its answer.
-    answering: bool,
-    /// Whether the client has still to connect, which one that has closed will not do.
-    expecting: bool,
+    hearing: Hearing,
+    /// Whether the client was told by a 150 that something runs. Without it NOOP and STAT cannot be
+    /// answered at once: the client would take that for the answer to its command.
+    is_transfer: bool,
+    /// Whether the client had closed its half before the transfer began.
+    half_closed: bool,
     stopped: Option<Refusal>,
 }
 
+/// What is heard on the control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    /// Commands.
+    Commands,
+    /// The end alone, behind commands that wait for their turn.
+    End,
+    /// A reset alone.
+    Loss,
+    /// Nothing.
+    Nothing,
+}
+
 impl ControlWatch<'_> {
-    /// Listens to `control` and to `shutdown` during a transfer, whose bytes `signed` counts.
+    /// Listens to `control` and to `shutdown` during a transfer, whose bytes `registration` counts.
+    /// `half_closed` says whether the client had closed its half before.
     pub(in crate::server::session) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
         registration: &'a Registration<'a>,
+        half_closed: bool,
     ) -> ControlWatch<'a> {
         let quiet = ControlWatch::for_abort(control, shutdown);
-        ControlWatch { registration: Some(registration), answering: true, ..quiet }
+        ControlWatch { registration: Some(registration), is_transfer: true, half_closed, ..quiet }
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
@@ -54,9 +79,9 @@ impl ControlWatch<'_> {
             registration: None,
             turns: None,
             spent: 0,
-            listening: true,
-            answering: false,
-            expecting: false,
+            hearing: Hearing::Commands,
+            is_transfer: false,
+            half_closed: false,
             stopped: None,
         }
     }
@@ -64,11 +89,6 @@ impl ControlWatch<'_> {
     /// Keeps to these rates from now on.
     pub(in crate::server::session) fn keep_to(&mut self, rates: Vec<(Rate, Party)>) {
         self.turns = (!rates.is_empty()).then(|| Turns::new(rates));
-    }
-
-    /// Says whether the client has still to connect.
-    pub(in crate::server::session) fn expect_client(&mut self, expecting: bool) {
-        self.expecting = expecting;
     }
 
     /// Why the transfer was stopped.
@@ -84,15 +104,15 @@ impl ControlWatch<'_> {
     /// Deals with the lines that have arrived already.
     pub(in crate::server::session) fn look_at_lines(&mut self) -> Verdict {
         let moved = self.registration.map_or(0, |registration| registration.entry().moved());
-        while self.listening {
+        while self.hearing == Hearing::Commands {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };
             let Line::Text(text) = line else { break };
             let reply = match Command::parse(text) {
                 Ok(Command::Abor) => return self.stop(Refusal::Broken("Transfer aborted.")),
-                Ok(Command::Noop) if self.answering => {
+                Ok(Command::Noop) if self.is_transfer => {
                     Reply::new(Code::OK, "Transfer in progress.")
                 }
-                Ok(Command::Stat(None)) if self.answering => Reply::new(
+                Ok(Command::Stat(None)) if self.is_transfer => Reply::new(
                     Code::FILE_STATUS,
                     format!("Transfer in progress, {moved} bytes so far."),
                 ),
@@ -100,27 +120,45 @@ impl ControlWatch<'_> {
             };
             self.control.take_line();
             if self.control.send_reply(&reply).is_err() {
-                return self.stop(Refusal::Broken("The control connection is lost."));
+                return self.stop(LOST);
             }
         }
-        self.listening = false;
+        if self.hearing == Hearing::Commands {
+            self.hear_the_end_alone();
+        }
         Verdict::Continue
+    }
+
+    /// A command waits for its turn, so that no other is answered. After QUIT the client may close.
+    fn hear_the_end_alone(&mut self) {
+        self.hearing = if !self.is_transfer || read_ahead::has_quit(self.control) {
+            Hearing::Nothing
+        } else if read_ahead::is_full(self.control) {
+            Hearing::Loss
+        } else {
+            Hearing::End
+        };
     }
 
     /// Reads what has come on the control connection, without waiting.
     fn read(&mut self) -> Verdict {
-        self.control.stream_mut().set_waiting(false);
-        let read = self.control.fill();
-        self.control.stream_mut().set_waiting(true);
-        match read {
-            Ok(0) if self.expecting => {
-                return self.stop(Refusal::Broken("The control connection was closed."));
-            }
-            // A client may close its half after its last command and still wait for the data.
-            Ok(0) => self.listening = false,
+        match read_ahead::read(self.control) {
+            Ok(0) if self.half_closed => self.hearing = Hearing::Loss,
+            Ok(0) if self.is_transfer => return self.stop(CLOSED),
+            // No command but a transfer is broken off: its answer is all that the client waits for.
+            Ok(0) => self.hearing = Hearing::Nothing,
+            Ok(_) if self.hearing == Hearing::End => self.hear_the_end_alone(),
             Ok(_) => return self.look_at_lines(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return self.stop(Refusal::Broken("The control connection is lost.")),
+            Err(_) => return self.stop(LOST),
+        }
+        Verdict::Continue
+    }
+
+    /// Looks whether a connection that the client has half closed is lost by now.
+    fn look_for_loss(&mut self) -> Verdict {
+        if read_ahead::is_lost(self.control) {
+            return self.stop(LOST);
         }
         Verdict::Continue
     }
@@ -128,9 +166,11 @@ impl ControlWatch<'_> {
 
 impl Attention for ControlWatch<'_> {
     fn items(&self) -> [PollItem<'_>; 2] {
-        let control = match self.listening {
-            true => PollItem::new(self.control.stream().handle(), Interest::Read),
-            false => PollItem::nothing(),
+        let handle = self.control.stream().handle();
+        let control = match self.hearing {
+            Hearing::Commands | Hearing::End => PollItem::new(handle, Interest::Read),
+            Hearing::Loss => PollItem::new(handle, Interest::Loss),
+            Hearing::Nothing => PollItem::nothing(),
         };
         [control, self.shutdown.stopping()]
     }
@@ -153,6 +193,10 @@ impl Attention for ControlWatch<'_> {
         if self.shutdown.stage() == Stage::Stopping {
             return self.stop(Refusal::Broken("The server is shutting down."));
         }
-        if self.listening { self.read() } else { Verdict::Continue }
+        match self.hearing {
+            Hearing::Commands | Hearing::End => self.read(),
+            Hearing::Loss => self.look_for_loss(),
+            Hearing::Nothing => Verdict::Continue,
+        }
     }
 }

@@ -200,13 +200,13 @@ impl<'t> Transfer<'t, '_> {
         pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
+        self.control.look_ahead();
         self.log.reply(opening);
         self.control.send(opening).map_err(|_| LOST)?;
         let stall = self.settings.config.transfer_timeout;
         let account = self.login.identity().ok().and_then(Identity::account);
         let rates = self.bandwidth.rates(account, &self.settings.config);
         let mut watch = self.control.watch(self.log.registration());
-        watch.expect_client(self.data.waits_for_client());
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());
         }
@@ -214,7 +214,6 @@ impl<'t> Transfer<'t, '_> {
             Err(Refusal::Broken(_)) => return Err(watch.refusal()),
             other => other?,
         };
-        watch.expect_client(false);
         watch.keep_to(rates);
         let outcome = pump(&mut data, stall, &mut watch);
         match outcome.end {

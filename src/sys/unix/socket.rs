@@ -55,6 +55,9 @@ impl<'a> PollItem<'a> {
         let events = match interest {
             Interest::Read => POLLIN,
             Interest::Write => POLLOUT,
+            // POSIX: POLLERR and POLLHUP are reported without being asked for.
+            Interest::Loss if cfg!(target_os = "linux") => 0,
+            Interest::Loss => return PollItem::nothing(),
         };
         let raw = pollfd { fd: handle.as_raw_fd(), events, revents: 0 };
         PollItem { raw, owner: PhantomData }

@@ -1,7 +1,7 @@
 //! What a client may say while a transfer runs.
 
 use crate::support::Server;
-use crate::support::wire::{connect, drain};
+use crate::support::wire::{Peer, connect, drain};
 use std::io::Write;
 
 /// More than all buffers on the way hold together.
@@ -144,14 +144,96 @@ fn quit_lets_the_transfer_finish() {
 }
 
 #[test]
-fn a_half_closed_client_gets_all_of_its_download() {
+fn a_client_that_quits_may_close_before_its_download_is_whole() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let data = peer.begin("RETR large");
-    peer.half_close();
+    peer.say("QUIT").half_close();
+    drop(peer);
     assert_eq!(drain(data).len() as u64, LARGE);
-    peer.expect(226);
+}
+
+/// Sends the last lines of a script and closes its half, all before the server sees any of it.
+fn end_script(server: &Server, peer: &mut Peer, lines: &str) {
+    server.signal("STOP");
+    peer.raw(lines);
+    peer.half_close();
+    server.signal("CONT");
+}
+
+#[test]
+fn a_script_that_has_said_everything_gets_its_downloads() {
+    let server = server_with_large_file();
+    let mut peer = server.visitor();
+    let data = connect(peer.epsv());
+    end_script(&server, &mut peer, "RETR large\r\nPWD\r\n");
+    assert_eq!(drain(data).len() as u64, LARGE);
+    for code in [150, 226, 257] {
+        peer.expect(code);
+    }
     peer.expect_end();
+}
+
+#[test]
+fn a_script_that_has_said_everything_stores_its_uploads() {
+    let server = Server::start();
+    server.write("file", "old");
+    for kind in ["TYPE I", "TYPE A"] {
+        let mut peer = server.visitor();
+        let mut data = connect(peer.epsv());
+        let bytes = vec![b'x'; 1 << 20];
+        end_script(&server, &mut peer, &format!("{kind}\r\nSTOR file\r\n"));
+        for code in [200, 150] {
+            peer.expect(code);
+        }
+        data.write_all(&bytes).unwrap();
+        drop(data);
+        peer.expect(226);
+        peer.expect_end();
+        assert_eq!(server.read("file"), bytes);
+    }
+}
+
+#[test]
+fn a_client_that_dies_as_its_upload_begins_is_no_script() {
+    let server = Server::start();
+    server.write("file", "old");
+    let mut peer = server.visitor();
+    let _data = connect(peer.epsv());
+    server.signal("STOP");
+    peer.say("STOR file");
+    drop(peer);
+    server.signal("CONT");
+    server.wait_for_log(&["stor", "failed", "control connection"]);
+    assert_eq!(server.read("file"), b"old");
+}
+
+#[test]
+fn the_end_of_the_control_connection_ends_its_transfer() {
+    type End = fn(Peer);
+    let ends: [(&str, End); 3] = [
+        ("a half close", |mut peer| {
+            peer.half_close();
+            while peer.hear().code != 426 {}
+        }),
+        ("a close", drop),
+        ("a reset", Peer::reset),
+    ];
+    // Another command may wait for its turn before the end comes.
+    for waiting in ["", "NOOP\r\nSIZE small\r\n"] {
+        for (what, end) in ends {
+            let server = server_with_large_file();
+            for (command, event) in [("RETR large", "retr"), ("STOR small", "stor")] {
+                let mut peer = server.visitor();
+                let _data = peer.begin(command);
+                peer.raw(waiting);
+                end(peer);
+                server.wait_for_log(&[event, "failed", "control connection"]);
+                let kept = server.read("small");
+                assert_eq!(kept, b"content", "{what} in {command} after {waiting:?}");
+            }
+        }
+    }
 }
 
 #[test]
