@@ -76,17 +76,21 @@ impl Server {
     pub fn new(config: Config, shutdown: Shutdown, log: Arc<Log>) -> Result<Server, StartError> {
         let prepared = PreparedSettings::first(config)?;
         let config = prepared.config();
-        let transfers = TransferLog::open(config.transfer_log.as_deref(), Arc::clone(&log));
+        let transfers = TransferLog::open(config.transfer_log.as_deref(), Arc::clone(&log))
+            .map_err(StartError::Log)?;
         if config.status.is_some() {
             log.keep_recent();
         }
+        let settings = prepared.apply();
+        settings.passive_addresses.keep_current(&log);
+        let config = &settings.config;
         Ok(Server {
-            transfers: transfers.map_err(StartError::Log)?,
+            transfers,
             session_limits: SessionLimits::new(config.max_sessions, config.max_sessions_per_ip),
             bandwidth: Bandwidth::new(config),
             account_sessions: AccountSessions::default(),
             counters: Counters::new(config.status.is_some()),
-            settings: CurrentSettings::new(prepared.apply()),
+            settings: CurrentSettings::new(settings),
             log,
             login_attempts: LoginAttempts::default(),
             password_checks: PasswordChecks::default(),
@@ -141,7 +145,9 @@ impl Server {
         let config = prepared.config();
         self.session_limits.set(config.max_sessions, config.max_sessions_per_ip);
         self.bandwidth.set(config);
-        self.settings.replace(prepared.apply());
+        let settings = prepared.apply();
+        settings.passive_addresses.keep_current(&self.log);
+        self.settings.replace(settings);
     }
 
     fn reopen_logs(&self, now: &mut Config, before: &Config, problems: &mut Vec<StartError>) {
@@ -220,7 +226,7 @@ pub enum StartError {
     Root(PathBuf, io::Error),
     /// The accounts cannot be used.
     Accounts(AccountsError),
-    /// The address to announce cannot be found.
+    /// The address to announce cannot be used, or is not found.
     PassiveAddress(io::Error),
     /// The log cannot be written.
     Log(io::Error),

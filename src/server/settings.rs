@@ -48,10 +48,11 @@ pub struct PreparedSettings {
 }
 
 impl PreparedSettings {
-    /// The settings that a server starts with: all of them have to be right.
+    /// The settings that a server starts with: all of them have to be right. A name of
+    /// `--passive-address` alone may be found later, since name servers may come up after this one.
     ///
     /// # Errors
-    /// Which file or name cannot be used, and why.
+    /// Which file or address cannot be used, and why.
     pub fn first(config: Config) -> Result<PreparedSettings, StartError> {
         let jail = Jail::new(&config.root)
             .map_err(|error| StartError::Root(config.root.clone(), error))?;
@@ -71,7 +72,11 @@ impl PreparedSettings {
             problems.push(problem);
             before.authenticator.accounts.clone()
         });
-        let passive_addresses = passive_addresses(&config).unwrap_or_else(|problem| {
+        let found = passive_addresses(&config).and_then(|found| match found.unresolved().pop() {
+            Some(error) => Err(StartError::PassiveAddress(error)),
+            None => Ok(found),
+        });
+        let passive_addresses = found.unwrap_or_else(|problem| {
             problems.push(problem);
             Arc::clone(&before.passive_addresses)
         });

@@ -20,7 +20,7 @@ use std::path::Path;
 pub struct Report {
     /// Lines for people.
     pub text: String,
-    /// What would keep the server from starting, or an account from logging in.
+    /// What would keep the server from starting, an account from logging in, or PASV from working.
     pub problems: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl Report {
         }
     }
 
-    /// Host names have to be known when the server starts.
+    /// Host names have to be known when the server starts, but for those of `--passive-address`.
     fn names(&mut self, config: &Config) {
         let host = config.host.as_deref().unwrap_or(DEFAULT_HOST);
         if let Err(error) = (host, config.port).to_socket_addrs() {
@@ -119,8 +119,12 @@ impl Report {
         if let Some(Err(error)) = config.status.as_ref().map(http::addresses) {
             self.problem(error.to_string());
         }
-        if let Err(error) = PassiveAddresses::new(&config.passive_address) {
-            self.problem(StartError::PassiveAddress(error).to_string());
+        match PassiveAddresses::new(&config.passive_address) {
+            Ok(addresses) => addresses.unresolved().iter().for_each(|error| {
+                let text = "the server looks it up again, and PASV answers 425 until it is found";
+                self.problem(format!("--passive-address: cannot resolve {error}; {text}"));
+            }),
+            Err(error) => self.problem(StartError::PassiveAddress(error).to_string()),
         }
     }
 

@@ -5,13 +5,21 @@
 
 use crate::args::Expected;
 use crate::server::cidr::Network;
-use std::io;
+use crate::server::error::Refusal;
+use crate::server::log::{Field, Level, Log};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
-/// How long an address that a name stands for is taken as still right.
-const FRESH: Duration = Duration::from_secs(60);
+/// The pauses between two lookups of a name.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Enough for the system's resolver.
+const STACK: usize = 256 * 1024;
 
 /// A value of `--passive-address`: `HOST` for everybody, `NETWORK=HOST` for clients from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,61 +49,162 @@ impl PassiveAddress {
 }
 
 /// What is announced to whom.
+///
+/// Names are looked up when this is created, and again by the thread that
+/// [`PassiveAddresses::keep_current`] starts, never by a session: the address of a name may change
+/// daily, and a name server may be out of reach when the server starts.
 #[derive(Debug)]
 pub struct PassiveAddresses {
-    /// The narrowest network first, so that the first that fits is it.
-    hosts: Vec<(Network, Host)>,
+    hosts: Arc<Hosts>,
+    /// Ends the thread when it is dropped.
+    thread: OnceLock<Sender<()>>,
 }
 
 impl PassiveAddresses {
-    /// Looks all names up for the first time.
+    /// Looks all names up for the first time. One that is not found is no error: see
+    /// [`PassiveAddresses::unresolved`].
     ///
     /// # Errors
-    /// One has no IPv4 address, the only kind a 227 can carry. The error names it.
+    /// One is an address other than of IPv4, the only kind a 227 can carry. The error names it.
     pub fn new(announcements: &[PassiveAddress]) -> io::Result<PassiveAddresses> {
-        let known = announcements.iter().map(|it| Ok((it.network, Host::new(&it.host)?)));
-        let mut hosts: Vec<(Network, Host)> = known.collect::<io::Result<_>>()?;
-        hosts.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
-        Ok(PassiveAddresses { hosts })
+        let hosts = Arc::new(Hosts::new(announcements, look_up)?);
+        Ok(PassiveAddresses { hosts, thread: OnceLock::new() })
     }
 
-    /// What a client is told who comes from `client`; `None` is the address it has reached.
-    pub fn address_for(&self, client: IpAddr) -> Option<Ipv4Addr> {
-        let mut hosts = self.hosts.iter();
-        hosts.find(|(network, _)| network.contains(client)).map(|(_, host)| host.address())
+    /// Returns the names whose address is not known yet, each with the reason.
+    pub fn unresolved(&self) -> Vec<io::Error> {
+        self.hosts.0.iter().filter_map(|(_, host)| host.address().err()).collect()
+    }
+
+    /// Returns what a client is told who comes from `client`; `None` is the address it has reached.
+    ///
+    /// # Errors
+    /// 425 while the address of the name for this client is not known.
+    pub fn address_for(&self, client: IpAddr) -> Result<Option<Ipv4Addr>, Refusal> {
+        const UNKNOWN: Refusal =
+            Refusal::NoDataConnection("The address for PASV is not known yet; use EPSV.");
+        let mut hosts = self.hosts.0.iter();
+        let host = hosts.find(|(network, _)| network.contains(client));
+        host.map(|(_, host)| host.address()).transpose().map_err(|_| UNKNOWN)
+    }
+
+    /// Warns of names that are not found, and has a thread look all names up again: every minute, and
+    /// those that were never found sooner at first. It ends when this is dropped.
+    pub fn keep_current(&self, log: &Arc<Log>) {
+        for error in self.unresolved() {
+            log.event(Level::Warn, "passive-address-unknown", &[("cause", &error)]);
+        }
+        if self.thread.get().is_some() || self.hosts.0.iter().all(|(_, host)| host.is_fixed()) {
+            return;
+        }
+        let (ends, end) = channel();
+        let (hosts, its_log) = (Arc::clone(&self.hosts), Arc::clone(log));
+        let thread = thread::Builder::new().name("addresses".into()).stack_size(STACK);
+        match thread.spawn(move || look_up_again(&hosts, &end, &its_log)) {
+            Ok(_) => drop(self.thread.set(ends)),
+            Err(error) => {
+                log.event(Level::Error, "passive-address-fixed", &[("cause", &error)]);
+            }
+        }
     }
 }
 
-/// An address, or a name that is looked up again now and then: behind a line whose address changes
-/// daily, a name is what stays.
+/// The thread that looks names up, until `end` is closed.
+fn look_up_again(hosts: &Hosts, end: &Receiver<()>, log: &Log) {
+    let mut pause = FIRST_PAUSE;
+    while end.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        for (name, address) in hosts.refresh(look_up) {
+            let fields: [Field<'_>; 2] = [("name", &name), ("address", &IpAddr::V4(address))];
+            log.event(Level::Info, "passive-address", &fields);
+        }
+        pause = hosts.next_pause(pause);
+    }
+}
+
+/// The hosts to announce, those of the narrowest network first, so that the first that fits is it.
 #[derive(Debug)]
-struct Host {
-    name: String,
-    known: Mutex<(Ipv4Addr, Instant)>,
+struct Hosts(Vec<(Network, Host)>);
+
+impl Hosts {
+    fn new(
+        announcements: &[PassiveAddress],
+        look_up: impl Fn(&str) -> io::Result<Ipv4Addr>,
+    ) -> io::Result<Hosts> {
+        let known = announcements.iter().map(|it| Ok((it.network, Host::new(&it.host, &look_up)?)));
+        let mut hosts: Vec<(Network, Host)> = known.collect::<io::Result<_>>()?;
+        hosts.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
+        Ok(Hosts(hosts))
+    }
+
+    /// Looks all names up, and returns those that have another address than before.
+    fn refresh(&self, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> Vec<(&str, Ipv4Addr)> {
+        self.0.iter().filter_map(|(_, host)| host.refresh(&look_up)).collect()
+    }
+
+    /// Returns how long to wait after this pause: a minute once all names are known, and twice as long
+    /// as before, but no longer than that, until then.
+    fn next_pause(&self, pause: Duration) -> Duration {
+        match self.0.iter().all(|(_, host)| host.address().is_ok()) {
+            true => LONGEST_PAUSE,
+            false => (pause * 2).min(LONGEST_PAUSE),
+        }
+    }
+}
+
+/// An address, or a name with the address that was found for it last.
+#[derive(Debug)]
+enum Host {
+    Address(Ipv4Addr),
+    Name(String, Mutex<io::Result<Ipv4Addr>>),
 }
 
 impl Host {
-    fn new(name: &str) -> io::Result<Host> {
-        let found = look_up(name);
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
-        Ok(Host { name: name.into(), known: Mutex::new((found.map_err(named)?, Instant::now())) })
+    fn new(text: &str, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> io::Result<Host> {
+        let is_address =
+            text.contains(':') || text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.'));
+        if !is_address {
+            return Ok(Host::Name(text.into(), Mutex::new(look_up(text))));
+        }
+        let address = text.parse().ok().filter(|address: &Ipv4Addr| !address.is_unspecified());
+        let wrong = || io::Error::new(ErrorKind::InvalidInput, text.to_owned());
+        address.map(Host::Address).ok_or_else(wrong)
     }
 
-    /// The address now. If it cannot be looked up again, the old one is the best there is.
-    fn address(&self) -> Ipv4Addr {
-        let known = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.1.elapsed() < FRESH {
-                return known.0;
-            }
-            // The others go on with what is known: to look it up may take long.
-            known.1 = Instant::now();
-            known.0
-        };
-        let found = look_up(&self.name).unwrap_or(known);
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).0 = found;
-        found
+    fn is_fixed(&self) -> bool {
+        matches!(self, Host::Address(_))
     }
+
+    /// Returns the address, or why it is not known, with the name.
+    fn address(&self) -> io::Result<Ipv4Addr> {
+        match self {
+            Host::Address(address) => Ok(*address),
+            Host::Name(name, found) => match &*locked(found) {
+                Ok(address) => Ok(*address),
+                Err(error) => Err(io::Error::new(error.kind(), format!("{name}: {error}"))),
+            },
+        }
+    }
+
+    /// Looks the name up, and returns it with its address if that is another one. A name that is not
+    /// found keeps the address that it had.
+    fn refresh(&self, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> Option<(&str, Ipv4Addr)> {
+        let Host::Name(name, found) = self else { return None };
+        // Not under the lock, since this may take long.
+        let now = look_up(name);
+        let mut found = locked(found);
+        match (&*found, &now) {
+            (Ok(before), Ok(address)) if before == address => None,
+            (Ok(_), Err(_)) => None,
+            _ => {
+                *found = now;
+                found.as_ref().ok().map(|address| (name.as_str(), *address))
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn look_up(name: &str) -> io::Result<Ipv4Addr> {
@@ -104,22 +213,27 @@ fn look_up(name: &str) -> io::Result<Ipv4Addr> {
         IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(_) => None,
     });
-    let missing = || io::Error::new(io::ErrorKind::NotFound, "it has no IPv4 address");
+    let missing = || io::Error::new(ErrorKind::NotFound, "it has no IPv4 address");
     v4.into_iter().find(|ip| !ip.is_unspecified()).ok_or_else(missing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Code;
+
+    fn parsed(values: &[&str]) -> Vec<PassiveAddress> {
+        let host = |text: &str| Ok(text.to_owned());
+        values.iter().map(|value| PassiveAddress::parse(value, host).unwrap()).collect()
+    }
 
     fn announced(values: &[&str]) -> io::Result<PassiveAddresses> {
-        let host = |text: &str| Ok(text.to_owned());
-        let parse = |value: &&str| PassiveAddress::parse(value, host).unwrap();
-        PassiveAddresses::new(&values.iter().map(parse).collect::<Vec<_>>())
+        PassiveAddresses::new(&parsed(values))
     }
 
     fn told(announced: &PassiveAddresses, client: &str) -> Option<String> {
-        announced.address_for(client.parse().unwrap()).map(|address| address.to_string())
+        let address = announced.address_for(client.parse().unwrap());
+        address.unwrap().map(|address| address.to_string())
     }
 
     #[test]
@@ -142,5 +256,30 @@ mod tests {
         }
         let it = announced(&["10.0.0.0/8=10.0.0.5"]).unwrap();
         assert_eq!(told(&it, "198.51.100.1"), None);
+    }
+    #[test]
+    fn a_name_is_looked_up_until_it_is_found_and_keeps_what_was_found() {
+        let fails = |_: &str| Err(io::Error::other("no name server"));
+        let finds = |last: u8| move |_: &str| Ok(Ipv4Addr::new(203, 0, 113, last));
+        let hosts =
+            Hosts::new(&parsed(&["ftp.example.com", "10.0.0.0/8=10.0.0.5"]), fails).unwrap();
+        let it = PassiveAddresses { hosts: Arc::new(hosts), thread: OnceLock::new() };
+        let world = "192.0.2.1".parse().unwrap();
+        let mut pause = FIRST_PAUSE;
+        for seconds in [2, 4, 8, 16, 32, 60, 60] {
+            assert!(it.hosts.refresh(fails).is_empty());
+            assert_eq!(it.address_for(world).unwrap_err().reply().code(), Code::CANNOT_OPEN_DATA);
+            assert_eq!(it.unresolved()[0].to_string(), "ftp.example.com: no name server");
+            assert_eq!(told(&it, "10.2.0.1").unwrap(), "10.0.0.5");
+            pause = it.hosts.next_pause(pause);
+            assert_eq!(pause.as_secs(), seconds);
+        }
+        for (last, changes) in [(7, 1), (7, 0), (8, 1)] {
+            assert_eq!(it.hosts.refresh(finds(last)).len(), changes);
+            assert_eq!(told(&it, "192.0.2.1").unwrap(), format!("203.0.113.{last}"));
+        }
+        assert!(it.hosts.refresh(fails).is_empty() && it.unresolved().is_empty());
+        assert_eq!(told(&it, "192.0.2.1").unwrap(), "203.0.113.8");
+        assert_eq!(it.hosts.next_pause(FIRST_PAUSE), LONGEST_PAUSE);
     }
 }

@@ -51,8 +51,8 @@ pub(in crate::server::session) fn pasv(
         // RFC 2428 section 1: PASV cannot say an IPv6 address.
         return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
     };
+    let announced = settings.passive_addresses.address_for(peer)?.unwrap_or(local);
     let port = data.passive(settings.ports(), &settings.balancers)?;
-    let announced = settings.passive_addresses.address_for(peer).unwrap_or(local);
     let mut text = Vec::new();
     write_passive(SocketAddrV4::new(announced, port), &mut text);
     Ok(Reply::new(Code::PASSIVE, text))

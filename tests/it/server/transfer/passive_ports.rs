@@ -103,6 +103,44 @@ fn the_announced_address_is_in_the_227_alone() {
     }
 }
 
+/// No name server knows it.
+const NO_NAME: &str = "no-such-host.invalid";
+
+#[test]
+fn a_name_that_is_not_found_leaves_epsv_and_those_of_other_networks() {
+    let elsewhere = format!("{NO_NAME},127.0.0.2=10.0.0.6");
+    let server = Server::with(&["--passive-address", &elsewhere]);
+    server.wait_for_log(&["warn", "passive-address-unknown", NO_NAME]);
+    server.write("file", "content");
+    let mut peer = server.visitor();
+    peer.say("PASV").expect_text(425, "EPSV");
+    assert_eq!(peer.retr("file"), b"content");
+    caller(&server, address(2)).say("PASV").expect_text(227, "(10,0,0,6,");
+    // A reload that does not find it either says so.
+    server.signal("HUP");
+    server.wait_for_log(&["not-reloaded", NO_NAME]);
+    peer.say("PASV").expect(425);
+}
+
+#[test]
+fn check_tells_of_a_name_that_is_not_found() {
+    let mut check = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+    let output = check.args(["check", "--passive-address", NO_NAME]).assert().code(1);
+    let told = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(told.contains(NO_NAME) && told.contains("425"), "{told}");
+}
+
+#[test]
+fn an_address_that_no_227_can_carry_keeps_the_server_from_starting() {
+    for address in ["::1", "0.0.0.0", "300.1.1.1"] {
+        let mut start = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+        let options = ["--port", "0", "--host", "127.0.0.1", "--passive-address", address];
+        let output = start.timeout(crate::support::PATIENCE).args(options).assert().code(1);
+        let told = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        assert!(told.contains("--passive-address") && told.contains(address), "{told}");
+    }
+}
+
 #[test]
 fn clients_of_a_network_are_told_another_address() {
     let server = Server::with(&[
