@@ -48,5 +48,6 @@ pub const MAX_LINE: usize = 4096;
 /// Longest path a client can stand in or name, in bytes.
 pub const MAX_PATH: usize = 4096;
 
-/// Most lines of one reply that a client reads before it gives the server up.
-pub const MAX_REPLY_LINES: usize = 10_000;
+/// Longest reply that a client reads before it gives the server up, in bytes. Each line counts as at
+/// least 32, because it takes about that much memory.
+pub const MAX_REPLY: usize = 4 * 1024 * 1024;

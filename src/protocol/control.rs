@@ -187,12 +187,30 @@ impl<S: Read> Control<S> {
     /// `UnexpectedEof` if the stream ends, `InvalidData` with a [`BadReply`] if what comes is no
     /// reply, else what the stream says.
     pub fn read_reply(&mut self) -> io::Result<Reply> {
-        let mut parser = ReplyParser::default();
+        self.read_reply_by(ReplyParser::default())
+    }
+
+    /// The greeting of a server, before which other lines may come.
+    ///
+    /// # Errors
+    /// Those of [`Control::read_reply`].
+    pub fn read_greeting(&mut self) -> io::Result<Reply> {
+        self.read_reply_by(ReplyParser::of_greeting())
+    }
+
+    fn read_reply_by(&mut self, mut parser: ReplyParser) -> io::Result<Reply> {
         loop {
-            let line = match self.read_line()? {
-                Some(Line::Text(text)) => text,
-                Some(Line::TooLong) => return Err(invalid(BadReply::TooLong)),
-                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            let line = match self.read_line() {
+                Ok(Some(Line::Text(text))) => text,
+                Ok(Some(Line::TooLong)) => return Err(invalid(BadReply::TooLong)),
+                Ok(None) => {
+                    let ended = io::ErrorKind::UnexpectedEof.into();
+                    return Err(parser.only_text().map_or(ended, invalid));
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(parser.unfinished().map_or(error, invalid));
+                }
+                Err(error) => return Err(error),
             };
             if let Some(reply) = parser.line(&line).map_err(invalid)? {
                 return Ok(reply);

@@ -5,7 +5,7 @@
 //! taken for its last one, because a digit at the start gets a space before it as RFC 959 asks. Reading is liberal about the middle lines, which servers write in many ways,
 //! and strict about where a reply begins and ends.
 
-use super::MAX_REPLY_LINES;
+use super::MAX_REPLY;
 use std::fmt;
 
 /// A reply code, three digits from 100 to 599. Codes nobody defined are values like any other.
@@ -79,6 +79,11 @@ impl Code {
     /// 4yz: not now; the same command may work later.
     pub fn is_transient_failure(self) -> bool {
         self.0 / 100 == 4
+    }
+
+    /// x2z: about the control or the data connection.
+    pub fn is_about_connections(self) -> bool {
+        self.0 / 10 % 10 == 2
     }
 
     /// x0z: about the command as such, not about connections, files or who is logged in.
@@ -200,20 +205,35 @@ fn harmless(mut line: Vec<u8>) -> Vec<u8> {
 pub enum BadReply {
     /// A line that does not begin with a code.
     NoCode(Vec<u8>),
-    /// More than [`MAX_REPLY_LINES`].
+    /// More than [`MAX_REPLY`].
     TooLong,
+    /// Nothing followed a reply of many lines whose last line has not come.
+    Unfinished {
+        /// Its code.
+        code: Code,
+        /// The last line that came.
+        last: Vec<u8>,
+    },
 }
 
 impl fmt::Display for BadReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BadReply::NoCode(line) => {
-                let shown = &line[..line.len().min(80)];
-                write!(f, "not a reply of an FTP server: \"{}\"", shown.escape_ascii())
+                write!(f, "not a reply of an FTP server: \"{}\"", shown(line))
             }
-            BadReply::TooLong => write!(f, "a reply of more than {MAX_REPLY_LINES} lines"),
+            BadReply::TooLong => write!(f, "a reply of more than {} MiB", MAX_REPLY >> 20),
+            BadReply::Unfinished { code, last } => write!(
+                f,
+                "the reply that began with \"{code}-\" did not end in time; its last line was \"{}\"",
+                shown(last)
+            ),
         }
     }
+}
+
+fn shown(line: &[u8]) -> impl fmt::Display + '_ {
+    line[..line.len().min(80)].escape_ascii()
 }
 
 impl std::error::Error for BadReply {}
@@ -222,16 +242,48 @@ impl std::error::Error for BadReply {}
 #[derive(Debug, Default)]
 pub struct ReplyParser {
     open: Option<(Code, Vec<u8>, Vec<Vec<u8>>)>,
+    /// The size of the lines that came, as [`MAX_REPLY`] counts.
+    size: usize,
+    /// The reply is a greeting, before which there may be text.
+    is_greeting: bool,
+    /// The first line of that text that is not blank.
+    text: Option<Vec<u8>>,
 }
 
+/// What a line counts as in [`MAX_REPLY`], however short it is.
+const LEAST_LINE: usize = 32;
+
+/// The codes that a server may greet with.
+const GREETINGS: [Code; 3] = [Code(120), Code::READY, Code::NOT_AVAILABLE];
+
 impl ReplyParser {
+    /// A parser of the greeting. Some servers send text or blank lines before it, or leave out the blank
+    /// after its code.
+    pub fn of_greeting() -> ReplyParser {
+        ReplyParser { is_greeting: true, ..ReplyParser::default() }
+    }
+
+    /// The text that came instead of a greeting.
+    pub(super) fn only_text(&mut self) -> Option<BadReply> {
+        self.text.take().map(BadReply::NoCode)
+    }
+
+    /// What came of a reply whose end has not come.
+    pub(super) fn unfinished(&mut self) -> Option<BadReply> {
+        let Some((code, first, mut body)) = self.open.take() else { return self.only_text() };
+        Some(BadReply::Unfinished { code, last: body.pop().unwrap_or(first) })
+    }
+
     /// Takes the next line, without its end; gives a reply when the line completes one.
     ///
     /// # Errors
     /// See [`BadReply`]. The parser is then ready for a new reply.
     pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
         let Some((code, first, mut body)) = self.open.take() else {
-            return self.first_line(line);
+            self.count(line)?;
+            let reply = self.first_line(line)?;
+            self.size *= usize::from(reply.is_none());
+            return Ok(reply);
         };
         if let Some((last, b' ', text)) = split(line)
             && last == code
@@ -243,12 +295,19 @@ impl ReplyParser {
         if line == code.to_string().as_bytes() {
             return Ok(Some(Reply { code, first, rest: Some((body, Vec::new())) }));
         }
-        if body.len() + 2 >= MAX_REPLY_LINES {
-            return Err(BadReply::TooLong);
-        }
+        self.count(line)?;
         body.push(line.to_vec());
         self.open = Some((code, first, body));
         Ok(None)
+    }
+
+    fn count(&mut self, line: &[u8]) -> Result<(), BadReply> {
+        self.size += line.len().max(LEAST_LINE);
+        if self.size <= MAX_REPLY {
+            return Ok(());
+        }
+        self.size = 0;
+        Err(BadReply::TooLong)
     }
 
     fn first_line(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
@@ -258,8 +317,27 @@ impl ReplyParser {
                 Ok(None)
             }
             Some((code, _, text)) => Ok(Some(Reply { code, first: text.to_vec(), rest: None })),
+            None if self.is_greeting => self.before_greeting(line),
             None => Err(BadReply::NoCode(line.to_vec())),
         }
+    }
+
+    /// Takes a line that is no reply where a greeting is expected. The identification of an SSH server
+    /// (RFC 4253 section 4.2) is the whole of its greeting.
+    fn before_greeting(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
+        if let Some((digits, text)) = line.split_at_checked(3)
+            && let Some((code, ..)) = split(digits).filter(|(code, ..)| GREETINGS.contains(code))
+            && !text.first().is_some_and(u8::is_ascii_digit)
+        {
+            return Ok(Some(Reply { code, first: text.to_vec(), rest: None }));
+        }
+        if line.starts_with(b"SSH-") {
+            return Err(BadReply::NoCode(line.to_vec()));
+        }
+        if self.text.is_none() && !line.trim_ascii().is_empty() {
+            self.text = Some(line.to_vec());
+        }
+        Ok(None)
     }
 }
 
@@ -356,5 +434,44 @@ mod tests {
         assert_eq!(parser.line(b"200-x"), Ok(None));
         let more = (0..).map(|_| parser.line(b"x")).find(|line| line != &Ok(None));
         assert_eq!(more, Some(Err(BadReply::TooLong)));
+        assert_eq!(parser.line(b"200 x"), Ok(Some(Reply::new(Code::OK, "x"))));
+    }
+
+    #[test]
+    fn a_banner_is_bounded_by_its_bytes() {
+        let mut parser = ReplyParser::default();
+        assert_eq!(parser.line(b"220-x"), Ok(None));
+        assert!((0..20_000).all(|_| parser.line(&[b'x'; 80]) == Ok(None)));
+        assert_eq!(parser.line(b"220 x").unwrap().unwrap().body().len(), 20_000);
+    }
+
+    #[test]
+    fn before_a_greeting_there_may_be_text() {
+        for line in ["220 ready", "220Welcome", "220", "120 wait", "421Too many"] {
+            let mut parser = ReplyParser::of_greeting();
+            for text in ["", " ", "Welcome!", "100MB for each", "2200 files"] {
+                assert_eq!(parser.line(text.as_bytes()), Ok(None), "{text}");
+            }
+            assert_eq!(
+                parser.line(line.as_bytes()).unwrap().unwrap().code().to_string(),
+                line[..3]
+            );
+        }
+        let mut parser = ReplyParser::of_greeting();
+        let ssh = parser.line(b"SSH-2.0-x");
+        assert_eq!(ssh, Err(BadReply::NoCode(b"SSH-2.0-x".to_vec())));
+        let more = (0..).map(|_| parser.line(b"")).find(|line| line != &Ok(None));
+        assert_eq!(more, Some(Err(BadReply::TooLong)));
+    }
+
+    #[test]
+    fn a_reply_that_does_not_end_tells_its_last_line() {
+        let mut parser = ReplyParser::default();
+        assert_eq!(parser.unfinished(), None);
+        assert_eq!((parser.line(b"230-a"), parser.line(b"220 b")), (Ok(None), Ok(None)));
+        let error = parser.unfinished().unwrap().to_string();
+        let said =
+            "the reply that began with \"230-\" did not end in time; its last line was \"220 b\"";
+        assert_eq!(error, said);
     }
 }
