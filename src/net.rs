@@ -12,5 +12,5 @@ pub use accept::{Listeners, Strangers, accept, accept_from, canonical, is_passin
 pub use connect::{connect, dial};
 pub use stream::{Draining, Stream, prepare_listener};
 pub use wait::{
-    Attention, Verdict, Waited, deadline, has_passed, sooner, wait, wait_for_any, wait_with,
+    Attention, Verdict, Waited, deadline, has_passed, later, sooner, wait, wait_for_any, wait_with,
 };

@@ -30,6 +30,11 @@ pub fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }
 
+/// A moment moved by this time.
+pub fn later(moment: Option<Instant>, by: Duration) -> Option<Instant> {
+    moment?.checked_add(by)
+}
+
 /// Whether a moment has passed; `None`, which is never, has not.
 pub fn has_passed(moment: Option<Instant>) -> bool {
     moment.is_some_and(|moment| moment <= Instant::now())

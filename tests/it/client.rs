@@ -14,6 +14,7 @@ mod netrc;
 mod pget;
 #[cfg(target_os = "linux")]
 mod reconnect;
+mod replies;
 mod resume;
 mod settings;
 mod terminal;

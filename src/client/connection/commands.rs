@@ -43,7 +43,8 @@ impl Connection {
     /// Those of every command; [`Error::Unintelligible`] for a 257 without a path.
     pub fn current_dir(&mut self) -> Result<Vec<u8>, Error> {
         let reply = self.call(&Command::Pwd)?;
-        parse_quoted(reply.text()).ok_or(Error::Unintelligible(reply))
+        let path = parse_quoted(reply.text()).or_else(|| unquoted_path(reply.text()));
+        path.ok_or(Error::Unintelligible(reply))
     }
 
     /// Makes a directory.
@@ -151,6 +152,13 @@ impl Connection {
     }
 }
 
+/// Finds the path in the text of a 257 without quotes: `/pub is the current directory`.
+fn unquoted_path(text: &[u8]) -> Option<Vec<u8>> {
+    let text = text.trim_ascii();
+    let end = text.windows(4).position(|words| words.eq_ignore_ascii_case(b" is "));
+    text.starts_with(b"/").then(|| text[..end.unwrap_or(text.len())].to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +177,19 @@ mod tests {
         assert!(matches!(connection.modified(&name), Err(Error::Unintelligible(_))));
         assert!(matches!(connection.size(&name), Err(Error::Unintelligible(_))));
         assert!(!connection.is_lost());
+    }
+
+    #[test]
+    fn a_path_may_come_without_quotes() {
+        for (text, path) in [
+            ("/", Some("/")),
+            (" /a b ", Some("/a b")),
+            ("/pub is current directory.", Some("/pub")),
+            ("pub", None),
+            ("", None),
+        ] {
+            assert_eq!(unquoted_path(text.as_bytes()), path.map(Into::into), "{text}");
+        }
     }
 
     #[test]

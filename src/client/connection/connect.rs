@@ -11,7 +11,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest wait for the reply to QUIT.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -35,7 +35,8 @@ impl ConnectionPlan {
     /// Makes the connection.
     pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
         let (host, port) = self.origin.address();
-        let mut made = Connection::open(host, port, self.settings.clone())?;
+        let deadline = net::deadline(self.settings.timeout);
+        let mut made = Connection::open_by(host, port, self.settings.clone(), deadline)?;
         made.wanted = self.wanted;
         made.capabilities = Capabilities {
             pipelines: self.capabilities.pipelines && made.capabilities.pipelines,
@@ -43,7 +44,7 @@ impl ConnectionPlan {
         };
         if let Some(Login { user, password, account }) = self.origin.login() {
             let password = || password.clone().ok_or(Error::NoPassword);
-            made.login_with_account(user, password, || Ok(account.clone()))?;
+            made.login_by(deadline, user, password, || Ok(account.clone()))?;
         }
         for step in self.origin.trail() {
             made.call(step)?;
@@ -60,13 +61,23 @@ impl Connection {
     /// # Errors
     /// [`Error::Connect`], [`Error::Greeting`], and those of every reply.
     pub fn open(host: &str, port: u16, settings: Settings) -> Result<Connection, Error> {
+        let deadline = net::deadline(settings.timeout);
+        Connection::open_by(host, port, settings, deadline)
+    }
+
+    /// Does the same before a deadline.
+    pub(in crate::client) fn open_by(
+        host: &str,
+        port: u16,
+        settings: Settings,
+        deadline: Option<Instant>,
+    ) -> Result<Connection, Error> {
         let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
         let armed = settings.interrupt.begin().map_err(Error::Local)?;
-        let tcp = dial(host, port, settings.timeout, &armed)?.map_err(failed)?;
+        let tcp = dial(host, port, settings.timeout, deadline, &armed)?.map_err(failed)?;
         let origin = ConnectionOrigin::new(host, port);
         let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
-        // A server that is not ready yet says 120 first (RFC 959 section 5.4).
-        let greeting = connection.final_reply_unless(&armed)?;
+        let greeting = connection.greeting(&armed, deadline)?;
         connection.capabilities.pipelines = !mixes_commands_up(&greeting);
         if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
     }
@@ -156,20 +167,36 @@ impl Connection {
         password: impl FnOnce() -> Result<Secret, Error>,
         account: impl FnOnce() -> Result<Option<Secret>, Error>,
     ) -> Result<(), Error> {
-        let mut reply = self.ask_unless_interrupted(&Command::User(user.clone()))?;
+        self.login_by(net::deadline(self.settings.timeout), user, password, account)
+    }
+
+    /// Does the same before a deadline, which the time that `password` and `account` take does not
+    /// count for: a person may type them.
+    pub(in crate::client) fn login_by(
+        &mut self,
+        mut deadline: Option<Instant>,
+        user: &Name,
+        password: impl FnOnce() -> Result<Secret, Error>,
+        account: impl FnOnce() -> Result<Option<Secret>, Error>,
+    ) -> Result<(), Error> {
+        let mut reply = self.ask_unless_interrupted(&Command::User(user.clone()), deadline)?;
         if !reply.code().is_success() && wants_tls(&reply) {
             return Err(Error::WantsTls(reply));
         }
         let mut used = Login { user: user.clone(), password: None, account: None };
         if reply.code() == Code::NEED_PASSWORD {
+            let asked = Instant::now();
             let password = password()?;
-            reply = self.ask_unless_interrupted(&Command::Pass(password.clone()))?;
+            deadline = net::later(deadline, asked.elapsed());
+            reply = self.ask_unless_interrupted(&Command::Pass(password.clone()), deadline)?;
             used.password = Some(password);
         }
+        let asked = Instant::now();
         if reply.code() == Code::NEED_ACCOUNT
             && let Some(account) = account()?
         {
-            reply = self.ask_unless_interrupted(&Command::Acct(account.clone()))?;
+            deadline = net::later(deadline, asked.elapsed());
+            reply = self.ask_unless_interrupted(&Command::Acct(account.clone()), deadline)?;
             used.account = Some(account);
         }
         if !reply.code().is_success() {
@@ -218,6 +245,7 @@ fn dial(
     host: &str,
     port: u16,
     patience: Duration,
+    deadline: Option<Instant>,
     armed: &Armed,
 ) -> Result<io::Result<TcpStream>, Error> {
     let done = Arc::new(Event::new().map_err(Error::Local)?);
@@ -234,10 +262,13 @@ fn dial(
         return Ok(net::connect(host, port, patience));
     }
     let mut items = [armed.item(), PollItem::new(done.handle(), Interest::Read)];
-    net::wait(&mut items, None).map_err(Error::Local)?;
-    match receiver.try_recv() {
-        Ok(connected) => Ok(connected),
-        Err(_) => Err(Error::Interrupted),
+    // The name server has the same deadline.
+    let waited = net::wait(&mut items, deadline);
+    match (receiver.try_recv(), waited) {
+        (Ok(connected), _) => Ok(connected),
+        (Err(_), Ok(())) => Err(Error::Interrupted),
+        (Err(_), Err(error)) if error.kind() == io::ErrorKind::TimedOut => Ok(Err(error)),
+        (Err(_), Err(error)) => Err(Error::Local(error)),
     }
 }
 
@@ -283,6 +314,22 @@ mod tests {
         });
         log_in(&mut connection).unwrap();
         log_in(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn a_login_has_the_deadline_of_the_operation_and_no_time_of_its_own() {
+        let mut connection = Script::serve(|server| {
+            server.hear();
+            server.hear();
+        });
+        let user = Name::new("me").unwrap();
+        let login = connection.login_by(
+            Some(Instant::now()),
+            &user,
+            || Err(Error::NoPassword),
+            || Ok(None),
+        );
+        assert!(matches!(login, Err(Error::TimedOut(_))), "{login:?}");
     }
 
     #[test]

@@ -25,6 +25,17 @@ impl Connection {
         self.ask(command).and_then(done)
     }
 
+    /// Does the same before a deadline.
+    pub(super) fn call_by(
+        &mut self,
+        command: &Command,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Error> {
+        self.discard_unasked()?;
+        self.send(command)?;
+        self.final_reply_by(deadline).and_then(done)
+    }
+
     /// Sends commands without waiting in between, and returns the result of each.
     pub(in crate::client) fn call_all(
         &mut self,
@@ -103,6 +114,10 @@ impl Connection {
     ) -> Result<Reply, Error> {
         self.control.stream_mut().set_deadline(deadline);
         let read = self.control.read_reply();
+        self.checked_reply(read)
+    }
+
+    fn checked_reply(&mut self, read: io::Result<Reply>) -> Result<Reply, Error> {
         let reply = self.checked(read)?;
         self.trace(Spoken::Reply(&reply));
         if reply.code() == Code::NOT_AVAILABLE {
@@ -150,30 +165,56 @@ impl Connection {
     }
 
     /// Does the same where the server is not known to answer yet: Ctrl-C ends the wait and the
-    /// connection.
-    pub(super) fn ask_unless_interrupted(&mut self, command: &Command) -> Result<Reply, Error> {
+    /// connection, and so does the deadline.
+    pub(super) fn ask_unless_interrupted(
+        &mut self,
+        command: &Command,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Error> {
         let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
         self.discard_unasked()?;
         self.send(command)?;
-        self.final_reply_unless(&armed)
+        self.wait_unless_interrupted(&armed, deadline)?;
+        self.final_reply_by(deadline)
     }
 
-    pub(super) fn final_reply_unless(&mut self, armed: &Armed) -> Result<Reply, Error> {
+    /// Reads the server's greeting. A server that is not ready yet says 120 first (RFC 959 section 5.4).
+    pub(super) fn greeting(
+        &mut self,
+        armed: &Armed,
+        deadline: Option<Instant>,
+    ) -> Result<Reply, Error> {
+        self.wait_unless_interrupted(armed, deadline)?;
+        self.control.stream_mut().set_deadline(deadline);
+        let read = self.control.read_greeting();
+        let reply = self.checked_reply(read)?;
+        if reply.code().is_preliminary() { self.final_reply_by(deadline) } else { Ok(reply) }
+    }
+
+    fn wait_unless_interrupted(
+        &mut self,
+        armed: &Armed,
+        deadline: Option<Instant>,
+    ) -> Result<(), Error> {
         if !self.has_line() {
             let mut items = [armed.item(), self.item()];
-            // The read below reports a deadline that passes.
-            let waited = net::wait(&mut items, net::deadline(self.settings.timeout));
+            // The read that follows reports a deadline that passes.
+            let waited = net::wait(&mut items, deadline);
             if waited.is_ok() && items[0].ready() {
                 self.lost = true;
                 return Err(Error::Interrupted);
             }
         }
-        self.final_reply()
+        Ok(())
     }
 
     pub(super) fn final_reply(&mut self) -> Result<Reply, Error> {
+        self.final_reply_by(net::deadline(self.settings.timeout))
+    }
+
+    fn final_reply_by(&mut self, deadline: Option<Instant>) -> Result<Reply, Error> {
         for _ in 0..MOST_UNASKED {
-            let reply = self.reply_by(net::deadline(self.settings.timeout))?;
+            let reply = self.reply_by(deadline)?;
             if !reply.code().is_preliminary() {
                 return Ok(reply);
             }

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 /// Where a password is looked for before anybody is asked.
 const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
@@ -62,6 +63,7 @@ impl LoginPolicy {
     pub(super) fn log_in(
         &mut self,
         connection: &mut Connection,
+        deadline: Option<Instant>,
         user: &Name,
         given: Option<Secret>,
         known: NetrcLogin,
@@ -85,7 +87,7 @@ impl LoginPolicy {
             None if io::stdin().is_terminal() => prompt.ask_secret("Account: ").map(Some),
             None => Ok(None),
         };
-        connection.login_with_account(user, password, account)
+        connection.login_by(deadline, user, password, account)
     }
 }
 

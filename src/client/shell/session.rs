@@ -10,6 +10,7 @@ use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::transfer::TransferSettings;
 use crate::client::url::Endpoint;
+use crate::net;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
 use crate::text::shown;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IsTerminal};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// The state of a user's session.
 pub(super) struct Session {
@@ -191,9 +193,13 @@ impl Session {
     ) -> Result<(), Error> {
         let user = user.or_else(|| self.login.user());
         let known = self.login.look_up(to, user.as_ref())?;
-        let mut connection = Connection::open(&to.host, to.port, self.settings.clone())?;
+        let deadline = net::deadline(self.settings.timeout);
+        let mut connection =
+            Connection::open_by(&to.host, to.port, self.settings.clone(), deadline)?;
         connection.transfer_as(self.representation);
+        let opened = Instant::now();
         self.disconnect();
+        let deadline = net::later(deadline, opened.elapsed());
         self.connection = Some(connection);
         self.place =
             Some(ServerPlace { endpoint: to.clone(), dir: RemoteDir::Unknown, before: None });
@@ -205,7 +211,7 @@ impl Session {
             Some(user) => user,
             None => anonymous()?,
         };
-        self.log_in_with(&user, password, known.clone())?;
+        self.log_in_with(deadline, &user, password, known.clone())?;
         self.messages.note(&format!("connected to {} as {}", shown_end(to), shown_name(&user)));
         self.define(known.macros);
         Ok(())
@@ -224,11 +230,12 @@ impl Session {
             _ => NetrcLogin::default(),
         };
         known.account = account.or(known.account);
-        self.log_in_with(user, password, known)
+        self.log_in_with(net::deadline(self.settings.timeout), user, password, known)
     }
 
     fn log_in_with(
         &mut self,
+        deadline: Option<Instant>,
         user: &Name,
         given: Option<Secret>,
         known: NetrcLogin,
@@ -236,7 +243,7 @@ impl Session {
         self.forget_dir();
         let prompt = SecretPrompt { messages: self.messages, interrupt: &self.settings.interrupt };
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
-        self.login.log_in(connection, user, given, known, prompt)
+        self.login.log_in(connection, deadline, user, given, known, prompt)
     }
 
     /// Takes macros over, and runs `init`.

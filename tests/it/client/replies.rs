@@ -1,0 +1,60 @@
+//! Greetings and replies that are not quite as RFC 959 has them.
+
+use crate::support::scripted_server::{Script, play, play_all};
+use crate::support::{Client, at_once};
+
+#[test]
+fn a_greeting_may_have_anything_before_it_and_nothing_behind_its_code() {
+    let banner: String = (0..20_000).map(|line| format!("220-line {line}\r\n")).collect();
+    let greetings = [
+        "\r\n \r\nWelcome to all!\r\n220 ready".to_owned(),
+        "220Welcome".to_owned(),
+        "220".to_owned(),
+        format!("{banner}220 ready"),
+    ];
+    at_once(&greetings, |greeting| {
+        let client = Client::new();
+        let script: Script<'_> = Box::new(|server| {
+            server.say(greeting);
+            server.answer("USER", "331 password");
+            server.answer("PASS", "230 in");
+            server.answer("PWD", "257 \"/\"");
+            server.finish();
+        });
+        play_all(&client, &["--timeout", "10"], "PWD", vec![script]).expect(0);
+    });
+}
+
+#[test]
+fn text_alone_is_no_greeting() {
+    let client = Client::new();
+    play(&client, "PWD", |server| {
+        server.say("\r\n+OK mail here\r\nmore");
+        server.finish();
+    })
+    .expect(3)
+    .expect_error("not a reply of an FTP server: \"+OK mail here\"");
+}
+
+#[test]
+fn the_path_of_a_257_may_stand_without_quotes() {
+    for reply in ["257 /a b", "257 /a b is the current directory"] {
+        let run = play(&Client::new(), "PWD", |server| {
+            server.welcome();
+            server.answer("PWD", reply);
+            server.finish();
+        });
+        assert_eq!(run.expect(0).stdout, "/a b\n");
+    }
+}
+
+#[test]
+fn a_reply_that_ends_with_another_code_is_shown_when_time_is_up() {
+    play(&Client::new(), "PWD", |server| {
+        server.welcome();
+        server.answer("PWD", "257-\"/\"\r\n250 that is all");
+        while server.next().is_some() {}
+    })
+    .expect(3)
+    .expect_error("its last line was \"250 that is all\"");
+}
