@@ -17,6 +17,7 @@ mod features;
 mod restore;
 
 pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED};
+pub(super) use features::is_missing;
 
 use super::output::Spoken;
 use super::signals::Interrupt;

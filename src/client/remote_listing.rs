@@ -3,11 +3,11 @@
 //! What a server lists is bounded, and lines that cannot be read are told of: a listing that has some
 //! does not say what is missing in the directory. No name leads out of the directory that was listed.
 
-use super::connection::Connection;
+use super::connection::{Connection, is_missing};
 use super::error::Error;
 use crate::protocol::listing::{Entry, Kind, Unreadable, read_list, read_mlsd};
 use crate::protocol::pattern::{is_pattern, matches};
-use crate::protocol::{Command, Name};
+use crate::protocol::{Code, Command, Name, Reply};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
@@ -38,16 +38,48 @@ struct Unread {
     more: usize,
 }
 
-/// Lists a directory; `None` is where we stand.
+/// Lists a directory; `None` is where we stand. A server that refuses MLSD, with whatever code, and
+/// lists the same directory by LIST is not sent MLSD again.
 pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
+    let mut refused = None;
     if connection.capabilities().machine_lists {
-        let listed = lines(connection, &Command::Mlsd(dir.cloned()));
-        if let Some(text) = connection.unless_missing(listed, |known| &mut known.machine_lists)? {
-            return Listed::read(read_mlsd(&text), true);
+        match lines(connection, &Command::Mlsd(dir.cloned())) {
+            Ok(text) => return Listed::read(read_mlsd(&text), true),
+            Err(Error::Refused(reply)) if may_list_otherwise(&reply) => {
+                connection.capabilities().machine_lists = !is_missing(&reply);
+                refused = Some(reply);
+            }
+            Err(error) => return Err(error),
         }
     }
-    let text = list_for_people(connection, dir)?;
+    let is_refused = refused.is_some();
+    let text = match (list_for_people(connection, dir), refused) {
+        // Why MLSD was refused says more than that LIST was, unless there is no MLSD.
+        (Err(Error::Refused(_)), Some(reply)) if !is_missing(&reply) => {
+            return Err(Error::Refused(reply));
+        }
+        (listed, _) => listed?,
+    };
+    connection.capabilities().machine_lists &= !is_refused;
     Listed::read(read_list(&text, SystemTime::now()), false)
+}
+
+/// Returns whether LIST may work after this refusal of MLSD: it is not about data connections, and not
+/// about rights, since some servers list a directory that they must not read as empty.
+fn may_list_otherwise(reply: &Reply) -> bool {
+    !reply.code().is_about_connections() && !says(reply, &["denied", "permission", "permitted"])
+}
+
+/// Returns whether a refusal of LIST says that there is nothing to list.
+fn says_nothing_is_there(reply: &Reply) -> bool {
+    const WORDS: &[&str] =
+        &["no file", "no such", "not found", "no match", "no member", "no data", "exist", "empty"];
+    matches!(reply.code(), Code::FILE_BUSY | Code::UNAVAILABLE) && says(reply, WORDS)
+}
+
+fn says(reply: &Reply, words: &[&str]) -> bool {
+    let text = reply.to_string().to_lowercase();
+    words.iter().any(|word| text.contains(word))
 }
 
 fn check_end(count: usize) -> Result<(), Error> {
@@ -60,15 +92,25 @@ fn check_end(count: usize) -> Result<(), Error> {
 /// LIST has no way to name a directory that holds everywhere: vsftpd takes its name for a pattern or
 /// for options, and what is not there for empty. So where that may be, we go there.
 fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {
-    let Some(dir) = dir else { return list_with_hidden(connection, None) };
+    let Some(dir) = dir else { return list_here(connection) };
     if is_pattern(dir.as_bytes()) || dir.as_bytes().starts_with(b"-") {
-        return connection.within(dir, |connection| list_with_hidden(connection, None));
+        return connection.within(dir, list_here);
     }
-    let text = list_with_hidden(connection, Some(dir))?;
-    if !is_blank(&text) {
-        return Ok(text);
+    match list_with_hidden(connection, Some(dir)) {
+        Ok(text) if !is_blank(&text) => Ok(text),
+        Err(Error::Refused(reply)) if !says_nothing_is_there(&reply) => Err(Error::Refused(reply)),
+        Ok(_) | Err(Error::Refused(_)) => connection.within(dir, list_here),
+        Err(error) => Err(error),
     }
-    connection.within(dir, |connection| list_with_hidden(connection, None))
+}
+
+/// Lists the directory where we stand. It is there, so that a server which finds nothing in it, and says
+/// so with 450 or 550, has listed an empty directory.
+fn list_here(connection: &mut Connection) -> Result<Vec<u8>, Error> {
+    match list_with_hidden(connection, None) {
+        Err(Error::Refused(reply)) if says_nothing_is_there(&reply) => Ok(Vec::new()),
+        listed => listed,
+    }
 }
 
 fn list_with_hidden(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {

@@ -209,21 +209,6 @@ impl Connection {
         }
     }
 
-    /// Turns only the refusal of an unknown command into `None`, and notes it.
-    pub(in crate::client) fn unless_missing<T>(
-        &mut self,
-        answer: Result<T, Error>,
-        capability: impl FnOnce(&mut Capabilities) -> &mut bool,
-    ) -> Result<Option<T>, Error> {
-        match answer {
-            Err(Error::Refused(reply)) if is_missing(&reply) => {
-                *capability(&mut self.capabilities) = false;
-                Ok(None)
-            }
-            other => other.map(Some),
-        }
-    }
-
     /// Sets the commands that go out together with that of the next transfer, to be done after it.
     pub(in crate::client) fn follow_with(&mut self, followers: Vec<Command>) {
         self.followers = followers;
@@ -312,7 +297,7 @@ impl Connection {
 }
 
 /// Returns whether the server does not know the command, or not in this form.
-fn is_missing(reply: &Reply) -> bool {
+pub(in crate::client) fn is_missing(reply: &Reply) -> bool {
     let code = reply.code();
     code == Code::UNKNOWN_COMMAND || code == Code::NOT_IMPLEMENTED || code == Code::BAD_PARAMETER
 }

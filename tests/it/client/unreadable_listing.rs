@@ -259,3 +259,95 @@ fn json_listings_say_what_they_could_not_read() {
         assert!(run.stdout.contains("\"name\":\"x\""), "{run:#?}");
     }
 }
+
+/// Serves one file `a` by LIST and refuses MLSD so; returns the number of times that MLSD came.
+fn refuse_mlsd(server: &mut ScriptedServer, refusal: &str, listing: &str) -> usize {
+    let mut asked = 0;
+    server.serve(|server, verb, _| {
+        match verb {
+            "MLSD" => {
+                asked += 1;
+                server.say(refusal);
+            }
+            "LIST" => server.send(listing),
+            "PWD" => server.say("257 \"/\""),
+            _ => return false,
+        }
+        true
+    });
+    asked
+}
+
+#[test]
+fn mlsd_that_is_refused_with_any_code_is_list_from_then_on() {
+    for code in [402, 450, 500, 501, 503, 530, 550] {
+        let (client, mut asked) = (Client::new(), 0);
+        let script: Script<'_> = Box::new(|server| {
+            let line = "-rw-r--r-- 1 0 0 3 Jan 1 2020 a\r\n";
+            asked = refuse_mlsd(server, &format!("{code} no"), line);
+        });
+        let run = play_all(&client, &[], "FIND; FIND", vec![script]).expect(0);
+        assert_eq!(run.stdout.lines().count(), 2, "{code}: {run:#?}");
+        assert_eq!(asked, 1, "{code}");
+    }
+}
+
+#[test]
+fn mlsd_that_is_refused_for_want_of_rights_is_no_empty_directory() {
+    let client = Client::new();
+    let script: Script<'_> =
+        Box::new(|server| assert_eq!(refuse_mlsd(server, "550 .: Permission denied", ""), 1));
+    let run = play_all(&client, &[], "FIND", vec![script]);
+    run.expect(1).expect_error("550 .: Permission denied");
+}
+
+/// Mirrors a root with a directory `d` whose listing is refused so, and returns what is left in it here.
+fn mirror_refused(list: &'static str, cwd: &'static str) -> (Run, Vec<String>) {
+    let client = Client::new();
+    for dir in ["here", "here/d"] {
+        std::fs::create_dir(client.path(dir)).unwrap();
+    }
+    client.write("here/d/old", "abc");
+    let script: Script<'_> = Box::new(|server| {
+        let mut is_below = false;
+        server.serve(|server, verb, operand| {
+            match verb {
+                "MLSD" => server.say("500 what?"),
+                "LIST" if is_below || operand.ends_with('d') => server.say(list),
+                "LIST" => server.send("drwxr-xr-x 1 0 0 0 Jan 1 2020 d\r\n"),
+                "PWD" => server.say("257 \"/\""),
+                "CWD" if operand == "d" => {
+                    is_below = cwd.starts_with('2');
+                    server.say(cwd);
+                }
+                "CWD" => {
+                    is_below = false;
+                    server.say("250 back");
+                }
+                _ => return false,
+            }
+            true
+        });
+    });
+    let options = ["-j", "1", "--retries", "0"];
+    let run = play_all(&client, &options, "MIRROR --delete . here", vec![script]);
+    let left = std::fs::read_dir(client.path("here/d")).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    (run, left.collect())
+}
+
+#[test]
+fn a_directory_that_is_refused_as_empty_is_empty_if_it_can_be_entered() {
+    for list in ["550 No files found", "450 d: No such file or directory", "550 Directory is empty"]
+    {
+        let (run, left) = mirror_refused(list, "250 there");
+        run.expect(0);
+        assert!(left.is_empty(), "{list}: {left:?}");
+    }
+    let (run, left) = mirror_refused("550 No files found", "550 no such directory");
+    run.expect(1);
+    assert_eq!(left, ["old"]);
+    let (run, left) = mirror_refused("550 Access is denied.", "250 there");
+    run.expect(1);
+    assert_eq!(left, ["old"]);
+}
