@@ -171,7 +171,10 @@ impl<'a> Session<'a> {
         if self.passive != Passive::Classic {
             let reply = self.ask("EPSV")?;
             if reply.code() == Code::EXTENDED_PASSIVE || self.passive == Passive::Extended {
-                return self.connect_to(parse_extended_passive(reply.text()), &reply);
+                return self.connect_to(
+                    parse_extended_passive(reply.text(), self.target.address.ip()),
+                    &reply,
+                );
             }
             self.passive = Passive::Classic;
         }

@@ -33,6 +33,10 @@ use std::time::Duration;
 pub struct Settings {
     /// How data connections are made.
     pub mode: DataMode,
+    /// EPSV and EPRT are used over IPv4, else PASV and PORT.
+    pub epsv4: bool,
+    /// EPSV and EPRT are used over IPv6.
+    pub epsv6: bool,
     /// How lines end in a text that was fetched.
     pub line_ends: LineEnds,
     /// Longest wait for a reply, and longest pause of a transfer.
@@ -53,6 +57,8 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             mode: DataMode::Passive,
+            epsv4: true,
+            epsv6: true,
             line_ends: LineEnds::Ours,
             timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),

@@ -91,16 +91,18 @@ pub fn write_extended(address: SocketAddr, out: &mut Vec<u8>) {
     let _ = write!(out, "|{protocol}|{}|{}|", address.ip(), address.port());
 }
 
-/// Finds the port in the text of a 229: `(|||port|)`, with any delimiter.
-pub fn parse_extended_passive(text: &[u8]) -> Option<u16> {
+/// Finds the port in the text of a 229: `(|||port|)`, with any delimiter. A port of another network
+/// protocol than that of `peer` is none.
+pub fn parse_extended_passive(text: &[u8], peer: IpAddr) -> Option<u16> {
     let open = text.iter().position(|&b| b == b'(')? + 1;
     let inside = &text[open..];
     let inside = &inside[..inside.iter().position(|&b| b == b')')?];
     let (&delimiter, _) = inside.split_first()?;
     let parts: Vec<&[u8]> = inside.split(|&b| b == delimiter).collect();
     // Protocol and address are to be left out (RFC 2428 section 3), but some servers send them.
-    let [b"", _, _, port, b""] = parts[..] else { return None };
-    parse_port_number(port)
+    let [b"", protocol, _, port, b""] = parts[..] else { return None };
+    let own: &[u8] = if peer.is_ipv4() { b"1" } else { b"2" };
+    parse_port_number(port).filter(|_| protocol.is_empty() || protocol == own)
 }
 
 /// Writes the text of a 229 for `port`.
@@ -130,6 +132,9 @@ fn digits_only(digits: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv6Addr;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn v4(text: &str) -> SocketAddrV4 {
         text.parse().unwrap()
@@ -212,11 +217,15 @@ mod tests {
         for argument in bad {
             assert_eq!(parse_extended(argument), Err(BadExtended::Syntax));
         }
-        assert_eq!(parse_extended_passive(b"Ok (|||6446|)"), Some(6446));
-        assert_eq!(parse_extended_passive(b"Ok (|1|10.0.0.1|6446|)"), Some(6446));
-        assert_eq!(parse_extended_passive(b"Ok (!!!6446!) (x)"), Some(6446));
+        assert_eq!(parse_extended_passive(b"Ok (|||6446|)", PEER), Some(6446));
+        assert_eq!(parse_extended_passive(b"Ok (|2|::1|6446|)", PEER), None);
+        let ipv6 = Ipv6Addr::LOCALHOST.into();
+        assert_eq!(parse_extended_passive(b"Ok (|2|::1|6446|)", ipv6), Some(6446));
+        assert_eq!(parse_extended_passive(b"Ok (|1|10.0.0.1|6446|)", ipv6), None);
+        assert_eq!(parse_extended_passive(b"Ok (|1|10.0.0.1|6446|)", PEER), Some(6446));
+        assert_eq!(parse_extended_passive(b"Ok (!!!6446!) (x)", PEER), Some(6446));
         for bad in [&b"(|||0|)"[..], b"(|||65536|)", b"|||1|", b"(", b"()", b"(|||)", b"(||||)"] {
-            assert_eq!(parse_extended_passive(bad), None, "{}", bad.escape_ascii());
+            assert_eq!(parse_extended_passive(bad, PEER), None, "{}", bad.escape_ascii());
         }
     }
 
@@ -233,7 +242,7 @@ mod tests {
         }
         for port in [1, 1024, 65535] {
             let text = written(|out| write_extended_passive(port, out));
-            assert_eq!(parse_extended_passive(&text), Some(port));
+            assert_eq!(parse_extended_passive(&text, PEER), Some(port));
         }
     }
 }

@@ -104,6 +104,13 @@ impl Connection {
         self.settings.mode = mode;
     }
 
+    /// Uses EPSV and EPRT over IPv4 and over IPv6 from now on, or does not. Where it does, they are tried
+    /// again even if the server has refused them.
+    pub fn set_extended(&mut self, epsv4: bool, epsv6: bool) {
+        (self.settings.epsv4, self.settings.epsv6) = (epsv4, epsv6);
+        self.capabilities.extended = true;
+    }
+
     /// How lines of texts that are fetched end from now on.
     pub fn set_line_ends(&mut self, ends: LineEnds) {
         self.settings.line_ends = ends;

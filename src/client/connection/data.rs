@@ -15,7 +15,12 @@ use std::time::Instant;
 /// The direction and address of the next data connection.
 pub(in crate::client) enum Route {
     /// The client connects to this address.
-    To(SocketAddr),
+    To {
+        /// The server's port, at its address.
+        address: SocketAddr,
+        /// The reply to EPSV named the port.
+        extended: bool,
+    },
     /// The server connects to this listener.
     From(TcpListener),
 }
@@ -24,15 +29,36 @@ pub(in crate::client) enum Route {
 pub(in crate::client) struct Stopped;
 
 impl Route {
-    /// Agrees with the server on the next data connection.
-    pub(in crate::client) fn agree(connection: &mut Connection) -> Result<Route, Error> {
+    /// Agrees with the server on the next data connection before the deadline.
+    pub(in crate::client) fn agree(
+        connection: &mut Connection,
+        deadline: Option<Instant>,
+    ) -> Result<Route, Error> {
         if let Some(address) = connection.take_route() {
-            return Ok(Route::To(address));
+            return Ok(Route::To { address, extended: true });
         }
         match connection.settings().mode {
-            DataMode::Passive | DataMode::PassiveTrusting => passive(connection).map(Route::To),
+            DataMode::Passive | DataMode::PassiveTrusting => passive(connection, deadline),
             DataMode::Active => active(connection).map(Route::From),
         }
+    }
+
+    /// Agrees by PASV, because the port that EPSV named cannot be reached. `None` means that the
+    /// server refuses that.
+    pub(in crate::client) fn agree_again(
+        connection: &mut Connection,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Route>, Error> {
+        match classic_passive(connection, deadline) {
+            Ok(address) => Ok(Some(Route::To { address, extended: false })),
+            Err(Error::Refused(_) | Error::Unintelligible(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns true if the reply to EPSV named the port.
+    pub(in crate::client) fn is_extended(&self) -> bool {
+        matches!(self, Route::To { extended: true, .. })
     }
 
     /// Connects, or waits for the server to connect.
@@ -43,7 +69,9 @@ impl Route {
         attention: &mut impl Attention,
     ) -> Result<Result<TcpStream, Stopped>, Error> {
         let (to, connected) = match self {
-            Route::To(to) => (Some(*to), net::dial(source(ends, *to), *to, deadline, attention)),
+            Route::To { address: to, .. } => {
+                (Some(*to), net::dial(source(ends, *to), *to, deadline, attention))
+            }
             Route::From(listener) => {
                 let (peer, mut strangers) = (ends.peer.ip(), Strangers::default());
                 (None, net::accept_from(listener, peer, deadline, &mut strangers, attention))
@@ -69,24 +97,45 @@ pub(in crate::client) struct Ends {
 
 /// Notes the reply to an EPSV that was sent ahead.
 pub(in crate::client) fn passive_ahead(connection: &mut Connection, reply: &Reply) {
-    if reply.code() == Code::EXTENDED_PASSIVE
-        && let Some(port) = parse_extended_passive(reply.text())
-    {
-        let route = with_port(connection.peer(), port);
+    if let Some(route) = extended_address(reply, connection.peer()) {
         connection.keep_route(route);
     }
 }
 
-fn passive(connection: &mut Connection) -> Result<SocketAddr, Error> {
-    let reply = connection.call_extended(&EXTENDED_PASSIVE, Some(&Command::Pasv))?;
-    let peer = connection.peer();
-    let told = if reply.code() == Code::EXTENDED_PASSIVE {
-        parse_extended_passive(reply.text()).map(|port| with_port(peer, port))
-    } else {
-        let trusting = connection.settings().mode == DataMode::PassiveTrusting;
-        passive_address(&reply, peer, trusting)
+/// Sends EPSV, and PASV where the reply to that is of no use, whatever it is: some servers reply 200,
+/// 425 or 451, or name a port of another protocol. EPSV is not sent again once PASV was the way.
+fn passive(connection: &mut Connection, deadline: Option<Instant>) -> Result<Route, Error> {
+    if !connection.uses_extended() {
+        let address = classic_passive(connection, deadline)?;
+        return Ok(Route::To { address, extended: false });
+    }
+    let useless = match connection.call_by(&EXTENDED_PASSIVE, deadline) {
+        Ok(reply) => match extended_address(&reply, connection.peer()) {
+            Some(address) => return Ok(Route::To { address, extended: true }),
+            None => Error::Unintelligible(reply),
+        },
+        Err(error @ Error::Refused(_)) => error,
+        Err(error) => return Err(error),
     };
-    told.ok_or(Error::Unintelligible(reply))
+    let route = Route::agree_again(connection, deadline)?.ok_or(useless)?;
+    connection.capabilities().extended = false;
+    Ok(route)
+}
+
+fn extended_address(reply: &Reply, peer: SocketAddr) -> Option<SocketAddr> {
+    let is_yes = reply.code() == Code::EXTENDED_PASSIVE;
+    let port = parse_extended_passive(reply.text(), peer.ip()).filter(|_| is_yes)?;
+    Some(with_port(peer, port))
+}
+
+fn classic_passive(
+    connection: &mut Connection,
+    deadline: Option<Instant>,
+) -> Result<SocketAddr, Error> {
+    let reply = connection.call_by(&Command::Pasv, deadline)?;
+    let trusting = connection.settings().mode == DataMode::PassiveTrusting;
+    let address = passive_address(&reply, connection.peer(), trusting);
+    address.ok_or(Error::Unintelligible(reply))
 }
 
 fn passive_address(reply: &Reply, peer: SocketAddr, trusting: bool) -> Option<SocketAddr> {

@@ -263,7 +263,7 @@ impl Connection {
     /// argument that could be wrong, and several commands at a time.
     pub(in crate::client) fn looks_ahead(&self) -> bool {
         self.capabilities.pipelines
-            && self.capabilities.extended
+            && self.uses_extended()
             && self.settings.mode == DataMode::Passive
     }
 
@@ -278,13 +278,23 @@ impl Connection {
         Err(Error::NoRestart(reply))
     }
 
-    /// Sends EPSV or EPRT, and PASV or PORT once the server has refused those.
+    /// Returns whether EPSV and EPRT are sent: the user has not turned them off for the protocol of this
+    /// connection, and the server has not shown that they are of no use.
+    pub(in crate::client) fn uses_extended(&self) -> bool {
+        let is_wanted = match self.peer {
+            SocketAddr::V4(_) => self.settings.epsv4,
+            SocketAddr::V6(_) => self.settings.epsv6,
+        };
+        is_wanted && self.capabilities.extended
+    }
+
+    /// Sends EPRT, and PORT once the server has refused that.
     pub(in crate::client) fn call_extended(
         &mut self,
         extended: &Command,
         classic: Option<&Command>,
     ) -> Result<Reply, Error> {
-        if self.capabilities.extended {
+        if self.uses_extended() {
             match (self.call(extended), classic) {
                 (Err(Error::Refused(reply)), Some(_)) if !is_transient(&reply) => {
                     self.capabilities.extended = false;

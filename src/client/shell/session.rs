@@ -311,6 +311,19 @@ impl Session {
         }
     }
 
+    /// Returns whether EPSV and EPRT are used over IPv4, and over IPv6.
+    pub(super) fn extended(&self) -> (bool, bool) {
+        (self.settings.epsv4, self.settings.epsv6)
+    }
+
+    /// Uses EPSV and EPRT, or does not, on this connection and later ones.
+    pub(super) fn set_extended(&mut self, epsv4: bool, epsv6: bool) {
+        (self.settings.epsv4, self.settings.epsv6) = (epsv4, epsv6);
+        if let Some(connection) = &mut self.connection {
+            connection.set_extended(epsv4, epsv6);
+        }
+    }
+
     /// What files are transferred as.
     pub(super) fn representation(&self) -> Representation {
         self.representation

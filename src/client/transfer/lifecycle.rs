@@ -31,6 +31,9 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 /// the ABOR yet, its end would mean that the file is whole.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The part of the timeout that the port named by EPSV has to accept the connection.
+const EXTENDED_SHARE: u32 = 3;
+
 /// How many bytes are read from a server that has refused to send all of them.
 const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 
@@ -60,14 +63,18 @@ impl<'c> RunningTransfer<'c> {
         direction: TransferDirection,
         from: u64,
     ) -> Result<RunningTransfer<'c>, Error> {
-        let followers = connection.take_followers();
+        let mut followers = connection.take_followers();
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
-        let route = Route::agree(connection)?;
+        let deadline = net::deadline(connection.settings().timeout);
+        let route = Route::agree(connection, deadline)?;
         let line = ReplyTracker::new(connection, armed, direction);
         let (started, came) = (Instant::now(), Completeness::Unmeasured);
         let mut transfer = RunningTransfer { line, data: None, started, came };
-        if let Route::To(_) = route {
-            transfer.connect(&route)?;
+        if let Route::To { .. } = route {
+            transfer.connect_or_agree_again(&route, deadline)?;
+        }
+        if !transfer.line.connection.uses_extended() {
+            followers.retain(|follower| !matches!(follower, Command::Epsv(_)));
         }
         // Directly before its command, because some servers forget REST at any other.
         if from > 0 {
@@ -75,16 +82,36 @@ impl<'c> RunningTransfer<'c> {
         }
         transfer.line.ask(command, followers)?;
         if let Route::From(_) = route {
-            transfer.connect(&route)?;
+            transfer.connect(&route, net::deadline(transfer.line.timeout()))?;
         }
         transfer.started = Instant::now();
         Ok(transfer)
     }
 
-    fn connect(&mut self, route: &Route) -> Result<(), Error> {
+    /// Connects to the server. If the port that EPSV named refuses or swallows the connection, as behind
+    /// a NAT that rewrites the replies to PASV alone, PASV is tried in the time that is left.
+    fn connect_or_agree_again(
+        &mut self,
+        route: &Route,
+        deadline: Option<Instant>,
+    ) -> Result<(), Error> {
+        if !route.is_extended() {
+            return self.connect(route, deadline);
+        }
+        let first = net::deadline(self.line.timeout() / EXTENDED_SHARE);
+        let failed = match self.connect(route, net::sooner(first, deadline)) {
+            Err(error @ Error::NoData { .. }) => error,
+            other => return other,
+        };
+        let again = Route::agree_again(self.line.connection, deadline)?.ok_or(failed)?;
+        self.connect(&again, deadline)?;
+        self.line.connection.capabilities().extended = false;
+        Ok(())
+    }
+
+    fn connect(&mut self, route: &Route, deadline: Option<Instant>) -> Result<(), Error> {
         let connection = &self.line.connection;
         let ends = Ends { peer: connection.peer(), local: connection.local() };
-        let deadline = net::deadline(self.line.timeout());
         let mut watch = TransferWatch::new(&mut self.line);
         // A reply that was read together with an earlier one would not wake a poll.
         let connected = match watch.attend(0) {

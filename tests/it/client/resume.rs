@@ -236,6 +236,7 @@ fn a_data_port_that_is_closed_is_tried_three_times() {
             server.answer("SIZE", &size());
             server.answer("MDTM", TIME);
             server.answer("EPSV", &format!("229 (|||{port}|)"));
+            server.answer("PASV", "502 no");
         }
         assert_eq!(server.next().as_deref(), Some("QUIT"));
     })

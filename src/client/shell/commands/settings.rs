@@ -21,6 +21,18 @@ pub(super) const ROWS: &[Row] = &[
         .operands(&[Operand::switch()])
         .example("PASSIVE off")
         .keeps_names(),
+    Row::new(&["epsv"], "use EPSV and EPRT for data connections", epsv)
+        .operands(&[Operand::switch()])
+        .example("EPSV off")
+        .keeps_names(),
+    Row::new(&["epsv4"], "use EPSV and EPRT over IPv4", epsv4)
+        .operands(&[Operand::switch()])
+        .example("EPSV4 off")
+        .keeps_names(),
+    Row::new(&["epsv6"], "use EPSV and EPRT over IPv6", epsv6)
+        .operands(&[Operand::switch()])
+        .example("EPSV6 off")
+        .keeps_names(),
     Row::new(&["prompt"], "ask before each file of MGET, MPUT, MDELETE", prompt)
         .operands(&[Operand::switch()])
         .example("PROMPT off")
@@ -64,7 +76,6 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["status"], "print the connection and the settings", status).keeps_names(),
     Row::not_offered(&["nmap", "ntrans"], "names are kept; RETRIEVE and STORE take a second name"),
     Row::not_offered(&["tenex", "ebcdic"], OLD_MACHINES),
-    Row::not_offered(&["epsv", "epsv4", "epsv6"], "EPSV is tried first, then PASV; see PASSIVE"),
     Row::not_offered(&["rate"], "use the option --rate-limit of ftp_client"),
 ];
 
@@ -106,6 +117,27 @@ fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         session.set_mode(mode);
     }
     tell(session, "passive mode", mode != DataMode::Active)
+}
+
+fn epsv(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let (epsv4, epsv6) = session.extended();
+    let on = turned(words, epsv4 && epsv6)?;
+    session.set_extended(on, on);
+    tell(session, "EPSV and EPRT", on)
+}
+
+fn epsv4(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let (was, epsv6) = session.extended();
+    let on = turned(words, was)?;
+    session.set_extended(on, epsv6);
+    tell(session, "EPSV and EPRT over IPv4", on)
+}
+
+fn epsv6(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let (epsv4, was) = session.extended();
+    let on = turned(words, was)?;
+    session.set_extended(epsv4, on);
+    tell(session, "EPSV and EPRT over IPv6", on)
 }
 
 fn prompt(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {

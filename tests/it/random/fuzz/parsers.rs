@@ -217,11 +217,14 @@ fn addresses(random: &mut Random) {
         assert_eq!(address::parse_extended(&extended), Ok(any));
     }
     let extended = written(|out| address::write_extended_passive(port, out));
-    assert_eq!(address::parse_extended_passive(&extended), Some(port));
+    assert_eq!(address::parse_extended_passive(&extended, Ipv4Addr::LOCALHOST.into()), Some(port));
     for mut bytes in [passive, extended, b"|1|10.0.0.1|2000|".into(), b"1,2,3,4,5,6".into()] {
         grammar::mutate(random, &mut bytes);
         let _ = (address::parse_port(&bytes), address::parse_passive(&bytes));
-        let _ = (address::parse_extended(&bytes), address::parse_extended_passive(&bytes));
+        let _ = (
+            address::parse_extended(&bytes),
+            address::parse_extended_passive(&bytes, Ipv4Addr::LOCALHOST.into()),
+        );
     }
 }
 
