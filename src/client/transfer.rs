@@ -8,8 +8,9 @@
 //! Each try is an [`IncomingTransfer`] or [`OutgoingTransfer`], a guard that borrows its connection,
 //! moves the bytes, and leaves the connection in order:
 //!
-//! - A download is done when the server confirms it and as many bytes came as it said the file has.
-//!   An upload is done when all bytes were sent and the server confirms it after that.
+//! - A download is done when the server confirms it and as many bytes came as it said the file has;
+//!   more only if the caller allows for a file that grows. An upload is done when all bytes were sent
+//!   and the server confirms it after that.
 //! - A refusal that comes while bytes move ends the transfer and becomes its error, instead of the
 //!   broken pipe that follows from it.
 //! - A guard that is dropped, or whose transfer fails on this side, aborts the transfer (ABOR) and
@@ -52,11 +53,18 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
+/// How many bytes a file may at least grow by while it is fetched.
+const SMALLEST_GROWTH: u64 = 16 * 1024 * 1024;
+
 /// A file or listing that the server is about to send. Dropped, it aborts the transfer.
 pub struct IncomingTransfer<'c> {
     transfer: RunningTransfer<'c>,
     representation: Representation,
+    /// Where in the file the transfer began.
+    from: u64,
     expected: Option<u64>,
+    /// How many bytes more than expected may come.
+    growth: u64,
 }
 
 /// A file that the server is about to receive. Dropped, it aborts the transfer.
@@ -91,7 +99,7 @@ impl Connection {
         let expected = size.map(|size| size.saturating_sub(from));
         let command = Command::Retr(name.clone());
         let transfer = RunningTransfer::begin(self, &command, TransferDirection::Down, from)?;
-        Ok(IncomingTransfer { transfer, representation, expected })
+        Ok(IncomingTransfer { transfer, representation, from, expected, growth: 0 })
     }
 
     /// Begins to fetch the listing of a directory, in the type that is set: it is text for people, and
@@ -109,7 +117,8 @@ impl Connection {
         command: &Command,
     ) -> Result<IncomingTransfer<'_>, Error> {
         let transfer = RunningTransfer::begin(self, command, TransferDirection::Down, 0)?;
-        Ok(IncomingTransfer { transfer, representation: Representation::Text, expected: None })
+        let representation = Representation::Text;
+        Ok(IncomingTransfer { transfer, representation, from: 0, expected: None, growth: 0 })
     }
 
     /// Begins to fetch the names in a directory, or those that a pattern matches.
@@ -175,6 +184,15 @@ impl IncomingTransfer<'_> {
         self.expected
     }
 
+    /// Takes more bytes than the server promised, because the file may grow while it is fetched: up to
+    /// as many again, or [`SMALLEST_GROWTH`], so that a file without end does not fill a disk. A server
+    /// that ignores REST sends the bytes before the restart offset, too, and is found out by that.
+    pub(super) fn that_may_grow(mut self) -> Self {
+        let growth = self.expected.unwrap_or(0).max(SMALLEST_GROWTH);
+        self.growth = if self.from > 0 { growth.min(self.from - 1) } else { growth };
+        self
+    }
+
     /// Writes all bytes that come to `sink` and returns how many came over the wire. Only `Ok` means
     /// that the file is whole; an error leaves any part of it in `sink`.
     ///
@@ -183,7 +201,7 @@ impl IncomingTransfer<'_> {
     pub fn receive(mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Result<u64, Error> {
         let outcome = match self.representation {
             Representation::Bytes => {
-                let mut promised = SizeLimit::new(sink, self.expected);
+                let mut promised = SizeLimit::new(sink, self.expected, self.growth);
                 let outcome = self.transfer.receive(&mut promised, moved);
                 promised.kept()?;
                 outcome
@@ -207,7 +225,7 @@ impl IncomingTransfer<'_> {
         if self.representation == Representation::Text {
             return self.receive(file, moved);
         }
-        let mut promised = SizeLimit::new(file, self.expected);
+        let mut promised = SizeLimit::new(file, self.expected, self.growth);
         let outcome = self.transfer.receive_file(&mut promised, moved);
         promised.kept()?;
         self.end(outcome)
@@ -217,12 +235,12 @@ impl IncomingTransfer<'_> {
         let got = outcome.moved;
         self.transfer.came = match self.expected {
             None => Completeness::Unmeasured,
-            Some(expected) if expected == got => Completeness::All,
+            Some(expected) if expected <= got => Completeness::All,
             Some(_) => Completeness::Less,
         };
         match (self.transfer.finish(outcome), self.expected) {
             // The missing bytes say more than the missing final reply.
-            (Ok(_) | Err(Error::TimedOut(_)), Some(expected)) if expected != got => {
+            (Ok(_) | Err(Error::TimedOut(_)), Some(expected)) if expected > got => {
                 Err(Error::TooShort { expected, got })
             }
             (finished, _) => finished,

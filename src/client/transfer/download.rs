@@ -1,7 +1,7 @@
 //! Downloads that arrive whole, however often the connection breaks.
 //!
-//! `Ok` means that the server confirmed the transfer, that as many bytes are here as it says the file
-//! has, and that all of them are of one file. For that
+//! `Ok` means that the server confirmed the transfer, that at least as many bytes are here as it says
+//! the file has, and that all of them are of one file. For that
 //!
 //! - size and time of the remote file are asked before anything of it is fetched, and again before
 //!   a partial file is continued: if either changed, the download starts over;
@@ -9,6 +9,8 @@
 //! - from a server without REST the whole file is fetched: nothing is ever appended that REST did
 //!   not agree to;
 //! - a file that came in more than one piece is compared with the server's HASH, if it has that;
+//! - a file that grows while it is fetched is kept with what came beyond its size; one that grows
+//!   without end is not;
 //! - if all bytes came and only the final reply was lost, a new connection is asked whether it is
 //!   still the same file, and that is enough.
 
@@ -242,7 +244,7 @@ impl<'a> Fetch<'a> {
         let size = self.remote.and_then(|remote| remote.size);
         let expected = self.sink.tail(overlap)?;
         self.patched = from > 0;
-        let incoming = connection.retrieve_from(self.name, from, size)?;
+        let incoming = connection.retrieve_from(self.name, from, size)?.that_may_grow();
         meter.begins(from + overlap, size);
         let moved = |moved: u64| meter.moved(moved.saturating_sub(overlap));
         let received = match &mut self.sink {

@@ -1,26 +1,32 @@
-//! The limit of a download: the size that the server promised.
+//! The limit of a download: the size that the server promised, and by how much it may grow.
 
 use crate::client::error::Error;
 use crate::pump::FileSink;
 use std::fs::File;
 use std::io::{self, Write};
 
-/// A sink that takes no more than the server promised: a file without end should not fill a disk.
+/// A sink that takes no more than the server promised and the file may grow by: a file without end
+/// should not fill a disk.
 pub(super) struct SizeLimit<'s, W> {
     sink: &'s mut W,
     promise: Option<u64>,
+    /// The most that is taken.
+    limit: Option<u64>,
     taken: u64,
 }
 
 impl<W: Write> SizeLimit<'_, W> {
-    pub(super) fn new(sink: &mut W, promise: Option<u64>) -> SizeLimit<'_, W> {
-        SizeLimit { sink, promise, taken: 0 }
+    pub(super) fn new(sink: &mut W, promise: Option<u64>, growth: u64) -> SizeLimit<'_, W> {
+        let limit = promise.map(|promise| promise.saturating_add(growth));
+        SizeLimit { sink, promise, limit, taken: 0 }
     }
 
     pub(super) fn kept(&self) -> Result<(), Error> {
-        match self.promise.filter(|promise| self.taken > *promise) {
-            Some(expected) => Err(Error::TooLong { expected }),
-            None => Ok(()),
+        match self.promise {
+            Some(expected) if self.limit.is_some_and(|limit| self.taken > limit) => {
+                Err(Error::TooLong { expected })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -28,7 +34,7 @@ impl<W: Write> SizeLimit<'_, W> {
 impl<W: Write> Write for SizeLimit<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let after = self.taken.saturating_add(bytes.len() as u64);
-        if self.promise.is_some_and(|promise| after > promise) {
+        if self.limit.is_some_and(|limit| after > limit) {
             self.taken = after;
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -48,7 +54,7 @@ impl FileSink for SizeLimit<'_, File> {
     }
 
     fn room(&self) -> u64 {
-        self.promise.map_or(u64::MAX, |promise| promise.saturating_sub(self.taken))
+        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.taken))
     }
 
     fn poured(&mut self, count: u64) {

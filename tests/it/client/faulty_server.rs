@@ -43,7 +43,34 @@ fn half_of_the_data_is_no_success_whatever_the_server_says() {
 }
 
 #[test]
-fn more_data_than_promised_is_no_success() {
+fn a_file_that_grows_while_it_is_fetched_is_fetched_once() {
+    for command in ["RETRIEVE a", "REGET a", "MGET a", "RETRIEVE a -", "CAT a"] {
+        let (client, mut fetched) = (Client::new(), 0);
+        let run = play(&client, command, |server| {
+            server.serve(|server, verb, _| {
+                match verb {
+                    "SIZE" => server.say("213 7"),
+                    "MDTM" => server.say(TIME),
+                    "RETR" => {
+                        fetched += 1;
+                        server.send("content and more");
+                    }
+                    _ => return false,
+                }
+                true
+            });
+        })
+        .expect(0);
+        let got = match run.stdout.as_str() {
+            "" => client.read("a"),
+            printed => printed.as_bytes().to_vec(),
+        };
+        assert_eq!((got.as_slice(), fetched), (&b"content and more"[..], 1), "{command}");
+    }
+}
+
+#[test]
+fn a_file_that_grows_without_end_is_no_success() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();

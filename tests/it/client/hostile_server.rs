@@ -166,9 +166,7 @@ fn a_lie_about_one_file_leaves_the_old_one() {
         ("an end that is none", Lies { ends: "thank you", ..HONEST }, 3),
         ("an end with the terminal in mind", Lies { ends: "550 \x1b]0;owned\x07\u{9b}2J", ..HONEST }, 1),
         ("less than it said", Lies { size: "213 4", ..HONEST }, 1),
-        ("more than it said", Lies { size: "213 2", ..HONEST }, 1),
         ("nothing where it said something", Lies { retr: "", ..HONEST }, 1),
-        ("something where it said nothing", Lies { size: "213 0", ..HONEST }, 1),
         ("a size nobody has", Lies { size: "213 18446744073709551615", ..HONEST }, 1),
         ("a port that is none", Lies { epsv: "229 (|||0|)", ..HONEST }, 1),
         ("a port above all", Lies { epsv: "229 (|||65536|)", ..HONEST }, 1),
@@ -177,6 +175,13 @@ fn a_lie_about_one_file_leaves_the_old_one() {
     at_once(cases, |(name, lies, status)| {
         left(name, lies, "GET a", OLD).0.expect(*status);
     });
+}
+
+#[test]
+fn a_file_that_grew_after_its_size_was_told_replaces_the_old_one() {
+    for (name, size) in [("more than it said", "213 2"), ("from nothing", "213 0")] {
+        left(name, &Lies { size, ..HONEST }, "GET a", NEW).0.expect(0);
+    }
 }
 
 #[test]
