@@ -115,6 +115,10 @@ impl Download {
             };
             retries.until_done(ask)?;
         }
+        if retries.connection.representation() == Representation::Text {
+            // A listing gives the size of the file, not that of its lines on the wire.
+            remote.size = None;
+        }
         let part = remote.part(retries.connection, &self.remote);
         let is_known = self.take_up(partial, part.as_ref()).map_err(Error::Local)?;
         let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(&mut *partial));

@@ -149,7 +149,8 @@ fn followers(
 ) -> Vec<Command> {
     let known = *connection.capabilities();
     let time = modified.filter(|_| known.sets_times).map(|time| Command::Mfmt(time, name.clone()));
-    let size = known.sizes.then(|| Command::Size(name.clone()));
+    let is_sized = known.sizes && connection.representation() == Representation::Bytes;
+    let size = is_sized.then(|| Command::Size(name.clone()));
     time.into_iter().chain(size).chain(next.iter().cloned()).collect()
 }
 

@@ -258,3 +258,32 @@ fn trees_and_listings_are_printed_for_programs() {
     );
     assert!(lines[1].starts_with(r#"{"name":"sub","type":"dir""#), "{run:#?}");
 }
+
+#[test]
+fn a_text_is_fetched_whatever_its_size_in_the_listing() {
+    let (client, mut fetched) = (Client::new(), 0);
+    play_all(
+        &client,
+        &["-j", "1"],
+        "ASCII; MGET *",
+        vec![Box::new(|server| {
+            server.serve(|server, verb, _| {
+                match verb {
+                    "MLSD" => server.send("type=file;size=4; a\r\ntype=file;size=4; b\r\n"),
+                    "RETR" => {
+                        fetched += 1;
+                        server.send("a\r\nb\r\n");
+                    }
+                    _ => return false,
+                }
+                true
+            });
+        })],
+    )
+    .expect(0);
+    assert_eq!(
+        (client.read("a").as_slice(), client.read("b").as_slice()),
+        (&b"a\nb\n"[..], &b"a\nb\n"[..])
+    );
+    assert_eq!(fetched, 2);
+}

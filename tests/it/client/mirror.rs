@@ -381,3 +381,29 @@ fn what_cannot_be_listed_is_told_and_nothing_of_it_is_deleted() {
     run.expect(1).expect_error("550 not you");
     assert_eq!(client.read("d/sub/mine"), b"mine");
 }
+
+#[test]
+fn a_text_is_mirrored_once_whatever_its_size_in_the_listing() {
+    // Of the file with LF, as most servers have it, and of its lines on the wire.
+    for size in [4, 6] {
+        let (client, mut fetched) = (Client::new(), 0);
+        play(&client, "ASCII; MIRROR . here; MIRROR . here", |server| {
+            server.serve(|server, verb, _| {
+                match verb {
+                    "MLSD" => {
+                        let facts = format!("type=file;size={size};modify=20250102030405");
+                        server.send(format!("{facts}; a\r\n"));
+                    }
+                    "RETR" => {
+                        fetched += 1;
+                        server.send("a\r\nb\r\n");
+                    }
+                    _ => return false,
+                }
+                true
+            });
+        })
+        .expect(0);
+        assert_eq!((client.read("here/a").as_slice(), fetched), (&b"a\nb\n"[..], 1), "{size}");
+    }
+}

@@ -14,6 +14,7 @@ use super::mget_mput::report;
 use super::operands::Operand;
 use super::row::Row;
 use crate::args::{Flag, Parsed};
+use crate::client::connection::Representation;
 use crate::client::error::{Error, ErrorClass};
 use crate::client::local;
 use crate::client::name::parse_name;
@@ -70,7 +71,8 @@ const BATCH: usize = 32;
 /// Mirrors as the words say.
 fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut wanted = Wanted::new(options, words)?;
-    session.connection()?;
+    let representation = session.connection()?.representation();
+    wanted.rules.sizes_are_lost = representation == Representation::Text;
     let (source, target) = wanted.ends();
     let (remote, here) = if wanted.upload { (target, source) } else { (source, target) };
     let root = local::path(&here)?;

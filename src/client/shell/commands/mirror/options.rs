@@ -32,6 +32,7 @@ impl Wanted {
             include: globs("include"),
             exclude: globs("exclude"),
             times_are_lost: false,
+            sizes_are_lost: false,
         };
         Ok(Wanted {
             upload: options.switch("reverse"),

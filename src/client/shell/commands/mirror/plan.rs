@@ -52,6 +52,8 @@ pub(super) struct Rules {
     pub(super) exclude: Vec<Vec<u8>>,
     /// Whether what was stored may have the time at which it was stored, for want of a better one.
     pub(super) times_are_lost: bool,
+    /// Whether the sizes of one file differ on the two sides, because the ends of its lines do.
+    pub(super) sizes_are_lost: bool,
 }
 
 impl Rules {
@@ -187,7 +189,8 @@ impl<'a> Plan<'a> {
         if self.rules.only_newer {
             return newer;
         }
-        let resized = matches!((new.size, old.size), (Some(new), Some(old)) if new != old);
+        let resized = !self.rules.sizes_are_lost
+            && matches!((new.size, old.size), (Some(new), Some(old)) if new != old);
         let same_time = match age {
             (Some(_), Some(_)) if self.rules.times_are_lost => !newer,
             (Some(one), Some(other)) if new.exact && old.exact => one == other,
