@@ -123,6 +123,11 @@ impl Messages {
         self.note(&format!("{name}: {why}; trying again in {seconds} s"));
     }
 
+    /// A transfer succeeded, but the user should know this.
+    pub(super) fn warning(&self, name: &[u8], text: &str) {
+        self.note(&format!("warning: {}: {text}", shown(name)));
+    }
+
     /// The user is asked for something, in the same line.
     pub(super) fn prompt(&self, text: &str) {
         words(text);

@@ -4,6 +4,7 @@ mod append_and_cat;
 mod basics;
 mod bsd_ftp;
 mod data_connections;
+mod doubtful_sizes;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod full_disk;

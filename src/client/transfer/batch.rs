@@ -296,4 +296,10 @@ impl Meter for JobMeter<'_, '_> {
         state.progress.clear();
         self.queue.settings.messages.retrying(self.name.as_bytes(), why, pause);
     }
+
+    fn warn(&mut self, text: &str) {
+        let mut state = self.queue.lock();
+        state.progress.clear();
+        self.queue.settings.messages.warning(self.name.as_bytes(), text);
+    }
 }

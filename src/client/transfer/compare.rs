@@ -1,5 +1,5 @@
 //! Comparison of a local file with a remote one: by what the server says of it, by its last bytes,
-//! and by its digest.
+//! and by its digest. A server that is still storing a file is asked for its size again.
 
 use crate::client::connection::Connection;
 use crate::client::connection::data::passive_ahead;
@@ -9,13 +9,27 @@ use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Name};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How many bytes are compared where size and time do not tell whether it is the same file.
 pub(super) const COMPARED: u64 = 64 * 1024;
 
 /// The largest file of which a digest is asked for: a few seconds' work.
 const LARGEST_HASHED: u64 = 1024 * 1024 * 1024;
+
+/// Up to which size a file is fetched whole to be compared.
+const LARGEST_FETCHED: u64 = 1024 * 1024;
+
+/// How long a server is asked again for a size that is not what it should be: some still write what
+/// they have confirmed.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// The first pause between two such questions; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How many times in a row a remote file may be found to have grown while its end was compared.
+pub(super) const MOST_MEASURED: u32 = 4;
 
 /// The size and time that a server gives for a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,23 +111,66 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Returns whether the bytes of `file` before `here` and those of the remote file before `there`
-/// are the same, as far as [`COMPARED`] goes back.
-pub(super) fn same_tail(
+/// The result of comparing the last bytes of a local file and a remote one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    Same,
+    Different,
+    /// They are the same, and the remote file has more by now.
+    Grown,
+}
+
+/// Compares the bytes of `file` before `here` with those of the remote file before `there`, as far as
+/// [`COMPARED`] goes back.
+pub(super) fn compare_tail(
     connection: &mut Connection,
     name: &Name,
     there: u64,
     file: &mut File,
     here: u64,
-) -> Result<bool, Error> {
-    let compared = here.min(COMPARED);
+) -> Result<Tail, Error> {
+    compare_last(connection, name, there, file, here, here.min(COMPARED))
+}
+
+fn compare_last(
+    connection: &mut Connection,
+    name: &Name,
+    there: u64,
+    file: &mut File,
+    here: u64,
+    compared: u64,
+) -> Result<Tail, Error> {
     let mut theirs = Vec::new();
     let incoming = connection.retrieve_from(name, there - compared, Some(there))?;
-    incoming.receive(&mut theirs, |_| ())?;
+    incoming.that_may_grow().receive(&mut theirs, |_| ())?;
     let mut ours = Vec::new();
     file.seek(SeekFrom::Start(here - compared)).map_err(Error::Local)?;
     file.take(compared).read_to_end(&mut ours).map_err(Error::Local)?;
-    Ok(ours == theirs)
+    Ok(match theirs.strip_prefix(ours.as_slice()) {
+        Some([]) => Tail::Same,
+        Some(_) => Tail::Grown,
+        None => Tail::Different,
+    })
+}
+
+/// Returns whether the remote file, which has the size of the local one, certainly has its bytes: by
+/// HASH, or if it is small by fetching it.
+pub(super) fn is_certainly_same(
+    connection: &mut Connection,
+    name: &Name,
+    file: &mut File,
+    size: u64,
+) -> Result<bool, Error> {
+    if let Some(same) = matches_hash(connection, name, file)? {
+        return Ok(same);
+    }
+    if size > LARGEST_FETCHED {
+        return Ok(false);
+    }
+    match compare_last(connection, name, size, file, size, size) {
+        Err(Error::Refused(_)) => Ok(false),
+        other => Ok(other? == Tail::Same),
+    }
 }
 
 /// Compares a local file with the server's by HASH, where the server has that and the file is not
@@ -123,20 +180,56 @@ pub(super) fn compare_hash(
     name: &Name,
     file: &mut File,
 ) -> Result<(), Error> {
+    match matches_hash(connection, name, file)? {
+        Some(false) => Err(Error::OtherContent),
+        Some(true) | None => Ok(()),
+    }
+}
+
+/// Returns whether the server's HASH is that of the local file, if there is an answer.
+fn matches_hash(
+    connection: &mut Connection,
+    name: &Name,
+    file: &mut File,
+) -> Result<Option<bool>, Error> {
     let size = file.metadata().map_err(Error::Local)?.len();
     if size > LARGEST_HASHED {
-        return Ok(());
+        return Ok(None);
     }
     let told = match connection.hash(name) {
         Err(Error::TimedOut(_)) => {
             connection.capabilities().hashes = false;
-            return connection.reconnect();
+            return connection.reconnect().map(|()| None);
         }
         other => other?,
     };
-    let Some((algorithm, theirs)) = told else { return Ok(()) };
+    let Some((algorithm, theirs)) = told else { return Ok(None) };
     let ours = digest(algorithm, file).map_err(Error::Local)?;
-    if ours.as_bytes() == theirs { Ok(()) } else { Err(Error::OtherContent) }
+    Ok(Some(ours.as_bytes() == theirs))
+}
+
+/// Asks for the size of a remote file again, with pauses, until it is settled or [`SETTLING`] (or
+/// `--timeout`, if that is shorter) is over. Returns the last size that it told; `None` if it told none.
+pub(super) fn settled_size(
+    connection: &mut Connection,
+    name: &Name,
+    mut size: Option<u64>,
+    mut is_settled: impl FnMut(Option<u64>) -> bool,
+) -> Result<Option<u64>, Error> {
+    let settings = connection.settings();
+    let deadline = Instant::now() + settings.timeout.min(SETTLING);
+    let armed = settings.interrupt.begin().map_err(Error::Local)?;
+    let mut pause = FIRST_PAUSE;
+    while !is_settled(size) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || !connection.capabilities().sizes {
+            break;
+        }
+        armed.pause(pause.min(left))?;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        size = connection.expected_size(name)?.or(size);
+    }
+    Ok(size)
 }
 
 fn digest(algorithm: Algorithm, file: &mut File) -> io::Result<String> {

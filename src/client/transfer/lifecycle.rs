@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 /// The longest wait for the reply to an ABOR.
 const ABORT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The longest wait for the final reply once all promised bytes have come. If it does not come, another
-/// connection asks whether the file is whole, so the wait need not be long.
+/// The longest wait for the final reply of a download once all promised bytes have come. If it does not
+/// come, another connection asks whether the file is whole, so the wait need not be long.
 const LAST_WORD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest wait if fewer bytes came than were promised: the reply will most likely never come
@@ -209,14 +209,8 @@ impl<'c> RunningTransfer<'c> {
     /// Closes the data connection and reads the final reply.
     fn last_word(&mut self) -> Result<(), Error> {
         self.data = None;
-        // The last bytes of an upload may be in flight as long as all of them took, and be stored slowly.
         let timeout = self.line.timeout();
-        let patience = match (self.line.direction, self.came) {
-            (TransferDirection::Down, Completeness::All) => timeout.min(LAST_WORD_PATIENCE),
-            (TransferDirection::Down, Completeness::Less) => timeout.min(SHORT_PATIENCE),
-            (TransferDirection::Down, Completeness::Unmeasured) => timeout,
-            (TransferDirection::Up, _) => timeout.min(LAST_WORD_PATIENCE) + self.started.elapsed(),
-        };
+        let patience = patience(self.line.direction, self.came, timeout, self.started.elapsed());
         let reply = self.line.last_reply(patience)?;
         self.line.hear_followers();
         let late = self.line.hear_noop();
@@ -257,6 +251,23 @@ impl<'c> RunningTransfer<'c> {
     }
 }
 
+/// Returns how long to wait for the final reply of a transfer that took `elapsed` so far.
+fn patience(
+    direction: TransferDirection,
+    came: Completeness,
+    timeout: Duration,
+    elapsed: Duration,
+) -> Duration {
+    match (direction, came) {
+        (TransferDirection::Down, Completeness::All) => timeout.min(LAST_WORD_PATIENCE),
+        (TransferDirection::Down, Completeness::Less) => timeout.min(SHORT_PATIENCE),
+        (TransferDirection::Down, Completeness::Unmeasured) => timeout,
+        // The last bytes of an upload may be in flight as long as all of them took, and the server may
+        // store them slowly. An APPE that is repeated too early stores them twice.
+        (TransferDirection::Up, _) => timeout.saturating_add(elapsed),
+    }
+}
+
 /// Writes the bytes that have arrived to `sink`, without waiting for more.
 fn drain(data: &mut TcpStream, sink: &mut impl Write) -> u64 {
     let mut piece = vec![0; 64 * 1024];
@@ -284,5 +295,19 @@ impl Drop for RunningTransfer<'_> {
         } else if self.abort_alone().is_err() {
             self.line.connection.lose();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_waits_the_whole_timeout_for_its_final_reply() {
+        let (timeout, took) = (Duration::from_secs(300), Duration::from_secs(2));
+        let up = patience(TransferDirection::Up, Completeness::Unmeasured, timeout, took);
+        assert!(up >= timeout);
+        let down = patience(TransferDirection::Down, Completeness::All, timeout, took);
+        assert_eq!(down, LAST_WORD_PATIENCE);
     }
 }

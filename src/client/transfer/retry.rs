@@ -28,6 +28,8 @@ pub(in crate::client) trait Meter: Send {
     fn moved(&mut self, _moved: u64) {}
     /// The transfer broke off and is tried again after a pause.
     fn again(&mut self, why: &Error, pause: Duration);
+    /// The transfer succeeded, but the user should know this.
+    fn warn(&mut self, _text: &str) {}
 }
 
 /// A transfer that can be tried again.

@@ -3,20 +3,29 @@
 //! - `Ok` means that the server confirmed the transfer and that as many bytes are there as were sent.
 //! - After a break an upload is continued only if the server has something that can be nothing but
 //!   the beginning of this file; else it starts over.
+//! - A size that is too small is asked for again for a while: some servers still write what they have
+//!   confirmed. A resume that the size contradicts was not understood (a server that ignores REST keeps
+//!   only the rest), and the whole file is sent once. A size that is too large after that is a warning:
+//!   some servers convert files or round their sizes up.
+//! - If no final reply comes after the last byte, a new connection asks whether the file has arrived
+//!   before anything is sent again.
 //! - A file that was sent in more than one piece is compared with the server's HASH, if it has that.
 
 use super::TransferSettings;
 use super::append::Append;
-use super::compare::{compare_hash, same_tail};
+use super::compare::{
+    MOST_MEASURED, Tail, compare_hash, compare_tail, is_certainly_same, settled_size,
+};
 use super::outcome::TransferOutcome;
-use super::retry::{Attempt, Meter, Retries};
+use super::retry::{Attempt, Meter, Next, Retries};
 use crate::client::connection::{Connection, Representation};
-use crate::client::error::Error;
+use crate::client::error::{Error, ErrorClass};
 use crate::client::local;
 use crate::client::output::json::Action;
 use crate::protocol::{Command, Name};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::mem;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -154,22 +163,40 @@ fn followers(
     time.into_iter().chain(size).chain(next.iter().cloned()).collect()
 }
 
-/// Returns how much of a file the server has already, if that is its beginning.
+/// Returns how much of a file the server has already, if that is its beginning. The server may still be
+/// storing what an earlier session sent.
 fn common(
     connection: &mut Connection,
     name: &Name,
     file: &mut File,
     size: u64,
 ) -> Result<u64, Error> {
-    let there = connection.expected_size(name)?.unwrap_or(0);
-    if there == 0 || there > size || !connection.capabilities().restarts {
-        return Ok(0);
+    let mut there = connection.expected_size(name)?.unwrap_or(0);
+    for _ in 0..MOST_MEASURED {
+        if there == 0 || there > size || !connection.capabilities().restarts {
+            return Ok(0);
+        }
+        match compare_tail(connection, name, there, file, there) {
+            Ok(Tail::Same) => return Ok(there),
+            Ok(Tail::Grown) => there = size_at_rest(connection, name, there)?,
+            Ok(Tail::Different) => return Ok(0),
+            // A server that ignores REST sends more than its end.
+            Err(Error::Refused(_) | Error::NoRestart(_) | Error::TooLong { .. }) => return Ok(0),
+            Err(error) => return Err(error),
+        }
     }
-    match same_tail(connection, name, there, file, there) {
-        Ok(true) => Ok(there),
-        Ok(false) | Err(Error::Refused(_) | Error::NoRestart(_)) => Ok(0),
-        Err(error) => Err(error),
-    }
+    Err(Error::TooLong { expected: there })
+}
+
+/// Measures a file that grows until two answers in a row are the same.
+fn size_at_rest(connection: &mut Connection, name: &Name, mut before: u64) -> Result<u64, Error> {
+    let first = connection.expected_size(name)?;
+    let is_at_rest = |size: Option<u64>| {
+        let size = size.unwrap_or(0);
+        mem::replace(&mut before, size) == size
+    };
+    settled_size(connection, name, first, is_at_rest)?;
+    Ok(before)
 }
 
 /// A plain file on its way to the server.
@@ -184,6 +211,21 @@ struct Sending<'a> {
     reached: Option<u64>,
     /// How far this try came.
     sent: u64,
+    /// Whether the size has contradicted a resume, so that only the whole file is sent.
+    whole_only: bool,
+    /// How many times the size has contradicted the whole file.
+    contradicted: u32,
+    final_reply: FinalReply,
+}
+
+/// The final reply of the try before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FinalReply {
+    Came,
+    /// It did not come in time; the server may still be storing.
+    Late,
+    /// The connection was lost before it.
+    Lost,
 }
 
 /// What the server had under the name before.
@@ -199,7 +241,18 @@ enum RemoteBefore {
 
 impl<'a> Sending<'a> {
     fn new(name: &'a Name, file: &'a mut File, size: u64, start: u64) -> Sending<'a> {
-        Sending { name, file, size, start, before: RemoteBefore::NotAsked, reached: None, sent: 0 }
+        Sending {
+            name,
+            file,
+            size,
+            start,
+            before: RemoteBefore::NotAsked,
+            reached: None,
+            sent: 0,
+            whole_only: false,
+            contradicted: 0,
+            final_reply: FinalReply::Came,
+        }
     }
 
     /// Forgets what the server has: it is replaced.
@@ -227,24 +280,58 @@ impl<'a> Sending<'a> {
 
     /// Decides where the next try begins: behind what the server has of the bytes that were sent.
     /// What it had before is not ours, and some servers report that until an upload is whole.
-    fn next(&self, connection: &mut Connection, reached: u64) -> Result<u64, Error> {
-        let now = connection.expected_size(self.name)?.unwrap_or(0);
+    fn next(&mut self, connection: &mut Connection, reached: u64) -> Result<u64, Error> {
+        let mut now = connection.expected_size(self.name)?;
+        let may_be_there = self.final_reply != FinalReply::Came && reached == self.size;
+        if may_be_there && self.final_reply == FinalReply::Late {
+            let is_whole = |now: Option<u64>| now.unwrap_or(0) >= self.size;
+            now = settled_size(connection, self.name, now, is_whole)?;
+        }
+        let now = now.unwrap_or(0);
         let is_ours = match self.before {
             RemoteBefore::NotAsked => false,
             RemoteBefore::Nothing | RemoteBefore::Ours => true,
             RemoteBefore::Size(size) => size != now,
         };
-        let continues = is_ours && now <= reached && connection.capabilities().restarts;
+        if is_ours && now == reached && now == self.size {
+            return Ok(now);
+        }
+        if may_be_there
+            && now == self.size
+            && is_certainly_same(connection, self.name, self.file, self.size)?
+        {
+            return Ok(now);
+        }
+        let continues =
+            is_ours && !self.whole_only && now <= reached && connection.capabilities().restarts;
         Ok(if continues { now } else { 0 })
     }
 
     /// Asks for the size: a server that closes early can call an upload done whose end only our own
-    /// system has.
-    fn check(&self, connection: &mut Connection) -> Result<(), Error> {
-        match connection.stored_size(self.name)? {
-            Some(got) if got != self.size => Err(Error::NotWhole { expected: self.size, got }),
-            _ => Ok(()),
+    /// system has, and one that ignores REST has only what came after it.
+    fn check(
+        &mut self,
+        connection: &mut Connection,
+        from: u64,
+        meter: &mut dyn Meter,
+    ) -> Result<(), Error> {
+        let (expected, rest) = (self.size, self.size - from);
+        let first = connection.stored_size(self.name)?;
+        let is_settled = |size: Option<u64>| {
+            size.is_none_or(|size| size >= expected || (from > 0 && size == rest))
+        };
+        let got = settled_size(connection, self.name, first, is_settled)?;
+        let Some(got) = got.filter(|got| *got != expected) else { return Ok(()) };
+        if from > 0 {
+            self.start_over();
+            (self.whole_only, self.sent) = (true, 0);
+        } else if got > expected {
+            meter.warn(&format!("the server has {got} bytes of a file of {expected}"));
+            return Ok(());
+        } else {
+            self.contradicted += 1;
         }
+        Err(Error::NotWhole { expected, got })
     }
 }
 
@@ -282,7 +369,7 @@ impl Attempt for Sending<'_> {
         if is_text {
             return Ok(self.size);
         }
-        self.check(connection)?;
+        self.check(connection, from, meter)?;
         if from > 0 {
             let compared = compare_hash(connection, self.name, self.file);
             if let Err(Error::OtherContent) = compared {
@@ -296,6 +383,17 @@ impl Attempt for Sending<'_> {
 
     fn reached(&self) -> Result<u64, Error> {
         Ok(self.sent.max(self.reached.unwrap_or(0)))
+    }
+
+    fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
+        self.final_reply = match failure {
+            Error::TimedOut(_) => FinalReply::Late,
+            other if other.class() == ErrorClass::Connection => FinalReply::Lost,
+            _ => FinalReply::Came,
+        };
+        let is_final = matches!(failure, Error::NotWhole { .. })
+            && (self.contradicted > 1 || (self.contradicted == 1 && self.whole_only));
+        Ok(if is_final { Next::Fail } else { Next::Retry })
     }
 
     fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {

@@ -308,6 +308,11 @@ impl Meter for FileProgress<'_> {
         self.progress.clear();
         self.messages.retrying(self.name, why, pause);
     }
+
+    fn warn(&mut self, text: &str) {
+        self.progress.clear();
+        self.messages.warning(self.name, text);
+    }
 }
 
 /// A note for each further try, without a progress line.
