@@ -76,7 +76,7 @@ fn write_in_time(open: fn() -> Sink, text: &str) {
     match LogWriter::start(move || Ok(open()), Arc::new(Nobody)) {
         Ok(writer) => {
             writer.push(text.as_bytes());
-            writer.flush(Instant::now() + PATIENCE);
+            writer.finish(Instant::now() + PATIENCE);
         }
         // The system has no room for a thread, which may be what there is to say.
         Err(_) => drop(open().write_lines(text.as_bytes())),

@@ -75,7 +75,11 @@ impl Output {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let (_, before) = std::mem::replace(&mut *current, (target, next));
         drop(current);
-        before.writer().inspect(|writer| writer.flush(Instant::now() + PATIENCE));
+        if let Taker::Writer(writer) = before
+            && let Some(writer) = Arc::into_inner(writer)
+        {
+            writer.finish(Instant::now() + PATIENCE);
+        }
         Ok(())
     }
 
@@ -110,7 +114,7 @@ impl Output {
     pub(super) fn flush(&self, deadline: Instant) {
         // Cloned, because sessions would wait behind a reload that waits for this guard.
         let writer = self.current().1.writer().cloned();
-        writer.inspect(|writer| writer.flush(deadline));
+        writer.map(|writer| writer.flush(deadline));
     }
 
     fn current(&self) -> RwLockReadGuard<'_, (Target, Taker)> {

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Bytes that wait for the sink at most: some ten thousand lines.
@@ -42,6 +42,7 @@ pub(in crate::server) trait Observer: Send + Sync {
 /// is written.
 pub(in crate::server) struct LogWriter {
     queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
 }
 
 struct Queue {
@@ -81,7 +82,7 @@ impl LogWriter {
         let (sender, opened) = sync_channel(1);
         let own = Arc::clone(&queue);
         let thread = thread::Builder::new().name("log".into()).stack_size(STACK);
-        thread.spawn(move || match open() {
+        let thread = thread.spawn(move || match open() {
             Ok(sink) => {
                 let _ = sender.send(Ok(()));
                 Thread { queue: &own, sink, lost: 0 }.run();
@@ -97,7 +98,7 @@ impl LogWriter {
             Ok(result) => result?,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
-        Ok(LogWriter { queue })
+        Ok(LogWriter { queue, thread: Some(thread) })
     }
 
     /// Queues one line with its end, or counts it as lost if there is no room for it.
@@ -118,18 +119,28 @@ impl LogWriter {
     }
 
     /// Waits until everything queued is written, until the deadline at most, and not for a write that
-    /// has taken a second already.
-    pub(in crate::server) fn flush(&self, deadline: Instant) {
+    /// has taken a second already. Returns true if everything is written.
+    pub(in crate::server) fn flush(&self, deadline: Instant) -> bool {
         let mut state = self.queue.lock();
         while !state.is_empty() {
             let until = state.busy.map_or(deadline, |since| deadline.min(since + PATIENCE));
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                return false;
             }
             let waited = self.queue.emptied.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
+    }
+
+    /// Waits like [`LogWriter::flush`], and for the end of the thread, unless it is stuck.
+    pub(in crate::server) fn finish(mut self, deadline: Instant) {
+        let is_written = self.flush(deadline);
+        let thread = self.thread.take();
+        drop(self);
+        // Nothing keeps the thread from its end then, and it cannot panic.
+        thread.filter(|_| is_written).map(JoinHandle::join);
     }
 
     /// Returns true if the sink has not taken a piece, or not even been opened, for a second.
