@@ -577,6 +577,7 @@ fn what_cannot_be_reached_is_told_before_any_command() {
     let mut connection = Script::serve(move |server| {
         expect_size(server, 5);
         server.expect("EPSV", &format!("229 ok (|||{}|)", nobody.port()));
+        server.expect("PASV", "502 none");
         server.expect("PWD", "257 \"/\"");
     });
     assert!(matches!(fetch(&mut connection), Err(Error::NoData { to: Some(_), .. })));
