@@ -2,8 +2,9 @@
 //!
 //! `machine HOST` or `default`, and after it `login`, `password`, `account` with a word each, and
 //! `macdef NAME`, whose lines go on to the next blank one. The first entry that fits counts. A word
-//! may stand in double quotes, and a backslash makes the next byte plain. NetrcWords that are unknown are
-//! passed over: newer clients have more of them.
+//! may stand in double quotes, which a quote at its beginning opens (`pa"ss` is a password), and a
+//! backslash makes the next byte plain. Words that are unknown are passed over: newer clients have more
+//! of them.
 
 use super::error::Error;
 use crate::protocol::{Name, Secret};
@@ -138,7 +139,9 @@ impl NetrcWords<'_> {
             return None;
         }
         let mut word = Vec::new();
-        let mut quoted = false;
+        let opened = self.rest.strip_prefix(b"\"");
+        let mut quoted = opened.is_some();
+        self.rest = opened.unwrap_or(self.rest);
         while let Some((&byte, after)) = self.rest.split_first() {
             if byte.is_ascii_whitespace() && !quoted {
                 break;
@@ -149,7 +152,7 @@ impl NetrcWords<'_> {
                     word.push(next);
                     self.rest = after;
                 }
-                (b'"', _) => quoted = !quoted,
+                (b'"', _) if quoted => quoted = false,
                 _ => word.push(byte),
             }
         }
@@ -205,6 +208,22 @@ mod tests {
         assert_eq!(login(TEXT, "three", None).unwrap().user, Name::new("anonymous"));
         assert_eq!(login(TEXT, "late", None).unwrap().user, Name::new("anonymous"));
         assert_eq!(login(TEXT, "three", Some("c")), None);
+    }
+
+    #[test]
+    fn a_quote_counts_at_the_beginning_of_a_word_only() {
+        for (written, password) in [
+            ("pa\"ss", "pa\"ss"),
+            ("pass\"", "pass\""),
+            ("\"pa ss\"", "pa ss"),
+            ("\"pa\"ss\"", "pass\""),
+            ("it's", "it's"),
+        ] {
+            let text = format!("machine a\r\nlogin me\r\npassword {written}\r\naccount x\r\n");
+            let found = login(&text, "a", None).unwrap();
+            assert_eq!(found.password, Secret::new(password), "{written}");
+            assert_eq!(found.account, Secret::new("x"), "{written}");
+        }
     }
 
     #[test]
