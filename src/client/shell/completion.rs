@@ -136,7 +136,7 @@ fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completio
     if let [only] = found {
         let mut word = lexer::quoted(&only.word, quotes);
         if only.whole {
-            word.extend_from_slice(lexer::closing(&only.word, quotes));
+            word.extend_from_slice(lexer::closing(quotes));
             word.push(b' ');
         }
         return Completion { start, word, choices: Vec::new() };
@@ -274,7 +274,7 @@ mod tests {
     fn names_are_completed_with_the_quotes_they_need() {
         assert_eq!(line("get a"), "get a\\ file.");
         assert_eq!(line("get \"a"), "get \"a file.");
-        assert_eq!(line("get 'a file.t"), "get 'a file.txt' ");
+        assert_eq!(line("get \"a file.t"), "get \"a file.txt\" ");
         assert_eq!(line("get a\\ file.z"), "get a\\ file.zip ");
         assert_eq!(line("get p"), "get pub/");
         assert_eq!(line("get x"), "get x");

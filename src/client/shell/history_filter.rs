@@ -70,7 +70,7 @@ mod tests {
     fn no_password_is_kept() {
         assert_eq!(kept("get a b"), Some("get a b".into()));
         assert_eq!(kept("user me"), Some("user me".into()));
-        assert_eq!(kept(" USER 'm e' secret"), Some("user m\\ e".into()));
+        assert_eq!(kept(" USER \"m e\" secret"), Some("user m\\ e".into()));
         assert_eq!(kept("use me secret account"), Some("user me".into()));
         assert_eq!(kept("usre me secret"), Some("user me".into()));
         assert_eq!(kept("acount secret"), Some("account".into()));
@@ -83,7 +83,7 @@ mod tests {
             "open ftp://me:secret@host/",
             "get ftp://me:secret@host/a",
             "open -u me,secret host",
-            "user me 'secret",
+            "user me \"secret",
         ] {
             assert_eq!(kept(line), None, "{line}");
         }

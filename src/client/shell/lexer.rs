@@ -1,9 +1,9 @@
 //! How a line of commands is cut into commands, and a command into words.
 //!
-//! As in a shell: blanks separate words, `'a b'` is one word with nothing special in it, `"a b"` is
-//! one word in which a backslash takes the special meaning from the next byte, and outside quotes it
-//! does so too. A line whose first word begins with `#` is a comment. Words are bytes, because file
-//! names are.
+//! Blanks separate words, `"a b"` is one word in which a backslash takes the special meaning from the
+//! next byte, and outside quotes it does so too. A single quote is a byte like any other, as in BSD ftp:
+//! it is part of names (`don't.txt`, and `'PROD.DATA.'` on z/OS). A line whose first word begins with
+//! `#` is a comment. Words are bytes, because file names are.
 
 /// A quote that does not end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,6 @@ enum Quoting {
     Plain,
     /// After a backslash outside quotes.
     Escaped,
-    Single,
     Double,
     /// After a backslash inside `"`.
     DoubleEscaped,
@@ -36,12 +35,9 @@ impl Quoting {
     fn step(self, byte: u8) -> (Quoting, Role) {
         match (self, byte) {
             (Quoting::Plain, b'\\') => (Quoting::Escaped, Role::Mark),
-            (Quoting::Plain, b'\'') => (Quoting::Single, Role::Mark),
             (Quoting::Plain, b'"') => (Quoting::Double, Role::Mark),
             (Quoting::Plain, _) => (Quoting::Plain, Role::Bare),
             (Quoting::Escaped, _) => (Quoting::Plain, Role::Quoted),
-            (Quoting::Single, b'\'') => (Quoting::Plain, Role::Mark),
-            (Quoting::Single, _) => (Quoting::Single, Role::Quoted),
             (Quoting::Double, b'"') => (Quoting::Plain, Role::Mark),
             (Quoting::Double, b'\\') => (Quoting::DoubleEscaped, Role::Mark),
             (Quoting::Double, _) => (Quoting::Double, Role::Quoted),
@@ -77,8 +73,6 @@ pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unclosed> {
 pub(super) enum Quotes {
     /// None: a backslash makes the next byte plain.
     None,
-    /// `'`
-    Single,
     /// `"`
     Double,
 }
@@ -114,13 +108,11 @@ pub(super) fn unfinished(line: &[u8]) -> Option<Unfinished> {
     let start = if blank { line.len() } else { start };
     let quotes = match quoting {
         Quoting::Plain => Quotes::None,
-        Quoting::Single => Quotes::Single,
         Quoting::Double => Quotes::Double,
         Quoting::Escaped | Quoting::DoubleEscaped => return None,
     };
     let closed: &[u8] = match quotes {
         Quotes::None => b"",
-        Quotes::Single => b"'",
         Quotes::Double => b"\"",
     };
     let word = words(&[&line[start..], closed].concat()).ok()?.pop().unwrap_or_default();
@@ -133,12 +125,7 @@ pub(super) fn unfinished(line: &[u8]) -> Option<Unfinished> {
 /// A word as it has to be typed in such quotes, which are left open.
 pub(super) fn quoted(word: &[u8], quotes: Quotes) -> Vec<u8> {
     match quotes {
-        Quotes::None => {
-            escaped(word, |byte| byte.is_ascii_whitespace() || b"'\"\\".contains(&byte))
-        }
-        // Nothing in such quotes can be escaped, so they are left for one.
-        Quotes::Single if word.contains(&b'\'') => quoted(word, Quotes::None),
-        Quotes::Single => [b"'", word].concat(),
+        Quotes::None => escaped(word, |byte| byte.is_ascii_whitespace() || b"\"\\".contains(&byte)),
         Quotes::Double => [&b"\""[..], &escaped(word, |byte| b"\"\\".contains(&byte))].concat(),
     }
 }
@@ -155,11 +142,10 @@ fn escaped(word: &[u8], special: impl Fn(u8) -> bool) -> Vec<u8> {
 }
 
 /// What ends a word that [`quoted`] wrote.
-pub(super) fn closing(word: &[u8], quotes: Quotes) -> &'static [u8] {
+pub(super) fn closing(quotes: Quotes) -> &'static [u8] {
     match quotes {
-        Quotes::Single if !word.contains(&b'\'') => b"'",
         Quotes::Double => b"\"",
-        Quotes::None | Quotes::Single => b"",
+        Quotes::None => b"",
     }
 }
 
@@ -195,10 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn words_as_in_a_shell() {
+    fn single_quotes_are_part_of_a_word() {
+        assert_eq!(split("get don't.txt"), ["get", "don't.txt"]);
+        assert_eq!(split("cd 'PROD.DATA.'"), ["cd", "'PROD.DATA.'"]);
+        assert_eq!(split("put 'a b'"), ["put", "'a", "b'"]);
+        assert_eq!(commands(b"cd 'a; ls"), [&b"cd 'a"[..], b" ls"]);
+    }
+
+    #[test]
+    fn words_are_cut_at_blanks_outside_of_quotes() {
         assert_eq!(split("  get a\tb \r"), ["get", "a", "b"]);
-        assert_eq!(split(r#"put "a b" 'c "d' e\ f"#), ["put", "a b", "c \"d", "e f"]);
-        assert_eq!(split(r#"a"b"'c'\"d ''"#), ["abc\"d", ""]);
+        assert_eq!(split(r#"put "a b" "c \"d" e\ f"#), ["put", "a b", "c \"d", "e f"]);
+        assert_eq!(split(r#"a"b"'c'\"d """#), ["ab'c'\"d", ""]);
         assert_eq!(split(r#""a\"b\\c""#), ["a\"b\\c"]);
         assert_eq!(split("get a#b"), ["get", "a#b"]);
     }
@@ -212,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_open_quote_is_an_error() {
-        for line in ["get 'a", "get \"a", "get a\\", "get \"a\\", "it's"] {
+        for line in ["get \"a", "get a\\", "get \"a\\", "it\"s"] {
             assert_eq!(words(line.as_bytes()), Err(Unclosed), "{line}");
         }
     }
@@ -229,7 +223,7 @@ mod tests {
         assert_eq!(typed(" get "), Some((1, "".into(), 5, Quotes::None)));
         assert_eq!(typed("get a\\ b"), Some((1, "a b".into(), 4, Quotes::None)));
         assert_eq!(typed("get \"a b"), Some((1, "a b".into(), 4, Quotes::Double)));
-        assert_eq!(typed("get 'a' x'b c"), Some((2, "xb c".into(), 8, Quotes::Single)));
+        assert_eq!(typed("get \"a\" x\"b c"), Some((2, "xb c".into(), 8, Quotes::Double)));
         assert_eq!(typed("get a\\"), None);
         assert_eq!(typed("# get a"), None);
     }
@@ -237,9 +231,9 @@ mod tests {
     #[test]
     fn a_quoted_word_is_that_word() {
         for word in ["a b", "it's", "a\"b\\c", "#a", "", "tab\there"] {
-            for quotes in [Quotes::None, Quotes::Single, Quotes::Double] {
+            for quotes in [Quotes::None, Quotes::Double] {
                 let typed = quoted(word.as_bytes(), quotes);
-                let typed = [&b"get x "[..], &typed, closing(word.as_bytes(), quotes)].concat();
+                let typed = [&b"get x "[..], &typed, closing(quotes)].concat();
                 let last = words(&typed).unwrap().pop().unwrap();
                 if word.is_empty() && quotes == Quotes::None {
                     continue;
@@ -251,10 +245,10 @@ mod tests {
 
     #[test]
     fn commands_end_at_semicolons_and_lines_outside_of_quotes() {
-        let text = b"cd a; get 'b;c'\n# no; command\nput \"d\ne\"\\;;ls";
+        let text = b"cd a; get \"b;c\"\n# no; command\nput \"d\ne\"\\;;ls";
         let commands = commands(text);
         let expected: [&[u8]; 5] =
-            [b"cd a", b" get 'b;c'", b"# no; command", b"put \"d\ne\"\\;", b"ls"];
+            [b"cd a", b" get \"b;c\"", b"# no; command", b"put \"d\ne\"\\;", b"ls"];
         assert_eq!(commands, expected);
     }
 }

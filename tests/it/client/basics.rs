@@ -77,7 +77,7 @@ fn commands_are_understood_in_any_case_and_by_their_other_names() {
 fn names_with_spaces_are_quoted() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a b", "content");
-    client.at(server.addr(), r#"STORE "a b"; STORE a\ b 'c  d'; RETRIEVE "c  d" e\ f"#).expect(0);
+    client.at(server.addr(), r#"STORE "a b"; STORE a\ b "c  d"; RETRIEVE "c  d" e\ f"#).expect(0);
     assert_eq!(server.read("a b"), b"content");
     assert_eq!(server.read("c  d"), b"content");
     assert_eq!(client.read("e f"), b"content");
