@@ -35,6 +35,9 @@ pub static PROGRAM: Program = Program {
         Flag::letter_switch('i', "do not ask before each of many files"),
         Flag::letter_switch('g', "take patterns in names for names"),
         Flag::letter_switch('d', "the same as -v"),
+        Flag::letter_switch('p', "passive mode, which is the default"),
+        Flag::letter_switch('e', "do not edit the lines typed at a terminal"),
+        Flag::letter_switch('t', "accepted and ignored, as packet tracing of BSD ftp"),
         Flag::switch("no-netrc", "do not read .netrc"),
         Flag::letter_switch('k', "go on after a failed command"),
         Flag::letter_switch('q', "say nothing but errors"),
@@ -83,6 +86,8 @@ pub struct Options {
     pub asking: Asking,
     /// Whether patterns in names stand for the names that match.
     pub globbing: Globbing,
+    /// Lines typed at a terminal can be edited.
+    pub edits_lines: bool,
     /// How files are transferred.
     pub transfers: TransferOptions,
 }
@@ -185,6 +190,7 @@ impl Options {
             netrc: if parsed.switch("no-netrc") { Netrc::Ignored } else { Netrc::Read },
             asking: if parsed.switch("i") { Asking::Off } else { Asking::On },
             globbing: if parsed.switch("g") { Globbing::Off } else { Globbing::On },
+            edits_lines: !parsed.switch("e"),
             transfers: transfers(parsed)?,
         };
         options.refuse_file_and_commands(parsed)?;
@@ -260,6 +266,9 @@ fn user(parsed: &Parsed) -> Result<Option<Name>, Usage> {
 }
 
 fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
+    if parsed.switch("active") && parsed.switch("p") {
+        return Err(parsed.wrong("p", "no -a besides"));
+    }
     match (parsed.switch("active"), parsed.switch("trust-pasv-host")) {
         (false, false) => Ok(DataMode::Passive),
         (false, true) => Ok(DataMode::PassiveTrusting),
@@ -326,6 +335,8 @@ mod tests {
 
     #[test]
     fn the_letters_of_old_scripts_mean_what_they_did() {
+        let bsd = options("-pet host").unwrap();
+        assert_eq!((bsd.mode, bsd.edits_lines), (DataMode::Passive, false));
         let old = options("-inv -g -d host").unwrap();
         assert_eq!((old.login, old.asking), (AutoLogin::Off, Asking::Off));
         assert_eq!((old.globbing, old.verbosity), (Globbing::Off, Verbosity::Verbose));
@@ -335,6 +346,7 @@ mod tests {
     fn each_mistake_is_named() {
         for (line, words) in [
             ("-q -v", "-q: expected no -v besides"),
+            ("-a -p", "-p: expected no -a besides"),
             ("-c a -f b", "-f 'b': expected no -c besides"),
             ("h 0", "'0': expected a port number from 1 to 65535"),
             ("h x", "'x': expected a port number from 1 to 65535"),

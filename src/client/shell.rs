@@ -136,6 +136,7 @@ impl Shell {
         if self.connect(&url.endpoint, url.user, url.password) == Connected::No {
             return;
         }
+        self.session.transfer_by(url.ascii);
         match url.place {
             Place::Home => {}
             Place::Directory(dir) => {
@@ -376,6 +377,7 @@ fn of_input(error: io::Error) -> Error {
 impl Source {
     /// Lines are edited where that is possible, and else read as they come.
     fn at_prompt(session: &Session) -> Source {
+        let is_capable = || session.edits_lines && is_capable();
         let reader = || Reader::new(History::load(history_file()), session.interrupt().clone());
         match is_capable().then(reader) {
             Some(Ok(reader)) => Source::Terminal(Box::new(reader)),

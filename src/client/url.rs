@@ -1,7 +1,8 @@
 //! Where to connect to: `HOST`, `HOST PORT`, `HOST:PORT`, and `ftp://` URLs.
 //!
 //! A URL (RFC 3986, RFC 1738 section 3.2) is decoded once, here. Its path is relative to the
-//! directory that the login leads to; a path from the root begins with `//` or `/%2F`.
+//! directory that the login leads to; a path from the root begins with `//` or `/%2F`. `;type=a`, `i`
+//! or `d` behind it says how it is transferred.
 
 use crate::protocol::{DEFAULT_PORT, Name, Secret};
 use std::fmt;
@@ -26,6 +27,8 @@ pub struct Url {
     pub password: Option<Secret>,
     /// What it names there.
     pub place: Place,
+    /// True for `;type=a`, which transfers text, and false for `;type=i`.
+    pub ascii: Option<bool>,
 }
 
 /// What a URL names on its server.
@@ -83,6 +86,8 @@ impl fmt::Display for Endpoint {
 fn split_port(text: &str) -> Result<Endpoint, BadAddress> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(BadAddress("a ] after the address"))?;
+        // A network interface stands behind an encoded % (RFC 6874).
+        let host = &host.replacen("%25", "%", 1);
         let port = match after.strip_prefix(':') {
             Some(port) => parse_port(port)?,
             None if after.is_empty() => DEFAULT_PORT,
@@ -131,11 +136,34 @@ impl Url {
             None => (None, authority),
         };
         let (user, password) = login.map_or(Ok((None, None)), parse_login)?;
-        Ok(Url { endpoint: split_port(endpoint)?, user, password, place: Place::parse(path)? })
+        let (path, code) = split_type(path);
+        let place = match (Place::parse(path)?, code) {
+            (Place::File(dir), Some(b'd')) => Place::Directory(dir),
+            (place, _) => place,
+        };
+        let ascii = code.filter(|code| *code != b'd').map(|code| code == b'a');
+        Ok(Url { endpoint: split_port(endpoint)?, user, password, place, ascii })
     }
 }
 
 const SCHEME: &str = "ftp://";
+
+/// Takes the type code `a`, `i` or `d` from the end of a path (RFC 1738 section 3.2.2).
+fn split_type(path: &str) -> (&str, Option<u8>) {
+    const NAME: &str = ";type=";
+    let Some((start, code)) = path.len().checked_sub(1).and_then(|end| path.split_at_checked(end))
+    else {
+        return (path, None);
+    };
+    let code = code.as_bytes()[0].to_ascii_lowercase();
+    let split = start.len().checked_sub(NAME.len()).and_then(|at| start.split_at_checked(at));
+    match (split, code) {
+        (Some((path, name)), b'a' | b'i' | b'd') if name.eq_ignore_ascii_case(NAME) => {
+            (path, Some(code))
+        }
+        _ => (path, None),
+    }
+}
 
 /// A URL for messages, which must not show the password.
 pub(super) fn without_login(url: &str) -> String {
@@ -254,6 +282,30 @@ mod tests {
         assert_eq!(place("/a"), Place::File(name("a")));
         assert_eq!(place("//etc/motd"), Place::File(name("/etc/motd")));
         assert_eq!(place("/%2Fetc/"), Place::Directory(name("/etc/")));
+    }
+
+    #[test]
+    fn types_of_urls() {
+        for (path, expected) in [
+            ("/a;type=a", (Place::File(name("a")), Some(true))),
+            ("/a;TYPE=I", (Place::File(name("a")), Some(false))),
+            ("/a;type=d", (Place::Directory(name("a")), None)),
+            ("/a/;type=d", (Place::Directory(name("a/")), None)),
+            ("/;type=d", (Place::Home, None)),
+            ("/a;type=x", (Place::File(name("a;type=x")), None)),
+            ("/a;type=a;b", (Place::File(name("a;type=a;b")), None)),
+            ("/a%3Btype=a", (Place::File(name("a;type=a")), None)),
+        ] {
+            let url = Url::parse(&format!("ftp://h{path}")).unwrap();
+            assert_eq!((url.place, url.ascii), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_name_its_interface() {
+        let url = Url::parse("ftp://[fe80::1%25eth0]:2121/a").unwrap();
+        assert_eq!(url.endpoint, Endpoint { host: "fe80::1%eth0".into(), port: 2121 });
+        assert_eq!(Endpoint::parse("[fe80::1%eth0]", None).unwrap().host, "fe80::1%eth0");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(super) struct Session {
     pub(super) local_before: Option<PathBuf>,
     /// How files are transferred.
     pub(super) transfers: TransferOptions,
+    /// Lines typed at a terminal can be edited.
+    pub(super) edits_lines: bool,
     /// Whether the user said yes to all that this command will ask.
     pub(super) agreed: bool,
     settings: Settings,
@@ -110,6 +112,7 @@ impl Session {
                 case: false,
                 unique: false,
             },
+            edits_lines: options.edits_lines,
             agreed: false,
             local_before: None,
             login: LoginPolicy::new(options),
@@ -295,6 +298,15 @@ impl Session {
         self.representation = representation;
         if let Some(connection) = &mut self.connection {
             connection.transfer_as(representation);
+        }
+    }
+
+    /// Transfers text if the type of a URL says so, and bytes if it says that.
+    pub(super) fn transfer_by(&mut self, ascii: Option<bool>) {
+        match ascii {
+            Some(true) => self.transfer_as(Representation::Text),
+            Some(false) => self.transfer_as(Representation::Bytes),
+            None => {}
         }
     }
 

@@ -33,6 +33,34 @@ fn without_automatic_login_the_script_logs_in() {
 }
 
 #[test]
+fn the_options_of_bsd_ftp_are_accepted() {
+    let (server, client) = (Server::start(), Client::new());
+    let port = server.addr().port().to_string();
+    let run = client.run(&["-p", "-e", "-t", "-c", "pwd", "127.0.0.1", &port]).expect(0);
+    assert_eq!(run.stdout, "/\n");
+}
+
+#[test]
+fn a_single_quote_is_part_of_a_name() {
+    let (server, client) = (Server::start(), Client::new());
+    server.make_dir("'PROD.DATA.'");
+    server.write("'PROD.DATA.'/don't.txt", "content");
+    script(&server, &client, "cd 'PROD.DATA.'\nget don't.txt").expect(0);
+    assert_eq!(client.read("don't.txt"), b"content");
+}
+
+#[test]
+fn the_type_of_a_url_says_how_its_file_is_transferred() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("a", "one\ntwo\n");
+    for (code, heard) in [("a", "TYPE A"), ("i", "TYPE I")] {
+        let url = format!("ftp://{}/a;type={code}", server.addr());
+        client.run(&["-v", &url]).expect(0).expect_error(heard);
+        assert_eq!(client.read("a"), b"one\ntwo\n");
+    }
+}
+
+#[test]
 fn commands_may_be_cut_short_where_only_one_begins_so() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
@@ -49,7 +77,7 @@ fn a_listing_goes_to_a_file_and_never_to_a_program() {
     assert!(String::from_utf8(client.read("lines")).unwrap().ends_with(" one\n"));
     assert_eq!(client.read("names"), b"one\n");
     assert_eq!(run.stdout, "one\n");
-    script(&server, &client, "ls . '|touch gotcha'").expect(2).expect_error("begins with |");
+    script(&server, &client, "ls . \"|touch gotcha\"").expect(2).expect_error("begins with |");
     assert_eq!(client.names(), ["lines", "names"]);
 }
 
@@ -84,9 +112,9 @@ fn directories_are_made_with_those_above() {
 fn modes_are_set() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a b", "");
-    script(&server, &client, "chmod 640 'a b'").expect(0);
+    script(&server, &client, "chmod 640 \"a b\"").expect(0);
     assert_eq!(server.path("a b").metadata().unwrap().permissions().mode() & 0o777, 0o640);
-    script(&server, &client, "chmod u+x 'a b'").expect(2);
+    script(&server, &client, "chmod u+x \"a b\"").expect(2);
 }
 
 #[test]
@@ -111,7 +139,8 @@ fn files_are_printed() {
 fn macros_run_with_their_words() {
     let (server, client) = (Server::start(), Client::new());
     ["a", "b", "x y"].iter().for_each(|name| server.write(name, name));
-    let lines = "macdef fetch\nget $1 $2\n\nmacdef each\nsize $i\n\n$fetch 'x y' 'z z'\n$ each a b";
+    let lines =
+        "macdef fetch\nget $1 $2\n\nmacdef each\nsize $i\n\n$fetch \"x y\" \"z z\"\n$ each a b";
     let run = script(&server, &client, lines).expect(0);
     assert_eq!(client.read("z z"), b"x y");
     assert_eq!(run.stdout, "1\n1\n");
@@ -206,7 +235,7 @@ fn no_password_is_shown_in_an_error() {
         ("open HOST PORT; account hunter2", 1),
         ("open HOST PORT; user me hunter2", 4),
         ("open HOST PORT; quote PASS hunter2", 1),
-        ("user me 'hunter2", 2),
+        ("user me \"hunter2", 2),
     ];
     at_once(cases, |(command, status)| {
         let (server, client) = (Server::start(), Client::new());

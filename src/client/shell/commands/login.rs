@@ -55,11 +55,14 @@ struct Destination {
     user: Option<Name>,
     password: Option<Secret>,
     dir: Option<Name>,
+    /// The type that a URL names.
+    ascii: Option<bool>,
 }
 
 fn connect(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let to = destination(options, words)?;
     session.connect(&to.endpoint, to.user, to.password)?;
+    session.transfer_by(to.ascii);
     match to.dir {
         Some(dir) => session.change_dir(&dir),
         None => Ok(()),
@@ -81,7 +84,7 @@ fn destination(options: &Parsed, words: &[Vec<u8>]) -> Result<Destination, Error
             let endpoint = Endpoint::parse(host, port);
             let wrong = |expected| wrong_word(port.unwrap_or(host), expected);
             let endpoint = endpoint.map_err(|expected| wrong(expected.to_string()))?;
-            Destination { endpoint, user: None, password: None, dir: None }
+            Destination { endpoint, user: None, password: None, dir: None, ascii: None }
         }
     };
     if let Some(login) = login {
@@ -102,7 +105,8 @@ fn of_url(text: &str, port: Option<&str>) -> Result<Destination, Error> {
         Place::Home => None,
         Place::Directory(dir) | Place::File(dir) => Some(dir),
     };
-    Ok(Destination { endpoint: url.endpoint, user: url.user, password: url.password, dir })
+    let Url { endpoint, user, password, ascii, .. } = url;
+    Ok(Destination { endpoint, user, password, dir, ascii })
 }
 
 fn wrong_word(word: &str, expected: String) -> Error {
