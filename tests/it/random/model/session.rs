@@ -1,6 +1,6 @@
 //! The session as a small program: what each command answers, and what it changes.
 //!
-//! It knows the RFCs and DESIGN.md, and shares no code with the server.
+//! It knows the RFCs and what README promises, and shares no code with the server.
 
 use super::tree::{BAD_RESTART, Code, Node, Path, Start, Tree, UNAVAILABLE};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Uploads that are taken up again: DESIGN 9, point by point.
+//! Uploads that are continued: which bytes stay, and which answers a client gets meanwhile.
 
 use crate::support::Server;
 use std::fs::{self, File};
