@@ -4,14 +4,12 @@ mod append_and_cat;
 mod basics;
 mod bsd_ftp;
 mod data_connections;
-mod doubtful_sizes;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_server;
 mod mget_mput;
 mod mirror;
-mod mirror_interrupted;
 mod netrc;
 mod pget;
 #[cfg(target_os = "linux")]

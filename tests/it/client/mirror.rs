@@ -1,5 +1,7 @@
 //! MIRROR, both ways, against our own server and against servers that mean harm.
 
+mod interrupted;
+
 use crate::support::scripted_server::{Script, ScriptedServer, play, play_all};
 use crate::support::wire::accept;
 use crate::support::{Client, Server, noise};

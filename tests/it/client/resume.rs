@@ -3,6 +3,8 @@
 //! One fault each, on a file of some hundred KiB. What is looked at is the exit status and what is
 //! left on disk: the whole file under its name, or what was there before.
 
+mod doubtful_sizes;
+
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;
 use crate::support::{Client, at_once, noise, together};
