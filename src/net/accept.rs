@@ -115,6 +115,12 @@ impl Strangers {
         self.first.map(|(address, _)| address)
     }
 
+    /// Returns them as a wait sees them that began at `begun`: what came before it came then, since
+    /// nobody was missed so far.
+    pub fn during(self, begun: Instant) -> Strangers {
+        Strangers { first: self.first.map(|(address, since)| (address, since.max(begun))) }
+    }
+
     /// Returns when the wait ends: at `deadline`, or sooner if strangers have come.
     pub fn limit(&self, deadline: Option<Instant>) -> Option<Instant> {
         let own = self.first.and_then(|(_, since)| since.checked_add(AFTER_STRANGER));

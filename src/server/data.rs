@@ -287,11 +287,15 @@ impl DataConnection {
             }
             let headless = proxied.take_headless();
             headless.into_iter().for_each(|(balancer, since)| strangers.add(balancer, since));
+            let end = strangers.limit(deadline);
+            // Also a crowd that goes on coming meets the deadline.
+            if net::has_passed(end) {
+                return Ok(Err(Waited::TimedOut));
+            }
             let wanted = || {
                 let listener = PollItem::new(Waitable::handle(listener), Interest::Read);
                 proxied.items().chain([listener]).collect()
             };
-            let end = strangers.limit(deadline);
             match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, attention)?
             {
                 Waited::Ready => {}

@@ -339,16 +339,21 @@ impl Reservation {
         strangers: &mut Strangers,
         attention: &mut impl Attention,
     ) -> io::Result<Result<TcpStream, Waited>> {
+        let begun = Instant::now();
         loop {
-            if let Some(stream) = self.look(proxied, strangers)? {
+            if let Some(stream) = self.look(proxied, strangers, begun)? {
                 return Ok(Ok(stream));
+            }
+            let end = strangers.limit(deadline);
+            // Also a crowd that goes on coming meets the deadline.
+            if net::has_passed(end) {
+                return Ok(Err(Waited::TimedOut));
             }
             let wanted = || {
                 let port = PollItem::new(Waitable::handle(&self.port.listener), Interest::Read);
                 let waker = PollItem::new(self.waker.handle(), Interest::Read);
                 [port, waker].into_iter().chain(proxied.items()).collect()
             };
-            let end = strangers.limit(deadline);
             match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, attention)?
             {
                 Waited::Ready => {}
@@ -358,11 +363,13 @@ impl Reservation {
         }
     }
 
+    /// Looks whether the client has come, for a wait that began at `begun`.
     /// Under the lock nobody can hand over between the look and the request to be woken.
     fn look(
         &self,
         proxied: &mut ProxiedConnections,
         strangers: &mut Strangers,
+        begun: Instant,
     ) -> io::Result<Option<TcpStream>> {
         let mut lobby = self.port.lobby();
         self.waker.reset();
@@ -374,7 +381,7 @@ impl Reservation {
         // It was held for so long without a transfer that somebody else has it now.
         let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
         guest.waker.get_or_insert_with(|| Arc::clone(&self.waker));
-        *strangers = guest.strangers;
+        *strangers = guest.strangers.during(begun);
         Ok(guest.identified.take())
     }
 }
@@ -486,6 +493,18 @@ mod tests {
         let numbers: Vec<u64> =
             (0..3).map(|_| reserve(&ports, client(1)).unwrap().number).collect();
         assert_eq!(numbers, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_stranger_before_the_wait_leaves_it_its_time() {
+        let ports = one_port();
+        let reservation = reserve(&ports, client(1)).unwrap();
+        reservation.port.lobby().note_stranger(client(2), Instant::now());
+        let (begun, mut strangers) = (Instant::now() + HELD, Strangers::default());
+        let none = &mut ProxiedConnections::default();
+        assert!(reservation.look(none, &mut strangers, begun).unwrap().is_none());
+        assert_eq!(strangers.first(), Some(client(2)));
+        assert!(strangers.limit(None).is_some_and(|end| end > begun));
     }
 
     #[test]
