@@ -67,6 +67,11 @@ impl FtpPath {
         &self.0
     }
 
+    /// Returns the path as it goes over the wire, with a CR as `CR NUL` (RFC 2640 section 3.1).
+    pub fn to_wire(&self) -> Cow<'_, [u8]> {
+        to_wire(&self.0)
+    }
+
     fn push(&mut self, part: &[u8]) -> Result<(), PathTooLong> {
         if self.0.len() + 1 + part.len() > MAX_PATH {
             return Err(PathTooLong);

@@ -87,7 +87,7 @@ impl Search<'_> {
         name: &[u8],
         rest: &[&[u8]],
     ) -> Result<(), Refusal> {
-        let Some(wanted) = Name::new(name) else { return Ok(()) };
+        let Some(wanted) = Name::of_file(name) else { return Ok(()) };
         let slash: &[u8] = if shown.is_empty() || shown.ends_with(b"/") { b"" } else { b"/" };
         self.walk(&at.join(&wanted)?, &[shown, slash, name].concat(), rest)
     }

@@ -208,8 +208,7 @@ impl Lines {
         match &self.form {
             Form::Long => entry.write_ls(self.now, out),
             Form::Names(prefix) => {
-                out.extend_from_slice(prefix);
-                out.extend(entry.name.iter().map(|&b| visible(b)));
+                out.extend(prefix.iter().chain(&entry.name).map(|&b| visible(b)));
             }
             Form::Facts(facts, access) => {
                 entry.perm = Some(perm(entry, *access));

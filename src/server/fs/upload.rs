@@ -139,10 +139,10 @@ impl Upload {
         jail: &Jail,
         dir: &FtpPath,
         prefix: &[u8],
-    ) -> Result<(Upload, Vec<u8>), Refusal> {
+    ) -> Result<(Upload, Name), Refusal> {
         let name = [prefix, b".", hex(&random().to_be_bytes()).as_bytes()].concat();
-        let wanted = Name::new(name.clone()).ok_or(Refusal::BadName)?;
-        Ok((Upload::begin(jail, &dir.join(&wanted)?, UploadMode::Replace)?, name))
+        let name = Name::of_file(name).ok_or(Refusal::BadName)?;
+        Ok((Upload::begin(jail, &dir.join(&name)?, UploadMode::Replace)?, name))
     }
 
     fn fresh(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {

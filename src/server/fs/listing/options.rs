@@ -46,7 +46,7 @@ impl Options {
                 break; // "--" ends the options
             }
         }
-        (options, Name::new(rest))
+        (options, Name::of_file(rest))
     }
 
     fn set(&mut self, letter: u8) {

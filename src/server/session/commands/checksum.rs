@@ -37,7 +37,7 @@ pub(in crate::server::session) fn hash(
     // The draft's range is by first and last byte; nothing is written as 0-0.
     let last = end.saturating_sub(1).max(start);
     let mut text = format!("{algorithm} {start}-{last} {digest} ").into_bytes();
-    text.extend_from_slice(name.as_bytes());
+    text.extend_from_slice(&name.to_wire());
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 

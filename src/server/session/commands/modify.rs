@@ -84,7 +84,7 @@ pub(in crate::server::session) fn mfmt(
     let mut text = b"Modify=".to_vec();
     write_timestamp(time, &mut text);
     text.extend_from_slice(b"; ");
-    text.extend_from_slice(path.as_bytes());
+    text.extend_from_slice(&path.to_wire());
     // 213 and not another success: rclone takes other codes for a failure.
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
@@ -136,7 +136,7 @@ pub(in crate::server::session) fn mff(
     let mut text = Vec::new();
     changes.write_to(&mut text);
     text.push(b' ');
-    text.extend_from_slice(path.as_bytes());
+    text.extend_from_slice(&path.to_wire());
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 

@@ -26,7 +26,7 @@ pub(in crate::server::session) fn cdup(login: &mut Login) -> Answer {
 }
 
 fn enter(login: &mut Login, path: FtpPath) -> Answer {
-    let reply = Reply::new(Code::FILE_DONE, [b"Now in ", path.as_bytes(), b"."].concat());
+    let reply = Reply::new(Code::FILE_DONE, [b"Now in ", &path.to_wire()[..], b"."].concat());
     login.change_dir(path)?;
     Ok(reply)
 }
@@ -70,7 +70,7 @@ pub(in crate::server::session) fn mdtm(
             write_timestamp(stat.modified, &mut text);
             Ok(Reply::new(Code::FILE_STATUS, text))
         }
-        Err(error) => match Command::parse(&[b"MFMT ", name.as_bytes()].concat()) {
+        Err(error) => match Command::parse(&[b"MFMT ", &name.to_wire()[..]].concat()) {
             Ok(Command::Mfmt(time, name)) => {
                 login.require(Right::Write)?;
                 modify::set_modified(login, log, time, &name)?;

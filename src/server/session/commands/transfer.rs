@@ -119,11 +119,11 @@ pub(in crate::server::session) fn stou(
     };
     let (upload, name) = Upload::begin_unique(login.jail()?, cwd, &prefix)?;
     // RFC 1123 section 4.1.2.9: exactly this form, so that programs can read the name.
-    let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", name.as_slice()].concat());
-    let path = cwd.join(&Name::new(name.clone()).ok_or(Refusal::BadName)?)?;
+    let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", &name.to_wire()[..]].concat());
+    let path = cwd.join(&name)?;
     let info = TransferInfo::new(TransferKind::StoreUnique, &path, None);
     transfer.receive_into(&info, &opening, upload)?;
     // The words that Net::FTP looks for; BSD's server had them first.
-    let text = [b"Transfer complete (unique file name: ", name.as_slice(), b")."].concat();
+    let text = [b"Transfer complete (unique file name: ", &name.to_wire()[..], b")."].concat();
     Ok(Reply::new(Code::TRANSFER_DONE, text))
 }

@@ -2,6 +2,8 @@
 
 use crate::support::{Server, noise};
 use mt_ftp::protocol::MAX_LINE;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 /// A NOOP of so many bytes; blanks after a bare verb mean nothing.
 fn noop_of(length: usize) -> Vec<u8> {
@@ -89,6 +91,41 @@ fn a_carriage_return_in_a_name_comes_with_a_nul() {
     peer.say(b"RNTO \r\0c").expect(250);
     peer.say(b"DELE \r\0c").expect(250);
     peer.say(b"RMD a\r\0b").expect(250);
+}
+
+#[test]
+fn a_carriage_return_goes_out_with_its_nul_in_every_reply_that_names_a_path() {
+    let server = Server::start();
+    server.make_dir("d\rx");
+    server.write("d\rx/a\rb", "x");
+    let mut peer = server.visitor();
+    peer.say("TYPE I").expect(200);
+    for (line, code, name) in [
+        (&b"HASH d\r\0x/a\r\0b"[..], 213, &b" d\r\0x/a\r\0b"[..]),
+        (b"MFMT 20200101000000 d\r\0x/a\r\0b", 213, b" /d\r\0x/a\r\0b"),
+        (b"MFF UNIX.mode=0600; d\r\0x/a\r\0b", 213, b" /d\r\0x/a\r\0b"),
+        (b"CWD d\r\0x", 250, b" /d\r\0x."),
+        (b"PWD", 257, b"\"/d\r\0x\" is the current directory."),
+    ] {
+        let said = peer.say(line).expect(code);
+        assert!(said.lines[0].ends_with(name), "{said:?}");
+    }
+    peer.say(b"MDTM 20210101000000 a\r\0b").expect(253);
+    peer.send(b"STOU u\r\0v", "x");
+    let mut stored = fs::read_dir(server.path("d\rx")).unwrap().map(|entry| entry.unwrap());
+    let is_its = |entry: fs::DirEntry| entry.file_name().as_bytes().starts_with(b"u\rv.");
+    assert!(stored.any(is_its), "{}", peer.dialogue());
+}
+
+#[test]
+fn a_pattern_and_a_prefix_may_have_carriage_returns_and_show_none() {
+    let server = Server::start();
+    server.make_dir("d\rx");
+    server.write("d\rx/a\rb", "x");
+    let mut peer = server.visitor();
+    for line in [&b"NLST d*/a*"[..], b"NLST d\r\0x", b"NLST d\r\0x/*", b"NLST -R d\r\0x"] {
+        assert_eq!(peer.fetch(line), b"d?x/a?b\r\n", "{}", line.escape_ascii());
+    }
 }
 
 #[test]
