@@ -2,10 +2,11 @@
 //!
 //! All ranges go into one hidden file, each at its place. A connection that is done with its range
 //! takes half of what is left of the longest one. It is the file only once every range came and the
-//! server says that size and time are what they were at the beginning.
+//! server says that size and time are what they were at the beginning, or that the file has grown
+//! behind the same last bytes.
 
 use super::TransferSettings;
-use super::compare::RemoteFacts;
+use super::compare::{RemoteFacts, Tail, compare_tail};
 use super::retry::{Attempt, Meter, Next, Retries};
 use super::worker_pool::{self, Helpers, Work, Worker};
 use crate::client::connection::{Connection, Representation};
@@ -106,7 +107,14 @@ pub(super) fn fetch(
     }
     // Some servers close everything where a transfer is stopped at the end of its range.
     connection.revive()?;
-    if RemoteFacts::ask_at_once(connection, name)?.is_another_than(remote) {
+    let now = RemoteFacts::ask_at_once(connection, name)?;
+    let is_same = match now.size {
+        Some(now) if now > size => {
+            compare_tail(connection, name, size, partial.file(), size)? != Tail::Different
+        }
+        _ => !now.is_another_than(remote),
+    };
+    if !is_same {
         return Err(Error::OtherContent);
     }
     local.commit(remote.modified)?;

@@ -38,22 +38,36 @@ struct Manner {
     breaks_after: usize,
     /// What it says of the time, at first and later.
     times: [&'static str; 2],
+    /// By how much the file has grown when it is asked for the second time.
+    grows: usize,
+    /// What the file has by then.
+    seed: u64,
 }
 
-const GOOD: Manner =
-    Manner { refuses: false, deaf: false, breaks_after: usize::MAX, times: [TIME, TIME] };
+const GOOD: Manner = Manner {
+    refuses: false,
+    deaf: false,
+    breaks_after: usize::MAX,
+    times: [TIME, TIME],
+    grows: 0,
+    seed: 9,
+};
 
 fn serve(manner: Manner) -> Script<'static> {
     Box::new(move |server: &mut ScriptedServer| {
         server.say("220 ready");
-        let content = noise(SIZE, 9);
+        let mut content = noise(SIZE, 9);
         let (mut from, mut asked, mut transfers) = (0, 0, 0);
         while let Some(line) = server.next() {
             let (verb, operand) = line.split_once(' ').unwrap_or((&line, ""));
             match verb {
+                "SIZE" if asked > 0 => server.say(&format!("213 {}", SIZE + manner.grows)),
                 "SIZE" => server.say(&format!("213 {SIZE}")),
                 "MDTM" => {
                     server.say(manner.times[usize::from(asked > 0)]);
+                    if asked > 0 {
+                        content = noise(SIZE + manner.grows, manner.seed);
+                    }
                     asked += 1;
                 }
                 "REST" if manner.refuses => server.say("502 what?"),
@@ -126,6 +140,21 @@ fn parts_of_a_file_that_changed_are_not_patched_together() {
         .expect(1)
         .expect_error("not a part");
     assert_eq!(client.read("a"), b"old");
+    assert_eq!(client.names(), ["a"]);
+}
+
+#[test]
+fn parts_of_a_file_that_has_grown_meanwhile_are_the_file() {
+    let client = Client::with_file("a", "old");
+    let times = [TIME, "213 20260102030405"];
+    let growing = |seed| move || serve(Manner { times, grows: 1000, seed, ..GOOD });
+    let (same, other) = (growing(9), growing(10));
+    play_together(&client, &[], "PGET -n 2 a", vec![other(), other()])
+        .expect(1)
+        .expect_error("not a part");
+    assert_eq!(client.read("a"), b"old");
+    play_together(&client, &[], "PGET -n 2 a", vec![same(), same()]).expect(0);
+    assert!(client.read("a") == noise(SIZE, 9));
     assert_eq!(client.names(), ["a"]);
 }
 
