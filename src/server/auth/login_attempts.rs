@@ -15,7 +15,8 @@
 //! been guessed at too often from there.
 //!
 //! IPv6 addresses count by their first 64 bits, which is what one customer is given. At most
-//! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first.
+//! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first, and those that have logged in
+//! only while they are the most, so that no flood of guesses takes their place in the queue.
 
 use crate::protocol::Name;
 use crate::server::auth::hash_queue::Standing;
@@ -363,8 +364,11 @@ fn make_room(addresses: &mut HashMap<IpAddr, Memory>, key: IpAddr, now: Instant)
     if addresses.len() < MOST_ADDRESSES {
         return;
     }
+    let known = addresses.values().filter(|memory| !memory.known.is_empty()).count();
+    let spares_known = known <= MOST_ADDRESSES / 2;
     let free = addresses.iter().filter(|(_, memory)| memory.waiting == 0 && !memory.checking);
-    if let Some(key) = free.min_by_key(|(_, memory)| memory.heard).map(|(key, _)| *key) {
+    let rank = |memory: &Memory| (spares_known && !memory.known.is_empty(), memory.heard);
+    if let Some(key) = free.min_by_key(|(_, memory)| rank(memory)).map(|(key, _)| *key) {
         addresses.remove(&key);
     }
 }
@@ -502,6 +506,32 @@ mod tests {
         }
         assert!(guard.addresses().len() <= MOST_ADDRESSES);
         assert!(guard.refuses(host(0)).is_some());
+    }
+
+    #[test]
+    fn who_has_logged_in_is_not_forgotten_for_those_who_guess() {
+        let guard = LoginAttempts::default();
+        guard.turn(host(0), &name("a"), None).unwrap().right();
+        for n in 1..=MOST_ADDRESSES as u32 + 1 {
+            guard.turn(host(n), &name("a"), None).unwrap().wrong(1, MOST);
+        }
+        assert!(guard.addresses().len() <= MOST_ADDRESSES);
+        let again = guard.turn(host(0), &name("a"), None).unwrap();
+        assert_eq!(again.standing(), Standing::Known);
+    }
+
+    #[test]
+    fn guesses_stay_counted_among_many_who_have_logged_in() {
+        let guard = LoginAttempts::default();
+        for n in 1..=MOST_ADDRESSES as u32 {
+            guard.turn(host(n), &name("a"), None).unwrap().right();
+        }
+        let guessers = [host(0), host(MOST_ADDRESSES as u32 + 1)];
+        for guesser in guessers {
+            guard.turn(guesser, &name("a"), None).unwrap().wrong(1, MOST);
+        }
+        assert!(guard.addresses().len() <= MOST_ADDRESSES);
+        assert!(guessers.iter().all(|guesser| guard.addresses().contains_key(guesser)));
     }
 
     #[test]
