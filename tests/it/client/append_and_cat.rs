@@ -169,7 +169,7 @@ fn an_append_of_our_server_is_whole() {
 fn what_transfers_come_to_is_json_for_scripts() {
     let (server, client) = (Server::start(), client_with_ten_bytes());
     std::fs::create_dir(client.path("d")).unwrap();
-    let commands = "PUT a; PUT d/none; PUT a 'x y'; APPEND a; GET a d; GET 'x y'; GET none here; REGET a; \
+    let commands = "PUT a; PUT d/none; PUT a \"x y\"; APPEND a; GET a d; GET \"x y\"; GET none here; REGET a; \
                     REPUT a; PGET a b; PGET none; GET ..; GET a d/no/c; CAT a; GET a -; MGET no*; MPUT no*";
     let port = server.addr().port().to_string();
     let run = client.run(&["--json", "-q", "-k", "-c", commands, "127.0.0.1", &port]).expect(1);

@@ -314,8 +314,7 @@ fn a_local_name_cannot_become_a_command() {
     }
     let mut heard = Vec::new();
     let part: Script<'_> = Box::new(|server| heard = act(server, &Lies { mlsd: "", ..HONEST }));
-    let commands =
-        "MPUT d/*; MIRROR -R d; PUT 'd/a\rDELE b'; APPEND 'd/a\rDELE b'; PUT d/none 'x\rDELE b'";
+    let commands = "MPUT d/*; MIRROR -R d; PUT \"d/a\rDELE b\"; APPEND \"d/a\rDELE b\"; PUT d/none \"x\rDELE b\"";
     let run = play_all(&client, &["-k", "-j", "1", "--retries", "0"], commands, vec![part]);
     assert!(run.status != Some(0), "{run:#?}");
     let harmful = heard.iter().any(|line| line.contains("DELE") || line.starts_with("STOR"));
@@ -324,11 +323,13 @@ fn a_local_name_cannot_become_a_command() {
 
 #[test]
 fn nothing_is_executed_for_a_name_that_a_shell_would_run() {
-    for commands in ["GET a '|touch gotcha'", "GET a '!touch gotcha'", "GET a '`touch gotcha`'"] {
-        let name = commands.split('\'').nth(1).unwrap();
+    for commands in
+        [r#"GET a "|touch gotcha""#, r#"GET a "!touch gotcha""#, r#"GET a "`touch gotcha`""#]
+    {
+        let name = commands.split('"').nth(1).unwrap();
         left(commands, &HONEST, commands, &[("a", "old"), (name, "new")]).0.expect(0);
     }
-    left("a listing", &HONEST, "LS . '|touch gotcha'", OLD).0.expect(2);
+    left("a listing", &HONEST, r#"LS . "|touch gotcha""#, OLD).0.expect(2);
     left("a macro", &HONEST, "QUOTE !touch gotcha", OLD);
 }
 
