@@ -93,13 +93,13 @@ pub struct EncodingReader<R> {
 }
 
 impl<R: Read> EncodingReader<R> {
-    /// A reader that stands at the beginning of a text.
+    /// Reads a file in TYPE A from its beginning, as it is sent.
     pub fn new(inner: R) -> EncodingReader<R> {
         EncodingReader::with(Encoder::default(), inner)
     }
 
-    /// A reader of a text that a [`DecodingWriter`] stored, as it came over the wire: every LF in it
-    /// was a CR LF there.
+    /// Reads a file that a [`DecodingWriter`] stored, as it came over the wire: every LF in it was a CR
+    /// LF there.
     pub fn as_received(inner: R) -> EncodingReader<R> {
         EncodingReader::with(Encoder { every_lf: true, ..Encoder::default() }, inner)
     }
@@ -149,7 +149,7 @@ pub struct DecodingWriter<W> {
 }
 
 impl<W: Write> DecodingWriter<W> {
-    /// A writer that stands at the beginning of a text.
+    /// Writes a file that comes in TYPE A from its beginning.
     pub fn new(inner: W) -> DecodingWriter<W> {
         let decoded = Vec::with_capacity(CHUNK + 1);
         DecodingWriter { inner, decoder: Decoder::default(), decoded, written: 0 }

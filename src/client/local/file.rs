@@ -75,7 +75,7 @@ impl LocalFile {
         }
     }
 
-    /// The file that is not whole yet, if it is one that can be gone back in.
+    /// Returns the partial file of the download, unless the target is a pipe or a device.
     pub(in crate::client) fn partial(&mut self) -> Option<&mut Partial> {
         match self {
             LocalFile::Whole(partial) => Some(partial),

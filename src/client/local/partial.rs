@@ -128,7 +128,7 @@ impl Partial {
         self.file.set_modified(time)
     }
 
-    /// Goes on with what was kept of a file, if anything was.
+    /// Continues the partial file that an earlier download of the same remote file left, if there is one.
     pub(in crate::client) fn take_up(&mut self, part: &PartOf) -> io::Result<()> {
         let kept = part.path(&self.target)?;
         let metadata = match fs::symlink_metadata(&kept) {

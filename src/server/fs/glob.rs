@@ -21,8 +21,8 @@ const DEEPEST: usize = 32;
 
 const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a pattern.");
 
-/// What matches `pattern` for someone who stands at `cwd`, sorted, each named the way the pattern
-/// was written, so that the names lead there from `cwd`.
+/// Returns the entries of the tree that match `pattern`, sorted. Each is named the way the pattern is
+/// written, so that its name leads to it from `cwd`.
 ///
 /// # Errors
 /// It costs too much, or nothing matches.

@@ -287,7 +287,7 @@ impl Upload {
         Ok(())
     }
 
-    /// The name its bytes have until they are whole.
+    /// Returns the name under which the bytes of the upload are until it is whole.
     fn written_to(&self) -> &ResolvedPath {
         match &self.kind {
             Kind::Partial { path, .. } => path,

@@ -91,7 +91,7 @@ impl<W: Write> Write for Flushed<W> {
     }
 }
 
-/// Returns the number of lines that end in `bytes`.
+/// Returns how many lines of the log end in `bytes`.
 fn count(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -164,7 +164,7 @@ impl Parameters {
         self.umask.map(|mask| 0o666 & !mask)
     }
 
-    /// How long the client may be silent, where others have `timeout`.
+    /// Returns the idle timeout of the session: `timeout`, unless SITE IDLE has set another.
     pub(super) fn idle_timeout(&self, timeout: Duration) -> Duration {
         let longest = timeout.saturating_mul(LONGEST_IDLE);
         self.idle_timeout.map_or(timeout, |own| own.min(longest))

@@ -114,7 +114,7 @@ fn described(entry: &Entry) -> String {
     object.finish()
 }
 
-/// The directory that was typed, or where we stand.
+/// Returns the remote directory that the user typed, or the current one.
 fn typed(words: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
     let word = words.first().map_or(&b"."[..], Vec::as_slice);
     parse_name(word).map(|name| name.as_bytes().to_vec())

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 
 impl Jail {
-    /// The names in the directory at `path`, each with what is known of it.
+    /// Reads the directory at `path`: its names, each with its metadata.
     ///
     /// # Errors
     /// It is missing, is no directory, or may not be read.
