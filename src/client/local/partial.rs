@@ -10,6 +10,7 @@ use super::partial_name::{hidden_name, hold, remove_abandoned, short_digest, vis
 use crate::client::error::Error;
 use crate::client::signals::Interrupt;
 use crate::protocol::Name;
+use crate::sys::{self, Dir, Open};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,19 @@ impl PartOf {
     }
 }
 
+fn is_plain(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|old| old.is_file())
+}
+
+/// Opens a plain file to read it, or to write it where it may not be read, which is enough to see its
+/// rights.
+fn open_plain(path: &Path) -> Option<File> {
+    let name = path.file_name().filter(|_| is_plain(path))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let dir = Dir::open_path(parent.unwrap_or(Path::new("."))).ok()?;
+    dir.open(name, Open::Read).or_else(|_| dir.open(name, Open::Append)).ok()
+}
+
 /// A file that is not whole yet. Dropped it is removed, and so it is by a signal.
 pub(in crate::client) struct Partial {
     file: File,
@@ -67,7 +81,7 @@ impl Partial {
             hold(&partial.file, &partial.path);
         }
         // Now and not at the end: nobody who may not read the old file reads the new one meanwhile.
-        partial.take_permissions()?;
+        partial.take_attributes();
         let dir = target.parent().unwrap_or(Path::new(""));
         if interrupt.is_first_in(dir)
             && let Ok(now) = partial.file.metadata().and_then(|metadata| metadata.modified())
@@ -81,14 +95,20 @@ impl Partial {
         let path = target.with_file_name(hidden_name(target)?);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
+        if is_plain(target) {
+            sys::for_owner_alone(&mut options);
+        }
         let file = interrupt.create(&path, |path| options.open(path))?;
         Ok(Partial { file, path, target: target.to_owned(), interrupt: interrupt.clone() })
     }
 
-    fn take_permissions(&self) -> io::Result<()> {
-        match fs::symlink_metadata(&self.target) {
-            Ok(old) if old.is_file() => self.file.set_permissions(old.permissions()),
-            _ => Ok(()),
+    /// Takes over permissions, access control list and attributes of the file that is to be replaced,
+    /// as far as the system allows. One that cannot be opened leaves the partial to its owner alone.
+    fn take_attributes(&self) {
+        let old = open_plain(&self.target);
+        let known = self.file.metadata().ok().zip(old.as_ref().and_then(|old| old.metadata().ok()));
+        if let (Some(old), Some((new_data, old_data))) = (old, known) {
+            sys::adopt((&self.file, &new_data), (&old, &old_data));
         }
     }
 
@@ -147,12 +167,13 @@ impl Partial {
         }
         fs::rename(&kept, &self.path)?;
         self.file = file;
+        self.take_attributes();
         self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
     /// Begins with a copy of what stands under the name already.
     pub(in crate::client) fn take_copy(&mut self) -> io::Result<()> {
-        if fs::symlink_metadata(&self.target).is_ok_and(|old| old.is_file()) {
+        if is_plain(&self.target) {
             io::copy(&mut File::open(&self.target)?, &mut self.file)?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -30,6 +31,26 @@ fn the_five_commands_work_from_a_pipe() {
     assert_eq!(client.read("back"), b"content");
     assert!(run.stdout.contains(" 7 ") && run.stdout.ends_with(" remote\n"), "{run:#?}");
     assert!(!run.stdout.contains("ftp>") && !run.stderr.contains("ftp>"), "{run:#?}");
+}
+
+#[test]
+#[ignore = "needs setfacl"]
+fn a_local_file_that_is_replaced_keeps_its_access_control_list() {
+    let (server, client) = (Server::start(), Client::new());
+    server.write("file", "new");
+    client.write("file", "old");
+    let rights = || {
+        let output = Command::new("getfacl").arg("-cp").arg(client.path("file")).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let set = ["-m", "user:nobody:rw-,group::---,mask::rw-,other::---"];
+    assert!(Command::new("setfacl").args(set).arg(client.path("file")).status().unwrap().success());
+    let before = rights();
+    assert!(before.contains("user:nobody:rw-") && before.contains("group::---"), "{before}");
+    client.at(server.addr(), "RETRIEVE file").expect(0);
+    assert_eq!(client.read("file"), b"new");
+    assert_eq!(rights(), before);
 }
 
 #[test]
