@@ -39,7 +39,9 @@ fn count<R: Read>(file: File, read: impl FnOnce(io::Take<File>) -> R) -> Result<
 /// # Errors
 /// There is less than that, or it is beyond [`LARGEST`], or what the system says.
 pub fn read_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusal> {
-    check(file.metadata()?.len(), offset)?;
+    // A file without bytes may be one whose size nobody knows before it is read.
+    let size = Some(file.metadata()?.len()).filter(|size| *size > 0);
+    check(size.unwrap_or(u64::MAX), offset)?;
     let mut text = EncodingReader::new(file);
     let skipped = io::copy(&mut text.by_ref().take(offset), &mut io::sink())?;
     if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }

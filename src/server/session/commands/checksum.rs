@@ -71,22 +71,27 @@ fn digest_of(
     algorithm: Algorithm,
     range: impl Fn(u64) -> Result<Bytes, Refusal>,
 ) -> Result<(Bytes, String), Refusal> {
-    let (mut file, _) = jail.open_file(path)?;
-    let (start, end) = range(file.metadata()?.len())?;
+    let (mut file, size) = jail.open_file(path)?;
+    // A file without bytes may be one whose size nobody knows before it is read.
+    let (start, end) = range(if size == 0 { u64::MAX } else { size })?;
     file.seek(SeekFrom::Start(start))?;
     let mut watch = control.watch_for_abort();
-    match feed(Hasher::new(algorithm), &mut file, end - start, &mut watch)? {
-        Some(digest) => Ok(((start, end), digest)),
+    match feed(Hasher::new(algorithm), &mut file, size, end - start, &mut watch)? {
+        Some((0, _)) if size == 0 && start > 0 => Err(Refusal::BadRestart),
+        Some((length, digest)) => Ok(((start, start + length), digest)),
         None => Err(watch.refusal()),
     }
 }
-/// The digest of the next `left` bytes; `None` if the wait was broken off.
+
+/// The digest of the next `left` bytes of a file of this size, and how many there were; `None` if the
+/// wait was broken off.
 fn feed(
     mut hasher: Hasher,
     file: &mut File,
+    size: u64,
     mut left: u64,
     watch: &mut ControlWatch<'_>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<(u64, String)>, Refusal> {
     let mut buffer = vec![0; CHUNK];
     let mut done = 0;
     if watch.look_at_lines() == Verdict::Stop {
@@ -95,6 +100,9 @@ fn feed(
     while left > 0 {
         let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         let length = file.read(&mut buffer[..want])?;
+        if length == 0 && file.metadata()?.len() == size {
+            break;
+        }
         if length == 0 {
             return Err(Refusal::Unavailable("The file became shorter while it was read."));
         }
@@ -105,5 +113,5 @@ fn feed(
             return Ok(None);
         }
     }
-    Ok(Some(hasher.finish()))
+    Ok(Some((done, hasher.finish())))
 }

@@ -14,7 +14,7 @@ use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::parameters::Pending;
 use crate::server::session::transfer::Transfer;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::net::TcpStream;
 
 /// The final reply of a transfer that went well.
@@ -32,6 +32,9 @@ pub(in crate::server::session) fn retr(
     if transfer.parameters().is_ascii() {
         return retr_text(transfer, &path, file, pending);
     }
+    if size == 0 {
+        return retr_unsized(transfer, &path, file, pending);
+    }
     let (offset, expected) = pending.portion(size)?;
     let info = TransferInfo::new(TransferKind::Retrieve, &path, Some(expected));
     // No more than was announced, even of a file that grows meanwhile.
@@ -39,8 +42,34 @@ pub(in crate::server::session) fn retr(
     let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
         pump::send_file(&file, bytes, data, stall, watch)
     };
+    // A file that never had as many bytes as it said (sysfs) did not become shorter.
+    let is_whole = |moved| Ok(moved >= expected || file.metadata()?.len() == size);
     let opening = transfer.opening(&info);
-    transfer.send_by(&info, &opening, send, |moved| Ok(moved >= expected))?;
+    transfer.send_by(&info, &opening, send, is_whole)?;
+    Ok(done())
+}
+
+/// Sends a file that has no bytes by its size. It may be one whose size nobody knows before it is read
+/// (`/proc`, some FUSE), so it is read to its end, and no size is announced that clients would
+/// believe.
+fn retr_unsized(
+    transfer: Transfer<'_, '_>,
+    path: &FtpPath,
+    mut file: File,
+    pending: &Pending,
+) -> Answer {
+    // The first piece is large: some of these files give all with the first read, or nothing.
+    const PIECE: usize = 64 * 1024;
+    let (offset, length) = pending.portion(u64::MAX)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut source = BufReader::with_capacity(PIECE, file);
+    let needs_bytes = offset > 0 || matches!(pending, Pending::Range(_));
+    if needs_bytes && source.fill_buf()?.is_empty() {
+        return Err(Refusal::BadRestart);
+    }
+    let info = TransferInfo::new(TransferKind::Retrieve, path, None);
+    let opening = transfer.opening(&info);
+    transfer.send_from(&info, &opening, source.take(length))?;
     Ok(done())
 }
 
@@ -60,7 +89,8 @@ fn retr_text(transfer: Transfer<'_, '_>, path: &FtpPath, file: File, pending: &P
     let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
         pump::send(&mut text, data, stall, watch)
     };
-    let is_whole = |_| Ok(ranged || place.stream_position()? >= stored);
+    let is_whole =
+        |_| Ok(ranged || place.stream_position()? >= stored || place.metadata()?.len() == stored);
     let opening = transfer.opening(&info);
     transfer.send_by(&info, &opening, send, is_whole)?;
     Ok(done())

@@ -29,6 +29,27 @@ fn the_150_tells_the_size() {
 }
 
 #[test]
+fn an_empty_file_announces_no_size_and_has_no_middle() {
+    let server = Server::start();
+    server.write("file", "");
+    let mut peer = server.visitor();
+    for kind in ["TYPE I", "TYPE A"] {
+        peer.say(kind).expect(200);
+        let data = crate::support::wire::connect(peer.epsv());
+        let opening = peer.say("RETR file").expect(150).text();
+        assert!(!opening.contains("bytes"), "{opening}");
+        assert_eq!(crate::support::wire::drain(data), b"");
+        peer.expect(226);
+        for begin in ["REST 1", "RANG 0 0", "RANG 1 5"] {
+            peer.epsv();
+            peer.say(begin).expect(350);
+            peer.say("RETR file").expect(554);
+        }
+    }
+    peer.say("XCRC file 1 5").expect(554);
+}
+
+#[test]
 fn no_name_can_be_taken_for_the_size_in_the_150() {
     let server = Server::start();
     let mut peer = server.visitor();
