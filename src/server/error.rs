@@ -5,6 +5,7 @@
 
 use crate::protocol::{Code, Malformed, PathTooLong, Reply};
 use crate::sys;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
@@ -112,6 +113,9 @@ fn guessing(left: Duration) -> Reply {
 /// The only table from the system's errors to replies.
 fn system(error: &io::Error) -> (Code, &'static str) {
     match error.kind() {
+        _ if RootGone::caused(error) => {
+            (Code::UNAVAILABLE, "The directory of this login is gone; log in again.")
+        }
         ErrorKind::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
         ErrorKind::PermissionDenied => (Code::UNAVAILABLE, "Permission denied."),
         ErrorKind::AlreadyExists => (Code::UNAVAILABLE, "A file or directory of that name exists."),
@@ -144,6 +148,31 @@ impl From<io::Error> for Refusal {
 impl From<PathTooLong> for Refusal {
     fn from(_: PathTooLong) -> Refusal {
         Refusal::BadName
+    }
+}
+
+/// The root of a login is not the directory at its path any more.
+#[derive(Clone, Copy, Debug)]
+pub struct RootGone;
+
+impl RootGone {
+    /// Returns true if this is what an error is about.
+    pub fn caused(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<RootGone>())
+    }
+}
+
+impl fmt::Display for RootGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the directory was removed or replaced, or another one is mounted on it")
+    }
+}
+
+impl std::error::Error for RootGone {}
+
+impl From<RootGone> for io::Error {
+    fn from(gone: RootGone) -> io::Error {
+        io::Error::new(ErrorKind::NotFound, gone)
     }
 }
 

@@ -5,6 +5,7 @@ pub(super) mod jail;
 pub(super) mod listing;
 pub(super) mod partial;
 pub(super) mod quota;
+pub(super) mod served_tree;
 pub(super) mod sorted_names;
 pub(super) mod stored_text;
 pub(super) mod tree_size;

@@ -10,7 +10,7 @@ use crate::server::auth::authenticator::{Authenticator, PreparedAuthenticator};
 use crate::server::config::Config;
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::data::passive_ports::PassivePorts;
-use crate::server::fs::jail::Jail;
+use crate::server::fs::served_tree::ServedTree;
 use crate::server::proxy::Balancers;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -54,10 +54,11 @@ impl PreparedSettings {
     /// # Errors
     /// Which file or address cannot be used, and why.
     pub fn first(config: Config) -> Result<PreparedSettings, StartError> {
-        let jail = Jail::new(&config.root)
-            .map_err(|error| StartError::Root(config.root.clone(), error))?;
+        let failed = |error| StartError::Root(config.root.clone(), error);
+        let tree = Arc::new(ServedTree::open(&config.root).map_err(failed)?);
         let accounts = accounts(&config)?;
-        let authenticator = PreparedAuthenticator::new(jail, config.anonymous, accounts);
+        let (authenticator, opened) = PreparedAuthenticator::new(tree, config.anonymous, accounts);
+        opened.map_err(failed)?;
         let ports = Arc::new(PassivePorts::new(config.passive_ports.clone()));
         let (passive_addresses, balancers) = (passive_addresses(&config)?, balancers(&config));
         Ok(PreparedSettings { config, authenticator, ports, passive_addresses, balancers })
@@ -65,7 +66,7 @@ impl PreparedSettings {
 
     /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
     ///
-    /// The listener and the tree are held open, so these are the same as before.
+    /// The listener is held open, so it is the same as before.
     pub fn after(before: &Settings, mut config: Config) -> (PreparedSettings, Vec<StartError>) {
         let mut problems = config.keep_fixed(&before.config);
         let accounts = accounts(&config).unwrap_or_else(|problem| {
@@ -80,8 +81,9 @@ impl PreparedSettings {
             problems.push(problem);
             Arc::clone(&before.passive_addresses)
         });
-        let jail = before.authenticator.jail.clone();
-        let authenticator = PreparedAuthenticator::new(jail, config.anonymous, accounts);
+        let tree = Arc::clone(&before.authenticator.tree);
+        let (authenticator, opened) = PreparedAuthenticator::new(tree, config.anonymous, accounts);
+        problems.extend(opened.err().map(|error| StartError::Root(config.root.clone(), error)));
         let (ports, balancers) = (Arc::clone(&before.ports), balancers(&config));
         let prepared =
             PreparedSettings { config, authenticator, ports, passive_addresses, balancers };

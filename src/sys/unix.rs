@@ -21,7 +21,7 @@ mod terminal;
 
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
-pub(crate) use file::{FileId, identify, is_at, is_named};
+pub(crate) use file::{FileId, identify, is_at, is_dir_at, is_named};
 pub use patient::Patient;
 pub(crate) use replace::{adopt, cannot_replace, reserve, set_file_mode};
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};

@@ -16,8 +16,8 @@ pub use console::{
 };
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    FileId, adopt, cannot_replace, identify, is_at, is_named, may_be_link, name_bytes, name_of,
-    os_name, reserve, set_file_mode,
+    FileId, adopt, cannot_replace, identify, is_at, is_dir_at, is_named, may_be_link, name_bytes,
+    name_of, os_name, reserve, set_file_mode,
 };
 pub(in crate::sys) use socket::abi;
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};

@@ -23,6 +23,7 @@ mod trees;
 pub use entries::{DirEntry, DirReader};
 
 use crate::protocol::FtpPath;
+use crate::server::error::RootGone;
 use crate::server::fs::quota::Quotas;
 use crate::sys::{self, Dir, FileId, Stat};
 use std::ffi::{OsStr, OsString};
@@ -43,6 +44,8 @@ pub enum Last {
 #[derive(Clone, Debug)]
 pub struct Jail {
     root: Arc<Dir>,
+    /// What is known of the root since it was opened, which tells it from others.
+    root_stat: Stat,
     /// Names of the root as the system knows it, to understand absolute links into it.
     known_as: Arc<[PathBuf]>,
     /// The directories between the root that is served and this one, no link among them.
@@ -95,7 +98,8 @@ impl Jail {
         let root = Arc::new(dir);
         let quotas = Arc::new(Quotas::new(Arc::clone(&root)));
         let (known_as, above) = (known_as.into(), Arc::default());
-        Ok(Jail { root, known_as, above, quotas, broken_off: BrokenOff::default() })
+        let root_stat = root.stat_self()?;
+        Ok(Jail { root, root_stat, known_as, above, quotas, broken_off: BrokenOff::default() })
     }
 
     /// The same jail for another login.
@@ -119,8 +123,26 @@ impl Jail {
         };
         let known_as = self.known_as.iter().map(below).collect();
         let (above, quotas) = (self.trail_into(&place).into(), Arc::clone(&self.quotas));
-        let broken_off = BrokenOff::default();
-        Ok(Jail { root: Arc::new(dir), known_as, above, quotas, broken_off })
+        let (root_stat, broken_off) = (dir.stat_self()?, BrokenOff::default());
+        Ok(Jail { root: Arc::new(dir), root_stat, known_as, above, quotas, broken_off })
+    }
+
+    /// Makes sure that the root is still the directory at its path. If it is not, it was removed or
+    /// renamed, or something was mounted on it: what is stored there would be lost, and a listing of
+    /// it would be of something that others do not see.
+    ///
+    /// # Errors
+    /// [`RootGone`], or what the system says.
+    pub fn check_root(&self) -> io::Result<()> {
+        let Some(path) = self.known_as.first() else { return Ok(()) };
+        match sys::is_dir_at(path, &self.root_stat) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RootGone.into()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Err(RootGone.into()),
+                _ => Err(error),
+            },
+        }
     }
 
     /// The quotas in the tree that is served.

@@ -24,7 +24,7 @@ pub use writing::Writing;
 
 use crate::server::fs::tree_size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
-use books::{Books, Home};
+use books::{Books, Home, Place};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -87,11 +87,13 @@ impl Quotas {
         books.edition
     }
 
-    /// Adds one to an edition, whose directory may not have been there before. Where there is a later
-    /// one, that counts alone.
+    /// Adds one to an edition, whose directory may not have been there before, or is another one
+    /// than was counted. Where there is a later edition, that counts alone.
     pub fn add(&self, edition: u64, trail: Vec<OsString>, quota: u64) {
+        let place = walk(&self.root, &trail).and_then(|dir| place_of(&dir)).ok();
         let mut books = self.books();
         if books.edition == edition {
+            books.forget_other(&trail, place);
             books.add(trail, quota);
             self.any.store(true, Ordering::Release);
         }
@@ -131,7 +133,8 @@ impl Quotas {
             if before.is_known && (before.is_busy || attempt > 1) {
                 return Ok(());
             }
-            let size = size_below(&walk(&self.root, trail)?)?;
+            let dir = walk(&self.root, trail)?;
+            let (size, place) = (size_below(&dir)?, place_of(&dir)?);
             let last_try = stop.is_some();
             // Who is between a change and its entry in the books has to come to its end.
             let _turn = stop.unwrap_or_else(|| self.change());
@@ -142,12 +145,18 @@ impl Quotas {
             // Better than nothing, and counted again by the next one.
             if is_good || (last_try && home.used.is_none()) {
                 home.used = Some(size);
+                home.place = Some(place);
                 home.counted = is_good.then(Instant::now);
                 return Ok(());
             }
         }
         Ok(())
     }
+}
+
+/// What tells a directory from others.
+fn place_of(dir: &Dir) -> io::Result<Place> {
+    dir.stat_self().map(|stat| (stat.device, stat.inode))
 }
 
 /// The quotas that count in one directory.

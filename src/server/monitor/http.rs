@@ -1,7 +1,8 @@
 //! `--status`: what goes on here, by HTTP.
 //!
 //! `/` is a page for people, `/metrics` is for Prometheus, `/healthz` answers 200 while the process
-//! lives, and `/readyz` answers 200 until the server drains and then 503.
+//! lives, and `/readyz` answers 200, and 503 once the server drains or
+//! while its root cannot be opened.
 //!
 //! One thread serves it, made before the first session and gone after the last, so it needs none
 //! when there are none left to be had. It never waits for one client: all connections are polled

@@ -3,7 +3,7 @@
 use crate::protocol::{Code, Command, FtpPath, Reply};
 use crate::server::Server;
 use crate::server::auth::identity::Identity;
-use crate::server::error::Refusal;
+use crate::server::error::{Refusal, RootGone};
 use crate::server::log::{Direction, Field, Level, Seconds, Transfer, Value};
 use crate::server::monitor::counters::FinishedTransfer;
 use crate::server::monitor::sessions::Registration;
@@ -21,6 +21,8 @@ pub(super) struct SessionLog<'a> {
     server: &'a Server,
     registration: Registration<'a>,
     budget: LogBudget,
+    /// The log says that the root is gone.
+    has_told_of_root: bool,
     /// The level of the session's beginning and end.
     level: Level,
     started: Instant,
@@ -34,6 +36,7 @@ impl<'a> SessionLog<'a> {
             server,
             registration: server.session_list.register(number, origin.peer, via),
             budget: LogBudget::new(),
+            has_told_of_root: false,
             // Load balancers look every other second whether the server is well.
             level: if origin.via == Via::Probe { Level::Debug } else { Level::Info },
             started,
@@ -200,6 +203,11 @@ impl<'a> SessionLog<'a> {
     pub(super) fn refused(&mut self, command: &Command, refusal: &Refusal, cwd: Option<&FtpPath>) {
         if self.budget.has_told_of_transfer() {
             return;
+        }
+        if let Some(cause) = refusal.cause().filter(|cause| RootGone::caused(cause))
+            && !std::mem::replace(&mut self.has_told_of_root, true)
+        {
+            self.event(Level::Warn, "root-gone", &[("cause", cause)]);
         }
         let level = match weight(command, refusal) {
             Level::Debug => Level::Debug,

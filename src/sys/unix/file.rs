@@ -2,6 +2,7 @@
 
 use super::Dir;
 use super::stat::device_number;
+use crate::sys::Stat;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
@@ -35,4 +36,13 @@ pub(crate) fn is_at(path: &Path, file: &File) -> bool {
     let number = |data: Metadata| (data.dev(), data.ino());
     let there = std::fs::metadata(path).map(number);
     there.is_ok_and(|there| file.metadata().is_ok_and(|data| number(data) == there))
+}
+
+/// Returns true if what is at a path of the system, links followed, is the directory known by `stat`.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn is_dir_at(path: &Path, stat: &Stat) -> io::Result<bool> {
+    let there = std::fs::metadata(path)?;
+    Ok((device_number(there.dev()), there.ino()) == (stat.device, stat.inode))
 }

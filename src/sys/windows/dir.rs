@@ -294,8 +294,19 @@ pub(crate) fn is_at(path: &Path, file: &File) -> bool {
     named.is_ok_and(|named| identity(&named).is_some_and(|number| identity(file) == Some(number)))
 }
 
-/// Gives an open file what it keeps of the one it replaces; here that is nothing.
-pub(crate) fn adopt(_new: (&File, &Metadata), _old: (&File, &Metadata)) {}
+/// Returns true if there is a directory at a path of the system. A [`Dir`] is a path here, so it is
+/// always the one that is there.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn is_dir_at(path: &Path, _stat: &Stat) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.is_dir())
+}
+
+/// Gives an open file what it keeps of the one it replaces; here that is whether it may be written.
+pub(crate) fn adopt((new, _): (&File, &Metadata), (_, before): (&File, &Metadata)) {
+    let _ = new.set_permissions(before.permissions());
+}
 
 /// Returns true if an error means that a file cannot be replaced although it may perhaps be
 /// written, which this system does not tell from other refusals.

@@ -41,6 +41,7 @@ impl Jail {
     }
 
     fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<ResolvedPath> {
+        self.check_root()?;
         let mut here = Arc::clone(&self.root);
         // The names of the directories between the root and here; none of them is a link.
         let mut trail: Vec<OsString> = Vec::new();

@@ -17,6 +17,9 @@ pub(super) struct Books {
     pub(super) open: Vec<(FileId, Vec<OsString>)>,
 }
 
+/// File system and number of a directory.
+pub(super) type Place = (u64, u64);
+
 /// A directory that has a quota.
 #[derive(Debug)]
 pub(super) struct Home {
@@ -25,6 +28,8 @@ pub(super) struct Home {
     pub(super) used: Option<u64>,
     /// When it was counted; `None` if that has to be done again.
     pub(super) counted: Option<Instant>,
+    /// Which directory was counted.
+    pub(super) place: Option<Place>,
     /// How often something was changed.
     pub(super) changes: u64,
 }
@@ -61,9 +66,19 @@ impl Home {
 
 impl Books {
     pub(super) fn add(&mut self, trail: Vec<OsString>, quota: u64) {
-        let new = Home { quota, used: None, counted: None, changes: 0 };
+        let new = Home { quota, used: None, counted: None, place: None, changes: 0 };
         let home = self.homes.entry(trail).or_insert(new);
         home.quota = home.quota.min(quota);
+    }
+
+    /// Forgets what was counted below `trail` in another directory than `place`.
+    pub(super) fn forget_other(&mut self, trail: &[OsString], place: Option<Place>) {
+        if let Some(home) = self.homes.get_mut(trail).filter(|home| home.place.is_some())
+            && home.place != place
+        {
+            home.changes += 1;
+            (home.used, home.counted, home.place) = (None, None, None);
+        }
     }
 
     pub(super) fn state(&self, trail: &[OsString]) -> Option<State> {

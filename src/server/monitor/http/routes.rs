@@ -53,10 +53,10 @@ impl Routes {
     fn respond(&mut self, request: &Request, now: SystemTime) -> Response {
         match request.path.as_str() {
             "/healthz" => Response::plain("200 OK", "ok"),
-            "/readyz" if self.server.shutdown.stage() == Stage::Running => {
-                Response::plain("200 OK", "ready")
-            }
-            "/readyz" => Response::plain("503 Service Unavailable", "draining"),
+            "/readyz" => match self.readiness() {
+                Ok(()) => Response::plain("200 OK", "ready"),
+                Err(why) => Response::plain("503 Service Unavailable", why),
+            },
             "/" | "/metrics" if !self.is_ours(request.host.as_deref()) => Response::plain(
                 "421 Misdirected Request",
                 "Ask for an address, or for the name in --status.",
@@ -65,6 +65,15 @@ impl Routes {
             "/metrics" => Response::new("200 OK", metrics::MEDIA_TYPE, metrics::text(&self.server)),
             _ => Response::plain("404 Not Found", "There is /, /metrics, /healthz and /readyz."),
         }
+    }
+
+    /// Says why new sessions would be of no use.
+    fn readiness(&self) -> Result<(), &'static str> {
+        if self.server.shutdown.stage() != Stage::Running {
+            return Err("draining");
+        }
+        let opened = self.server.settings().authenticator.tree.check();
+        opened.map_err(|_| "the directory that is served cannot be opened")
     }
 
     fn page(&mut self, paused: bool, now: SystemTime) -> Response {

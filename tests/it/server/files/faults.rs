@@ -158,6 +158,101 @@ fn a_server_whose_root_was_removed_refuses_and_lives() {
     server.visitor().say("PWD").expect_text(257, "\"/\"");
 }
 
+/// Every command that says something of the root.
+const AT_THE_ROOT: [&str; 11] = [
+    "LIST", "LIST -a", "LIST *", "NLST", "NLST *", "MLSD", "MLST", "STAT .", "CWD /", "AVBL",
+    "DSIZ",
+];
+
+fn expect_root_gone(peer: &mut Peer) {
+    for command in STANDING.iter().chain(&AT_THE_ROOT) {
+        peer.epsv();
+        peer.say(command).expect(550);
+    }
+    peer.say("MLST").expect_text(550, "log in again");
+}
+
+#[test]
+fn a_root_that_was_made_again_is_seen_by_the_next_login_alone() {
+    let server = Server::start();
+    server.write("old", "old");
+    let mut before = server.visitor();
+    assert_eq!(before.lines("NLST"), [b"old"]);
+    let away = server.root().with_extension("away");
+    fs::rename(server.root(), &away).unwrap();
+    expect_root_gone(&mut before);
+    let mut between = server.visitor();
+    expect_root_gone(&mut between);
+    fs::create_dir(server.root()).unwrap();
+    server.write("new", "new");
+    expect_root_gone(&mut before);
+    expect_root_gone(&mut between);
+    let mut after = server.visitor();
+    assert_eq!(after.lines("NLST"), [b"new"]);
+    after.stor("more", "content");
+    assert_eq!(server.read("more"), b"content");
+    before.login().say("TYPE I").expect(200);
+    assert_eq!(before.lines("NLST").len(), 2);
+    fs::remove_dir_all(server.root()).unwrap();
+    fs::rename(away, server.root()).unwrap();
+    assert_eq!(server.visitor().lines("NLST"), [b"old"]);
+    // Once for each of the two sessions that were told so often.
+    assert_eq!(server.log().matches(" root-gone ").count(), 2);
+}
+
+#[test]
+fn a_home_that_was_made_again_is_seen_by_the_next_login_and_counted_again() {
+    let server = Server::with_accounts(&["anna:write:/home:100"], &[]);
+    server.make_dir("home");
+    let enter = || {
+        let mut peer = server.user("anna");
+        peer.say("TYPE I").expect(200);
+        peer
+    };
+    let mut before = enter();
+    before.stor("old", [1; 90]);
+    fs::remove_dir_all(server.path("home")).unwrap();
+    expect_root_gone(&mut before);
+    server.make_dir("home");
+    expect_root_gone(&mut before);
+    let mut after = enter();
+    assert!(after.lines("NLST").is_empty());
+    after.stor("new", [2; 95]);
+    assert_eq!(server.read("home/new"), [2; 95]);
+    after.say("SITE QUOTA").expect_text(200, "95 of 100 ");
+}
+
+#[test]
+fn quotas_hold_in_a_root_that_was_made_again() {
+    let server = Server::with_accounts(&["anna:write:/home:100", "ben:write:"], &[]);
+    server.make_dir("home");
+    server.user("anna").stor("file", [b'x'; 90]);
+    fs::remove_dir_all(server.root()).unwrap();
+    server.make_dir("home");
+    server.write("home/there", [1; 60]);
+    // Whoever comes first, and before the account itself.
+    let mut ben = server.user("ben");
+    ben.stor("home/more", [b'x'; 40]);
+    let mut data = ben.begin("STOR home/much");
+    data.write_all(b"x").unwrap();
+    drop(data);
+    ben.expect(552);
+    server.user("anna").say("SITE QUOTA").expect_text(200, "100 of 100 ");
+}
+
+#[test]
+fn a_reload_without_the_root_says_so_and_keeps_what_there_is() {
+    let server = Server::start();
+    fs::remove_dir(server.root()).unwrap();
+    server.signal("HUP");
+    server.wait_for_log(&["not-reloaded", "cannot serve"]);
+    fs::create_dir(server.root()).unwrap();
+    server.signal("HUP");
+    server.wait_for_log(&["reloaded", "problems=0"]);
+    server.visitor().stor("file", "content");
+    assert_eq!(server.read("file"), b"content");
+}
+
 #[test]
 fn a_file_that_is_deleted_or_replaced_while_it_is_sent_arrives_as_it_was() {
     let old = noise(32 << 20, 2);

@@ -2,6 +2,7 @@
 //! which goes with its server.
 
 use crate::support::accounts::AccountsFile;
+use crate::support::wire::{connect, drain};
 use crate::support::{Server, noise};
 use std::fs;
 use std::io::Write;
@@ -71,6 +72,66 @@ fn a_file_that_is_a_mount_point_is_written_in_place_when_all_has_come() {
     peer.stor("file", "one\r\ntwo\r\n");
     assert_eq!(mounted.read(), b"one\ntwo\n");
     assert_eq!(mounted.server.partials(""), 0);
+}
+
+#[test]
+#[ignore = "needs root, unshare and mount"]
+fn what_is_mounted_on_the_root_is_seen_by_the_next_login_alone() {
+    let mounted = Mounted::after(":", &[]);
+    let mut before = mounted.server.visitor();
+    assert!(before.lines("NLST").is_empty());
+    mounted.run("mount -t tmpfs none $1; echo content > $1/file");
+    for command in ["LIST", "NLST", "MLSD", "STOR new", "MKD new"] {
+        before.epsv();
+        before.say(command).expect(550);
+    }
+    let mut after = mounted.server.visitor();
+    assert_eq!(after.lines("NLST"), [b"file"]);
+    after.stor("new", "content");
+    mounted.run("test -f $1/new; umount -l $1");
+    after.epsv();
+    after.say("NLST").expect(550);
+    // Nothing of it ended under the mount point.
+    assert!(before.lines("NLST").is_empty());
+    assert_eq!(fs::read_dir(mounted.server.root()).unwrap().count(), 0);
+}
+
+#[test]
+#[ignore = "needs root, unshare and mount"]
+fn files_without_a_size_are_sent_to_their_end() {
+    let script =
+        "mkdir $1/proc $1/sys; mount --bind /proc $1/proc; mount --bind /sys/kernel $1/sys";
+    let mounted = Mounted::after(script, &[]);
+    let mut peer = mounted.server.visitor();
+    let version = fs::read("/proc/version").unwrap();
+    let fscaps = fs::read("/sys/kernel/fscaps").unwrap();
+    for (name, content) in [
+        ("proc/version", &version[..]),
+        ("proc/sys/kernel/ostype", b"Linux\n"),
+        ("sys/fscaps", &fscaps),
+    ] {
+        assert_eq!(peer.retr(name), content, "{name}");
+        peer.say("TYPE A").expect(200);
+        let text = String::from_utf8(content.to_vec()).unwrap().replace('\n', "\r\n");
+        assert_eq!(peer.list(format!("RETR {name}")), text, "{name}");
+        peer.say("TYPE I").expect(200);
+        peer.stor("copy", content);
+        let digest = peer.say("XSHA256 copy").expect(250).words();
+        assert_eq!(peer.say(format!("XSHA256 {name}")).expect(250).words(), digest, "{name}");
+    }
+    let data = connect(peer.epsv());
+    let opening = peer.say("RETR proc/version").expect(150).text();
+    assert!(!opening.contains("bytes"), "{opening}");
+    assert_eq!(drain(data), version);
+    peer.expect(226);
+    for kind in ["TYPE I", "TYPE A"] {
+        peer.say(kind).expect(200);
+        peer.say("REST 6").expect(350);
+        assert!(peer.retr("proc/version").starts_with(&version[6..version.len() - 1]));
+        peer.epsv();
+        peer.say("REST 100000").expect(350);
+        peer.say("RETR proc/version").expect(554);
+    }
 }
 
 #[test]

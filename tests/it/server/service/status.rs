@@ -672,3 +672,14 @@ fn the_page_says_by_which_balancer_a_session_came() {
         .expect(200)
         .shows("192.0.2.1 via&nbsp;127.0.0.1");
 }
+
+#[test]
+fn readiness_ends_with_the_root_and_comes_back_with_it() {
+    let watched = Watched::with(&[]);
+    watched.get("/readyz").expect(200);
+    fs::remove_dir(watched.server.root()).unwrap();
+    watched.get("/readyz").expect(503);
+    watched.get("/healthz").expect(200);
+    fs::create_dir(watched.server.root()).unwrap();
+    watched.get("/readyz").expect(200);
+}

@@ -1,0 +1,104 @@
+//! The tree that is served, looked up again for each login: its directory may be removed and made
+//! again, or another file system mounted on it, while the server runs.
+//!
+//! While the directory is the same, all logins share one jail and its quotas. When it is another one,
+//! later logins get a jail of their own; sessions in the old one are refused (see
+//! [`Jail::check_root`]). While there is none, logins get the old one, so that a session is told why
+//! it sees nothing.
+
+use crate::server::fs::jail::Jail;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The directory of `--root`.
+#[derive(Debug)]
+pub struct ServedTree {
+    path: PathBuf,
+    current: Mutex<Jail>,
+}
+
+impl ServedTree {
+    /// Opens the directory at `path`.
+    ///
+    /// # Errors
+    /// There is no such directory, or no right to enter it.
+    pub fn open(path: &Path) -> io::Result<ServedTree> {
+        let current = Mutex::new(Jail::new(path)?);
+        Ok(ServedTree { path: path.to_owned(), current })
+    }
+
+    /// Returns the jail of the directory as it is now, for a login. If it is another one than before,
+    /// `prepare` is told first.
+    pub fn jail(&self, prepare: impl FnOnce(&Jail)) -> Jail {
+        let mut current = self.current();
+        if let Ok(Some(new)) = self.look(&current) {
+            prepare(&new);
+            *current = new;
+        }
+        current.for_login()
+    }
+
+    /// Returns the jail that the next login would get, and why it is not that of the directory.
+    pub fn peek(&self) -> (Jail, io::Result<()>) {
+        let current = self.current();
+        match self.look(&current) {
+            Ok(Some(new)) => (new, Ok(())),
+            Ok(None) => (current.clone(), Ok(())),
+            Err(error) => (current.clone(), Err(error)),
+        }
+    }
+
+    /// Gives `jail`, which [`ServedTree::peek`] returned, to later logins.
+    pub fn replace(&self, jail: Jail) {
+        *self.current() = jail;
+    }
+
+    /// Makes sure that the directory can be opened.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn check(&self) -> io::Result<()> {
+        Jail::new(&self.path).map(drop)
+    }
+
+    /// Returns a new jail if the directory is not the one of `current`.
+    fn look(&self, current: &Jail) -> io::Result<Option<Jail>> {
+        match current.check_root() {
+            Ok(()) => Ok(None),
+            Err(_) => Jail::new(&self.path).map(Some),
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Jail> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_jail_is_kept_until_its_directory_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let tree = ServedTree::open(&root).unwrap();
+        let first = tree.jail(|_| panic!("the directory is the same"));
+        fs::rename(&root, dir.path().join("moved")).unwrap();
+        let held = tree.jail(|_| panic!("there is none"));
+        assert!(first.check_root().is_err() && held.check_root().is_err());
+        assert!(tree.check().is_err() && tree.peek().1.is_err());
+        fs::create_dir(&root).unwrap();
+        let mut told = 0;
+        let second = tree.jail(|_| told += 1);
+        assert!(second.check_root().is_ok() && first.check_root().is_err() && told == 1);
+        // The old one may come back.
+        fs::remove_dir(&root).unwrap();
+        fs::rename(dir.path().join("moved"), &root).unwrap();
+        assert!(second.check_root().is_err() && first.check_root().is_ok());
+        assert!(tree.check().is_ok() && tree.peek().1.is_ok());
+    }
+}
