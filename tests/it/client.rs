@@ -3,7 +3,6 @@
 mod append_and_cat;
 mod basics;
 mod bsd_ftp;
-mod data_connections;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod full_disk;
@@ -12,9 +11,9 @@ mod mget_mput;
 mod mirror;
 mod netrc;
 mod pget;
+mod protocol;
 #[cfg(target_os = "linux")]
 mod reconnect;
-mod replies;
 mod resume;
 mod settings;
 mod terminal;

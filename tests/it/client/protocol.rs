@@ -1,0 +1,4 @@
+//! What the client says and understands on both connections.
+
+mod data_connections;
+mod replies;
