@@ -34,6 +34,10 @@ const UPLOAD_PATIENCE: Duration = Duration::from_secs(1);
 /// The part of the timeout that the port named by EPSV has to accept the connection.
 const EXTENDED_SHARE: u32 = 3;
 
+/// The longest wait for the first byte of a listing that the server has called done without a 150: a
+/// server that finds nothing to list may not open the data connection.
+const LATE_LISTING: Duration = Duration::from_secs(1);
+
 /// How many bytes are read from a server that has refused to send all of them.
 const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 
@@ -43,6 +47,8 @@ pub(super) struct RunningTransfer<'c> {
     data: Option<TcpStream>,
     /// When the bytes began to move.
     started: Instant,
+    /// The server said that a listing was done before it said that it began.
+    is_done_early: bool,
     /// Whether the bytes came that the server promised.
     pub(super) came: Completeness,
 }
@@ -69,7 +75,8 @@ impl<'c> RunningTransfer<'c> {
         let route = Route::agree(connection, deadline)?;
         let line = ReplyTracker::new(connection, armed, direction);
         let (started, came) = (Instant::now(), Completeness::Unmeasured);
-        let mut transfer = RunningTransfer { line, data: None, started, came };
+        let mut transfer =
+            RunningTransfer { line, data: None, started, is_done_early: false, came };
         if let Route::To { .. } = route {
             transfer.connect_or_agree_again(&route, deadline)?;
         }
@@ -81,6 +88,8 @@ impl<'c> RunningTransfer<'c> {
             transfer.line.connection.restart_at(from)?;
         }
         transfer.line.ask(command, followers)?;
+        let lists = matches!(command, Command::List(_) | Command::Nlst(_) | Command::Mlsd(_));
+        transfer.is_done_early = lists && transfer.line.last.is_some();
         if let Route::From(_) = route {
             transfer.connect(&route, net::deadline(transfer.line.timeout()))?;
         }
@@ -144,7 +153,9 @@ impl<'c> RunningTransfer<'c> {
         moved: P,
         receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
-        let stall = self.line.timeout();
+        let is_done = self.is_done_early;
+        let timeout = self.line.timeout();
+        let stall = if is_done { timeout.min(LATE_LISTING) } else { timeout };
         self.line.receiving = true;
         let mut watch = TransferWatch::pacing(&mut self.line, moved);
         let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
@@ -155,7 +166,11 @@ impl<'c> RunningTransfer<'c> {
         // The bytes before a refusal are a valid beginning of the file.
         let is_refused = matches!(outcome.end, End::Stopped) && self.line.last.is_some();
         let more = if is_refused { drain(data, sink) } else { 0 };
-        Outcome { moved: outcome.moved + more, ..outcome }
+        let end = match outcome.end {
+            End::Stalled if is_done && outcome.moved == 0 => End::Done,
+            end => end,
+        };
+        Outcome { moved: outcome.moved + more, end }
     }
 
     pub(super) fn send(&mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Outcome {

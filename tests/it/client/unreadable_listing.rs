@@ -351,3 +351,24 @@ fn a_directory_that_is_refused_as_empty_is_empty_if_it_can_be_entered() {
     run.expect(1);
     assert_eq!(left, ["old"]);
 }
+
+#[test]
+fn a_226_without_a_150_ends_the_listing_at_once() {
+    let client = Client::new();
+    let script: Script<'_> = Box::new(|server| {
+        // The data connection is neither accepted nor closed.
+        server.welcome();
+        while let Some(line) = server.next() {
+            match line.split(' ').next().unwrap_or_default() {
+                "EPSV" => server.offer("229 Extended (|||%|)"),
+                "LIST" | "NLST" => server.say("226 nothing to list"),
+                "PWD" => server.say("257 \"/\""),
+                "QUIT" => server.say("221 bye"),
+                _ => server.say("500 what?"),
+            }
+        }
+    });
+    // In less time than one listing could wait for its data.
+    let run = play_all(&client, &["--timeout", "60"], "FIND; PWD", vec![script]).expect(0);
+    assert_eq!(run.stdout, "/\n");
+}
