@@ -5,8 +5,8 @@
 //!   and every call says so: what would be read next might answer an earlier command.
 //! - Every reply has as long as [`Settings::timeout`]. A transfer has as long as it moves.
 //! - TYPE is sent when a transfer needs another type than the server has, not before.
-//! - FEAT is not asked: what a server lacks it refuses, and that is remembered, by the connections
-//!   that are made in its place or beside it too.
+//! - FEAT is asked once a session, after the login. What it does not tell of and the server lacks, the
+//!   server refuses. Both are remembered, by the connections that are made in its place or beside it too.
 //! - Who logged in and where it stands is remembered, so that it can be made [anew](Connection::reconnect).
 
 mod commands;
@@ -26,6 +26,7 @@ use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
 use restore::ConnectionOrigin;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a connection is told once.
@@ -104,6 +105,8 @@ pub struct Connection {
     /// What the server was told last; `None` where that is not known.
     current: Option<Representation>,
     capabilities: Capabilities,
+    /// What FEAT listed, once it was asked.
+    features: Option<Arc<[Vec<u8>]>>,
     /// What goes out together with the command of the next transfer.
     followers: Vec<Command>,
     /// Where the next data connection goes, once that is agreed on.

@@ -23,6 +23,7 @@ pub(in crate::client) struct ConnectionPlan {
     settings: Settings,
     wanted: Representation,
     capabilities: Capabilities,
+    features: Option<Arc<[Vec<u8>]>>,
 }
 
 impl ConnectionPlan {
@@ -38,6 +39,7 @@ impl ConnectionPlan {
         let deadline = net::deadline(self.settings.timeout);
         let mut made = Connection::open_by(host, port, self.settings.clone(), deadline)?;
         made.wanted = self.wanted;
+        made.features = self.features.clone();
         made.capabilities = Capabilities {
             pipelines: self.capabilities.pipelines && made.capabilities.pipelines,
             ..self.capabilities
@@ -97,6 +99,7 @@ impl Connection {
             wanted: Representation::Bytes,
             current: None,
             capabilities: Capabilities::ALL,
+            features: None,
             followers: Vec::new(),
             route: None,
             stored: None,
@@ -118,8 +121,13 @@ impl Connection {
     }
 
     pub(in crate::client) fn plan(&self) -> ConnectionPlan {
-        let (origin, settings) = (self.origin.clone(), self.settings.clone());
-        ConnectionPlan { origin, settings, wanted: self.wanted, capabilities: self.capabilities }
+        ConnectionPlan {
+            origin: self.origin.clone(),
+            settings: self.settings.clone(),
+            wanted: self.wanted,
+            capabilities: self.capabilities,
+            features: self.features.clone(),
+        }
     }
 
     /// Replaces a connection by a new one to the same place.
@@ -203,7 +211,7 @@ impl Connection {
             return Err(Error::Login(reply));
         }
         self.origin.logged_in(used);
-        Ok(())
+        self.learn_features(deadline)
     }
 
     /// Sends QUIT and waits for the reply; the server may be gone already.
@@ -309,6 +317,7 @@ mod tests {
     fn a_password_is_sent_only_where_it_is_asked_for() {
         let mut connection = Script::serve(|server| {
             server.expect("USER me", "230 welcome");
+            server.expect("FEAT", "502 none");
             server.expect("USER me", "331 who says so?");
             server.expect("PASS secret", "230-welcome\r\n 331 nothing\r\n230 back");
         });
@@ -339,6 +348,7 @@ mod tests {
             server.expect("PASS secret", "530 no");
             server.expect("USER me", "332 account");
             server.expect("USER me", "230 welcome");
+            server.expect("FEAT", "502 none");
         });
         assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
         assert!(matches!(log_in(&mut connection), Err(Error::Login(_))));
@@ -351,6 +361,7 @@ mod tests {
             server.expect("USER me", "331 password");
             server.expect("PASS secret", "332 account");
             server.expect("ACCT mine", "230 welcome");
+            server.expect("FEAT", "502 none");
             server.expect("USER me", "332 account");
             server.expect("ACCT mine", "530 no");
         });
@@ -384,6 +395,7 @@ mod tests {
         let mut connection = Script::serve(|server| {
             server.expect("USER me", "331 Password required for me (TLS is off)");
             server.expect("PASS secret", "230 welcome");
+            server.expect("FEAT", "502 none");
         });
         log_in(&mut connection).unwrap();
     }

@@ -74,20 +74,6 @@ impl Connection {
         Ok(Some(replies))
     }
 
-    /// Returns whether FEAT lists this. A server without FEAT may have it all the same.
-    pub(in crate::client) fn has_feature(&mut self, word: &[u8]) -> Result<bool, Error> {
-        let reply = match self.call(&Command::Feat) {
-            Ok(reply) => reply,
-            Err(Error::Refused(_)) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        let first = |line: &Vec<u8>| {
-            let mut words = line.trim_ascii().split(|&byte| byte == b' ');
-            words.next().is_some_and(|first| first.eq_ignore_ascii_case(word))
-        };
-        Ok(reply.body().iter().any(first))
-    }
-
     /// Sends commands in one piece.
     pub(in crate::client) fn send_all(&mut self, commands: &[&Command]) -> Result<(), Error> {
         let mut lines = Vec::new();

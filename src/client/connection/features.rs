@@ -5,10 +5,11 @@ use super::{
     Capabilities, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number,
 };
 use crate::client::error::Error;
+use crate::net;
 use crate::protocol::time::parse_timestamp;
-use crate::protocol::{Algorithm, Code, Command, Name, Reply};
+use crate::protocol::{Algorithm, Code, Command, Name, Opts, Reply};
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// The answers about a file that were asked for together with the next data connection.
 pub(in crate::client) struct Prospect {
@@ -30,6 +31,50 @@ impl Connection {
 
     pub(in crate::client) fn representation(&self) -> Representation {
         self.wanted
+    }
+
+    /// Asks by FEAT, once a session, which extensions the server has (RFC 2389), so that commands which it
+    /// lacks are not sent. Where it knows UTF8, OPTS UTF8 ON is sent on each connection before the first
+    /// name: ProFTPD and IIS speak another encoding until then.
+    pub(super) fn learn_features(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
+        if self.features.is_none() {
+            let lines = match self.call_by(&Command::Feat, deadline) {
+                Ok(reply) => reply.body().to_vec(),
+                Err(Error::Refused(_)) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let is_told = !lines.is_empty();
+            self.features = Some(lines.into());
+            if is_told {
+                self.capabilities.machine_lists &= self.lists(b"MLST") || self.lists(b"MLSD");
+                self.capabilities.sets_times &= self.lists(b"MFMT");
+                self.capabilities.hashes &= self.lists(b"HASH");
+            }
+        }
+        if !self.lists(b"UTF8") {
+            return Ok(());
+        }
+        match self.call_by(&Command::Opts(Opts::Utf8(true)), deadline) {
+            // Some servers that speak UTF-8 alone know no such option.
+            Ok(_) | Err(Error::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns whether FEAT lists this. A server without FEAT may have it all the same.
+    pub(in crate::client) fn has_feature(&mut self, word: &[u8]) -> Result<bool, Error> {
+        if self.features.is_none() {
+            self.learn_features(net::deadline(self.settings.timeout))?;
+        }
+        Ok(self.lists(word))
+    }
+
+    fn lists(&self, word: &[u8]) -> bool {
+        let first = |line: &Vec<u8>| {
+            let mut words = line.trim_ascii().split(|&byte| byte == b' ');
+            words.next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+        };
+        self.features.iter().flat_map(|lines| lines.iter()).any(first)
     }
 
     /// Asks for size and time of a file, in one piece if the server takes that.

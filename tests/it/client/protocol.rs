@@ -1,4 +1,5 @@
 //! What the client says and understands on both connections.
 
 mod data_connections;
+mod features;
 mod replies;

@@ -18,12 +18,18 @@ pub struct ScriptedServer {
     control: BufReader<TcpStream>,
     /// Where the data connection of the last EPSV comes in.
     passive: Option<TcpListener>,
+    /// The script answers FEAT; else it is refused.
+    tells_features: bool,
 }
 
 impl ScriptedServer {
     /// Waits for the client.
     pub fn on(listener: &TcpListener) -> ScriptedServer {
-        ScriptedServer { control: BufReader::new(accept(listener)), passive: None }
+        ScriptedServer {
+            control: BufReader::new(accept(listener)),
+            passive: None,
+            tells_features: false,
+        }
     }
 
     /// Closes the connection without a reply.
@@ -54,10 +60,20 @@ impl ScriptedServer {
         line
     }
 
+    /// Lets the script answer FEAT, which is refused without a line in other scripts.
+    pub fn with_features(&mut self) {
+        self.tells_features = true;
+    }
+
     /// Reads the next command, if the client has not left.
     pub fn next(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        match self.control.read_until(b'\n', &mut line) {
+        let length = self.control.read_until(b'\n', &mut line);
+        if line == b"FEAT\r\n" && !self.tells_features {
+            self.say("502 no features");
+            return self.next();
+        }
+        match length {
             Ok(1..) => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
             Ok(0) | Err(_) => None,
         }

@@ -1,0 +1,93 @@
+//! What the client asks of FEAT, and what it does not send to a server that lacks it.
+
+use crate::support::scripted_server::{Script, ScriptedServer, TIME, play_all};
+use crate::support::{Client, noise};
+use std::io::{Read, Write};
+
+const FEATURES: &str = "211-Features:\r\n UTF8\r\n SIZE\r\n211 End";
+
+/// Lists one file for every command that lists.
+fn serve(server: &mut ScriptedServer, features: &str) -> Vec<String> {
+    let mut heard = Vec::new();
+    server.with_features();
+    server.serve(|server, verb, _| {
+        heard.push(verb.to_owned());
+        match verb {
+            "FEAT" => server.say(features),
+            "PWD" => server.say("257 \"/\""),
+            "STOR" => {
+                server.say("150 give me");
+                server.data().read_to_end(&mut Vec::new()).unwrap();
+                server.say("226 done");
+            }
+            "MLSD" => server.send("type=file;size=3; a\r\n"),
+            "LIST" => server.send("-rw-r--r-- 1 0 0 3 Jan 1 2020 a\r\n"),
+            _ => return false,
+        }
+        true
+    });
+    heard
+}
+
+fn heard(features: &str, commands: &str) -> Vec<String> {
+    let (client, mut heard) = (Client::with_file("b", "abc"), Vec::new());
+    let script: Script<'_> = Box::new(|server| heard = serve(server, features));
+    play_all(&client, &["-j", "1"], commands, vec![script]).expect(0);
+    heard
+}
+
+fn count(heard: &[String], verb: &str) -> usize {
+    heard.iter().filter(|heard| *heard == verb).count()
+}
+
+#[test]
+fn what_feat_does_not_list_is_not_sent_and_feat_is_asked_once() {
+    let lacking = heard(FEATURES, "FIND; STORE b; FIND");
+    assert_eq!(count(&lacking, "FEAT"), 1, "{lacking:?}");
+    for verb in ["MLSD", "MFMT", "HASH"] {
+        assert_eq!(count(&lacking, verb), 0, "{verb}: {lacking:?}");
+    }
+    let having = heard("211-Features:\r\n MLST type*;\r\n MFMT\r\n211 End", "FIND; STORE b; FIND");
+    assert_eq!((count(&having, "FEAT"), count(&having, "MLSD")), (1, 2), "{having:?}");
+    assert_eq!(count(&having, "MFMT"), 1, "{having:?}");
+}
+
+#[test]
+fn a_server_without_feat_may_have_what_it_lists() {
+    for refusal in ["500 what?", "502 no", "530 no", "211 nothing"] {
+        let heard = heard(refusal, "FIND; FIND");
+        assert_eq!((count(&heard, "FEAT"), count(&heard, "MLSD")), (1, 2), "{heard:?}");
+        assert_eq!(count(&heard, "OPTS"), 0, "{heard:?}");
+    }
+}
+
+#[test]
+fn names_are_in_utf_8_on_every_connection_where_feat_lists_it() {
+    const SIZE: usize = 200_000;
+    const HALF: usize = 90_000;
+    for reply in ["200 UTF8 is on", "501 always on"] {
+        let client = Client::new();
+        let first: Script<'_> = Box::new(|server| {
+            server.with_features();
+            server.welcome();
+            server.answer("FEAT", FEATURES);
+            server.answer("OPTS UTF8 ON", reply);
+            let mut data = server.begin_retr(&format!("213 {SIZE}"));
+            data.write_all(&noise(SIZE, 1)[..HALF]).unwrap();
+            server.close();
+        });
+        let second: Script<'_> = Box::new(|server| {
+            server.with_features();
+            server.welcome();
+            server.answer("OPTS UTF8 ON", reply);
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", &format!("213 {SIZE}"));
+            server.answer("MDTM", TIME);
+            server.retr_from(HALF).write_all(&noise(SIZE, 1)[HALF..]).unwrap();
+            server.say("226 done");
+            server.finish();
+        });
+        play_all(&client, &[], "RETRIEVE a", vec![first, second]).expect(0);
+        assert!(client.read("a") == noise(SIZE, 1), "{reply}");
+    }
+}
