@@ -87,7 +87,14 @@ pub struct PollItem<'a> {
 impl<'a> PollItem<'a> {
     /// Waits for `interest` on `handle`.
     pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
-        PollItem { waits: Some((handle, interest)), ready: false }
+        match interest {
+            Interest::Read | Interest::Write => {
+                PollItem { waits: Some((handle, interest)), ready: false }
+            }
+            // POLLHUP is reported without being asked for, and also where a peer has closed its half
+            // alone, so a wait for a loss would be over at once.
+            Interest::Loss => PollItem::nothing(),
+        }
     }
 
     /// A place in the list that waits for nothing and is never ready.
