@@ -20,6 +20,7 @@
 //! | [`inherited_listeners`], [`tell_manager`] | std takes no socket that a service manager has opened |
 //! | [`give_back_stack`] | a thread keeps every page of its stack that it has once touched |
 //! | [`compress_sha256`] | instructions that not every processor has are unsafe to run |
+//! | [`use_built_in_name_services`] | std's lookups of names end a static program where glibc is another one |
 //! | [`Patient`] | std fails where a standard stream was made non-blocking by another program |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
@@ -44,6 +45,10 @@ pub use unix::*;
 /// Gives back what a thread's stack holds unused; only Linux is asked for it.
 #[cfg(not(target_os = "linux"))]
 pub fn give_back_stack() {}
+
+/// Has names looked up without the shared libraries of glibc; only a static glibc is asked for it.
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static")))]
+pub fn use_built_in_name_services() {}
 
 #[cfg(not(target_os = "linux"))]
 mod copy_fallback;

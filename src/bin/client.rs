@@ -3,12 +3,13 @@
 use mt_ftp::args::{Outcome, Usage};
 use mt_ftp::client::options::{Options, PROGRAM};
 use mt_ftp::client::{Error, Interrupt, Shell, output};
-use mt_ftp::sys::{Signal, Signals};
+use mt_ftp::sys::{self, Signal, Signals};
 use std::env;
 use std::io;
 use std::process::{self, ExitCode};
 
 fn main() -> ExitCode {
+    sys::use_built_in_name_services();
     match PROGRAM.parse(env::args_os().skip(1)) {
         Ok(Outcome::Help) => print(&PROGRAM.help()),
         Ok(Outcome::Version) => print(&format!("{}\n", PROGRAM.version_line())),

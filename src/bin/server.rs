@@ -29,6 +29,7 @@ const SESSION_STACK: usize = 256 * 1024;
 const BACKLOG: u32 = 4096;
 
 fn main() -> ExitCode {
+    sys::use_built_in_name_services();
     let mut words: Vec<OsString> = env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("passwd") => passwd::run(words.split_off(1)),

@@ -6,6 +6,8 @@
 pub(in crate::sys) mod abi;
 mod dir;
 mod file;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+mod name_service;
 mod patient;
 mod replace;
 mod rlimit;
@@ -22,6 +24,8 @@ mod terminal;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
 pub(crate) use file::{FileId, identify, is_at, is_dir_at, is_named};
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+pub use name_service::use_built_in_name_services;
 pub use patient::Patient;
 pub(crate) use replace::{adopt, cannot_replace, reserve, set_file_mode};
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};

@@ -4,6 +4,8 @@
 mod cluster;
 mod coverage;
 mod docs;
+#[cfg(target_os = "linux")]
+mod foreign_root;
 mod house;
 mod load;
 mod readme;
