@@ -65,6 +65,8 @@ pub struct Upload {
     cut: Option<u64>,
     /// What it takes of the quotas that count here.
     writing: Option<Writing>,
+    /// A byte came; what was there before is another upload's as long as none has.
+    has_written: bool,
     /// Where its login notes it if it breaks off.
     broken_off: BrokenOff,
 }
@@ -166,7 +168,8 @@ impl Upload {
     }
 
     fn new(file: File, id: FileId, place: ResolvedPath, kind: Kind, cut: Option<u64>) -> Upload {
-        Upload { file, id, place, kind, cut, writing: None, broken_off: BrokenOff::default() }
+        let broken_off = BrokenOff::default();
+        Upload { file, id, place, kind, cut, writing: None, has_written: false, broken_off }
     }
 
     /// Writes over the file that has the name, from its first byte on.
@@ -313,6 +316,7 @@ impl Write for Upload {
         self.begin_writing()?;
         self.pouring(bytes.len() as u64)?;
         let count = self.file.write(bytes)?;
+        self.has_written |= count > 0;
         self.poured(count as u64);
         Ok(count)
     }
@@ -344,8 +348,8 @@ impl Drop for Upload {
         let is_empty = || self.file.metadata().is_ok_and(|data| data.len() == 0);
         match &self.kind {
             Kind::Partial { resumable, .. } if !resumable || is_empty() => self.clear(),
-            Kind::Partial { .. } => self.broken_off.set(self.id),
-            Kind::InPlace | Kind::Settled => {}
+            Kind::Partial { .. } if self.has_written => self.broken_off.set(self.id),
+            Kind::Partial { .. } | Kind::InPlace | Kind::Settled => {}
         }
         if let Some(writing) = self.writing.take() {
             self.written_to().end_writing(Some(writing), false);

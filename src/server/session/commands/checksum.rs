@@ -33,6 +33,9 @@ pub(in crate::server::session) fn hash(
     let range = |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
     let ((start, end), digest) =
         digest_of(login.jail()?, control, &path, parameters.algorithm(), range)?;
+    if matches!(pending, Pending::Range(_)) && start == end {
+        return Err(Refusal::BadRestart);
+    }
     let algorithm = parameters.algorithm().name();
     // The draft's range is by first and last byte; nothing is written as 0-0.
     let last = end.saturating_sub(1).max(start);

@@ -325,7 +325,7 @@ impl Session {
                 self.login = Login::Named(*user);
                 Ok(Expect::Reply(331))
             }
-            Command::Pass { right } => self.pass(*right),
+            Command::Pass { right } => self.pass(*right, tree),
             Command::Rein => {
                 *self = Session { nonsense: self.nonsense, ..Session::new() };
                 Ok(Expect::Reply(220))
@@ -457,8 +457,8 @@ impl Session {
                 let from = match (tree.partial(&path), tree.file(&path)) {
                     (None, Err(_)) => Start::Nothing,
                     (Some(partial), Err(_)) => Start::Partial(partial.len()),
-                    (None, Ok(old)) => Start::Place(old.len()),
-                    (Some(_), Ok(_)) => return Err(UNAVAILABLE),
+                    (Some(_), Ok(_)) if tree.is_own(&path) => return Err(UNAVAILABLE),
+                    (_, Ok(old)) => Start::Place(old.len()),
                 };
                 self.receive(&path, from, bytes, *manner, tree)
             }
@@ -476,13 +476,14 @@ impl Session {
         }
     }
 
-    fn pass(&mut self, right: bool) -> Answer {
+    fn pass(&mut self, right: bool, tree: &mut Tree) -> Answer {
         let Login::Named(user) = self.login else { return Err(503) };
         self.login = Login::Fresh;
         if user != User::Visitor && (user == User::Nobody || !right) {
             return Err(530);
         }
         self.login = Login::In(user);
+        tree.log_in();
         self.cwd = Path::new();
         Ok(Expect::Reply(230))
     }

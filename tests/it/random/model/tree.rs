@@ -41,9 +41,21 @@ pub struct Tree {
     partials: BTreeMap<Path, Vec<u8>>,
     /// When files were modified, as far as a command has set that.
     times: BTreeMap<Path, &'static str>,
+    /// Where the last upload of this login broke off.
+    own: Option<Path>,
 }
 
 impl Tree {
+    /// A login that has broken nothing off.
+    pub fn log_in(&mut self) {
+        self.own = None;
+    }
+
+    /// Whether the partial of a path is that of the last upload that this login broke off.
+    pub fn is_own(&self, path: &[String]) -> bool {
+        self.own.as_deref() == Some(path)
+    }
+
     /// What is at a path.
     pub fn get(&self, path: &[String]) -> Option<&Node> {
         if path.is_empty() { Some(&Node::Dir) } else { self.nodes.get(path) }
@@ -195,6 +207,7 @@ impl Tree {
             let partial = self.partials.remove(&path).unwrap();
             self.partials.insert(moved(&path), partial);
         }
+        self.own = self.own.take().map(|own| if inside(&own) { moved(&own) } else { own });
         Ok(())
     }
 
@@ -228,7 +241,10 @@ impl Tree {
             }
             // An empty partial is of no use to anyone.
             _ if written.is_empty() => drop(self.partials.remove(path)),
-            _ => drop(self.partials.insert(path.to_vec(), written)),
+            _ => {
+                self.partials.insert(path.to_vec(), written);
+                self.own = Some(path.to_vec());
+            }
         }
     }
 
