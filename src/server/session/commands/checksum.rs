@@ -18,6 +18,10 @@ use std::io::{Read, Seek, SeekFrom};
 /// How much is read between two looks at the control connection: some milliseconds of work.
 const CHUNK: usize = 256 * 1024;
 
+/// The size of a file that has no bytes by its size: it may be one of which nobody knows it before it
+/// is read.
+const UNKNOWN: u64 = u64::MAX;
+
 /// Which bytes of a file: from the first to before the second.
 type Bytes = (u64, u64);
 
@@ -58,6 +62,7 @@ pub(in crate::server::session) fn digest(
         None => Ok((0, size)),
         Some(span) if span.start > size => Err(Refusal::BadRestart),
         Some(span) if span.end == 0 => Ok((span.start, size)),
+        Some(span) if span.end < span.start && size == UNKNOWN => Err(Refusal::BadRestart),
         Some(span) if span.end < span.start => {
             Err(Refusal::Argument("The end is before the start."))
         }
@@ -75,8 +80,7 @@ fn digest_of(
     range: impl Fn(u64) -> Result<Bytes, Refusal>,
 ) -> Result<(Bytes, String), Refusal> {
     let (mut file, size) = jail.open_file(path)?;
-    // A file without bytes may be one whose size nobody knows before it is read.
-    let (start, end) = range(if size == 0 { u64::MAX } else { size })?;
+    let (start, end) = range(if size == 0 { UNKNOWN } else { size })?;
     file.seek(SeekFrom::Start(start))?;
     let mut watch = control.watch_for_abort();
     match feed(Hasher::new(algorithm), &mut file, size, end - start, &mut watch)? {
