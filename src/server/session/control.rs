@@ -17,6 +17,8 @@ pub(super) struct ControlConnection<'a> {
     shutdown: &'a Shutdown,
     /// Whether the client had closed its half before the last transfer began.
     half_closed: bool,
+    /// Whether the last command came before the reply to the one before it, as those of scripts do.
+    unasked: bool,
 }
 
 impl<'a> ControlConnection<'a> {
@@ -27,7 +29,12 @@ impl<'a> ControlConnection<'a> {
     pub(super) fn new(stream: TcpStream, shutdown: &'a Shutdown) -> io::Result<Self> {
         let mut stream = Stream::new(stream, Some(shutdown.clone()))?;
         stream.be_thrifty();
-        Ok(ControlConnection { control: Control::new(stream), shutdown, half_closed: false })
+        Ok(ControlConnection {
+            control: Control::new(stream),
+            shutdown,
+            half_closed: false,
+            unasked: false,
+        })
     }
 
     /// Waits for the next command; `None` if the client has closed its side.
@@ -35,6 +42,7 @@ impl<'a> ControlConnection<'a> {
     /// # Errors
     /// `TimedOut` at the deadline, [`Draining`] when the server ends, or a lost connection.
     pub(super) fn read_command(&mut self, deadline: Option<Instant>) -> io::Result<Option<Line>> {
+        self.unasked = self.has_line();
         self.control.stream_mut().set_deadline(deadline);
         self.control.read_command()
     }
@@ -83,7 +91,8 @@ impl<'a> ControlConnection<'a> {
 
     /// Listens to the client during a transfer, whose bytes `registration` counts.
     pub(super) fn watch<'w>(&'w mut self, registration: &'w Registration<'w>) -> ControlWatch<'w> {
-        ControlWatch::new(&mut self.control, self.shutdown, registration, self.half_closed)
+        let watch = ControlWatch::new(&mut self.control, self.shutdown, registration);
+        watch.of_script(self.half_closed, self.unasked)
     }
 
     /// Listens for ABOR during a command that gives no sign before its answer.
@@ -94,6 +103,11 @@ impl<'a> ControlConnection<'a> {
     /// Looks whether the client has closed its half before a transfer begins.
     pub(super) fn look_ahead(&mut self) {
         self.half_closed = matches!(read_ahead::read_all(&mut self.control), Some(Ok(())));
+    }
+
+    /// Notes whether the client had closed its half, as the watch of the transfer has found out.
+    pub(super) fn set_half_closed(&mut self, half_closed: bool) {
+        self.half_closed = half_closed;
     }
 
     /// Returns true if nobody waits for the 226 of an upload. The system closes the connections of a

@@ -1,6 +1,6 @@
 //! Listening to the control connection while something long runs.
 
-use crate::net::{Attention, Stream, Verdict};
+use crate::net::{self, Attention, Stream, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
 use crate::server::error::Refusal;
@@ -9,7 +9,7 @@ use crate::server::session::read_ahead;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const LOST: Refusal = Refusal::Broken("The control connection is lost.");
 const CLOSED: Refusal = Refusal::Broken("The control connection was closed.");
@@ -39,6 +39,8 @@ pub(in crate::server::session) struct ControlWatch<'a> {
     is_transfer: bool,
     /// Whether the client had closed its half before the transfer began.
     half_closed: bool,
+    /// Until when its end still counts as one before the transfer.
+    script_until: Option<Instant>,
     stopped: Option<Refusal>,
 }
 
@@ -57,15 +59,27 @@ enum Hearing {
 
 impl ControlWatch<'_> {
     /// Listens to `control` and to `shutdown` during a transfer, whose bytes `registration` counts.
-    /// `half_closed` says whether the client had closed its half before.
     pub(in crate::server::session) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
         registration: &'a Registration<'a>,
-        half_closed: bool,
     ) -> ControlWatch<'a> {
         let quiet = ControlWatch::for_abort(control, shutdown);
-        ControlWatch { registration: Some(registration), is_transfer: true, half_closed, ..quiet }
+        ControlWatch { registration: Some(registration), is_transfer: true, ..quiet }
+    }
+
+    /// Says whether the client had closed its half before the transfer, or sent the transfer without
+    /// waiting for the reply before it. The end of such a script follows its last command at once, but the
+    /// system may deliver it a little later.
+    pub(in crate::server::session) fn of_script(self, half_closed: bool, unasked: bool) -> Self {
+        const DELAY: Duration = Duration::from_millis(200);
+        let script_until = if unasked { net::deadline(DELAY) } else { None };
+        ControlWatch { half_closed, script_until, ..self }
+    }
+
+    /// Returns true if the client had closed its half when the transfer began.
+    pub(in crate::server::session) fn is_half_closed(&self) -> bool {
+        self.half_closed
     }
 
     /// The same for a command that gives no sign before its answer: only ABOR is heard.
@@ -82,6 +96,7 @@ impl ControlWatch<'_> {
             hearing: Hearing::Commands,
             is_transfer: false,
             half_closed: false,
+            script_until: None,
             stopped: None,
         }
     }
@@ -143,7 +158,9 @@ impl ControlWatch<'_> {
     /// Reads what has come on the control connection, without waiting.
     fn read(&mut self) -> Verdict {
         match read_ahead::read(self.control) {
-            Ok(0) if self.half_closed => self.hearing = Hearing::Loss,
+            Ok(0) if self.half_closed || self.script_until > Some(Instant::now()) => {
+                (self.half_closed, self.hearing) = (true, Hearing::Loss);
+            }
             Ok(0) if self.is_transfer => return self.stop(CLOSED),
             // No command but a transfer is broken off: its answer is all that the client waits for.
             Ok(0) => self.hearing = Hearing::Nothing,

@@ -216,13 +216,16 @@ impl<'t> Transfer<'t, '_> {
         };
         watch.keep_to(rates);
         let outcome = pump(&mut data, stall, &mut watch);
-        match outcome.end {
+        let half_closed = watch.is_half_closed();
+        let moved = match outcome.end {
             End::Done => Ok(outcome.moved),
             End::Stopped => Err(watch.refusal()),
             End::Stalled => Err(Refusal::Broken("The data connection stalled.")),
             End::Peer(_) => Err(Refusal::Broken("The data connection was lost.")),
             End::Local(error) => Err(Refusal::System(error)),
-        }
+        };
+        self.control.set_half_closed(half_closed);
+        moved
     }
 }
 

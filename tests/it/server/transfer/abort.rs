@@ -195,6 +195,25 @@ fn a_script_that_has_said_everything_stores_its_uploads() {
 }
 
 #[test]
+fn a_script_may_end_just_after_its_last_transfer_has_begun() {
+    let server = Server::start();
+    for number in 0..20 {
+        let mut peer = server.visitor();
+        let mut data = connect(peer.epsv());
+        // The end may come before the STOR is carried out or after it.
+        peer.raw("TYPE I\r\nSTOR file\r\n");
+        peer.half_close();
+        data.write_all(&[number; 100_000]).unwrap();
+        drop(data);
+        for code in [200, 150, 226] {
+            peer.expect(code);
+        }
+        peer.expect_end();
+        assert_eq!(server.read("file"), [number; 100_000]);
+    }
+}
+
+#[test]
 fn a_client_that_dies_as_its_upload_begins_is_no_script() {
     let server = Server::start();
     server.write("file", "old");
