@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// Bytes that wait for the sink at most: some ten thousand lines.
 const ROOM: usize = 1 << 20;
 
+/// How long the thread gathers lines after it was woken. To wake it for every line of a busy log would
+/// cost more processor time than the lines themselves.
+const GATHERING: Duration = Duration::from_millis(2);
+
 /// A buffer that a burst of lines has made larger than this is given back.
 const KEPT_ROOM: usize = 1 << 16;
 
@@ -65,6 +69,8 @@ struct State {
     busy: Option<Instant>,
     /// The thread sleeps until there are lines.
     asleep: bool,
+    /// Somebody waits until all lines are written.
+    urgent: bool,
     closed: bool,
 }
 
@@ -122,6 +128,8 @@ impl LogWriter {
     /// has taken a second already. Returns true if everything is written.
     pub(in crate::server) fn flush(&self, deadline: Instant) -> bool {
         let mut state = self.queue.lock();
+        state.urgent = true;
+        self.queue.filled.notify_one();
         while !state.is_empty() {
             let until = state.busy.map_or(deadline, |since| deadline.min(since + PATIENCE));
             let left = until.saturating_duration_since(Instant::now());
@@ -165,7 +173,8 @@ impl State {
 impl Queue {
     fn new(observer: Arc<dyn Observer>) -> Queue {
         let busy = Some(Instant::now());
-        let state = State { lines: Vec::new(), lost: 0, busy, asleep: false, closed: false };
+        let state =
+            State { lines: Vec::new(), lost: 0, busy, asleep: false, urgent: false, closed: false };
         Queue {
             state: Mutex::new(state),
             filled: Condvar::new(),
@@ -184,7 +193,9 @@ impl Queue {
     fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
         let mut state = self.lock();
         state.busy = None;
-        if state.is_empty() {
+        let must_wait = state.is_empty();
+        if must_wait {
+            state.urgent = false;
             self.emptied.notify_all();
         }
         while state.is_empty() {
@@ -195,6 +206,11 @@ impl Queue {
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.asleep = false;
+        if must_wait {
+            let gathers = |state: &mut State| !state.urgent && !state.closed;
+            let waited = self.filled.wait_timeout_while(state, GATHERING, gathers);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         state.busy = Some(Instant::now());
         std::mem::swap(&mut state.lines, batch);
         Some(std::mem::take(&mut state.lost))
