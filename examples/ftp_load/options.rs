@@ -260,7 +260,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         let wrong = [
             (&["--clients", "0", "--file=a", "retr"][..], "--clients '0': expected a whole number"),
-            (&["--dir", "a\nb", "list"], "--dir 'a\\nb': expected text without control"),
+            (&["--dir", "a\nb", "list"], "--dir 'a\\x0ab': expected text without control"),
             (&["retr"], "--file: expected a value (NAME)"),
             (&["fetch"], "'fetch': expected one scenario: retr, stor"),
             (&[], "expected one scenario"),
