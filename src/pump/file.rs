@@ -28,7 +28,7 @@ pub fn send_file(
     Outcome { moved: flow.moved, end }
 }
 
-/// [`receive`] into a file.
+/// [`receive`](super::receive) into a file.
 pub fn receive_file(
     data: &mut TcpStream,
     sink: &mut impl FileSink,

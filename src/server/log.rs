@@ -4,7 +4,7 @@
 //! in it cannot forge a line or paint a terminal. Passwords never get here: the type they travel
 //! in shows itself as stars.
 //!
-//! Logging never waits. A thread writes the lines ([`writer`]); if they go to a pipe, a FIFO or a
+//! Logging never waits. A thread writes the lines (`log/writer.rs`); if they go to a pipe, a FIFO or a
 //! terminal that nobody reads, or to a full disk, sessions continue, lines that find no room are
 //! counted, and `log-works lost=N` says how many there were once a line gets through again.
 
