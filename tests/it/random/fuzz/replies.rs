@@ -24,7 +24,17 @@ impl Replies {
     /// Says what is wrong with it.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.unread.extend_from_slice(bytes);
-        while let Some(end) = self.unread.iter().position(|&b| b == b'\n') {
+        loop {
+            // Refusals of Telnet options may stand before a reply, and an option may be the byte LF.
+            match self.unread[..] {
+                [255, 252 | 254, _, ..] => {
+                    self.unread.drain(..3);
+                    continue;
+                }
+                [255] | [255, 252 | 254] => break,
+                _ => {}
+            }
+            let Some(end) = self.unread.iter().position(|&b| b == b'\n') else { break };
             let line: Vec<u8> = self.unread.drain(..=end).collect();
             self.take_line(&line).map_err(|why| format!("{why}: \"{}\"", line.escape_ascii()))?;
         }
@@ -37,11 +47,7 @@ impl Replies {
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), &'static str> {
-        let mut text = line.strip_suffix(b"\r\n").ok_or("a line ends without CR")?;
-        // Refusals of Telnet options may stand before a reply.
-        while let [255, 252 | 254, _, rest @ ..] = text {
-            text = rest;
-        }
+        let text = line.strip_suffix(b"\r\n").ok_or("a line ends without CR")?;
         if !ends_no_line(text) {
             return Err("CR or NUL in a line");
         }
