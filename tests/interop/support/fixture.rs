@@ -5,7 +5,8 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -101,17 +102,25 @@ impl Site {
         command
     }
 
-    /// What the server was told, a line a command, as its log shows it once all sessions have ended:
-    /// the log is written a little later than what it tells of.
+    /// What the server was told so far, a line a command, as its log shows it.
+    ///
+    /// The log is written a little later than what it tells of, but in order. So a session of our own
+    /// is the last in it once everything before it is written; a server that was killed has none.
     pub(crate) fn commands(&self) -> Vec<String> {
-        let count = |log: &str, event: &str| log.matches(&format!(" info  {event} ")).count();
-        let is_over = || {
-            let log = self.log();
-            count(&log, "connected") == count(&log, "closed") + count(&log, "lost")
-        };
-        wait_until(is_over, "all sessions have ended");
+        let mut own = String::new();
+        if let Ok(mut control) = TcpStream::connect((self.host.as_str(), self.port)) {
+            let address = control.local_addr().expect("the socket is connected");
+            own = format!(" peer={address} ");
+            control.write_all(b"QUIT\r\n").expect("the server listens");
+            let is_written = || {
+                let log = self.log();
+                log.lines().any(|line| line.contains(&own) && line.contains(" info  closed "))
+            };
+            wait_until(is_written, "the log is written");
+        }
         let log = self.log();
-        let told = log.lines().filter(|line| line.contains(" debug command "));
+        let is_theirs = |line: &&str| own.is_empty() || !line.contains(&own);
+        let told = log.lines().filter(|line| line.contains(" debug command ")).filter(is_theirs);
         told.filter_map(|line| line.split_once(" line="))
             .map(|(_, line)| line.trim_matches('"').to_owned())
             .collect()
