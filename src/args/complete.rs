@@ -55,7 +55,7 @@ impl Value {
         })
     }
 
-    /// What operands name; `None` if there are none.
+    /// The things that operands name; `None` if there are none.
     fn of_operands(operands: Operands) -> Option<Value> {
         match operands {
             Operands::None => None,

@@ -57,7 +57,7 @@ pub struct Typed {
     pub example: String,
     /// What else there is to say, in lines.
     pub details: &'static str,
-    /// What can be said of its operands: each with what it is.
+    /// The operands, each with its description.
     pub operands: Vec<(&'static str, &'static str)>,
     /// Its options.
     pub options: &'static [Flag],

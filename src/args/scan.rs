@@ -18,12 +18,12 @@ pub enum Outcome {
     Version,
 }
 
-/// What the words after a command ask for.
+/// The request that the words after a command make.
 #[derive(Debug)]
 pub(crate) enum TypedOutcome {
     /// To run it.
     Run {
-        /// What stands in the options.
+        /// The values of the options.
         options: Parsed,
         /// The other words, as they were typed.
         operands: Vec<Vec<u8>>,
@@ -35,7 +35,7 @@ pub(crate) enum TypedOutcome {
 /// One pass over the words of a command line.
 struct Scan<W, I> {
     flags: &'static [Flag],
-    /// What is known besides the table: `--help`, then `--version`.
+    /// Options that are known besides the table: `--help`, then `--version`.
     built_in: &'static [Flag],
     words: I,
     parsed: Parsed,

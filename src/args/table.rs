@@ -49,7 +49,7 @@ pub struct Flag {
     pub config: bool,
     /// Other names and letters it answers to, those of other programs; help does not show them.
     pub also: &'static [&'static str],
-    /// Whether the value may hold a password, so that no error shows it.
+    /// True if the value may hold a password, so that no error shows it.
     pub secret: bool,
 }
 

@@ -105,7 +105,7 @@ pub struct Connection {
     /// What the server was told last; `None` where that is not known.
     current: Option<Representation>,
     capabilities: Capabilities,
-    /// What FEAT listed, once it was asked.
+    /// The extensions that FEAT listed, once it was asked.
     features: Option<Arc<[Vec<u8>]>>,
     /// What goes out together with the command of the next transfer.
     followers: Vec<Command>,

@@ -1,4 +1,4 @@
-//! How a connection is opened, logged in, restored after it was lost, and closed.
+//! Opens a connection, logs in, restores it after it was lost, and closes it.
 
 use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};

@@ -1,8 +1,8 @@
 //! Numbers and layouts of the C library that differ between systems.
 //!
 //! Linux values are the kernel's (`include/uapi/asm-generic`, and `asm` where an architecture
-//! differs), macOS values those of its headers. Every number and every layout was compared with the
-//! headers of the systems that the guard below admits, for glibc and for musl.
+//! differs), macOS values those of its headers. Every number and every layout was compared with
+//! those of the `libc` crate for the systems that the guard below admits, for glibc and for musl.
 
 #![allow(non_camel_case_types)] // C's own names, so that they can be looked up
 
