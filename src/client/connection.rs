@@ -16,7 +16,7 @@ pub(super) mod data;
 mod features;
 mod restore;
 
-pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED};
+pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED, ReplyWait};
 pub(super) use features::is_missing;
 
 use super::output::Spoken;

@@ -82,6 +82,12 @@ impl<S> Control<S> {
         &mut self.stream
     }
 
+    /// Returns true if nothing was read that is still to be taken: no line, no part of a line, and no
+    /// part of a Telnet command.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.partial.is_empty() && self.telnet == Telnet::Data
+    }
+
     /// The next line that has already arrived, left in its place.
     pub fn peek_line(&self) -> Option<&Line> {
         self.lines.front()
@@ -413,6 +419,19 @@ mod tests {
             let pieces = [a, b].into_iter().filter(|piece| !piece.is_empty());
             assert_eq!(lines(Script::new(pieces)), expected, "split at {split}");
         }
+    }
+
+    #[test]
+    fn it_is_empty_between_lines_alone() {
+        let wire = b"\xff\xfb\x01\xff\xfa\x18\x01\xff\xf0NOOP a\r\n";
+        let between = [3, 9, 17];
+        let mut control = Script::new(wire.chunks(1));
+        for read in 1..=wire.len() {
+            control.fill().unwrap();
+            assert_eq!(control.is_empty(), between.contains(&read) && read < wire.len(), "{read}");
+        }
+        control.take_line();
+        assert!(control.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::client::output::Spoken;
 use crate::client::signals::Armed;
 use crate::net;
 use crate::protocol::{Code, Command, Reply};
-use crate::sys::{Interest, PollItem, Waitable, poll};
+use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,15 @@ pub(in crate::client) const MOST_UNASKED: u32 = 32;
 /// The longest wait for the reply to a command that went out together with another, once the other
 /// is done: nothing else reveals a server that loses such commands.
 pub(in crate::client) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How a wait for a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum ReplyWait {
+    /// A reply has begun to arrive.
+    Begun,
+    Interrupted,
+    TimedOut,
+}
 
 /// Commands and replies.
 impl Connection {
@@ -113,9 +122,52 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Returns whether a line of the server waits to be read.
+    /// Returns whether a line of the server was read and waits to be taken.
     pub(in crate::client) fn has_line(&self) -> bool {
         self.control.peek_line().is_some()
+    }
+
+    /// Reads what has arrived, without waiting, and returns whether a reply has begun in it. A socket
+    /// that is ready does not say so: what arrived may be a Telnet command, or a message of TLS.
+    pub(in crate::client) fn has_reply(&mut self) -> Result<bool, Error> {
+        self.control.stream_mut().set_waiting(false);
+        let read = self.read_waiting();
+        self.control.stream_mut().set_waiting(true);
+        self.checked(read)
+    }
+
+    fn read_waiting(&mut self) -> io::Result<bool> {
+        for _ in 0..MOST_UNASKED {
+            if !self.control.is_empty() {
+                return Ok(true);
+            }
+            match self.control.fill() {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits until a reply begins, Ctrl-C comes, or the deadline passes, which the read that follows
+    /// reports.
+    pub(in crate::client) fn wait_for_reply(
+        &mut self,
+        armed: Option<&Armed>,
+        deadline: Option<Instant>,
+    ) -> Result<ReplyWait, Error> {
+        while !self.has_reply()? {
+            let mut items = [armed.map_or(PollItem::nothing(), Armed::item), self.item()];
+            match net::wait(&mut items, deadline) {
+                Ok(()) if items[0].ready() => return Ok(ReplyWait::Interrupted),
+                Ok(()) if net::has_passed(deadline) => return Ok(ReplyWait::TimedOut),
+                Ok(()) => {}
+                Err(_) => return Ok(ReplyWait::TimedOut),
+            }
+        }
+        Ok(ReplyWait::Begun)
     }
 
     /// Returns what to poll for: a reply, or the end of the connection.
@@ -135,7 +187,7 @@ impl Connection {
             return Err(Error::Lost(io::ErrorKind::NotConnected.into()));
         }
         for _ in 0..MOST_UNASKED {
-            if !self.has_line() && !is_ready(self.item()) {
+            if !self.has_reply()? {
                 return Ok(());
             }
             self.reply_by(net::deadline(self.settings.timeout))?;
@@ -182,16 +234,13 @@ impl Connection {
         armed: &Armed,
         deadline: Option<Instant>,
     ) -> Result<(), Error> {
-        if !self.has_line() {
-            let mut items = [armed.item(), self.item()];
-            // The read that follows reports a deadline that passes.
-            let waited = net::wait(&mut items, deadline);
-            if waited.is_ok() && items[0].ready() {
+        match self.wait_for_reply(Some(armed), deadline)? {
+            ReplyWait::Interrupted => {
                 self.lost = true;
-                return Err(Error::Interrupted);
+                Err(Error::Interrupted)
             }
+            ReplyWait::Begun | ReplyWait::TimedOut => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn final_reply(&mut self) -> Result<Reply, Error> {
@@ -226,10 +275,6 @@ impl Connection {
 pub(super) fn done(reply: Reply) -> Result<Reply, Error> {
     let done = reply.code().is_success() || reply.code().is_intermediate();
     if done { Ok(reply) } else { Err(Error::Refused(reply)) }
-}
-
-fn is_ready(item: PollItem<'_>) -> bool {
-    matches!(poll(&mut [item], Some(Duration::ZERO)), Ok(1..))
 }
 
 #[cfg(test)]

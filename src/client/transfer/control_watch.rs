@@ -38,8 +38,8 @@ impl<P> TransferWatch<'_, '_, P> {
         if ctrl_c {
             return Err(Error::Interrupted);
         }
-        let speaks = control || self.line.connection.has_line();
-        if speaks && self.line.is_listened_to() {
+        let is_due = control || self.line.connection.has_line();
+        if is_due && self.line.is_listened_to() && self.line.connection.has_reply()? {
             self.line.overhear()
         } else {
             Ok(Verdict::Continue)

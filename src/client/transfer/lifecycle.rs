@@ -251,8 +251,8 @@ impl<'c> RunningTransfer<'c> {
     fn abort(&mut self) -> Result<(), Error> {
         self.line.connection.send(&Command::Abor)?;
         let mut owed = 2 + u32::from(mem::take(&mut self.line.noop));
-        if self.line.direction == TransferDirection::Up && self.line.speaks_within(UPLOAD_PATIENCE)
-        {
+        let is_upload = self.line.direction == TransferDirection::Up;
+        if is_upload && self.line.speaks_within(UPLOAD_PATIENCE)? {
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
         self.data = None;

@@ -1,7 +1,7 @@
 //! The control connection during a transfer: which reply answers which command, and which are owed.
 
 use crate::client::connection::data::passive_ahead;
-use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED};
+use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED, ReplyWait};
 use crate::client::error::Error;
 use crate::client::signals::Armed;
 use crate::net::{self, Verdict};
@@ -167,20 +167,16 @@ impl ReplyTracker<'_> {
     /// Waits for a reply or Ctrl-C.
     fn next_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
         let deadline = net::deadline(patience);
-        if !self.connection.has_line() {
-            let mut items = [self.armed.item(), self.connection.item()];
-            // The read below reports a deadline that passes.
-            let waited = net::wait(&mut items, deadline);
-            if waited.is_ok() && items[0].ready() {
-                return Err(Error::Interrupted);
-            }
+        match self.connection.wait_for_reply(Some(&self.armed), deadline)? {
+            ReplyWait::Interrupted => Err(Error::Interrupted),
+            ReplyWait::Begun | ReplyWait::TimedOut => self.connection.reply_by(deadline),
         }
-        self.connection.reply_by(deadline)
     }
 
-    pub(super) fn speaks_within(&self, patience: Duration) -> bool {
-        let waited = net::wait(&mut [self.connection.item()], net::deadline(patience));
-        self.connection.has_line() || waited.is_ok()
+    /// Returns whether a reply begins within this time.
+    pub(super) fn speaks_within(&mut self, patience: Duration) -> Result<bool, Error> {
+        let waited = self.connection.wait_for_reply(None, net::deadline(patience))?;
+        Ok(waited == ReplyWait::Begun)
     }
 
     /// Reads a reply and returns how many of the owed replies it settles.

@@ -1,7 +1,9 @@
 //! Greetings and replies that are not quite as RFC 959 has them.
 
 use crate::support::scripted_server::{Script, play, play_all};
+use crate::support::wire::accept;
 use crate::support::{Client, at_once};
+use std::io::{Read, Write};
 
 #[test]
 fn a_greeting_may_have_anything_before_it_and_nothing_behind_its_code() {
@@ -57,4 +59,35 @@ fn a_reply_that_ends_with_another_code_is_shown_when_time_is_up() {
     })
     .expect(3)
     .expect_error("its last line was \"250 that is all\"");
+}
+
+#[test]
+fn a_telnet_command_between_replies_is_no_reply() {
+    // IAC NOP (RFC 854), by which a server keeps a connection alive.
+    const NOP: &[u8] = b"\xff\xf1";
+    let client = Client::with_file("up", "content");
+    play(&client, "PWD; RETRIEVE a; STORE up; PWD", |server| {
+        server.welcome();
+        server.send_raw(NOP).unwrap();
+        server.answer("PWD", "257 \"/\"");
+        server.send_raw(NOP).unwrap();
+        let mut data = server.begin_retr("213 7");
+        server.send_raw(NOP).unwrap();
+        data.write_all(b"content").unwrap();
+        drop(data);
+        server.say("226 done");
+        let listener = server.epsv();
+        server.answer("STOR", "150 give me");
+        let mut data = accept(&listener);
+        server.send_raw(NOP).unwrap();
+        let mut stored = Vec::new();
+        data.read_to_end(&mut stored).unwrap();
+        assert_eq!(stored, b"content");
+        server.say("226 done");
+        server.send_raw(NOP).unwrap();
+        server.finish();
+    })
+    .expect(1)
+    .expect_error("500 what?");
+    assert_eq!(client.read("a"), b"content");
 }
