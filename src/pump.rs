@@ -13,8 +13,7 @@ mod file;
 
 pub use file::{FileSink, receive_file, send_file};
 
-use crate::net::{self, Attention, Verdict, Waited};
-
+use crate::net::{self, Attention, Data, Verdict, Waited};
 use crate::sys::{self, Interest, Waitable};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -57,7 +56,7 @@ pub enum End {
 /// Sends all of `source` over `data`, which must not block.
 pub fn send(
     source: &mut impl Read,
-    data: &mut (impl Write + Waitable),
+    data: &mut Data,
     stall: Duration,
     attention: &mut impl Attention,
 ) -> Outcome {
@@ -68,7 +67,7 @@ pub fn send(
 
 /// Receives from `data`, which must not block, to its end and writes all of it to `sink`.
 pub fn receive(
-    data: &mut (impl Read + Waitable),
+    data: &mut Data,
     sink: &mut impl Write,
     stall: Duration,
     attention: &mut impl Attention,
@@ -100,11 +99,7 @@ impl<A: Attention> Flow<'_, A> {
         Flow { moved: 0, attended: 0, stall, attention }
     }
 
-    fn send(
-        &mut self,
-        source: &mut impl Read,
-        data: &mut (impl Write + Waitable),
-    ) -> Result<(), End> {
+    fn send(&mut self, source: &mut impl Read, data: &mut Data) -> Result<(), End> {
         let mut buffer = vec![0; FIRST_BUFFER];
         loop {
             let length = read(source, &mut buffer).map_err(End::Local)?;
@@ -116,11 +111,7 @@ impl<A: Attention> Flow<'_, A> {
         }
     }
 
-    fn send_all(
-        &mut self,
-        mut bytes: &[u8],
-        data: &mut (impl Write + Waitable),
-    ) -> Result<(), End> {
+    fn send_all(&mut self, mut bytes: &[u8], data: &mut Data) -> Result<(), End> {
         while !bytes.is_empty() {
             let most = self.allowance()?.min(bytes.len());
             match data.write(&bytes[..most]) {
@@ -129,17 +120,13 @@ impl<A: Attention> Flow<'_, A> {
                     bytes = &bytes[count..];
                     self.advance(count)?;
                 }
-                Err(error) => self.pause(error, &*data, Interest::Write)?,
+                Err(error) => self.pause(error, data, Interest::Write)?,
             }
         }
         Ok(())
     }
 
-    fn receive(
-        &mut self,
-        data: &mut (impl Read + Waitable),
-        sink: &mut impl Write,
-    ) -> Result<(), End> {
+    fn receive(&mut self, data: &mut Data, sink: &mut impl Write) -> Result<(), End> {
         self.receive_up_to(u64::MAX, data, sink).map(drop)
     }
 
@@ -147,7 +134,7 @@ impl<A: Attention> Flow<'_, A> {
     fn receive_up_to(
         &mut self,
         most: u64,
-        data: &mut (impl Read + Waitable),
+        data: &mut Data,
         sink: &mut impl Write,
     ) -> Result<Reached, End> {
         let mut buffer = vec![0; FIRST_BUFFER];
@@ -160,7 +147,7 @@ impl<A: Attention> Flow<'_, A> {
                     self.advance(length)?;
                     grow(&mut buffer, length, LARGEST_RECEIVED);
                 }
-                Err(error) => self.pause(error, &*data, Interest::Read)?,
+                Err(error) => self.pause(error, data, Interest::Read)?,
             }
         }
         Ok(Reached::Count)
@@ -200,12 +187,7 @@ impl<A: Attention> Flow<'_, A> {
     }
 
     /// After an error of the data connection: waits if that is all it was about.
-    fn pause(
-        &mut self,
-        error: io::Error,
-        data: &impl Waitable,
-        interest: Interest,
-    ) -> Result<(), End> {
+    fn pause(&mut self, error: io::Error, data: &Data, interest: Interest) -> Result<(), End> {
         match error.kind() {
             ErrorKind::Interrupted => return Ok(()),
             ErrorKind::WouldBlock => {}
@@ -257,7 +239,7 @@ impl Patience {
     }
 
     /// Looks whether the peer has acknowledged anything, and whether it has not for too long.
-    fn is_over(&mut self, interest: Interest, data: &impl Waitable) -> bool {
+    fn is_over(&mut self, interest: Interest, data: &Data) -> bool {
         let now = Instant::now();
         if interest == Interest::Write {
             let left = sys::unacknowledged(data.handle());

@@ -1,5 +1,6 @@
 //! [`Stream`]: a control connection whose reads and writes end.
 
+use super::data::Data;
 use super::wait::{deadline, sooner, wait};
 use crate::shutdown::Shutdown;
 use crate::sys::{self, Handle, Interest, PollItem, Waitable};
@@ -21,7 +22,7 @@ const LONG_WAIT: Duration = Duration::from_secs(2);
 /// program drains; writes end when the peer does not read for half a minute.
 #[derive(Debug)]
 pub struct Stream {
-    tcp: TcpStream,
+    transport: Data,
     deadline: Option<Instant>,
     waiting: bool,
     shutdown: Option<Shutdown>,
@@ -38,7 +39,8 @@ impl Stream {
         if !tcp.nodelay()? {
             prepare(&tcp)?;
         }
-        Ok(Stream { tcp, deadline: None, waiting: true, shutdown, thrifty: false })
+        let transport = Data::Plain(tcp);
+        Ok(Stream { transport, deadline: None, waiting: true, shutdown, thrifty: false })
     }
 
     /// From when on reads fail with `TimedOut`; `None` is never.
@@ -59,13 +61,13 @@ impl Stream {
 
     /// The socket.
     pub fn tcp(&self) -> &TcpStream {
-        &self.tcp
+        self.transport.tcp()
     }
 }
 
 impl Waitable for Stream {
     fn handle(&self) -> Handle<'_> {
-        Waitable::handle(&self.tcp)
+        self.transport.handle()
     }
 }
 
@@ -86,12 +88,12 @@ impl Read for Stream {
             if items[1].ready() {
                 return Err(io::Error::other(Draining));
             }
-            match self.tcp.read(buffer) {
+            match self.transport.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 other => return other,
             }
         }
-        self.tcp.read(buffer)
+        self.transport.read(buffer)
     }
 }
 
@@ -99,7 +101,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let patience = deadline(WRITE_PATIENCE);
         loop {
-            match self.tcp.write(bytes) {
+            match self.transport.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     wait(&mut [PollItem::new(self.handle(), Interest::Write)], patience)?;
                 }

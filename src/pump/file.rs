@@ -1,11 +1,10 @@
 //! Plain files, whose bytes the system moves by itself where it can.
 
 use super::{ATTEND_EVERY, End, FIRST_BUFFER, Flow, Outcome, Reached, read};
-use crate::net::Attention;
+use crate::net::{Attention, Data};
 use crate::sys::{self, Interest, Pipe, Waitable};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::net::TcpStream;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ pub(super) const PIPE: usize = 512 * 1024;
 pub fn send_file(
     file: &File,
     bytes: Range<u64>,
-    data: &mut TcpStream,
+    data: &mut Data,
     stall: Duration,
     attention: &mut impl Attention,
 ) -> Outcome {
@@ -30,7 +29,7 @@ pub fn send_file(
 
 /// [`receive`](super::receive) into a file.
 pub fn receive_file(
-    data: &mut TcpStream,
+    data: &mut Data,
     sink: &mut impl FileSink,
     stall: Duration,
     attention: &mut impl Attention,
@@ -66,15 +65,29 @@ pub trait FileSink: Write {
 }
 
 impl<A: Attention> Flow<'_, A> {
-    /// What the system says against `send_file` does not tell the file's fault from the peer's, nor
-    /// does 0 tell the end of a file from one that cannot be sent so. The buffer goes on where it
-    /// stopped, and finds out.
     fn send_file(
         &mut self,
         mut file: &File,
         bytes: Range<u64>,
-        data: &mut TcpStream,
+        data: &mut Data,
     ) -> Result<(), End> {
+        let at = match data.is_plain() {
+            true => self.send_directly(file, bytes.clone(), data)?,
+            false => bytes.start,
+        };
+        if at == bytes.end {
+            return Ok(());
+        }
+        file.seek(SeekFrom::Start(at)).map_err(End::Local)?;
+        self.send(&mut file.take(bytes.end - at), data)
+    }
+
+    /// Has the system send these bytes, and returns where the next one is.
+    ///
+    /// What the system says against it does not tell the file's fault from the peer's, nor does 0 tell
+    /// the end of a file from one that cannot be sent so. The buffer continues where it stopped, and
+    /// finds out.
+    fn send_directly(&mut self, file: &File, bytes: Range<u64>, data: &Data) -> Result<u64, End> {
         let mut at = bytes.start;
         while at < bytes.end {
             let most = self.allowance()?.min((bytes.end - at).min(ATTEND_EVERY) as usize);
@@ -85,18 +98,18 @@ impl<A: Attention> Flow<'_, A> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.pause(error, &*data, Interest::Write)?;
+                    self.pause(error, data, Interest::Write)?;
                 }
-                Ok(0) | Err(_) => {
-                    file.seek(SeekFrom::Start(at)).map_err(End::Local)?;
-                    return self.send(&mut file.take(bytes.end - at), data);
-                }
+                Ok(0) | Err(_) => break,
             }
         }
-        Ok(())
+        Ok(at)
     }
 
-    fn receive_file(&mut self, data: &mut TcpStream, sink: &mut impl FileSink) -> Result<(), End> {
+    fn receive_file(&mut self, data: &mut Data, sink: &mut impl FileSink) -> Result<(), End> {
+        if !data.is_plain() {
+            return self.receive(data, sink);
+        }
         if self.receive_up_to(LARGE, data, sink)? == Reached::End {
             return Ok(());
         }
@@ -113,7 +126,7 @@ impl<A: Attention> Flow<'_, A> {
     fn receive_through(
         &mut self,
         mut pipe: Pipe,
-        data: &mut TcpStream,
+        data: &mut Data,
         sink: &mut impl FileSink,
     ) -> Result<Reached, End> {
         loop {
@@ -133,7 +146,7 @@ impl<A: Attention> Flow<'_, A> {
                     }
                 }
                 Err(error) if refuses(&error) => return Ok(Reached::Count),
-                Err(error) => self.pause(error, &*data, Interest::Read)?,
+                Err(error) => self.pause(error, data, Interest::Read)?,
             }
         }
     }

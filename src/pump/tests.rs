@@ -120,12 +120,12 @@ fn who_is_held_back_is_stopped_all_the_same() {
 const NEVER: u64 = u64::MAX;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn pair() -> (TcpStream, TcpStream) {
+fn pair() -> (Data, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (far, _) = listener.accept().unwrap();
     near.set_nonblocking(true).unwrap();
-    (near, far)
+    (Data::Plain(near), far)
 }
 
 fn content(length: usize) -> Vec<u8> {
@@ -147,7 +147,7 @@ fn every_byte_arrives_in_both_directions() {
         let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut attention);
         assert!(matches!(outcome.end, End::Done), "{outcome:?}");
         assert_eq!(outcome.moved, length as u64);
-        near.shutdown(std::net::Shutdown::Write).unwrap();
+        near.tcp().shutdown(std::net::Shutdown::Write).unwrap();
         let (got, mut far) = reader.join().unwrap();
         assert!(got == expected);
 

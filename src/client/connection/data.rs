@@ -5,11 +5,11 @@
 
 use crate::client::connection::{Connection, DataMode, EXTENDED_PASSIVE};
 use crate::client::error::Error;
-use crate::net::{self, Attention, Strangers, Waited};
+use crate::net::{self, Attention, Data, Strangers, Waited};
 use crate::protocol::address::{parse_extended_passive, parse_passive};
 use crate::protocol::{Code, Command, Reply};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Instant;
 
 /// The direction and address of the next data connection.
@@ -67,7 +67,7 @@ impl Route {
         ends: Ends,
         deadline: Option<Instant>,
         attention: &mut impl Attention,
-    ) -> Result<Result<TcpStream, Stopped>, Error> {
+    ) -> Result<Result<Data, Stopped>, Error> {
         let (to, connected) = match self {
             Route::To { address: to, .. } => {
                 (Some(*to), net::dial(source(ends, *to), *to, deadline, attention))
@@ -78,7 +78,7 @@ impl Route {
             }
         };
         match connected {
-            Ok(Ok(stream)) => Ok(Ok(stream)),
+            Ok(Ok(stream)) => Ok(Ok(Data::Plain(stream))),
             Ok(Err(Waited::Stopped)) => Ok(Err(Stopped)),
             Ok(Err(Waited::TimedOut | Waited::Ready)) => {
                 Err(Error::NoData { to, error: io::ErrorKind::TimedOut.into() })

@@ -6,13 +6,12 @@ use super::replies::{ReplyTracker, TransferDirection};
 use crate::client::connection::data::{Ends, Route, Stopped};
 use crate::client::connection::{Connection, MOST_UNASKED};
 use crate::client::error::Error;
-use crate::net::{self, Attention, Verdict};
+use crate::net::{self, Attention, Data, Verdict};
 use crate::protocol::{Command, Reply};
 use crate::pump::{self, End, FileSink, Outcome};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem;
-use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -44,7 +43,7 @@ const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 /// A transfer whose command was sent.
 pub(super) struct RunningTransfer<'c> {
     pub(super) line: ReplyTracker<'c>,
-    data: Option<TcpStream>,
+    data: Option<Data>,
     /// When the bytes began to move.
     started: Instant,
     /// The server said that a listing was done before it said that it began.
@@ -151,7 +150,7 @@ impl<'c> RunningTransfer<'c> {
         &mut self,
         sink: &mut S,
         moved: P,
-        receive: impl FnOnce(&mut TcpStream, &mut S, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
+        receive: impl FnOnce(&mut Data, &mut S, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let is_done = self.is_done_early;
         let timeout = self.line.timeout();
@@ -189,7 +188,7 @@ impl<'c> RunningTransfer<'c> {
     fn send_by<P: FnMut(u64)>(
         &mut self,
         moved: P,
-        send: impl FnOnce(&mut TcpStream, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
+        send: impl FnOnce(&mut Data, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
         let mut watch = TransferWatch::pacing(&mut self.line, moved);
@@ -284,7 +283,7 @@ fn patience(
 }
 
 /// Writes the bytes that have arrived to `sink`, without waiting for more.
-fn drain(data: &mut TcpStream, sink: &mut impl Write) -> u64 {
+fn drain(data: &mut Data, sink: &mut impl Write) -> u64 {
     let mut piece = vec![0; 64 * 1024];
     let mut moved = 0;
     while moved < MOST_DRAINED

@@ -1,7 +1,7 @@
 //! A transfer, in this order: 150, open the data connection and check its peer, move the bytes
 //! while listening to the control connection, close the data connection, commit, log.
 
-use crate::net::{self, Verdict};
+use crate::net::{self, Data, Verdict};
 use crate::protocol::ascii::DecodingWriter;
 use crate::protocol::{Code, Reply};
 use crate::pump::{self, End, Outcome};
@@ -19,7 +19,6 @@ use crate::server::session::parameters::Parameters;
 use crate::server::session::session_log::SessionLog;
 use crate::server::settings::Settings;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was sent.");
@@ -88,7 +87,7 @@ impl<'t> Transfer<'t, '_> {
         opening: &Reply,
         mut source: impl Read,
     ) -> Result<u64, Refusal> {
-        let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
+        let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
             pump::send(&mut source, data, stall, watch)
         };
         self.send_by(info, opening, send, |_| Ok(true))
@@ -102,7 +101,7 @@ impl<'t> Transfer<'t, '_> {
         mut self,
         info: &TransferInfo,
         opening: &Reply,
-        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+        pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
         is_whole: impl FnOnce(u64) -> io::Result<bool>,
     ) -> Result<u64, Refusal> {
         // What cannot begin is a refusal, and no transfer that failed.
@@ -185,7 +184,7 @@ impl<'t> Transfer<'t, '_> {
     fn over_data(
         &mut self,
         opening: &Reply,
-        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+        pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
         let moved = self.exchange(opening, pump);
         if let Some(stranger) = self.data.take_stranger() {
@@ -197,7 +196,7 @@ impl<'t> Transfer<'t, '_> {
     fn exchange(
         &mut self,
         opening: &Reply,
-        pump: impl FnOnce(&mut TcpStream, Duration, &mut ControlWatch<'_>) -> Outcome,
+        pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
         self.control.look_ahead();

@@ -3,6 +3,7 @@
 //! Each takes what is pending, opens the file, so that a 550 comes before the 150, and hands it to
 //! [`Transfer`].
 
+use crate::net::Data;
 use crate::protocol::{Code, FtpPath, Name, Reply};
 use crate::pump;
 use crate::server::error::Refusal;
@@ -15,7 +16,6 @@ use crate::server::session::parameters::Pending;
 use crate::server::session::transfer::Transfer;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::net::TcpStream;
 
 /// The final reply of a transfer that went well.
 pub(in crate::server::session) fn done() -> Reply {
@@ -39,7 +39,7 @@ pub(in crate::server::session) fn retr(
     let info = TransferInfo::new(TransferKind::Retrieve, &path, Some(expected));
     // No more than was announced, even of a file that grows meanwhile.
     let bytes = offset..offset + expected;
-    let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
+    let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
         pump::send_file(&file, bytes, data, stall, watch)
     };
     // A file that never had as many bytes as it said (sysfs) did not become shorter.
@@ -86,7 +86,7 @@ fn retr_text(transfer: Transfer<'_, '_>, path: &FtpPath, file: File, pending: &P
     }
     let mut text = first.as_slice().chain(text).take(length);
     let info = TransferInfo::new(TransferKind::Retrieve, path, None);
-    let send = |data: &mut TcpStream, stall, watch: &mut ControlWatch<'_>| {
+    let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
         pump::send(&mut text, data, stall, watch)
     };
     let is_whole =
