@@ -74,7 +74,7 @@ make_files() {
 
 start_server() {
     mkfifo "$dir/said"
-    "$programs/ftp_server" --host 127.0.0.1 --port 0 --root "$served" --log-level error >"$dir/said" &
+    "$programs/ftp_server" --host 127.0.0.1 --port 0 --root "$served" --anonymous write --log-level error >"$dir/said" &
     server=$!
     exec 3<"$dir/said"
     local listening

@@ -34,7 +34,7 @@ peer() {
 # --- ours, and the limit ---
 
 start_mt_ftp() {
-    "$programs/ftp_server" --port "$port" --root "$served" --max-sessions 100000 \
+    "$programs/ftp_server" --port "$port" --root "$served" --anonymous write --max-sessions 100000 \
         --log-level error >/dev/null &
     pid=$!
 }

@@ -14,7 +14,7 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null || :; wait 2>/dev/null || :
 trap 'exit 130' INT TERM
 mkdir "$dir/served"
 mkfifo "$dir/said"
-./ftp_server --host 127.0.0.1 --port 0 --root "$dir/served" --log-level error >"$dir/said" &
+./ftp_server --host 127.0.0.1 --port 0 --root "$dir/served" --anonymous write --log-level error >"$dir/said" &
 server=$!
 exec 3<"$dir/said"
 read -r listening <&3

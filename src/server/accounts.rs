@@ -18,13 +18,42 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, io};
 
-/// What visitors or an account may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What visitors or an account may do. `auth/permissions.rs` decides which commands that includes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// List, and store files under new names: a hand-in box.
+    Drop,
     /// List and retrieve.
     Read,
-    /// Also store, append, delete, rename, make directories, change times and modes.
+    /// Also store, replace, append, and make directories.
+    Store,
+    /// Everything: also delete, rename, change times and modes.
     Write,
+}
+
+impl Access {
+    /// Every access, with its word in options and accounts files.
+    pub const WORDS: [(&str, Access); 4] = [
+        ("drop", Access::Drop),
+        ("read", Access::Read),
+        ("store", Access::Store),
+        ("write", Access::Write),
+    ];
+
+    /// Returns its word in options and accounts files.
+    pub fn word(self) -> &'static str {
+        Access::WORDS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
+    }
+
+    /// Returns what it allows, for people: words that follow "may".
+    pub fn allows(self) -> &'static str {
+        match self {
+            Access::Drop => "list, and store new files",
+            Access::Read => "read",
+            Access::Store => "read and store, not delete",
+            Access::Write => "read, store and delete",
+        }
+    }
 }
 
 /// One account.
@@ -180,9 +209,12 @@ impl Account {
         let hash = std::str::from_utf8(hash).ok().and_then(PasswordHash::parse);
         let hash = hash.ok_or("a hash of the form $pbkdf2-sha256$ROUNDS$SALT$HASH")?;
         let access = match access {
-            b"" | b"read" => Access::Read,
-            b"write" => Access::Write,
-            _ => return Err("read or write as the access"),
+            b"" => Access::Read,
+            word => Access::WORDS
+                .iter()
+                .find(|(known, _)| known.as_bytes() == word)
+                .map(|(_, access)| *access)
+                .ok_or("drop, read, store or write as the access")?,
         };
         let home = match Name::new(home) {
             None => FtpPath::root(),
@@ -303,7 +335,7 @@ mod tests {
             parse(&text).unwrap_err(),
             "users:1: expected name:hash:access:home, or name:hash:access:home:quota:sessions:rate\n\
              users:2: expected a hash of the form $pbkdf2-sha256$ROUNDS$SALT$HASH\n\
-             users:4: expected read or write as the access\n\
+             users:4: expected drop, read, store or write as the access\n\
              users:5: expected a name before the first colon\n\
              users:7: expected each name once"
         );

@@ -185,7 +185,7 @@ mod tests {
     fn defaults_are_those_of_the_help() {
         let config = config(&[]).unwrap();
         assert_eq!((config.host, config.port), (None, 1026));
-        assert_eq!(config.anonymous, Some(Access::Write));
+        assert_eq!(config.anonymous, Some(Access::Store));
         assert_eq!(config.idle_timeout, Duration::from_secs(300));
         assert!(!config.sync);
         let with_users = self::config(&["--users", "x"]).unwrap();

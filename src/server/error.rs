@@ -43,6 +43,8 @@ pub enum Refusal {
     NotPlainFile,
     /// The name is not one that can be used.
     BadName,
+    /// The name is taken, and the login may store new names only.
+    NameTaken,
     /// REST or RANG is beyond what is there.
     BadRestart,
     /// Someone else is writing this file.
@@ -82,6 +84,9 @@ impl Refusal {
             Refusal::Protocol(why) => (Code::BAD_PROTOCOL, *why),
             Refusal::NotPlainFile => (Code::UNAVAILABLE, "Not a plain file."),
             Refusal::BadName => (Code::BAD_NAME, "File name not allowed."),
+            Refusal::NameTaken => {
+                (Code::BAD_NAME, "That name is taken, and you may store new files only.")
+            }
             Refusal::BadRestart => {
                 (Code::BAD_RESTART, "That is beyond the end of what is stored; begin anew.")
             }

@@ -254,7 +254,7 @@ impl<'a> Session<'a> {
             Command::Quit => Ok(Reply::new(Code::CLOSING, "Goodbye.")),
             Command::Noop => Ok(Reply::new(Code::OK, "Done.")),
             Command::Syst => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
-            Command::Feat => Ok(info::feat(parameters)),
+            Command::Feat => Ok(info::feat(login, parameters)),
             Command::Opts(opts) => Ok(info::opts(parameters, *opts)),
             Command::Help(verb) => info::help(verb.as_ref()),
             Command::Stat(None) => Ok(info::status(login, parameters, log)),

@@ -1,7 +1,7 @@
 //! An entry of a directory and what is known of it: its kind, its owners, what tells it from others
 //! and what the user may do with it.
 
-use std::ops::BitOr;
+use std::ops::{BitAnd, BitOr};
 use std::time::SystemTime;
 
 use super::words::{breaks_fact, number, push_number, push_shown};
@@ -147,6 +147,14 @@ impl BitOr for Perm {
 
     fn bitor(self, other: Perm) -> Perm {
         Perm(self.0 | other.0)
+    }
+}
+
+impl BitAnd for Perm {
+    type Output = Perm;
+
+    fn bitand(self, other: Perm) -> Perm {
+        Perm(self.0 & other.0)
     }
 }
 

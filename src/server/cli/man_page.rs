@@ -33,7 +33,7 @@ static SUBCOMMANDS: [Subcommand; 2] = [
     },
 ];
 
-static SECTIONS: [Section; 9] = [
+static SECTIONS: [Section; 10] = [
     Section {
         title: "VALUES",
         blocks: &[
@@ -64,13 +64,31 @@ static SECTIONS: [Section; 9] = [
             Text("The file of --users holds a line for each account; # begins a comment."),
             Lines("NAME:HASH:ACCESS:HOME[:QUOTA:SESSIONS:RATE]"),
             Text(
-                "HASH is $pbkdf2-sha256$ROUNDS$SALT$HASH, ACCESS is read or write (empty: read), \
-                 HOME is a directory inside the root that the account sees as its / (empty: the \
-                 root itself). QUOTA is how many bytes the files in its home may have, SESSIONS how \
-                 many it may have at once, RATE how many bytes a second all of them move (each empty: \
-                 no limit). ftp_server passwd writes such lines. Who has read may list and \
-                 retrieve; who has write may also store, rename, delete and change.",
+                "HASH is $pbkdf2-sha256$ROUNDS$SALT$HASH, ACCESS is drop, read, store or write \
+                 (empty: read), HOME is a directory inside the root that the account sees as its / \
+                 (empty: the root itself). QUOTA is how many bytes the files in its home may have, \
+                 SESSIONS how many it may have at once, RATE how many bytes a second all of them \
+                 move (each empty: no limit). ftp_server passwd writes such lines.",
             ),
+        ],
+    },
+    Section {
+        title: "ACCESS",
+        blocks: &[
+            Text("The words of --anonymous and of accounts:"),
+            Item("none", "Not log in (visitors alone)."),
+            Item(
+                "drop",
+                "List, and store files under new names: a hand-in box. Nothing can be fetched, \
+                 replaced, appended to, deleted or renamed.",
+            ),
+            Item("read", "List and fetch."),
+            Item(
+                "store",
+                "Read, and store, replace, append, and make directories. Nothing can be deleted or \
+                 renamed.",
+            ),
+            Item("write", "Everything: also delete, rename, make links, change times and modes."),
         ],
     },
     Section {

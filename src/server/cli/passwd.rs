@@ -28,8 +28,9 @@ pub static PROGRAM: Program = Program {
             first line of standard input.",
     usage: &["ftp_server passwd [OPTIONS] FILE NAME"],
     flags: &[
-        Flag::option("access", "ACCESS", "read, or write [as it was; read for a new account]")
-            .choices(&args::words(&ACCESSES)),
+        Flag::option("access", "ACCESS", "drop (list, and store new files), read, store (read and store, not delete) or write [as it was; \
+             read for a new account]")
+            .choices(&args::words(&Access::WORDS)),
         Flag::option(
             "home",
             "DIR",
@@ -49,8 +50,6 @@ pub static PROGRAM: Program = Program {
     ],
     after: "Sizes and rates are bytes, or 64K, 10M, 1G.\n",
 };
-
-const ACCESSES: [(&str, Access); 2] = [("read", Access::Read), ("write", Access::Write)];
 
 /// `ftp_server passwd`: asks for the password and stores the account.
 pub fn run(words: Vec<OsString>) -> ExitCode {
@@ -134,7 +133,7 @@ impl Request {
         Ok(Request {
             file: file.into(),
             name,
-            access: given.get("access", args::one_of(&ACCESSES))?,
+            access: given.get("access", args::one_of(&Access::WORDS))?,
             home: given.get("home", field)?,
             quota: given.get("quota", or_none(args::size))?,
             sessions: given.get("sessions", or_none(args::integer(1..=1_000_000)))?,
@@ -171,7 +170,7 @@ impl Request {
             (None, Some(home)) => home.as_bytes().to_vec(),
             (None, None) => Vec::new(),
         };
-        let access = if access == Access::Write { "write" } else { "read" };
+        let access = access.word();
         let before = old.as_ref().map(|old| old.terms).unwrap_or_default();
         let terms = Terms {
             quota: self.quota.unwrap_or(before.quota),

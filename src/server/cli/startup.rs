@@ -12,13 +12,9 @@ pub fn lines(
     root: &str,
     config: &Config,
 ) -> String {
-    let may = match config.anonymous {
-        None => "may not log in",
-        Some(Access::Read) => "may read",
-        Some(Access::Write) => "may read and write",
-    };
+    let may = config.anonymous.map_or("not log in", Access::allows);
     let mut text: String = addresses.iter().map(|at| format!("Listening on {at}\n")).collect();
-    text.push_str(&format!("Serving {root}; anonymous visitors {may}\n"));
+    text.push_str(&format!("Serving {root}; anonymous visitors may {may}\n"));
     text.extend(status.map(|address| format!("Status on http://{address}/\n")));
     text
 }

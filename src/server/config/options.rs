@@ -119,13 +119,14 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "anonymous",
             "ACCESS",
-            "what visitors who log in as anonymous or ftp may do: none, read or write [write, but \
-             none once --users is given]",
+            "what visitors who log in as anonymous or ftp may do: none, drop (list, and store new \
+             files), read, store (read and store, not delete) or write [store, but none once \
+             --users is given]",
         )
         .choices(&args::words(&ANONYMOUS)),
         |config, given, name| {
             // Accounts alone, unless visitors are asked for too.
-            let usual = given.value("users").is_none().then_some(Access::Write);
+            let usual = given.value("users").is_none().then_some(Access::Store);
             config.anonymous = given.get(name, args::one_of(&ANONYMOUS))?.unwrap_or(usual);
             Ok(())
         },

@@ -9,9 +9,17 @@ use std::env;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// What visitors may do.
-pub(super) const ANONYMOUS: [(&str, Option<Access>); 3] =
-    [("none", None), ("read", Some(Access::Read)), ("write", Some(Access::Write))];
+/// What visitors may do: nothing, or what an account may.
+pub(super) const ANONYMOUS: [(&str, Option<Access>); 1 + Access::WORDS.len()] = {
+    let mut words = [("none", None); 1 + Access::WORDS.len()];
+    let mut row = 0;
+    while row < Access::WORDS.len() {
+        let (word, access) = Access::WORDS[row];
+        row += 1;
+        words[row] = (word, Some(access));
+    }
+    words
+};
 
 /// The levels of the log.
 pub(super) const LEVELS: [(&str, Level); 4] = [
@@ -93,7 +101,7 @@ pub(super) fn count(text: &str) -> Result<usize, args::Expected> {
 
 /// The word for what visitors or an account may do.
 pub fn access_name(access: Option<Access>) -> &'static str {
-    ANONYMOUS.iter().find(|(_, known)| *known == access).map_or("none", |(word, _)| word)
+    access.map_or("none", Access::word)
 }
 
 /// The current directory, for `ftp_server check`.

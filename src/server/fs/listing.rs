@@ -12,8 +12,7 @@ pub use facts::{entry, perm};
 pub use options::{Options, Order};
 
 use crate::protocol::FtpPath;
-use crate::protocol::listing::{Entry, Facts, Kind};
-use crate::server::accounts::Access;
+use crate::protocol::listing::{Entry, Facts, Kind, Perm};
 use crate::server::fs::jail::{DirEntry, DirReader, Jail, Last};
 use crate::server::fs::sorted_names::SortedNames;
 use crate::sys::{FileKind, Stat};
@@ -38,8 +37,8 @@ pub enum Form {
     Long,
     /// The name alone, after this prefix, so that RETR takes it back (NLST).
     Names(Vec<u8>),
-    /// As facts (MLSD).
-    Facts(Facts, Access),
+    /// As facts (MLSD), with what of `perm` the login is allowed.
+    Facts(Facts, Perm),
 }
 
 /// The lines of a listing, made as they are read.
@@ -210,8 +209,8 @@ impl Lines {
             Form::Names(prefix) => {
                 out.extend(prefix.iter().chain(&entry.name).map(|&b| visible(b)));
             }
-            Form::Facts(facts, access) => {
-                entry.perm = Some(perm(entry, *access));
+            Form::Facts(facts, allowed) => {
+                entry.perm = Some(perm(entry, *allowed));
                 entry.write_mlsx(*facts, out);
             }
         }

@@ -16,6 +16,7 @@
 //! | disk or quota full | 552, the partial removed |
 //! | `--sync`, and the file does not reach the disk | 451, the partial removed |
 //! | two uploads of one name | each has a partial of its own; the last to finish wins, whole |
+//! | the login may store new names only, and the name exists | 553, also if it came during the upload |
 //!
 //! A partial is named by a digest of the name, so it is found again, also after a crash. The one
 //! who writes it holds a lock on it; another upload of the same name takes a partial with a random
@@ -69,6 +70,8 @@ pub struct Upload {
     has_written: bool,
     /// Where its login notes it if it breaks off.
     broken_off: BrokenOff,
+    /// The name must not exist, neither when the upload begins nor when it is committed.
+    only_new: bool,
 }
 
 #[derive(Debug)]
@@ -82,12 +85,22 @@ enum Kind {
 }
 
 impl Upload {
-    /// Opens what an upload to `path` writes to.
+    /// Opens what an upload to `path` writes to; with `only_new`, nothing may have that name.
     ///
     /// # Errors
     /// See the table of the module; also what the system says.
-    pub fn begin(jail: &Jail, path: &FtpPath, mode: UploadMode) -> Result<Upload, Refusal> {
-        let mut upload = Upload::open(jail, path, mode)?;
+    pub fn begin(
+        jail: &Jail,
+        path: &FtpPath,
+        mode: UploadMode,
+        only_new: bool,
+    ) -> Result<Upload, Refusal> {
+        let place = jail.locate(path, Last::Follow)?;
+        if only_new && place.found().is_some() {
+            return Err(Refusal::NameTaken);
+        }
+        let mut upload = Upload::open(jail, place, mode)?;
+        upload.only_new = only_new;
         upload.broken_off = jail.broken_off().clone();
         if let Some(ledger) = jail.ledger(&upload.place) {
             let mut writing = upload.written_to().begin_writing(ledger, &upload.file, upload.id)?;
@@ -99,8 +112,7 @@ impl Upload {
         Ok(upload)
     }
 
-    fn open(jail: &Jail, path: &FtpPath, mode: UploadMode) -> Result<Upload, Refusal> {
-        let place = jail.locate(path, Last::Follow)?;
+    fn open(jail: &Jail, place: ResolvedPath, mode: UploadMode) -> Result<Upload, Refusal> {
         match place.found().map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
             Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
@@ -144,7 +156,7 @@ impl Upload {
     ) -> Result<(Upload, Name), Refusal> {
         let name = [prefix, b".", hex(&random().to_be_bytes()).as_bytes()].concat();
         let name = Name::of_file(name).ok_or(Refusal::BadName)?;
-        Ok((Upload::begin(jail, &dir.join(&name)?, UploadMode::Replace)?, name))
+        Ok((Upload::begin(jail, &dir.join(&name)?, UploadMode::Replace, true)?, name))
     }
 
     fn fresh(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {
@@ -169,7 +181,8 @@ impl Upload {
 
     fn new(file: File, id: FileId, place: ResolvedPath, kind: Kind, cut: Option<u64>) -> Upload {
         let broken_off = BrokenOff::default();
-        Upload { file, id, place, kind, cut, writing: None, has_written: false, broken_off }
+        let (writing, has_written, only_new) = (None, false, false);
+        Upload { file, id, place, kind, cut, writing, has_written, broken_off, only_new }
     }
 
     /// Writes over the file that has the name, from its first byte on.
@@ -244,7 +257,8 @@ impl Upload {
         }
         let is_partial = matches!(self.kind, Kind::Partial { .. });
         let mut writing = self.writing.take();
-        let named = self.place.commit(self.written_to(), self.id, writing.as_mut());
+        let (from, id) = (self.written_to(), self.id);
+        let named = self.place.commit(from, id, self.only_new, writing.as_mut());
         let Err(error) = named else {
             self.kind = Kind::Settled;
             return if sync && is_partial { Ok(self.place.sync_dir()?) } else { Ok(()) };
@@ -252,7 +266,11 @@ impl Upload {
         self.writing = writing;
         // It is whole, so it did not break off.
         self.broken_off = BrokenOff::default();
-        match is_partial && sys::cannot_replace(&error) {
+        if self.only_new && error.kind() == ErrorKind::AlreadyExists {
+            self.clear();
+            return Err(Refusal::NameTaken);
+        }
+        match is_partial && !self.only_new && sys::cannot_replace(&error) {
             true => self.copy_into_place(error, sync),
             false => Err(error.into()),
         }

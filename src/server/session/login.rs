@@ -3,10 +3,10 @@
 //! The login is one value. USER replaces all of it, so no right of an earlier login can be left
 //! over; a name alone gives none.
 
-use crate::protocol::{FtpPath, Name};
+use crate::protocol::{FtpPath, Name, Verb};
 use crate::server::auth::authenticator::Authenticator;
 use crate::server::auth::identity::Identity;
-use crate::server::auth::permissions::{Right, may};
+use crate::server::auth::permissions::{Right, may, right_of_verb};
 use crate::server::error::Refusal;
 use crate::server::fs::jail::Jail;
 use crate::server::token_bucket::TokenBucket;
@@ -201,6 +201,18 @@ impl Login {
         let path = self.cwd()?.join(name)?;
         self.permit(Some(&path))?;
         Ok(path)
+    }
+
+    /// Returns true if what is stored at `path` may replace what has that name.
+    pub(super) fn may_replace(&self, path: &FtpPath) -> bool {
+        let access = self.identity().ok().map(Identity::access);
+        may(access, Right::Store, Some(path)).is_ok()
+    }
+
+    /// Returns true if the login, or any client before login, may use this verb somewhere.
+    pub(super) fn may_use(&self, verb: Verb) -> bool {
+        let access = self.identity().ok().map(Identity::access);
+        access.is_none() || may(access, right_of_verb(verb), None).is_ok()
     }
 
     /// The same; without a name the current directory.

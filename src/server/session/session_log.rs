@@ -277,7 +277,7 @@ fn direction(kind: TransferKind) -> Option<Direction> {
 /// of files that somebody did not get. That clients ask what is there, and it is not, is usual.
 fn weight(command: &Command, refusal: &Refusal) -> Level {
     let is_forbidden = match refusal {
-        Refusal::NotPermitted => true,
+        Refusal::NotPermitted | Refusal::NameTaken => true,
         Refusal::System(cause) => {
             matches!(cause.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
         }

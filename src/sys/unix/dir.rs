@@ -34,6 +34,13 @@ unsafe extern "C" {
     fn mkdirat(dir: c_int, name: *const c_char, mode: c_uint) -> c_int;
     fn unlinkat(dir: c_int, name: *const c_char, flags: c_int) -> c_int;
     fn renameat(from: c_int, name: *const c_char, to: c_int, new: *const c_char) -> c_int;
+    fn linkat(
+        from: c_int,
+        name: *const c_char,
+        to: c_int,
+        new: *const c_char,
+        flags: c_int,
+    ) -> c_int;
     fn readlinkat(dir: c_int, name: *const c_char, buffer: *mut c_char, size: usize) -> isize;
     fn symlinkat(target: *const c_char, dir: c_int, name: *const c_char) -> c_int;
     fn fstatvfs(fd: c_int, out: *mut statvfs) -> c_int;
@@ -186,6 +193,17 @@ impl Dir {
         let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
         // SAFETY: both names end in NUL and live through the call.
         check(unsafe { renameat(from, name.as_ptr(), to, new.as_ptr()) }).map(drop)
+    }
+
+    /// Gives the file `name` the name `new` in the directory `to` as well, if nothing has that name.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, or what a file system says that has no hard links.
+    pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        let (name, new) = (c_string(name)?, c_string(new)?);
+        let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
+        // SAFETY: both names end in NUL and live through the call.
+        check(unsafe { linkat(from, name.as_ptr(), to, new.as_ptr(), 0) }).map(drop)
     }
 
     /// Sets the permission bits of `name`; a link is refused.

@@ -126,6 +126,14 @@ impl Dir {
         fs::rename(self.at(name)?, to.at(new)?)
     }
 
+    /// Gives the file `name` the name `new` in the directory `to` as well, if nothing has that name.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, or what a file system says that has no hard links.
+    pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
+        fs::hard_link(self.at(name)?, to.at(new)?)
+    }
+
     /// Makes `name` read-only or writable, as the write bits of `mode` say: all there is here.
     ///
     /// # Errors

@@ -196,7 +196,17 @@ pub(crate) fn client_in(here: &Path, home: &Path, program: &str) -> Command {
 fn launch(host: &str, port: u16, root: &Path, log: &Path) -> (Child, u16) {
     let log = File::options().create(true).append(true).open(log.join("log"));
     let mut server = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
-        .args(["--host", host, "--port", &port.to_string(), "--log-level", "debug", "--root"])
+        .args([
+            "--host",
+            host,
+            "--port",
+            &port.to_string(),
+            "--log-level",
+            "debug",
+            "--anonymous",
+            "write",
+            "--root",
+        ])
         .arg(root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -195,11 +195,17 @@ fn bash_completes_options_and_their_values() {
         assert_eq!(offered, longs);
     }
     assert_eq!(complete(&["ftp_server", "pa"]), ["passwd"]);
-    assert_eq!(complete(&["ftp_server", "--anonymous", ""]), ["none", "read", "write"]);
+    assert_eq!(
+        complete(&["ftp_server", "--anonymous", ""]),
+        ["none", "drop", "read", "store", "write"]
+    );
     assert_eq!(complete(&["ftp_server", "--anonymous", "=", "r"]), ["read"]);
     assert_eq!(complete(&["ftp_server", "--log-level", "="]), ["error", "warn", "info", "debug"]);
     assert_eq!(complete(&["ftp_server", "check", "--syn"]), ["--sync"]);
-    assert_eq!(complete(&["ftp_server", "passwd", "--access", ""]), ["read", "write"]);
+    assert_eq!(
+        complete(&["ftp_server", "passwd", "--access", ""]),
+        ["drop", "read", "store", "write"]
+    );
     assert_eq!(complete(&["ftp_server", "--root", "w"]), ["with space"]);
     assert_eq!(complete(&["ftp_server", "--users", "ftp_server.b"]), ["ftp_server.bash"]);
     assert_eq!(complete(&["ftp_server", "passwd", "pass"]), ["passwords"]);
@@ -218,8 +224,14 @@ fn fish_completes_options_and_their_values() {
         }
     }
     assert_eq!(complete(&["ftp_server", "pa"]), ["passwd"]);
-    assert_eq!(complete(&["ftp_server", "--anonymous", ""]), ["none", "read", "write"]);
-    assert_eq!(complete(&["ftp_server", "passwd", "--access", ""]), ["read", "write"]);
+    assert_eq!(
+        complete(&["ftp_server", "--anonymous", ""]),
+        ["none", "drop", "read", "store", "write"]
+    );
+    assert_eq!(
+        complete(&["ftp_server", "passwd", "--access", ""]),
+        ["drop", "read", "store", "write"]
+    );
     assert_eq!(complete(&["ftp_server", "--root", "w"]), ["with space/"]);
 }
 
@@ -236,10 +248,10 @@ fn zsh_completes_options_and_their_values() {
         zpty -r shell text "*$2*" && echo found"#;
     let installed = Installed::new();
     for (line, offered) in [
-        ("ftp_server --anonymous ", "none*read*write"),
+        ("ftp_server --anonymous ", "drop*none*read*store*write"),
         ("ftp_server --log-level=", "debug*error*info*warn"),
         ("ftp_server ", "check*passwd"),
-        ("ftp_server passwd --access ", "read*write"),
+        ("ftp_server passwd --access ", "drop*read*store*write"),
         ("ftp_server --pass", "--passive-address*--passive-ports"),
         ("ftp_client --r", "--rate-limit*--retries"),
     ] {

@@ -1,5 +1,6 @@
 //! The control connection: logging in, command lines, replies, and what each verb allows.
 
+mod access;
 mod accounts;
 mod brute_force;
 mod command_state;

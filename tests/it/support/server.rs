@@ -35,12 +35,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on 127.0.0.1 whose visitors may write.
+    /// A server on 127.0.0.1 whose visitors may do everything.
     pub fn start() -> Server {
         Server::with(&[])
     }
 
-    /// The same with more options.
+    /// The same with more options, of which `--anonymous` and `--users` say what visitors may do.
     pub fn with(options: &[&str]) -> Server {
         Server::launch(TempDir::new().unwrap(), "127.0.0.1", options)
     }
@@ -129,6 +129,9 @@ impl Server {
 
     fn spawn(mut command: Command, root: TempDir, host: &str, options: &[&str]) -> Server {
         command.args(["--host", host, "--port", "0", "--root"]).arg(root.path()).args(options);
+        if !options.iter().any(|option| ["--anonymous", "--users", "--config"].contains(option)) {
+            command.args(["--anonymous", "write"]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = lines_of(child.stdout.take().unwrap());

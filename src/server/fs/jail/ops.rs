@@ -281,7 +281,8 @@ impl ResolvedPath {
         ledger.open(&self.dir, &self.name, file, id)
     }
 
-    /// Gives the file that is written at `from` this name, which may replace another file.
+    /// Gives the file that is written at `from` this name, which may replace another file unless it
+    /// is to be new (`only_new`).
     ///
     /// # Errors
     /// What the system says; nothing has changed then.
@@ -289,6 +290,7 @@ impl ResolvedPath {
         &self,
         from: &ResolvedPath,
         id: FileId,
+        only_new: bool,
         writing: Option<&mut Writing>,
     ) -> io::Result<()> {
         let rename = || {
@@ -298,12 +300,31 @@ impl ResolvedPath {
             }
             match from.name == self.name {
                 true => Ok(()),
+                false if only_new => self.take_new_name(from),
                 false => from.dir.rename(&from.name, &self.dir, &self.name),
             }
         };
         match writing {
             Some(writing) => writing.commit(&self.dir, &self.name, rename),
             None => rename(),
+        }
+    }
+
+    /// Gives the file at `from` this name, unless something has it by now.
+    fn take_new_name(&self, from: &ResolvedPath) -> io::Result<()> {
+        match from.dir.hard_link(&from.name, &self.dir, &self.name) {
+            Ok(()) => {
+                // The file has its name; the other one is swept away later if it stays.
+                let _ = from.dir.remove_file(&from.name);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            // A file system without hard links: an empty file takes the name, and is replaced at once.
+            Err(_) => {
+                self.create_new(true)?;
+                let renamed = from.dir.rename(&from.name, &self.dir, &self.name);
+                renamed.inspect_err(|_| drop(self.dir.remove_file(&self.name)))
+            }
         }
     }
 

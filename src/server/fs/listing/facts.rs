@@ -1,7 +1,6 @@
 //! What the protocol says of a name, from what the system knows of it.
 
 use crate::protocol::listing::{Entry, Kind, Owner, Perm, Unique};
-use crate::server::accounts::Access;
 use crate::server::fs::jail::DirEntry;
 use crate::sys::{FileKind, Stat};
 
@@ -31,11 +30,11 @@ pub(super) fn describe(entry: &mut Entry, stat: Stat, target: Vec<u8>) {
         (stat.inode != 0).then_some(Unique::Node { device: stat.device, inode: stat.inode });
 }
 
-/// What may be done with a name (RFC 3659 section 7.5.5), as far as the login decides it. A file
-/// without any write bit is said to be read-only.
-pub fn perm(entry: &Entry, access: Access) -> Perm {
-    let writable = access == Access::Write && entry.mode.is_none_or(|mode| mode & 0o222 != 0);
-    match (&entry.kind, writable) {
+/// Returns what may be done with a name (RFC 3659 section 7.5.5), of what the login is `allowed`. A
+/// file without any write bit is said to be read-only.
+pub fn perm(entry: &Entry, allowed: Perm) -> Perm {
+    let writable = entry.mode.is_none_or(|mode| mode & 0o222 != 0);
+    let possible = match (&entry.kind, writable) {
         (Kind::Dir | Kind::CurrentDir | Kind::ParentDir, false) => Perm::ENTER | Perm::LIST,
         (Kind::Dir | Kind::CurrentDir | Kind::ParentDir, true) => {
             let inside = Perm::CREATE | Perm::MAKE_DIR | Perm::PURGE;
@@ -47,5 +46,6 @@ pub fn perm(entry: &Entry, access: Access) -> Perm {
         }
         (Kind::Link(_) | Kind::Other, true) => Perm::DELETE | Perm::RENAME,
         (Kind::Link(_) | Kind::Other, false) => Perm::NONE,
-    }
+    };
+    possible & allowed
 }

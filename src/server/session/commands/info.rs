@@ -29,9 +29,10 @@ pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) 
     }
 }
 
-/// FEAT names exactly what works.
-pub(in crate::server::session) fn feat(parameters: &Parameters) -> Reply {
-    let rows = TABLE.iter().filter(|row| !row.feature.is_empty());
+/// FEAT names exactly what works, after the login for that login: a client that finds no MFMT there
+/// does not try to set times that it may not set.
+pub(in crate::server::session) fn feat(login: &Login, parameters: &Parameters) -> Reply {
+    let rows = TABLE.iter().filter(|row| !row.feature.is_empty() && login.may_use(row.verb));
     let mut lines: Vec<Vec<u8>> = rows.filter_map(|row| feature(row, parameters)).collect();
     // Two that are no verbs (RFC 3659 section 6, RFC 2640 section 3.2).
     lines.extend([b"TVFS".to_vec(), b"UTF8".to_vec()]);

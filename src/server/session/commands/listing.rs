@@ -2,6 +2,7 @@
 
 use crate::protocol::pattern::is_pattern;
 use crate::protocol::{Code, FtpPath, Name, Reply};
+use crate::server::auth::permissions;
 use crate::server::error::Refusal;
 use crate::server::fs::glob;
 use crate::server::fs::jail::{DirEntry, Last};
@@ -42,7 +43,7 @@ pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<
     if identity.jail().stat(&path, Last::Follow)?.kind != FileKind::Dir {
         return Err(Refusal::Argument("Not a directory; use MLST."));
     }
-    let form = Form::Facts(transfer.parameters().facts(), identity.access());
+    let form = Form::Facts(transfer.parameters().facts(), permissions::letters(identity.access()));
     send_listing(transfer, name, form, Options::default(), TransferKind::Facts)
 }
 
@@ -56,7 +57,7 @@ pub(in crate::server::session) fn mlst(
     let stat = identity.jail().stat(&path, Last::Follow)?;
     let name = path.as_bytes().to_vec();
     let mut entry = listing::entry(DirEntry { name, stat, target: Vec::new() });
-    entry.perm = Some(listing::perm(&entry, identity.access()));
+    entry.perm = Some(listing::perm(&entry, permissions::letters(identity.access())));
     // RFC 3659 section 7.2: the line with the facts begins with a space.
     let mut line = b" ".to_vec();
     entry.write_mlsx(parameters.facts(), &mut line);

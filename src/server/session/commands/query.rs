@@ -72,7 +72,7 @@ pub(in crate::server::session) fn mdtm(
         }
         Err(error) => match Command::parse(&[b"MFMT ", &name.to_wire()[..]].concat()) {
             Ok(Command::Mfmt(time, name)) => {
-                login.require(Right::Write)?;
+                login.require(Right::Change)?;
                 modify::set_modified(login, log, time, &name)?;
                 Ok(Reply::new(Code::FILE_TIME_SET, "Time changed."))
             }

@@ -127,7 +127,8 @@ pub(in crate::server::session) fn appe(
 fn store(transfer: Transfer<'_, '_>, name: &Name, mode: UploadMode, kind: TransferKind) -> Answer {
     transfer.check_planned()?;
     let path = transfer.login().path(name)?;
-    let upload = Upload::begin(transfer.login().jail()?, &path, mode)?;
+    let only_new = !transfer.login().may_replace(&path);
+    let upload = Upload::begin(transfer.login().jail()?, &path, mode, only_new)?;
     let info = TransferInfo::new(kind, &path, None);
     let opening = transfer.opening(&info);
     transfer.receive_into(&info, &opening, upload).map(|_| done())

@@ -269,7 +269,12 @@ fn opts_mlst_chooses_the_facts() {
 
 #[test]
 fn the_perm_fact_tells_what_this_login_may_do() {
-    for (access, file, dir) in [("read", "perm=r;", "perm=el;"), ("write", "perm=adfrw;", "c")] {
+    for (access, file, dir) in [
+        ("drop", "perm=;", "perm=cel;"),
+        ("read", "perm=r;", "perm=el;"),
+        ("store", "perm=arw;", "perm=celm;"),
+        ("write", "perm=adfrw;", "perm=cdeflmp;"),
+    ] {
         let server = Server::with(&["--anonymous", access]);
         server.write("file", "");
         server.make_dir("dir");

@@ -85,7 +85,7 @@ fn check_shows_every_option_with_where_it_comes_from() {
         "idle-timeout = 10m  (command line)".into(),
         "login-timeout = 60s  (default)".into(),
         "passive-ports = any free port  (default)".into(),
-        "anonymous = write  (default)".into(),
+        "anonymous = store  (default)".into(),
         "users = none  (default)".into(),
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} in\n{shown}");

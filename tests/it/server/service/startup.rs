@@ -22,7 +22,13 @@ fn complaint(options: &[&str], code: i32) -> Vec<String> {
 #[test]
 fn the_first_line_says_where_it_listens_and_the_second_what_it_serves() {
     // `launch` takes nothing but "Listening on ADDRESS:PORT".
-    for (access, words) in [("none", "may not log in"), ("read", "may read"), ("write", "write")] {
+    for (access, words) in [
+        ("none", "may not log in"),
+        ("drop", "may list, and store new files"),
+        ("read", "may read"),
+        ("store", "may read and store, not delete"),
+        ("write", "may read, store and delete"),
+    ] {
         let server = Server::with(&["--anonymous", access]);
         assert_eq!(server.addr().ip().to_string(), "127.0.0.1");
         assert_ne!(server.addr().port(), 0);

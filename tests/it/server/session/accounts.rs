@@ -180,7 +180,7 @@ fn check_names_what_would_not_work() {
     let users = broken.path();
     run(&["check", "--users", users, "--root", root], "")
         .expect(1)
-        .expect_error(&format!("{users}:2: expected read or write"))
+        .expect_error(&format!("{users}:2: expected drop, read, store or write"))
         .expect_error(&format!("{users}:3: expected a hash"));
 
     let homeless = AccountsFile::with_text(&format!("anna:{SECRET}::/gone\n"));

@@ -1,4 +1,4 @@
-//! The code of every verb: before login, for who may read, and for who may write.
+//! The code of every verb: before login, and for each access.
 //!
 //! The cases come from the protocol module's own table, and the match below is exhaustive, so a
 //! verb without a case does not compile.
@@ -7,71 +7,74 @@ use crate::support::Server;
 use mt_ftp::protocol::{ArgumentRule, TABLE, Verb};
 use mt_ftp::sys;
 
-/// A command, and the code it gets before login, from readers and from writers.
-struct Case(&'static str, u16, u16, u16);
+/// A command, and the code it gets before login, and with each access of [`ACCESSES`].
+struct Case(&'static str, u16, [u16; 4]);
+
+const ACCESSES: [&str; 4] = ["drop", "read", "store", "write"];
 
 /// Three directories, two empty ones and a full one, and two files wait for each of these.
 fn case(verb: Verb) -> Case {
     match verb {
-        Verb::User => Case("USER ftp", 331, 331, 331),
-        Verb::Pass => Case("PASS x", 503, 503, 503),
-        Verb::Acct => Case("ACCT x", 202, 202, 202),
-        Verb::Rein => Case("REIN", 220, 220, 220),
-        Verb::Quit => Case("QUIT", 221, 221, 221),
-        Verb::Cwd => Case("CWD full", 530, 250, 250),
-        Verb::Cdup => Case("CDUP", 530, 250, 250),
-        Verb::Port => Case("PORT 127,0,0,1,200,1", 530, 200, 200),
-        Verb::Eprt => Case("EPRT |1|127.0.0.1|50000|", 530, 200, 200),
-        Verb::Pasv => Case("PASV", 530, 227, 227),
-        Verb::Epsv => Case("EPSV", 530, 229, 229),
-        Verb::Type => Case("TYPE I", 530, 200, 200),
-        Verb::Mode => Case("MODE S", 530, 200, 200),
-        Verb::Stru => Case("STRU F", 530, 200, 200),
-        Verb::Retr => Case("RETR file", 530, 425, 425),
-        Verb::Stor => Case("STOR new", 530, 550, 425),
-        Verb::Stou => Case("STOU", 530, 550, 425),
-        Verb::Appe => Case("APPE new", 530, 550, 425),
-        Verb::Allo => Case("ALLO 10", 530, 550, 200),
-        Verb::Rest => Case("REST 1", 530, 350, 350),
-        Verb::Rnfr => Case("RNFR file", 530, 550, 350),
-        Verb::Rnto => Case("RNTO new", 530, 550, 503),
-        Verb::Abor => Case("ABOR", 530, 226, 226),
-        Verb::Dele => Case("DELE doomed", 530, 550, 250),
-        Verb::Rmd => Case("RMD bare", 530, 550, 250),
-        Verb::Mkd => Case("MKD made", 530, 550, 257),
-        Verb::Pwd => Case("PWD", 530, 257, 257),
-        Verb::List => Case("LIST", 530, 425, 425),
-        Verb::Nlst => Case("NLST", 530, 425, 425),
-        Verb::Mlsd => Case("MLSD", 530, 425, 425),
-        Verb::Mlst => Case("MLST file", 530, 250, 250),
-        Verb::Size => Case("SIZE file", 530, 213, 213),
-        Verb::Mdtm => Case("MDTM file", 530, 213, 213),
-        Verb::Mfmt => Case("MFMT 20200102030405 file", 530, 550, 213),
-        Verb::Stat => Case("STAT", 211, 211, 211),
-        Verb::Syst => Case("SYST", 215, 215, 215),
-        Verb::Help => Case("HELP", 214, 214, 214),
-        Verb::Noop => Case("NOOP", 200, 200, 200),
-        Verb::Feat => Case("FEAT", 211, 211, 211),
-        Verb::Opts => Case("OPTS UTF8 ON", 200, 200, 200),
-        Verb::Site => Case("SITE HELP", 214, 214, 214),
-        Verb::Host => Case("HOST ftp.example.org", 220, 503, 503),
-        Verb::Hash => Case("HASH file", 530, 213, 213),
-        Verb::Xcrc => Case("XCRC file", 530, 250, 250),
-        Verb::Xmd5 => Case("XMD5 file", 530, 250, 250),
-        Verb::Xsha1 => Case("XSHA1 file", 530, 250, 250),
-        Verb::Xsha256 => Case("XSHA256 file", 530, 250, 250),
-        Verb::Xsha512 => Case("XSHA512 file", 530, 250, 250),
-        Verb::Rang => Case("RANG 0 1", 530, 350, 350),
-        Verb::Mff => Case("MFF modify=20200102030405; file", 530, 550, 213),
+        Verb::User => Case("USER ftp", 331, [331, 331, 331, 331]),
+        Verb::Pass => Case("PASS x", 503, [503, 503, 503, 503]),
+        Verb::Acct => Case("ACCT x", 202, [202, 202, 202, 202]),
+        Verb::Rein => Case("REIN", 220, [220, 220, 220, 220]),
+        Verb::Quit => Case("QUIT", 221, [221, 221, 221, 221]),
+        Verb::Cwd => Case("CWD full", 530, [250, 250, 250, 250]),
+        Verb::Cdup => Case("CDUP", 530, [250, 250, 250, 250]),
+        Verb::Port => Case("PORT 127,0,0,1,200,1", 530, [200, 200, 200, 200]),
+        Verb::Eprt => Case("EPRT |1|127.0.0.1|50000|", 530, [200, 200, 200, 200]),
+        Verb::Pasv => Case("PASV", 530, [227, 227, 227, 227]),
+        Verb::Epsv => Case("EPSV", 530, [229, 229, 229, 229]),
+        Verb::Type => Case("TYPE I", 530, [200, 200, 200, 200]),
+        Verb::Mode => Case("MODE S", 530, [200, 200, 200, 200]),
+        Verb::Stru => Case("STRU F", 530, [200, 200, 200, 200]),
+        Verb::Retr => Case("RETR file", 530, [550, 425, 425, 425]),
+        Verb::Stor => Case("STOR new", 530, [425, 550, 425, 425]),
+        Verb::Stou => Case("STOU", 530, [425, 550, 425, 425]),
+        Verb::Appe => Case("APPE new", 530, [425, 550, 425, 425]),
+        Verb::Allo => Case("ALLO 10", 530, [200, 550, 200, 200]),
+        Verb::Rest => Case("REST 1", 530, [350, 350, 350, 350]),
+        Verb::Rnfr => Case("RNFR file", 530, [550, 550, 550, 350]),
+        Verb::Rnto => Case("RNTO new", 530, [550, 550, 550, 503]),
+        Verb::Abor => Case("ABOR", 530, [226, 226, 226, 226]),
+        Verb::Dele => Case("DELE doomed", 530, [550, 550, 550, 250]),
+        Verb::Rmd => Case("RMD bare", 530, [550, 550, 550, 250]),
+        Verb::Mkd => Case("MKD made", 530, [550, 550, 257, 257]),
+        Verb::Pwd => Case("PWD", 530, [257, 257, 257, 257]),
+        Verb::List => Case("LIST", 530, [425, 425, 425, 425]),
+        Verb::Nlst => Case("NLST", 530, [425, 425, 425, 425]),
+        Verb::Mlsd => Case("MLSD", 530, [425, 425, 425, 425]),
+        Verb::Mlst => Case("MLST file", 530, [250, 250, 250, 250]),
+        Verb::Size => Case("SIZE file", 530, [213, 213, 213, 213]),
+        Verb::Mdtm => Case("MDTM file", 530, [213, 213, 213, 213]),
+        Verb::Mfmt => Case("MFMT 20200102030405 file", 530, [550, 550, 550, 213]),
+        Verb::Stat => Case("STAT", 211, [211, 211, 211, 211]),
+        Verb::Syst => Case("SYST", 215, [215, 215, 215, 215]),
+        Verb::Help => Case("HELP", 214, [214, 214, 214, 214]),
+        Verb::Noop => Case("NOOP", 200, [200, 200, 200, 200]),
+        Verb::Feat => Case("FEAT", 211, [211, 211, 211, 211]),
+        Verb::Opts => Case("OPTS UTF8 ON", 200, [200, 200, 200, 200]),
+        Verb::Site => Case("SITE HELP", 214, [214, 214, 214, 214]),
+        Verb::Host => Case("HOST ftp.example.org", 220, [503, 503, 503, 503]),
+        Verb::Hash => Case("HASH file", 530, [550, 213, 213, 213]),
+        Verb::Xcrc => Case("XCRC file", 530, [550, 250, 250, 250]),
+        Verb::Xmd5 => Case("XMD5 file", 530, [550, 250, 250, 250]),
+        Verb::Xsha1 => Case("XSHA1 file", 530, [550, 250, 250, 250]),
+        Verb::Xsha256 => Case("XSHA256 file", 530, [550, 250, 250, 250]),
+        Verb::Xsha512 => Case("XSHA512 file", 530, [550, 250, 250, 250]),
+        Verb::Rang => Case("RANG 0 1", 530, [550, 350, 350, 350]),
+        Verb::Mff => Case("MFF modify=20200102030405; file", 530, [550, 550, 550, 213]),
         Verb::Mfct => {
-            Case("MFCT 20200102030405 file", 530, 550, if sys::CAN_SET_CREATED { 213 } else { 502 })
+            let set = if sys::CAN_SET_CREATED { 213 } else { 502 };
+            Case("MFCT 20200102030405 file", 530, [550, 550, 550, set])
         }
-        Verb::Avbl => Case("AVBL", 530, 550, 213),
-        Verb::Dsiz => Case("DSIZ", 530, 213, 213),
-        Verb::Rmda => Case("RMDA empty", 530, 550, 250),
-        Verb::Csid => Case("CSID", 200, 200, 200),
-        Verb::Clnt => Case("CLNT x", 200, 200, 200),
-        Verb::Lang => Case("LANG EN", 200, 200, 200),
+        Verb::Avbl => Case("AVBL", 530, [213, 550, 213, 213]),
+        Verb::Dsiz => Case("DSIZ", 530, [213, 213, 213, 213]),
+        Verb::Rmda => Case("RMDA empty", 530, [550, 550, 550, 250]),
+        Verb::Csid => Case("CSID", 200, [200, 200, 200, 200]),
+        Verb::Clnt => Case("CLNT x", 200, [200, 200, 200, 200]),
+        Verb::Lang => Case("LANG EN", 200, [200, 200, 200, 200]),
     }
 }
 
@@ -95,20 +98,13 @@ fn before_login_only_what_needs_no_login_works() {
 }
 
 #[test]
-fn readers_get_the_codes_of_readers() {
-    let server = server("read");
-    for row in TABLE {
-        let Case(line, _, code, _) = case(row.verb);
-        server.visitor().say(line).expect(code);
-    }
-}
-
-#[test]
-fn writers_get_the_codes_of_writers() {
-    let server = server("write");
-    for row in TABLE {
-        let Case(line, _, _, code) = case(row.verb);
-        server.visitor().say(line).expect(code);
+fn each_access_gets_its_codes() {
+    for (index, access) in ACCESSES.into_iter().enumerate() {
+        let server = server(access);
+        for row in TABLE {
+            let Case(line, _, codes) = case(row.verb);
+            server.visitor().say(line).expect(codes[index]);
+        }
     }
 }
 
@@ -116,7 +112,7 @@ fn writers_get_the_codes_of_writers() {
 fn other_spellings_get_the_same_codes() {
     let server = server("read");
     for row in TABLE {
-        let Case(line, _, code, _) = case(row.verb);
+        let Case(line, _, [_, code, ..]) = case(row.verb);
         for alias in row.aliases {
             server.visitor().say(line.replacen(row.spelling, alias, 1)).expect(code);
         }
