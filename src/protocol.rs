@@ -30,8 +30,8 @@ pub mod time;
 mod verb;
 
 pub use command::{
-    Algorithm, Changes, Command, Extended, Format, Malformed, Mode, Name, Opts, SITE_TABLE, Secret,
-    Site, SiteRow, Span, Structure, Type,
+    Algorithm, Changes, Command, Extended, Format, Malformed, Mechanism, Mode, Name, Opts,
+    Protection, SITE_TABLE, Secret, Site, SiteRow, Span, Structure, Type,
 };
 pub use control::{Control, Line};
 pub use path::{FtpPath, PathTooLong, parse_quoted, write_quoted};

@@ -11,7 +11,9 @@ mod name;
 mod parse;
 mod site;
 
-pub use argument::{Algorithm, Changes, Extended, Format, Mode, Opts, Span, Structure, Type};
+pub use argument::{
+    Algorithm, Changes, Extended, Format, Mechanism, Mode, Opts, Protection, Span, Structure, Type,
+};
 pub use name::{Name, Secret};
 pub use site::{SITE_TABLE, Site, SiteRow};
 
@@ -82,6 +84,10 @@ pub enum Command {
     Csid(Option<Name>),
     Clnt(Name),
     Lang(Option<Name>),
+    Auth(Mechanism),
+    Pbsz(u64),
+    Prot(Protection),
+    Ccc,
 }
 
 /// Why a line is not a command this crate can carry out.
@@ -192,6 +198,10 @@ impl Command {
             Command::Csid(_) => Verb::Csid,
             Command::Clnt(_) => Verb::Clnt,
             Command::Lang(_) => Verb::Lang,
+            Command::Auth(_) => Verb::Auth,
+            Command::Pbsz(_) => Verb::Pbsz,
+            Command::Prot(_) => Verb::Prot,
+            Command::Ccc => Verb::Ccc,
         }
     }
 
@@ -246,7 +256,11 @@ impl Command {
             Command::Type(kind) => kind.write_to(out),
             Command::Mode(mode) => out.push(mode.letter()),
             Command::Stru(structure) => out.push(structure.letter()),
-            Command::Allo(number) | Command::Rest(number) => drop(write!(out, "{number}")),
+            Command::Allo(number) | Command::Rest(number) | Command::Pbsz(number) => {
+                drop(write!(out, "{number}"));
+            }
+            Command::Auth(mechanism) => out.extend_from_slice(mechanism.spelling()),
+            Command::Prot(protection) => out.push(protection.letter()),
             Command::Digest(_, name, span) => {
                 path::write_quoted(name.as_bytes(), out);
                 if let Some(span) = span {
@@ -274,7 +288,8 @@ impl Command {
             | Command::Pwd
             | Command::Syst
             | Command::Noop
-            | Command::Feat => {}
+            | Command::Feat
+            | Command::Ccc => {}
         }
     }
 }

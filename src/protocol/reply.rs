@@ -27,6 +27,7 @@ impl Code {
     pub const PASSIVE: Code = Code(227);
     pub const EXTENDED_PASSIVE: Code = Code(229);
     pub const LOGGED_IN: Code = Code(230);
+    pub const AUTH_ACCEPTED: Code = Code(234);
     pub const FILE_DONE: Code = Code(250);
     pub const FILE_TIME_SET: Code = Code(253);
     pub const PATH: Code = Code(257);
@@ -44,8 +45,12 @@ impl Code {
     pub const NOT_IMPLEMENTED: Code = Code(502);
     pub const BAD_SEQUENCE: Code = Code(503);
     pub const BAD_PARAMETER: Code = Code(504);
+    pub const DATA_NOT_PROTECTED: Code = Code(521);
     pub const BAD_PROTOCOL: Code = Code(522);
     pub const NOT_LOGGED_IN: Code = Code(530);
+    pub const NOT_PROTECTED: Code = Code(533);
+    pub const AGAINST_POLICY: Code = Code(534);
+    pub const NO_SUCH_PROTECTION: Code = Code(536);
     pub const UNAVAILABLE: Code = Code(550);
     pub const NO_ROOM: Code = Code(552);
     pub const BAD_NAME: Code = Code(553);

@@ -118,14 +118,16 @@ verbs! {
     Csid "CSID" [], Optional "[facts]", "Tell each other what client and server are.", "draft-peterson-streamlined-ftp-command-extensions-10 5", "CSID";
     Clnt "CLNT" [], Required "name", "Name of the client program.", "no RFC; as Serv-U has it", "CLNT";
     Lang "LANG" [], Optional "[tag]", "Language of the replies: English.", "RFC 2640 4", "LANG EN*";
+    Auth "AUTH" [], Required "TLS", "Encrypt the control connection from here on.", "RFC 4217 4", "AUTH TLS;SSL";
+    Pbsz "PBSZ" [], Required "0", "Size of a protection buffer; TLS needs none.", "RFC 4217 8", "PBSZ";
+    Prot "PROT" [], Required "P|C", "Encrypt data connections (P), or not (C).", "RFC 4217 9", "PROT";
+    Ccc "CCC" [], None "", "Continue the control connection in clear.", "RFC 4217 6", "CCC";
 }
 
 /// Verbs that an RFC defines and this crate does not implement; the answer to them is 502 where
 /// that to a word nobody defined is 500 (RFC 959 section 4.2.2).
-const UNIMPLEMENTED: &[&str] = &[
-    "ADAT", "AUTH", "CCC", "CONF", "ENC", "LPRT", "LPSV", "MIC", "PBSZ", "PROT", "SMNT", "XRCP",
-    "XRSQ", "XSEM", "XSEN",
-];
+const UNIMPLEMENTED: &[&str] =
+    &["ADAT", "CONF", "ENC", "LPRT", "LPSV", "MIC", "SMNT", "XRCP", "XRSQ", "XSEM", "XSEN"];
 
 impl Verb {
     /// The verb that is spelled so, in any case.

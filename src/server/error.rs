@@ -30,6 +30,8 @@ pub enum Refusal {
     NotPermitted,
     /// The commands before this one do not lead up to it.
     Sequence(&'static str),
+    /// The server has no certificate, so that it offers no TLS.
+    NoTls,
     /// The system the server runs on cannot do this.
     NotImplemented,
     /// The argument is wrong in a way only the session can see.
@@ -76,6 +78,7 @@ impl Refusal {
                 (Code::NOT_AVAILABLE, "Login incorrect; too many failures.")
             }
             Refusal::NoHome => (Code::NOT_LOGGED_IN, "Your home directory is not available."),
+            Refusal::NoTls => (Code::NOT_IMPLEMENTED, "TLS is not enabled on this server."),
             Refusal::NotImplemented => (Code::NOT_IMPLEMENTED, "Not possible on this system."),
             Refusal::NotPermitted => (Code::UNAVAILABLE, "Permission denied."),
             Refusal::Sequence(why) => (Code::BAD_SEQUENCE, *why),

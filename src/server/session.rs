@@ -307,6 +307,9 @@ impl<'a> Session<'a> {
             Command::Rnto(name) => modify::rnto(login, log, name, renamed.as_ref()),
             // What it aborts has answered by now; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
+            Command::Auth(_) | Command::Pbsz(_) | Command::Prot(_) | Command::Ccc => {
+                Err(Refusal::NoTls)
+            }
             Command::Site(command) => {
                 site::execute(server, settings, login, parameters, log, command)
             }

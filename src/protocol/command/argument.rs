@@ -64,6 +64,32 @@ pub enum Structure {
     Page,
 }
 
+/// Argument of AUTH, of those that mean TLS (RFC 4217 section 2 and the drafts before it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// `TLS`: data connections stay in clear until PROT P.
+    Tls,
+    /// `TLS-C`: the same.
+    TlsC,
+    /// `SSL`: data connections are protected at once.
+    Ssl,
+    /// `TLS-P`: the same.
+    TlsP,
+}
+
+/// Argument of PROT (RFC 2228 section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// `C`: data is sent in clear.
+    Clear,
+    /// `S`: it cannot be changed on its way; TLS does not offer that alone.
+    Safe,
+    /// `E`: it cannot be read on its way; TLS does not offer that alone.
+    Confidential,
+    /// `P`: both.
+    Private,
+}
+
 /// Argument of OPTS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opts {
@@ -290,6 +316,47 @@ impl Structure {
             Structure::File => b'F',
             Structure::Record => b'R',
             Structure::Page => b'P',
+        }
+    }
+}
+
+impl Mechanism {
+    const ALL: [Mechanism; 4] = [Mechanism::Tls, Mechanism::TlsC, Mechanism::Ssl, Mechanism::TlsP];
+
+    pub(super) fn parse(word: &[u8]) -> Result<Mechanism, Malformed> {
+        let known = |one: &Mechanism| one.spelling().eq_ignore_ascii_case(word);
+        // RFC 2228 section 3: 504 for a mechanism that is unknown.
+        Mechanism::ALL.into_iter().find(known).ok_or(Malformed::Parameter(Verb::Auth))
+    }
+
+    pub(super) fn spelling(self) -> &'static [u8] {
+        match self {
+            Mechanism::Tls => b"TLS",
+            Mechanism::TlsC => b"TLS-C",
+            Mechanism::Ssl => b"SSL",
+            Mechanism::TlsP => b"TLS-P",
+        }
+    }
+}
+
+impl Protection {
+    pub(super) fn parse(word: &[u8]) -> Result<Protection, Malformed> {
+        match word {
+            b"C" | b"c" => Ok(Protection::Clear),
+            b"S" | b"s" => Ok(Protection::Safe),
+            b"E" | b"e" => Ok(Protection::Confidential),
+            b"P" | b"p" => Ok(Protection::Private),
+            // RFC 2228 section 3: 504 for any other.
+            _ => Err(Malformed::Parameter(Verb::Prot)),
+        }
+    }
+
+    pub(super) fn letter(self) -> u8 {
+        match self {
+            Protection::Clear => b'C',
+            Protection::Safe => b'S',
+            Protection::Confidential => b'E',
+            Protection::Private => b'P',
         }
     }
 }

@@ -1,8 +1,8 @@
 //! From a verb and the bytes after it to a [`Command`].
 
 use super::argument::{
-    Algorithm, Changes, Extended, Mode, Opts, Span, Structure, Type, parse_number, split_name,
-    split_word,
+    Algorithm, Changes, Extended, Mechanism, Mode, Opts, Protection, Span, Structure, Type,
+    parse_number, split_name, split_word,
 };
 use super::{Command, Malformed, Name, Secret, Site};
 use crate::protocol::address::{self, BadExtended};
@@ -87,6 +87,10 @@ pub(super) fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Mal
         Verb::Csid => Command::Csid(optional()?),
         Verb::Clnt => Command::Clnt(name()?),
         Verb::Lang => Command::Lang(optional()?),
+        Verb::Auth => Command::Auth(Mechanism::parse(word)?),
+        Verb::Pbsz => Command::Pbsz(parse_number(word).ok_or(Malformed::Argument(verb, NUMBER))?),
+        Verb::Prot => Command::Prot(Protection::parse(word)?),
+        Verb::Ccc => Command::Ccc,
     })
 }
 

@@ -83,7 +83,11 @@ pub fn right_of_verb(verb: Verb) -> Right {
         | Verb::Host
         | Verb::Csid
         | Verb::Clnt
-        | Verb::Lang => Right::Anyone,
+        | Verb::Lang
+        | Verb::Auth
+        | Verb::Pbsz
+        | Verb::Prot
+        | Verb::Ccc => Right::Anyone,
         Verb::Cwd
         | Verb::Cdup
         | Verb::Pwd

@@ -45,6 +45,7 @@ pub(in crate::server::session) fn feat(login: &Login, parameters: &Parameters) -
 fn feature(row: &Row, parameters: &Parameters) -> Option<Vec<u8>> {
     let mut line = row.feature.as_bytes().to_vec();
     match row.verb {
+        Verb::Auth | Verb::Pbsz | Verb::Prot | Verb::Ccc => return None,
         Verb::Mfct if !sys::CAN_SET_CREATED => return None,
         Verb::Mff if sys::CAN_SET_CREATED => line.extend(b" Create;Modify;UNIX.mode;"),
         Verb::Mff => line.extend(b" Modify;UNIX.mode;"),

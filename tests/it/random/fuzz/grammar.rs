@@ -168,7 +168,7 @@ pub fn line(random: &mut Random) -> Vec<u8> {
         0 => words(random),
         1 => garbage(random, 60),
         2 => b"GET / HTTP/1.1".to_vec(),
-        3 => random.pick(&["AUTH TLS", "PROT P", "XYZZY", "SMNT a", "LPSV"]).into(),
+        3 => random.pick(&["ADAT x", "XYZZY", "SMNT a", "LPSV"]).into(),
         _ => command(random),
     }
 }
@@ -224,6 +224,9 @@ fn argument(random: &mut Random, verb: Verb) -> Vec<u8> {
         Verb::Xcrc | Verb::Xmd5 | Verb::Xsha1 | Verb::Xsha256 | Verb::Xsha512 => digest(random),
         Verb::Help => TABLE[random.index(TABLE.len())].spelling.into(),
         Verb::Lang => random.pick(&["en", "EN-gb", "fr", "x-y-z", ""]).into(),
+        Verb::Auth => random.pick(&["TLS", "SSL", "tls-p", "TLS-C", "GSSAPI"]).into(),
+        Verb::Pbsz => number(random).into(),
+        Verb::Prot => random.pick(&["C", "S", "E", "P", "p", "PP"]).into(),
         _ => path(random),
     }
 }

@@ -29,6 +29,7 @@ fn verbs_with_paths() -> Vec<String> {
     let takes_none = |verb: Verb| match verb {
         Verb::User | Verb::Pass | Verb::Acct | Verb::Host | Verb::Clnt | Verb::Csid => true,
         Verb::Port | Verb::Eprt | Verb::Epsv | Verb::Type | Verb::Mode | Verb::Stru => true,
+        Verb::Auth | Verb::Pbsz | Verb::Prot | Verb::Ccc => true,
         Verb::Allo | Verb::Rest | Verb::Rang | Verb::Opts | Verb::Help | Verb::Lang => true,
         // In forms of their own, below; and STOU takes a prefix.
         Verb::Site | Verb::Mfmt | Verb::Mff | Verb::Mfct | Verb::Stou | Verb::Rnto => true,

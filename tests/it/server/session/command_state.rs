@@ -102,13 +102,17 @@ fn case(verb: Verb) -> &'static [(Kind, &'static str)] {
         Verb::Csid => &[(Reads, "CSID")],
         Verb::Clnt => &[(Reads, "CLNT test")],
         Verb::Lang => &[(Reads, "LANG en")],
+        Verb::Auth => &[(Reads, "AUTH TLS")],
+        Verb::Pbsz => &[(Reads, "PBSZ 0")],
+        Verb::Prot => &[(Reads, "PROT P")],
+        Verb::Ccc => &[(Reads, "CCC")],
     }
 }
 
 /// All lines, and one of no verb.
 fn lines() -> impl Iterator<Item = (Kind, &'static str)> {
     let all = TABLE.iter().flat_map(|row| case(row.verb)).copied();
-    all.chain([(Reads, "XYZZY"), (Reads, "RETR"), (Reads, "AUTH TLS"), (Reads, "")])
+    all.chain([(Reads, "XYZZY"), (Reads, "RETR"), (Reads, "ADAT x"), (Reads, "")])
 }
 
 fn server(access: &str) -> Server {

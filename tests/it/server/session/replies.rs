@@ -75,6 +75,11 @@ fn case(verb: Verb) -> Case {
         Verb::Csid => Case("CSID", 200, [200, 200, 200, 200]),
         Verb::Clnt => Case("CLNT x", 200, [200, 200, 200, 200]),
         Verb::Lang => Case("LANG EN", 200, [200, 200, 200, 200]),
+        // Without a certificate.
+        Verb::Auth => Case("AUTH TLS", 502, [502, 502, 502, 502]),
+        Verb::Pbsz => Case("PBSZ 0", 502, [502, 502, 502, 502]),
+        Verb::Prot => Case("PROT P", 502, [502, 502, 502, 502]),
+        Verb::Ccc => Case("CCC", 502, [502, 502, 502, 502]),
     }
 }
 
@@ -205,7 +210,7 @@ fn nonsense_is_500_and_what_other_rfcs_define_502() {
     for line in ["", " ", "RETRX file", "\u{fc}ser x", "HELLO", "user:x"] {
         peer.say(line).expect(500);
     }
-    for line in ["AUTH TLS", "SMNT x", "LPRT 1", "prot P"] {
+    for line in ["ADAT x", "SMNT x", "LPRT 1", "mic x"] {
         peer.say(line).expect(502);
     }
     peer.say("NOOP").expect(200);
