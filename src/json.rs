@@ -34,6 +34,13 @@ impl Object {
         self
     }
 
+    /// Adds true or false.
+    pub fn flag(mut self, key: &str, value: bool) -> Object {
+        self.key(key);
+        self.text += if value { "true" } else { "false" };
+        self
+    }
+
     /// All of it.
     pub fn finish(self) -> String {
         format!("{{{}}}", self.text)

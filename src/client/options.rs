@@ -49,8 +49,8 @@ pub static PROGRAM: Program = Program {
         Flag::option("rate-limit", "RATE", "bytes a second, of all connections together"),
         Flag::switch(
             "json",
-            "what LIST lists and what becomes of each file of RETRIEVE, STORE, APPEND, PGET, \
-             MGET, MPUT and MIRROR, as one JSON object a line; what CAT prints stays as it is",
+            "print results and failures as one JSON object a line; the content of files that \
+             are printed (CAT, RETRIEVE FILE -) stays as it is",
         ),
         Flag::switch("trust-pasv-host", "believe the address in a PASV reply"),
     ],

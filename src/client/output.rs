@@ -3,6 +3,7 @@
 
 pub(super) mod json;
 pub(super) mod progress;
+pub(super) mod summary;
 pub(super) mod text;
 pub(super) mod width;
 
@@ -62,8 +63,10 @@ fn say(mark: &str, text: &str) {
     words(&lines);
 }
 
-/// Nobody can be told that standard error is gone.
+/// Prints to standard error, in the place of the progress line if there is one. A standard error that is
+/// gone is ignored, because nobody can be told.
 fn words(text: &str) {
+    let text = progress::erasure() + text;
     let _ = Patient(io::stderr()).write_all(text.as_bytes());
 }
 

@@ -64,6 +64,33 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
     Listed::read(read_list(&text, SystemTime::now()), false)
 }
 
+/// Lists what a path leads to: a directory, or the one file that it names.
+pub(super) fn list_path(connection: &mut Connection, path: Option<&Name>) -> Result<Listed, Error> {
+    let Some(path) = path else { return list_dir(connection, None) };
+    // A server that describes a file by itself need not be asked to list it as a directory first.
+    if connection.has_feature(b"MLST")?
+        && let Some(entry) = described_file(connection, path)?
+    {
+        return Ok(Listed::of(vec![entry], true));
+    }
+    list_dir(connection, Some(path))
+}
+
+/// Returns the entry of a file by MLST (RFC 3659 section 7); `None` if it is a directory, or if the reply
+/// cannot be read.
+fn described_file(connection: &mut Connection, path: &Name) -> Result<Option<Entry>, Error> {
+    let reply = match connection.call(&Command::Mlst(Some(path.clone()))) {
+        Err(Error::Refused(_)) => return Ok(None),
+        reply => reply?,
+    };
+    let entry = reply.body().iter().find_map(|line| Entry::parse_mlsx(line.trim_ascii_start()));
+    let is_dir = |kind: &Kind| matches!(kind, Kind::Dir | Kind::CurrentDir | Kind::ParentDir);
+    Ok(entry.filter(|entry| !is_dir(&entry.kind)).map(|entry| {
+        // Some servers name the file by its whole path, others as it was typed.
+        Entry { name: path.as_bytes().to_vec(), ..entry }
+    }))
+}
+
 /// Returns whether LIST may work after this refusal of MLSD: it is not about data connections, and not
 /// about rights, since some servers list a directory that they must not read as empty.
 fn may_list_otherwise(reply: &Reply) -> bool {
@@ -284,6 +311,19 @@ pub(super) struct Expanded {
 
 /// Returns the files that match a pattern. A name without any is taken as it is.
 pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Expanded, Error> {
+    expand_to(connection, pattern, |kind| matches!(kind, Kind::File | Kind::Link(_)))
+}
+
+/// Returns all that matches a pattern, directories too.
+pub(super) fn expand_all(connection: &mut Connection, pattern: &Name) -> Result<Expanded, Error> {
+    expand_to(connection, pattern, |_| true)
+}
+
+fn expand_to(
+    connection: &mut Connection,
+    pattern: &Name,
+    is_wanted: fn(&Kind) -> bool,
+) -> Result<Expanded, Error> {
     let mut expanded = Expanded::default();
     if !is_pattern(pattern.as_bytes()) {
         expanded.found.push(Found::named(pattern.clone()));
@@ -295,9 +335,8 @@ pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Expa
         let mut listed = list_files(connection, place(&dir).as_ref())?;
         unread.extend(listed.take_error(&dir));
         let Listed { entries, exact, .. } = listed;
-        let files = entries.into_iter().filter(|entry| {
-            matches!(entry.kind, Kind::File | Kind::Link(_)) && fits(last, &entry.name)
-        });
+        let files =
+            entries.into_iter().filter(|entry| is_wanted(&entry.kind) && fits(last, &entry.name));
         for entry in files {
             let path = [dir.as_slice(), &entry.name].concat();
             match Name::new(path.as_slice()) {

@@ -15,6 +15,7 @@ mod session;
 use super::editor::{History, Reader, is_capable};
 use super::error::Error;
 use super::options::{Commands, OnFailure, Options, Start};
+use super::output::json;
 use super::output::width::{fitting_end, width_of};
 use super::signals::Interrupt;
 use super::transfer::download::Kept;
@@ -97,8 +98,12 @@ impl Shell {
 
     /// Runs to the end and returns the exit status.
     pub fn run(mut self) -> u8 {
-        if let Some(start) = self.start.take() {
-            self.begin(start);
+        match self.start.take() {
+            Some(start) => self.begin(start),
+            None if self.is_prompting() => {
+                self.session.remark("CONNECT HOST [PORT] connects, HELP lists the commands");
+            }
+            None => {}
         }
         while !self.session.leaving {
             match self.next_line() {
@@ -273,8 +278,13 @@ impl Shell {
         if !goes_on {
             self.session.drop_lost();
         }
+        let was_told = std::mem::take(&mut self.session.told_failure);
         let Err(error) = result else { return };
         self.tell(what, &error);
+        if self.session.transfers.json && !was_told && !matches!(error, Error::OutputClosed) {
+            // A standard output that is gone ends the next command.
+            let _ = json::print_object(json::of_failure(what, &error));
+        }
         if goes_on {
             let interrupt = self.session.interrupt().clone();
             let _held = interrupt.hold(self.session.line());

@@ -1,8 +1,42 @@
-//! What transfers come to, for programs: one JSON object a line on standard output.
+//! Results for programs: one JSON object a line on standard output.
 
 use super::print_line;
 use crate::client::error::Error;
 use crate::json::Object;
+use crate::protocol::listing::{Entry, Kind};
+use crate::text::rfc3339;
+
+/// Prints an object.
+pub(in crate::client) fn print_object(object: Object) -> Result<(), Error> {
+    print_line(object.finish().as_bytes())
+}
+
+/// Returns the object for a command that failed, with the exit status that its failure would give.
+pub(in crate::client) fn of_failure(command: &[u8], error: &Error) -> Object {
+    let object = Object::new().text("command", command);
+    object.text("error", error.to_string().as_bytes()).number("status", error.status())
+}
+
+/// Returns the object for an entry of a directory, remote or local.
+pub(in crate::client) fn of_entry(entry: &Entry) -> Object {
+    let kind: &[u8] = match entry.kind {
+        Kind::File => b"file",
+        Kind::Dir | Kind::CurrentDir | Kind::ParentDir => b"dir",
+        Kind::Link(_) => b"link",
+        Kind::Other => b"other",
+    };
+    let mut object = Object::new().text("name", &entry.name).text("type", kind);
+    if let Some(size) = entry.size {
+        object = object.number("size", size);
+    }
+    if let Some(modified) = entry.modified {
+        object = object.text("modified", rfc3339(modified).as_bytes());
+    }
+    if let Kind::Link(target) = &entry.kind {
+        object = object.text("target", target);
+    }
+    object
+}
 
 /// What is done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use super::width::{fitting_end, width_of};
 use crate::sys::terminal_width;
 use crate::text::{scaled, shown};
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Ten times a second is as often as eyes can follow.
@@ -12,13 +13,32 @@ const REDRAW: Duration = Duration::from_millis(100);
 const USUAL_WIDTH: u16 = 80;
 /// Columns that the name keeps in a narrow terminal.
 const SHORTEST_NAME: usize = 8;
-/// Columns of the bar.
-const BAR: usize = 10;
+/// Columns of the shortest bar.
+const SHORTEST_BAR: usize = 10;
+/// Columns of the longest bar.
+const LONGEST_BAR: usize = 60;
+/// The narrowest terminal that has a bar.
+const WIDTH_WITH_BAR: usize = 50;
 /// Columns of the `^C` by which a terminal shows that it was pressed.
 const ECHO: usize = 2;
 /// Columns at the end of the line that stay free: one because some terminals go to the next line
 /// when one is full.
 const FREE: usize = 1 + ECHO;
+
+/// Columns of the terminal that the line was drawn on; 0 if there is none. There is one line, whoever
+/// draws it, and all else that is printed removes it first.
+static DRAWN: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns the bytes that remove the line from the terminal, empty if there is none.
+pub(super) fn erasure() -> String {
+    match DRAWN.swap(0, Ordering::Relaxed) {
+        0 => String::new(),
+        drawn => {
+            let columns = (drawn + ECHO).min(width().saturating_sub(1)).max(drawn);
+            format!("\r{:columns$}\r", "")
+        }
+    }
+}
 
 /// Where the line is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +58,6 @@ pub(in crate::client) struct Progress {
     before: u64,
     /// When the line is drawn next; `None` where it never is.
     due: Option<Instant>,
-    /// Columns of the terminal that were drawn on.
-    drawn: usize,
 }
 
 impl Progress {
@@ -51,7 +69,7 @@ impl Progress {
     ) -> Progress {
         let started = Instant::now();
         let due = (drawn == ProgressOutput::Terminal).then_some(started);
-        Progress { name: shown(name), total, started, before: 0, due, drawn: 0 }
+        Progress { name: shown(name), total, started, before: 0, due }
     }
 
     /// So much of it is here already, of so much in all.
@@ -66,43 +84,34 @@ impl Progress {
         if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
             self.due = Some(now + REDRAW);
             let counts = ByteCounts { before: self.before, moved, total: self.total };
-            self.draw(&line(&self.name, counts, now - self.started, width()));
+            draw(&line(&self.name, counts, now - self.started, width()));
         }
     }
 
-    fn draw(&mut self, line: &str) {
-        let columns = width_of(line);
-        // As wide as any line before it, or their ends would stay; but if the terminal has become
-        // narrower, no wider than that.
-        self.drawn = self.drawn.max(columns).min(width().saturating_sub(1)).max(columns);
-        let blanks = self.drawn - columns;
-        // Where the terminal went away nobody misses the line.
-        let _ = write!(io::stderr().lock(), "\r{line}{:blanks$}", "");
+    /// Removes the line, until it is drawn again.
+    pub(in crate::client) fn clear(&mut self) {
+        if self.due.is_some() {
+            let _ = io::stderr().write_all(erasure().as_bytes());
+        }
     }
 }
 
-impl Progress {
-    /// Takes the line away, until it is drawn again.
-    pub(in crate::client) fn clear(&mut self) {
-        if self.drawn > 0 {
-            self.drawn += ECHO;
-            self.draw("");
-            let _ = io::stderr().write_all(b"\r");
-            self.drawn = 0;
-        }
-    }
+fn draw(line: &str) {
+    let columns = width_of(line);
+    // As wide as any line before it, or their ends would stay; but if the terminal has become narrower,
+    // no wider than that.
+    let before = DRAWN.load(Ordering::Relaxed);
+    let drawn = before.max(columns).min(width().saturating_sub(1)).max(columns);
+    DRAWN.store(drawn, Ordering::Relaxed);
+    let blanks = drawn - columns;
+    // A terminal that is gone needs no line.
+    let _ = write!(io::stderr().lock(), "\r{line}{:blanks$}", "");
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
-}
-
-/// What to say of a transfer that is done.
-pub(in crate::client) fn summary(name: &str, moved: u64, elapsed: Duration) -> String {
-    let (seconds, rate) = (elapsed.as_secs_f64(), rate(moved, elapsed));
-    format!("{name}: {moved} bytes in {seconds:.2} s ({rate})")
 }
 
 /// Bytes of a transfer: what was here before it, what it moved, what there is in all.
@@ -155,8 +164,14 @@ fn width() -> usize {
 }
 
 fn line(name: &str, counts: ByteCounts, elapsed: Duration, width: usize) -> String {
+    let bar = bar_columns(width);
     let width = width.saturating_sub(FREE);
-    let numbers = numbers(counts, elapsed);
+    // In a narrow terminal the bar goes first, then the rate.
+    let fits = |numbers: &String| width_of(numbers) + SHORTEST_NAME <= width;
+    let forms = [(bar, Rate::Shown), (0, Rate::Shown), (0, Rate::Hidden)];
+    let mut forms = forms.map(|(bar, rate)| numbers(counts, elapsed, bar, rate)).into_iter();
+    let shortest = forms.next_back().unwrap_or_default();
+    let numbers = forms.find(fits).unwrap_or(shortest);
     let room = width.saturating_sub(width_of(&numbers));
     let mut line = format!("{}{numbers}", shortened(name, room.max(SHORTEST_NAME)));
     while width_of(&line) > width {
@@ -165,25 +180,50 @@ fn line(name: &str, counts: ByteCounts, elapsed: Duration, width: usize) -> Stri
     line
 }
 
-fn numbers(counts: ByteCounts, elapsed: Duration) -> String {
+/// Whether the rate and the time that is left are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rate {
+    Shown,
+    Hidden,
+}
+
+/// Returns how many columns the bar has in a terminal; 0 is no bar. It takes half of what a terminal of
+/// more than 80 columns has beyond them, and the name the other half.
+fn bar_columns(width: usize) -> usize {
+    match width {
+        ..WIDTH_WITH_BAR => 0,
+        _ => (SHORTEST_BAR + width.saturating_sub(USUAL_WIDTH.into()) / 2).min(LONGEST_BAR),
+    }
+}
+
+fn numbers(counts: ByteCounts, elapsed: Duration, columns: usize, shown: Rate) -> String {
     let ByteCounts { before, moved, total } = counts;
-    let rate = rate(moved, elapsed);
+    let rate = match shown {
+        Rate::Shown => format!("  {}", rate(moved, elapsed)),
+        Rate::Hidden => String::new(),
+    };
     let here = before.saturating_add(moved);
     match total.filter(|total| *total >= here && *total > 0) {
         Some(total) => {
             let percent = u128::from(here) * 100 / u128::from(total);
-            let left = time_left(moved, total - here, elapsed);
-            let (bar, total) = (bar(here, total), amount(total as f64));
-            format!("  {bar} {percent:3}%  {} of {total}  {rate}  {left}", amount(here as f64))
+            let left = match shown {
+                Rate::Shown => format!("  {}", time_left(moved, total - here, elapsed)),
+                Rate::Hidden => String::new(),
+            };
+            let (bar, total) = (bar(here, total, columns), amount(total as f64));
+            format!("  {bar}{percent:3}%  {} of {total}{rate}{left}", amount(here as f64))
         }
-        None => format!("  {}  {rate}", amount(here as f64)),
+        None => format!("  {}{rate}", amount(here as f64)),
     }
 }
 
-/// `[####    ]`
-fn bar(here: u64, total: u64) -> String {
-    let full = (u128::from(here) * BAR as u128 / u128::from(total)) as usize;
-    format!("[{:BAR$}]", "#".repeat(full))
+/// `[####    ] `
+fn bar(here: u64, total: u64, columns: usize) -> String {
+    if columns == 0 {
+        return String::new();
+    }
+    let full = (u128::from(here) * columns as u128 / u128::from(total)) as usize;
+    format!("[{:columns$}] ", "#".repeat(full))
 }
 
 /// The end of a name tells more than its beginning.
@@ -194,12 +234,12 @@ fn shortened(name: &str, room: usize) -> String {
     format!("…{}", fitting_end(name, room.saturating_sub(1)))
 }
 
-fn rate(moved: u64, elapsed: Duration) -> String {
+pub(super) fn rate(moved: u64, elapsed: Duration) -> String {
     // A transfer of no time at all has no rate; a microsecond gives a number to print.
     format!("{}/s", amount(moved as f64 / elapsed.as_secs_f64().max(1e-6)))
 }
 
-fn amount(bytes: f64) -> String {
+pub(super) fn amount(bytes: f64) -> String {
     let (number, unit) = scaled(bytes);
     // Always the same number of digits after the point, so that the line stands still.
     let digits = usize::from(unit != "B");
@@ -244,6 +284,19 @@ mod tests {
     }
 
     #[test]
+    fn the_bar_grows_with_the_terminal_and_goes_before_the_rate() {
+        let (counts, second) = (counts(0, 3 * MIB, Some(12 * MIB)), Duration::from_secs(1));
+        let line = |width| line("a.iso", counts, second, width);
+        let bar =
+            |full: usize, blank: usize| format!("[{}{}]", "#".repeat(full), " ".repeat(blank));
+        let (done, speed) = (" 25%  3.0 MiB of 12.0 MiB", "  3.0 MiB/s  00:03");
+        assert_eq!(line(200), format!("a.iso  {} {done}{speed}", bar(15, 45)));
+        assert_eq!(line(80), format!("a.iso  {} {done}{speed}", bar(2, 8)));
+        assert_eq!(line(60), format!("a.iso  {done}{speed}"));
+        assert_eq!(line(40), format!("a.iso  {done}"));
+    }
+
+    #[test]
     fn a_line_fits_its_terminal_and_keeps_the_end_of_the_name() {
         let name = "a-very-long-name-of-a-file.tar.gz";
         let (counts, second) = (counts(0, 3 * MIB, Some(12 * MIB)), Duration::from_secs(1));
@@ -261,8 +314,10 @@ mod tests {
     fn numbers_of_every_size_have_a_form() {
         for total in [None, Some(0), Some(1), Some(u64::MAX)] {
             for moved in [0, 1, u64::MAX] {
-                numbers(counts(0, moved, total), Duration::ZERO);
-                numbers(counts(1, moved, total), Duration::MAX);
+                for (columns, shown) in [(0, Rate::Hidden), (10, Rate::Shown)] {
+                    numbers(counts(0, moved, total), Duration::ZERO, columns, shown);
+                    numbers(counts(1, moved, total), Duration::MAX, columns, shown);
+                }
             }
         }
         let all = [0, 1023, 1024, MIB, MIB << 20, u64::MAX].map(|bytes| amount(bytes as f64));

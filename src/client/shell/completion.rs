@@ -175,7 +175,15 @@ fn at_boundary(word: &[u8], length: usize) -> &[u8] {
 
 fn commands(word: &[u8]) -> Vec<Candidate> {
     let begun = String::from_utf8_lossy(word).to_lowercase();
-    whole(Row::names_of_all().map(str::to_owned), begun.as_bytes())
+    let mut found = whole(Row::names_of_all().map(str::to_owned), begun.as_bytes());
+    // `RET` becomes `RETRIEVE`, and `ret` `retrieve`.
+    if word.iter().any(u8::is_ascii_uppercase) && !word.iter().any(u8::is_ascii_lowercase) {
+        for candidate in &mut found {
+            candidate.word.make_ascii_uppercase();
+            candidate.label.make_ascii_uppercase();
+        }
+    }
+    found
 }
 
 /// The words that `begun` may become; nothing follows them in the same word.
@@ -290,9 +298,11 @@ mod tests {
 
     #[test]
     fn commands_are_completed() {
-        let found = commands(b"LPW");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].word, b"lpwd");
+        for (begun, word) in [("LPW", "LPWD"), ("lpw", "lpwd"), ("Lpw", "lpwd")] {
+            let found = commands(begun.as_bytes());
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].word, word.as_bytes(), "{begun}");
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(super) struct Session {
     pub(super) local_before: Option<PathBuf>,
     /// How files are transferred.
     pub(super) transfers: TransferOptions,
+    /// The failure of the command that runs was printed for programs already.
+    pub(super) told_failure: bool,
     /// Lines typed at a terminal can be edited.
     pub(super) edits_lines: bool,
     /// Whether the user said yes to all that this command will ask.
@@ -75,6 +77,8 @@ struct ServerPlace {
     dir: RemoteDir,
     /// The directory before the last change.
     before: Option<DirBefore>,
+    /// The user who is logged in, unless anonymous.
+    user: Option<Name>,
 }
 
 /// What is known of the directory before.
@@ -114,6 +118,7 @@ impl Session {
             },
             edits_lines: options.edits_lines,
             agreed: false,
+            told_failure: false,
             local_before: None,
             login: LoginPolicy::new(options),
             transfers: options.transfers,
@@ -181,6 +186,25 @@ impl Session {
         }
     }
 
+    /// Says what a command did whose success is not visible otherwise, to a user at a terminal.
+    pub(super) fn remark(&self, text: &str) {
+        if self.input == Input::Terminal {
+            self.messages.note(text);
+        }
+    }
+
+    /// Says which directory on the server is the current one now, to a user at a terminal. The server is
+    /// asked once; the prompt needs its answer as well.
+    pub(super) fn remark_dir(&mut self) {
+        if self.input != Input::Terminal {
+            return;
+        }
+        self.ask_dir();
+        if let Some(ServerPlace { dir: RemoteDir::Known(dir), .. }) = &self.place {
+            self.remark(&format!("remote directory: {}", shown(dir)));
+        }
+    }
+
     /// Another hold on the control connection, if there is one.
     pub(super) fn line(&self) -> Option<TcpStream> {
         self.connection.as_ref()?.line()
@@ -204,8 +228,12 @@ impl Session {
         self.disconnect();
         let deadline = net::later(deadline, opened.elapsed());
         self.connection = Some(connection);
-        self.place =
-            Some(ServerPlace { endpoint: to.clone(), dir: RemoteDir::Unknown, before: None });
+        self.place = Some(ServerPlace {
+            endpoint: to.clone(),
+            dir: RemoteDir::Unknown,
+            before: None,
+            user: None,
+        });
         if user.is_none() && !self.login.is_automatic() {
             self.messages.note(&format!("connected to {}; USER logs in", shown_end(to)));
             return Ok(());
@@ -246,7 +274,11 @@ impl Session {
         self.forget_dir();
         let prompt = SecretPrompt { messages: self.messages, interrupt: &self.settings.interrupt };
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
-        self.login.log_in(connection, deadline, user, given, known, prompt)
+        self.login.log_in(connection, deadline, user, given, known, prompt)?;
+        if let Some(place) = &mut self.place {
+            place.user = (!is_anonymous(user)).then(|| user.clone());
+        }
+        Ok(())
     }
 
     /// Takes macros over, and runs `init`.
@@ -265,11 +297,14 @@ impl Session {
         SecretPrompt { messages: self.messages, interrupt: self.interrupt() }.ask_secret(question)
     }
 
-    /// Says goodbye, if there is anybody to say it to.
+    /// Ends the session with the server, if there is one.
     pub(super) fn disconnect(&mut self) {
-        self.place = None;
+        let place = self.place.take();
         if let Some(connection) = self.connection.take() {
             connection.quit();
+            if let Some(place) = place {
+                self.remark(&format!("closed the connection to {}", shown_end(&place.endpoint)));
+            }
         }
     }
 
@@ -423,19 +458,27 @@ impl Session {
         }
     }
 
-    /// Where the user is, as a prompt shows it: `host:/dir`. The server is asked once for each
-    /// directory, and never if nobody reads the prompt.
-    pub(super) fn shown_place(&mut self) -> Option<String> {
-        let (connection, place) = (self.connection.as_mut()?, self.place.as_mut()?);
-        if place.dir == RemoteDir::Unknown {
+    /// Asks the server for the current directory, once for each.
+    fn ask_dir(&mut self) {
+        if let (Some(connection), Some(place)) = (&mut self.connection, &mut self.place)
+            && place.dir == RemoteDir::Unknown
+        {
             place.dir = connection.current_dir().map_or(RemoteDir::Untold, RemoteDir::Known);
         }
+    }
+
+    /// Returns where the user is, as a prompt shows it: `host:/dir`, and `anna@host:/dir` unless the user
+    /// is anonymous. The server is asked once for each directory, and never if nobody reads the prompt.
+    pub(super) fn shown_place(&mut self) -> Option<String> {
+        self.ask_dir();
+        let place = self.place.as_ref()?;
         let dir: &[u8] = if let RemoteDir::Known(dir) = &place.dir { dir } else { b"" };
         let host = shown(place.endpoint.host.as_bytes());
         let host = if host.contains(':') { format!("[{host}]") } else { host };
-        let shown = Some(format!("{host}:{}", shown(dir)));
+        let user = place.user.as_ref().map(|user| format!("{}@", shown_name(user)));
+        let shown = format!("{}{host}:{}", user.unwrap_or_default(), shown(dir));
         self.drop_lost();
-        shown.filter(|_| self.connection.is_some())
+        self.connection.is_some().then_some(shown)
     }
 }
 
@@ -447,6 +490,11 @@ fn known_dir(path: &[u8]) -> RemoteDir {
     }
     let parts: Vec<&[u8]> = parts().filter(|part| !part.is_empty()).collect();
     RemoteDir::Known([b"/", &parts.join(&b'/')[..]].concat())
+}
+
+/// Returns whether a name is one that visitors use.
+fn is_anonymous(user: &Name) -> bool {
+    [&b"anonymous"[..], b"ftp"].iter().any(|name| user.as_bytes().eq_ignore_ascii_case(name))
 }
 
 fn shown_end(endpoint: &Endpoint) -> String {

@@ -4,6 +4,7 @@ use crate::client::error::Error;
 use crate::client::options::TransferOptions;
 use crate::client::output::Messages;
 use crate::client::output::json::{self, Action};
+use crate::client::output::summary::Summary;
 use crate::client::signals::Interrupt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -59,6 +60,15 @@ impl TransferOutcome {
     ) -> TransferOutcome {
         let (remote, local) = (remote.to_vec(), local.to_vec());
         TransferOutcome { action, remote, local, elapsed: Duration::ZERO, result: Err(error) }
+    }
+
+    /// Returns the line that says what a successful transfer did; empty for one that failed. Without
+    /// `moved` all bytes moved in this run.
+    pub(in crate::client) fn summary(&self, moved: Option<u64>) -> String {
+        let TransferOutcome { action, remote, local, elapsed, result } = self;
+        let Ok(bytes) = *result else { return String::new() };
+        let (action, elapsed, moved) = (*action, *elapsed, moved.unwrap_or(bytes));
+        Summary { action, remote, local, bytes, moved, elapsed }.to_string()
     }
 
     /// Prints the outcome as one JSON object.

@@ -12,7 +12,7 @@ use crate::client::local;
 use crate::client::name::parse_name;
 use crate::client::options::MOST_CONNECTIONS;
 use crate::client::output::json::Action;
-use crate::client::output::progress::{Progress, summary};
+use crate::client::output::progress::Progress;
 use crate::client::output::{Listing, Messages};
 use crate::client::shell::input::Input;
 use crate::client::shell::session::Session;
@@ -150,20 +150,21 @@ pub(in crate::client::shell) fn fetch(
     }
     let target = target(session, file, typed, kept);
     let local = target.as_ref().cloned().unwrap_or_default();
-    let outcome = match target.and_then(|target| session.connection().map(|_| target)) {
+    let (outcome, moved) = match target.and_then(|target| session.connection().map(|_| target)) {
         Ok(target) => {
             let (remote, known) = (file.clone(), RemoteFacts::default());
             let download = Download { remote, target, kept, known, connections };
             let settings = session.transfer_settings();
             let mut progress = FileProgress::new(&settings, file.as_bytes());
-            download.run(session.connection()?, &settings, &[], &mut progress)
+            let outcome = download.run(session.connection()?, &settings, &[], &mut progress);
+            (outcome, progress.finish())
         }
         Err(error) => {
             let local = local.as_os_str().as_encoded_bytes();
-            TransferOutcome::failed(Action::Retrieve, file.as_bytes(), local, error)
+            (TransferOutcome::failed(Action::Retrieve, file.as_bytes(), local, error), 0)
         }
     };
-    report(session, outcome)
+    report(session, outcome, moved)
 }
 
 /// Returns the local path of a download, by what the user switched on.
@@ -201,8 +202,7 @@ fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
         output.finish().map_err(Error::of_output)?;
         Ok(bytes)
     });
-    drop(progress);
-    summarize(session.messages, &outcome);
+    summarize(session.messages, &outcome, progress.finish());
     outcome.result.map(drop)
 }
 
@@ -226,23 +226,24 @@ fn send(
     typed: Option<&[u8]>,
     placement: Placement,
 ) -> Result<(), Error> {
-    let outcome = match upload(session, file, typed, placement) {
+    let (outcome, moved) = match upload(session, file, typed, placement) {
         Ok(upload) => {
             let settings = session.transfer_settings();
             let mut progress = FileProgress::new(&settings, upload.remote.as_bytes());
             let connection = session.connection()?;
-            match file {
+            let outcome = match file {
                 STANDARD => upload.run_from(&mut io::stdin().lock(), connection, &mut progress),
                 _ => upload.run(connection, &settings, None, &mut progress),
-            }
+            };
+            (outcome, progress.finish())
         }
         Err(error) => {
             let remote = local::path(file).and_then(|path| local::remote_name(&path, typed));
             let remote = remote.as_ref().map(Name::as_bytes).unwrap_or_default();
-            TransferOutcome::failed(placement.action(), remote, file, error)
+            (TransferOutcome::failed(placement.action(), remote, file, error), 0)
         }
     };
-    report(session, outcome)
+    report(session, outcome, moved)
 }
 
 fn upload(
@@ -266,18 +267,20 @@ fn upload(
     Ok(Upload { local, remote, placement, size: None })
 }
 
-/// Reports the outcome of a command on one file; the error is reported by the shell.
-fn report(session: &Session, outcome: TransferOutcome) -> Result<(), Error> {
-    summarize(session.messages, &outcome);
+/// Reports the outcome of a command on one file, of which `moved` bytes moved in this run; the error is
+/// reported by the shell.
+fn report(session: &mut Session, outcome: TransferOutcome, moved: u64) -> Result<(), Error> {
+    summarize(session.messages, &outcome, moved);
     if session.transfers.json {
         outcome.print_json()?;
+        session.told_failure = outcome.result.is_err();
     }
     outcome.result.map(drop)
 }
 
-fn summarize(messages: Messages, outcome: &TransferOutcome) {
-    if let Ok(bytes) = outcome.result {
-        messages.note(&summary(&shown(&outcome.remote), bytes, outcome.elapsed));
+fn summarize(messages: Messages, outcome: &TransferOutcome, moved: u64) {
+    if outcome.result.is_ok() {
+        messages.note(&outcome.summary(Some(moved)));
     }
 }
 
@@ -286,21 +289,32 @@ struct FileProgress<'a> {
     name: &'a [u8],
     messages: Messages,
     progress: Progress,
+    /// Bytes that moved in the tries before this one, and in this one.
+    earlier: u64,
+    moved: u64,
 }
 
 impl<'a> FileProgress<'a> {
     fn new(settings: &TransferSettings, name: &'a [u8]) -> FileProgress<'a> {
         let messages = settings.messages;
-        FileProgress { name, messages, progress: Progress::new(name, None, messages.progress()) }
+        let progress = Progress::new(name, None, messages.progress());
+        FileProgress { name, messages, progress, earlier: 0, moved: 0 }
+    }
+
+    /// Removes the line and returns how many bytes moved in all tries.
+    fn finish(self) -> u64 {
+        self.earlier.saturating_add(self.moved)
     }
 }
 
 impl Meter for FileProgress<'_> {
     fn begins(&mut self, before: u64, total: Option<u64>) {
+        self.earlier = self.earlier.saturating_add(std::mem::take(&mut self.moved));
         self.progress.resume(before, total);
     }
 
     fn moved(&mut self, moved: u64) {
+        self.moved = moved;
         self.progress.moved(moved);
     }
 

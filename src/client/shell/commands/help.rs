@@ -5,24 +5,74 @@ use super::row::Row;
 use super::{GROUPS, rows};
 use crate::args::{Flag, Typed, columns};
 use crate::client::error::Error;
+use crate::client::output::json::print_object;
 use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
+use crate::json::Object;
 
 pub(super) const ROWS: &[Row] =
     &[Row::new(&["help", "?"], "list the commands, or explain one", help)
-        .operands(&[Operand::command("COMMAND").optional()])
+        .operands(&[Operand::command("COMMAND")
+            .help("ALL lists every command with its usage")
+            .optional()])
         .example("HELP RETRIEVE")
         .keeps_names()];
 
-fn help(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    match words.first() {
-        Some(word) => print_lines(&Row::find(word)?.explained()),
-        None => print_lines(&overview()),
+/// The columns of the short list, so that it fits the narrowest usual terminal.
+const WIDTH: usize = 79;
+
+/// The commands that the others rest on, with their usage in the short list.
+const FIRST: &[&str] = &["connect", "list", "retrieve", "store", "quit"];
+
+fn help(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+    let text = match words.first() {
+        Some(word) if word.eq_ignore_ascii_case(b"all") => all(),
+        Some(word) => Row::find(word)?.explained(),
+        None => overview(),
+    };
+    match session.transfers.json {
+        true => print_object(Object::new().text("help", text.as_bytes())),
+        false => print_lines(&text),
     }
 }
 
-/// A line for each command, by groups.
+/// The first commands with their usage, the others by groups, in fewer lines than a terminal has.
 pub(super) fn overview() -> String {
+    let is_first = |row: &&Row| FIRST.contains(&row.name());
+    let first: Vec<&Row> = FIRST.iter().filter_map(|name| Row::named(name)).collect();
+    let widest = |text: fn(&Row) -> String| first.iter().map(|row| text(row).len()).max();
+    let usages = widest(Row::plain_usage).unwrap_or(0);
+    let others = widest(Row::others).unwrap_or(0);
+    let line = |row: &&Row| {
+        let (usage, other) = (row.plain_usage(), row.others());
+        format!("  {usage:usages$}  {other:others$}  {}\n", row.help)
+    };
+    let mut text: String = first.iter().map(line).collect();
+    for group in GROUPS {
+        let rows = group.rows().filter(|row| row.is_offered()).filter(|row| !is_first(row));
+        let names: Vec<String> = rows.map(Row::name_with_others).collect();
+        text += &wrapped(&format!("{}:", group.title), &names);
+    }
+    text + "HELP COMMAND explains one, HELP ALL lists them all with their usage.\n"
+}
+
+/// Puts words behind a title, in lines of at most [`WIDTH`] columns.
+fn wrapped(title: &str, words: &[String]) -> String {
+    let (mut text, mut line) = (String::new(), title.to_owned());
+    for word in words {
+        if line.len() + 1 + word.len() > WIDTH {
+            text += &line;
+            text.push('\n');
+            line = " ".to_owned();
+        }
+        line.push(' ');
+        line += word;
+    }
+    text + &line + "\n"
+}
+
+/// A line for each command, by groups.
+fn all() -> String {
     let offered = || rows().filter(|row| row.is_offered());
     let width = offered().map(|row| row.usage().len()).max().unwrap_or(0);
     let line = |row: &Row| format!("  {:width$}  {}\n", row.usage(), row.help);
@@ -35,9 +85,32 @@ pub(super) fn overview() -> String {
 }
 
 impl Row {
+    /// Returns the command of this name.
+    fn named(name: &str) -> Option<&'static Row> {
+        rows().find(|row| row.name() == name)
+    }
+
+    /// Returns the usage without options.
+    fn plain_usage(&self) -> String {
+        self.usage().replace(" [OPTIONS]", "").replace(" [-OPTS]", "")
+    }
+
+    /// Returns the names that it answers to besides its own.
+    fn others(&self) -> String {
+        self.names.get(1..).unwrap_or_default().join(", ")
+    }
+
+    /// Returns `DELETE (rm)`: the name, and those that users of other clients look for.
+    fn name_with_others(&self) -> String {
+        match self.others() {
+            others if others.is_empty() => self.title(),
+            others => format!("{} ({others})", self.title()),
+        }
+    }
+
     /// How it is used, its operands, its options and an example.
     pub(super) fn explained(&self) -> String {
-        let others = self.names.get(1..).unwrap_or_default().join(", ");
+        let others = self.others();
         let also = if others.is_empty() { others } else { format!("Also: {others}\n") };
         let operand = |(name, help): (&str, &str)| (format!("  {name}"), help.to_owned());
         let operands = self.explained_operands().into_iter().map(operand);
@@ -65,5 +138,24 @@ impl Row {
     fn explained_operands(&self) -> Vec<(&'static str, &'static str)> {
         let explained = self.operands.iter().filter(|operand| !operand.help.is_empty());
         explained.map(|operand| (operand.name, operand.help)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_list_fits_a_terminal_and_names_every_command() {
+        let text = overview();
+        assert!(text.lines().count() < 24, "{text}");
+        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        for row in rows().filter(|row| row.is_offered()) {
+            for name in row.names {
+                let lower = text.to_lowercase();
+                let mut words = lower.split(|c: char| c.is_whitespace() || "(),:".contains(c));
+                assert!(words.any(|word| word == *name), "{name} in\n{text}");
+            }
+        }
     }
 }

@@ -4,8 +4,10 @@ use super::operands::{Operand, operand, optional};
 use super::row::Row;
 use crate::client::error::Error;
 use crate::client::local;
+use crate::client::output::json::{self, print_object};
 use crate::client::output::{Coloured, print_line};
 use crate::client::shell::session::Session;
+use crate::json::Object;
 use crate::protocol::listing::{Entry, Kind, Owner};
 use crate::sys::{mode_of, name_bytes, owners_of};
 use std::env;
@@ -45,10 +47,8 @@ fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let before = env::current_dir().ok();
     env::set_current_dir(&path).map_err(|error| Error::File { path, error })?;
     session.local_before = before;
-    if words.is_empty() {
-        let dir = env::current_dir().map_err(Error::Local)?;
-        session.messages.note(&format!("local directory: {}", super::shown_path(&dir)));
-    }
+    let dir = env::current_dir().map_err(Error::Local)?;
+    session.remark(&format!("local directory: {}", super::shown_path(&dir)));
     Ok(())
 }
 
@@ -56,9 +56,13 @@ fn home() -> Result<PathBuf, Error> {
     env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))
 }
 
-fn lpwd(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
+fn lpwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     let path = env::current_dir().map_err(Error::Local)?;
-    print_line(path.as_os_str().as_encoded_bytes())
+    let path = path.as_os_str().as_encoded_bytes();
+    match session.transfers.json {
+        true => print_object(Object::new().text("local_directory", path)),
+        false => print_line(path),
+    }
 }
 
 fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -67,12 +71,16 @@ fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 /// Prints a local directory as LIST prints a remote one.
-fn lls(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn lls(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = optional(words, 0).map_or(Ok(PathBuf::from(".")), local::path)?;
     let mut entries = entries(&path).map_err(|error| Error::File { path, error })?;
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let (now, mut text) = (SystemTime::now(), Vec::new());
-    for entry in entries.iter().filter(|entry| !entry.name.starts_with(b".")) {
+    let shown = entries.iter().filter(|entry| !entry.name.starts_with(b"."));
+    if session.transfers.json {
+        return shown.map(json::of_entry).try_for_each(print_object);
+    }
+    for entry in shown {
         entry.write_ls(now, &mut text);
         text.push(b'\n');
     }

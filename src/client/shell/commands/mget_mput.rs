@@ -12,6 +12,7 @@ use crate::client::name::folded;
 use crate::client::name::parse_name;
 use crate::client::output::Messages;
 use crate::client::output::json::Action;
+use crate::client::output::summary::batch_summary;
 use crate::client::remote_listing::{self, Expanded, Found};
 use crate::client::shell::session::{Preferences, Session};
 use crate::client::transfer::TransferSettings;
@@ -27,6 +28,7 @@ use crate::text::shown;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new(&["mget"], "fetch all files that match", mget)
@@ -50,9 +52,20 @@ pub(super) const ROWS: &[Row] = &[
 
 /// Fetches what matches into the local directory.
 fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
+    let fetched = fetch_all(session, patterns);
+    note_told(session, &fetched);
+    fetched
+}
+
+/// Notes that each file that failed was printed as an object for programs.
+fn note_told(session: &mut Session, result: &Result<(), Error>) {
+    session.told_failure = matches!(result, Err(Error::Some { .. }));
+}
+
+fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let settings = session.transfer_settings();
-    let mut found = Jobs::new(&settings, session);
+    let mut found = Jobs::new(Action::Retrieve, &settings, session);
     let names =
         patterns.iter().map(|word| parse_name(word)).collect::<Result<Vec<Name>, Error>>()?;
     if session.asks() {
@@ -93,11 +106,13 @@ fn fetching(file: Found, case: bool) -> Result<Download, Error> {
 fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let settings = session.transfer_settings();
-    let mut found = Jobs::new(&settings, session);
+    let mut found = Jobs::new(Action::Store, &settings, session);
     for pattern in patterns {
         found.send(pattern)?;
     }
-    found.run(session, &settings)
+    let sent = found.run(session, &settings);
+    note_told(session, &sent);
+    sent
 }
 
 fn sending(local: PathBuf, remote: Name) -> Job {
@@ -112,7 +127,7 @@ pub(super) fn report(
     |outcome| {
         let name = shown(&outcome.remote);
         match &outcome.result {
-            Ok(bytes) => settings.messages.note(&format!("{name}: {bytes} bytes")),
+            Ok(_) => settings.messages.note(&outcome.summary(None)),
             Err(error) if error.ends_batch() => {}
             Err(error) => settings.messages.error(&format!("error: {name}: {error}")),
         }
@@ -145,6 +160,8 @@ fn expand(pattern: &[u8]) -> Result<Vec<PathBuf>, Error> {
 
 /// What is to be done, and what could not even begin.
 struct Jobs {
+    action: Action,
+    began: Instant,
     messages: Messages,
     /// Whether programs are told what becomes of each.
     json: bool,
@@ -159,10 +176,11 @@ struct Jobs {
 }
 
 impl Jobs {
-    fn new(settings: &TransferSettings, session: &Session) -> Jobs {
+    fn new(action: Action, settings: &TransferSettings, session: &Session) -> Jobs {
         let (jobs, folded, preferences) = (Vec::new(), BTreeSet::new(), session.preferences);
         let (messages, json) = (settings.messages, settings.transfers.json);
-        Jobs { messages, json, preferences, jobs, folded, found: 0, refused: 0, enough: false }
+        let (found, refused, enough, began) = (0, 0, false, Instant::now());
+        Jobs { action, began, messages, json, preferences, jobs, folded, found, refused, enough }
     }
 
     /// Whether a word stands for the names that match it.
@@ -276,7 +294,8 @@ impl Jobs {
         let of = self.found + self.refused;
         tally.add_failures(self.refused, ErrorClass::Local);
         let (done, bytes) = (tally.done, tally.bytes);
-        self.messages.note(&format!("{done} of {of} files, {bytes} bytes"));
+        let elapsed = self.began.elapsed();
+        self.messages.note(&batch_summary(self.action, done, of, bytes, elapsed));
         tally.result(of)?;
         if self.enough { Err(Error::Interrupted) } else { Ok(()) }
     }

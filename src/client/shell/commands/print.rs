@@ -80,16 +80,27 @@ fn list_as(
 
 fn print_lines(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let download = session.connection()?.list(path)?;
-    let mut listing = Coloured::new();
-    download.receive(&mut listing, |_| ()).map_err(Error::of_stdout)?;
-    listing.finish().map_err(Error::of_output)
+    let (mut listing, mut printed) = (Coloured::new(), 0);
+    download.receive(&mut listing, |moved| printed = moved).map_err(Error::of_stdout)?;
+    listing.finish().map_err(Error::of_output)?;
+    remark_empty(session, printed);
+    Ok(())
+}
+
+/// Says that nothing was listed, because a prompt that follows at once could mean anything.
+fn remark_empty(session: &Session, printed: u64) {
+    if printed == 0 {
+        session.remark("nothing to list");
+    }
 }
 
 fn print_names(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let download = session.connection()?.names(path)?;
-    let mut listing = Listing::new();
-    download.receive(&mut listing, |_| ()).map_err(Error::of_stdout)?;
-    listing.finish().map_err(Error::of_output)
+    let (mut listing, mut printed) = (Listing::new(), 0);
+    download.receive(&mut listing, |moved| printed = moved).map_err(Error::of_stdout)?;
+    listing.finish().map_err(Error::of_output)?;
+    remark_empty(session, printed);
+    Ok(())
 }
 
 fn list_to_file(

@@ -5,9 +5,11 @@ use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::name::parse_name;
+use crate::client::output::json::print_object;
 use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Expanded, Found, expand};
 use crate::client::shell::session::Session;
+use crate::json::Object;
 use crate::protocol::{Name, Reply};
 use crate::text::rfc3339;
 use crate::text::{shown, shown_lines};
@@ -79,7 +81,11 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    print_line(&session.connection()?.current_dir()?)
+    let dir = session.connection()?.current_dir()?;
+    match session.transfers.json {
+        true => print_object(Object::new().text("directory", &dir)),
+        false => print_line(&dir),
+    }
 }
 
 /// `-` is the directory before, and no word at all the root.
@@ -90,11 +96,15 @@ fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         Some(b"-") => parse_name(&session.dir_before()?)?,
         Some(word) => parse_name(word)?,
     };
-    session.change_dir(&to)
+    session.change_dir(&to)?;
+    session.remark_dir();
+    Ok(())
 }
 
 fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.change_to_parent()
+    session.change_to_parent()?;
+    session.remark_dir();
+    Ok(())
 }
 
 fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -105,6 +115,7 @@ fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(
         } else {
             session.connection()?.make_dir(&parse_name(dir)?)?;
         }
+        session.remark(&format!("made the directory {}", shown(dir)));
     }
     Ok(())
 }
@@ -132,12 +143,16 @@ fn is_there(reply: &Reply) -> bool {
 }
 
 fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?.remove_dir(&parse_name(operand(words, 0))?)
+    let dir = operand(words, 0);
+    session.connection()?.remove_dir(&parse_name(dir)?)?;
+    session.remark(&format!("removed the directory {}", shown(dir)));
+    Ok(())
 }
 
 fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     for word in words {
         session.connection()?.delete(&parse_name(word)?)?;
+        session.remark(&format!("deleted {}", shown(word)));
     }
     Ok(())
 }
@@ -163,6 +178,8 @@ fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
             }
         }
     }
+    let deleted = of - failed;
+    session.remark(&format!("deleted {deleted} {}", if deleted == 1 { "file" } else { "files" }));
     if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, class: ErrorClass::Remote }) }
 }
 
@@ -185,17 +202,31 @@ fn paths(found: Vec<Found>) -> Vec<Name> {
 
 fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (from, to) = (parse_name(operand(words, 0))?, parse_name(operand(words, 1))?);
-    session.connection()?.rename(&from, &to)
+    session.connection()?.rename(&from, &to)?;
+    let (from, to) = (shown(from.as_bytes()), shown(to.as_bytes()));
+    session.remark(&format!("renamed {from} to {to}"));
+    Ok(())
 }
 
 fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let size = session.connection()?.size(&parse_name(operand(words, 0))?)?;
-    print_line(size.to_string().as_bytes())
+    let file = parse_name(operand(words, 0))?;
+    let size = session.connection()?.size(&file)?;
+    match session.transfers.json {
+        true => print_object(Object::new().text("path", file.as_bytes()).number("size", size)),
+        false => print_line(size.to_string().as_bytes()),
+    }
 }
 
 fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let modified = session.connection()?.modified(&parse_name(operand(words, 0))?)?;
-    print_line(rfc3339(modified).as_bytes())
+    let file = parse_name(operand(words, 0))?;
+    let modified = rfc3339(session.connection()?.modified(&file)?);
+    let modified = modified.as_bytes();
+    match session.transfers.json {
+        true => {
+            print_object(Object::new().text("path", file.as_bytes()).text("modified", modified))
+        }
+        false => print_line(modified),
+    }
 }
 
 fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -249,6 +280,11 @@ fn say(session: &mut Session, verb: &[&[u8]], words: &[Vec<u8>]) -> Result<(), E
     let all: Vec<&[u8]> = verb.iter().copied().chain(words.iter().map(Vec::as_slice)).collect();
     let line: Name = parse_name(&all.join(&b' '))?;
     let reply = accepted(session.connection()?.quote(&line)?)?;
+    if session.transfers.json {
+        let text = reply.to_string();
+        let object = Object::new().number("code", reply.code().number());
+        return print_object(object.text("reply", text.as_bytes()));
+    }
     print_lines(&format!("{}\n", shown_lines(reply.to_string().as_bytes())))
 }
 

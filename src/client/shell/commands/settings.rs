@@ -4,8 +4,10 @@ use super::operands::{Operand, optional};
 use super::row::{Row, not_offered};
 use crate::client::connection::{DataMode, LineEnds, Representation};
 use crate::client::error::Error;
+use crate::client::output::json::print_object;
 use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
+use crate::json::Object;
 
 /// Why there is no TENEX and no EBCDIC.
 const OLD_MACHINES: &str = "no such machines are left; use ASCII or BINARY";
@@ -92,7 +94,11 @@ fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
 /// Sets the type, or tells it.
 fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let Some(word) = optional(words, 0) else {
-        return print_lines(&format!("{}\n", type_name(session.representation())));
+        let name = type_name(session.representation());
+        return match session.transfers.json {
+            true => print_object(Object::new().text("type", name.as_bytes())),
+            false => print_lines(&format!("{name}\n")),
+        };
     };
     match word.to_ascii_lowercase().as_slice() {
         b"ascii" | b"a" | b"text" => ascii(session, &[]),
@@ -210,6 +216,9 @@ fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     };
     let mode = if session.mode() == DataMode::Active { "active" } else { "passive" };
     let preferences = session.preferences;
+    if session.transfers.json {
+        return print_object(status_object(session, mode));
+    }
     print_lines(&format!(
         "{place}\nmode: {mode}; type: {}; CR taken: {}\ncommands shown: {}; asking: {}; patterns: {}; \
          bell: {}; hash marks: {}\nlower case: {}; names of their own: {}\n",
@@ -223,6 +232,28 @@ fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
         switch(preferences.case),
         switch(preferences.unique),
     ))
+}
+
+/// Returns what [`status`] prints, for programs.
+fn status_object(session: &mut Session, mode: &str) -> Object {
+    let place = session.endpoint().is_some().then(|| session.shown_place()).flatten();
+    let object = Object::new().flag("connected", place.is_some());
+    let object = match place {
+        Some(place) => object.text("place", place.as_bytes()),
+        None => object,
+    };
+    let preferences = session.preferences;
+    object
+        .text("mode", mode.as_bytes())
+        .text("type", type_name(session.representation()).as_bytes())
+        .flag("cr", session.line_ends() == LineEnds::Ours)
+        .flag("verbose", session.is_traced())
+        .flag("prompt", preferences.prompt)
+        .flag("glob", preferences.glob)
+        .flag("bell", preferences.bell)
+        .flag("hash", preferences.hash)
+        .flag("case", preferences.case)
+        .flag("runique", preferences.unique)
 }
 
 /// What old scripts switch and what is the same here either way.

@@ -5,13 +5,14 @@ use super::operands::Operand;
 use super::row::Row;
 use crate::client::error::Error;
 use crate::client::name::parse_name;
+use crate::client::output::json::{self, print_object};
 use crate::client::output::print_line;
-use crate::client::remote_listing::list_dir;
+use crate::client::remote_listing::{Expanded, Found, expand_all, list_path};
 use crate::client::shell::session::Session;
 use crate::json::Object;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
-use crate::protocol::time::write_timestamp;
+use crate::protocol::pattern::is_pattern;
 use std::collections::BTreeMap;
 
 pub(super) const ROWS: &[Row] = &[
@@ -30,8 +31,13 @@ fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
     let (tree, refused) = mirror::remote_tree(session, dir)?;
     for (path, node) in &tree {
+        let path = below(dir, path);
+        if session.transfers.json {
+            print_object(described(&path, node))?;
+            continue;
+        }
         let end: &[u8] = if is_dir(node) { b"/" } else { b"" };
-        print_line(&[below(dir, path).as_slice(), end].concat())?;
+        print_line(&[path.as_slice(), end].concat())?;
     }
     tell(session, refused)
 }
@@ -51,9 +57,27 @@ fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (tree, refused) = mirror::remote_tree(session, dir)?;
     for (path, bytes) in sums(&tree) {
         let path = if path.is_empty() { dir.to_vec() } else { below(dir, &path) };
-        print_line(&[format!("{bytes}\t").as_bytes(), &path].concat())?;
+        match session.transfers.json {
+            true => print_object(Object::new().text("path", &path).number("bytes", bytes))?,
+            false => print_line(&[format!("{bytes}\t").as_bytes(), &path].concat())?,
+        }
     }
     tell(session, refused)
+}
+
+/// Returns the object for what is at a path.
+fn described(path: &[u8], node: &Node) -> Object {
+    let kind = match node {
+        Node::File(_) => Kind::File,
+        Node::Link(to) => Kind::Link(to.clone()),
+        Node::Dir | Node::Closed => Kind::Dir,
+        Node::Other => Kind::Other,
+    };
+    let mut entry = Entry::new(path, kind);
+    if let Node::File(facts) = node {
+        (entry.size, entry.modified) = (facts.size, facts.modified);
+    }
+    json::of_entry(&entry)
 }
 
 fn is_dir(node: &Node) -> bool {
@@ -85,33 +109,27 @@ fn sums(tree: &Tree) -> Vec<(Vec<u8>, u64)> {
     sums.into_iter().rev().collect()
 }
 
-/// Prints a directory, one object a line.
+/// Prints what LIST would list, one object a line: a directory, one file, or what matches a pattern.
 pub(super) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
-    let mut listed = list_dir(session.connection()?, path.as_ref())?;
-    listed.entries.iter().try_for_each(|entry| print_line(described(entry).as_bytes()))?;
-    listed.take_error(path.as_ref().map_or(b"", Name::as_bytes)).map_or(Ok(()), Err)
-}
-
-fn described(entry: &Entry) -> String {
-    let kind: &[u8] = match entry.kind {
-        Kind::File => b"file",
-        Kind::Dir | Kind::CurrentDir | Kind::ParentDir => b"dir",
-        Kind::Link(_) => b"link",
-        Kind::Other => b"other",
-    };
-    let mut object = Object::new().text("name", &entry.name).text("type", kind);
-    if let Some(size) = entry.size {
-        object = object.number("size", size);
+    let globs = session.globs();
+    let connection = session.connection()?;
+    match &path {
+        Some(pattern) if globs && is_pattern(pattern.as_bytes()) => {
+            let Expanded { found, unread } = expand_all(connection, pattern)?;
+            let print = |found: Found| {
+                let name = found.path.as_bytes().to_vec();
+                print_object(json::of_entry(&Entry { name, ..found.entry }))
+            };
+            found.into_iter().try_for_each(print)?;
+            tell(session, unread)
+        }
+        path => {
+            let name = path.as_ref().map_or(&b""[..], Name::as_bytes);
+            let mut listed = list_path(connection, path.as_ref())?;
+            listed.entries.iter().map(json::of_entry).try_for_each(print_object)?;
+            listed.take_error(name).map_or(Ok(()), Err)
+        }
     }
-    if let Some(modified) = entry.modified {
-        let mut time = Vec::new();
-        write_timestamp(modified, &mut time);
-        object = object.text("modified", &time);
-    }
-    if let Kind::Link(target) = &entry.kind {
-        object = object.text("target", target);
-    }
-    object.finish()
 }
 
 /// Returns the remote directory that the user typed, or the current one.
