@@ -22,14 +22,20 @@
 //! | [`compress_sha256`] | instructions that not every processor has are unsafe to run |
 //! | [`use_built_in_name_services`] | std's lookups of names end a static program where glibc is another one |
 //! | [`Patient`] | std fails where a standard stream was made non-blocking by another program |
+//! | [`TlsContext`], [`Tls`] | std has no TLS; OpenSSL has C functions alone |
 //! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
 
 mod event;
 mod socket;
+mod tls;
 mod waker;
 
 pub use event::Event;
 pub use socket::{inline_urgent, keep_alive, no_delay};
+pub use tls::{
+    Certificate, NewCertificate, Tls, TlsContext, TlsError, TlsErrorKind, TlsLibrary, TlsSession,
+    TlsUnavailable, TlsVersion, make_certificate, tls_library,
+};
 pub use waker::Waker;
 
 use std::time::SystemTime;

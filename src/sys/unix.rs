@@ -20,6 +20,7 @@ mod socket;
 mod stack;
 mod stat;
 mod terminal;
+mod tls;
 
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
@@ -38,6 +39,9 @@ pub(crate) use socket::{Pair, pair, set_option};
 #[cfg(target_os = "linux")]
 pub use stack::give_back_stack;
 pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
+pub(in crate::sys) use tls::socket_number;
+#[cfg(not(any(tls_static, target_feature = "crt-static")))]
+pub(in crate::sys) use tls::{SharedLibrary, TLS_LIBRARIES};
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;

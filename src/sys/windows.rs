@@ -6,6 +6,7 @@
 mod console;
 mod dir;
 mod socket;
+mod tls;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -22,6 +23,7 @@ pub(crate) use dir::{
 pub(in crate::sys) use socket::abi;
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
 pub(crate) use socket::{Pair, pair, set_option};
+pub(in crate::sys) use tls::{SharedLibrary, TLS_LIBRARIES, socket_number};
 
 /// Whether what a listener accepts has the listener's options.
 pub const CAN_INHERIT_OPTIONS: bool = false;

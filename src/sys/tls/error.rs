@@ -1,0 +1,299 @@
+//! [`TlsError`]: a failure of TLS in plain words, and the table from OpenSSL's numbers to it.
+
+use super::api::Api;
+use std::ffi::{CStr, c_char, c_long, c_ulong};
+use std::{error, fmt, io};
+
+/// The TLS library cannot be used. Its text is whole and fit for the terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsUnavailable(pub(super) String);
+
+impl fmt::Display for TlsUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl error::Error for TlsUnavailable {}
+
+/// A failure of TLS. Its text is in plain words and without OpenSSL's `error:0A…`; names in it may be
+/// those that a peer's certificate has, with whatever characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsError {
+    kind: TlsErrorKind,
+    text: String,
+}
+
+/// The kinds of [`TlsError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsErrorKind {
+    /// A file with a certificate, a key or authorities cannot be read or holds something else.
+    File,
+    /// The private key is encrypted with a password.
+    KeyEncrypted,
+    /// The private key is not that of the certificate.
+    KeyMismatch,
+    /// A key or a signature is weaker than the policy of the system allows.
+    TooWeak,
+    /// A name that no certificate can have.
+    Name,
+    /// OpenSSL refused a call for another reason, such as memory.
+    Library,
+    /// The peer sent clear text where TLS was expected.
+    ClearText,
+    /// The peers have no TLS version in common.
+    NoCommonVersion,
+    /// The peers have no cipher, group or signature algorithm in common.
+    NoCommonCipher,
+    /// The client offered application protocols (ALPN), and none of them is FTP.
+    ApplicationProtocol,
+    /// The peer refused our certificate.
+    CertificateRefused,
+    /// The peer ended the connection by another alert.
+    Refused,
+    /// The connection ended without a close_notify: what came may be cut short.
+    Truncated,
+    /// The connection ended during the handshake.
+    HandshakeEnded,
+    /// The peer broke the protocol.
+    Protocol,
+    /// The peer showed no certificate.
+    NoCertificate,
+    /// The peer's certificate has expired.
+    Expired,
+    /// The peer's certificate is not valid yet.
+    NotYetValid,
+    /// The peer's certificate is signed by itself and by nobody who is trusted.
+    SelfSigned,
+    /// The peer's certificate comes from an authority that is not trusted.
+    UnknownAuthority,
+    /// The peer's certificate is for other names.
+    WrongName,
+    /// The peer's certificate is wrong in another way.
+    BadCertificate,
+}
+
+impl TlsErrorKind {
+    /// One stable word for logs and metrics: `clear-text`, `unknown-authority`.
+    pub fn word(self) -> &'static str {
+        match self {
+            TlsErrorKind::File => "file",
+            TlsErrorKind::KeyEncrypted => "key-encrypted",
+            TlsErrorKind::KeyMismatch => "key-mismatch",
+            TlsErrorKind::TooWeak => "too-weak",
+            TlsErrorKind::Name => "name",
+            TlsErrorKind::Library => "library",
+            TlsErrorKind::ClearText => "clear-text",
+            TlsErrorKind::NoCommonVersion => "no-common-version",
+            TlsErrorKind::NoCommonCipher => "no-common-cipher",
+            TlsErrorKind::ApplicationProtocol => "application-protocol",
+            TlsErrorKind::CertificateRefused => "certificate-refused",
+            TlsErrorKind::Refused => "refused",
+            TlsErrorKind::Truncated => "truncated",
+            TlsErrorKind::HandshakeEnded => "handshake-ended",
+            TlsErrorKind::Protocol => "protocol",
+            TlsErrorKind::NoCertificate => "no-certificate",
+            TlsErrorKind::Expired => "expired",
+            TlsErrorKind::NotYetValid => "not-yet-valid",
+            TlsErrorKind::SelfSigned => "self-signed",
+            TlsErrorKind::UnknownAuthority => "unknown-authority",
+            TlsErrorKind::WrongName => "wrong-name",
+            TlsErrorKind::BadCertificate => "bad-certificate",
+        }
+    }
+}
+
+impl TlsError {
+    pub(super) fn new(kind: TlsErrorKind, text: impl Into<String>) -> TlsError {
+        TlsError { kind, text: text.into() }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> TlsErrorKind {
+        self.kind
+    }
+
+    /// Returns the `TlsError` inside an error of a connection; a failure of the socket has none.
+    pub fn of(error: &io::Error) -> Option<&TlsError> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// The kind of `io::Error` that holds this one.
+    pub(super) fn io_kind(&self) -> io::ErrorKind {
+        match self.kind {
+            TlsErrorKind::Truncated | TlsErrorKind::HandshakeEnded => io::ErrorKind::UnexpectedEof,
+            TlsErrorKind::Library => io::ErrorKind::Other,
+            _ => io::ErrorKind::InvalidData,
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl error::Error for TlsError {}
+
+impl From<TlsError> for io::Error {
+    fn from(error: TlsError) -> io::Error {
+        io::Error::new(error.io_kind(), error)
+    }
+}
+
+/// The first error in the queue of this thread, as a library's number, a reason's number and words.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) library: c_ulong,
+    pub(super) reason: c_ulong,
+    pub(super) words: String,
+}
+
+/// The numbers of OpenSSL's parts.
+const SSL: c_ulong = 20;
+
+/// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: OpenSSL 3's word for a missing close_notify.
+const UNEXPECTED_END: c_ulong = 294;
+
+/// `SSL_R_SSLV3_ALERT_CLOSE_NOTIFY`, to which the numbers of alerts are added.
+const ALERTS: c_ulong = 1000;
+
+/// Takes all errors out of the queue, and returns the first.
+pub(super) fn take_queue(api: &Api) -> Option<Queued> {
+    // SAFETY: takes nothing, and touches the queue of this thread alone.
+    let first = unsafe { (api.ERR_get_error)() };
+    if first == 0 {
+        return None;
+    }
+    // SAFETY: any number is allowed; the answer is null or a string that is never freed.
+    let words = text(unsafe { (api.ERR_reason_error_string)(first) });
+    // SAFETY: as the first call.
+    let version = unsafe { (api.OpenSSL_version_num)() };
+    // SAFETY: as the first call.
+    unsafe { (api.ERR_clear_error)() };
+    // OpenSSL 3: bit 31 says that the rest is an errno, then 8 bits of library and 23 of reason. Before:
+    // 8 bits of library, 12 of function and 12 of reason.
+    let (library, reason) = if version < 0x3000_0000 {
+        (first >> 24 & 0xff, first & 0xfff)
+    } else if first >> 31 & 1 == 1 {
+        (2, first & 0x7fff_ffff)
+    } else {
+        (first >> 23 & 0xff, first & 0x7f_ffff)
+    };
+    let words = match words {
+        Some(words) => words,
+        None if library == 2 => io::Error::from_raw_os_error(reason as i32).to_string(),
+        None => format!("error {reason} of part {library}"),
+    };
+    Some(Queued { library, reason, words })
+}
+
+/// The error of a connection on which a call has failed.
+pub(super) fn of_connection(queued: Option<Queued>, established: bool) -> TlsError {
+    let Some(Queued { library, reason, words }) = queued else {
+        return ended(established);
+    };
+    if library != SSL {
+        return TlsError::new(TlsErrorKind::Protocol, format!("TLS failed: {words}"));
+    }
+    match reason {
+        UNEXPECTED_END => ended(established),
+        // http request, https proxy request, wrong version number, bad record type of the first bytes.
+        155 | 156 | 267 => clear_text(established),
+        // no protocols available, unsupported and unknown protocol, version too high and too low, and
+        // the alert protocol_version.
+        166 | 191 | 252 | 258 | 396 | 1070 => {
+            TlsError::new(TlsErrorKind::NoCommonVersion, "no TLS version in common with the peer")
+        }
+        // no shared cipher, groups, signature algorithms, key share; insufficient_security.
+        101 | 118 | 193 | 295 | 297 | 376 | 410 | 1071 => {
+            TlsError::new(TlsErrorKind::NoCommonCipher, "no cipher in common with the peer")
+        }
+        235 | 1120 => TlsError::new(
+            TlsErrorKind::ApplicationProtocol,
+            "the client speaks another protocol than FTP",
+        ),
+        394 | 397 | 398 | 399 => {
+            TlsError::new(TlsErrorKind::TooWeak, format!("the peer's key is too weak: {words}"))
+        }
+        // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required.
+        1042..=1046 | 1048 | 1049 | 1116 => TlsError::new(
+            TlsErrorKind::CertificateRefused,
+            format!("the peer refused the certificate: {}", alert(&words)),
+        ),
+        ALERTS.. => TlsError::new(
+            TlsErrorKind::Refused,
+            format!("the peer ended the TLS connection: {}", alert(&words)),
+        ),
+        _ => TlsError::new(TlsErrorKind::Protocol, format!("TLS failed: {words}")),
+    }
+}
+
+/// Clear text where TLS was due.
+fn clear_text(established: bool) -> TlsError {
+    let text = match established {
+        true => "the peer continued without TLS",
+        false => "the peer does not speak TLS here",
+    };
+    TlsError::new(TlsErrorKind::ClearText, text)
+}
+
+/// An end without close_notify.
+pub(super) fn ended(established: bool) -> TlsError {
+    match established {
+        true => TlsError::new(
+            TlsErrorKind::Truncated,
+            "the connection ended without a TLS close_notify; what came may be cut short",
+        ),
+        false => TlsError::new(
+            TlsErrorKind::HandshakeEnded,
+            "the peer closed the connection during the TLS handshake",
+        ),
+    }
+}
+
+/// `handshake failure` of `sslv3 alert handshake failure`.
+fn alert(words: &str) -> &str {
+    words.split_once(" alert ").map_or(words, |(_, name)| name)
+}
+
+/// The error that a result of verification stands for; zero is none.
+pub(super) fn of_verification(api: &Api, code: c_long) -> Result<(), TlsError> {
+    let (kind, text) = match code {
+        0 => return Ok(()),
+        9 => (TlsErrorKind::NotYetValid, "the certificate is not valid yet".to_owned()),
+        10 => (TlsErrorKind::Expired, "the certificate has expired".to_owned()),
+        18 => (TlsErrorKind::SelfSigned, "self-signed certificate".to_owned()),
+        19 => (
+            TlsErrorKind::UnknownAuthority,
+            "the certificate comes from an authority that is not trusted".to_owned(),
+        ),
+        2 | 20 | 21 | 27 => (
+            TlsErrorKind::UnknownAuthority,
+            "the certificate comes from an unknown authority".to_owned(),
+        ),
+        62 => (TlsErrorKind::WrongName, "the certificate is for another host name".to_owned()),
+        64 => (TlsErrorKind::WrongName, "the certificate is for another address".to_owned()),
+        66..=68 => (TlsErrorKind::TooWeak, verification_words(api, code)),
+        _ => (TlsErrorKind::BadCertificate, verification_words(api, code)),
+    };
+    Err(TlsError::new(kind, text))
+}
+
+/// OpenSSL's words for a result of verification.
+fn verification_words(api: &Api, code: c_long) -> String {
+    // SAFETY: any number is allowed, and the answer is a string that is never freed.
+    let words = text(unsafe { (api.X509_verify_cert_error_string)(code) });
+    format!("bad certificate: {}", words.unwrap_or_else(|| format!("error {code}")))
+}
+
+/// A string of OpenSSL; `None` for null. Only for pointers from OpenSSL that are null or end in NUL.
+pub(super) fn text(pointer: *const c_char) -> Option<String> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: callers pass what OpenSSL has returned as a string, and copy it at once.
+    let words = unsafe { CStr::from_ptr(pointer) };
+    Some(words.to_string_lossy().into_owned())
+}

@@ -1,0 +1,310 @@
+//! [`make_certificate`]: a self-signed certificate, for servers that have none from an authority.
+//!
+//! OpenSSL makes the key and the signature; the certificate around them is written here (RFC 5280), which
+//! needs half as many of its functions.
+
+use super::api::{KeyApi, Pointer};
+use super::certificate::{Certificate, time_element};
+use super::der::{element, nested, tag};
+use super::error::{TlsError, TlsErrorKind};
+use super::library::TlsLibrary;
+use std::ffi::{c_int, c_uchar};
+use std::net::IpAddr;
+use std::ptr;
+use std::time::{Duration, SystemTime};
+
+/// How far back a new certificate is valid, for clients whose clocks are slow.
+const BACK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest common name (RFC 5280, `ub-common-name`).
+const LONGEST_COMMON_NAME: usize = 64;
+
+// Object identifiers.
+const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+const SUBJECT_KEY_ID: &[u8] = &[0x55, 0x1d, 14];
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
+const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+
+/// A certificate that was just made.
+#[derive(Debug)]
+pub struct NewCertificate {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// The certificate and its private key as a PEM file has them. It is a secret.
+    pub pem: String,
+}
+
+/// Makes a key (EC P-256) and a certificate that it signs itself, for these host names and addresses,
+/// valid from yesterday for `days` from now.
+///
+/// # Errors
+/// No name, or a name that is none of a host; a library without the functions for it.
+pub fn make_certificate(
+    library: &TlsLibrary,
+    names: &[String],
+    days: u32,
+) -> Result<NewCertificate, TlsError> {
+    let alternatives = general_names(names)?;
+    let api = key_api(library)?;
+    let key = Key::generate(&api).ok_or_else(|| failed("make a key"))?;
+    let public = encode(|at| {
+        // SAFETY: the key lives; null asks for the length, else there is room for it.
+        unsafe { (api.i2d_PUBKEY)(key.raw, at) }
+    });
+    let private = encode(|at| {
+        // SAFETY: as above.
+        unsafe { (api.i2d_PrivateKey)(key.raw, at) }
+    });
+    let (Some(public), Some(private)) = (public, private) else {
+        return Err(failed("write the key"));
+    };
+    let key_id = Certificate::new(&library.api, public.clone()).sha256();
+    let now = SystemTime::now();
+    let end = now.checked_add(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    let validity =
+        [time_element(now.checked_sub(BACK).unwrap_or(now)), time_element(end.unwrap_or(now))];
+    let name = distinguished_name(names);
+    let algorithm = nested(tag::SEQUENCE, &[&element(tag::OBJECT, ECDSA_WITH_SHA256)]);
+    let signed = nested(
+        tag::SEQUENCE,
+        &[
+            // Version 3.
+            &element(tag::explicit(0), &element(tag::INTEGER, &[2])),
+            &element(tag::INTEGER, &serial()?),
+            &algorithm,
+            &name,
+            &nested(tag::SEQUENCE, &[&validity[0], &validity[1]]),
+            &name,
+            &public,
+            &extensions(&alternatives, &key_id),
+        ],
+    );
+    let signature = key.sign(&signed).ok_or_else(|| failed("sign a certificate"))?;
+    let signature = element(tag::BIT_STRING, &[&[0], signature.as_slice()].concat());
+    let certificate = nested(tag::SEQUENCE, &[&signed, &algorithm, &signature]);
+    let pem = [pem(&api, "CERTIFICATE", &certificate), pem(&api, "EC PRIVATE KEY", &private)];
+    Ok(NewCertificate {
+        certificate: Certificate::new(&library.api, certificate),
+        pem: pem.concat(),
+    })
+}
+
+/// The functions for this, of which the library may have fewer than those for connections.
+fn key_api(library: &TlsLibrary) -> Result<KeyApi, TlsError> {
+    #[cfg(tls_static)]
+    {
+        let _ = library;
+        Ok(KeyApi::linked())
+    }
+    #[cfg(all(not(tls_static), unix, target_feature = "crt-static"))]
+    {
+        let _ = library;
+        Err(failed("make a key"))
+    }
+    #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+    {
+        // SAFETY: the names are OpenSSL's, in the library that connections use, too.
+        let api = unsafe { KeyApi::load(&|name| library.shared.find(name)) };
+        api.map_err(|missing| failed(&format!("make a certificate without {missing}")))
+    }
+}
+
+fn failed(what: &str) -> TlsError {
+    TlsError::new(TlsErrorKind::Library, format!("the TLS library cannot {what}"))
+}
+
+/// Returns the names as elements of a subjectAltName.
+fn general_names(names: &[String]) -> Result<Vec<u8>, TlsError> {
+    const DNS: u8 = tag::context(2);
+    const ADDRESS: u8 = tag::context(7);
+    let refused = |name: &str| {
+        let text =
+            format!("cannot make a certificate for {name:?}: expected a host name or address");
+        TlsError::new(TlsErrorKind::Name, text)
+    };
+    if names.is_empty() {
+        return Err(refused(""));
+    }
+    let mut elements = Vec::new();
+    for name in names {
+        elements.extend(match name.parse() {
+            Ok(IpAddr::V4(v4)) => element(ADDRESS, &v4.octets()),
+            Ok(IpAddr::V6(v6)) => element(ADDRESS, &v6.octets()),
+            Err(_) if is_host_name(name) => element(DNS, name.as_bytes()),
+            Err(_) => return Err(refused(name)),
+        });
+    }
+    Ok(elements)
+}
+
+/// Whether this is a host name (RFC 1123), also one with a wildcard in the first place.
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(allowed)
+    };
+    name.len() <= 253 && name.strip_prefix("*.").unwrap_or(name).split('.').all(is_label)
+}
+
+/// Subject and issuer: the first name that is short enough.
+fn distinguished_name(names: &[String]) -> Vec<u8> {
+    let short = names.iter().find(|name| name.len() <= LONGEST_COMMON_NAME);
+    let name = short.map_or("FTP server", String::as_str);
+    let name = element(tag::UTF8_STRING, name.as_bytes());
+    let attribute = nested(tag::SEQUENCE, &[&element(tag::OBJECT, COMMON_NAME), &name]);
+    nested(tag::SEQUENCE, &[&element(tag::SET, &attribute)])
+}
+
+/// Returns a positive number of 16 bytes that nobody can guess.
+fn serial() -> Result<[u8; 16], TlsError> {
+    let mut serial = [0; 16];
+    crate::sys::fill_random(&mut serial).map_err(|error| {
+        TlsError::new(TlsErrorKind::Library, format!("cannot make a serial number: {error}"))
+    })?;
+    serial[0] = serial[0] & 0x7f | 0x40;
+    Ok(serial)
+}
+
+/// The extensions. There is no keyUsage: without the right to sign certificates OpenSSL 1.1.1 would not
+/// take the certificate for self-signed, and with it this would be an authority.
+fn extensions(alternatives: &[u8], key_id: &[u8; 32]) -> Vec<u8> {
+    let extension = |kind: &[u8], critical: &[u8], value: &[u8]| {
+        let value = element(tag::OCTET_STRING, value);
+        nested(tag::SEQUENCE, &[&element(tag::OBJECT, kind), critical, &value])
+    };
+    let critical = element(tag::BOOLEAN, &[0xff]);
+    let no_authority = element(tag::SEQUENCE, &[]);
+    let usage = nested(tag::SEQUENCE, &[&element(tag::OBJECT, SERVER_AUTHENTICATION)]);
+    // RFC 7093 section 2: the leftmost 160 bits of a SHA-256.
+    let key_id = element(tag::OCTET_STRING, &key_id[..20]);
+    let all = nested(
+        tag::SEQUENCE,
+        &[
+            &extension(BASIC_CONSTRAINTS, &critical, &no_authority),
+            &extension(EXTENDED_KEY_USAGE, &[], &usage),
+            &extension(SUBJECT_ALT_NAME, &[], &element(tag::SEQUENCE, alternatives)),
+            &extension(SUBJECT_KEY_ID, &[], &key_id),
+        ],
+    );
+    element(tag::explicit(3), &all)
+}
+
+/// A private key.
+struct Key<'a> {
+    api: &'a KeyApi,
+    raw: Pointer,
+}
+
+impl Drop for Key<'_> {
+    fn drop(&mut self) {
+        // SAFETY: made by EVP_PKEY_keygen, freed once.
+        unsafe { (self.api.EVP_PKEY_free)(self.raw) };
+    }
+}
+
+impl Key<'_> {
+    /// Makes a key on the curve P-256.
+    fn generate(api: &KeyApi) -> Option<Key<'_>> {
+        /// `EVP_PKEY_EC`.
+        const EC: c_int = 408;
+        // SAFETY: no engine is named.
+        let maker = unsafe { (api.EVP_PKEY_CTX_new_id)(EC, ptr::null_mut()) };
+        if maker.is_null() {
+            return None;
+        }
+        let mut raw = ptr::null_mut();
+        let (curve, name) = (c"ec_paramgen_curve".as_ptr(), c"P-256".as_ptr());
+        // SAFETY: the maker lives, both strings end in NUL, and the place for the key is null.
+        let made = unsafe {
+            (api.EVP_PKEY_keygen_init)(maker) == 1
+                && (api.EVP_PKEY_CTX_ctrl_str)(maker, curve, name) == 1
+                && (api.EVP_PKEY_keygen)(maker, &raw mut raw) == 1
+        };
+        // SAFETY: made above, freed once.
+        unsafe { (api.EVP_PKEY_CTX_free)(maker) };
+        made.then_some(Key { api, raw })
+    }
+
+    /// Returns the signature of these bytes, ECDSA with SHA-256.
+    fn sign(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let api = self.api;
+        // SAFETY: takes nothing.
+        let context = unsafe { (api.EVP_MD_CTX_new)() };
+        if context.is_null() {
+            return None;
+        }
+        let (mut length, null) = (0, ptr::null_mut());
+        // SAFETY: context and key live; without a place to write only the length is returned.
+        let begun = unsafe {
+            (api.EVP_DigestSignInit)(context, ptr::null_mut(), (api.EVP_sha256)(), null, self.raw)
+                == 1
+                && (api.EVP_DigestSign)(
+                    context,
+                    ptr::null_mut(),
+                    &raw mut length,
+                    bytes.as_ptr(),
+                    bytes.len(),
+                ) == 1
+        };
+        let mut signature = vec![0; length];
+        // SAFETY: as above; the place has the length that was asked for.
+        let signed = begun
+            && unsafe {
+                (api.EVP_DigestSign)(
+                    context,
+                    signature.as_mut_ptr(),
+                    &raw mut length,
+                    bytes.as_ptr(),
+                    bytes.len(),
+                ) == 1
+            };
+        // SAFETY: made above, freed once.
+        unsafe { (api.EVP_MD_CTX_free)(context) };
+        signature.truncate(length);
+        signed.then_some(signature)
+    }
+}
+
+/// Calls one of the functions that write DER: with null they return the length, else they write there.
+fn encode(write: impl Fn(*mut *mut c_uchar) -> c_int) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(write(ptr::null_mut())).ok()?];
+    let mut at = bytes.as_mut_ptr();
+    let written = usize::try_from(write(&raw mut at)).ok()?;
+    (written > 0 && written == bytes.len()).then_some(bytes)
+}
+
+/// Writes a block of a PEM file (RFC 7468).
+fn pem(api: &KeyApi, label: &str, der: &[u8]) -> String {
+    const LINE: usize = 48;
+    let mut out = format!("-----BEGIN {label}-----\n");
+    for line in der.chunks(LINE) {
+        let mut text = [0; LINE / 3 * 4 + 1];
+        // SAFETY: 48 bytes at most are read; 64 at most and a NUL are written.
+        let length =
+            unsafe { (api.EVP_EncodeBlock)(text.as_mut_ptr(), line.as_ptr(), line.len() as c_int) };
+        let written = text.get(..usize::try_from(length).unwrap_or(0)).unwrap_or_default();
+        out.extend(written.iter().map(|byte| char::from(*byte)));
+        out.push('\n');
+    }
+    out.push_str(&format!("-----END {label}-----\n"));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_hosts_are_told_from_others() {
+        for good in ["localhost", "a.b-c_d.example", "*.example.org", "xn--bcher-kva.example"] {
+            assert!(is_host_name(good), "{good}");
+        }
+        for bad in ["", ".", "a..b", "a b", "*", "a.*.b", "bücher.example", "a\0b", "a\nb"] {
+            assert!(!is_host_name(bad), "{bad:?}");
+        }
+        assert!(!is_host_name(&"a".repeat(64)) && !is_host_name(&"a.".repeat(127)));
+    }
+}
