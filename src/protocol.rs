@@ -1,20 +1,24 @@
-//! The protocol of the control connection, typed and without I/O of its own.
+//! The FTP control protocol as types, without I/O of its own.
 //!
-//! Both programs speak through this module. What callers may rely on:
+//! Both programs use this module. Callers may rely on the following:
 //!
-//! - Everything that can be read can be written, and writing then reading gives the same value. Only
-//!   the headers of [`proxy`] are read alone: neither program is a balancer.
-//! - No sequence of bytes panics. What is not understood is a value ([`Malformed`], `None`).
-//! - What is read is bounded by the constants below, whatever the peer sends.
-//! - CR, LF and NUL cannot get into a [`Name`], a [`FtpPath`] or a line of a [`Reply`], so neither
-//!   a command nor a reply nor a log line can be forged by the name of a file.
-//! - Names are bytes. UTF-8 is what clients agree on (RFC 2640), but a name that is not UTF-8 is
-//!   carried like any other.
+//! - Everything that can be parsed can be written, and writing a value and parsing the result
+//!   gives the same value. The exception is [`proxy`], whose headers are only parsed, because
+//!   neither program is a load balancer.
+//! - No input causes a panic. Input that cannot be understood is returned as a value
+//!   ([`Malformed`], `None`).
+//! - The constants below bound what is read, whatever the peer sends.
+//! - LF and NUL cannot get into a [`Name`], a [`FtpPath`] or a line of a [`Reply`], and a CR in a
+//!   name is sent as `CR NUL` (RFC 2640 section 3.1). The name of a file therefore cannot forge a
+//!   command, a reply or a log line.
+//! - Names are bytes. Clients expect UTF-8 (RFC 2640), but a name that is not UTF-8 is passed on
+//!   unchanged.
 //!
 //! Implemented: RFC 959, 1123 section 4.1, 2389 (FEAT, OPTS), 2428 (EPRT, EPSV), 2640 (UTF-8
 //! names, LANG), 3659 (MLST, MLSD, SIZE, MDTM, REST STREAM), 7151 (HOST), and the drafts that
-//! clients use: mfxx (MFMT, MFF, MFCT), hash, range, and the streamlined command extensions. Before
-//! all of it a balancer may speak the PROXY protocol, versions 1 and 2.
+//! clients use: mfxx (MFMT, MFF, MFCT), hash, range, and the streamlined command extensions. A
+//! load balancer may send a header of the PROXY protocol, version 1 or 2, before the first
+//! command.
 
 pub mod address;
 pub mod ascii;
@@ -41,13 +45,13 @@ pub use verb::{ArgumentRule, Row, TABLE, Verb};
 /// The default port of a server's control connection (RFC 959 section 8).
 pub const DEFAULT_PORT: u16 = 21;
 
-/// Longest line of the control connection in bytes, without its end. RFC 959 names no limit; this
-/// is room for the longest path a system takes (PATH_MAX) and its verb.
+/// The longest line of the control connection, in bytes, without its line end. RFC 959 sets no
+/// limit; this one leaves room for the longest path that common systems accept (`PATH_MAX`).
 pub const MAX_LINE: usize = 4096;
 
-/// Longest path a client can stand in or name, in bytes.
+/// The longest working directory or path that a client can name, in bytes.
 pub const MAX_PATH: usize = 4096;
 
-/// Longest reply that a client reads before it gives the server up, in bytes. Each line counts as at
-/// least 32, because it takes about that much memory.
+/// The longest reply that a client reads, in bytes; a longer one is an error. Each line counts as
+/// at least 32 bytes, because it takes about that much memory.
 pub const MAX_REPLY: usize = 4 * 1024 * 1024;

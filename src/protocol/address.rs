@@ -1,16 +1,16 @@
-//! Where a data connection goes: the argument of PORT and the text of 227, the argument of EPRT
-//! and the text of 229.
+//! Addresses of data connections: the arguments of PORT and EPRT, and the texts of the replies 227
+//! and 229.
 //!
-//! Commands are parsed strictly (RFC 959 section 5.3.2, RFC 2428 section 2), but for blanks around the
-//! numbers of PORT, which some clients send. Replies are parsed the way RFC 1123 section 4.1.2.6 asks
-//! for: the six numbers are searched in the text, because servers differ in what stands around and
-//! between them.
+//! Commands are parsed strictly (RFC 959 section 5.3.2, RFC 2428 section 2), except that blanks
+//! around the numbers of PORT are accepted, because some clients send them. Replies are parsed as
+//! RFC 1123 section 4.1.2.6 asks: the parser searches the text for the six numbers, because
+//! servers put different text around and between them.
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
-/// Parses `h1,h2,h3,h4,p1,p2`, the argument of PORT, with or without blanks around each number. Port 0
-/// is none.
+/// Parses `h1,h2,h3,h4,p1,p2`, the argument of PORT, with or without blanks around each number.
+/// Returns `None` for anything else, and for port 0.
 pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
     let mut numbers = [0u8; 6];
     let mut parts = argument.split(|&b| b == b',');
@@ -31,41 +31,42 @@ pub fn write_port(address: SocketAddrV4, out: &mut Vec<u8>) {
     let _ = write!(out, "{a},{b},{c},{d},{high},{low}");
 }
 
-/// Finds the address in the text of a 227: six numbers with commas between them, whatever stands around
-/// them, and blanks beside the commas.
+/// Finds the address in the text of a 227 reply: six numbers separated by commas. Any text may
+/// surround them, and blanks may surround the commas.
 pub fn parse_passive(text: &[u8]) -> Option<SocketAddrV4> {
     let belongs = |byte: u8| byte.is_ascii_digit() || matches!(byte, b',' | b' ');
     text.split(|&byte| !belongs(byte)).find_map(|run| {
         let parts = run.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
         let numbers: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
         let [first, second, third, fourth, high, low] = numbers[..] else { return None };
-        // Other numbers may stand before and behind the six, with a blank between.
+        // Other numbers may precede and follow the six, separated by a blank.
         let first = first.rsplit(|&byte| byte == b' ').next()?;
         let low = low.split(|&byte| byte == b' ').next()?;
         parse_port(&[first, second, third, fourth, high, low].join(&b','))
     })
 }
 
-/// Writes the text of a 227 for `address`.
+/// Writes the text of a 227 reply for `address`.
 pub fn write_passive(address: SocketAddrV4, out: &mut Vec<u8>) {
     out.extend_from_slice(b"Entering Passive Mode (");
     write_port(address, out);
     out.extend_from_slice(b").");
 }
 
-/// Why the argument of EPRT cannot be used.
+/// The reason why the argument of EPRT cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadExtended {
-    /// It is not of the form `|1|address|port|`: 501.
+    /// The argument does not have the form `|1|address|port|`; the reply is 501.
     Syntax,
-    /// A network protocol other than 1 (IPv4) and 2 (IPv6): 522, RFC 2428 section 2.
+    /// The network protocol is neither 1 (IPv4) nor 2 (IPv6); the reply is 522 (RFC 2428 section
+    /// 2).
     Protocol,
 }
 
 /// Parses `|1|132.235.1.2|6275|` or `|2|1080::8:800:200C:417A|5282|` with any delimiter.
 ///
 /// # Errors
-/// See [`BadExtended`].
+/// Returns [`BadExtended`] if the form is wrong or the network protocol is unknown.
 pub fn parse_extended(argument: &[u8]) -> Result<SocketAddr, BadExtended> {
     let text = std::str::from_utf8(argument).map_err(|_| BadExtended::Syntax)?;
     // RFC 2428: the delimiter is any of the printable ASCII characters 33 to 126.
@@ -91,21 +92,21 @@ pub fn write_extended(address: SocketAddr, out: &mut Vec<u8>) {
     let _ = write!(out, "|{protocol}|{}|{}|", address.ip(), address.port());
 }
 
-/// Finds the port in the text of a 229: `(|||port|)`, with any delimiter. A port of another network
-/// protocol than that of `peer` is none.
+/// Finds the port in the text of a 229 reply, `(|||port|)`, with any delimiter. Returns `None` if
+/// the text names a network protocol other than that of `peer`.
 pub fn parse_extended_passive(text: &[u8], peer: IpAddr) -> Option<u16> {
     let open = text.iter().position(|&b| b == b'(')? + 1;
     let inside = &text[open..];
     let inside = &inside[..inside.iter().position(|&b| b == b')')?];
     let (&delimiter, _) = inside.split_first()?;
     let parts: Vec<&[u8]> = inside.split(|&b| b == delimiter).collect();
-    // Protocol and address are to be left out (RFC 2428 section 3), but some servers send them.
+    // RFC 2428 section 3 leaves protocol and address empty, but some servers send them.
     let [b"", protocol, _, port, b""] = parts[..] else { return None };
     let own: &[u8] = if peer.is_ipv4() { b"1" } else { b"2" };
     parse_port_number(port).filter(|_| protocol.is_empty() || protocol == own)
 }
 
-/// Writes the text of a 229 for `port`.
+/// Writes the text of a 229 reply for `port`.
 pub fn write_extended_passive(port: u16, out: &mut Vec<u8>) {
     let _ = write!(out, "Entering Extended Passive Mode (|||{port}|).");
 }
@@ -115,7 +116,7 @@ fn from_six([a, b, c, d, high, low]: [u8; 6]) -> Option<SocketAddrV4> {
     (port != 0).then(|| SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port))
 }
 
-/// Digits alone: `u8::from_str` would take a sign.
+/// Parses digits only; `u8::from_str` would also accept a sign.
 fn parse_number(digits: &[u8]) -> Option<u8> {
     digits_only(digits)?.parse().ok()
 }

@@ -1,33 +1,34 @@
-//! TYPE A in both directions: lines end in LF here and in CR LF on the wire (RFC 959 section
-//! 3.1.1.1).
+//! TYPE A in both directions: lines end in LF in local files and in CR LF on the wire (RFC 959
+//! section 3.1.1.1).
 //!
-//! The encoder sends an LF as CR LF, and a CR LF as it is, so that the text of a Windows program
-//! arrives with the line ends it has; vsftpd, ProFTPD and pyftpdlib do the same. The decoder turns every
-//! CR LF into LF and passes any other CR or LF, which a peer that does not convert may send. So a text
-//! whose lines end in LF alone comes back byte by byte, and one with CR LF comes back with LF.
+//! The encoder sends LF as CR LF and leaves an existing CR LF as it is, so that a text written on
+//! Windows arrives with its own line ends; vsftpd, ProFTPD and pyftpdlib do the same. The decoder
+//! turns every CR LF into LF and passes on any other CR or LF, which a peer that does not convert
+//! may send. A text whose lines end in LF therefore survives the round trip unchanged, and one
+//! with CR LF comes back with LF.
 //!
-//! [`EncodingReader`] and [`DecodingWriter`] put the two into a stream. They hold no more than
-//! a fixed number of bytes, and reuse the room for them.
+//! [`EncodingReader`] and [`DecodingWriter`] apply the two to a stream. They use buffers of
+//! bounded size, which they reuse.
 
 use std::io::{self, BufRead, Read, Write};
 
 const CR: u8 = b'\r';
 const LF: u8 = b'\n';
 
-/// How many bytes a stream converts at a time.
+/// The number of bytes that a stream converts at a time.
 const CHUNK: usize = 32 * 1024;
 
-/// Local text to wire text.
+/// Converts local text to its form on the wire.
 #[derive(Debug, Default)]
 pub struct Encoder {
-    /// The last byte was a CR, so an LF that follows ends the line together with it.
+    /// The last byte was a CR, so a following LF completes a CR LF.
     after_cr: bool,
-    /// Every LF becomes CR LF, whatever stands before it.
+    /// Every LF becomes CR LF, even after a CR.
     every_lf: bool,
 }
 
 impl Encoder {
-    /// Appends `input` to `out` as it goes on the wire: at most twice its length.
+    /// Appends the wire form of `input` to `out`: at most twice the length of `input`.
     pub fn convert(&mut self, input: &[u8], out: &mut Vec<u8>) {
         let Some(&last) = input.last() else { return };
         let mut after_cr = std::mem::replace(&mut self.after_cr, last == CR);
@@ -46,15 +47,15 @@ impl Encoder {
     }
 }
 
-/// Wire text to local text. A CR at the end of a chunk is held back until it is known whether an
-/// LF follows.
+/// Converts text from the wire to its local form. A CR at the end of a chunk is held back until
+/// the next byte shows whether it belongs to a CR LF.
 #[derive(Debug, Default)]
 pub struct Decoder {
     holds_cr: bool,
 }
 
 impl Decoder {
-    /// Appends `input` to `out` as it is stored here: at most one byte longer.
+    /// Appends the local form of `input` to `out`: at most one byte longer than `input`.
     pub fn convert(&mut self, input: &[u8], out: &mut Vec<u8>) {
         let Some(&first) = input.first() else { return };
         if std::mem::take(&mut self.holds_cr) && first != LF {
@@ -73,7 +74,7 @@ impl Decoder {
         out.extend_from_slice(rest);
     }
 
-    /// Ends the text: a CR that nothing followed was one.
+    /// Ends the text: a CR that was held back is written, since no LF follows it.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         if std::mem::take(&mut self.holds_cr) {
             out.push(CR);
@@ -81,25 +82,25 @@ impl Decoder {
     }
 }
 
-/// Reads the bytes of `R` as they go on the wire.
+/// Reads from `R` and returns its bytes in their wire form.
 #[derive(Debug)]
 pub struct EncodingReader<R> {
     inner: R,
     encoder: Encoder,
     raw: Vec<u8>,
     encoded: Vec<u8>,
-    /// How much of `encoded` was handed out.
+    /// The number of bytes of `encoded` that were returned.
     taken: usize,
 }
 
 impl<R: Read> EncodingReader<R> {
-    /// Reads a file in TYPE A from its beginning, as it is sent.
+    /// Creates a reader that sends a file in TYPE A from its beginning.
     pub fn new(inner: R) -> EncodingReader<R> {
         EncodingReader::with(Encoder::default(), inner)
     }
 
-    /// Reads a file that a [`DecodingWriter`] stored, as it came over the wire: every LF in it was a CR
-    /// LF there.
+    /// Creates a reader that reproduces the wire form of a file that a [`DecodingWriter`] stored.
+    /// Every LF of such a file was a CR LF on the wire, also after a CR.
     pub fn as_received(inner: R) -> EncodingReader<R> {
         EncodingReader::with(Encoder { every_lf: true, ..Encoder::default() }, inner)
     }
@@ -134,28 +135,29 @@ impl<R: Read> Read for EncodingReader<R> {
     }
 }
 
-/// Takes bytes as they come off the wire and writes them to `W` as they are stored here.
+/// Converts bytes from the wire and writes their local form to `W`.
 ///
-/// It gathers up to 32 KiB first. What it accepted it keeps until `W` took it: after an error the
-/// next call goes on where `W` stopped, so nothing is lost or written twice. Only
-/// [`DecodingWriter::finish`] writes the end of a text; one that is dropped stays incomplete.
+/// Up to 32 KiB are buffered. Bytes that were accepted are kept until `W` has taken them: after an
+/// error, the next call continues where `W` stopped, so no byte is lost or written twice. The end
+/// of the text is written only by [`DecodingWriter::finish`]; if the writer is dropped instead,
+/// the buffered bytes are lost.
 #[derive(Debug)]
 pub struct DecodingWriter<W> {
     inner: W,
     decoder: Decoder,
     decoded: Vec<u8>,
-    /// How much of `decoded` `inner` took.
+    /// The number of bytes of `decoded` that `inner` has taken.
     written: usize,
 }
 
 impl<W: Write> DecodingWriter<W> {
-    /// Writes a file that comes in TYPE A from its beginning.
+    /// Creates a writer for a file that arrives in TYPE A from its beginning.
     pub fn new(inner: W) -> DecodingWriter<W> {
         let decoded = Vec::with_capacity(CHUNK + 1);
         DecodingWriter { inner, decoder: Decoder::default(), decoded, written: 0 }
     }
 
-    /// Writes all that is left, also a last CR, and gives `W` back.
+    /// Writes everything that is left, including a final CR, and returns the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
         self.decoder.finish(&mut self.decoded);
         self.flush()?;
@@ -193,7 +195,8 @@ impl<W: Write> Write for DecodingWriter<W> {
     }
 }
 
-/// Where `byte` first stands. `skip_until` is the way that std offers to its vectorised `memchr`.
+/// Returns the offset of the first `byte` in `text`. `skip_until` is the only stable access that
+/// std gives to its vectorized `memchr`.
 fn find(byte: u8, text: &[u8]) -> Option<usize> {
     let mut rest = text;
     let count = rest.skip_until(byte).ok()?;

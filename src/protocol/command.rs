@@ -1,9 +1,10 @@
-//! Commands with their arguments typed: parsed once at the edge, never re-read inside.
+//! Commands with typed arguments: each line is parsed once, and the rest of the program works with
+//! the result.
 //!
-//! [`Command::parse`] and [`Command::write_to`] are inverses. [`Display`](fmt::Display) is for logs
-//! and never shows what a password is. Blanks before the verb are passed over, and then a line is split
-//! at its first space alone: what follows is the argument to its last byte, since names may begin and
-//! end with spaces.
+//! [`Command::parse`] and [`Command::write_to`] are inverses. [`Display`](fmt::Display) is for
+//! logs and masks passwords. Blanks before the verb are skipped; then the line is split at its
+//! first space. Everything after that space is the argument, because names may begin and end with
+//! spaces.
 
 mod argument;
 
@@ -26,9 +27,9 @@ use std::io::Write as _;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::SystemTime;
 
-/// One command of a client.
+/// A command of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // each is documented by the row of its verb
+#[allow(missing_docs)] // each variant is documented by the row of its verb
 pub enum Command {
     User(Name),
     Pass(Secret),
@@ -73,7 +74,7 @@ pub enum Command {
     Site(Site),
     Host(Name),
     Hash(Name),
-    /// XCRC, XMD5, XSHA1, XSHA256, XSHA512.
+    /// The argument of XCRC, XMD5, XSHA1, XSHA256 and XSHA512.
     Digest(Algorithm, Name, Option<Span>),
     Rang(Span),
     Mff(Changes, Name),
@@ -90,33 +91,34 @@ pub enum Command {
     Ccc,
 }
 
-/// Why a line is not a command this crate can carry out.
+/// The reason why a line cannot be carried out as a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// No verb of any RFC: 500.
+    /// The verb is in no RFC; the reply is 500.
     Unknown,
-    /// A verb of an RFC, but not implemented: 502.
+    /// The verb is in an RFC but not implemented; the reply is 502.
     NotImplemented,
-    /// The argument is missing: 501.
+    /// The argument is missing; the reply is 501.
     Missing(Verb),
-    /// There is an argument and should be none: 501.
+    /// The verb takes no argument but has one; the reply is 501.
     Unexpected(Verb),
-    /// The argument is not of the form the verb wants, which the text names: 501.
+    /// The argument does not have the form that the text describes; the reply is 501.
     Argument(Verb, &'static str),
-    /// Well-formed, but of a parameter that is unknown here: 504.
+    /// The argument is well-formed, but this crate does not know its value; the reply is 504.
     Parameter(Verb),
-    /// EPRT or EPSV for a network protocol other than IPv4 and IPv6: 522.
+    /// EPRT or EPSV asks for a network protocol other than IPv4 and IPv6; the reply is 522.
     Protocol,
 }
 
 impl Command {
-    /// Parses a line without its end.
+    /// Parses a line without its line end. No input causes a panic.
     ///
     /// # Errors
-    /// Says what is wrong as [`Malformed`]. No bytes panic.
+    /// Returns the reason as [`Malformed`].
     pub fn parse(line: &[u8]) -> Result<Command, Malformed> {
-        // A Telnet Synch whose IAC came as urgent data and was lost leaves its last byte behind, and a
-        // Telnet client that ends lines with `CR LF NUL` begins the next one with the NUL.
+        // If the IAC of a Telnet Synch comes as urgent data and is lost, the last byte of the
+        // Synch remains in the stream. A Telnet client that ends lines with `CR LF NUL` leaves the
+        // NUL at the start of the next line.
         let is_debris = |byte: &u8| matches!(byte, b' ' | b'\t' | 0 | 0xf0..);
         let start = line.iter().position(|byte| !is_debris(byte)).unwrap_or(line.len());
         let line = &line[start..];
@@ -130,7 +132,7 @@ impl Command {
         })?;
         match (verb.row().argument, argument.is_empty()) {
             (ArgumentRule::Required, true) => Err(Malformed::Missing(verb)),
-            // Blanks at the end of a bare verb are a habit of some clients and mean nothing.
+            // Some clients send blanks after a bare verb; they have no meaning.
             (ArgumentRule::None, false) if !argument.trim_ascii().is_empty() => {
                 Err(Malformed::Unexpected(verb))
             }
@@ -138,7 +140,7 @@ impl Command {
         }
     }
 
-    /// The verb of this command.
+    /// Returns the verb of this command.
     pub fn verb(&self) -> Verb {
         match self {
             Command::User(_) => Verb::User,
@@ -205,19 +207,20 @@ impl Command {
         }
     }
 
-    /// Appends the command as it goes on the wire, without the end of the line.
+    /// Appends the command in its wire form, without the line end.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.verb().row().spelling.as_bytes());
         let end_of_verb = out.len();
         out.push(b' ');
         self.write_argument(out);
-        // "PASS " with its space is a password, an empty one; for all others it is no argument.
+        // For PASS a trailing space means an empty password; for all other verbs it means no
+        // argument.
         if out.len() == end_of_verb + 1 && !matches!(self, Command::Pass(_)) {
             out.truncate(end_of_verb);
         }
     }
 
-    // Writing to a Vec cannot fail, so the results of `write!` are dropped here.
+    // Writing to a Vec cannot fail, so the results of `write!` are ignored.
     fn write_argument(&self, out: &mut Vec<u8>) {
         match self {
             Command::User(name)
@@ -295,7 +298,8 @@ impl Command {
 }
 
 impl Command {
-    /// Returns the command as it is shown: its line without the end, passwords as stars.
+    /// Returns the command line for display, without its line end and with passwords replaced by
+    /// stars.
     pub fn masked(&self) -> Vec<u8> {
         match self {
             Command::Pass(secret) | Command::Acct(secret) => {

@@ -1,35 +1,36 @@
-//! The control connection: bounded lines in, whole replies and commands out.
+//! The control connection: reads bounded lines, writes whole replies and commands.
 //!
-//! [`Control`] works over any `Read` and `Write`, so that it knows nothing of sockets and a TLS
-//! stream can take the socket's place. Its contract:
+//! [`Control`] works with any `Read` and `Write`, so it does not depend on sockets, and a TLS
+//! stream can replace the socket. Its contract:
 //!
-//! - A line is at most [`MAX_LINE`] bytes. A longer one is skipped to its end in constant memory
-//!   and reported as [`Line::TooLong`], once.
-//! - Lines end in LF. Carriage returns directly before it belong to the end of the line, and so does
-//!   `CR NUL`, because Telnet clients send `CR LF`, `CR CR LF` and `CR NUL LF`; behind a bare verb NULs
-//!   do too. `CR NUL` anywhere else stays in
-//!   the line: it stands for a carriage return in a name (RFC 2640 section 3.1), which
-//!   [`Name::from_wire`](super::Name::from_wire) decodes. Many lines may come in one read, or one
-//!   line in many.
-//! - Telnet commands are removed where clients send them, which is before the argument: from the start
-//!   of a line to its first space (RFC 959 section 2.3: the control connection is a Telnet
-//!   connection). From the first space on, `IAC IAC` is one byte 255 and every other 255 is data,
+//! - A line is at most [`MAX_LINE`] bytes. A longer one is skipped in constant memory up to its
+//!   end and reported once as [`Line::TooLong`].
+//! - Lines end in LF. Carriage returns directly before the LF belong to the line end, and so does
+//!   `CR NUL`, because Telnet clients send `CR LF`, `CR CR LF` and `CR NUL LF`; after a verb
+//!   without an argument, NULs belong to it too. Anywhere else `CR NUL` stays in the line: it
+//!   stands for a carriage return in a name (RFC 2640 section 3.1), which
+//!   [`Name::from_wire`](super::Name::from_wire) decodes. One read may return many lines, and one
+//!   line may take many reads.
+//! - Telnet commands are removed where clients send them, which is before the argument: from the
+//!   start of a line to its first space (RFC 959 section 2.3: the control connection is a Telnet
+//!   connection). After the first space, `IAC IAC` is one byte 255 and every other 255 is data,
 //!   because names in windows-1251 and KOI8-R contain it and most clients do not double it.
-//! - Requests to negotiate an option are refused: WILL is answered with DONT, and DO with WONT (RFC
-//!   854). The answer goes out at once where commands are read, and else with what is sent next.
-//! - What follows the last LF before the end of the stream is dropped: it may be the beginning of a
-//!   command that named something else.
+//! - Requests to negotiate an option are refused: WILL is answered with DONT, and DO with WONT
+//!   (RFC 854). [`Control::read_command`] sends the answer at once; otherwise it precedes the next
+//!   data sent.
+//! - Bytes after the last LF are dropped at the end of the stream: they may be the beginning of a
+//!   command whose name was cut off.
 
 use super::{BadReply, Command, MAX_LINE, Reply, ReplyParser};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
-/// One line of the peer, without its end.
+/// A line from the peer, without its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// The line.
+    /// The text of the line.
     Text(Vec<u8>),
-    /// It was longer than [`MAX_LINE`] and is lost.
+    /// The line was longer than [`MAX_LINE`] and was discarded.
     TooLong,
 }
 
@@ -42,24 +43,25 @@ pub struct Control<S> {
     answers: Vec<u8>,
     /// The line that is being read.
     partial: Vec<u8>,
-    /// The line that is being read has a space, so that a byte 255 is data.
+    /// The line that is being read contains a space, so a byte 255 is data.
     in_argument: bool,
-    /// The line that is being read has grown too long.
+    /// The line that is being read exceeds [`MAX_LINE`].
     overlong: bool,
-    /// Lines that were read and not yet taken. Who reads ahead has to look at how many there are.
+    /// Lines that were read but not taken yet. A caller of [`Control::fill`] that reads ahead has
+    /// to bound their number.
     lines: VecDeque<Line>,
 }
 
-/// Room for a command, or a burst of small ones, in a read. It is on the stack below which an idle
-/// session waits: with more, a third page of it would stay with every session.
+/// The size of one read: a command or several short ones. The buffer is on the stack below which
+/// an idle session waits; a larger one would keep a third stack page resident in every session.
 const CHUNK: usize = 512;
 
-/// Unsent refusals of Telnet options, in bytes. Requests beyond that stay unanswered: a peer that
-/// sends them by the hundred without reading must not make them pile up.
-const MOST_ANSWERS: usize = CHUNK;
+/// The limit of unsent refusals of Telnet options, in bytes. Requests beyond it are not answered,
+/// so that a peer that sends hundreds of them without reading cannot make the answers pile up.
+const MAX_ANSWERS: usize = CHUNK;
 
 impl<S> Control<S> {
-    /// A control connection over `stream`.
+    /// Creates a control connection over `stream`.
     pub fn new(stream: S) -> Control<S> {
         Control {
             stream,
@@ -72,38 +74,38 @@ impl<S> Control<S> {
         }
     }
 
-    /// The stream below.
+    /// Returns the underlying stream.
     pub fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// The stream below, for its settings.
+    /// Returns the underlying stream, for changing its settings.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// Returns true if nothing was read that is still to be taken: no line, no part of a line, and no
-    /// part of a Telnet command.
+    /// Returns whether all bytes that were read have been taken: no line, no part of a line and no
+    /// part of a Telnet command is left.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.partial.is_empty() && self.telnet == Telnet::Data
     }
 
-    /// The next line that has already arrived, left in its place.
+    /// Returns the next line that has already arrived, without taking it.
     pub fn peek_line(&self) -> Option<&Line> {
         self.lines.front()
     }
 
-    /// All lines that have already arrived, left in their place.
+    /// Returns all lines that have already arrived, without taking them.
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter()
     }
 
-    /// The next line that has already arrived.
+    /// Takes the next line that has already arrived.
     pub fn take_line(&mut self) -> Option<Line> {
         self.lines.pop_front()
     }
 
-    /// Takes a byte from the stream.
+    /// Processes one byte of the stream.
     fn take(&mut self, byte: u8) {
         let (next, event) = self.telnet.after(byte, self.in_argument);
         self.telnet = next;
@@ -115,7 +117,7 @@ impl<S> Control<S> {
                 self.accept(byte);
             }
             Event::Request { refusal, option } => {
-                if self.answers.len() < MOST_ANSWERS {
+                if self.answers.len() < MAX_ANSWERS {
                     self.answers.extend_from_slice(&[IAC, refusal, option]);
                 }
             }
@@ -143,10 +145,11 @@ impl<S> Control<S> {
     }
 }
 
-/// Removes what stands between the text of a line and its LF: any number of CR, or `CR NUL`. With the CR
-/// of the line's end behind it, `CR NUL` stays, since it is a carriage return at the end of a name. Any
-/// other NUL goes from a bare verb alone: one at the end of a name is no part of the line's end, and
-/// the command has to be refused and not carried out on another name.
+/// Removes the bytes between the text of a line and its LF: any number of CR, or `CR NUL`. If a
+/// further CR follows, `CR NUL` stays, because it is then a carriage return at the end of a name.
+/// All other NULs are removed only after a verb without an argument: a NUL at the end of a name is
+/// not part of the line end, and the command has to be refused rather than carried out with
+/// another name.
 fn trim_end_of_line(line: &mut Vec<u8>, has_argument: bool) {
     if line.pop_if(|byte| *byte == b'\r').is_none() && line.ends_with(b"\r\0") {
         line.truncate(line.len() - 2);
@@ -155,10 +158,11 @@ fn trim_end_of_line(line: &mut Vec<u8>, has_argument: bool) {
 }
 
 impl<S: Read> Control<S> {
-    /// Reads once from the stream and sorts what came into lines; 0 is the end of the stream.
+    /// Reads once from the stream and splits the bytes into lines. Returns the number of bytes; 0
+    /// is the end of the stream.
     ///
     /// # Errors
-    /// What the stream says, time-outs among it.
+    /// Returns the errors of the stream, including timeouts.
     pub fn fill(&mut self) -> io::Result<usize> {
         let mut chunk = [0u8; CHUNK];
         let length = loop {
@@ -171,11 +175,11 @@ impl<S: Read> Control<S> {
         Ok(length)
     }
 
-    /// The next line; `None` at the end of the stream. Refusals of Telnet options stay unsent: they
-    /// go out with what is sent next.
+    /// Returns the next line, or `None` at the end of the stream. Refusals of Telnet options are
+    /// not sent until the next write.
     ///
     /// # Errors
-    /// What the stream says, time-outs among it. Nothing that was read is lost by an error.
+    /// Returns the errors of the stream, including timeouts. No data is lost by an error.
     pub fn read_line(&mut self) -> io::Result<Option<Line>> {
         loop {
             if let Some(line) = self.take_line() {
@@ -187,16 +191,16 @@ impl<S: Read> Control<S> {
         }
     }
 
-    /// The next reply of a server.
+    /// Reads the next reply of a server.
     ///
     /// # Errors
-    /// `UnexpectedEof` if the stream ends, `InvalidData` with a [`BadReply`] if what comes is no
-    /// reply, else what the stream says.
+    /// `UnexpectedEof` if the stream ends, `InvalidData` with a [`BadReply`] if the data is not a
+    /// reply, or the errors of the stream.
     pub fn read_reply(&mut self) -> io::Result<Reply> {
         self.read_reply_by(ReplyParser::default())
     }
 
-    /// The greeting of a server, before which other lines may come.
+    /// Reads the greeting of a server, which other lines may precede.
     ///
     /// # Errors
     /// Those of [`Control::read_reply`].
@@ -226,10 +230,11 @@ impl<S: Read> Control<S> {
 }
 
 impl<S: Read + Write> Control<S> {
-    /// The next line of a client, like [`Control::read_line`]; Telnet options are refused at once.
+    /// Returns the next line of a client like [`Control::read_line`], and refuses Telnet options
+    /// at once.
     ///
     /// # Errors
-    /// What the stream says, time-outs among it. Nothing that was read is lost by an error.
+    /// Returns the errors of the stream, including timeouts. No data is lost by an error.
     pub fn read_command(&mut self) -> io::Result<Option<Line>> {
         loop {
             if let Some(line) = self.take_line() {
@@ -249,7 +254,7 @@ impl<S: Write> Control<S> {
     /// Sends a reply in one write.
     ///
     /// # Errors
-    /// What the stream says.
+    /// Returns the errors of the stream.
     pub fn send_reply(&mut self, reply: &Reply) -> io::Result<()> {
         let mut out = Vec::new();
         reply.write_to(&mut out);
@@ -259,7 +264,7 @@ impl<S: Write> Control<S> {
     /// Sends a command in one write.
     ///
     /// # Errors
-    /// What the stream says.
+    /// Returns the errors of the stream.
     pub fn send_command(&mut self, command: &Command) -> io::Result<()> {
         let mut out = Vec::new();
         command.write_to(&mut out);
@@ -267,10 +272,10 @@ impl<S: Write> Control<S> {
         self.send(&out)
     }
 
-    /// Sends lines that are already written, in one write, their bytes 255 doubled.
+    /// Sends encoded lines in one write and doubles each byte 255 in them.
     ///
     /// # Errors
-    /// What the stream says.
+    /// Returns the errors of the stream.
     pub fn send(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.answers.is_empty() && !lines.contains(&IAC) {
             self.stream.write_all(lines)?;
@@ -295,38 +300,39 @@ fn invalid(bad: BadReply) -> io::Error {
 /// "Interpret as command", the byte that begins every Telnet command (RFC 854).
 const IAC: u8 = 255;
 
-/// The position of the stream within a Telnet command (RFC 854).
+/// The parser state for Telnet commands (RFC 854).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Telnet {
     /// Outside of any command.
     Data,
-    /// After IAC, where commands are.
+    /// After an IAC before the argument, where commands are removed.
     Command,
-    /// After a byte 255 of an argument: another one may double it.
+    /// After a byte 255 in an argument; a second one would be its double.
     ArgumentIac,
-    /// After IAC WILL, WONT, DO or DONT; the option follows. The answer refuses it, if one is due.
+    /// After IAC WILL, WONT, DO or DONT, before the option byte. Contains the command that refuses
+    /// the option if an answer is due.
     Option(Option<u8>),
     /// Between IAC SB and IAC SE.
     Subnegotiation,
-    /// After an IAC in there.
+    /// After an IAC between IAC SB and IAC SE.
     SubnegotiationCommand,
 }
 
-/// What a byte of the stream amounts to.
+/// The effect of one byte of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
-    /// It is part of a Telnet command, or a decision about it needs the next byte.
+    /// The byte belongs to a Telnet command, or the next byte decides about it.
     Nothing,
-    /// It is data.
+    /// A byte of data.
     Data(u8),
-    /// The 255 before it was data, and it is data too.
+    /// The preceding byte 255 was data, and so is this byte.
     Lone255(u8),
-    /// It completes a request for an option, which is to be refused with this command.
+    /// The byte completes a request for an option, which is to be refused with this command.
     Request { refusal: u8, option: u8 },
 }
 
 impl Telnet {
-    /// Returns the position after `byte`, and what the byte amounts to.
+    /// Returns the state after `byte` and the effect of the byte.
     fn after(self, byte: u8, in_argument: bool) -> (Telnet, Event) {
         const EOF: u8 = 236; // the lowest command (RFC 1184)
         const SE: u8 = 240;
@@ -364,7 +370,7 @@ mod tests {
     use super::*;
     use crate::protocol::Code;
 
-    /// A stream that gives what it was told in the pieces it was told, and keeps what it is sent.
+    /// A stream that returns prepared pieces and records the bytes that are written.
     struct Script {
         pieces: VecDeque<Vec<u8>>,
         sent: Vec<u8>,
@@ -501,7 +507,7 @@ mod tests {
         assert_eq!(control.stream.sent, b"\xff\xfc\x01", "before the wait for the line");
         let mut control = Script::new([b"\xff\xfd\x01".repeat(100_000).as_slice()]);
         while control.fill().unwrap() > 0 {}
-        assert!(control.answers.len() < MOST_ANSWERS + 3);
+        assert!(control.answers.len() < MAX_ANSWERS + 3);
     }
 
     #[test]

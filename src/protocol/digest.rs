@@ -1,8 +1,8 @@
-//! Message digests, by hand because the crate stands on std alone.
+//! Message digests, implemented here because the crate uses std only.
 //!
-//! Each is written straight from its standard and tested with that standard's own vectors. MD5,
-//! SHA-1 and CRC-32 are here because clients ask for them (HASH, XMD5, XCRC ...) to find transfer
-//! errors; nothing that must withstand an attacker rests on them.
+//! Each follows its standard and is tested with the vectors of that standard. MD5, SHA-1 and
+//! CRC-32 exist because clients use them (HASH, XMD5, XCRC, …) to detect transfer errors; nothing
+//! that must withstand an attacker relies on them.
 
 mod legacy;
 mod pbkdf2;
@@ -16,7 +16,7 @@ use legacy::{Crc32, Md5, Sha1};
 use sha2::Sha512;
 use std::slice;
 
-/// A digest of any algorithm, fed piece by piece.
+/// The state of a digest of any algorithm.
 pub enum Hasher {
     /// SHA-256.
     Sha256(Sha256),
@@ -31,7 +31,7 @@ pub enum Hasher {
 }
 
 impl Hasher {
-    /// The digest of nothing yet.
+    /// Creates the state of an empty message.
     pub fn new(algorithm: Algorithm) -> Hasher {
         match algorithm {
             Algorithm::Sha256 => Hasher::Sha256(Sha256::new()),
@@ -42,7 +42,7 @@ impl Hasher {
         }
     }
 
-    /// Takes more of the message.
+    /// Adds bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Hasher::Sha256(digest) => digest.update(bytes),
@@ -53,7 +53,7 @@ impl Hasher {
         }
     }
 
-    /// The digest of all that was taken, in hexadecimal digits.
+    /// Returns the digest of the whole message in hexadecimal digits.
     pub fn finish(self) -> String {
         match self {
             Hasher::Sha256(digest) => hex(&digest.finish()),
@@ -65,13 +65,13 @@ impl Hasher {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Returns bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
-/// Cuts a message into blocks of `N` bytes, as MD5 and the SHA family do, and pads its end.
+/// Splits a message into blocks of `N` bytes and pads its end, as MD5 and the SHA family do.
 #[derive(Clone)]
 struct Blocks<const N: usize> {
     block: [u8; N],
@@ -102,7 +102,8 @@ impl<const N: usize> Blocks<N> {
         self.filled = rest.len();
     }
 
-    /// A one, zeros, and the length in bits in the last `size` bytes of a block.
+    /// Appends the padding: a one bit, zeros, and the length in bits in the last `size` bytes of a
+    /// block.
     fn finish(mut self, size: usize, order: Order, mut compress: impl FnMut(&[[u8; N]])) {
         let bits = self.length.wrapping_mul(8);
         let mut end = [0u8; 16];
@@ -119,7 +120,7 @@ impl<const N: usize> Blocks<N> {
     }
 }
 
-/// Which end of the length comes first.
+/// The byte order of the length in the padding.
 #[derive(Clone, Copy)]
 enum Order {
     BigEndian,
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_length_around_a_block_is_padded_right() {
-        // One piece and many must agree where the padding just fits and where it does not.
+        // One piece and many pieces must agree where the padding just fits and where it does not.
         for algorithm in Algorithm::ALL {
             for length in 0..300 {
                 let message = vec![7u8; length];

@@ -1,32 +1,33 @@
-//! Paths as clients see them: absolute, normalised, bytes.
+//! Paths as clients see them: absolute and normalized byte strings.
 //!
-//! A [`FtpPath`] has no `.`, no `..`, no empty part, no LF and no NUL, so whatever was typed, it names
-//! something at or below `/`. What `/` is on disk is the server's affair.
-//! `..` is resolved by spelling, as every FTP server does it: `CWD link` and then `CDUP` leads back
-//! to where the link stands.
+//! A [`FtpPath`] contains no `.`, no `..`, no empty part, no LF and no NUL, so it always names
+//! something at or below `/`. The server decides which directory `/` is.
+//!
+//! `..` is resolved lexically, as in other FTP servers: `CWD link` followed by `CDUP` returns to
+//! the directory that contains the link.
 
 use super::{MAX_PATH, Name};
 use std::borrow::Cow;
 use std::fmt;
 
-/// An absolute path, normalised: `/`, or `/` and parts with one `/` between them.
+/// An absolute, normalized path: `/`, or parts that each follow a `/`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FtpPath(Vec<u8>);
 
-/// A path longer than [`MAX_PATH`].
+/// The error for a path longer than [`MAX_PATH`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathTooLong;
 
 impl FtpPath {
-    /// `/`, where every session begins.
+    /// Returns `/`, the initial working directory of every session.
     pub fn root() -> FtpPath {
         FtpPath(b"/".to_vec())
     }
 
-    /// What `name` means to someone who stands here: relative, or absolute if it begins with `/`.
+    /// Resolves `name` against this directory; a name that begins with `/` is absolute.
     ///
     /// # Errors
-    /// The result would be longer than [`MAX_PATH`].
+    /// Fails if the result would be longer than [`MAX_PATH`].
     pub fn join(&self, name: &Name) -> Result<FtpPath, PathTooLong> {
         let name = name.as_bytes();
         let mut path = if name.starts_with(b"/") { FtpPath::root() } else { self.clone() };
@@ -40,34 +41,34 @@ impl FtpPath {
         Ok(path)
     }
 
-    /// The directory that holds this name; that of `/` is `/`.
+    /// Returns the parent directory; that of `/` is `/`.
     pub fn parent(&self) -> FtpPath {
         let mut path = self.clone();
         path.pop();
         path
     }
 
-    /// Whether this is `/`.
+    /// Returns whether this is `/`.
     pub fn is_root(&self) -> bool {
         self.0 == b"/"
     }
 
-    /// The last part; `None` for `/`.
+    /// Returns the last part; `None` for `/`.
     pub fn file_name(&self) -> Option<&[u8]> {
         self.parts().next_back()
     }
 
-    /// The parts from the root on; none for `/`.
+    /// Returns the parts from the root downwards; none for `/`.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0.split(|&b| b == b'/').filter(|part| !part.is_empty())
     }
 
-    /// The whole path as bytes.
+    /// Returns the bytes of the whole path.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Returns the path as it goes over the wire, with a CR as `CR NUL` (RFC 2640 section 3.1).
+    /// Returns the path in its wire form, with a CR as `CR NUL` (RFC 2640 section 3.1).
     pub fn to_wire(&self) -> Cow<'_, [u8]> {
         to_wire(&self.0)
     }
@@ -101,7 +102,7 @@ impl fmt::Debug for FtpPath {
     }
 }
 
-/// Returns the bytes of a name with every CR written as `CR NUL` (RFC 2640 section 3.1).
+/// Returns a name in its wire form, with every CR as `CR NUL` (RFC 2640 section 3.1).
 pub(super) fn to_wire(name: &[u8]) -> Cow<'_, [u8]> {
     if !name.contains(&b'\r') {
         return Cow::Borrowed(name);
@@ -110,8 +111,8 @@ pub(super) fn to_wire(name: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(name.iter().flat_map(encode).collect())
 }
 
-/// Writes `path` in quotes with its own quotes doubled, as a 257 carries it (RFC 959 appendix II), and
-/// a CR as `CR NUL` (RFC 2640 section 3.1).
+/// Writes `path` in quotes for a 257 reply: quotes in it are doubled (RFC 959 appendix II), and a
+/// CR becomes `CR NUL` (RFC 2640 section 3.1).
 pub fn write_quoted(path: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in to_wire(path).iter() {
@@ -123,12 +124,12 @@ pub fn write_quoted(path: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Returns the path between the first quotes of a 257's text, with doubled quotes made single and
-/// `CR NUL` made CR; `None` if there are no quotes or they do not end.
+/// Returns the first quoted path in the text of a 257 reply. Doubled quotes become single ones,
+/// and `CR NUL` becomes CR. Returns `None` if there are no quotes or the closing quote is missing.
 pub fn parse_quoted(text: &[u8]) -> Option<Vec<u8>> {
     let start = text.iter().position(|&b| b == b'"')?;
     let (mut path, _) = split_quoted(&text[start..])?;
-    // A NUL goes exactly where it follows a CR that is kept.
+    // Removes a NUL only after a CR, which stays.
     let mut after_return = false;
     path.retain(|&byte| {
         let is_pair = after_return && byte == 0;
@@ -138,8 +139,8 @@ pub fn parse_quoted(text: &[u8]) -> Option<Vec<u8>> {
     Some(path)
 }
 
-/// Splits a text that begins with a quote into what is quoted, with doubled quotes made single and
-/// `CR NUL` as it is, and what follows the closing quote.
+/// Splits a text that begins with a quote into the quoted part and the text after the closing
+/// quote. Doubled quotes become single ones; `CR NUL` stays.
 pub(super) fn split_quoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut path = Vec::new();
     let mut rest = text.strip_prefix(b"\"")?.iter();

@@ -1,18 +1,18 @@
-//! Patterns of names as in a shell: `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash before what is to be
-//! itself.
+//! Wildcard patterns as in a shell: `*`, `?`, `[a-z]`, `[!a-z]`, and a backslash that makes the
+//! next character literal.
 //!
-//! Matching costs as much as both lengths multiplied at most, whatever the pattern.
+//! The cost of a match is at most the product of both lengths, whatever the pattern.
 
-/// Whether a name is a pattern.
+/// Returns whether a name contains wildcards.
 pub fn is_pattern(name: &[u8]) -> bool {
     name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-/// Whether `name` matches one part of a pattern.
+/// Returns whether `name` matches one component of a pattern.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
-    // Where the last star stood, and how much of the name it has taken. Going back to an earlier
-    // star can never help, which is what keeps this from being exponential.
+    // The position of the last star, and the number of bytes of the name that it has consumed.
+    // Returning to an earlier star can never help, so the cost is not exponential.
     let mut star = None;
     while n < name.len() {
         match one(&pattern[p..], name[n]) {
@@ -36,7 +36,8 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
-/// How long the piece at the beginning of `pattern` is that matches `byte`, if it does.
+/// Returns the length of the pattern element at the start of `pattern` if that element matches
+/// `byte`.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match pattern {
         [] | [b'*', ..] => None,
@@ -45,18 +46,19 @@ fn one(pattern: &[u8], byte: u8) -> Option<usize> {
         [b'[', rest @ ..] => match class(rest, byte) {
             Some((length, true)) => Some(length + 1),
             Some((_, false)) => None,
-            // Without its end it is a bracket.
+            // Without a closing bracket, `[` is a literal character.
             None => (byte == b'[').then_some(1),
         },
         [plain, ..] => (*plain == byte).then_some(1),
     }
 }
 
-/// The length of a class after its bracket, and whether it holds `byte`; `None` if it does not end.
+/// Returns the length of a character class after its opening bracket, and whether the class
+/// contains `byte`; `None` if the closing bracket is missing.
 fn class(rest: &[u8], byte: u8) -> Option<(usize, bool)> {
     let negated = matches!(rest.first(), Some(b'!' | b'^'));
     let start = usize::from(negated);
-    // A bracket in the first place stands for itself.
+    // A bracket in the first place is a literal member.
     let end = start + 1 + rest.get(start + 1..)?.iter().position(|&b| b == b']')?;
     let mut members = &rest[start..end];
     let mut held = false;

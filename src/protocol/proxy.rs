@@ -1,64 +1,66 @@
-//! The PROXY protocol: how a balancer says for whom it connects, before anything else.
+//! The PROXY protocol, with which a load balancer announces the client of a connection before any
+//! other data.
 //!
-//! Both versions of the public specification (haproxy.org, `doc/proxy-protocol.txt`): version 1 is a
-//! line of text, version 2 is binary. What callers may rely on:
+//! Both versions of the public specification are supported (haproxy.org,
+//! `doc/proxy-protocol.txt`): version 1 is a line of text, version 2 is binary. Callers may rely
+//! on the following:
 //!
-//! - A header is complete or not yet: [`parse`] never takes a byte behind its end, and what it says of
-//!   a part it never takes back for the whole.
-//! - No bytes panic, and no more than [`MAX_HEADER`] are ever waited for.
-//! - An announced address is one that a client can have: no multicast address, and not `0.0.0.0`,
-//!   which a program that connects to it takes for its own machine.
+//! - [`parse`] consumes no byte after the end of the header. An error for a part of the data is
+//!   final: more data does not change it.
+//! - No input causes a panic, and a header is never longer than [`MAX_HEADER`] bytes.
+//! - An announced address is one that a client can have: it is not a multicast address and not
+//!   `0.0.0.0`, with which a program that connects to it reaches its own machine.
 //!
-//! Of the additional fields of version 2 (TLVs) the checksum is verified where it is sent; the others
-//! are skipped, but have to be well-formed.
+//! Of the additional fields of version 2 (TLVs), the checksum is verified if it is present. The
+//! others must be well-formed and are ignored.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The longest header that is read. The addresses take 52 bytes; certificates and names of hosts, which
-/// balancers add for others than us, some hundred.
+/// The longest accepted header, in bytes. The addresses take 52 bytes; certificates and host
+/// names, which load balancers add for other servers, take some hundred.
 pub const MAX_HEADER: usize = 4096;
 
-/// Section 2.1: the longest line of version 1, with its end.
+/// The longest line of version 1 with its line end, in bytes (section 2.1).
 const MAX_LINE: usize = 107;
 
-/// Section 2.2: how version 2 begins.
+/// The first bytes of version 2 (section 2.2).
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// How version 1 begins.
+/// The first bytes of version 1 (section 2.1).
 const WORD: &[u8; 6] = b"PROXY ";
 
-/// What is before the addresses in version 2: signature, command, family and length.
+/// The number of bytes before the addresses in version 2: signature, command, family and length.
 const FIXED: usize = 16;
 
-/// What a balancer says about a connection.
+/// The content of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
-    /// It connects for a client.
+    /// The load balancer forwards the connection of a client.
     Proxied {
-        /// The client.
+        /// The address of the client.
         from: SocketAddr,
-        /// What the client connected to.
+        /// The address that the client connected to.
         to: SocketAddr,
     },
-    /// It connects for somebody whose address it does not know or cannot say (`UNKNOWN`).
+    /// The load balancer does not know the client's address or cannot express it (`UNKNOWN`).
     Unknown,
-    /// It connects for itself: a health check (`LOCAL`).
+    /// The load balancer connects on its own behalf (`LOCAL`), such as for a health check.
     Local,
 }
 
-/// Why bytes are no header.
+/// The reason why data is not a valid header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It begins like neither version.
+    /// The data does not begin like a header of either version.
     NoHeader,
-    /// It is longer than [`MAX_HEADER`], or than a line of version 1 may be.
+    /// The header is longer than [`MAX_HEADER`], or than a line of version 1 may be.
     TooLong,
-    /// A command, family or form that is not in the specification.
+    /// A command, family or form that the specification does not define.
     Form,
-    /// No address that a client can have.
+    /// An address that no client can have.
     Address,
-    /// The checksum is another one.
+    /// The checksum is wrong.
     Checksum,
 }
 
@@ -74,11 +76,11 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Reads a header from the start of what a connection has brought so far, and gives its length too.
-/// `None`: there is more to come.
+/// Parses a header at the start of the data that has arrived so far, and returns it with its
+/// length. Returns `None` if the header is incomplete.
 ///
 /// # Errors
-/// It can become no header, whatever comes.
+/// Fails as soon as the data cannot become a valid header.
 pub fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, Malformed> {
     if begins(bytes, SIGNATURE) {
         return parse_binary(bytes);
@@ -89,12 +91,13 @@ pub fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, Malformed> {
     Err(Malformed::NoHeader)
 }
 
-/// Whether the two are the same as far as both go.
+/// Returns whether both slices agree over the length of the shorter one.
 fn begins(bytes: &[u8], with: &[u8]) -> bool {
     bytes.iter().zip(with).all(|(one, other)| one == other)
 }
 
-/// Section 2.1: `PROXY TCP4 192.0.2.1 192.0.2.2 50000 21` and CR LF.
+/// Parses a version 1 line such as `PROXY TCP4 192.0.2.1 192.0.2.2 50000 21` with CR LF (section
+/// 2.1).
 fn parse_line(bytes: &[u8]) -> Result<Option<(Header, usize)>, Malformed> {
     let window = &bytes[..bytes.len().min(MAX_LINE)];
     let Some(end) = window.iter().position(|&byte| byte == b'\n') else {
@@ -103,7 +106,7 @@ fn parse_line(bytes: &[u8]) -> Result<Option<(Header, usize)>, Malformed> {
     let line = window[..end].strip_suffix(b"\r").ok_or(Malformed::Form)?;
     let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
     let header = match words[..] {
-        // What follows is to be ignored.
+        // Section 2.1 requires the rest of the line to be ignored.
         [_, b"UNKNOWN", ..] => Header::Unknown,
         [_, b"TCP4", from, to, from_port, to_port] => proxied(
             text::<Ipv4Addr>(from)?,
@@ -126,14 +129,15 @@ fn text<T: std::str::FromStr>(word: &[u8]) -> Result<T, Malformed> {
     std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).ok_or(Malformed::Address)
 }
 
-/// Section 2.1: digits, and none in front that could make them look octal.
+/// Parses a port: digits without a leading zero, which could make it look octal (section 2.1).
 fn port(word: &[u8]) -> Result<u16, Malformed> {
     let plain =
         word.iter().all(u8::is_ascii_digit) && (word.len() == 1 || word.first() != Some(&b'0'));
     if plain { text(word) } else { Err(Malformed::Form) }
 }
 
-/// Section 2.2: the signature, version and command, family and protocol, length, and so many bytes.
+/// Parses version 2: signature, version and command, family and protocol, length, and that many
+/// bytes (section 2.2).
 fn parse_binary(bytes: &[u8]) -> Result<Option<(Header, usize)>, Malformed> {
     let known = |at: usize, values: &[u8]| bytes.get(at).is_none_or(|byte| values.contains(byte));
     if !known(12, &[0x20, 0x21]) {
@@ -145,7 +149,7 @@ fn parse_binary(bytes: &[u8]) -> Result<Option<(Header, usize)>, Malformed> {
         return Err(Malformed::TooLong);
     }
     let Some(whole) = bytes.get(..length) else { return Ok(None) };
-    // LOCAL: whatever else it says is to be ignored, its family too.
+    // LOCAL: everything else in the header is ignored, including the family.
     let header = if whole[12] == 0x20 { Header::Local } else { parse_proxied(whole)? };
     Ok(Some((header, length)))
 }
@@ -156,7 +160,7 @@ fn parse_proxied(whole: &[u8]) -> Result<Header, Malformed> {
         // TCP over IPv4 and over IPv6.
         0x11 => (inet::<4>(block)?, 12),
         0x21 => (inet::<16>(block)?, 36),
-        // No family, or a socket of the balancer's own machine.
+        // An unspecified family, or a socket of the load balancer's own machine.
         0x00 => (Header::Unknown, 0),
         0x31 => (Header::Unknown, 216),
         _ => return Err(Malformed::Form),
@@ -165,7 +169,7 @@ fn parse_proxied(whole: &[u8]) -> Result<Header, Malformed> {
     Ok(header)
 }
 
-/// Two addresses and two ports.
+/// Parses two addresses and two ports.
 fn inet<const SIZE: usize>(block: &[u8]) -> Result<Header, Malformed>
 where
     [u8; SIZE]: Into<IpAddr>,
@@ -185,17 +189,18 @@ fn proxied(
 ) -> Result<Header, Malformed> {
     let address = |ip: IpAddr, port| SocketAddr::new(ip.to_canonical(), port);
     let (from, to) = (address(from.into(), from_port), address(to.into(), to_port));
-    let nobody = |ip: IpAddr| match ip {
+    let is_impossible = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
         IpAddr::V6(ip) => ip.is_unspecified() || ip.is_multicast(),
     };
-    if nobody(from.ip()) || nobody(to.ip()) || from.is_ipv4() != to.is_ipv4() {
+    if is_impossible(from.ip()) || is_impossible(to.ip()) || from.is_ipv4() != to.is_ipv4() {
         return Err(Malformed::Address);
     }
     Ok(Header::Proxied { from, to })
 }
 
-/// Section 2.2.1: type, length and value, up to the end of the header.
+/// Checks the additional fields up to the end of the header: type, length and value (section
+/// 2.2.1).
 fn check_fields(whole: &[u8], start: usize) -> Result<(), Malformed> {
     const CHECKSUM: u8 = 0x03;
     let mut at = start;
@@ -219,9 +224,10 @@ fn check_fields(whole: &[u8], start: usize) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Section 2.2.3: the CRC32c of the whole header, the four bytes of the checksum taken as zeros.
+/// Returns the CRC32c of the whole header, with the four bytes of the checksum taken as zeros
+/// (section 2.2.3).
 fn checksum(whole: &[u8], at: usize) -> u32 {
-    const POLYNOMIAL: u32 = 0x82f6_3b78; // of RFC 4960 appendix B, its bits in the order of the wire
+    const POLYNOMIAL: u32 = 0x82f6_3b78; // RFC 4960 appendix B, with its bits reversed
     let blanked = whole.iter().enumerate();
     let crc = blanked.fold(u32::MAX, |crc, (place, &byte)| {
         let byte = if (at..at + 4).contains(&place) { 0 } else { byte };
@@ -248,7 +254,7 @@ mod tests {
         Header::Proxied { from: address("[2001:db8::1]:50000"), to: address("[2001:db8::2]:21") }
     }
 
-    /// A header of version 2 with what follows its length.
+    /// Returns a version 2 header with the given bytes after its length.
     fn binary(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
         let length = u16::try_from(block.len()).unwrap().to_be_bytes();
         [SIGNATURE, &[command, family][..], &length, block].concat()
@@ -268,7 +274,7 @@ mod tests {
         [&[kind][..], &u16::try_from(value.len()).unwrap().to_be_bytes(), value].concat()
     }
 
-    /// With its right checksum among other fields.
+    /// Returns a header with its correct checksum between other fields.
     fn with_checksum() -> Vec<u8> {
         let fields = [field(0x04, b""), field(0x03, &[0; 4]), field(0x02, b"ftp.example")];
         let mut whole = binary(0x21, 0x11, &[inet4(), fields.concat()].concat());
@@ -278,7 +284,7 @@ mod tests {
         whole
     }
 
-    /// Good headers of every kind, and what they say.
+    /// Returns valid headers of every kind with their content.
     fn good() -> Vec<(Vec<u8>, Header)> {
         let line = |text: &str| text.as_bytes().to_vec();
         let unix = vec![b'/'; 216];
@@ -407,8 +413,8 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_the_published_vector() {
-        // RFC 3720 appendix B.4: 32 bytes of ones; the four of the checksum itself count as zeros,
-        // so they are put behind, and the sum of zeros is the other vector.
+        // RFC 3720 appendix B.4 has a vector of 32 bytes of ones and one of 32 zeros. The four
+        // bytes of the checksum itself count as zeros, so they are appended here.
         assert_eq!(checksum(&[0; 32], 0), 0x8a91_36aa);
         assert_eq!(checksum(&[0xff; 32], 32), 0x62a8_ab43);
         assert_eq!(checksum(b"123456789", 9), 0xe306_9283);
@@ -416,7 +422,7 @@ mod tests {
 
     #[test]
     fn no_bytes_panic_and_more_of_them_change_no_answer() {
-        // Every change of one byte in every good header, and every start of what comes of it.
+        // Every change of one byte in every valid header, and every prefix of the result.
         for (good, _) in good() {
             for at in 0..good.len().min(120) {
                 for change in [0x00, 0x01, 0x0a, 0x20, 0x30, 0x7f, 0xff] {
@@ -426,7 +432,7 @@ mod tests {
                     for end in 0..bytes.len() {
                         match parse(&bytes[..end]) {
                             Ok(None) => {}
-                            // A shorter header, or none: that stays so.
+                            // A shorter header or an error stays the same with more data.
                             answer => assert_eq!(answer, whole, "{}", bytes.escape_ascii()),
                         }
                     }

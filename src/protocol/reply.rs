@@ -1,18 +1,19 @@
-//! Replies: a code and text, in one line or many (RFC 959 section 4.2).
+//! Replies: a code and a text of one line or several (RFC 959 section 4.2).
 //!
-//! A [`Reply`] can always be sent: its lines hold no CR, LF or NUL (they become `?`) but in the pair
-//! `CR NUL`, which stands for a CR in a name (RFC 2640 section 3.1), and no line in its middle can be
-//! taken for its last one, because a digit at the start gets a space before it as RFC 959 asks. Reading is liberal about the middle lines, which servers write in many ways,
-//! and strict about where a reply begins and ends.
+//! A [`Reply`] can always be sent. Each CR, LF or NUL in its lines becomes `?`, except in the pair
+//! `CR NUL`, which stands for a CR in a name (RFC 2640 section 3.1). No line in the middle can be
+//! mistaken for the last one, because a line that begins with a digit gets a leading space, as RFC
+//! 959 asks. The parser accepts any middle lines, because servers write them in many ways, and is
+//! strict about the first and the last line.
 
 use super::MAX_REPLY;
 use std::fmt;
 
-/// A reply code, three digits from 100 to 599. Codes nobody defined are values like any other.
+/// A reply code of three digits, from 100 to 599. Undefined codes are valid values.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(u16);
 
-#[allow(missing_docs)] // the names are RFC 959's meanings
+#[allow(missing_docs)] // the names are the meanings in RFC 959
 impl Code {
     pub const OPENING_DATA: Code = Code(150);
     pub const OK: Code = Code(200);
@@ -56,42 +57,42 @@ impl Code {
     pub const BAD_NAME: Code = Code(553);
     pub const BAD_RESTART: Code = Code(554);
 
-    /// The code of this number, if it is one.
+    /// Returns the code with this number, or `None` if the number is not from 100 to 599.
     pub fn new(number: u16) -> Option<Code> {
         (100..600).contains(&number).then_some(Code(number))
     }
 
-    /// The three digits as a number.
+    /// Returns the code as a number.
     pub fn number(self) -> u16 {
         self.0
     }
 
-    /// 1yz: another reply to the same command follows.
+    /// 1yz: a further reply to the same command follows.
     pub fn is_preliminary(self) -> bool {
         self.0 / 100 == 1
     }
 
-    /// 2yz: the command is done.
+    /// 2yz: the command succeeded.
     pub fn is_success(self) -> bool {
         self.0 / 100 == 2
     }
 
-    /// 3yz: the server waits for the next command of a sequence.
+    /// 3yz: the server expects the next command of a sequence.
     pub fn is_intermediate(self) -> bool {
         self.0 / 100 == 3
     }
 
-    /// 4yz: not now; the same command may work later.
+    /// 4yz: the command failed but may succeed later.
     pub fn is_transient_failure(self) -> bool {
         self.0 / 100 == 4
     }
 
-    /// x2z: about the control or the data connection.
+    /// x2z: the reply is about the control connection or the data connection.
     pub fn is_about_connections(self) -> bool {
         self.0 / 10 % 10 == 2
     }
 
-    /// x0z: about the command as such, not about connections, files or who is logged in.
+    /// x0z: the reply is about the command itself, and not about connections, files or the login.
     pub fn is_about_syntax(self) -> bool {
         self.0 % 100 < 10
     }
@@ -109,48 +110,54 @@ impl fmt::Debug for Code {
     }
 }
 
-/// One reply, complete.
+/// A complete reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     code: Code,
     first: Vec<u8>,
-    /// The lines between the first and the last, and the text of the last.
+    /// The lines between the first and the last line, and the text of the last line.
     rest: Option<(Vec<Vec<u8>>, Vec<u8>)>,
 }
 
 impl Reply {
-    /// A reply of one line.
+    /// Creates a reply of one line.
     pub fn new(code: Code, text: impl Into<Vec<u8>>) -> Reply {
-        Reply { code, first: safe(text.into()), rest: None }
+        Reply { code, first: replace_line_ends(text.into()), rest: None }
     }
 
-    /// A reply of many lines: `first` and `last` after the code, `body` as it is between them.
+    /// Creates a reply of several lines: `first` and `last` follow the code; the lines of `body`
+    /// are between them.
     pub fn lines(
         code: Code,
         first: impl Into<Vec<u8>>,
         body: impl IntoIterator<Item = Vec<u8>>,
         last: impl Into<Vec<u8>>,
     ) -> Reply {
-        let body = body.into_iter().map(|line| harmless(safe(line))).collect();
-        Reply { code, first: safe(first.into()), rest: Some((body, safe(last.into()))) }
+        let body =
+            body.into_iter().map(|line| pad_leading_digit(replace_line_ends(line))).collect();
+        Reply {
+            code,
+            first: replace_line_ends(first.into()),
+            rest: Some((body, replace_line_ends(last.into()))),
+        }
     }
 
-    /// The code.
+    /// Returns the code.
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The text of the first line, which for one line is all of it.
+    /// Returns the text of the first line.
     pub fn text(&self) -> &[u8] {
         &self.first
     }
 
-    /// The lines between the first and the last, as they were sent.
+    /// Returns the lines between the first and the last line.
     pub fn body(&self) -> &[Vec<u8>] {
         self.rest.as_ref().map_or(&[], |(body, _)| body)
     }
 
-    /// Appends the reply as it goes on the wire, with the ends of its lines.
+    /// Appends the reply in its wire form, with line ends.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let mut line = |separator: &[u8], text: &[u8]| {
             out.extend_from_slice(self.code.0.to_string().as_bytes());
@@ -172,7 +179,7 @@ impl Reply {
 }
 
 impl fmt::Display for Reply {
-    /// The reply as it was sent, its lines joined by LF, for people; not escaped.
+    /// Writes the reply for people, with its lines joined by LF. Nothing is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = Vec::new();
         self.write_to(&mut out);
@@ -181,8 +188,8 @@ impl fmt::Display for Reply {
     }
 }
 
-/// Replaces what would end a line with `?`.
-fn safe(mut text: Vec<u8>) -> Vec<u8> {
+/// Replaces each CR, LF and NUL with `?`, except in the pair `CR NUL`.
+fn replace_line_ends(mut text: Vec<u8>) -> Vec<u8> {
     let mut at = 0;
     while at < text.len() {
         if text[at..].starts_with(b"\r\0") {
@@ -197,26 +204,27 @@ fn safe(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-/// A line in the middle that begins with a digit might read like the last one.
-fn harmless(mut line: Vec<u8>) -> Vec<u8> {
+/// Inserts a space before a middle line that begins with a digit, so that it cannot be mistaken
+/// for the last line.
+fn pad_leading_digit(mut line: Vec<u8>) -> Vec<u8> {
     if line.first().is_some_and(u8::is_ascii_digit) {
         line.insert(0, b' ');
     }
     line
 }
 
-/// What a peer sent that is no reply.
+/// The reason why data from a server is not a valid reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadReply {
-    /// A line that does not begin with a code.
+    /// The line does not begin with a reply code.
     NoCode(Vec<u8>),
-    /// More than [`MAX_REPLY`].
+    /// The reply is longer than [`MAX_REPLY`].
     TooLong,
-    /// Nothing followed a reply of many lines whose last line has not come.
+    /// The server stopped sending before the last line of a reply of several lines.
     Unfinished {
-        /// Its code.
+        /// The code of the reply.
         code: Code,
-        /// The last line that came.
+        /// The last line that arrived.
         last: Vec<u8>,
     },
 }
@@ -243,46 +251,47 @@ fn shown(line: &[u8]) -> impl fmt::Display + '_ {
 
 impl std::error::Error for BadReply {}
 
-/// Puts replies together from lines.
+/// Assembles replies from lines.
 #[derive(Debug, Default)]
 pub struct ReplyParser {
     open: Option<(Code, Vec<u8>, Vec<Vec<u8>>)>,
-    /// The size of the lines that came, as [`MAX_REPLY`] counts.
+    /// The size of the lines so far, as [`MAX_REPLY`] counts it.
     size: usize,
-    /// The reply is a greeting, before which there may be text.
+    /// The reply is a greeting, which other text may precede.
     is_greeting: bool,
-    /// The first line of that text that is not blank.
+    /// The first non-blank line of that text.
     text: Option<Vec<u8>>,
 }
 
-/// What a line counts as in [`MAX_REPLY`], however short it is.
-const LEAST_LINE: usize = 32;
+/// The least number of bytes that a line counts in [`MAX_REPLY`].
+const MIN_LINE_COST: usize = 32;
 
-/// The codes that a server may greet with.
+/// The codes that a greeting may have.
 const GREETINGS: [Code; 3] = [Code(120), Code::READY, Code::NOT_AVAILABLE];
 
 impl ReplyParser {
-    /// A parser of the greeting. Some servers send text or blank lines before it, or leave out the blank
-    /// after its code.
+    /// Creates a parser for the greeting. Some servers send text or blank lines before it, or omit
+    /// the space after its code.
     pub fn of_greeting() -> ReplyParser {
         ReplyParser { is_greeting: true, ..ReplyParser::default() }
     }
 
-    /// The text that came instead of a greeting.
+    /// Returns the text that came instead of a greeting.
     pub(super) fn only_text(&mut self) -> Option<BadReply> {
         self.text.take().map(BadReply::NoCode)
     }
 
-    /// What came of a reply whose end has not come.
+    /// Returns the error for a reply whose last line has not arrived.
     pub(super) fn unfinished(&mut self) -> Option<BadReply> {
         let Some((code, first, mut body)) = self.open.take() else { return self.only_text() };
         Some(BadReply::Unfinished { code, last: body.pop().unwrap_or(first) })
     }
 
-    /// Takes the next line, without its end; gives a reply when the line completes one.
+    /// Processes the next line, without its line end. Returns a reply when the line completes one.
     ///
     /// # Errors
-    /// See [`BadReply`]. The parser is then ready for a new reply.
+    /// Returns [`BadReply`] if the line cannot be part of a reply. The parser is then ready for a
+    /// new reply.
     pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
         let Some((code, first, mut body)) = self.open.take() else {
             self.count(line)?;
@@ -296,7 +305,7 @@ impl ReplyParser {
             let rest = Some((body, text.to_vec()));
             return Ok(Some(Reply { code, first, rest }));
         }
-        // Some servers end with the bare code.
+        // Some servers end a reply with the code alone.
         if line == code.to_string().as_bytes() {
             return Ok(Some(Reply { code, first, rest: Some((body, Vec::new())) }));
         }
@@ -307,7 +316,7 @@ impl ReplyParser {
     }
 
     fn count(&mut self, line: &[u8]) -> Result<(), BadReply> {
-        self.size += line.len().max(LEAST_LINE);
+        self.size += line.len().max(MIN_LINE_COST);
         if self.size <= MAX_REPLY {
             return Ok(());
         }
@@ -327,8 +336,8 @@ impl ReplyParser {
         }
     }
 
-    /// Takes a line that is no reply where a greeting is expected. The identification of an SSH server
-    /// (RFC 4253 section 4.2) is the whole of its greeting.
+    /// Processes a line before the greeting that is not a valid reply. The identification line of
+    /// an SSH server (RFC 4253 section 4.2) is an error at once, since nothing else follows it.
     fn before_greeting(&mut self, line: &[u8]) -> Result<Option<Reply>, BadReply> {
         if let Some((digits, text)) = line.split_at_checked(3)
             && let Some((code, ..)) = split(digits).filter(|(code, ..)| GREETINGS.contains(code))
@@ -346,7 +355,7 @@ impl ReplyParser {
     }
 }
 
-/// Code, separator and text. A bare code counts as one with an empty text.
+/// Splits a line into code, separator and text. A code alone has an empty text.
 fn split(line: &[u8]) -> Option<(Code, u8, &[u8])> {
     let digits = line.get(..3).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     let number = digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
@@ -419,7 +428,7 @@ mod tests {
         let first = replies[0].as_ref().unwrap();
         assert_eq!((first.code(), first.text()), (Code::READY, &b"FileZilla"[..]));
         assert_eq!(first.body(), [b"220-by Tim".to_vec()]);
-        // RFC 959's own example: another code in the middle is text.
+        // The example of RFC 959: another code in the middle is text.
         assert_eq!(read("123-First\r\nSecond\r\n  234 begin\r\n456 x\r\n123 last\r\n").len(), 1);
         assert_eq!(read("200\r\n"), [Ok(Reply::new(Code::OK, ""))]);
         assert_eq!(read("211-x\r\n211\r\n").len(), 1);

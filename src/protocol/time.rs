@@ -1,34 +1,36 @@
-//! Points in time as FTP spells them: the `YYYYMMDDHHMMSS[.sss]` of RFC 3659 section 2.3, and the
+//! Points in time in the forms of FTP: `YYYYMMDDHHMMSS[.sss]` (RFC 3659 section 2.3), and the
 //! dates of `ls -l`, which no RFC defines and every client reads.
 //!
-//! Everything is UTC. RFC 3659 demands it of a time-val; for `ls` dates nobody says, and UTC is
-//! the one choice that does not depend on where the server stands. Nothing here allocates beyond
-//! the `out` it is given, and nothing panics, whatever the clock, the disk or the peer says.
+//! All times are in UTC. RFC 3659 requires that for its timestamps. For `ls -l` dates no rule
+//! exists; UTC does not depend on the server's time zone. The functions allocate nothing except in
+//! the given `out`, and no input from clock, disk or peer causes a panic.
 //!
-//! `SystemTime` has no calendar, and std has none to give, so [`Civil`] is one: the proleptic
-//! Gregorian calendar without leap seconds, which is what POSIX time counts.
+//! `SystemTime` and std have no calendar, so [`Civil`] is one: the proleptic Gregorian calendar
+//! without leap seconds, which POSIX time counts.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const DAY: i64 = 86_400;
 
-/// What `ls` takes for half a year: beyond it the time of day gives way to the year (GNU ls).
+/// The age in seconds up to which `ls -l` shows the time of day instead of the year (GNU ls).
 const HALF_YEAR: i64 = 15_778_476;
 
-/// No `SystemTime` reaches further (64 bits of seconds), and within it no sum below overflows.
-const FARTHEST_YEAR: i64 = 300_000_000_000;
+/// The farthest year in either direction. No `SystemTime` reaches it (64 bits of seconds), and no
+/// calculation below overflows within it.
+const MAX_YEAR: i64 = 300_000_000_000;
 
-/// A year-less date is this many years old at most: from leap day to leap day across 1900 or 2100.
+/// The greatest age in years of a date without a year: the distance of two leap days across 1900
+/// or 2100.
 const LEAP_DAY_GAP: i64 = 8;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A calendar date and time of day in UTC. The fields are as written; [`Civil::to_system`] judges
-/// whether such a moment exists.
+/// A calendar date and time of day in UTC. The fields may have any values; [`Civil::to_system`]
+/// checks whether the moment exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Civil {
-    /// Astronomical: 0 is 1 BC.
+    /// The astronomical year: 0 is 1 BC.
     pub year: i64,
     /// 1 to 12.
     pub month: u8,
@@ -43,7 +45,7 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// The second that `time` lies in, also before 1970.
+    /// Returns the second that contains `time`, also before 1970.
     pub fn from_system(time: SystemTime) -> Civil {
         let seconds = unix_seconds(time);
         let (year, month, day) = date_of(seconds.div_euclid(DAY));
@@ -58,8 +60,8 @@ impl Civil {
         }
     }
 
-    /// The moment itself; `None` if the calendar has no such date, the day no such time, or
-    /// `SystemTime` no room. POSIX time has no leap seconds: second 60 becomes 59.
+    /// Returns the moment, or `None` if the date or the time of day does not exist or is outside
+    /// of the range of `SystemTime`. POSIX time has no leap seconds: second 60 becomes 59.
     pub fn to_system(&self) -> Option<SystemTime> {
         if !self.exists() {
             return None;
@@ -72,7 +74,7 @@ impl Civil {
     }
 
     fn exists(&self) -> bool {
-        (-FARTHEST_YEAR..=FARTHEST_YEAR).contains(&self.year)
+        (-MAX_YEAR..=MAX_YEAR).contains(&self.year)
             && (1..=12).contains(&self.month)
             && (1..=days_in(self.year, self.month)).contains(&self.day)
             && self.hour < 24
@@ -81,11 +83,11 @@ impl Civil {
     }
 }
 
-/// Reads a time-val (RFC 3659 section 2.3): 14 digits and an optional fraction, of which
-/// nanoseconds are kept.
+/// Parses a timestamp (RFC 3659 section 2.3): 14 digits and an optional fraction, which is kept to
+/// nanoseconds.
 ///
-/// Servers that printed `"19%d"` before the year 2000 print 15 digits since: `19126...` is 2026.
-/// `191` cannot begin 15 digits otherwise, so these are understood too.
+/// Servers that printed the year as `"19%d"` before 2000 now print 15 digits: `19126...` is 2026.
+/// No other text of 15 digits begins with `191`, so these are accepted too.
 pub fn parse_timestamp(text: &[u8]) -> Option<SystemTime> {
     let (whole, nanos) = match text.iter().position(|&b| b == b'.') {
         Some(dot) => (&text[..dot], parse_fraction(&text[dot + 1..])?),
@@ -107,8 +109,8 @@ pub fn parse_timestamp(text: &[u8]) -> Option<SystemTime> {
     civil.to_system()?.checked_add(Duration::from_nanos(nanos))
 }
 
-/// Writes a time-val of 14 digits (RFC 3659 section 2.3). Its year has four, so a year before 0 or
-/// after 9999 is shown as 0000 or 9999.
+/// Writes a timestamp of 14 digits (RFC 3659 section 2.3). A year before 0 or after 9999 is
+/// written as 0000 or 9999, because the year has four digits.
 pub fn write_timestamp(time: SystemTime, out: &mut Vec<u8>) {
     let civil = Civil::from_system(time);
     let (century, year) = split_year(civil.year);
@@ -117,8 +119,8 @@ pub fn write_timestamp(time: SystemTime, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes the 24 columns of C's `ctime`: `Sun Nov  1 19:30:00 2026`. Its year has four digits, so a
-/// year before 0 or after 9999 is shown as 0000 or 9999.
+/// Writes the 24 columns of C's `ctime`: `Sun Nov  1 19:30:00 2026`. A year before 0 or after 9999
+/// is written as 0000 or 9999, because the year has four digits.
 pub fn write_ctime(time: SystemTime, out: &mut Vec<u8>) {
     let civil = Civil::from_system(time);
     out.extend_from_slice(weekday(time).as_bytes());
@@ -137,7 +139,7 @@ pub fn write_ctime(time: SystemTime, out: &mut Vec<u8>) {
 }
 
 /// Writes the 12 columns of an `ls -l` date as seen at `now`: `Jan  2 03:04` for the last half
-/// year, `Jan  2  2025` for what is older or lies in the future.
+/// year, `Jan  2  2025` for older and future times.
 pub fn write_ls_date(time: SystemTime, now: SystemTime, out: &mut Vec<u8>) {
     let civil = Civil::from_system(time);
     out.extend_from_slice(MONTHS[usize::from(civil.month - 1)].as_bytes());
@@ -154,9 +156,9 @@ pub fn write_ls_date(time: SystemTime, now: SystemTime, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the three words of an `ls -l` date. A time of day stands for the latest such moment that
-/// is at most a day after `now`: the peer's clock may run ahead or show another zone. A year
-/// stands for the day's first second.
+/// Parses the three words of an `ls -l` date. A date with a time of day means the latest such
+/// moment that is at most a day after `now`, because the clock of the peer may be ahead or show
+/// another time zone. A date with a year means the first second of the day.
 pub fn parse_ls_date(
     month: &[u8],
     day: &[u8],
@@ -172,7 +174,8 @@ pub fn parse_ls_date(
     latest_moment(month, day, parse_clock(time_or_year)?, now)
 }
 
-/// Returns the latest moment of that month, day and time of day that is at most a day after `now`.
+/// Returns the latest moment with this month, day and time of day that is at most a day after
+/// `now`.
 pub(crate) fn latest_moment(
     month: u8,
     day: u8,
@@ -187,25 +190,25 @@ pub(crate) fn latest_moment(
         .find(|&time| time <= latest)
 }
 
-/// The English three-letter name of a moment's day of the week.
+/// Returns the English three-letter name of the day of the week.
 pub(crate) fn weekday(time: SystemTime) -> &'static str {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     DAYS[unix_seconds(time).div_euclid(DAY).rem_euclid(7) as usize]
 }
 
-/// The English three-letter name of a moment's month.
+/// Returns the English three-letter name of the month.
 pub(crate) fn month_of(time: SystemTime) -> &'static str {
     MONTHS[usize::from(Civil::from_system(time).month - 1)]
 }
 
-/// The number of an English three-letter month name in any case.
+/// Returns the number of an English three-letter month name in upper or lower case.
 pub(crate) fn parse_month(name: &[u8]) -> Option<u8> {
     let index = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
     Some(index as u8 + 1)
 }
 
-/// Reads `3:04`, `03:04:05`, `03:04:05.67` or `03:04PM` as hour, minute and second. A fraction is
-/// dropped; whether the numbers are in range is for [`Civil::to_system`] to say.
+/// Parses `3:04`, `03:04:05`, `03:04:05.67` or `03:04PM` as hour, minute and second. A fraction is
+/// dropped. [`Civil::to_system`] checks whether the numbers are in range.
 pub(crate) fn parse_clock(text: &[u8]) -> Option<[u8; 3]> {
     let (text, half) = split_half_of_day(text);
     let mut parts = text.split(|&b| b == b':');
@@ -222,7 +225,7 @@ pub(crate) fn parse_clock(text: &[u8]) -> Option<[u8; 3]> {
     Some([hour, minute, second])
 }
 
-/// Splits off `AM` or `PM`, told as the hour its half of the day begins at.
+/// Splits off `AM` or `PM`, and returns it as the hour at which that half of the day begins.
 fn split_half_of_day(text: &[u8]) -> (&[u8], Option<u8>) {
     let Some((clock, suffix)) = text.split_last_chunk::<2>() else { return (text, None) };
     if suffix.eq_ignore_ascii_case(b"AM") {
@@ -239,7 +242,7 @@ fn parse_seconds(text: &[u8]) -> Option<u8> {
     two_digits(&text[..whole])
 }
 
-/// The digits after a decimal point as nanoseconds.
+/// Parses the digits after a decimal point as nanoseconds.
 fn parse_fraction(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -248,7 +251,7 @@ fn parse_fraction(text: &[u8]) -> Option<u64> {
     Some(padded.take(9).fold(0, |nanos, digit| nanos * 10 + u64::from(digit - b'0')))
 }
 
-/// One to four digits as a number.
+/// Parses one to four digits as a number.
 fn digits(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > 4 || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -256,7 +259,7 @@ fn digits(text: &[u8]) -> Option<i64> {
     Some(text.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
 }
 
-/// One or two digits as a number.
+/// Parses one or two digits as a number.
 fn two_digits(text: &[u8]) -> Option<u8> {
     digits(text).and_then(|number| u8::try_from(number).ok()).filter(|_| text.len() <= 2)
 }
@@ -266,13 +269,13 @@ fn pair_of_digits(number: u8, pad: u8) -> [u8; 2] {
     [tens, b'0' + number % 10]
 }
 
-/// The two halves of a year that was clamped to four digits.
+/// Clamps a year to four digits and returns its century and its last two digits.
 fn split_year(year: i64) -> (u8, u8) {
     let year = year.clamp(0, 9999);
     ((year / 100) as u8, (year % 100) as u8)
 }
 
-/// A year, right-aligned in five columns.
+/// Writes a year, right-aligned in five columns.
 fn write_ls_year(year: i64, out: &mut Vec<u8>) {
     let (century, of_century) = split_year(year);
     out.push(b' ');
@@ -285,7 +288,7 @@ fn write_ls_year(year: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Seconds since 1970, rounded down.
+/// Returns the seconds since 1970, rounded down.
 fn unix_seconds(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
@@ -311,14 +314,15 @@ fn days_in(year: i64, month: u8) -> u8 {
     }
 }
 
-// Both directions count years from March, so that the leap day is the last of its year, and in
-// eras of 400 years, after which the calendar repeats; 719,468 days lie between March 1, 0 and
-// 1970. The method is Howard Hinnant's, "chrono-compatible low-level date algorithms".
+// The calendar functions count years from March, so that the leap day is the last day of a year,
+// and use eras of 400 years, after which the calendar repeats. There are 719,468 days between
+// March 1 of year 0 and January 1, 1970. The method is from Howard Hinnant, "chrono-compatible
+// low-level date algorithms".
 
 const ERA_DAYS: i64 = 146_097;
 const EPOCH_SHIFT: i64 = 719_468;
 
-/// Days from 1970 to a date.
+/// Returns the number of days from 1970 to a date.
 fn days_to(year: i64, month: u8, day: u8) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let of_era = year.rem_euclid(400);
@@ -328,7 +332,7 @@ fn days_to(year: i64, month: u8, day: u8) -> i64 {
     year.div_euclid(400) * ERA_DAYS + of_era_days - EPOCH_SHIFT
 }
 
-/// The date that lies so many days from 1970.
+/// Returns the date that is this many days after 1970.
 fn date_of(days: i64) -> (i64, u8, u8) {
     let days = days + EPOCH_SHIFT;
     let of_era_days = days.rem_euclid(ERA_DAYS);

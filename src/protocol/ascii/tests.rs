@@ -6,7 +6,7 @@ fn encoded(text: &[u8]) -> Vec<u8> {
     in_pieces(Encoder::default(), &[text])
 }
 
-/// The text as it came over the wire if a decoder has stored it.
+/// Returns the wire form of a text that a decoder has stored.
 fn received(text: &[u8]) -> Vec<u8> {
     in_pieces(Encoder { every_lf: true, ..Encoder::default() }, &[text])
 }
@@ -28,7 +28,7 @@ fn decoded(chunks: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// Every string of CR, LF and `a` up to a length.
+/// Returns every string of CR, LF and `a` up to a length.
 fn every_text(longest: u32) -> impl Iterator<Item = Vec<u8>> {
     (0..=longest).flat_map(|length| {
         (0..3usize.pow(length)).map(move |number| {
@@ -37,7 +37,7 @@ fn every_text(longest: u32) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// Text of about `length` bytes with lines of every length and stray CRs.
+/// Returns a text of about `length` bytes with lines of every length and stray CRs.
 fn long_text(length: usize) -> Vec<u8> {
     let mut text = Vec::new();
     for line in 0.. {
@@ -50,7 +50,7 @@ fn long_text(length: usize) -> Vec<u8> {
     text
 }
 
-/// Lets a few bytes at a time pass, and every other call fails.
+/// A stream that passes a few bytes at a time and fails every other call.
 struct Hesitant<S> {
     inner: S,
     calls: usize,

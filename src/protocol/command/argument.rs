@@ -1,4 +1,4 @@
-//! The arguments of commands: what each can be, how it is read and how it is written.
+//! The types of command arguments, and how each is parsed and written.
 
 use super::{Malformed, Name};
 
@@ -8,36 +8,36 @@ use crate::protocol::{path, time};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// Argument of EPSV (RFC 2428 section 3).
+/// The argument of EPSV (RFC 2428 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
-    /// None: the protocol of the control connection.
+    /// No argument: the network protocol of the control connection.
     Same,
     /// `1`: IPv4.
     V4,
     /// `2`: IPv6.
     V6,
-    /// `ALL`: nothing but EPSV from now on.
+    /// `ALL`: the client will use only EPSV from now on.
     All,
 }
 
-/// Argument of TYPE (RFC 959 section 3.1.1).
+/// The argument of TYPE (RFC 959 section 3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// Text whose lines end in CR LF on the wire.
     Ascii(Format),
     /// EBCDIC text.
     Ebcdic(Format),
-    /// The bytes as they are.
+    /// Unchanged bytes.
     Image,
-    /// Bytes of so many bits.
+    /// Bytes of the given number of bits.
     Local(u8),
 }
 
-/// Second argument of TYPE A and E (RFC 959 section 3.1.1.5).
+/// The second argument of TYPE A and E (RFC 959 section 3.1.1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `N`, the default: not for a printer.
+    /// `N`, the default: not for printing.
     NonPrint,
     /// `T`: Telnet format effectors.
     Telnet,
@@ -45,7 +45,7 @@ pub enum Format {
     CarriageControl,
 }
 
-/// Argument of MODE (RFC 959 section 3.4; `Z`: draft-preston-ftpext-deflate).
+/// The argument of MODE (RFC 959 section 3.4; `Z`: draft-preston-ftpext-deflate).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Mode {
@@ -55,7 +55,7 @@ pub enum Mode {
     Deflate,
 }
 
-/// Argument of STRU (RFC 959 section 3.1.2).
+/// The argument of STRU (RFC 959 section 3.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Structure {
@@ -64,44 +64,44 @@ pub enum Structure {
     Page,
 }
 
-/// Argument of AUTH, of those that mean TLS (RFC 4217 section 2 and the drafts before it).
+/// The argument of AUTH: the mechanisms that mean TLS (RFC 4217 section 2 and earlier drafts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// `TLS`: data connections stay in clear until PROT P.
+    /// `TLS`: data connections are not encrypted until PROT P.
     Tls,
-    /// `TLS-C`: the same.
+    /// `TLS-C`: the same as `TLS`.
     TlsC,
-    /// `SSL`: data connections are protected at once.
+    /// `SSL`: data connections are encrypted without PROT P.
     Ssl,
-    /// `TLS-P`: the same.
+    /// `TLS-P`: the same as `SSL`.
     TlsP,
 }
 
-/// Argument of PROT (RFC 2228 section 3).
+/// The argument of PROT (RFC 2228 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
-    /// `C`: data is sent in clear.
+    /// `C`: no protection.
     Clear,
-    /// `S`: it cannot be changed on its way; TLS does not offer that alone.
+    /// `S`: integrity only, which TLS does not offer.
     Safe,
-    /// `E`: it cannot be read on its way; TLS does not offer that alone.
+    /// `E`: confidentiality only, which TLS does not offer.
     Confidential,
-    /// `P`: both.
+    /// `P`: integrity and confidentiality.
     Private,
 }
 
-/// Argument of OPTS.
+/// The argument of OPTS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opts {
-    /// `UTF8 ON` or `OFF`, which clients of Windows send.
+    /// `UTF8 ON` or `UTF8 OFF`, which Windows clients send.
     Utf8(bool),
-    /// `MLST` and the facts wanted (RFC 3659 section 7.9).
+    /// `MLST` and the requested facts (RFC 3659 section 7.9).
     Mlst(Facts),
-    /// `HASH` and the algorithm; without one it asks which is chosen.
+    /// `HASH` and an algorithm; without an algorithm, a query for the selected one.
     Hash(Option<Algorithm>),
 }
 
-/// A digest of a file's content (draft-bryan-ftpext-hash).
+/// A digest algorithm for the content of files (draft-bryan-ftpext-hash).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Algorithm {
@@ -113,11 +113,11 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them, in the order FEAT lists them.
+    /// All algorithms, in the order in which FEAT lists them.
     pub const ALL: [Algorithm; 5] =
         [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1, Algorithm::Md5, Algorithm::Crc32];
 
-    /// The name that HASH, its OPTS and FEAT use.
+    /// Returns the name that HASH, OPTS HASH and FEAT use.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Sha256 => "SHA-256",
@@ -128,23 +128,23 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name, in any case.
+    /// Returns the algorithm of this name, in upper or lower case.
     pub fn parse(name: &[u8]) -> Option<Algorithm> {
         Algorithm::ALL.into_iter().find(|known| known.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }
 
-/// Digits alone, no sign, and no more than a `u64` holds.
+/// Parses digits only, without a sign; `None` if the number exceeds `u64`.
 pub(super) fn parse_number(digits: &[u8]) -> Option<u64> {
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     if plain { std::str::from_utf8(digits).ok()?.parse().ok() } else { None }
 }
 
-/// A range of bytes, by first and last as RANG has it; what XCRC and its kin mean by their second
-/// number is the server's affair.
+/// A range of bytes with its first and last byte, as RANG specifies it. For XCRC and its relatives
+/// the server decides what the second number means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// First byte, from 0.
+    /// The first byte; 0 is the start of the file.
     pub start: u64,
     /// The second number.
     pub end: u64,
@@ -157,14 +157,14 @@ impl Span {
     }
 }
 
-/// What MFF changes.
+/// The facts that MFF sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// `modify`.
+    /// The `modify` fact.
     pub modified: Option<SystemTime>,
-    /// `create`.
+    /// The `create` fact.
     pub created: Option<SystemTime>,
-    /// `UNIX.mode`.
+    /// The `UNIX.mode` fact.
     pub mode: Option<u32>,
 }
 
@@ -181,7 +181,7 @@ impl Changes {
         Ok(())
     }
 
-    /// Appends the facts as MFF and its reply have them.
+    /// Appends the facts in the form of MFF and its reply.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         for (fact, time) in [(&b"Modify="[..], self.modified), (b"Create=", self.created)] {
             if let Some(time) = time {
@@ -223,7 +223,7 @@ impl Type {
         let bad = Malformed::Argument(Verb::Type, "A, E, I or L, and a format or size");
         let (&letter, rest) = word.split_first().ok_or(bad.clone())?;
         if !rest.is_empty() && !rest.starts_with(b" ") {
-            // "L8" without the space is what some clients send.
+            // Some clients send "L8" without the space.
             let joined = letter.eq_ignore_ascii_case(&b'L') && parse_number(rest).is_some();
             if !joined {
                 return Err(if letter.is_ascii_alphabetic() {
@@ -325,7 +325,7 @@ impl Mechanism {
 
     pub(super) fn parse(word: &[u8]) -> Result<Mechanism, Malformed> {
         let known = |one: &Mechanism| one.spelling().eq_ignore_ascii_case(word);
-        // RFC 2228 section 3: 504 for a mechanism that is unknown.
+        // RFC 2228 section 3: 504 for an unknown mechanism.
         Mechanism::ALL.into_iter().find(known).ok_or(Malformed::Parameter(Verb::Auth))
     }
 
@@ -346,7 +346,7 @@ impl Protection {
             b"S" | b"s" => Ok(Protection::Safe),
             b"E" | b"e" => Ok(Protection::Confidential),
             b"P" | b"p" => Ok(Protection::Private),
-            // RFC 2228 section 3: 504 for any other.
+            // RFC 2228 section 3: 504 for any other letter.
             _ => Err(Malformed::Parameter(Verb::Prot)),
         }
     }
@@ -361,7 +361,8 @@ impl Protection {
     }
 }
 
-/// A letter nobody defined is a parameter that is not implemented, anything else a mistake.
+/// Returns the error for a one-letter argument: an unknown letter is an unimplemented parameter
+/// (504), anything else is a wrong form (501).
 fn one_letter(verb: Verb, word: &[u8], expected: &'static str) -> Malformed {
     match word {
         [letter] if letter.is_ascii_alphabetic() => Malformed::Parameter(verb),
@@ -374,14 +375,14 @@ impl Opts {
         let (option, value) = split_word(word);
         if option.eq_ignore_ascii_case(b"UTF8") || option.eq_ignore_ascii_case(b"UTF-8") {
             return match value.to_ascii_uppercase().as_slice() {
-                // Without a value it was the first draft's way to switch it on.
+                // The first draft of the UTF8 option switched it on without a value.
                 b"ON" | b"" => Ok(Opts::Utf8(true)),
                 b"OFF" => Ok(Opts::Utf8(false)),
                 _ => Err(Malformed::Argument(Verb::Opts, "UTF8 ON or UTF8 OFF")),
             };
         }
         if option.eq_ignore_ascii_case(b"MLST") {
-            // RFC 3659 section 7.9.1: "fish cakes" is no list of facts.
+            // RFC 3659 section 7.9.1: "fish cakes" is not a list of facts.
             let is_list =
                 value.split(|&b| b == b';').all(|fact| !fact.trim_ascii().contains(&b' '));
             let facts = is_list.then(|| Opts::Mlst(Facts::parse(value)));
@@ -391,13 +392,13 @@ impl Opts {
         if option.eq_ignore_ascii_case(b"HASH") {
             return match value {
                 b"" => Ok(Opts::Hash(None)),
-                // The draft's section 3.2: 501 for an algorithm that is unknown.
+                // Section 3.2 of the draft: 501 for an unknown algorithm.
                 name => Algorithm::parse(name).map(|known| Opts::Hash(Some(known))).ok_or(
                     Malformed::Argument(Verb::Opts, "HASH SHA-256, SHA-512, SHA-1, MD5 or CRC32"),
                 ),
             };
         }
-        // RFC 2389 section 4: 501 also for an option that is unknown.
+        // RFC 2389 section 4: 501 also for an unknown option.
         Err(Malformed::Argument(Verb::Opts, "UTF8, MLST or HASH"))
     }
 
@@ -420,14 +421,14 @@ impl Opts {
     }
 }
 
-/// Octal digits, 0o7777 at most.
+/// Parses a mode in octal digits, at most 0o7777.
 pub(super) fn parse_mode(digits: &[u8]) -> Option<u32> {
     let octal = digits.len() <= 5 && digits.iter().all(|b| (b'0'..b'8').contains(b));
     let text = std::str::from_utf8(digits).ok().filter(|_| octal && !digits.is_empty())?;
     u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
 }
 
-/// A name, quoted or up to the next space, and what follows it.
+/// Splits off a name, which is quoted or ends at the next space, and returns it with the rest.
 pub(super) fn split_name(text: &[u8]) -> Option<(Name, &[u8])> {
     if text.first() != Some(&b'"') {
         let end = text.iter().position(|&b| b == b' ').unwrap_or(text.len());
@@ -437,7 +438,7 @@ pub(super) fn split_name(text: &[u8]) -> Option<(Name, &[u8])> {
     Some((Name::from_wire(&name)?, rest))
 }
 
-/// The first word, and what follows the one space after it.
+/// Splits a text at its first space into the first word and the rest.
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     match text.iter().position(|&b| b == b' ') {
         Some(space) => (&text[..space], &text[space + 1..]),

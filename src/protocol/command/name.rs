@@ -1,34 +1,34 @@
-//! Names and secrets: bytes that can neither end a line nor begin another.
+//! Names and secrets: bytes that cannot contain a line end.
 
 use crate::protocol::path;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The name of a file, a directory or a user: at least one byte, and no LF or NUL. A CR gets into a
-/// name through [`Name::from_wire`] and [`Name::of_file`] alone, and goes out as `CR NUL` (RFC 2640
-/// section 3.1), so a name can neither end a command nor a reply.
+/// The name of a file, a directory or a user: at least one byte, without LF and NUL. Only
+/// [`Name::from_wire`] and [`Name::of_file`] accept a CR, which is sent as `CR NUL` (RFC 2640
+/// section 3.1), so a name cannot end a command or a reply.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Vec<u8>);
 
 impl Name {
-    /// Returns the name, or `None` if it is empty or holds CR, LF or NUL.
+    /// Returns the name, or `None` if it is empty or contains CR, LF or NUL.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Name> {
         Name::of_file(bytes).filter(|name| !name.0.contains(&b'\r'))
     }
 
-    /// Returns the name of a file of a server, which may hold CR; `None` if it is empty or holds LF or
-    /// NUL.
+    /// Returns the name of a file on the server, which may contain CR; `None` if the name is empty
+    /// or contains LF or NUL.
     ///
-    /// Clients do not use it: servers that know nothing of RFC 2640 take the NUL that goes out behind
-    /// a CR for the end of the command.
+    /// Clients do not use this function: a server without RFC 2640 takes the NUL that follows the
+    /// CR on the wire for the end of the command.
     pub fn of_file(bytes: impl Into<Vec<u8>>) -> Option<Name> {
         let bytes = bytes.into();
         let allowed = !bytes.is_empty() && !bytes.iter().any(|b| matches!(b, b'\n' | 0));
         allowed.then_some(Name(bytes))
     }
 
-    /// Reads a name from a command line, where `CR NUL` stands for a CR (RFC 2640 section 3.1).
-    /// Returns `None` if it is empty or holds LF, or a CR or NUL that is not of such a pair.
+    /// Reads a name from a command line, in which `CR NUL` stands for a CR (RFC 2640 section 3.1).
+    /// Returns `None` if the name is empty or contains LF, or a CR or NUL outside of such a pair.
     pub fn from_wire(text: &[u8]) -> Option<Name> {
         if !text.contains(&b'\r') {
             return Name::new(text);
@@ -44,18 +44,18 @@ impl Name {
         Name::of_file(bytes)
     }
 
-    /// Returns the name as it goes over the wire, the inverse of [`Name::from_wire`].
+    /// Returns the name in its wire form, the inverse of [`Name::from_wire`].
     pub fn to_wire(&self) -> Cow<'_, [u8]> {
         path::to_wire(&self.0)
     }
 
-    /// The name as bytes.
+    /// Returns the bytes of the name.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Returns the name of a user as it is shown. Who types `USER anna PASS secret` in one line has
-    /// put a password into a name; stars stand in its place.
+    /// Returns a user name for display. A user who types `USER anna PASS secret` on one line has
+    /// put a password into the name; it is replaced by stars.
     pub fn masked(&self) -> Cow<'_, [u8]> {
         const MISTAKE: &[u8] = b" PASS ";
         let mut windows = self.0.windows(MISTAKE.len());
@@ -84,18 +84,18 @@ impl From<path::FtpPath> for Name {
     }
 }
 
-/// A password, or an account as RFC 959 means it. Its `Debug` and `Display` are stars.
+/// A password, or an account in the sense of RFC 959. Its `Debug` and `Display` are stars.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// The secret, which may be empty; `None` if it holds CR, LF or NUL.
+    /// Returns the secret, which may be empty; `None` if it contains CR, LF or NUL.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Secret> {
         let bytes = bytes.into();
         (!bytes.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))).then_some(Secret(bytes))
     }
 
-    /// The secret itself: to be sent or checked, never shown.
+    /// Returns the secret in clear text, to be sent or verified and never displayed.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

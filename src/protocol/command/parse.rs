@@ -1,4 +1,4 @@
-//! From a verb and the bytes after it to a [`Command`].
+//! Parses the argument of each verb into a [`Command`].
 
 use super::argument::{
     Algorithm, Changes, Extended, Mechanism, Mode, Opts, Protection, Span, Structure, Type,
@@ -98,7 +98,8 @@ pub(super) const NAME: &str = "a name without CR, LF or NUL";
 pub(super) const NUMBER: &str = "a number of bytes";
 pub(super) const HOST: &str = "a host without a port, IPv6 in brackets";
 
-/// `ALLO 100` or `ALLO 100 R 20` (RFC 959 section 5.3.1); records are of no use to files.
+/// Parses `ALLO 100` or `ALLO 100 R 20` (RFC 959 section 5.3.1). The record size is checked and
+/// ignored, because files have no record structure here.
 fn parse_allocation(word: &[u8]) -> Result<u64, Malformed> {
     let mut words = word.split(|&b| b == b' ').filter(|word| !word.is_empty());
     let bytes = words.next().and_then(parse_number);
@@ -111,8 +112,8 @@ fn parse_allocation(word: &[u8]) -> Result<u64, Malformed> {
     bytes.filter(|_| rest_is_fine).ok_or(Malformed::Argument(Verb::Allo, NUMBER))
 }
 
-/// A host name, an IPv4 address, or an IPv6 address in brackets; a port is not part of it (RFC 7151
-/// section 3.1).
+/// Parses a host name, an IPv4 address, or an IPv6 address in brackets; a port is not allowed (RFC
+/// 7151 section 3.1).
 fn parse_host(argument: &[u8]) -> Result<Name, Malformed> {
     let inside = argument.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
     let is_host = match inside {
@@ -124,15 +125,15 @@ fn parse_host(argument: &[u8]) -> Result<Name, Malformed> {
     Name::new(argument).filter(|_| is_host).ok_or(Malformed::Argument(Verb::Host, HOST))
 }
 
-/// `YYYYMMDDHHMMSS name`, of MFMT and MFCT.
+/// Parses `YYYYMMDDHHMMSS name`, the argument of MFMT and MFCT.
 fn parse_timed(verb: Verb, argument: &[u8]) -> Result<(SystemTime, Name), Malformed> {
     let bad = || Malformed::Argument(verb, "YYYYMMDDHHMMSS and a name");
     let (time, name) = split_word(argument);
     Ok((time::parse_timestamp(time).ok_or_else(bad)?, Name::from_wire(name).ok_or_else(bad)?))
 }
 
-/// `name`, `"name"`, and after either two numbers. A name that ends in two numbers itself has to be
-/// quoted.
+/// Parses `name` or `"name"`, optionally followed by two numbers. A name that itself ends in two
+/// numbers has to be quoted.
 fn parse_digest(verb: Verb, algorithm: Algorithm, argument: &[u8]) -> Result<Command, Malformed> {
     let bad = || Malformed::Argument(verb, verb.row().syntax);
     let (name, rest) = match argument.first() {
@@ -147,19 +148,20 @@ fn parse_digest(verb: Verb, algorithm: Algorithm, argument: &[u8]) -> Result<Com
     Ok(Command::Digest(algorithm, name.ok_or_else(bad)?, span))
 }
 
-/// What stands before the last two words, and these, if both are numbers.
+/// Splits off the last two words if both are numbers, and returns the text before them and the two
+/// words.
 fn rsplit_numbers(argument: &[u8]) -> Option<(&[u8], &[u8])> {
     let last = argument.iter().rposition(|&b| b == b' ')?;
     let first = argument[..last].iter().rposition(|&b| b == b' ')?;
     Span::parse(&argument[first + 1..]).map(|_| (&argument[..first], &argument[first + 1..]))
 }
 
-/// `modify=20250102030405;UNIX.mode=0644; name` (draft-somers-ftp-mfxx-04 section 6).
+/// Parses `modify=20250102030405;UNIX.mode=0644; name` (draft-somers-ftp-mfxx-04 section 6).
 fn parse_mff(argument: &[u8]) -> Result<Command, Malformed> {
     let bad = || Malformed::Argument(Verb::Mff, Verb::Mff.row().syntax);
     let (facts, name) = split_word(argument);
     let mut changes = Changes::default();
-    // ncftp leaves the last semicolon out.
+    // ncftp omits the last semicolon.
     for fact in facts.strip_suffix(b";").unwrap_or(facts).split(|&b| b == b';') {
         let equals = fact.iter().position(|&b| b == b'=').ok_or_else(bad)?;
         changes.set(&fact[..equals], &fact[equals + 1..])?;

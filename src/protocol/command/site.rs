@@ -1,4 +1,4 @@
-//! The argument of SITE: a command of its own with arguments of its own.
+//! The argument of SITE: a subcommand with its own arguments.
 
 use super::argument::{parse_mode, parse_number, split_name, split_word};
 use super::{Malformed, Name};
@@ -6,40 +6,41 @@ use crate::protocol::verb::Verb;
 use crate::protocol::{path, time};
 use std::time::SystemTime;
 
-/// Argument of SITE.
+/// The argument of SITE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Site {
     /// `HELP`.
     Help,
-    /// `CHMOD mode path`; permission bits, 0o7777 at most.
+    /// `CHMOD mode path`; the mode is at most 0o7777.
     Chmod(u32, Name),
-    /// `UTIME YYYYMMDDHHMM[SS] path`, or `UTIME path atime mtime ctime UTC`: when modified.
+    /// `UTIME YYYYMMDDHHMM[SS] path`, or `UTIME path atime mtime ctime UTC`, of which only the
+    /// modification time is used.
     Utime(SystemTime, Name),
-    /// `UMASK [mask]`: what new files and directories are not allowed.
+    /// `UMASK [mask]`: the permission bits that new files and directories do not get.
     Umask(Option<u32>),
     /// `SYMLINK target link`.
     Symlink(Name, Name),
-    /// `MKDIR path`, with all that is missing above it.
+    /// `MKDIR path`: creates the directory and all missing parents.
     Mkdir(Name),
-    /// `IDLE [seconds]`: the session's own idle time-out.
+    /// `IDLE [seconds]`: the idle timeout of this session.
     Idle(Option<u64>),
-    /// `WHO`: the sessions.
+    /// `WHO`: lists the sessions.
     Who,
-    /// `QUOTA`: what may be stored.
+    /// `QUOTA`: reports the quota and its use.
     Quota,
 }
 
-/// What is known of a command of SITE.
+/// A row of the table of SITE commands.
 pub struct SiteRow {
     name: &'static str,
-    /// The command as SITE HELP shows it.
+    /// The syntax as SITE HELP shows it.
     pub syntax: &'static str,
-    /// What an argument that cannot be parsed should have been.
+    /// The form that the error reply names if the argument cannot be parsed.
     expected: &'static str,
     parse: fn(&[u8]) -> Option<Site>,
 }
 
-/// The commands of SITE, a row each, in the order of SITE HELP.
+/// The SITE commands, one row each, in the order of SITE HELP.
 pub const SITE_TABLE: &[SiteRow] = &[
     SiteRow::new("HELP", "HELP", |_| Some(Site::Help)),
     SiteRow::new("CHMOD", "CHMOD mode path", parse_chmod),
@@ -130,8 +131,8 @@ fn parse_chmod(argument: &[u8]) -> Option<Site> {
     Some(Site::Chmod(parse_mode(mode)?, Name::from_wire(name)?))
 }
 
-/// The two forms in use: time first (ProFTPD and others), and `path atime mtime ctime UTC` (ncftp,
-/// Pure-FTPd). Seconds may be left out.
+/// Parses the two common forms: time first (ProFTPD and others), and `path atime mtime ctime UTC`
+/// (ncftp, Pure-FTPd). The seconds are optional.
 fn parse_utime(argument: &[u8]) -> Option<Site> {
     let timestamp = |text: &[u8]| match text.len() {
         12 => time::parse_timestamp(&[text, b"00"].concat()),
@@ -148,7 +149,7 @@ fn parse_utime(argument: &[u8]) -> Option<Site> {
     Some(Site::Utime(time, Name::from_wire(name)?))
 }
 
-/// Two names, each in quotes if it has a space.
+/// Parses two names, each quoted if it contains a space.
 fn parse_symlink(argument: &[u8]) -> Option<Site> {
     let (target, rest) = split_name(argument)?;
     let (link, rest) = split_name(rest.strip_prefix(b" ")?)?;

@@ -16,7 +16,7 @@ fn secret(text: &str) -> Secret {
     Secret::new(text).unwrap()
 }
 
-/// At least one command of each verb, and one of each form of its argument.
+/// Returns at least one command of each verb, and one for each form of its argument.
 fn samples() -> Vec<Command> {
     use Command::*;
     let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000);

@@ -1,27 +1,27 @@
-//! SHA-1 (FIPS 180-4), MD5 (RFC 1321) and CRC-32 (ISO 3309): for clients that compare files.
+//! SHA-1 (FIPS 180-4), MD5 (RFC 1321) and CRC-32 (ISO 3309), for clients that compare files.
 
 use super::{Blocks, Order};
 
-/// SHA-1, fed piece by piece.
+/// The state of a SHA-1 digest.
 pub struct Sha1 {
     state: [u32; 5],
     blocks: Blocks<64>,
 }
 
 impl Sha1 {
-    /// The digest of nothing yet.
+    /// Creates the state of an empty message.
     pub fn new() -> Sha1 {
         let state = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
         Sha1 { state, blocks: Blocks::new() }
     }
 
-    /// Takes more of the message.
+    /// Adds bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
         self.blocks.update(bytes, |blocks| blocks.iter().for_each(|block| sha1(state, block)));
     }
 
-    /// The digest of all that was taken.
+    /// Returns the digest of the whole message.
     pub fn finish(self) -> [u8; 20] {
         let mut state = self.state;
         self.blocks.finish(8, Order::BigEndian, |blocks| {
@@ -59,26 +59,26 @@ fn sha1(state: &mut [u32; 5], block: &[u8; 64]) {
     }
 }
 
-/// MD5, fed piece by piece.
+/// The state of an MD5 digest.
 pub struct Md5 {
     state: [u32; 4],
     blocks: Blocks<64>,
 }
 
 impl Md5 {
-    /// The digest of nothing yet.
+    /// Creates the state of an empty message.
     pub fn new() -> Md5 {
         let state = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
         Md5 { state, blocks: Blocks::new() }
     }
 
-    /// Takes more of the message.
+    /// Adds bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
         self.blocks.update(bytes, |blocks| blocks.iter().for_each(|block| md5(state, block)));
     }
 
-    /// The digest of all that was taken.
+    /// Returns the digest of the whole message.
     pub fn finish(self) -> [u8; 16] {
         let mut state = self.state;
         self.blocks.finish(8, Order::LittleEndian, |blocks| {
@@ -116,22 +116,22 @@ fn md5(state: &mut [u32; 4], block: &[u8; 64]) {
     }
 }
 
-/// CRC-32 as Ethernet, gzip and XCRC have it.
+/// The state of the CRC-32 that Ethernet, gzip and XCRC use.
 pub struct Crc32(u32);
 
 impl Crc32 {
-    /// The checksum of nothing yet.
+    /// Creates the state of an empty message.
     pub fn new() -> Crc32 {
         Crc32(!0)
     }
 
-    /// Takes more of the message.
+    /// Adds bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let step = |crc: u32, byte: &u8| CRC_TABLE[usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
         self.0 = bytes.iter().fold(self.0, step);
     }
 
-    /// The checksum of all that was taken.
+    /// Returns the checksum of the whole message.
     pub fn finish(self) -> [u8; 4] {
         (!self.0).to_be_bytes()
     }
@@ -156,7 +156,7 @@ const fn crc_table() -> [u32; 256] {
     table
 }
 
-/// Integer parts of 2^32 times the sines of 1 to 64 (RFC 1321 section 3.4).
+/// The integer parts of 2^32 times the sines of 1 to 64 (RFC 1321 section 3.4).
 #[rustfmt::skip]
 const SINES: [u32; 64] = [
     0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,

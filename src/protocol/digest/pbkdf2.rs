@@ -4,14 +4,15 @@ use super::Sha256;
 use super::sha2::{bytes_256, compress_256, words};
 use std::slice;
 
-/// Derives 32 bytes from a password, at the cost of `rounds` (at least 1) HMACs.
+/// Derives 32 bytes from a password at the cost of `rounds` HMACs (at least 1).
 pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 32] {
     let hmac = Hmac::new(password);
-    // One block is as long as the digest, which is all that is wanted: T_1 alone.
+    // The result is as long as the digest, so the block T_1 suffices.
     let mut digest = words(&hmac.of(&[salt, &1u32.to_be_bytes()]));
     let mut sum = digest;
     let (inner, outer) = (hmac.inner.state(), hmac.outer.state());
-    // Each further message is one digest, so it and its padding are one block behind the key's.
+    // Each further message is one digest, so it fits with its padding into one block after the
+    // key's.
     let mut block = [0; 16];
     block[8] = 1 << 31;
     block[15] = 8 * (64 + 32);
@@ -26,14 +27,14 @@ pub fn pbkdf2_sha256(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 32] {
     bytes_256(&sum)
 }
 
-/// HMAC-SHA-256 with its key already taken in, for many messages under one key.
+/// HMAC-SHA-256 with its key already hashed, for many messages under one key.
 pub struct Hmac {
     inner: Sha256,
     outer: Sha256,
 }
 
 impl Hmac {
-    /// Takes the key in.
+    /// Hashes the key.
     pub fn new(key: &[u8]) -> Hmac {
         let mut block = [0u8; 64];
         if key.len() > block.len() {
@@ -49,7 +50,7 @@ impl Hmac {
         Hmac { inner: keyed(0x36), outer: keyed(0x5c) }
     }
 
-    /// Returns the code of a message that is given in pieces.
+    /// Returns the authentication code of a message that is given in pieces.
     pub fn of(&self, message: &[&[u8]]) -> [u8; 32] {
         let mut inner = self.inner.clone();
         message.iter().for_each(|piece| inner.update(piece));
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn pbkdf2_of_rfc_7914_section_11() {
-        // The first 32 of its 64 bytes, which are T_1.
+        // The first 32 of the 64 bytes of the vector, which are T_1.
         let one = "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
         assert_eq!(hex(&pbkdf2_sha256(b"passwd", b"salt", 1)), one);
         let many = "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56";

@@ -1,11 +1,12 @@
 //! SHA-256 and SHA-512 (FIPS 180-4).
 //!
-//! SHA-256 uses the processor's instructions where it has them, and the code below elsewhere.
+//! SHA-256 uses the SHA instructions of the processor if it has them, and the portable code below
+//! otherwise.
 
 use super::{Blocks, Order};
 use crate::sys;
 
-/// SHA-256, fed piece by piece.
+/// The state of a SHA-256 digest.
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
@@ -13,48 +14,48 @@ pub struct Sha256 {
 }
 
 impl Sha256 {
-    /// The digest of nothing yet.
+    /// Creates the state of an empty message.
     pub fn new() -> Sha256 {
         Sha256 { state: INITIAL_256, blocks: Blocks::new() }
     }
 
-    /// The digest of `bytes`.
+    /// Returns the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> [u8; 32] {
         let mut digest = Sha256::new();
         digest.update(bytes);
         digest.finish()
     }
 
-    /// Takes more of the message.
+    /// Adds bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
         self.blocks.update(bytes, |blocks| compress_bytes(state, blocks));
     }
 
-    /// The digest of all that was taken.
+    /// Returns the digest of the whole message.
     pub fn finish(self) -> [u8; 32] {
         let mut state = self.state;
         self.blocks.finish(8, Order::BigEndian, |blocks| compress_bytes(&mut state, blocks));
         bytes_256(&state)
     }
 
-    /// Returns the state after all whole blocks that were taken.
+    /// Returns the state after all whole blocks.
     pub(super) fn state(&self) -> [u32; 8] {
         self.state
     }
 }
 
-/// Compresses blocks into the state of a SHA-256, some at a time: between the blocks of one call the
-/// instructions keep the state where they need it.
+/// Compresses blocks into the state of a SHA-256, up to eight in a call, because the instructions
+/// keep the state in registers between the blocks of one call.
 fn compress_bytes(state: &mut [u32; 8], blocks: &[[u8; 64]]) {
-    let mut some = [[0; 16]; 8];
-    for blocks in blocks.chunks(some.len()) {
-        some.iter_mut().zip(blocks).for_each(|(block, bytes)| *block = words(bytes));
-        compress_256(state, &some[..blocks.len()]);
+    let mut batch = [[0; 16]; 8];
+    for blocks in blocks.chunks(batch.len()) {
+        batch.iter_mut().zip(blocks).for_each(|(block, bytes)| *block = words(bytes));
+        compress_256(state, &batch[..blocks.len()]);
     }
 }
 
-/// Does the same for blocks of words.
+/// Compresses blocks that are already split into words.
 #[inline]
 pub(super) fn compress_256(state: &mut [u32; 8], blocks: &[[u32; 16]]) {
     if !sys::compress_sha256(state, blocks, &K_256) {
@@ -62,7 +63,7 @@ pub(super) fn compress_256(state: &mut [u32; 8], blocks: &[[u32; 16]]) {
     }
 }
 
-/// Returns big-endian bytes as words.
+/// Converts big-endian bytes to words.
 #[inline]
 pub(super) fn words<const N: usize>(bytes: &[u8]) -> [u32; N] {
     let mut words = [0; N];
@@ -72,7 +73,7 @@ pub(super) fn words<const N: usize>(bytes: &[u8]) -> [u32; N] {
     words
 }
 
-/// Returns a state as the bytes of a digest.
+/// Converts a state to the bytes of a digest.
 #[inline]
 pub(super) fn bytes_256(state: &[u32; 8]) -> [u8; 32] {
     let mut out = [0; 32];
@@ -82,8 +83,9 @@ pub(super) fn bytes_256(state: &[u32; 8]) -> [u8; 32] {
     out
 }
 
-/// Sixteen rounds at a time, so that the message schedule needs sixteen words, which stay in registers
-/// or close to them, and the compiler unrolls both loops.
+/// Compresses one block with portable code. It computes sixteen rounds at a time, so that the
+/// message schedule needs only sixteen words, which stay in or near registers, and the compiler
+/// unrolls both loops.
 fn compress_256_portably(state: &mut [u32; 8], block: &[u32; 16]) {
     let mut w = *block;
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
@@ -109,26 +111,26 @@ fn compress_256_portably(state: &mut [u32; 8], block: &[u32; 16]) {
     }
 }
 
-/// SHA-512, fed piece by piece.
+/// The state of a SHA-512 digest.
 pub struct Sha512 {
     state: [u64; 8],
     blocks: Blocks<128>,
 }
 
 impl Sha512 {
-    /// The digest of nothing yet.
+    /// Creates the state of an empty message.
     pub fn new() -> Sha512 {
         Sha512 { state: INITIAL_512, blocks: Blocks::new() }
     }
 
-    /// Takes more of the message.
+    /// Adds bytes to the message.
     pub fn update(&mut self, bytes: &[u8]) {
         let state = &mut self.state;
         self.blocks
             .update(bytes, |blocks| blocks.iter().for_each(|block| compress_512(state, block)));
     }
 
-    /// The digest of all that was taken.
+    /// Returns the digest of the whole message.
     pub fn finish(self) -> [u8; 64] {
         let mut state = self.state;
         self.blocks.finish(16, Order::BigEndian, |blocks| {
@@ -166,20 +168,22 @@ fn compress_512(state: &mut [u64; 8], block: &[u8; 128]) {
     }
 }
 
-/// Fractions of the square roots of the first eight primes (section 5.3.3).
+/// The first 32 bits of the fractional parts of the square roots of the first eight primes
+/// (section 5.3.3).
 #[rustfmt::skip]
 const INITIAL_256: [u32; 8] = [
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
 
-/// The same, 64 bits of them (section 5.3.5).
+/// The first 64 bits of the same fractional parts (section 5.3.5).
 #[rustfmt::skip]
 const INITIAL_512: [u64; 8] = [
     0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
     0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
 ];
 
-/// Fractions of the cube roots of the first 64 primes (section 4.2.2).
+/// The first 32 bits of the fractional parts of the cube roots of the first 64 primes (section
+/// 4.2.2).
 #[rustfmt::skip]
 const K_256: [u32; 64] = [
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -192,7 +196,8 @@ const K_256: [u32; 64] = [
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ];
 
-/// Fractions of the cube roots of the first 80 primes (section 4.2.3).
+/// The first 64 bits of the fractional parts of the cube roots of the first 80 primes (section
+/// 4.2.3).
 #[rustfmt::skip]
 const K_512: [u64; 80] = [
     0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc,
@@ -221,7 +226,7 @@ const K_512: [u64; 80] = [
 mod tests {
     use super::*;
 
-    /// Returns the digest of a message, padded by hand and compressed by the portable code.
+    /// Returns the digest of a message that is padded here and compressed by the portable code.
     fn portable(message: &[u8]) -> [u8; 32] {
         let mut padded = message.to_vec();
         padded.push(0x80);

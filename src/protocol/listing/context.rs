@@ -1,4 +1,4 @@
-//! The habits of a listing that all of its lines share and that no line alone shows.
+//! The format properties that all lines of a listing share and that a single line may not show.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -6,20 +6,20 @@ use std::time::SystemTime;
 use super::date::{DateHabits, Order, Orders, is_croatian, split_short_date};
 use super::words::{Words, number, split_at_first};
 
-/// Words of a line that are looked at for the listing's habits: a date is among them.
+/// The number of words of a line that are examined; a date is among them.
 const WORDS: usize = 16;
 
-/// The habits of one listing, found by a first pass over its lines.
+/// The format properties of one listing, found by a first pass over its lines.
 pub(super) struct Context<'a> {
-    /// True if marks of `ls -F` stand behind the names: `/` behind directories.
+    /// True if names carry the marks of `ls -F`, such as `/` after directories.
     pub(super) classified: bool,
     pub(super) dates: DateHabits,
-    /// The highest version of each file, where names carry one (VMS).
+    /// The highest version of each file, if names have versions (VMS).
     versions: HashMap<&'a [u8], u64>,
 }
 
 impl<'a> Context<'a> {
-    /// Looks at all lines once.
+    /// Examines all lines once.
     pub(super) fn of(lines: impl Iterator<Item = &'a [u8]>, now: SystemTime) -> Context<'a> {
         let dates = DateHabits { now, croatian: false, orders: Orders::ALL };
         let mut context = Context { dates, classified: false, versions: HashMap::new() };
@@ -29,7 +29,7 @@ impl<'a> Context<'a> {
         context
     }
 
-    /// Returns whether a higher version of the file stands in the listing.
+    /// Returns whether the listing contains a higher version of the file.
     pub(super) fn is_outdated(&self, line: &[u8]) -> bool {
         let file = first_word_with_version(line);
         file.is_some_and(|(name, version)| self.versions.get(name).is_some_and(|&v| v > version))
@@ -54,7 +54,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The name and the version of `NAME.TYPE;7`.
+/// Returns the name and the version of `NAME.TYPE;7`.
 fn first_word_with_version(line: &[u8]) -> Option<(&[u8], u64)> {
     let (name, version) = split_at_first(b';', Words { rest: line }.peek()?)?;
     number::<10>(version).map(|version| (name, version))

@@ -1,6 +1,6 @@
 //! The dates of directory listings, in the order and the language of the server.
 //!
-//! No date says its time zone, but for those of `ls --full-time`: all others are taken for UTC.
+//! Only the dates of `ls --full-time` include a time zone; all others are assumed to be in UTC.
 
 mod charsets;
 mod months;
@@ -13,34 +13,35 @@ use crate::protocol::time::{Civil, latest_moment, parse_clock};
 pub(super) use charsets::readings;
 pub(super) use months::{is_croatian, is_total, parse_month_name};
 
-/// The longest time a date may lie in the future: the peer's clock may run ahead or show another zone.
+/// The longest time that a date may lie in the future, because the peer's clock may be ahead or
+/// show another time zone.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The habits of a listing that its dates share.
+/// The properties that the dates of a listing share.
 pub(super) struct DateHabits {
-    /// The moment of the listing, to complete dates that have no year.
+    /// The time of the listing, which completes dates that have no year.
     pub(super) now: SystemTime,
-    /// True if months are in Croatian, which uses three names of Polish for other months.
+    /// True if the months are in Croatian, in which three Polish names stand for other months.
     pub(super) croatian: bool,
-    /// The orders of day, month and year that all dates of the listing have in common.
+    /// The orders of day, month and year in which all dates of the listing are valid.
     pub(super) orders: Orders,
 }
 
 impl DateHabits {
-    /// Returns the latest moment that counts as past.
+    /// Returns the latest moment that a date in the past may have.
     pub(super) fn latest(&self) -> SystemTime {
         self.now.checked_add(DAY).unwrap_or(self.now)
     }
 }
 
-/// Year, month and day, not yet checked.
+/// Year, month and day, not checked yet.
 pub(super) type Date = (i64, u8, u8);
 
-/// Hour, minute and second, not yet checked.
+/// Hour, minute and second, not checked yet.
 pub(super) type Clock = [u8; 3];
 
-/// Returns the moment of a date and a time of day, in UTC. 24:00 is the end of the day. No file is
-/// older than the year 1000, but a misread column may seem to be.
+/// Returns the moment of a date and a time of day in UTC; 24:00 is the end of the day. Years
+/// before 1000 are rejected: they come from misread columns.
 pub(super) fn moment(date: Date, clock: Clock) -> Option<SystemTime> {
     let (year, month, day) = Some(date).filter(|&(year, ..)| year >= 1000)?;
     let (clock, later) = split_midnight(clock);
@@ -48,7 +49,7 @@ pub(super) fn moment(date: Date, clock: Clock) -> Option<SystemTime> {
     Civil { year, month, day, hour, minute, second }.to_system()?.checked_add(later)
 }
 
-/// Returns the moment of a date without a year: the latest one that is past.
+/// Returns the latest past moment of a date without a year.
 pub(super) fn recent_moment(
     month: u8,
     day: u8,
@@ -67,8 +68,8 @@ pub(super) fn since_1970(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Reads a date in one word and a time of day in the next, in 12 hours with `AM` or `PM` behind it
-/// or as a word of its own.
+/// Reads a date of one word and the time of day that follows it. `AM` or `PM` may be attached to
+/// the time or be a word of its own.
 pub(super) fn take_date_and_clock(
     words: &mut Words<'_>,
     habits: &DateHabits,
@@ -90,10 +91,10 @@ pub(super) fn take_clock(words: &mut Words<'_>) -> Option<Clock> {
     }
 }
 
-/// Reads a date in one word: `2025-01-02`, `1/2/25`, `2-JAN-2025`, `Jan-02-2025`, `2.1.2025`. The
-/// order of three numbers is that of the other dates in the listing; if they leave a choice, it is
-/// the first that is past of: month, day, year; day, month, year; year, month, day. Between full
-/// stops the day comes first.
+/// Parses a date of one word: `2025-01-02`, `1/2/25`, `2-JAN-2025`, `Jan-02-2025`, `2.1.2025`. The
+/// other dates of the listing decide the order of three numbers. If several orders remain, the
+/// first one that gives a past date is used: month, day, year; day, month, year; year, month, day.
+/// In a date with full stops the day comes first.
 pub(super) fn parse_date(word: &[u8], habits: &DateHabits) -> Option<Date> {
     if let Some(short) = split_short_date(word) {
         return habits.orders.read(short, habits.latest());
@@ -115,8 +116,8 @@ pub(super) fn parse_date(word: &[u8], habits: &DateHabits) -> Option<Date> {
     }
 }
 
-/// Reads the years of a date. Two digits are the years from 1970 to 2069; three are those since
-/// 1900, from servers that did not expect to see 2000.
+/// Parses the year of a date. Two digits mean 1970 to 2069. Three digits count from 1900; servers
+/// that were written before 2000 print them.
 pub(super) fn parse_year(digits: &[u8]) -> Option<i64> {
     let year = i64::try_from(number::<10>(digits)?).ok()?;
     match digits.len() {
@@ -131,7 +132,7 @@ pub(super) fn two_digits(word: &[u8]) -> Option<u8> {
     number::<10>(word).filter(|_| word.len() <= 2).and_then(|number| u8::try_from(number).ok())
 }
 
-/// Splits a word at the two `-`, `/` or `.` in it.
+/// Splits a word at its two `-`, `/` or `.`.
 fn three_parts(word: &[u8]) -> Option<[&[u8]; 3]> {
     let separator = word.iter().copied().find(|byte| b"-/.".contains(byte))?;
     let mut parts = word.split(|&byte| byte == separator);
@@ -141,15 +142,15 @@ fn three_parts(word: &[u8]) -> Option<[&[u8]; 3]> {
 
 // ---- the order of three numbers ----------------------------------------------------------------
 
-/// A date of three numbers whose order it does not show.
+/// A date of three numbers in an unknown order.
 #[derive(Clone, Copy)]
 pub(super) struct ShortDate<'a> {
     parts: [&'a [u8]; 3],
-    /// True if full stops stand between them.
+    /// True if the separators are full stops.
     dotted: bool,
 }
 
-/// Returns the parts of `04/03/18`: three numbers, of which the first is no year of four digits.
+/// Splits a date such as `04/03/18`: three numbers, of which the first has at most two digits.
 pub(super) fn split_short_date(word: &[u8]) -> Option<ShortDate<'_>> {
     let parts =
         three_parts(word).filter(|[first, _, third]| first.len() <= 2 && third.len() <= 4)?;
@@ -157,7 +158,7 @@ pub(super) fn split_short_date(word: &[u8]) -> Option<ShortDate<'_>> {
     numbers.then(|| ShortDate { parts, dotted: word.contains(&b'.') })
 }
 
-/// An order of day, month and year.
+/// The order of day, month and year.
 #[derive(Clone, Copy)]
 pub(super) enum Order {
     MonthDayYear,
@@ -165,7 +166,7 @@ pub(super) enum Order {
     YearMonthDay,
 }
 
-/// The orders that the dates of a listing may have: a set, never empty.
+/// The set of orders that the dates of a listing may have; never empty.
 #[derive(Clone, Copy)]
 pub(super) struct Orders(u8);
 
@@ -188,7 +189,7 @@ impl Order {
         time.is_some_and(|time| time <= latest)
     }
 
-    /// Returns the orders in which a date exists and is past.
+    /// Returns the orders in which the date exists and is in the past.
     pub(super) fn possible(short: ShortDate<'_>, latest: SystemTime) -> Orders {
         let fitting = Order::ALL.into_iter().filter(|order| order.fits(short, latest));
         Orders(fitting.fold(0, |orders, order| orders | 1 << order as u8))
@@ -198,13 +199,14 @@ impl Order {
 impl Orders {
     pub(super) const ALL: Orders = Orders(0b111);
 
-    /// Returns what two dates leave; a date that contradicts all others says nothing.
+    /// Returns the orders that both sets allow, or `self` if they have none in common: a date that
+    /// contradicts all others is ignored.
     pub(super) fn common_with(self, other: Orders) -> Orders {
         if self.0 & other.0 == 0 { self } else { Orders(self.0 & other.0) }
     }
 
-    /// Reads a date in the order of the listing, or in one in which it exists and is past, or at
-    /// least exists.
+    /// Reads a date in an order of the listing, otherwise in an order that gives a past date,
+    /// otherwise in an order in which the date exists.
     fn read(self, short: ShortDate<'_>, latest: SystemTime) -> Option<Date> {
         let orders = if short.dotted { Order::DOTTED } else { Order::ALL };
         let of_listing = |order: &Order| self.0 >> *order as u8 & 1 == 1;

@@ -1,5 +1,4 @@
-//! An entry of a directory and what is known of it: its kind, its owners, what tells it from others
-//! and what the user may do with it.
+//! An entry of a directory and its properties: kind, owners, identity and permissions.
 
 use std::ops::{BitAnd, BitOr};
 use std::time::SystemTime;
@@ -15,11 +14,11 @@ pub enum Kind {
     Dir,
     /// The directory that is listed.
     CurrentDir,
-    /// The directory above it.
+    /// The parent of the listed directory.
     ParentDir,
-    /// A symbolic link and its target; empty: the target is not known.
+    /// A symbolic link and its target, which is empty if it is unknown.
     Link(Vec<u8>),
-    /// Anything else: a device, a socket, what only the peer understands.
+    /// Anything else: a device, a socket, or a type that only the peer knows.
     Other,
 }
 
@@ -32,52 +31,53 @@ pub enum Owner {
     Name(Vec<u8>),
 }
 
-/// The identity of a file, the same for all of its names (the fact `unique`, RFC 3659 section 7.5.2).
+/// The identity of a file, equal for all of its names (the fact `unique`, RFC 3659 section 7.5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unique {
-    /// Written `{device:x}U{inode:x}`, as other servers do.
+    /// Written as `{device:x}U{inode:x}`, as other servers do.
     Node {
-        /// The file system.
+        /// The number of the file system.
         device: u64,
-        /// The file in it.
+        /// The number of the file in the file system.
         inode: u64,
     },
-    /// A text that only its server understands.
+    /// A text that only the server understands.
     Opaque(Vec<u8>),
 }
 
-/// The permissions of the user on an entry (the fact `perm`, RFC 3659 section 7.5.5): a set of letters.
+/// The permissions of the user for an entry (the fact `perm`, RFC 3659 section 7.5.5): a set of
+/// letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Perm(pub(super) u16);
-/// One name in a directory and what is known of it.
+/// A name in a directory with the known properties of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// As the peer or the disk has it, unchecked.
+    /// The name as the peer or the disk has it, unchecked.
     pub name: Vec<u8>,
-    /// Its kind.
+    /// The kind of the file.
     pub kind: Kind,
-    /// In bytes.
+    /// The size in bytes.
     pub size: Option<u64>,
-    /// When its content last changed.
+    /// The time of the last change to the content.
     pub modified: Option<SystemTime>,
-    /// When it came into being.
+    /// The creation time.
     pub created: Option<SystemTime>,
     /// The permission bits, `0o7777`.
     pub mode: Option<u32>,
-    /// Its owner.
+    /// The owner.
     pub owner: Option<Owner>,
-    /// Its group.
+    /// The group.
     pub group: Option<Owner>,
-    /// Its number of names (hard links).
+    /// The number of hard links.
     pub links: Option<u64>,
-    /// Its identity.
+    /// The identity of the file.
     pub unique: Option<Unique>,
-    /// The permissions of the user on it.
+    /// The permissions of the user for the entry.
     pub perm: Option<Perm>,
 }
 
 impl Entry {
-    /// An entry of which no more is known.
+    /// Creates an entry with a name and a kind only.
     pub fn new(name: impl Into<Vec<u8>>, kind: Kind) -> Entry {
         Entry {
             name: name.into(),
@@ -104,25 +104,25 @@ impl Perm {
     pub const APPEND: Perm = Perm(1);
     /// `c`: files may be created in the directory.
     pub const CREATE: Perm = Perm(1 << 1);
-    /// `d`: it may be deleted.
+    /// `d`: the entry may be deleted.
     pub const DELETE: Perm = Perm(1 << 2);
     /// `e`: the directory may be entered.
     pub const ENTER: Perm = Perm(1 << 3);
-    /// `f`: it may be renamed.
+    /// `f`: the entry may be renamed.
     pub const RENAME: Perm = Perm(1 << 4);
     /// `l`: the directory may be listed.
     pub const LIST: Perm = Perm(1 << 5);
     /// `m`: directories may be created in the directory.
     pub const MAKE_DIR: Perm = Perm(1 << 6);
-    /// `p`: what the directory holds may be deleted.
+    /// `p`: the content of the directory may be deleted.
     pub const PURGE: Perm = Perm(1 << 7);
     /// `r`: RETR may be applied to the file.
     pub const RETRIEVE: Perm = Perm(1 << 8);
     /// `w`: STOR may be applied to the file.
     pub const STORE: Perm = Perm(1 << 9);
 
-    /// Reads letters in any case and order. Letters that are not known are skipped, for RFC 3659
-    /// section 7.5.5 keeps them for the future.
+    /// Parses letters in any case and order. Unknown letters are skipped, because RFC 3659 section
+    /// 7.5.5 reserves them for the future.
     pub fn parse(text: &[u8]) -> Perm {
         let known = text.iter().filter_map(|letter| {
             Perm::LETTERS.iter().position(|known| known.eq_ignore_ascii_case(letter))
@@ -130,7 +130,7 @@ impl Perm {
         known.fold(Perm::NONE, |perm, place| perm | Perm(1 << place))
     }
 
-    /// Writes the letters in alphabetical order, save that `r` comes before `w`.
+    /// Writes the letters in alphabetical order, except that `r` comes before `w`.
     pub fn write(&self, out: &mut Vec<u8>) {
         let chosen = Perm::LETTERS.iter().enumerate().filter(|(place, _)| self.0 >> place & 1 == 1);
         out.extend(chosen.map(|(_, letter)| letter));
@@ -159,8 +159,8 @@ impl BitAnd for Perm {
 }
 
 impl Unique {
-    /// Reads the value of the fact. What would not be written in the very same way is opaque, so
-    /// that two values are equal only if their texts are.
+    /// Parses the value of the fact. A value that would not be written in exactly the same way is
+    /// opaque, so that two values are equal only if their texts are.
     pub fn parse(text: &[u8]) -> Unique {
         parse_node(text)
             .filter(|node| {
@@ -192,7 +192,7 @@ fn parse_node(text: &[u8]) -> Option<Unique> {
 }
 
 impl Owner {
-    /// Digits are a number if they are written as numbers are; anything else is a name.
+    /// Parses an owner. Digits without a leading zero are a number; anything else is a name.
     pub(super) fn parse(text: &[u8]) -> Option<Owner> {
         let id = number::<10>(text).and_then(|id| u32::try_from(id).ok());
         match id.filter(|_| text.len() == 1 || text.first() != Some(&b'0')) {
@@ -202,7 +202,8 @@ impl Owner {
         }
     }
 
-    /// Writes a word: a blank in a name would split the line, in facts as in columns.
+    /// Writes the owner as one word: a blank in a name would split the line, both in facts and in
+    /// columns.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Owner::Id(id) => push_number::<10>(u64::from(*id), 0, out),

@@ -1,4 +1,4 @@
-//! The facts of MLST and MLSD, written and read (RFC 3659 section 7).
+//! The facts of MLST and MLSD, parsed and written (RFC 3659 section 7).
 
 use super::entry::{Entry, Kind, Owner, Perm, Unique};
 use super::words::{
@@ -6,12 +6,12 @@ use super::words::{
 };
 use crate::protocol::time::{parse_timestamp, write_timestamp};
 
-/// A set of facts, as OPTS MLST chooses it (RFC 3659 section 7.9).
+/// A set of facts, as OPTS MLST selects it (RFC 3659 section 7.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts(pub(super) u16);
 
-/// The facts that are written, in the order of [`FACT_NAMES`]; a fact's bit in [`Facts`] is its
-/// place.
+/// The supported facts in the order of [`FACT_NAMES`]; the bit of a fact in [`Facts`] is its
+/// position.
 #[derive(Debug, Clone, Copy)]
 enum Fact {
     Type,
@@ -25,7 +25,7 @@ enum Fact {
     UnixGroup,
 }
 
-/// Every fact and its name on the wire, in the order in which FEAT and every line show them.
+/// Each fact and its name on the wire, in the order of FEAT and of every line.
 const FACT_NAMES: [(Fact, &str); 9] = [
     (Fact::Type, "type"),
     (Fact::Size, "size"),
@@ -39,13 +39,13 @@ const FACT_NAMES: [(Fact, &str); 9] = [
 ];
 
 impl Facts {
-    /// Every fact.
+    /// All facts.
     pub const ALL: Facts = Facts((1 << FACT_NAMES.len()) - 1);
-    /// No fact: a line is a blank and the name.
+    /// No facts: a line is a blank and the name.
     pub const NONE: Facts = Facts(0);
 
-    /// Reads the argument of `OPTS MLST`. As RFC 3659 section 7.9 demands, case does not matter and
-    /// facts that are not known are left out without a complaint.
+    /// Parses the argument of `OPTS MLST`. As RFC 3659 section 7.9 requires, case does not matter
+    /// and unknown facts are ignored.
     pub fn parse(text: &[u8]) -> Facts {
         let known = text.split(|&b| b == b';').filter_map(|wanted| {
             FACT_NAMES
@@ -55,7 +55,7 @@ impl Facts {
         known.fold(Facts::NONE, |facts, &(fact, _)| Facts(facts.0 | Facts::bit(fact)))
     }
 
-    /// Writes the chosen facts, `type;size;`, as the reply to `OPTS MLST` shows them.
+    /// Writes the selected facts, `type;size;`, as the reply to `OPTS MLST` shows them.
     pub fn write(&self, out: &mut Vec<u8>) {
         for (_, name) in FACT_NAMES.iter().filter(|(fact, _)| self.has(*fact)) {
             out.extend_from_slice(name.as_bytes());
@@ -63,7 +63,7 @@ impl Facts {
         }
     }
 
-    /// Writes every fact with a `*` after the chosen ones, `type*;size;`, as FEAT shows them (RFC
+    /// Writes all facts with a `*` after the selected ones, `type*;size;`, as FEAT shows them (RFC
     /// 3659 section 7.8).
     pub fn write_features(&self, out: &mut Vec<u8>) {
         for &(fact, name) in &FACT_NAMES {
@@ -84,11 +84,11 @@ impl Facts {
 impl Kind {
     /// Writes the value of the fact `type`.
     ///
-    /// A link is `OS.unix=slink:target`, as in the example of RFC 3659 section 7.7.4, and
-    /// `OS.unix=symlink` where there is no target to show, as erratum 1500 has it: FileZilla and
-    /// WinSCP read both, and there are clients that read `slink` only with a target after it. A
-    /// target that a fact cannot hold is not shown at all, since one that is changed leads
-    /// elsewhere; a blank is of that sort, for FileZilla ends the facts at the first.
+    /// A link is written as `OS.unix=slink:target`, as in the example of RFC 3659 section 7.7.4,
+    /// or as `OS.unix=symlink` (erratum 1500) if no target can be shown. FileZilla and WinSCP read
+    /// both, and some clients read `slink` only with a target. A target that a fact cannot hold is
+    /// omitted, since a modified target would lead elsewhere; this includes a target with a blank,
+    /// because FileZilla ends the facts at the first blank.
     fn write_type(&self, out: &mut Vec<u8>) {
         match self {
             Kind::File => out.extend_from_slice(b"file"),
@@ -102,12 +102,12 @@ impl Kind {
                 out.extend_from_slice(b"OS.unix=slink:");
                 out.extend_from_slice(target);
             }
-            // FileZilla shows a type that it does not know as a file, lftp passes it over.
+            // FileZilla shows an unknown type as a file; lftp skips it.
             Kind::Other => out.extend_from_slice(b"OS.unix=other"),
         }
     }
 
-    /// Reads the value of the fact `type`; a type that is not known is `Other`.
+    /// Parses the value of the fact `type`; an unknown type is `Other`.
     fn parse_type(text: &[u8]) -> Kind {
         let (word, target) = split_at_first(b':', text).unwrap_or((text, b""));
         match word.to_ascii_lowercase().as_slice() {
@@ -122,8 +122,8 @@ impl Kind {
 }
 
 impl Entry {
-    /// Writes `fact=value;fact=value; name` (RFC 3659 section 7.2). A fact that is not known is
-    /// left out, and so is the size of all but files: no RETR would send so many bytes.
+    /// Writes `fact=value;fact=value; name` (RFC 3659 section 7.2). Unknown facts are omitted, and
+    /// so is the size of everything except files, because RETR would not send that many bytes.
     pub fn write_mlsx(&self, facts: Facts, out: &mut Vec<u8>) {
         for &(fact, name) in FACT_NAMES.iter().filter(|(fact, _)| facts.has(*fact)) {
             let start = out.len();
@@ -157,11 +157,11 @@ impl Entry {
         Some(())
     }
 
-    /// Reads a line of MLSD, or one of MLST without its leading blank. Facts may come in any case
-    /// and order; those that are not known or make no sense are skipped. `None` if there is no
-    /// name, or nothing that says what it is.
+    /// Parses a line of MLSD, or one of MLST without its leading blank. Facts may come in any case
+    /// and order; unknown and invalid ones are skipped. Returns `None` if the name or the kind is
+    /// missing.
     pub fn parse_mlsx(line: &[u8]) -> Option<Entry> {
-        // Some servers write a tab.
+        // Some servers write a tab instead of a blank.
         let (facts, name) = line.split_at(line.iter().position(is_blank)?);
         let mut entry = Entry::new(name.get(1..).filter(|name| !name.is_empty())?, Kind::Other);
         let mut kind = None;
@@ -170,13 +170,13 @@ impl Entry {
                 kind = entry.take_fact(&key.to_ascii_lowercase(), value).or(kind);
             }
         }
-        // Some servers drop `type` when OPTS did not name it, but only files have a size.
+        // Some servers omit `type` if OPTS did not select it, but only files have a size.
         entry.kind = kind.or(entry.size.map(|_| Kind::File))?;
         Some(entry)
     }
 
-    /// Stores a fact, or returns it if it is the type. An empty value says nothing, save that
-    /// `perm=` forbids everything.
+    /// Stores a fact, or returns it if it is the type. Empty values are ignored, except that
+    /// `perm=` denies all permissions.
     fn take_fact(&mut self, key: &[u8], value: &[u8]) -> Option<Kind> {
         match key {
             b"type" if !value.is_empty() => return Some(Kind::parse_type(value)),
@@ -185,9 +185,10 @@ impl Entry {
             b"create" => self.created = parse_timestamp(value),
             b"perm" => self.perm = Some(Perm::parse(value)),
             b"unique" if !value.is_empty() => self.unique = Some(Unique::parse(value)),
-            // Some servers add the bits of the file type.
+            // Some servers include the bits of the file type.
             b"unix.mode" => self.mode = number::<8>(value).map(|mode| (mode & 0o7777) as u32),
-            // ProFTPD adds names, which say more; Pure-FTPd calls the numbers uid and gid.
+            // ProFTPD adds names, which are preferred to numbers; Pure-FTPd calls the numbers uid
+            // and gid.
             b"unix.ownername" => self.owner = Owner::parse(value).or(self.owner.take()),
             b"unix.groupname" => self.group = Owner::parse(value).or(self.group.take()),
             b"unix.owner" | b"unix.uid" => self.owner = self.owner.take().or(Owner::parse(value)),

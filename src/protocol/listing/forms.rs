@@ -1,9 +1,9 @@
-//! The forms of LIST: `ls -l` in its dialects, and those of servers that are no Unix.
+//! The line formats of LIST: `ls -l` in its dialects, and the formats of systems other than Unix.
 //!
-//! No RFC defines any of it, so the parsers are strict about what tells a form – the letters of a
-//! mode, a number and a date side by side, `<DIR>` – and about where a name begins: an entry under
-//! a wrong name is worse than a line that is not read. They do not care about what stands between.
-//! Sizes in other units than bytes, and rounded ones, count as not known.
+//! No RFC defines them. The parsers are strict about what identifies a format (the letters of a
+//! mode, a number next to a date, `<DIR>`) and about the start of the name, because an entry under
+//! a wrong name is worse than an unreadable line. They ignore other columns. Sizes that are
+//! rounded or not in bytes count as unknown.
 
 mod as400;
 mod dos;
@@ -24,7 +24,7 @@ use super::entry::{Entry, Kind};
 pub(super) use mainframe::Table;
 pub(super) use vms::parse_continued;
 
-/// Reads a line, which may stand below the heading of a table.
+/// Parses a line, which may follow the heading of a table.
 pub(super) fn parse(line: &[u8], table: Option<Table>, context: &Context<'_>) -> Option<Entry> {
     let mut entry = eplf::parse_eplf(line)
         .or_else(|| unix::parse_unix(line, context))
@@ -41,7 +41,7 @@ pub(super) fn parse(line: &[u8], table: Option<Table>, context: &Context<'_>) ->
         .or_else(|| os9::parse_os9(line))
         .or_else(|| nonstop::parse_nonstop(line, context))
         .or_else(|| mainframe::parse_mainframe(line, table, context))?;
-    // `ls -a` shows both, and a client that walks into them walks for ever.
+    // `ls -a` shows both; a client that descended into them would never end.
     match (&entry.kind, entry.name.as_slice()) {
         (Kind::Dir, b".") => entry.kind = Kind::CurrentDir,
         (Kind::Dir, b"..") => entry.kind = Kind::ParentDir,
@@ -50,7 +50,7 @@ pub(super) fn parse(line: &[u8], table: Option<Table>, context: &Context<'_>) ->
     Some(entry)
 }
 
-/// Returns whether a line of a listing is no entry and meant to be none: a heading or a sum.
+/// Returns whether a line of a listing is a heading or a total, and thus not an entry.
 pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
     unix::is_heading(line)
         || dos::is_heading(line)
@@ -61,7 +61,7 @@ pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
         || os9::is_heading(line)
 }
 
-/// Returns whether a line is a rule below the names of columns: `--------  ------  ----`.
+/// Returns whether a line is a separator below column titles: `--------  ------  ----`.
 pub(super) fn is_rule(line: &[u8]) -> bool {
     line.iter().filter(|&&byte| byte == b'-').count() > 3
         && line.iter().all(|byte| b"- ".contains(byte))

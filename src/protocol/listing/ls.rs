@@ -1,4 +1,4 @@
-//! The lines of LIST as they are written: the columns of `ls -l`.
+//! Writes the lines of LIST with the columns of `ls -l`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,7 +35,8 @@ impl Entry {
             Kind::File => (b'-', 0o644),
             Kind::Dir | Kind::CurrentDir | Kind::ParentDir => (b'd', 0o755),
             Kind::Link(_) => (b'l', 0o777),
-            // A pipe, for clients know it and pass it over, and devices have no size column.
+            // Written as a pipe, because clients recognize and skip pipes, and devices have no
+            // size column.
             Kind::Other => (b'p', 0o644),
         };
         let mode = self.mode.unwrap_or(usual);
@@ -46,7 +47,8 @@ impl Entry {
     }
 }
 
-/// One `rwx`; where `special` is set, its letters stand for an execute bit that is set or not.
+/// Writes one `rwx`. If `special` is set, `letters` replace the execute letter: the first with the
+/// execute bit, the second without it.
 fn push_triple(bits: u32, special: u32, letters: [u8; 2], out: &mut Vec<u8>) {
     let execute = match (special != 0, bits & 1 != 0) {
         (false, false) => b'-',
@@ -59,7 +61,7 @@ fn push_triple(bits: u32, special: u32, letters: [u8; 2], out: &mut Vec<u8>) {
     out.push(execute);
 }
 
-/// An owner, padded to eight columns, and a blank.
+/// Writes an owner, padded to eight columns, and a blank.
 fn push_left(owner: Option<&Owner>, out: &mut Vec<u8>) {
     let start = out.len();
     match owner {
@@ -70,7 +72,7 @@ fn push_left(owner: Option<&Owner>, out: &mut Vec<u8>) {
     out.push(b' ');
 }
 
-/// A number, right-aligned.
+/// Writes a number, right-aligned.
 fn push_right(number: u64, width: usize, out: &mut Vec<u8>) {
     let digits = number.checked_ilog10().map_or(1, |log| log as usize + 1);
     out.resize(out.len() + width.saturating_sub(digits), b' ');

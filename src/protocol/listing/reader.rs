@@ -1,4 +1,4 @@
-//! Whole listings, read line by line: every line is an entry, known to be none, or unreadable.
+//! Parses whole listings: each line is an entry, a line that is known to be none, or unreadable.
 
 use std::iter::{Peekable, once};
 use std::time::SystemTime;
@@ -7,17 +7,20 @@ use super::context::Context;
 use super::entry::{Entry, Kind};
 use super::forms::{self, Table};
 
-/// Longest line that is read, in bytes: room for the longest name and the longest target of a link.
+/// The longest line that is parsed, in bytes: room for the longest name and the longest target of
+/// a link.
 const MAX_LINE: usize = 8192;
 
-/// A line of a listing that is not understood, without its end. What is in the directory is then
-/// not known, and nothing may be concluded from what is missing in the rest of the listing.
+/// A line of a listing that could not be parsed, without its line end. The content of the
+/// directory is then not completely known, and the caller must not conclude anything from names
+/// that are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable<'a>(pub &'a [u8]);
 
-/// Reads what MLSD sends (RFC 3659 section 7.2). The listed directory itself and the one above it
-/// are left out, also where `.` and then `..` are plain directories. A line is unreadable if it has no name or nothing that says what it is, and if its
-/// name is none that a directory can hold, such as a whole path.
+/// Parses the data of MLSD (RFC 3659 section 7.2). The listed directory and its parent are left
+/// out, also if the server sends `.` and then `..` as plain directories. A line is unreadable if
+/// the name or the kind is missing, or if the name is not valid in a directory, such as a whole
+/// path.
 pub fn read_mlsd(text: &[u8]) -> impl Iterator<Item = Result<Entry, Unreadable<'_>>> {
     let said = lines(text).filter(|line| !is_blank_line(line));
     let mut lists_itself = false;
@@ -30,12 +33,12 @@ pub fn read_mlsd(text: &[u8]) -> impl Iterator<Item = Result<Entry, Unreadable<'
                 _ => {}
             }
         }
-        judge(entry, line).transpose()
+        check_entry(entry, line).transpose()
     })
 }
 
-/// Reads what LIST sends, as seen at `now`. Headings, sums, blank lines, the directory itself and
-/// the one above it, and older versions of a file are left out.
+/// Parses the data of LIST, as seen at `now`. Headings, totals, blank lines, the directory itself,
+/// its parent, and older versions of a file are left out.
 pub fn read_list(
     text: &[u8],
     now: SystemTime,
@@ -47,7 +50,7 @@ pub fn read_list(
 struct ListReader<'a, L: Iterator<Item = &'a [u8]>> {
     lines: Peekable<L>,
     context: Context<'a>,
-    /// The table whose heading was the last.
+    /// The kind of table that the last heading announced.
     table: Option<Table>,
 }
 
@@ -83,10 +86,10 @@ impl<'a, L: Iterator<Item = &'a [u8]>> ListReader<'a, L> {
         if entry.is_none() && forms::is_heading(line, &self.context) {
             return Ok(None);
         }
-        judge(entry.or_else(|| self.continued(line)), line)
+        check_entry(entry.or_else(|| self.continued(line)), line)
     }
 
-    /// Reads an entry that goes on in the next line.
+    /// Reads an entry that continues on the next line.
     fn continued(&mut self, line: &[u8]) -> Option<Entry> {
         let next = self.lines.peek().filter(|next| next.len() <= MAX_LINE)?;
         let entry = forms::parse_continued(line, next, &self.context)?;
@@ -95,8 +98,8 @@ impl<'a, L: Iterator<Item = &'a [u8]>> ListReader<'a, L> {
     }
 }
 
-/// Leaves out the listed directory and the one above it, and refuses names that are none.
-fn judge<'a>(entry: Option<Entry>, line: &'a [u8]) -> Result<Option<Entry>, Unreadable<'a>> {
+/// Leaves out the listed directory and its parent, and rejects invalid names.
+fn check_entry<'a>(entry: Option<Entry>, line: &'a [u8]) -> Result<Option<Entry>, Unreadable<'a>> {
     let entry = entry.ok_or(Unreadable(line))?;
     match (&entry.kind, entry.name.as_slice()) {
         (Kind::CurrentDir | Kind::ParentDir, _) => Ok(None),
@@ -105,12 +108,12 @@ fn judge<'a>(entry: Option<Entry>, line: &'a [u8]) -> Result<Option<Entry>, Unre
     }
 }
 
-/// Returns whether a name leads to something in the directory that is listed.
+/// Returns whether a name can belong to an entry of the listed directory.
 fn is_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
 }
 
-/// The lines of a text without their ends, and without the mark of UTF-8 before the first.
+/// Returns the lines of a text without their ends, and without a byte order mark before the first.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let lines = text.split(|&byte| byte == b'\n');
@@ -122,8 +125,8 @@ fn is_blank_line(line: &[u8]) -> bool {
 }
 
 impl Entry {
-    /// Reads one line of LIST without the others of its listing, as seen at `now`. Forms that only
-    /// a heading tells from others are not read, and names are not judged.
+    /// Parses one line of LIST without the rest of its listing, as seen at `now`. Formats that
+    /// need a heading are not recognized, and names are not checked.
     pub fn parse_ls(line: &[u8], now: SystemTime) -> Option<Entry> {
         let context = Context::of(once(line), now);
         forms::parse(line, None, &context).filter(|entry| !entry.name.is_empty())

@@ -1,4 +1,4 @@
-//! What the tests of listings share: moments, chance and samples.
+//! Times, random values and samples for the tests of listings.
 
 use super::entry::{Entry, Kind, Owner, Perm, Unique};
 use super::facts::Facts;
@@ -9,7 +9,7 @@ pub(super) fn at(stamp: &str) -> SystemTime {
     parse_timestamp(stamp.as_bytes()).unwrap_or_else(|| panic!("{stamp} is a time"))
 }
 
-/// xorshift64: the same numbers on every run.
+/// A xorshift64 generator: the same numbers in every run.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -28,7 +28,7 @@ impl Random {
         (self.below(4) > 0).then_some(value)
     }
 
-    /// A line with a few bytes changed, lost, doubled or cut off.
+    /// Returns the line with a few bytes changed, removed, doubled or cut off.
     pub(super) fn mutate(&mut self, line: &[u8]) -> Vec<u8> {
         const NASTY: &[u8] = b" \t;,=:/-+<>[].\0\r\n\x7f\xff09azZdlU";
         let mut line = line.to_vec();
@@ -99,7 +99,7 @@ pub(super) fn random_entry(random: &mut Random) -> Entry {
     }
 }
 
-/// Whatever a peer claimed, what is written of it is one line that reads as it was meant.
+/// Asserts that any entry is written as one line that parses to the same entry.
 pub(super) fn assert_shown_safely(entry: &Entry, round: usize) {
     let mut line = Vec::new();
     entry.write_mlsx(Facts::ALL, &mut line);

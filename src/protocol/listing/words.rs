@@ -1,6 +1,6 @@
-//! Words, numbers and bytes of the lines.
+//! Helpers for the words, numbers and bytes of a line.
 
-/// Appends a number in base 8, 10 or 16, with zeros before it up to `width` digits.
+/// Appends a number in base 8, 10 or 16, padded with zeros to `width` digits.
 pub(super) fn push_number<const BASE: u64>(number: u64, width: usize, out: &mut Vec<u8>) {
     // 2^64 has 22 digits in base 8.
     let mut digits = [b'0'; 22];
@@ -13,7 +13,7 @@ pub(super) fn push_number<const BASE: u64>(number: u64, width: usize, out: &mut 
     out.extend_from_slice(&digits[start.min(digits.len() - width)..]);
 }
 
-/// Reads digits and nothing else; `None` also if they are too many.
+/// Parses digits only; `None` also if the number exceeds `u64`.
 pub(super) fn number<const BASE: u64>(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -28,12 +28,12 @@ pub(super) fn is_control(byte: u8) -> bool {
     byte.is_ascii_control()
 }
 
-/// Returns whether a byte would end a fact or the facts.
+/// Returns whether a byte cannot be part of the value of a fact.
 pub(super) fn breaks_fact(byte: u8) -> bool {
     is_control(byte) || byte == b';' || byte == b' '
 }
 
-/// Appends a text with `?` for every byte that must not be in it.
+/// Appends a text with `?` for every refused byte.
 pub(super) fn push_shown(text: &[u8], refused: fn(u8) -> bool, out: &mut Vec<u8>) {
     out.extend(text.iter().map(|&byte| if refused(byte) { b'?' } else { byte }));
 }
@@ -43,7 +43,8 @@ pub(super) fn split_at_first(byte: u8, text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[..at], &text[at + 1..]))
 }
 
-/// Words with blanks between them; `rest` is what follows the last word taken.
+/// The words of a line, separated by blanks; `rest` is the text after the last word that was
+/// taken.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
     pub(super) rest: &'a [u8],
@@ -63,24 +64,24 @@ impl<'a> Words<'a> {
         self.next()
     }
 
-    /// Returns all words that are left; `None` if there are more than `most`.
+    /// Returns all remaining words; `None` if there are more than `most`.
     pub(super) fn all(mut self, most: usize) -> Option<Vec<&'a [u8]>> {
         let words: Vec<_> = std::iter::from_fn(|| self.next()).take(most + 1).collect();
         (words.len() <= most).then_some(words)
     }
 
-    /// Returns whether the words that are left begin with these.
+    /// Returns whether the remaining words begin with these.
     pub(super) fn start_with(mut self, words: &[&str]) -> bool {
         words.iter().all(|word| self.next() == Some(word.as_bytes()))
     }
 
-    /// Returns what follows the one blank after the last word: a name may begin with more.
+    /// Returns the text after the one blank that follows the last word; further blanks belong to
+    /// the name.
     pub(super) fn name(self) -> Option<&'a [u8]> {
         self.name_after(1)
     }
 
-    /// Returns what follows up to `width` blanks after the last word: blanks beyond them belong to
-    /// the name.
+    /// Returns the text after up to `width` blanks; further blanks belong to the name.
     pub(super) fn name_after(self, width: usize) -> Option<&'a [u8]> {
         let blanks = self.rest.iter().take(width).take_while(|b| is_blank(b)).count();
         Some(&self.rest[blanks..]).filter(|name| blanks > 0 && !name.is_empty())
@@ -91,7 +92,7 @@ pub(super) fn is_blank(byte: &u8) -> bool {
     *byte == b' ' || *byte == b'\t'
 }
 
-/// Reads a number with a separator between each three digits, or without: `1,234,567`.
+/// Parses a number with or without separators of thousands: `1,234,567`.
 pub(super) fn grouped_number(word: &[u8]) -> Option<u64> {
     let separator = word.iter().find(|byte| b",.'".contains(byte)).copied();
     let Some(separator) = separator else { return number::<10>(word) };

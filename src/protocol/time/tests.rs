@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Where `SystemTime` begins on Windows.
+/// The first second of `SystemTime` on Windows.
 const BEFORE_1601: i64 = -11_644_473_600;
 
 fn at(seconds: i64) -> SystemTime {
@@ -52,7 +52,7 @@ fn from_ls(text: &str, now: &str) -> Option<String> {
     parse_ls_date(word(), word(), word(), parsed(now)).map(stamp)
 }
 
-/// xorshift64: the same walk on every run.
+/// A xorshift64 generator: the same sequence in every run.
 fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

@@ -1,22 +1,23 @@
-//! The encodings in which servers write the months and dates of their languages.
+//! The encodings that servers use for the month names and dates of their languages.
 //!
-//! A listing does not say its encoding, and only these few words of it need one: names stay bytes.
-//! The tables hold the letters of [`super::months`] and the signs of East Asian dates, no others.
+//! A listing does not declare its encoding. Only month names and date signs are decoded; file
+//! names remain bytes. The tables contain the letters of [`super::months`] and the signs of East
+//! Asian dates, and no others.
 
 use std::sync::OnceLock;
 
-/// Longest word that is decoded, in bytes: no name of a month is longer.
+/// The longest word that is decoded, in bytes; no month name is longer.
 const LONGEST_WORD: usize = 40;
 
-/// An encoding of one byte a letter: the bytes above ASCII that are used, and their letters.
+/// A single-byte encoding: the bytes from 128 on that are used, and their letters.
 type SingleByte = (&'static [u8], &'static str);
 
-/// An encoding of two bytes a sign.
+/// A double-byte encoding.
 type DoubleByte = &'static [([u8; 2], char)];
 
-/// Returns each reading of a word, in lower case: in UTF-8 first, if the word is valid in it, then
-/// in every encoding that has a letter for each of its bytes. A word in ASCII has one reading, and
-/// a word that is too long for a month has none.
+/// Returns the possible readings of a word in lower case: first as UTF-8, if the word is valid
+/// UTF-8, then in every encoding that has a character for each of its bytes. A word in ASCII has
+/// one reading, and a word that is too long for a month name has none.
 pub(in super::super) fn readings(word: &[u8]) -> impl Iterator<Item = String> {
     let word = if word.len() > LONGEST_WORD { b"" } else { word };
     let unicode = std::str::from_utf8(word).ok().map(str::to_lowercase);
@@ -54,7 +55,8 @@ fn decode_double(mut word: &[u8], table: DoubleByte) -> Option<String> {
     Some(reading)
 }
 
-/// The letters of bytes 128 to 255 in each encoding; NUL: none that is used.
+/// Returns the letters of the bytes 128 to 255 in each encoding; NUL means that the byte is not
+/// used.
 fn single_byte_tables() -> &'static [[char; 128]] {
     static TABLES: OnceLock<Vec<[char; 128]>> = OnceLock::new();
     TABLES.get_or_init(|| {
@@ -69,8 +71,8 @@ fn single_byte_tables() -> &'static [[char; 128]] {
     })
 }
 
-/// The order matters where two encodings give a word different letters and both are months; the
-/// tests hold that there is no such word.
+/// The order would matter if a word were the name of two different months in two encodings; a test
+/// checks that no such word exists.
 #[rustfmt::skip]
 const SINGLE_BYTE: &[SingleByte] = &[
     // windows-1252
@@ -209,7 +211,7 @@ const DOUBLE_BYTE: &[DoubleByte] = &[
     ],
 ];
 
-/// A text in UTF-8 and in every encoding that has its letters.
+/// Returns a text in UTF-8 and in every encoding that has all of its characters.
 #[cfg(test)]
 pub(super) fn encodings(text: &str) -> Vec<Vec<u8>> {
     let single = single_byte_tables().iter().map(|table| {

@@ -1,4 +1,4 @@
-//! The names of the months in the languages of Europe, and of the sum above a listing.
+//! The month names in the languages of Europe, and the word for the total above a listing.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 use super::charsets::readings;
 use crate::protocol::time::parse_month;
 
-/// Returns the number of a month's name, in any case, with a full stop or a comma after it, in
-/// UTF-8 or in an older encoding of its language. Some servers put the number behind the name,
-/// counted from 0 or from 1 and perhaps cut to its last digit.
+/// Returns the number of a month name, in upper or lower case, in UTF-8 or in an older encoding of
+/// its language; a full stop or a comma may follow it. Some servers append the month's number,
+/// counted from 0 or from 1 and possibly cut to its last digit.
 ///
-/// `croatian` decides what `lip`, `srp` and `lis` are, which are other months in Croatian than in
-/// Polish and Czech.
+/// `croatian` decides the meaning of `lip`, `srp` and `lis`, which stand for other months in
+/// Croatian than in Polish and Czech.
 pub(in crate::protocol::listing) fn parse_month_name(word: &[u8], croatian: bool) -> Option<u8> {
-    // By far the most are English.
+    // Most names are English.
     if let Some(month) = parse_month(word) {
         return Some(month);
     }
@@ -39,16 +39,17 @@ fn fits_number(month: u8, digits: &[u8]) -> bool {
     written(month) || written(month - 1)
 }
 
-/// Returns whether a word is a month in Croatian and in no other language: then `lip` is June.
+/// Returns whether a word is a Croatian month name that no other language has. If so, `lip` means
+/// June.
 pub(in crate::protocol::listing) fn is_croatian(word: &[u8]) -> bool {
-    // The names begin with these letters, so most words need no closer look.
+    // Only these initial letters occur, so most words are rejected cheaply.
     let begins = word.first().is_some_and(|first| b"klorstv".contains(&first.to_ascii_lowercase()));
     let is_its_own =
         |name: String| croatian_months().contains_key(&*name) && !months().contains_key(&*name);
     begins && readings(word).any(is_its_own)
 }
 
-/// Returns whether a word stands before the number of blocks above a listing: `total 12`.
+/// Returns whether a word means "total", as in the line `total 12` above a listing.
 pub(in crate::protocol::listing) fn is_total(word: &[u8]) -> bool {
     let word = word.strip_suffix(b":").unwrap_or(word);
     readings(word).any(|word| TOTAL.contains(&&*word))
@@ -69,7 +70,7 @@ fn names(language: &[&'static str; 12]) -> impl Iterator<Item = (&'static str, u
     months.flat_map(|(month, names)| names.split(' ').map(move |name| (name, month)))
 }
 
-/// The names of each month, long and short ones, in each language. No name is two months.
+/// The long and short names of each month in each language. No name stands for two months.
 #[rustfmt::skip]
 const LANGUAGES: &[[&str; 12]] = &[
     // English
@@ -287,7 +288,7 @@ const CROATIAN: [&str; 12] = [
     "srpnja srp", "kolovoza kol", "rujna ruj", "listopada lis", "studenoga stu", "prosinca pro",
 ];
 
-/// The sum above a listing of `ls -l`, as it is called in each language.
+/// The word for the total above a listing of `ls -l` in each language.
 #[rustfmt::skip]
 const TOTAL: &[&str] = &[
     "celkem", "gesamt", "insgesamt", "iš", "kokku", "kopā", "razem", "samtals", "skupaj", "spolu",

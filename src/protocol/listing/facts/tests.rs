@@ -1,4 +1,4 @@
-//! Facts as they are written and read.
+//! Tests of writing and parsing facts.
 
 use super::super::testing::{Random, assert_shown_safely, at, full, random_entry};
 use super::*;
@@ -116,7 +116,7 @@ fn lines_without_a_name_or_a_type_are_no_entries() {
 
 #[test]
 fn lines_of_other_servers_are_read() {
-    // The forms of RFC 3659 section 7.7.4, Pure-FTPd, ProFTPD, FileZilla Server and xlight.
+    // The examples of RFC 3659 section 7.7.4, Pure-FTPd, ProFTPD, FileZilla Server and xlight.
     let link = parsed("Type=OS.unix=slink:/foobar;Perm=;Unique=keVO1+4G4; foobar");
     assert_eq!(link.kind, Kind::Link(b"/foobar".to_vec()));
     assert_eq!(link.perm, Some(Perm::NONE));

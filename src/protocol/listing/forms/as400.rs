@@ -1,4 +1,4 @@
-//! AS/400, later iSeries and IBM i: each line names the type of the object.
+//! AS/400, later iSeries and IBM i: each line contains the type of the object.
 
 use std::time::SystemTime;
 
@@ -7,11 +7,11 @@ use super::super::date::take_date_and_clock;
 use super::super::entry::{Entry, Kind, Owner};
 use super::super::words::{Words, number};
 
-/// The columns of the type with its padding.
+/// The width of the type column.
 const TYPE_WIDTH: usize = 11;
 
-/// Reads `QSYS            77824 02/23/00 15:09:55 *DIR       name/`, and members of files, which have
-/// neither size nor date: `QPGMR                                   *MEM       name`.
+/// Parses `QSYS            77824 02/23/00 15:09:55 *DIR       name/`, and members of files, which
+/// have neither size nor date: `QPGMR                                   *MEM       name`.
 pub(super) fn parse_as400(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let object = Object::parse(&mut words, context)?;
@@ -26,13 +26,13 @@ pub(super) fn parse_as400(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     };
     let mut entry = Entry::new(name, kind);
     entry.owner = Owner::parse(object.owner);
-    // The size of another object is what it takes, not what a transfer has.
+    // For other objects the size is the allocated space, not the number of bytes of a transfer.
     entry.size = object.size.filter(|_| object.kind == b"*STMF");
     entry.modified = object.modified;
     Some(entry)
 }
 
-/// Returns whether a line is the file whose members are listed: it has no name.
+/// Returns whether a line describes the file whose members are listed; such a line has no name.
 pub(super) fn is_heading(line: &[u8], context: &Context<'_>) -> bool {
     let mut words = Words { rest: line };
     Object::parse(&mut words, context).is_some_and(|object| {

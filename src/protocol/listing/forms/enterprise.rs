@@ -1,12 +1,12 @@
-//! Connect:Enterprise, a mailbox server: each line is a batch with its flags and its protocol.
+//! Connect:Enterprise, a mailbox server: each line shows a batch with its flags and its protocol.
 
 use super::super::context::Context;
 use super::super::entry::{Entry, Kind};
 use super::super::words::Words;
 use super::unix::Columns;
 
-/// Reads `-C--E-----FTP B BCC3I1       7670  1294495 Jan 13 07:42 name`: flags and protocol, mode,
-/// mailbox, number, size, date.
+/// Parses `-C--E-----FTP B BCC3I1       7670  1294495 Jan 13 07:42 name`: flags and protocol,
+/// mode, mailbox, number, size, date.
 pub(super) fn parse_enterprise(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let flags = words.next()?.strip_prefix(b"-").filter(|flags| flags.len() == 12)?;

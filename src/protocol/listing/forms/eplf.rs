@@ -1,10 +1,11 @@
-//! EPLF, Bernstein's easily parsed LIST format, spoken by publicfile and anonftpd.
+//! EPLF, Bernstein's easily parsed LIST format, used by publicfile and anonftpd.
 
 use super::super::date::since_1970;
 use super::super::entry::{Entry, Kind, Unique};
 use super::super::words::{number, split_at_first};
 
-/// Reads `+i8388621.48594,m825718503,r,s280,<tab>name`. `/` says that CWD works, `r` that RETR does.
+/// Parses `+i8388621.48594,m825718503,r,s280,<tab>name`. `/` means that CWD works, `r` that RETR
+/// works.
 pub(super) fn parse_eplf(line: &[u8]) -> Option<Entry> {
     let (facts, name) = split_at_first(b'\t', line.strip_prefix(b"+")?)?;
     let mut entry = Entry::new(name, Kind::Other);

@@ -1,7 +1,8 @@
-//! Mainframes of IBM: data sets, members and jobs of z/OS, and files of z/VM.
+//! IBM mainframes: data sets, members and jobs of z/OS, and files of z/VM.
 //!
-//! A listing of z/OS has a heading, and some of its lines are read only below it: a word alone is a
-//! member there and nothing elsewhere. Sizes are in tracks, records or lines and thus not known.
+//! A listing of z/OS has a heading, and some lines can be parsed only below it: a single word is a
+//! member there and has no meaning elsewhere. Sizes are in tracks, records or lines and therefore
+//! count as unknown.
 
 mod data_sets;
 mod jobs;
@@ -12,10 +13,10 @@ use super::super::context::Context;
 use super::super::entry::Entry;
 use super::super::words::Words;
 
-/// The table that a heading of z/OS announces.
+/// The kind of table that a heading of z/OS announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Table {
-    /// Data sets, with the column in which their names begin.
+    /// Data sets, with the column at which their names begin.
     DataSets(usize),
     /// Members of a partitioned data set.
     Members,
@@ -24,7 +25,7 @@ pub(in super::super) enum Table {
 }
 
 impl Table {
-    /// Returns the table below a heading.
+    /// Returns the kind of table that follows a heading.
     pub(in super::super) fn announced(line: &[u8]) -> Option<Table> {
         let words = Words { rest: line };
         if words.start_with(&["Volume", "Unit", "Referred", "Ext"]) {
@@ -39,7 +40,7 @@ impl Table {
     }
 }
 
-/// Reads a line of z/OS or z/VM, below the heading of a table or without one.
+/// Parses a line of z/OS or z/VM, which may follow the heading of a table.
 pub(super) fn parse_mainframe(
     line: &[u8],
     table: Option<Table>,

@@ -1,12 +1,12 @@
-//! NetWare, whose rights are no Unix mode.
+//! NetWare, whose access rights are not a Unix mode.
 
 use super::super::context::Context;
 use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, is_blank, split_at_first};
 use super::unix::Columns;
 
-/// Reads `d [R----F--] supervisor            512       Jan 16 18:53    name`, also without the
-/// first blank. Several blanks stand before a name.
+/// Parses `d [R----F--] supervisor            512       Jan 16 18:53    name`, also without the
+/// first blank. Several blanks precede the name.
 pub(super) fn parse_netware(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let kind = match line.first()? {
         b'-' => Kind::File,

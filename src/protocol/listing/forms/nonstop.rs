@@ -1,11 +1,11 @@
-//! HP NonStop (Tandem): the name first, and the security of the file last.
+//! HP NonStop (Tandem): the line begins with the name and ends with the file's security.
 
 use super::super::context::Context;
 use super::super::date::take_date_and_clock;
 use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, number};
 
-/// Reads `NAME 101 528 6-Apr-07 14:21:18 255, 0 "oooo"`: file code, end of file, date, owner.
+/// Parses `NAME 101 528 6-Apr-07 14:21:18 255, 0 "oooo"`: file code, end of file, date, owner.
 pub(super) fn parse_nonstop(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let name = words.next()?;
@@ -27,12 +27,12 @@ pub(super) fn is_heading(line: &[u8]) -> bool {
     Words { rest: line }.start_with(&["File", "Code", "EOF", "Last"])
 }
 
-/// `"oooo"`: who may read, write, execute and purge.
+/// Matches `"oooo"`: the rights to read, write, execute and purge.
 fn is_security(word: &[u8]) -> bool {
     matches!(word, [b'"', b'"'] | [b'"', _, _, _, _, b'"'])
 }
 
-/// `255,0`: group and user.
+/// Matches `255,0`: group and user.
 fn is_owner(word: &[u8]) -> bool {
     let mut numbers = word.split(|&byte| byte == b',');
     let mut next = || numbers.next().and_then(number::<10>).is_some();

@@ -1,4 +1,4 @@
-//! Routers of Nortel: the file system of Bay Networks, and VxWorks, which others use too.
+//! Nortel routers: the file system of Bay Networks, and VxWorks, which other vendors use too.
 
 use super::super::context::Context;
 use super::super::date::{moment, parse_date, take_date_and_clock};
@@ -6,7 +6,7 @@ use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, number};
 use crate::protocol::time::parse_clock;
 
-/// Reads `name       1014196  06/03/04  Thur.   10:20:03`.
+/// Parses `name       1014196  06/03/04  Thur.   10:20:03`.
 pub(super) fn parse_bay(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let words = Words { rest: line }.all(5)?;
     let [name, size, date, day, clock] = *words.as_slice() else { return None };
@@ -21,7 +21,8 @@ pub(super) fn parse_bay(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     Some(entry)
 }
 
-/// Reads `2048    Feb-28-1998  05:23:30   name              <DIR>`. Names are padded on the right.
+/// Parses `2048    Feb-28-1998  05:23:30   name              <DIR>`. Names are padded on the
+/// right.
 pub(super) fn parse_vxworks(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let size = number::<10>(words.next()?)?;

@@ -1,11 +1,11 @@
-//! OS/2: the size first, then attributes.
+//! OS/2: the size, then attributes, date and name.
 
 use super::super::context::Context;
 use super::super::date::take_date_and_clock;
 use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, number};
 
-/// Reads ` 1123 DIR  A    10-05-100  23:38  name`. Two blanks stand before the name.
+/// Parses ` 1123 DIR  A    10-05-100  23:38  name`. Two blanks precede the name.
 pub(super) fn parse_os2(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let size = number::<10>(words.next()?)?;
@@ -24,7 +24,7 @@ pub(super) fn parse_os2(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     Some(entry)
 }
 
-/// `DIR`, or letters for archive, hidden, read-only and system.
+/// Matches `DIR`, or the letters for archive, hidden, read-only and system.
 fn is_attributes(word: &[u8]) -> bool {
     word == b"DIR" || (word.len() <= 4 && word.iter().all(|letter| b"AHRS".contains(letter)))
 }

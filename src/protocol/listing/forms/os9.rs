@@ -1,4 +1,4 @@
-//! OS-9, on embedded systems: the owner first, and the year before month and day.
+//! OS-9, on embedded systems: the line begins with the owner, and dates begin with the year.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,8 @@ use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, number, split_at_first};
 use crate::protocol::time::parse_clock;
 
-/// Reads `20.20 07/03/29 1026 d-ewrewr 2650 85920 name`: owner, date, time, attributes, sector, size.
+/// Parses `20.20 07/03/29 1026 d-ewrewr 2650 85920 name`: owner, date, time, attributes, sector,
+/// size.
 pub(super) fn parse_os9(line: &[u8]) -> Option<Entry> {
     let mut words = Words { rest: line };
     let (group, user) = split_at_first(b'.', words.next()?)?;
@@ -22,7 +23,7 @@ pub(super) fn parse_os9(line: &[u8]) -> Option<Entry> {
     Some(entry)
 }
 
-/// Returns whether a line is one of the headings.
+/// Returns whether a line is a heading.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let words = Words { rest: line };
     let columns = words.start_with(&["Owner", "Last", "modified", "Attributes"]);
@@ -31,7 +32,7 @@ pub(super) fn is_heading(line: &[u8]) -> bool {
     columns || (words.start_with(&["Directory", "of"]) && clock)
 }
 
-/// `07/03/29` and `1026`
+/// Parses a date such as `07/03/29` and a time such as `1026`.
 fn parse_moment(date: &[u8], clock: &[u8]) -> Option<SystemTime> {
     let (year, rest) = split_at_first(b'/', date)?;
     let (month, day) = split_at_first(b'/', rest)?;
@@ -41,7 +42,8 @@ fn parse_moment(date: &[u8], clock: &[u8]) -> Option<SystemTime> {
     moment((year, two_digits(month)?, two_digits(day)?), clock)
 }
 
-/// The kind that eight attributes show: directory, not shareable, and execute, write, read twice.
+/// Returns the kind from the eight attributes: directory, not shareable, and execute, write, read
+/// twice.
 fn kind(attributes: &[u8]) -> Option<Kind> {
     let fits = |(shown, letter): (&u8, &u8)| *shown == b'-' || shown == letter;
     let valid = attributes.len() == 8 && attributes.iter().zip(b"dsewrewr").all(fits);

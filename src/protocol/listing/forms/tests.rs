@@ -1,4 +1,4 @@
-//! Lines of real servers, and lines that are none.
+//! Tests with lines of real servers, and with lines that are not entries.
 
 mod dates;
 mod ibm;
@@ -23,8 +23,8 @@ fn try_parse(line: &str) -> Option<Entry> {
     Entry::parse_ls(line.as_bytes(), at(NOW))
 }
 
-/// Who prints it, the lines of the listing, and the facts that are read of it; a line that cannot
-/// be read stands behind `?`. Bytes that are not ASCII may be written `\x9f`, and a tab `\t`.
+/// The name of the server, the lines of the listing, and the entries that are read from them; an
+/// unreadable line follows `?`. Bytes that are not ASCII may be written `\x9f`, and a tab `\t`.
 type Sample = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 fn samples() -> impl Iterator<Item = Sample> {
@@ -33,7 +33,7 @@ fn samples() -> impl Iterator<Item = Sample> {
     families.into_iter().chain(others).flatten().copied()
 }
 
-/// The bytes that a sample stands for.
+/// Returns the bytes that the text of a sample stands for.
 fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -249,8 +249,8 @@ fn no_bytes_break_the_readers_or_what_is_made_of_them() {
     }
 }
 
-/// What a line costs must not depend on what is in it, beyond its length. A reader that is
-/// quadratic would not end.
+/// The cost of a line must depend on its length alone. With a quadratic parser, this test would
+/// not end.
 #[test]
 fn no_line_is_slow() {
     let starts =

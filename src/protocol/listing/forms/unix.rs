@@ -12,7 +12,7 @@ use super::super::words::{Words, number};
 pub(super) use columns::Columns;
 use mode::{kind_of_bits, parse_mode};
 
-/// Reads `-rw-r--r--   1 root     wheel        1234 Jan  2 03:04 name`.
+/// Parses `-rw-r--r--   1 root     wheel        1234 Jan  2 03:04 name`.
 pub(super) fn parse_unix(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let (kind, bits, links) = parse_mode(words.next()?)?;
@@ -30,9 +30,9 @@ pub(super) fn parse_unix(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     Some(entry)
 }
 
-/// Reads `3 slopri devlab 512 name`, without a date. A date of an unknown form would count as the
-/// beginning of the name, so this is strict: four columns as in `ls -l`, owner and group by name,
-/// and no number among the first words of the name.
+/// Parses `3 slopri devlab 512 name`, without a date. A date in an unknown format would look like
+/// the start of the name, so this parser is strict: it requires the four columns of `ls -l`, owner
+/// and group by name, and no number among the first words of the name.
 fn parse_dateless(mut words: Words<'_>, kind: Kind) -> Option<Entry> {
     let links = number::<10>(words.next()?)?;
     let [owner, group] = [words.next()?, words.next()?];
@@ -59,7 +59,7 @@ fn starts_without_numbers(name: &[u8]) -> bool {
     first.all(|word| !word.iter().any(u8::is_ascii_digit))
 }
 
-/// Reads `0100644   500  101   12345    123456789       name`: mode, owner, group, size, seconds
+/// Parses `0100644   500  101   12345    123456789       name`: mode, owner, group, size, seconds
 /// since 1970.
 pub(super) fn parse_numeric(line: &[u8]) -> Option<Entry> {
     let mut words = Words { rest: line };
@@ -77,18 +77,18 @@ pub(super) fn parse_numeric(line: &[u8]) -> Option<Entry> {
     Some(entry)
 }
 
-/// Returns whether a line is the sum above a listing: `total 12`, in the server's language.
+/// Returns whether a line is the total above a listing: `total 12`, in the language of the server.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let words = Words { rest: line }.all(3).unwrap_or_default();
     match *words.as_slice() {
         [total, sum] => is_total(total) && is_sum(sum),
-        // Spanish and Portuguese.
+        // Spanish and Portuguese use `de`.
         [total, b"de", sum] => is_total(total) && is_sum(sum),
         _ => false,
     }
 }
 
-/// A number of blocks, or of bytes with a unit: `12`, `1.5M`, `12K`.
+/// Matches a number of blocks, or of bytes with a unit: `12`, `1.5M`, `12K`.
 fn is_sum(word: &[u8]) -> bool {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit() || b".,".contains(byte));
     let digits = digits.count();
@@ -98,8 +98,9 @@ fn is_sum(word: &[u8]) -> bool {
         && word[digits..].iter().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Splits `name -> target`: at the arrow that leaves a target of the size shown, which is its
-/// length, or else at the first that has something on both sides.
+/// Splits `name -> target`. The size of a link is the length of its target, so the text is split
+/// at the arrow that leaves a target of that length, or otherwise at the first arrow with text on
+/// both sides.
 fn split_link(entry: &mut Entry) {
     const ARROW: &[u8] = b" -> ";
     let end = entry.name.len().saturating_sub(ARROW.len());
@@ -112,8 +113,8 @@ fn split_link(entry: &mut Entry) {
     }
 }
 
-/// Removes the mark of `ls -F`. Behind a directory it can be nothing else; `*`, `@`, `|` and `=` may
-/// belong to a name, unless the directories of the listing carry theirs.
+/// Removes the mark of `ls -F`. A `/` after a directory is always a mark; `*`, `@`, `|` and `=`
+/// may belong to the name, and are marks only if the directories of the listing carry theirs.
 fn drop_mark(entry: &mut Entry, context: &Context<'_>) {
     let executable = entry.mode.is_some_and(|mode| mode & 0o111 != 0);
     let marked = match (&entry.kind, entry.name.last()) {

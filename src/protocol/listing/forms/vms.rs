@@ -1,7 +1,7 @@
-//! The listings of VMS, whose names carry a version.
+//! The listings of VMS, in which names have a version.
 //!
-//! The version goes, since RETR without it fetches the newest, and so does `.DIR`, since CWD does
-//! not want it. Sizes are in blocks, or rounded, and thus not known.
+//! The version is removed, since RETR without it fetches the newest one, and so is `.DIR`, since
+//! CWD does not accept it. Sizes are in blocks or rounded and therefore count as unknown.
 
 use super::super::context::Context;
 use super::super::date::{moment, parse_date};
@@ -9,11 +9,11 @@ use super::super::entry::{Entry, Kind, Owner};
 use super::super::words::{Words, number, split_at_first};
 use crate::protocol::time::parse_clock;
 
-/// More words than any server puts behind a name.
+/// A limit above the number of words that any server puts after a name.
 const MAX_WORDS: usize = 16;
 
-/// Reads `README.TXT;4  1/2  2-JAN-2025 03:04:05 [SYSTEM] (RWED,RE,RE,)`, whose columns may come in
-/// any order: a size and a date must be among them.
+/// Parses `README.TXT;4  1/2  2-JAN-2025 03:04:05 [SYSTEM] (RWED,RE,RE,)`. The columns may come in
+/// any order; a size and a date are required.
 pub(super) fn parse_vms(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let mut entry = parse_name(words.next()?)?;
@@ -30,7 +30,7 @@ pub(super) fn parse_vms(line: &[u8], context: &Context<'_>) -> Option<Entry> {
         } else if is_size(word) {
             size = true;
         } else if word.starts_with(b"%") {
-            // The server could not look at the file: `%RMS-E-PRV, insufficient privilege`.
+            // The server could not examine the file: `%RMS-E-PRV, insufficient privilege`.
             return None;
         }
     }
@@ -40,7 +40,7 @@ pub(super) fn parse_vms(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     Some(entry)
 }
 
-/// Reads an entry of two lines: where a name is long, its columns are on the next.
+/// Parses an entry of two lines: after a long name, the columns are on the next line.
 pub(in super::super) fn parse_continued(
     line: &[u8],
     next: &[u8],
@@ -54,7 +54,7 @@ pub(in super::super) fn parse_continued(
     parse_vms(&[line, b" ", next].concat(), context)
 }
 
-/// Returns whether a line stands above or below a listing.
+/// Returns whether a line precedes or follows a listing.
 pub(super) fn is_heading(line: &[u8]) -> bool {
     let mut words = Words { rest: line };
     let (first, second, third) = (words.next(), words.next(), words.next());
@@ -81,8 +81,8 @@ fn parse_name(word: &[u8]) -> Option<Entry> {
     }
 }
 
-/// Undoes `^.`, `^_` and `^C3` of extended names (ODS-5): a character that must not stand in a plain
-/// name, a blank, and a byte in hexadecimal.
+/// Decodes `^.`, `^_` and `^C3` in extended names (ODS-5): a character that plain names cannot
+/// contain, a blank, and a byte in hexadecimal.
 fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(name.len());
     let mut rest = name;
@@ -95,7 +95,8 @@ fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
         let hex = rest.get(..2).and_then(number::<16>);
         let (byte, length) = match (rest.first()?, hex) {
             (_, Some(byte)) => (byte as u8, 2),
-            // A character of Unicode in another encoding than the name has.
+            // A Unicode character (`^U`), whose encoding differs from that of the rest of the
+            // name.
             (b'U', None) => return None,
             (b'_', None) => (b' ', 1),
             (&other, None) => (other, 1),
@@ -106,7 +107,8 @@ fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
     Some(plain)
 }
 
-/// Blocks used, perhaps of those allocated, or a size with its unit: `1/2`, `155`, `2KB`.
+/// Matches the used blocks, optionally followed by the allocated ones, or a size with a unit:
+/// `1/2`, `155`, `2KB`.
 fn is_size(word: &[u8]) -> bool {
     let used = split_at_first(b'/', word);
     let (used, allocated) = used.map_or((word, None), |(used, rest)| (used, Some(rest)));
@@ -115,7 +117,7 @@ fn is_size(word: &[u8]) -> bool {
     digits > 0 && unit && allocated.is_none_or(|allocated| number::<10>(allocated).is_some())
 }
 
-/// `[OWNER]` or `[GROUP,OWNER]`
+/// Parses `[OWNER]` or `[GROUP,OWNER]`.
 fn parse_uic(text: &[u8]) -> (Option<Owner>, Option<Owner>) {
     let inside = split_at_first(b'[', text).and_then(|(_, rest)| split_at_first(b']', rest));
     let Some((inside, _)) = inside else { return (None, None) };

@@ -1,4 +1,4 @@
-//! VShell before version 3: the size first, then a date with a comma.
+//! VShell before version 3: the line begins with the size, and the date contains a comma.
 
 use super::super::context::Context;
 use super::super::date::{moment, parse_month_name, parse_year, two_digits};
@@ -6,7 +6,7 @@ use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, number};
 use crate::protocol::time::parse_clock;
 
-/// Reads `206876  Apr 04, 2000 21:06 name`; a directory has a slash behind its name.
+/// Parses `206876  Apr 04, 2000 21:06 name`; a slash follows the name of a directory.
 pub(super) fn parse_vshell(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let size = number::<10>(words.next()?)?;

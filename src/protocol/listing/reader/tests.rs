@@ -1,9 +1,9 @@
-//! Lines that are entries, lines that are known to be none, and lines that cannot be read.
+//! Tests with lines that are entries, lines that are known to be none, and unreadable lines.
 
 use super::super::testing::{Random, at};
 use super::*;
 
-/// The names of the entries, and the unreadable lines behind `?`.
+/// Returns the names of the entries, and the unreadable lines after `?`.
 fn shown<'a>(lines: impl Iterator<Item = Result<Entry, Unreadable<'a>>>) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let shown = |line| match line {

@@ -5,13 +5,13 @@ use super::super::super::date::{moment, parse_date};
 use super::super::super::entry::{Entry, Kind};
 use super::super::super::words::{Words, number};
 
-/// More words than a line has: volume, unit, date, extents, tracks, three of the records, the
-/// organization and the name.
+/// The maximum number of words in a line: volume, unit, date, extents, tracks, three columns for
+/// the records, the organization and the name.
 const MAX_WORDS: usize = 10;
 
-/// Reads `WYOSPT 3420   2003/05/21  1  200  FB      80  8053  PS  NAME`, and the lines of data sets
-/// that are elsewhere. A name that begins in the `column` of the heading is an entry, whatever
-/// stands before it.
+/// Parses `WYOSPT 3420   2003/05/21  1  200  FB      80  8053  PS  NAME`, and the lines of data
+/// sets that are not on a disk. A name that begins at the `column` of the heading is an entry,
+/// whatever precedes it.
 pub(super) fn parse_data_set(
     line: &[u8],
     column: Option<usize>,
@@ -30,7 +30,7 @@ pub(super) fn parse_data_set(
 
 type Date = super::super::super::date::Date;
 
-/// Data sets that are not on a disk, and names that are no data sets.
+/// Recognizes data sets that are not on a disk, and names that are not data sets.
 fn special(before: &[&[u8]]) -> Option<(Kind, Option<Date>)> {
     match before {
         [b"Migrated" | b"MIGRATED"] => Some((Kind::File, None)),
@@ -42,8 +42,9 @@ fn special(before: &[&[u8]]) -> Option<(Kind, Option<Date>)> {
     }
 }
 
-/// Volume, unit, date of the last use or `**NONE**`, extents and tracks, which may run together or
-/// be `????`, three columns of the records, and the organization: `PO` is a library of members.
+/// Parses volume, unit, date of the last use or `**NONE**`, extents and tracks, which may be
+/// joined or be `????`, three columns for the records, and the organization, of which `PO` is a
+/// library of members.
 fn organized(before: &[&[u8]], context: &Context<'_>) -> Option<(Kind, Option<Date>)> {
     let [_volume, _unit, date, middle @ .., organization] = before else { return None };
     let date = match *date {
@@ -63,7 +64,8 @@ fn organized(before: &[&[u8]], context: &Context<'_>) -> Option<(Kind, Option<Da
     Some((kind, date))
 }
 
-/// Returns whether the last word of a line begins near a column: headings and lines differ by a blank or two.
+/// Returns whether the last word of a line begins near a column: headings and lines may differ by
+/// one or two blanks.
 fn is_at(line: &[u8], name: &[u8], column: usize) -> bool {
     let start = line.trim_ascii_end().len() - name.len();
     start.abs_diff(column) <= 2

@@ -1,9 +1,9 @@
-//! The jobs that z/OS lists in the place of files (`SITE FILETYPE=JES`). RETR takes their numbers.
+//! The jobs that z/OS lists instead of files (`SITE FILETYPE=JES`). RETR accepts their numbers.
 
 use super::super::super::entry::{Entry, Kind, Owner};
 use super::super::super::words::{Words, number};
 
-/// Reads `IBMUSER1  JOB01906  OUTPUT    3 Spool Files`, or a line `below` the heading of jobs:
+/// Parses `IBMUSER1  JOB01906  OUTPUT    3 Spool Files`, or a line `below` the heading of jobs:
 /// `IBMUSER1 JOB01906 IBMUSER  OUTPUT A        RC=0000 3 spool files`.
 pub(super) fn parse_job(line: &[u8], below: bool) -> Option<Entry> {
     let mut words = Words { rest: line };
@@ -21,7 +21,8 @@ pub(super) fn parse_job(line: &[u8], below: bool) -> Option<Entry> {
         .then_some(entry)
 }
 
-/// `JOB01906`, and `TSU` and `STC` for users and for started tasks; also `J0123456`.
+/// Matches `JOB01906`, with `TSU` for users and `STC` for started tasks, and the short form
+/// `J0123456`.
 fn is_job_number(word: &[u8]) -> bool {
     let digits = [&b"JOB"[..], b"TSU", b"STC", b"J", b"T", b"S"];
     let digits = digits.iter().find_map(|kind| word.strip_prefix(*kind)).unwrap_or_default();

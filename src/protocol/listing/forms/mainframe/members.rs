@@ -5,11 +5,11 @@ use super::super::super::date::{parse_date, take_date_and_clock};
 use super::super::super::entry::{Entry, Kind};
 use super::super::super::words::{Words, number, split_at_first};
 
-/// More words than a line of a load module has.
+/// A limit above the number of words in the line of a load module.
 const MAX_WORDS: usize = 16;
 
-/// Reads a member. One without statistics is its name alone, which is an entry only `below` the
-/// heading of members.
+/// Parses a member. The line of a member without statistics is its name alone, which is an entry
+/// only `below` the heading of members.
 pub(super) fn parse_member(line: &[u8], below: bool, context: &Context<'_>) -> Option<Entry> {
     let words = Words { rest: line };
     let all = words.all(MAX_WORDS)?;
@@ -19,8 +19,8 @@ pub(super) fn parse_member(line: &[u8], below: bool, context: &Context<'_>) -> O
     }
 }
 
-/// Reads `NAME 01.01 2004/06/22 2004/06/22 16:32   128   128    0 USER`: version, creation, change,
-/// lines now, at first and changed, user.
+/// Parses `NAME 01.01 2004/06/22 2004/06/22 16:32   128   128    0 USER`: version, creation date,
+/// time of the last change, current lines, initial lines, changed lines, user.
 fn parse_statistics(mut words: Words<'_>, context: &Context<'_>) -> Option<Entry> {
     let name = words.next()?;
     let (version, level) = split_at_first(b'.', words.next()?)?;
@@ -36,8 +36,8 @@ fn parse_statistics(mut words: Words<'_>, context: &Context<'_>) -> Option<Entry
     (user.is_none() || words.next().is_none()).then_some(entry)
 }
 
-/// Reads `NAME 00B308 000411  00 FO                31    ANY`: size and place in hexadecimal, the
-/// name it is an alias of, authorization, attributes, and two addressing modes.
+/// Parses `NAME 00B308 000411  00 FO                31    ANY`: size and location in hexadecimal,
+/// the original name of an alias, authorization, attributes, and two addressing modes.
 fn parse_load_module(words: &[&[u8]]) -> Option<Entry> {
     let [name, size, place, middle @ .., addressing, residence] = words else { return None };
     let hexadecimal = |word: &[u8]| word.len() == 6 && number::<16>(word).is_some();

@@ -1,13 +1,13 @@
-//! The files of z/VM: a name and a type, which RETR takes with a full stop between them.
+//! The files of z/VM: RETR expects the name and the type joined by a full stop.
 
 use super::super::super::context::Context;
 use super::super::super::date::take_date_and_clock;
 use super::super::super::entry::{Entry, Kind, Owner};
 use super::super::super::words::{Words, number};
 
-/// Reads `PROFILE  EXEC     V        65      107        2 2005-10-04 15:28:42 060191`: name, type,
-/// format and length of the records, their number, blocks, date, disk. A directory has dashes for
-/// numbers.
+/// Parses `PROFILE  EXEC     V        65      107        2 2005-10-04 15:28:42 060191`: name,
+/// type, format and length of the records, number of records, blocks, date, disk. A directory has
+/// dashes instead of numbers.
 pub(super) fn parse_vm(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let (name, kind) = (words.next()?, words.next()?);

@@ -1,4 +1,4 @@
-//! Listings of servers that list like no other.
+//! Listings of servers with formats of their own.
 
 use super::Sample;
 

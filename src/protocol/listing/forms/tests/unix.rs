@@ -1,4 +1,4 @@
-//! Listings in the manner of `ls -l`.
+//! Listings in the format of `ls -l`.
 
 use super::Sample;
 

@@ -7,29 +7,31 @@ use super::super::super::entry::{Entry, Kind, Owner};
 use super::super::super::words::{Words, number, split_at_first};
 use super::date::{Months, take_date};
 
-/// More columns than any server puts before the date: groups of Windows have names of many words.
+/// A limit above the number of columns before the date on any server: Windows groups have names of
+/// many words.
 const MAX_COLUMNS: usize = 20;
 
-/// The columns of `ls -l` before the size: links, owner and group.
+/// The number of columns that `ls -l` has between the mode and the size: links, owner and group.
 const USUAL_COLUMNS: usize = 3;
 
 /// The columns between the mode and the name, and the name.
 pub(in super::super) struct Columns<'a> {
-    /// Links, owner, group or fewer or more of them.
-    who: Vec<&'a [u8]>,
-    /// `None` for a device, which has two numbers instead, and for a size that is rounded.
+    /// The columns before the size: links, owner and group, or fewer or more.
+    before_size: Vec<&'a [u8]>,
+    /// The size; `None` for a device, which has two numbers instead, and for a rounded size.
     size: Option<u64>,
     modified: SystemTime,
-    /// The name after one blank; `None` if there is none.
+    /// The name after one blank; `None` if it is missing.
     pub(in super::super) name: Option<&'a [u8]>,
-    /// The same without the blanks before it.
+    /// The name without the blanks before it.
     pub(in super::super) trimmed_name: &'a [u8],
 }
 
 impl<'a> Columns<'a> {
-    /// Finds a size that a date follows: that is what all dialects have in common. Owners and names
-    /// may look like either, so the place in which `ls -l` has the size goes first, months by name
-    /// go before months by number, and a size that is glued to its group comes last.
+    /// Finds a size that a date follows, because all dialects have that in common. Owners and
+    /// names may look like a size or a date, so the position of the size in `ls -l` is tried
+    /// first, months by name are tried before months by number, and a size that is joined to the
+    /// group is tried last.
     pub(in super::super) fn parse(
         mut words: Words<'a>,
         context: &Context<'_>,
@@ -55,19 +57,19 @@ impl<'a> Columns<'a> {
             .find_map(|at| plain(at, Months::ByName))
             .or_else(|| order().find_map(|at| plain(at, Months::ByNumber)))
             .or_else(|| order().find_map(glued))?;
-        let mut who: Vec<_> = found[..at].iter().map(|(word, _)| *word).collect();
-        who.extend(split_glued(found[at].0).map(|(group, _)| group));
-        let size = drop_device(&mut who, size);
+        let mut before_size: Vec<_> = found[..at].iter().map(|(word, _)| *word).collect();
+        before_size.extend(split_glued(found[at].0).map(|(group, _)| group));
+        let size = drop_device(&mut before_size, size);
         let trimmed_name = name.trimmed;
-        Some(Columns { who, size, modified, name: name.exact, trimmed_name })
+        Some(Columns { before_size, size, modified, name: name.exact, trimmed_name })
     }
 
-    /// Builds an entry of the columns. A number first is the link count; a server that shows one
-    /// name shows the owner.
+    /// Builds an entry from the columns. A leading number is the link count. If the server shows
+    /// only one name, it is the owner.
     pub(in super::super) fn entry(&self, name: &[u8], kind: Kind) -> Entry {
         let mut entry = Entry::new(name, kind);
-        let links = self.who.first().and_then(|word| number::<10>(word));
-        let owners = &self.who[usize::from(links.is_some())..];
+        let links = self.before_size.first().and_then(|word| number::<10>(word));
+        let owners = &self.before_size[usize::from(links.is_some())..];
         entry.links = links;
         entry.owner = owners.first().and_then(|word| Owner::parse(word));
         entry.group = owners.get(1..).and_then(<[_]>::last).and_then(|word| Owner::parse(word));
@@ -77,8 +79,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Reads a number, the two of a device in one word, or a rounded size such as `12.5k`. The last two
-/// do not say how many bytes a transfer has.
+/// Parses a number, the two numbers of a device in one word, or a rounded size such as `12.5k`.
+/// The last two do not give the number of bytes of a transfer.
 fn parse_size(word: &[u8]) -> Option<Option<u64>> {
     if let Some((major, minor)) = split_at_first(b',', word) {
         return number::<10>(major).and(number::<10>(minor)).map(|_| None);
@@ -97,7 +99,7 @@ fn is_rounded(word: &[u8]) -> bool {
     b"kKmMgGtT".contains(unit) && number::<10>(whole).and(number::<10>(fraction)).is_some()
 }
 
-/// Splits the group of `longgroup123456` from the size that left no room for a blank.
+/// Splits `longgroup123456` into a group and a size that were joined for lack of space.
 fn split_glued(word: &[u8]) -> Option<(&[u8], Option<u64>)> {
     let start = word.iter().rposition(|byte| !byte.is_ascii_digit())? + 1;
     let (group, size) = word.split_at(start);
@@ -105,12 +107,12 @@ fn split_glued(word: &[u8]) -> Option<(&[u8], Option<u64>)> {
     number::<10>(size).filter(|_| letters).map(|size| (group, Some(size)))
 }
 
-/// `8,   1` is no size but a device; its first half was taken for an owner.
-fn drop_device(who: &mut Vec<&[u8]>, size: Option<u64>) -> Option<u64> {
-    let major = who.last().and_then(|word| word.strip_suffix(b","));
+/// Removes the size of a device: in `8,   1` the first number was taken for an owner.
+fn drop_device(before_size: &mut Vec<&[u8]>, size: Option<u64>) -> Option<u64> {
+    let major = before_size.last().and_then(|word| word.strip_suffix(b","));
     if major.and_then(number::<10>).is_none() {
         return size;
     }
-    who.pop();
+    before_size.pop();
     None
 }

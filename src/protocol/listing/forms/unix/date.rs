@@ -1,4 +1,4 @@
-//! The dates of `ls -l`, in the words and the order of many systems and languages.
+//! The dates of `ls -l` in the formats and languages of many systems.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,25 +9,25 @@ use super::super::super::date::{
 use super::super::super::words::{Words, number, split_at_first};
 use crate::protocol::time::parse_clock;
 
-/// The way in which months are written.
+/// The form in which months are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Months {
-    /// By name, by number with a sign behind it, or in a date that is one word.
+    /// By name, by number with a sign after it, or in a date of one word.
     ByName,
-    /// By number alone, `8 17 03:26`, which may as well be an owner and a size.
+    /// By number alone, `8 17 03:26`, which could also be an owner and a size.
     ByNumber,
 }
 
-/// The name behind a date.
+/// The name after a date.
 #[derive(Clone, Copy)]
 pub(super) struct Name<'a> {
-    /// The name after one blank: a name may begin with more.
+    /// The name after one blank; further blanks belong to it.
     pub(super) exact: Option<&'a [u8]>,
-    /// The name after all blanks.
+    /// The name without the blanks before it.
     pub(super) trimmed: &'a [u8],
 }
 
-/// Reads a date and the name behind it.
+/// Reads a date and the name that follows it.
 pub(super) fn take_date<'a>(
     words: Words<'a>,
     months: Months,
@@ -46,7 +46,7 @@ pub(super) fn take_date<'a>(
 struct Reader<'a, 'c> {
     words: Words<'a>,
     context: &'c Context<'c>,
-    /// True if the date may be followed by blanks where others have a time.
+    /// True if blanks may follow the date where other listings have a time.
     padded: bool,
 }
 
@@ -82,15 +82,15 @@ impl Reader<'_, '_> {
         self.year_or_clock(month, day, false)
     }
 
-    /// Reads `8 17 03:26` or `3 29 2003`: the month first, unless it can only be the day.
+    /// Reads `8 17 03:26` or `3 29 2003`. The month comes first, unless it can only be the day.
     fn numeric_date(&mut self) -> Option<SystemTime> {
         let (one, two) = (two_digits(self.words.next()?)?, two_digits(self.words.next()?)?);
         let (month, day) = if one > 12 { (two, one) } else { (one, two) };
         self.year_or_clock(month, day, false)
     }
 
-    /// Reads what follows a month and a day: a year, a time of day, or both, which a comma behind
-    /// the day announces, or seconds, as in `ls -lT`.
+    /// Reads the words after a month and a day: a year; a time of day; a year and a time, if a
+    /// comma follows the day; or a time with seconds and a year, as in `ls -lT`.
     fn year_or_clock(&mut self, month: u8, day: u8, comma: bool) -> Option<SystemTime> {
         let word = self.words.next()?;
         if let Some((year, _)) = parse_signed_year(word) {
@@ -106,7 +106,7 @@ impl Reader<'_, '_> {
         recent_moment(month, day, clock, self.context.dates.now)
     }
 
-    /// Reads a time of day behind a whole date, if there is one: `03:04`, `03:04:05.678 +0200`.
+    /// Reads an optional time of day after a complete date: `03:04`, `03:04:05.678 +0200`.
     fn after_date(&mut self, date: Date) -> Option<SystemTime> {
         let Some(clock) = self.clock_before_name() else {
             self.padded = true;
@@ -122,7 +122,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reads `Jan  2 03:04:05 2025` behind the day of the week.
+    /// Reads `Jan  2 03:04:05 2025` after the day of the week.
     fn full_time(&mut self) -> Option<SystemTime> {
         let month = self.words.next().and_then(|word| self.month(word))?;
         let (day, _) = day(self.words.next()?)?;
@@ -131,7 +131,7 @@ impl Reader<'_, '_> {
         moment((year, month, day), clock)
     }
 
-    /// Reads the month and the day behind a year: `2005<year>  1<month>  6<day>`.
+    /// Reads the month and the day after a year: `2005<year>  1<month>  6<day>`.
     fn year_first(&mut self, year: i64) -> Option<SystemTime> {
         let month = self.words.next().and_then(|word| self.month(word))?;
         let (day, _) = day(self.words.next()?)?;
@@ -147,7 +147,7 @@ impl Reader<'_, '_> {
         })
     }
 
-    /// Takes a time of day, if the name follows it.
+    /// Takes a time of day if a name follows it.
     fn clock_before_name(&mut self) -> Option<Clock> {
         let mut words = self.words;
         let clock = parse_clock(words.next()?)?;
@@ -156,7 +156,7 @@ impl Reader<'_, '_> {
         Some(clock)
     }
 
-    /// Takes a year, if the name follows it.
+    /// Takes a year if a name follows it.
     fn year_before_name(&mut self) -> Option<i64> {
         let mut words = self.words;
         let (year, _) = parse_signed_year(words.next()?)?;
@@ -171,7 +171,8 @@ fn is_weekday(word: &[u8]) -> bool {
     days.iter().any(|day| word == *day)
 }
 
-/// The day of a month, `7`, `7.` or `7,`, or with the sign of a day; and whether there is a comma.
+/// Parses the day of a month, `7`, `7.` or `7,`, or with the sign of a day. Returns the day and
+/// whether a comma follows it.
 fn day(word: &[u8]) -> Option<(u8, bool)> {
     let comma = word.ends_with(b",");
     let bare = word.strip_suffix(b",").unwrap_or(word);
@@ -183,20 +184,21 @@ fn day(word: &[u8]) -> Option<(u8, bool)> {
     Some((day, comma))
 }
 
-/// `09-26` before a year or a time: the month first, unless it can only be the day.
+/// Parses `09-26`, which precedes a year or a time. The month comes first, unless it can only be
+/// the day.
 fn month_and_day(word: &[u8]) -> Option<(u8, u8)> {
     let (one, two) = split_at_first(b'-', word).or_else(|| split_at_first(b'/', word))?;
     let (one, two) = (two_digits(one)?, two_digits(two)?);
     Some(if one > 12 { (two, one) } else { (one, two) })
 }
 
-/// `3.04` where a time or a year must be.
+/// Parses `3.04` in the place of a time or a year.
 fn parse_dotted_clock(word: &[u8]) -> Option<Clock> {
     let (hour, minute) = split_at_first(b'.', word).filter(|(_, minute)| minute.len() == 2)?;
     Some([two_digits(hour)?, two_digits(minute)?, 0])
 }
 
-/// `+0200`: whether it is east of Greenwich, and how far.
+/// Parses a time zone such as `+0200`. Returns whether it is east of Greenwich, and the offset.
 fn parse_zone(word: &[u8]) -> Option<(bool, Duration)> {
     let (sign, digits) = word.split_first()?;
     let number = number::<10>(digits).filter(|_| digits.len() == 4)?;
@@ -211,13 +213,13 @@ fn parse_zone(word: &[u8]) -> Option<(bool, Duration)> {
 
 // ---- East Asia ---------------------------------------------------------------------------------
 
-/// The meaning that a sign gives to the number before it.
+/// The meaning of the sign after a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Year,
     Month,
     Day,
-    /// Bytes beyond ASCII in an unknown encoding; the place of the number tells what it is.
+    /// Non-ASCII bytes in an unknown encoding; the position of the number decides its meaning.
     Unknown,
 }
 
@@ -230,7 +232,7 @@ fn sign_of(sign: &str) -> Option<Sign> {
     }
 }
 
-/// Splits a number from the sign behind it.
+/// Splits a number from the sign after it.
 fn split_sign(word: &[u8]) -> Option<(&[u8], Sign)> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, sign) = word.split_at(digits);
@@ -241,7 +243,7 @@ fn split_sign(word: &[u8]) -> Option<(&[u8], Sign)> {
     Some((number, known.unwrap_or(Sign::Unknown)))
 }
 
-/// A year of four digits, and whether a sign stands behind it.
+/// Parses a year of four digits. Returns the year and whether a sign follows it.
 fn parse_signed_year(word: &[u8]) -> Option<(i64, bool)> {
     let (digits, signed) = match split_sign(word) {
         Some((digits, Sign::Year | Sign::Unknown)) => (digits, true),
@@ -252,7 +254,7 @@ fn parse_signed_year(word: &[u8]) -> Option<(i64, bool)> {
     Some((i64::try_from(year).ok()?, signed))
 }
 
-/// A date in one word with a sign behind each number: with a year or without.
+/// Parses a date of one word with a sign after each number, with or without a year.
 fn glued_signs(word: &[u8]) -> Option<(Option<i64>, u8, u8)> {
     if word.is_ascii() || !word.first()?.is_ascii_digit() {
         return None;

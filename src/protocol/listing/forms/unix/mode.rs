@@ -3,8 +3,8 @@
 use super::super::super::entry::Kind;
 use super::super::super::words::number;
 
-/// Returns the kind and the permission bits of `drwxr-xr-x`, and the number of links if it is glued
-/// to them. The sign of an ACL or of a security label may follow.
+/// Returns the kind and the permission bits of `drwxr-xr-x`, and the number of links if it is
+/// joined to them. The sign of an ACL or a security label may follow the permissions.
 pub(super) fn parse_mode(word: &[u8]) -> Option<(Kind, u32, Option<u64>)> {
     let kind = match word.first()? {
         // Some servers write `f` for files.
@@ -41,7 +41,7 @@ fn parse_triple(letters: &[u8], special: u8, special_bit: u32, shift: u32) -> Op
     Some(flag(letters[0], b'r', 4)? | flag(letters[1], b'w', 2)? | execute)
 }
 
-/// Returns the kind that the bits of `st_mode` show.
+/// Returns the kind for the file type bits of `st_mode`.
 pub(super) fn kind_of_bits(mode: u32) -> Option<Kind> {
     match mode & !0o7777 {
         0o100000 => Some(Kind::File),
