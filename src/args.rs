@@ -1,8 +1,8 @@
-//! The command line and the config file of both programs, read by one table of flags.
+//! The command line and the config file of both programs, parsed by one table of options.
 //!
-//! A program writes its options down once, as a `static` [`Program`]. From that table come the
-//! parsing of argv, `--help`, `--version`, the keys of the config file, the names in errors, the man
-//! page and the completion of three shells.
+//! A program defines its options once, as a `static` [`Program`]. The parsers of the command line
+//! and the config file, `--help`, `--version`, the names in errors, the man page and the
+//! completions of three shells are all made from that table.
 //!
 //! ```
 //! use mt_ftp::args::{self, Flag, Outcome, Program};
@@ -29,31 +29,34 @@
 //! assert_eq!(wrong.to_string(), "demo.conf:1: prot: unknown option; did you mean port?");
 //! ```
 //!
-//! What callers may rely on:
-//! - Nothing from argv or a config file panics; what is wrong there gives a [`Usage`], whose text
-//!   is one line without control characters. Only asking for a name that the table does not have
-//!   panics: that is a slip of the programmer.
-//! - Values are kept as [`OsString`](std::ffi::OsString), so a path need not be UTF-8. [`Parsed::get`] turns them into
-//!   types, and every value remembers its [`Origin`], which its errors name.
+//! Callers may rely on the following:
+//! - No command line and no config file causes a panic; an error is a [`Usage`], whose text is one
+//!   line without control characters. Only a request for a name that is not in the table panics,
+//!   because that is a bug in the caller.
+//! - Values are kept as [`OsString`](std::ffi::OsString), so a path need not be UTF-8.
+//!   [`Parsed::get`] converts them, and every value keeps its [`Origin`], which error messages
+//!   show.
 //!
-//! The grammar of argv is that of `getopt_long`: `--opt VALUE`, `--opt=VALUE`, `-c VALUE`,
-//! `-cVALUE`, `-kq` for `-k -q`; `--` ends the options; `-` is an operand; options and operands
-//! mix; an option that needs a value takes the next word whatever it looks like. It differs thrice:
-//! - Long options cannot be abbreviated, or a script would break when a new option makes its
-//!   abbreviation ambiguous. The error suggests the full name.
-//! - A switch can be undone: `--sync=no`, as a config file would say it.
-//! - `-j=4` means `-j 4`. To getopt the value is `=4`, which nobody means; a value that does begin
-//!   with `=` can stand in a word of its own.
+//! The grammar of the command line is that of `getopt_long`: `--opt VALUE`, `--opt=VALUE`,
+//! `-c VALUE`, `-cVALUE`, `-kq` for `-k -q`; `--` ends the options; `-` is an operand; options and
+//! operands may be mixed; an option with a value takes the next word, whatever that word looks
+//! like. There are three differences:
+//! - Long options cannot be abbreviated, because a new option could make an abbreviation in a
+//!   script ambiguous. The error message suggests the full name.
+//! - A switch can be turned off: `--sync=no`, as in a config file.
+//! - `-j=4` means `-j 4`. For getopt the value would be `=4`, which is never intended; a value
+//!   that begins with `=` can be given as a separate word.
 //!
-//! Commands that are typed at a program's prompt take their options from rows of the same kind and in
-//! the same grammar; their operands stay the bytes that were typed.
+//! Commands at the prompt of a program define their options with the same kind of rows and use the
+//! same grammar; their operands remain bytes.
 //!
-//! A config file holds lines `name = value`, the names being the long options without `--`, and
-//! switches taking `yes` or `no`. `#` begins a comment at the start of a line or after a blank.
-//! Blanks around a value go, unless it stands in double quotes, which also keep a `#`; there are no
-//! escapes, so that a Windows path needs none. A name stands once in a file, since which of two
-//! lines far apart counts must not be a riddle. On the command line the last one wins, so that an
-//! alias or a wrapper script can be overruled.
+//! A config file consists of lines `name = value`, where the names are the long options without
+//! `--`, and switches take `yes` or `no`. `#` begins a comment at the start of a line or after a
+//! blank. Blanks around a value are removed, unless the value is in double quotes, which also
+//! protect a `#`. There are no escape sequences, so a Windows path needs no escaping. Each name
+//! may occur once in a file, because it would be unclear which of two distant lines applies. On
+//! the command line the last occurrence applies, so that a user can override the options of an
+//! alias or a wrapper script.
 
 mod check;
 mod complete;

@@ -1,32 +1,32 @@
-//! What scripts read: one JSON object a line (RFC 8259).
+//! JSON output for scripts: one object per line (RFC 8259).
 //!
-//! Names are bytes and JSON is text: what is no UTF-8 in a name is U+FFFD here. What nobody can see
-//! is escaped, so that a line is harmless on a terminal, too.
+//! Names are bytes and JSON is text: bytes of a name that are not UTF-8 become U+FFFD. Hidden
+//! characters are escaped, so that a line is safe to print on a terminal.
 
 use crate::text::is_hidden;
 use std::fmt::{Display, Write as _};
 
-/// One object, its members in the order in which they are added.
+/// An object whose members are in the order in which they were added.
 #[derive(Debug, Default)]
 pub struct Object {
-    /// What is between the braces.
+    /// The text between the braces.
     text: String,
 }
 
 impl Object {
-    /// One without members.
+    /// Creates an object without members.
     pub fn new() -> Object {
         Object::default()
     }
 
-    /// With text as a member.
+    /// Adds a text member.
     pub fn text(mut self, key: &str, value: &[u8]) -> Object {
         self.key(key);
         self.quote(&String::from_utf8_lossy(value));
         self
     }
 
-    /// With a number as a member: an integer, or what shows itself with decimals.
+    /// Adds a number member: an integer, or a value whose `Display` is a decimal number.
     pub fn number(mut self, key: &str, value: impl Display) -> Object {
         self.key(key);
         // Writing to a String cannot fail.
@@ -34,14 +34,14 @@ impl Object {
         self
     }
 
-    /// Adds true or false.
+    /// Adds a Boolean member.
     pub fn flag(mut self, key: &str, value: bool) -> Object {
         self.key(key);
         self.text += if value { "true" } else { "false" };
         self
     }
 
-    /// All of it.
+    /// Returns the text of the object.
     pub fn finish(self) -> String {
         format!("{{{}}}", self.text)
     }
@@ -66,7 +66,7 @@ impl Object {
         self.text.push('"');
     }
 
-    /// Characters beyond U+FFFF are two escapes (RFC 8259 section 7).
+    /// Writes a character as an escape; characters above U+FFFF need two (RFC 8259 section 7).
     fn escape(&mut self, c: char) {
         for unit in c.encode_utf16(&mut [0; 2]) {
             let _ = write!(self.text, "\\u{unit:04x}");

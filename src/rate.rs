@@ -1,18 +1,19 @@
-//! Rates that are shared: who may move how many bytes next, and when.
+//! Rate limits that several transfers share.
 //!
-//! Bytes are moved in pieces, and a piece is paid for in time before the next one moves: nobody is
-//! ahead of a rate by more than a piece, a sixteenth of a second's worth at most. Who comes late to
-//! his turn, because the machine or the network was slow, makes up for a quarter of a second.
+//! Bytes move in pieces, and the time that a piece takes at the rate must pass before the next one
+//! moves. A transfer therefore runs ahead of its limit by at most one piece, which is at most 1/16
+//! s of data. After a delay of the machine or the network, up to 1/4 s is made up for.
 //!
-//! Those who share a rate are parties, and a party may have many members (an address and its
-//! transfers). Turns go round among the parties that want one, not among the members, by start-time
-//! fair queueing: the piece of a party stands where its last one ended, counted in bytes, and the
-//! piece that stands first is next. A party that wants less leaves the rest to the others, and does
-//! not save it up.
+//! A rate is divided among parties, such as client addresses, and a party may have many members,
+//! such as the transfers of one address. Turns alternate among the parties that have data to move,
+//! not among their members, by start-time fair queueing: each piece has a start position, counted
+//! in bytes, which is where the preceding piece of its party ends, and the piece with the lowest
+//! position is next. Bandwidth that a party does not use goes to the others; the party cannot save
+//! it for later.
 //!
-//! Nobody is woken: who has to wait is told until when, and asks again then. Meanwhile a party may
-//! have come in before, or one have left, so it may be told to wait again, never longer than a
-//! second, and a turn that was slept through is made up for.
+//! There is no wake-up: a member that has to wait receives the time at which it should ask again,
+//! at most one second later. Other parties may have joined or left by then, so the answer may be a
+//! further wait. A turn that a member overslept is made up for.
 
 mod queue;
 
@@ -22,17 +23,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How many pieces a second are enough for one who is alone.
+/// The number of pieces per second for a member that uses the rate alone.
 const PIECES: u64 = 16;
 
-/// What moves in a few milliseconds at the best speed: larger pieces would save nothing.
+/// The largest piece in bytes: it moves within milliseconds at full speed, so larger pieces would
+/// not reduce the overhead.
 const LARGEST_PIECE: u64 = 8 * 1024 * 1024;
 
-/// Among whom a rate is divided.
+/// The identity of a party among which a rate is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Party(pub u128);
 
-/// So many bytes a second, or any number. Clones are the same rate.
+/// A limit in bytes per second, or no limit. Clones share the same limit.
 #[derive(Clone, Debug)]
 pub struct Rate {
     shared: Arc<Shared>,
@@ -40,34 +42,34 @@ pub struct Rate {
 
 #[derive(Debug)]
 struct Shared {
-    /// Bytes a second; 0 is no limit.
-    a_second: AtomicU64,
+    /// The limit in bytes per second; 0 means no limit.
+    per_second: AtomicU64,
     queue: Mutex<Queue>,
 }
 
 impl Rate {
-    /// So many bytes a second; `None` is no limit.
-    pub fn new(a_second: Option<u64>) -> Rate {
+    /// Creates a limit in bytes per second; `None` means no limit.
+    pub fn new(per_second: Option<u64>) -> Rate {
         let queue = Mutex::new(Queue::new(Instant::now()));
-        let shared = Shared { a_second: AtomicU64::new(a_second.unwrap_or(0)), queue };
+        let shared = Shared { per_second: AtomicU64::new(per_second.unwrap_or(0)), queue };
         Rate { shared: Arc::new(shared) }
     }
 
-    /// Changes it, also for those who wait.
-    pub fn set(&self, a_second: Option<u64>) {
-        let new = a_second.unwrap_or(0);
-        if self.shared.a_second.swap(new, Ordering::Relaxed) != new {
+    /// Changes the limit, also for members that are waiting.
+    pub fn set(&self, per_second: Option<u64>) {
+        let new = per_second.unwrap_or(0);
+        if self.shared.per_second.swap(new, Ordering::Relaxed) != new {
             self.queue().change(new, Instant::now());
         }
     }
 
-    /// Whether there is a limit.
+    /// Returns whether there is a limit.
     pub fn is_limited(&self) -> bool {
-        self.shared.a_second.load(Ordering::Relaxed) > 0
+        self.shared.per_second.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether nothing is left to be remembered of it: nobody else has a clone, nobody uses it, and
-    /// all is paid.
+    /// Returns whether the rate holds no state that matters: there is no other clone, no member,
+    /// and the time of all moved bytes has passed.
     pub fn is_forgotten(&self) -> bool {
         Arc::strong_count(&self.shared) == 1 && self.queue().paid <= Instant::now()
     }
@@ -77,38 +79,39 @@ impl Rate {
     }
 }
 
-/// A member's turns at one rate after the other, each as one of a party.
+/// A member's turns at several rates, as a member of one party at each.
 #[derive(Debug)]
 pub struct Turns {
-    places: Vec<Place>,
-    /// The piece that is on its way through the rates, and how many have let it pass.
+    members: Vec<RateMember>,
+    /// The size of the piece that is waiting for the rates, and the number of rates that have
+    /// admitted it.
     piece: u64,
     passed: usize,
-    /// What may still move of a piece that all let pass.
+    /// The number of bytes left of a piece that all rates have admitted.
     left: u64,
 }
 
 #[derive(Debug)]
-struct Place {
+struct RateMember {
     rate: Rate,
     member: Member,
 }
 
 impl Turns {
-    /// One more member of these parties.
+    /// Adds a member to each of these parties.
     pub fn new(rates: impl IntoIterator<Item = (Rate, Party)>) -> Turns {
         let now = Instant::now();
-        let place = |(rate, party): (Rate, Party)| {
+        let member = |(rate, party): (Rate, Party)| {
             let member = rate.queue().join(party, now);
-            Place { rate, member }
+            RateMember { rate, member }
         };
-        Turns { places: rates.into_iter().map(place).collect(), piece: 0, passed: 0, left: 0 }
+        Turns { members: rates.into_iter().map(member).collect(), piece: 0, passed: 0, left: 0 }
     }
 
-    /// How many bytes may move now.
+    /// Returns the number of bytes that may move now.
     ///
     /// # Errors
-    /// None do before this moment; then it is to be asked again.
+    /// Returns the time at which to ask again if no bytes may move yet.
     pub fn allowance(&mut self) -> Result<usize, Instant> {
         if self.left == 0 {
             self.left = self.next_piece(Instant::now())?;
@@ -116,18 +119,18 @@ impl Turns {
         Ok(usize::try_from(self.left).unwrap_or(usize::MAX))
     }
 
-    /// So many of them have moved.
+    /// Records that this many of the allowed bytes have moved.
     pub fn spend(&mut self, bytes: u64) {
         self.left = self.left.saturating_sub(bytes);
     }
 
     fn next_piece(&mut self, now: Instant) -> Result<u64, Instant> {
         if self.piece == 0 {
-            let fitting = self.places.iter().map(Place::piece).min();
+            let fitting = self.members.iter().map(RateMember::piece).min();
             self.piece = fitting.unwrap_or(LARGEST_PIECE);
         }
-        while let Some(place) = self.places.get_mut(self.passed) {
-            self.piece = place.ask(self.piece, now)?;
+        while let Some(member) = self.members.get_mut(self.passed) {
+            self.piece = member.ask(self.piece, now)?;
             self.passed += 1;
         }
         self.passed = 0;
@@ -137,28 +140,28 @@ impl Turns {
 
 impl Drop for Turns {
     fn drop(&mut self) {
-        for (index, place) in self.places.iter_mut().enumerate() {
+        for (index, member) in self.members.iter_mut().enumerate() {
             let unused = if index < self.passed { self.piece } else { self.left };
-            let rate = place.a_second();
-            place.rate.queue().leave(&mut place.member, rate, unused);
+            let rate = member.per_second();
+            member.rate.queue().leave(&mut member.member, rate, unused);
         }
     }
 }
 
-impl Place {
-    fn a_second(&self) -> u64 {
-        self.rate.shared.a_second.load(Ordering::Relaxed)
+impl RateMember {
+    fn per_second(&self) -> u64 {
+        self.rate.shared.per_second.load(Ordering::Relaxed)
     }
 
     fn piece(&self) -> u64 {
-        match self.a_second() {
+        match self.per_second() {
             0 => LARGEST_PIECE,
             rate => self.rate.queue().piece(rate, self.member.party),
         }
     }
 
     fn ask(&mut self, bytes: u64, now: Instant) -> Result<u64, Instant> {
-        let rate = self.a_second();
+        let rate = self.per_second();
         self.rate.queue().ask(&mut self.member, rate, bytes, now)
     }
 }

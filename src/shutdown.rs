@@ -1,15 +1,15 @@
-//! The word that goes to every thread at once: stop.
+//! Announces the shutdown to all threads of a program.
 //!
-//! Threads wait in [`poll`](crate::sys::poll) for their sockets and for this, so nothing sleeps in
-//! a loop to look at a flag. There are two stages, because people are in the middle of things:
-//! first *drain* (who is idle leaves, transfers go on), then *stop* (transfers end too).
+//! Threads wait in [`poll`](crate::sys::poll) for their sockets and for the shutdown, so no thread
+//! polls a flag in a loop. There are two stages: first *drain* (idle sessions end, transfers
+//! continue), then *stop* (transfers end too).
 
 use crate::sys::{Event, Interest, PollItem};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// The two stages of an end, shared by all threads of a program.
+/// The two stages of a shutdown, shared by all threads of a program.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     shared: Arc<Shared>,
@@ -22,41 +22,41 @@ struct Shared {
     stop: Event,
 }
 
-/// How far the end has come.
+/// The stage of the shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Work goes on.
+    /// No shutdown was announced.
     Running,
-    /// Nothing new is begun; what runs may finish.
+    /// No new work begins; running transfers may finish.
     Draining,
-    /// Everything ends now.
+    /// All work ends now.
     Stopping,
 }
 
 impl Shutdown {
-    /// Nothing announced yet.
+    /// Creates the state before any announcement.
     ///
     /// # Errors
-    /// Out of descriptors.
+    /// Fails if the process is out of descriptors.
     pub fn new() -> io::Result<Shutdown> {
         let shared = Shared { stage: AtomicU8::new(0), drain: Event::new()?, stop: Event::new()? };
         Ok(Shutdown { shared: Arc::new(shared) })
     }
 
-    /// First stage: wakes all who wait for [`Shutdown::draining`].
+    /// Announces the first stage, and wakes all threads that wait for [`Shutdown::draining`].
     pub fn drain(&self) {
         self.shared.stage.fetch_max(1, Ordering::SeqCst);
         self.shared.drain.set();
     }
 
-    /// Second stage: wakes everybody.
+    /// Announces the second stage, and wakes all waiting threads.
     pub fn stop(&self) {
         self.shared.stage.store(2, Ordering::SeqCst);
         self.shared.drain.set();
         self.shared.stop.set();
     }
 
-    /// How far it has come.
+    /// Returns the current stage.
     pub fn stage(&self) -> Stage {
         match self.shared.stage.load(Ordering::SeqCst) {
             0 => Stage::Running,
@@ -65,12 +65,12 @@ impl Shutdown {
         }
     }
 
-    /// Ready from the first stage on.
+    /// Returns an item for `poll` that is ready from the first stage on.
     pub fn draining(&self) -> PollItem<'_> {
         PollItem::new(self.shared.drain.handle(), Interest::Read)
     }
 
-    /// Ready from the second stage on.
+    /// Returns an item for `poll` that is ready from the second stage on.
     pub fn stopping(&self) -> PollItem<'_> {
         PollItem::new(self.shared.stop.handle(), Interest::Read)
     }

@@ -1,4 +1,4 @@
-//! Text that programs write for people and for other programs, in one spelling everywhere.
+//! Text output for people and for programs, with one function for each format.
 //!
 //! | what | where it is used |
 //! |---|---|
@@ -23,12 +23,12 @@ pub use file::{WrongEncoding, lines, without_mark};
 use crate::protocol::time::{self, Civil};
 use std::time::SystemTime;
 
-/// `2026-11-22T19:26:29Z` (RFC 3339 section 5.6).
+/// Formats a time as `2026-11-22T19:26:29Z` (RFC 3339 section 5.6).
 pub fn rfc3339(time: SystemTime) -> String {
     format!("{}Z", date_time(time))
 }
 
-/// [`rfc3339`] with milliseconds: `2026-11-22T19:26:29.678Z`.
+/// Formats a time like [`rfc3339`] with milliseconds: `2026-11-22T19:26:29.678Z`.
 pub fn rfc3339_millis(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     let milliseconds = since.map_or(0, |since| since.subsec_millis());
@@ -40,15 +40,16 @@ fn date_time(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+/// Formats a time as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
 pub fn http_date(time: SystemTime) -> String {
     let (weekday, month) = (time::weekday(time), time::month_of(time));
     let Civil { year, day, hour, minute, second, .. } = Civil::from_system(time);
     format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
-/// A number of bytes in the largest unit (powers of 1024) of which there is at least one, and that
-/// unit. What would be rounded to 1024 is one of the next unit.
+/// Converts a number of bytes to the largest unit (in powers of 1024) in which it is at least one,
+/// and returns the number and the unit. A number that would be rounded to 1024 is converted to the
+/// next unit.
 pub fn scaled(bytes: f64) -> (f64, &'static str) {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let (mut number, mut unit) = (bytes, 0);

@@ -1,13 +1,13 @@
-//! What keeps a table sound. For tests.
+//! Checks of a table of options, for tests.
 
 use super::help::HELP_WIDTH;
 use super::table::{BUILT_IN, Flag, Program};
 
 impl Program {
-    /// Holds the table to its rules. For tests.
+    /// Checks that the table obeys the rules for tables. For tests.
     ///
     /// # Panics
-    /// At the first rule that is broken.
+    /// Panics at the first violation.
     pub fn check(&self) {
         for text in [self.name, self.version, self.about] {
             assert!(!text.is_empty(), "{}: name, version and about have text", self.name);
@@ -24,10 +24,10 @@ impl Program {
     }
 }
 
-/// Holds the options of a program or of a command to their rules. For tests.
+/// Checks that the options of a program or a command obey the rules for options. For tests.
 ///
 /// # Panics
-/// At the first rule that is broken.
+/// Panics at the first violation.
 pub(crate) fn check_flags(flags: &[Flag]) {
     for (row, flag) in flags.iter().enumerate() {
         flag.check();

@@ -1,8 +1,8 @@
-//! Completions of bash, zsh and fish, from the table.
+//! Shell completions for bash, zsh and fish, made from the table of options.
 //!
-//! Each is one script for one program. It completes options, the values that are files,
-//! directories, hosts or a few words, the words of [`Subcommand`]s with their own options, and
-//! operands. None of them needs more than the shell itself.
+//! Each is one script for one program. It completes options; values that are files, directories,
+//! hosts or one of a few words; the names of [`Subcommand`]s with their own options; and operands.
+//! The scripts need nothing but the shell itself.
 
 mod bash;
 mod fish;
@@ -12,39 +12,39 @@ use super::manual::{Manual, Operands, Subcommand};
 use super::table::{Flag, Program};
 
 impl Manual {
-    /// The script for bash.
+    /// Returns the script for bash.
     pub fn bash(&self) -> String {
         bash::script(self)
     }
 
-    /// The script for fish.
+    /// Returns the script for fish.
     pub fn fish(&self) -> String {
         fish::script(self)
     }
 
-    /// The script for zsh, for a file that is called `_` and the program's name.
+    /// Returns the script for zsh; its file name is `_` followed by the program's name.
     pub fn zsh(&self) -> String {
         zsh::script(self)
     }
 
-    /// The subcommands that have options of their own.
+    /// Returns the subcommands that have their own options.
     fn apart(&self) -> impl Iterator<Item = &Subcommand> {
         self.subcommands.iter().filter(|subcommand| !subcommand.is_like(self.program))
     }
 }
 
-/// What can be completed for a value.
+/// The kind of completion for a value.
 enum Value {
     Files,
     Dirs,
     Hosts,
     Words(&'static [&'static str]),
-    /// Only the user knows.
+    /// No completion is possible.
     Anything,
 }
 
 impl Value {
-    /// What a flag takes; `None` for a switch.
+    /// Returns the kind of value that a flag takes; `None` for a switch.
     fn of(flag: &Flag) -> Option<Value> {
         Some(match flag.value? {
             _ if !flag.choices.is_empty() => Value::Words(flag.choices),
@@ -55,7 +55,7 @@ impl Value {
         })
     }
 
-    /// The things that operands name; `None` if there are none.
+    /// Returns the kind of value that operands are; `None` if there are no operands.
     fn of_operands(operands: Operands) -> Option<Value> {
         match operands {
             Operands::None => None,
@@ -65,19 +65,19 @@ impl Value {
     }
 }
 
-/// The options of a program as they are typed.
+/// Returns all options of a program as the user types them.
 fn all_spellings(program: &Program) -> Vec<String> {
     program.all_flags().flat_map(Flag::spellings).collect()
 }
 
-/// What a flag does, without what it is where it is not given.
+/// Returns the help of a flag without the bracketed default at its end.
 fn explained(flag: &Flag) -> &'static str {
     let default = flag.unnamed_default().map_or(0, |default| default.len() + " []".len());
     &flag.help[..flag.help.len() - default]
 }
 
-/// A word for the shells, none of which does anything with what stands in single quotes; they
-/// differ in how a quote gets in there.
+/// Quotes a word for a shell. All three shells take text in single quotes literally; `quote` is
+/// the shell's form of a single quote in such text.
 fn quoted(text: &str, quote: &str) -> String {
     format!("'{}'", text.replace('\'', quote))
 }

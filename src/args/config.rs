@@ -1,4 +1,4 @@
-//! From the lines of a config file to what was given.
+//! Parses the lines of a config file.
 
 use super::near::nearest;
 use super::parsed::{Given, Parsed, Setting};
@@ -9,8 +9,8 @@ use crate::text;
 use std::path::Path;
 
 impl Program {
-    /// Reads the text of a config file; `file` is what errors and origins call it. The first line
-    /// that is wrong ends it.
+    /// Parses the text of a config file; `file` is its name in errors and origins. Parsing stops
+    /// at the first error.
     pub fn parse_config(&self, file: &Path, text: &[u8]) -> Result<Parsed, Usage> {
         let mut parsed = Parsed::new(self.flags);
         let origin = |line: usize| Origin::Config { file: file.to_owned(), line };
@@ -25,7 +25,7 @@ impl Program {
     }
 }
 
-/// Reading a config file.
+/// Parsing of a config file.
 impl Parsed {
     fn read_line(&mut self, line: &[u8], origin: Origin) -> Result<(), Usage> {
         let Some(equals) = line.iter().position(|byte| *byte == b'=') else {
@@ -46,7 +46,7 @@ impl Parsed {
         match self.flags.iter().position(known) {
             Some(row) if self.flags[row].config => Ok(row),
             Some(row) => {
-                let expected = "it on the command line only".into();
+                let expected = "only on the command line".into();
                 Err(self.flags[row].wrong(origin.clone(), None, expected))
             }
             None => {
@@ -63,7 +63,7 @@ impl Parsed {
         let flag = &self.flags[row];
         match self.origin_of(row) {
             Origin::Config { line, .. } if !flag.many => {
-                let expected = format!("it once, but line {line} has it too");
+                let expected = format!("only once, but line {line} sets it too");
                 Err(flag.wrong(origin.clone(), None, expected))
             }
             _ => Ok(()),
@@ -78,7 +78,7 @@ fn config_setting(flag: &Flag, raw: &[u8], origin: &Origin) -> Result<Setting, U
     if flag.value.is_none() {
         return flag.turned(lossy(value), origin).map(Setting::Switch);
     }
-    // An empty value is more often forgotten than meant; `""` says that it is meant.
+    // An empty value is more often a mistake than intended; `""` is an explicit empty value.
     if value.is_empty() && !raw.trim_ascii_start().starts_with(b"\"") {
         return Err(flag.without_value(origin.clone()));
     }
@@ -86,7 +86,7 @@ fn config_setting(flag: &Flag, raw: &[u8], origin: &Origin) -> Result<Setting, U
     Ok(Setting::Value(given))
 }
 
-/// The value in what follows a `=`: without blanks, quotes and a comment.
+/// Returns the value after a `=` without surrounding blanks, quotes and comment.
 fn config_value(raw: &[u8]) -> Result<&[u8], Expected> {
     let Some(quoted) = raw.trim_ascii_start().strip_prefix(b"\"") else {
         let comment = raw.windows(2).position(|two| two[0].is_ascii_whitespace() && two[1] == b'#');
@@ -130,12 +130,12 @@ mod tests {
             ("help = yes", "f.conf:1: help: unknown option"),
             (" = 1", "f.conf:1: : unknown option"),
             ("listen 21", "f.conf:1: 'listen 21': expected NAME = VALUE"),
-            ("port = 1\n#\nport = 2", "f.conf:3: port: expected it once, but line 1 has it too"),
+            ("port = 1\n#\nport = 2", "f.conf:3: port: expected only once, but line 1 sets it too"),
             ("root = # none", "f.conf:1: root: expected a value (DIR)"),
             ("root = \"a", "f.conf:1: root '\"a': expected a closing double quote"),
             ("sync", "f.conf:1: 'sync': expected NAME = VALUE"),
             ("sync = maybe", "f.conf:1: sync 'maybe': expected yes or no"),
-            ("config = a", "f.conf:1: config: expected it on the command line only"),
+            ("config = a", "f.conf:1: config: expected only on the command line"),
         ] {
             assert_eq!(config_refused(text), error);
         }

@@ -1,14 +1,14 @@
-//! `--help`: two aligned columns, made from the table.
+//! Writes `--help` in two aligned columns from the table of options.
 
 use super::table::{Flag, Program};
 
-/// Columns that `--help` keeps to.
+/// The maximum width of `--help` in columns.
 pub(super) const HELP_WIDTH: usize = 80;
-/// A flag wider than this gets its help on the next line.
+/// The width above which a flag has its help on the next line.
 const WIDEST_FLAG: usize = 28;
 
 impl Program {
-    /// What `--help` prints: whole lines of at most 80 columns.
+    /// Returns the text of `--help`: lines of at most 80 columns.
     pub fn help(&self) -> String {
         let mut help = String::new();
         for (index, usage) in self.usage.iter().enumerate() {
@@ -25,10 +25,10 @@ impl Program {
     }
 }
 
-/// The help side of a flag.
+/// The two columns of a flag in `--help`.
 impl Flag {
     pub(super) fn left(&self) -> String {
-        // Long names stand below each other.
+        // Aligns the long names.
         let indent = if self.short.is_none() { "    " } else { "" };
         let names = format!("{indent}{}", self.spellings().join(", "));
         match self.value {
@@ -45,13 +45,13 @@ impl Flag {
         }
     }
 
-    /// Returns both sides of its row in help.
+    /// Returns both columns of the flag's row.
     pub(crate) fn help_row(&self) -> (String, String) {
         (self.left(), self.right())
     }
 }
 
-/// Writes what stands left and what is said of it in two columns: whole lines of at most 80 columns.
+/// Lays out names and descriptions in two columns, in lines of at most 80 columns.
 pub(crate) fn columns(rows: &[(String, String)]) -> String {
     let widths = rows.iter().map(|(left, _)| left.chars().count());
     let column = widths.filter(|width| *width <= WIDEST_FLAG).max().unwrap_or(0) + 2;
@@ -71,7 +71,7 @@ fn row(left: &str, right: &str, column: usize) -> String {
     row
 }
 
-/// Lines of at most `width` columns; a longer word stands alone.
+/// Splits a text into lines of at most `width` columns. A longer word gets a line of its own.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,42 +1,42 @@
-//! A program's man page: from its table, and from what a table has no room for.
+//! The man page of a program, made from its table of options and further texts.
 
 use super::roff::Page;
 use super::table::{Flag, Program};
 
-/// What is known of a program beyond its table. Its man page and completions are made from both.
+/// The description of a program. Its man page and completions are made from it.
 #[derive(Debug)]
 pub struct Manual {
-    /// The table.
+    /// The table of options.
     pub program: &'static Program,
-    /// What it is, in the few words that `man -k` lists.
+    /// The summary in a few words, as `man -k` lists it.
     pub summary: &'static str,
-    /// What its operands are.
+    /// The kind of operands.
     pub operands: Operands,
-    /// The programs that its first word can choose.
+    /// The subcommands, which the first word selects.
     pub subcommands: &'static [Subcommand],
-    /// What can be typed once it runs.
+    /// The commands at the program's prompt.
     pub commands: Vec<Typed>,
-    /// What follows options and commands.
+    /// The sections after options and commands.
     pub sections: &'static [Section],
 }
 
-/// A word that makes another program of it.
+/// A subcommand, such as `passwd` in `ftp_server passwd`.
 #[derive(Debug)]
 pub struct Subcommand {
-    /// As it is typed.
+    /// The name that the user types.
     pub word: &'static str,
-    /// What it does, in a few words.
+    /// The summary in a few words.
     pub summary: &'static str,
-    /// Its table; that of the program itself if it takes the same options.
+    /// The table of options; that of the main program if both take the same options.
     pub program: &'static Program,
-    /// What its operands are.
+    /// The kind of operands.
     pub operands: Operands,
 }
 
-/// What operands name, for completion.
+/// The kind of operands, for completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operands {
-    /// There are none.
+    /// The program takes no operands.
     None,
     /// Files.
     Files,
@@ -44,47 +44,47 @@ pub enum Operands {
     Hosts,
 }
 
-/// A command that is typed at a program's prompt.
+/// The description of a command at the program's prompt.
 #[derive(Debug)]
 pub struct Typed {
-    /// Its name and what follows it.
+    /// The name of the command and its arguments.
     pub usage: String,
-    /// What it does.
+    /// The purpose of the command.
     pub help: &'static str,
-    /// Other names it answers to.
+    /// Other names of the command.
     pub also: &'static [&'static str],
-    /// One use of it.
+    /// An example of its use.
     pub example: String,
-    /// What else there is to say, in lines.
+    /// Further lines of help.
     pub details: &'static str,
-    /// The operands, each with its description.
+    /// The operands with their descriptions.
     pub operands: Vec<(&'static str, &'static str)>,
-    /// Its options.
+    /// The options of the command.
     pub options: &'static [Flag],
 }
 
-/// A section of the page.
+/// A section of the man page.
 #[derive(Debug)]
 pub struct Section {
-    /// Its heading, in capitals.
+    /// The heading, in capitals.
     pub title: &'static str,
-    /// What stands below.
+    /// The content.
     pub blocks: &'static [Block],
 }
 
-/// A piece of a section.
+/// A part of a section.
 #[derive(Clone, Copy, Debug)]
 pub enum Block {
     /// A paragraph.
     Text(&'static str),
-    /// A word and what is to be said of it.
+    /// A term and its description.
     Item(&'static str, &'static str),
-    /// Lines that stay as they are.
+    /// Lines that are not reformatted.
     Lines(&'static str),
 }
 
 impl Manual {
-    /// The page for `man`, in its language. `date` is shown at its foot.
+    /// Returns the page in the language of man(7). `date` appears in its footer.
     pub fn page(&self, date: &str) -> String {
         let program = self.program;
         let mut page = Page::new(program.name, date, &format!("mt_ftp {}", program.version));
@@ -122,12 +122,12 @@ impl Manual {
 }
 
 impl Subcommand {
-    /// Whether it takes the options of the program itself.
+    /// Returns whether the subcommand takes the options of the main program.
     pub(super) fn is_like(&self, program: &Program) -> bool {
         std::ptr::eq(self.program, program)
     }
 
-    /// The line of the usage that is its own.
+    /// Returns the subcommand's line from the usage of the program.
     fn usage(&self, program: &Program) -> &'static str {
         let begin = format!("{} {}", program.name, self.word);
         let own = program.usage.iter().find(|usage| usage.starts_with(&begin));
@@ -150,7 +150,7 @@ impl Typed {
     }
 }
 
-/// The pieces of a page that show rows of a table.
+/// The parts of a page that show rows of a table.
 impl Page {
     fn flag(&mut self, flag: &Flag) {
         self.item(flag.left().trim_start(), &flag.right());
@@ -176,7 +176,7 @@ impl Page {
     }
 }
 
-/// Lines put together again: one that begins with a capital begins a sentence.
+/// Joins lines to sentences: a line that begins with a capital letter begins a sentence.
 fn sentences(lines: &str) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     for line in lines.lines() {
@@ -188,7 +188,7 @@ fn sentences(lines: &str) -> Vec<String> {
     sentences
 }
 
-/// A sentence begins so.
+/// Returns the text with a capital first letter.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()

@@ -1,29 +1,30 @@
-//! What somebody may have meant who typed something else.
+//! Finds the known name that a mistyped name resembles.
 
-/// The known name that is most like `typed`, if any is like it.
+/// Returns the known name that is most similar to `typed`, if any is similar enough.
 pub(crate) fn nearest(
     typed: &str,
     known: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
     let typed = typed.trim_start_matches('-').to_lowercase();
-    let alike = known.filter_map(|name| Some((misfit(&typed, name)?, name)));
-    alike.min_by_key(|(misfit, _)| *misfit).map(|(_, name)| name)
+    let alike = known.filter_map(|name| Some((difference(&typed, name)?, name)));
+    alike.min_by_key(|(difference, _)| *difference).map(|(_, name)| name)
 }
 
-/// How badly `typed` misses `name`; `None` where another thing must be meant.
-fn misfit(typed: &str, name: &str) -> Option<usize> {
+/// Returns the distance of `typed` from `name`; `None` if they are too different.
+fn difference(typed: &str, name: &str) -> Option<usize> {
     let limit = (name.len() / 3).max(1);
     if typed.len() > 1 && name.starts_with(typed) {
         return Some(limit);
     }
-    // This also keeps a word of a megabyte from the quadratic part.
+    // This also keeps very long words from the quadratic comparison.
     if typed.len().abs_diff(name.len()) > limit {
         return None;
     }
     Some(distance(typed.as_bytes(), name.as_bytes())).filter(|distance| *distance <= limit)
 }
 
-/// Letters to add, drop, change or swap with their neighbour (optimal string alignment).
+/// Returns the number of letters to insert, delete, replace or swap with their neighbor (optimal
+/// string alignment distance).
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut before = Vec::new();
     let mut above: Vec<usize> = (0..=b.len()).collect();

@@ -1,21 +1,21 @@
-//! What a command line or a config file gave, asked for by the names of the table.
+//! The options and operands of a command line or a config file, by their names in the table.
 
 use super::table::Flag;
 use super::usage::{Expected, Origin, Usage};
 use std::ffi::{OsStr, OsString};
 
-/// Options and operands that a command line or a config file gave.
+/// The options and operands that a command line or a config file contains.
 #[derive(Debug, Clone)]
 pub struct Parsed {
     pub(super) flags: &'static [Flag],
-    /// In the order they were given.
+    /// The options in the order in which they were given.
     pub(super) given: Vec<Given>,
     pub(super) operands: Vec<OsString>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Given {
-    /// Index into the table.
+    /// The index of the option in the table.
     pub(super) row: usize,
     pub(super) setting: Setting,
     pub(super) origin: Origin,
@@ -28,41 +28,44 @@ pub(super) enum Setting {
 }
 
 impl Parsed {
-    /// The operands, in their order.
+    /// Returns the operands in their order.
     pub fn operands(&self) -> &[OsString] {
         &self.operands
     }
 
-    /// Whether a switch is on.
+    /// Returns whether a switch is on.
     ///
     /// # Panics
-    /// If the table has no such switch.
+    /// Panics if the table has no such switch.
     pub fn switch(&self, name: &str) -> bool {
         let row = self.row(name);
         assert!(self.flags[row].value.is_none(), "{name} is not a switch");
         matches!(self.last(row), Some(Given { setting: Setting::Switch(true), .. }))
     }
 
-    /// The value of an option, or else its default.
+    /// Returns the value of an option, or its default.
     ///
     /// # Panics
-    /// If the table has no such option with a value.
+    /// Panics if the table has no such option with a value.
     pub fn value(&self, name: &str) -> Option<&OsStr> {
         self.values(name).pop()
     }
 
-    /// All values of an option in their order, or else its default.
+    /// Returns all values of an option in their order, or its default.
     ///
     /// # Panics
-    /// If the table has no such option with a value.
+    /// Panics if the table has no such option with a value.
     pub fn values(&self, name: &str) -> Vec<&OsStr> {
         self.values_with_origin(name).into_iter().map(|(value, _)| value).collect()
     }
 
-    /// The value of an option, or else its default, as a type.
+    /// Parses the value of an option, or its default.
+    ///
+    /// # Errors
+    /// Fails if the parser rejects the value, or if the value is not UTF-8.
     ///
     /// # Panics
-    /// If the table has no such option with a value.
+    /// Panics if the table has no such option with a value.
     pub fn get<T>(
         &self,
         name: &str,
@@ -72,10 +75,13 @@ impl Parsed {
         last.map(|(value, origin)| self.typed(name, value, origin, parser)).transpose()
     }
 
-    /// The same for an option that has a default or cannot be left out.
+    /// Like [`Parsed::get`], for an option that has a default or is required.
+    ///
+    /// # Errors
+    /// Fails if the option is missing, and like [`Parsed::get`].
     ///
     /// # Panics
-    /// If the table has no such option with a value.
+    /// Panics if the table has no such option with a value.
     pub fn need<T>(
         &self,
         name: &str,
@@ -85,10 +91,13 @@ impl Parsed {
         self.get(name, parser)?.ok_or_else(absent)
     }
 
-    /// The same for all values of an option, in their order.
+    /// Like [`Parsed::get`], for all values of an option in their order.
+    ///
+    /// # Errors
+    /// Fails like [`Parsed::get`].
     ///
     /// # Panics
-    /// If the table has no such option with a value.
+    /// Panics if the table has no such option with a value.
     pub fn get_all<T>(
         &self,
         name: &str,
@@ -98,27 +107,28 @@ impl Parsed {
         values.map(|(value, origin)| self.typed(name, value, origin, &parser)).collect()
     }
 
-    /// Where the value of an option or a switch comes from.
+    /// Returns the source of the value of an option or a switch.
     ///
     /// # Panics
-    /// If the table has no such option.
+    /// Panics if the table has no such option.
     pub fn origin(&self, name: &str) -> &Origin {
         self.origin_of(self.row(name))
     }
 
-    /// The error for an option whose value turns out to be wrong after parsing: a directory that
-    /// is none, an option that excludes another.
+    /// Returns the error for an option whose value proves wrong after parsing, such as a directory
+    /// that does not exist, or an option that excludes another.
     ///
     /// # Panics
-    /// If the table has no such option.
+    /// Panics if the table has no such option.
     pub fn wrong(&self, name: &str, expected: impl Into<String>) -> Usage {
         let flag = &self.flags[self.row(name)];
         let value = flag.value.and_then(|_| self.value(name)).map(OsStr::to_owned);
         flag.wrong(self.origin(name).clone(), value, expected.into())
     }
 
-    /// Adds what `config` says about options that `self`, the command line, does not give at all.
-    /// Values of a repeatable option are not mixed from both. Both come from one table.
+    /// Adds the options from `config` that `self`, the command line, does not give. The values of
+    /// a repeatable option come from one of the two only. Both must have been parsed with the same
+    /// table.
     pub fn over(mut self, config: Parsed) -> Parsed {
         let told: Vec<usize> = self.given.iter().map(|given| given.row).collect();
         self.given.extend(config.given.into_iter().filter(|given| !told.contains(&given.row)));
@@ -142,10 +152,10 @@ impl Parsed {
         self.last(row).map_or(&Origin::Default, |given| &given.origin)
     }
 
-    /// All values of an option in their order, each with where it comes from, or else its default.
+    /// Returns all values of an option in their order with their sources, or its default.
     ///
     /// # Panics
-    /// If the table has no such option with a value.
+    /// Panics if the table has no such option with a value.
     pub fn values_with_origin(&self, name: &str) -> Vec<(&OsStr, &Origin)> {
         let row = self.row(name);
         assert!(self.flags[row].value.is_some(), "{name} is a switch");
@@ -171,7 +181,7 @@ impl Parsed {
     ) -> Result<T, Usage> {
         let flag = &self.flags[self.row(name)];
         let wrong = |Expected(text)| flag.wrong(origin.clone(), Some(value.to_owned()), text);
-        // What the parser expects says more than that the value is not UTF-8.
+        // The parser's expectation says more than "not UTF-8".
         let typed = parser(&value.to_string_lossy()).map_err(wrong)?;
         match value.to_str() {
             Some(_) => Ok(typed),

@@ -1,92 +1,93 @@
-//! Pages in the macros of man(7), which `man`, groff and mandoc read.
+//! Man pages in the macros of man(7), which `man`, groff and mandoc read.
 //!
-//! Nothing that is put into a page is taken for a macro or an escape: a backslash, a dot at the
-//! start of a line and the characters that typesetters replace by prettier ones come out as they
-//! were put in, so that an option can be copied from a page and works.
+//! No text in a page is interpreted as a macro or an escape: a backslash, a dot at the start of a
+//! line, and the characters that typesetters replace with typographic ones are output unchanged,
+//! so that an option copied from a page works.
 
-/// A page that is being written.
+/// A page under construction.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,
-    place: Place,
+    position: Position,
 }
 
-/// What stands before, since a heading and a paragraph would both make room.
+/// The kind of the preceding output: a heading and a paragraph would both add vertical space.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     AfterHeading,
     InText,
 }
 
-/// Longer lines are as good, but nobody can read what is in them.
+/// The length at which lines are wrapped, in characters. Longer lines would be valid but hard to
+/// read in the source.
 const WIDTH: usize = 72;
 
 impl Page {
-    /// A page of section 1.
+    /// Creates a page of section 1.
     pub(super) fn new(name: &str, date: &str, source: &str) -> Page {
         let [title, source] = [&name.to_uppercase(), source].map(escaped);
-        // Escaped it would not be taken for a date.
+        // An escaped date would not be recognized as a date.
         let date: String = date.chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
         let head = format!(".TH {title} 1 \"{date}\" \"{source}\" \"User Commands\"\n");
-        // Names of options and files must not be torn apart at the end of a line.
+        // Names of options and files must not be hyphenated.
         let text = head + ".nh\n.ad l\n";
-        Page { text, place: Place::AfterHeading }
+        Page { text, position: Position::AfterHeading }
     }
 
-    /// A heading.
+    /// Adds a heading.
     pub(super) fn section(&mut self, title: &str) {
         self.macro_line(&format!(".SH {}", quoted(title)));
-        self.place = Place::AfterHeading;
+        self.position = Position::AfterHeading;
     }
 
-    /// What NAME says.
+    /// Adds the content of the NAME section.
     pub(super) fn name(&mut self, name: &str, summary: &str) {
         self.macro_line(&format!("{} \\- {}", escaped(name), escaped(summary)));
     }
 
-    /// A way to call the program.
+    /// Adds a line of the synopsis.
     pub(super) fn usage(&mut self, usage: &str) {
-        if self.place == Place::InText {
+        if self.position == Position::InText {
             self.macro_line(".br");
         }
         self.macro_line(&marked(usage));
-        self.place = Place::InText;
+        self.position = Position::InText;
     }
 
-    /// A paragraph.
+    /// Adds a paragraph.
     pub(super) fn text(&mut self, text: &str) {
-        if self.place == Place::InText {
+        if self.position == Position::InText {
             self.macro_line(".PP");
         }
         self.filled(text);
     }
 
-    /// A term, and what is to be said of it.
+    /// Adds a term and its description.
     pub(super) fn item(&mut self, term: &str, text: &str) {
         self.macro_line(".TP");
         self.macro_line(&marked(term));
         self.filled(text);
     }
 
-    /// What `write` puts in belongs to the item before.
+    /// Adds the output of `write` to the preceding item, indented.
     pub(super) fn indented(&mut self, write: impl FnOnce(&mut Page)) {
         self.macro_line(".RS");
         write(self);
         self.macro_line(".RE");
     }
 
-    /// Lines that stay as they are.
+    /// Adds lines that are not reformatted.
     pub(super) fn lines(&mut self, lines: &str) {
-        if self.place == Place::InText {
+        if self.position == Position::InText {
             self.macro_line(".PP");
         }
         self.macro_line(".RS 4\n.nf");
         lines.lines().for_each(|line| self.macro_line(&guarded(&escaped(line))));
         self.macro_line(".fi\n.RE");
-        self.place = Place::InText;
+        self.position = Position::InText;
     }
 
-    /// The page.
+    /// Returns the page.
     pub(super) fn finish(self) -> String {
         self.text
     }
@@ -94,7 +95,7 @@ impl Page {
     fn filled(&mut self, text: &str) {
         let lines = super::help::wrap(text, WIDTH);
         lines.iter().for_each(|line| self.macro_line(&guarded(&escaped(line))));
-        self.place = Place::InText;
+        self.position = Position::InText;
     }
 
     fn macro_line(&mut self, line: &str) {
@@ -103,7 +104,7 @@ impl Page {
     }
 }
 
-/// A call of a program: what is typed as it is in bold, what stands for something else in italics.
+/// Formats a usage line: literal text in bold, placeholders in italics.
 fn marked(usage: &str) -> String {
     let mut marked = String::new();
     let mut rest = usage;
@@ -113,8 +114,8 @@ fn marked(usage: &str) -> String {
         let end = end.max(option_letter(rest));
         let word = escaped(&rest[..end]);
         marked += &match kind {
-            Kind::Typed => format!("\\fB{word}\\fR"),
-            Kind::Stands => format!("\\fI{word}\\fR"),
+            Kind::Literal => format!("\\fB{word}\\fR"),
+            Kind::Placeholder => format!("\\fI{word}\\fR"),
             Kind::Grammar => word,
         };
         rest = &rest[end..];
@@ -122,25 +123,26 @@ fn marked(usage: &str) -> String {
     guarded(&marked)
 }
 
-/// What a character of a call belongs to.
+/// The meaning of a character in a usage line.
 #[derive(PartialEq, Eq)]
 enum Kind {
-    Typed,
-    Stands,
+    Literal,
+    Placeholder,
     Grammar,
 }
 
 impl Kind {
     fn of(c: char) -> Kind {
         match c {
-            'A'..='Z' => Kind::Stands,
+            'A'..='Z' => Kind::Placeholder,
             '[' | ']' | '|' | ' ' | ',' => Kind::Grammar,
-            _ => Kind::Typed,
+            _ => Kind::Literal,
         }
     }
 }
 
-/// How long the option of one letter is that begins here: a capital in it stands for nothing else.
+/// Returns the length of an option of one capital letter at the start of `text`, since that
+/// capital is not a placeholder; 0 if there is none.
 fn option_letter(text: &str) -> usize {
     match text.as_bytes() {
         [b'-', b'A'..=b'Z', b'A'..=b'Z', ..] => 0,
@@ -149,7 +151,7 @@ fn option_letter(text: &str) -> usize {
     }
 }
 
-/// Text that comes out as it stands.
+/// Escapes a text so that it is output unchanged.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -168,12 +170,12 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A line that is not taken for a macro.
+/// Protects a line from being interpreted as a macro.
 fn guarded(line: &str) -> String {
     if line.starts_with('.') { format!("\\&{line}") } else { line.to_owned() }
 }
 
-/// An argument of a macro.
+/// Returns a text as an argument of a macro.
 fn quoted(text: &str) -> String {
     let text = escaped(text);
     if text.contains(' ') { format!("\"{text}\"") } else { text }

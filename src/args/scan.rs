@@ -1,4 +1,4 @@
-//! From the words of the command line to what was given.
+//! Parses the words of a command line.
 
 use super::near::nearest;
 use super::parsed::{Given, Parsed, Setting};
@@ -7,53 +7,54 @@ use super::usage::{Origin, Problem, Usage, lossy};
 use crate::sys::{os_string, os_tail};
 use std::ffi::OsString;
 
-/// What a command line asks for.
+/// The result of parsing a command line.
 #[derive(Debug)]
 pub enum Outcome {
-    /// To run, with these options and operands.
+    /// Run with these options and operands.
     Run(Parsed),
-    /// To print [`Program::help`].
+    /// Print [`Program::help`].
     Help,
-    /// To print [`Program::version_line`].
+    /// Print [`Program::version_line`].
     Version,
 }
 
-/// The request that the words after a command make.
+/// The result of parsing the words after a command at the prompt.
 #[derive(Debug)]
 pub(crate) enum TypedOutcome {
-    /// To run it.
+    /// Run the command.
     Run {
-        /// The values of the options.
+        /// The options.
         options: Parsed,
-        /// The other words, as they were typed.
+        /// The other words, unchanged.
         operands: Vec<Vec<u8>>,
     },
-    /// To explain it.
+    /// Print the help of the command.
     Help,
 }
 
-/// One pass over the words of a command line.
+/// The state of a pass over the words of a command line.
 struct Scan<W, I> {
     flags: &'static [Flag],
-    /// Options that are known besides the table: `--help`, then `--version`.
+    /// Options in addition to the table: `--help`, then `--version`.
     built_in: &'static [Flag],
     words: I,
     parsed: Parsed,
     operands: Vec<W>,
 }
 
-/// Why a pass ends early.
+/// The reason for ending a pass early.
 enum Stop {
     Asked(Outcome),
     Wrong(Usage),
 }
 
-/// A word of a command line: the system's own from argv, bytes from a prompt.
+/// A word of a command line: an `OsString` from the process arguments, or bytes from a prompt.
 trait Word {
-    /// The word; its ASCII characters are single bytes.
+    /// Returns the bytes of the word, in which ASCII characters are single bytes.
     fn bytes(&self) -> &[u8];
 
-    /// Returns what follows the first `from` bytes, which are ASCII; `None` if it cannot be a value.
+    /// Returns the text after the first `from` bytes, which are ASCII; `None` if it cannot be a
+    /// value.
     fn tail(&self, from: usize) -> Option<OsString>;
 }
 
@@ -78,8 +79,11 @@ impl Word for Vec<u8> {
 }
 
 impl Program {
-    /// Reads a command line, the program's own name already taken off:
-    /// `std::env::args_os().skip(1)`. The first of an error, `--help` and `--version` decides.
+    /// Parses a command line without the program's own name, as from
+    /// `std::env::args_os().skip(1)`. Parsing ends at the first error, `--help` or `--version`.
+    ///
+    /// # Errors
+    /// Returns the first error in the command line.
     pub fn parse(&self, argv: impl IntoIterator<Item = OsString>) -> Result<Outcome, Usage> {
         match Scan::new(self.flags, &BUILT_IN, argv.into_iter()).run() {
             Ok((mut parsed, operands)) => {
@@ -92,9 +96,12 @@ impl Program {
     }
 }
 
-/// Reads the words after a command that is typed at a program's prompt. The grammar is that of
-/// [`Program::parse`], and of the built-in flags there is `--help`. Operands are returned as the bytes
-/// that were typed.
+/// Parses the words after a command at a program's prompt. The grammar is that of
+/// [`Program::parse`]; of the built-in flags only `--help` exists. Operands are returned as
+/// unchanged bytes.
+///
+/// # Errors
+/// Returns the first error in the words.
 pub(crate) fn parse_typed(
     flags: &'static [Flag],
     words: &[Vec<u8>],
@@ -107,12 +114,12 @@ pub(crate) fn parse_typed(
 }
 
 impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
-    /// A pass over these words.
+    /// Creates a pass over these words.
     fn new(flags: &'static [Flag], built_in: &'static [Flag], words: I) -> Scan<W, I> {
         Scan { flags, built_in, words, parsed: Parsed::new(flags), operands: Vec::new() }
     }
 
-    /// Goes through all words.
+    /// Parses all words.
     fn run(mut self) -> Result<(Parsed, Vec<W>), Stop> {
         while let Some(word) = self.words.next() {
             match word.bytes() {
@@ -125,7 +132,7 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
         Ok((self.parsed, self.operands))
     }
 
-    /// `--name` or `--name=value`.
+    /// Parses `--name` or `--name=value`.
     fn long(&mut self, word: &W) -> Result<(), Stop> {
         let bytes = word.bytes();
         let equals = bytes.iter().position(|byte| *byte == b'=');
@@ -137,7 +144,7 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
         self.take(row, flag, attached)
     }
 
-    /// `-kq`, `-kc value`, `-kcvalue` or `-kc=value`.
+    /// Parses `-kq`, `-kc value`, `-kcvalue` or `-kc=value`.
     fn letters(&mut self, word: &W) -> Result<(), Stop> {
         let bytes = word.bytes();
         for at in 1..bytes.len() {
@@ -160,7 +167,7 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
         self.flags.iter().chain(self.built_in)
     }
 
-    /// Finds the option that is spelled like this, with its dashes.
+    /// Finds the option with this spelling, which includes the dashes.
     fn find(&self, typed: &str) -> Option<(usize, &'static Flag)> {
         self.all().enumerate().find(|(_, flag)| flag.answers_to(typed))
     }
@@ -191,7 +198,8 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
         })
     }
 
-    /// The whole group may be a long option that lost a dash: `-port`.
+    /// Returns the error for an unknown letter. The whole group may be a long option with only one
+    /// dash, such as `-port`.
     fn unknown_letter(&self, rest: &[u8], group: &[u8]) -> Stop {
         let letter: String = String::from_utf8_lossy(rest).chars().take(1).collect();
         let group = String::from_utf8_lossy(group);
@@ -199,7 +207,7 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
         self.unknown(format!("-{letter}"), typed)
     }
 
-    /// The option that may be meant by `typed`, which has lost its dashes.
+    /// Returns the option that `typed`, a name without dashes, resembles.
     fn near(&self, typed: &str) -> Option<String> {
         let mut letters = self.all().filter_map(|flag| flag.short);
         if let Some(short) = letters.find(|short| typed.chars().eq([*short])) {
@@ -213,13 +221,13 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
     }
 }
 
-/// Returns what follows the first `from` bytes of a word as the value of an option.
+/// Returns the text after the first `from` bytes of a word as the value of an option.
 fn value(flag: &Flag, word: &impl Word, from: usize) -> Result<OsString, Stop> {
     let not_text = || flag.not_text(&Origin::CommandLine, lossy(&word.bytes()[from..]));
     word.tail(from).ok_or_else(|| Stop::Wrong(not_text()))
 }
 
-/// Reads the value of a switch; `--help` and `--version` take none.
+/// Parses the value of a switch; `--help` and `--version` take none.
 fn yes_or_no(flag: &Flag, given: OsString) -> Result<bool, Stop> {
     if BUILT_IN.iter().any(|asks| asks.clashes(flag)) {
         return Err(Stop::Wrong(flag.wrong(Origin::CommandLine, Some(given), "no value".into())));

@@ -1,4 +1,4 @@
-//! The table of a program's options: what a row can say, and what the program is called.
+//! The table of a program's options.
 
 use super::usage::{Expected, Origin, Problem, Usage};
 use super::value::boolean;
@@ -9,107 +9,108 @@ pub(super) static BUILT_IN: [Flag; 2] = [
     Flag::switch("version", "print the version").short('V'),
 ];
 
-/// One program, or one subcommand: what it is called, what it does, what it takes.
+/// A program or a subcommand: its name, its purpose and its options.
 #[derive(Debug)]
 pub struct Program {
-    /// As the user types it.
+    /// The name that the user types.
     pub name: &'static str,
-    /// `env!("CARGO_PKG_VERSION")`.
+    /// The version, `env!("CARGO_PKG_VERSION")`.
     pub version: &'static str,
-    /// A sentence or two for the top of `--help`; wrapped there.
+    /// One or two sentences for the top of `--help`, where they are wrapped.
     pub about: &'static str,
-    /// Each way to call it, beginning with its name. Errors show the first.
+    /// The usage lines, each beginning with the name. Errors show the first.
     pub usage: &'static [&'static str],
-    /// The options, in the order of `--help`, which itself comes last with `--version`.
+    /// The options in the order of `--help`; `--help` and `--version` follow them.
     pub flags: &'static [Flag],
-    /// What `--help` ends with, as it stands here.
+    /// The text at the end of `--help`, not wrapped.
     pub after: &'static str,
 }
 
-/// One option. It has a long form, a letter, or both.
+/// An option with a long form, a letter, or both.
 #[derive(Clone, Copy, Debug)]
 pub struct Flag {
-    /// Without its `--`; also the key in a config file.
+    /// The long form without `--`; also the key in a config file.
     pub long: Option<&'static str>,
-    /// Without its `-`.
+    /// The letter without `-`.
     pub short: Option<char>,
-    /// What help calls the value; a switch has none. Completion takes `FILE`, `DIR` and `HOST` at
-    /// their word.
+    /// The name of the value in help; a switch has none. `FILE`, `DIR` and `HOST` select the kind
+    /// of completion.
     pub value: Option<&'static str>,
-    /// One line or more for `--help`, without the default; but a default that is not a value ends it
-    /// in brackets.
+    /// The help text, which may take several lines, without the default. A default that is not a
+    /// value, such as `[no limit]`, is part of this text, at its end.
     pub help: &'static str,
-    /// The value where none is given.
+    /// The default value.
     pub default: Option<&'static str>,
-    /// The values it can have, where those are few.
+    /// The possible values, if they are few.
     pub choices: &'static [&'static str],
-    /// Whether all values given count, and not the last alone.
+    /// True if the option may be repeated and all values apply, not just the last one.
     pub many: bool,
-    /// Whether a config file may set it.
+    /// True if a config file may set the option.
     pub config: bool,
-    /// Other names and letters it answers to, those of other programs; help does not show them.
+    /// Names and letters of the same option in other programs, which are accepted but not shown in
+    /// help.
     pub also: &'static [&'static str],
-    /// True if the value may hold a password, so that no error shows it.
+    /// True if the value may contain a password; errors do not show it.
     pub secret: bool,
 }
 
 impl Flag {
-    /// `--LONG`
+    /// Creates a switch `--LONG`.
     pub const fn switch(long: &'static str, help: &'static str) -> Flag {
         Flag { long: Some(long), ..Flag::nameless(None, help) }
     }
 
-    /// `--LONG VALUE`
+    /// Creates an option `--LONG VALUE`.
     pub const fn option(long: &'static str, value: &'static str, help: &'static str) -> Flag {
         Flag { long: Some(long), ..Flag::nameless(Some(value), help) }
     }
 
-    /// `-X`, without a long form.
+    /// Creates a switch `-X` without a long form.
     pub const fn letter_switch(short: char, help: &'static str) -> Flag {
         Flag { short: Some(short), ..Flag::nameless(None, help) }
     }
 
-    /// `-X VALUE`, without a long form.
+    /// Creates an option `-X VALUE` without a long form.
     pub const fn letter_option(short: char, value: &'static str, help: &'static str) -> Flag {
         Flag { short: Some(short), ..Flag::nameless(Some(value), help) }
     }
 
-    /// Adds a letter to a long form.
+    /// Adds a letter to the long form.
     pub const fn short(self, short: char) -> Flag {
         Flag { short: Some(short), ..self }
     }
 
-    /// Adds the value that stands where none is given.
+    /// Sets the default value.
     pub const fn or(self, default: &'static str) -> Flag {
         Flag { default: Some(default), ..self }
     }
 
-    /// Names the values it can have, for completion.
+    /// Sets the possible values, for completion.
     pub const fn choices(self, choices: &'static [&'static str]) -> Flag {
         Flag { choices, ..self }
     }
 
-    /// Lets all values count, and not the last alone.
+    /// Makes the option repeatable.
     pub const fn many(self) -> Flag {
         Flag { many: true, ..self }
     }
 
-    /// Keeps it out of config files.
+    /// Excludes the option from config files.
     pub const fn command_line_only(self) -> Flag {
         Flag { config: false, ..self }
     }
 
-    /// Adds names of other programs.
+    /// Adds names from other programs.
     pub const fn also(self, also: &'static [&'static str]) -> Flag {
         Flag { also, ..self }
     }
 
-    /// Keeps the value out of errors.
+    /// Hides the value in errors.
     pub const fn secret(self) -> Flag {
         Flag { secret: true, ..self }
     }
 
-    /// What stands in for a value where none is given and none could be, in the words of `help`.
+    /// Returns the default that is not a value: the bracketed text at the end of `help`.
     pub fn unnamed_default(&self) -> Option<&'static str> {
         Some(self.help.strip_suffix(']')?.rsplit_once(" [")?.1)
     }
@@ -129,25 +130,25 @@ impl Flag {
         }
     }
 
-    /// Returns the names that help shows, as they are typed: `-p`, `--port`.
+    /// Returns the names that help shows, as the user types them: `-p`, `--port`.
     pub fn spellings(&self) -> Vec<String> {
         let short = self.short.map(|short| format!("-{short}"));
         short.into_iter().chain(self.long.map(|long| format!("--{long}"))).collect()
     }
 
-    /// The names that help shows, and those of other programs.
+    /// Returns the names that help shows and those from other programs.
     fn all_spellings(&self) -> Vec<String> {
         let dashes = |name: &str| if name.chars().nth(1).is_some() { "--" } else { "-" };
         let also = self.also.iter().map(|name| format!("{}{name}", dashes(name)));
         self.spellings().into_iter().chain(also).collect()
     }
 
-    /// Returns true if the option may be typed like this.
+    /// Returns whether `typed` is a spelling of the option.
     pub(super) fn answers_to(&self, typed: &str) -> bool {
         self.all_spellings().iter().any(|name| name == typed)
     }
 
-    /// By its long form, or by its letter where it has no other name.
+    /// Returns whether `name` is the long form, or the letter if the option has no long form.
     pub(super) fn is_called(&self, name: &str) -> bool {
         match (self.long, self.short) {
             (Some(long), _) => long == name,
@@ -156,7 +157,8 @@ impl Flag {
         }
     }
 
-    /// Whether it is a switch that other programs would undo by this word.
+    /// Returns whether `typed` is the form `no-NAME` with which other programs turn this switch
+    /// off.
     pub(super) fn is_undone_by(&self, typed: &str) -> bool {
         self.value.is_none() && self.long.is_some() && typed.strip_prefix("no-") == self.long
     }
@@ -165,12 +167,12 @@ impl Flag {
         self.all_spellings().iter().any(|name| other.answers_to(name))
     }
 
-    /// Its long form, or its letter if it has no other name.
+    /// Returns the long form, or the letter if the option has no long form.
     pub(super) fn spelled(&self) -> String {
         self.spellings().pop().unwrap_or_default()
     }
 
-    /// As an error calls it: in a file a key has no dashes.
+    /// Returns the name for error messages: keys in a config file have no dashes.
     fn called_in(&self, origin: &Origin) -> String {
         match (origin, self.long) {
             (Origin::Config { .. }, Some(long)) => long.to_owned(),
@@ -184,7 +186,7 @@ impl Flag {
         Usage { origin, problem: Problem::Option { name, value, expected } }
     }
 
-    /// Reads what a switch is given: `--sync=no` on the command line, `sync = no` in a file.
+    /// Parses the value of a switch: `--sync=no` on the command line, `sync = no` in a file.
     pub(super) fn turned(&self, given: OsString, origin: &Origin) -> Result<bool, Usage> {
         match given.to_str().map(boolean) {
             Some(Ok(on)) => Ok(on),
@@ -204,17 +206,17 @@ impl Flag {
 }
 
 impl Program {
-    /// The line to print after an error.
+    /// Returns the usage line to print after an error.
     pub fn usage_line(&self) -> String {
         format!("Usage: {}", self.usage.first().unwrap_or(&self.name))
     }
 
-    /// What `--version` prints.
+    /// Returns the text of `--version`.
     pub fn version_line(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
 
-    /// The table and the flags that every program has, in the order of `--help`.
+    /// Returns the flags of the table and the built-in ones, in the order of `--help`.
     pub fn all_flags(&self) -> impl Iterator<Item = &'static Flag> + use<> {
         self.flags.iter().chain(&BUILT_IN)
     }

@@ -1,4 +1,4 @@
-//! Two tables for tests, and short ways to put words through them.
+//! Two tables for tests, and short functions that parse words with them.
 
 use super::usage::{Expected, Usage};
 use super::{Flag, Outcome, Parsed, Program, port};

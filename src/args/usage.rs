@@ -1,27 +1,28 @@
-//! What is wrong with an option, a value or an operand, in one line; and where a value comes from.
+//! Usage errors, each of one line, and the sources of option values.
 
 use crate::text;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-/// Where the value of an option comes from.
+/// The source of an option's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// An argument.
+    /// The command line.
     CommandLine,
-    /// A line of a config file, counted from 1.
+    /// A line of a config file.
     Config {
-        /// As it was named to [`Program::parse_config`](super::Program::parse_config).
+        /// The name given to [`Program::parse_config`](super::Program::parse_config).
         file: PathBuf,
-        /// Its number.
+        /// The line number, counted from 1.
         line: usize,
     },
-    /// Neither of them: the default in the table, if it has one.
+    /// The default in the table, or none.
     Default,
 }
 
-/// Wrong usage. Its text is the one line to print before [`Program::usage_line`](super::Program::usage_line).
+/// A usage error. Its text is one line; the program prints
+/// [`Program::usage_line`](super::Program::usage_line) after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
     pub(super) origin: Origin,
@@ -35,18 +36,19 @@ pub(super) enum Problem {
     Operand { word: Option<OsString>, expected: String },
 }
 
-/// Why a parser refuses a value: the words that follow "expected" in the error.
+/// A parser's rejection of a value: the words after "expected" in the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected(pub String);
 
 impl Usage {
-    /// The error for an operand. It shows the word: hide a password first.
+    /// Returns the error for an operand. The message shows the word, so the caller must mask a
+    /// password.
     pub fn operand(word: &OsStr, expected: impl Into<String>) -> Usage {
         let problem = Problem::Operand { word: Some(word.to_owned()), expected: expected.into() };
         Usage { origin: Origin::CommandLine, problem }
     }
 
-    /// The error for operands that are not there.
+    /// Returns the error for missing operands.
     pub fn missing_operand(expected: impl Into<String>) -> Usage {
         let problem = Problem::Operand { word: None, expected: expected.into() };
         Usage { origin: Origin::CommandLine, problem }
@@ -81,7 +83,7 @@ impl Display for Usage {
     }
 }
 
-/// `command line`, `FILE:LINE` or `default`.
+/// Writes `command line`, `FILE:LINE` or `default`.
 impl Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -92,12 +94,12 @@ impl Display for Origin {
     }
 }
 
-/// A word from outside in one harmless line.
+/// Returns a word from outside as one line without control characters.
 fn shown(word: &OsStr) -> String {
     text::shown(word.as_encoded_bytes())
 }
 
-/// For errors about bytes that may not be text.
+/// Converts bytes that may not be UTF-8 for an error message.
 pub(super) fn lossy(bytes: &[u8]) -> OsString {
     String::from_utf8_lossy(bytes).into_owned().into()
 }

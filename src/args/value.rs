@@ -1,17 +1,17 @@
-//! What values can be: numbers in a range, durations, sizes, one of a list.
+//! Parsers for option values: numbers in a range, durations, sizes, one of a list.
 //!
-//! Each parser says in its error what it expected, in words that end the sentence
-//! `--option 'value': expected ...`.
+//! The error of a parser completes the sentence `--option 'value': expected ...`.
 
 use super::usage::Expected;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// 114 years: `Instant::now() + duration` cannot overflow with it.
+/// The longest duration in hours, about 114 years: `Instant::now() + duration` cannot overflow
+/// with it.
 const MAX_HOURS: u64 = 1_000_000;
 
-/// Parser for a whole number in a range; digits alone, no sign.
+/// Returns a parser for a whole number in a range, in digits without a sign.
 pub fn integer<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Expected>
 where
     T: TryFrom<u64> + PartialOrd + Display,
@@ -24,14 +24,14 @@ where
     }
 }
 
-/// Parser for a TCP port, 0 included.
+/// Parses a TCP port, which may be 0.
 pub fn port(text: &str) -> Result<u16, Expected> {
     let port = digits(text).and_then(|number| u16::try_from(number).ok());
     port.ok_or_else(|| Expected("a port number from 0 to 65535".into()))
 }
 
-/// Parser for a duration: `30` and `30s`, `5m`, `1h`; 0 included. It is short enough to be added
-/// to an `Instant` without a check.
+/// Parses a duration, which may be 0: `30` or `30s`, `5m`, `1h`. It is short enough to be added to
+/// an `Instant` without a check.
 pub fn duration(text: &str) -> Result<Duration, Expected> {
     let wrong = || Expected("a duration such as 30, 30s, 5m or 1h".into());
     let too_long = || Expected(format!("a duration of at most {MAX_HOURS}h"));
@@ -41,8 +41,8 @@ pub fn duration(text: &str) -> Result<Duration, Expected> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Parser for a size, or for a rate a second, in bytes: `512`, `64K`, `10M`, `1G` in powers of 1024
-/// and in either case; 0 included.
+/// Parses a size, or a rate per second, in bytes: `512`, `64K`, `10M`, `1G` in powers of 1024, in
+/// upper or lower case. It may be 0.
 pub fn size(text: &str) -> Result<u64, Expected> {
     let wrong = || Expected("a number of bytes such as 512, 64K, 10M or 1G".into());
     let too_large = || Expected(format!("at most {} bytes", u64::MAX));
@@ -53,7 +53,7 @@ pub fn size(text: &str) -> Result<u64, Expected> {
     bytes.ok_or_else(too_large)
 }
 
-/// Parser for bytes a second, which are some.
+/// Parses a rate in bytes per second, which must not be 0.
 pub fn rate(text: &str) -> Result<u64, Expected> {
     match size(text)? {
         0 => Err(Expected("bytes a second, such as 512, 64K or 10M".into())),
@@ -61,7 +61,7 @@ pub fn rate(text: &str) -> Result<u64, Expected> {
     }
 }
 
-/// Writes a size as [`size`] reads it, as short as it can be said exactly.
+/// Writes a size as [`size`] parses it, in the largest unit that is exact.
 pub fn size_text(bytes: u64) -> String {
     let units = [('G', 1 << 30), ('M', 1 << 20), ('K', 1 << 10)];
     let fits = |(_, unit): &(char, u64)| bytes > 0 && bytes.is_multiple_of(*unit);
@@ -71,7 +71,7 @@ pub fn size_text(bytes: u64) -> String {
     }
 }
 
-/// Parser for `yes`, `true`, `on`, `1` and their opposites, in any case.
+/// Parses `yes`, `true`, `on`, `1` and their opposites, in upper or lower case.
 pub fn boolean(text: &str) -> Result<bool, Expected> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "on" | "1" => Ok(true),
@@ -80,7 +80,7 @@ pub fn boolean(text: &str) -> Result<bool, Expected> {
     }
 }
 
-/// Parser for one word of a list, each with what it stands for.
+/// Returns a parser for one word of a list, which maps each word to its meaning.
 pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&str) -> Result<T, Expected> {
     |text| {
         let choice = choices.iter().find(|(word, _)| *word == text);
@@ -88,7 +88,7 @@ pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&str) -> Result<T, Expe
     }
 }
 
-/// The words of such a list.
+/// Returns the words of such a list.
 pub const fn words<T, const N: usize>(choices: &[(&'static str, T); N]) -> [&'static str; N] {
     let mut words = [""; N];
     let mut at = 0;
@@ -99,7 +99,7 @@ pub const fn words<T, const N: usize>(choices: &[(&'static str, T); N]) -> [&'st
     words
 }
 
-/// `none, read or write`
+/// Returns the words as text: `none, read or write`.
 fn alternatives<T>(choices: &[(&str, T)]) -> String {
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
     match words.split_last() {
@@ -108,12 +108,12 @@ fn alternatives<T>(choices: &[(&str, T)]) -> String {
     }
 }
 
-/// A number as people write it: std also takes a `+` in front.
+/// Parses digits only; std would also accept a leading `+`.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// The digits in front, and what the letter after them multiplies them by.
+/// Splits a number from its unit, and returns the digits and the factor of the unit.
 fn with_unit<'a>(text: &'a str, units: &[(char, u64)]) -> Option<(&'a str, u64)> {
     let unit = units.iter().find(|(letter, _)| text.ends_with(*letter));
     let (number, factor) = match unit {

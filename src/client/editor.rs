@@ -1,9 +1,9 @@
-//! The editor of command lines: keys in, a line out.
+//! The line editor for commands: reads keys and returns a line.
 //!
-//! What a key does ([`state`], on a [`buffer`]) knows nothing of terminals, and neither does what a
-//! line looks like ([`screen`], [`width`]); [`keys`] turns bytes into keys and [`terminal`] joins
-//! them all. Lines are bytes, because file names are; [`text`] says how a byte that is no UTF-8 is
-//! held among characters. Nothing here fails on any input.
+//! [`state`] applies keys to a line in a [`buffer`], and [`screen`] and [`width`] render it; they
+//! know nothing of terminals. [`keys`] converts bytes to keys, and [`terminal`] connects the
+//! parts. Lines are bytes, because file names are; [`text`] defines how a byte that is not UTF-8
+//! is stored among characters. No input makes the editor fail.
 
 mod buffer;
 mod history;

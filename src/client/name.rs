@@ -1,14 +1,15 @@
-//! Names of files: which words can be sent as a name, which names of a server can be those of local
-//! files, and which of them the system takes for one.
+//! Names of files: which words can be sent as names, which names from a server are safe as local
+//! file names, and which names the local file system treats as equal.
 //!
-//! That depends on the system, but the rules of each are compiled, and tested, on all.
+//! The rules depend on the operating system, but those of all systems are compiled and tested
+//! everywhere.
 
 use super::error::Error;
 use crate::protocol::Name;
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-/// Whether the system compares names without regard to case, as it comes.
+/// True if the file systems of this operating system usually ignore case.
 const FOLDS: bool = cfg!(any(windows, target_os = "macos"));
 
 /// Returns the word as a name that can be sent to a server.
@@ -16,14 +17,14 @@ pub(super) fn parse_name(word: &[u8]) -> Result<Name, Error> {
     Name::new(word).ok_or_else(|| Error::BadName(word.to_vec()))
 }
 
-/// Whether a name can be nothing but that of a file in one directory.
+/// Returns whether a name can only mean a file in one directory.
 pub(super) fn is_plain(name: &OsStr) -> bool {
     let mut parts = Path::new(name).components();
     let is_part = parts.next() == Some(Component::Normal(name)) && parts.next().is_none();
     is_part && (!cfg!(windows) || is_plain_on_windows(&name.to_string_lossy()))
 }
 
-/// The name as the file system compares it: many take upper and lower case for the same.
+/// Returns the name in the form in which the file system compares it: many ignore case.
 pub(super) fn folded(path: &Path) -> String {
     match FOLDS {
         true => folded_case(&path.to_string_lossy()),
@@ -32,13 +33,15 @@ pub(super) fn folded(path: &Path) -> String {
     }
 }
 
-/// Twice, for what is another letter in upper case may be a third one in lower.
+/// Converts the case twice, because a letter whose upper-case form is another letter may have a
+/// third one as lower-case form.
 fn folded_case(name: &str) -> String {
     name.to_uppercase().to_lowercase()
 }
 
-/// Windows takes some names for devices, whatever stands after a dot, others for streams of a file,
-/// and drops dots and blanks at the end, so that two names become one.
+/// Returns whether Windows takes a name literally. It takes some names for devices, whatever
+/// follows a dot, and others for streams of a file, and it drops dots and blanks at the end, so
+/// that two names become one.
 fn is_plain_on_windows(name: &str) -> bool {
     let is_forbidden = |c: char| c.is_control() || r#"<>:"/\|?*"#.contains(c);
     let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
@@ -49,7 +52,7 @@ fn is_device(stem: &str) -> bool {
     const DEVICES: &[&str] = &["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
     let stem = stem.to_uppercase();
     let numbered = ["COM", "LPT"].iter().find_map(|port| stem.strip_prefix(port));
-    // The superscripts count as digits there.
+    // Windows treats the superscripts as digits.
     let is_digit = |rest: &str| {
         let mut chars = rest.chars();
         chars.next().is_some_and(|c| c.is_ascii_digit() || "¹²³".contains(c))

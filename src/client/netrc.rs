@@ -1,10 +1,10 @@
-//! `.netrc`: who logs in where, as every FTP client since 1983 reads it.
+//! The logins in `.netrc`, in the format of BSD FTP clients.
 //!
-//! `machine HOST` or `default`, and after it `login`, `password`, `account` with a word each, and
-//! `macdef NAME`, whose lines go on to the next blank one. The first entry that fits counts. A word
-//! may stand in double quotes, which a quote at its beginning opens (`pa"ss` is a password), and a
-//! backslash makes the next byte plain. Words that are unknown are passed over: newer clients have more
-//! of them.
+//! An entry begins with `machine HOST` or `default`, followed by `login`, `password` and `account`
+//! with one word each, and `macdef NAME`, whose lines end at the next blank line. The first entry
+//! that matches is used. A word may be in double quotes if the quote is its first byte (`pa"ss` is
+//! a password), and a backslash makes the next byte literal. Unknown words are skipped, because
+//! newer clients have more keywords.
 
 use super::error::Error;
 use crate::protocol::{Name, Secret};
@@ -15,25 +15,26 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Bytes of the file that are read.
+/// The number of bytes that are read from the file.
 const LONGEST: u64 = 1 << 20;
 
-/// What the file says of a login.
+/// An entry of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NetrcLogin {
-    /// `None` for `default`.
+    /// The host; `None` for `default`.
     host: Option<Vec<u8>>,
     pub(super) user: Option<Name>,
     pub(super) password: Option<Secret>,
     pub(super) account: Option<Secret>,
-    /// Macros and their lines.
+    /// The macros and their lines.
     pub(super) macros: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
 }
 
-/// The login for `host`, as `user` if somebody is named.
+/// Returns the login for `host`, of the user `user` if one is given.
 ///
 /// # Errors
-/// [`Error::File`], and [`Error::Netrc`] where a password could be read by others.
+/// [`Error::File`] if the file cannot be read, and [`Error::Netrc`] if others could read a
+/// password in it.
 pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>, Error> {
     let Some(path) = path() else { return Ok(None) };
     let failed = |error| Error::File { path: path.clone(), error };
@@ -50,7 +51,7 @@ pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>
     Ok(Some(login))
 }
 
-/// `$NETRC`, or `.netrc` at home.
+/// Returns `$NETRC`, or `.netrc` in the home directory.
 fn path() -> Option<PathBuf> {
     let named = env::var_os("NETRC").filter(|path| !path.is_empty());
     named.map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".netrc")))
@@ -74,7 +75,7 @@ impl NetrcLogin {
         here && (user.is_none() || self.user.is_none() || self.user.as_ref() == user)
     }
 
-    /// Whether it has what others must not read.
+    /// Returns whether the entry contains a secret that others must not read.
     fn is_secret(&self) -> bool {
         let anonymous = |user: &Name| [&b"anonymous"[..], b"ftp"].contains(&user.as_bytes());
         let secret = self.password.is_some() || self.account.is_some();
@@ -99,7 +100,7 @@ fn parse(text: &[u8]) -> Vec<NetrcLogin> {
             other => words.set(other, logins.last_mut()),
         }
     }
-    // A machine without a name would be everybody's.
+    // A machine without a name would match every host.
     logins.retain(|login| login.host.as_ref().is_none_or(|host| !host.is_empty()));
     logins
 }
@@ -109,7 +110,7 @@ struct NetrcWords<'a> {
 }
 
 impl NetrcWords<'_> {
-    /// The next word where one may stand that says what follows; comments are passed over.
+    /// Returns the next word where a keyword is expected; comments are skipped.
     fn keyword(&mut self) -> Option<Vec<u8>> {
         loop {
             self.rest = self.rest.trim_ascii_start();
@@ -120,7 +121,7 @@ impl NetrcWords<'_> {
         }
     }
 
-    /// The word after a keyword.
+    /// Stores the word after a keyword.
     fn set(&mut self, keyword: &[u8], login: Option<&mut NetrcLogin>) {
         if ![&b"login"[..], b"user", b"password", b"passwd", b"account"].contains(&keyword) {
             return;
@@ -166,7 +167,7 @@ impl NetrcWords<'_> {
         line
     }
 
-    /// The name of a macro and its lines, up to the next blank one.
+    /// Returns the name of a macro and its lines up to the next blank line.
     fn macro_lines(&mut self) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
         let name = self.next()?;
         self.line();

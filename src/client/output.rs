@@ -1,4 +1,4 @@
-//! All that the client prints: what a script would read to standard output, words to standard
+//! The output of the client: data for scripts goes to standard output, messages go to standard
 //! error.
 
 pub(super) mod json;
@@ -19,29 +19,29 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// How much is said besides data and errors.
+/// The amount of messages, apart from data and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Nothing.
+    /// No messages.
     Quiet,
-    /// What was done.
+    /// Results of commands.
     Normal,
-    /// That, and all that goes over the control connection.
+    /// Results of commands, and everything on the control connection.
     Verbose,
 }
 
-/// What passes over a control connection.
+/// Text that passes over a control connection.
 #[derive(Clone, Copy)]
 pub enum Spoken<'a> {
-    /// We say it. Its text hides passwords.
+    /// A command of the client; it is displayed without passwords.
     Command(&'a Command),
-    /// We say it as the user typed it.
+    /// A line as the user typed it.
     Typed(&'a [u8]),
-    /// The server says it.
+    /// A reply of the server.
     Reply(&'a Reply),
 }
 
-/// Prints what passes over a control connection to standard error.
+/// Prints text of a control connection to standard error.
 pub fn trace(spoken: Spoken<'_>) {
     match spoken {
         Spoken::Command(command) => say("> ", &shown(command.to_string().as_bytes())),
@@ -50,7 +50,7 @@ pub fn trace(spoken: Spoken<'_>) {
     }
 }
 
-/// A line of the user's own may hold a password as well.
+/// Masks a password in a line that the user typed.
 fn typed(line: &[u8]) -> String {
     match Command::parse(line) {
         Ok(command) => shown(command.to_string().as_bytes()),
@@ -63,15 +63,15 @@ fn say(mark: &str, text: &str) {
     words(&lines);
 }
 
-/// Prints to standard error, in the place of the progress line if there is one. A standard error that is
-/// gone is ignored, because nobody can be told.
+/// Writes to standard error, and removes the progress line before. Errors are ignored, because they
+/// could not be reported.
 fn words(text: &str) {
     let text = progress::erasure() + text;
     let _ = Patient(io::stderr()).write_all(text.as_bytes());
 }
 
-/// Prints to standard error before a signal ends the program, which a terminal that was stopped by
-/// Ctrl-S must not keep from ending.
+/// Prints to standard error before a signal ends the program. It waits for at most one second, so
+/// that a terminal that was stopped with Ctrl-S cannot keep the program from ending.
 pub(super) fn last_words(text: &'static str) {
     const PATIENCE: Duration = Duration::from_secs(1);
     let (sender, printed) = sync_channel(1);
@@ -84,73 +84,73 @@ pub(super) fn last_words(text: &'static str) {
     }
 }
 
-/// Tells of a failure on standard error.
+/// Prints an error to standard error.
 pub fn error(text: &str) {
     words(&format!("{text}\n"));
 }
 
-/// Ends the line that a terminal stands in, before the program does.
+/// Ends the current line of a terminal before the program ends.
 pub fn end_line() {
     if io::stderr().is_terminal() {
         last_words("\n");
     }
 }
 
-/// Says on standard error what was done and what failed.
+/// Prints results and failures to standard error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Messages {
     verbosity: Verbosity,
 }
 
 impl Messages {
-    /// Says as much as `verbosity` asks for.
+    /// Creates a printer for this verbosity.
     pub(super) fn new(verbosity: Verbosity) -> Messages {
         Messages { verbosity }
     }
 
-    /// Something was done.
+    /// Prints a result.
     pub(super) fn note(&self, text: &str) {
         if self.verbosity != Verbosity::Quiet {
             words(&format!("{text}\n"));
         }
     }
 
-    /// Something failed.
+    /// Prints an error.
     pub(super) fn error(&self, text: &str) {
         error(text);
     }
 
-    /// A transfer broke off and is tried again after a pause.
+    /// Reports that a transfer broke off and is tried again after a pause.
     pub(super) fn retrying(&self, name: &[u8], why: &Error, pause: Duration) {
         let (name, seconds) = (shown(name), pause.as_secs_f64());
         self.note(&format!("{name}: {why}; trying again in {seconds} s"));
     }
 
-    /// A transfer succeeded, but the user should know this.
+    /// Reports a problem with a transfer that succeeded.
     pub(super) fn warning(&self, name: &[u8], text: &str) {
         self.note(&format!("warning: {}: {text}", shown(name)));
     }
 
-    /// The user is asked for something, in the same line.
+    /// Prints a prompt, without a line end.
     pub(super) fn prompt(&self, text: &str) {
         words(text);
     }
 
-    /// Rings the terminal's bell, if somebody sits there.
+    /// Rings the bell if standard error is a terminal.
     pub(super) fn ring(&self) {
         if io::stderr().is_terminal() {
             words("\x07");
         }
     }
 
-    /// Where the progress of a transfer is drawn.
+    /// Returns where the progress of a transfer is drawn.
     pub(super) fn progress(&self) -> ProgressOutput {
         let seen = self.verbosity != Verbosity::Quiet && io::stderr().is_terminal();
         if seen { ProgressOutput::Terminal } else { ProgressOutput::Nowhere }
     }
 }
 
-/// Prints a line to standard output, harmless if that is a terminal.
+/// Prints a line to standard output, with control characters escaped if that is a terminal.
 pub(super) fn print_line(text: &[u8]) -> Result<(), Error> {
     print(|out| {
         out.write_all(text)?;
@@ -158,10 +158,10 @@ pub(super) fn print_line(text: &[u8]) -> Result<(), Error> {
     })
 }
 
-/// Prints many lines to standard output, harmless if that is a terminal.
+/// Prints lines to standard output, with control characters escaped if that is a terminal.
 ///
 /// # Errors
-/// [`Error::OutputClosed`], or [`Error::File`] with what the system says.
+/// [`Error::OutputClosed`] if the reader is gone, or [`Error::File`] with another system error.
 pub fn print_lines(text: &str) -> Result<(), Error> {
     print(|out| out.write_all(text.as_bytes()))
 }
@@ -171,16 +171,16 @@ fn print(write: impl FnOnce(&mut Listing) -> io::Result<()>) -> Result<(), Error
     write(&mut out).and_then(|()| out.finish()).map_err(Error::of_output)
 }
 
-/// Standard output for what people read: control characters are escaped where it is a terminal.
+/// Standard output for text: control characters are escaped if it is a terminal.
 pub(super) enum Listing {
-    /// For eyes.
+    /// Escaped output for people.
     Escaped(EscapingWriter<Patient<io::Stdout>>),
-    /// For programs.
+    /// Unchanged output for programs.
     Raw(Patient<io::Stdout>),
 }
 
 impl Listing {
-    /// As standard output asks for.
+    /// Creates the output in the form that standard output needs.
     pub(super) fn new() -> Listing {
         let stdout = Patient(io::stdout());
         if stdout.0.is_terminal() {
@@ -190,7 +190,7 @@ impl Listing {
         }
     }
 
-    /// Prints what is left.
+    /// Prints the remaining output.
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
             Listing::Escaped(writer) => writer.finish(),
@@ -215,19 +215,20 @@ impl Write for Listing {
     }
 }
 
-/// Standard output for listings: where it is a terminal, names are coloured as `ls` does it.
+/// Standard output for listings: names are colored as in `ls` if it is a terminal.
 pub(super) struct Coloured {
     out: Listing,
-    /// The beginning of a line, where lines are coloured.
+    /// The beginning of a line, if lines are colored.
     line: Option<Vec<u8>>,
     now: SystemTime,
 }
 
-/// A line that is longer has no entry in it.
+/// The longest line that is parsed; a longer one contains no entry.
 const LONGEST_LINE: usize = 8192;
 
 impl Coloured {
-    /// As standard output asks for. Nobody who sets `NO_COLOR` wants any (no-color.org).
+    /// Creates the output in the form that standard output needs. `NO_COLOR` disables colors
+    /// (no-color.org).
     pub(super) fn new() -> Coloured {
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
@@ -235,7 +236,7 @@ impl Coloured {
         Coloured { out: Listing::new(), line: coloured.then(Vec::new), now: SystemTime::now() }
     }
 
-    /// Prints what is left.
+    /// Prints the remaining output.
     pub(super) fn finish(mut self) -> io::Result<()> {
         if let Some(line) = self.line.take() {
             Patient(io::stdout()).write_all(coloured(&line, self.now).as_bytes())?;
@@ -262,7 +263,8 @@ impl Write for Coloured {
     }
 }
 
-/// A line of a listing, harmless, and with its name in the colour of what it names.
+/// Returns a line of a listing with control characters escaped, and with the name in the color of
+/// its kind.
 fn coloured(line: &[u8], now: SystemTime) -> String {
     let entry = Entry::parse_ls(line.trim_ascii_end(), now);
     let found = entry.and_then(|entry| Some((colour(&entry)?, place(line, &entry.name)?)));
@@ -280,7 +282,8 @@ fn coloured(line: &[u8], now: SystemTime) -> String {
     }
 }
 
-/// Where the name begins: it is the last thing in the line, but for where a link leads.
+/// Returns the offset of the name, which is at the end of the line, or before the target of a
+/// link.
 fn place(line: &[u8], name: &[u8]) -> Option<usize> {
     let bare = line.trim_ascii_end();
     if bare.ends_with(name) {

@@ -1,8 +1,8 @@
-//! Where to connect to: `HOST`, `HOST PORT`, `HOST:PORT`, and `ftp://` URLs.
+//! Server addresses: `HOST`, `HOST PORT`, `HOST:PORT`, and `ftp://` URLs.
 //!
 //! A URL (RFC 3986, RFC 1738 section 3.2) is decoded once, here. Its path is relative to the
-//! directory that the login leads to; a path from the root begins with `//` or `/%2F`. `;type=a`, `i`
-//! or `d` behind it says how it is transferred.
+//! directory after login; an absolute path begins with `//` or `/%2F`. `;type=a`, `i` or `d` after
+//! the path selects the transfer type.
 
 use crate::protocol::{DEFAULT_PORT, Name, Secret};
 use std::fmt;
@@ -16,33 +16,33 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// Where a URL leads.
+/// A parsed URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     /// The server.
     pub endpoint: Endpoint,
-    /// The user, if it names one.
+    /// The user, if the URL contains one.
     pub user: Option<Name>,
-    /// The password, if it has one.
+    /// The password, if the URL contains one.
     pub password: Option<Secret>,
-    /// What it names there.
+    /// The file or directory on the server.
     pub place: Place,
-    /// True for `;type=a`, which transfers text, and false for `;type=i`.
+    /// True for `;type=a`, a text transfer; false for `;type=i`.
     pub ascii: Option<bool>,
 }
 
-/// What a URL names on its server.
+/// The file or directory that a URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The directory that the login leads to.
+    /// The directory after login.
     Home,
-    /// A directory: the path ended in `/`.
+    /// A directory: the path ends in `/`.
     Directory(Name),
     /// A file.
     File(Name),
 }
 
-/// What was expected where something else stands.
+/// The error for an invalid address: the text names what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAddress(&'static str);
 
@@ -53,10 +53,10 @@ impl fmt::Display for BadAddress {
 }
 
 impl Endpoint {
-    /// From the words of CONNECT and of the command line.
+    /// Parses the operands of CONNECT or of the command line.
     ///
     /// # Errors
-    /// Says what was expected.
+    /// Returns the expected form.
     pub fn parse(host: &str, port: Option<&str>) -> Result<Endpoint, BadAddress> {
         refuse_encrypted(host)?;
         let Some(port) = port else { return split_port(host) };
@@ -82,11 +82,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// `host`, `host:port`, `[address]:port`, or an IPv6 address, which has colons of its own.
+/// Parses `host`, `host:port`, `[address]:port`, or an IPv6 address, which contains colons itself.
 fn split_port(text: &str) -> Result<Endpoint, BadAddress> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(BadAddress("a ] after the address"))?;
-        // A network interface stands behind an encoded % (RFC 6874).
+        // A network interface follows an encoded % (RFC 6874).
         let host = &host.replacen("%25", "%", 1);
         let port = match after.strip_prefix(':') {
             Some(port) => parse_port(port)?,
@@ -119,15 +119,15 @@ fn parse_port(text: &str) -> Result<u16, BadAddress> {
 }
 
 impl Url {
-    /// Whether `text` means to be a URL for this program.
+    /// Returns whether `text` is a URL for this program.
     pub fn is_one(text: &str) -> bool {
         text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
     }
 
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// Says what was expected.
+    /// Returns the expected form.
     pub fn parse(text: &str) -> Result<Url, BadAddress> {
         let rest = if Url::is_one(text) { &text[SCHEME.len()..] } else { text };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -148,7 +148,7 @@ impl Url {
 
 const SCHEME: &str = "ftp://";
 
-/// Takes the type code `a`, `i` or `d` from the end of a path (RFC 1738 section 3.2.2).
+/// Splits the type code `a`, `i` or `d` from the end of a path (RFC 1738 section 3.2.2).
 fn split_type(path: &str) -> (&str, Option<u8>) {
     const NAME: &str = ";type=";
     let Some((start, code)) = path.len().checked_sub(1).and_then(|end| path.split_at_checked(end))
@@ -165,7 +165,7 @@ fn split_type(path: &str) -> (&str, Option<u8>) {
     }
 }
 
-/// A URL for messages, which must not show the password.
+/// Returns a URL without its login, for messages, which must not show the password.
 pub(super) fn without_login(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(start), Some(end)) if start < end => {
@@ -198,7 +198,8 @@ impl Place {
     }
 }
 
-/// `%41` is `A`. A `%` that no two hexadecimal digits follow is a mistake.
+/// Decodes percent-encoding: `%41` is `A`. A `%` without two hexadecimal digits after it is an
+/// error.
 fn decode(text: &str) -> Result<Vec<u8>, BadAddress> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

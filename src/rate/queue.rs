@@ -1,66 +1,67 @@
-//! Who waits for a rate, in which order, and until when it is paid for.
+//! The queue of one rate: the members that wait, their order, and the time until which the rate is
+//! used up.
 
 use super::{LARGEST_PIECE, PIECES, Party};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// In how many parts of a second every member of every party has its turn.
+/// The number of rounds per second in which every member of every party gets a turn.
 const ROUNDS: u64 = 2;
 
-/// Below this a piece is not worth its turn.
+/// The smallest piece in bytes; smaller ones are not worth the overhead of a turn.
 pub(super) const SMALLEST_PIECE: u64 = 64;
 
-/// How much time can be made up for while somebody moves bytes, and how much after nobody did: as
-/// much as clocks and a client that goes from file to file are late.
+/// The delay that can be made up for while bytes are moving, and after a time without members: the
+/// usual delay of timers, and that of a client between two files.
 const LATE: Duration = Duration::from_millis(250);
 const LATE_WHEN_IDLE: Duration = Duration::from_millis(30);
 
-/// How late somebody may be before those behind him go first.
+/// The delay after the calculated time of a turn at which the members behind it go first.
 const SLACK: Duration = Duration::from_millis(4);
 
-/// How late somebody may be before those behind him count without him: his thread may be held up by
-/// something else, for as long as his client likes.
+/// The delay after which a member that has not asked again is no longer counted by those behind
+/// it: its thread may be blocked by something else, for as long as its client likes.
 const MISSING: Duration = LATE;
 
-/// After how long who waits asks again, whatever was said: the rate may have changed.
+/// The longest wait before a member asks again, because the rate may change meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Who waits for a rate, in which order, and until when it is paid for. The clock is the caller's.
+/// The queue of one rate. All times are passed in by the caller.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// When all that moved is paid for.
+    /// The time at which the bytes moved so far are within the rate.
     pub(super) paid: Instant,
-    /// Where the last piece stood that had its turn.
+    /// The start position of the piece that was admitted last.
     at: u64,
-    parties: BTreeMap<Party, Standing>,
-    /// The pieces that wait, by where they stand and by their members.
+    parties: BTreeMap<Party, PartyState>,
+    /// The waiting pieces, by start position and member number.
     pub(super) waiting: BTreeMap<(u64, u64), Piece>,
     pub(super) members: u64,
-    /// Numbers the members.
+    /// The number of the member that joined last.
     joined: u64,
 }
 
 #[derive(Debug, Default)]
-struct Standing {
+struct PartyState {
     pub(super) members: u64,
-    /// Where the next piece stands.
+    /// The start position of the party's next piece.
     next: u64,
 }
 
-/// A piece that waits.
+/// A waiting piece.
 #[derive(Debug)]
 pub(super) struct Piece {
     size: u64,
-    /// When its member was told to ask again.
-    asks: Instant,
+    /// The time at which its member was told to ask again.
+    retry_at: Instant,
 }
 
-/// One who moves bytes.
+/// A member of a party.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) party: Party,
     number: u64,
-    /// Where its piece stands while it waits.
+    /// The start position of the member's piece while it waits.
     waits: Option<u64>,
 }
 
@@ -81,15 +82,15 @@ impl Queue {
             self.paid = self.paid.max(before(now, LATE_WHEN_IDLE));
         }
         let at = self.at;
-        // A party that left must not come back to a better place than it had.
-        self.parties.retain(|_, standing| standing.members > 0 || standing.next > at);
+        // A party that leaves and returns must not get a better position than it had.
+        self.parties.retain(|_, state| state.members > 0 || state.next > at);
         self.parties.entry(party).or_default().members += 1;
         self.members += 1;
         self.joined += 1;
         Member { party, number: self.joined, waits: None }
     }
 
-    /// Takes a member out that has not used so many bytes it had paid for.
+    /// Removes a member, and returns the time of `unused` bytes that were admitted but not moved.
     pub(super) fn leave(&mut self, member: &mut Member, rate: u64, unused: u64) {
         let mut back = unused;
         if let Some(at) = member.waits.take() {
@@ -99,21 +100,23 @@ impl Queue {
             self.paid = before(self.paid, price(unused, rate));
         }
         self.members -= 1;
-        if let Some(standing) = self.parties.get_mut(&member.party) {
-            standing.members -= 1;
-            standing.next = standing.next.saturating_sub(back);
+        if let Some(state) = self.parties.get_mut(&member.party) {
+            state.members -= 1;
+            state.next = state.next.saturating_sub(back);
         }
     }
 
-    /// How large a piece of this party is: small where many share, so that each has its turn soon.
+    /// Returns the size of a piece of this party. It is smaller if many members share the rate, so
+    /// that each gets its turn soon.
     pub(super) fn piece(&self, rate: u64, party: Party) -> u64 {
-        let parties = self.parties.values().filter(|standing| standing.members > 0).count() as u64;
-        let members = self.parties.get(&party).map_or(1, |standing| standing.members);
+        let parties = self.parties.values().filter(|state| state.members > 0).count() as u64;
+        let members = self.parties.get(&party).map_or(1, |state| state.members);
         let round = rate / ROUNDS / parties.saturating_mul(members).max(1);
         round.min(rate / PIECES).clamp(SMALLEST_PIECE, LARGEST_PIECE)
     }
 
-    /// Lets a piece pass if its turn has come, and says how large it is by now.
+    /// Admits a piece if its turn has come, and returns its size, which a lower rate may have
+    /// reduced. Otherwise returns the time at which to ask again.
     pub(super) fn ask(
         &mut self,
         member: &mut Member,
@@ -125,13 +128,16 @@ impl Queue {
         if rate > 0 {
             let turn = match self.ahead(at, member.number, rate, now) {
                 0 => self.paid,
-                // Counted from what is fixed, or it would move on while those ahead do not come.
+                // Counted from the fixed time `paid`: counted from `now`, the time would move on
+                // as long as the members ahead do not ask.
                 ahead => after(self.paid, price(ahead, rate) + SLACK),
             };
             if turn > now {
-                let asks = turn.min(after(now, LONGEST_WAIT));
-                self.waiting.entry((at, member.number)).and_modify(|piece| piece.asks = asks);
-                return Err(asks);
+                let retry_at = turn.min(after(now, LONGEST_WAIT));
+                self.waiting
+                    .entry((at, member.number))
+                    .and_modify(|piece| piece.retry_at = retry_at);
+                return Err(retry_at);
             }
         }
         member.waits = None;
@@ -143,21 +149,21 @@ impl Queue {
         Ok(size)
     }
 
-    /// Puts a piece behind those of its party, and not before those that have passed.
+    /// Appends a piece to those of its party, at a position not before the last admitted piece.
     fn line_up(&mut self, member: &mut Member, bytes: u64, now: Instant) -> u64 {
-        let standing = self.parties.entry(member.party).or_default();
-        let at = standing.next.max(self.at);
-        standing.next = at.saturating_add(bytes);
-        self.waiting.insert((at, member.number), Piece { size: bytes, asks: now });
+        let state = self.parties.entry(member.party).or_default();
+        let at = state.next.max(self.at);
+        state.next = at.saturating_add(bytes);
+        self.waiting.insert((at, member.number), Piece { size: bytes, retry_at: now });
         *member.waits.insert(at)
     }
 
-    /// How many bytes are to move before those of this member. What takes longer than anybody waits
-    /// is not counted to its end, and who should have asked long ago not at all.
+    /// Returns the number of bytes that are to move before the piece of this member. Counting
+    /// stops beyond the longest wait, and members that have not asked again in time are skipped.
     fn ahead(&self, at: u64, number: u64, rate: u64, now: Instant) -> u64 {
         let mut sum = 0u64;
         let ahead = self.waiting.range(..(at, number)).map(|(_, piece)| piece);
-        for piece in ahead.filter(|piece| after(piece.asks, MISSING) >= now) {
+        for piece in ahead.filter(|piece| after(piece.retry_at, MISSING) >= now) {
             sum = sum.saturating_add(piece.size);
             if sum / 2 > rate {
                 break;
@@ -166,8 +172,8 @@ impl Queue {
         sum
     }
 
-    /// From now on another rate counts: what moved before is not paid for at great length, and no
-    /// piece that waits is larger than it would be now.
+    /// Applies a new rate. The wait for bytes that moved at the old rate is shortened to `LATE`,
+    /// and waiting pieces are reduced to the largest size at the new rate.
     pub(super) fn change(&mut self, rate: u64, now: Instant) {
         self.paid = self.paid.min(after(now, LATE));
         if rate > 0 {
@@ -177,7 +183,7 @@ impl Queue {
     }
 }
 
-/// How long so many bytes take.
+/// Returns the time that this many bytes take.
 pub(super) fn price(bytes: u64, rate: u64) -> Duration {
     let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))

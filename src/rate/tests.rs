@@ -4,15 +4,15 @@ use super::queue::{SMALLEST_PIECE, price};
 use super::*;
 use std::time::Duration;
 
-/// Who moves bytes on a clock of our own.
+/// A member that moves bytes, on a simulated clock.
 struct Mover {
     turns: Turns,
-    /// When it asks next.
+    /// The time at which it asks next.
     asks: Instant,
     moved: u64,
-    /// How long a byte takes it.
+    /// The time that it takes to move a byte.
     speed: Option<u64>,
-    /// The longest it had to wait for a piece, and since when it waits.
+    /// The longest wait for a piece, and the start of the current wait.
     longest: Duration,
     since: Instant,
     stays: bool,
@@ -26,7 +26,7 @@ impl Mover {
         Mover { turns, asks: now, moved: 0, speed: None, longest, since: now, stays: true }
     }
 
-    /// Moves what it may, or waits as a poll does: in whole milliseconds, and `late`.
+    /// Moves the admitted bytes, or waits like a poll: in whole milliseconds, and `late`.
     fn go_on(&mut self, now: Instant, late: Duration) {
         match self.turns.next_piece(now) {
             Ok(piece) => {
@@ -44,13 +44,13 @@ impl Mover {
     }
 }
 
-/// Lets them begin at the same time, however long it took to make them.
+/// Lets all movers begin at the same time, however long their creation took.
 fn begin_together(movers: &mut [Mover]) {
     let start = movers.iter().map(|mover| mover.asks).max().unwrap();
     movers.iter_mut().for_each(|mover| (mover.asks, mover.since) = (start, start));
 }
 
-/// Lets them move for so long, each late by up to so many microseconds.
+/// Runs the movers for `length`; each is late by up to `late` microseconds at each step.
 fn run(movers: &mut [Mover], length: Duration, late: u64) {
     let end = movers.iter().map(|mover| mover.asks).min().unwrap() + length;
     let mut noise = 1u64;
@@ -115,7 +115,7 @@ fn what_one_does_not_want_the_others_have() {
     begin_together(&mut movers);
     run(&mut movers, 5 * SECONDS, 2000);
     let [slow, rest @ ..] = &movers[..] else { panic!() };
-    // What it moves at most takes all of its time; waiting takes a part of that.
+    // Moving takes all of its time, and waiting a part of that.
     assert!(slow.moved as f64 >= 20.0 * KIB as f64 * 20.0 * 0.8, "{}", slow.moved);
     let left = rate as f64 * 20.0 - slow.moved as f64;
     rest.iter().for_each(|other| assert_near(other.moved, left / 9.0, "others"));
@@ -158,7 +158,7 @@ fn coming_back_is_no_better_than_waiting() {
     let limit = Rate::new(Some(100 * KIB));
     let mut movers: Vec<Mover> = (0..10).map(|party| Mover::new(&[(&limit, party)])).collect();
     run(&mut movers, SECONDS, 0);
-    // Ten one after the other, of one party: each takes a piece and is gone.
+    // Ten members of one party, one after the other: each takes a piece and leaves.
     let now = movers.iter().map(|mover| mover.asks).min().unwrap();
     let mut passed = 0;
     for _ in 0..10 {
@@ -175,7 +175,7 @@ fn who_waits_and_does_not_ask_again_holds_nobody_up() {
     begin_together(&mut movers);
     run(&mut movers, SECONDS, 2000);
     movers.iter_mut().for_each(|mover| mover.stays = false);
-    // Lined up, all of them.
+    // All of them wait in the queue.
     let last = movers.iter().map(|mover| mover.asks).min().unwrap();
     movers.iter_mut().for_each(|mover| while mover.turns.next_piece(last).is_ok() {});
     assert_eq!(limit.queue().waiting.len(), 16);
@@ -196,7 +196,7 @@ fn a_new_rate_counts_for_those_who_wait() {
     limit.set(Some(KIB * KIB));
     let before = movers[0].moved;
     run(&mut movers, SECONDS, 0);
-    // They look up within a second.
+    // All members ask again within a second.
     let fair = (KIB * KIB) as f64 * 4.0 / 3.0;
     let ratio = (movers[0].moved - before) as f64 / fair;
     assert!((0.7..1.4).contains(&ratio), "{ratio}");

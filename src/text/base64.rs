@@ -1,8 +1,8 @@
-//! Base64 as RFC 4648 section 4 has it.
+//! Base64 (RFC 4648 section 4).
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Writes bytes as base64 with padding.
+/// Encodes bytes as base64 with padding.
 pub fn base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
@@ -16,7 +16,7 @@ pub fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads base64 with or without its padding.
+/// Decodes base64 with or without padding.
 pub fn parse_base64(text: &str) -> Option<Vec<u8>> {
     let letters = match text.strip_suffix("==").or(text.strip_suffix('=')) {
         Some(letters) if text.len().is_multiple_of(4) => letters,

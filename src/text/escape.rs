@@ -1,25 +1,26 @@
-//! Bytes from outside, made safe to show.
+//! Escapes bytes from outside for display.
 //!
-//! A peer chooses the bytes of its replies, its listings and its file names. Sent to a terminal as
-//! they are, they could move the cursor, retitle the window, answer for the user or show another name
-//! than the one they are. So hidden characters are shown as escapes, and so are bytes that are not
-//! UTF-8. All else stays as it is, backslashes too: the text is for eyes, not for parsers.
+//! A peer chooses the bytes of its replies, its listings and its file names. Sent to a terminal
+//! unchanged, they could move the cursor, change the window title, send input on the user's
+//! behalf, or make a name look like another one. Hidden characters and bytes that are not UTF-8
+//! are therefore shown as escapes. Everything else is unchanged, including backslashes: the text
+//! is for people, not for parsers.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Returns true if a reader cannot see this character, or it moves what the reader sees: controls,
-/// those of ISO 6429 above 127 among them, ends of lines and paragraphs, marks that change the
-/// direction of text, and what has no width of its own.
+/// Returns whether a character is invisible or affects other characters on the screen: control
+/// characters, including those of ISO 6429 above 127, line and paragraph separators, marks that
+/// change the text direction, and characters without a width.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
             '\u{ad}'
                 | '\u{61c}'
-                | '\u{115f}' // the fillers of Hangul
+                | '\u{115f}' // Hangul fillers
                 | '\u{1160}'
-                | '\u{17b4}' // vowels of Khmer that are not shown
+                | '\u{17b4}' // invisible Khmer vowels
                 | '\u{17b5}'
                 | '\u{180e}'
                 | '\u{200b}'..='\u{200f}'
@@ -33,22 +34,22 @@ pub fn is_hidden(c: char) -> bool {
         )
 }
 
-/// `bytes` as harmless text in one line.
+/// Returns `bytes` as one line without hidden characters.
 pub fn shown(bytes: &[u8]) -> String {
     let mut out = String::new();
     append(bytes, |_| false, &mut out);
     out
 }
 
-/// `bytes` as harmless text that keeps its lines.
+/// Returns `bytes` as text without hidden characters except line ends and tabs.
 pub fn shown_lines(bytes: &[u8]) -> String {
     let mut out = String::new();
     append(bytes, is_layout, &mut out);
     out
 }
 
-/// `bytes` as text that tells them apart from all others, for programs that read it: a byte that is
-/// not UTF-8 is `\xe4`, and `\` is `\\`. Hidden characters stay as they are.
+/// Returns `bytes` as unambiguous text for programs: a byte that is not UTF-8 becomes `\xe4`, and
+/// `\` becomes `\\`. Hidden characters are unchanged.
 pub fn legible(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -78,30 +79,30 @@ fn append(bytes: &[u8], kept: impl Fn(char) -> bool, out: &mut String) {
     }
 }
 
-/// Appends a byte as `\xe4`.
+/// Appends a byte in the form `\xe4`.
 pub fn append_byte(byte: u8, out: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\\x{byte:02x}");
 }
 
-/// Writes to `W` the bytes it is given as [`shown_lines`] shows them.
+/// Writes bytes to `W` in the form of [`shown_lines`].
 #[derive(Debug)]
 pub struct EscapingWriter<W> {
     inner: W,
-    /// The beginning of a character whose rest the next bytes may bring: three bytes at most.
+    /// The incomplete character at the end of the data so far: at most three bytes.
     begun: Vec<u8>,
 }
 
 impl<W: Write> EscapingWriter<W> {
-    /// A writer that has seen nothing yet.
+    /// Creates a writer.
     pub fn new(inner: W) -> EscapingWriter<W> {
         EscapingWriter { inner, begun: Vec::new() }
     }
 
-    /// Writes what is left, a character without its end among it.
+    /// Writes the rest, including an incomplete character.
     ///
     /// # Errors
-    /// Those of `W`.
+    /// Returns the errors of `W`.
     pub fn finish(mut self) -> io::Result<()> {
         self.inner.write_all(shown(&self.begun).as_bytes())?;
         self.inner.flush()
@@ -122,7 +123,7 @@ impl<W: Write> Write for EscapingWriter<W> {
     }
 }
 
-/// How many bytes at the end are the beginning of a character.
+/// Returns the number of bytes at the end that are the beginning of a character.
 fn unfinished(text: &[u8]) -> usize {
     let last = text.utf8_chunks().last().map_or(&b""[..], |chunk| chunk.invalid());
     let cut_off = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());

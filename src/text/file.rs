@@ -1,9 +1,9 @@
-//! The text of a file that people write with an editor.
+//! Text files that people edit.
 
 use std::fmt;
 
-/// The marks that editors put at the beginning of a file in an encoding that is not read here. The
-/// longer ones come first, because one of them begins like a shorter one.
+/// The byte order marks of encodings that are not supported. Longer marks come first, because one
+/// of them begins with a shorter one.
 const MARKS: [(&[u8], &str); 4] = [
     (b"\xff\xfe\0\0", "UTF-32 (little-endian)"),
     (b"\0\0\xfe\xff", "UTF-32 (big-endian)"),
@@ -11,7 +11,7 @@ const MARKS: [(&[u8], &str); 4] = [
     (b"\xfe\xff", "UTF-16 (big-endian)"),
 ];
 
-/// The encoding of a file that is not read, by its name.
+/// The error for a file in an unsupported encoding; contains the name of the encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongEncoding(&'static str);
 
@@ -23,11 +23,11 @@ impl fmt::Display for WrongEncoding {
 
 impl std::error::Error for WrongEncoding {}
 
-/// Returns what follows the byte order mark that Windows editors put in front of UTF-8. Any other
-/// bytes pass as they are, because a name in a file need not be UTF-8.
+/// Removes the byte order mark that Windows editors put before UTF-8. Other bytes are not checked,
+/// because a name in a file need not be UTF-8.
 ///
 /// # Errors
-/// The mark is that of another encoding.
+/// Fails if the mark belongs to another encoding.
 pub fn without_mark(text: &[u8]) -> Result<&[u8], WrongEncoding> {
     match MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
         Some((_, name)) => Err(WrongEncoding(name)),
@@ -35,8 +35,8 @@ pub fn without_mark(text: &[u8]) -> Result<&[u8], WrongEncoding> {
     }
 }
 
-/// The lines of a text with their numbers from 1. Line ends of Unix and of Windows, and blanks and
-/// tabs at both ends of a line, are left out, and so are empty lines.
+/// Returns the lines of a text with their numbers, counted from 1. Line ends of Unix and Windows,
+/// and blanks and tabs at both ends of a line, are removed; empty lines are skipped.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     lines.enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.is_empty())

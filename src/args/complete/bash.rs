@@ -1,10 +1,10 @@
-//! The script for bash.
+//! The completion script for bash.
 
 use super::{Manual, Operands, Program, Value, all_spellings};
 use std::fmt::Write as _;
 
-/// What every script begins with: what stands before the word that is completed. bash makes three
-/// words of `--port=21`, and names of files come a line each, since blanks are part of them.
+/// The start of every script: it finds the word before the one that is completed. bash splits
+/// `--port=21` into three words. File names are read line by line, since they may contain blanks.
 const HEAD: &str = r#"# bash completion for NAME; made from its table of options
 
 _NAME_reply() {
@@ -52,7 +52,7 @@ pub(super) fn script(manual: &Manual) -> String {
     script + &format!("complete -F _{name} {name}\n")
 }
 
-/// What completes the words of one table.
+/// Returns the shell code that completes the options and operands of one table.
 fn options(name: &str, program: &Program, operands: Operands) -> String {
     let mut cases = String::from("        case $before in\n");
     for flag in program.all_flags() {

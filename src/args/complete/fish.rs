@@ -1,4 +1,4 @@
-//! The script for fish: a line for each option.
+//! The completion script for fish: one line for each option.
 
 use super::{Manual, Operands, Value, explained, quoted};
 use crate::args::{Flag, Program};
@@ -23,7 +23,7 @@ pub(super) fn script(manual: &Manual) -> String {
     script + &table(name, &when, manual.program, manual.operands)
 }
 
-/// The lines for one table.
+/// Returns the lines for one table.
 fn table(name: &str, when: &str, program: &Program, operands: Operands) -> String {
     let mut lines = String::new();
     if let Some(value) = Value::of_operands(operands) {
@@ -51,7 +51,8 @@ fn names(flag: &Flag) -> String {
     names.collect::<Vec<String>>().join(" ")
 }
 
-/// That it needs a value, and what is offered for one; `-x` keeps files out.
+/// Returns the arguments for an option with a value: that the value is required, and its
+/// completions. `-x` disables the completion of file names.
 fn takes(value: &Value) -> String {
     let alone = if matches!(value, Value::Files) { "-r" } else { "-x" };
     format!("{alone} {}", offers(value)).trim_end().to_owned()

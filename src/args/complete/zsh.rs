@@ -1,4 +1,4 @@
-//! The script for zsh: specifications for its own `_arguments`.
+//! The completion script for zsh: specifications for its `_arguments` function.
 
 use super::{Manual, Operands, Program, Value, explained, quoted};
 use crate::args::Flag;
@@ -26,7 +26,7 @@ pub(super) fn script(manual: &Manual) -> String {
     script += &format!("_{name}() {{\n    case ${{words[2]}} in\n");
     for subcommand in manual.apart() {
         let word = subcommand.word;
-        // The subcommand takes the place of the program.
+        // Inside the subcommand's function, the subcommand takes the position of the program name.
         script += &format!(
             "    {word}) if (( CURRENT > 2 )); then shift words; (( CURRENT-- )); \
              _{name}_{word}; return; fi ;;\n"
@@ -35,7 +35,7 @@ pub(super) fn script(manual: &Manual) -> String {
     script + &format!("    esac\n    _{name}_options\n}}\n\n_{name} \"$@\"\n")
 }
 
-/// A function that completes the words of one table.
+/// Returns a shell function that completes the options and operands of one table.
 fn function_of(function: &str, program: &Program, operands: &[String]) -> String {
     let mut text = format!("{function}() {{\n    _arguments -s -S");
     let specs = program.all_flags().map(spec).chain(operands.iter().cloned());
@@ -45,7 +45,7 @@ fn function_of(function: &str, program: &Program, operands: &[String]) -> String
     text + "\n}\n\n"
 }
 
-/// `'--port=[control port]:PORT: '`
+/// Returns the specification of a flag, such as `'--port=[control port]:PORT: '`.
 fn spec(flag: &Flag) -> String {
     let names = flag.spellings();
     let help = escaped(explained(flag));
@@ -54,7 +54,8 @@ fn spec(flag: &Flag) -> String {
     let many = if flag.many { "*" } else { "" };
     let specs = names.iter().map(|name| {
         let others = if flag.many { String::new() } else { format!("({})", names.join(" ")) };
-        // A long option takes its value after = or as the next word, a letter also right after it.
+        // A long option takes its value after = or as the next word; a short option also directly
+        // after its letter.
         let attached = match (&value, name.starts_with("--")) {
             (None, _) => "",
             (Some(_), true) => "=",
@@ -72,7 +73,7 @@ fn action(value: &Value) -> String {
         Value::Dirs => "_files -/".into(),
         Value::Hosts => "_hosts".into(),
         Value::Words(words) => format!("({})", words.join(" ")),
-        // A blank: nothing is offered, but the name of the value is shown.
+        // The blank offers no completion but shows the name of the value.
         Value::Anything => " ".into(),
     }
 }
@@ -85,7 +86,7 @@ fn operands(operands: Operands) -> String {
     }
 }
 
-/// What means something in a specification.
+/// Escapes the characters that have a meaning in a specification.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {

@@ -1,20 +1,20 @@
-//! A line and the place in it where keys act.
+//! A line with a cursor.
 
 use crate::client::output::width::columns;
 
-/// What a user edits. The cursor stands before a character, or at the end.
+/// The text that the user edits. The cursor is before a character or at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Buffer {
     text: Vec<char>,
     cursor: usize,
 }
 
-/// Which characters make a word.
+/// The characters that form a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     /// Letters and digits.
     Letters,
-    /// All but blanks.
+    /// All characters except blanks.
     Visible,
 }
 
@@ -28,7 +28,7 @@ impl Word {
 }
 
 impl Buffer {
-    /// A line with the cursor at its end.
+    /// Creates a line with the cursor at its end.
     pub(super) fn new(text: Vec<char>) -> Buffer {
         Buffer { cursor: text.len(), text }
     }
@@ -51,13 +51,13 @@ impl Buffer {
         self.cursor += self.text.len() - before;
     }
 
-    /// Puts `chars` where the text from `start` to the cursor is.
+    /// Replaces the text from `start` to the cursor with `chars`.
     pub(super) fn replace(&mut self, start: usize, chars: Vec<char>) {
         self.cut(start.min(self.cursor), self.cursor);
         self.insert(chars);
     }
 
-    /// Takes out the text between two places.
+    /// Removes the text between two positions and returns it.
     fn cut(&mut self, start: usize, end: usize) -> Vec<char> {
         self.cursor = start;
         self.text.drain(start..end).collect()
@@ -71,7 +71,8 @@ impl Buffer {
         self.cursor = self.place_right();
     }
 
-    /// Marks stay with the character they stand on.
+    /// Returns the position of the character to the left; combining marks stay with their base
+    /// character.
     fn place_left(&self) -> usize {
         let base = self.before().iter().rposition(|c| columns(*c) > 0);
         base.unwrap_or(0)
@@ -138,7 +139,7 @@ impl Buffer {
         self.cut(self.cursor, end)
     }
 
-    /// Swaps the two characters around the cursor, or the last two at the end.
+    /// Swaps the two characters around the cursor, or the last two if the cursor is at the end.
     pub(super) fn transpose(&mut self) {
         if self.cursor == self.text.len() {
             self.left();

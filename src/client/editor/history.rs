@@ -1,40 +1,40 @@
-//! The lines typed before, in memory and in a file that several clients add to.
+//! The history of lines, in memory and in a file that several clients share.
 //!
-//! The file is for its owner alone, has a line each, and is only ever added to, but when it has grown
-//! to twice its bound: then the newer half is written anew, with the file locked. Where it cannot be
-//! read or written there is no history, and nobody is bothered with that. What must not be kept is
-//! for the caller to know.
+//! Only the owner can read the file. It contains one line per entry, and new lines are appended.
+//! When it reaches twice its limit, the newer half is written again with the file locked. If the
+//! file cannot be read or written, there is no history, without an error. The caller decides which
+//! lines must not be saved.
 
 use crate::sys::for_owner_alone;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Lines that are kept.
-const MOST: usize = 1000;
-/// Bytes of a file that are read: more than as many lines as are kept ever have.
-const MOST_BYTES: u64 = 4 << 20;
+/// The maximum number of lines.
+const MAX_LINES: usize = 1000;
+/// The number of bytes read from the end of the file; more than [`MAX_LINES`] lines usually take.
+const MAX_BYTES: u64 = 4 << 20;
 
-/// The lines typed before.
+/// The history of lines.
 pub(in super::super) struct History {
     lines: Vec<Vec<u8>>,
     file: Option<PathBuf>,
 }
 
 impl History {
-    /// What the file has.
+    /// Loads the history from a file.
     pub(in super::super) fn load(file: Option<PathBuf>) -> History {
         let text = file.as_deref().and_then(|file| read(&mut File::open(file).ok()?).ok());
         let lines = lines_of(&text.unwrap_or_default());
         History { lines, file }
     }
 
-    /// The lines, the last one last.
+    /// Returns the lines, oldest first.
     pub(super) fn lines(&self) -> &[Vec<u8>] {
         &self.lines
     }
 
-    /// Keeps a line, unless it is the same as the last.
+    /// Adds a line, unless it is blank or the same as the last one.
     pub(in super::super) fn add(&mut self, line: &[u8]) {
         let blank = line.trim_ascii().is_empty() || line.contains(&b'\n');
         if blank || self.lines.last().is_some_and(|last| last == line) {
@@ -50,16 +50,16 @@ impl History {
 fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
     let lines: Vec<&[u8]> =
         text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-    let newest = lines.len().saturating_sub(MOST);
+    let newest = lines.len().saturating_sub(MAX_LINES);
     lines[newest..].iter().map(|line| line.to_vec()).collect()
 }
 
-/// The end of the file, so that one somebody else made is no burden.
+/// Reads the end of the file, so that a huge file of another program does no harm.
 fn read(file: &mut File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
-    file.seek(io::SeekFrom::Start(length.saturating_sub(MOST_BYTES)))?;
+    file.seek(io::SeekFrom::Start(length.saturating_sub(MAX_BYTES)))?;
     let mut text = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut text)?;
+    file.take(MAX_BYTES).read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -71,7 +71,7 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     options.read(true).append(true).create(true);
     for_owner_alone(&mut options);
     let mut file = options.open(path)?;
-    // Another client may be writing it anew.
+    // Another client may be shortening the file.
     file.lock()?;
     file.write_all(&[line, b"\n"].concat())?;
     shorten(&mut file)
@@ -80,12 +80,12 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
 fn shorten(file: &mut File) -> io::Result<()> {
     let text = read(file)?;
     let count = text.iter().filter(|byte| **byte == b'\n').count();
-    if count <= 2 * MOST && (text.len() as u64) < MOST_BYTES {
+    if count <= 2 * MAX_LINES && (text.len() as u64) < MAX_BYTES {
         return Ok(());
     }
     let mut kept = Vec::new();
     for line in lines_of(&text).iter().rev().take_while({
-        let mut room = MOST_BYTES / 4;
+        let mut room = MAX_BYTES / 4;
         move |line| {
             let fits = line.len() as u64 <= room;
             room = room.saturating_sub(line.len() as u64);
@@ -133,13 +133,13 @@ mod tests {
     fn the_file_has_a_bound() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history");
-        let many: String = (0..2 * MOST).map(|number| format!("line {number}\n")).collect();
+        let many: String = (0..2 * MAX_LINES).map(|number| format!("line {number}\n")).collect();
         fs::write(&path, many).unwrap();
         let mut history = History::load(Some(path.clone()));
-        assert_eq!(history.lines().len(), MOST);
+        assert_eq!(history.lines().len(), MAX_LINES);
         history.add(b"the last");
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), MOST);
+        assert_eq!(text.lines().count(), MAX_LINES);
         assert!(text.starts_with("line 1001\n") && text.ends_with("line 1999\nthe last\n"));
     }
 

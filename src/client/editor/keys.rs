@@ -1,9 +1,9 @@
-//! Keys, from the bytes that terminals send for them: those of xterm, the VT series, the Linux
-//! console, rxvt, tmux and screen.
+//! Converts the bytes of terminals to keys: those of xterm, the VT series, the Linux console,
+//! rxvt, tmux and screen.
 
 use crate::client::output::text::{chars_of, held};
 
-/// A key, or a text that was pasted.
+/// A key or a pasted text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Char(char),
@@ -28,18 +28,18 @@ pub(super) enum Key {
     Paste(Vec<char>),
 }
 
-/// A sequence longer than this is none that a key sends.
+/// The longest escape sequence that a key sends, in bytes.
 const LONGEST: usize = 32;
 
-/// What ends a paste.
+/// The end of a pasted text.
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// Where in a key the bytes stand.
+/// The state of the parser.
 #[derive(Debug, Default)]
-enum KeyPlace {
+enum KeyState {
     #[default]
     Between,
-    /// The beginning of a character.
+    /// After the first bytes of a character.
     Character(Vec<u8>),
     /// After Escape.
     Escaped,
@@ -50,39 +50,39 @@ enum KeyPlace {
     Paste(Vec<u8>),
 }
 
-/// Reads keys byte by byte.
+/// Parses keys byte by byte.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    place: KeyPlace,
+    state: KeyState,
 }
 
 impl Keys {
-    /// The key that ends with this byte, if one does.
+    /// Processes a byte, and returns the key that it completes.
     pub(super) fn byte(&mut self, byte: u8) -> Option<Key> {
-        match std::mem::take(&mut self.place) {
-            KeyPlace::Between => self.first(byte),
-            KeyPlace::Character(begun) => self.character(begun, byte),
-            KeyPlace::Escaped => self.escaped(byte),
-            KeyPlace::Sequence(begun) => self.sequence(begun, byte),
-            KeyPlace::Shifted => cursor(byte, b""),
-            KeyPlace::Paste(begun) => self.paste(begun, byte),
+        match std::mem::take(&mut self.state) {
+            KeyState::Between => self.first(byte),
+            KeyState::Character(begun) => self.character(begun, byte),
+            KeyState::Escaped => self.escaped(byte),
+            KeyState::Sequence(begun) => self.sequence(begun, byte),
+            KeyState::Shifted => cursor(byte, b""),
+            KeyState::Paste(begun) => self.paste(begun, byte),
         }
     }
 
-    /// Whether a key has begun that may end here, if nothing follows soon.
+    /// Returns whether a key has begun that may be complete if nothing follows soon.
     pub(super) fn is_waiting(&self) -> bool {
-        !matches!(self.place, KeyPlace::Between | KeyPlace::Paste(_))
+        !matches!(self.state, KeyState::Between | KeyState::Paste(_))
     }
 
-    /// Nothing followed: the key that is meant by what there is.
-    pub(super) fn enough(&mut self) -> Option<Key> {
-        match std::mem::take(&mut self.place) {
-            KeyPlace::Escaped => Some(Key::Escape),
-            KeyPlace::Sequence(_) => Some(Key::Alt('[')),
-            KeyPlace::Shifted => Some(Key::Alt('O')),
-            KeyPlace::Character(begun) => begun.first().map(|byte| Key::Char(held(*byte))),
-            place @ (KeyPlace::Between | KeyPlace::Paste(_)) => {
-                self.place = place;
+    /// Returns the key for the bytes so far, since nothing followed.
+    pub(super) fn timeout(&mut self) -> Option<Key> {
+        match std::mem::take(&mut self.state) {
+            KeyState::Escaped => Some(Key::Escape),
+            KeyState::Sequence(_) => Some(Key::Alt('[')),
+            KeyState::Shifted => Some(Key::Alt('O')),
+            KeyState::Character(begun) => begun.first().map(|byte| Key::Char(held(*byte))),
+            state @ (KeyState::Between | KeyState::Paste(_)) => {
+                self.state = state;
                 None
             }
         }
@@ -90,7 +90,7 @@ impl Keys {
 
     fn first(&mut self, byte: u8) -> Option<Key> {
         match byte {
-            0x1b => self.place = KeyPlace::Escaped,
+            0x1b => self.state = KeyState::Escaped,
             0x80.. => return self.character(Vec::new(), byte),
             _ => return Some(plain(byte)),
         }
@@ -102,10 +102,10 @@ impl Keys {
         match std::str::from_utf8(&begun) {
             Ok(text) => text.chars().next().map(Key::Char),
             Err(error) if error.error_len().is_none() => {
-                self.place = KeyPlace::Character(begun);
+                self.state = KeyState::Character(begun);
                 None
             }
-            // What is no character is taken byte by byte, and what may begin one stays.
+            // Invalid UTF-8 is taken byte by byte, except a last byte that may begin a key.
             Err(_) if begun.len() == 1 => Some(Key::Char(held(byte))),
             Err(_) => Some(Key::Paste(self.broken(&begun))),
         }
@@ -114,17 +114,17 @@ impl Keys {
     fn broken(&mut self, bytes: &[u8]) -> Vec<char> {
         let kept = if bytes.last() == Some(&0x1b) { bytes.len() - 1 } else { bytes.len() };
         if kept < bytes.len() {
-            self.place = KeyPlace::Escaped;
+            self.state = KeyState::Escaped;
         }
         printable(&bytes[..kept])
     }
 
     fn escaped(&mut self, byte: u8) -> Option<Key> {
         match byte {
-            b'[' => self.place = KeyPlace::Sequence(Vec::new()),
-            b'O' => self.place = KeyPlace::Shifted,
+            b'[' => self.state = KeyState::Sequence(Vec::new()),
+            b'O' => self.state = KeyState::Shifted,
             0x1b => {
-                self.place = KeyPlace::Escaped;
+                self.state = KeyState::Escaped;
                 return Some(Key::Escape);
             }
             0x7f | 0x08 => return Some(Key::Alt('\x7f')),
@@ -137,18 +137,18 @@ impl Keys {
     fn sequence(&mut self, mut begun: Vec<u8>, byte: u8) -> Option<Key> {
         match byte {
             0x40..=0x7e if begun == b"200" && byte == b'~' => {
-                self.place = KeyPlace::Paste(Vec::new());
+                self.state = KeyState::Paste(Vec::new());
                 None
             }
             // The Linux console sends ESC [ [ A for F1.
             b'[' if begun.is_empty() => {
-                self.place = KeyPlace::Shifted;
+                self.state = KeyState::Shifted;
                 None
             }
             0x40..=0x7e => cursor(byte, &begun),
             0x20..=0x3f if begun.len() < LONGEST => {
                 begun.push(byte);
-                self.place = KeyPlace::Sequence(begun);
+                self.state = KeyState::Sequence(begun);
                 None
             }
             _ => None,
@@ -158,7 +158,7 @@ impl Keys {
     fn paste(&mut self, mut begun: Vec<u8>, byte: u8) -> Option<Key> {
         begun.push(byte);
         if !begun.ends_with(PASTE_END) {
-            self.place = KeyPlace::Paste(begun);
+            self.state = KeyState::Paste(begun);
             return None;
         }
         begun.truncate(begun.len() - PASTE_END.len());
@@ -166,7 +166,7 @@ impl Keys {
     }
 }
 
-/// A pasted text is one line: what ends lines in it, and what would be a key, becomes a blank.
+/// Converts a pasted text to one line: line ends and other control characters become blanks.
 fn printable(bytes: &[u8]) -> Vec<char> {
     let text = bytes.trim_ascii_end();
     let chars = chars_of(text).into_iter();
@@ -183,9 +183,9 @@ fn plain(byte: u8) -> Key {
     }
 }
 
-/// `ESC [ PARAMETERS LAST`, of which those for no key that is known give none.
+/// Parses `ESC [ PARAMETERS LAST`; `None` for an unknown key.
 fn cursor(last: u8, parameters: &[u8]) -> Option<Key> {
-    // Shift changes nothing here, Alt and Ctrl go by words.
+    // Shift has no effect here; Alt and Ctrl move by words.
     let by_word = parameters.split(|byte| *byte == b';').nth(1).is_some_and(|held| held != b"2");
     let by_word = by_word || matches!(last, b'c' | b'd');
     Some(match (last, parameters) {
@@ -219,7 +219,7 @@ mod tests {
     fn keys(bytes: &[u8]) -> Vec<Key> {
         let mut reader = Keys::default();
         let mut keys: Vec<Key> = bytes.iter().filter_map(|byte| reader.byte(*byte)).collect();
-        keys.extend(reader.enough());
+        keys.extend(reader.timeout());
         keys
     }
 

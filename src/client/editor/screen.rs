@@ -1,24 +1,24 @@
-//! What a line looks like on a terminal, over as many rows as it takes.
+//! Draws the line on a terminal, over several rows if necessary.
 //!
-//! Rows are ended here and never by the terminal, which differ in when they go to the next row. Only
-//! what every terminal of the last forty years knows is sent: up, right, clear to the end.
+//! Rows are ended explicitly, because terminals differ in when they wrap. Only sequences that
+//! every terminal knows are sent: cursor up, down and right, clear the line or the screen.
 
 use super::state::View;
 use crate::client::output::width::{drawn, width_of};
 
-/// What is on the terminal now.
+/// The current content of the terminal.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
-    /// Columns used in each row.
+    /// The number of used columns in each row.
     rows: Vec<usize>,
-    /// The row and column of the cursor.
+    /// The row and the column of the cursor.
     cursor: (usize, usize),
 }
 
 impl Screen {
-    /// Bytes that turn what is there into `view`.
+    /// Returns the bytes that turn the current content into `view`.
     pub(super) fn draw(&mut self, view: &View, width: usize) -> Vec<u8> {
-        // Room for the widest character, or it would never fit.
+        // A wide character needs two columns.
         let width = width.max(2);
         let mut out = self.to_start(width);
         let mut page = Page { width, text: String::new(), rows: vec![0] };
@@ -30,7 +30,7 @@ impl Screen {
                 cursor = page.place();
             }
         }
-        // A cursor behind a full row stands in the next one.
+        // The cursor after a full row is at the start of the next one.
         if cursor.1 >= width {
             if cursor.0 + 1 == page.rows.len() {
                 page.next_row();
@@ -44,7 +44,7 @@ impl Screen {
         out.into_bytes()
     }
 
-    /// Bytes that leave the line as it is and go to the row below it.
+    /// Returns the bytes that move the cursor below the line.
     pub(super) fn leave(&mut self) -> Vec<u8> {
         let below = self.rows.len().saturating_sub(1).saturating_sub(self.cursor.0);
         *self = Screen::default();
@@ -52,13 +52,14 @@ impl Screen {
         format!("{down}\r\n").into_bytes()
     }
 
-    /// Bytes that clear the terminal.
+    /// Returns the bytes that clear the terminal.
     pub(super) fn clear(&mut self) -> Vec<u8> {
         *self = Screen::default();
         b"\x1b[H\x1b[2J".to_vec()
     }
 
-    /// To the first column of the first row. A terminal that became narrower has broken its rows.
+    /// Returns the bytes that move to the first column of the first row. A terminal that became
+    /// narrower has wrapped the rows.
     fn to_start(&self, width: usize) -> String {
         let above = self.rows.iter().take(self.cursor.0);
         let broken: usize = above.map(|row| row.saturating_sub(1) / width + 1).sum();
@@ -78,7 +79,7 @@ fn moved(up: usize, column: usize) -> String {
     moves
 }
 
-/// Rows being written.
+/// Rows under construction.
 struct Page {
     width: usize,
     text: String,
@@ -98,7 +99,7 @@ impl Page {
     }
 
     fn next_row(&mut self) {
-        // A full row has nothing behind it, and some terminals would clear its last column.
+        // In a full row there is nothing to clear, and some terminals would clear its last column.
         if self.place().1 < self.width {
             self.text += "\x1b[K";
         }
@@ -111,7 +112,7 @@ impl Page {
     }
 }
 
-/// Choices in columns, as `ls` shows names.
+/// Arranges choices in columns, as `ls` arranges names.
 pub(super) fn columns_of(choices: &[String], width: usize) -> String {
     let cell = choices.iter().map(|choice| width_of(choice)).max().unwrap_or(0) + 2;
     let across = (width / cell.max(1)).max(1);

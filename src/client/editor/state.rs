@@ -1,20 +1,20 @@
-//! What keys do to a line: those of Emacs and readline, as far as people have them in their fingers.
+//! Applies keys to a line, with the most common key bindings of Emacs and readline.
 
 use super::buffer::{Buffer, Word};
 use super::keys::Key;
 use crate::client::output::text::{bytes_of, chars_of};
 
-/// What follows from a key besides a line that looks different.
+/// The consequence of a key, in addition to a changed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum EditorStep {
-    /// Nothing.
-    Go,
-    /// The line is done.
+    /// Nothing further.
+    Continue,
+    /// Enter: the line is complete.
     Done(Vec<u8>),
-    /// Ctrl-C: it is thrown away.
+    /// Ctrl-C: the line is discarded.
     Dropped,
-    /// Ctrl-D with nothing typed.
-    Left,
+    /// Ctrl-D on an empty line.
+    EndOfInput,
     /// Tab.
     Complete,
     /// Ctrl-Z.
@@ -23,14 +23,14 @@ pub(super) enum EditorStep {
     Clear,
 }
 
-/// What Tab finds for what stands before the cursor.
+/// The result of completing the word before the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Completion {
-    /// Where the word begins, in bytes of the line.
+    /// The start of the word, in bytes of the line.
     pub(in super::super) start: usize,
-    /// What to put in its place: as far as it is certain.
+    /// The replacement, as far as it is unambiguous.
     pub(in super::super) word: Vec<u8>,
-    /// What it may go on as, where that is not certain.
+    /// The possible continuations, if there are several.
     pub(in super::super) choices: Vec<String>,
 }
 
@@ -38,26 +38,26 @@ pub(in super::super) struct Completion {
 #[derive(Debug, Default)]
 pub(super) struct EditorState {
     buffer: Buffer,
-    /// What Ctrl-K and its kin took last.
+    /// The text that Ctrl-K or another cut key removed last.
     cut: Vec<char>,
-    /// Which line of the past is shown, and what was typed before.
+    /// The index of the displayed line of the history, and the text that was typed before.
     browsing: Option<(usize, Buffer)>,
     search: Option<Search>,
-    /// Whether the last key was a Tab that found choices.
+    /// True if the last key was a Tab that found several choices.
     undecided: bool,
 }
 
-/// Ctrl-R.
+/// A search in the history (Ctrl-R).
 #[derive(Debug)]
 struct Search {
     wanted: Vec<char>,
-    /// The line of the past that has it.
+    /// The index of the line that was found.
     found: Option<usize>,
-    /// What was typed before.
+    /// The text that was typed before the search.
     before: Buffer,
 }
 
-/// A line as it is shown.
+/// The line as it is displayed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) prompt: String,
@@ -66,7 +66,7 @@ pub(super) struct View {
 }
 
 impl EditorState {
-    /// The line after it was done or dropped: all empty but what was cut.
+    /// Begins a new line; only the cut text is kept.
     pub(super) fn begin(&mut self) {
         *self = EditorState { cut: std::mem::take(&mut self.cut), ..EditorState::default() };
     }
@@ -84,17 +84,17 @@ impl EditorState {
         View { prompt, text: self.buffer.text().to_vec(), cursor: self.buffer.cursor() }
     }
 
-    /// What stands before the cursor.
+    /// Returns the text before the cursor.
     pub(super) fn before(&self) -> Vec<u8> {
         bytes_of(self.buffer.before())
     }
 
-    /// Does what the key says. `past` are the lines typed before, the last one last.
+    /// Applies a key. `past` are the lines of the history, oldest first.
     pub(super) fn key(&mut self, key: Key, past: &[Vec<u8>]) -> EditorStep {
         self.undecided &= key == Key::Tab;
         if self.search.is_some() {
             match self.search_key(key, past) {
-                None => return EditorStep::Go,
+                None => return EditorStep::Continue,
                 Some(key) => return self.edit(key, past),
             }
         }
@@ -121,13 +121,13 @@ impl EditorState {
             Key::Down => self.newer(past),
             Key::Escape => {}
         }
-        EditorStep::Go
+        EditorStep::Continue
     }
 
     fn control(&mut self, c: char, past: &[Vec<u8>]) -> EditorStep {
         match c {
             'c' => return EditorStep::Dropped,
-            'd' if self.buffer.text().is_empty() => return EditorStep::Left,
+            'd' if self.buffer.text().is_empty() => return EditorStep::EndOfInput,
             'l' => return EditorStep::Clear,
             'z' => return EditorStep::Stop,
             'a' => self.buffer.home(),
@@ -145,7 +145,7 @@ impl EditorState {
             'y' => self.buffer.insert(self.cut.clone()),
             _ => {}
         }
-        EditorStep::Go
+        EditorStep::Continue
     }
 
     fn alt(&mut self, c: char) {
@@ -159,7 +159,7 @@ impl EditorState {
     }
 }
 
-/// The past.
+/// History.
 impl EditorState {
     fn older(&mut self, past: &[Vec<u8>]) {
         let shown = self.browsing.as_ref().map_or(past.len(), |(shown, _)| *shown);
@@ -194,7 +194,8 @@ impl EditorState {
         self.search = Some(Search { wanted: Vec::new(), found: None, before });
     }
 
-    /// A key while something is searched; gives it back if it ends the search and does more.
+    /// Processes a key during a search. Returns the key if it ends the search and has a further
+    /// effect.
     fn search_key(&mut self, key: Key, past: &[Vec<u8>]) -> Option<Key> {
         let search = self.search.as_mut()?;
         match key {
@@ -223,7 +224,7 @@ impl EditorState {
         None
     }
 
-    /// Shows the newest line before `from` that has what is wanted.
+    /// Shows the newest line before `from` that contains the search text.
     fn find(&mut self, from: usize, past: &[Vec<u8>]) {
         let Some(search) = &mut self.search else { return };
         if search.wanted.is_empty() {
@@ -236,7 +237,7 @@ impl EditorState {
             let at = line.windows(search.wanted.len()).rposition(|part| part == search.wanted)?;
             Some((index, line, at))
         });
-        // What was found last stays in sight where there is nothing older.
+        // If there is no older line, the last one that was found remains.
         if let Some((index, line, at)) = found {
             search.found = Some(index);
             let after = line[at..].to_vec();
@@ -260,7 +261,7 @@ impl EditorState {
 }
 
 impl EditorState {
-    /// Puts in what Tab found; gives the choices to list when it is pressed again.
+    /// Inserts the completion. Returns the choices to list if Tab was pressed a second time.
     pub(super) fn complete(&mut self, completion: Completion) -> Vec<String> {
         let before = self.before();
         let start = completion.start.min(before.len());
@@ -281,12 +282,12 @@ mod tests {
     use super::super::keys::Keys;
     use super::*;
 
-    /// What is shown after these bytes, the cursor as `|`.
+    /// Returns the displayed text after these bytes, with the cursor as `|`.
     fn typed_with(past: &[&str], bytes: &str) -> String {
         let past: Vec<Vec<u8>> = past.iter().map(|line| line.as_bytes().to_vec()).collect();
         let (mut keys, mut state) = (Keys::default(), EditorState::default());
         let mut parsed: Vec<Key> = bytes.bytes().filter_map(|byte| keys.byte(byte)).collect();
-        parsed.extend(keys.enough());
+        parsed.extend(keys.timeout());
         for key in parsed {
             state.key(key, &past);
         }
@@ -361,9 +362,9 @@ mod tests {
     #[test]
     fn what_ends_a_line() {
         let mut state = EditorState::default();
-        assert_eq!(state.key(Key::Control('d'), &[]), EditorStep::Left);
+        assert_eq!(state.key(Key::Control('d'), &[]), EditorStep::EndOfInput);
         state.key(Key::Char('a'), &[]);
-        assert_eq!(state.key(Key::Control('d'), &[]), EditorStep::Go);
+        assert_eq!(state.key(Key::Control('d'), &[]), EditorStep::Continue);
         assert_eq!(state.key(Key::Control('c'), &[]), EditorStep::Dropped);
         assert_eq!(state.key(Key::Enter, &[]), EditorStep::Done(b"a".to_vec()));
         state.begin();

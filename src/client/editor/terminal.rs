@@ -1,4 +1,5 @@
-//! The editor at its terminal: reads keys, shows the line, and leaves the terminal as it was.
+//! Connects the editor to the terminal: reads keys, draws the line, and restores the terminal's
+//! settings.
 
 use super::History;
 use super::keys::{Key, Keys};
@@ -11,23 +12,23 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the rest of a key may take after its Escape. Terminals send a key at once, and a slow
-/// line still needs less; nobody waits for an Escape that does nothing.
+/// The time to wait for the rest of a key after Escape. Terminals send a key at once, and slow
+/// lines still need less; an Escape by itself has no effect, so the delay is not visible.
 const KEY_PATIENCE: Duration = Duration::from_millis(100);
 
 const USUAL_WIDTH: u16 = 80;
 
-/// Pasted text comes marked as such, and no longer.
+/// Switches on bracketed paste.
 const MARK_PASTES: &[u8] = b"\x1b[?2004h";
 
-/// Whether standard input and error are a terminal that lines can be edited on.
+/// Returns whether standard input and standard error are a terminal that supports editing.
 pub(in super::super) fn is_capable() -> bool {
     let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     !dumb && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// What came of a line.
-enum Came {
+/// The reason why editing of a line ended.
+enum EditEnd {
     Line(Vec<u8>),
     End,
     Stop,
@@ -45,10 +46,11 @@ pub(in super::super) struct Reader {
 }
 
 impl Reader {
-    /// A reader with this past.
+    /// Creates a reader with this history.
     ///
     /// # Errors
-    /// Out of descriptors, or a system whose terminals edit lines themselves.
+    /// Fails if the process is out of descriptors, or on a system whose terminals edit lines
+    /// themselves.
     pub(in super::super) fn new(history: History, interrupt: Interrupt) -> io::Result<Reader> {
         let waker = Arc::new(Waker::new()?);
         drop(interrupt.edit(&waker)?);
@@ -56,16 +58,17 @@ impl Reader {
         Ok(Reader { history, state, keys, screen, waker, interrupt })
     }
 
-    /// What later lines can bring back.
+    /// Returns the history.
     pub(in super::super) fn history(&mut self) -> &mut History {
         &mut self.history
     }
 
-    /// A line; `None` at the end of all. `complete` is told what stands before the cursor when Tab is
-    /// pressed; the terminal is as usual meanwhile, so that Ctrl-C is a signal.
+    /// Reads a line; `None` at the end of the input. When Tab is pressed, `complete` is called
+    /// with the text before the cursor. The terminal has its normal settings meanwhile, so that
+    /// Ctrl-C is a signal.
     ///
     /// # Errors
-    /// The terminal cannot be read.
+    /// Fails if the terminal cannot be read.
     pub(in super::super) fn read(
         &mut self,
         prompt: &str,
@@ -74,11 +77,11 @@ impl Reader {
         self.state.begin();
         loop {
             match self.edit(prompt)? {
-                Came::Line(line) => return Ok(Some(line)),
-                Came::End => return Ok(None),
-                // The terminal is as it was before: what the shell that goes on expects.
-                Came::Stop => stop()?,
-                Came::Tab => {
+                EditEnd::Line(line) => return Ok(Some(line)),
+                EditEnd::End => return Ok(None),
+                // The terminal has its normal settings again, as the parent shell expects.
+                EditEnd::Stop => stop()?,
+                EditEnd::Tab => {
                     let found = complete(&self.state.before());
                     self.take(found);
                 }
@@ -86,16 +89,16 @@ impl Reader {
         }
     }
 
-    /// Shows the line and takes keys, until one of them needs the terminal as it was.
-    fn edit(&mut self, prompt: &str) -> io::Result<Came> {
+    /// Draws the line and processes keys, until one of them needs the terminal's normal settings.
+    fn edit(&mut self, prompt: &str) -> io::Result<EditEnd> {
         let interrupt = self.interrupt.clone();
         let _raw = Raw::begin(&interrupt, &self.waker)?;
         self.draw(prompt);
         loop {
             let Some(key) = self.next_key(prompt)? else { return Ok(self.left()) };
             match self.state.key(key, self.history.lines()) {
-                EditorStep::Go => {}
-                EditorStep::Complete => return Ok(Came::Tab),
+                EditorStep::Continue => {}
+                EditorStep::Complete => return Ok(EditEnd::Tab),
                 EditorStep::Clear => {
                     let clear = self.screen.clear();
                     show(&clear);
@@ -103,29 +106,29 @@ impl Reader {
                 EditorStep::Done(line) => {
                     self.draw(prompt);
                     self.go_below("");
-                    return Ok(Came::Line(line));
+                    return Ok(EditEnd::Line(line));
                 }
                 EditorStep::Dropped => {
                     self.draw(prompt);
                     self.go_below("^C");
                     self.state.begin();
                 }
-                EditorStep::Left => return Ok(self.left()),
+                EditorStep::EndOfInput => return Ok(self.left()),
                 EditorStep::Stop => {
                     self.go_below("");
-                    return Ok(Came::Stop);
+                    return Ok(EditEnd::Stop);
                 }
             }
-            // What is typed or pasted faster than it is shown is shown at its end.
+            // Text that arrives faster than it can be drawn is drawn once, at its end.
             if !is_typed()? {
                 self.draw(prompt);
             }
         }
     }
 
-    fn left(&mut self) -> Came {
+    fn left(&mut self) -> EditEnd {
         self.go_below("");
-        Came::End
+        EditEnd::End
     }
 
     fn next_key(&mut self, prompt: &str) -> io::Result<Option<Key>> {
@@ -133,7 +136,7 @@ impl Reader {
             let patience = self.keys.is_waiting().then_some(KEY_PATIENCE);
             let key = match typed(&self.waker, patience)? {
                 Typed::Byte(byte) => self.keys.byte(byte),
-                Typed::Nothing => self.keys.enough(),
+                Typed::Nothing => self.keys.timeout(),
                 Typed::Woken => {
                     self.draw(prompt);
                     None
@@ -167,17 +170,17 @@ impl Reader {
     }
 }
 
-/// What came of asking for a secret.
+/// The result of asking for a secret.
 pub(in super::super) enum Told {
     Secret(Vec<u8>),
     /// Ctrl-C.
     Nothing,
 }
 
-/// Reads a line that is not shown. Backspace and Ctrl-U take back what was typed.
+/// Reads a line without showing it. Backspace deletes a character, and Ctrl-U deletes all.
 ///
 /// # Errors
-/// The terminal cannot be read key by key.
+/// Fails if the terminal cannot be read key by key.
 pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
     let waker = Arc::new(Waker::new()?);
     let _raw = interrupt.edit(&waker)?;
@@ -194,12 +197,12 @@ pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
     }
 }
 
-/// Takes the last character off, with all its bytes.
+/// Removes the last character with all its bytes.
 fn forget_last(secret: &mut Vec<u8>) {
     while secret.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
 
-/// While it lives, keys come one by one and pastes come marked.
+/// Keeps the terminal in raw mode with bracketed paste while it lives.
 struct Raw<'a> {
     _editing: Editing<'a>,
 }
@@ -218,7 +221,7 @@ impl Drop for Raw<'_> {
     }
 }
 
-/// Where the terminal went away, the next read says so.
+/// Writes to the terminal. If the terminal is gone, the next read reports that.
 fn show(bytes: &[u8]) {
     let _ = io::stderr().write_all(bytes);
 }

@@ -1,10 +1,10 @@
-//! Tests of the editor as a whole: bytes of a terminal in, lines and a screen out.
+//! Tests of the editor as a whole: from the bytes of a terminal to lines and a screen.
 
 use super::keys::{Key, Keys};
 use super::screen::Screen;
 use super::state::{Completion, EditorState, EditorStep};
 
-/// Bytes as somebody types them who has many fingers: keys of all kinds, text, and noise.
+/// Returns random input: keys of all kinds, text, and invalid bytes.
 fn typed(seed: u64, count: usize) -> Vec<u8> {
     const PARTS: &[&[u8]] = &[
         b"a",
@@ -74,6 +74,6 @@ fn anything_can_be_typed_in_any_order_and_is_drawn_at_any_width() {
             assert!(view.cursor <= view.text.len());
             screen.draw(&view, seed as usize % 20);
         }
-        assert_ne!(state.key(Key::Enter, &past), EditorStep::Go, "a line always ends");
+        assert_ne!(state.key(Key::Enter, &past), EditorStep::Continue, "a line always ends");
     }
 }

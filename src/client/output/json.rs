@@ -1,4 +1,4 @@
-//! Results for programs: one JSON object a line on standard output.
+//! Results as JSON: one object per line on standard output.
 
 use super::print_line;
 use crate::client::error::Error;
@@ -38,7 +38,7 @@ pub(in crate::client) fn of_entry(entry: &Entry) -> Object {
     object
 }
 
-/// What is done to a file.
+/// The kind of transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Action {
     Retrieve,
@@ -56,7 +56,7 @@ impl Action {
     }
 }
 
-/// Prints what became of a file; a name is empty on the side where it has none.
+/// Prints the result of a transfer. A name is empty if the transfer has none on that side.
 pub(in crate::client) fn print(
     deed: Action,
     remote: &[u8],

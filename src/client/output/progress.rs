@@ -1,4 +1,4 @@
-//! How far a transfer has come: one line that is drawn over and over, and one at its end.
+//! The progress of transfers: one line that is redrawn, and a summary at the end.
 
 use super::width::{fitting_end, width_of};
 use crate::sys::terminal_width;
@@ -7,29 +7,29 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Ten times a second is as often as eyes can follow.
+/// The time between two redraws; people cannot follow more than ten a second.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Where the terminal does not say how wide it is.
+/// The width of a terminal that does not report one, in columns.
 const USUAL_WIDTH: u16 = 80;
-/// Columns that the name keeps in a narrow terminal.
+/// The number of columns that the name keeps in a narrow terminal.
 const SHORTEST_NAME: usize = 8;
-/// Columns of the shortest bar.
+/// The width of the shortest bar in columns.
 const SHORTEST_BAR: usize = 10;
-/// Columns of the longest bar.
+/// The width of the longest bar in columns.
 const LONGEST_BAR: usize = 60;
-/// The narrowest terminal that has a bar.
+/// The width of the narrowest terminal with a bar, in columns.
 const WIDTH_WITH_BAR: usize = 50;
-/// Columns of the `^C` by which a terminal shows that it was pressed.
+/// The width of the `^C` that a terminal echoes when Ctrl-C is pressed.
 const ECHO: usize = 2;
-/// Columns at the end of the line that stay free: one because some terminals go to the next line
-/// when one is full.
+/// The number of columns at the end of the line that remain free: one more than the echo, because
+/// some terminals wrap when a row is full.
 const FREE: usize = 1 + ECHO;
 
-/// Columns of the terminal that the line was drawn on; 0 if there is none. There is one line, whoever
-/// draws it, and all else that is printed removes it first.
+/// The number of columns that the progress line occupies; 0 if it is not drawn. All transfers share
+/// one line, and other output removes it first.
 static DRAWN: AtomicUsize = AtomicUsize::new(0);
 
-/// Returns the bytes that remove the line from the terminal, empty if there is none.
+/// Returns the text that removes the line from the terminal; empty if it is not drawn.
 pub(super) fn erasure() -> String {
     match DRAWN.swap(0, Ordering::Relaxed) {
         0 => String::new(),
@@ -40,28 +40,28 @@ pub(super) fn erasure() -> String {
     }
 }
 
-/// Where the line is drawn.
+/// The output of the progress line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum ProgressOutput {
-    /// On standard error, which is a terminal.
+    /// Standard error, which is a terminal.
     Terminal,
-    /// Nowhere.
+    /// No output.
     Nowhere,
 }
 
-/// One transfer as its user sees it. Dropped it leaves no line behind.
+/// The progress of one transfer. It removes its line when it is dropped.
 pub(in crate::client) struct Progress {
     name: String,
     total: Option<u64>,
     started: Instant,
-    /// What was here already when it began.
+    /// The number of bytes that existed before this transfer.
     before: u64,
-    /// When the line is drawn next; `None` where it never is.
+    /// The time of the next redraw; `None` if there is no output.
     due: Option<Instant>,
 }
 
 impl Progress {
-    /// A transfer of `name` that begins now.
+    /// Creates the progress of a transfer of `name` that begins now.
     pub(in crate::client) fn new(
         name: &[u8],
         total: Option<u64>,
@@ -72,15 +72,15 @@ impl Progress {
         Progress { name: shown(name), total, started, before: 0, due }
     }
 
-    /// So much of it is here already, of so much in all.
+    /// Records that `before` bytes already exist, of `total` bytes in all.
     pub(in crate::client) fn resume(&mut self, before: u64, total: Option<u64>) {
         (self.before, self.total) = (before, total);
     }
 
-    /// `moved` bytes have gone by now.
+    /// Records that `moved` bytes have moved so far, and redraws the line if it is time.
     pub(in crate::client) fn moved(&mut self, moved: u64) {
         let now = Instant::now();
-        // What one piece is all of needs no line.
+        // A transfer that is complete with its first piece needs no line.
         if self.due.is_some_and(|due| due <= now) && self.total != Some(moved) {
             self.due = Some(now + REDRAW);
             let counts = ByteCounts { before: self.before, moved, total: self.total };
@@ -88,7 +88,7 @@ impl Progress {
         }
     }
 
-    /// Removes the line, until it is drawn again.
+    /// Removes the line until it is drawn again.
     pub(in crate::client) fn clear(&mut self) {
         if self.due.is_some() {
             let _ = io::stderr().write_all(erasure().as_bytes());
@@ -98,13 +98,13 @@ impl Progress {
 
 fn draw(line: &str) {
     let columns = width_of(line);
-    // As wide as any line before it, or their ends would stay; but if the terminal has become narrower,
-    // no wider than that.
+    // The line is padded to the width of the previous one, so that nothing of that remains, unless
+    // the terminal has become narrower.
     let before = DRAWN.load(Ordering::Relaxed);
     let drawn = before.max(columns).min(width().saturating_sub(1)).max(columns);
     DRAWN.store(drawn, Ordering::Relaxed);
     let blanks = drawn - columns;
-    // A terminal that is gone needs no line.
+    // If the terminal is gone, the line is lost without an error.
     let _ = write!(io::stderr().lock(), "\r{line}{:blanks$}", "");
 }
 
@@ -114,7 +114,7 @@ impl Drop for Progress {
     }
 }
 
-/// Bytes of a transfer: what was here before it, what it moved, what there is in all.
+/// The bytes of a transfer: those that existed before, those that it moved, and the total.
 #[derive(Clone, Copy)]
 struct ByteCounts {
     before: u64,
@@ -131,7 +131,7 @@ pub(in crate::client) struct BatchProgress {
 }
 
 impl BatchProgress {
-    /// So many files, of so many bytes if that is known.
+    /// Creates the progress for this number of files, and of bytes if that is known.
     pub(in crate::client) fn new(
         files: usize,
         total: Option<u64>,
@@ -140,20 +140,20 @@ impl BatchProgress {
         BatchProgress { progress: Progress::new(b"", total, drawn), files, done: 0, moved: 0 }
     }
 
-    /// More bytes went.
+    /// Records that more bytes have moved.
     pub(in crate::client) fn moved(&mut self, more: u64) {
         self.moved += more;
         self.progress.name = format!("{} of {} files", self.done, self.files);
         self.progress.moved(self.moved);
     }
 
-    /// One more file is done with.
+    /// Records that one more file is finished.
     pub(in crate::client) fn file_ended(&mut self) {
         self.done += 1;
         self.moved(0);
     }
 
-    /// Takes the line away, so that something can be said.
+    /// Removes the line, so that a message can be printed.
     pub(in crate::client) fn clear(&mut self) {
         self.progress.clear();
     }
@@ -217,7 +217,7 @@ fn numbers(counts: ByteCounts, elapsed: Duration, columns: usize, shown: Rate) -
     }
 }
 
-/// `[####    ] `
+/// Returns a bar such as `[####    ] `.
 fn bar(here: u64, total: u64, columns: usize) -> String {
     if columns == 0 {
         return String::new();
@@ -226,7 +226,7 @@ fn bar(here: u64, total: u64, columns: usize) -> String {
     format!("[{:columns$}] ", "#".repeat(full))
 }
 
-/// The end of a name tells more than its beginning.
+/// Shortens a name at its beginning, because its end is more informative.
 fn shortened(name: &str, room: usize) -> String {
     if width_of(name) <= room {
         return name.to_owned();
@@ -235,13 +235,13 @@ fn shortened(name: &str, room: usize) -> String {
 }
 
 pub(super) fn rate(moved: u64, elapsed: Duration) -> String {
-    // A transfer of no time at all has no rate; a microsecond gives a number to print.
+    // The limit of one microsecond avoids a division by zero.
     format!("{}/s", amount(moved as f64 / elapsed.as_secs_f64().max(1e-6)))
 }
 
 pub(super) fn amount(bytes: f64) -> String {
     let (number, unit) = scaled(bytes);
-    // Always the same number of digits after the point, so that the line stands still.
+    // A fixed number of decimals keeps the columns of the line in place.
     let digits = usize::from(unit != "B");
     format!("{number:.digits$} {unit}")
 }

@@ -1,10 +1,10 @@
-//! Bytes as characters and back, whatever the bytes are.
+//! Converts any bytes to characters and back.
 
-/// A byte that is no part of UTF-8 is held as one of the last private characters, which no file name
-/// in the world is likely to hold.
+/// The first of the characters that represent bytes that are not UTF-8. They are the last
+/// private-use characters, which file names are unlikely to contain.
 const FIRST: u32 = 0x10_ff00;
 
-/// `bytes` as characters.
+/// Converts `bytes` to characters.
 pub(in crate::client) fn chars_of(bytes: &[u8]) -> Vec<char> {
     let mut chars = Vec::new();
     for chunk in bytes.utf8_chunks() {
@@ -14,7 +14,7 @@ pub(in crate::client) fn chars_of(bytes: &[u8]) -> Vec<char> {
     chars
 }
 
-/// What [`chars_of`] was given.
+/// Converts characters back to the bytes that [`chars_of`] received.
 pub(in crate::client) fn bytes_of(chars: &[char]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for &c in chars {
@@ -26,12 +26,12 @@ pub(in crate::client) fn bytes_of(chars: &[char]) -> Vec<u8> {
     bytes
 }
 
-/// The character that stands for a byte.
+/// Returns the character that represents a byte.
 pub(in crate::client) fn held(byte: u8) -> char {
     char::from_u32(FIRST + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// The byte that a character stands for, if it is one of those.
+/// Returns the byte that a character represents, if it represents one.
 pub(in crate::client) fn byte_in(c: char) -> Option<u8> {
     let offset = u32::from(c).checked_sub(FIRST)?;
     u8::try_from(offset).ok().filter(|byte| *byte >= 0x80)
@@ -46,7 +46,7 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         for bytes in [&all[..], b"a\xff\xe6\x97", "Grüße 日本 \u{10ffff}".as_bytes()] {
             let back = bytes_of(&chars_of(bytes));
-            // The private characters themselves are the price.
+            // A text with these private-use characters itself is changed.
             assert!(back == bytes || bytes.ends_with("\u{10ffff}".as_bytes()), "{bytes:?}");
         }
     }

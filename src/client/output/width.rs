@@ -1,13 +1,13 @@
-//! How many columns of a terminal a character takes.
+//! The width of characters in terminal columns.
 //!
-//! East Asian Width (Unicode annex 11): wide and full-width characters take two, marks that combine
-//! with the one before none. The ranges are those of whole blocks where a block has hardly anything
-//! else; a character not yet in them is taken for narrow.
+//! It follows East Asian Width (Unicode annex 11): wide and full-width characters take two
+//! columns, combining marks none. A range covers a whole block if nearly all of it has the same
+//! width; characters outside the ranges count as one column.
 
 use super::text::byte_in;
 use crate::text::is_hidden;
 
-/// Marks, joiners and selectors.
+/// Combining marks, joiners and selectors, which take no column.
 const NONE: &[(u32, u32)] = &[
     (0x0300, 0x036f),
     (0x0483, 0x0489),
@@ -53,7 +53,7 @@ const NONE: &[(u32, u32)] = &[
     (0xe0100, 0xe01ef),
 ];
 
-/// East Asian wide and full-width characters, and pictures.
+/// East Asian wide and full-width characters and emoji, which take two columns.
 const TWO: &[(u32, u32)] = &[
     (0x1100, 0x115f),
     (0x231a, 0x231b),
@@ -144,7 +144,7 @@ const TWO: &[(u32, u32)] = &[
     (0x30000, 0x3fffd),
 ];
 
-/// Columns of a character that is printed as it is.
+/// Returns the width of a character that is printed unchanged.
 pub(in crate::client) fn columns(c: char) -> usize {
     let number = u32::from(c);
     match number {
@@ -160,8 +160,8 @@ fn contains(ranges: &[(u32, u32)], number: u32) -> bool {
     ranges.get(after).is_some_and(|(first, _)| *first <= number)
 }
 
-/// What is drawn for a character of a line, and its columns: what could move the cursor is drawn as
-/// letters.
+/// Returns the representation of a character and its width; characters that could move the cursor
+/// are represented by escapes.
 pub(in crate::client) fn drawn(c: char) -> (String, usize) {
     let text = match (c, byte_in(c)) {
         (_, Some(byte)) => format!("\\x{byte:02x}"),
@@ -173,12 +173,12 @@ pub(in crate::client) fn drawn(c: char) -> (String, usize) {
     (text, columns)
 }
 
-/// Columns of a text that is printed as it is.
+/// Returns the width of a text that is printed unchanged.
 pub(in crate::client) fn width_of(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
-/// The longest end of a text that fits.
+/// Returns the longest suffix of a text that fits.
 pub(in crate::client) fn fitting_end(text: &str, room: usize) -> &str {
     let mut taken = 0;
     let mut start = text.len();
