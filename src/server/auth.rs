@@ -1,4 +1,5 @@
-//! Who a client is: the check of names and passwords, the identity it gets, and what that may do.
+//! Authentication: the check of names and passwords, the identity of a logged-in client, and its
+//! permissions.
 
 pub(super) mod authenticator;
 pub(super) mod hash_queue;

@@ -1,13 +1,14 @@
-//! Networks in the notation of RFC 4632 and RFC 4291: `10.0.0.0/8`, `2001:db8::/32`, or one address.
+//! Networks in the notation of RFC 4632 and RFC 4291: `10.0.0.0/8`, `2001:db8::/32`, or a single
+//! address.
 //!
-//! Every option that takes networks takes these. Bits behind the prefix are refused: who writes
-//! `10.1.2.3/8` may have meant either.
+//! All options that take networks use this parser. Bits set after the prefix are an error, because
+//! `10.1.2.3/8` is ambiguous.
 
 use crate::args::Expected;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses that begin with the same bits. None of its bits is set behind these.
+/// A network: addresses with a common prefix. All bits of `first` after the prefix are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     first: IpAddr,
@@ -18,10 +19,10 @@ impl Network {
     /// All of IPv4.
     pub const ALL_V4: Network = Network { first: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 0 };
 
-    /// Reads `ADDRESS/BITS`, or an address, which is a network of its own.
+    /// Parses `ADDRESS/BITS`, or an address, which is a network of its own.
     ///
     /// # Errors
-    /// What was expected.
+    /// Returns the expected form.
     pub fn parse(text: &str) -> Result<Network, Expected> {
         let wrong = || Expected("a network such as 10.0.0.0/8 or fd00::/8, or an address".into());
         let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
@@ -38,18 +39,18 @@ impl Network {
         let cut = cut(first, prefix);
         if cut != first {
             let meant = Network { first: cut, prefix };
-            return Err(Expected(format!("no bits behind the prefix, as in {meant}")));
+            return Err(Expected(format!("no bits set after the prefix, as in {meant}")));
         }
         Ok(Network { first, prefix })
     }
 
-    /// Whether an address is one of its own. IPv4 in IPv6's clothes is IPv4.
+    /// Returns whether the network contains an address. An IPv4-mapped address counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && cut(address, self.prefix) == self.first
     }
 
-    /// How many bits its addresses share: the more, the narrower it is.
+    /// Returns the length of the prefix in bits.
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
@@ -59,7 +60,7 @@ fn is_digit(byte: u8) -> bool {
     byte.is_ascii_digit()
 }
 
-/// The address without what is behind so many bits.
+/// Clears the bits of an address after the prefix.
 fn cut(address: IpAddr, prefix: u8) -> IpAddr {
     let behind = |most: u32| most - u32::from(prefix).min(most);
     match address {
@@ -74,8 +75,9 @@ fn cut(address: IpAddr, prefix: u8) -> IpAddr {
     }
 }
 
-/// Returns the address that a client is counted by. All addresses of an IPv6 /64 are one, since a
-/// customer is given that many; link-local addresses share their /64 and are counted one by one.
+/// Returns the address under which a client is counted. All addresses of an IPv6 /64 are one,
+/// since a customer usually has a whole /64; link-local addresses share their /64 and are counted
+/// individually.
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -153,7 +155,7 @@ mod tests {
         assert!(holds("10.0.0.0/8", "10.255.255.255") && !holds("10.0.0.0/8", "11.0.0.0"));
         assert!(holds("10.0.0.0/31", "10.0.0.1") && !holds("10.0.0.0/31", "10.0.0.2"));
         assert!(holds("0.0.0.0/0", "255.255.255.255") && !holds("0.0.0.0/0", "::1"));
-        assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"), "IPv4 in IPv6's clothes");
+        assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"), "an IPv4-mapped address");
         assert!(holds("::/0", "2001::") && !holds("::/0", "10.0.0.1"));
         assert!(
             holds("2001:db8::/33", "2001:db8:7fff::") && !holds("2001:db8::/33", "2001:db8:8000::")

@@ -1,4 +1,4 @@
-//! The limits on what clients take: sessions and bandwidth.
+//! Limits on sessions and bandwidth.
 
 pub(super) mod account_sessions;
 pub(super) mod bandwidth;

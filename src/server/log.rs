@@ -1,12 +1,13 @@
-//! What happened, a line an event, for the people who run the server and for their programs.
+//! The event log, one line per event, for the administrator and for programs.
 //!
-//! Everything that came from outside is escaped: a name with a line end, a quote or a colour code
-//! in it cannot forge a line or paint a terminal. Passwords never get here: the type they travel
-//! in shows itself as stars.
+//! Text from outside is escaped: a name with a line end, a quote or a color code cannot forge a
+//! line or change the colors of a terminal. Passwords do not appear, because their type displays
+//! as stars.
 //!
-//! Logging never waits. A thread writes the lines (`log/writer.rs`); if they go to a pipe, a FIFO or a
-//! terminal that nobody reads, or to a full disk, sessions continue, lines that find no room are
-//! counted, and `log-works lost=N` says how many there were once a line gets through again.
+//! Logging never waits. A thread writes the lines (`log/writer.rs`). If they go to a pipe, a FIFO
+//! or a terminal that nobody reads, or to a full disk, sessions continue, lines without room in
+//! the queue are counted, and `log-works lost=N` reports their number once a line can be written
+//! again.
 
 mod format;
 mod output;
@@ -30,21 +31,21 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 use writer::Observer;
 
-/// How much is logged; each level includes those before it.
+/// The level of an event; each level includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Something that should work does not.
+    /// An operation that should work fails.
     Error,
-    /// Someone may have to look.
+    /// The administrator may have to act.
     Warn,
     /// Sessions, logins, transfers and changes.
     Info,
-    /// Every command and reply, passwords masked.
+    /// Every command and reply, with passwords masked.
     Debug,
 }
 
 impl Level {
-    /// Its name.
+    /// Returns the name of the level.
     pub fn name(self) -> &'static str {
         match self {
             Level::Error => "error",
@@ -55,7 +56,7 @@ impl Level {
     }
 }
 
-/// How a line is written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Time, level, event and `key=value`, for people.
@@ -64,30 +65,31 @@ pub enum Format {
     Json,
 }
 
-/// An event that somebody may have to look at, for who watches the server.
+/// A warning or an error, kept for the status page.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// When.
+    /// The time of the event.
     pub time: SystemTime,
-    /// How bad it is.
+    /// The level of the event.
     pub level: Level,
-    /// What.
+    /// The name of the event.
     pub name: String,
-    /// Its values, with bytes that are not UTF-8 as `\xe4`; a page that shows them has to escape them.
+    /// The fields, with bytes that are not UTF-8 as `\xe4`. A page that shows them has to escape
+    /// them.
     pub fields: Vec<(String, String)>,
 }
 
-/// How many of these are kept, and how long the values may be, in characters.
+/// The number of recent events that are kept, and the longest value of a field in characters.
 const RECENT: usize = 50;
 const LONGEST_VALUE: usize = 300;
 
-/// Takes events and writes them, without waiting for the place that they go to.
+/// Accepts events and writes them, without waiting for their destination.
 pub struct Log {
     writing: Arc<Writing>,
     output: Output,
 }
 
-/// What an event becomes.
+/// The state that decides what happens to an event.
 #[derive(Debug)]
 struct Writing {
     level: AtomicU8,
@@ -97,11 +99,11 @@ struct Writing {
 }
 
 impl Log {
-    /// Opens a log that goes to the end of `file`, which is created if it is missing, or to standard
-    /// error.
+    /// Opens a log that appends to `file`, which is created if it is missing, or that writes to
+    /// standard error.
     ///
     /// # Errors
-    /// The file cannot be opened; the path is in the error.
+    /// Fails if the file cannot be opened; the error contains the path.
     pub fn open(level: Level, format: Format, file: Option<&Path>) -> io::Result<Log> {
         let writing = Writing::new(level, format);
         let target = Target::new(file, Target::Stderr);
@@ -109,42 +111,43 @@ impl Log {
         Ok(Log { writing, output })
     }
 
-    /// Creates a log that hands each event as text to `take`, in the thread that logs it.
+    /// Creates a log that passes each event as text to `take`, in the thread that logs it.
     pub fn to(level: Level, take: impl Fn(&str) + Send + Sync + 'static) -> Log {
         let writing = Writing::new(level, Format::Text);
         let output = Output::to(Box::new(take), writing.clone());
         Log { writing, output }
     }
 
-    /// Continues in `file`, opened again, so that a file that was renamed by a rotation is closed.
+    /// Opens `file` and continues there, so that a file that was renamed by log rotation is
+    /// closed.
     ///
     /// # Errors
-    /// The file cannot be opened; the log stays where it is.
+    /// Fails if the file cannot be opened; the log then continues in the old file.
     pub fn reopen(&self, file: Option<&Path>) -> io::Result<()> {
         self.output.reopen(Target::new(file, Target::Stderr))
     }
 
-    /// Waits until everything is written, until the deadline at most.
+    /// Waits until all lines are written, at most until the deadline.
     pub fn flush(&self, deadline: Instant) {
         self.output.flush(deadline);
     }
 
-    /// Writes events up to this level from now on.
+    /// Sets the level up to which events are written.
     pub fn set_level(&self, level: Level) {
         self.writing.level.store(level as u8, Ordering::Relaxed);
     }
 
-    /// Writes events in this form from now on.
+    /// Sets the format of the lines.
     pub fn set_format(&self, format: Format) {
         self.writing.json.store(format == Format::Json, Ordering::Relaxed);
     }
 
-    /// Keeps the last warnings and errors from now on, whatever is written.
+    /// Keeps recent warnings and errors from now on, whatever the level is.
     pub fn keep_recent(&self) {
         self.writing.recent.keep(RECENT);
     }
 
-    /// Those that are kept.
+    /// Returns the recent warnings and errors.
     pub fn recent(&self) -> &Ring<Event> {
         &self.writing.recent
     }
@@ -154,12 +157,12 @@ impl Log {
         self.writing.lost.load(Ordering::Relaxed)
     }
 
-    /// Whether events of this level are written or kept at all.
+    /// Returns whether events of this level are written or kept.
     pub fn wants(&self, level: Level) -> bool {
         self.writing.writes(level) || level <= Level::Warn && self.writing.recent.is_wanted()
     }
 
-    /// Writes one event. This waits for nothing: an event that finds no room is counted as lost.
+    /// Writes an event. This never waits: an event without room in the queue is counted as lost.
     pub fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
         if let Some(line) = self.writing.line(level, event, fields) {
             self.output.push(&line);
@@ -187,7 +190,7 @@ impl Writing {
         }
     }
 
-    /// Keeps the event if it is one to be kept, and returns its line if it is one to be written.
+    /// Keeps the event if necessary, and returns its line if the level is written.
     fn line(&self, level: Level, event: &str, fields: &[Field<'_>]) -> Option<String> {
         self.keep(level, event, fields);
         let write = if self.json.load(Ordering::Relaxed) { format::json } else { format::text };
@@ -201,7 +204,7 @@ impl Observer for Writing {
     }
 
     fn fails(&self, cause: &dyn Display) {
-        // The log itself is not the place for this; the status page is.
+        // A failure of the log cannot be logged; the status page shows it.
         self.keep(Level::Error, "log-fails", &[("cause", &cause.to_string())]);
     }
 

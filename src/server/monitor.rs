@@ -1,4 +1,4 @@
-//! What can be seen of the running server: counters, the list of sessions, and the status pages.
+//! Monitoring: counters, the list of sessions, and the status pages.
 
 pub(super) mod counters;
 pub mod http;

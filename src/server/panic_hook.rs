@@ -1,7 +1,7 @@
-//! A mistake of ours ends one session and not the others, and is heard of.
+//! Confines a panic to one session and logs it.
 //!
-//! None is expected. Where one happens all the same, the session's thread unwinds: its guards give
-//! back what it held, the log says where it was, and the client gets a 421 if it can still be told.
+//! No panic is expected. If one happens, the thread of the session unwinds: its guards release its
+//! resources, the log names the source line, and the client receives a 421 if possible.
 
 use crate::server::log::{Field, Level, Log};
 use std::any::Any;
@@ -12,21 +12,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 thread_local! {
-    /// Where this thread panicked last; `None` outside [`catch`].
+    /// The source line of the last panic of this thread; `None` outside of [`catch`].
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// What is known of a panic.
+/// The description of a panic.
 #[derive(Debug)]
 pub struct Panicked {
-    /// File and line.
+    /// The source file and line.
     pub place: String,
-    /// What it said.
+    /// The message of the panic.
     pub words: String,
 }
 
-/// From now on panics inside [`catch`] are not printed: whoever catches them tells of them. Others
-/// go to `log` if there is one, because standard error may be a pipe that nobody reads.
+/// Installs a panic hook that prints nothing for a panic inside [`catch`], because the caller of
+/// [`catch`] reports it. Other panics are written to `log` if there is one, because standard error
+/// may be a pipe that nobody reads.
 pub fn keep_quiet(log: Option<Arc<Log>>) {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -59,10 +60,11 @@ fn note(place: &RefCell<Option<String>>, info: &PanicHookInfo<'_>) -> bool {
     true
 }
 
-/// Runs `work`, and gives what is known of its panic if it had one.
+/// Runs `work`, and returns the description of its panic if it panics.
 ///
 /// # Errors
-/// It panicked. What it had changed for others is behind locks, which let go and are used again.
+/// Fails if `work` panicked. State that it shares is behind locks, which are released and remain
+/// usable.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     PLACE.set(Some(String::new()));
     let result = panic::catch_unwind(AssertUnwindSafe(work));

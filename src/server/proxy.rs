@@ -1,11 +1,12 @@
-//! Balancers: who connects for a client and says for whom (`--proxy-protocol`).
+//! Load balancers that announce their clients with the PROXY protocol (`--proxy-protocol`).
 //!
-//! Only the addresses that the option names are believed, and these have to speak: what comes from
-//! them without a header is closed before any greeting. From then on the announced address is the
-//! client's, for limits, refusals, logs and data connections; the balancer's own counts for nothing.
+//! Only the addresses that the option names are trusted, and these have to send a header: without
+//! one, their connection is closed before the greeting. From then on the announced address is the
+//! client's, for limits, refusals, logs and data connections; the address of the load balancer
+//! itself is not used.
 //!
-//! A header is read by the thread of its session, never where connections are accepted, so a balancer
-//! that is slow holds up nobody but itself.
+//! The thread of the session reads the header, never the listener's thread, so a slow load
+//! balancer delays only its own connections.
 
 use crate::net;
 use crate::protocol::proxy::{self, Header, Malformed};
@@ -19,69 +20,69 @@ use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long a header may take: balancers send it with the first packet.
+/// The time limit for a header; load balancers send it in the first packet.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The addresses of `--proxy-protocol`.
+/// The load balancers of `--proxy-protocol`.
 #[derive(Debug, Default)]
 pub struct Balancers {
     networks: Vec<Network>,
 }
 
 impl Balancers {
-    /// Those in these networks.
+    /// Creates the set of load balancers in these networks.
     pub fn new(networks: Vec<Network>) -> Balancers {
         Balancers { networks }
     }
 
-    /// Whether there are any.
+    /// Returns whether any load balancers are configured.
     pub fn are_there(&self) -> bool {
         !self.networks.is_empty()
     }
 
-    /// Whether this is one of them.
+    /// Returns whether an address belongs to a load balancer.
     pub fn include(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 }
 
-/// Who is at the other end of a control connection.
+/// The two ends of a control connection.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientOrigin {
-    /// The client, or who claims to be it.
+    /// The client's address, as connected or as announced.
     pub peer: SocketAddr,
-    /// The address it connected to, which may be a balancer's.
+    /// The address that the client connected to, which may be that of a load balancer.
     pub reached: IpAddr,
-    /// Our own end of the connection.
+    /// The server's own end of the connection.
     pub own: SocketAddr,
-    /// What connects for it.
+    /// The role of a load balancer in the connection.
     pub via: Via,
 }
 
-/// By what way a client came.
+/// The role of a load balancer in a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
-    /// By none of the balancers.
+    /// No load balancer is involved.
     Nobody,
-    /// By a balancer that announced it.
+    /// The load balancer at this address announced the client.
     Balancer(SocketAddr),
-    /// The balancer does not know its address, so its own has to do.
+    /// The load balancer does not know the client's address, so its own address is used.
     Unnamed,
-    /// It is the balancer itself, looking whether the server is well.
+    /// The load balancer itself connects, for a health check.
     Probe,
 }
 
 impl ClientOrigin {
-    /// One without a balancer.
+    /// Creates the origin of a connection without a load balancer.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Returns the system error of a broken socket.
     pub fn direct(stream: &TcpStream, peer: SocketAddr) -> io::Result<ClientOrigin> {
         let own = net::canonical(stream.local_addr()?);
         Ok(ClientOrigin { peer, reached: own.ip(), own, via: Via::Nobody })
     }
 
-    /// The same, as a balancer's header says.
+    /// Returns the origin that the header of a load balancer announces.
     pub fn announced(self, header: Header) -> ClientOrigin {
         match header {
             Header::Proxied { from, to } => {
@@ -92,7 +93,7 @@ impl ClientOrigin {
         }
     }
 
-    /// The balancer that announced it.
+    /// Returns the address of the load balancer that announced the client.
     pub fn balancer(&self) -> Option<SocketAddr> {
         match self.via {
             Via::Balancer(balancer) => Some(balancer),
@@ -101,20 +102,20 @@ impl ClientOrigin {
     }
 }
 
-/// Why there is no header.
+/// The reason why there is no header.
 #[derive(Debug)]
 pub enum NoHeader {
-    /// It connected and left, as those do who only look whether somebody listens.
+    /// The peer connected and left without data, like a port check.
     Probe,
-    /// The connection ended within it.
+    /// The connection ended within the header.
     Cut,
-    /// It did not come in time.
+    /// The header did not come in time.
     Late,
-    /// Something else came.
+    /// The data is not a header.
     Malformed(Malformed),
-    /// The server ends.
+    /// The server is shutting down.
     Draining,
-    /// What the system says.
+    /// A system error.
     Broken(io::Error),
 }
 
@@ -137,11 +138,11 @@ impl Value for NoHeader {
     }
 }
 
-/// Reads what has come of a header from a stream that does not block, and nothing that is behind it.
-/// `head` is what came before. `None`: there is more to come.
+/// Reads the part of a header that has arrived on a nonblocking stream, and no byte after the
+/// header. `head` contains the bytes read before. Returns `None` if more is to come.
 ///
 /// # Errors
-/// Why none will come to be.
+/// Returns the reason why there will be no header.
 pub fn read_header(mut stream: &TcpStream, head: &mut Vec<u8>) -> Result<Option<Header>, NoHeader> {
     let mut piece = [0; 256];
     loop {
@@ -160,7 +161,7 @@ pub fn read_header(mut stream: &TcpStream, head: &mut Vec<u8>) -> Result<Option<
         head.extend_from_slice(&piece[..come]);
         let found = proxy::parse(head).map_err(NoHeader::Malformed)?;
         head.truncate(found.map_or(head.len(), |(_, length)| length));
-        // They were there to be looked at, so this does not wait.
+        // These bytes were peeked, so this does not wait.
         let own = &mut piece[..head.len() - before];
         stream.read_exact(own).map_err(NoHeader::Broken)?;
         if let Some((header, _)) = found {
@@ -172,7 +173,7 @@ pub fn read_header(mut stream: &TcpStream, head: &mut Vec<u8>) -> Result<Option<
 /// Waits for the header of a control connection, at most until `until`.
 ///
 /// # Errors
-/// Why there is none.
+/// Returns the reason why there is no header.
 pub fn wait_for_header(
     stream: &TcpStream,
     until: Option<Instant>,
@@ -184,7 +185,7 @@ pub fn wait_for_header(
         if let Some(header) = read_header(stream, &mut head)? {
             return Ok(header);
         }
-        // Also who never pauses is late.
+        // This also ends the wait for a peer that sends without a pause.
         if until.is_some_and(|until| until <= Instant::now()) {
             return Err(NoHeader::Late);
         }
@@ -221,7 +222,8 @@ mod tests {
     #[test]
     fn nothing_behind_the_header_is_read() {
         let header = b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 21\r\n";
-        // In two parts, cut anywhere: also where the first has all of it and more.
+        // The header comes in two parts, split at every position; the first part may contain all
+        // of it and more.
         let all = [&header[..], b"USER anna\r\n"].concat();
         for cut in 0..=all.len() {
             let (mut balancer, mut server) = pair();

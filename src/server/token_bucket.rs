@@ -1,8 +1,8 @@
-//! A token bucket: so many at once, and then so many a second.
+//! A token bucket, which limits a rate and allows bursts.
 
 use std::time::{Duration, Instant};
 
-/// Holds tokens, each good for one action, and fills again with time.
+/// Contains tokens, each good for one action, and refills over time.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     capacity: f64,
@@ -12,7 +12,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket of `capacity` tokens that gets `per_second` new ones.
+    /// Creates a full bucket of `capacity` tokens that receives `per_second` new ones.
     pub fn new(capacity: u32, per_second: u32, now: Instant) -> TokenBucket {
         let capacity = f64::from(capacity);
         TokenBucket { capacity, per_second: f64::from(per_second), tokens: capacity, filled: now }
@@ -21,7 +21,8 @@ impl TokenBucket {
     /// Takes a token.
     ///
     /// # Errors
-    /// How long until there is one for who is `behind` so many others who wait.
+    /// Returns the time until a token is available to a caller that is `behind` this many other
+    /// callers.
     pub fn take(&mut self, behind: u32, now: Instant) -> Result<(), Duration> {
         self.fill(now);
         if self.tokens >= 1.0 {
@@ -32,12 +33,12 @@ impl TokenBucket {
         Err(Duration::from_secs_f64(missing / self.per_second))
     }
 
-    /// Puts a token back: it was not needed.
+    /// Returns a token that was not needed.
     pub fn put_back(&mut self) {
         self.tokens = (self.tokens + 1.0).min(self.capacity);
     }
 
-    /// Whether it is as if nobody had ever taken anything.
+    /// Returns whether the bucket is full.
     pub fn is_full(&mut self, now: Instant) -> bool {
         self.fill(now);
         self.tokens >= self.capacity

@@ -1,4 +1,4 @@
-//! Who may log in, and as what.
+//! Decides who may log in, and with which identity.
 
 use crate::protocol::{Name, Secret};
 use crate::server::accounts::{Access, Account, Accounts};
@@ -14,32 +14,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Who may log in.
+/// The accounts and the anonymous access in force.
 pub struct Authenticator {
-    /// The tree that is served.
+    /// The served tree.
     pub tree: Arc<ServedTree>,
-    /// What visitors may do; `None` if they are not let in.
+    /// The access of anonymous visitors; `None` if they may not log in.
     pub anonymous: Option<Access>,
-    /// The accounts, if there are any.
+    /// The accounts, if any are configured.
     pub accounts: Option<Arc<Accounts>>,
-    /// The edition of the quotas that is theirs.
+    /// The edition of the quotas that belong to these accounts.
     quotas: AtomicU64,
 }
 
 /// An authenticator whose quotas are not in force yet.
 pub struct PreparedAuthenticator {
     tree: Arc<ServedTree>,
-    /// The tree as it is now.
+    /// The tree in its current state.
     jail: Jail,
     anonymous: Option<Access>,
     accounts: Option<Arc<Accounts>>,
-    /// The quotas of the accounts whose homes are there.
+    /// The quotas of the accounts whose homes exist.
     quotas: Vec<(Vec<OsString>, u64)>,
 }
 
 impl PreparedAuthenticator {
-    /// Looks up the tree and the homes of the accounts that have quotas, and says if the tree cannot
-    /// be opened.
+    /// Looks up the tree and the homes of the accounts that have quotas. The second value is an
+    /// error if the tree cannot be opened.
     pub fn new(
         tree: Arc<ServedTree>,
         anonymous: Option<Access>,
@@ -59,8 +59,8 @@ impl PreparedAuthenticator {
     }
 }
 
-/// The quotas of the accounts whose homes are there, by the directories between the root and each
-/// home. A home that is missing gets its quota when its account logs in.
+/// Returns the quotas of the accounts whose homes exist, keyed by the directories from the root to
+/// each home. The quota of a home that does not exist yet is set when its account logs in.
 fn quotas(jail: &Jail, accounts: Option<&Accounts>) -> Vec<(Vec<OsString>, u64)> {
     let all = accounts.into_iter().flat_map(|accounts| accounts.sorted());
     let quotas = all.filter_map(|account| {
@@ -71,14 +71,15 @@ fn quotas(jail: &Jail, accounts: Option<&Accounts>) -> Vec<(Vec<OsString>, u64)>
 }
 
 impl Authenticator {
-    /// What visitors of this name may do, if it is one of theirs and they are let in. They may give
-    /// any password.
+    /// Returns the identity for an anonymous login, if `user` is an anonymous name and anonymous
+    /// logins are allowed. Any password is accepted.
     pub fn visitor(&self, user: &Name) -> Option<Identity> {
         let access = self.anonymous.filter(|_| is_anonymous(user))?;
         Some(Identity::visitor(user.clone(), self.jail(), access))
     }
 
-    /// The tree for a login. One that was not there before gets the quotas of the accounts.
+    /// Returns the tree for a login. If the tree did not exist before, the quotas of the accounts
+    /// are set on it.
     fn jail(&self) -> Jail {
         self.tree.jail(|new| {
             let edition = new.quotas().set(quotas(new, self.accounts.as_deref()));
@@ -86,10 +87,10 @@ impl Authenticator {
         })
     }
 
-    /// Checks a name and its password, if that can begin by `until`.
+    /// Checks a name and its password, if the check can begin by `until`.
     ///
     /// # Errors
-    /// One refusal for every reason that has to do with name or password, after the same work.
+    /// A wrong name and a wrong password cause the same refusal after the same amount of work.
     pub fn admit(
         &self,
         user: &Name,
@@ -106,14 +107,15 @@ impl Authenticator {
         if let Some(quota) = account.terms.quota
             && let Ok(trail) = tree.trail_to(&account.home)
         {
-            // The directory may not have been there when the accounts were read, or be another one.
+            // The home may have been created or replaced since the accounts were read.
             jail.quotas().add(self.quotas.load(Ordering::Relaxed), trail, quota);
         }
         Ok(Identity::of_account(user.clone(), Arc::clone(account), jail))
     }
 
-    /// Brings an identity up to date after a reload; `None` if the login is void: the account is
-    /// gone or has another password or home, or visitors are not let in any more.
+    /// Updates an identity after a reload. Returns `None` if the login is no longer valid: the
+    /// account was removed or has another password or home, or anonymous logins are no longer
+    /// allowed.
     pub fn renew(&self, identity: &mut Identity) -> Option<()> {
         let Some(before) = identity.account() else {
             identity.update_access(self.anonymous?);

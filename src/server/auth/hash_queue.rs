@@ -1,11 +1,11 @@
-//! The order in which passwords are hashed, and how many at once.
+//! Limits and orders the hashing of passwords.
 //!
-//! A hash takes a processor for tens of milliseconds on purpose, so only as many run at once as there
-//! are processors. The others wait in the order of their [`Standing`], and the newest of one standing
-//! goes first: when more come than can be served, its client still waits for the reply, while that of
-//! the oldest is the next to give up. An address has one password in the queue at a time, which
-//! [`LoginAttempts`](super::login_attempts::LoginAttempts) takes care of, so a flood from one address
-//! is one entry.
+//! A hash deliberately takes tens of milliseconds of processor time, so at most as many run at
+//! once as there are processors. Further passwords wait in the order of their [`Standing`]. Within
+//! one standing the newest goes first: under overload its client is still waiting for the reply,
+//! while the client of the oldest is about to give up. Each address has at most one password in
+//! the queue, which [`LoginAttempts`](super::login_attempts::LoginAttempts) ensures, so a flood
+//! from one address takes one entry.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,19 +13,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What is known of the address that a password comes from, the best first.
+/// The reputation of the address that a password comes from; the best one sorts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// It has logged in to this account before.
+    /// The address has logged in to this account before.
     Known,
-    /// It has sent this many wrong passwords lately.
+    /// The number of wrong passwords from this address lately.
     Wrong(u32),
 }
 
-/// Who waits; the first in this order goes next.
+/// The sort key of a waiting password; the lowest key is next.
 type Place = (Standing, Reverse<u64>);
 
-/// The queue of passwords that wait to be hashed.
+/// The queue of passwords to be hashed.
 #[derive(Debug)]
 pub struct HashQueue {
     state: Mutex<State>,
@@ -49,7 +49,7 @@ impl HashQueue {
         HashQueue { state: Mutex::new(State { free, arrived: 0, waiting: BTreeMap::new() }) }
     }
 
-    /// Runs `hash` when its turn has come. Returns `None` if it has not come by `until`.
+    /// Runs `hash` when its turn has come. Returns `None` if the turn does not come by `until`.
     pub fn run<T>(
         &self,
         standing: Standing,
@@ -89,7 +89,7 @@ impl HashQueue {
 }
 
 impl State {
-    /// Wakes the first of those who wait, if a slot is free.
+    /// Wakes the first waiting thread if a slot is free.
     fn wake_next(&self) {
         if let Some((_, turn)) = self.waiting.first_key_value().filter(|_| self.free > 0) {
             turn.notify_one();
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Waits until this many wait in the queue.
+    /// Waits until this many threads wait in the queue.
     fn until_waiting(queue: &HashQueue, many: usize) {
         while queue.state().waiting.len() < many {
             thread::yield_now();

@@ -1,4 +1,4 @@
-//! Who a client is once it has logged in: its name, the tree it sees and what it may do there.
+//! The identity of a logged-in client: its name, its tree and its access.
 
 use crate::protocol::{FtpPath, Name};
 use crate::server::accounts::{Access, Account};
@@ -7,85 +7,85 @@ use crate::server::fs::jail::Jail;
 use crate::server::limits::account_sessions::AccountSlot;
 use std::sync::Arc;
 
-/// What a login gives.
+/// The result of a login.
 #[derive(Clone, Debug)]
 pub struct Identity {
     user: Name,
-    /// The account as it was at the login, or at the last reload; `None` for a visitor.
+    /// The account as of the login or the last reload; `None` for a visitor.
     account: Option<Arc<Account>>,
-    /// The tree, whose root is the client's `/`.
+    /// The tree; its root is the client's `/`.
     jail: Jail,
-    /// The place among the sessions of the account, given back with the identity.
+    /// The slot among the sessions of the account, released with the identity.
     slot: Option<Arc<AccountSlot>>,
     access: Access,
     cwd: FtpPath,
 }
 
 impl Identity {
-    /// The identity of a visitor without an account.
+    /// Creates the identity of a visitor without an account.
     pub fn visitor(user: Name, jail: Jail, access: Access) -> Identity {
         Identity { user, account: None, jail, slot: None, access, cwd: FtpPath::root() }
     }
 
-    /// The identity of an account whose home is the root of `jail`.
+    /// Creates the identity of an account whose home is the root of `jail`.
     pub fn of_account(user: Name, account: Arc<Account>, jail: Jail) -> Identity {
         let (access, cwd) = (account.access, FtpPath::root());
         Identity { user, account: Some(account), jail, slot: None, access, cwd }
     }
 
-    /// The name it logged in with.
+    /// Returns the name that the client logged in with.
     pub fn user(&self) -> &Name {
         &self.user
     }
 
-    /// The account; `None` for a visitor.
+    /// Returns the account; `None` for a visitor.
     pub fn account(&self) -> Option<&Account> {
         self.account.as_deref()
     }
 
-    /// The tree that it sees.
+    /// Returns the tree of the client.
     pub fn jail(&self) -> &Jail {
         &self.jail
     }
 
-    /// What it may do.
+    /// Returns the client's access.
     pub fn access(&self) -> Access {
         self.access
     }
 
-    /// Its current directory.
+    /// Returns the client's working directory.
     pub fn cwd(&self) -> &FtpPath {
         &self.cwd
     }
 
-    /// Makes `path` its current directory, if it is one.
+    /// Sets the client's working directory.
     ///
     /// # Errors
-    /// There is no such directory, or it may not be entered.
+    /// Fails if there is no such directory or the client may not enter it.
     pub fn enter(&mut self, path: FtpPath) -> Result<(), Refusal> {
         self.jail.check_dir(&path)?;
         self.cwd = path;
         Ok(())
     }
 
-    /// Holds a place among the sessions of its account from now on.
+    /// Takes a slot among the sessions of the account.
     pub fn occupy(&mut self, slot: AccountSlot) {
         self.slot = Some(Arc::new(slot));
     }
 
-    /// Takes over the account as a reload has left it.
+    /// Replaces the account after a reload.
     pub fn update_account(&mut self, account: Arc<Account>) {
         self.access = account.access;
         self.account = Some(account);
     }
 
-    /// Changes what a visitor may do, after a reload.
+    /// Changes the access of a visitor after a reload.
     pub fn update_access(&mut self, access: Access) {
         self.access = access;
     }
 }
 
-/// Returns true for the names of visitors without an account (RFC 1635).
+/// Returns whether a name is that of a visitor without an account (RFC 1635).
 pub fn is_anonymous(user: &Name) -> bool {
     [&b"anonymous"[..], b"ftp"].iter().any(|name| user.as_bytes().eq_ignore_ascii_case(name))
 }

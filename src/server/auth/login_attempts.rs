@@ -1,22 +1,25 @@
-//! Guessing passwords is slow, and being guessed at is not punished.
+//! Brute-force protection for logins.
 //!
-//! Everything here is counted by the address that guesses, never by the account it guesses at, so
-//! nobody can lock somebody else's account. Three things slow an address down:
+//! Attempts are counted per client address and never per account, so nobody can lock another
+//! user's account. Three measures slow an address down:
 //!
 //! 1. A password is checked only when it is the address's turn: [`BURST`] at once and then
-//!    [`CHECKS_A_SECOND`], over however many connections, and one after the other, so that an address
-//!    has at most one in the [queue of hashes](super::hash_queue). A right one gives its turn back, so
-//!    a class that logs in from one address is not held up.
-//! 2. The answer to a wrong one is late, the later the more of them there were ([`delay`]).
-//! 3. After too many the address is refused for a while, which doubles each time ([`refusal`]).
+//!    [`CHECKS_PER_SECOND`], over all connections and one after the other, so that an address has
+//!    at most one password in the [queue of hashes](super::hash_queue). A correct password does
+//!    not use up a turn, so a class that logs in from one address is not slowed down.
+//! 2. The reply to a wrong password is delayed; the delay grows with the number of recent wrong
+//!    ones ([`delay`]).
+//! 3. After too many wrong passwords the address is refused for a period that doubles each time
+//!    ([`refusal`]).
 //!
-//! An address that has logged in to an account before is let in to that account while it is refused
-//! otherwise: it shares its address with somebody who guesses. That ends when the name itself has
-//! been guessed at too often from there.
+//! An address that has logged in to an account before may log in to that account even while it is
+//! refused, because it may share the address with an attacker. This exception ends after too many
+//! wrong passwords for that account from the address.
 //!
-//! IPv6 addresses count by their first 64 bits, which is what one customer is given. At most
-//! [`MOST_ADDRESSES`] are remembered; the longest quiet ones go first, and those that have logged in
-//! only while they are the most, so that no flood of guesses takes their place in the queue.
+//! IPv6 addresses count by their first 64 bits, the usual allocation to one customer. At most
+//! [`MAX_ADDRESSES`] are stored. The address with the longest inactivity is dropped first;
+//! addresses that have logged in are dropped only if they are the majority, so that a flood of
+//! attempts cannot take away their standing in the queue.
 
 use crate::protocol::Name;
 use crate::server::auth::hash_queue::Standing;
@@ -30,79 +33,81 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many passwords of one address are checked without waiting.
+/// The number of passwords of one address that are checked without waiting.
 const BURST: u32 = 5;
 
-/// How many a second after those.
-const CHECKS_A_SECOND: u32 = 5;
+/// The number of checks per second after that.
+const CHECKS_PER_SECOND: u32 = 5;
 
-/// How many sessions of one address may wait for their turn; the next is sent away.
-const MOST_WAITING: u32 = 4096;
+/// The number of sessions of one address that may wait for their turn; further ones are rejected.
+const MAX_WAITING: u32 = 4096;
 
-/// How many addresses are remembered.
-const MOST_ADDRESSES: usize = 8192;
+/// The number of addresses that are stored.
+const MAX_ADDRESSES: usize = 8192;
 
-/// How many accounts are remembered that an address has logged in to.
-const MOST_KNOWN: usize = 1024;
+/// The number of accounts per address whose logins are stored.
+const MAX_KNOWN: usize = 1024;
 
-/// Wrong passwords over all sessions of an address lead to a refusal when there are so many times
-/// as many as one session may have: there may be many people behind one address.
-const SESSIONS_WORTH: u32 = 3;
+/// The factor between the allowed wrong passwords of one session and of one address, because many
+/// users may share an address.
+const ADDRESS_FACTOR: u32 = 3;
 
-/// How long it takes until one wrong password is forgotten.
+/// The time after which one wrong password is forgotten.
 const FORGET_ONE: Duration = Duration::from_secs(60);
 
-/// How long an address must have been quiet for its refusals to be forgotten.
+/// The inactivity after which the refusals of an address are forgotten.
 const FORGET_ALL: Duration = Duration::from_secs(60 * 60);
 
-/// How long a login is remembered.
+/// The time for which a login is remembered.
 const REMEMBER_LOGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How late the answer to a wrong password comes that is the `nth` lately, from 1.
+/// Returns the delay of the reply to the `nth` recent wrong password, counted from 1.
 fn delay(nth: u32) -> Duration {
     const FIRST: Duration = Duration::from_millis(250);
     FIRST * (1 << nth.saturating_sub(1).min(4))
 }
 
-/// How long the `nth` refusal of an address is, from 1: 5 seconds, 10, 20, up to about 1.4 hours.
+/// Returns the length of the `nth` refusal of an address, counted from 1: 5 seconds, 10, 20, up to
+/// about 1.4 hours.
 fn refusal(nth: u32) -> Duration {
     const FIRST: Duration = Duration::from_secs(5);
     FIRST * (1 << nth.saturating_sub(1).min(10))
 }
 
-/// What is remembered of all addresses, shared by all sessions. Visitors never get here.
+/// The recorded attempts of all addresses, shared by all sessions. Anonymous logins are not
+/// recorded.
 #[derive(Debug)]
 pub struct LoginAttempts {
-    addresses: Mutex<HashMap<IpAddr, Memory>>,
-    /// Names are remembered as hashes nobody outside can foresee.
+    addresses: Mutex<HashMap<IpAddr, AddressRecord>>,
+    /// Hashes user names under a random key, so that clients cannot cause collisions.
     hasher: RandomState,
     began: Instant,
-    /// Until which millisecond since it began anybody is refused. Most of the time nobody is, and
-    /// then nothing has to be looked up to let somebody in.
+    /// The end of the last refusal of any address, in milliseconds since `began`. While no address
+    /// is refused, a connection is admitted without a look at the table.
     refusing_until: AtomicU64,
     closed: AtomicBool,
 }
 
-/// Why no password is checked.
+/// The reason why a password is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTurn {
-    /// The address is refused for so much longer.
+    /// The address is refused for this remaining time.
     Refused(Duration),
-    /// Too many sessions of the address wait already.
+    /// Too many sessions of the address are waiting.
     Crowded,
-    /// It would come too late: the time to log in is over, or the server ends.
+    /// The turn would come too late: after the login timeout, or after the end of the server.
     TooLate,
 }
 
-/// The right to have one password checked, the only one of its address. Who drops it without having
-/// told the outcome had none.
+/// The right to have one password checked, the only one of its address. If it is dropped without
+/// an outcome, the turn is not counted.
 #[derive(Debug)]
 pub struct Turn<'a> {
     guard: &'a LoginAttempts,
     key: IpAddr,
     name: u64,
     standing: Standing,
-    told: bool,
+    has_outcome: bool,
 }
 
 impl Default for LoginAttempts {
@@ -118,23 +123,24 @@ impl Default for LoginAttempts {
 }
 
 impl LoginAttempts {
-    /// For how long an address is refused altogether, if it is. One that has logged in to an account
-    /// before is not: it may do so again.
+    /// Returns the remaining time for which connections from an address are refused. An address
+    /// that has logged in to an account before is not refused here, because it may log in to that
+    /// account.
     pub fn refuses(&self, address: IpAddr) -> Option<Duration> {
         let now = Instant::now();
         if self.milliseconds(now) >= self.refusing_until.load(Ordering::Relaxed) {
             return None;
         }
         let mut addresses = self.addresses();
-        let memory = addresses.get_mut(&client_network(address))?;
-        memory.forget(now);
-        memory.refused_for(now).filter(|_| memory.known.is_empty())
+        let record = addresses.get_mut(&client_network(address))?;
+        record.forget(now);
+        record.refused_for(now).filter(|_| record.known.is_empty())
     }
 
-    /// Waits until a password for `name` may be checked that came from `address`, at most `until`.
+    /// Waits until a password for `name` from `address` may be checked, at most until `until`.
     ///
     /// # Errors
-    /// Why none will be.
+    /// Returns the reason why the password is not checked.
     pub fn turn(
         &self,
         address: IpAddr,
@@ -146,34 +152,34 @@ impl LoginAttempts {
         loop {
             let now = Instant::now();
             make_room(&mut addresses, key, now);
-            let memory = addresses.entry(key).or_insert_with(|| Memory::new(now));
-            let Some(wait) = memory.take_turn(name, now)? else {
-                let standing = memory.standing(name);
-                return Ok(Turn { guard: self, key, name, standing, told: false });
+            let record = addresses.entry(key).or_insert_with(|| AddressRecord::new(now));
+            let Some(wait) = record.take_turn(name, now)? else {
+                let standing = record.standing(name);
+                return Ok(Turn { guard: self, key, name, standing, has_outcome: false });
             };
             let left = until.map_or(wait, |until| until.saturating_duration_since(now));
             if left.is_zero() || self.closed.load(Ordering::SeqCst) {
                 return Err(NoTurn::TooLate);
             }
-            let changed = Arc::clone(&memory.changed);
-            memory.waiting += 1;
+            let changed = Arc::clone(&record.changed);
+            record.waiting += 1;
             let waited = changed.wait_timeout(addresses, wait.min(left));
             addresses = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if let Some(memory) = addresses.get_mut(&key) {
-                memory.waiting -= 1;
+            if let Some(record) = addresses.get_mut(&key) {
+                record.waiting -= 1;
             }
         }
     }
 
-    /// Nobody waits any more: the server ends.
+    /// Ends all waits, because the server ends.
     pub fn close(&self) {
-        // Under the lock, so that nobody is between the look and the wait.
+        // The lock ensures that no thread is between its check of `closed` and its wait.
         let addresses = self.addresses();
         self.closed.store(true, Ordering::SeqCst);
-        addresses.values().for_each(|memory| memory.changed.notify_all());
+        addresses.values().for_each(|record| record.changed.notify_all());
     }
 
-    fn addresses(&self) -> MutexGuard<'_, HashMap<IpAddr, Memory>> {
+    fn addresses(&self) -> MutexGuard<'_, HashMap<IpAddr, AddressRecord>> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -183,76 +189,79 @@ impl LoginAttempts {
 }
 
 impl Turn<'_> {
-    /// Returns what is known of the address, which decides when the password is hashed.
+    /// Returns the standing of the address, which decides when the password is hashed.
     pub fn standing(&self) -> Standing {
         self.standing
     }
 
-    /// The password was right.
+    /// Records that the password was correct.
     pub fn right(mut self) {
-        self.told = true;
-        if let Some(memory) = self.guard.addresses().get_mut(&self.key) {
-            memory.right(self.name, Instant::now());
+        self.has_outcome = true;
+        if let Some(record) = self.guard.addresses().get_mut(&self.key) {
+            record.right(self.name, Instant::now());
         }
     }
 
-    /// The password was wrong, the session's `nth` wrong one of `most`. Gives how late to say so.
+    /// Records that the password was wrong, the session's `nth` of at most `most`. Returns the
+    /// delay of the reply.
     pub fn wrong(mut self, nth: u32, most: u32) -> Duration {
-        self.told = true;
+        self.has_outcome = true;
         let now = Instant::now();
         let mut addresses = self.guard.addresses();
-        let Some(memory) = addresses.get_mut(&self.key) else { return delay(nth) };
-        let refuse = memory.wrong(self.name, nth, most, now);
+        let Some(record) = addresses.get_mut(&self.key) else { return delay(nth) };
+        let refuse = record.wrong(self.name, nth, most, now);
         if let Some(until) = refuse {
             let until = self.guard.milliseconds(until).saturating_add(1);
             self.guard.refusing_until.fetch_max(until, Ordering::Relaxed);
         }
-        delay(memory.wrong)
+        delay(record.wrong)
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(memory) = self.guard.addresses().get_mut(&self.key).filter(|_| !self.told) {
-            memory.give_back();
+        if let Some(record) =
+            self.guard.addresses().get_mut(&self.key).filter(|_| !self.has_outcome)
+        {
+            record.give_back();
         }
     }
 }
 
-/// What is remembered of one address, or of one IPv6 network.
+/// The record of one address or one IPv6 network.
 #[derive(Debug)]
-struct Memory {
+struct AddressRecord {
     turns: TokenBucket,
-    /// Whether a password is being checked.
+    /// True while a password is being checked.
     checking: bool,
-    /// How many sessions wait for their turn.
+    /// The number of sessions that wait for their turn.
     waiting: u32,
-    /// Wakes them.
+    /// Wakes the waiting sessions.
     changed: Arc<Condvar>,
-    /// Wrong passwords lately.
+    /// The number of recent wrong passwords.
     wrong: u32,
-    /// Since when one of them is being forgotten.
+    /// The time from which the decay of the next wrong password counts.
     forgetting: Instant,
     refusals: u32,
     refused_until: Instant,
     known: Vec<Known>,
-    /// When anything was last heard of it.
+    /// The time of the last attempt.
     heard: Instant,
 }
 
-/// An account the address has logged in to.
+/// An account that the address has logged in to.
 #[derive(Debug)]
 struct Known {
     name: u64,
     at: Instant,
-    /// Wrong passwords for it since then.
+    /// The number of wrong passwords for the account since then.
     wrong: u32,
 }
 
-impl Memory {
-    fn new(now: Instant) -> Memory {
-        Memory {
-            turns: TokenBucket::new(BURST, CHECKS_A_SECOND, now),
+impl AddressRecord {
+    fn new(now: Instant) -> AddressRecord {
+        AddressRecord {
+            turns: TokenBucket::new(BURST, CHECKS_PER_SECOND, now),
             checking: false,
             waiting: 0,
             changed: Arc::default(),
@@ -265,7 +274,7 @@ impl Memory {
         }
     }
 
-    /// Takes a turn for this name, or says how long to wait before another try.
+    /// Takes a turn for this name, or returns the time to wait before another try.
     fn take_turn(&mut self, name: u64, now: Instant) -> Result<Option<Duration>, NoTurn> {
         self.heard = now;
         self.forget(now);
@@ -274,13 +283,13 @@ impl Memory {
         {
             return Err(NoTurn::Refused(left));
         }
-        /// Who is woken by the end of the check before this one need not wait so long.
+        /// The end of the running check wakes the waiting session earlier.
         const AGAIN: Duration = Duration::from_secs(5);
         let taken = if self.checking { Err(AGAIN) } else { self.turns.take(self.waiting, now) };
         self.checking |= taken.is_ok();
         match taken {
             Ok(()) => Ok(None),
-            Err(_) if self.waiting >= MOST_WAITING => Err(NoTurn::Crowded),
+            Err(_) if self.waiting >= MAX_WAITING => Err(NoTurn::Crowded),
             Err(wait) => Ok(Some(wait)),
         }
     }
@@ -292,7 +301,7 @@ impl Memory {
         }
     }
 
-    /// The check has ended, and nothing was wrong with the password.
+    /// Returns the turn after a check that did not fail.
     fn give_back(&mut self) {
         self.turns.put_back();
         self.checking = false;
@@ -302,15 +311,15 @@ impl Memory {
     fn right(&mut self, name: u64, now: Instant) {
         self.give_back();
         self.known.retain(|known| known.name != name);
-        if self.known.len() >= MOST_KNOWN {
+        if self.known.len() >= MAX_KNOWN {
             self.known.remove(0);
         }
         self.known.push(Known { name, at: now, wrong: 0 });
     }
 
-    /// Counts a wrong password, and says until when the address is refused if that was one too many.
+    /// Counts a wrong password. Returns the end of the refusal if the limit is reached.
     fn wrong(&mut self, name: u64, nth: u32, most: u32, now: Instant) -> Option<Instant> {
-        let too_many = most.saturating_mul(SESSIONS_WORTH);
+        let too_many = most.saturating_mul(ADDRESS_FACTOR);
         self.checking = false;
         self.changed.notify_one();
         self.forget(now);
@@ -325,7 +334,7 @@ impl Memory {
         }
         self.refusals += 1;
         self.refused_until = now + refusal(self.refusals);
-        // Those who wait shall hear of it.
+        // Wakes all waiting sessions, which are refused now.
         self.changed.notify_all();
         Some(self.refused_until)
     }
@@ -334,7 +343,7 @@ impl Memory {
         Some(self.refused_until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    /// Forgets what is long ago.
+    /// Forgets old attempts, refusals and logins.
     fn forget(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.forgetting);
         let forgotten = u32::try_from(passed.as_secs() / FORGET_ONE.as_secs()).unwrap_or(u32::MAX);
@@ -347,7 +356,7 @@ impl Memory {
         self.known.retain(recent);
     }
 
-    /// Whether it can go without making a difference.
+    /// Returns whether the record can be dropped without any effect.
     fn is_blank(&mut self, now: Instant) -> bool {
         self.forget(now);
         let quiet = self.waiting == 0 && !self.checking && self.turns.is_full(now);
@@ -355,20 +364,20 @@ impl Memory {
     }
 }
 
-/// Forgets addresses until there is room for one more, those first that make no difference.
-fn make_room(addresses: &mut HashMap<IpAddr, Memory>, key: IpAddr, now: Instant) {
-    if addresses.len() < MOST_ADDRESSES || addresses.contains_key(&key) {
+/// Drops records until there is room for one more, beginning with those that have no effect.
+fn make_room(addresses: &mut HashMap<IpAddr, AddressRecord>, key: IpAddr, now: Instant) {
+    if addresses.len() < MAX_ADDRESSES || addresses.contains_key(&key) {
         return;
     }
-    addresses.retain(|_, memory| !memory.is_blank(now));
-    if addresses.len() < MOST_ADDRESSES {
+    addresses.retain(|_, record| !record.is_blank(now));
+    if addresses.len() < MAX_ADDRESSES {
         return;
     }
-    let known = addresses.values().filter(|memory| !memory.known.is_empty()).count();
-    let spares_known = known <= MOST_ADDRESSES / 2;
-    let free = addresses.iter().filter(|(_, memory)| memory.waiting == 0 && !memory.checking);
-    let rank = |memory: &Memory| (spares_known && !memory.known.is_empty(), memory.heard);
-    if let Some(key) = free.min_by_key(|(_, memory)| rank(memory)).map(|(key, _)| *key) {
+    let known = addresses.values().filter(|record| !record.known.is_empty()).count();
+    let spares_known = known <= MAX_ADDRESSES / 2;
+    let free = addresses.iter().filter(|(_, record)| record.waiting == 0 && !record.checking);
+    let rank = |record: &AddressRecord| (spares_known && !record.known.is_empty(), record.heard);
+    if let Some(key) = free.min_by_key(|(_, record)| rank(record)).map(|(key, _)| *key) {
         addresses.remove(&key);
     }
 }
@@ -402,53 +411,53 @@ mod tests {
     #[test]
     fn refusals_double_and_end() {
         let start = Instant::now();
-        let mut memory = Memory::new(start);
+        let mut record = AddressRecord::new(start);
         let mut now = start;
         for expected in [5, 10, 20, 40] {
-            assert_eq!(memory.wrong(1, MOST, MOST, now), Some(now + second(expected)));
-            assert_eq!(memory.take_turn(1, now), Err(NoTurn::Refused(second(expected))));
+            assert_eq!(record.wrong(1, MOST, MOST, now), Some(now + second(expected)));
+            assert_eq!(record.take_turn(1, now), Err(NoTurn::Refused(second(expected))));
             now += second(expected);
-            assert_eq!(memory.take_turn(1, now), Ok(None));
-            memory.checking = false;
+            assert_eq!(record.take_turn(1, now), Ok(None));
+            record.checking = false;
         }
         now += FORGET_ALL;
-        assert_eq!(memory.wrong(1, MOST, MOST, now), Some(now + second(5)));
+        assert_eq!(record.wrong(1, MOST, MOST, now), Some(now + second(5)));
         assert!(refusal(u32::MAX) < second(6000));
     }
 
     #[test]
     fn one_guess_a_session_is_refused_too() {
         let now = Instant::now();
-        let mut memory = Memory::new(now);
-        let refused = (1..=20).filter(|_| memory.wrong(1, 1, MOST, now).is_some()).count();
+        let mut record = AddressRecord::new(now);
+        let refused = (1..=20).filter(|_| record.wrong(1, 1, MOST, now).is_some()).count();
         assert_eq!(refused, 20 - 8);
     }
 
     #[test]
     fn wrong_passwords_are_forgotten_one_a_minute() {
         let now = Instant::now();
-        let mut memory = Memory::new(now);
+        let mut record = AddressRecord::new(now);
         for _ in 0..4 {
-            memory.wrong(1, 1, MOST, now);
+            record.wrong(1, 1, MOST, now);
         }
-        memory.forget(now + second(59));
-        assert_eq!(memory.wrong, 4);
-        memory.forget(now + second(121));
-        assert_eq!(memory.wrong, 2);
-        memory.forget(now + second(9999));
-        assert_eq!(memory.wrong, 0);
+        record.forget(now + second(59));
+        assert_eq!(record.wrong, 4);
+        record.forget(now + second(121));
+        assert_eq!(record.wrong, 2);
+        record.forget(now + second(9999));
+        assert_eq!(record.wrong, 0);
     }
 
     #[test]
     fn five_at_once_and_five_a_second_however_many_ask() {
         let start = Instant::now();
-        let mut memory = Memory::new(start);
+        let mut record = AddressRecord::new(start);
         let mut checked = 0;
         for tenth in 0..100 {
             let now = start + Duration::from_millis(100) * tenth;
-            while memory.take_turn(1, now) == Ok(None) {
+            while record.take_turn(1, now) == Ok(None) {
                 checked += 1;
-                memory.checking = false;
+                record.checking = false;
             }
         }
         assert!((53..=55).contains(&checked), "{checked}");
@@ -479,7 +488,7 @@ mod tests {
         assert_eq!(guard.refuses(host(1)), None);
         turn("anna").unwrap().right();
         assert!(guard.turn(host(2), &name("root"), None).is_ok());
-        // Unless it is that account that is guessed at.
+        // The exception ends if that account is attacked from the address.
         for _ in 0..2 {
             turn("anna").unwrap().wrong(1, 1);
         }
@@ -501,10 +510,10 @@ mod tests {
     fn memory_is_bounded_and_the_guilty_are_not_forgotten_for_the_innocent() {
         let guard = LoginAttempts::default();
         guard.turn(host(0), &name("a"), None).unwrap().wrong(MOST, MOST);
-        for n in 1..=2 * MOST_ADDRESSES as u32 {
+        for n in 1..=2 * MAX_ADDRESSES as u32 {
             drop(guard.turn(host(n), &name("a"), None).unwrap());
         }
-        assert!(guard.addresses().len() <= MOST_ADDRESSES);
+        assert!(guard.addresses().len() <= MAX_ADDRESSES);
         assert!(guard.refuses(host(0)).is_some());
     }
 
@@ -512,10 +521,10 @@ mod tests {
     fn who_has_logged_in_is_not_forgotten_for_those_who_guess() {
         let guard = LoginAttempts::default();
         guard.turn(host(0), &name("a"), None).unwrap().right();
-        for n in 1..=MOST_ADDRESSES as u32 + 1 {
+        for n in 1..=MAX_ADDRESSES as u32 + 1 {
             guard.turn(host(n), &name("a"), None).unwrap().wrong(1, MOST);
         }
-        assert!(guard.addresses().len() <= MOST_ADDRESSES);
+        assert!(guard.addresses().len() <= MAX_ADDRESSES);
         let again = guard.turn(host(0), &name("a"), None).unwrap();
         assert_eq!(again.standing(), Standing::Known);
     }
@@ -523,14 +532,14 @@ mod tests {
     #[test]
     fn guesses_stay_counted_among_many_who_have_logged_in() {
         let guard = LoginAttempts::default();
-        for n in 1..=MOST_ADDRESSES as u32 {
+        for n in 1..=MAX_ADDRESSES as u32 {
             guard.turn(host(n), &name("a"), None).unwrap().right();
         }
-        let guessers = [host(0), host(MOST_ADDRESSES as u32 + 1)];
+        let guessers = [host(0), host(MAX_ADDRESSES as u32 + 1)];
         for guesser in guessers {
             guard.turn(guesser, &name("a"), None).unwrap().wrong(1, MOST);
         }
-        assert!(guard.addresses().len() <= MOST_ADDRESSES);
+        assert!(guard.addresses().len() <= MAX_ADDRESSES);
         assert!(guessers.iter().all(|guesser| guard.addresses().contains_key(guesser)));
     }
 

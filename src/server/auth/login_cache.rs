@@ -1,9 +1,9 @@
-//! Logins that have succeeded, so that the next one with the same password needs no slow hash.
+//! A cache of successful logins, so that the next login with the same password needs no slow hash.
 //!
-//! What is kept of a login is an HMAC of the name, the password and the account's hash, under a
-//! random key of this process. Neither the file nor the memory of another process tells anything about
-//! it, and an account whose hash has changed no longer matches. A guess is compared only when it is
-//! the address's turn to have a password checked, so this does not make guessing faster.
+//! An entry is an HMAC of the name, the password and the account's hash under a random key of this
+//! process. It reveals nothing to the accounts file or to another process, and it no longer
+//! matches when the account's hash changes. A password is compared only when it is the address's
+//! turn to have one checked, so the cache does not speed up brute-force attacks.
 
 use crate::protocol::digest::Hmac;
 use crate::protocol::{Name, Secret};
@@ -12,12 +12,12 @@ use crate::sys;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The number of accounts that are remembered, one login each.
-const MOST: usize = 8192;
+/// The number of accounts in the cache, with one login each.
+const MAX_ACCOUNTS: usize = 8192;
 
-/// The logins that are remembered.
+/// The cache of logins.
 pub struct LoginCache {
-    /// `None` if the system has no random bytes; then nothing is remembered.
+    /// The key; `None` if the system has no random bytes, in which case nothing is cached.
     key: Option<Hmac>,
     tags: Mutex<HashMap<Name, Tag>>,
 }
@@ -33,19 +33,20 @@ impl Default for LoginCache {
 }
 
 impl LoginCache {
-    /// Returns whether this was the password when the account was last logged in to.
+    /// Returns whether this was the password of the last login to the account.
     pub fn knows(&self, name: &Name, password: &Secret, hash: &PasswordHash) -> bool {
         let Some(tag) = self.tag(name, password, hash) else { return false };
         let Some(known) = self.tags().get(name).copied() else { return false };
-        // The tags differ at random places, and the key is nobody's, so time tells nothing.
+        // A comparison in variable time is safe: the tags are pseudorandom under a secret key, so
+        // an attacker cannot choose how long a prefix matches.
         tag == known
     }
 
-    /// Remembers that this is the password of the account, and forgets what was remembered of it.
+    /// Stores the login, and replaces an earlier one of the account.
     pub fn remember(&self, name: &Name, password: &Secret, hash: &PasswordHash) {
         let Some(tag) = self.tag(name, password, hash) else { return };
         let mut tags = self.tags();
-        if tags.len() >= MOST
+        if tags.len() >= MAX_ACCOUNTS
             && !tags.contains_key(name)
             && let Some(other) = tags.keys().next().cloned()
         {
@@ -56,7 +57,7 @@ impl LoginCache {
 
     fn tag(&self, name: &Name, password: &Secret, hash: &PasswordHash) -> Option<Tag> {
         let (name, password) = (name.as_bytes(), password.expose());
-        // With the lengths before them, no two triples are the same message.
+        // The lengths make the message unambiguous.
         let lengths = [name.len() as u64, password.len() as u64].map(u64::to_be_bytes);
         let hash = hash.to_string();
         let message = [&lengths[0][..], &lengths[1], name, password, hash.as_bytes()];
@@ -101,10 +102,10 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let (cache, hash) = (LoginCache::default(), PasswordHash::decoy(Some(1)));
-        for number in 0..MOST + 10 {
+        for number in 0..MAX_ACCOUNTS + 10 {
             cache.remember(&name(&format!("user{number}")), &secret("x"), &hash);
         }
-        assert_eq!(cache.tags().len(), MOST);
-        assert!(cache.knows(&name(&format!("user{}", MOST + 9)), &secret("x"), &hash));
+        assert_eq!(cache.tags().len(), MAX_ACCOUNTS);
+        assert!(cache.knows(&name(&format!("user{}", MAX_ACCOUNTS + 9)), &secret("x"), &hash));
     }
 }

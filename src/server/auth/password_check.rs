@@ -1,4 +1,4 @@
-//! The check of a password: by what is remembered of an earlier login, otherwise by its slow hash.
+//! Checks passwords: with the cache of earlier logins if possible, otherwise with the slow hash.
 
 use crate::protocol::{Name, Secret};
 use crate::server::accounts::{Account, Accounts};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// What all sessions share to check passwords.
+/// The state for password checks that all sessions share.
 #[derive(Default)]
 pub struct PasswordChecks {
     cache: LoginCache,
@@ -18,8 +18,9 @@ pub struct PasswordChecks {
 }
 
 impl PasswordChecks {
-    /// Returns the account of this name if the password is its, and `Some(None)` if it is not. Returns
-    /// `None` if the password would have to be hashed and its turn has not come by `until`.
+    /// Returns the account of this name if the password is correct, and `Some(None)` if it is
+    /// wrong. Returns `None` if the password has to be hashed and its turn does not come by
+    /// `until`.
     pub fn check<'a>(
         &self,
         accounts: &'a Accounts,
@@ -44,12 +45,12 @@ impl PasswordChecks {
         Some(account)
     }
 
-    /// Returns how many passwords were checked by an earlier login.
+    /// Returns the number of passwords that were found in the cache.
     pub fn remembered(&self) -> u64 {
         self.remembered.load(Ordering::Relaxed)
     }
 
-    /// Returns how many passwords were hashed.
+    /// Returns the number of passwords that were hashed.
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::Relaxed)
     }

@@ -1,17 +1,17 @@
-//! How many sessions each account has.
+//! Counts the sessions of each account.
 
 use crate::protocol::Name;
 use crate::server::accounts::Account;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The number of sessions by the name of the account. Clones count together.
+/// The number of sessions by account name. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct AccountSessions {
     counts: Arc<Mutex<HashMap<Name, usize>>>,
 }
 
-/// A session's place among those of its account; dropping it gives the place back.
+/// A slot among the sessions of an account, released on drop.
 #[derive(Debug)]
 pub struct AccountSlot {
     sessions: AccountSessions,
@@ -19,7 +19,7 @@ pub struct AccountSlot {
 }
 
 impl AccountSessions {
-    /// A place for one more session of an account; `None` if it has as many as it may have.
+    /// Takes a slot for a session of an account; `None` if the account has reached its limit.
     pub fn enter(&self, account: &Account) -> Option<AccountSlot> {
         let mut counts = self.counts();
         let here = counts.entry(account.name.clone()).or_insert(0);

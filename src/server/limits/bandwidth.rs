@@ -1,12 +1,13 @@
-//! How fast a session may move bytes.
+//! The bandwidth of sessions.
 //!
-//! A transfer passes up to four rates, each in its own queue: that of its session, of its account,
-//! of its address and of all. The rate of an account or an address is divided evenly among its
-//! transfers. That of all is divided evenly among the addresses that want some of it, so that who
-//! opens many sessions has no more of it; a class behind one address is one address here. What an
-//! address does not want the others have, and where no limit is reached nobody waits.
+//! A transfer is subject to up to four rates, each with its own queue: that of its session, of its
+//! account, of its address, and the total. The rate of an account or an address is divided evenly
+//! among its transfers. The total is divided evenly among the addresses that have data to move, so
+//! that many sessions from one address get no larger part; a class behind one address counts as
+//! one address. Bandwidth that an address does not use goes to the others, and below all limits no
+//! transfer waits.
 //!
-//! Bytes of files and of listings count, whichever way they go; commands and replies do not.
+//! Bytes of files and listings count in both directions; commands and replies do not.
 
 use crate::protocol::Name;
 use crate::rate::{Party, Rate};
@@ -18,7 +19,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is shared by all sessions.
+/// The rates that all sessions share.
 #[derive(Debug)]
 pub struct Bandwidth {
     all: Rate,
@@ -33,12 +34,12 @@ pub struct SessionBandwidth<'a> {
     /// The number of the session.
     session: u64,
     address: IpAddr,
-    /// `--rate-limit`.
+    /// The session's own rate (`--rate-limit`).
     own: Rate,
 }
 
 impl Bandwidth {
-    /// As the options say.
+    /// Creates the rates from the options.
     pub fn new(config: &Config) -> Bandwidth {
         Bandwidth {
             all: Rate::new(config.rate_limit_total),
@@ -47,21 +48,21 @@ impl Bandwidth {
         }
     }
 
-    /// Changes the rates, also of transfers that wait for them.
+    /// Changes the rates, also of waiting transfers.
     pub fn set(&self, config: &Config) {
         self.all.set(config.rate_limit_total);
         self.by_address.set_all(config.rate_limit_per_ip);
     }
 
-    /// The bandwidth of the session `number` of a client at `address`.
+    /// Returns the bandwidth of session `number` of a client at `address`.
     pub fn of_session(&self, number: u64, address: IpAddr) -> SessionBandwidth<'_> {
         SessionBandwidth { shared: self, session: number, address, own: Rate::new(None) }
     }
 }
 
 impl SessionBandwidth<'_> {
-    /// The rates that a transfer has to keep to, and as which party of each. `account` is `None` for
-    /// a visitor.
+    /// Returns the rates that a transfer is subject to, each with the transfer's party. `account`
+    /// is `None` for a visitor.
     pub fn rates(&self, account: Option<&Account>, config: &Config) -> Vec<(Rate, Party)> {
         let session = Party(self.session.into());
         let address = client_network(self.address);
@@ -86,7 +87,7 @@ impl SessionBandwidth<'_> {
     }
 }
 
-/// The rates of many, each made when it is first asked for.
+/// Rates by key, each created on first use.
 #[derive(Debug)]
 struct Rates<K> {
     known: Mutex<HashMap<K, Rate>>,
@@ -102,7 +103,8 @@ impl<K: Clone + Eq + Hash> Rates<K> {
     fn of(&self, key: &K, a_second: Option<u64>) -> Rate {
         const FEW: usize = 64;
         let mut known = lock(&self.known);
-        // Who leaves and comes back owes what he owed, but nobody is remembered for longer.
+        // A rate is kept while bytes moved at it are not paid for, so that a client cannot evade
+        // it by reconnecting; it is dropped after that.
         if known.len() >= FEW && known.len().is_power_of_two() {
             known.retain(|_, rate| !rate.is_forgotten());
         }

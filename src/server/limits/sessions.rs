@@ -1,4 +1,4 @@
-//! How many sessions there are, in all and by address, and waiting for the last of them.
+//! Counts the sessions, in total and by address, and waits for the last one.
 
 use crate::protocol::{Code, Reply};
 use crate::server::cidr::client_network;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Counts sessions; clones count together.
+/// Counts sessions. Clones share the counts.
 #[derive(Clone, Debug)]
 pub struct SessionLimits {
     shared: Arc<Shared>,
@@ -29,25 +29,26 @@ struct Counts {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// The place of one session; dropping it gives the place back.
+/// The slot of one session, released on drop.
 #[derive(Debug)]
 pub struct Slot {
     limits: SessionLimits,
-    /// Where it is counted; not known yet for who comes by a balancer.
+    /// The address under which the session is counted; not known yet for a connection from a load
+    /// balancer.
     address: Option<IpAddr>,
 }
 
-/// Why there is no place.
+/// The limit that a session would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// `--max-sessions` are open.
+    /// `--max-sessions`.
     Server,
-    /// `--max-sessions-per-ip` are open from this address.
+    /// `--max-sessions-per-ip`.
     Address,
 }
 
 impl Full {
-    /// What the client is told.
+    /// Returns the reply to the client.
     pub fn reply(self) -> Reply {
         let why = match self {
             Full::Server => "Too many sessions; try again later.",
@@ -58,7 +59,8 @@ impl Full {
 }
 
 impl SessionLimits {
-    /// At most `most` sessions, or as many as there can be threads, and so many from one address.
+    /// Creates limits: at most `most` sessions or as many as there can be threads, and
+    /// `most_by_address` from one address.
     pub fn new(most: usize, most_by_address: Option<usize>) -> SessionLimits {
         let most = most.min(sys::most_threads());
         let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
@@ -66,27 +68,27 @@ impl SessionLimits {
         SessionLimits { shared: Arc::new(shared) }
     }
 
-    /// Changes how many there may be. Who is in stays.
+    /// Changes the limits. Sessions above them continue.
     pub fn set(&self, most: usize, most_by_address: Option<usize>) {
         let mut counts = self.counts();
         counts.most = most.min(sys::most_threads());
         counts.most_by_address = most_by_address;
     }
 
-    /// A place for a session from `address`; IPv6 networks count as one.
+    /// Takes a slot for a session from `address`; an IPv6 /64 network counts as one address.
     ///
     /// # Errors
-    /// Which limit is reached.
+    /// Returns the limit that is reached.
     pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
         let mut slot = self.enter_unnamed()?;
         slot.name(address)?;
         Ok(slot)
     }
 
-    /// A place for a session whose address is not known yet.
+    /// Takes a slot for a session whose address is not known yet.
     ///
     /// # Errors
-    /// All places are taken.
+    /// Fails if no slot is free.
     pub fn enter_unnamed(&self) -> Result<Slot, Full> {
         let mut counts = self.counts();
         if counts.all >= counts.most {
@@ -96,12 +98,12 @@ impl SessionLimits {
         Ok(Slot { limits: self.clone(), address: None })
     }
 
-    /// How many sessions there are.
+    /// Returns the number of sessions.
     pub fn count(&self) -> usize {
         self.counts().all
     }
 
-    /// The addresses with the most sessions, and how many, at most `most` of them.
+    /// Returns the addresses with the most sessions and their counts, at most `most` of them.
     pub fn busiest(&self, most: usize) -> Vec<(IpAddr, usize)> {
         let mut all: Vec<_> = self.counts().by_address.iter().map(|(ip, n)| (*ip, *n)).collect();
         all.sort_by_key(|(ip, sessions)| (Reverse(*sessions), *ip));
@@ -109,7 +111,8 @@ impl SessionLimits {
         all
     }
 
-    /// Waits until there are none, at most until `deadline`; whether it came to that.
+    /// Waits until there are no sessions, at most until `deadline`. Returns whether there are
+    /// none.
     pub fn wait_until_empty(&self, deadline: Option<Instant>) -> bool {
         let mut counts = self.counts();
         while counts.all > 0 {
@@ -132,10 +135,10 @@ impl SessionLimits {
 }
 
 impl Slot {
-    /// Counts it where it comes from, once that is known.
+    /// Counts the session under its address, once that is known.
     ///
     /// # Errors
-    /// There are as many from that address as there may be.
+    /// Fails if the address has reached its limit.
     pub fn name(&mut self, address: IpAddr) -> Result<(), Full> {
         let address = client_network(address);
         let mut counts = self.limits.counts();
@@ -148,7 +151,7 @@ impl Slot {
         Ok(())
     }
 
-    /// Whether it is counted by an address.
+    /// Returns whether the session is counted under an address.
     pub fn is_named(&self) -> bool {
         self.address.is_some()
     }

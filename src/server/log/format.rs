@@ -1,8 +1,8 @@
-//! An event as a line, for people or for machines.
+//! Formats an event as a line of text or JSON.
 //!
-//! A line is text, whatever a client says: a byte of a name or a word that is not UTF-8 is `\xe4`,
-//! and `\` is `\\`, so two names that differ differ here. In JSON these escapes are part of the
-//! string, so each of their backslashes is written as two.
+//! A line is always valid text: bytes that are not UTF-8 become `\xe4`, and `\` becomes `\\`, so
+//! different names remain different. In JSON these escapes are part of the string, so each of
+//! their backslashes is doubled.
 
 use crate::json::Object;
 use crate::protocol::{Code, Command, FtpPath, Name};
@@ -14,21 +14,21 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-/// What a field may hold: text, or a number that JSON has as one.
+/// The value of a field: text, or a number that JSON writes as a number.
 pub trait Value {
-    /// Returns the value as it is shown, before escapes; names and words of clients are bytes.
+    /// Returns the value before escaping; names and words of clients are bytes.
     fn bytes(&self) -> Cow<'_, [u8]>;
 
-    /// Whether it shows itself as a number (RFC 8259 section 6).
+    /// Returns whether the value is written as a number in JSON (RFC 8259 section 6).
     fn is_number(&self) -> bool {
         false
     }
 }
 
-/// A named value of an event.
+/// A field of an event: its name and value.
 pub type Field<'a> = (&'a str, &'a dyn Value);
 
-/// A time span in seconds, with three decimals.
+/// A time span in seconds with three decimals.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub Duration);
 
@@ -69,7 +69,7 @@ values!(false, |bytes| bytes, [u8]);
 values!(false, |shown| shown.to_string().into_bytes(), IpAddr, SocketAddr, io::Error);
 values!(false, |command| command.masked(), Command);
 
-/// `2026-01-02T03:04:05Z info  login user=anna`
+/// Formats `2026-01-02T03:04:05Z info  login user=anna`.
 pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
     // Writing to a String cannot fail.
     let mut line = format!("{} {:<5} {event}", rfc3339(time), level.name());
@@ -81,7 +81,7 @@ pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<
     line
 }
 
-/// `{"time":"2026-01-02T03:04:05.678Z","level":"info","event":"login","user":"anna"}`
+/// Formats `{"time":"2026-01-02T03:04:05.678Z","level":"info","event":"login","user":"anna"}`.
 pub(super) fn json(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
     let object = Object::new()
         .text("time", rfc3339_millis(time).as_bytes())
@@ -94,7 +94,7 @@ pub(super) fn json(time: SystemTime, level: Level, event: &str, fields: &[Field<
     object.finish() + "\n"
 }
 
-/// Appends `value`, in quotes where it holds more than plain characters.
+/// Appends `value`, in quotes if it contains special characters.
 fn push_escaped(line: &mut String, value: &[u8]) {
     let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
     if !value.is_empty() && value.iter().all(plain) {
@@ -106,7 +106,7 @@ fn push_escaped(line: &mut String, value: &[u8]) {
         match c {
             '"' => line.push_str("\\\""),
             c if is_hidden(c) => line.extend(c.escape_unicode()),
-            // Letters of all scripts are shown, what else there may be is not.
+            // Letters of all scripts are shown; other characters are escaped.
             c if c == ' ' || c.is_alphanumeric() || c.is_ascii_graphic() => line.push(c),
             c => line.extend(c.escape_unicode()),
         }

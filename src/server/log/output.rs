@@ -1,4 +1,4 @@
-//! The place that lines go to, which a reload opens again or exchanges.
+//! The destination of log lines, which a reload opens again or replaces.
 
 use crate::server::log::sink::Sink;
 use crate::server::log::writer::{LogWriter, Observer, PATIENCE};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
-/// Where lines shall go.
+/// The configured destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// Nobody wants them.
+    /// The lines are discarded.
     Nowhere,
     /// Standard error.
     Stderr,
@@ -20,62 +20,63 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The file, or else `otherwise`.
+    /// Returns the target for `file`, or `otherwise` if there is none.
     pub(super) fn new(file: Option<&Path>, otherwise: Target) -> Target {
         file.map_or(otherwise, |file| Target::File(file.into()))
     }
 }
 
-/// Takes lines without waiting, and hands them on.
+/// Accepts lines without waiting and passes them to the destination.
 pub(super) struct Output {
-    /// The purpose of the lines, for errors.
+    /// The purpose of the lines, for error messages.
     what: &'static str,
     observer: Arc<dyn Observer>,
-    current: RwLock<(Target, Taker)>,
+    current: RwLock<(Target, Destination)>,
 }
 
-/// Who gets the lines.
-enum Taker {
-    Nobody,
+/// The opened destination.
+enum Destination {
+    Discard,
     Writer(Arc<LogWriter>),
-    Caller(Box<dyn Fn(&str) + Send + Sync>),
+    Callback(Box<dyn Fn(&str) + Send + Sync>),
 }
 
 impl Output {
-    /// Opens `target`. What is slow to open, such as a FIFO that nobody reads yet, gets its lines
-    /// when it is open.
+    /// Opens `target`. A destination that is slow to open, such as a FIFO without a reader,
+    /// receives its lines once it is open.
     ///
     /// # Errors
-    /// The file cannot be opened; the path is in the error.
+    /// Fails if the file cannot be opened; the error contains the path.
     pub(super) fn open(
         what: &'static str,
         target: Target,
         observer: Arc<dyn Observer>,
     ) -> io::Result<Output> {
-        let taker = taker(what, &target, &observer)?;
-        Ok(Output { what, observer, current: RwLock::new((target, taker)) })
+        let destination = destination(what, &target, &observer)?;
+        Ok(Output { what, observer, current: RwLock::new((target, destination)) })
     }
 
-    /// Hands lines to a function of the caller's, in the thread that logs them.
+    /// Creates an output that calls a function with each line, in the thread that logs it.
     pub(super) fn to(take: Box<dyn Fn(&str) + Send + Sync>, observer: Arc<dyn Observer>) -> Output {
-        let current = RwLock::new((Target::Nowhere, Taker::Caller(take)));
+        let current = RwLock::new((Target::Nowhere, Destination::Callback(take)));
         Output { what: "", observer, current }
     }
 
-    /// Continues in `target`, opened again, so that a file that was renamed by a rotation is closed.
-    /// What was queued before is written to the old one, which is waited for, unless it is stuck.
+    /// Opens `target` and continues there, so that a file that was renamed by log rotation is
+    /// closed. Lines in the queue are written to the old destination; this waits for them unless
+    /// that destination is stuck.
     ///
     /// # Errors
-    /// The file cannot be opened; lines go on to the old one.
+    /// Fails if the file cannot be opened; the lines then continue to go to the old destination.
     pub(super) fn reopen(&self, target: Target) -> io::Result<()> {
         if self.stays(&target) {
             return Ok(());
         }
-        let next = taker(self.what, &target, &self.observer)?;
+        let next = destination(self.what, &target, &self.observer)?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let (_, before) = std::mem::replace(&mut *current, (target, next));
         drop(current);
-        if let Taker::Writer(writer) = before
+        if let Destination::Writer(writer) = before
             && let Some(writer) = Arc::into_inner(writer)
         {
             writer.finish(Instant::now() + PATIENCE);
@@ -83,60 +84,65 @@ impl Output {
         Ok(())
     }
 
-    /// Returns true if there is nothing to open: standard error is open already, and each further
-    /// thread that opens a FIFO that nobody reads would be stuck like the first.
+    /// Returns whether nothing needs to be opened: standard error is always open, and if a FIFO
+    /// without a reader is stuck, another thread that opens it would be stuck too.
     fn stays(&self, target: &Target) -> bool {
         let current = self.current();
         match (&current.0 == target, target, &current.1) {
             (true, Target::Stderr | Target::Nowhere, _) => true,
-            (true, Target::File(file), Taker::Writer(writer)) => {
+            (true, Target::File(file), Destination::Writer(writer)) => {
                 writer.is_stuck() && fs::metadata(file).is_ok_and(|data| !data.is_file())
             }
             _ => false,
         }
     }
 
-    /// Returns true if lines are wanted at all.
+    /// Returns whether the lines have a destination.
     pub(super) fn is_wanted(&self) -> bool {
-        !matches!(self.current().1, Taker::Nobody)
+        !matches!(self.current().1, Destination::Discard)
     }
 
-    /// Hands on one line with its end.
+    /// Passes on one line with its line end.
     pub(super) fn push(&self, line: &str) {
         match &self.current().1 {
-            Taker::Nobody => {}
-            Taker::Writer(writer) => writer.push(line.as_bytes()),
-            Taker::Caller(take) => take(line),
+            Destination::Discard => {}
+            Destination::Writer(writer) => writer.push(line.as_bytes()),
+            Destination::Callback(take) => take(line),
         }
     }
 
-    /// Waits until everything is written, until the deadline at most.
+    /// Waits until all lines are written, at most until the deadline.
     pub(super) fn flush(&self, deadline: Instant) {
-        // Cloned, because sessions would wait behind a reload that waits for this guard.
+        // The writer is cloned, because a held guard would block a reload, and sessions would wait
+        // behind that.
         let writer = self.current().1.writer().cloned();
         writer.map(|writer| writer.flush(deadline));
     }
 
-    fn current(&self) -> RwLockReadGuard<'_, (Target, Taker)> {
+    fn current(&self) -> RwLockReadGuard<'_, (Target, Destination)> {
         self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Taker {
+impl Destination {
     fn writer(&self) -> Option<&Arc<LogWriter>> {
         match self {
-            Taker::Writer(writer) => Some(writer),
-            Taker::Nobody | Taker::Caller(_) => None,
+            Destination::Writer(writer) => Some(writer),
+            Destination::Discard | Destination::Callback(_) => None,
         }
     }
 }
 
-fn taker(what: &'static str, target: &Target, observer: &Arc<dyn Observer>) -> io::Result<Taker> {
+fn destination(
+    what: &'static str,
+    target: &Target,
+    observer: &Arc<dyn Observer>,
+) -> io::Result<Destination> {
     let observer = Arc::clone(observer);
     let writer = match target.clone() {
-        Target::Nowhere => return Ok(Taker::Nobody),
+        Target::Nowhere => return Ok(Destination::Discard),
         Target::Stderr => LogWriter::start(|| Ok(Sink::stderr()), observer),
         Target::File(file) => LogWriter::start(move || Sink::open(what, &file), observer),
     };
-    Ok(Taker::Writer(Arc::new(writer?)))
+    Ok(Destination::Writer(Arc::new(writer?)))
 }

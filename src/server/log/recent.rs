@@ -1,13 +1,13 @@
-//! The last few things of a kind, for who watches the server.
+//! A ring buffer of recent items, for the status page.
 //!
-//! Nothing is kept until somebody wants it, and then no more than was asked for: without a watcher
-//! it costs a look at one number.
+//! Nothing is kept before [`Ring::keep`], so that a server without a status page pays only for an
+//! atomic load.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Keeps the newest and forgets the oldest.
+/// Keeps the newest items and drops the oldest.
 #[derive(Debug)]
 pub struct Ring<T> {
     most: AtomicUsize,
@@ -21,17 +21,17 @@ impl<T> Default for Ring<T> {
 }
 
 impl<T: Clone> Ring<T> {
-    /// Keeps so many from now on.
+    /// Keeps this many items from now on.
     pub fn keep(&self, most: usize) {
         self.most.store(most, Ordering::Relaxed);
     }
 
-    /// Whether anything is kept at all.
+    /// Returns whether any items are kept.
     pub fn is_wanted(&self) -> bool {
         self.most.load(Ordering::Relaxed) > 0
     }
 
-    /// Takes a new one; it is made only where it is kept.
+    /// Adds an item, which is created only if items are kept.
     pub fn push(&self, make: impl FnOnce() -> T) {
         if !self.is_wanted() {
             return;
@@ -44,7 +44,7 @@ impl<T: Clone> Ring<T> {
         kept.push_back(new);
     }
 
-    /// What is kept, the newest first.
+    /// Returns the items, newest first.
     pub fn newest_first(&self) -> Vec<T> {
         self.kept().iter().rev().cloned().collect()
     }

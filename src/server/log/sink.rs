@@ -1,31 +1,32 @@
-//! Writes whole lines to a file or to standard error, and waits for it.
+//! Writes whole lines to a file or to standard error; a write may wait.
 
 use crate::sys;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Bytes that are written at once, unless a single line is longer: a pipe takes this many whole or
-/// not at all (PIPE_BUF of Linux), so the lines of several programs at one pipe stay whole.
+/// The largest number of bytes that are written at once, unless a single line is longer. A pipe
+/// takes this many completely or not at all (PIPE_BUF of Linux), so the lines of several programs
+/// that share a pipe stay intact.
 const PIECE: usize = 4096;
 
-/// The end of a file, or standard error.
+/// A file that is appended to, or a standard stream.
 pub(in crate::server) struct Sink {
     to: Box<dyn Write + Send>,
-    /// True if the last line was written only in part, which the next one must not continue.
+    /// True if the last line was written only in part, so that the next one must not continue it.
     torn: bool,
 }
 
 impl Sink {
-    /// Opens the end of `file`, which is created if it is missing. `what` names its purpose in the
+    /// Opens `file` for appending; it is created if it is missing. `what` names its purpose in the
     /// error.
     ///
     /// # Errors
-    /// The file cannot be opened.
+    /// Fails if the file cannot be opened.
     pub(in crate::server) fn open(what: &str, file: &Path) -> io::Result<Sink> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
-        // The log names clients and files.
+        // The log contains names of clients and files.
         sys::for_owner_alone(&mut options);
         let file = options.open(file).map_err(|error| {
             io::Error::new(error.kind(), format!("{what} {}: {error}", file.display()))
@@ -33,12 +34,12 @@ impl Sink {
         Ok(Sink::to(Box::new(file)))
     }
 
-    /// Standard error.
+    /// Returns standard error as a sink.
     pub(in crate::server) fn stderr() -> Sink {
         Sink::to(Box::new(sys::Patient(io::stderr())))
     }
 
-    /// Standard output.
+    /// Returns standard output as a sink.
     pub(in crate::server) fn stdout() -> Sink {
         Sink::to(Box::new(Flushed(sys::Patient(io::stdout()))))
     }
@@ -47,11 +48,11 @@ impl Sink {
         Sink { to, torn: false }
     }
 
-    /// Writes lines, each with its end, in one call if the system takes them so.
+    /// Writes lines, each with its line end, in one call if the system accepts that.
     ///
     /// # Errors
-    /// The number of lines that are not in the sink as a whole, and what the system says. If the
-    /// first of them is there in part, it is ended before the next line.
+    /// Returns the number of lines that were not written completely, and the system error. If a
+    /// line was written in part, its line is ended before the next line.
     pub(in crate::server) fn write_lines(&mut self, lines: &[u8]) -> Result<(), (u64, io::Error)> {
         if self.torn {
             self.to.write_all(b"\n").map_err(|error| (count(lines), error))?;
@@ -77,7 +78,7 @@ impl Sink {
     }
 }
 
-/// A stream of which nothing stays in a buffer.
+/// A stream that flushes after each write.
 struct Flushed<W>(W);
 
 impl<W: Write> Write for Flushed<W> {
@@ -91,7 +92,7 @@ impl<W: Write> Write for Flushed<W> {
     }
 }
 
-/// Returns how many lines of the log end in `bytes`.
+/// Returns the number of line ends in `bytes`.
 fn count(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    /// A disk that has room for this many bytes.
+    /// A disk with room for this many bytes.
     #[derive(Clone, Default)]
     struct Disk {
         content: Arc<Mutex<Vec<u8>>>,

@@ -1,14 +1,14 @@
-//! Saying something now and then that happens all the time.
+//! Limits the log lines of an event that repeats.
 //!
-//! Who floods the server must not fill the disk with its log.
+//! A client that floods the server must not fill the disk with log lines.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long it is quiet after each time.
+/// The time between two log lines of the event.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Lets one through every ten seconds and counts the others.
+/// Admits one event every ten seconds and counts the others.
 #[derive(Debug, Default)]
 pub struct Throttle {
     state: Mutex<State>,
@@ -21,7 +21,8 @@ struct State {
 }
 
 impl Throttle {
-    /// Counts one, and says how many there were since the last time if it is time to say so.
+    /// Counts an event. Returns the number of events since the last report if it is time for a
+    /// report.
     pub fn count(&self) -> Option<u64> {
         self.count_at(Instant::now())
     }

@@ -1,8 +1,9 @@
-//! A thread that writes lines, so that whoever logs never waits for a file, a pipe or a terminal.
+//! A thread that writes lines, so that the threads that log never wait for a file, a pipe or a
+//! terminal.
 //!
-//! Lines go through a queue of bounded size. A line that finds no room is counted instead, and so
-//! is one that the sink refuses; the writer's [`Observer`] hears of both. The thread is woken by a
-//! system call only if it sleeps, so a busy log costs a session a copy of the line.
+//! The lines pass through a queue of bounded size. Lines without room in the queue and lines that
+//! the sink rejects are counted, and the [`Observer`] is notified of both. A system call wakes the
+//! thread only if it sleeps, so logging to a busy log costs a session only a copy of the line.
 
 use crate::server::log::sink::{Sink, pieces};
 use std::fmt::Display;
@@ -13,37 +14,37 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Bytes that wait for the sink at most: some ten thousand lines.
+/// The capacity of the queue in bytes: about ten thousand lines.
 const ROOM: usize = 1 << 20;
 
-/// How long the thread gathers lines after it was woken. To wake it for every line of a busy log would
-/// cost more processor time than the lines themselves.
+/// The time for which the thread gathers lines after it was woken. A wake-up for every line of a
+/// busy log would cost more processor time than the lines themselves.
 const GATHERING: Duration = Duration::from_millis(2);
 
-/// A buffer that a burst of lines has made larger than this is given back.
+/// The capacity above which a buffer is released after a burst of lines.
 const KEPT_ROOM: usize = 1 << 16;
 
-/// How long anybody waits for the sink: to be opened, or to take what is queued. A FIFO that nobody
-/// reads and a stopped terminal take longer.
+/// The longest wait for the sink to open or to take the queued lines. A FIFO without a reader and
+/// a stopped terminal take longer.
 pub(in crate::server) const PATIENCE: Duration = Duration::from_secs(1);
 
 const STACK: usize = 128 * 1024;
 
-/// Hears what becomes of the lines of a writer.
+/// Receives notifications about the lines of a writer.
 pub(in crate::server) trait Observer: Send + Sync {
-    /// Lines were lost.
+    /// Counts lost lines.
     fn count_lost(&self, lines: u64);
 
-    /// The first line since the sink last worked was lost.
+    /// Reports the first lost line since the sink last worked.
     fn fails(&self, cause: &dyn Display);
 
-    /// The sink works again, after this many lines were lost. Returns a line for the sink that says
-    /// so, if it is the place for it.
+    /// Reports that the sink works again after this many lost lines. May return a line about this
+    /// for the sink itself.
     fn works(&self, lost: u64) -> Option<String>;
 }
 
-/// The queue of a thread that writes lines. The thread ends once this is dropped and what was queued
-/// is written.
+/// The queue of a thread that writes lines. After this is dropped, the thread writes the queued
+/// lines and ends.
 pub(in crate::server) struct LogWriter {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
@@ -51,35 +52,35 @@ pub(in crate::server) struct LogWriter {
 
 struct Queue {
     state: Mutex<State>,
-    /// Lines were queued, or there will be no more.
+    /// Signals that lines were queued or that the queue was closed.
     filled: Condvar,
-    /// The thread has written all of them.
+    /// Signals that the thread has written all lines.
     emptied: Condvar,
     observer: Arc<dyn Observer>,
-    /// The observer has heard that lines are lost, and not yet that the sink works again.
+    /// True while the observer knows of lost lines but not of the sink's recovery.
     failing: AtomicBool,
 }
 
 struct State {
-    /// Whole lines.
+    /// Complete lines.
     lines: Vec<u8>,
-    /// The number of lines after these that found no room.
+    /// The number of lines lost after these for lack of room.
     lost: u64,
     /// The time at which the thread began to open the sink or to write a piece.
     busy: Option<Instant>,
-    /// The thread sleeps until there are lines.
+    /// True while the thread sleeps until there are lines.
     asleep: bool,
-    /// Somebody waits until all lines are written.
+    /// True while a caller waits until all lines are written.
     urgent: bool,
     closed: bool,
 }
 
 impl LogWriter {
-    /// Starts a thread that opens a sink and writes to it. If it takes long to open, lines are queued
-    /// until it is open.
+    /// Starts a thread that opens a sink and writes to it. If opening takes long, lines are queued
+    /// until the sink is open.
     ///
     /// # Errors
-    /// The sink cannot be opened, or no thread be started.
+    /// Fails if the sink cannot be opened or no thread can be started.
     pub(in crate::server) fn start(
         open: impl FnOnce() -> io::Result<Sink> + Send + 'static,
         observer: Arc<dyn Observer>,
@@ -94,7 +95,7 @@ impl LogWriter {
                 Thread { queue: &own, sink, lost: 0 }.run();
             }
             Err(error) => {
-                // If nobody waits for the answer any more, the observer hears it.
+                // If the caller no longer waits for the result, the observer is notified.
                 if let Err(SendError(Err(error))) = sender.send(Err(error)) {
                     own.lose(0, &error);
                 }
@@ -107,13 +108,13 @@ impl LogWriter {
         Ok(LogWriter { queue, thread: Some(thread) })
     }
 
-    /// Queues one line with its end, or counts it as lost if there is no room for it.
+    /// Queues one line with its line end, or counts it as lost if the queue is full.
     pub(in crate::server) fn push(&self, line: &[u8]) {
         let mut state = self.queue.lock();
         if state.lines.len() + line.len() > ROOM {
             state.lost += 1;
             drop(state);
-            self.queue.lose(1, &"it does not take lines as fast as they come");
+            self.queue.lose(1, &"lines arrive faster than they can be written");
             return;
         }
         state.lines.extend_from_slice(line);
@@ -124,8 +125,8 @@ impl LogWriter {
         }
     }
 
-    /// Waits until everything queued is written, until the deadline at most, and not for a write that
-    /// has taken a second already. Returns true if everything is written.
+    /// Waits until all queued lines are written, at most until the deadline, and not for a write
+    /// that has already taken a second. Returns whether all lines are written.
     pub(in crate::server) fn flush(&self, deadline: Instant) -> bool {
         let mut state = self.queue.lock();
         state.urgent = true;
@@ -142,16 +143,16 @@ impl LogWriter {
         true
     }
 
-    /// Waits like [`LogWriter::flush`], and for the end of the thread, unless it is stuck.
+    /// Waits like [`LogWriter::flush`] and, unless the thread is stuck, for its end.
     pub(in crate::server) fn finish(mut self, deadline: Instant) {
         let is_written = self.flush(deadline);
         let thread = self.thread.take();
         drop(self);
-        // Nothing keeps the thread from its end then, and it cannot panic.
+        // The thread has nothing left to wait for, and it cannot panic.
         thread.filter(|_| is_written).map(JoinHandle::join);
     }
 
-    /// Returns true if the sink has not taken a piece, or not even been opened, for a second.
+    /// Returns whether the sink has not opened or not taken a piece for a second.
     pub(in crate::server) fn is_stuck(&self) -> bool {
         self.queue.lock().busy.is_some_and(|since| since.elapsed() >= PATIENCE)
     }
@@ -188,8 +189,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines and exchanges them for the empty buffer. Returns the number of lines that were
-    /// lost after them; `None` if there will be no more.
+    /// Waits for lines and exchanges them for the empty buffer. Returns the number of lines that
+    /// were lost after them; `None` if the queue is closed and empty.
     fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
         let mut state = self.lock();
         state.busy = None;
@@ -224,7 +225,7 @@ impl Queue {
     }
 }
 
-/// What the thread has.
+/// The state of the thread.
 struct Thread<'a> {
     queue: &'a Queue,
     sink: Sink,
@@ -239,14 +240,14 @@ impl Thread<'_> {
             let works = pieces(&batch).fold(true, |_, piece| self.write(piece));
             self.lost += lost_after;
             if works && self.lost > 0 {
-                self.tell();
+                self.report_recovery();
             }
             batch.clear();
             batch.shrink_to(KEPT_ROOM);
         }
     }
 
-    /// Writes a piece, and returns true if the sink took it.
+    /// Writes a piece, and returns whether the sink took it.
     fn write(&mut self, piece: &[u8]) -> bool {
         self.queue.lock().busy = Some(Instant::now());
         let Err((lines, cause)) = self.sink.write_lines(piece) else { return true };
@@ -255,8 +256,8 @@ impl Thread<'_> {
         false
     }
 
-    /// Tells that the sink works again.
-    fn tell(&mut self) {
+    /// Reports that the sink works again.
+    fn report_recovery(&mut self) {
         let lost = std::mem::take(&mut self.lost);
         self.queue.failing.store(false, Ordering::Relaxed);
         if let Some(line) = self.queue.observer.works(lost) {

@@ -1,18 +1,20 @@
-//! A line a file that was moved or deleted, in the xferlog form of wu-ftpd, vsftpd and ProFTPD.
+//! The transfer log: one line per transferred or deleted file in the xferlog format of wu-ftpd,
+//! vsftpd and ProFTPD.
 //!
-//! Log analysers read it by counting: five words of time, then thirteen fields with one blank
-//! between them. So no field ever holds a blank, nor anything else that a reader could take for
-//! one. Odd choices, all of them where the others differ among themselves or do what we cannot:
+//! Log analyzers identify the fields by counting: five words of time, then thirteen fields
+//! separated by one blank. No field therefore contains a blank or anything that a reader could
+//! take for one. Where other servers differ from each other, or log what is not available here,
+//! the choices are:
 //!
-//! - In names, visible letters of all scripts stay as they are. A byte that is not UTF-8 or belongs
-//!   to a character that cannot be seen is `\xe4`, and `\` is `\\`, so that two names differ here if
-//!   they differ there. The exceptions are those that all the others have: a blank of any kind and a
-//!   quote are `_`, and so are brackets without their other half, which webalizer takes for the
-//!   beginning of a field with blanks.
-//! - The time is UTC: std knows no time zones.
-//! - The user's name is that of the login. For visitors others log the password, which is an e-mail
-//!   address by custom alone.
-//! - A deleted file (`d`, as ProFTPD has it) counts 0 bytes, since none were moved.
+//! - In names, visible letters of all scripts are unchanged. A byte that is not UTF-8 or belongs
+//!   to an invisible character becomes `\xe4`, and `\` becomes `\\`, so that different names
+//!   remain different. The exceptions are those of the other servers: blanks of any kind and
+//!   quotes become `_`, and so do unpaired brackets, which webalizer takes for the beginning of a
+//!   field with blanks.
+//! - The time is in UTC, because std has no time zones.
+//! - The user name is that of the login. For anonymous logins, other servers log the password,
+//!   which is an e-mail address by convention only.
+//! - A deleted file (`d`, as in ProFTPD) counts 0 bytes.
 
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
@@ -28,41 +30,41 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Which way a file went.
+/// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// It was stored.
+    /// The file was stored.
     Incoming,
-    /// It was retrieved.
+    /// The file was retrieved.
     Outgoing,
-    /// It was deleted.
+    /// The file was deleted.
     Deleted,
 }
 
-/// What a line tells.
+/// The content of a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Transfer<'a> {
-    /// When it was over.
+    /// The end of the transfer.
     pub time: SystemTime,
-    /// How long it took.
+    /// The duration of the transfer.
     pub took: Duration,
-    /// The client's address.
+    /// The address of the client.
     pub host: IpAddr,
-    /// How many bytes were moved.
+    /// The number of bytes moved.
     pub bytes: u64,
-    /// What `/` is to the user, as seen from the root that is served.
+    /// The user's `/`, relative to the served root.
     pub home: &'a FtpPath,
-    /// The file, as the user sees it.
+    /// The path of the file as the user sees it.
     pub path: &'a FtpPath,
-    /// Whether line ends were converted.
+    /// True if line ends were converted.
     pub is_text: bool,
-    /// Which way it went.
+    /// The direction.
     pub direction: Direction,
-    /// Whether the user has no account.
+    /// True if the user has no account.
     pub is_visitor: bool,
     /// The name that the user logged in with.
     pub user: &'a Name,
-    /// Whether the whole file arrived.
+    /// True if the whole file was transferred.
     pub is_complete: bool,
 }
 
@@ -71,7 +73,7 @@ impl Transfer<'_> {
         let mut time = Vec::new();
         write_ctime(self.time, &mut time);
         let mut line = String::from_utf8_lossy(&time).into_owned();
-        // As the others do: dividing by it should give a rate.
+        // At least 1, as in other servers, because analyzers divide by it.
         let seconds = self.took.as_secs().max(1);
         // Writing to a String cannot fail.
         let _ = write!(line, " {seconds} {} {} ", self.host, self.bytes);
@@ -94,7 +96,7 @@ impl Transfer<'_> {
     }
 }
 
-/// Appends a name as the module says.
+/// Appends a name in the form that the module describes.
 fn push_clean(line: &mut String, bytes: &[u8]) {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -121,7 +123,7 @@ fn escape(bytes: &[u8], text: &mut String) {
     bytes.iter().for_each(|byte| append_byte(*byte, text));
 }
 
-/// Whether every bracket has its other half.
+/// Returns whether every bracket is paired.
 fn is_paired(text: &str, open: char, close: char) -> bool {
     let depth = text.chars().try_fold(0usize, |depth, c| match c {
         c if c == open => Some(depth + 1),
@@ -131,40 +133,41 @@ fn is_paired(text: &str, open: char, close: char) -> bool {
     depth == Some(0)
 }
 
-/// Takes these lines and writes them, if they are wanted, as [`Log`] does with events.
+/// Accepts transfers and writes their lines, if the log is enabled, like [`Log`] writes events.
 pub struct TransferLog {
-    watch: Arc<Watch>,
+    lost_lines: Arc<LostLines>,
     output: Output,
 }
 
 impl TransferLog {
-    /// Opens one that goes to the end of `file`, which is created if it is missing, or one that is
-    /// not wanted. `log` is told when lines are lost.
+    /// Opens a log that appends to `file`, which is created if it is missing, or a disabled one.
+    /// Lost lines are reported to `log`.
     ///
     /// # Errors
-    /// The file cannot be opened; the path is in the error.
+    /// Fails if the file cannot be opened; the error contains the path.
     pub fn open(file: Option<&Path>, log: Arc<Log>) -> io::Result<TransferLog> {
-        let watch = Arc::new(Watch { log, lost: AtomicU64::new(0) });
+        let lost_lines = Arc::new(LostLines { log, lost: AtomicU64::new(0) });
         let target = Target::new(file, Target::Nowhere);
-        let output = Output::open("the transfer log", target, watch.clone())?;
-        Ok(TransferLog { watch, output })
+        let output = Output::open("the transfer log", target, lost_lines.clone())?;
+        Ok(TransferLog { lost_lines, output })
     }
 
-    /// Continues in `file`, opened again, so that a file that was renamed by a rotation is closed.
+    /// Opens `file` and continues there, so that a file that was renamed by log rotation is
+    /// closed.
     ///
     /// # Errors
-    /// The file cannot be opened; the log stays where it is.
+    /// Fails if the file cannot be opened; the log then continues in the old file.
     pub fn reopen(&self, file: Option<&Path>) -> io::Result<()> {
         self.output.reopen(Target::new(file, Target::Nowhere))
     }
 
-    /// Waits until everything is written, until the deadline at most.
+    /// Waits until all lines are written, at most until the deadline.
     pub fn flush(&self, deadline: Instant) {
         self.output.flush(deadline);
     }
 
-    /// Writes one line, without waiting. If it is lost, the log tells of the first one, and of their
-    /// number once a line gets through again.
+    /// Writes one line without waiting. The first lost line is reported to the event log, and so
+    /// is the number of lost lines once a line can be written again.
     pub fn add(&self, transfer: &Transfer<'_>) {
         if self.output.is_wanted() {
             self.output.push(&transfer.line());
@@ -173,17 +176,17 @@ impl TransferLog {
 
     /// Returns the number of lines that were lost because they could not be written in time.
     pub fn lost(&self) -> u64 {
-        self.watch.lost.load(Ordering::Relaxed)
+        self.lost_lines.lost.load(Ordering::Relaxed)
     }
 }
 
-/// Tells the log of lost lines.
-struct Watch {
+/// Reports lost lines to the event log.
+struct LostLines {
     log: Arc<Log>,
     lost: AtomicU64,
 }
 
-impl Observer for Watch {
+impl Observer for LostLines {
     fn count_lost(&self, lines: u64) {
         self.lost.fetch_add(lines, Ordering::Relaxed);
     }

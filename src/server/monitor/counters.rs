@@ -1,7 +1,8 @@
-//! What happened since the start, in numbers.
+//! Counters since the start of the server.
 //!
-//! Counted where it happens, without a lock. Bytes are counted in the list of [sessions](super::sessions),
-//! piece by piece; the last transfers are remembered one by one only where somebody watches.
+//! They are incremented without a lock. Bytes are counted in the list of
+//! [sessions](super::sessions) as they move. The most recent transfers are kept individually only
+//! if the status page is enabled.
 
 use crate::protocol::Name;
 use crate::server::log::recent::Ring;
@@ -10,23 +11,23 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How many transfers are remembered one by one.
+/// The number of recent transfers that are kept.
 const LAST_TRANSFERS: usize = 50;
 
-/// Up to how many seconds a transfer counts for which step of the histogram; the last step has no
-/// end. From one packet on a fast network to a film on a slow one.
+/// The upper bounds of the duration histogram in seconds; a last step has no bound. They range
+/// from one packet on a fast network to a movie on a slow one.
 pub const STEPS: [f64; 7] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0];
 
-/// Why a client did not get in.
+/// The reason for rejecting a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectionCause {
-    /// `--max-sessions` are open.
+    /// `--max-sessions` is reached.
     Full,
-    /// `--max-sessions-per-ip` are open from its address.
+    /// `--max-sessions-per-ip` is reached for its address.
     Address,
     /// Too many wrong passwords came from its address.
     Guessing,
-    /// The system has run out of something.
+    /// The system is out of a resource.
     Resources,
 }
 
@@ -39,7 +40,7 @@ impl RejectionCause {
         RejectionCause::Resources,
     ];
 
-    /// Its name for machines.
+    /// Returns the name of the reason in the metrics.
     pub fn name(self) -> &'static str {
         match self {
             RejectionCause::Full => "full",
@@ -50,20 +51,20 @@ impl RejectionCause {
     }
 }
 
-/// The counters.
+/// The counters of the server.
 #[derive(Debug)]
 pub struct Counters {
-    /// When the server began.
+    /// The start time of the server.
     pub began: SystemTime,
     since: Instant,
     turned_away: [AtomicU64; RejectionCause::ALL.len()],
     logins: [AtomicU64; 2],
     transfers: [Counts; TransferKind::ALL.len()],
-    /// The last transfers of files, and listings that failed.
+    /// The most recent file transfers, and listings that failed.
     pub last: Ring<FinishedTransfer>,
 }
 
-/// What is counted of the transfers of one kind.
+/// The counters for transfers of one kind.
 #[derive(Debug, Default)]
 struct Counts {
     done: AtomicU64,
@@ -72,42 +73,42 @@ struct Counts {
     steps: [AtomicU64; STEPS.len() + 1],
 }
 
-/// The same at one moment.
+/// A snapshot of the counters for transfers of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Transfers {
-    /// Those that went well.
+    /// The number of successful transfers.
     pub done: u64,
-    /// Those that did not.
+    /// The number of failed transfers.
     pub failed: u64,
-    /// How long all of them took.
+    /// The total duration in seconds.
     pub seconds: f64,
-    /// How many there were in each of the [`STEPS`], and beyond.
+    /// The number of transfers in each of the [`STEPS`], and above them.
     pub steps: [u64; STEPS.len() + 1],
 }
 
-/// A transfer that is over.
+/// A finished transfer.
 #[derive(Clone, Debug)]
 pub struct FinishedTransfer {
-    /// When it ended.
+    /// The time of its end.
     pub ended: SystemTime,
     /// The number of its session.
     pub session: u64,
-    /// From where.
+    /// The address of the client.
     pub peer: SocketAddr,
-    /// Who.
+    /// The user, if logged in.
     pub user: Option<Name>,
-    /// What.
+    /// The kind, the file and the direction.
     pub info: TransferInfo,
-    /// How much of it.
+    /// The number of bytes moved.
     pub bytes: u64,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
-    /// Why it failed, if it did.
+    /// The reason of a failure.
     pub failed: Option<String>,
 }
 
 impl Counters {
-    /// Nothing has happened yet. The last transfers are kept if somebody watches.
+    /// Creates counters at zero. Recent transfers are kept if `watched`.
     pub fn new(watched: bool) -> Counters {
         let last = Ring::default();
         last.keep(if watched { LAST_TRANSFERS } else { 0 });
@@ -121,32 +122,32 @@ impl Counters {
         }
     }
 
-    /// For how long the server has been running.
+    /// Returns the time since the start of the server.
     pub fn uptime(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// A client did not get in.
+    /// Counts a rejected client.
     pub fn turn_away(&self, why: RejectionCause) {
         add(&self.turned_away[why as usize], 1);
     }
 
-    /// How many did not get in, and why.
+    /// Returns the number of rejected clients by reason.
     pub fn turned_away(&self) -> [(RejectionCause, u64); RejectionCause::ALL.len()] {
         RejectionCause::ALL.map(|why| (why, get(&self.turned_away[why as usize])))
     }
 
-    /// Somebody tried to log in.
+    /// Counts a login attempt.
     pub fn login(&self, admitted: bool) {
         add(&self.logins[usize::from(admitted)], 1);
     }
 
-    /// How many logins went well, and how many did not.
+    /// Returns the numbers of successful and failed logins.
     pub fn logins(&self) -> (u64, u64) {
         (get(&self.logins[1]), get(&self.logins[0]))
     }
 
-    /// A transfer is over.
+    /// Counts a finished transfer.
     pub fn transfer(&self, kind: TransferKind, took: Duration, went_well: bool) {
         let counts = &self.transfers[kind as usize];
         let seconds = took.as_secs_f64();
@@ -156,7 +157,7 @@ impl Counters {
         add(&counts.steps[step], 1);
     }
 
-    /// What there was of one kind.
+    /// Returns the counters of one kind.
     pub fn transfers(&self, kind: TransferKind) -> Transfers {
         let counts = &self.transfers[kind as usize];
         Transfers {

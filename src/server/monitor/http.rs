@@ -1,17 +1,18 @@
-//! `--status`: what goes on here, by HTTP.
+//! The status pages over HTTP (`--status`).
 //!
-//! `/` is a page for people, `/metrics` is for Prometheus, `/healthz` answers 200 while the process
-//! lives, and `/readyz` answers 200, and 503 once the server drains or
-//! while its root cannot be opened.
+//! `/` is a page for people, `/metrics` is for Prometheus, `/healthz` answers 200 while the
+//! process lives, and `/readyz` answers 200, or 503 while the server drains or its root cannot be
+//! opened.
 //!
-//! One thread serves it, made before the first session and gone after the last, so it needs none
-//! when there are none left to be had. It never waits for one client: all connections are polled
-//! together, sixteen at most, so that who reads slowly holds nobody up. While all places are taken
-//! the next clients wait in the system's queue, and who has had a place for a second gives it up. A
-//! descriptor is kept aside for the time when sessions have taken all others.
+//! One thread serves them. It starts before the first session and ends after the last, so the
+//! pages work even when no further thread can be started. It never waits for one client: all
+//! connections, at most sixteen, are polled together, so a slow reader delays no other client.
+//! While all of them are in use, further clients wait in the accept queue, and a connection that
+//! is older than one second is closed to make room. A spare descriptor is kept for the case that
+//! sessions have used up all others.
 //!
-//! What it trusts: whoever can connect may see everything, so it is for loopback, or for a network
-//! of the operators. There is no password.
+//! Everyone who can connect can see everything, because there is no password. Listen on the
+//! loopback interface or on a network of the operators only.
 
 mod chart;
 mod connection;
@@ -34,16 +35,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many connections there are at once.
-const MOST_CONNECTIONS: usize = 16;
+/// The maximum number of connections.
+const MAX_CONNECTIONS: usize = 16;
 
-/// How long it rests when the system has run out of what connections are made of.
+/// The pause after the system ran out of a resource for connections.
 const REST: Duration = Duration::from_millis(100);
 
-/// The addresses that `--status` names, those of IPv4 first.
+/// Returns the addresses of `--status`, IPv4 first.
 ///
 /// # Errors
-/// The name is not known.
+/// Fails if the name cannot be resolved.
 pub fn addresses(at: &StatusAt) -> Result<Vec<SocketAddr>, StartError> {
     let found = (at.host.as_str(), at.port).to_socket_addrs();
     let mut found: Vec<SocketAddr> =
@@ -52,10 +53,10 @@ pub fn addresses(at: &StatusAt) -> Result<Vec<SocketAddr>, StartError> {
     Ok(found)
 }
 
-/// Listens there.
+/// Listens on the address of `--status`.
 ///
 /// # Errors
-/// The name is not known, or the address is not to be had.
+/// Fails if the name cannot be resolved or the address cannot be bound.
 pub fn listen(at: &StatusAt) -> Result<TcpListener, StartError> {
     let addresses = addresses(at)?;
     let listener = TcpListener::bind(addresses.as_slice()).and_then(|listener| {
@@ -65,10 +66,10 @@ pub fn listen(at: &StatusAt) -> Result<TcpListener, StartError> {
     listener.map_err(|error| StartError::Status(at.clone(), error))
 }
 
-/// Serves the status.
+/// The status server.
 pub struct Status {
     listener: TcpListener,
-    /// Given up for a client when there is no descriptor left for it.
+    /// The spare descriptor, released for a client if no other is left.
     spare: Option<TcpListener>,
     routes: Routes,
     connections: Vec<Connection>,
@@ -76,7 +77,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// The status of `server`, which serves clients at `name`.
+    /// Creates the status server of `server`, which serves FTP clients at `name`.
     pub fn new(listener: TcpListener, server: Arc<Server>, name: String) -> Status {
         let host =
             server.settings().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
@@ -85,7 +86,7 @@ impl Status {
         Status { listener, spare, routes, connections: Vec::new(), rests_until: None }
     }
 
-    /// Serves it for as long as the process lives.
+    /// Serves until the process ends.
     pub fn run(mut self) {
         loop {
             let (asked, ready) = self.wait();
@@ -94,17 +95,17 @@ impl Status {
             for (connection, _) in
                 self.connections.iter_mut().zip(ready).filter(|(_, ready)| *ready)
             {
-                connection.go_on(|bytes| routes.answer(bytes));
+                connection.advance(|bytes| routes.answer(bytes));
             }
-            self.dismiss();
+            self.drop_finished();
             if asked {
-                self.let_in();
+                self.accept();
             }
         }
     }
 
-    /// Waits until there is something to do: whether somebody wants to come in, and which of the
-    /// guests can go on.
+    /// Waits for events. Returns whether the listener has a client, and which connections are
+    /// ready.
     fn wait(&self) -> (bool, Vec<bool>) {
         let now = Instant::now();
         let rests = self.rests_until.is_some_and(|until| until > now);
@@ -125,25 +126,25 @@ impl Status {
     }
 
     fn is_full(&self) -> bool {
-        self.connections.len() >= MOST_CONNECTIONS
+        self.connections.len() >= MAX_CONNECTIONS
     }
 
-    /// Lets those go that are done or late.
-    fn dismiss(&mut self) {
+    /// Drops connections that are finished or past their deadline.
+    fn drop_finished(&mut self) {
         let (now, full) = (Instant::now(), self.is_full());
         self.connections
-            .retain(|connection| !connection.is_gone() && connection.deadline(full) > now);
+            .retain(|connection| !connection.is_closed() && connection.deadline(full) > now);
         if self.spare.is_none() {
             self.spare = self.listener.try_clone().ok();
         }
     }
 
-    fn let_in(&mut self) {
+    fn accept(&mut self) {
         while !self.is_full() {
             match self.listener.accept() {
                 Ok((stream, _)) => self.connections.extend(Connection::new(stream).ok()),
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) if is_nobody(&error) => return,
+                Err(error) if is_no_client(&error) => return,
                 Err(_) if self.spare.take().is_some() => {}
                 Err(_) => return self.rests_until = Instant::now().checked_add(REST),
             }
@@ -151,6 +152,6 @@ impl Status {
     }
 }
 
-fn is_nobody(error: &io::Error) -> bool {
+fn is_no_client(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -1,7 +1,7 @@
-//! Who is here, and what they move: for SITE WHO and for who watches the server.
+//! The list of sessions with their transfers, for SITE WHO and the status page.
 //!
-//! A session has an entry of its own. The list of all is locked when a session begins or ends, and
-//! an entry's lock is taken by its own session and by who looks; the counts of bytes need none.
+//! Each session has an entry. The list is locked when a session begins or ends; an entry is locked
+//! by its own session and by readers. Byte counts need no lock.
 
 use crate::protocol::Name;
 use crate::server::monitor::transfer::TransferInfo;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// All sessions by their number.
+/// All sessions by number.
 #[derive(Debug, Default)]
 pub struct SessionList {
     present: Mutex<BTreeMap<u64, Arc<SessionEntry>>>,
@@ -19,42 +19,42 @@ pub struct SessionList {
     sent: AtomicU64,
 }
 
-/// How much has moved since the start.
+/// The number of bytes moved since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes from clients.
     pub received: u64,
-    /// Bytes to them.
+    /// Bytes to clients.
     pub sent: u64,
 }
 
-/// One session.
+/// The entry of a session.
 #[derive(Debug)]
 pub struct SessionEntry {
-    /// Its number, which the log has too.
+    /// The number of the session, as in the log.
     pub number: u64,
-    /// Where it comes from.
+    /// The address of the client.
     pub peer: SocketAddr,
-    /// The balancer that brought it.
+    /// The load balancer that forwarded the connection.
     pub via: Option<SocketAddr>,
-    /// Since when it is here.
+    /// The start of the session.
     pub since: Instant,
     moved: AtomicU64,
-    /// Whether those bytes come from the client.
+    /// True if the moved bytes come from the client.
     receives: AtomicBool,
     state: Mutex<SessionState>,
 }
 
-/// What changes about a session.
+/// The changing part of an entry.
 #[derive(Clone, Debug, Default)]
 pub struct SessionState {
-    /// Who has logged in.
+    /// The user who is logged in.
     pub user: Option<Name>,
-    /// The transfer that runs.
+    /// The running transfer.
     pub info: Option<TransferInfo>,
 }
 
-/// Takes the session off the roster when it ends.
+/// The registration of a session, removed from the list on drop.
 #[derive(Debug)]
 pub struct Registration<'a> {
     session_list: &'a SessionList,
@@ -62,7 +62,7 @@ pub struct Registration<'a> {
 }
 
 impl SessionList {
-    /// Enters a session.
+    /// Adds a session.
     pub fn register(
         &self,
         number: u64,
@@ -82,12 +82,12 @@ impl SessionList {
         Registration { session_list: self, entry }
     }
 
-    /// Everybody, in the order they came.
+    /// Returns all entries in the order of their numbers.
     pub fn all(&self) -> Vec<Arc<SessionEntry>> {
         self.present().values().map(Arc::clone).collect()
     }
 
-    /// The bytes of all transfers so far, those that run among them.
+    /// Returns the bytes of all transfers since the start, including running ones.
     pub fn traffic(&self) -> Traffic {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Traffic { received: get(&self.received), sent: get(&self.sent) }
@@ -99,22 +99,22 @@ impl SessionList {
 }
 
 impl SessionEntry {
-    /// What it is doing just now.
+    /// Returns the current state.
     pub fn state(&self) -> SessionState {
         self.lock().clone()
     }
 
-    /// The name of the login, if there is one.
+    /// Returns the name of the login, if there is one.
     pub fn user(&self) -> Option<Name> {
         self.lock().user.clone()
     }
 
-    /// How many bytes of the running transfer, or else of the last one, have moved.
+    /// Returns the number of bytes that the running or the last transfer has moved.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// Since when a transfer runs, if one does.
+    /// Returns the start of the running transfer, if there is one.
     pub fn moves_since(&self) -> Option<Instant> {
         self.lock().info.as_ref().map(|info| info.started)
     }
@@ -125,19 +125,19 @@ impl SessionEntry {
 }
 
 impl Registration<'_> {
-    /// Notes who has logged in, or that nobody is any more.
+    /// Records the user of the login, or the end of the login.
     pub fn set_user(&self, user: Option<&Name>) {
         self.entry.lock().user = user.cloned();
     }
 
-    /// Notes that a transfer begins.
+    /// Records the start of a transfer.
     pub fn begin(&self, info: &TransferInfo) {
         self.entry.moved.store(0, Ordering::Relaxed);
         self.entry.receives.store(info.kind.is_upload(), Ordering::Relaxed);
         self.entry.lock().info = Some(info.clone());
     }
 
-    /// So many bytes of it have moved.
+    /// Records the number of bytes that the transfer has moved so far.
     pub fn set_moved(&self, total: u64) {
         let before = self.entry.moved.swap(total, Ordering::Relaxed);
         let receives = self.entry.receives.load(Ordering::Relaxed);
@@ -145,12 +145,12 @@ impl Registration<'_> {
         all.fetch_add(total.saturating_sub(before), Ordering::Relaxed);
     }
 
-    /// Notes that it is over.
+    /// Records the end of the transfer.
     pub fn end(&self) {
         self.entry.lock().info = None;
     }
 
-    /// The session's entry.
+    /// Returns the entry of the session.
     pub fn entry(&self) -> &SessionEntry {
         &self.entry
     }

@@ -1,9 +1,9 @@
-//! A transfer: what moves, and since when.
+//! The description of a transfer.
 
 use crate::protocol::FtpPath;
 use std::time::Instant;
 
-/// What a transfer moves, by the command that asked for it.
+/// The kind of transfer, by the command that started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferKind {
     /// RETR.
@@ -23,7 +23,7 @@ pub enum TransferKind {
 }
 
 impl TransferKind {
-    /// All of them, in the order of their numbers.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [TransferKind; 7] = [
         TransferKind::Retrieve,
         TransferKind::Store,
@@ -34,17 +34,17 @@ impl TransferKind {
         TransferKind::Facts,
     ];
 
-    /// Whether it moves a file to the server.
+    /// Returns whether the transfer moves a file to the server.
     pub fn is_upload(self) -> bool {
         matches!(self, TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique)
     }
 
-    /// Whether it moves the names of files, and not a file.
+    /// Returns whether the transfer is a listing.
     pub fn is_listing(self) -> bool {
         matches!(self, TransferKind::List | TransferKind::Names | TransferKind::Facts)
     }
 
-    /// The name of its event in the log.
+    /// Returns the name of the transfer's log event.
     pub fn event(self) -> &'static str {
         match self {
             TransferKind::Retrieve => "retr",
@@ -61,18 +61,18 @@ impl TransferKind {
 /// A transfer.
 #[derive(Clone, Debug)]
 pub struct TransferInfo {
-    /// What it moves.
+    /// The kind of transfer.
     pub kind: TransferKind,
-    /// The file or directory, as the client names it.
+    /// The file or directory, as the client sees it.
     pub path: FtpPath,
-    /// How many bytes will move, where that is known.
+    /// The number of bytes that will move, if known.
     pub expected: Option<u64>,
-    /// When it began.
+    /// The start of the transfer.
     pub started: Instant,
 }
 
 impl TransferInfo {
-    /// One that begins now.
+    /// Creates a transfer that begins now.
     pub fn new(kind: TransferKind, path: &FtpPath, expected: Option<u64>) -> TransferInfo {
         TransferInfo { kind, path: path.clone(), expected, started: Instant::now() }
     }

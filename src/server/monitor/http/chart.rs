@@ -1,58 +1,58 @@
-//! A chart of the last minutes as SVG, in the page itself.
+//! A chart of the last minutes, as SVG within the page.
 //!
-//! The drawing stretches to whatever width there is, so it holds no text: scale and legend stand
-//! around it, and who cannot see it hears a sentence.
+//! The drawing is stretched to the available width, so it contains no text: the scale and the
+//! legend are beside it, and a label describes it to screen readers.
 
-use crate::server::monitor::http::history::MOST_SAMPLES;
+use crate::server::monitor::http::history::MAX_SAMPLES;
 use std::fmt::Write as _;
 
-/// How the drawing counts downwards.
+/// The height of the drawing in its own units.
 const HEIGHT: f64 = 100.0;
 
-/// One quantity over time, a value a second, the last one now.
+/// One quantity over time, with one value per second; the last value is the current one.
 pub struct Line {
-    /// How it looks: a class of the style sheet.
+    /// The class in the style sheet.
     pub class: &'static str,
-    /// Its values.
+    /// The values, oldest first.
     pub values: Vec<f64>,
 }
 
 impl Line {
-    /// The largest value.
+    /// Returns the largest value.
     pub fn peak(&self) -> f64 {
         self.values.iter().copied().fold(0.0, f64::max)
     }
 }
 
-/// The top of the scale: a power of two that all values stay below, so that half of it is a round
+/// Returns the top of the scale: the power of two above all values, so that half of it is a round
 /// number too.
 pub fn top(lines: &[Line], least: u64) -> u64 {
     let peak = lines.iter().map(Line::peak).fold(0.0, f64::max);
-    // The largest power of two that there is; a float beyond is cut to it.
+    // The largest power of two; larger values are clamped to it.
     (peak.ceil() as u64).clamp(least, 1 << 62).next_power_of_two()
 }
 
-/// The drawing. `label` says in words what it shows, and is escaped.
+/// Returns the drawing. `label` describes it and must already be escaped.
 pub fn svg(label: &str, lines: &[Line], top: u64) -> String {
     let mut out = format!(
-        "<svg viewBox=\"0 0 {MOST_SAMPLES} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+        "<svg viewBox=\"0 0 {MAX_SAMPLES} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
          aria-label=\"{label}\">"
     );
     for y in [0.0, HEIGHT / 2.0] {
-        let _ = write!(out, "<path class=\"grid\" d=\"M0 {y}H{MOST_SAMPLES}\"/>");
+        let _ = write!(out, "<path class=\"grid\" d=\"M0 {y}H{MAX_SAMPLES}\"/>");
     }
     for Line { class, values } in lines.iter().filter(|line| !line.values.is_empty()) {
-        let start = MOST_SAMPLES.saturating_sub(values.len());
-        let mut way = String::new();
+        let start = MAX_SAMPLES.saturating_sub(values.len());
+        let mut path = String::new();
         for (at, value) in values.iter().enumerate() {
             let y = HEIGHT - value / top as f64 * HEIGHT;
-            let _ = write!(way, "{}{} {y:.1}", if at == 0 { 'M' } else { 'L' }, start + at + 1);
+            let _ = write!(path, "{}{} {y:.1}", if at == 0 { 'M' } else { 'L' }, start + at + 1);
         }
         let first = start + 1;
         let _ = write!(
             out,
-            "<path class=\"area {class}\" d=\"{way}V{HEIGHT}H{first}Z\"/>\
-             <path class=\"line {class}\" d=\"{way}\"/>"
+            "<path class=\"area {class}\" d=\"{path}V{HEIGHT}H{first}Z\"/>\
+             <path class=\"line {class}\" d=\"{path}\"/>"
         );
     }
     out.push_str("</svg>");

@@ -1,6 +1,7 @@
-//! One connection: its request comes in, the answer goes out, and the end is told.
+//! One HTTP connection: reads the request, writes the response, closes the connection.
 //!
-//! Nothing here waits. Each step does what can be done without that and says what to wait for.
+//! No operation waits. Each step does what is possible without waiting, and [`Connection::item`]
+//! tells which event to poll for.
 
 use crate::server::monitor::http::message::MAX_HEAD;
 use crate::sys::{Interest, PollItem, Waitable};
@@ -8,14 +9,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long a connection may take in all.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The maximum lifetime of a connection.
+const LIFETIME: Duration = Duration::from_secs(5);
 
-/// How long, while others wait for its place.
-const CROWDED: Duration = Duration::from_secs(1);
+/// The maximum lifetime while other clients wait.
+const CROWDED_LIFETIME: Duration = Duration::from_secs(1);
 
-/// How long a client has to take note of the end.
-const PARTING: Duration = Duration::from_secs(1);
+/// The time for the client to close its side.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// A connection.
 #[derive(Debug)]
@@ -27,61 +28,61 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum Stage {
-    /// The request has come so far.
-    Asking(Vec<u8>),
-    /// The answer, and how much of it has gone.
-    Hearing(Vec<u8>, usize),
-    /// All is said. What the client still sends is read away, or the system would take the answer
-    /// back with a reset.
-    Parting(Instant),
-    /// Nothing is left to do.
-    Gone,
+    /// Reading the request; contains the bytes so far.
+    Reading(Vec<u8>),
+    /// Writing the response; contains the response and the number of bytes written.
+    Writing(Vec<u8>, usize),
+    /// The response is complete. Further bytes from the client are read and discarded, because
+    /// otherwise a reset could discard the response.
+    Closing(Instant),
+    /// The connection is finished.
+    Closed,
 }
 
 impl Connection {
-    /// One who has just come.
+    /// Creates a connection that was just accepted.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Returns the system error of a broken socket.
     pub fn new(stream: TcpStream) -> io::Result<Connection> {
         stream.set_nonblocking(true)?;
-        Ok(Connection { stream, since: Instant::now(), stage: Stage::Asking(Vec::new()) })
+        Ok(Connection { stream, since: Instant::now(), stage: Stage::Reading(Vec::new()) })
     }
 
-    /// What to wait for.
+    /// Returns the event to poll for.
     pub fn item(&self) -> PollItem<'_> {
         let interest = match self.stage {
-            Stage::Hearing(..) => Interest::Write,
-            Stage::Asking(_) | Stage::Parting(_) | Stage::Gone => Interest::Read,
+            Stage::Writing(..) => Interest::Write,
+            Stage::Reading(_) | Stage::Closing(_) | Stage::Closed => Interest::Read,
         };
         PollItem::new(Waitable::handle(&self.stream), interest)
     }
 
-    /// Until when it may be here.
+    /// Returns the time at which the connection is dropped.
     pub fn deadline(&self, crowded: bool) -> Instant {
-        let last = self.since + if crowded { CROWDED } else { PATIENCE };
+        let last = self.since + if crowded { CROWDED_LIFETIME } else { LIFETIME };
         match self.stage {
-            Stage::Parting(since) => last.min(since + PARTING),
+            Stage::Closing(since) => last.min(since + CLOSE_TIME),
             _ => last,
         }
     }
 
-    /// Whether there is nothing left to do.
-    pub fn is_gone(&self) -> bool {
-        matches!(self.stage, Stage::Gone)
+    /// Returns whether the connection is finished.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closed)
     }
 
-    /// Goes on as far as that is possible without waiting. `answer` gives the answer to what was
-    /// read, once it is enough.
-    pub fn go_on(&mut self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
-        /// So many steps at a time, since somebody may never stop to send.
+    /// Proceeds as far as possible without waiting. `answer` returns the response once the bytes
+    /// read so far are a complete request.
+    pub fn advance(&mut self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+        /// The number of steps at a time, since a client may never stop sending.
         const STEPS: usize = 16;
         for _ in 0..STEPS {
             match self.step(&mut answer) {
-                Ok(()) if !self.is_gone() => {}
+                Ok(()) if !self.is_closed() => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Ok(()) | Err(_) => return self.stage = Stage::Gone,
+                Ok(()) | Err(_) => return self.stage = Stage::Closed,
             }
         }
     }
@@ -89,26 +90,26 @@ impl Connection {
     fn step(&mut self, answer: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>) -> io::Result<()> {
         let mut chunk = [0; 4096];
         match &mut self.stage {
-            Stage::Asking(head) => {
-                // Never more than there is room for, so that the head has a bound.
+            Stage::Reading(head) => {
+                // Bounds the size of the head.
                 let room = (MAX_HEAD - head.len()).min(chunk.len());
                 let length = self.stream.read(&mut chunk[..room])?;
                 head.extend_from_slice(&chunk[..length]);
                 match answer(head) {
-                    Some(text) => self.stage = Stage::Hearing(text, 0),
-                    None if length == 0 => self.stage = Stage::Gone,
+                    Some(text) => self.stage = Stage::Writing(text, 0),
+                    None if length == 0 => self.stage = Stage::Closed,
                     None => {}
                 }
             }
-            Stage::Hearing(text, gone) if *gone < text.len() => {
-                *gone += self.stream.write(&text[*gone..])?;
+            Stage::Writing(text, written) if *written < text.len() => {
+                *written += self.stream.write(&text[*written..])?;
             }
-            Stage::Hearing(..) => {
+            Stage::Writing(..) => {
                 self.stream.shutdown(Shutdown::Write)?;
-                self.stage = Stage::Parting(Instant::now());
+                self.stage = Stage::Closing(Instant::now());
             }
-            Stage::Parting(_) if self.stream.read(&mut chunk)? == 0 => self.stage = Stage::Gone,
-            Stage::Parting(_) | Stage::Gone => {}
+            Stage::Closing(_) if self.stream.read(&mut chunk)? == 0 => self.stage = Stage::Closed,
+            Stage::Closing(_) | Stage::Closed => {}
         }
         Ok(())
     }

@@ -1,34 +1,35 @@
-//! The last minutes, a sample a second, and how fast each transfer is just now.
+//! The history of the last minutes, with one sample per second, and the current rate of each
+//! transfer.
 //!
-//! One thread takes the samples and shows them, so nothing here is locked. Transfers are looked at
-//! one by one only while somebody looks at the page.
+//! One thread takes and shows the samples, so no lock is needed. The rates of transfers are
+//! sampled only while somebody views the page.
 
 use crate::server::Server;
 use crate::server::monitor::sessions::Traffic;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How many samples are kept: five minutes.
-pub const MOST_SAMPLES: usize = 300;
+/// The number of samples: five minutes.
+pub const MAX_SAMPLES: usize = 300;
 
-/// How far they are apart.
+/// The time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// For how long after a page was made somebody is taken to look at it.
+/// The time after a request for the page during which the rates of transfers are sampled.
 const WATCHED: Duration = Duration::from_secs(15);
 
-/// What went on in one second.
+/// A sample of one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// Bytes a second from clients.
+    /// The rate of bytes from clients, per second.
     pub received: f64,
-    /// Bytes a second to them.
+    /// The rate of bytes to clients, per second.
     pub sent: f64,
-    /// Sessions at its end.
+    /// The number of sessions at the end of the second.
     pub sessions: usize,
 }
 
-/// The samples.
+/// The samples and the current rates.
 #[derive(Debug)]
 pub struct History {
     samples: VecDeque<Sample>,
@@ -38,17 +39,17 @@ pub struct History {
     paces: HashMap<u64, Pace>,
 }
 
-/// How fast a session's transfer is.
+/// The rate of a session's transfer.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
-    /// Which transfer: one begins at no other moment.
+    /// The start of the transfer, which identifies it within its session.
     began: Instant,
     moved: u64,
     rate: f64,
 }
 
 impl History {
-    /// Empty.
+    /// Creates an empty history.
     pub fn new(now: Instant) -> History {
         History {
             samples: VecDeque::new(),
@@ -59,12 +60,12 @@ impl History {
         }
     }
 
-    /// When the next sample is due.
+    /// Returns the time of the next sample.
     pub fn next(&self) -> Instant {
         self.last + EVERY
     }
 
-    /// Takes the sample if it is due.
+    /// Takes a sample if it is due.
     pub fn take(&mut self, server: &Server, now: Instant) {
         if now < self.next() {
             return;
@@ -72,7 +73,7 @@ impl History {
         let seconds = now.duration_since(self.last).as_secs_f64();
         let traffic = server.session_list.traffic();
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
-        if self.samples.len() == MOST_SAMPLES {
+        if self.samples.len() == MAX_SAMPLES {
             self.samples.pop_front();
         }
         self.samples.push_back(Sample {
@@ -95,7 +96,7 @@ impl History {
             let moved = entry.moved();
             let known = before.get(&entry.number).filter(|pace| pace.began == began);
             let rate = match known {
-                // A quarter of it new, so that it neither jumps nor lags for long.
+                // A weight of 1/4 for the latest value smooths the rate without a long lag.
                 Some(pace) => {
                     let latest = moved.saturating_sub(pace.moved) as f64 / seconds;
                     pace.rate * 0.75 + latest * 0.25
@@ -106,29 +107,31 @@ impl History {
         }
     }
 
-    /// Somebody looks at the page.
+    /// Records that the page was requested.
     pub fn watch(&mut self, now: Instant) {
         self.watched = Some(now);
     }
 
-    /// Bytes a second of a session's transfer that `began` then: lately, or since its beginning.
+    /// Returns the rate of a session's transfer that started at `began`, in bytes per second:
+    /// recently if it was sampled, otherwise on average.
     pub fn rate(&self, session: u64, began: Instant, moved: u64) -> f64 {
         let pace = self.paces.get(&session).filter(|pace| pace.began == began);
         pace.map_or_else(|| average(moved, began), |pace| pace.rate)
     }
 
-    /// The samples, the oldest first.
+    /// Returns the samples, oldest first.
     pub fn samples(&self) -> impl ExactSizeIterator<Item = &Sample> {
         self.samples.iter()
     }
 
-    /// The last of them.
+    /// Returns the last sample.
     pub fn latest(&self) -> Sample {
         self.samples.back().copied().unwrap_or_default()
     }
 }
 
-/// Bytes a second since the beginning; of the first moments too little is known.
+/// Returns the average rate in bytes per second. A minimum duration avoids extreme values in the
+/// first moments.
 fn average(moved: u64, began: Instant) -> f64 {
     const SHORTEST: f64 = 0.1;
     moved as f64 / began.elapsed().as_secs_f64().max(SHORTEST)

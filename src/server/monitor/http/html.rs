@@ -1,4 +1,4 @@
-//! Text for a page: what came from outside is made harmless, numbers are made readable.
+//! Text for HTML: escapes text from outside, and formats numbers for people.
 
 use crate::protocol::digest::Sha256;
 use crate::protocol::time::Civil;
@@ -6,11 +6,11 @@ use crate::text::{self, is_hidden};
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-/// How much of a text is shown, in characters: enough to know it by.
+/// The longest text that is shown, in characters.
 const LONGEST: usize = 160;
 
-/// `value` as it may stand in a page: no markup, and no letter that cannot be seen or turns others
-/// around. Of a long one the end is shown, which is where paths differ.
+/// Returns `value` for use in HTML, with markup escaped and hidden characters shown as escapes. A
+/// long text is cut at its beginning, because paths differ at the end.
 pub fn text(value: impl Display) -> String {
     let value = value.to_string();
     let length = value.chars().count();
@@ -32,19 +32,19 @@ pub fn text(value: impl Display) -> String {
     out
 }
 
-/// `1.5 MiB`
+/// Formats `1.5 MiB`.
 pub fn bytes(number: f64) -> String {
     let (number, unit) = text::scaled(number);
     let digits = usize::from(number < 9.95 && unit != "B");
     format!("{number:.digits$} {unit}")
 }
 
-/// `1.5 MiB/s`
+/// Formats `1.5 MiB/s`.
 pub fn rate(number: f64) -> String {
     format!("{}/s", bytes(number))
 }
 
-/// `4 min 3 s`, the two largest units at most.
+/// Formats `4 min 3 s`, with at most the two largest units.
 pub fn duration(duration: Duration) -> String {
     let s = duration.as_secs();
     match s {
@@ -55,7 +55,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// `4 min`, one unit.
+/// Formats `4 min`, with one unit.
 pub fn short(duration: Duration) -> String {
     let s = duration.as_secs();
     match s {
@@ -66,7 +66,7 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
-/// How long something took, which may be very little.
+/// Formats the duration of an operation, which may be very short.
 pub fn took(duration: Duration) -> String {
     match duration.as_secs_f64() {
         seconds if seconds < 9.995 => format!("{seconds:.2} s"),
@@ -74,14 +74,14 @@ pub fn took(duration: Duration) -> String {
     }
 }
 
-/// How long ago, the moment itself for machines and for who points at it.
+/// Formats the time since `then`; the exact time is in the markup, for programs and as a tooltip.
 pub fn ago(then: SystemTime, now: SystemTime) -> String {
     let moment = text::rfc3339(then);
     let since = now.duration_since(then).unwrap_or_default();
     format!("<time datetime=\"{moment}\" title=\"{moment}\">{} ago</time>", short(since))
 }
 
-/// `19:26 UTC`, or of another day `2026-11-22`
+/// Formats `19:26 UTC`, or `2026-11-22` for another day.
 pub fn since(then: SystemTime, now: SystemTime) -> String {
     let (t, today) = (Civil::from_system(then), Civil::from_system(now));
     match (t.year, t.month, t.day) == (today.year, today.month, today.day) {
@@ -90,13 +90,13 @@ pub fn since(then: SystemTime, now: SystemTime) -> String {
     }
 }
 
-/// `1 session`, `2 sessions`
+/// Formats `1 session` or `2 sessions`.
 pub fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
 
-/// What a Content-Security-Policy knows an inline text by.
+/// Returns the hash that identifies an inline script or style in a Content-Security-Policy.
 pub fn hash(text: &str) -> String {
     format!("sha256-{}", text::base64(&Sha256::of(text.as_bytes())))
 }

@@ -1,49 +1,49 @@
-//! The little of HTTP that a page, a scraper and a health check need (RFC 9110, RFC 9112).
+//! The subset of HTTP that a page, a scraper and a health check need (RFC 9110, RFC 9112).
 //!
-//! One request a connection, GET or HEAD, whose head fits [`MAX_HEAD`]; a body is not read. Nothing
-//! here touches a socket: [`read`] looks at the bytes that have come, [`Response`] makes those that
-//! go.
+//! A connection has one request, GET or HEAD, whose head fits [`MAX_HEAD`]; a body is not read. No
+//! function here uses a socket: [`read`] parses the bytes that have arrived, and [`Response`]
+//! produces those to send.
 
 use crate::text::http_date;
 use std::time::SystemTime;
 
-/// The longest head of a request, its lines and the empty one after them.
+/// The longest head of a request in bytes, including the empty line at its end.
 pub const MAX_HEAD: usize = 8 * 1024;
 
-/// The longest target.
+/// The longest target in bytes.
 const MAX_TARGET: usize = 1024;
 
-/// What is asked for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whether only the head of the answer is wanted.
+    /// True for HEAD.
     pub head_only: bool,
     /// The path, without the query.
     pub path: String,
-    /// What stands after the `?`.
+    /// The text after the `?`.
     pub query: String,
-    /// To whom the client thinks it speaks, without the port.
+    /// The host that the client addressed, without the port.
     pub host: Option<String>,
 }
 
-/// Why a request is not answered.
+/// The reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// It is no HTTP.
+    /// The data is not HTTP.
     Malformed,
-    /// It asks for more than to read.
+    /// The method is neither GET nor HEAD.
     Method,
-    /// Its target is too long.
+    /// The target is too long.
     LongTarget,
-    /// Its head is too long.
+    /// The head is too long.
     LongHead,
-    /// It is of a version that looks different.
+    /// The HTTP version is not supported.
     Version,
 }
 
-/// What has come so far: `None` if the head is not whole yet.
+/// Parses the bytes that have arrived; `None` if the head is incomplete.
 pub fn read(bytes: &[u8]) -> Option<Result<Request, Problem>> {
-    // RFC 9112 section 2.2: empty lines in front are passed over.
+    // RFC 9112 section 2.2: empty lines before the request are ignored.
     let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
     match end_of_head(&bytes[start..]) {
         Some(end) => Some(parse(&bytes[start..start + end])),
@@ -54,7 +54,7 @@ pub fn read(bytes: &[u8]) -> Option<Result<Request, Problem>> {
     }
 }
 
-/// Where the lines end; a line may end in LF alone (RFC 9112 section 2.2).
+/// Returns the offset of the end of the head; a line may end in LF alone (RFC 9112 section 2.2).
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
     let lf = |at: &usize| bytes[*at] == b'\n';
     let ends = (0..bytes.len()).filter(lf);
@@ -81,7 +81,7 @@ fn parse(head: &[u8]) -> Result<Request, Problem> {
     if !matches!(method, "GET" | "HEAD") {
         return Err(Problem::Method);
     }
-    // RFC 9112 section 3.2: exactly one, but in the version that does not know it.
+    // RFC 9112 section 3.2: exactly one Host field, which is optional in HTTP/1.0.
     if hosts.len() != 1 && !(hosts.is_empty() && is_old) {
         return Err(Problem::Malformed);
     }
@@ -91,7 +91,7 @@ fn parse(head: &[u8]) -> Result<Request, Problem> {
     Ok(Request { head_only: method == "HEAD", path: path.into(), query: query.into(), host })
 }
 
-/// The values of all Host fields. What is no field makes the request none.
+/// Returns the values of all Host fields. An invalid field makes the request malformed.
 fn hosts<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<&'a str>, Problem> {
     let mut hosts = Vec::new();
     for line in lines {
@@ -107,12 +107,12 @@ fn hosts<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<&'a str>, Probl
     Ok(hosts)
 }
 
-/// RFC 9110 section 5.6.2.
+/// Returns whether a byte may be in a token (RFC 9110 section 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// `/path?query`, and the same with `http://host` in front, which clients of proxies send.
+/// Splits `/path?query`, which may follow `http://host`, as clients of proxies send it.
 fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), Problem> {
     if target.len() > MAX_TARGET {
         return Err(Problem::LongTarget);
@@ -131,7 +131,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), Problem> {
     if path.starts_with('/') { Ok((authority, path, query)) } else { Err(Problem::Malformed) }
 }
 
-/// `name:80` and `[::1]:80` without the port and the brackets.
+/// Removes the port and the brackets from `name:80` and `[::1]:80`.
 fn without_port(host: &str) -> &str {
     match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(address, _)| address),
@@ -139,7 +139,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Response {
     status: &'static str,
@@ -149,27 +149,27 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer in one line of plain text; `status` is code and reason.
+    /// Creates a response of one line of plain text; `status` is the code and the reason.
     pub fn plain(status: &'static str, text: &str) -> Response {
         Response::new(status, "text/plain; charset=utf-8", format!("{text}\n"))
     }
 
-    /// An answer of any media type.
+    /// Creates a response of any media type.
     pub fn new(status: &'static str, kind: &'static str, body: impl Into<Vec<u8>>) -> Response {
         Response { status, kind, headers: String::new(), body: body.into() }
     }
 
-    /// The same with another header.
+    /// Adds a header.
     pub fn with(mut self, name: &str, value: &str) -> Response {
         self.headers.push_str(&format!("{name}: {value}\r\n"));
         self
     }
 
-    /// What goes over the wire.
+    /// Returns the bytes to send.
     pub fn into_bytes(self, now: SystemTime, head_only: bool) -> Vec<u8> {
         let Response { status, kind, headers, body } = self;
         let (date, length) = (http_date(now), body.len());
-        // Nothing here is to be kept, guessed at, framed, or told to others.
+        // Browsers must not cache a response, guess its type, frame it, or pass its address on.
         let mut bytes = format!(
             "HTTP/1.1 {status}\r\nDate: {date}\r\nServer: mt_ftp\r\nConnection: close\r\n\
              Content-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: no-store\r\n\
@@ -188,20 +188,22 @@ impl Response {
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Response {
         match problem {
-            Problem::Malformed => Response::plain("400 Bad Request", "That is no request."),
+            Problem::Malformed => Response::plain("400 Bad Request", "Malformed HTTP request."),
             Problem::Method => {
-                Response::plain("405 Method Not Allowed", "There is nothing here but to read.")
+                Response::plain("405 Method Not Allowed", "Only GET and HEAD are supported.")
                     .with("Allow", "GET, HEAD")
             }
             Problem::LongTarget => {
-                Response::plain("414 URI Too Long", "Nothing has a name so long.")
+                Response::plain("414 URI Too Long", "The request target is too long.")
             }
-            Problem::LongHead => {
-                Response::plain("431 Request Header Fields Too Large", "That is too much to read.")
-            }
-            Problem::Version => {
-                Response::plain("505 HTTP Version Not Supported", "HTTP/1.1 is spoken here.")
-            }
+            Problem::LongHead => Response::plain(
+                "431 Request Header Fields Too Large",
+                "The request head is too large.",
+            ),
+            Problem::Version => Response::plain(
+                "505 HTTP Version Not Supported",
+                "Only HTTP/1.0 and HTTP/1.1 are supported.",
+            ),
         }
     }
 }

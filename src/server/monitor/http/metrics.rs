@@ -1,8 +1,8 @@
-//! `/metrics`: the numbers in Prometheus' text format, version 0.0.4.
+//! The metrics at `/metrics` in the text format of Prometheus, version 0.0.4.
 //!
-//! Names and units are those of its conventions: seconds and bytes, counters end in `_total`, and
-//! what every process has is named as its own client libraries name it. Counters never go back
-//! while the server runs.
+//! Names and units follow its conventions: seconds and bytes, counters end in `_total`, and
+//! metrics of every process have the names that Prometheus client libraries use. Counters never
+//! decrease while the server runs.
 
 use crate::server::Server;
 use crate::server::monitor::counters::STEPS;
@@ -12,10 +12,10 @@ use crate::shutdown::Stage;
 use std::fmt::{Display, Write as _};
 use std::time::UNIX_EPOCH;
 
-/// Its media type.
+/// The media type of the metrics.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All of it.
+/// Returns all metrics.
 pub fn text(server: &Server) -> String {
     let mut page = Page(String::new());
     page.server(server);
@@ -28,7 +28,7 @@ pub fn text(server: &Server) -> String {
     page.0
 }
 
-/// What is written so far. Writing to a String cannot fail.
+/// The text so far. Writing to a String cannot fail.
 struct Page(String);
 
 impl Page {
@@ -36,7 +36,7 @@ impl Page {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// A value with labels. They are ours, and hold nothing that would have to be escaped.
+    /// Writes a value with labels. Labels are constants without characters that need escaping.
     fn value(&mut self, name: &str, labels: &str, value: impl Display) {
         let _ = match labels {
             "" => writeln!(self.0, "{name} {value}"),
@@ -51,25 +51,30 @@ impl Page {
 
     fn server(&mut self, server: &Server) {
         const INFO: &str = "mt_ftp_build_info";
-        self.family(INFO, "gauge", "The version that runs; the value is 1.");
+        self.family(INFO, "gauge", "Version of the server; the value is 1.");
         self.value(INFO, concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""), 1);
         let draining = u8::from(server.shutdown.stage() != Stage::Running);
-        const HELP: &str = "1 once the server lets nobody in any more and waits for transfers.";
+        const HELP: &str = "1 once the server admits no new sessions and waits for transfers.";
         self.one("mt_ftp_draining", "gauge", HELP, draining);
     }
 
     fn sessions(&mut self, server: &Server) {
-        self.one("mt_ftp_sessions_open", "gauge", "Sessions now.", server.session_limits.count());
+        self.one(
+            "mt_ftp_sessions_open",
+            "gauge",
+            "Current sessions.",
+            server.session_limits.count(),
+        );
         let all = server.sessions_so_far();
         self.one("mt_ftp_sessions_total", "counter", "Sessions since the start.", all);
         const AWAY: &str = "mt_ftp_turned_away_total";
-        self.family(AWAY, "counter", "Clients that got no session, by the reason.");
+        self.family(AWAY, "counter", "Rejected clients by reason.");
         for (why, times) in server.counters.turned_away() {
             self.value(AWAY, &format!("reason=\"{}\"", why.name()), times);
         }
         const LOGINS: &str = "mt_ftp_logins_total";
         let (ok, failed) = server.counters.logins();
-        self.family(LOGINS, "counter", "Logins, visitors among them, by the result.");
+        self.family(LOGINS, "counter", "Logins, including anonymous ones, by result.");
         self.value(LOGINS, "result=\"ok\"", ok);
         self.value(LOGINS, "result=\"failed\"", failed);
         const CHECKS: &str = "mt_ftp_password_checks_total";
@@ -77,7 +82,7 @@ impl Page {
         self.family(
             CHECKS,
             "counter",
-            "Passwords checked, by their slow hash or by the memory of an earlier login.",
+            "Passwords checked, by their slow hash or by the cache of earlier logins.",
         );
         self.value(CHECKS, "by=\"hash\"", checks.hashed());
         self.value(CHECKS, "by=\"cache\"", checks.remembered());
@@ -85,7 +90,7 @@ impl Page {
 
     fn transfers(&mut self, server: &Server) {
         const TRANSFERS: &str = "mt_ftp_transfers_total";
-        self.family(TRANSFERS, "counter", "Transfers that are over, by command and result.");
+        self.family(TRANSFERS, "counter", "Finished transfers by command and result.");
         for kind in TransferKind::ALL {
             let (counts, name) = (server.counters.transfers(kind), kind.event());
             self.value(TRANSFERS, &format!("kind=\"{name}\",result=\"ok\""), counts.done);
@@ -93,10 +98,10 @@ impl Page {
         }
         let entries = server.session_list.all();
         let running = entries.iter().filter(|entry| entry.moves_since().is_some()).count();
-        self.one("mt_ftp_transfers_running", "gauge", "Transfers now.", running);
+        self.one("mt_ftp_transfers_running", "gauge", "Current transfers.", running);
         const BYTES: &str = "mt_ftp_transferred_bytes_total";
         let traffic = server.session_list.traffic();
-        let help = "Bytes over data connections, those of running transfers among them; \"in\" is \
+        let help = "Bytes over data connections, including those of current transfers; \"in\" is \
                     from clients.";
         self.family(BYTES, "counter", help);
         self.value(BYTES, "direction=\"in\"", traffic.received);
@@ -105,7 +110,7 @@ impl Page {
 
     fn durations(&mut self, server: &Server) {
         const NAME: &str = "mt_ftp_transfer_duration_seconds";
-        self.family(NAME, "histogram", "How long transfers took, by command.");
+        self.family(NAME, "histogram", "Duration of transfers by command.");
         for kind in TransferKind::ALL {
             let (counts, kind) = (server.counters.transfers(kind), kind.event());
             let mut sum = 0;
@@ -124,18 +129,18 @@ impl Page {
     fn limits(&mut self, server: &Server) {
         let settings = server.settings();
         const MOST: &str = "mt_ftp_sessions_limit";
-        self.one(MOST, "gauge", "How many sessions there may be.", settings.config.max_sessions);
+        self.one(MOST, "gauge", "Maximum number of sessions.", settings.config.max_sessions);
         if let Some((reserved, all)) = settings.ports().and_then(|ports| ports.reserved()) {
             const USED: &str = "mt_ftp_passive_ports_reserved";
             self.one(USED, "gauge", "Passive ports that wait for a data connection.", reserved);
             const ALL: &str = "mt_ftp_passive_ports_limit";
-            self.one(ALL, "gauge", "Passive ports that there are.", all);
+            self.one(ALL, "gauge", "Passive ports in the configured range.", all);
         }
     }
 
     fn logs(&mut self, server: &Server) {
         const LOST: &str = "mt_ftp_log_lines_lost_total";
-        self.family(LOST, "counter", "Log lines that could not be written in time, by the log.");
+        self.family(LOST, "counter", "Log lines that could not be written in time, by log.");
         self.value(LOST, "log=\"events\"", server.log.lost());
         self.value(LOST, "log=\"transfers\"", server.transfers.lost());
     }
@@ -144,11 +149,11 @@ impl Page {
         let began = server.counters.began.duration_since(UNIX_EPOCH).unwrap_or_default();
         let began = format!("{:.3}", began.as_secs_f64());
         const START: &str = "process_start_time_seconds";
-        self.one(START, "gauge", "When the server began, in seconds since 1970.", began);
+        self.one(START, "gauge", "Start time of the server, in seconds since 1970.", began);
         let process = Process::look();
         for (name, help, value) in [
             ("process_open_fds", "Open descriptors.", process.descriptors),
-            ("process_max_fds", "How many there may be.", process.most_descriptors),
+            ("process_max_fds", "Maximum number of open descriptors.", process.most_descriptors),
             ("process_threads", "Threads.", process.threads),
             ("process_resident_memory_bytes", "Resident memory.", process.memory),
         ] {

@@ -1,7 +1,7 @@
-//! `/`: a page that one keeps open, to see who is here and what moves.
+//! The status page at `/`, for an administrator who keeps it open.
 //!
-//! It needs no script, refreshes itself, and holds no more rows than somebody can read, however
-//! many sessions there are. Everything from outside goes through [`text`].
+//! It needs no script, refreshes itself, and limits the number of rows, however many sessions
+//! there are. All text from outside is escaped by [`text`].
 
 mod tables;
 
@@ -16,31 +16,31 @@ use crate::text::rfc3339;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-/// The style sheet, which stands in the page.
+/// The style sheet, which is embedded in the page.
 pub const STYLE: &str = include_str!("style.css");
 
-/// How often the page is made anew, in seconds.
+/// The refresh interval of the page in seconds.
 const REFRESH: u32 = 5;
 
-/// How many addresses are shown.
+/// The number of addresses that are shown.
 const BUSIEST: usize = 5;
 
-/// What a page is made from.
+/// The data of a page.
 pub struct View<'a> {
     /// The server.
     pub server: &'a Server,
-    /// Its last minutes.
+    /// The history of the last minutes.
     pub history: &'a History,
-    /// Where it listens.
+    /// The address at which the server listens.
     pub name: &'a str,
-    /// The time.
+    /// The current time.
     pub now: SystemTime,
-    /// Whether the page stays as it is.
+    /// True if the page does not refresh itself.
     pub paused: bool,
 }
 
 impl View<'_> {
-    /// The whole page. Writing to a String cannot fail.
+    /// Returns the page. Writing to a String cannot fail.
     pub fn page(&self) -> String {
         let entries = self.server.session_list.all();
         let (moving, quiet): (Vec<_>, Vec<_>) =
@@ -90,14 +90,14 @@ impl View<'_> {
     fn header(&self, out: &mut String) {
         let (class, state) = match self.server.shutdown.stage() {
             Stage::Running => ("good", "serving"),
-            Stage::Draining => ("warn", "draining: nobody new comes in"),
+            Stage::Draining => ("warn", "draining: no new sessions"),
             Stage::Stopping => ("bad", "stopping"),
         };
         let moment = rfc3339(self.now);
         let clock = moment.get(11..19).unwrap_or_default();
         let (how, link, word) = match self.paused {
-            true => ("stands still", "/", "go on"),
-            false => ("is new every 5 s", "/?paused", "pause"),
+            true => ("does not refresh", "/", "resume"),
+            false => ("refreshes every 5 s", "/?paused", "pause"),
         };
         let _ = write!(
             out,
@@ -151,7 +151,7 @@ impl View<'_> {
         out.push_str("</dl>");
     }
 
-    /// Why clients were turned away, where any were.
+    /// Returns the reasons for which clients were rejected, with their counts.
     fn reasons(&self) -> String {
         let reasons =
             self.server.counters.turned_away().into_iter().filter(|(_, times)| *times > 0);
@@ -218,7 +218,7 @@ impl View<'_> {
         }
         let most = settings.config.max_sessions_per_ip.map(|most| most as u64);
         let busiest = server.session_limits.busiest(BUSIEST).into_iter();
-        // That each has one is no news where that is no limit.
+        // Without a limit, addresses with one session are not worth a line.
         for (address, sessions) in busiest.filter(|(_, sessions)| most.is_some() || *sessions > 1) {
             meter(out, &format!("From {address}"), sessions as u64, most);
         }
@@ -226,7 +226,7 @@ impl View<'_> {
     }
 }
 
-/// A part of the page with its heading.
+/// Begins a section of the page with its heading.
 fn begin(out: &mut String, id: &str, name: &str, more: &str) {
     let _ = write!(
         out,
@@ -255,7 +255,7 @@ fn figure(
     );
 }
 
-/// A line about something that may have a limit.
+/// Writes a line about a resource that may have a limit.
 fn meter(out: &mut String, name: &str, used: u64, most: Option<u64>) {
     let Some(most) = most.filter(|most| *most > 0) else {
         return line(out, name, &used.to_string());

@@ -1,26 +1,26 @@
-//! What the process uses, where the system tells it in files (Linux).
+//! The resources that the process uses, from the files of `/proc` (Linux).
 
 use std::fs;
 
-/// What is known; nothing where the system does not tell, or has run out of descriptors to read it.
+/// The known values; none on other systems, or if no descriptor is left for reading the files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Process {
-    /// Open descriptors.
+    /// The number of open descriptors.
     pub descriptors: Option<u64>,
-    /// How many there may be.
+    /// The limit of open descriptors.
     pub most_descriptors: Option<u64>,
-    /// Threads.
+    /// The number of threads.
     pub threads: Option<u64>,
-    /// Resident memory in bytes.
+    /// The resident memory in bytes.
     pub memory: Option<u64>,
 }
 
 impl Process {
-    /// Asks the system.
+    /// Reads the values from the system.
     pub fn look() -> Process {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-        // The one that is open for the reading is none of the server's.
+        // The descriptor for reading this directory is not counted.
         let open = fs::read_dir("/proc/self/fd").ok().map(|open| open.count().saturating_sub(1));
         Process {
             descriptors: open.map(|open| open as u64),
@@ -31,7 +31,7 @@ impl Process {
     }
 }
 
-/// The number that follows `name` at the beginning of a line.
+/// Returns the number that follows `name` at the beginning of a line.
 fn number_after(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
     rest.split_whitespace().next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! What is where, and for whom.
+//! The paths of the status pages, and who may read them.
 
 use crate::server::log::Level;
 use crate::server::monitor::http::history::History;
@@ -12,11 +12,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// The pages and what they are made from.
+/// The pages and their data.
 pub struct Routes {
-    /// Whose status it is.
+    /// The server.
     pub server: Arc<Server>,
-    /// Its last minutes.
+    /// The history of the last minutes.
     pub history: History,
     name: String,
     host: String,
@@ -24,7 +24,7 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The pages of a server that listens at `name`, for who asks `host` for them.
+    /// Creates the pages of a server that listens at `name`. `host` is the host of `--status`.
     pub fn new(server: Arc<Server>, name: String, host: String) -> Routes {
         let style = html::hash(STYLE);
         let policy = format!(
@@ -34,7 +34,7 @@ impl Routes {
         Routes { server, history: History::new(Instant::now()), name, host, policy }
     }
 
-    /// The answer to what has come so far, if that is enough for one.
+    /// Returns the response to the bytes so far, if they are a complete request.
     pub fn answer(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let now = SystemTime::now();
         let request = match message::read(bytes)? {
@@ -45,7 +45,7 @@ impl Routes {
         let response = made.unwrap_or_else(|panicked| {
             let fields = [("place", &panicked.place as _), ("words", &panicked.words as _)];
             self.server.log.event(Level::Error, "panic", &fields);
-            Response::plain("500 Internal Server Error", "That is our mistake; the log has it.")
+            Response::plain("500 Internal Server Error", "Internal error; see the server log.")
         });
         Some(response.into_bytes(now, request.head_only))
     }
@@ -63,17 +63,17 @@ impl Routes {
             ),
             "/" => self.page(request.query == "paused", now),
             "/metrics" => Response::new("200 OK", metrics::MEDIA_TYPE, metrics::text(&self.server)),
-            _ => Response::plain("404 Not Found", "There is /, /metrics, /healthz and /readyz."),
+            _ => Response::plain("404 Not Found", "Available: /, /metrics, /healthz and /readyz."),
         }
     }
 
-    /// Says why new sessions would be of no use.
+    /// Checks whether new sessions could be served.
     fn readiness(&self) -> Result<(), &'static str> {
         if self.server.shutdown.stage() != Stage::Running {
             return Err("draining");
         }
         let opened = self.server.settings().authenticator.tree.check();
-        opened.map_err(|_| "the directory that is served cannot be opened")
+        opened.map_err(|_| "the served directory cannot be opened")
     }
 
     fn page(&mut self, paused: bool, now: SystemTime) -> Response {
@@ -84,9 +84,9 @@ impl Routes {
             .with("Content-Security-Policy", &self.policy)
     }
 
-    /// Whether the client means us. A page from elsewhere can have its own name lead to this
-    /// machine and read what a browser then gets here (DNS rebinding); an address or a name of ours
-    /// it cannot make its own.
+    /// Returns whether the request is addressed to this server. Another web site can point its own
+    /// name to this machine and read what the browser then receives (DNS rebinding); it cannot do
+    /// so with an IP address or one of the accepted names.
     fn is_ours(&self, host: Option<&str>) -> bool {
         let Some(host) = host else { return true };
         let host = host.strip_suffix('.').unwrap_or(host);

@@ -1,4 +1,4 @@
-//! The tables of the page: sessions, the last transfers, and what the log warned of.
+//! The tables of the page: sessions, recent transfers, and recent warnings and errors.
 
 use crate::server::log::{Event, Level};
 use crate::server::monitor::counters::FinishedTransfer;
@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many sessions are shown.
+/// The maximum number of sessions that are shown.
 const MOST_ROWS: usize = 200;
 
 impl View<'_> {
@@ -30,7 +30,7 @@ impl View<'_> {
             "here",
             &[("tight", "No."), ("who", "Who"), ("tight roomy", "Here for"), ("what", "Doing")],
         );
-        // Those that move first, and then who came last.
+        // Sessions with transfers come first, then the newest sessions.
         let shown = moving.iter().chain(quiet.iter().rev()).take(MOST_ROWS);
         shown.for_each(|entry| self.session(out, entry));
         out.push_str("</tbody></table>");
@@ -82,7 +82,7 @@ impl View<'_> {
             );
             parts.extend(left(size.saturating_sub(moved), rate_now));
         }
-        // A line ends between the parts.
+        // Lines may break only between the parts.
         let parts = parts.iter().map(|part| part.replace(' ', "\u{a0}"));
         let _ = write!(out, "<small>{}</small>", parts.collect::<Vec<_>>().join(" · "));
     }
@@ -112,7 +112,7 @@ impl View<'_> {
         let failed = done.failed.as_ref().map_or(String::new(), |why| {
             format!("<small class=\"failed\">failed: {}</small>", text(why))
         });
-        // Of a moment nobody can say how fast it was.
+        // Avoids an extreme rate for a transfer of almost no duration.
         let seconds = done.took.as_secs_f64().max(0.001);
         let size = bytes(done.bytes as f64);
         let _ = write!(
@@ -158,12 +158,12 @@ impl View<'_> {
     }
 }
 
-/// The end of a part that has nothing to show.
+/// Ends a section that has nothing to show.
 fn none(out: &mut String, why: &str) {
     let _ = write!(out, "<p class=\"none\">{why}</p></section>");
 }
 
-/// The beginning of a table: the classes and names of its columns.
+/// Begins a table with these classes and names of columns.
 fn table(out: &mut String, id: &str, columns: &[(&str, &str)]) {
     let _ = write!(out, "<table aria-labelledby=\"{id}\"><thead><tr>");
     for (class, name) in columns {
@@ -172,7 +172,7 @@ fn table(out: &mut String, id: &str, columns: &[(&str, &str)]) {
     out.push_str("</tr></thead><tbody>");
 }
 
-/// What a transfer moves, and in which direction.
+/// Returns the direction and the path of a transfer.
 fn what(info: &TransferInfo) -> String {
     let word = match info.kind {
         TransferKind::Retrieve => "download",
@@ -187,7 +187,7 @@ fn direction(kind: TransferKind) -> &'static str {
     if kind.is_upload() { "in" } else { "out" }
 }
 
-/// How long so many bytes will take, if they move at all.
+/// Returns the remaining time of a transfer, if it is moving and will end within 100 days.
 fn left(bytes: u64, rate: f64) -> Option<String> {
     const LONGEST: f64 = 100.0 * 86_400.0;
     let seconds = bytes as f64 / rate;
