@@ -11,7 +11,7 @@ mod wait;
 
 pub use accept::{Listeners, Strangers, accept, accept_from, canonical, is_passing};
 pub use connect::{connect, dial};
-pub use data::Data;
+pub use data::{Data, handshake};
 pub use stream::{Draining, Stream, prepare_listener};
 pub use wait::{
     Attention, Verdict, Waited, deadline, has_passed, later, sooner, wait, wait_for_any, wait_with,

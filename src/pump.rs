@@ -25,6 +25,9 @@ const FIRST_BUFFER: usize = 32 * 1024;
 const LARGEST_SENT: usize = 1024 * 1024;
 const LARGEST_RECEIVED: usize = 256 * 1024;
 
+/// The same for both directions under TLS, whose records of 16 KiB cost the same in any buffer.
+const LARGEST_UNDER_TLS: usize = 64 * 1024;
+
 /// How many bytes may move before the attention is asked although nothing made the loop wait. At
 /// the slowest speed that never waits this is a few milliseconds.
 const ATTEND_EVERY: u64 = 8 * 1024 * 1024;
@@ -77,6 +80,23 @@ pub fn receive(
     Outcome { moved: flow.moved, end }
 }
 
+/// Tells the peer of a transfer that came to its end that nothing more is sent, where TLS has a word for
+/// that (close_notify), and returns the outcome with it. In clear the end of the connection says it.
+pub fn finish(
+    outcome: Outcome,
+    data: &mut Data,
+    stall: Duration,
+    attention: &mut impl Attention,
+) -> Outcome {
+    if !matches!(outcome.end, End::Done) || data.is_plain() {
+        return outcome;
+    }
+    let mut flow = Flow::new(stall, attention);
+    flow.moved = outcome.moved;
+    let end = flow.end_sending(data).err().unwrap_or(End::Done);
+    Outcome { end, ..outcome }
+}
+
 /// What [`Flow::receive_up_to`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
@@ -100,6 +120,7 @@ impl<A: Attention> Flow<'_, A> {
     }
 
     fn send(&mut self, source: &mut impl Read, data: &mut Data) -> Result<(), End> {
+        let largest = if data.is_plain() { LARGEST_SENT } else { LARGEST_UNDER_TLS };
         let mut buffer = vec![0; FIRST_BUFFER];
         loop {
             let length = read(source, &mut buffer).map_err(End::Local)?;
@@ -107,7 +128,7 @@ impl<A: Attention> Flow<'_, A> {
                 return Ok(());
             }
             self.send_all(&buffer[..length], data)?;
-            grow(&mut buffer, length, LARGEST_SENT);
+            grow(&mut buffer, length, largest);
         }
     }
 
@@ -137,6 +158,7 @@ impl<A: Attention> Flow<'_, A> {
         data: &mut Data,
         sink: &mut impl Write,
     ) -> Result<Reached, End> {
+        let largest = if data.is_plain() { LARGEST_RECEIVED } else { LARGEST_UNDER_TLS };
         let mut buffer = vec![0; FIRST_BUFFER];
         while self.moved < most {
             let piece = self.allowance()?.min(buffer.len());
@@ -145,12 +167,19 @@ impl<A: Attention> Flow<'_, A> {
                 Ok(length) => {
                     sink.write_all(&buffer[..length]).map_err(End::Local)?;
                     self.advance(length)?;
-                    grow(&mut buffer, length, LARGEST_RECEIVED);
+                    grow(&mut buffer, length, largest);
                 }
                 Err(error) => self.pause(error, data, Interest::Read)?,
             }
         }
         Ok(Reached::Count)
+    }
+
+    fn end_sending(&mut self, data: &mut Data) -> Result<(), End> {
+        while let Err(error) = data.end_sending() {
+            self.pause(error, data, Interest::Write)?;
+        }
+        Ok(())
     }
 
     /// How many bytes may move next, once some may. To be held back is no stall.
@@ -186,7 +215,8 @@ impl<A: Attention> Flow<'_, A> {
         }
     }
 
-    /// After an error of the data connection: waits if that is all it was about.
+    /// After an error of the data connection: waits if that is all it was about. `interest` is the
+    /// direction of what was tried.
     fn pause(&mut self, error: io::Error, data: &Data, interest: Interest) -> Result<(), End> {
         match error.kind() {
             ErrorKind::Interrupted => return Ok(()),
@@ -194,6 +224,7 @@ impl<A: Attention> Flow<'_, A> {
             _ => return Err(End::Peer(error)),
         }
         self.attended = self.moved;
+        let interest = data.wants(interest);
         let mut patience = Patience::new(self.stall);
         loop {
             let (handle, look) = (data.handle(), patience.next_look());

@@ -2,8 +2,8 @@
 
 use super::data::Data;
 use super::wait::{deadline, sooner, wait};
-use crate::shutdown::Shutdown;
-use crate::sys::{self, Handle, Interest, PollItem, Waitable};
+use crate::shutdown::{Shutdown, Stage};
+use crate::sys::{self, Handle, Interest, PollItem, Tls, TlsError, TlsErrorKind, Waitable};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -63,6 +63,58 @@ impl Stream {
     pub fn tcp(&self) -> &TcpStream {
         self.transport.tcp()
     }
+
+    /// The TLS that the stream is under, if it is.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.transport.tls()
+    }
+
+    /// The TLS that the stream is under, if it is, to change it.
+    pub fn tls_mut(&mut self) -> Option<&mut Tls> {
+        self.transport.tls_mut()
+    }
+
+    /// Returns how many bytes can be read at once though a poll does not show them.
+    pub fn pending(&self) -> usize {
+        self.transport.pending()
+    }
+
+    /// Puts the stream under TLS, whose handshake over this socket is done. Nothing that was read in clear
+    /// may be left over above it.
+    pub fn secure(&mut self, tls: Box<Tls>) {
+        self.transport = Data::Tls(tls);
+    }
+
+    /// Takes the TLS off, so that bytes go as they are from here on.
+    ///
+    /// # Errors
+    /// No descriptor is free.
+    pub fn strip(&mut self) -> io::Result<()> {
+        self.transport = Data::Plain(self.tcp().try_clone()?);
+        Ok(())
+    }
+
+    /// Says that nothing more is sent, by a close_notify under TLS, and closes this half. What the peer
+    /// still sends is read as it is, to be thrown away.
+    ///
+    /// # Errors
+    /// What the system says of a connection that is lost.
+    pub fn end_sending(&mut self) -> io::Result<()> {
+        self.end_tls();
+        if !self.transport.is_plain() {
+            // Without a descriptor for it the rest is read under TLS.
+            let _ = self.strip();
+        }
+        self.tcp().shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Says close_notify under TLS, if there is room for it, and does nothing in clear.
+    pub fn end_tls(&mut self) {
+        if let Some(tls) = self.transport.tls_mut() {
+            // A peer that does not read needs no goodbye.
+            let _ = tls.end_sending();
+        }
+    }
 }
 
 impl Waitable for Stream {
@@ -74,12 +126,22 @@ impl Waitable for Stream {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.waiting {
-            let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
-            let mut items = [PollItem::new(self.handle(), Interest::Read), shutdown];
             // Also who never pauses meets the deadline.
             if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
+            let is_plain = self.transport.is_plain();
+            // What is decrypted already does not show in a poll.
+            if !is_plain {
+                self.check_running()?;
+                match self.receive(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    other => return other,
+                }
+            }
+            let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
+            let own = PollItem::new(self.handle(), self.transport.wants(Interest::Read));
+            let mut items = [own, shutdown];
             if self.thrifty {
                 wait_thriftily(&mut items, self.deadline)?;
             } else {
@@ -88,13 +150,39 @@ impl Read for Stream {
             if items[1].ready() {
                 return Err(io::Error::other(Draining));
             }
-            match self.transport.read(buffer) {
+            if !is_plain {
+                continue;
+            }
+            match self.receive(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 other => return other,
             }
         }
-        self.transport.read(buffer)
+        self.receive(buffer)
     }
+}
+
+impl Stream {
+    /// Reads without waiting. A connection that ends without close_notify has ended all the same: lines
+    /// have ends of their own, so that none can be cut short unseen.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.transport.read(buffer) {
+            Err(error) if was_truncated(&error) => Ok(0),
+            other => other,
+        }
+    }
+
+    /// Fails with [`Draining`] if the program drains.
+    fn check_running(&self) -> io::Result<()> {
+        match self.shutdown.as_ref().map(Shutdown::stage) {
+            None | Some(Stage::Running) => Ok(()),
+            Some(Stage::Draining | Stage::Stopping) => Err(io::Error::other(Draining)),
+        }
+    }
+}
+
+fn was_truncated(error: &io::Error) -> bool {
+    TlsError::of(error).is_some_and(|error| error.kind() == TlsErrorKind::Truncated)
 }
 
 impl Write for Stream {
@@ -103,7 +191,8 @@ impl Write for Stream {
         loop {
             match self.transport.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    wait(&mut [PollItem::new(self.handle(), Interest::Write)], patience)?;
+                    let interest = self.transport.wants(Interest::Write);
+                    wait(&mut [PollItem::new(self.handle(), interest)], patience)?;
                 }
                 other => return other,
             }
