@@ -1,4 +1,4 @@
-//! The tree that is served: the jail around it, uploads into it, quotas on it and listings of it.
+//! The served tree: the jail around it, uploads into it, its quotas and its listings.
 
 pub(super) mod glob;
 pub(super) mod jail;

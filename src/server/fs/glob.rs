@@ -1,9 +1,9 @@
-//! Patterns in the names that LIST and NLST take: `*`, `?` and `[a-z]`, in every part of a path. A part
-//! under whose exact name something exists is that name and no pattern.
+//! Wildcards in the arguments of LIST and NLST: `*`, `?` and `[a-z]` in every component of a path.
+//! If a file with exactly the name of a component exists, the component is that name and not a
+//! pattern.
 //!
-//! A pattern costs the server work that its client does not feel, so all of it is bounded: how deep
-//! it goes, how many names are looked at, how many may match, how much memory that takes, and for
-//! how long.
+//! A short pattern can cause much work, so everything is bounded: the depth, the number of names
+//! that are compared, the number of matches, the memory and the time.
 
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
@@ -12,20 +12,21 @@ use crate::server::fs::jail::{DirEntry, Jail, Last};
 use crate::sys;
 use std::time::{Duration, Instant};
 
-/// What one pattern may cost.
-const MOST_NAMES: u32 = 500_000;
-const MOST_MATCHES: usize = 50_000;
-const MOST_BYTES: usize = 8 * 1024 * 1024;
-const LONGEST: Duration = Duration::from_secs(2);
-const DEEPEST: usize = 32;
+/// The limits for one pattern.
+const MAX_NAMES: u32 = 500_000;
+const MAX_MATCHES: usize = 50_000;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+const MAX_TIME: Duration = Duration::from_secs(2);
+const MAX_DEPTH: usize = 32;
 
-const TOO_MUCH: Refusal = Refusal::Unavailable("Too much to look through for a pattern.");
+const TOO_MUCH: Refusal =
+    Refusal::Unavailable("The pattern takes too long to expand; narrow it down.");
 
-/// Returns the entries of the tree that match `pattern`, sorted. Each is named the way the pattern is
-/// written, so that its name leads to it from `cwd`.
+/// Returns the entries of the tree that match `pattern`, sorted. The names of the entries have the
+/// form of the pattern, relative or absolute, so that they lead from `cwd` to the files.
 ///
 /// # Errors
-/// It costs too much, or nothing matches.
+/// Fails if a limit is exceeded or nothing matches.
 pub fn expand(jail: &Jail, cwd: &FtpPath, pattern: &Name) -> Result<Vec<DirEntry>, Refusal> {
     let pattern = pattern.as_bytes();
     let mut search = Search::new(jail);
@@ -34,7 +35,7 @@ pub fn expand(jail: &Jail, cwd: &FtpPath, pattern: &Name) -> Result<Vec<DirEntry
         None => (cwd.clone(), Vec::new()),
     };
     let parts: Vec<&[u8]> = pattern.split(|&b| b == b'/').filter(|part| !part.is_empty()).collect();
-    if parts.len() > DEEPEST {
+    if parts.len() > MAX_DEPTH {
         return Err(TOO_MUCH);
     }
     search.walk(&start, &shown, &parts)?;
@@ -49,24 +50,24 @@ struct Search<'a> {
     names: u32,
     until: Instant,
     found: Vec<DirEntry>,
-    /// How many bytes are held: by what was found, and by names still to be followed.
+    /// The memory in bytes that the matches and the names still to be followed take.
     held: usize,
 }
 
 impl Search<'_> {
     fn new(jail: &Jail) -> Search<'_> {
-        let until = Instant::now() + LONGEST;
-        Search { jail, names: MOST_NAMES, until, found: Vec::new(), held: 0 }
+        let until = Instant::now() + MAX_TIME;
+        Search { jail, names: MAX_NAMES, until, found: Vec::new(), held: 0 }
     }
 
-    /// Finds what matches the rest of the pattern below `at`, as deep as the pattern has parts.
+    /// Finds the matches for the rest of the pattern below `at`.
     fn walk(&mut self, at: &FtpPath, shown: &[u8], parts: &[&[u8]]) -> Result<(), Refusal> {
         self.spend()?;
         let Some((part, rest)) = parts.split_first() else { return self.add(at, shown) };
         if !is_pattern(part) || self.exists(at, part) {
             return self.step(at, shown, part, rest);
         }
-        // What cannot be read holds nothing that matches.
+        // A directory that cannot be read has no matches.
         let Ok(names) = self.matching_names(at, part)? else { return Ok(()) };
         names.into_iter().try_for_each(|name| {
             self.step(at, shown, &name, rest)?;
@@ -105,7 +106,7 @@ impl Search<'_> {
         while let Some(name) = listing.next_name()? {
             self.spend()?;
             let name = sys::name_bytes(&name);
-            // As shells do: a dot in front has to be asked for.
+            // As in shells, a leading dot has to be matched explicitly.
             let hidden = name.starts_with(b".") && !part.starts_with(b".");
             if !hidden && matches(part, &name) {
                 let name = name.into_owned();
@@ -119,7 +120,7 @@ impl Search<'_> {
 
     fn add(&mut self, at: &FtpPath, shown: &[u8]) -> Result<(), Refusal> {
         if let Ok(mut listed) = self.jail.look(at) {
-            // Every match is named whole, however long the way to it is.
+            // The name of each match is its whole path.
             self.hold(size_of::<DirEntry>() + shown.len() + listed.target.len())?;
             listed.name = shown.to_vec();
             self.found.push(listed);
@@ -129,18 +130,18 @@ impl Search<'_> {
 
     fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
         self.held += bytes;
-        if self.held > MOST_BYTES { Err(TOO_MUCH) } else { Ok(()) }
+        if self.held > MAX_BYTES { Err(TOO_MUCH) } else { Ok(()) }
     }
 
     fn spend(&mut self) -> Result<(), Refusal> {
         self.names = self.names.checked_sub(1).ok_or(TOO_MUCH)?;
-        // The clock is asked now and then.
+        // The clock is read only once in 256 names.
         let late = self.names.is_multiple_of(256) && Instant::now() >= self.until;
-        if late || self.found.len() >= MOST_MATCHES { Err(TOO_MUCH) } else { Ok(()) }
+        if late || self.found.len() >= MAX_MATCHES { Err(TOO_MUCH) } else { Ok(()) }
     }
 }
 
-/// The memory that a name takes.
+/// Returns the memory in bytes that a name takes.
 fn weight(name: &[u8]) -> usize {
     size_of::<Vec<u8>>() + name.len()
 }
@@ -176,14 +177,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let long = [b'd'; 250];
         let way = [&long[..], b".."].repeat(15);
-        let many = MOST_BYTES / way.concat().len();
+        let many = MAX_BYTES / way.concat().len();
         for number in 0..many {
             std::fs::write(dir.path().join(number.to_string()), "").unwrap();
         }
         let jail = Jail::new(dir.path()).unwrap();
         let search = |way: &[&[u8]], last: &[u8]| {
             let mut search = Search::new(&jail);
-            search.until += Duration::from_secs(60); // a busy machine is no reason to fail
+            search.until += Duration::from_secs(60); // so that a busy machine does not make the test fail
             let parts: Vec<&[u8]> = way.iter().copied().chain([last]).collect();
             search.walk(&FtpPath::root(), b"", &parts).map(|()| search.found.len())
         };

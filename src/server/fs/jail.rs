@@ -1,17 +1,17 @@
-//! The directory that is served, and every call on the file system the server makes for a client.
+//! The jail: the served directory, and all file system operations for clients.
 //!
-//! Nobody gets out, by three rules:
+//! Three rules keep clients inside the directory:
 //!
-//! 1. A path is walked part by part, each directory opened from the one before it without
-//!    following links, and the last part is used through the directory that was reached. Whatever
-//!    another process renames or replaces meanwhile, the walk is still below the root.
-//! 2. Links are followed by hand, at most [`MAX_LINKS`] of them. `..` in a target goes back to a
-//!    directory this walk came through, never to what the system calls the parent; one that would
-//!    go above the root, or an absolute target outside, is answered like a missing file.
-//! 3. No real path leaves this file.
+//! 1. A path is walked component by component. Each directory is opened from the previous one
+//!    without following links, and operations on the last component use the directory that was
+//!    reached. Renames and replacements by other processes meanwhile cannot move the walk outside
+//!    of the root.
+//! 2. Links are followed here and not by the system, at most [`MAX_LINKS`] of them. `..` in a
+//!    target returns to a directory of this walk, never to the parent that the system knows. A
+//!    target above or outside of the root is reported like a missing file.
+//! 3. No real path leaves this module.
 //!
-//! Partial uploads are invisible here: they are never listed, and no path of
-//! a client can name one.
+//! Partial uploads are invisible: they are never listed, and no path of a client can name them.
 
 mod entries;
 mod ops;
@@ -31,66 +31,67 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What to do with a link in the last place of a path.
+/// The treatment of a link in the last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
-    /// Go where it leads.
+    /// Follow the link.
     Follow,
-    /// Take the link itself.
+    /// Use the link itself.
     Keep,
 }
 
-/// A directory tree that nobody leaves. Clones share it.
+/// A directory tree that clients cannot leave. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Jail {
     root: Arc<Dir>,
-    /// What is known of the root since it was opened, which tells it from others.
+    /// The metadata of the root when it was opened, which identifies it.
     root_stat: Stat,
-    /// Names of the root as the system knows it, to understand absolute links into it.
+    /// The paths of the root on the system, for absolute links into it.
     known_as: Arc<[PathBuf]>,
-    /// The directories between the root that is served and this one, no link among them.
+    /// The names of the directories from the served root to this one, without links.
     above: Arc<[OsString]>,
     quotas: Arc<Quotas>,
     broken_off: BrokenOff,
 }
 
-/// The partial of the upload that broke off last under one login.
+/// The partial of the last interrupted upload of one login.
 #[derive(Clone, Debug, Default)]
 pub struct BrokenOff(Arc<Mutex<Option<FileId>>>);
 
 impl BrokenOff {
-    /// Notes that the upload to this partial broke off.
+    /// Records that the upload to this partial was interrupted.
     pub(crate) fn set(&self, partial: FileId) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(partial);
     }
 
-    /// Returns the partial, if any upload broke off.
+    /// Returns the partial of the last interrupted upload, if there is one.
     pub(crate) fn get(&self) -> Option<FileId> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where a path leads: a name in a directory that is held open.
+/// The result of resolving a path: a name in an open directory.
 #[derive(Clone, Debug)]
 pub struct ResolvedPath {
     /// The directory.
     dir: Arc<Dir>,
-    /// The name in it; `.` for the root.
+    /// The name in the directory; `.` for the root.
     name: OsString,
-    /// What stood there when it was looked up; it may have changed since.
+    /// The metadata of the name when the path was resolved, if it existed; it may have changed
+    /// since.
     found: Option<Stat>,
-    /// The directories between the root and `dir`, no link among them.
+    /// The names of the directories from the root to `dir`, without links.
     trail: Vec<OsString>,
 }
 
 impl Jail {
-    /// The jail whose `/` is the directory `root`.
+    /// Opens the directory `root` as a jail.
     ///
     /// # Errors
-    /// There is no such directory, or no right to enter it.
+    /// Fails if the directory does not exist or may not be entered.
     pub fn new(root: &Path) -> io::Result<Jail> {
         let dir = Dir::open_path(root)?;
-        // Opening alone would also work for a directory that cannot be searched.
+        // Opening alone also succeeds for a directory without search permission.
         dir.open_dir(OsStr::new("."))?;
         let mut known_as = vec![std::path::absolute(root)?];
         known_as.extend(root.canonicalize());
@@ -102,15 +103,15 @@ impl Jail {
         Ok(Jail { root, root_stat, known_as, above, quotas, broken_off: BrokenOff::default() })
     }
 
-    /// The same jail for another login.
+    /// Returns the jail for another login.
     pub fn for_login(&self) -> Jail {
         Jail { broken_off: BrokenOff::default(), ..self.clone() }
     }
 
-    /// The jail of a login whose `/` is the directory at `path` in this one.
+    /// Returns the jail of a login whose `/` is the directory at `path` in this one.
     ///
     /// # Errors
-    /// There is no such directory, or no right to enter it.
+    /// Fails if the directory does not exist or may not be entered.
     pub fn enter(&self, path: &FtpPath) -> io::Result<Jail> {
         if path.is_root() {
             return Ok(self.for_login());
@@ -127,12 +128,12 @@ impl Jail {
         Ok(Jail { root: Arc::new(dir), root_stat, known_as, above, quotas, broken_off })
     }
 
-    /// Makes sure that the root is still the directory at its path. If it is not, it was removed or
-    /// renamed, or something was mounted on it: what is stored there would be lost, and a listing of
-    /// it would be of something that others do not see.
+    /// Checks that the root is still the directory at its path. If it was removed or renamed, or
+    /// if something was mounted on it, stored files would be lost, and listings would show a
+    /// directory that other processes do not see.
     ///
     /// # Errors
-    /// [`RootGone`], or what the system says.
+    /// Returns [`RootGone`] or the system error.
     pub fn check_root(&self) -> io::Result<()> {
         let Some(path) = self.known_as.first() else { return Ok(()) };
         match sys::is_dir_at(path, &self.root_stat) {
@@ -145,20 +146,20 @@ impl Jail {
         }
     }
 
-    /// The quotas in the tree that is served.
+    /// Returns the quotas of the served tree.
     pub fn quotas(&self) -> &Quotas {
         &self.quotas
     }
 
-    /// The partial of the upload that broke off last under this login.
+    /// Returns the partial of the last interrupted upload of this login.
     pub fn broken_off(&self) -> &BrokenOff {
         &self.broken_off
     }
 
-    /// The directories between the root that is served and the one at `path`, and that one.
+    /// Returns the names of the directories from the served root to the one at `path`, inclusive.
     ///
     /// # Errors
-    /// It is missing, is none, or may not be entered.
+    /// Fails if `path` is not a directory or may not be entered.
     pub fn trail_to(&self, path: &FtpPath) -> io::Result<Vec<OsString>> {
         self.enter_dir(path).map(|(place, _)| self.trail_into(&place))
     }

@@ -1,8 +1,9 @@
-//! Directories as the bytes that LIST, NLST and MLSD send.
+//! Writes the listings that LIST, NLST and MLSD send.
 //!
-//! [`Lines`] makes them while they are sent, so a directory of any size lists in bounded memory:
-//! names are sorted as far as [`SortedNames`] has room for them; what comes beyond follows in the
-//! order of the system. Dot files are shown, since a file nobody can see cannot be fetched.
+//! [`Lines`] produces the lines while they are sent, so a directory of any size is listed in
+//! bounded memory: as many names as fit into [`SortedNames`] are sorted, and the others follow in
+//! the order of the system. Hidden files are listed, because a client could not find them
+//! otherwise.
 
 mod facts;
 mod options;
@@ -22,49 +23,49 @@ use std::time::SystemTime;
 use std::vec;
 use tree::Tree;
 
-/// How many names that have to be looked at for it are sorted at most, and how many bytes of names
-/// and targets of links: a few MiB of memory.
+/// The limits for sorting by metadata: the number of names, and the bytes of names and link
+/// targets, a few MiB of memory.
 const SORTED_BY_FACTS: usize = 20_000;
 const SORTED_BYTES: usize = 5 * 1024 * 1024;
 
-/// How much is made at a time.
+/// The number of bytes that are produced at a time.
 const CHUNK: usize = 32 * 1024;
 
-/// How a name is shown.
+/// The format of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As `ls -l` does (LIST).
+    /// The format of `ls -l` (LIST).
     Long,
-    /// The name alone, after this prefix, so that RETR takes it back (NLST).
+    /// The name after this prefix, so that RETR accepts it (NLST).
     Names(Vec<u8>),
-    /// As facts (MLSD), with what of `perm` the login is allowed.
+    /// Facts (MLSD), with the permissions that the login has.
     Facts(Facts, Perm),
 }
 
-/// The lines of a listing, made as they are read.
+/// The lines of a listing, produced as they are read.
 #[derive(Debug)]
 pub struct Lines {
     form: Form,
     options: Options,
     now: SystemTime,
-    /// What is being listed: first what was sorted by its facts, or by name alone, then what is
-    /// left of the directory.
+    /// The entries sorted by metadata; the names sorted by name; and the rest of the directory.
+    /// They are listed in this order.
     sorted: vec::IntoIter<DirEntry>,
     names: SortedNames,
     listing: Option<DirReader>,
-    /// The name whose line is made; its memory serves all of them.
+    /// The entry whose line is being written; its memory is reused.
     entry: Entry,
-    /// For `-R`.
+    /// The directories still to be listed, for `-R`.
     tree: Option<Tree>,
     made: Vec<u8>,
     sent: usize,
 }
 
 impl Lines {
-    /// The listing of the directory at `path`, or of the one file there.
+    /// Opens the listing of the directory or the file at `path`.
     ///
     /// # Errors
-    /// Nothing is there, or it may not be read.
+    /// Fails if the path does not exist or may not be read.
     pub fn open(jail: &Jail, path: &FtpPath, form: Form, options: Options) -> io::Result<Lines> {
         let stat = jail.stat(path, Last::Follow)?;
         if stat.kind != FileKind::Dir || options.itself {
@@ -85,7 +86,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// The listing of just these, as they are named.
+    /// Creates a listing of exactly these entries.
     pub fn of(names: Vec<DirEntry>, form: Form) -> Lines {
         Lines {
             form,
@@ -101,8 +102,8 @@ impl Lines {
         }
     }
 
-    /// Begins with a directory. Sorting by name needs the names alone, and each is looked at when
-    /// its line is made.
+    /// Begins a directory. Sorting by name needs only the names; the metadata of each is read when
+    /// its line is written.
     fn enter(&mut self, jail: &Jail, path: &FtpPath) -> io::Result<()> {
         let mut listing = jail.read_dir(path)?;
         if self.options.order == Order::Name {
@@ -122,8 +123,8 @@ impl Lines {
         Ok(())
     }
 
-    /// `.` and `..`: always in MLSD (RFC 3659 section 7.5.1), else for `-a`. Above the root there
-    /// is nothing, so there `..` is the root again.
+    /// Adds `.` and `..`: always in MLSD (RFC 3659 section 7.5.1), otherwise with `-a`. The parent
+    /// of the root is the root.
     fn add_dots(&mut self, jail: &Jail, path: &FtpPath, stat: Stat) {
         let facts = matches!(self.form, Form::Facts(..));
         if !facts && !self.options.all {
@@ -146,7 +147,7 @@ impl Lines {
         Ok(())
     }
 
-    /// Makes the next line of a directory; whether there was one.
+    /// Writes the next line of a directory, and returns whether there was one.
     fn next(&mut self) -> io::Result<bool> {
         if let Some(DirEntry { name, stat, target }) = self.sorted.next() {
             self.entry.name = name;
@@ -164,7 +165,7 @@ impl Lines {
                 self.write();
                 return Ok(true);
             }
-            // What has gone since has no line.
+            // A name that no longer exists has no line.
             if let Some((stat, target)) = listing.look(name) {
                 self.add(stat, target)?;
                 return Ok(true);
@@ -181,15 +182,15 @@ impl Lines {
         Ok(())
     }
 
-    /// Goes on to the next directory of the tree; whether there is one. What cannot be read, or has
-    /// gone, is shown as empty, as `ls` does.
+    /// Continues with the next directory of the tree, and returns whether there is one. A
+    /// directory that cannot be read or no longer exists is shown as empty, as in `ls`.
     fn next_branch(&mut self) -> bool {
         let Some(tree) = &mut self.tree else { return false };
         let Some(branch) = tree.take() else { return false };
         let jail = tree.jail.clone();
         tree.at = branch.clone();
         if let Form::Names(prefix) = &mut self.form {
-            // Names are for programs: each whole, and nothing between them.
+            // Names are for programs, so each is a whole path, without headings between them.
             prefix.truncate(tree.start);
             prefix.extend_from_slice(branch.shown.strip_prefix(b"./").unwrap_or(&branch.shown));
             prefix.push(b'/');
@@ -218,7 +219,7 @@ impl Lines {
     }
 }
 
-/// As many names as may be sorted by their facts.
+/// Reads as many entries as may be sorted by metadata.
 fn look_at_some(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     let (mut listed, mut bytes) = (Vec::new(), 0);
     let mut name = Vec::new();
@@ -232,7 +233,7 @@ fn look_at_some(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     Ok(listed)
 }
 
-/// A byte of a name that would end or forge a line is shown as `?`.
+/// Replaces a byte that would end or forge a line with `?`.
 fn visible(byte: u8) -> u8 {
     if byte.is_ascii_control() { b'?' } else { byte }
 }

@@ -1,19 +1,20 @@
-//! Quotas: how many bytes the files below a directory may have.
+//! Quotas: limits on the total size of the files below a directory.
 //!
-//! The quota of an account is one of its home, and holds for everybody who stores there: other
-//! accounts, visitors, and those whose home lies above or below it. Where several are one directory
-//! the smallest counts, and where one lies in another both do.
+//! The quota of an account belongs to its home directory and applies to every client that stores
+//! there: other accounts, anonymous visitors, and accounts whose homes are above or below it. If
+//! several quotas belong to the same directory, the smallest applies; if one directory is inside
+//! another, both apply.
 //!
-//! What counts is the size of every plain file at every moment, unfinished uploads too. So there is
-//! never a byte more than the quota on the disk, and a file that replaces another needs room beside
-//! it until it is whole. Before bytes are written they are taken from the quota, and given back if
-//! that fails; what is removed or replaced is given back when it is gone, by one who changes names
-//! at a time.
+//! The size of every regular file counts at all times, including partial uploads. The disk
+//! therefore never contains more than the quota, and a file that replaces another needs additional
+//! space until it is complete. Bytes are reserved before they are written, and released if the
+//! write fails. The bytes of a removed or replaced file are released after the change; such
+//! changes are made one at a time.
 //!
-//! Nothing is kept on the disk: who first needs to know counts the files. What happens behind the
-//! server's back is found out by counting again, ten minutes after the last time and after every
-//! reload, by the next one who stores, if nobody is storing meanwhile. A count that something else
-//! came in between is of no use and is not used.
+//! No data is stored on the disk: the files are counted when the usage is first needed. Changes by
+//! other programs are noticed by counting again ten minutes after the last count and after every
+//! reload, when a client stores a file and no upload is running. A count during which something
+//! changed is discarded.
 
 mod books;
 mod rename;
@@ -32,34 +33,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How often the files of a busy directory are counted before those who would change it have to
-/// wait.
+/// The number of times that the files of a busy directory are counted before further changes have
+/// to wait for the count.
 const TRIES: usize = 3;
 
-/// All quotas, by the names of the directories between the root and theirs.
+/// All quotas, by the names of the directories from the root to theirs.
 #[derive(Debug)]
 pub struct Quotas {
     root: Arc<Dir>,
-    /// Whether there is any.
+    /// True if there are any quotas.
     any: AtomicBool,
     books: Mutex<Books>,
-    /// Held by who removes or renames, so that what is given back is what was there.
+    /// Held while a file is removed or renamed, so that exactly the bytes that existed are
+    /// released.
     changing: Mutex<()>,
 }
 
-/// What a quota has come to.
+/// The usage of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// How many bytes are stored.
+    /// The number of bytes stored.
     pub used: u64,
-    /// How many there may be.
+    /// The limit in bytes.
     pub quota: u64,
-    /// How many more there may be by this quota and by all others that count here.
+    /// The number of bytes that this quota and all others that apply still allow.
     pub left: u64,
 }
 
 impl Quotas {
-    /// None yet, for the tree below `root`.
+    /// Creates an empty set of quotas for the tree below `root`.
     pub fn new(root: Arc<Dir>) -> Quotas {
         Quotas {
             root,
@@ -69,8 +71,7 @@ impl Quotas {
         }
     }
 
-    /// Puts these in the place of those before; all are to be counted again. Gives the number of
-    /// this edition.
+    /// Replaces all quotas; all are counted again. Returns the number of the new edition.
     pub fn set(&self, quotas: impl IntoIterator<Item = (Vec<OsString>, u64)>) -> u64 {
         let mut books = self.books();
         books.edition += 1;
@@ -87,8 +88,8 @@ impl Quotas {
         books.edition
     }
 
-    /// Adds one to an edition, whose directory may not have been there before, or is another one
-    /// than was counted. Where there is a later edition, that counts alone.
+    /// Adds a quota to an edition, if that is still the current one. Its directory may be new or
+    /// may have replaced the one that was counted.
     pub fn add(&self, edition: u64, trail: Vec<OsString>, quota: u64) {
         let place = walk(&self.root, &trail).and_then(|dir| place_of(&dir)).ok();
         let mut books = self.books();
@@ -99,7 +100,8 @@ impl Quotas {
         }
     }
 
-    /// What counts in the directory with these names above it; `None` if there is no quota at all.
+    /// Returns the quotas that apply in the directory with these names from the root; `None` if
+    /// there are no quotas at all.
     pub fn ledger(self: &Arc<Quotas>, trail: impl FnOnce() -> Vec<OsString>) -> Option<Ledger> {
         let any = self.any.load(Ordering::Acquire);
         any.then(|| Ledger { quotas: Arc::clone(self), trail: trail() })
@@ -113,7 +115,7 @@ impl Quotas {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts the files below every directory of `trail` whose last count is missing or old.
+    /// Counts the files below every directory of `trail` whose last count is missing or too old.
     fn count_due(&self, trail: &[OsString]) -> io::Result<()> {
         let now = Instant::now();
         let due: Vec<usize> = {
@@ -136,13 +138,13 @@ impl Quotas {
             let dir = walk(&self.root, trail)?;
             let (size, place) = (size_below(&dir)?, place_of(&dir)?);
             let last_try = stop.is_some();
-            // Who is between a change and its entry in the books has to come to its end.
+            // Waits until a change and its entry in the books are complete.
             let _turn = stop.unwrap_or_else(|| self.change());
             let mut books = self.books();
             let after = books.state(trail);
             let is_good = after == Some(before) && !before.is_busy;
             let Some(home) = books.homes.get_mut(trail) else { return Ok(()) };
-            // Better than nothing, and counted again by the next one.
+            // Even an inexact first count is better than none; the next upload counts again.
             if is_good || (last_try && home.used.is_none()) {
                 home.used = Some(size);
                 home.place = Some(place);
@@ -154,12 +156,12 @@ impl Quotas {
     }
 }
 
-/// What tells a directory from others.
+/// Returns the identity of a directory.
 fn place_of(dir: &Dir) -> io::Result<Place> {
     dir.stat_self().map(|stat| (stat.device, stat.inode))
 }
 
-/// The quotas that count in one directory.
+/// The quotas that apply in one directory.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     quotas: Arc<Quotas>,
@@ -167,17 +169,17 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// What counts in the directory `name` of this one.
+    /// Returns the quotas that apply in the subdirectory `name`.
     pub fn below(&self, name: &OsStr) -> Ledger {
         let mut trail = self.trail.clone();
         trail.push(name.to_owned());
         Ledger { quotas: Arc::clone(&self.quotas), trail }
     }
 
-    /// What the quota has come to whose directory is the nearest; `None` if none counts here.
+    /// Returns the usage of the nearest quota; `None` if no quota applies here.
     ///
     /// # Errors
-    /// The files cannot be counted.
+    /// Fails if the files cannot be counted.
     pub fn usage(&self) -> io::Result<Option<Usage>> {
         self.quotas.count_due(&self.trail)?;
         let mut nearest: Option<Usage> = None;
@@ -189,10 +191,10 @@ impl Ledger {
         Ok(nearest)
     }
 
-    /// Begins to write at the end of the file `name` of `dir`, which is this directory.
+    /// Begins to write at the end of the file `name` in `dir`, the directory of this ledger.
     ///
     /// # Errors
-    /// The files cannot be counted, or directory or file have another name by now.
+    /// Fails if the files cannot be counted, or if the directory or the file was renamed.
     pub(crate) fn open(
         self,
         dir: &Dir,
@@ -212,8 +214,8 @@ impl Ledger {
         Ok(Writing { ledger: self, id, length, at: length, taken: 0, is_open: true })
     }
 
-    /// Makes sure that `dir` is still where it was found: somebody may have moved it since. For who
-    /// has his turn to change names.
+    /// Checks that `dir` is still at its path, since it may have been moved. The caller must hold
+    /// the lock for changes.
     fn check(&self, dir: &Dir) -> io::Result<()> {
         let (named, held) = (walk(&self.quotas.root, &self.trail)?.stat_self()?, dir.stat_self()?);
         match (named.device, named.inode) == (held.device, held.inode) {
@@ -227,7 +229,7 @@ impl Ledger {
         let mut known = true;
         books.each(&self.trail, |_, home| known &= home.used.is_some());
         if !known {
-            // A quota that came after the writing began.
+            // The quota was added after the upload began.
             drop(books);
             self.quotas.count_due(&self.trail)?;
             books = self.quotas.books();
@@ -241,12 +243,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// So many bytes are gone.
+    /// Releases bytes.
     pub fn give_back(&self, bytes: u64) {
         self.quotas.books().each(&self.trail, |_, home| home.give_back(bytes));
     }
 
-    /// How many bytes go with the name `name` of `dir`; what is being written goes with its writer.
+    /// Returns the number of bytes that are released with the name `name` of `dir`; 0 for a file
+    /// that is being written, whose bytes its writer releases.
     fn size_of(&self, dir: &Dir, name: &OsStr) -> u64 {
         let size = dir.stat(name).ok().filter(|stat| stat.kind == FileKind::File);
         size.filter(|_| !self.is_open(dir, name)).map_or(0, |stat| stat.size)
@@ -259,10 +262,10 @@ impl Ledger {
     }
 }
 
-/// Removes a file, or a link, and gives back what it took.
+/// Removes a file or link, and releases its bytes.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub fn remove_file(ledger: Option<&Ledger>, dir: &Dir, name: &OsStr) -> io::Result<()> {
     let Some(ledger) = ledger else { return dir.remove_file(name) };
     let _turn = ledger.quotas.change();

@@ -1,10 +1,10 @@
-//! The tree that is served, looked up again for each login: its directory may be removed and made
-//! again, or another file system mounted on it, while the server runs.
+//! The served tree, which is looked up again for each login: its directory may be removed and
+//! created again, or another file system may be mounted on it, while the server runs.
 //!
-//! While the directory is the same, all logins share one jail and its quotas. When it is another one,
-//! later logins get a jail of their own; sessions in the old one are refused (see
-//! [`Jail::check_root`]). While there is none, logins get the old one, so that a session is told why
-//! it sees nothing.
+//! As long as the directory is the same, all logins share one jail and its quotas. After a change,
+//! later logins get a new jail, and sessions in the old one are refused (see
+//! [`Jail::check_root`]). While the directory is missing, logins get the old jail, so that their
+//! commands are refused with the reason.
 
 use crate::server::fs::jail::Jail;
 use std::io;
@@ -22,14 +22,14 @@ impl ServedTree {
     /// Opens the directory at `path`.
     ///
     /// # Errors
-    /// There is no such directory, or no right to enter it.
+    /// Fails if the directory does not exist or may not be entered.
     pub fn open(path: &Path) -> io::Result<ServedTree> {
         let current = Mutex::new(Jail::new(path)?);
         Ok(ServedTree { path: path.to_owned(), current })
     }
 
-    /// Returns the jail of the directory as it is now, for a login. If it is another one than before,
-    /// `prepare` is told first.
+    /// Returns the jail of the current directory, for a login. If the directory is another one
+    /// than before, `prepare` is called first.
     pub fn jail(&self, prepare: impl FnOnce(&Jail)) -> Jail {
         let mut current = self.current();
         if let Ok(Some(new)) = self.look(&current) {
@@ -39,7 +39,8 @@ impl ServedTree {
         current.for_login()
     }
 
-    /// Returns the jail that the next login would get, and why it is not that of the directory.
+    /// Returns the jail that the next login would get, and an error if that is not the jail of the
+    /// current directory.
     pub fn peek(&self) -> (Jail, io::Result<()>) {
         let current = self.current();
         match self.look(&current) {
@@ -49,20 +50,20 @@ impl ServedTree {
         }
     }
 
-    /// Gives `jail`, which [`ServedTree::peek`] returned, to later logins.
+    /// Uses `jail`, which [`ServedTree::peek`] returned, for later logins.
     pub fn replace(&self, jail: Jail) {
         *self.current() = jail;
     }
 
-    /// Makes sure that the directory can be opened.
+    /// Checks that the directory can be opened.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn check(&self) -> io::Result<()> {
         Jail::new(&self.path).map(drop)
     }
 
-    /// Returns a new jail if the directory is not the one of `current`.
+    /// Returns a new jail if the directory is not that of `current`.
     fn look(&self, current: &Jail) -> io::Result<Option<Jail>> {
         match current.check_root() {
             Ok(()) => Ok(None),
@@ -95,7 +96,7 @@ mod tests {
         let mut told = 0;
         let second = tree.jail(|_| told += 1);
         assert!(second.check_root().is_ok() && first.check_root().is_err() && told == 1);
-        // The old one may come back.
+        // The old directory may return.
         fs::remove_dir(&root).unwrap();
         fs::rename(dir.path().join("moved"), &root).unwrap();
         assert!(second.check_root().is_err() && first.check_root().is_ok());

@@ -1,30 +1,31 @@
-//! The names of a directory in one piece of memory, to be sorted.
+//! The names of a directory in one block of memory, for sorting.
 //!
-//! A name of its own on the heap costs three times as much, and a directory may have very many.
+//! A separate allocation for each name would take three times as much memory, and a directory may
+//! have very many names.
 
-/// How many names are kept at most, and how many bytes of them: a few MiB.
-const MOST: usize = 100_000;
-const MOST_BYTES: usize = 5 * 1024 * 1024;
+/// The maximum number of names, and of their bytes: a few MiB.
+const MAX_NAMES: usize = 100_000;
+const MAX_BYTES: usize = 5 * 1024 * 1024;
 
-/// Names, first collected and sorted, then taken one by one.
+/// Names that are first collected and sorted, and then taken one by one.
 #[derive(Debug, Default)]
 pub struct SortedNames {
     bytes: Vec<u8>,
-    /// Where each one begins and ends.
+    /// The start and the end of each name.
     places: Vec<(u32, u32)>,
     taken: usize,
 }
 
 impl SortedNames {
-    /// Whether there is room for one more.
+    /// Returns whether another name may be added.
     pub fn has_room(&self) -> bool {
-        self.places.len() < MOST && self.bytes.len() < MOST_BYTES
+        self.places.len() < MAX_NAMES && self.bytes.len() < MAX_BYTES
     }
 
-    /// Adds the name that `read` appends to the bytes it is given; whether it found one.
+    /// Adds the name that `read` appends to its argument. Returns whether `read` found one.
     ///
     /// # Errors
-    /// What `read` says.
+    /// Returns the errors of `read`.
     pub fn add<E>(
         &mut self,
         read: impl FnOnce(&mut Vec<u8>) -> Result<bool, E>,
@@ -32,25 +33,26 @@ impl SortedNames {
         let start = self.bytes.len();
         let found = read(&mut self.bytes)?;
         if found {
-            // Fits: one name is far shorter than what is left of 4 GiB.
+            // The cast is exact: MAX_BYTES and one name are far below 4 GiB.
             self.places.push((start as u32, self.bytes.len() as u32));
         }
         Ok(found)
     }
 
-    /// Sorts them by their bytes.
+    /// Sorts the names by their bytes.
     pub fn sort(&mut self) {
         let bytes = &self.bytes;
         let name = |&(start, end): &(u32, u32)| &bytes[start as usize..end as usize];
         self.places.sort_unstable_by(|a, b| name(a).cmp(name(b)));
     }
 
-    /// Turns their order round.
+    /// Reverses the order.
     pub fn reverse(&mut self) {
         self.places.reverse();
     }
 
-    /// Appends the next one to `to`; whether there was one. The memory goes with the last.
+    /// Appends the next name to `to`, and returns whether there was one. The memory is released
+    /// after the last one.
     pub fn take(&mut self, to: &mut Vec<u8>) -> bool {
         let Some(&(start, end)) = self.places.get(self.taken) else {
             *self = SortedNames::default();
@@ -110,6 +112,6 @@ mod tests {
             });
             assert_eq!(added, Ok(true));
         }
-        assert!(many.bytes.len() < MOST_BYTES + 255);
+        assert!(many.bytes.len() < MAX_BYTES + 255);
     }
 }

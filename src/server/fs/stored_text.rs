@@ -1,28 +1,30 @@
-//! The transfer of a stored text (TYPE A): its length, and where an offset into it is in the file.
+//! Sizes and offsets of files in TYPE A: the length of the transfer, and the position in the file
+//! for an offset in it.
 
 use crate::protocol::ascii::EncodingReader;
 use crate::server::error::Refusal;
 use std::fs::File;
 use std::io::{self, Read};
 
-/// The longest transfer of a text that is counted, or searched for an offset: a question should not
-/// cost more. TYPE I needs neither.
+/// The largest file in bytes for which this module computes a length or an offset, because that
+/// means reading the whole file. TYPE I needs neither.
 pub const LARGEST: u64 = 16 * 1024 * 1024;
 
-const TOO_LARGE: Refusal = Refusal::Unavailable("Too large to be counted in TYPE A; use TYPE I.");
+const TOO_LARGE: Refusal =
+    Refusal::Unavailable("The file is too large for this in TYPE A; use TYPE I.");
 
-/// Returns the length of the transfer of a stored text, as RETR sends it.
+/// Returns the length of the transfer with which RETR sends a file.
 ///
 /// # Errors
-/// It is larger than [`LARGEST`], or what the system says.
+/// Fails if the file is larger than [`LARGEST`], or with a system error.
 pub fn length(file: File) -> Result<u64, Refusal> {
     count(file, EncodingReader::new)
 }
 
-/// Returns the length of the transfer that brought the text of a partial file.
+/// Returns the length of the transfer that brought the content of a partial file.
 ///
 /// # Errors
-/// The same.
+/// Fails if the file is larger than [`LARGEST`], or with a system error.
 pub fn received_length(file: File) -> Result<u64, Refusal> {
     count(file, EncodingReader::as_received)
 }
@@ -34,12 +36,12 @@ fn count<R: Read>(file: File, read: impl FnOnce(io::Take<File>) -> R) -> Result<
     Ok(io::copy(&mut read(file.take(LARGEST)), &mut io::sink())?)
 }
 
-/// The transfer of a text from `offset` on.
+/// Returns the transfer of a file from `offset` on.
 ///
 /// # Errors
-/// There is less than that, or it is beyond [`LARGEST`], or what the system says.
+/// Fails if `offset` is beyond the end or beyond [`LARGEST`], or with a system error.
 pub fn read_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusal> {
-    // A file without bytes may be one whose size nobody knows before it is read.
+    // A file of size 0 may be one whose size is unknown before it is read.
     let size = Some(file.metadata()?.len()).filter(|size| *size > 0);
     check(size.unwrap_or(u64::MAX), offset)?;
     let mut text = EncodingReader::new(file);
@@ -47,17 +49,17 @@ pub fn read_from(file: File, offset: u64) -> Result<EncodingReader<File>, Refusa
     if skipped < offset { Err(Refusal::BadRestart) } else { Ok(text) }
 }
 
-/// Whose transfer of a text an offset counts.
+/// The transfer in which an offset counts bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// RETR's, in which a CR LF is sent as it is.
+    /// The transfer of RETR, in which an existing CR LF is sent unchanged.
     Sent,
-    /// That of the upload that stored it, in which every LF was a CR LF.
+    /// The transfer of the upload, in which every LF was a CR LF.
     Received,
 }
 
-/// Finds the stored byte at the offset `at` of the transfer of a text; `None` beyond the end or between
-/// CR and LF.
+/// Returns the offset in the file for the offset `at` in the transfer; `None` if it is beyond the
+/// end or between CR and LF.
 pub fn offset(file: &mut File, at: u64, direction: Direction) -> io::Result<Option<u64>> {
     let mut buffer = vec![0; 64 * 1024];
     let (mut stored, mut moved, mut after_cr) = (0u64, 0u64, false);
@@ -79,11 +81,11 @@ pub fn offset(file: &mut File, at: u64, direction: Direction) -> io::Result<Opti
     Ok((moved == at).then_some(stored))
 }
 
-/// Refuses an offset into the transfer of a text of `size` stored bytes that cannot be in it, or is
-/// too far to be searched.
+/// Rejects an offset that cannot be in the transfer of a file of `size` bytes, or that is beyond
+/// [`LARGEST`].
 pub fn check(size: u64, offset: u64) -> Result<(), Refusal> {
     match offset {
-        // At most every byte is a line end, which is sent as two.
+        // If every byte is a LF, the transfer is twice as long as the file.
         _ if offset > size.saturating_mul(2) => Err(Refusal::BadRestart),
         _ if offset > LARGEST => Err(TOO_LARGE),
         _ => Ok(()),

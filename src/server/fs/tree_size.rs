@@ -1,20 +1,21 @@
-//! The size of everything below a directory.
+//! The total size of the files below a directory.
 //!
-//! It may be deeper than any path that a client can name, since directories can be moved into one
-//! another. So each is opened from the one above it and left by its `..`, which takes two
-//! descriptors and as many steps as there are directories; opened from the top each time, ten
-//! thousand within one another took a minute. A `..` is believed where it leads to the directory
-//! that was come from. Where it does not, since something was moved meanwhile, or cannot be told,
-//! the way from the top is gone again.
+//! The tree may be deeper than any path of a client, since directories can be moved into one
+//! another. Each directory is therefore opened from its parent and left through its `..`, which
+//! takes two descriptors and a number of steps proportional to the number of directories; opening
+//! each from the top took a minute for ten thousand nested directories. `..` is used only if it
+//! leads to the directory that the walk came from. If something was moved meanwhile, or if that
+//! cannot be determined, the directory is opened from the top again.
 
 use crate::sys::{Dir, FileKind, Stat};
 use std::ffi::{OsStr, OsString};
 use std::io;
 
-/// The size of all plain files below a directory. What cannot be read does not count.
+/// Returns the total size of all regular files below a directory. Directories and files that
+/// cannot be read do not count.
 ///
 /// # Errors
-/// A directory cannot be read to its end.
+/// Fails if a directory cannot be read to its end.
 pub fn size_below(top: &Dir) -> io::Result<u64> {
     let mut here = walk(top, &[])?;
     let (mut total, mut trail) = (0, Vec::new());
@@ -32,17 +33,17 @@ pub fn size_below(top: &Dir) -> io::Result<u64> {
         let Some(level) = levels.last_mut() else { break };
         match level.again(&here).map_or_else(|| walk(top, &trail), Ok) {
             Ok(dir) => here = dir,
-            // It has gone, and what is in it with it.
+            // The directory is gone, and its remaining subdirectories with it.
             Err(_) => level.dirs.clear(),
         }
     }
     Ok(total)
 }
 
-/// The directory with these names below `top`, no link among them.
+/// Opens the directory with these names below `top`; no name may be a link.
 ///
 /// # Errors
-/// One is missing, or is no directory.
+/// Fails if a name is missing or not a directory.
 pub fn walk(top: &Dir, trail: &[OsString]) -> io::Result<Dir> {
     let mut here = top.open_dir(OsStr::new("."))?;
     for name in trail {
@@ -51,15 +52,15 @@ pub fn walk(top: &Dir, trail: &[OsString]) -> io::Result<Dir> {
     Ok(here)
 }
 
-/// A directory on the way to the one that is read.
+/// A directory on the path to the one that is being read.
 struct Level {
     itself: Option<Stat>,
-    /// Those in it whose turn comes.
+    /// The subdirectories that are still to be visited.
     dirs: Vec<OsString>,
 }
 
 impl Level {
-    /// Adds the sizes of the files in `dir` to `total`.
+    /// Reads a directory, and adds the sizes of its files to `total`.
     fn look(dir: &Dir, total: &mut u64) -> io::Result<Level> {
         let mut level = Level { itself: dir.stat_self().ok(), dirs: Vec::new() };
         let Ok(names) = dir.entries() else { return Ok(level) };
@@ -75,7 +76,7 @@ impl Level {
         Ok(level)
     }
 
-    /// This directory, if it is the one above `below` for sure.
+    /// Opens this directory as the parent of `below`, if that is certain to be the same directory.
     fn again(&self, below: &Dir) -> Option<Dir> {
         let itself = self.itself.filter(|stat| stat.inode != 0)?;
         let above = below.open_dir(OsStr::new("..")).ok()?;
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     #[ignore = "long: makes and removes 20,000 directories"]
     fn a_tree_that_no_path_reaches_to_its_end_takes_as_many_steps_as_it_has_directories() {
-        const DEPTH: usize = 20_000; // from the top each time, some minutes
+        const DEPTH: usize = 20_000; // a walk from the top for each would take some minutes
         let dir = TempDir::new().unwrap();
         let name = OsStr::new("d");
         let mut here = Dir::open_path(dir.path()).unwrap();
@@ -124,7 +125,7 @@ mod tests {
         }
         here.open(name, Open::CreateNew { private: false }).unwrap().set_len(7).unwrap();
         assert_eq!(size(dir.path()), 7);
-        // Too deep for what cleans up after tests.
+        // The tree is too deep for the removal of temporary directories.
         here.remove_file(name).unwrap();
         for _ in 0..DEPTH {
             here = here.open_dir(OsStr::new("..")).unwrap();

@@ -1,32 +1,34 @@
-//! Uploads: a name holds a whole file wherever the system lets a file be replaced.
+//! Uploads: a name always refers to a complete file, wherever the system allows a file to be
+//! replaced.
 //!
-//! What is stored goes to a hidden partial beside its name and takes the name only when it is
-//! complete. Until then everyone sees the file that was there before, or none.
+//! The data is written to a hidden partial file in the same directory and renamed to the final
+//! name when it is complete. Until then the name refers to the previous file, or does not exist.
 //!
 //! | situation | what happens |
 //! |---|---|
-//! | STOR | a new partial, renamed over the name at the end |
-//! | the upload breaks off | the name keeps what it had; the partial stays for a resume |
-//! | REST n, STOR, a partial waits | it is cut to n bytes and continued; n beyond it is 554 |
-//! | APPE, a partial waits, no file of the name | it is continued |
-//! | APPE, the name exists, and the last upload of this login broke off there | 550: this could be an append or a resume |
+//! | STOR | a new partial, renamed to the name at the end |
+//! | the upload is interrupted | the name keeps its file; the partial remains for a resume |
+//! | REST n, STOR, a partial exists | the partial is truncated to n bytes and continued; 554 if n is beyond its end |
+//! | APPE, a partial exists, the name does not | the partial is continued |
+//! | APPE, the name exists, and the last upload of this login to it was interrupted | 550: this could be an append or a resume |
 //! | REST n + STOR without a partial, or APPE, the name exists | the file is written in place |
 //! | the name may be written but not replaced | the partial is copied into the file at the end |
-//! | nor can a partial be made beside it | the file is emptied at the first byte and written in place |
-//! | disk or quota full | 552, the partial removed |
-//! | `--sync`, and the file does not reach the disk | 451, the partial removed |
-//! | two uploads of one name | each has a partial of its own; the last to finish wins, whole |
-//! | the login may store new names only, and the name exists | 553, also if it came during the upload |
+//! | no partial can be created either | the file is truncated at the first byte and written in place |
+//! | disk or quota full | 552, the partial is removed |
+//! | `--sync`, and the file cannot be written to the disk | 451, the partial is removed |
+//! | two uploads to one name | each has its own partial; the last to finish wins with a complete file |
+//! | the login may store only new names, and the name exists | 553, also if it was created during the upload |
 //!
-//! A partial is named by a digest of the name, so it is found again, also after a crash. The one
-//! who writes it holds a lock on it; another upload of the same name takes a partial with a random
-//! ending, which nobody could find again and which therefore goes when it breaks off.
+//! The name of a partial is a digest of the final name, so it can be found again, even after a
+//! crash. The session that writes it holds a lock on it. Another upload to the same name uses a
+//! partial with a random suffix, which could not be found again and is therefore removed if that
+//! upload is interrupted.
 //!
-//! A file may be written but not replaced where it is a mount point of its own, belongs to another
-//! user in a sticky directory, or lies in a directory that may not be written. Whether the system
-//! refuses the name is known for sure only when it is tried, so what came is in the partial by then,
-//! and the room for it is reserved before the old content is touched. A file that is replaced gives
-//! its owner, permissions and attributes to the new one ([`sys::adopt`]).
+//! A file may be written but not replaced if it is a mount point of its own, if it belongs to
+//! another user in a sticky directory, or if its directory is not writable. Only the attempt to
+//! rename shows this reliably, so the data is in the partial by then, and the space for the copy
+//! is reserved before the old content is overwritten. A new file takes over the owner, the
+//! permissions and the attributes of the file that it replaces ([`sys::adopt`]).
 
 use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
@@ -42,53 +44,56 @@ use std::fs::{File, Metadata, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 
-/// Which upload is wanted.
+/// The kind of upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadMode {
-    /// STOR: from the first byte on.
+    /// STOR: replaces the file.
     Replace,
     /// REST n, then STOR.
     Resume(u64),
-    /// The same in TYPE A, where n counts the bytes of the transfer, whose lines end in CR LF.
+    /// REST n, then STOR in TYPE A, where n is an offset in the transfer, whose lines end in CR
+    /// LF.
     ResumeText(u64),
     /// APPE.
     Append,
 }
 
-/// An upload on its way. Dropped without [`Upload::commit`] it counts as broken off.
+/// An upload in progress. If it is dropped without [`Upload::commit`], it was interrupted.
 #[derive(Debug)]
 pub struct Upload {
     file: File,
     id: FileId,
     place: ResolvedPath,
     kind: Kind,
-    /// The length to which the file is cut before the first byte is written.
+    /// The length to which the file is truncated before the first byte is written.
     cut: Option<u64>,
-    /// What it takes of the quotas that count here.
+    /// The reservations in the quotas that apply.
     writing: Option<Writing>,
-    /// A byte came; what was there before is another upload's as long as none has.
+    /// True after the first byte. Before that, the partial still contains the data of an earlier
+    /// upload.
     has_written: bool,
-    /// Where its login notes it if it breaks off.
+    /// The record in which the login notes an interrupted upload.
     broken_off: BrokenOff,
-    /// The name must not exist, neither when the upload begins nor when it is committed.
+    /// True if the name must not exist, neither when the upload begins nor when it is committed.
     only_new: bool,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// Written to the file itself.
+    /// The data is written to the file itself.
     InPlace,
-    /// Written to this name in the same directory; kept for a resume, or not.
+    /// The data is written to this name in the same directory. It is kept after an interruption if
+    /// `resumable`.
     Partial { path: ResolvedPath, resumable: bool },
-    /// Committed or cleared away: nothing is left to do.
+    /// The upload was committed or discarded.
     Settled,
 }
 
 impl Upload {
-    /// Opens what an upload to `path` writes to; with `only_new`, nothing may have that name.
+    /// Begins an upload to `path`; with `only_new`, the name must not exist.
     ///
     /// # Errors
-    /// See the table of the module; also what the system says.
+    /// Those of the table above, and system errors.
     pub fn begin(
         jail: &Jail,
         path: &FtpPath,
@@ -122,7 +127,7 @@ impl Upload {
         if let UploadMode::Replace | UploadMode::Resume(0) | UploadMode::ResumeText(0) = mode {
             return Upload::fresh(place, partial);
         }
-        // One without a byte has nothing to continue.
+        // A partial without data has nothing to continue.
         let waiting = partial.found().filter(|stat| stat.size > 0);
         let is_own = || jail.broken_off().get().is_some_and(|id| partial.is_of(id));
         match (mode, waiting, place.found()) {
@@ -132,7 +137,7 @@ impl Upload {
             (UploadMode::Resume(_) | UploadMode::ResumeText(_), Some(_), _)
             | (UploadMode::Append, Some(_), None) => Upload::resume(place, partial, mode),
             (UploadMode::Append, Some(_), Some(_)) if is_own() => Err(Refusal::Unavailable(
-                "Your unfinished upload of this name waits: finish it with REST and STOR, \
+                "Your last upload of this file was interrupted: resume it with REST and STOR, \
                  or replace it with STOR.",
             )),
             (UploadMode::Append, _, Some(_))
@@ -170,11 +175,11 @@ impl Upload {
             },
         };
         if let Some((old, before)) = &old {
-            // Now and not at the end: whoever may not read the old file must not read the new one
-            // meanwhile.
+            // Done at the start and not at the end: a user who may not read the old file must not
+            // be able to read the new one during the upload.
             sys::adopt((&file, &data), (old, before));
         }
-        // Nobody else writes to it, so what is empty stays so.
+        // Only this session writes to the partial, so an empty one remains empty.
         let cut = (data.len() > 0).then_some(0);
         Ok(Upload::new(file, id, place, kind, cut))
     }
@@ -185,7 +190,7 @@ impl Upload {
         Upload { file, id, place, kind, cut, writing, has_written, broken_off, only_new }
     }
 
-    /// Writes over the file that has the name, from its first byte on.
+    /// Begins to overwrite an existing file from its first byte.
     fn over(place: ResolvedPath, file: File) -> Result<Upload, Refusal> {
         lock(&file)?;
         let (_, id) = sys::identify(&file)?;
@@ -219,8 +224,8 @@ impl Upload {
         Ok(Upload::new(file, id, place, Kind::InPlace, None))
     }
 
-    /// Cuts the file to where the upload continues, once: what is in it is worth keeping until there
-    /// is something better.
+    /// Truncates the file to the start of the upload, once: the existing data is kept until the
+    /// first byte arrives.
     fn begin_writing(&mut self) -> io::Result<()> {
         match self.cut.take() {
             Some(at) => {
@@ -235,24 +240,25 @@ impl Upload {
         }
     }
 
-    /// Sets the permissions of a file that did not exist before to `mode`.
+    /// Sets the permission bits of the file if the name did not exist before.
     pub fn set_mode_if_new(&self, mode: u32) {
         if self.place.found().is_none() {
             sys::set_file_mode(&self.file, mode);
         }
     }
 
-    /// Gives the file its name, or copies it into the one that has the name if that may be written
-    /// but not replaced. With `sync`, file and name are on the disk when this returns.
+    /// Renames the partial to the final name, or copies it into the existing file if that may be
+    /// written but not replaced. With `sync`, the file and its name are on the disk when this
+    /// returns.
     ///
     /// # Errors
-    /// What the system says; the name then holds what it held before, unless it was the directory
-    /// that could not be brought to the disk, or the copy that failed.
+    /// Returns the system error. The name then refers to the previous file, unless the fsync of
+    /// the directory or the copy failed.
     pub fn commit(&mut self, sync: bool) -> Result<(), Refusal> {
         self.begin_writing()?;
         if sync {
-            // What could not be written once is not tried again by the system, and yet looks as if
-            // it were there: nothing may build on it.
+            // After a failed fsync the system does not try to write the data again but reports
+            // success the next time, so the partial must not be used any more.
             self.file.sync_all().inspect_err(|_| self.clear())?;
         }
         let is_partial = matches!(self.kind, Kind::Partial { .. });
@@ -264,7 +270,7 @@ impl Upload {
             return if sync && is_partial { Ok(self.place.sync_dir()?) } else { Ok(()) };
         };
         self.writing = writing;
-        // It is whole, so it did not break off.
+        // The data is complete, so the upload was not interrupted.
         self.broken_off = BrokenOff::default();
         if self.only_new && error.kind() == ErrorKind::AlreadyExists {
             self.clear();
@@ -276,7 +282,8 @@ impl Upload {
         }
     }
 
-    /// Copies the partial into the file whose name it was `refused`, and removes it.
+    /// Copies the partial into the existing file, because the rename was `refused`, and removes
+    /// the partial.
     fn copy_into_place(&mut self, refused: io::Error, sync: bool) -> Result<(), Refusal> {
         let mut file = match self.place.open(Open::Write) {
             Err(Refusal::System(error)) if error.kind() == ErrorKind::NotFound => {
@@ -301,14 +308,14 @@ impl Upload {
             self.place.end_writing(Some(writing), false);
         }
         copied?;
-        // Where the partial cannot be removed it takes no room at least, and has nothing to continue.
+        // If the partial cannot be removed, it is at least empty and cannot be resumed.
         self.cut = Some(0);
         self.begin_writing()?;
         self.clear();
         Ok(())
     }
 
-    /// Returns the name under which the bytes of the upload are until it is whole.
+    /// Returns the name to which the data is written until it is complete.
     fn written_to(&self) -> &ResolvedPath {
         match &self.kind {
             Kind::Partial { path, .. } => path,
@@ -316,7 +323,7 @@ impl Upload {
         }
     }
 
-    /// Removes what was stored so far: there is no use in keeping it.
+    /// Removes the data stored so far.
     pub fn discard(mut self) {
         self.clear();
     }
@@ -344,7 +351,7 @@ impl Write for Upload {
     }
 }
 
-/// What is written goes there as it is, from the first write on.
+/// Writes go to the file directly, after the first one.
 impl FileSink for Upload {
     fn file(&self) -> &File {
         &self.file
@@ -375,13 +382,13 @@ impl Drop for Upload {
     }
 }
 
-/// Returns true if an error means that no file can be made in a directory, although one that is
-/// there may perhaps be written.
+/// Returns whether an error means that no file can be created in a directory, although an existing
+/// one may be writable.
 fn is_fixed(error: &io::Error) -> bool {
     sys::cannot_replace(error) || error.kind() == ErrorKind::ReadOnlyFilesystem
 }
 
-/// Opens or makes the partial and locks it, or makes another one if that is being written.
+/// Opens or creates the partial and locks it; creates another one if it is being written.
 fn make_partial(
     partial: ResolvedPath,
     private: bool,
@@ -391,22 +398,22 @@ fn make_partial(
     }
     let path = partial.with_suffix(&format!("-{}", hex(&random().to_be_bytes())));
     let file = path.create_new(private)?;
-    // So that nobody takes it for one that was left behind.
+    // The lock shows that the partial is in use.
     let _ = file.try_lock();
     let (data, id) = sys::identify(&file)?;
     Ok((file, data, id, Kind::Partial { path, resumable: false }))
 }
 
-/// Locks a file that is to be written in place.
+/// Locks a file that is written in place.
 fn lock(file: &File) -> Result<(), Refusal> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(Refusal::Busy),
-        // A file system without locks is no reason not to store.
+        // Uploads must also work on a file system without locks.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
-/// Makes the content of `to` that of `from`, which is this long.
+/// Copies the content of `from`, which is this long, to `to`.
 fn copy(from: &mut File, to: &mut File, length: u64, sync: bool) -> io::Result<()> {
     from.rewind()?;
     io::copy(from, to)?;
@@ -414,7 +421,8 @@ fn copy(from: &mut File, to: &mut File, length: u64, sync: bool) -> io::Result<(
     if sync { to.sync_all() } else { Ok(()) }
 }
 
-/// Where in an open file an upload goes on; what is there decides, not what was seen before.
+/// Returns the offset in an open file at which an upload continues. The current size is used,
+/// because the file may have changed since it was resolved.
 fn offset(file: &mut File, mode: UploadMode, direction: Direction) -> Result<u64, Refusal> {
     let size = file.metadata()?.len();
     match mode {

@@ -1,4 +1,4 @@
-//! The names of a directory and what a client may know of each.
+//! The entries of a directory, as far as clients may see them.
 
 use crate::protocol::FtpPath;
 use crate::server::fs::jail::{Jail, Last};
@@ -10,10 +10,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 
 impl Jail {
-    /// Reads the directory at `path`: its names, each with its metadata.
+    /// Opens the directory at `path` for reading its names and their metadata.
     ///
     /// # Errors
-    /// It is missing, is no directory, or may not be read.
+    /// Fails if it is missing, not a directory, or not readable.
     pub fn read_dir(&self, path: &FtpPath) -> io::Result<DirReader> {
         let place = self.locate(path, Last::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
@@ -23,10 +23,10 @@ impl Jail {
         Ok(DirReader { jail: self.clone(), depth, dir, ledger, entries })
     }
 
-    /// What is known of the name at `path`, its link not followed.
+    /// Returns the metadata of the name at `path` without following a link.
     ///
     /// # Errors
-    /// Nothing is there, or the way there is closed.
+    /// Fails if the name does not exist or the path to it is not accessible.
     pub fn look(&self, path: &FtpPath) -> io::Result<DirEntry> {
         let place = self.locate(path, Last::Keep)?;
         let stat = place.found.ok_or(ErrorKind::NotFound)?;
@@ -38,8 +38,8 @@ impl Jail {
         Ok(DirEntry { name, stat, target })
     }
 
-    /// The target of the link `name` in `dir`, so many directories below the root, as a client may
-    /// see it: nothing that tells of the world outside.
+    /// Returns the target of the link `name` in `dir`, which is `depth` directories below the
+    /// root, as far as a client may see it: a target outside of the jail is hidden.
     fn shown_target(&self, dir: &Dir, depth: usize, name: &OsStr) -> Vec<u8> {
         let Ok(target) = dir.read_link(name) else { return Vec::new() };
         let path = Path::new(&target);
@@ -54,7 +54,7 @@ impl Jail {
     }
 }
 
-/// Whether a path never goes above the root on its way from so many directories below it.
+/// Returns whether a path from a directory `depth` levels below the root never leaves the root.
 fn stays_inside(path: &Path, depth: usize) -> bool {
     let mut depth = Some(depth);
     for component in path.components() {
@@ -67,43 +67,43 @@ fn stays_inside(path: &Path, depth: usize) -> bool {
     depth.is_some()
 }
 
-/// The names of a directory with what is known of each, in the order of the system.
+/// Reads the names of a directory with their metadata, in the order of the system.
 #[derive(Debug)]
 pub struct DirReader {
     jail: Jail,
-    /// How many directories below the root.
+    /// The number of directories from the root to this one.
     depth: usize,
     dir: Dir,
     ledger: Option<Ledger>,
     entries: Entries,
 }
 
-/// A name in a listing.
+/// An entry of a directory.
 #[derive(Clone, Debug)]
 pub struct DirEntry {
-    /// The name as bytes.
+    /// The name.
     pub name: Vec<u8>,
-    /// What is known of it.
+    /// The metadata.
     pub stat: Stat,
-    /// Where it leads if it is a link; empty where that is not for clients to know.
+    /// The target of a link; empty if the client may not see it.
     pub target: Vec<u8>,
 }
 
 impl DirReader {
-    /// The next name of the directory, partial uploads left out.
+    /// Returns the next name of the directory, without partial uploads.
     ///
     /// # Errors
-    /// The directory cannot be read any further.
+    /// Fails if the directory cannot be read further.
     pub fn next_name(&mut self) -> io::Result<Option<OsString>> {
         let mut name = Vec::new();
         let found = self.read_name(&mut name)?;
         Ok(found.then(|| sys::name_of(&name).into_owned()))
     }
 
-    /// The same, appended to `to`; whether there was one.
+    /// Like [`DirReader::next_name`], but appends the name to `to`. Returns whether there was one.
     ///
     /// # Errors
-    /// The same.
+    /// Fails if the directory cannot be read further.
     pub fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
         let start = to.len();
         while self.entries.read_name(to)? {
@@ -117,7 +117,8 @@ impl DirReader {
         Ok(false)
     }
 
-    /// What is known of a name, and where it leads if it is a link; `None` if it has gone since.
+    /// Returns the metadata of a name and the target of a link; `None` if the name no longer
+    /// exists.
     pub fn look(&self, name: &[u8]) -> Option<(Stat, Vec<u8>)> {
         let name = sys::name_of(name);
         let stat = self.dir.stat(&name).ok()?;

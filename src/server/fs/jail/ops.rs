@@ -1,4 +1,4 @@
-//! The calls on the file system that the server makes for a client, each by a path in the jail.
+//! File system operations for clients, each on a path in the jail.
 
 use crate::protocol::FtpPath;
 use crate::server::error::Refusal;
@@ -13,33 +13,33 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 impl Jail {
-    /// The quotas that count where a place is; `None` if there are none anywhere.
+    /// Returns the quotas that apply at a resolved path; `None` if there are no quotas at all.
     pub fn ledger(&self, place: &ResolvedPath) -> Option<Ledger> {
         self.quotas.ledger(|| [&self.above, place.trail.as_slice()].concat())
     }
 
-    /// The quotas that count in the directory that a place is.
+    /// Returns the quotas that apply inside a directory.
     pub fn ledger_inside(&self, place: &ResolvedPath) -> Option<Ledger> {
         self.quotas.ledger(|| self.trail_into(place))
     }
 
-    /// What stands at `path`.
+    /// Returns the metadata of the name at `path`.
     ///
     /// # Errors
-    /// Nothing does, or the way there is closed.
+    /// Fails if the name does not exist or the path to it is not accessible.
     pub fn stat(&self, path: &FtpPath, last: Last) -> io::Result<Stat> {
         self.locate(path, last)?.found.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Makes sure that there is a directory at `path` and that it may be entered.
+    /// Checks that `path` is a directory that may be entered.
     ///
     /// # Errors
-    /// It is missing, is none, or may not be entered.
+    /// Fails if it is missing, not a directory, or may not be entered.
     pub fn check_dir(&self, path: &FtpPath) -> io::Result<()> {
         self.enter_dir(path).map(drop)
     }
 
-    /// Opens the directory at `path`, which may be entered.
+    /// Opens the directory at `path` if it may be entered.
     pub(super) fn enter_dir(&self, path: &FtpPath) -> io::Result<(ResolvedPath, Dir)> {
         let place = self.locate(path, Last::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
@@ -47,44 +47,44 @@ impl Jail {
         Ok((place, dir))
     }
 
-    /// Opens the plain file at `path` for reading, and says how long it is.
+    /// Opens the regular file at `path` for reading, and returns it with its length.
     ///
     /// # Errors
-    /// It is missing, or no plain file.
+    /// Fails if it is missing or not a regular file.
     pub fn open_file(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
         let place = self.locate(path, Last::Follow)?;
         let (file, data) = place.open_known(Open::Read)?;
         Ok((file, data.len()))
     }
 
-    /// Resolves the file at `path`, or the partial upload that waits where there is none: what a
-    /// client asks SIZE for before it resumes.
+    /// Resolves the file at `path`, or its partial upload if the file does not exist. A client
+    /// asks SIZE for the latter before it resumes.
     ///
     /// # Errors
-    /// `NotFound` if there is neither.
+    /// `NotFound` if neither exists.
     pub fn stored(&self, path: &FtpPath) -> io::Result<ResolvedPath> {
         let place = self.locate(path, Last::Follow)?;
         let stored = if place.found.is_some() { place } else { place.partial() };
         if stored.found.is_some() { Ok(stored) } else { Err(ErrorKind::NotFound.into()) }
     }
 
-    /// Makes a directory, with the permission bits `mode` or the system's default.
+    /// Creates a directory with the permission bits `mode` or the system's default.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn make_dir(&self, path: &FtpPath, mode: Option<u32>) -> io::Result<()> {
         let place = self.locate(path, Last::Keep)?;
         make_dir(&place.dir, &place.name, mode)
     }
 
-    /// Removes a directory that is empty for clients, and the partial uploads in it.
+    /// Removes a directory that contains no visible files, with the partial uploads in it.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn remove_dir(&self, path: &FtpPath) -> io::Result<()> {
         let place = self.locate(path, Last::Keep)?;
         let Err(error) = place.dir.remove_dir(&place.name) else { return Ok(()) };
-        // What keeps it may be partial uploads alone, which no client can see.
+        // The directory may contain only partial uploads, which no client can see.
         if error.kind() != ErrorKind::DirectoryNotEmpty
             || self.read_dir(path)?.next_name()?.is_some()
         {
@@ -95,18 +95,19 @@ impl Jail {
         place.dir.remove_dir(&place.name)
     }
 
-    /// Removes the file or link at `path` and the partial upload that waits for its name; if there
-    /// is only the partial, that is what is removed.
+    /// Removes the file or link at `path` and its partial upload. If only the partial exists, that
+    /// is removed.
     ///
     /// # Errors
-    /// What the system says, or [`Refusal::Busy`] while the partial is being written.
+    /// Returns the system error, or [`Refusal::Busy`] while the partial is being written.
     pub fn remove_file(&self, path: &FtpPath) -> Result<(), Refusal> {
         let place = self.locate(path, Last::Keep)?;
         match place.found.map(|stat| stat.kind) {
             Some(FileKind::Dir) => Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(FileKind::File | FileKind::Link | FileKind::Other) => {
                 quota::remove_file(self.ledger(&place).as_ref(), &place.dir, &place.name)?;
-                // Another session may be uploading the file again; the partial is its own then.
+                // If another session is uploading the file again, the partial belongs to that
+                // session.
                 let _ = self.remove_partial(&place);
                 Ok(())
             }
@@ -115,7 +116,7 @@ impl Jail {
         }
     }
 
-    /// Removes the partial upload that waits for a name, and returns whether there was one.
+    /// Removes the partial upload of a file, and returns whether there was one.
     fn remove_partial(&self, place: &ResolvedPath) -> Result<bool, Refusal> {
         let partial = place.partial();
         if partial.found.is_none() {
@@ -131,10 +132,10 @@ impl Jail {
         }
     }
 
-    /// Renames; what has the new name is replaced if it is a file.
+    /// Renames a file or directory; a file with the new name is replaced.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn rename(&self, from: &FtpPath, to: &FtpPath) -> io::Result<()> {
         let from = self.locate(from, Last::Keep)?;
         let to = self.locate(to, Last::Keep)?;
@@ -147,37 +148,37 @@ impl Jail {
         }
     }
 
-    /// Sets permission bits of a file or directory.
+    /// Sets the permission bits of a file or directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn set_mode(&self, path: &FtpPath, mode: u32) -> io::Result<()> {
         let place = self.locate(path, Last::Follow)?;
         place.dir.set_mode(&place.name, mode)
     }
 
-    /// Sets when a file or directory was last modified.
+    /// Sets the modification time of a file or directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn set_modified(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
         let place = self.locate(path, Last::Follow)?;
         place.dir.set_modified(&place.name, time)
     }
 
-    /// Sets when a file or directory was created.
+    /// Sets the creation time of a file or directory.
     ///
     /// # Errors
-    /// What the system says; `Unsupported` where it cannot.
+    /// Returns the system error; `Unsupported` if the system cannot set it.
     pub fn set_created(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
         let place = self.locate(path, Last::Follow)?;
         place.dir.set_created(&place.name, time)
     }
 
-    /// How many bytes may still be stored in the directory at `path`.
+    /// Returns the number of bytes that can still be stored in the directory at `path`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn space(&self, path: &FtpPath) -> io::Result<u64> {
         let (place, dir) = self.enter_dir(path)?;
         let space = dir.space()?;
@@ -185,24 +186,25 @@ impl Jail {
         Ok(usage.flatten().map_or(space, |usage| space.min(usage.left)))
     }
 
-    /// What the quota of the root has come to, or that of the next directory above it; `None` if
-    /// there is none.
+    /// Returns the usage of the root's quota, or of the nearest quota above it; `None` if there is
+    /// none.
     ///
     /// # Errors
-    /// The files cannot be counted.
+    /// Fails if the files cannot be counted.
     pub fn usage(&self) -> io::Result<Option<Usage>> {
         let ledger = self.quotas.ledger(|| self.above.to_vec());
         Ok(ledger.map(|ledger| ledger.usage()).transpose()?.flatten())
     }
 
-    /// Makes a link at `link` that leads to `target`, by the way from the one to the other, so that
-    /// it stays right when the whole tree moves.
+    /// Creates a link at `link` with a relative target that leads to `target`, so that it remains
+    /// valid when the whole tree is moved.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn link(&self, target: &FtpPath, link: &FtpPath) -> io::Result<()> {
         let place = self.locate(link, Last::Keep)?;
-        // From where it really stands: the way there may have led through links.
+        // The relative target starts at the real directory of the link, since the path to it may
+        // contain links.
         let from = &place.trail;
         let same = |(a, b): &(&OsString, &[u8])| *sys::name_bytes(a) == **b;
         let shared = from.iter().zip(target.parts()).take_while(same).count();
@@ -219,24 +221,24 @@ impl Jail {
 }
 
 impl ResolvedPath {
-    /// Returns what was found when the path was resolved; it may have changed since.
+    /// Returns the metadata from when the path was resolved; it may have changed since.
     pub fn found(&self) -> Option<Stat> {
         self.found
     }
 
-    /// Whether this is a partial upload and not a file that clients see.
+    /// Returns whether this is a partial upload, which clients do not see.
     pub fn is_partial(&self) -> bool {
         partial::is_partial(self.name.as_encoded_bytes())
     }
 
-    /// The partial upload of this file: a hidden name in the same directory.
+    /// Returns the path of this file's partial upload: a hidden name in the same directory.
     pub fn partial(&self) -> ResolvedPath {
         let mut partial = self.beside(partial::name_for(&self.name));
         partial.found = partial::waiting(&partial.dir, &partial.name);
         partial
     }
 
-    /// The same with something at its end, for an upload beside another one.
+    /// Returns this path with a suffix, for a second upload at the same time.
     pub fn with_suffix(&self, suffix: &str) -> ResolvedPath {
         let mut name = self.name.clone();
         name.push(suffix);
@@ -247,31 +249,31 @@ impl ResolvedPath {
         ResolvedPath { name, found: None, ..self.clone() }
     }
 
-    /// Opens or makes this partial, for its owner alone if `private`, and locks it.
+    /// Opens or creates this partial and locks it. If `private`, only its owner may access it.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub(crate) fn lock(&self, private: bool) -> io::Result<Locked> {
         partial::lock(&self.dir, &self.name, private)
     }
 
-    /// Makes a file that was not there before, for its owner alone if `private`.
+    /// Creates a new file. If `private`, only its owner may access it.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error; fails if the name exists.
     pub fn create_new(&self, private: bool) -> io::Result<File> {
         self.dir.open(&self.name, Open::CreateNew { private })
     }
 
-    /// Returns true if this name is that of the file `id`.
+    /// Returns whether this is a name of the file `id`.
     pub(crate) fn is_of(&self, id: FileId) -> bool {
         sys::is_named(&self.dir, &self.name, id)
     }
 
-    /// Counts what is written to `file`, which has this name, in the quotas of `ledger`.
+    /// Begins to count bytes written to `file`, which has this name, in the quotas of `ledger`.
     ///
     /// # Errors
-    /// The files cannot be counted, or the file has another name by now.
+    /// Fails if the files cannot be counted or the file no longer has this name.
     pub(crate) fn begin_writing(
         &self,
         ledger: Ledger,
@@ -281,11 +283,11 @@ impl ResolvedPath {
         ledger.open(&self.dir, &self.name, file, id)
     }
 
-    /// Gives the file that is written at `from` this name, which may replace another file unless it
-    /// is to be new (`only_new`).
+    /// Renames the file that was written at `from` to this name. An existing file is replaced, or is
+    /// an error if `only_new`.
     ///
     /// # Errors
-    /// What the system says; nothing has changed then.
+    /// Returns the system error; nothing has changed then.
     pub(crate) fn commit(
         &self,
         from: &ResolvedPath,
@@ -294,7 +296,7 @@ impl ResolvedPath {
         writing: Option<&mut Writing>,
     ) -> io::Result<()> {
         let rename = || {
-            // Whoever removed or replaced it meanwhile has the last word.
+            // A client that removed or replaced the partial meanwhile wins.
             if !from.is_of(id) {
                 return Err(ErrorKind::ResourceBusy.into());
             }
@@ -310,16 +312,16 @@ impl ResolvedPath {
         }
     }
 
-    /// Gives the file at `from` this name, unless something has it by now.
+    /// Renames the file at `from` to this name, unless the name exists.
     fn take_new_name(&self, from: &ResolvedPath) -> io::Result<()> {
         match from.dir.hard_link(&from.name, &self.dir, &self.name) {
             Ok(()) => {
-                // The file has its name; the other one is swept away later if it stays.
+                // If the partial cannot be removed, it is removed later because of its age.
                 let _ = from.dir.remove_file(&from.name);
                 Ok(())
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-            // A file system without hard links: an empty file takes the name, and is replaced at once.
+            // A file system without hard links: a new empty file reserves the name and is replaced.
             Err(_) => {
                 self.create_new(true)?;
                 let renamed = from.dir.rename(&from.name, &self.dir, &self.name);
@@ -328,7 +330,7 @@ impl ResolvedPath {
         }
     }
 
-    /// Ends the writing of the file here, and removes it if `remove` is set.
+    /// Ends the counting of this file, and removes the file if `remove` is set.
     pub fn end_writing(&self, writing: Option<Writing>, remove: bool) {
         let last = || {
             if remove {
@@ -341,27 +343,27 @@ impl ResolvedPath {
         }
     }
 
-    /// Brings the directory to the disk.
+    /// Writes the directory to the disk (fsync).
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn sync_dir(&self) -> io::Result<()> {
         self.dir.sync()
     }
 
-    /// Opens the plain file here. Only plain files are opened: a FIFO would wait, and a device
-    /// could do anything.
+    /// Opens the regular file at this path. No other kind is opened: a FIFO would block, and
+    /// opening a device can have side effects.
     ///
     /// # Errors
-    /// It is missing, or is no plain file; also when it became something else in this moment.
+    /// Fails if the file is missing or not a regular file, even if it was replaced just now.
     pub fn open(&self, how: Open) -> Result<File, Refusal> {
         self.open_known(how).map(|(file, _)| file)
     }
 
-    /// The same, with what is known of the file.
+    /// Like [`ResolvedPath::open`], and returns the metadata of the file.
     ///
     /// # Errors
-    /// The same.
+    /// Fails if the file is missing or not a regular file, even if it was replaced just now.
     pub fn open_known(&self, how: Open) -> Result<(File, Metadata), Refusal> {
         match self.found.map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
@@ -374,7 +376,7 @@ impl ResolvedPath {
     }
 }
 
-/// Makes the directory `name` in `dir`.
+/// Creates the directory `name` in `dir`.
 pub(super) fn make_dir(dir: &Dir, name: &OsStr, mode: Option<u32>) -> io::Result<()> {
     dir.make_dir(name)?;
     mode.map_or(Ok(()), |mode| dir.set_mode(name, mode))

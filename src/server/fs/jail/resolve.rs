@@ -1,4 +1,4 @@
-//! Walks a path of a client to the directory that holds its last name.
+//! Resolves a client's path to the directory of its last component.
 
 use crate::protocol::FtpPath;
 use crate::server::fs::jail::{Jail, Last, ResolvedPath};
@@ -10,28 +10,28 @@ use std::io::{self, ErrorKind};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-/// How many links one path may lead through; what Linux allows.
+/// The maximum number of links in one path, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// How many names one path may lead through, links and their `..` counted; more than the longest
-/// path has parts.
+/// The maximum number of components that one resolution visits, including those of links. The
+/// longest path has fewer.
 const MAX_STEPS: usize = 10_000;
 
-/// Where the target of a link counts from.
+/// The directory to which the target of a link is relative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Base {
-    /// The directory the link stands in.
+    /// The directory of the link.
     Here,
     /// The root.
     Root,
 }
 
 impl Jail {
-    /// Finds where `path` leads.
+    /// Resolves `path`.
     ///
     /// # Errors
-    /// A directory on the way is missing, is none, or may not be entered. That the last name is
-    /// missing is no error.
+    /// Fails if a directory in the path is missing, not a directory, or may not be entered. A
+    /// missing last component is not an error.
     pub fn locate(&self, path: &FtpPath, last: Last) -> io::Result<ResolvedPath> {
         let mut todo: VecDeque<OsString> = VecDeque::new();
         for part in path.parts() {
@@ -43,15 +43,16 @@ impl Jail {
     fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<ResolvedPath> {
         self.check_root()?;
         let mut here = Arc::clone(&self.root);
-        // The names of the directories between the root and here; none of them is a link.
+        // The names of the directories from the root to `here`, without links.
         let mut trail: Vec<OsString> = Vec::new();
         let (mut links, mut steps) = (0, 0);
         while let Some(name) = todo.pop_front() {
             if name == ".." {
-                // Down again from the root, so that a path of any depth holds one directory open.
+                // `..` is resolved by walking down from the root again, so that a path of any
+                // depth keeps only one directory open.
                 trail.pop().ok_or_else(outside)?;
-                // All that follow at once, or a link from far below would take more steps than there
-                // are.
+                // All consecutive `..` are handled together; otherwise a link far below would
+                // exceed MAX_STEPS.
                 while todo.front().is_some_and(|next| next == "..") {
                     todo.pop_front();
                     trail.pop().ok_or_else(outside)?;
@@ -94,12 +95,13 @@ impl Jail {
         Ok(ResolvedPath { dir: here, name: ".".into(), found, trail })
     }
 
-    /// The target of the link that kept `open_dir` from opening `name`, if that was the reason.
+    /// Returns the target of the link `name`, if `open_dir` failed because `name` is a link.
     fn link_target(&self, dir: &Dir, name: &OsStr, error: io::Error) -> io::Result<OsString> {
         if sys::may_be_link(&error) { dir.read_link(name).map_err(|_| error) } else { Err(error) }
     }
 
-    /// Puts the parts of a link's target before what is still to be walked, and says from where.
+    /// Prepends the components of a link's target to the remaining path, and returns the directory
+    /// to which they are relative.
     fn expand(&self, target: &OsStr, todo: &mut VecDeque<OsString>) -> io::Result<Base> {
         let mut target = Path::new(target);
         let base = if target.is_absolute() { Base::Root } else { Base::Here };
@@ -117,13 +119,14 @@ impl Jail {
         Ok(base)
     }
 
-    /// An absolute path of the system as one relative to the root, if it lies below it.
+    /// Converts an absolute path of the system to one relative to the root, if it is below the
+    /// root.
     pub(super) fn inside<'a>(&self, target: &'a Path) -> Option<&'a Path> {
         self.known_as.iter().find_map(|root| target.strip_prefix(root).ok())
     }
 }
 
-/// A missing name is an answer, not an error.
+/// Converts the error for a missing name to `None`.
 fn optional(stat: io::Result<Stat>) -> io::Result<Option<Stat>> {
     match stat {
         Ok(stat) => Ok(Some(stat)),
@@ -132,7 +135,7 @@ fn optional(stat: io::Result<Stat>) -> io::Result<Option<Stat>> {
     }
 }
 
-/// What a way out of the jail looks like from inside: nothing is there.
+/// Returns the error for a path that leads out of the jail, the same as for a missing file.
 fn outside() -> io::Error {
     ErrorKind::NotFound.into()
 }

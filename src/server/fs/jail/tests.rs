@@ -1,4 +1,4 @@
-//! The jail against links, swaps and names that lead out.
+//! Tests of the jail with links, replaced directories and names that lead out.
 
 use super::*;
 use crate::protocol::Name;
@@ -12,7 +12,7 @@ fn path(text: &str) -> FtpPath {
     FtpPath::root().join(&Name::new(text).unwrap()).unwrap()
 }
 
-/// `root/in/file` and `secret` beside the root.
+/// Creates a jail with `root/in/file`, and `secret` beside the root.
 fn jail() -> (tempfile::TempDir, Jail) {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("root/in/deep")).unwrap();

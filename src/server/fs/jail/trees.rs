@@ -1,4 +1,4 @@
-//! Operations on whole trees: directories that are made, counted or removed together.
+//! Operations on whole trees: directories that are created, counted or removed together.
 
 use crate::net::Verdict;
 use crate::protocol::FtpPath;
@@ -11,12 +11,12 @@ use crate::sys::{self, Dir, FileKind};
 use std::io::{self, ErrorKind};
 use std::iter;
 
-/// How many directories deep a tree is counted or removed.
-const DEEPEST: u32 = 64;
+/// The maximum depth of a tree that is counted or removed.
+const MAX_DEPTH: u32 = 64;
 
 impl Jail {
-    /// Makes the directory at `path` and all that are missing above it, with the permission bits
-    /// `mode` or the system's default. Returns the deepest one that was made, also after an error.
+    /// Creates the directory at `path` and all missing parents, with the permission bits `mode` or
+    /// the system's default. Returns the deepest directory that was created, also after an error.
     pub fn make_dirs(
         &self,
         path: &FtpPath,
@@ -39,10 +39,11 @@ impl Jail {
         let above = |path: &FtpPath| (!path.is_root()).then(|| path.parent());
         let mut way: Vec<FtpPath> = iter::successors(Some(path.clone()), above).collect();
         way.reverse();
-        // What is below something missing is missing, too, so half of them need not be looked at.
+        // A missing directory has only missing children, so a binary search finds the first
+        // missing one.
         let there = way[1..].partition_point(|path| self.stat(path, Last::Follow).is_ok());
-        // Each from the one before it: from the root, a path of two thousand parts would cost two
-        // million steps.
+        // Each directory is opened from its parent: resolving every path from the root would take
+        // two million steps for two thousand components.
         let (_, mut dir) = self.enter_dir(&way[there])?;
         for path in way.drain(there + 1..) {
             let name = sys::os_name(path.file_name().ok_or(Refusal::BadName)?)?;
@@ -53,12 +54,12 @@ impl Jail {
         Ok(())
     }
 
-    /// Returns the size of all files below the directory at `path`; `None` if `attend`, which is
-    /// called now and then with the size so far, stops it. Partial uploads and what goes away
-    /// meanwhile have no size.
+    /// Returns the total size of all files below the directory at `path`, or `None` if `attend`
+    /// stops the count. `attend` is called regularly with the size so far. Partial uploads and
+    /// files that disappear meanwhile do not count.
     ///
     /// # Errors
-    /// There is no such directory, or too much in it.
+    /// Fails if the directory does not exist or contains too much.
     pub fn total_size(
         &self,
         path: &FtpPath,
@@ -68,11 +69,11 @@ impl Jail {
         Count { attend, names: 0 }.total_size(&dir, 0)
     }
 
-    /// Removes the directory at `path` and everything in it, links included, which are not
-    /// followed. Stops if `attend`, which is called now and then, says so.
+    /// Removes the directory at `path` and everything in it. Links are removed and not followed.
+    /// `attend` is called regularly and can stop the removal.
     ///
     /// # Errors
-    /// What the system says, or the tree is too deep.
+    /// Returns the system error, or a refusal if the tree is too deep.
     pub fn remove_tree(
         &self,
         path: &FtpPath,
@@ -88,7 +89,7 @@ impl Jail {
     }
 }
 
-/// A count on its way through a tree.
+/// The state of a count.
 struct Count<'a> {
     attend: &'a mut dyn FnMut(u64) -> Verdict,
     names: u64,
@@ -101,8 +102,8 @@ impl Count<'_> {
         for name in dir.entries()? {
             let name = name?;
             self.names += 1;
-            if self.names > MOST || depth > DEEPEST {
-                return Err(Refusal::Unavailable("Too much to be counted."));
+            if self.names > MOST || depth > MAX_DEPTH {
+                return Err(Refusal::Unavailable("The directory tree is too large to count."));
             }
             if self.names.is_multiple_of(256) && (self.attend)(total) == Verdict::Stop {
                 return Ok(None);
@@ -129,7 +130,7 @@ impl Count<'_> {
     }
 }
 
-/// Returns true if a directory has gone, has become something else, or may not be read.
+/// Returns whether a directory is gone, is no longer a directory, or may not be read.
 fn is_out_of_reach(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -137,7 +138,7 @@ fn is_out_of_reach(error: &io::Error) -> bool {
     ) || sys::may_be_link(error)
 }
 
-/// Removes everything in a directory, some names at a time.
+/// Removes everything in a directory, a limited number of names at a time.
 fn empty(
     dir: &Dir,
     ledger: Option<&Ledger>,
@@ -145,11 +146,12 @@ fn empty(
     attend: &mut dyn FnMut() -> Verdict,
 ) -> Result<Verdict, Refusal> {
     const AT_A_TIME: usize = 256;
-    if depth > DEEPEST {
-        return Err(Refusal::Unavailable("Too deep to be removed at once."));
+    if depth > MAX_DEPTH {
+        return Err(Refusal::Unavailable("The directory tree is too deep to remove at once."));
     }
     loop {
-        // The names first: what is removed while a directory is read may hide others from the reader.
+        // The names are read first, because removing entries while reading a directory may hide
+        // others.
         let names = dir.entries()?.take(AT_A_TIME).collect::<io::Result<Vec<_>>>()?;
         if names.is_empty() {
             return Ok(Verdict::Continue);

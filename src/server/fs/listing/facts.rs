@@ -1,10 +1,10 @@
-//! What the protocol says of a name, from what the system knows of it.
+//! Converts metadata to the entries of the protocol.
 
 use crate::protocol::listing::{Entry, Kind, Owner, Perm, Unique};
 use crate::server::fs::jail::DirEntry;
 use crate::sys::{FileKind, Stat};
 
-/// What the protocol says of a name, from what the system knows of it.
+/// Converts a directory entry to an entry of the protocol.
 pub fn entry(listed: DirEntry) -> Entry {
     let mut entry = Entry::new(listed.name, Kind::Other);
     describe(&mut entry, listed.stat, listed.target);
@@ -25,13 +25,13 @@ pub(super) fn describe(entry: &mut Entry, stat: Stat, target: Vec<u8>) {
     entry.owner = Some(Owner::Id(stat.owner));
     entry.group = Some(Owner::Id(stat.group));
     entry.links = Some(stat.links);
-    // Where the system has no such numbers, all files would look like one (RFC 3659 section 7.5.2).
+    // Without inode numbers, all files would look identical (RFC 3659 section 7.5.2).
     entry.unique =
         (stat.inode != 0).then_some(Unique::Node { device: stat.device, inode: stat.inode });
 }
 
-/// Returns what may be done with a name (RFC 3659 section 7.5.5), of what the login is `allowed`. A
-/// file without any write bit is said to be read-only.
+/// Returns the permissions for an entry (RFC 3659 section 7.5.5), as far as the login has them
+/// (`allowed`). A file without any write bit is shown as read-only.
 pub fn perm(entry: &Entry, allowed: Perm) -> Perm {
     let writable = entry.mode.is_none_or(|mode| mode & 0o222 != 0);
     let possible = match (&entry.kind, writable) {

@@ -3,38 +3,38 @@
 use crate::protocol::Name;
 use crate::server::fs::jail::DirEntry;
 
-/// What `ls` options in the argument of LIST and NLST ask for.
+/// The supported `ls` options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// `-a`: also `.` and `..`.
+    /// `-a`: include `.` and `..`.
     pub all: bool,
-    /// `-l`: long also for NLST.
+    /// `-l`: use the long format, also for NLST.
     pub long: bool,
-    /// `-d`: the directory itself, not what is in it.
+    /// `-d`: list the directory itself and not its content.
     pub itself: bool,
-    /// `-R`: also what is in the directories below.
+    /// `-R`: list subdirectories recursively.
     pub recursive: bool,
-    /// `-t`, `-S`, else by name.
+    /// The sort order: `-t`, `-S`, or by name.
     pub order: Order,
-    /// `-r`: the other way round.
+    /// `-r`: reverse the order.
     pub reverse: bool,
 }
 
-/// What names are sorted by.
+/// The sort order of names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// Name, as bytes.
+    /// By name, as bytes.
     #[default]
     Name,
-    /// Last modified first.
+    /// By modification time, newest first.
     Time,
-    /// Largest first.
+    /// By size, largest first.
     Size,
 }
 
 impl Options {
-    /// Takes the options from the beginning of an argument; what is left is the path. Letters
-    /// that `ls` knows and that change nothing here are passed over.
+    /// Splits the options from an argument; the rest is the path. Letters that `ls` knows but that
+    /// have no effect here are ignored.
     pub fn split(argument: &[u8]) -> (Options, Option<Name>) {
         let mut options = Options::default();
         let mut rest = argument;
@@ -62,7 +62,7 @@ impl Options {
         }
     }
 
-    /// Sorts names the way that is wanted.
+    /// Sorts entries in the selected order.
     pub fn sort(self, names: &mut [DirEntry]) {
         match self.order {
             Order::Name => names.sort_unstable_by(|a, b| a.name.cmp(&b.name)),

@@ -1,31 +1,31 @@
-//! The way of `ls -R` through a tree, in bounded memory.
+//! The traversal of a tree for `ls -R`, in bounded memory.
 
 use crate::protocol::{FtpPath, Name};
 use crate::server::fs::jail::Jail;
 use crate::sys::FileKind;
 use std::io;
 
-/// How deep `-R` goes, how many directories may wait for it, and how much memory they may take.
-const DEEPEST: usize = 64;
-const WAITING: usize = 100_000;
-const WAITING_BYTES: usize = 8 * 1024 * 1024;
+/// The maximum depth, the maximum number of directories waiting to be listed, and their memory.
+const MAX_DEPTH: usize = 64;
+const MAX_WAITING: usize = 100_000;
+const MAX_WAITING_BYTES: usize = 8 * 1024 * 1024;
 
-/// The way through a tree.
+/// The state of the traversal.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) jail: Jail,
-    /// How long the prefix of names is at its root.
+    /// The length of the prefix of names at the root of the traversal.
     pub(super) start: usize,
     pub(super) at: Branch,
-    /// Directories found in this one, in their order.
+    /// The subdirectories found in the current directory, in their order.
     children: Vec<Branch>,
-    /// Where to go afterwards, the next one last.
+    /// The directories to list afterwards; the next one is last.
     next: Vec<Branch>,
-    /// How many bytes `children` and `next` take.
+    /// The memory in bytes that `children` and `next` take.
     held: usize,
 }
 
-/// A directory of a tree.
+/// A directory of the tree.
 #[derive(Clone, Debug)]
 pub(super) struct Branch {
     pub(super) path: FtpPath,
@@ -34,26 +34,26 @@ pub(super) struct Branch {
 }
 
 impl Tree {
-    /// Begins at the directory `path`, whose names are shown after a prefix of `start` bytes.
+    /// Begins at the directory `path`, whose names have a prefix of `start` bytes.
     pub(super) fn new(jail: &Jail, path: &FtpPath, start: usize) -> Tree {
         let at = Branch { path: path.clone(), shown: b".".to_vec(), depth: 0 };
         Tree { jail: jail.clone(), start, at, children: Vec::new(), next: Vec::new(), held: 0 }
     }
 
-    /// Remembers a directory that was listed, to go there when this one is through.
+    /// Records a subdirectory, to be listed after the current directory.
     pub(super) fn note(&mut self, name: &[u8], kind: FileKind) -> io::Result<()> {
         if kind != FileKind::Dir {
             return Ok(());
         }
         let Some(name) = Name::of_file(name) else { return Ok(()) };
-        if self.next.len() + self.children.len() >= WAITING || self.at.depth >= DEEPEST {
+        if self.next.len() + self.children.len() >= MAX_WAITING || self.at.depth >= MAX_DEPTH {
             return Err(too_large());
         }
         let Ok(path) = self.at.path.join(&name) else { return Ok(()) };
         let shown = [self.at.shown.as_slice(), b"/", name.as_bytes()].concat();
         let branch = Branch { path, shown, depth: self.at.depth + 1 };
         let held = self.held + branch.bytes();
-        if held > WAITING_BYTES {
+        if held > MAX_WAITING_BYTES {
             return Err(too_large());
         }
         self.held = held;
@@ -61,7 +61,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The directory to go to now: those found in this one come before those that waited already.
+    /// Returns the next directory: subdirectories of the current one come first.
     pub(super) fn take(&mut self) -> Option<Branch> {
         self.next.extend(self.children.drain(..).rev());
         let branch = self.next.pop()?;
@@ -71,7 +71,8 @@ impl Tree {
 }
 
 impl Branch {
-    /// The memory it takes. Its path is in it twice, and may be far longer than its name.
+    /// Returns the memory that this takes. Its path is stored twice and may be much longer than
+    /// its name.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Branch>() + self.path.as_bytes().len() + self.shown.len()
     }
@@ -85,7 +86,7 @@ fn too_large() -> io::Error {
 mod tests {
     use super::*;
 
-    /// A tree that begins so many directories down, each with a name of 250 bytes.
+    /// Returns a tree that begins `parts` directories deep, each with a name of 250 bytes.
     fn tree(dir: &tempfile::TempDir, parts: usize) -> Tree {
         let shown = format!(".{}", format!("/{}", "d".repeat(250)).repeat(parts)).into_bytes();
         let path = FtpPath::root().join(&Name::new(shown.clone()).unwrap()).unwrap();
@@ -94,10 +95,10 @@ mod tests {
         Tree { jail, start: 0, at, children: Vec::new(), next: Vec::new(), held: 0 }
     }
 
-    /// How many directories the tree remembers before it refuses one.
+    /// Returns the number of directories that the tree records before it refuses one.
     fn fill(tree: &mut Tree) -> usize {
         let note = |number: usize| tree.note(number.to_string().as_bytes(), FileKind::Dir);
-        (0..=WAITING).map(note).take_while(Result::is_ok).count()
+        (0..=MAX_WAITING).map(note).take_while(Result::is_ok).count()
     }
 
     #[test]
@@ -106,10 +107,13 @@ mod tests {
         let mut deep = tree(&dir, 15);
         let noted = fill(&mut deep);
         let each = deep.at.bytes();
-        assert!((WAITING_BYTES / (each + 20)..WAITING_BYTES / each).contains(&noted), "{noted}");
+        assert!(
+            (MAX_WAITING_BYTES / (each + 20)..MAX_WAITING_BYTES / each).contains(&noted),
+            "{noted}"
+        );
         let bytes: usize = deep.children.iter().map(Branch::bytes).sum();
-        assert!(bytes == deep.held && bytes <= WAITING_BYTES, "{bytes}, {}", deep.held);
-        assert_eq!(fill(&mut tree(&dir, 0)), WAITING);
+        assert!(bytes == deep.held && bytes <= MAX_WAITING_BYTES, "{bytes}, {}", deep.held);
+        assert_eq!(fill(&mut tree(&dir, 0)), MAX_WAITING);
     }
 
     #[test]

@@ -1,40 +1,40 @@
-//! The books: what each quota has come to, and which files are being written.
+//! The books: the usage of each quota, and the files that are being written.
 
 use crate::sys::FileId;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-/// After how long files are counted again.
+/// The age after which a count is repeated.
 const AGE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
     pub(super) homes: HashMap<Vec<OsString>, Home>,
-    /// How often they were replaced.
+    /// The number of times that the quotas were replaced.
     pub(super) edition: u64,
-    /// The files that are being written, and in which directories.
+    /// The files that are being written, with their directories.
     pub(super) open: Vec<(FileId, Vec<OsString>)>,
 }
 
-/// File system and number of a directory.
+/// The identity of a directory: the numbers of its file system and its inode.
 pub(super) type Place = (u64, u64);
 
-/// A directory that has a quota.
+/// A directory with a quota.
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) quota: u64,
-    /// `None` while nobody has counted.
+    /// The number of bytes stored; `None` before the first count.
     pub(super) used: Option<u64>,
-    /// When it was counted; `None` if that has to be done again.
+    /// The time of the count; `None` if it has to be repeated.
     pub(super) counted: Option<Instant>,
-    /// Which directory was counted.
+    /// The directory that was counted.
     pub(super) place: Option<Place>,
-    /// How often something was changed.
+    /// The number of changes.
     pub(super) changes: u64,
 }
 
-/// What has to stay the same while files are counted.
+/// The values that must not change during a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) changes: u64,
@@ -71,7 +71,7 @@ impl Books {
         home.quota = home.quota.min(quota);
     }
 
-    /// Forgets what was counted below `trail` in another directory than `place`.
+    /// Discards the count of `trail` if it was made in a directory other than `place`.
     pub(super) fn forget_other(&mut self, trail: &[OsString], place: Option<Place>) {
         if let Some(home) = self.homes.get_mut(trail).filter(|home| home.place.is_some())
             && home.place != place
@@ -91,7 +91,7 @@ impl Books {
         self.open.iter().any(|(_, dir)| dir.starts_with(trail))
     }
 
-    /// Does something to every quota that counts in the directory of `trail`.
+    /// Calls `action` for every quota that applies in the directory of `trail`.
     pub(super) fn each(&mut self, trail: &[OsString], mut action: impl FnMut(usize, &mut Home)) {
         for depth in 0..=trail.len() {
             if let Some(home) = self.homes.get_mut(&trail[..depth]) {

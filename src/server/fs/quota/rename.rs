@@ -1,4 +1,4 @@
-//! Renames between directories that different quotas count.
+//! Renames between directories with different quotas.
 
 use crate::server::fs::quota::{Ledger, Quotas};
 use crate::server::fs::tree_size::size_below;
@@ -6,10 +6,10 @@ use crate::sys::{self, Dir, FileKind};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 
-/// A name in a directory, and what counts there.
+/// A name in a directory, with the quotas that apply there.
 #[derive(Clone, Copy, Debug)]
 pub struct Spot<'a> {
-    /// What counts in the directory.
+    /// The quotas of the directory.
     pub ledger: &'a Ledger,
     /// The directory.
     pub dir: &'a Dir,
@@ -17,12 +17,13 @@ pub struct Spot<'a> {
     pub name: &'a OsStr,
 }
 
-/// Renames, where what is renamed may come under other quotas.
+/// Renames a file or directory, which may then be subject to other quotas.
 ///
 /// # Errors
-/// What the system says, `QuotaExceeded`, `ResourceBusy` for what is being written, and
-/// `PermissionDenied` for a directory with a quota in it, whose owner would not find it any more, or
-/// one that would stand where a quota counts, and for which nothing there was taken.
+/// Returns the system error; `QuotaExceeded`; `ResourceBusy` if a file is being written;
+/// `PermissionDenied` for a directory that contains a directory with a quota, which would then be
+/// missing from its path, or that would take the path of a directory with a quota, because its
+/// bytes were not counted there.
 pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
     let quotas = &from.ledger.quotas;
     quotas.count_due(&to.ledger.trail)?;
@@ -45,7 +46,7 @@ pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
     };
     let replaced = to.ledger.size_of(to.dir, to.name);
     let shared = shared_depth(&from.ledger.trail, &to.ledger.trail);
-    // What it comes to in each directory that only the new place is in.
+    // The additional bytes in each directory that contains only the new name.
     let gained = size.saturating_sub(replaced);
     quotas.take_beyond(&to.ledger.trail, shared, gained)?;
     if let Err(error) = from.dir.rename(from.name, to.dir, to.name) {
@@ -69,8 +70,8 @@ pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
 }
 
 impl Spot<'_> {
-    /// The size of all that is in a directory that is to be moved to another one; 0 where the same
-    /// quotas count there.
+    /// Returns the total size of a directory that is to be moved; 0 if the same quotas apply at
+    /// its new path.
     fn size_of_tree(&self, to: Spot<'_>) -> io::Result<u64> {
         let [trail, new] = [self, &to].map(|spot| spot.ledger.below(spot.name).trail);
         let to = to.ledger;
@@ -95,7 +96,7 @@ impl Spot<'_> {
 }
 
 impl Quotas {
-    /// Takes bytes from the quotas that are deeper than `shared`.
+    /// Reserves bytes in the quotas of directories deeper than `shared`.
     fn take_beyond(&self, trail: &[OsString], shared: usize, bytes: u64) -> io::Result<()> {
         let mut books = self.books();
         let mut fits = true;

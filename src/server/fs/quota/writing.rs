@@ -1,4 +1,4 @@
-//! The part of the quotas that a file takes while it is written.
+//! The quota reservations of a file that is being written.
 
 use crate::server::fs::quota::Ledger;
 use crate::sys::{self, Dir, FileId};
@@ -6,34 +6,34 @@ use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
 
-/// A file that is being written, and what its bytes have taken.
+/// A file that is being written, with its reserved bytes.
 #[derive(Debug)]
 pub struct Writing {
     pub(super) ledger: Ledger,
     pub(super) id: FileId,
-    /// How many bytes of the file count.
+    /// The number of bytes of the file that are counted.
     pub(super) length: u64,
-    /// Where the next ones go.
+    /// The offset of the next write.
     pub(super) at: u64,
-    /// Taken for bytes that are not written yet.
+    /// The number of reserved bytes that are not written yet.
     pub(super) taken: u64,
     pub(super) is_open: bool,
 }
 
 impl Writing {
-    /// The file was cut.
+    /// Records that the file was truncated to `length`.
     pub fn cut(&mut self, length: u64) {
         self.ledger.give_back(self.length.saturating_sub(length));
         self.length = self.length.min(length);
         self.at = length;
     }
 
-    /// Writing goes on there.
+    /// Sets the offset of the next write.
     pub fn seek(&mut self, at: u64) {
         self.at = at;
     }
 
-    /// So many bytes are about to be written.
+    /// Reserves bytes for a write.
     ///
     /// # Errors
     /// `QuotaExceeded`; nothing may be written then.
@@ -45,7 +45,7 @@ impl Writing {
         Ok(())
     }
 
-    /// So many of them were written.
+    /// Records that this many bytes were written.
     pub fn wrote(&mut self, bytes: u64) {
         self.at += bytes;
         let growth = self.at.saturating_sub(self.length);
@@ -53,20 +53,20 @@ impl Writing {
         self.taken = self.taken.saturating_sub(growth);
     }
 
-    /// What counts in the directory of the file.
+    /// Returns the quotas of the file's directory.
     pub fn ledger(&self) -> Ledger {
         self.ledger.clone()
     }
 
-    /// The file has this length now, whatever of it was written.
+    /// Records that the file now has this length, however it was written.
     pub fn settle_at(&mut self, length: u64) {
         self.seek(0);
         self.wrote(length);
         self.cut(length);
     }
 
-    /// Gives the file its final name by `rename`, which may replace another. If that fails, nothing
-    /// has changed.
+    /// Calls `rename` to give the file its final name, and releases the bytes of a file that this
+    /// replaces. If `rename` fails, nothing has changed.
     ///
     /// # Errors
     /// Those of `rename`.
@@ -85,7 +85,8 @@ impl Writing {
         Ok(())
     }
 
-    /// Leaves the file as it is after `last`, and gives back what it took if it is gone then.
+    /// Calls `last` and ends the writing. The bytes of the file are released if the file no longer
+    /// exists.
     pub fn end(mut self, dir: &Dir, name: &OsStr, last: impl FnOnce()) {
         let quotas = Arc::clone(&self.ledger.quotas);
         let _turn = quotas.change();
