@@ -51,6 +51,9 @@ pub struct Settings {
     pub rate: Option<Rate>,
     /// Told of every command and reply.
     pub trace: Option<fn(Spoken<'_>)>,
+    /// A user watches the progress of transfers: bytes count as sent once the server's system has
+    /// acknowledged them, which takes a system call each time.
+    pub watched: bool,
 }
 
 impl Default for Settings {
@@ -66,6 +69,7 @@ impl Default for Settings {
             interrupt: Interrupt::default(),
             rate: None,
             trace: None,
+            watched: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::client::connection::{Connection, DataMode, LineEnds, Representation, 
 use crate::client::error::Error;
 use crate::client::netrc::NetrcLogin;
 use crate::client::options::{Asking, Globbing, Options, TransferOptions};
+use crate::client::output::progress::ProgressOutput;
 use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::transfer::TransferSettings;
@@ -128,6 +129,7 @@ impl Session {
                 interrupt,
                 rate: options.transfers.rate.map(|rate| Rate::new(Some(rate))),
                 trace: verbose.then_some(trace),
+                watched: Messages::new(options.verbosity).progress() == ProgressOutput::Terminal,
                 ..Settings::default()
             },
             representation: Representation::Bytes,

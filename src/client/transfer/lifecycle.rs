@@ -9,11 +9,16 @@ use crate::client::error::Error;
 use crate::net::{self, Attention, Data, Verdict};
 use crate::protocol::{Command, Reply};
 use crate::pump::{self, End, FileSink, Outcome};
+use crate::sys::{self, Waitable};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem;
+use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
+
+/// The watch of an upload.
+type SendingWatch<'w, 'c, 'm> = TransferWatch<'w, 'c, &'m mut dyn FnMut(u64)>;
 
 /// The longest wait for the reply to an ABOR.
 const ABORT_PATIENCE: Duration = Duration::from_secs(3);
@@ -185,10 +190,37 @@ impl<'c> RunningTransfer<'c> {
         self.send_by(moved, |data, stall, watch| pump::send_file(file, bytes, data, stall, watch))
     }
 
-    fn send_by<P: FnMut(u64)>(
+    /// Sends bytes, and tells `moved` how many have gone so far; the last time all of them.
+    fn send_by(
         &mut self,
-        moved: P,
-        send: impl FnOnce(&mut Data, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
+        mut moved: impl FnMut(u64),
+        send: impl FnOnce(&mut Data, Duration, &mut SendingWatch<'_, 'c, '_>) -> Outcome,
+    ) -> Outcome {
+        let outcome = match self.watched_socket() {
+            None => self.send_counting(&mut moved, send),
+            Some(socket) => {
+                // The system takes megabytes at once, long before the server has them.
+                let mut acknowledged = |written: u64| {
+                    let waiting = sys::unacknowledged(Waitable::handle(&socket)).unwrap_or(0);
+                    moved(written.saturating_sub(waiting as u64));
+                };
+                self.send_counting(&mut acknowledged, send)
+            }
+        };
+        moved(outcome.moved);
+        outcome
+    }
+
+    /// Returns another handle on the data connection if a user watches how far the server has come.
+    fn watched_socket(&self) -> Option<TcpStream> {
+        let is_watched = self.line.connection.settings().watched;
+        self.data.as_ref().filter(|_| is_watched)?.tcp().try_clone().ok()
+    }
+
+    fn send_counting(
+        &mut self,
+        moved: &mut dyn FnMut(u64),
+        send: impl FnOnce(&mut Data, Duration, &mut SendingWatch<'_, 'c, '_>) -> Outcome,
     ) -> Outcome {
         let stall = self.line.timeout();
         let mut watch = TransferWatch::pacing(&mut self.line, moved);
