@@ -14,6 +14,7 @@ mod connect;
 mod control;
 pub(super) mod data;
 mod features;
+mod idle;
 mod restore;
 
 pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED, ReplyWait};
@@ -24,6 +25,7 @@ use super::signals::Interrupt;
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
+use idle::Exchange;
 use restore::ConnectionOrigin;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -117,6 +119,8 @@ pub struct Connection {
     route: Option<SocketAddr>,
     /// The size of the file that was sent last, where a follower asked for it.
     stored: Option<u64>,
+    /// What went over it since the user's command began.
+    exchange: Exchange,
     lost: bool,
 }
 

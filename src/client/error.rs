@@ -48,12 +48,12 @@ impl ErrorClass {
     /// Returns whether another try may succeed.
     fn is_worth_a_retry(self) -> bool {
         match self {
-            // A server that still counts a connection that was lost refuses the next login.
-            ErrorClass::Transfer | ErrorClass::Connection | ErrorClass::Login => true,
+            ErrorClass::Transfer | ErrorClass::Connection => true,
             ErrorClass::OutputClosed
             | ErrorClass::Usage
             | ErrorClass::Local
             | ErrorClass::Remote
+            | ErrorClass::Login
             | ErrorClass::Credentials
             | ErrorClass::Interrupted => false,
         }
@@ -256,6 +256,8 @@ impl Error {
     pub(super) fn is_worth_a_retry(&self) -> bool {
         match self {
             Error::GaveUp { .. } | Error::Some { .. } => false,
+            // A login that is refused stays refused, unless the server is only busy.
+            Error::Greeting(reply) | Error::Login(reply) => is_passing(reply),
             other => other.class().is_worth_a_retry(),
         }
     }
@@ -488,7 +490,9 @@ mod tests {
             (Error::Refused(reply(Code::CANNOT_OPEN_DATA)), 1, true),
             (Error::TooShort { expected: 2, got: 1 }, 1, true),
             (lost(), 3, true),
-            (Error::Login(reply(Code::NOT_LOGGED_IN)), 4, true),
+            (Error::Login(reply(Code::NOT_LOGGED_IN)), 4, false),
+            (Error::Login(reply(Code::LOCAL_ERROR)), 4, true),
+            (Error::Greeting(reply(Code::UNAVAILABLE)), 3, false),
             (Error::NoPassword, 4, false),
             (Error::Interrupted, 130, false),
             (gave_up, 3, false),

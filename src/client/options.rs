@@ -3,7 +3,7 @@
 use super::connection::DataMode;
 use super::output::Verbosity;
 use super::url::{Endpoint, Place, Url, without_login};
-use crate::args::{self, Flag, Parsed, Program, Usage};
+use crate::args::{self, Flag, Origin, Parsed, Program, Usage};
 use crate::protocol::Name;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -44,8 +44,13 @@ pub static PROGRAM: Program = Program {
         Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
         Flag::letter_option('j', "N", "connections of MGET, MPUT, MIRROR and PGET").or("4"),
         Flag::option("timeout", "D", "longest wait for the server").or("30s"),
-        Flag::option("retries", "N", "how often a transfer that broke off is taken up again")
-            .or("5"),
+        Flag::option(
+            "retries",
+            "N",
+            "how often a transfer that broke off or a lost connection is tried again, with pauses \
+             that grow to 30 s. If given, the first connection is tried again too",
+        )
+        .or("5"),
         Flag::option("rate-limit", "RATE", "bytes a second, of all connections together"),
         Flag::switch(
             "json",
@@ -133,8 +138,10 @@ pub enum Globbing {
 pub struct TransferOptions {
     /// Connections for many files, and for the ranges of one.
     pub connections: usize,
-    /// How often one that broke off is taken up again.
+    /// How often one that broke off, or a connection that was lost, is tried again.
     pub retries: u32,
+    /// Whether the first connection to a server is tried again, too.
+    pub retries_connect: bool,
     /// Bytes a second for all of them.
     pub rate: Option<u64>,
     /// Whether what they come to is told as JSON.
@@ -281,6 +288,8 @@ fn transfers(parsed: &Parsed) -> Result<TransferOptions, Usage> {
     Ok(TransferOptions {
         connections: parsed.need("j", args::integer(1..=MOST_CONNECTIONS))?,
         retries: parsed.need("retries", args::integer(0..=MOST_RETRIES))?,
+        // By default a wrong host or port is told of at once.
+        retries_connect: *parsed.origin("retries") != Origin::Default,
         rate: parsed.get("rate-limit", args::size)?.filter(|rate| *rate > 0),
         json: parsed.switch("json"),
     })

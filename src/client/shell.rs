@@ -249,11 +249,11 @@ impl Shell {
     fn run_held(&mut self, call: &Call) -> Result<(), Error> {
         self.session.agreed = false;
         if self.manner != Manner::Prompting {
-            return call.run(&mut self.session);
+            return self.session.run(|session| call.run(session));
         }
         let interrupt = self.session.interrupt().clone();
         let held = interrupt.hold(self.session.line());
-        let result = call.run(&mut self.session);
+        let result = self.session.run(|session| call.run(session));
         if !held.was_cut() {
             return result;
         }
@@ -275,11 +275,12 @@ impl Shell {
     fn judge(&mut self, what: &[u8], result: Result<(), Error>) {
         // Who broke a transfer off at a prompt wants to go on.
         let goes_on = matches!(result, Err(Error::Interrupted)) && self.is_prompting();
+        let was_told = std::mem::take(&mut self.session.told_failure);
+        // What a command that worked has lost is made again by the next.
+        let Err(error) = result else { return };
         if !goes_on {
             self.session.drop_lost();
         }
-        let was_told = std::mem::take(&mut self.session.told_failure);
-        let Err(error) = result else { return };
         self.tell(what, &error);
         if self.session.transfers.json && !was_told && !matches!(error, Error::OutputClosed) {
             // A standard output that is gone ends the next command.

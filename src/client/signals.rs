@@ -35,6 +35,8 @@ struct Shared {
     transfers: Vec<Arc<Event>>,
     /// The control connection, while somebody at a prompt waits for an answer from it.
     line: Option<TcpStream>,
+    /// Whether Ctrl-C has cut it.
+    is_cut: bool,
     /// Files that are not whole yet.
     partials: Vec<PathBuf>,
     /// Directories that somebody has looked through for what others left.
@@ -86,6 +88,7 @@ impl Interrupt {
                 // Nobody hears a second time of a line that is cut already.
                 let typing = shared.echo.is_some();
                 if let Some(line) = shared.line.take_if(|_| !typing) {
+                    shared.is_cut = true;
                     return drop(line.shutdown(Shutdown::Both));
                 }
             }
@@ -148,9 +151,15 @@ impl Interrupt {
     /// For as long as the guard lives, Ctrl-C cuts this connection and not the program short, where no
     /// transfer is there to be broken off.
     pub(super) fn hold(&self, line: Option<TcpStream>) -> Held<'_> {
-        let held = line.is_some();
-        self.lock().line = line;
-        Held { interrupt: self, held }
+        let mut shared = self.lock();
+        shared.is_cut = false;
+        shared.line = line;
+        Held { interrupt: self }
+    }
+
+    /// Returns true if Ctrl-C has cut the connection that is held.
+    pub(super) fn has_cut(&self) -> bool {
+        self.lock().is_cut
     }
 
     /// The connection that came from `old` has been made anew: where Ctrl-C would have cut that one, it
@@ -262,19 +271,20 @@ impl Drop for Hidden<'_> {
 /// While it lives, Ctrl-C cuts a connection.
 pub(super) struct Held<'a> {
     interrupt: &'a Interrupt,
-    held: bool,
 }
 
 impl Held<'_> {
     /// Whether it was cut.
     pub(super) fn was_cut(&self) -> bool {
-        self.held && self.interrupt.lock().line.is_none()
+        self.interrupt.has_cut()
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.interrupt.lock().line = None;
+        let mut shared = self.interrupt.lock();
+        shared.is_cut = false;
+        shared.line = None;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::error::Error;
 use super::super::output::Spoken;
+use super::idle::is_harmless;
 use super::{Connection, DataMode, LineEnds, Representation, number};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Code, Command, Name, Reply, Secret, parse_quoted};
@@ -138,12 +139,14 @@ impl Connection {
     pub fn quote(&mut self, line: &Name) -> Result<Reply, Error> {
         self.discard_unasked()?;
         self.trace(Spoken::Typed(line.as_bytes()));
+        let command = Command::parse(line.as_bytes());
+        self.exchange = self.exchange.sent(command.as_ref().is_ok_and(is_harmless));
         let sent = self.control.send(&[line.as_bytes(), b"\r\n"].concat());
         self.checked(sent)?;
         // It may have been TYPE, or REIN.
         self.current = None;
         let reply = self.final_reply()?;
-        if let Ok(step @ (Command::Cwd(_) | Command::Cdup)) = Command::parse(line.as_bytes())
+        if let Ok(step @ (Command::Cwd(_) | Command::Cdup)) = command
             && reply.code().is_success()
         {
             self.origin.stepped(step);

@@ -1,5 +1,6 @@
 //! Opens a connection, logs in, restores it after it was lost, and closes it.
 
+use super::idle::Exchange;
 use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};
 use crate::client::error::Error;
@@ -103,6 +104,7 @@ impl Connection {
             followers: Vec::new(),
             route: None,
             stored: None,
+            exchange: Exchange::Answered,
             lost: false,
         })
     }

@@ -1,6 +1,7 @@
 //! The only place where commands go out and replies come in.
 
 use super::Connection;
+use super::idle::{Exchange, is_harmless};
 use crate::client::error::Error;
 use crate::client::output::Spoken;
 use crate::client::signals::Armed;
@@ -88,6 +89,7 @@ impl Connection {
         let mut lines = Vec::new();
         for command in commands {
             self.trace(Spoken::Command(command));
+            self.exchange = self.exchange.sent(is_harmless(command));
             command.write_to(&mut lines);
             lines.extend_from_slice(b"\r\n");
         }
@@ -98,6 +100,7 @@ impl Connection {
     /// Sends a command and leaves its reply to the caller.
     pub(in crate::client) fn send(&mut self, command: &Command) -> Result<(), Error> {
         self.trace(Spoken::Command(command));
+        self.exchange = self.exchange.sent(is_harmless(command));
         let sent = self.control.send_command(command);
         self.checked(sent)
     }
@@ -115,7 +118,9 @@ impl Connection {
     fn checked_reply(&mut self, read: io::Result<Reply>) -> Result<Reply, Error> {
         let reply = self.checked(read)?;
         self.trace(Spoken::Reply(&reply));
-        if reply.code() == Code::NOT_AVAILABLE {
+        let is_closing = reply.code() == Code::NOT_AVAILABLE;
+        self.exchange = self.exchange.answered(is_closing);
+        if is_closing {
             self.lost = true;
             return Err(Error::Closing(reply));
         }
@@ -267,6 +272,10 @@ impl Connection {
     pub(super) fn checked<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
         result.map_err(|error| {
             self.lost = true;
+            if error.kind() == io::ErrorKind::TimedOut {
+                // The command may have been carried out, or still be.
+                self.exchange = Exchange::Answered;
+            }
             Error::of_control(error, self.settings.timeout)
         })
     }

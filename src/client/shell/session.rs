@@ -10,6 +10,7 @@ use crate::client::output::progress::ProgressOutput;
 use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::transfer::TransferSettings;
+use crate::client::transfer::retry::{self, RetryNotes};
 use crate::client::url::Endpoint;
 use crate::net;
 use crate::protocol::{Command, Name, Secret};
@@ -138,9 +139,58 @@ impl Session {
         }
     }
 
-    /// The connection, which the command needs.
+    /// The connection, which the command needs. A session that the server has ended meanwhile is made
+    /// again, in the same directory.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, Error> {
+        if let Some(why) = self.connection.as_mut().and_then(Connection::ended) {
+            self.restore(&why)?;
+        }
         self.connection.as_mut().ok_or(Error::NotConnected)
+    }
+
+    /// Returns true if there is a connection, be it one that the server has ended.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Runs a command, and once more where the server ended the session before it had any effect.
+    pub(super) fn run(
+        &mut self,
+        command: impl Fn(&mut Session) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if let Some(connection) = &mut self.connection {
+            connection.begin_command();
+        }
+        let result = command(self);
+        let was_idle = self.connection.as_ref().is_some_and(Connection::was_lost_while_idle);
+        match result {
+            Err(why) if was_idle && !self.was_stopped(&why) => {
+                self.restore(&why)?;
+                command(self)
+            }
+            other => other,
+        }
+    }
+
+    /// Returns true if the user wanted no more of a command.
+    fn was_stopped(&self, why: &Error) -> bool {
+        matches!(why, Error::Interrupted | Error::OutputClosed) || self.interrupt().has_cut()
+    }
+
+    /// Makes the connection again, or drops it where that cannot be done.
+    fn restore(&mut self, why: &Error) -> Result<(), Error> {
+        let settings = self.transfer_settings();
+        let host = self.place.as_ref().map_or(String::new(), |place| place.endpoint.to_string());
+        let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
+        let mut notes = RetryNotes { name: host.as_bytes(), messages: Some(settings.messages) };
+        match retry::restore(connection, &settings, &mut notes) {
+            Ok(()) => settings.messages.note(&format!("{why}; connected again")),
+            Err(error) => {
+                self.connection = None;
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// What all transfers of the session share.
@@ -222,9 +272,7 @@ impl Session {
     ) -> Result<(), Error> {
         let user = user.or_else(|| self.login.user());
         let known = self.login.look_up(to, user.as_ref())?;
-        let deadline = net::deadline(self.settings.timeout);
-        let mut connection =
-            Connection::open_by(&to.host, to.port, self.settings.clone(), deadline)?;
+        let (mut connection, deadline) = self.open(to)?;
         connection.transfer_as(self.representation);
         let opened = Instant::now();
         self.disconnect();
@@ -248,6 +296,23 @@ impl Session {
         self.messages.note(&format!("connected to {} as {}", shown_end(to), shown_name(&user)));
         self.define(known.macros);
         Ok(())
+    }
+
+    /// Makes a connection; returns the deadline of its login, too.
+    fn open(&self, to: &Endpoint) -> Result<(Connection, Option<Instant>), Error> {
+        let mut settings = self.transfer_settings();
+        if !settings.transfers.retries_connect {
+            settings.transfers.retries = 0;
+        }
+        let host = to.to_string();
+        let mut notes = RetryNotes { name: host.as_bytes(), messages: Some(settings.messages) };
+        let mut deadline = None;
+        let open = || {
+            deadline = net::deadline(self.settings.timeout);
+            Connection::open_by(&to.host, to.port, self.settings.clone(), deadline)
+        };
+        let connection = retry::until_connected(open, &settings, &mut notes)?;
+        Ok((connection, deadline))
     }
 
     /// Logs in, with what is given or known, or else asked for.
@@ -274,6 +339,7 @@ impl Session {
         known: NetrcLogin,
     ) -> Result<(), Error> {
         self.forget_dir();
+        self.connection()?;
         let prompt = SecretPrompt { messages: self.messages, interrupt: &self.settings.interrupt };
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
         self.login.log_in(connection, deadline, user, given, known, prompt)?;
@@ -462,10 +528,11 @@ impl Session {
 
     /// Asks the server for the current directory, once for each.
     fn ask_dir(&mut self) {
-        if let (Some(connection), Some(place)) = (&mut self.connection, &mut self.place)
-            && place.dir == RemoteDir::Unknown
-        {
-            place.dir = connection.current_dir().map_or(RemoteDir::Untold, RemoteDir::Known);
+        if self.place.as_ref().is_some_and(|place| place.dir == RemoteDir::Unknown) {
+            let dir = self.connection().and_then(Connection::current_dir);
+            if let Some(place) = &mut self.place {
+                place.dir = dir.map_or(RemoteDir::Untold, RemoteDir::Known);
+            }
         }
     }
 

@@ -2,23 +2,23 @@
 //! pauses between them.
 //!
 //! - The class of the error decides ([`Error::is_worth_a_retry`]); Ctrl-C ends the loop.
-//! - After three tries in a row that moved no byte the transfer fails, whatever `--retries` allows: a
-//!   failure that repeats at once is permanent, and a script has to hear of it.
+//! - `--retries` says how many tries there are besides the first, whatever they fail with. The pauses
+//!   between them grow to 30 seconds, and begin anew after a try that moved bytes: with the five retries of
+//!   the default they last as long as a server takes to restart.
 //! - The error names the first failure beside the last: later ones are often only that the server
 //!   did not accept the next connection.
 
 use super::TransferSettings;
 use crate::client::connection::Connection;
 use crate::client::error::Error;
+use crate::client::output::Messages;
 use crate::client::signals::Armed;
 use std::time::Duration;
 
-/// The first pause; each is twice as long as the one before.
+/// The first pause; each is five times as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_GROWTH: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// How many tries in a row may move nothing.
-const MOST_FRUITLESS: u32 = 3;
 
 /// Observes how a transfer goes.
 pub(in crate::client) trait Meter: Send {
@@ -30,6 +30,22 @@ pub(in crate::client) trait Meter: Send {
     fn again(&mut self, why: &Error, pause: Duration);
     /// The transfer succeeded, but the user should know this.
     fn warn(&mut self, _text: &str) {}
+}
+
+/// A note for each further try, without a progress line.
+pub(in crate::client) struct RetryNotes<'a> {
+    /// What is tried.
+    pub(in crate::client) name: &'a [u8],
+    /// Where it is told, if the user wants to hear of it.
+    pub(in crate::client) messages: Option<Messages>,
+}
+
+impl Meter for RetryNotes<'_> {
+    fn again(&mut self, why: &Error, pause: Duration) {
+        if let Some(messages) = self.messages {
+            messages.retrying(self.name, why, pause);
+        }
+    }
 }
 
 /// A transfer that can be tried again.
@@ -76,46 +92,113 @@ impl<F: FnMut(&mut Connection) -> Result<(), Error>> Attempt for Repeated<F> {
     }
 }
 
-/// The tries that one transfer has, and the connection that it runs over. While it lives, Ctrl-C ends
-/// the transfer and not the program.
-pub(super) struct Retries<'a> {
-    pub(super) connection: &'a mut Connection,
+/// Makes a connection again that the server has ended while it was idle.
+pub(in crate::client) fn restore(
+    connection: &mut Connection,
+    settings: &TransferSettings,
+    meter: &mut dyn Meter,
+) -> Result<(), Error> {
+    Retries::new(connection, settings, meter)?.until_done(Connection::restore)
+}
+
+/// Makes a connection to a server that may not be there yet.
+pub(in crate::client) fn until_connected(
+    mut connect: impl FnMut() -> Result<Connection, Error>,
+    settings: &TransferSettings,
+    meter: &mut dyn Meter,
+) -> Result<Connection, Error> {
+    let mut tries = Tries::new(settings, meter)?;
+    loop {
+        match connect() {
+            Ok(connection) => return Ok(connection),
+            Err(failure) => tries.pause_after(failure, false)?,
+        }
+    }
+}
+
+/// The tries that are left, and the pause before the next. While it lives, Ctrl-C ends the transfer and
+/// not the program.
+struct Tries<'a> {
     meter: &'a mut dyn Meter,
     left: u32,
-    fruitless: u32,
     pause: Duration,
     first: Option<Error>,
     armed: Armed,
+}
+
+impl<'a> Tries<'a> {
+    fn new(settings: &TransferSettings, meter: &'a mut dyn Meter) -> Result<Tries<'a>, Error> {
+        let armed = settings.interrupt.begin().map_err(Error::Local)?;
+        let (left, pause) = (settings.transfers.retries, FIRST_PAUSE);
+        Ok(Tries { meter, left, pause, first: None, armed })
+    }
+
+    /// Tells of a failure and waits; fails if no further try is worth it.
+    fn pause_after(&mut self, failure: Error, moved: bool) -> Result<(), Error> {
+        if self.armed.came() {
+            return Err(Error::Interrupted);
+        }
+        if self.left == 0 || !failure.is_worth_a_retry() {
+            return Err(self.sum_up(failure));
+        }
+        if moved {
+            self.pause = FIRST_PAUSE;
+        }
+        self.left -= 1;
+        self.meter.again(&failure, self.pause);
+        self.first.get_or_insert(failure);
+        self.armed.pause(self.pause)?;
+        self.pause = (self.pause * PAUSE_GROWTH).min(LONGEST_PAUSE);
+        Ok(())
+    }
+
+    /// Joins the last failure with the first.
+    fn sum_up(&mut self, last: Error) -> Error {
+        match self.first.take() {
+            None | Some(Error::Interrupted) => last,
+            Some(_) if matches!(last, Error::Interrupted | Error::OutputClosed) => last,
+            Some(first) => Error::GaveUp { first: Box::new(first), last: Box::new(last) },
+        }
+    }
+}
+
+/// The tries that one transfer has, and the connection that it runs over.
+pub(super) struct Retries<'a> {
+    pub(super) connection: &'a mut Connection,
+    tries: Tries<'a>,
 }
 
 impl<'a> Retries<'a> {
     /// Returns as many tries as `--retries` allows, besides the first.
     pub(super) fn new(
         connection: &'a mut Connection,
-        settings: &'a TransferSettings,
+        settings: &TransferSettings,
         meter: &'a mut dyn Meter,
     ) -> Result<Retries<'a>, Error> {
-        let armed = settings.interrupt.begin().map_err(Error::Local)?;
-        let (left, fruitless, pause) = (settings.transfers.retries, 0, FIRST_PAUSE);
-        Ok(Retries { connection, meter, left, fruitless, pause, first: None, armed })
+        Ok(Retries { connection, tries: Tries::new(settings, meter)? })
     }
 
     /// Runs a transfer until it is done or another try is pointless.
     pub(super) fn run(&mut self, transfer: &mut dyn Attempt) -> Result<u64, Error> {
         loop {
             let before = transfer.reached()?;
-            let failure = match transfer.attempt(self.connection, self.meter) {
+            let failure = match transfer.attempt(self.connection, self.tries.meter) {
                 Ok(bytes) => return Ok(bytes),
                 Err(failure) => failure,
             };
             match transfer.learn(&failure)? {
                 Next::Retry => {}
                 Next::Fail => return Err(failure),
-                Next::FailAsFirst => return Err(self.first.take().unwrap_or(failure)),
+                Next::FailAsFirst => return Err(self.tries.first.take().unwrap_or(failure)),
             }
             let moved = transfer.reached()? > before;
             self.prepare_next(failure, moved)?;
-            transfer.look_again(self.connection).map_err(|failure| self.sum_up(failure))?;
+            while let Err(failure) = transfer.look_again(self.connection) {
+                if !self.connection.is_lost() {
+                    return Err(self.tries.sum_up(failure));
+                }
+                self.prepare_next(failure, false)?;
+            }
         }
     }
 
@@ -130,19 +213,7 @@ impl<'a> Retries<'a> {
     /// Waits, and makes sure that the connection can be used; fails if no further try is worth it.
     fn prepare_next(&mut self, mut failure: Error, mut moved: bool) -> Result<(), Error> {
         loop {
-            self.fruitless = if moved { 0 } else { self.fruitless + 1 };
-            if self.armed.came() {
-                return Err(Error::Interrupted);
-            }
-            let is_over = self.left == 0 || self.fruitless >= MOST_FRUITLESS;
-            if is_over || !failure.is_worth_a_retry() {
-                return Err(self.sum_up(failure));
-            }
-            self.left -= 1;
-            self.meter.again(&failure, self.pause);
-            self.first.get_or_insert(failure);
-            self.armed.pause(self.pause)?;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.tries.pause_after(failure, moved)?;
             if !self.connection.is_lost() {
                 return Ok(());
             }
@@ -155,15 +226,6 @@ impl<'a> Retries<'a> {
 
     /// Returns whether anything had to be tried again.
     pub(super) fn were_needed(&self) -> bool {
-        self.first.is_some()
-    }
-
-    /// Joins the last failure with the first.
-    fn sum_up(&mut self, last: Error) -> Error {
-        match self.first.take() {
-            None | Some(Error::Interrupted) => last,
-            Some(_) if matches!(last, Error::Interrupted | Error::OutputClosed) => last,
-            Some(first) => Error::GaveUp { first: Box::new(first), last: Box::new(last) },
-        }
+        self.tries.first.is_some()
     }
 }

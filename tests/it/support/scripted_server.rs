@@ -273,9 +273,11 @@ fn play_on(
     let port = listener.local_addr().unwrap().port().to_string();
     thread::scope(|scope| {
         let server = scope.spawn(move || serve(listener));
-        let timeout: &[&str] =
-            if options.contains(&"--timeout") { &[] } else { &["--timeout", "2"] };
-        let words = [options, timeout, &["-c", commands, "127.0.0.1", &port]].concat();
+        let usual = |option| !options.contains(&option);
+        let timeout: &[&str] = if usual("--timeout") { &["--timeout", "2"] } else { &[] };
+        // Three would take longer than a test should.
+        let retries: &[&str] = if usual("--retries") { &["--retries", "2"] } else { &[] };
+        let words = [options, timeout, retries, &["-c", commands, "127.0.0.1", &port]].concat();
         let run = client.run(&words);
         assert!(server.join().is_ok(), "the client left the script: {run:#?}");
         run

@@ -20,7 +20,7 @@ use crate::client::transfer::TransferSettings;
 use crate::client::transfer::compare::RemoteFacts;
 use crate::client::transfer::download::{Download, Kept, fetch_to_stream};
 use crate::client::transfer::outcome::TransferOutcome;
-use crate::client::transfer::retry::Meter;
+use crate::client::transfer::retry::{Meter, RetryNotes};
 use crate::client::transfer::upload::{Placement, Upload};
 use crate::protocol::Name;
 use crate::text::shown;
@@ -326,19 +326,5 @@ impl Meter for FileProgress<'_> {
     fn warn(&mut self, text: &str) {
         self.progress.clear();
         self.messages.warning(self.name, text);
-    }
-}
-
-/// A note for each further try, without a progress line.
-struct RetryNotes<'a> {
-    name: &'a [u8],
-    messages: Option<Messages>,
-}
-
-impl Meter for RetryNotes<'_> {
-    fn again(&mut self, why: &Error, pause: Duration) {
-        if let Some(messages) = self.messages {
-            messages.retrying(self.name, why, pause);
-        }
     }
 }

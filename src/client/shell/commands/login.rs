@@ -132,7 +132,9 @@ fn account(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 fn close(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.connection()?;
+    if !session.is_connected() {
+        return Err(Error::NotConnected);
+    }
     session.disconnect();
     Ok(())
 }

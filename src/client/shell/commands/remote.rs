@@ -232,7 +232,10 @@ fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     // It may have been CWD.
     session.forget_dir();
-    say(session, &[], words)
+    let said = say(session, &[], words);
+    // It may have been QUIT.
+    session.drop_lost();
+    said
 }
 
 fn site(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
