@@ -262,6 +262,19 @@ impl Error {
         }
     }
 
+    /// Returns this failure beside the first, whose cause was tried to be overcome in vain.
+    pub(super) fn after(self, first: Error) -> Error {
+        match self {
+            Error::Interrupted | Error::OutputClosed => self,
+            // The connection was lost earlier, and why was told then.
+            _ if matches!(&first, Error::Lost(error) if error.kind() == io::ErrorKind::NotConnected) => {
+                self
+            }
+            Error::GaveUp { last, .. } => Error::GaveUp { first: Box::new(first), last },
+            last => Error::GaveUp { first: Box::new(first), last: Box::new(last) },
+        }
+    }
+
     /// Returns whether no other file of a batch could succeed.
     pub(super) fn ends_batch(&self) -> bool {
         match self {

@@ -140,6 +140,23 @@ fn list_here(connection: &mut Connection) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// Returns whether a directory is there whose listing was refused: it is empty if the reply says that there
+/// is nothing to list and the server can be led into it.
+pub(super) fn is_empty_dir(
+    connection: &mut Connection,
+    dir: Option<&Name>,
+    refusal: &Reply,
+) -> Result<bool, Error> {
+    let Some(dir) = dir.filter(|_| says_nothing_is_there(refusal)) else {
+        return Ok(says_nothing_is_there(refusal));
+    };
+    match connection.within(dir, |_| Ok(())) {
+        Ok(()) => Ok(true),
+        Err(Error::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn list_with_hidden(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {
     let all = match dir {
         Some(dir) => Name::new([b"-a ", dir.as_bytes()].concat()),

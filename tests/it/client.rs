@@ -7,6 +7,7 @@ mod faulty_server;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hostile_server;
+mod idle;
 mod messages;
 mod mget_mput;
 mod mirror;

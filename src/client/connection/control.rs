@@ -272,11 +272,12 @@ impl Connection {
     pub(super) fn checked<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
         result.map_err(|error| {
             self.lost = true;
-            if error.kind() == io::ErrorKind::TimedOut {
-                // The command may have been carried out, or still be.
+            let error = Error::of_control(error, self.settings.timeout);
+            if !matches!(error, Error::Lost(_)) {
+                // The server is there, or may still carry the command out.
                 self.exchange = Exchange::Answered;
             }
-            Error::of_control(error, self.settings.timeout)
+            error
         })
     }
 }

@@ -126,7 +126,11 @@ pub(super) fn is_harmless(command: &Command) -> bool {
         | Command::Dsiz(_)
         | Command::Csid(_)
         | Command::Clnt(_)
-        | Command::Lang(_) => true,
+        | Command::Lang(_)
+        | Command::Auth(_)
+        | Command::Pbsz(_)
+        | Command::Prot(_)
+        | Command::Ccc => true,
         Command::Stor(_)
         | Command::Stou(_)
         | Command::Appe(_)

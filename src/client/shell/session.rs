@@ -143,7 +143,7 @@ impl Session {
     /// again, in the same directory.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, Error> {
         if let Some(why) = self.connection.as_mut().and_then(Connection::ended) {
-            self.restore(&why)?;
+            self.restore(why)?;
         }
         self.connection.as_mut().ok_or(Error::NotConnected)
     }
@@ -165,7 +165,7 @@ impl Session {
         let was_idle = self.connection.as_ref().is_some_and(Connection::was_lost_while_idle);
         match result {
             Err(why) if was_idle && !self.was_stopped(&why) => {
-                self.restore(&why)?;
+                self.restore(why)?;
                 command(self)
             }
             other => other,
@@ -178,19 +178,21 @@ impl Session {
     }
 
     /// Makes the connection again, or drops it where that cannot be done.
-    fn restore(&mut self, why: &Error) -> Result<(), Error> {
+    fn restore(&mut self, why: Error) -> Result<(), Error> {
         let settings = self.transfer_settings();
         let host = self.place.as_ref().map_or(String::new(), |place| place.endpoint.to_string());
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
         let mut notes = RetryNotes { name: host.as_bytes(), messages: Some(settings.messages) };
         match retry::restore(connection, &settings, &mut notes) {
-            Ok(()) => settings.messages.note(&format!("{why}; connected again")),
+            Ok(()) => {
+                settings.messages.note(&format!("{why}; connected again"));
+                Ok(())
+            }
             Err(error) => {
                 self.connection = None;
-                return Err(error);
+                Err(error.after(why))
             }
         }
-        Ok(())
     }
 
     /// What all transfers of the session share.

@@ -95,7 +95,7 @@ impl<'c> RunningTransfer<'c> {
         let lists = matches!(command, Command::List(_) | Command::Nlst(_) | Command::Mlsd(_));
         transfer.is_done_early = lists && transfer.line.last.is_some();
         if let Route::From(_) = route {
-            transfer.connect(&route, net::deadline(transfer.line.timeout()))?;
+            transfer.wait_for_server(&route, lists)?;
         }
         transfer.started = Instant::now();
         Ok(transfer)
@@ -135,6 +135,20 @@ impl<'c> RunningTransfer<'c> {
         Ok(())
     }
 
+    /// Waits for the server to connect. One that has called a listing done may have found nothing to list,
+    /// and then never connects.
+    fn wait_for_server(&mut self, route: &Route, lists: bool) -> Result<(), Error> {
+        let timeout = self.line.timeout();
+        let patience = if self.is_done_early { timeout.min(LATE_LISTING) } else { timeout };
+        match self.connect(route, net::deadline(patience)) {
+            Err(Error::NoData { .. }) if lists && self.line.is_confirmed() => {
+                self.is_done_early = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     pub(super) fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
         self.receive_by(sink, moved, |data, sink, stall, watch| {
             pump::receive(data, sink, stall, watch)
@@ -162,7 +176,9 @@ impl<'c> RunningTransfer<'c> {
         let stall = if is_done { timeout.min(LATE_LISTING) } else { timeout };
         self.line.receiving = true;
         let mut watch = TransferWatch::pacing(&mut self.line, moved);
-        let Some(data) = self.data.as_mut() else { return STOPPED_AT_ONCE };
+        let Some(data) = self.data.as_mut() else {
+            return if is_done { Outcome { moved: 0, end: End::Done } } else { STOPPED_AT_ONCE };
+        };
         let outcome = match watch.attend(0) {
             Verdict::Continue => receive(data, sink, stall, &mut watch),
             Verdict::Stop => STOPPED_AT_ONCE,

@@ -148,7 +148,7 @@ impl<'a> Tries<'a> {
         self.meter.again(&failure, self.pause);
         self.first.get_or_insert(failure);
         self.armed.pause(self.pause)?;
-        self.pause = (self.pause * PAUSE_GROWTH).min(LONGEST_PAUSE);
+        self.pause = longer(self.pause);
         Ok(())
     }
 
@@ -156,10 +156,13 @@ impl<'a> Tries<'a> {
     fn sum_up(&mut self, last: Error) -> Error {
         match self.first.take() {
             None | Some(Error::Interrupted) => last,
-            Some(_) if matches!(last, Error::Interrupted | Error::OutputClosed) => last,
-            Some(first) => Error::GaveUp { first: Box::new(first), last: Box::new(last) },
+            Some(first) => last.after(first),
         }
     }
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * PAUSE_GROWTH).min(LONGEST_PAUSE)
 }
 
 /// The tries that one transfer has, and the connection that it runs over.
@@ -227,5 +230,18 @@ impl<'a> Retries<'a> {
     /// Returns whether anything had to be tried again.
     pub(super) fn were_needed(&self) -> bool {
         self.tries.first.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::iter;
+
+    #[test]
+    fn five_pauses_outlast_a_server_that_restarts() {
+        let pauses = iter::successors(Some(FIRST_PAUSE), |pause| Some(longer(*pause)));
+        assert!(pauses.clone().take(5).sum::<Duration>() > Duration::from_secs(60));
+        assert!(pauses.take(20).all(|pause| pause <= LONGEST_PAUSE));
     }
 }

@@ -4,7 +4,7 @@
 //! that is a copy of what the server had once.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
-use crate::support::{Client, Run};
+use crate::support::{Client, Run, at_once};
 use std::io::Write;
 
 /// What a server lists.
@@ -371,4 +371,37 @@ fn a_226_without_a_150_ends_the_listing_at_once() {
     // In less time than one listing could wait for its data.
     let run = play_all(&client, &["--timeout", "60"], "FIND; PWD", vec![script]).expect(0);
     assert_eq!(run.stdout, "/\n");
+}
+
+/// A server that has nothing to list, and says so in these words.
+fn find_nothing(server: &mut ScriptedServer, list: &str) {
+    server.serve(|server, verb, _| {
+        match verb {
+            "MLSD" => server.say("500 what?"),
+            "LIST" | "NLST" => server.say(list),
+            "PWD" => server.say("257 \"/\""),
+            _ => return false,
+        }
+        true
+    });
+}
+
+#[test]
+fn an_empty_directory_is_empty_in_active_mode_too() {
+    let replies = [
+        "450 No files found",
+        "550 No files found",
+        "150 here\r\n450 No files found",
+        "226 nothing to list",
+    ];
+    at_once(replies, |reply| {
+        for option in ["-a", "-p"] {
+            let client = Client::new();
+            let script: Script<'_> = Box::new(|server| find_nothing(server, reply));
+            let options = [option, "--retries", "0", "--timeout", "60"];
+            let commands = "LIST; NLIST; LIST d; FIND; PWD";
+            let run = play_all(&client, &options, commands, vec![script]).expect(0);
+            assert_eq!(run.stdout, "/\n", "{reply} {option}");
+        }
+    });
 }

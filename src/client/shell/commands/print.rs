@@ -9,6 +9,7 @@ use crate::client::error::Error;
 use crate::client::local::{self, LocalFile};
 use crate::client::name::parse_name;
 use crate::client::output::{Coloured, Listing};
+use crate::client::remote_listing::is_empty_dir;
 use crate::client::shell::session::Session;
 use crate::protocol::Name;
 use std::io::{self, IsTerminal};
@@ -73,8 +74,27 @@ fn list_as(
         (None, _) if session.transfers.json => {
             tree_listing::list_json(session, dir.map(|word| parse_name(word)).transpose()?)
         }
-        (None, ListForm::Lines) => print_lines(session, path),
-        (None, ListForm::Names) => print_names(session, path),
+        (None, form) => {
+            let printed = print_listing(session, path.clone(), form);
+            match printed {
+                // With options it is the server's own affair what is listed.
+                Err(Error::Refused(reply)) if flags.is_empty() => {
+                    if !is_empty_dir(session.connection()?, path.as_ref(), &reply)? {
+                        return Err(Error::Refused(reply));
+                    }
+                    remark_empty(session, 0);
+                    Ok(())
+                }
+                other => other,
+            }
+        }
+    }
+}
+
+fn print_listing(session: &mut Session, path: Option<Name>, form: ListForm) -> Result<(), Error> {
+    match form {
+        ListForm::Lines => print_lines(session, path),
+        ListForm::Names => print_names(session, path),
     }
 }
 

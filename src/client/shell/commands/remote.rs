@@ -232,10 +232,10 @@ fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     // It may have been CWD.
     session.forget_dir();
-    let said = say(session, &[], words);
+    say(session, &[], words)?;
     // It may have been QUIT.
     session.drop_lost();
-    said
+    Ok(())
 }
 
 fn site(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
