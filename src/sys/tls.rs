@@ -12,7 +12,7 @@
 //! - TLS 1.2 at least, or what the system's policy demands beyond it; no renegotiation.
 //! - An end of the connection without close_notify is an error, never the end of the data.
 //! - After a failure every later call fails with the same error, and OpenSSL is not asked again.
-//! - A connection that is dropped without a failure leaves its session good for others.
+//! - A connection that is dropped leaves its session good for others, and sends nothing.
 //! - The client's handshake succeeds whatever the certificate is; [`Tls::verdict`] judges it.
 
 mod api;

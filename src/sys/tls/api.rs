@@ -26,6 +26,20 @@ pub(super) type AskPassword = unsafe extern "C" fn(*mut c_char, c_int, c_int, Po
 /// Finds the address of a function by its name; null if there is none.
 pub(super) type Find<'a> = &'a dyn Fn(&CStr) -> *mut c_void;
 
+/// A table of functions.
+pub(super) trait Table: Sized {
+    /// Fills the table; fails with the name of a function that is missing.
+    ///
+    /// # Safety
+    /// What `find` gives is the address of OpenSSL's function of that name, and it stays loaded.
+    #[cfg(not(tls_static))]
+    unsafe fn load(find: Find<'_>) -> Result<Self, &'static str>;
+
+    /// The table of the OpenSSL 3 that is linked in.
+    #[cfg(tls_static)]
+    fn linked() -> Self;
+}
+
 /// Declares a table. What is `required` is in every library that is accepted, what is `optional` is in
 /// OpenSSL 3 and not in all others, and what is `substitute` does the work of an optional one elsewhere.
 macro_rules! table {
@@ -45,13 +59,9 @@ macro_rules! table {
                 Option<unsafe extern "C" fn($($other_argument),*) $(-> $other_result)?>,)*
         }
 
-        impl $table {
-            /// Fills the table; fails with the name of a function that is missing.
-            ///
-            /// # Safety
-            /// What `find` gives is the address of OpenSSL's function of that name, and it stays loaded.
+        impl Table for $table {
             #[cfg(not(tls_static))]
-            pub(super) unsafe fn load(find: Find<'_>) -> Result<$table, &'static str> {
+            unsafe fn load(find: Find<'_>) -> Result<$table, &'static str> {
                 Ok($table {
                     $($name: {
                         let address = find(c_name(concat!(stringify!($name), "\0")));
@@ -91,9 +101,8 @@ macro_rules! table {
                 })
             }
 
-            /// The table of the OpenSSL 3 that is linked in.
             #[cfg(tls_static)]
-            pub(super) fn linked() -> $table {
+            fn linked() -> $table {
                 #[link(name = "ssl", kind = "static")]
                 #[link(name = "crypto", kind = "static")]
                 unsafe extern "C" {
@@ -184,6 +193,7 @@ table! {
         fn SSL_session_reused(Pointer) -> c_int;
         fn SSL_set_num_tickets(Pointer, usize) -> c_int;
         fn SSL_new_session_ticket(Pointer) -> c_int;
+        fn SSL_SESSION_dup(Pointer) -> Pointer;
     }
     substitute {
         fn SSL_get_peer_certificate(Pointer) -> Pointer;
@@ -211,6 +221,17 @@ table! {
         ) -> c_int;
         fn EVP_DigestSign(Pointer, *mut c_uchar, *mut usize, *const c_uchar, usize) -> c_int;
         fn EVP_EncodeBlock(*mut c_uchar, *const c_uchar, c_int) -> c_int;
+    }
+    optional {}
+    substitute {}
+}
+
+#[cfg(test)]
+table! {
+    /// What only tests do.
+    TestApi:
+    required {
+        fn SSL_set_alpn_protos(Pointer, *const c_uchar, c_uint) -> c_int;
     }
     optional {}
     substitute {}

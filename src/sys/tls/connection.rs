@@ -6,9 +6,9 @@ use super::error::{self, TlsError, TlsErrorKind};
 use super::session::TlsSession;
 use crate::sys::{Handle, Interest, Waitable};
 use std::ffi::{CString, c_int};
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream};
+use std::{fmt, mem};
 
 /// The most bytes that one TLS record carries.
 const RECORD: usize = 16 * 1024;
@@ -24,8 +24,7 @@ const RECEIVED_END: c_int = 2;
 /// were already received and decrypted do not show in a poll ([`Tls::pending`]): read first, and poll
 /// after `WouldBlock`.
 ///
-/// A connection that is dropped sends nothing, and its session stays good for other connections, unless
-/// it failed.
+/// A connection that is dropped sends nothing, and its session stays good for other connections.
 pub struct Tls {
     // Dropped before the socket that it writes to.
     ssl: Ssl,
@@ -33,7 +32,11 @@ pub struct Tls {
     wants: Interest,
     established: bool,
     ending: Ending,
-    /// The peer's certificate need not be looked at where the host has no name to be checked.
+    /// The bytes of a record that OpenSSL could not send whole. It must be given as many again.
+    held: Vec<u8>,
+    /// How many bytes were sent of which the caller does not know yet.
+    ahead: usize,
+    /// Whether the certificate is checked for a host.
     host_checked: bool,
 }
 
@@ -57,9 +60,7 @@ unsafe impl Send for Ssl {}
 
 impl Drop for Ssl {
     fn drop(&mut self) {
-        if self.failure.is_none() {
-            self.keep_session();
-        }
+        self.keep_session();
         // SAFETY: made by SSL_new, freed once.
         unsafe { (self.api.SSL_free)(self.raw) };
     }
@@ -122,8 +123,16 @@ impl Tls {
         if unsafe { (api.SSL_set_fd)(raw, crate::sys::socket_number(&tcp)) } != 1 {
             return Err(refused(api));
         }
-        let (wants, ending) = (Interest::Read, Ending::Open);
-        Ok(Tls { ssl, tcp, wants, established: false, ending, host_checked: false })
+        Ok(Tls {
+            ssl,
+            tcp,
+            wants: Interest::Read,
+            established: false,
+            ending: Ending::Open,
+            held: Vec::new(),
+            ahead: 0,
+            host_checked: false,
+        })
     }
 
     /// Makes it the server's end, whose sessions are good for this `id` alone. `tickets` is how many a
@@ -147,9 +156,9 @@ impl Tls {
     pub(super) fn be_client(&mut self, host: &str, session: Option<&TlsSession>) -> io::Result<()> {
         let (api, raw) = (self.ssl.api, self.ssl.raw);
         self.check_host(host)?;
-        if let Some(session) = session {
+        if let Some(copy) = session.map(TlsSession::copy) {
             // SAFETY: both objects live; the connection counts as a user of the session.
-            unsafe { (api.SSL_set_session)(raw, session.raw()) };
+            unsafe { (api.SSL_set_session)(raw, copy.raw()) };
         }
         // SAFETY: the object lives and has not begun its handshake.
         unsafe { (api.SSL_set_connect_state)(raw) };
@@ -189,6 +198,15 @@ impl Tls {
         };
         self.host_checked = set == 1;
         if self.host_checked { Ok(()) } else { Err(invalid()) }
+    }
+
+    /// Has a client offer these application protocols, each with its length before it.
+    #[cfg(test)]
+    pub(super) fn offer(&mut self, tests: &super::api::TestApi, protocols: &[u8]) {
+        let (raw, length) = (self.ssl.raw, protocols.len() as u32);
+        // SAFETY: the object lives, and that many bytes are read. Zero is success.
+        let set = unsafe { (tests.SSL_set_alpn_protos)(raw, protocols.as_ptr(), length) };
+        assert_eq!(set, 0);
     }
 
     /// Continues the handshake.
@@ -351,6 +369,29 @@ impl Tls {
         self.tcp
     }
 
+    /// Writes a record at most. One that did not go whole is held: the next call may offer less.
+    fn write_once(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let held = mem::take(&mut self.held);
+        let offered = if bytes.len() < held.len() { held.as_slice() } else { bytes };
+        let size = c_int::try_from(offered.len()).unwrap_or(c_int::MAX);
+        // SAFETY: the object lives, and that many bytes are read.
+        let call = |api: &Api, ssl| unsafe { (api.SSL_write)(ssl, offered.as_ptr().cast(), size) };
+        match self.call(call)? {
+            Called::Done(count) if count > bytes.len() => {
+                // The rest has gone, too; it is not offered to OpenSSL again.
+                self.ahead = count - bytes.len();
+                Ok(bytes.len())
+            }
+            Called::Done(count) => Ok(count),
+            Called::Ended => Err(io::ErrorKind::BrokenPipe.into()),
+            Called::Blocked => {
+                let record = &bytes[..bytes.len().min(RECORD)];
+                self.held = if held.is_empty() { record.to_vec() } else { held };
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+    }
+
     /// Makes one call that returns a positive number if it succeeds, with the queue of errors emptied
     /// before: an error left there by another call would be taken for one of this.
     fn call(&mut self, call: impl FnOnce(&Api, Pointer) -> c_int) -> io::Result<Called> {
@@ -430,23 +471,17 @@ impl Read for Tls {
 
 impl Write for Tls {
     /// Writes as much as goes without waiting. After `WouldBlock` the next write must begin with the same
-    /// bytes, of which a part may be on its way.
+    /// bytes, since a part of them may be on its way; it may have fewer or more.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut written = 0;
         if self.ending != Ending::Open {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
+        let mut written = self.ahead.min(bytes.len());
+        self.ahead -= written;
         while written < bytes.len() {
-            let rest = &bytes[written..];
-            let size = c_int::try_from(rest.len()).unwrap_or(c_int::MAX);
-            // SAFETY: the object lives, and that many bytes are read.
-            let done =
-                self.call(|api, ssl| unsafe { (api.SSL_write)(ssl, rest.as_ptr().cast(), size) });
-            match done {
-                Ok(Called::Done(count)) => written += count,
-                _ if written > 0 => break,
-                Ok(Called::Blocked) => return Err(io::ErrorKind::WouldBlock.into()),
-                Ok(Called::Ended) => return Err(io::ErrorKind::BrokenPipe.into()),
+            match self.write_once(&bytes[written..]) {
+                Ok(count) => written += count,
+                Err(_) if written > 0 => break,
                 Err(error) => return Err(error),
             }
         }

@@ -303,6 +303,12 @@ impl TlsContext {
         certificate
     }
 
+    /// Has a client speak TLS 1.2 at most.
+    #[cfg(test)]
+    pub(super) fn hold_at_1_2(&mut self) {
+        assert_eq!(self.control(ctrl::SET_MAX_VERSION, TlsVersion::V1_2.number()), 1);
+    }
+
     fn connection(&self, tcp: TcpStream) -> io::Result<Tls> {
         clear_queue(&self.library.api);
         // SAFETY: the context lives as long as this.

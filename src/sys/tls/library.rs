@@ -1,6 +1,6 @@
 //! [`TlsLibrary`]: OpenSSL, found once in the life of the process.
 
-use super::api::Api;
+use super::api::{Api, Table};
 use super::error::{TlsUnavailable, text};
 use std::ffi::c_ulong;
 use std::path::Path;
@@ -31,6 +31,23 @@ impl TlsLibrary {
     /// Whether it is part of the program, and not loaded from the system.
     pub fn is_linked_in(&self) -> bool {
         cfg!(tls_static)
+    }
+
+    /// Fills another table. In a static program without TLS there is no library to be asked.
+    pub(super) fn table<T: Table>(&self) -> Result<T, &'static str> {
+        #[cfg(tls_static)]
+        {
+            Ok(T::linked())
+        }
+        #[cfg(all(not(tls_static), unix, target_feature = "crt-static"))]
+        {
+            Err("a library")
+        }
+        #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+        {
+            // SAFETY: the names are OpenSSL's, in a library that was found to be that.
+            unsafe { T::load(&|name| self.shared.find(name)) }
+        }
     }
 
     /// LibreSSL has no resumption in TLS 1.3, so it is held at 1.2.
@@ -64,7 +81,7 @@ impl TlsLibrary {
 }
 
 /// Whether this version is one that the tables were written for; gives whether it is LibreSSL.
-fn check_version(version: &str, number: c_ulong) -> Result<bool, String> {
+pub(super) fn check_version(version: &str, number: c_ulong) -> Result<bool, String> {
     if version.starts_with("LibreSSL") {
         return Ok(true);
     }

@@ -47,8 +47,22 @@ pub fn make_certificate(
     names: &[String],
     days: u32,
 ) -> Result<NewCertificate, TlsError> {
+    let now = SystemTime::now();
+    let end = now.checked_add(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    make(library, names, now.checked_sub(BACK).unwrap_or(now), end.unwrap_or(now))
+}
+
+/// [`make_certificate`] for any time.
+pub(super) fn make(
+    library: &TlsLibrary,
+    names: &[String],
+    from: SystemTime,
+    until: SystemTime,
+) -> Result<NewCertificate, TlsError> {
     let alternatives = general_names(names)?;
-    let api = key_api(library)?;
+    let api: KeyApi = library
+        .table()
+        .map_err(|missing| failed(&format!("make a certificate without {missing}")))?;
     let key = Key::generate(&api).ok_or_else(|| failed("make a key"))?;
     let public = encode(|at| {
         // SAFETY: the key lives; null asks for the length, else there is room for it.
@@ -62,10 +76,7 @@ pub fn make_certificate(
         return Err(failed("write the key"));
     };
     let key_id = Certificate::new(&library.api, public.clone()).sha256();
-    let now = SystemTime::now();
-    let end = now.checked_add(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
-    let validity =
-        [time_element(now.checked_sub(BACK).unwrap_or(now)), time_element(end.unwrap_or(now))];
+    let validity = [time_element(from), time_element(until)];
     let name = distinguished_name(names);
     let algorithm = nested(tag::SEQUENCE, &[&element(tag::OBJECT, ECDSA_WITH_SHA256)]);
     let signed = nested(
@@ -90,26 +101,6 @@ pub fn make_certificate(
         certificate: Certificate::new(&library.api, certificate),
         pem: pem.concat(),
     })
-}
-
-/// The functions for this, of which the library may have fewer than those for connections.
-fn key_api(library: &TlsLibrary) -> Result<KeyApi, TlsError> {
-    #[cfg(tls_static)]
-    {
-        let _ = library;
-        Ok(KeyApi::linked())
-    }
-    #[cfg(all(not(tls_static), unix, target_feature = "crt-static"))]
-    {
-        let _ = library;
-        Err(failed("make a key"))
-    }
-    #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
-    {
-        // SAFETY: the names are OpenSSL's, in the library that connections use, too.
-        let api = unsafe { KeyApi::load(&|name| library.shared.find(name)) };
-        api.map_err(|missing| failed(&format!("make a certificate without {missing}")))
-    }
 }
 
 fn failed(what: &str) -> TlsError {

@@ -34,6 +34,16 @@ impl TlsSession {
         (!raw.is_null()).then(|| TlsSession(Arc::new(Counted { api, raw })))
     }
 
+    /// A copy for one connection: OpenSSL forbids a session to be resumed once one of its connections was
+    /// cut. LibreSSL has no function for it.
+    pub(super) fn copy(&self) -> TlsSession {
+        let api = self.0.api;
+        let Some(duplicate) = api.SSL_SESSION_dup else { return self.clone() };
+        // SAFETY: the session lives; the copy is ours.
+        let raw = unsafe { duplicate(self.raw()) };
+        if raw.is_null() { self.clone() } else { TlsSession(Arc::new(Counted { api, raw })) }
+    }
+
     /// The session, for as long as this lives.
     pub(super) fn raw(&self) -> Pointer {
         self.0.raw

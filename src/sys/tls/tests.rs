@@ -1,7 +1,7 @@
 //! TLS between both ends of a connection of this process with itself.
 
 use super::*;
-use crate::sys::{PollItem, Waitable, poll};
+use crate::sys::{Interest, PollItem, Waitable, poll};
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -204,4 +204,365 @@ fn files_that_cannot_be_used_are_named() {
     let (kind, text) = refused("broken.pem", "tls.pem");
     assert_eq!(kind, TlsErrorKind::File);
     assert!(text.starts_with("cannot use broken.pem: its certificate cannot be read ("), "{text}");
+}
+
+/// Makes contexts that speak this version alone, and one TLS 1.3 or 1.2 pair of them.
+fn both_versions() -> Vec<(Scene, &'static str)> {
+    let mut scenes = Vec::new();
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let Some(mut scene) = Scene::new() else { return Vec::new() };
+        if version == "TLSv1.2" {
+            scene.client.hold_at_1_2();
+        } else {
+            scene.client =
+                TlsContext::client(scene.library, Some(&scene.file()), TlsVersion::V1_3).unwrap();
+        }
+        scenes.push((scene, version));
+    }
+    scenes
+}
+
+/// Pushes `bytes` through in pieces of `piece` bytes, and reads them with a buffer of `buffer` bytes.
+fn move_all(from: &mut Tls, to: &mut Tls, bytes: &[u8], piece: usize, buffer: usize) -> Vec<u8> {
+    let (mut sent, mut came, mut buffer) = (0, Vec::new(), vec![0; buffer]);
+    while came.len() < bytes.len() {
+        if sent < bytes.len() {
+            let end = bytes.len().min(sent + piece);
+            sent += step(from, |tls| tls.write(&bytes[sent..end])).unwrap().unwrap_or(0);
+        }
+        while let Some(count) = step(to, |tls| tls.read(&mut buffer)).unwrap() {
+            assert!(count > 0, "the stream ended");
+            came.extend(&buffer[..count]);
+        }
+    }
+    came
+}
+
+#[test]
+fn records_are_split_and_joined() {
+    for (scene, version) in both_versions() {
+        let (mut server, mut client) = scene.connected();
+        assert_eq!((server.version(), client.version()), (version, version));
+        assert!(!client.cipher().is_empty());
+        let bytes: Vec<u8> = (0..200_000_u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
+        for (piece, buffer) in [(1, 1), (7, 4096), (20_000, 1), (200_000, 65_536), (16_384, 16_384)]
+        {
+            let part = &bytes[..if piece == 1 || buffer == 1 { 3_000 } else { bytes.len() }];
+            assert!(move_all(&mut server, &mut client, part, piece, buffer) == part);
+            assert!(move_all(&mut client, &mut server, part, piece, buffer) == part);
+        }
+    }
+}
+
+#[test]
+fn a_large_buffer_is_filled_from_many_records() {
+    let Some(scene) = Scene::new() else { return };
+    let (mut server, mut client) = scene.connected();
+    assert_eq!(server.write(&[7; 40_000]).unwrap(), 40_000);
+    let mut buffer = vec![0; 100_000];
+    let mut came = wait(&mut client, |tls| tls.read(&mut buffer)).unwrap();
+    while came < 40_000 {
+        came += wait(&mut client, |tls| tls.read(&mut buffer)).unwrap();
+        assert!(came > 16_384, "at least what has arrived");
+    }
+}
+
+#[test]
+fn what_is_decrypted_is_pending_and_does_not_show_in_a_poll() {
+    let Some(scene) = Scene::new() else { return };
+    let (mut server, mut client) = scene.connected();
+    server.write_all(b"220-one\r\n220 two\r\n").unwrap();
+    let mut line = [0; 9];
+    assert_eq!(wait(&mut client, |tls| tls.read(&mut line)).unwrap(), 9);
+    assert_eq!(client.pending(), 9);
+    let mut items = [PollItem::new(Waitable::handle(&client), Interest::Read)];
+    assert_eq!(poll(&mut items, Some(Duration::ZERO)).unwrap(), 0);
+    assert_eq!(client.read(&mut line).unwrap(), 9);
+    assert_eq!((&line, client.pending()), (b"220 two\r\n", 0));
+}
+
+#[test]
+fn tickets_make_a_socket_readable_though_nothing_was_said() {
+    let Some(scene) = Scene::new() else { return };
+    let (_server, mut client) = scene.connected();
+    if client.version() == "TLSv1.3" {
+        let mut items = [PollItem::new(Waitable::handle(&client), Interest::Read)];
+        assert_eq!(poll(&mut items, Some(Duration::from_secs(10))).unwrap(), 1);
+    }
+    let error = client.read(&mut [0; 9]).unwrap_err();
+    assert_eq!((error.kind(), client.wants()), (ErrorKind::WouldBlock, Interest::Read));
+}
+
+/// After a write that would block the next one may offer fewer bytes (a rate limit) or more.
+#[test]
+fn a_write_that_would_block_is_taken_up_with_any_length() {
+    for (scene, _) in both_versions() {
+        let (mut server, mut client) = scene.connected();
+        let bytes: Vec<u8> = (0..12_000_000_u32).map(|i| (i / 251) as u8).collect();
+        let mut sent = 0;
+        while let Some(count) = step(&mut server, |tls| tls.write(&bytes[sent..])).unwrap() {
+            sent += count;
+        }
+        assert_eq!(server.wants(), Interest::Write);
+        let (mut came, mut buffer, mut piece) = (Vec::<u8>::new(), vec![0; 100_000], 1);
+        while came.len() < bytes.len() {
+            if sent < bytes.len() {
+                let end = bytes.len().min(sent + piece);
+                let gone = step(&mut server, |tls| tls.write(&bytes[sent..end])).unwrap();
+                sent += gone.unwrap_or(0);
+                piece = (piece * 3) % 40_001;
+            }
+            if let Some(count) = step(&mut client, |tls| tls.read(&mut buffer)).unwrap() {
+                came.extend(&buffer[..count]);
+            }
+        }
+        assert!(came == bytes);
+    }
+}
+
+/// Connects a data connection: the server's id is `id`, the client brings `session`.
+fn resumes(scene: &Scene, session: Option<&TlsSession>, id: u8) -> (Tls, Tls) {
+    let (mut server, mut client) = scene.ends("ftp.example.org", session, id);
+    shake_hands(&mut server, &mut client).unwrap();
+    assert_eq!(server.is_resumed(), client.is_resumed());
+    (server, client)
+}
+
+#[test]
+fn a_session_is_resumed_by_its_own_control_connection_alone() {
+    for (scene, version) in both_versions() {
+        let (mut server, mut client) = scene.connected();
+        // A client that only sends never reads the ticket for the next time, so one session serves all.
+        let _ = step(&mut client, |tls| tls.read(&mut [0; 9])).unwrap();
+        for round in 0..4 {
+            let session = client.session();
+            let (data, ours) = resumes(&scene, session.as_ref(), 1);
+            assert!(data.is_resumed(), "{version}, round {round}");
+            assert_eq!(ours.verdict(), Ok(()));
+            assert!(!resumes(&scene, session.as_ref(), 2).0.is_resumed(), "{version}: other id");
+        }
+        assert!(!resumes(&scene, None, 1).0.is_resumed());
+        // One that was cut, one that was abandoned and one that ended do not spoil the session.
+        let (mut data, ours) = resumes(&scene, client.session().as_ref(), 1);
+        ours.tcp().shutdown(Shutdown::Write).unwrap();
+        let error = wait(&mut data, |tls| tls.read(&mut [0; 9])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        drop((data, ours));
+        let (data, mut ours) = resumes(&scene, client.session().as_ref(), 1);
+        assert!(data.is_resumed(), "{version}: the server saw it cut");
+        data.tcp().shutdown(Shutdown::Write).unwrap();
+        let error = wait(&mut ours, |tls| tls.read(&mut [0; 9])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        drop((data, ours));
+        let (mut data, mut ours) = resumes(&scene, client.session().as_ref(), 1);
+        assert!(data.is_resumed(), "{version}: the client saw it cut");
+        data.abandon();
+        ours.abandon();
+        assert_eq!(data.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::NotConnected);
+        assert!(!data.saw_end());
+        drop((data, ours));
+        let (mut data, mut ours) = resumes(&scene, client.session().as_ref(), 1);
+        assert!(data.is_resumed(), "{version}: abandoned");
+        ours.end_sending().unwrap();
+        assert_eq!(wait(&mut data, |tls| tls.read(&mut [0; 9])).unwrap(), 0);
+        data.end_sending().unwrap();
+        drop((data, ours));
+        server.renew_ticket();
+        server.write_all(b"226").unwrap();
+        assert_eq!(wait(&mut client, |tls| tls.read(&mut [0; 9])).unwrap(), 3);
+        assert!(resumes(&scene, client.session().as_ref(), 1).0.is_resumed(), "{version}: renewed");
+    }
+}
+
+#[test]
+fn an_upload_sends_no_tickets() {
+    let Some(mut scene) = Scene::new() else { return };
+    scene.client = TlsContext::client(scene.library, None, TlsVersion::V1_3).unwrap();
+    let (near, far) = tcp_pair();
+    let mut server = scene.server.accept(far, &[1; 16], Some(0)).unwrap();
+    let mut client = scene.client.connect(near, "ftp.example.org", None).unwrap();
+    shake_hands(&mut server, &mut client).unwrap();
+    let mut items = [PollItem::new(Waitable::handle(&client), Interest::Read)];
+    assert_eq!(poll(&mut items, Some(Duration::ZERO)).unwrap(), 0);
+}
+
+/// What a client that trusts the server's certificate thinks of it when it wanted `host`.
+fn verdict_for(scene: &Scene, host: &str) -> Result<(), TlsErrorKind> {
+    let (mut server, mut client) = scene.ends(host, None, 1);
+    assert_eq!(client.verdict().unwrap_err().kind(), TlsErrorKind::NoCertificate);
+    shake_hands(&mut server, &mut client).unwrap();
+    client.verdict().map_err(|error| error.kind())
+}
+
+#[test]
+fn the_certificate_must_name_the_host() {
+    let Some(scene) = Scene::new() else { return };
+    for host in [
+        "ftp.example.org",
+        "FTP.Example.ORG",
+        "ftp.example.org.",
+        "a.wild.example",
+        "127.0.0.1",
+        "::1",
+        "0:0:0:0:0:0:0:1",
+        "::1%lo",
+    ] {
+        assert_eq!(verdict_for(&scene, host), Ok(()), "{host}");
+    }
+    for host in [
+        "example.org",
+        "ftp.example.org.evil.example",
+        "a.b.wild.example",
+        "wild.example",
+        "127.0.0.2",
+        "::2",
+        "xftp.example.org",
+    ] {
+        assert_eq!(verdict_for(&scene, host), Err(TlsErrorKind::WrongName), "{host}");
+    }
+    for host in ["", ".", "a\0b"] {
+        let (near, _far) = tcp_pair();
+        let error = scene.client.connect(near, host, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{host:?}");
+    }
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+    let Some(mut scene) = Scene::new() else { return };
+    let other = certificate_file(scene.library, scene.dir.path(), "other.pem", &NAMES);
+    scene.client = TlsContext::client(scene.library, Some(&other), TlsVersion::V1_2).unwrap();
+    assert_eq!(verdict_for(&scene, "ftp.example.org"), Err(TlsErrorKind::SelfSigned));
+    scene.client = TlsContext::client(scene.library, None, TlsVersion::V1_2).unwrap();
+    assert_eq!(verdict_for(&scene, "ftp.example.org"), Err(TlsErrorKind::SelfSigned));
+}
+
+/// A server of this certificate, made on the spot.
+fn verdict_of(scene: &mut Scene, file: &Path) -> Result<(), TlsErrorKind> {
+    scene.server = TlsContext::server(scene.library, file, file, TlsVersion::V1_2).unwrap();
+    scene.client = TlsContext::client(scene.library, Some(file), TlsVersion::V1_2).unwrap();
+    verdict_for(scene, "ftp.example.org")
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_not_trusted() {
+    let Some(mut scene) = Scene::new() else { return };
+    let dir = scene.dir.path().to_owned();
+    let day = Duration::from_secs(24 * 60 * 60);
+    let now = std::time::SystemTime::now();
+    for (from, until, verdict) in [
+        (now - 9 * day, now - day, Err(TlsErrorKind::Expired)),
+        (now + day, now + 9 * day, Err(TlsErrorKind::NotYetValid)),
+        (now - day, now + day, Ok(())),
+    ] {
+        let file = dir.join("time.pem");
+        let names = ["ftp.example.org".to_owned()];
+        let made = make::make(scene.library, &names, from, until).unwrap();
+        fs::write(&file, made.pem).unwrap();
+        assert_eq!(verdict_of(&mut scene, &file), verdict);
+    }
+}
+
+#[test]
+fn a_new_certificate_says_what_it_was_made_for() {
+    let Some(scene) = Scene::new() else { return };
+    let certificate = scene.server.own_certificate().unwrap();
+    assert_eq!(certificate.names(), NAMES);
+    assert_eq!(certificate.subject(), "CN=ftp.example.org");
+    assert_eq!(certificate.issuer(), certificate.subject());
+    let left =
+        certificate.not_after().unwrap().duration_since(std::time::SystemTime::now()).unwrap();
+    assert_eq!(left.as_secs().div_ceil(24 * 60 * 60), 30);
+    assert!(certificate.not_before().unwrap() < std::time::SystemTime::now());
+    for names in [&[][..], &["a b"], &["ok.example", "bücher.example"], &[""], &["a\0b"]] {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let error = make_certificate(scene.library, &names, 1).map(drop).unwrap_err();
+        assert_eq!(error.kind(), TlsErrorKind::Name, "{names:?}");
+    }
+    let long = format!("{}.example.org", "a".repeat(60));
+    let made = make_certificate(scene.library, std::slice::from_ref(&long), u32::MAX).unwrap();
+    assert_eq!(made.certificate.names(), [long]);
+    assert_eq!(made.certificate.common_name().as_deref(), Some("FTP server"));
+}
+
+#[test]
+fn clear_text_in_the_place_of_tls_is_told_as_that() {
+    let Some(scene) = Scene::new() else { return };
+    let kind = |error: io::Error| TlsError::of(&error).unwrap().kind();
+    let (near, mut far) = tcp_pair();
+    let mut client = scene.client.connect(near, "ftp.example.org", None).unwrap();
+    far.write_all(b"500 OOPS: vsftpd: cannot read certificate\r\n").unwrap();
+    let error = wait(&mut client, Tls::handshake).unwrap_err();
+    assert_eq!(error.to_string(), "the peer does not speak TLS here");
+    assert_eq!(kind(error), TlsErrorKind::ClearText);
+    for clear in ["GET / HTTP/1.0\r\n\r\n", "USER anonymous\r\nPASS x\r\n"] {
+        let (mut near, far) = tcp_pair();
+        let mut server = scene.server.accept(far, &[1; 16], None).unwrap();
+        near.write_all(clear.as_bytes()).unwrap();
+        assert_eq!(kind(wait(&mut server, Tls::handshake).unwrap_err()), TlsErrorKind::ClearText);
+    }
+    let (mut server, mut client) = scene.connected();
+    server.tcp().write_all(b"500 OOPS: child died\r\n").unwrap();
+    let error = wait(&mut client, |tls| tls.read(&mut [0; 9])).unwrap_err();
+    assert_eq!(kind(error), TlsErrorKind::ClearText);
+    let error = wait(&mut server, |tls| tls.read(&mut [0; 9])).unwrap_err();
+    assert!(TlsError::of(&error).is_some(), "an alert: {error}");
+}
+
+#[test]
+fn a_handshake_that_the_peer_leaves_is_told_as_that() {
+    let Some(scene) = Scene::new() else { return };
+    let (near, far) = tcp_pair();
+    let mut server = scene.server.accept(far, &[1; 16], None).unwrap();
+    drop(near);
+    let error = wait(&mut server, Tls::handshake).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(TlsError::of(&error).unwrap().kind(), TlsErrorKind::HandshakeEnded);
+}
+
+#[test]
+fn a_version_that_is_too_old_is_told_as_that() {
+    let Some(mut scene) = Scene::new() else { return };
+    scene.client.hold_at_1_2();
+    let file = scene.file();
+    scene.server = TlsContext::server(scene.library, &file, &file, TlsVersion::V1_3).unwrap();
+    let (mut server, mut client) = scene.ends("ftp.example.org", None, 1);
+    let error = shake_hands(&mut server, &mut client).unwrap_err();
+    assert_eq!(TlsError::of(&error).unwrap().kind(), TlsErrorKind::NoCommonVersion);
+    let error = wait(&mut client, Tls::handshake).unwrap_err();
+    assert_eq!(TlsError::of(&error).unwrap().kind(), TlsErrorKind::NoCommonVersion);
+}
+
+#[test]
+fn a_client_that_speaks_another_protocol_is_refused() {
+    let Some(scene) = Scene::new() else { return };
+    for (protocols, taken) in
+        [("\u{3}ftp", true), ("\u{2}h2\u{3}ftp", true), ("\u{2}h2\u{8}http/1.1", false)]
+    {
+        let (mut server, mut client) = scene.ends("ftp.example.org", None, 1);
+        client.offer(&scene.library.table().unwrap(), protocols.as_bytes());
+        let result = shake_hands(&mut server, &mut client);
+        assert_eq!(result.is_ok(), taken, "{protocols:?}");
+        if let Err(error) = result {
+            let kind = TlsError::of(&error).unwrap().kind();
+            assert_eq!(kind, TlsErrorKind::ApplicationProtocol, "{error}");
+        }
+    }
+}
+
+#[test]
+fn libraries_that_are_none_are_refused_by_name() {
+    use super::library::check_version;
+    assert_eq!(check_version("OpenSSL 1.1.1w  11 Sep 2023", 0x1010_117f), Ok(false));
+    assert_eq!(check_version("OpenSSL 3.5.1 1 Jul 2025", 0x3050_0010), Ok(false));
+    assert_eq!(check_version("LibreSSL 3.9.0", 0x2000_0000), Ok(true));
+    for (version, number) in [
+        ("OpenSSL 1.1.0l  10 Sep 2019", 0x1010_00cf),
+        ("OpenSSL 4.0.0 1 Apr 2026", 0x4000_0000),
+        ("BoringSSL", 0x1010_1000),
+        ("", 0),
+    ] {
+        let error = check_version(version, number).unwrap_err();
+        assert_eq!(error, format!("{version} is none of OpenSSL 1.1.1 to 3"));
+    }
 }
