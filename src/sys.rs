@@ -1,29 +1,29 @@
-//! The system's calls that the standard library does not offer, behind a safe face.
+//! System calls that the standard library does not offer, behind safe functions.
 //!
-//! This folder is the only place in the crate with `unsafe`, and the only one that knows which
-//! system it runs on. What it promises: every function here is safe to call with any argument,
-//! answers failures as [`std::io::Error`], and retries what a signal interrupted.
+//! This folder is the only place in the crate with `unsafe`, and the only one that depends on the
+//! operating system. Every function here is safe to call with any argument, returns failures as
+//! [`std::io::Error`], and retries calls that a signal interrupted.
 //!
-//! | what | why std is not enough |
+//! | item | why std is not enough |
 //! |---|---|
-//! | [`poll`] | std cannot wait for "data or control or shutdown", nor accept with a deadline |
+//! | [`poll`] | std cannot wait for one of several sockets, nor accept with a deadline |
 //! | [`Event`], [`Waker`] | wake threads that wait in `poll`, on any system |
-//! | [`Signals`] | std has no signals; a thread waits for them, no handler runs |
-//! | [`spawn_with_signals`] | std lets programs inherit that signals are held back |
-//! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | options of sockets that std has no name for |
-//! | `send_file`, `Pipe` | std's ways between file and socket go through a buffer of 8 KiB |
+//! | [`Signals`] | std has no signals; a thread waits for them, and no handler runs |
+//! | [`spawn_with_signals`] | std lets child processes inherit blocked and ignored signals |
+//! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | socket options without a function in std |
+//! | `send_file`, `Pipe` | std copies between file and socket through a buffer of 8 KiB |
 //! | `adopt` | std copies neither access control lists nor extended attributes |
-//! | [`Dir`] | std opens by path, and a path can be turned under one's feet |
-//! | [`raise_descriptors`] | std leaves the soft limit, which is often 1,024 |
-//! | [`most_threads`] | std ends the program where a thread finds no memory for its guard pages |
-//! | [`check_room`], [`save_memory`] | an allocation that fails ends a Rust program, so it is asked before |
-//! | [`inherited_listeners`], [`tell_manager`] | std takes no socket that a service manager has opened |
-//! | [`give_back_stack`] | a thread keeps every page of its stack that it has once touched |
-//! | [`compress_sha256`] | instructions that not every processor has are unsafe to run |
-//! | [`use_built_in_name_services`] | std's lookups of names end a static program where glibc is another one |
-//! | [`Patient`] | std fails where a standard stream was made non-blocking by another program |
-//! | [`TlsContext`], [`Tls`] | std has no TLS; OpenSSL has C functions alone |
-//! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are typed without echo, lines are edited key by key |
+//! | [`Dir`] | std opens files by path, and a directory in the path may be replaced meanwhile |
+//! | [`raise_descriptors`] | std does not raise the soft limit, which is often 1,024 |
+//! | [`most_threads`] | std aborts the program if a thread gets no memory for its guard pages |
+//! | [`check_room`], [`save_memory`] | a failed allocation aborts a Rust program, so memory is checked before |
+//! | [`inherited_listeners`], [`tell_manager`] | std does not accept sockets from a service manager |
+//! | [`give_back_stack`] | a thread keeps every page of its stack that it ever touched |
+//! | [`compress_sha256`] | running instructions that not every processor has is unsafe |
+//! | [`use_built_in_name_services`] | name lookups by std crash a static program if the system's glibc has another version |
+//! | [`Patient`] | std fails if another program has made a standard stream nonblocking |
+//! | [`TlsContext`], [`Tls`] | std has no TLS, and OpenSSL has only C functions |
+//! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are read without echo, and lines are edited key by key |
 
 mod event;
 mod socket;
@@ -48,11 +48,12 @@ mod unix;
 #[cfg(unix)]
 pub use unix::*;
 
-/// Gives back what a thread's stack holds unused; only Linux is asked for it.
+/// Releases unused pages of the thread's stack; does nothing except on Linux.
 #[cfg(not(target_os = "linux"))]
 pub fn give_back_stack() {}
 
-/// Has names looked up without the shared libraries of glibc; only a static glibc is asked for it.
+/// Configures name lookups without glibc's shared libraries; does nothing except in a static glibc
+/// program.
 #[cfg(not(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static")))]
 pub fn use_built_in_name_services() {}
 
@@ -64,7 +65,7 @@ pub(crate) use copy_fallback::{Pipe, send_file};
 mod sha256;
 pub use sha256::{compress_sha256, has_sha256};
 
-// Rules without system calls, so that they are tested wherever tests run.
+// Rules without system calls, which tests on all systems check.
 #[cfg(any(windows, test))]
 mod windows_names;
 
@@ -73,101 +74,102 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-/// A request to end or to reload, as the system delivers it to the process.
+/// A request that the system delivers to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT: Ctrl-C at the terminal.
+    /// SIGINT: Ctrl-C in the terminal.
     Interrupt,
-    /// SIGTERM: the administrator or the service manager asks to end.
+    /// SIGTERM: the administrator or the service manager ends the process.
     Terminate,
-    /// SIGHUP: read the configuration again.
+    /// SIGHUP: reload the configuration.
     Hangup,
-    /// SIGWINCH: the terminal has another size.
+    /// SIGWINCH: the terminal was resized.
     Resize,
-    /// SIGCONT: the process was stopped and goes on.
+    /// SIGCONT: the process continues after a stop.
     Continue,
 }
 
-/// What came of a wait for somebody who types.
+/// The result of waiting for input from the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// A byte.
+    /// A byte of input.
     Byte(u8),
     /// The [`Waker`] was used first.
     Woken,
-    /// Nothing came in time.
+    /// The time is over.
     Nothing,
     /// The terminal is gone.
     End,
 }
 
-/// What to wait for on a socket.
+/// The event to wait for on a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// Bytes, a new connection, or the end of the stream.
     Read,
-    /// Room to write, or a connection that was made.
+    /// Space for writing, or an established connection.
     Write,
-    /// Neither: that the connection is lost, as after a reset. Only Linux reports this apart from the
-    /// end of the stream, so on other systems it never happens.
+    /// The loss of the connection only, such as a reset. Only Linux reports it separately from the
+    /// end of the stream; on other systems this never becomes ready.
     Loss,
 }
 
-/// What kind of thing a name in a directory stands for. Links are not followed.
+/// The kind of file that a name refers to. Links are not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// A plain file, the only kind that is ever opened for its bytes.
+    /// A regular file, the only kind that is opened for reading and writing.
     File,
     /// A directory.
     Dir,
     /// A symbolic link.
     Link,
-    /// A device, FIFO, socket or whatever else the system has.
+    /// A device, FIFO, socket or another kind.
     Other,
 }
 
-/// What the system knows of one name, its link not followed.
+/// The metadata of a name. Links are not followed.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat {
-    /// What it is.
+    /// The kind of file.
     pub kind: FileKind,
-    /// Size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Last change of the content.
+    /// The time of the last change to the content.
     pub modified: SystemTime,
-    /// When it was made, where the file system keeps that.
+    /// The creation time, if the file system stores it.
     pub created: Option<SystemTime>,
-    /// Permission bits, 0o7777 at most.
+    /// The permission bits, at most 0o7777.
     pub mode: u32,
-    /// Owner's number (0 where the system has none).
+    /// The number of the owner; 0 if the system has none.
     pub owner: u32,
-    /// Group's number (0 where the system has none).
+    /// The number of the group; 0 if the system has none.
     pub group: u32,
-    /// Number of names this file has.
+    /// The number of hard links.
     pub links: u64,
-    /// Number of the file system; with `inode` it tells files apart.
+    /// The number of the file system; together with `inode` it identifies the file.
     pub device: u64,
-    /// Number of the file in its file system.
+    /// The number of the file in its file system.
     pub inode: u64,
 }
 
-/// How [`Dir::open`] opens a plain file. No variant follows a link in the last place.
+/// The mode in which [`Dir::open`] opens a regular file. No mode follows a link in the last
+/// component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Open {
     /// For reading.
     Read,
     /// For reading and writing; the file must exist.
     Write,
-    /// For writing at its end, wherever that is at the time of the write.
+    /// For appending.
     Append,
-    /// For reading and writing; made where it does not exist.
+    /// For reading and writing; creates the file if it does not exist.
     Create {
-        /// Whether a file that is made is for its owner alone.
+        /// True if only the owner may access a new file.
         private: bool,
     },
-    /// For reading and writing; fails with `AlreadyExists` if the name is taken.
+    /// For reading and writing; fails with `AlreadyExists` if the name exists.
     CreateNew {
-        /// Whether the file is for its owner alone.
+        /// True if only the owner may access the file.
         private: bool,
     },
 }

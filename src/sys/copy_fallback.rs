@@ -1,11 +1,11 @@
-//! Where no way from file to socket and back without the program's own buffer is used: all of it
-//! is refused, and the caller has that buffer.
+//! Replacements for systems without a direct transfer between file and socket: every call fails,
+//! and the caller uses a buffer of its own.
 
 use super::Handle;
 use std::fs::File;
 use std::io::{self, Read};
 
-/// Sends nothing.
+/// Sends no bytes.
 ///
 /// # Errors
 /// Always `Unsupported`.
@@ -13,12 +13,12 @@ pub(crate) fn send_file(_: Handle<'_>, _: &File, _: u64, _: usize) -> io::Result
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// A pipe that cannot be made.
+/// A pipe that cannot be created.
 #[derive(Debug)]
 pub(crate) enum Pipe {}
 
 impl Pipe {
-    /// Makes none.
+    /// Creates no pipe.
     ///
     /// # Errors
     /// Always `Unsupported`.
@@ -26,23 +26,23 @@ impl Pipe {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the pipe is empty; never called.
     pub(crate) fn is_empty(&self) -> bool {
         match *self {}
     }
 
-    /// Takes bytes from a socket.
+    /// Fills the pipe from a socket; never called.
     ///
     /// # Errors
-    /// There is no pipe to ask.
+    /// None, because no pipe exists.
     pub(crate) fn fill(&mut self, _: Handle<'_>, _: usize) -> io::Result<usize> {
         match *self {}
     }
 
-    /// Writes bytes to a file.
+    /// Writes the content of the pipe to a file; never called.
     ///
     /// # Errors
-    /// There is no pipe to ask.
+    /// None, because no pipe exists.
     pub(crate) fn pour(&mut self, _: &File) -> io::Result<usize> {
         match *self {}
     }

@@ -1,14 +1,14 @@
-//! [`Event`]: set once, for any number of waiting threads.
+//! [`Event`]: wakes any number of waiting threads once.
 
 use super::{Handle, Pair, Waitable, pair};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-/// Set once and for good: every thread that waits for it in [`poll`](super::poll) wakes, now and
-/// later.
+/// A one-time event: after it is set, every thread that waits for it in [`poll`](super::poll)
+/// wakes, and later waits end at once.
 ///
-/// It is two connected streams: when one of them is closed, the other is ready for ever and for any
-/// number of threads at once.
+/// It consists of two connected streams: when one of them is closed, the other remains ready for
+/// all threads.
 #[derive(Debug)]
 pub struct Event {
     near: Pair,
@@ -16,21 +16,21 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that is not set.
+    /// Creates an event that is not set.
     ///
     /// # Errors
-    /// Out of descriptors.
+    /// Fails if the process is out of descriptors.
     pub fn new() -> io::Result<Event> {
         let (near, far) = pair()?;
         Ok(Event { near, far: Mutex::new(Some(far)) })
     }
 
-    /// Sets it.
+    /// Sets the event.
     pub fn set(&self) {
         self.far.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// What to [`poll`](super::poll) for [`Interest::Read`](super::Interest::Read).
+    /// Returns the handle to [`poll`](super::poll) for [`Interest::Read`](super::Interest::Read).
     pub fn handle(&self) -> Handle<'_> {
         Waitable::handle(&self.near)
     }

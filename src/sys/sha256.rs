@@ -1,13 +1,13 @@
-//! SHA-256's compression function by the processor's own instructions, where it has them.
+//! The compression function of SHA-256 with the processor's SHA instructions.
 //!
-//! x86_64 has the SHA extensions since Zen and Ice Lake, aarch64 the `sha2` feature on nearly every
-//! processor. What the processor has is found at run time, so one program serves all of them.
+//! x86_64 has the SHA extensions since Zen and Ice Lake, and nearly every aarch64 processor has
+//! the `sha2` feature. They are detected at run time, so one program runs on all processors.
 
-/// One block of a SHA-256 message, as big-endian words.
+/// A block of a SHA-256 message, as big-endian words.
 type Block = [u32; 16];
 
-/// Compresses `blocks` into `state` with the processor's instructions and these round constants, and
-/// returns true. Returns false, and changes nothing, on a processor without them.
+/// Compresses `blocks` into `state` with the processor's instructions and these round constants,
+/// and returns true. On a processor without the instructions, changes nothing and returns false.
 #[inline]
 pub fn compress_sha256(state: &mut [u32; 8], blocks: &[Block], constants: &[u32; 64]) -> bool {
     let found = has_sha256();
@@ -20,7 +20,7 @@ pub fn compress_sha256(state: &mut [u32; 8], blocks: &[Block], constants: &[u32;
     found
 }
 
-/// Returns whether [`compress_sha256`] does its work here.
+/// Returns whether the processor has the instructions that [`compress_sha256`] uses.
 #[inline]
 pub fn has_sha256() -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -45,8 +45,8 @@ mod instructions {
     use super::Block;
     use std::arch::x86_64::*;
 
-    /// The instructions keep the state as two vectors of the words A B E F and C D G H, the first
-    /// word in the highest place.
+    /// Compresses blocks. The instructions keep the state in two vectors of the words A B E F and
+    /// C D G H, with the first word in the highest position.
     #[target_feature(enable = "sha,sse4.1,ssse3")]
     pub fn compress(state: &mut [u32; 8], blocks: &[Block], constants: &[u32; 64]) {
         let (constants, _) = constants.as_chunks::<4>();
@@ -64,7 +64,7 @@ mod instructions {
                 let (w0, w1) = (w[group % 4], w[(group + 1) % 4]);
                 let (w2, w3) = (w[(group + 2) % 4], w[(group + 3) % 4]);
                 let four = _mm_add_epi32(w0, words(constants));
-                // Two rounds at a time: what was A B E F becomes C D G H.
+                // Each instruction computes two rounds; the former A B E F becomes C D G H.
                 cdgh = _mm_sha256rnds2_epu32(cdgh, abef, four);
                 abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(four, 0b00_00_11_10));
                 if group < 12 {
@@ -106,7 +106,8 @@ mod instructions {
     use super::Block;
     use std::arch::aarch64::*;
 
-    /// The instructions keep the state as two vectors of the words A B C D and E F G H.
+    /// Compresses blocks. The instructions keep the state in two vectors of the words A B C D and
+    /// E F G H.
     #[target_feature(enable = "sha2")]
     pub fn compress(state: &mut [u32; 8], blocks: &[Block], constants: &[u32; 64]) {
         let (constants, _) = constants.as_chunks::<4>();

@@ -1,5 +1,5 @@
-//! Options of sockets that std has no name for, and addresses as the system has them: the same on
-//! every system but for some numbers.
+//! Socket options without a function in std, and socket addresses in the form of the system. Only
+//! some constants differ between systems.
 
 use super::abi::{
     AF_INET, AF_INET6, IPPROTO_TCP, SO_KEEPALIVE, SO_OOBINLINE, SOL_SOCKET, TCP_KEEPCNT,
@@ -11,27 +11,27 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How often, and with how many seconds in between, [`keep_alive`] asks before a peer is given up.
-/// What systems do by themselves, Linux nine times with 75 seconds in between, takes longer than a
+/// The number of keepalive probes, and the seconds between them, before [`keep_alive`] gives up a
+/// peer. The defaults, on Linux nine probes with 75 seconds between them, take longer than a
 /// session may be idle.
 const PROBES: c_int = 4;
 const PROBE_EVERY: c_int = 15;
 
-/// Leaves TCP urgent data in the stream, where the Telnet Synch before an ABOR belongs
-/// (RFC 959 section 4.1.3). Without it the byte before the command is missing.
+/// Leaves TCP urgent data in the stream, where the Telnet Synch before an ABOR belongs (RFC 959
+/// section 4.1.3). Without this option, the byte before the command would be missing.
 ///
 /// # Errors
-/// What the system says of a broken socket.
+/// Returns the system error of a broken socket.
 pub fn inline_urgent(socket: &impl Waitable) -> io::Result<()> {
     set_option(socket.handle(), SOL_SOCKET, SO_OOBINLINE, 1)
 }
 
-/// Lets the system probe a peer that has been silent for `idle`, so that one that went away
-/// without a word is noticed: a minute later, when it has not answered four probes. (Windows before
-/// 2017 keeps its own times.)
+/// Enables keepalive probes for a peer that has been silent for `idle`. A peer that disappeared is
+/// detected a minute later, after four unanswered probes. (Windows before 2017 uses its own
+/// intervals.)
 ///
 /// # Errors
-/// What the system says of a broken socket.
+/// Returns the system error of a broken socket.
 pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
     set_option(socket.handle(), SOL_SOCKET, SO_KEEPALIVE, 1)?;
     let seconds = c_int::try_from(idle.as_secs().max(1)).unwrap_or(c_int::MAX);
@@ -43,21 +43,23 @@ pub fn keep_alive(socket: &impl Waitable, idle: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends what is written at once; on Linux also from the connections that a listener accepts.
+/// Disables Nagle's algorithm (TCP_NODELAY). On Linux, connections that a listener accepts inherit
+/// the option.
 ///
 /// # Errors
-/// What the system says of a broken socket.
+/// Returns the system error of a broken socket.
 pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
     set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
-/// The address family of an address.
+/// Returns the address family of an address.
 pub(super) fn family(address: SocketAddr) -> c_int {
     if address.is_ipv4() { AF_INET } else { AF_INET6 }
 }
 
-/// `struct sockaddr_in` or `sockaddr_in6` and its length: 28 bytes at most, the same fields on every
-/// system but for the first two bytes, which are length and family on macOS, the family elsewhere.
+/// Returns the `struct sockaddr_in` or `sockaddr_in6` of an address and its length, at most 28
+/// bytes. Only the first two bytes differ between systems: length and family on macOS, the family
+/// elsewhere.
 pub(super) fn raw_address(address: SocketAddr) -> ([u8; 28], u8) {
     let mut raw = [0u8; 28];
     let length = if address.is_ipv4() { 16 } else { 28 };

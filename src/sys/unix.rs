@@ -1,7 +1,7 @@
 //! [`sys`](crate::sys) for Unix: Linux first, macOS from the same source.
 //!
-//! The C library is declared by hand, only as far as it is used. Constants and layouts that differ
-//! between systems stand in `abi`; everything else here is POSIX.
+//! The functions of the C library are declared here, as far as they are used. Constants and
+//! layouts that differ between systems are in `abi`; everything else is POSIX.
 
 pub(in crate::sys) mod abi;
 mod dir;
@@ -47,18 +47,18 @@ use std::ffi::{OsStr, OsString, c_int};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
-/// Whether what a listener accepts has the listener's options.
+/// True if accepted connections inherit the options of the listener.
 pub const CAN_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
-/// Whether the time a file was created can be set: Unix has no call for it.
+/// False: Unix has no call that sets the creation time of a file.
 pub const CAN_SET_CREATED: bool = false;
 
-/// Turns the C convention, -1 and `errno`, into a `Result`.
+/// Converts the C convention of -1 and `errno` to a `Result`.
 fn check(result: c_int) -> io::Result<c_int> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// [`check`], again for as long as a signal interrupts the call.
+/// Calls [`check`] again as long as a signal interrupts the call.
 fn retry(mut call: impl FnMut() -> c_int) -> io::Result<c_int> {
     loop {
         match check(call()) {
@@ -68,41 +68,41 @@ fn retry(mut call: impl FnMut() -> c_int) -> io::Result<c_int> {
     }
 }
 
-/// A file that is made with these options is for its owner alone.
+/// Makes files that are created with these options accessible to their owner only.
 pub(crate) fn for_owner_alone(options: &mut std::fs::OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
 }
 
-/// Whether others than the owner of a file may read or write it.
+/// Returns whether users other than the owner may read or write a file.
 pub(crate) fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(metadata) & 0o077 != 0
 }
 
-/// The permission bits of a file.
+/// Returns the permission bits of a file.
 pub(crate) fn mode_of(metadata: &std::fs::Metadata) -> Option<u32> {
     Some(std::os::unix::fs::MetadataExt::mode(metadata) & 0o7777)
 }
 
-/// The numbers of a file's owner and group.
+/// Returns the numbers of a file's owner and group.
 pub(crate) fn owners_of(metadata: &std::fs::Metadata) -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.uid(), metadata.gid()))
 }
 
-/// Fills the buffer with bytes nobody can guess.
+/// Fills the buffer with random bytes for cryptography.
 ///
 /// # Errors
-/// The system has no such device.
+/// Fails if the system has no such device.
 pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, buffer)
 }
 
-/// `word` without its first `from` bytes, of which there may be fewer.
+/// Returns `word` without its first `from` bytes; empty if `word` is shorter.
 pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
     OsStr::from_bytes(word.as_bytes().get(from..).unwrap_or_default()).to_owned()
 }
 
-/// Bytes that were typed or stood in a file as a value of the system's own kind.
+/// Converts bytes from a prompt or a file to an `OsString`.
 pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
     Some(OsStr::from_bytes(bytes).to_owned())
 }

@@ -1,9 +1,9 @@
-//! [`Waker`]: wakes one thread as often as needed.
+//! [`Waker`]: wakes one thread repeatedly.
 
 use super::{Handle, Pair, Waitable, pair};
 use std::io::{self, Read, Write};
 
-/// Wakes a thread that waits in [`poll`](super::poll), which resets it and waits again.
+/// Wakes a thread that waits in [`poll`](super::poll); the thread then resets it and waits again.
 #[derive(Debug)]
 pub struct Waker {
     sender: Pair,
@@ -11,10 +11,10 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// A waker that has not been used.
+    /// Creates a waker that is not ready.
     ///
     /// # Errors
-    /// Out of descriptors.
+    /// Fails if the process is out of descriptors.
     pub fn new() -> io::Result<Waker> {
         let (sender, receiver) = pair()?;
         sender.set_nonblocking(true)?;
@@ -22,17 +22,18 @@ impl Waker {
         Ok(Waker { sender, receiver })
     }
 
-    /// Makes it ready. If the byte cannot be written, earlier ones fill the stream and it is ready.
+    /// Makes the waker ready. If the byte cannot be written, the stream is full of earlier ones,
+    /// so the waker is ready.
     pub fn wake(&self) {
         let _ = (&self.sender).write(&[0]);
     }
 
-    /// Makes it wait for the next [`Waker::wake`], however many there were.
+    /// Resets the waker until the next [`Waker::wake`], however many calls there were.
     pub fn reset(&self) {
         while matches!((&self.receiver).read(&mut [0; 64]), Ok(1..)) {}
     }
 
-    /// What to [`poll`](super::poll) for [`Interest::Read`](super::Interest::Read).
+    /// Returns the handle to [`poll`](super::poll) for [`Interest::Read`](super::Interest::Read).
     pub fn handle(&self) -> Handle<'_> {
         Waitable::handle(&self.receiver)
     }

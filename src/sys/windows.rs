@@ -1,7 +1,7 @@
-//! [`sys`](crate::sys) for Windows, with the same face as for Unix.
+//! [`sys`](crate::sys) for Windows, with the same functions as for Unix.
 //!
-//! The system's functions are declared by hand, only as far as they are used. Directories are held
-//! as paths here, not as handles: [`Dir`] says what that does not cover.
+//! The functions of the system are declared here, as far as they are used. Directories are
+//! represented by paths here and not by handles; [`Dir`] documents the consequences.
 
 mod console;
 mod dir;
@@ -25,13 +25,13 @@ pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll,
 pub(crate) use socket::{Pair, pair, set_option};
 pub(in crate::sys) use tls::{SharedLibrary, TLS_LIBRARIES, socket_number};
 
-/// Whether what a listener accepts has the listener's options.
+/// True if accepted connections inherit the options of the listener.
 pub const CAN_INHERIT_OPTIONS: bool = false;
 
-/// Whether the time a file was created can be set.
+/// True if the creation time of a file can be set.
 pub const CAN_SET_CREATED: bool = true;
 
-/// The sockets that a service manager hands over: there is none here that does.
+/// Returns no sockets, because Windows has no service manager of this kind.
 ///
 /// # Errors
 /// None on this system.
@@ -39,7 +39,7 @@ pub fn inherited_listeners() -> io::Result<Vec<std::net::TcpListener>> {
     Ok(Vec::new())
 }
 
-/// Tells the service manager something: there is none here that listens.
+/// Does nothing, because Windows has no service manager of this kind.
 ///
 /// # Errors
 /// None on this system.
@@ -47,20 +47,20 @@ pub fn tell_manager(_state: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// There is no limit to raise; gives that.
+/// Returns the maximum, because Windows has no such limit.
 pub fn raise_descriptors() -> u64 {
     u64::MAX
 }
 
-/// How many threads the process may have; nothing limits that here but memory.
+/// Returns the maximum, because only memory limits the number of threads.
 pub fn most_threads() -> usize {
     usize::MAX
 }
 
-/// Nobody limits memory here, so there is nothing to save.
+/// Does nothing, because Windows has no such memory limit.
 pub fn save_memory() {}
 
-/// Whether so many bytes of memory can be had; nobody limits that here.
+/// Succeeds always, because Windows has no such memory limit.
 ///
 /// # Errors
 /// None on this system.
@@ -68,33 +68,32 @@ pub fn check_room(_bytes: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that is made with these options is for those the directory is for.
+/// Does nothing: a new file has the access rights that its directory defines.
 pub(crate) fn for_owner_alone(_options: &mut std::fs::OpenOptions) {}
 
-/// Whether others than the owner of a file may read or write it, as far as a mode tells: no mode here
-/// does.
+/// Returns false, because files have no mode that could tell.
 pub(crate) fn is_open_to_others(_metadata: &std::fs::Metadata) -> bool {
     false
 }
 
-/// The permission bits of a file: there are none here.
+/// Returns `None`, because files have no permission bits.
 pub(crate) fn mode_of(_metadata: &std::fs::Metadata) -> Option<u32> {
     None
 }
 
-/// The numbers of a file's owner and group: there are none here.
+/// Returns `None`, because files have no such numbers.
 pub(crate) fn owners_of(_metadata: &std::fs::Metadata) -> Option<(u32, u32)> {
     None
 }
 
-/// Fills the buffer with bytes nobody can guess.
+/// Fills the buffer with random bytes for cryptography.
 ///
 /// # Errors
-/// The system refuses.
+/// Fails if the system has no random bytes.
 pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     #[link(name = "advapi32")]
     unsafe extern "system" {
-        // RtlGenRandom, as its header names it.
+        // RtlGenRandom, under the name that its header declares.
         #[link_name = "SystemFunction036"]
         fn random(buffer: *mut u8, length: u32) -> u8;
     }
@@ -107,17 +106,17 @@ pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// `word` without its first `from` units.
+/// Returns `word` without its first `from` units.
 pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
     OsString::from_wide(&word.encode_wide().skip(from).collect::<Vec<u16>>())
 }
 
-/// Bytes that were typed or stood in a file as a value of the system's own kind: UTF-8 alone.
+/// Converts bytes from a prompt or a file to an `OsString`; `None` if they are not UTF-8.
 pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
     Some(std::str::from_utf8(bytes).ok()?.into())
 }
 
-/// A standard stream that is written as a whole; they all block on Windows.
+/// A standard stream; on Windows all of them block.
 #[derive(Debug)]
 pub struct Patient<W>(pub W);
 

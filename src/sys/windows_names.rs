@@ -1,17 +1,17 @@
-//! Names that Windows takes for something else than a file of that name in that directory.
+//! Names that Windows does not take for a file of that name in that directory.
 //!
-//! A name that comes from a peer must open that file or none. So these are refused, and not
-//! escaped: a file would come back under another name than it was sent with.
+//! A name from a peer must open exactly that file. Such names are rejected and not escaped,
+//! because otherwise a file would be returned under another name than it was stored.
 
-/// Devices, also with any extension, and blanks before it.
+/// Device names, also with any extension and with blanks before the extension.
 const DEVICES: [&str; 8] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$", "CONERR$"];
 
-/// Ports: devices with a digit, which may also be a raised one.
+/// Ports: device names with a digit, which may be a superscript.
 const PORTS: [&str; 2] = ["COM", "LPT"];
 
-/// Whether a name is more or something else than itself: a path (`\\`), a drive or a stream of
-/// another file (`:`), a pattern, a device, one whose end the system drops (`a.`, `a `), or the short
-/// second name of another file (`PROGRA~1`).
+/// Returns whether a name has another meaning: a path (`\\`), a drive or a stream of another file
+/// (`:`), a pattern, a device, a name whose end the system drops (`a.`, `a `), or the short alias
+/// of another file (`PROGRA~1`).
 pub(crate) fn means_something_else(name: &str) -> bool {
     let forbidden = |c: char| c.is_control() || r#"\/:*?"<>|"#.contains(c);
     let loses_its_end = name.ends_with(['.', ' ']) && name != "." && name != "..";
@@ -27,7 +27,8 @@ fn is_device(name: &str) -> bool {
     DEVICES.contains(&stem.as_str()) || PORTS.iter().any(is_port)
 }
 
-/// Eight characters and three, the eight ending in `~` and a number.
+/// Returns whether a name has the form of a short alias: eight characters that end in `~` and a
+/// number, and an extension of at most three.
 fn is_short(name: &str) -> bool {
     let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
     let fits = stem.len() <= 8 && extension.len() <= 3 && !extension.contains('.');

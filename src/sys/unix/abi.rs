@@ -1,15 +1,16 @@
-//! Numbers and layouts of the C library that differ between systems.
+//! Constants and layouts of the C library that differ between systems.
 //!
-//! Linux values are the kernel's (`include/uapi/asm-generic`, and `asm` where an architecture
-//! differs), macOS values those of its headers. Every number and every layout was compared with
-//! those of the `libc` crate for the systems that the guard below admits, for glibc and for musl.
+//! The values for Linux are those of the kernel (`include/uapi/asm-generic`, and `asm` where an
+//! architecture differs), those for macOS are from its headers. All constants and layouts were
+//! compared with the `libc` crate for the systems that the check below admits, for glibc and for
+//! musl.
 
-#![allow(non_camel_case_types)] // C's own names, so that they can be looked up
+#![allow(non_camel_case_types)] // the names of C, so that they can be looked up
 
 use std::ffi::{c_char, c_int, c_long, c_short};
 
-// Another system would get numbers and layouts that are not its own: MIPS has other values for
-// O_CREAT, PowerPC for ICANON, FreeBSD another struct dirent.
+// On other systems these constants and layouts would be wrong: MIPS has another value for O_CREAT,
+// PowerPC for ICANON, FreeBSD has another struct dirent.
 #[cfg(not(any(
     all(
         target_os = "linux",
@@ -31,7 +32,7 @@ compile_error!(
      headers and admit it here."
 );
 
-/// One descriptor to wait for; `struct pollfd` of POSIX.
+/// A descriptor to wait for: `struct pollfd` of POSIX.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(in crate::sys) struct pollfd {
@@ -64,7 +65,7 @@ pub(in crate::sys) struct rlimit {
     pub hard: u64,
 }
 
-/// Room for any system's `sigset_t` (128 bytes on Linux, 4 on macOS).
+/// A buffer for any system's `sigset_t` (128 bytes on Linux, 4 on macOS).
 #[repr(C)]
 pub(in crate::sys) struct sigset_t(pub [u64; 16]);
 
@@ -113,11 +114,11 @@ mod system {
     pub(in crate::sys) const O_DIRECTORY: c_int = 0o200_000;
     #[cfg(not(target_arch = "aarch64"))]
     pub(in crate::sys) const O_NOFOLLOW: c_int = 0o400_000;
-    /// Opens a directory for walking only, which needs no right to read it.
+    /// Opens a directory for lookups only, which does not require read permission.
     pub(in crate::sys) const O_WALK: c_int = 0o10_000_000; // O_PATH
 
-    /// For `socket`: a child does not inherit it, and it does not block (SOCK_CLOEXEC and
-    /// SOCK_NONBLOCK, which have these values).
+    /// For `socket`: child processes do not inherit the socket, and it is nonblocking
+    /// (SOCK_CLOEXEC and SOCK_NONBLOCK, which have these values).
     pub(in crate::sys) const NEW_SOCKET: c_int = O_CLOEXEC | O_NONBLOCK;
 
     pub(in crate::sys) const AF_INET6: c_int = 10;
@@ -131,7 +132,7 @@ mod system {
     pub(in crate::sys) const RLIMIT_AS: c_int = 9;
     pub(in crate::sys) const MAP_ANONYMOUS: c_int = 0x20;
     pub(in crate::sys) const RLIM_INFINITY: u64 = u64::MAX;
-    /// What the kernel allows unless somebody raised it (fs.nr_open).
+    /// The kernel's limit (fs.nr_open), unless the administrator raised it.
     pub(in crate::sys) const MOST_DESCRIPTORS: u64 = 1 << 20;
     pub(in crate::sys) const TCP_KEEPINTVL: c_int = 5;
     pub(in crate::sys) const TCP_KEEPCNT: c_int = 6;
@@ -155,7 +156,7 @@ mod system {
 
     pub(in crate::sys) type tcflag_t = u32;
 
-    /// `struct termios`; the flags this crate reads are `local`.
+    /// `struct termios`; this crate mainly uses the flags in `local`.
     #[repr(C)]
     #[derive(Clone, Copy)]
     pub(in crate::sys) struct termios {
@@ -169,7 +170,7 @@ mod system {
         pub output_speed: u32,
     }
 
-    /// `struct dirent64`, up to its name of varying length.
+    /// `struct dirent64`, up to its name of variable length.
     #[repr(C)]
     pub(in crate::sys) struct dirent {
         pub inode: u64,
@@ -179,7 +180,7 @@ mod system {
         pub name: [c_char; 256],
     }
 
-    /// Time in `struct statx`.
+    /// A time in `struct statx`.
     #[repr(C)]
     #[derive(Clone, Copy)]
     pub(in crate::sys) struct statx_timestamp {
@@ -188,7 +189,7 @@ mod system {
         pub reserved: i32,
     }
 
-    /// `struct statx`, the same on every architecture.
+    /// `struct statx`, identical on all architectures.
     #[repr(C)]
     #[derive(Clone, Copy)]
     pub(in crate::sys) struct statx {
@@ -226,8 +227,8 @@ mod system {
         pub spare: [u64; 16],
     }
 
-    /// The system call that gives a thread's number; the C library has had a function for it only
-    /// since glibc 2.30.
+    /// The system call that returns a thread's number; glibc has a function for it only since
+    /// 2.30.
     #[cfg(target_arch = "x86_64")]
     pub(in crate::sys) const SYS_GETTID: c_long = 186;
     #[cfg(target_arch = "s390x")]
@@ -262,10 +263,10 @@ mod system {
     pub(in crate::sys) const O_NOCTTY: c_int = 0x2_0000;
     pub(in crate::sys) const O_DIRECTORY: c_int = 0x10_0000;
     pub(in crate::sys) const O_CLOEXEC: c_int = 0x100_0000;
-    /// Opens a directory for walking only, which needs no right to read it.
+    /// Opens a directory for lookups only, which does not require read permission.
     pub(in crate::sys) const O_WALK: c_int = 0x4000_0000; // O_EXEC, with O_DIRECTORY O_SEARCH
 
-    /// This system's `socket` takes no such thing.
+    /// The `socket` call of this system has no such flags.
     pub(in crate::sys) const NEW_SOCKET: c_int = 0;
 
     pub(in crate::sys) const AF_INET6: c_int = 30;
@@ -279,7 +280,7 @@ mod system {
     pub(in crate::sys) const RLIMIT_AS: c_int = 5;
     pub(in crate::sys) const MAP_ANONYMOUS: c_int = 0x1000;
     pub(in crate::sys) const RLIM_INFINITY: u64 = i64::MAX as u64;
-    /// OPEN_MAX: beyond it the system refuses, although it says that there is no limit.
+    /// OPEN_MAX: the system rejects higher limits, although it reports no limit.
     pub(in crate::sys) const MOST_DESCRIPTORS: u64 = 10_240;
     pub(in crate::sys) const TCP_KEEPINTVL: c_int = 0x101;
     pub(in crate::sys) const TCP_KEEPCNT: c_int = 0x102;
@@ -301,7 +302,7 @@ mod system {
 
     pub(in crate::sys) type tcflag_t = u64;
 
-    /// `struct termios`; the flags this crate reads are `local`.
+    /// `struct termios`; this crate mainly uses the flags in `local`.
     #[repr(C)]
     #[derive(Clone, Copy)]
     pub(in crate::sys) struct termios {

@@ -1,7 +1,7 @@
-//! [`Dir`]: a directory held open, through which names in it are used.
+//! [`Dir`]: an open directory, through which the names in it are used.
 //!
-//! Every call takes one name, never a path, and never follows a link in its place. Whoever walks
-//! from such a directory downwards stays below it, whatever is renamed or replaced meanwhile.
+//! Every call takes one name, never a path, and does not follow a link with that name. A walk from
+//! such a directory downwards therefore stays below it, whatever is renamed or replaced meanwhile.
 
 use super::abi::{
     AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ELOOP, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL,
@@ -59,17 +59,18 @@ unsafe extern "C" {
     fn closedir(stream: *mut Stream) -> c_int;
 }
 
-/// A directory, held open.
+/// An open directory.
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
 }
 
 impl Dir {
-    /// Opens the directory at a path of the system, following links as the system does.
+    /// Opens the directory at a path of the system, following links.
     ///
     /// # Errors
-    /// No such directory, not a directory, or no right to search it.
+    /// Fails if there is no such directory, if it is not a directory, or without search
+    /// permission.
     pub fn open_path(path: &Path) -> io::Result<Dir> {
         let path = path_string(path.as_os_str())?;
         let flags = O_WALK | O_DIRECTORY | O_CLOEXEC;
@@ -81,19 +82,20 @@ impl Dir {
     /// Opens the directory `name` in this one.
     ///
     /// # Errors
-    /// Also where `name` is a link, even to a directory: see [`Dir::read_link`].
+    /// Also fails if `name` is a link, even to a directory; see [`Dir::read_link`].
     pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
         let flags = O_WALK | O_DIRECTORY | O_NOFOLLOW;
         Ok(Dir { fd: self.open_at(name, flags)? })
     }
 
-    /// Opens a file. It does not wait for FIFOs, but it does open them: look at the kind before,
-    /// because opening a device can have effects, and at the file after, because of races.
+    /// Opens a file. The call opens a FIFO without waiting. The caller has to check the kind of
+    /// the file before, because opening a device can have side effects, and check the opened file
+    /// again, because of races.
     ///
     /// # Errors
-    /// What the system says; also where `name` is a link.
+    /// Returns the system error; also fails if `name` is a link.
     pub fn open(&self, name: &OsStr, how: Open) -> io::Result<File> {
-        const ALL: c_uint = 0o666; // the process's umask takes its part away
+        const ALL: c_uint = 0o666; // reduced by the umask of the process
         const OWNER: c_uint = 0o600;
         let (flags, private) = match how {
             Open::Read => (O_RDONLY, false),
@@ -120,29 +122,29 @@ impl Dir {
         })
     }
 
-    /// What the system knows of `name`, its link not followed.
+    /// Returns the metadata of `name` without following a link.
     ///
     /// # Errors
-    /// Chiefly that there is none.
+    /// Fails if the name does not exist, or with another system error.
     pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
         with_c_string(name, |name| stat_at(self.fd.as_raw_fd(), name))
     }
 
-    /// What the system knows of this directory itself.
+    /// Returns the metadata of this directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn stat_self(&self) -> io::Result<Stat> {
         stat_at(self.fd.as_raw_fd(), c".")
     }
 
-    /// The target of the link `name`; `InvalidInput` where it is no link.
+    /// Returns the target of the link `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error; `InvalidInput` if `name` is not a link.
     pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
         let name = c_string(name)?;
-        let mut target = vec![0u8; 4096]; // PATH_MAX, the longest a link can be
+        let mut target = vec![0u8; 4096]; // PATH_MAX, the maximum length of a target
         // SAFETY: the buffer is writable for the length that is given.
         let length = unsafe {
             readlinkat(self.fd.as_raw_fd(), name.as_ptr(), target.as_mut_ptr().cast(), target.len())
@@ -152,10 +154,10 @@ impl Dir {
         Ok(OsString::from_vec(target))
     }
 
-    /// Makes the directory `name`.
+    /// Creates the directory `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn make_dir(&self, name: &OsStr) -> io::Result<()> {
         let name = c_string(name)?;
         // SAFETY: `name` ends in NUL and lives through the call.
@@ -165,15 +167,15 @@ impl Dir {
     /// Removes the empty directory `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
         self.unlink(name, AT_REMOVEDIR)
     }
 
-    /// Removes the name `name` of a file or link.
+    /// Removes the file or link `name`.
     ///
     /// # Errors
-    /// What the system says; directories are refused.
+    /// Returns the system error; fails for directories.
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         self.unlink(name, 0)
     }
@@ -184,10 +186,10 @@ impl Dir {
         check(unsafe { unlinkat(self.fd.as_raw_fd(), name.as_ptr(), flags) }).map(drop)
     }
 
-    /// Renames `name` to `new` in the directory `to`, replacing what is there.
+    /// Renames `name` to `new` in the directory `to`, and replaces an existing file.
     ///
     /// # Errors
-    /// What the system says, `CrossesDevices` among it.
+    /// Returns the system error, such as `CrossesDevices`.
     pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
         let (name, new) = (c_string(name)?, c_string(new)?);
         let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
@@ -195,10 +197,11 @@ impl Dir {
         check(unsafe { renameat(from, name.as_ptr(), to, new.as_ptr()) }).map(drop)
     }
 
-    /// Gives the file `name` the name `new` in the directory `to` as well, if nothing has that name.
+    /// Creates `new` in the directory `to` as a further name (hard link) of the file `name`.
     ///
     /// # Errors
-    /// `AlreadyExists`, or what a file system says that has no hard links.
+    /// `AlreadyExists` if `new` exists, or the system error, such as that of a file system without hard
+    /// links.
     pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
         let (name, new) = (c_string(name)?, c_string(new)?);
         let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
@@ -206,10 +209,10 @@ impl Dir {
         check(unsafe { linkat(from, name.as_ptr(), to, new.as_ptr(), 0) }).map(drop)
     }
 
-    /// Sets the permission bits of `name`; a link is refused.
+    /// Sets the permission bits of `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error; fails for a link.
     pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         let name = c_string(name)?;
         let dir = self.fd.as_raw_fd();
@@ -217,10 +220,10 @@ impl Dir {
         check(unsafe { fchmodat(dir, name.as_ptr(), mode & 0o7777, AT_SYMLINK_NOFOLLOW) }).map(drop)
     }
 
-    /// Sets when `name` was last modified; its time of access stays.
+    /// Sets the modification time of `name`, and keeps its access time.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn set_modified(&self, name: &OsStr, time: SystemTime) -> io::Result<()> {
         let name = c_string(name)?;
         let times = [timespec { seconds: 0, nanoseconds: UTIME_OMIT }, to_timespec(time)];
@@ -229,7 +232,7 @@ impl Dir {
         check(unsafe { utimensat(dir, name.as_ptr(), &times, AT_SYMLINK_NOFOLLOW) }).map(drop)
     }
 
-    /// Sets when `name` was created, where the system can ([`crate::sys::CAN_SET_CREATED`]).
+    /// Sets the creation time of `name`, if the system can ([`crate::sys::CAN_SET_CREATED`]).
     ///
     /// # Errors
     /// `Unsupported` on this system.
@@ -237,20 +240,20 @@ impl Dir {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Makes the link `name` that leads to `target`.
+    /// Creates the link `name` with the target `target`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
         let (target, name) = (path_string(target)?, c_string(name)?);
         // SAFETY: both strings end in NUL and live through the call.
         check(unsafe { symlinkat(target.as_ptr(), self.fd.as_raw_fd(), name.as_ptr()) }).map(drop)
     }
 
-    /// How many bytes a user without special rights may still store here.
+    /// Returns the number of bytes that an unprivileged user can still store in this file system.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn space(&self) -> io::Result<u64> {
         let mut out = MaybeUninit::<statvfs>::zeroed();
         // SAFETY: `out` is writable for one statvfs, valid in any bits.
@@ -262,29 +265,30 @@ impl Dir {
         Ok(u64::from(out.available).saturating_mul(out.fragment_size))
     }
 
-    /// The names in this directory as they come, without `.` and `..`.
+    /// Returns the names in this directory in the order of the system, without `.` and `..`.
     ///
     /// # Errors
-    /// No right to read it.
+    /// Fails without read permission.
     pub fn entries(&self) -> io::Result<Entries> {
         let fd = self.open_at(OsStr::new("."), O_RDONLY | O_DIRECTORY)?;
         // SAFETY: the descriptor is open, of a directory, and ours alone.
         let stream = NonNull::new(unsafe { fdopendir(fd.as_raw_fd()) });
         let stream = stream.ok_or_else(io::Error::last_os_error)?;
-        let _ = fd.into_raw_fd(); // closedir closes it from here on
+        let _ = fd.into_raw_fd(); // closedir will close it
         Ok(Entries { stream })
     }
 
-    /// Brings this directory's names to the disk.
+    /// Writes this directory to the disk (fsync).
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn sync(&self) -> io::Result<()> {
         File::from(self.open_at(OsStr::new("."), O_RDONLY | O_DIRECTORY)?).sync_all()
     }
 }
 
-/// The names in a [`Dir`]. Holds one descriptor and one buffer, whatever the directory's size.
+/// The names in a [`Dir`]. It uses one descriptor and one buffer, whatever the size of the
+/// directory.
 #[derive(Debug)]
 pub struct Entries {
     stream: NonNull<Stream>,
@@ -294,10 +298,10 @@ pub struct Entries {
 unsafe impl Send for Entries {}
 
 impl Entries {
-    /// Appends the next name to `to`, as it goes on the wire; whether there was one.
+    /// Appends the next name to `to` in its wire form, and returns whether there was one.
     ///
     /// # Errors
-    /// The directory cannot be read any further.
+    /// Fails if the directory cannot be read further.
     pub(crate) fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
         loop {
             clear_errno();
@@ -338,12 +342,14 @@ impl Drop for Entries {
     }
 }
 
-/// Whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a link.
+/// Returns whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a
+/// link.
 pub(crate) fn may_be_link(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error() == Some(ELOOP)
 }
 
-/// At the end of a directory `readdir` leaves errno alone, so it is cleared to tell the two apart.
+/// Clears errno: at the end of a directory `readdir` leaves it unchanged, so the end can be told
+/// from an error.
 fn clear_errno() {
     unsafe extern "C" {
         #[cfg_attr(target_os = "linux", link_name = "__errno_location")]
@@ -359,7 +365,8 @@ fn owned(fd: c_int) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
-/// One name for the system. A path is refused: what it leads through was not looked at.
+/// Converts a name for the system. A path is rejected, because its directories would not be
+/// checked.
 fn c_string(name: &OsStr) -> io::Result<CString> {
     refuse_path(name)?;
     path_string(name)
@@ -376,7 +383,8 @@ fn path_string(path: &OsStr) -> io::Result<CString> {
     CString::new(path.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
 }
 
-/// [`c_string`] for what is done with every name of a directory: on the stack, as far as names go.
+/// Calls `action` with the name as a C string, like [`c_string`], but keeps names of the usual
+/// length on the stack, because it is called for every name of a directory.
 fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
     refuse_path(name)?;
     let mut short = [0; 256]; // NAME_MAX and the NUL
@@ -390,10 +398,11 @@ fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -
     }
 }
 
-/// A name from the wire as the system's; on Unix every byte but NUL and `/` may be in one.
+/// Converts a name from the wire to an `OsString`. On Unix it may contain all bytes except NUL and
+/// `/`.
 ///
 /// # Errors
-/// `InvalidFilename` for what can be no name here.
+/// `InvalidFilename` if the name is not possible on this system.
 pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
     if bytes.iter().any(|b| matches!(b, 0 | b'/')) {
         return Err(io::ErrorKind::InvalidFilename.into());
@@ -401,12 +410,12 @@ pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
     Ok(OsStr::from_bytes(bytes).to_owned())
 }
 
-/// A name of the system as it goes on the wire: the same bytes.
+/// Returns the wire form of a name: the same bytes.
 pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
     Cow::Borrowed(name.as_bytes())
 }
 
-/// The reverse of [`name_bytes`].
+/// Converts a name back from the form that [`name_bytes`] returns.
 pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
     Cow::Borrowed(OsStr::from_bytes(bytes))
 }

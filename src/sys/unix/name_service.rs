@@ -1,4 +1,4 @@
-//! Lookups of host names in a program that is linked statically with glibc.
+//! Host name lookups in a program that is linked statically with glibc.
 
 use std::ffi::{c_char, c_int};
 use std::sync::Once;
@@ -7,17 +7,17 @@ unsafe extern "C" {
     fn __nss_configure_lookup(database: *const c_char, services: *const c_char) -> c_int;
 }
 
-/// Has host names looked up in `/etc/hosts` and by DNS alone, whatever `/etc/nsswitch.conf` says. To be
-/// called before the first lookup.
+/// Configures host name lookups to use only `/etc/hosts` and DNS, whatever `/etc/nsswitch.conf`
+/// contains. Must be called before the first lookup.
 ///
-/// For every other service of that file a static glibc loads a shared library, and with it the glibc of
-/// the machine. If that is of another version, the process dies (SIGFPE, SIGABRT). Many systems name
-/// `myhostname`, `resolve` or `mdns4_minimal` there.
+/// For every other service in that file, a static glibc loads a shared library, and with it the
+/// glibc of the machine. If that has another version, the process crashes (SIGFPE, SIGABRT). Many
+/// systems configure `myhostname`, `resolve` or `mdns4_minimal` there.
 pub fn use_built_in_name_services() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: both strings end in NUL and are never freed, and there is one call at most. It fails if
-        // memory is short, and then the file decides.
+        // SAFETY: both strings end in NUL and are never freed, and the call is made at most once.
+        // It fails if memory is short; `/etc/nsswitch.conf` then applies.
         let _ = unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
     });
 }

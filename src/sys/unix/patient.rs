@@ -1,11 +1,11 @@
-//! [`Patient`]: a standard stream that is written as a whole, even if it does not block.
+//! [`Patient`]: a standard stream that accepts complete writes even if it is nonblocking.
 
 use super::{PollItem, Waitable, poll};
 use crate::sys::Interest;
 use std::io::{self, ErrorKind, Write};
 
-/// Waits for room where the stream has none. A descriptor of a standard stream is shared with other
-/// programs, and one of them may have made it non-blocking; a write would fail then.
+/// Waits when the stream cannot accept data. Standard streams are shared with other programs, and
+/// one of them may have made the stream nonblocking; a write would then fail.
 #[derive(Debug)]
 pub struct Patient<W>(pub W);
 

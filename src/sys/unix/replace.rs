@@ -1,20 +1,21 @@
-//! What a file takes over from the one that it replaces, and what to do where it cannot replace it.
+//! Passes on the owner, the permissions and the attributes of a file that is replaced.
 
 use super::abi::{EACCES, EBUSY, EPERM};
 use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
-/// Gives `new`, which is to replace `old`, everything that `old` has beside its content, as far as
-/// the system allows: owner, group, permission bits, access control list and extended attributes.
-/// Each file comes with what is known of it.
+/// Copies everything except the content from `old` to `new`, which is to replace it, as far as the
+/// system allows: owner, group, permission bits, access control list and extended attributes. Both
+/// files come with their metadata.
 ///
-/// At no moment does anybody have more rights to `new` than to `old`. Until everything that decides
-/// about rights is there, and for good if some of it cannot be copied, `new` is for its owner alone.
-/// A group that takes the place of one that cannot be kept gets no more rights than everybody has.
+/// At no time does any user have more permissions for `new` than for `old`. Until everything that
+/// affects permissions is copied, and permanently if some of it cannot be copied, only the owner
+/// may access `new`. If the group cannot be kept, the new group gets no more permissions than
+/// everyone has.
 ///
-/// What the system takes from a file whose content changes is not passed on to new content: bits
-/// and capabilities that lend rights to whoever runs the file, and signatures of the content.
+/// Whatever the system removes from a file when its content changes is not copied: set-user-ID and
+/// set-group-ID bits, capabilities, and signatures of the content.
 pub(crate) fn adopt((new, made): (&File, &Metadata), (old, before): (&File, &Metadata)) {
     let mode = before.mode() & 0o777;
     if made.mode() & 0o7777 & !(mode & 0o700) != 0 {
@@ -25,8 +26,8 @@ pub(crate) fn adopt((new, made): (&File, &Metadata), (old, before): (&File, &Met
     system::adopt(new, old, rights, keeps_group);
 }
 
-/// Gives a file the owner and group of another one, or the group alone where that is all the system
-/// allows. Returns true if it has the group then.
+/// Sets the owner and group of a file to those of another one, or only the group if the system
+/// does not allow more. Returns whether the group is right.
 fn adopt_owner(file: &File, made: &Metadata, before: &Metadata) -> bool {
     let (owner, group) = (before.uid(), before.gid());
     (made.uid(), made.gid()) == (owner, group)
@@ -35,19 +36,20 @@ fn adopt_owner(file: &File, made: &Metadata, before: &Metadata) -> bool {
         || fchown(file, None, Some(group)).is_ok()
 }
 
-/// The permission bits of a file whose group is not the one that they were meant for.
+/// Returns the permission bits for a file whose group could not be kept.
 fn without_group(mode: u32) -> u32 {
     mode & 0o707 | ((mode >> 3) & mode & 0o7) << 3
 }
 
-/// Sets the permission bits of an open file as far as the system allows.
+/// Sets the permission bits of an open file, as far as the system allows.
 pub(crate) fn set_file_mode(file: &File, mode: u32) {
     let _ = file.set_permissions(Permissions::from_mode(mode));
 }
 
-/// Returns true if an error means that a file cannot be made beside another one or cannot take its
-/// name, although the other one may perhaps be written: it is a mount point (`EBUSY`), belongs to
-/// another user in a sticky directory (`EPERM`), or its directory may not be written (`EACCES`).
+/// Returns whether an error means that a file cannot be created in a directory or renamed over
+/// another one, although the existing file may be writable: the file is a mount point (`EBUSY`),
+/// belongs to another user in a sticky directory (`EPERM`), or its directory is not writable
+/// (`EACCES`).
 pub(crate) fn cannot_replace(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EBUSY | EPERM | EACCES))
 }
@@ -55,7 +57,7 @@ pub(crate) fn cannot_replace(error: &io::Error) -> bool {
 #[cfg(target_os = "linux")]
 pub(crate) use system::reserve;
 
-/// Makes sure that a file can have this many bytes; this system is not asked.
+/// Reserves space for a file; does nothing on this system.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn reserve(_file: &File, _length: u64) -> io::Result<()> {
     Ok(())
@@ -85,18 +87,19 @@ mod system {
         fn fallocate(fd: c_int, mode: c_int, offset: i64, length: i64) -> c_int;
     }
 
-    /// The attribute that holds the access control list. The group bits of a file that has one are
-    /// its mask, not the rights of the group.
+    /// The attribute with the access control list. If a file has one, its group bits are the mask
+    /// of the list and not the permissions of the group.
     const ACL: &CStr = c"system.posix_acl_access";
 
-    /// Attributes that vouch for the content or lend rights to whoever runs it.
+    /// Attributes that certify the content or grant privileges to those who execute the file.
     const OF_THE_CONTENT: [&[u8]; 3] = [b"security.capability", b"security.ima", b"security.evm"];
 
-    /// The most that the kernel gives for one attribute, and for the names of all.
+    /// The kernel's maximum size of one attribute, and of the list of names.
     const LARGEST: usize = 64 * 1024;
 
-    /// Gives `new` the access control list of `old`, or these permission bits if it has none, and the
-    /// attributes that may be copied. An error leaves the rights as they are.
+    /// Copies the access control list of `old` to `new`, or sets these permission bits if there is
+    /// none, and copies the attributes that may be copied. After an error the permissions are
+    /// unchanged.
     pub(super) fn adopt(new: &File, old: &File, mode: u32, keeps_group: bool) {
         let Ok(names) = list(old) else { return };
         let names = names.split(|byte| *byte == 0);
@@ -108,7 +111,7 @@ mod system {
         names.for_each(|name| adopt_attribute(new, old, name));
     }
 
-    /// This sets the permission bits too.
+    /// Copies the access control list, which also sets the permission bits.
     fn adopt_list(new: &File, old: &File, keeps_group: bool) -> io::Result<()> {
         let Some(mut acl) = read(old, ACL)? else { return Ok(()) };
         if !keeps_group {
@@ -118,7 +121,7 @@ mod system {
     }
 
     fn adopt_bits(new: &File, mode: u32) -> io::Result<()> {
-        // A directory can have a list that new files inherit.
+        // A directory may have a default list, which new files inherit.
         if list(new)?.split(|byte| *byte == 0).any(|name| name == ACL.to_bytes()) {
             // SAFETY: the descriptor is open and the name ends in NUL.
             check(unsafe { fremovexattr(new.as_raw_fd(), ACL.as_ptr()) })?;
@@ -131,14 +134,15 @@ mod system {
         let copied = !name.is_empty() && name != ACL.to_bytes() && !OF_THE_CONTENT.contains(&name);
         let Some(name) = copied.then(|| CString::new(name).ok()).flatten() else { return };
         let Ok(Some(value)) = read(old, &name) else { return };
-        // A label that the system gives by itself may not be set, not even to what it is.
+        // A label that the system assigns itself may not be set, not even to the same value.
         if !read(new, &name).is_ok_and(|there| there.as_ref() == Some(&value)) {
             let _ = write(new, &name, &value);
         }
     }
 
-    /// Gives the owning group no more rights than everybody has. A list is a version and entries of
-    /// 8 bytes: tag, rights and number, little endian (`linux/posix_acl_xattr.h`).
+    /// Limits the permissions of the owning group to those of everyone. A list consists of a
+    /// version and entries of 8 bytes: tag, permissions and number, little endian
+    /// (`linux/posix_acl_xattr.h`).
     fn restrict_group(acl: &mut [u8]) {
         const VERSION: usize = 4;
         const GROUP: [u8; 2] = [0x04, 0];
@@ -151,7 +155,7 @@ mod system {
         }
     }
 
-    /// The names of the attributes of a file, each followed by NUL.
+    /// Returns the names of a file's attributes, each followed by NUL.
     fn list(file: &File) -> io::Result<Vec<u8>> {
         let names = fetch(|buffer| {
             // SAFETY: the descriptor is open, and the buffer is writable for the length given.
@@ -160,8 +164,8 @@ mod system {
         Ok(names?.unwrap_or_default())
     }
 
-    /// Reads an attribute; `None` if the file has none of that name, or its file system has none at
-    /// all.
+    /// Reads an attribute; `None` if the file has no attribute of that name or the file system has
+    /// no attributes.
     pub(super) fn read(file: &File, name: &CStr) -> io::Result<Option<Vec<u8>>> {
         fetch(|buffer| {
             let (fd, value) = (file.as_raw_fd(), buffer.as_mut_ptr().cast());
@@ -171,7 +175,7 @@ mod system {
         })
     }
 
-    /// Calls until the buffer is large enough.
+    /// Calls `call` with larger buffers until the value fits.
     fn fetch(mut call: impl FnMut(&mut [u8]) -> isize) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; 512];
         loop {
@@ -195,11 +199,11 @@ mod system {
         check(unsafe { fsetxattr(fd, name.as_ptr(), bytes, value.len(), 0) }).map(drop)
     }
 
-    /// Makes sure that a file can have this many bytes, without a change to its content or length.
-    /// File systems that cannot promise it are believed to have room.
+    /// Reserves space for a file of this length, without changing its content or its length. If
+    /// the file system does not support that, the function succeeds.
     ///
     /// # Errors
-    /// There is no room.
+    /// Fails if there is not enough space.
     pub(crate) fn reserve(file: &File, length: u64) -> io::Result<()> {
         const FALLOC_FL_KEEP_SIZE: c_int = 1;
         let Ok(length @ 1..) = i64::try_from(length) else { return Ok(()) };
@@ -235,8 +239,8 @@ mod system {
         check(done).map(drop)
     }
 
-    /// Gives `new` the access control list and the attributes of `old`, and the permission bits, which
-    /// are apart from the list here.
+    /// Copies the access control list and the attributes of `old` to `new`, and sets the
+    /// permission bits, which are separate from the list on this system.
     pub(super) fn adopt(new: &File, old: &File, mode: u32, _keeps_group: bool) {
         if copy(old, new, COPYFILE_ACL).is_ok() {
             set_file_mode(new, mode);
@@ -250,7 +254,7 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    /// A file of each name, with these permission bits.
+    /// Creates two files with these permission bits.
     fn files(modes: [u32; 2]) -> (TempDir, [File; 2]) {
         let dir = TempDir::new().unwrap();
         let files = ["new", "old"].map(|name| File::create_new(dir.path().join(name)).unwrap());
@@ -294,7 +298,7 @@ mod tests {
 
         const ACL: &std::ffi::CStr = c"system.posix_acl_access";
 
-        /// A list as the kernel takes it: tag, rights and number of each entry.
+        /// Returns a list in the kernel's form: tag, permissions and number of each entry.
         fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
             let mut list = 2u32.to_le_bytes().to_vec();
             for (tag, rights, number) in entries {
@@ -305,7 +309,8 @@ mod tests {
             list
         }
 
-        /// `user::rw-`, `user:65534:rw-`, `group::---`, `mask::rw-`, `other::---`.
+        /// Returns the list `user::rw-`, `user:65534:rw-`, `group::---`, `mask::rw-`,
+        /// `other::---`.
         fn for_nobody() -> Vec<u8> {
             let none = u32::MAX;
             acl(&[(1, 6, none), (2, 6, 65534), (4, 0, none), (0x10, 6, none), (0x20, 0, none)])
@@ -315,7 +320,7 @@ mod tests {
         fn a_list_is_kept_and_its_mask_gives_the_group_nothing() {
             let (_dir, [new, old]) = files([0o666, 0o600]);
             if write(&old, ACL, &for_nobody()).is_err() {
-                return; // A file system without lists.
+                return; // the file system has no access control lists
             }
             adopt(&new, &old);
             assert_eq!(read(&new, ACL).unwrap(), Some(for_nobody()));

@@ -1,4 +1,4 @@
-//! How many descriptors and how much memory the process may have.
+//! The process's limits on descriptors, threads and memory.
 
 use super::abi::{
     MAP_ANONYMOUS, MOST_DESCRIPTORS, RLIM_INFINITY, RLIMIT_AS, RLIMIT_NOFILE, rlimit,
@@ -22,8 +22,8 @@ unsafe extern "C" {
     fn munmap(address: *mut c_void, length: usize) -> c_int;
 }
 
-/// Allows the process as many descriptors as the system lets it have, and returns how many that are.
-/// A limit that is higher already stays.
+/// Raises the soft limit of descriptors as far as the system allows, and returns the limit. A
+/// higher existing limit is kept.
 pub fn raise_descriptors() -> u64 {
     let Some(limit) = limit(RLIMIT_NOFILE) else { return u64::MAX };
     let raised = rlimit { soft: raised(limit.soft, limit.hard), ..limit };
@@ -34,17 +34,18 @@ pub fn raise_descriptors() -> u64 {
     }
 }
 
-/// The highest soft limit that the system accepts, and never one below the present.
+/// Returns the highest soft limit that the system accepts, and at least the current one.
 fn raised(soft: u64, hard: u64) -> u64 {
     hard.min(MOST_DESCRIPTORS).max(soft)
 }
 
-/// How many threads the process may have before the system gives it no more pieces of memory, which is
-/// where std ends the whole program: a thread takes four (its stack, the one that overflows are
-/// handled on, and a guard page for each), and one more while it moves a file.
+/// Returns the number of threads that the process may have before the system refuses further
+/// memory mappings, in which case std aborts the program. Each thread needs four mappings (its
+/// stack, its signal stack for overflow handling, and a guard page for each), and one more while
+/// it moves a file.
 pub fn most_threads() -> usize {
     if cfg!(target_os = "linux") {
-        // Where it cannot be seen it is taken for the kernel's default.
+        // If the limit cannot be read, the kernel's default is assumed.
         let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
         threads_within(most.and_then(|text| text.trim().parse().ok()).unwrap_or(65_530))
     } else {
@@ -52,16 +53,16 @@ pub fn most_threads() -> usize {
     }
 }
 
-/// What a thread needs of so many pieces, besides those of the program itself.
+/// Returns the number of threads for this number of mappings, after those of the program itself.
 fn threads_within(pieces: usize) -> usize {
     const OTHERS: usize = 1_000;
     const EACH: usize = 5;
     (pieces.saturating_sub(OTHERS) / EACH).max(1)
 }
 
-/// Has all threads share one heap where the address space is limited (`ulimit -v`): each heap of the
-/// C library reserves 64 MiB, and does not give them back. To be called before the first thread
-/// starts; later calls do nothing.
+/// Makes all threads share one heap if the address space is limited (`ulimit -v`), because each
+/// further heap of the C library permanently reserves 64 MiB. Must be called before the first
+/// thread starts; later calls do nothing.
 pub fn save_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if memory_is_limited() && is_only_thread() {
@@ -75,19 +76,20 @@ pub fn save_memory() {
     }
 }
 
-/// Whether the calling thread is the only one. Then no other can have started one meanwhile.
+/// Returns whether the calling thread is the only one. In that case no other thread can start
+/// meanwhile.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn is_only_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
-/// Whether so many bytes of memory can be had. Without a limit (`ulimit -v`) that is not asked: the
-/// system gives what is asked for, and finds out later whether it has it.
+/// Checks whether this many bytes of memory are available. Without a limit (`ulimit -v`) nothing
+/// is checked, because the system then grants any request and runs out of memory later.
 ///
-/// Nothing is allocated: a block of that size would teach the C library to keep such blocks.
+/// Nothing is allocated: the C library would adapt to a block of that size and keep such blocks.
 ///
 /// # Errors
-/// What the system says when they could not.
+/// Returns the system error if the memory is not available.
 pub fn check_room(bytes: usize) -> io::Result<()> {
     const PROT_READ_WRITE: c_int = 3;
     const MAP_PRIVATE: c_int = 2;

@@ -1,4 +1,4 @@
-//! Bytes that go from a file to a socket, or back, without passing through the program.
+//! Transfers between files and sockets within the kernel.
 
 use super::{Handle, check};
 use std::ffi::c_int;
@@ -19,21 +19,21 @@ unsafe extern "C" {
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
 }
 
-/// Sends at most `count` bytes of `file`, from `at` on, and says how many went. The position of the
-/// file stays where it is. 0 is the end of the file.
+/// Sends at most `count` bytes of `file` from the offset `at`, and returns the number of bytes
+/// sent; 0 is the end of the file. The file's own position does not change.
 ///
 /// # Errors
-/// `WouldBlock`; else what the system says, without saying whether of the file or of the socket.
+/// `WouldBlock`, or the system error of the file or the socket.
 pub(crate) fn send_file(to: Handle<'_>, file: &File, at: u64, count: usize) -> io::Result<usize> {
     let mut at = i64::try_from(at).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: both descriptors are open, and `at` lives through the call.
     length(unsafe { sendfile(to.as_raw_fd(), file.as_raw_fd(), &mut at, count) })
 }
 
-/// A pipe as a buffer in the kernel, from a socket to a file.
+/// A pipe, used as a kernel buffer between a socket and a file.
 ///
-/// It is filled only while it is empty: then `WouldBlock` can come from nothing but the socket, and
-/// nobody waits for room that only he himself could make.
+/// It is filled only while it is empty, so `WouldBlock` always refers to the socket and never to a
+/// full pipe.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     reader: PipeReader,
@@ -42,10 +42,11 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    /// An empty pipe for so many bytes.
+    /// Creates an empty pipe for this many bytes.
     ///
     /// # Errors
-    /// Out of descriptors, or of the pages a user may have in pipes.
+    /// Fails if the process is out of descriptors, or the user has reached the limit of pipe
+    /// memory.
     pub(crate) fn new(capacity: usize) -> io::Result<Pipe> {
         const F_SETPIPE_SZ: c_int = 1031;
         let (reader, writer) = io::pipe()?;
@@ -55,15 +56,16 @@ impl Pipe {
         Ok(Pipe { reader, writer, held: 0 })
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the pipe is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.held == 0
     }
 
-    /// Takes at most `count` bytes from a socket, if it is empty; 0 is the end of the stream.
+    /// Fills the empty pipe with at most `count` bytes from a socket, and returns their number; 0
+    /// is the end of the stream.
     ///
     /// # Errors
-    /// `WouldBlock` where nothing has arrived; else what the system says of the socket.
+    /// `WouldBlock` if no data has arrived, or the system error of the socket.
     pub(crate) fn fill(&mut self, from: Handle<'_>, count: usize) -> io::Result<usize> {
         const SPLICE_F_NONBLOCK: u32 = 2;
         if !self.is_empty() {
@@ -73,11 +75,12 @@ impl Pipe {
         Ok(self.held)
     }
 
-    /// Writes to the file, at its position, some of what it holds; what was written is said.
+    /// Writes part of the content to the file at its position, and returns the number of bytes
+    /// written.
     ///
     /// # Errors
-    /// What the system says of the file; `InvalidInput` and `Unsupported` where this one takes
-    /// nothing from a pipe.
+    /// Returns the system error of the file; `InvalidInput` and `Unsupported` if this file cannot
+    /// be written from a pipe.
     pub(crate) fn pour(&mut self, file: &File) -> io::Result<usize> {
         if self.is_empty() {
             return Ok(0);
@@ -88,7 +91,7 @@ impl Pipe {
     }
 }
 
-/// Takes out some of what it holds; 0 where that is nothing.
+/// Reads part of the content; 0 if the pipe is empty.
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = buffer.len().min(self.held);

@@ -1,8 +1,9 @@
-//! The service manager: the sockets it hands over, and what it wants to hear.
+//! The service manager: the sockets that it passes to the server, and the notifications that it
+//! receives.
 //!
-//! The protocol of systemd (`sd_listen_fds(3)`, `sd_notify(3)`), which others speak too: what is
-//! handed over begins at descriptor 3, the environment says how many there are and for which process,
-//! and names the socket that takes messages.
+//! This is the protocol of systemd (`sd_listen_fds(3)`, `sd_notify(3)`), which other managers
+//! implement too. The sockets begin at descriptor 3; the environment contains their number, the
+//! process that they are for, and the name of the socket for notifications.
 
 use super::abi::F_DUPFD_CLOEXEC;
 use super::check;
@@ -21,22 +22,22 @@ unsafe extern "C" {
 
 const FIRST: c_int = 3;
 
-/// More than anybody hands over; a larger number is a mistake.
+/// The maximum number of sockets; a larger number in the environment is an error.
 const MOST: c_int = 64;
 
-/// The listening sockets that this process was started with; none if there is no such manager, and
-/// none the second time. They belong to the manager too: to close them refuses nobody, and whoever
-/// connects waits for the next process.
+/// Returns the listening sockets that this process was started with: none without such a manager,
+/// and none on the second call. The manager keeps the sockets open too, so after this process
+/// closes them, clients are not refused but wait for the next process.
 ///
-/// Each listener is a duplicate of the descriptor that was handed over, which stays open: if the
-/// environment is wrong, that number may be a descriptor that another part of the program owns.
+/// Each listener is a duplicate of the passed descriptor, which stays open: if the environment is
+/// wrong, that descriptor may belong to another part of the program.
 ///
 /// # Errors
-/// What is handed over is no TCP socket, or not there.
+/// Fails if a passed descriptor is not a TCP socket or not open.
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let number = |name| env::var(name).ok().and_then(|text| text.parse::<c_int>().ok());
-    // Who started our parent, and not us, said this to our parent.
+    // If the variables were meant for the parent process, LISTEN_PID is another process.
     let ours = number("LISTEN_PID").and_then(|pid| u32::try_from(pid).ok());
     if ours != Some(std::process::id()) || TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(Vec::new());
@@ -53,12 +54,12 @@ fn take(fd: c_int) -> io::Result<TcpListener> {
     let own = duplicate(fd).map_err(named)?;
     let listener = TcpListener::from(own);
     listener.local_addr().map_err(named)?;
-    // What was handed over is for this process alone, not for the programs it starts.
+    // Child processes must not inherit the passed descriptor.
     close_on_exec(fd).map_err(named)?;
     Ok(listener)
 }
 
-/// Another descriptor of what the number `fd` stands for.
+/// Duplicates the descriptor with the number `fd`.
 fn duplicate(fd: c_int) -> io::Result<OwnedFd> {
     // SAFETY: numbers in, a number out; a number that is no open descriptor is EBADF.
     let own = check(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, FIRST) })?;
@@ -66,10 +67,10 @@ fn duplicate(fd: c_int) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(own) })
 }
 
-/// Tells the manager something, `READY=1` or `STOPPING=1`, if it wants to hear it.
+/// Sends `READY=1`, `STOPPING=1` or another state to the service manager, if there is one.
 ///
 /// # Errors
-/// It cannot be told.
+/// Fails if the message cannot be sent.
 pub fn tell_manager(state: &str) -> io::Result<()> {
     let Some(to) = env::var_os("NOTIFY_SOCKET").filter(|to| !to.is_empty()) else { return Ok(()) };
     send(&to, state.as_bytes())
@@ -82,7 +83,7 @@ fn send(to: &OsStr, state: &[u8]) -> io::Result<()> {
     use std::os::unix::net::SocketAddr;
     let socket = UnixDatagram::unbound()?;
     let sent = match to.as_bytes().strip_prefix(b"@") {
-        // A name that is no file.
+        // An abstract socket address.
         Some(name) => socket.send_to_addr(state, &SocketAddr::from_abstract_name(name)?),
         None => socket.send_to(state, to),
     };

@@ -1,6 +1,6 @@
-//! Signals as values: blocked in every thread, fetched by one that waits for them.
+//! Signals as values: they are blocked in all threads, and one thread waits for them.
 //!
-//! No handler ever runs, so no code here is bound by what a handler may do.
+//! No signal handler runs, so the restrictions on handlers do not apply.
 
 use super::abi::{
     SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGWINCH,
@@ -20,24 +20,25 @@ unsafe extern "C" {
     fn sigwait(set: *const sigset_t, signal: *mut c_int) -> c_int;
 }
 
-/// The signals this program ignores: std does so with SIGPIPE before `main`, so that a write to a
-/// closed pipe is an error, and [`Signals::block`] with SIGXFSZ, so that a write beyond the largest
-/// size a file may have (RLIMIT_FSIZE) is one. Ignored signals stay ignored across exec, so
-/// [`spawn_with_signals`] gives them back. What was ignored when this program began (`nohup`) stays so.
+/// The signals that this program ignores. std ignores SIGPIPE before `main`, so that a write to a
+/// closed pipe is an error. [`Signals::block`] ignores SIGXFSZ, so that a write beyond the limit
+/// of the file size (RLIMIT_FSIZE) is an error. Ignored signals remain ignored after exec, so
+/// [`spawn_with_signals`] restores them. A signal that was already ignored at the start (`nohup`)
+/// remains ignored.
 const IGNORED: [c_int; 2] = [SIGPIPE, SIGXFSZ];
 
-/// The signals the process takes itself instead of dying from them.
+/// The blocked signals, which this type returns as values.
 pub struct Signals {
     set: sigset_t,
 }
 
 impl Signals {
-    /// Holds `wanted` back from now on, in this thread and those it spawns later; so call it
-    /// before the first spawn. [`Signals::wait`] gives them out. SIGPIPE and SIGXFSZ are ignored from
-    /// now on.
+    /// Blocks `wanted` in this thread and in threads that it starts later, so this must be called
+    /// before the first thread starts. [`Signals::wait`] returns the signals. From now on SIGPIPE
+    /// and SIGXFSZ are ignored.
     ///
     /// # Errors
-    /// What the system says if it refuses the mask.
+    /// Returns the system error if the mask cannot be set.
     pub fn block(wanted: &[Signal]) -> io::Result<Signals> {
         let mut set = sigset_t([0; 16]);
         // SAFETY: `set` is ours, writable, and at least as large as any system's sigset_t.
@@ -57,10 +58,10 @@ impl Signals {
         }
     }
 
-    /// Sleeps until one of the signals arrives.
+    /// Waits until one of the signals arrives.
     ///
     /// # Errors
-    /// What the system says if waiting is impossible; it never is for these signals.
+    /// Returns the system error; waiting for these signals does not fail.
     pub fn wait(&self) -> io::Result<Signal> {
         let mut arrived: c_int = 0;
         loop {
@@ -87,9 +88,9 @@ impl Signals {
     }
 }
 
-/// Starts a program that takes signals as usual. A child inherits which signals are held back and
-/// which are ignored: without this, Ctrl-C could not end it, and a program that writes beyond its
-/// largest file would not end from SIGXFSZ.
+/// Starts a program with the default signal handling. A child inherits blocked and ignored
+/// signals: without this function, Ctrl-C could not end it, and SIGXFSZ would not end a program
+/// that writes beyond the limit of the file size.
 ///
 /// # Errors
 /// Those of [`Command::spawn`].

@@ -1,4 +1,4 @@
-//! Sockets: waiting for several at once, and the options std has no name for.
+//! Sockets: waiting for several at once, and options without a function in std.
 
 use super::abi::{
     EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TIOCOUTQ,
@@ -27,12 +27,12 @@ unsafe extern "C" {
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, size: u32) -> c_int;
 }
 
-/// Something [`poll`] can wait for, borrowed from its owner.
+/// A borrowed descriptor that [`poll`] can wait for.
 pub type Handle<'a> = BorrowedFd<'a>;
 
-/// What has a [`Handle`]: sockets, and on Unix every descriptor.
+/// A type with a [`Handle`]: sockets, and on Unix everything with a descriptor.
 pub trait Waitable {
-    /// The handle to wait for.
+    /// Returns the handle to wait for.
     fn handle(&self) -> Handle<'_>;
 }
 
@@ -42,7 +42,7 @@ impl<T: AsFd> Waitable for T {
     }
 }
 
-/// One thing to wait for, and after [`poll`] whether it is ready.
+/// A descriptor to wait for; after [`poll`], the item tells whether it is ready.
 #[repr(transparent)]
 pub struct PollItem<'a> {
     raw: pollfd,
@@ -50,12 +50,12 @@ pub struct PollItem<'a> {
 }
 
 impl<'a> PollItem<'a> {
-    /// Waits for `interest` on `handle`.
+    /// Creates an item that waits for `interest` on `handle`.
     pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
         let events = match interest {
             Interest::Read => POLLIN,
             Interest::Write => POLLOUT,
-            // POSIX: POLLERR and POLLHUP are reported without being asked for.
+            // POSIX: POLLERR and POLLHUP are always reported.
             Interest::Loss if cfg!(target_os = "linux") => 0,
             Interest::Loss => return PollItem::nothing(),
         };
@@ -63,25 +63,26 @@ impl<'a> PollItem<'a> {
         PollItem { raw, owner: PhantomData }
     }
 
-    /// A place in the list that waits for nothing and is never ready.
+    /// Creates an item that waits for nothing and is never ready.
     pub fn nothing() -> PollItem<'a> {
-        // POSIX: negative descriptors are passed over.
+        // POSIX: negative descriptors are ignored.
         PollItem { raw: pollfd { fd: -1, events: 0, revents: 0 }, owner: PhantomData }
     }
 
-    /// Whether it is ready, broken or at its end: the next call on it will not wait.
+    /// Returns whether the descriptor is ready, broken or at its end: the next call on it will not
+    /// wait.
     pub fn ready(&self) -> bool {
         self.raw.revents != 0
     }
 }
 
-/// Waits until an item is ready or the time is over, and returns how many are ready.
-/// `None` waits for ever. May return early with 0; callers hold a deadline.
+/// Waits until an item is ready or the time is over, and returns the number of ready items. `None`
+/// waits without limit. It may return 0 early, so callers must check their deadline.
 ///
 /// # Errors
-/// Out of memory, or more items than descriptors allowed.
+/// Fails if memory is short, or if there are more items than allowed descriptors.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
-    // Rounded up, or the last millisecond would be a busy loop.
+    // Rounded up; otherwise the last millisecond would be a busy loop.
     let wait = timeout
         .map_or(-1, |t| c_int::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX));
     // SAFETY: PollItem is transparent over pollfd, so the slice is an array of that many; every
@@ -97,23 +98,23 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
 /// One of two connected streams.
 pub(crate) type Pair = UnixStream;
 
-/// Two connected streams of this process with itself.
+/// Creates two streams that are connected with each other.
 pub(crate) fn pair() -> io::Result<(Pair, Pair)> {
     UnixStream::pair()
 }
 
-/// Sets how many connections may wait to be accepted; std's 128 lose SYNs in a burst.
+/// Sets the length of the accept queue; std's 128 loses SYNs in a burst.
 ///
 /// # Errors
-/// What the system says of a socket that does not listen.
+/// Returns the system error of a socket that does not listen.
 pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     // SAFETY: the descriptor is open; listening again only changes the backlog.
     check(unsafe { listen(listener.as_raw_fd(), backlog) }).map(drop)
 }
 
-/// Returns how many of the bytes written to a TCP socket the peer has not acknowledged yet (Linux:
-/// SIOCOUTQ); `None` where the system does not say.
+/// Returns the number of bytes written to a TCP socket that the peer has not acknowledged yet
+/// (Linux: SIOCOUTQ); `None` if the system does not report it.
 pub fn unacknowledged(socket: Handle<'_>) -> Option<usize> {
     let mut count: c_int = 0;
     // SAFETY: TIOCOUTQ writes one int, which lives through the call.
@@ -121,11 +122,12 @@ pub fn unacknowledged(socket: Handle<'_>) -> Option<usize> {
     usize::try_from(count).ok()
 }
 
-/// Begins to connect from the address `local` to `to` and returns at once: the stream does not
-/// block, and is writable once the connection stands or has failed (`take_error` tells).
+/// Begins to connect from the address `local` to `to`, and returns at once. The stream is
+/// nonblocking and becomes writable when the connection is established or has failed (see
+/// `take_error`).
 ///
 /// # Errors
-/// What the system says if it cannot even begin.
+/// Returns the system error if the attempt cannot begin.
 pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     // SAFETY: plain numbers in, a descriptor out.
     let fd = check(unsafe { socket(family(to), SOCK_STREAM | NEW_SOCKET, 0) })?;
@@ -148,7 +150,7 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// Sets a number as an option.
+/// Sets an option to a number.
 pub(crate) fn set_option(
     fd: BorrowedFd<'_>,
     level: c_int,
@@ -161,7 +163,7 @@ pub(crate) fn set_option(
         .map(drop)
 }
 
-/// Keeps a descriptor from the programs that this one starts.
+/// Closes a descriptor in programs that this one starts.
 pub(super) fn close_on_exec(fd: c_int) -> io::Result<()> {
     const F_SETFD: c_int = 2;
     const FD_CLOEXEC: c_int = 1;

@@ -1,9 +1,9 @@
-//! The part of a thread's stack that was touched once and is not needed any more.
+//! Releases the pages of a thread's stack that are no longer used.
 
 use super::abi::SYS_GETTID;
 use std::ffi::{c_int, c_long, c_void};
 
-/// `pthread_attr_t`: at most 64 bytes on the systems that are built for.
+/// A buffer for `pthread_attr_t`, which is at most 64 bytes on the supported systems.
 type Attributes = [u64; 16];
 
 unsafe extern "C" {
@@ -20,13 +20,13 @@ unsafe extern "C" {
     fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
 }
 
-/// Returns the pages of the calling thread's stack that lie below all frames in use to the system;
-/// they read as zeros when they are touched again. For a thread that waits long: a call made once,
-/// however deep, would otherwise keep its memory until the thread ends.
+/// Releases the pages of the calling thread's stack below all frames in use; they read as zeros
+/// when they are touched again. Useful before a long wait: otherwise one deep call would keep its
+/// memory until the thread ends.
 ///
-/// Does nothing in the main thread, whose stack grows into addresses that may hold something else,
-/// and where the code does not run on the stack that the thread was made with (a signal handler's, a
-/// coroutine's).
+/// Does nothing in the main thread, because its stack grows into addresses that may be used
+/// otherwise, and nothing if the code does not run on the thread's original stack (in a signal
+/// handler or a coroutine).
 #[inline(never)]
 pub fn give_back_stack() {
     const MADV_DONTNEED: c_int = 4;
@@ -36,26 +36,27 @@ pub fn give_back_stack() {
     let Some((lowest, size)) = own_stack() else { return };
     let unused = unused_part(lowest.addr(), size, end_of_unused());
     if unused > 0 {
-        // SAFETY: the range begins with the stack that this thread was made with and ends inside it,
-        // at a page that all frames in use lie above: nothing points there. What fails changes nothing.
+        // SAFETY: the range begins at the lower end of this thread's stack and ends within it, at
+        // a page below all frames in use, so nothing points into it. A failure changes nothing.
         unsafe { madvise(lowest, unused, MADV_DONTNEED) };
     }
 }
 
-/// How many bytes of a stack lie below `end`; 0 where `end` is not in it.
+/// Returns the number of bytes of a stack below `end`; 0 if `end` is not in the stack.
 fn unused_part(lowest: usize, size: usize, end: usize) -> usize {
     end.checked_sub(lowest).filter(|unused| *unused < size).unwrap_or(0)
 }
 
-/// Whether the calling thread is the one that the process began with (or, after a fork, the only one).
+/// Returns whether the calling thread is the initial thread of the process (after a fork, the only
+/// one).
 fn is_main_thread() -> bool {
     // SAFETY: a number in, a number out.
     let thread = unsafe { syscall(SYS_GETTID) };
     thread == c_long::from(std::process::id())
 }
 
-/// The first address that may be in use, at the beginning of a page. Below this frame nothing is but
-/// those of the call that gives the rest back, which is one into the kernel.
+/// Returns the start of the lowest page that may be in use. Below this frame there are only the
+/// frames of the call that releases the pages, which is a system call.
 #[inline(never)]
 fn end_of_unused() -> usize {
     const IN_USE: usize = 512;
@@ -66,7 +67,7 @@ fn end_of_unused() -> usize {
     (std::ptr::from_ref(&here).addr() - IN_USE) & !(page - 1)
 }
 
-/// Returns where the stack begins that the calling thread was made with, and its size.
+/// Returns the start and the size of the stack with which the calling thread was created.
 fn own_stack() -> Option<(*mut c_void, usize)> {
     let mut attributes: Attributes = [0; 16];
     // SAFETY: the thread is the calling one, and `attributes` is larger than what is written.
@@ -86,14 +87,14 @@ mod tests {
     use super::*;
     use std::hint::black_box;
 
-    /// Touches a good part of the stack and says what came of it.
+    /// Touches a large part of the stack and returns a value that depends on it.
     #[inline(never)]
     fn deep(seed: u8) -> u64 {
         let bytes = black_box([seed; 100_000]);
         bytes.iter().map(|byte| u64::from(*byte)).sum()
     }
 
-    /// How much of this process is in memory, in pages.
+    /// Returns the resident memory of this process, in pages.
     fn resident() -> usize {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();
         text.split(' ').nth(1).unwrap().parse().unwrap()
@@ -113,7 +114,7 @@ mod tests {
         ] {
             assert_eq!(unused_part(lowest, size, end), unused, "{end:x}");
         }
-        // Its own is found, and the end of what is unused lies in it.
+        // The thread's own stack is found, and contains the end of the unused part.
         let (lowest, size) = own_stack().unwrap();
         assert!(unused_part(lowest.addr(), size, end_of_unused()) > 0);
         std::thread::spawn(|| assert!(!is_main_thread())).join().unwrap();
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_was_touched_is_given_back_and_can_be_touched_again() {
-        // Many threads, so that what other tests do meanwhile is little beside them.
+        // Many threads, so that the memory use of other tests is small in comparison.
         let (gave, go_on) = (std::sync::Barrier::new(33), std::sync::Barrier::new(33));
         let (touched, given) = std::thread::scope(|scope| {
             for _ in 0..32 {
@@ -145,7 +146,7 @@ mod tests {
             go_on.wait();
             (touched, given)
         });
-        // 24 pages each, of which the other tests may have taken some.
+        // 24 pages per thread, of which other tests may have taken some.
         assert!(given + 32 * 12 < touched, "{touched} pages, then {given}");
     }
 }

@@ -1,4 +1,5 @@
-//! Moments, kinds and numbers of files, from the system's form into ours and back.
+//! Converts times, kinds and device numbers of files between the system's form and that of this
+//! crate.
 
 use super::abi::{AT_SYMLINK_NOFOLLOW, timespec};
 #[cfg(target_os = "linux")]
@@ -42,14 +43,16 @@ fn kind_of(mode: u32) -> FileKind {
     }
 }
 
-/// The number of a device from its two parts, as the C library makes it for `fstat`.
+/// Returns the number of a device from its two parts, in the form that the C library returns from
+/// `fstat`.
 #[cfg(target_os = "linux")]
 fn make_device(major: u32, minor: u32) -> u64 {
     let (major, minor) = (u64::from(major), u64::from(minor));
     (major & !0xfff) << 32 | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (minor & 0xff)
 }
 
-/// The number of a device as [`Stat`] has it: its 32 bits where the system's are signed.
+/// Returns the number of a device in the form of [`Stat`]: 32 bits if the system's number is
+/// signed.
 pub(super) fn device_number(device: u64) -> u64 {
     if cfg!(target_os = "linux") { device } else { device & 0xffff_ffff }
 }

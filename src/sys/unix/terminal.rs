@@ -1,5 +1,5 @@
-//! The terminal: echo off while a password is typed, key by key while a line is edited, and how wide
-//! it is.
+//! The terminal: switches off echo for passwords, reads key by key for the line editor, and
+//! returns the width.
 
 use super::abi::{
     ECHO, ICANON, ICRNL, IEXTEN, ISIG, IXON, SIGTSTP, TIOCGWINSZ, VMIN, VTIME, termios,
@@ -22,17 +22,17 @@ unsafe extern "C" {
 
 const NOW: c_int = 0; // TCSANOW
 
-/// While it lives, the terminal on standard input does not show what is typed.
+/// Switches off the echo of the terminal on standard input while it lives.
 #[must_use = "echo comes back when this is dropped"]
 pub struct EchoOff {
     before: termios,
 }
 
 impl EchoOff {
-    /// Turns echo off.
+    /// Switches off the echo.
     ///
     /// # Errors
-    /// `ENOTTY` where standard input is no terminal.
+    /// `ENOTTY` if standard input is not a terminal.
     pub fn new() -> io::Result<EchoOff> {
         let before = attributes()?;
         set(&termios { local: before.local & !ECHO, ..before })?;
@@ -42,30 +42,31 @@ impl EchoOff {
 
 impl Drop for EchoOff {
     fn drop(&mut self) {
-        // If the terminal is gone by now, so is echo.
+        // If the terminal is gone, there is nothing to restore.
         let _ = set(&self.before);
     }
 }
 
-/// While it lives, the terminal on standard input gives every key at once, shows none by itself and
-/// makes no signals of any. What is written to it still has its lines ended as before.
+/// Keeps the terminal on standard input in raw mode while it lives: each key is available at once,
+/// without echo and without signals. Output processing is unchanged.
 #[must_use = "the terminal is as before when this is dropped"]
 pub struct RawMode {
     before: termios,
 }
 
 impl RawMode {
-    /// Begins it.
+    /// Enters raw mode.
     ///
     /// # Errors
-    /// `ENOTTY` where standard input is no terminal.
+    /// `ENOTTY` if standard input is not a terminal.
     pub fn new() -> io::Result<RawMode> {
         let before = attributes()?;
         set(&raw(before))?;
         Ok(RawMode { before })
     }
 
-    /// Begins it again, after somebody who stopped the process had the terminal for themselves.
+    /// Enters raw mode again after the process was stopped, when other programs may have changed
+    /// the terminal.
     pub fn renew(&self) {
         let _ = set(&raw(self.before));
     }
@@ -102,11 +103,11 @@ fn set(attributes: &termios) -> io::Result<()> {
     retry(|| unsafe { tcsetattr(stdin.as_fd().as_raw_fd(), NOW, attributes) }).map(drop)
 }
 
-/// Waits for a byte from the terminal on standard input, for `waker`, or for as long as `patience`.
-/// One byte at a time, so that what was typed ahead stays where others will read it.
+/// Waits for a byte from the terminal on standard input, for `waker`, or until `patience` is over.
+/// Only one byte is read at a time, so that further input remains for other programs.
 ///
 /// # Errors
-/// What the system says of waiting and reading.
+/// Returns the system error of waiting or reading.
 pub fn typed(waker: &Waker, patience: Option<Duration>) -> io::Result<Typed> {
     let stdin = io::stdin();
     let mut items = [
@@ -132,20 +133,20 @@ pub fn typed(waker: &Waker, patience: Option<Duration>) -> io::Result<Typed> {
     }
 }
 
-/// Whether [`typed`] has a byte at once.
+/// Returns whether [`typed`] has a byte available.
 ///
 /// # Errors
-/// What the system says of waiting.
+/// Returns the system error of waiting.
 pub fn is_typed() -> io::Result<bool> {
     let stdin = io::stdin();
     let mut items = [PollItem::new(stdin.as_fd(), Interest::Read)];
     Ok(poll(&mut items, Some(Duration::ZERO))? > 0)
 }
 
-/// Stops the process as Ctrl-Z does; returns when it goes on.
+/// Stops the process, as Ctrl-Z does; returns when it continues.
 ///
 /// # Errors
-/// What the system says if it does not.
+/// Returns the system error if the process cannot be stopped.
 pub fn stop() -> io::Result<()> {
     // SAFETY: the signal has its default action, which runs no code.
     match unsafe { raise(SIGTSTP) } {
@@ -163,7 +164,8 @@ struct WindowSize {
     pixel_height: u16,
 }
 
-/// How many columns the terminal behind standard error shows, if it is one and says so.
+/// Returns the width of the terminal on standard error in columns, if it is a terminal and reports
+/// one.
 pub fn terminal_width() -> Option<u16> {
     let mut size = WindowSize::default();
     let stderr = io::stderr();

@@ -1,4 +1,4 @@
-//! The console: what ends the program, echo, and how wide it is.
+//! The console: events that end the program, echo, and the width.
 
 use crate::sys::{Signal, Typed, Waker};
 use std::ffi::c_void;
@@ -22,20 +22,20 @@ const STD_INPUT: u32 = -10i32 as u32;
 const STD_ERROR: u32 = -12i32 as u32;
 const ENABLE_ECHO_INPUT: u32 = 4;
 
-/// Where the system's own thread leaves what arrived.
+/// The channel through which the system's own thread delivers events.
 static ARRIVED: Mutex<Option<Sender<Signal>>> = Mutex::new(None);
 
-/// Ctrl-C and its kin, taken by the program itself instead of ending it.
+/// Console events such as Ctrl-C, which this type returns as values.
 pub struct Signals {
     arrived: Receiver<Signal>,
 }
 
 impl Signals {
-    /// Holds the console's events back from now on; [`Signals::wait`] gives them out. The system
-    /// has no SIGHUP, and ends or closing of the console count as [`Signal::Terminate`].
+    /// Takes over the console's events; [`Signals::wait`] returns them. The system has no SIGHUP;
+    /// the other events, such as the closing of the console, are [`Signal::Terminate`].
     ///
     /// # Errors
-    /// What the system says if it refuses the handler.
+    /// Returns the system error if the handler cannot be installed.
     pub fn block(_wanted: &[Signal]) -> io::Result<Signals> {
         let (sender, arrived) = channel();
         *ARRIVED.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
@@ -44,7 +44,7 @@ impl Signals {
         Ok(Signals { arrived })
     }
 
-    /// Sleeps until one of the events arrives.
+    /// Waits until one of the events arrives.
     ///
     /// # Errors
     /// `BrokenPipe` if another call of [`Signals::block`] has taken over.
@@ -60,17 +60,17 @@ extern "system" fn on_event(event: u32) -> Bool {
     Bool::from(sender.as_ref().is_some_and(|sender| sender.send(signal).is_ok()))
 }
 
-/// While it lives, the console does not show what is typed.
+/// Switches off the echo of the console while it lives.
 #[must_use = "echo comes back when this is dropped"]
 pub struct EchoOff {
     before: u32,
 }
 
 impl EchoOff {
-    /// Turns echo off.
+    /// Switches off the echo.
     ///
     /// # Errors
-    /// Standard input is no console.
+    /// Fails if standard input is not a console.
     pub fn new() -> io::Result<EchoOff> {
         let mut before = 0;
         // SAFETY: the handle is the system's own, and `before` is writable.
@@ -88,12 +88,12 @@ impl Drop for EchoOff {
     }
 }
 
-/// A terminal that gives every key at once, which is not asked of a console: it edits lines itself.
+/// A terminal in raw mode, which is not supported for the console: it edits lines itself.
 #[must_use = "the terminal is as before when this is dropped"]
 pub struct RawMode(());
 
 impl RawMode {
-    /// None can be had.
+    /// Fails always.
     ///
     /// # Errors
     /// `Unsupported`, always.
@@ -105,7 +105,7 @@ impl RawMode {
     pub fn renew(&self) {}
 }
 
-/// Nothing is typed where there is no [`RawMode`].
+/// Fails always, because there is no [`RawMode`].
 ///
 /// # Errors
 /// `Unsupported`, always.
@@ -113,7 +113,7 @@ pub fn typed(_waker: &Waker, _patience: Option<Duration>) -> io::Result<Typed> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Nothing is.
+/// Fails always, because there is no [`RawMode`].
 ///
 /// # Errors
 /// `Unsupported`, always.
@@ -121,7 +121,7 @@ pub fn is_typed() -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Starts a program, which has the console's events for itself.
+/// Starts a program, which receives the console's events itself.
 ///
 /// # Errors
 /// Those of [`Command::spawn`].
@@ -129,7 +129,7 @@ pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// No process is stopped here.
+/// Fails always, because processes cannot be stopped.
 ///
 /// # Errors
 /// `Unsupported`, always.
@@ -148,7 +148,8 @@ struct ScreenInfo {
     largest: [i16; 2],
 }
 
-/// How many columns the terminal behind standard error shows, if it is one and says so.
+/// Returns the width of the console on standard error in columns, if it is a console and reports
+/// one.
 pub fn terminal_width() -> Option<u16> {
     let mut info = ScreenInfo::default();
     // SAFETY: the handle is the system's own, and `info` has the layout the system fills.

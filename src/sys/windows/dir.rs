@@ -1,10 +1,10 @@
 //! [`Dir`]: a directory whose names are used one at a time.
 //!
-//! Windows lets no program open a name relative to a directory's handle without the kernel's own
-//! interface, so a directory is held as its real path here. Every part of a path is looked at
-//! before it is used, and links and other reparse points are never followed. What this does not
-//! cover: someone with an account on the server itself who replaces a directory by a link in the
-//! moment between the look and the use.
+//! On Windows only the kernel's own interface can open a name relative to the handle of a
+//! directory, so a directory is represented by its real path. Every component of a path is checked
+//! before it is used, and links and other reparse points are never followed. This does not protect
+//! against a user with an account on the server who replaces a directory with a link between the
+//! check and the use.
 
 use crate::sys::windows_names::means_something_else;
 use crate::sys::{FileKind, Open, Stat};
@@ -18,17 +18,17 @@ use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A directory, known by its real path.
+/// A directory, represented by its real path.
 #[derive(Debug)]
 pub struct Dir {
     path: PathBuf,
 }
 
 impl Dir {
-    /// Opens the directory at a path of the system, following links as the system does.
+    /// Opens the directory at a path of the system, following links.
     ///
     /// # Errors
-    /// No such directory, or not a directory.
+    /// Fails if there is no such directory or if it is not a directory.
     pub fn open_path(path: &Path) -> io::Result<Dir> {
         let path = path.canonicalize()?;
         if fs::metadata(&path)?.is_dir() {
@@ -41,7 +41,7 @@ impl Dir {
     /// Opens the directory `name` in this one.
     ///
     /// # Errors
-    /// Also where `name` is a link, even to a directory: see [`Dir::read_link`].
+    /// Also fails if `name` is a link, even to a directory; see [`Dir::read_link`].
     pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
         match self.stat(name)?.kind {
             FileKind::Dir => Ok(Dir { path: self.at(name)? }),
@@ -54,7 +54,7 @@ impl Dir {
     /// Opens a file.
     ///
     /// # Errors
-    /// What the system says; also where `name` is no plain file.
+    /// Returns the system error; also fails if `name` is not a regular file.
     pub fn open(&self, name: &OsStr, how: Open) -> io::Result<File> {
         if self.stat(name).is_ok_and(|stat| stat.kind != FileKind::File) {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -70,34 +70,34 @@ impl Dir {
         options.open(self.at(name)?)
     }
 
-    /// What the system knows of `name`, its link not followed.
+    /// Returns the metadata of `name` without following a link.
     ///
     /// # Errors
-    /// Chiefly that there is none.
+    /// Fails if the name does not exist, or with another system error.
     pub fn stat(&self, name: &OsStr) -> io::Result<Stat> {
         Ok(stat_of(&fs::symlink_metadata(self.at(name)?)?))
     }
 
-    /// What the system knows of this directory itself.
+    /// Returns the metadata of this directory.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn stat_self(&self) -> io::Result<Stat> {
         Ok(stat_of(&fs::symlink_metadata(&self.path)?))
     }
 
-    /// The target of the link `name`.
+    /// Returns the target of the link `name`.
     ///
     /// # Errors
-    /// What the system says; also where `name` is no link.
+    /// Returns the system error; also fails if `name` is not a link.
     pub fn read_link(&self, name: &OsStr) -> io::Result<OsString> {
         fs::read_link(self.at(name)?).map(PathBuf::into_os_string)
     }
 
-    /// Makes the directory `name`.
+    /// Creates the directory `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn make_dir(&self, name: &OsStr) -> io::Result<()> {
         fs::create_dir(self.at(name)?)
     }
@@ -105,7 +105,7 @@ impl Dir {
     /// Removes the empty directory `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn remove_dir(&self, name: &OsStr) -> io::Result<()> {
         fs::remove_dir(self.at(name)?)
     }
@@ -113,54 +113,56 @@ impl Dir {
     /// Removes the file or link `name`.
     ///
     /// # Errors
-    /// What the system says; directories are refused.
+    /// Returns the system error; fails for directories.
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         fs::remove_file(self.at(name)?)
     }
 
-    /// Renames `name` to `new` in the directory `to`, replacing what is there.
+    /// Renames `name` to `new` in the directory `to`, and replaces an existing file.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
         fs::rename(self.at(name)?, to.at(new)?)
     }
 
-    /// Gives the file `name` the name `new` in the directory `to` as well, if nothing has that name.
+    /// Creates `new` in the directory `to` as a further name (hard link) of the file `name`.
     ///
     /// # Errors
-    /// `AlreadyExists`, or what a file system says that has no hard links.
+    /// `AlreadyExists` if `new` exists, or the system error, such as that of a file system without hard
+    /// links.
     pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
         fs::hard_link(self.at(name)?, to.at(new)?)
     }
 
-    /// Makes `name` read-only or writable, as the write bits of `mode` say: all there is here.
+    /// Makes `name` read-only or writable according to the write bits of `mode`; Windows has no
+    /// other mode bits.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         let mut permissions = fs::symlink_metadata(self.at(name)?)?.permissions();
         permissions.set_readonly(mode & 0o222 == 0);
         fs::set_permissions(self.at(name)?, permissions)
     }
 
-    /// Sets when `name` was last modified.
+    /// Sets the modification time of `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn set_modified(&self, name: &OsStr, time: SystemTime) -> io::Result<()> {
         self.open(name, Open::Write)?.set_modified(time)
     }
 
-    /// Sets when `name` was created.
+    /// Sets the creation time of `name`.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn set_created(&self, name: &OsStr, time: SystemTime) -> io::Result<()> {
         self.open(name, Open::Write)?.set_times(FileTimes::new().set_created(time))
     }
 
-    /// Links need a right here that programs seldom have, and are not made.
+    /// Fails always: creating links requires a privilege that programs rarely have.
     ///
     /// # Errors
     /// Always `PermissionDenied`.
@@ -168,10 +170,10 @@ impl Dir {
         Err(io::ErrorKind::PermissionDenied.into())
     }
 
-    /// How many bytes the server's user may still store here.
+    /// Returns the number of bytes that the server's user can still store in this file system.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the system error.
     pub fn space(&self) -> io::Result<u64> {
         unsafe extern "system" {
             fn GetDiskFreeSpaceExW(
@@ -189,15 +191,15 @@ impl Dir {
         if done == 0 { Err(io::Error::last_os_error()) } else { Ok(available) }
     }
 
-    /// The names in this directory as they come.
+    /// Returns the names in this directory in the order of the system.
     ///
     /// # Errors
-    /// No right to read it.
+    /// Fails without read permission.
     pub fn entries(&self) -> io::Result<Entries> {
         Ok(Entries { names: fs::read_dir(&self.path)? })
     }
 
-    /// Brings this directory's names to the disk; the system does so by itself.
+    /// Does nothing: Windows writes directories to the disk itself.
     ///
     /// # Errors
     /// None.
@@ -205,7 +207,8 @@ impl Dir {
         Ok(())
     }
 
-    /// The path of one name. A path is refused: what it leads through was not looked at.
+    /// Returns the path of a name. A path is rejected, because its directories would not be
+    /// checked.
     fn at(&self, name: &OsStr) -> io::Result<PathBuf> {
         const SEPARATORS: [u16; 3] = [b'/' as u16, b'\\' as u16, b':' as u16];
 
@@ -225,10 +228,10 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Appends the next name to `to`, as it goes on the wire; whether there was one.
+    /// Appends the next name to `to` in its wire form, and returns whether there was one.
     ///
     /// # Errors
-    /// The directory cannot be read any further.
+    /// Fails if the directory cannot be read further.
     pub(crate) fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
         let Some(name) = self.next().transpose()? else { return Ok(false) };
         to.extend_from_slice(&name_bytes(&name));
@@ -244,21 +247,23 @@ impl Iterator for Entries {
     }
 }
 
-/// Whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a link.
+/// Returns whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a
+/// link.
 pub(crate) fn may_be_link(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotADirectory
 }
 
-/// A name from the wire as the system's, unless it would mean something else here.
+/// Converts a name from the wire to an `OsString`, unless it would have another meaning on
+/// Windows.
 ///
 /// # Errors
-/// `InvalidFilename` for what can be no name here.
+/// `InvalidFilename` if the name is not possible on this system.
 pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
     let name = std::str::from_utf8(bytes).ok().filter(|name| !means_something_else(name));
     name.map(OsString::from).ok_or_else(|| io::ErrorKind::InvalidFilename.into())
 }
 
-/// A name of the system as it goes on the wire: UTF-8.
+/// Returns the wire form of a name: UTF-8.
 pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
     match name.to_string_lossy() {
         Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
@@ -266,7 +271,8 @@ pub(crate) fn name_bytes(name: &OsStr) -> Cow<'_, [u8]> {
     }
 }
 
-/// The reverse of [`name_bytes`], but for names that are no UTF-16: those cannot be named.
+/// Converts a name back from the form that [`name_bytes`] returns. Names that are not valid UTF-16
+/// are lost.
 pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
     match String::from_utf8_lossy(bytes) {
         Cow::Borrowed(name) => Cow::Borrowed(OsStr::new(name)),
@@ -274,60 +280,60 @@ pub(crate) fn name_of(bytes: &[u8]) -> Cow<'_, OsStr> {
     }
 }
 
-/// What tells an open file from all others for as long as it is open.
+/// The identity of a file, unique while the file is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     volume: u32,
     index: [u32; 2],
 }
 
-/// What is known of an open file, and what tells it from others.
+/// Returns the metadata and the identity of an open file.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
     let id = identity(file).ok_or_else(io::Error::last_os_error)?;
     Ok((file.metadata()?, id))
 }
 
-/// Whether `name` in `dir` is this very file.
+/// Returns whether `name` in `dir` is a name of this file.
 pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
     let named = dir.at(name).and_then(|path| OpenOptions::new().read(true).open(path));
     named.is_ok_and(|named| identity(&named) == Some(id))
 }
 
-/// Whether the very file that is open as `file` stands at a path of the system.
+/// Returns whether a path of the system leads to the file that is open as `file`.
 pub(crate) fn is_at(path: &Path, file: &File) -> bool {
     let named = OpenOptions::new().read(true).open(path);
     named.is_ok_and(|named| identity(&named).is_some_and(|number| identity(file) == Some(number)))
 }
 
-/// Returns true if there is a directory at a path of the system. A [`Dir`] is a path here, so it is
-/// always the one that is there.
+/// Returns whether a path of the system leads to a directory. A [`Dir`] is a path here, so it is
+/// always the same directory.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub(crate) fn is_dir_at(path: &Path, _stat: &Stat) -> io::Result<bool> {
     Ok(fs::metadata(path)?.is_dir())
 }
 
-/// Gives an open file what it keeps of the one it replaces; here that is whether it may be written.
+/// Copies the read-only attribute from the file that is replaced.
 pub(crate) fn adopt((new, _): (&File, &Metadata), (_, before): (&File, &Metadata)) {
     let _ = new.set_permissions(before.permissions());
 }
 
-/// Returns true if an error means that a file cannot be replaced although it may perhaps be
-/// written, which this system does not tell from other refusals.
+/// Returns false: Windows does not report separately that a file cannot be replaced but may be
+/// written.
 pub(crate) fn cannot_replace(_error: &io::Error) -> bool {
     false
 }
 
-/// Makes sure that a file can have this many bytes; this system is not asked.
+/// Does nothing: the reservation of space is not implemented for Windows.
 pub(crate) fn reserve(_file: &File, _length: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Modes are not of this system.
+/// Does nothing: files have no mode on Windows.
 pub(crate) fn set_file_mode(_file: &File, _mode: u32) {}
 
 /// `BY_HANDLE_FILE_INFORMATION`.

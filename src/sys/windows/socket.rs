@@ -1,4 +1,4 @@
-//! Sockets: waiting for several at once, and the options std has no name for.
+//! Sockets: waiting for several at once, and options without a function in std.
 
 use crate::sys::Interest;
 use crate::sys::socket::{family, raw_address};
@@ -38,7 +38,7 @@ const WSA_FLAG_OVERLAPPED: u32 = 1;
 const WSA_FLAG_NO_HANDLE_INHERIT: u32 = 0x80;
 const WSAEWOULDBLOCK: i32 = 10035;
 
-/// Numbers that Unix has too, with other values.
+/// Constants that have other values on Unix.
 pub(in crate::sys) mod abi {
     use std::ffi::c_int;
 
@@ -63,12 +63,12 @@ struct PollFd {
     ready: i16,
 }
 
-/// Something [`poll`] can wait for, borrowed from its owner.
+/// A borrowed socket that [`poll`] can wait for.
 pub type Handle<'a> = BorrowedSocket<'a>;
 
-/// What has a [`Handle`]: sockets.
+/// A type with a [`Handle`]: sockets.
 pub trait Waitable {
-    /// The handle to wait for.
+    /// Returns the handle to wait for.
     fn handle(&self) -> Handle<'_>;
 }
 
@@ -78,43 +78,44 @@ impl<T: AsSocket> Waitable for T {
     }
 }
 
-/// One thing to wait for, and after [`poll`] whether it is ready.
+/// A socket to wait for; after [`poll`], the item tells whether it is ready.
 pub struct PollItem<'a> {
     waits: Option<(Handle<'a>, Interest)>,
     ready: bool,
 }
 
 impl<'a> PollItem<'a> {
-    /// Waits for `interest` on `handle`.
+    /// Creates an item that waits for `interest` on `handle`.
     pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
         match interest {
             Interest::Read | Interest::Write => {
                 PollItem { waits: Some((handle, interest)), ready: false }
             }
-            // POLLHUP is reported without being asked for, and also where a peer has closed its half
-            // alone, so a wait for a loss would be over at once.
+            // POLLHUP is always reported, even if the peer has closed only its half of the
+            // connection, so a wait for a loss would end at once.
             Interest::Loss => PollItem::nothing(),
         }
     }
 
-    /// A place in the list that waits for nothing and is never ready.
+    /// Creates an item that waits for nothing and is never ready.
     pub fn nothing() -> PollItem<'a> {
         PollItem { waits: None, ready: false }
     }
 
-    /// Whether it is ready, broken or at its end: the next call on it will not wait.
+    /// Returns whether the socket is ready, broken or at its end: the next call on it will not
+    /// wait.
     pub fn ready(&self) -> bool {
         self.ready
     }
 }
 
-/// Waits until an item is ready or the time is over, and returns how many are ready.
-/// `None` waits for ever.
+/// Waits until an item is ready or the time is over, and returns the number of ready items. `None`
+/// waits without limit.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
-    // Rounded up, or the last millisecond would be a busy loop.
+    // Rounded up; otherwise the last millisecond would be a busy loop.
     let wait = timeout
         .map_or(-1, |t| c_int::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(c_int::MAX));
     let raw = |(handle, interest): &(Handle<'_>, Interest)| PollFd {
@@ -132,14 +133,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
     Ok(count as usize)
 }
 
-/// One of two connected streams: only sockets can be waited for here.
+/// One of two connected streams; only sockets can be polled on Windows.
 pub(crate) type Pair = TcpStream;
 
-/// Two connected streams of this process with itself.
+/// Creates two streams that are connected with each other.
 pub(crate) fn pair() -> io::Result<(Pair, Pair)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let near = TcpStream::connect(listener.local_addr()?)?;
-    // Anybody on this machine could have connected in between.
+    // Another program on this machine could have connected in between.
     loop {
         let (far, peer) = listener.accept()?;
         if peer == near.local_addr()? {
@@ -149,26 +150,27 @@ pub(crate) fn pair() -> io::Result<(Pair, Pair)> {
     }
 }
 
-/// Sets how many connections may wait to be accepted.
+/// Sets the length of the accept queue.
 ///
 /// # Errors
-/// What the system says of a socket that does not listen.
+/// Returns the system error of a socket that does not listen.
 pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     // SAFETY: the socket is open; listening again only changes the backlog.
     check(unsafe { listen(listener.as_raw_socket() as usize, backlog) }).map(drop)
 }
 
-/// Returns `None`: Windows does not say how many bytes the peer has not acknowledged yet.
+/// Returns `None`: Windows does not report the number of unacknowledged bytes.
 pub fn unacknowledged(_socket: Handle<'_>) -> Option<usize> {
     None
 }
 
-/// Begins to connect from the address `local` to `to` and returns at once: the stream does not
-/// block, and is writable once the connection stands or has failed (`take_error` tells).
+/// Begins to connect from the address `local` to `to`, and returns at once. The stream is
+/// nonblocking and becomes writable when the connection is established or has failed (see
+/// `take_error`).
 ///
 /// # Errors
-/// What the system says if it cannot even begin.
+/// Returns the system error if the attempt cannot begin.
 pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
     // SAFETY: plain numbers and no protocol information in, a socket out.
@@ -190,7 +192,7 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     }
 }
 
-/// Sets a number as an option.
+/// Sets an option to a number.
 pub(crate) fn set_option(
     socket: Handle<'_>,
     level: c_int,
