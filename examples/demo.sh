@@ -1,6 +1,7 @@
 #!/bin/sh
-# The main job on one screen: a server in a temporary directory and a client that stores a file,
-# lists, retrieves it, and quits; then both copies are compared. Called by `make demo`.
+# Demonstrates the basic use: starts a server on a temporary directory, and a client that stores a
+# file, lists the directory, retrieves the file and quits; then compares both copies. Called by
+# `make demo`.
 set -eu
 bin=$1
 dir=$(mktemp -d)

@@ -2,9 +2,9 @@
 //!
 //!     cargo run --example docs -- DIR
 //!
-//! They come from the same tables as `--help`, so they cannot say anything else. The pages bear the
-//! date of `SOURCE_DATE_EPOCH` (seconds since 1970), or none: the clock is never asked, and two runs
-//! write the same bytes.
+//! They are made from the same tables as `--help`, so they cannot differ from it. The pages
+//! contain the date of `SOURCE_DATE_EPOCH` (seconds since 1970) or no date, but never the current
+//! time, so two runs write the same bytes.
 
 use mt_ftp::args::Manual;
 use mt_ftp::protocol::time::write_timestamp;
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each file where systems look for it below `share`.
+/// Returns each file with its usual path below `share`.
 fn files(manual: &Manual, name: &str, date: &str) -> [(String, String); 4] {
     [
         (format!("man/man1/{name}.1"), manual.page(date)),
@@ -36,7 +36,7 @@ fn files(manual: &Manual, name: &str, date: &str) -> [(String, String); 4] {
     ]
 }
 
-/// `2026-01-31`
+/// Returns a date such as `2026-01-31`.
 fn date() -> Result<String, Box<dyn Error>> {
     let Ok(seconds) = env::var("SOURCE_DATE_EPOCH") else { return Ok(String::new()) };
     let mut stamp = Vec::new();

@@ -7,12 +7,13 @@
 #   BENCH_DIR=DIR      where the files are, at both ends (/dev/shm: memory, not a disk)
 #   ROWS=REGEX         only these rows
 #
-# curl and lftp are Debian's packages of these names; one that is missing is named in the results.
-# It takes about three minutes and 4 GiB of BENCH_DIR.
+# curl and lftp are Debian packages; a missing one is named in the results. A run takes about three
+# minutes and 4 GiB in BENCH_DIR.
 set -euo pipefail
 
-# A row leaves thousands of ports behind, each for a minute. In a network of its own they do not
-# outlast the run, and are given out again at once; without the right to one they are in the way.
+# A row leaves thousands of ports in TIME_WAIT, each for a minute. In a separate network namespace
+# they do not outlast the run and are reused at once; without the permission to create one, they
+# slow down the following rows.
 if [ -z "${BENCH_NETWORK:-}" ] && unshare --net true 2>/dev/null; then
     BENCH_NETWORK=own exec unshare --net "$0" "$@"
 fi
@@ -68,7 +69,7 @@ make_files() {
         printf '%200d' "$number" >"$served/many/f$number"
     done
     cp "$served/many/"* "$local/many/"
-    # One content at both ends: what is read is in memory in any case.
+    # A hard link: both ends read the same file, which is in memory in any case.
     ln "$served/large" "$local/large"
 }
 
@@ -82,9 +83,9 @@ start_server() {
     port=${listening##*:}
 }
 
-# --- rows: what each client is told, with so many connections ---
+# --- rows: the command of each client, with the given number of connections ---
 
-# Some versions of curl sleep for a second where an answer came sooner than they looked for it.
+# Some versions of curl sleep for a second if a reply arrives before they wait for it.
 patience=20
 
 bounded() { timeout "$patience" "$@"; }
@@ -124,14 +125,14 @@ many_up() {
     esac
 }
 
-# curl takes one after the other over one connection unless it is told otherwise.
+# curl transfers one file after the other over one connection by default.
 curl_over() {
     local connections=$1
     shift
     if [ "$connections" = 1 ]; then their_curl "$@"; else their_curl -Z --parallel-max "$connections" "$@"; fi
 }
 
-# name | function | connections | where it goes | how many files arrive
+# name | function | connections | target directory | number of files that arrive
 rows() {
     cat <<END
 RETR $(named)|large_down|1|$here|1
@@ -145,7 +146,8 @@ END
 
 # --- measuring ---
 
-# One run; what did not bring all of it is no figure. Who was too slow once is not asked again.
+# Runs one measurement. An incomplete transfer gives no figure, and a client that timed out once is
+# skipped afterwards.
 measure() {
     local client=$1 row=$2 work=$3 connections=$4 to=$5 expected=$6 took
     local TIMEFORMAT='%R %U %S' status=0
@@ -186,9 +188,10 @@ compare() {
     done
 }
 
-# --- what is written ---
+# --- results ---
 
-# Medians of the figures; column 1 is wall, 2 and 3 together are the processor.
+# Prints the medians; column 1 is the elapsed time, columns 2 and 3 together are the processor
+# time.
 table() {
     printf '| work |'; printf ' %s |' "${clients[@]}"; printf ' to the best other |\n'
     printf '| --- |'; printf ' ---: |%.0s' "${clients[@]}"; printf ' ---: |\n'
@@ -217,7 +220,7 @@ median() {
         END { if (NR) printf "%.3f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
-# Above 1 is ours; where it is below it stands out.
+# Prints the ratio; above 1 our client is faster, and a ratio below 1 is in bold.
 ratio() {
     [ -n "$1" ] && [ -n "$2" ] || { echo –; return; }
     awk -v other="$1" -v mine="$2" 'BEGIN {

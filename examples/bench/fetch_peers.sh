@@ -1,12 +1,12 @@
 #!/bin/sh
-# Puts servers of others into a directory, without installing any:
+# Unpacks the peers into a directory without installing them:
 #
 #   examples/bench/fetch_peers.sh DIR        then: make bench BENCH_PEERS=DIR
 #   examples/bench/fetch_peers.sh DIR NAME…  only these: vsftpd proftpd pure-ftpd pyftpdlib unftp
 #
 # The packages conflict with each other, and an installed server would also start as a service.
-# What is in DIR already stays. unftp is built from its source, which takes some minutes. Needs
-# Debian (apt, dpkg), Python's venv, cargo, and the network.
+# Existing content of DIR is kept. unftp is built from source, which takes some minutes. Requires
+# Debian (apt, dpkg), Python's venv, cargo, and network access.
 set -eu
 [ $# -ge 1 ] || { sed -n '2,9p' "$0"; exit 2; }
 mkdir -p "$1"
@@ -14,7 +14,7 @@ dir=$(cd "$1" && pwd)
 shift
 [ $# -ge 1 ] || set -- vsftpd proftpd pure-ftpd pyftpdlib unftp
 
-# Packages, and what they need that is missing here.
+# Unpacks packages and their missing dependencies.
 unpack() {
     downloads=$(mktemp -d)
     trap 'rm -rf "$downloads"' EXIT
@@ -30,7 +30,7 @@ unpack() {
 
 fetch() {
     case $1 in
-    # The wrapper lets it know users that the system does not have: tests/interop/support/servers.rs.
+    # The wrapper provides users that the system does not have: tests/interop/support/servers.rs.
     vsftpd) unpack vsftpd libnss-wrapper ;;
     proftpd) unpack proftpd-core ;;
     pure-ftpd) unpack pure-ftpd ;;

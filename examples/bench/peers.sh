@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# How each server of the bench is configured and started. Sourced by run.sh.
+# The configuration and the start of each server of the benchmark. Sourced by run.sh.
 #
-# Every peer gets what it needs to be at its best here: anonymous visitors may read and write,
-# nothing is logged, names are not looked up, limits on clients are lifted. `start_NAME` starts one
-# in the background on 127.0.0.1:$port, serving $served, with files of its own in $own, and leaves
-# its process id in $pid. `find_NAME` says which program it is, or fails. `version_NAME` names it.
+# Every peer is configured for the best performance: anonymous users may read and write, nothing is
+# logged, names are not resolved, limits on clients are lifted. `start_NAME` starts a server in the
+# background on 127.0.0.1:$port, serving $served, with its own files in $own, and stores its
+# process id in $pid. `find_NAME` prints the path of the program, or fails. `version_NAME` prints
+# its version.
 #
 #   name        package                        of
 #   vsftpd      vsftpd                         Debian
@@ -15,7 +16,8 @@
 
 peers='vsftpd proftpd pure-ftpd pyftpdlib unftp'
 
-# A program of the peers: from BENCH_PEERS (see fetch_peers.sh), else an installed one.
+# Prints the path of a peer's program: from BENCH_PEERS (see fetch_peers.sh), or else an installed
+# one.
 find_program() {
     local place
     for place in ${BENCH_PEERS:+"$BENCH_PEERS/usr/sbin/$1" "$BENCH_PEERS/venv/bin/$1" "$BENCH_PEERS/bin/$1"}; do
@@ -24,8 +26,8 @@ find_program() {
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"
 }
 
-# Runs one with the libraries that were unpacked with it. Called in a shell of its own, so that the
-# process id in the background is that of the server.
+# Runs a program with the libraries that were unpacked with it. Called in a subshell, so that the
+# background process id is that of the server.
 peer() {
     local libraries=${BENCH_PEERS:+$(echo "$BENCH_PEERS"/usr/lib/*-linux-gnu)}
     exec env ${libraries:+LD_LIBRARY_PATH="$libraries"} "$@"
@@ -79,7 +81,7 @@ isolate=NO
 isolate_network=NO
 seccomp_sandbox=NO
 END
-    # It is the fastest that it can be: one process a session, without its sandboxes.
+    # The fastest configuration: one process per session, without sandboxes.
     peer "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
     pid=$!
 }
@@ -136,9 +138,9 @@ version_proftpd() { (peer "$(find_proftpd)" -v) 2>&1 | sed 's/.*Version //'; }
 
 find_pure-ftpd() { find_program pure-ftpd; }
 
-# Visitors land in the home of the user ftp and nowhere else, so that is where the files are put, in
-# a view of the file system of its own. 4: IPv4; e: visitors alone; H: no names looked up; f none: no log; c, C: most clients; L: how
-# much may be listed; Y 0: no TLS.
+# Anonymous users always get the home directory of the user ftp, so the files are mounted there in
+# a separate mount namespace. 4: IPv4; e: anonymous only; H: no name resolution; f none: no log; c,
+# C: maximum numbers of clients; L: limits of listings; Y 0: no TLS.
 start_pure-ftpd() {
     local home
     home=$(getent passwd ftp | cut -d: -f6)
@@ -155,7 +157,7 @@ version_pure-ftpd() {
 
 # --- pyftpdlib ---
 
-# The Python that has it.
+# Prints the path of the Python that has pyftpdlib.
 find_pyftpdlib() {
     local python
     for python in ${BENCH_PEERS:+"$BENCH_PEERS/venv/bin/python"} python3; do

@@ -11,13 +11,14 @@
 #   ROWS=REGEX         only these rows
 #   BENCH_LINES=FILE   keep the lines of JSON there, for ftp_load report
 #
-# It takes about ten minutes and 5 GiB of BENCH_DIR, and needs to be root, as the peers do,
-# and iproute2 and util-linux.
+# It takes about ten minutes and 5 GiB in BENCH_DIR, and requires root, as the peers do, iproute2
+# and util-linux.
 set -euo pipefail
 
-# In a network of its own, where the ports of ended connections are given out again at once: a row
-# leaves tens of thousands of them, each for a minute, and the next rows would be measured in what
-# is left. It also keeps the peers, which let anyone write, from everybody else.
+# Run in a separate network namespace, in which the ports of closed connections are reused at once:
+# a row leaves tens of thousands of ports in TIME_WAIT, each for a minute, which would slow down
+# the following rows. The namespace also protects the peers, which let everyone write, from other
+# machines.
 if [ -z "${BENCH_NETWORK:-}" ]; then
     BENCH_NETWORK=own exec unshare --net "$0" "$@"
 fi
@@ -56,7 +57,7 @@ fi
 # shellcheck source=examples/bench/peers.sh
 . "$here/peers.sh"
 
-# --- what is served ---
+# --- served files ---
 
 make_names() {
     mkdir -p "$served/$1"
@@ -73,7 +74,7 @@ make_files() {
     make_names 1k 1000
     make_names 10k 10000
     make_names 100k 100000
-    # vsftpd refuses visitors who may write to the directory they land in.
+    # vsftpd rejects anonymous users who may write to their root directory.
     chown "$visitor" "$served/up"
     chmod 755 "$dir" "$served"
 }
@@ -90,7 +91,7 @@ free_port() {
     exit 1
 }
 
-# Starts one and waits until it answers.
+# Starts a server and waits until it answers.
 start() {
     local name=$1 tried
     free_port
@@ -126,7 +127,8 @@ start_servers() {
 
 # --- rows ---
 
-# One run: the file of lines, the server, the row's name, the options. What fails is in the line.
+# Runs one measurement: the output file, the server, the row's name, the options. The line contains
+# failures too.
 run() {
     local out=$1 server=$2 row=$3
     shift 3
@@ -136,8 +138,8 @@ run() {
     find "$served/up" -mindepth 1 -delete
 }
 
-# A session whose client gave up may go on computing its listing, for minutes, and be in the way of
-# all that is measured after it. Servers with a process for each session do without those.
+# A session whose client gave up may compute its listing for minutes and disturb the following
+# measurements. For servers with a process per session, those processes are killed.
 end_sessions() {
     local children
     children=$(ps -o pid= --ppid "$1") || return 0
@@ -145,10 +147,10 @@ end_sessions() {
     kill -KILL $children 2>/dev/null || :
 }
 
-# So much work, or a quarter of it.
+# Prints the amount of work, or a quarter of it in a quick run.
 n() { echo $((${quick:-0} ? ($1 + 3) / 4 : $1)); }
 
-# name | options; most runs end after a second, whatever is left.
+# name | options; most runs end after one second, even if work is left.
 rows() {
     cat <<END
 RETR 1 GiB, 1 client|--file 1G --size 1G --count $(n 2) --seconds 10 retr
@@ -178,7 +180,7 @@ compare() {
         say "round $round of $rounds"
         while IFS='|' read -r row options; do
             for server in "${servers[@]}"; do
-                # The least that looks like FTP has no listing worth a name.
+                # The minimal server has no listing that could be compared.
                 case "$server $row" in bare*' names') continue ;; esac
                 # shellcheck disable=SC2086 # words
                 run "$dir/compare" "$server" "$row" $options
@@ -187,7 +189,7 @@ compare() {
     done
 }
 
-# What takes long, or leaves many ports behind, is done once.
+# Runs the measurements that take long or leave many ports behind, once.
 endure() {
     local server
     for server in "${servers[@]}"; do
@@ -197,7 +199,7 @@ endure() {
     for server in "${servers[@]}"; do
         idle "$server" 1,000
     done
-    # A process for each of them would take the machine down with it.
+    # A process for each session would exceed the resources of the machine.
     for server in mt_ftp pyftpdlib bare; do
         [ -z "${pids[$server]:-}" ] || idle "$server" 10,000
     done
@@ -210,7 +212,7 @@ idle() {
         --count 1000 --seconds 20 --timeout 20 idle
 }
 
-# What a piece of work costs us, the more of it there is.
+# Measures the cost of a piece of our work as its amount grows.
 grow() {
     local round sessions size names
     for ((round = 1; round <= rounds; round++)); do
@@ -227,13 +229,13 @@ grow() {
             run "$dir/grow" mt_ftp "LIST of $names names" --dir "$names" --count 4 --seconds 5 list
         done
     done
-    # Last, since it leaves its ports behind.
+    # Last, because it leaves ports in TIME_WAIT.
     forget_ports_beyond "$ports_kept"
     run "$dir/grow" mt_ftp 'RETR 4 KiB, 40,000 in a row, ports kept for a minute' --file 4K \
         --clients 8 --count 40000 --seconds 20 retr
 }
 
-# --- what is written ---
+# --- results ---
 
 write_results() {
     [ -z "${BENCH_LINES:-}" ] || cat "$dir/compare" "$dir/grow" >"$BENCH_LINES"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Starts the server on a directory of its own and lets `ftp_load soak` at it: `make soak`.
+# Starts the server on a temporary directory and runs `ftp_load soak` against it: `make soak`.
 #
 #   SOAK=1000000       how many logins, each with a listing, a RETR and a STOR of 4 KiB
 #   SOAK_SECONDS=3600  the longest it may take
 #
-# Ends with 1 if anything failed, or if the server's memory, descriptors or threads are more at the
-# end than they were after the first 1,000.
+# Exits with 1 if anything failed, or if the server's memory, descriptors or threads have grown
+# since the first 1,000 logins.
 set -eu
 cd "$(dirname "$0")/../../target/release"
 dir=$(mktemp -d)
@@ -18,6 +18,6 @@ mkfifo "$dir/said"
 server=$!
 exec 3<"$dir/said"
 read -r listening <&3
-# The status of the soak is that of the script.
+# The exit status of the script is that of the soak test.
 ./examples/ftp_load --port "${listening##*:}" --pid "$server" --clients 16 \
     --count "${SOAK:-1000000}" --seconds "${SOAK_SECONDS:-3600}" soak

@@ -1,10 +1,10 @@
-//! `ftp_load bare`: the bare limit, a server that does the least that looks like FTP.
+//! `ftp_load bare`: the minimal server, which does only what a transfer needs.
 //!
-//! Nothing is checked: no login, no path, no limit, no deadline, no abort; a line is whatever one
-//! read gives. So it is good for nothing but to show what the machine and a thread for each client
-//! allow: RETR through a pipe, which moves no byte through the program (std splices), STOR through
-//! one large buffer, a passive listener kept for the session, TCP_NODELAY, a write for each reply.
-//! Whatever a real server does beyond that is seen in the distance to this one.
+//! It has no checks: no login, no paths, no limits, no deadlines, no ABOR; it treats the result of
+//! one read as one line. It only shows what the machine and a thread per client allow: RETR
+//! through a pipe without copying to user space (std uses splice), STOR through one large buffer,
+//! one passive listener per session, TCP_NODELAY, one write per reply. The cost of everything else
+//! that a real server does is the difference to this one.
 
 use mt_ftp::args::{Flag, Parsed, Program, Usage, port};
 use std::fs::{self, File};
@@ -13,12 +13,12 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 
-/// The program, as it is called for this.
+/// The command line of the minimal server.
 pub static PROGRAM: Program = Program {
     name: "ftp_load bare",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Serve a directory on 127.0.0.1 with no checks of any kind, until it is killed: the \
-            limit that real servers are held against. Never let strangers near it.",
+    about: "Serve a directory on 127.0.0.1 without any checks until it is killed, as the limit \
+            for real servers. Never make it accessible to others.",
     usage: &["ftp_load bare [OPTIONS]"],
     flags: &[
         Flag::option("port", "PORT", "control port; 0 picks a free one").or("0"),
@@ -27,13 +27,14 @@ pub static PROGRAM: Program = Program {
     after: "",
 };
 
-/// One small thing is one read and one write; anything larger is worth a pipe.
+/// The size of a buffer that transfers a small file in one read and one write, in bytes; larger
+/// files use a pipe.
 const BUFFER: usize = 64 * 1024;
 
-/// STOR of anything that fills the small buffer.
+/// The size of the buffer for uploads that fill the small one, in bytes.
 const LARGE: usize = 256 * 1024;
 
-/// Listens and gives each client a thread.
+/// Listens, and starts a thread for each client.
 pub fn run(parsed: &Parsed) -> Result<Result<(), String>, Usage> {
     let port = parsed.need("port", port)?;
     let root = PathBuf::from(parsed.value("root").unwrap_or_default());
@@ -48,7 +49,7 @@ fn serve(port: u16, root: &Path) -> io::Result<()> {
         let (control, _) = listener.accept()?;
         let root = root.to_owned();
         thread::Builder::new().stack_size(64 * 1024).spawn(move || {
-            // A client that left is no news.
+            // A client that disconnects is not an error.
             let _ = Client { control, root, passive: None, buffer: Vec::new() }.serve();
         })?;
     }
@@ -58,7 +59,7 @@ struct Client {
     control: TcpStream,
     root: PathBuf,
     passive: Option<TcpListener>,
-    /// Idle clients have none.
+    /// The buffer for transfers; empty before the first one.
     buffer: Vec<u8>,
 }
 
@@ -100,7 +101,7 @@ impl Client {
         self.reply(&format!("229 port (|||{port}|)"))
     }
 
-    /// 150, and the connection that was asked for.
+    /// Sends the 150 reply and accepts the data connection.
     fn begin(&mut self) -> io::Result<TcpStream> {
         self.reply("150 here")?;
         let passive = self.passive.as_ref().ok_or(io::ErrorKind::NotConnected)?;
@@ -153,9 +154,9 @@ impl Client {
     }
 }
 
-/// Through a pipe: std splices from one and to one, and copies in small pieces anywhere else. The
-/// file is called the end of a pipe to that end. A pipe has 16 places for pages, and one more
-/// than 15 whole ones could wait for itself.
+/// Sends the rest of a file through a pipe. std uses splice if one side is a pipe, and copies in
+/// small pieces otherwise; the file is therefore passed as a `PipeReader`. A pipe holds 16 pages,
+/// and a piece of more than 15 pages could block, because it may not be aligned to pages.
 #[cfg(target_os = "linux")]
 fn send_rest(file: File, data: &mut TcpStream) -> io::Result<()> {
     const PIECE: u64 = 15 * 4096;

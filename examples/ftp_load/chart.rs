@@ -1,8 +1,8 @@
-//! A bar chart of the rates as SVG: a panel for each row, a bar for each server.
+//! Draws a bar chart of the rates as SVG, with one panel per row and one bar per server.
 //!
-//! The rows have units of their own, so each panel has its own scale: its longest bar is its
-//! largest number. Colours follow the reader's theme by `prefers-color-scheme`, which browsers
-//! heed for images too.
+//! The rows have different units, so each panel has its own scale: the longest bar is the largest
+//! value of the panel. The colors follow `prefers-color-scheme`, which browsers also apply to
+//! images.
 
 use crate::figures::short;
 use crate::report::{Better, LIMIT, Line, Results, Table};
@@ -15,7 +15,7 @@ const MARGIN: f64 = 24.0;
 const TITLE: f64 = 26.0;
 const BAR: f64 = 18.0;
 const NAME: f64 = 84.0;
-/// Where the longest bar ends; the number stands behind it.
+/// The length of the longest bar; the number follows it.
 const LONGEST: f64 = 272.0;
 
 const STYLE: &str = "\
@@ -38,7 +38,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 }
 ";
 
-/// Draws the first table.
+/// Draws the table of rates.
 pub fn draw(results: &Results) -> String {
     let lines = results.lines(Table::Speed);
     let panel = TITLE + BAR * results.servers.len() as f64 + 14.0;

@@ -1,8 +1,9 @@
-//! Many sessions at one piece of work: opened first, started at once, stopped by count or time.
+//! Runs many sessions at the same work: they are opened first, started at the same time, and
+//! stopped by count or time.
 //!
-//! [`run`] gives every client a thread. When all of them are ready the clock starts, and each
-//! takes the next number until there are no more of them or time is up. What a thread worked with
-//! is handed back, so that a server can be weighed while its sessions are still open.
+//! [`run`] starts a thread for each client. When all of them are ready, the clock starts, and each
+//! thread repeatedly takes the next piece of work until the count or the time is reached. The
+//! sessions are returned still open, so that the caller can measure the server's memory.
 
 use crate::figures::Latencies;
 use crate::process::{Processor, Tree, Workers};
@@ -12,63 +13,64 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Buffers are on the heap; there may be hundreds of threads.
+/// The stack size of a thread in bytes. Buffers are on the heap, since there may be hundreds of
+/// threads.
 const STACK: usize = 256 * 1024;
 
-/// So many failures end a run: the server is not up to it, and one of them says enough.
+/// The number of errors that ends a run.
 const MOST_ERRORS: u64 = 100;
 
-/// Parts whose rates are compared, to see one that falls off.
+/// The number of parts of a run; the rates of the first and the last one are compared.
 const PARTS: u64 = 10;
 
-/// How much work by how many, and who is watched meanwhile.
+/// The amount of work, the number of clients, and the server to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Sessions at once.
+    /// The number of concurrent sessions.
     pub clients: usize,
-    /// Pieces of work in all.
+    /// The total number of pieces of work.
     pub count: u64,
-    /// The longest the work may take, from the moment all sessions are open.
+    /// The time limit, counted from the moment when all sessions are open.
     pub limit: Duration,
-    /// The server, if its figures are wanted.
+    /// The server's processes, if their resource use is to be measured.
     pub server: Option<Tree>,
-    /// Whether sessions last from the beginning to the end of the work.
+    /// Tells whether the server's workers exist from the beginning to the end of the work.
     pub workers: Workers,
 }
 
-/// One piece of work.
+/// A piece of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// Its number, from 0.
+    /// The number of the piece, from 0.
     pub number: u64,
-    /// When to break it off. What fails after that did not fail.
+    /// The time at which to stop; later failures do not count.
     pub deadline: Instant,
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Pieces of work that were done.
+    /// The number of completed pieces.
     pub done: u64,
-    /// How many failed, and how the first one did.
+    /// The number of failures.
     pub errors: u64,
     /// The first failure.
     pub error: Option<String>,
-    /// Bytes that were moved.
+    /// The number of bytes moved.
     pub bytes: u64,
-    /// From the start of the first piece to the end of the last.
+    /// The time from the start of the first piece to the end of the last one.
     pub seconds: f64,
-    /// How long each piece took.
+    /// The duration of each piece.
     pub latencies: Latencies,
-    /// Pieces a second in the first and in the last tenth.
+    /// The rates in the first and in the last tenth of the run, in pieces per second.
     pub tenths: Option<(f64, f64)>,
-    /// Processor seconds of the server.
+    /// The processor time of the server, in seconds.
     pub server_cpu: Option<f64>,
-    /// Our own.
+    /// The processor time of this program, in seconds.
     pub own_cpu: Option<f64>,
 }
 
-/// Opens a state for each client, lets all of them work, and gives back what they still hold.
+/// Opens a state for each client, runs the work, and returns the result and the remaining states.
 pub fn run<S: Send>(
     plan: &Plan,
     open: impl Fn() -> io::Result<S> + Sync,
@@ -94,18 +96,18 @@ pub fn run<S: Send>(
     })
 }
 
-/// What the threads share.
+/// The state that the threads share.
 struct Desk<'a> {
     plan: &'a Plan,
     gate: Gate,
     next: AtomicU64,
     errors: AtomicU64,
     error: Mutex<Option<String>>,
-    /// When the first number of each part was taken.
+    /// The time at which each part of the run began.
     marks: [Mutex<Option<Instant>>; PARTS as usize],
 }
 
-/// What one thread did.
+/// The result of one thread.
 struct Share<S> {
     state: Option<S>,
     bytes: u64,
@@ -124,7 +126,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// The life of a thread.
+    /// Runs one thread.
     fn member<S>(
         &self,
         open: &impl Fn() -> io::Result<S>,
@@ -153,7 +155,7 @@ impl<'a> Desk<'a> {
         open().inspect_err(|error| self.fail(error)).ok()
     }
 
-    /// The next number, if there is one and time for it.
+    /// Takes the next piece of work, unless the count or the time is reached.
     fn take(&self, deadline: Instant) -> Option<Turn> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
@@ -198,7 +200,8 @@ impl<'a> Desk<'a> {
         (outcome, states)
     }
 
-    /// Only of a run that went to its end, and only if the parts are worth a look.
+    /// Returns the rates of the first and the last tenth of a complete run, if the tenths are
+    /// large enough.
     fn tenths(&self, end: Instant) -> Option<(f64, f64)> {
         let part = self.plan.count / PARTS;
         let marks: Option<Vec<Instant>> = self.marks.iter().map(|mark| *locked(mark)).collect();
@@ -211,7 +214,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// A moment, and what had been used by then.
+/// The resource use at a moment.
 struct Sample {
     at: Instant,
     server: Option<Processor>,
@@ -220,7 +223,7 @@ struct Sample {
 
 impl Sample {
     fn take(plan: &Plan) -> Sample {
-        // Reading takes its time: the clock stands at the moment the work does.
+        // The time is taken first, because reading the resource use takes time itself.
         let at = Instant::now();
         let server = plan.server.and_then(Tree::processor);
         let own = Tree::own().processor();
@@ -231,13 +234,13 @@ impl Sample {
         Some(self.server?.until(later.server?, workers))
     }
 
-    /// Our own threads have ended when this is asked for.
+    /// The threads of this program have ended when this is called.
     fn own_until(&self, later: &Sample) -> Option<f64> {
         Some(self.own?.until(later.own?, Workers::Leave))
     }
 }
 
-/// Holds threads until all of them are there.
+/// Blocks threads until all of them are ready.
 #[derive(Default)]
 struct Gate {
     state: Mutex<GateState>,
@@ -247,12 +250,12 @@ struct Gate {
 #[derive(Default)]
 struct GateState {
     arrived: usize,
-    /// Until when the work may go on, once the gate is open.
+    /// The deadline of the work; set when the gate opens.
     deadline: Option<Instant>,
 }
 
 impl Gate {
-    /// A thread arrives and waits for the gate to open.
+    /// Announces that a thread is ready, and waits until the gate opens.
     fn pass(&self) -> Instant {
         let mut state = locked(&self.state);
         state.arrived += 1;

@@ -1,26 +1,27 @@
-//! Numbers about numbers: percentiles, medians, and how people read them.
+//! Statistics: percentiles, medians, and numbers formatted for people.
 
 use std::time::Duration;
 
-/// Durations, sorted, to ask for percentiles.
+/// Sorted durations, for percentiles.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    /// Of these, in any order.
+    /// Creates the set from durations in any order.
     pub fn new(mut all: Vec<Duration>) -> Latencies {
         all.sort_unstable();
         Latencies(all)
     }
 
-    /// The smallest of them that so many of a hundred do not exceed; `None` if there are none.
+    /// Returns the smallest duration that is at least as long as `percent` percent of them; `None`
+    /// if there are none.
     pub fn percentile(&self, percent: usize) -> Option<Duration> {
         let rank = (self.0.len() * percent.min(100)).div_ceil(100);
         self.0.get(rank.saturating_sub(1)).copied()
     }
 }
 
-/// The middle one; between two it is their mean. `None` if there are none.
+/// Returns the median, or the mean of the two middle values; `None` if there are none.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -32,8 +33,8 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// Three digits that mean something, in groups: `17,900`, `4.56`, `0.048`. What is whole is
-/// counted, and is shown as it is.
+/// Formats a number with three significant digits and grouped thousands: `17,900`, `4.56`,
+/// `0.048`. Whole numbers are counts and are shown exactly.
 pub fn short(value: f64) -> String {
     if !value.is_finite() {
         return "-".into();
@@ -49,7 +50,7 @@ pub fn short(value: f64) -> String {
     }
 }
 
-/// A whole number, its digits in groups of three.
+/// Formats a whole number with its digits in groups of three.
 fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let (sign, digits) = digits.split_at(usize::from(value < 0.0));

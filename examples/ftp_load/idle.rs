@@ -1,4 +1,4 @@
-//! Scenario `idle`: many sessions that do nothing, and how the server is with them.
+//! Scenario `idle`: opens many sessions that do nothing, and measures the server.
 
 use crate::crew::{self, Plan, Turn};
 use crate::figures::Latencies;
@@ -11,16 +11,17 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So many open sessions at a time: as fast as the server accepts, and not a thread for each.
+/// The number of sessions that are opened at a time: enough to keep the server busy, without a
+/// thread for each session.
 const OPENERS: usize = 32;
 
-/// How long they do nothing before the memory is looked at: idle is who has been so for a while.
+/// The idle time before the memory is measured, because servers release memory with a delay.
 const REST: Duration = Duration::from_secs(4);
 
-/// How often the one more client fetches its file: once is an accident.
+/// The number of times that the additional client fetches its file; the best rate counts.
 const FETCHES: usize = 3;
 
-/// Opens the sessions, asks some of them for a NOOP and lets one more client fetch a file.
+/// Opens the sessions, sends NOOP in some of them, and lets one more client fetch a file.
 pub fn run(options: &Options) -> Finding {
     let plan = Plan {
         clients: options.clients.min(OPENERS),
@@ -71,7 +72,7 @@ fn open_one<'a>(
     }
 }
 
-/// One after the other, spread over all sessions.
+/// Sends NOOP in sessions spread evenly over all of them, one after the other.
 fn noop(sessions: &mut [Session<'_>], count: u64, deadline: Instant) -> io::Result<Latencies> {
     let step = (sessions.len() as u64 / count).max(1) as usize;
     let mut taken = Vec::new();

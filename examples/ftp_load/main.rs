@@ -1,7 +1,7 @@
-//! `ftp_load`: puts load on an FTP server and says what it took.
+//! `ftp_load`: a load generator for FTP servers.
 //!
-//! A session is in [`session`], many of them at once are in [`crew`], what they do is in
-//! [`scenario`], and what the server used meanwhile is in [`process`].
+//! A session is in [`session`], many concurrent sessions are in [`crew`], their work is in
+//! [`scenario`], and the measurement of the server is in [`process`].
 
 mod bare;
 mod chart;
@@ -24,7 +24,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Each client takes one or two.
+    // Each client needs one or two descriptors.
     mt_ftp::sys::raise_descriptors();
     let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
@@ -36,7 +36,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the options and hands them on. Every way to fail is one line and an exit status.
+/// Parses the options and calls `action` with them. Every failure is reported as one line and an
+/// exit status.
 fn with(
     program: &'static Program,
     words: Vec<OsString>,
@@ -71,7 +72,7 @@ fn load(options: &Options) -> Result<(), String> {
     finding.verdict
 }
 
-/// A line for each value.
+/// Formats the record with one line per value.
 fn table(record: &Record) -> String {
     let line = |(name, value): (&str, &Value)| match value {
         Value::Text(text) => format!("{name:24} {text}\n"),

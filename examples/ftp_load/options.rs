@@ -1,4 +1,4 @@
-//! The command line of the load generator: its one table, and what it means.
+//! The command line of the load generator.
 
 use crate::process::Tree;
 use crate::session::{Passive, Target};
@@ -6,41 +6,41 @@ use mt_ftp::args::{Flag, Parsed, Program, Usage, duration, integer, one_of, port
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-/// The program, as it is called to put load on a server.
+/// The command line for generating load.
 pub static PROGRAM: Program = Program {
     name: "ftp_load",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Put load on an FTP server and say what it took. Everything is bounded in count and \
-            in time.",
+    about: "Generate load on an FTP server and measure it. Every run is limited in count and in \
+            time.",
     usage: &[
         "ftp_load [OPTIONS] SCENARIO",
         "ftp_load bare [OPTIONS]",
         "ftp_load report [OPTIONS] FILE",
     ],
     flags: &[
-        Flag::option("host", "HOST", "the server").or("127.0.0.1"),
-        Flag::option("port", "PORT", "its control port").or("1026"),
-        Flag::option("user", "NAME", "who logs in").or("anonymous"),
-        Flag::option("password", "WORD", "the password, if it is asked for").or("load@"),
-        Flag::option("passive", "HOW", "epsv, pasv, or auto: PASV once EPSV is refused").or("auto"),
-        Flag::option("timeout", "D", "how long the server may be silent").or("20s"),
-        Flag::option("clients", "N", "sessions at once").or("1"),
-        Flag::option("count", "N", "pieces of work in all").or("1000"),
-        Flag::option("seconds", "D", "stop after this time, whatever is left").or("60s"),
-        Flag::option("file", "NAME", "file to fetch; what the names of stored files begin with"),
+        Flag::option("host", "HOST", "host name or address of the server").or("127.0.0.1"),
+        Flag::option("port", "PORT", "control port of the server").or("1026"),
+        Flag::option("user", "NAME", "user name").or("anonymous"),
+        Flag::option("password", "WORD", "password, sent if the server asks for it").or("load@"),
+        Flag::option("passive", "HOW", "epsv, pasv, or auto: PASV after EPSV is refused")
+            .or("auto"),
+        Flag::option("timeout", "D", "longest wait for the server").or("20s"),
+        Flag::option("clients", "N", "concurrent sessions").or("1"),
+        Flag::option("count", "N", "total pieces of work").or("1000"),
+        Flag::option("seconds", "D", "stop after this time").or("60s"),
+        Flag::option("file", "NAME", "file to fetch, or prefix of the names of stored files"),
         Flag::option(
             "size",
             "SIZE",
-            "of files that are stored (4K if not given); a fetched file of another size is a \
-             failure",
+            "size of stored files [4K]; a fetched file of another size is a failure",
         ),
-        Flag::switch("overwrite", "store under one name for each session, not one for each file"),
+        Flag::switch("overwrite", "use one name for each session, not one for each stored file"),
         Flag::option("dir", "DIR", "directory to list").or("."),
         Flag::option("verb", "VERB", "LIST, NLST or MLSD").or("LIST"),
-        Flag::option("pid", "PID", "the server's process, to say what it used (Linux)"),
-        Flag::switch("json", "one line of JSON, not a table"),
-        Flag::option("row", "TEXT", "what the result is called; the scenario if not given"),
-        Flag::option("server", "TEXT", "what the server is called in the result").or("server"),
+        Flag::option("pid", "PID", "process of the server, to measure its resource use (Linux)"),
+        Flag::switch("json", "print one line of JSON instead of a table"),
+        Flag::option("row", "TEXT", "name of the result [the scenario]"),
+        Flag::option("server", "TEXT", "name of the server in the result").or("server"),
     ],
     after: "\
 Scenarios:
@@ -62,73 +62,73 @@ shows files of JSON lines, as tables or as a chart. Each has its own --help.
 Exit status: 0 all worked; 1 something failed; 2 wrong usage.",
 };
 
-/// What a command line means.
+/// The parsed command line.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to, and as whom.
+    /// The server and the login.
     pub target: Target,
-    /// What to do there.
+    /// The work to do.
     pub scenario: Scenario,
-    /// Sessions at once.
+    /// The number of concurrent sessions.
     pub clients: usize,
-    /// Pieces of work in all.
+    /// The total number of pieces of work.
     pub count: u64,
-    /// The longest it may take.
+    /// The time limit.
     pub limit: Duration,
-    /// A file to fetch, or the beginning of names. Where one must be fetched it is there.
+    /// The file to fetch, or the prefix of names. Always present if the scenario fetches a file.
     pub file: Option<String>,
-    /// Of files that are stored or fetched.
+    /// The size of stored files, or the expected size of fetched ones.
     pub size: Option<u64>,
-    /// Whether every file that is stored has a name of its own.
+    /// The names of stored files.
     pub naming: Naming,
-    /// A directory to list.
+    /// The directory to list.
     pub dir: String,
     /// LIST, NLST or MLSD.
     pub verb: &'static str,
     /// The server's processes.
     pub server: Option<Tree>,
-    /// What the result is called.
+    /// The name of the result.
     pub row: String,
-    /// What the server is called.
+    /// The name of the server.
     pub server_name: String,
-    /// How the result is printed.
+    /// The format of the result.
     pub output: Output,
 }
 
-/// What is done.
+/// The work of each session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Fetch files.
     Retr,
     /// Store files.
     Stor,
-    /// Connect, log in, leave.
+    /// Connect, log in, quit.
     Login,
-    /// The whole life of a short session.
+    /// Connect, log in, list, fetch, quit.
     Churn,
     /// List a directory.
     List,
     /// Keep sessions open.
     Idle,
-    /// A long time of everything.
+    /// Repeat everything for a long time.
     Soak,
 }
 
-/// Which names stored files get.
+/// The names of stored files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// A name for each file: some servers do not let visitors replace any.
+    /// A name for each file, because some servers do not let visitors replace files.
     EachFile,
     /// A name for each session.
     EachSession,
 }
 
-/// How the result is printed.
+/// The format of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// For people.
+    /// A table for people.
     Table,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
@@ -148,10 +148,10 @@ const PASSIVE: &[(&str, Passive)] =
     &[("auto", Passive::Auto), ("epsv", Passive::Extended), ("pasv", Passive::Classic)];
 
 impl Options {
-    /// From the arguments, each checked.
+    /// Reads and checks the options.
     ///
     /// # Errors
-    /// The first that is wrong.
+    /// Returns the first error.
     pub fn new(parsed: &Parsed) -> Result<Options, Usage> {
         let (name, scenario) = scenario(parsed)?;
         let naming =
@@ -174,7 +174,7 @@ impl Options {
         })
     }
 
-    /// The file to fetch.
+    /// Returns the name of the file to fetch.
     pub fn fetched(&self) -> &str {
         self.file.as_deref().unwrap_or_default()
     }
@@ -197,7 +197,7 @@ fn target(parsed: &Parsed) -> Result<Target, Usage> {
     let host = text(parsed, "host")?;
     let port = parsed.need("port", port)?;
     let found = (host.as_str(), port).to_socket_addrs();
-    // A name such as localhost has both kinds, and more servers listen on IPv4.
+    // A name such as localhost may have addresses of both kinds, and more servers listen on IPv4.
     let mut addresses: Vec<SocketAddr> =
         found.map(Iterator::collect).map_err(|_| parsed.wrong("host", "a host that is known"))?;
     addresses.sort_by_key(SocketAddr::is_ipv6);
@@ -224,7 +224,7 @@ fn text(parsed: &Parsed, name: &str) -> Result<String, Usage> {
     parsed.need(name, any)
 }
 
-/// Any text that can stand in a command.
+/// Accepts any text that can be part of a command.
 fn any(text: &str) -> Result<String, mt_ftp::args::Expected> {
     if text.contains(char::is_control) {
         return Err(mt_ftp::args::Expected("text without control characters".into()));

@@ -1,68 +1,70 @@
-//! What a process and all that descend from it cost: processor time, memory, descriptors, threads.
+//! The resource use of a process and its descendants: processor time, memory, descriptors,
+//! threads.
 //!
-//! Linux tells in `/proc`; where there is none every answer is `None`, and figures are left out.
-//! A server that makes a process for each session is weighed with all of them.
+//! The data comes from `/proc` on Linux. On other systems every result is `None`, and the figures
+//! are omitted. If a server starts a process for each session, all of them are measured together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-/// Of a second; what `/proc/PID/stat` counts in, on every Linux that is not an Alpha.
+/// The number of ticks per second in `/proc/PID/stat`, on all Linux systems except Alpha.
 const TICKS: f64 = 100.0;
 
-/// A process and what descends from it.
+/// A process and its descendants.
 #[derive(Clone, Copy, Debug)]
 pub struct Tree {
     root: u32,
 }
 
-/// Processor time up to a moment, told in two ways.
+/// The processor time so far, from two sources.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Processor {
-    /// Of all processes and their children that have ended, in steps of 10 ms for each process.
+    /// The time of all processes and their terminated children, with a resolution of 10 ms per
+    /// process.
     ticks: f64,
-    /// Of the threads that live, exact.
+    /// The exact time of the threads that exist.
     exact: f64,
     processes: usize,
 }
 
-/// Whether what worked in a span of time is still there at its end.
+/// Tells whether the server's workers still exist at the end of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
-    /// Sessions that stay open.
+    /// The workers belong to sessions that stay open.
     Stay,
-    /// Sessions that came and went.
+    /// The workers belong to sessions that end during the measurement.
     Leave,
 }
 
-/// What is not time.
+/// Memory, descriptors, threads and processes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Holdings {
-    /// Bytes that no other process shares.
+    /// Bytes of memory that are not shared with other processes.
     pub private: u64,
-    /// Bytes of memory that are resident.
+    /// Bytes of resident memory.
     pub resident: u64,
-    /// The most that ever were, or were since [`Tree::forget_peak`].
+    /// The peak of the resident memory, since the start or since [`Tree::forget_peak`].
     pub peak: u64,
-    /// Open descriptors.
+    /// The number of open descriptors.
     pub descriptors: u64,
-    /// Threads.
+    /// The number of threads.
     pub threads: u64,
-    /// Processes.
+    /// The number of processes.
     pub processes: u64,
 }
 
 impl Tree {
-    /// The tree under a process.
+    /// Returns the process with this number and its descendants.
     pub fn of(root: u32) -> Tree {
         Tree { root }
     }
 
-    /// Of this very process.
+    /// Returns this process and its descendants.
     pub fn own() -> Tree {
         Tree { root: std::process::id() }
     }
 
-    /// Its processor time until now.
+    /// Returns the processor time used so far.
     pub fn processor(self) -> Option<Processor> {
         let members = self.members()?;
         let ticks = members.values().map(|stat| stat.ticks).sum::<u64>() as f64 / TICKS;
@@ -70,7 +72,7 @@ impl Tree {
         Some(Processor { ticks, exact, processes: members.len() })
     }
 
-    /// Its memory, descriptors and threads now.
+    /// Returns the current memory, descriptors and threads.
     pub fn holdings(self) -> Option<Holdings> {
         let mut sum = Holdings::default();
         for pid in self.members()?.into_keys() {
@@ -79,7 +81,7 @@ impl Tree {
         Some(sum)
     }
 
-    /// Lets [`Holdings::peak`] begin anew. Only who may change the processes can.
+    /// Resets [`Holdings::peak`]. This requires permission to modify the processes.
     pub fn forget_peak(self) {
         for pid in self.members().into_iter().flatten().map(|(pid, _)| pid) {
             let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
@@ -106,10 +108,10 @@ impl Tree {
 }
 
 impl Processor {
-    /// Seconds between `self` and a later moment.
+    /// Returns the seconds of processor time between `self` and `later`.
     ///
-    /// The exact figure misses threads that have ended, the other one is rounded down twice for
-    /// each process. Where the exact one can be right it is taken.
+    /// The exact time misses threads that have terminated; the time in ticks is rounded down twice
+    /// for each process. The exact time is used if it can be correct.
     pub fn until(self, later: Processor, workers: Workers) -> f64 {
         let (ticks, exact) = (later.ticks - self.ticks, later.exact - self.exact);
         let rounding = 2.0 * later.processes as f64 / TICKS;
@@ -133,11 +135,11 @@ impl Holdings {
     }
 }
 
-/// The fields of `/proc/PID/stat` that are of use here.
+/// The fields of `/proc/PID/stat` that are used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
-    /// utime, stime, cutime and cstime together.
+    /// The sum of utime, stime, cutime and cstime.
     ticks: u64,
 }
 
@@ -146,7 +148,8 @@ impl Stat {
         Stat::parse(&fs::read_to_string(path).ok()?)
     }
 
-    /// The name of the program stands in parentheses and may hold more of them, and blanks.
+    /// Parses the file. The name of the program is in parentheses and may contain parentheses and
+    /// blanks itself.
     fn parse(text: &str) -> Option<Stat> {
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let times = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok());
@@ -154,7 +157,7 @@ impl Stat {
     }
 }
 
-/// A file of `name: number unit` lines.
+/// A file with lines of the form `name: number unit`.
 struct Table(String);
 
 impl Table {
@@ -173,7 +176,7 @@ impl Table {
     }
 }
 
-/// Nanoseconds that the living threads of a process have run.
+/// Returns the nanoseconds that the existing threads of a process have run.
 fn living_threads(pid: u32) -> u64 {
     let tasks = format!("/proc/{pid}/task");
     let times = numbers_in(&tasks).filter_map(|thread| {
@@ -183,7 +186,7 @@ fn living_threads(pid: u32) -> u64 {
     times.sum()
 }
 
-/// The entries of a directory whose names are numbers.
+/// Returns the entries of a directory whose names are numbers.
 fn numbers_in(dir: &str) -> impl Iterator<Item = u32> + use<> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())

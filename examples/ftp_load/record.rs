@@ -1,11 +1,11 @@
-//! What one run came to: named texts and numbers, as a line of JSON.
+//! The result of a run: named texts and numbers, as a line of JSON.
 //!
-//! [`Record::to_json`] writes an object on one line and [`Record::parse`] reads it again. What is
-//! read is what is written here: an object of strings and numbers; anything else is `None`.
+//! [`Record::to_json`] writes an object on one line, and [`Record::parse`] reads it back. The
+//! parser accepts only this form: an object of strings and numbers.
 
 use std::fmt::Write as _;
 
-/// Names and values in the order they were set.
+/// Names and values in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record(Vec<(String, Value)>);
 
@@ -14,7 +14,7 @@ pub struct Record(Vec<(String, Value)>);
 pub enum Value {
     /// A string.
     Text(String),
-    /// A number; JSON knows no other kind.
+    /// A number.
     Number(f64),
 }
 
@@ -24,14 +24,14 @@ impl Record {
         self.0.push((name.to_owned(), Value::Text(value.to_owned())));
     }
 
-    /// Adds a number, unless it is none.
+    /// Adds a number if it exists and is finite.
     pub fn number(&mut self, name: &str, value: impl Into<Option<f64>>) {
         if let Some(value) = value.into().filter(|value| value.is_finite()) {
             self.0.push((name.to_owned(), Value::Number(value)));
         }
     }
 
-    /// The text of this name; nothing where there is none.
+    /// Returns the text with this name, or an empty text.
     pub fn get_text(&self, name: &str) -> &str {
         match self.get(name) {
             Some(Value::Text(text)) => text,
@@ -39,7 +39,7 @@ impl Record {
         }
     }
 
-    /// The number of this name.
+    /// Returns the number with this name.
     pub fn get_number(&self, name: &str) -> Option<f64> {
         match self.get(name) {
             Some(Value::Number(number)) => Some(*number),
@@ -47,12 +47,12 @@ impl Record {
         }
     }
 
-    /// All of them, in their order.
+    /// Returns all names and values in their order.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The object on one line, without the end of the line.
+    /// Returns the object on one line, without a line end.
     pub fn to_json(&self) -> String {
         let mut out = String::from("{");
         for (index, (name, value)) in self.0.iter().enumerate() {
@@ -70,7 +70,7 @@ impl Record {
         out
     }
 
-    /// Reads what [`Record::to_json`] wrote.
+    /// Parses the output of [`Record::to_json`].
     pub fn parse(line: &str) -> Option<Record> {
         let mut rest = line.trim().strip_prefix('{')?.trim_start();
         let mut record = Record::default();
@@ -93,7 +93,8 @@ impl Record {
     }
 }
 
-/// To the millionth, which is more than any clock here tells.
+/// Formats a number with at most six decimals, which exceeds the resolution of the clocks used
+/// here.
 fn plain(number: f64) -> String {
     let text = format!("{number:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

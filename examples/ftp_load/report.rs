@@ -1,8 +1,8 @@
-//! `ftp_load report`: many runs as tables, the medians of all rounds side by side.
+//! `ftp_load report`: tables with the medians of many runs side by side.
 //!
-//! It reads the lines of `--json`, and writes Markdown. The first server that appears is the one
-//! that is measured, one called `bare` is the limit, all others are peers. A ratio above 1 is
-//! always in favour of the first, whichever way its unit counts.
+//! It reads the lines of `--json` and writes Markdown. The first server that appears is the
+//! measured one, one with the name `bare` is the limit, and all others are peers. A ratio above 1
+//! always means that the first server is better, whichever direction of the unit is better.
 
 use crate::figures::{median, short};
 use crate::record::Record;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::{fs, io};
 
-/// The program, as it is called for this.
+/// The command line of the report.
 pub static PROGRAM: Program = Program {
     name: "ftp_load report",
     version: env!("CARGO_PKG_VERSION"),
@@ -22,36 +22,36 @@ pub static PROGRAM: Program = Program {
     after: "",
 };
 
-/// The server that is the limit and no peer.
+/// The name of the server that is the limit and not a peer.
 pub const LIMIT: &str = "bare";
 
-/// One kind of number in a record.
+/// A kind of number in a record.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// The table it stands in.
+    /// The table that contains it.
     pub table: Table,
     /// Its name in the record.
     name: &'static str,
-    /// How people call it.
+    /// The unit for people.
     pub unit: &'static str,
-    /// Which way is better.
+    /// The direction that is better.
     pub better: Better,
-    /// The runs that have it.
+    /// Selects the runs that have this number.
     of: fn(&Record) -> bool,
 }
 
 /// The tables, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// How fast.
+    /// Rates.
     Speed,
-    /// For how much processor time.
+    /// Processor time.
     Processor,
-    /// What else there is.
+    /// Latency, memory and endurance.
     Else,
 }
 
-/// Which way is better.
+/// The direction that is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
     /// The larger number.
@@ -70,7 +70,7 @@ const fn kind(
     Kind { table, name, unit, better, of }
 }
 
-/// All that is shown, in the order of the tables.
+/// All kinds of numbers, in the order of the tables.
 const KINDS: &[Kind] = &[
     kind(Table::Speed, "mb_per_second", "MB/s", Better::More, is_large),
     kind(Table::Speed, "per_second", "/s", Better::More, is_many),
@@ -100,7 +100,7 @@ fn moves(run: &Record) -> bool {
     is(run, "retr") || is(run, "stor")
 }
 
-/// Files that are worth counting in bytes.
+/// Returns whether a run moves files that are large enough to be measured in bytes.
 fn is_large(run: &Record) -> bool {
     const MIB: f64 = 1_048_576.0;
     let each = run.get_number("bytes").zip(run.get_number("done"));
@@ -111,10 +111,10 @@ fn is_many(run: &Record) -> bool {
     moves(run) && !is_large(run) || is(run, "login") || is(run, "churn")
 }
 
-/// Runs, by what they are called and who was asked.
+/// The runs by row and server.
 #[derive(Debug, Default)]
 pub struct Results {
-    /// In the order of their first run.
+    /// The servers in the order of their first run.
     pub servers: Vec<String>,
     rows: Vec<String>,
     runs: BTreeMap<(String, String), Vec<Record>>,
@@ -123,19 +123,19 @@ pub struct Results {
 /// One kind of number of one row, with the median of each server.
 #[derive(Debug)]
 pub struct Line {
-    /// What was done.
+    /// The row.
     pub row: String,
-    /// What was measured.
+    /// The kind of number.
     pub kind: Kind,
-    /// In the order of [`Results::servers`].
+    /// The medians, in the order of [`Results::servers`].
     pub medians: Vec<Option<f64>>,
 }
 
 impl Results {
-    /// From lines of JSON.
+    /// Parses lines of JSON.
     ///
     /// # Errors
-    /// The first line that is none of ours.
+    /// Returns the first line that is not a record.
     pub fn parse(text: &str) -> Result<Results, String> {
         let mut results = Results::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
@@ -159,7 +159,7 @@ impl Results {
         self.runs.entry((row, server)).or_default().push(run);
     }
 
-    /// What goes into a table.
+    /// Returns the lines of a table.
     pub fn lines(&self, table: Table) -> Vec<Line> {
         let mut lines = Vec::new();
         for row in &self.rows {
@@ -174,14 +174,14 @@ impl Results {
         lines
     }
 
-    /// Runs in which nothing worked say nothing.
+    /// Returns the median of all runs in which some work was completed.
     fn median(&self, row: &str, server: &str, kind: &Kind) -> Option<f64> {
         let runs = self.runs.get(&(row.to_owned(), server.to_owned()))?;
         let good = runs.iter().filter(|run| run.get_number("done") != Some(0.0) && (kind.of)(run));
         median(&good.filter_map(|run| run.get_number(kind.name)).collect::<Vec<_>>())
     }
 
-    /// What failed, each once.
+    /// Returns one failure for each row and server that has one.
     fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         for ((row, server), runs) in &self.runs {
@@ -195,7 +195,7 @@ impl Results {
         failures
     }
 
-    /// The tables, and below them what failed.
+    /// Returns the tables, and the failures below them.
     pub fn to_markdown(&self) -> String {
         let mut out = String::new();
         let titles = [
@@ -253,7 +253,7 @@ impl Results {
     }
 }
 
-/// How much better the first server is than another.
+/// Returns how much better the first server is than another one.
 fn ratio(line: &Line, other: usize) -> Option<f64> {
     let (ours, theirs) = (line.medians[0]?, line.medians[other]?);
     Some(match line.kind.better {
@@ -262,7 +262,7 @@ fn ratio(line: &Line, other: usize) -> Option<f64> {
     })
 }
 
-/// Where we are behind stands out.
+/// Formats a ratio, in bold if the first server is worse.
 fn ratio_cell(ratio: Option<f64>) -> String {
     match ratio.filter(|ratio| ratio.is_finite()) {
         Some(ratio) if ratio < 1.0 => format!("**{ratio:.2}**"),
@@ -276,7 +276,7 @@ fn row_of(cells: &[impl AsRef<str>]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// Reads the file and hands what is in it to the table or the chart.
+/// Reads the file, and prints its content as tables or as a chart.
 pub fn run(
     parsed: &Parsed,
     chart: fn(&Results) -> String,

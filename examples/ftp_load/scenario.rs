@@ -1,4 +1,4 @@
-//! The scenarios: what each client does, and what is written down of it.
+//! The scenarios: the work of each client, and the recorded results.
 
 use crate::crew::{self, Outcome, Plan, Turn};
 use crate::figures::Latencies;
@@ -11,25 +11,26 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Larger does not move more, and falls out of the processor's cache.
+/// The size of the transfer buffer in bytes. A larger one is not faster and exceeds the
+/// processor's cache.
 pub const BUFFER: usize = 256 * 1024;
 
-/// What is stored where no size is given.
+/// The default size of stored files in bytes.
 pub const SMALL: u64 = 4096;
 
-/// What the names of stored files begin with where nothing else is given.
+/// The default prefix of the names of stored files.
 const STEM: &str = "load";
 
-/// What a run came to.
+/// The result of a scenario.
 #[derive(Debug)]
 pub struct Finding {
-    /// All of it.
+    /// The recorded values.
     pub record: Record,
-    /// Whether it is what was wanted.
+    /// An error if not all of the work succeeded.
     pub verdict: Result<(), String>,
 }
 
-/// Runs what the options ask for.
+/// Runs the scenario that the options select.
 pub fn run(options: &Options) -> Finding {
     let plan = plan(options);
     let outcome = match options.scenario {
@@ -60,7 +61,7 @@ fn plan(options: &Options) -> Plan {
     }
 }
 
-/// A session and room for what it moves.
+/// A session and its transfer buffer.
 struct Mover<'a> {
     session: Session<'a>,
     buffer: Vec<u8>,
@@ -117,7 +118,8 @@ fn list(options: &Options, plan: &Plan) -> Finding {
     Finding { record, verdict: verdict(&outcome, options.count) }
 }
 
-/// By how much the server's memory grows over what it has with this session open.
+/// Returns the growth of the server's peak memory during a listing over its memory with an idle
+/// session, in KiB.
 fn growth<'a>(
     options: &Options,
     mut mover: Mover<'a>,
@@ -153,7 +155,7 @@ fn churn(options: &Options, plan: &Plan) -> Outcome {
     crew::run(plan, || Ok(vec![0; BUFFER]), visit).0
 }
 
-/// What the result is about.
+/// Creates the record with the parameters of the run.
 pub fn heading(options: &Options) -> Record {
     let mut record = Record::default();
     record.text("row", &options.row);
@@ -163,7 +165,7 @@ pub fn heading(options: &Options) -> Record {
     record
 }
 
-/// The figures that all scenarios share.
+/// Adds the values that all scenarios have in common.
 pub fn describe(outcome: &Outcome, record: &mut Record) {
     let (done, bytes) = (outcome.done as f64, outcome.bytes as f64);
     let gib = bytes / f64::from(1 << 30);
@@ -185,14 +187,14 @@ pub fn describe(outcome: &Outcome, record: &mut Record) {
     }
 }
 
-/// Percentiles of how long each piece of work took.
+/// Adds the percentiles of the durations.
 pub fn describe_latencies(latencies: &Latencies, record: &mut Record) {
     for (name, percent) in [("p50_ms", 50), ("p90_ms", 90), ("p99_ms", 99), ("max_ms", 100)] {
         record.number(name, latencies.percentile(percent).map(millis));
     }
 }
 
-/// Whether all of the work was done.
+/// Returns an error unless all of the work was done.
 pub fn verdict(outcome: &Outcome, count: u64) -> Result<(), String> {
     match &outcome.error {
         Some(error) => Err(format!("{} failed; the first: {error}", outcome.errors)),

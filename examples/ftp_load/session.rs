@@ -1,8 +1,8 @@
-//! One session as a load generator wants it: blocking, few system calls, nothing remembered.
+//! A session of the load generator: blocking, with few system calls and little state.
 //!
-//! The library's client watches Ctrl-C, shows progress and survives odd servers; each of these
-//! costs, and a generator must cost less than what it measures. It speaks through the same
-//! [`Control`], and leaves the rest away.
+//! The library's client watches for Ctrl-C, shows progress and handles unusual servers, which all
+//! costs time, and a load generator must cost less than the server. It uses the same [`Control`]
+//! and nothing else of the client.
 
 use mt_ftp::protocol::address::{parse_extended_passive, parse_passive};
 use mt_ftp::protocol::{Code, Control, Reply};
@@ -10,25 +10,25 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Where to connect to, and as whom.
+/// The server and the login.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The control connection.
+    /// The address of the control connection.
     pub address: SocketAddr,
-    /// Who logs in.
+    /// The user name.
     pub user: String,
-    /// With which password, if it is asked for.
+    /// The password, sent if the server asks for it.
     pub password: String,
-    /// How data connections are asked for.
+    /// The command for data connections.
     pub passive: Passive,
-    /// How long the server may be silent.
+    /// The longest wait for the server.
     pub patience: Duration,
 }
 
-/// How data connections are asked for.
+/// The command for data connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passive {
-    /// EPSV, and PASV from the first refusal on.
+    /// EPSV, or PASV after EPSV was refused.
     Auto,
     /// EPSV.
     Extended,
@@ -36,7 +36,7 @@ pub enum Passive {
     Classic,
 }
 
-/// A control connection to a server that has greeted.
+/// A control connection whose greeting was received.
 #[derive(Debug)]
 pub struct Session<'a> {
     target: &'a Target,
@@ -48,7 +48,7 @@ impl<'a> Session<'a> {
     /// Connects and reads the greeting.
     ///
     /// # Errors
-    /// No connection, or no welcome.
+    /// Fails if there is no connection or no positive greeting.
     pub fn connect(target: &'a Target) -> io::Result<Session<'a>> {
         let tcp = connect(target.address, target.patience)?;
         tcp.set_nodelay(true)?;
@@ -59,10 +59,10 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Connects, logs in and chooses TYPE I.
+    /// Connects, logs in and selects TYPE I.
     ///
     /// # Errors
-    /// What any of these answers that is no yes.
+    /// Fails if any of these fails.
     pub fn open(target: &'a Target) -> io::Result<Session<'a>> {
         let mut session = Session::connect(target)?;
         session.login()?;
@@ -70,10 +70,10 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// USER, and PASS if it is asked for.
+    /// Sends USER, and PASS if the server asks for it.
     ///
     /// # Errors
-    /// A login that is refused.
+    /// Fails if the login is refused.
     pub fn login(&mut self) -> io::Result<()> {
         let reply = self.ask(&format!("USER {}", self.target.user))?;
         if reply.code().is_intermediate() {
@@ -84,20 +84,20 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// A command that is to be answered with a yes.
+    /// Sends a command that must succeed.
     ///
     /// # Errors
-    /// Any other answer.
+    /// Fails with any other reply.
     pub fn say(&mut self, line: &str) -> io::Result<()> {
         let reply = self.ask(line)?;
         wanted(reply, Code::is_success).map(drop)
     }
 
-    /// RETR, LIST, NLST or MLSD: reads all of it into `buffer`, again and again, and says how much
-    /// it was. After `deadline` it breaks off.
+    /// Runs RETR, LIST, NLST or MLSD, reads the data into `buffer` repeatedly, and returns the
+    /// number of bytes. After `deadline` the transfer is aborted.
     ///
     /// # Errors
-    /// Anything but a whole transfer.
+    /// Fails unless the transfer is complete.
     pub fn receive(
         &mut self,
         command: &str,
@@ -118,10 +118,10 @@ impl<'a> Session<'a> {
         Ok(total)
     }
 
-    /// STOR: sends `size` bytes out of `buffer`, again and again.
+    /// Runs STOR and sends `size` bytes, from `buffer` repeatedly.
     ///
     /// # Errors
-    /// Anything but a whole transfer.
+    /// Fails unless the transfer is complete.
     pub fn send(
         &mut self,
         command: &str,
@@ -142,11 +142,11 @@ impl<'a> Session<'a> {
         Ok(size)
     }
 
-    /// QUIT, and waits for the server to close. It closes first, so that it is not our ports that
-    /// stay taken for a minute.
+    /// Sends QUIT, and waits until the server closes the connection. The server closes first, so
+    /// that the TIME_WAIT state does not occupy ports of this program.
     ///
     /// # Errors
-    /// What the connection says.
+    /// Returns the errors of the connection.
     pub fn quit(mut self) -> io::Result<()> {
         self.say("QUIT")?;
         while self.control.fill()? > 0 {}
@@ -157,7 +157,7 @@ impl<'a> Session<'a> {
         let data = self.data_connection()?;
         self.control.send(format!("{command}\r\n").as_bytes())?;
         let reply = self.control.read_reply()?;
-        // 125 and 150 mean the same to us (RFC 959 section 5.4).
+        // 125 and 150 have the same effect here (RFC 959 section 5.4).
         wanted(reply, Code::is_preliminary)?;
         Ok(data)
     }
@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
             self.passive = Passive::Classic;
         }
         let reply = self.ask("PASV")?;
-        // The address is not believed; behind NAT it is wrong more often than not.
+        // Only the port is used, because behind NAT the address is often wrong.
         self.connect_to(parse_passive(reply.text()).map(|address| address.port()), &reply)
     }
 
@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A blocking socket that gives up after `patience`, since what hangs must not hang for ever.
+/// Connects with a blocking socket whose reads and writes time out after `patience`.
 fn connect(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect(address)?;
     tcp.set_read_timeout(Some(patience))?;

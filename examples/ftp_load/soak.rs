@@ -1,9 +1,10 @@
-//! Scenario `soak`: a long time of everything, and whether the server holds on to anything.
+//! Scenario `soak`: repeats all operations for a long time, and checks whether the server's
+//! resource use grows.
 //!
-//! A piece of work is what a session is there for: a login, a listing, a small RETR and a small
-//! STOR. Every tenth begins with a new connection; the others log in again on the one they have
-//! (REIN, USER, PASS), or most of the time would go into connections and their ports. Where a
-//! server does not know REIN each of them is a new connection.
+//! A piece of work is a typical session: a login, a listing, a small RETR and a small STOR. Every
+//! tenth one begins with a new connection; the others log in again on the existing one (REIN,
+//! USER, PASS), because otherwise connections and their ports would take most of the time. If a
+//! server does not support REIN, each piece uses a new connection.
 
 use crate::crew::{self, Outcome, Plan};
 use crate::options::Options;
@@ -16,27 +17,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// After so many pieces of work, or half of fewer, the server has what it needs: what it has then is
-/// its base.
+/// The number of pieces of work (or half of the total, if that is less) after which the resource
+/// use of the server is taken as the base.
 const WARM: u64 = 1000;
 
-/// Pieces of work on one connection.
+/// The number of pieces of work on one connection.
 const PER_CONNECTION: u64 = 10;
 
-/// Resident memory may grow by this part of the base: the allocator's pages are not all the same.
+/// The part of the base by which the resident memory may grow, because allocators do not reuse all
+/// pages.
 const MAY_GROW: f64 = 0.05;
 
-/// How long the last sessions may take to end.
+/// The time for the last sessions to end.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// The name of the file that all fetch.
+/// The name of the file that all sessions fetch.
 const FETCHED: &str = "soak.bin";
 
-/// Warms the server up, weighs it, works, and weighs it again.
+/// Warms up the server, measures it, runs the work, and measures it again.
 pub fn run(options: &Options) -> Finding {
     let deadline = Instant::now() + options.limit;
     let mut record = heading(options);
-    // Before the first session, which may take a moment to end.
+    // Measured before the first session, whose resources may remain for a moment.
     let start = options.server.and_then(Tree::holdings);
     if let Err(error) = prepare(options, deadline) {
         return Finding { record, verdict: Err(error.to_string()) };
@@ -61,7 +63,7 @@ pub fn run(options: &Options) -> Finding {
     Finding { record, verdict: done.and(held) }
 }
 
-/// Puts the file there that is fetched.
+/// Stores the file that the sessions fetch.
 fn prepare(options: &Options, deadline: Instant) -> io::Result<()> {
     let mut session = Session::open(&options.target)?;
     let size = options.size.unwrap_or(SMALL);
@@ -84,7 +86,7 @@ fn work(options: &Options, deadline: Instant, count: u64) -> Outcome {
     outcome
 }
 
-/// A client that comes again and again.
+/// A client that connects repeatedly.
 struct Visitor<'a> {
     options: &'a Options,
     session: Option<Session<'a>>,
@@ -110,7 +112,7 @@ impl<'a> Visitor<'a> {
         Ok(bytes)
     }
 
-    /// A session that has just logged in, on the old connection or a new one.
+    /// Returns a session that has just logged in, on the existing connection or a new one.
     fn logged_in(&mut self) -> io::Result<Session<'a>> {
         self.visits += 1;
         let turn = self.visits % PER_CONNECTION;
@@ -126,12 +128,13 @@ impl<'a> Visitor<'a> {
     }
 
     fn leave(self) {
-        // What went wrong before is known already.
+        // Earlier errors were already reported.
         let _ = self.session.map(Session::quit);
     }
 }
 
-/// What the server holds once the sessions have ended, or once they should have.
+/// Returns the resource use of the server after the sessions have ended, or after the time for
+/// that.
 fn settled(server: Tree, start: Option<Holdings>) -> Option<Holdings> {
     let end = Instant::now() + SETTLING;
     loop {
@@ -156,7 +159,7 @@ fn write_down(base: Holdings, end: Holdings, record: &mut Record) {
     }
 }
 
-/// Whether the server is as it was.
+/// Returns an error if the resource use has grown.
 fn back_at(base: Holdings, end: Holdings) -> Result<(), String> {
     let growth = end.resident as f64 / base.resident as f64 - 1.0;
     if growth > MAY_GROW {
