@@ -25,8 +25,8 @@
 //! assert!(parsed.switch("sync"));
 //! assert_eq!(parsed.operands(), ["/srv"]);
 //!
-//! let wrong = PROGRAM.parse_config("demo.conf".as_ref(), b"prot = 21\n").unwrap_err();
-//! assert_eq!(wrong.to_string(), "demo.conf:1: prot: unknown option; did you mean port?");
+//! let (_, wrong) = PROGRAM.parse_config("demo.conf".as_ref(), b"prot = 21\n");
+//! assert_eq!(wrong[0].to_string(), "demo.conf:1: prot: unknown option; did you mean port?");
 //! ```
 //!
 //! Callers may rely on the following:

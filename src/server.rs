@@ -25,8 +25,10 @@ mod token_bucket;
 
 pub use admission::Client;
 
+use crate::args::Usage;
 use crate::net;
 use crate::shutdown::Shutdown;
+use crate::text::Reason;
 use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
 use auth::password_check::PasswordChecks;
@@ -122,16 +124,16 @@ impl Server {
         self.log.flush(deadline);
     }
 
-    /// Reads the accounts again, opens the logs anew and puts `config` in force. What is wrong is
-    /// logged and stays as it was. Sessions follow with their next command.
-    pub fn reload(&self, config: Config) {
+    /// Reads the accounts again, opens the logs anew and puts `config` in force. What is wrong, and
+    /// what was `wrong` with the options before, is logged and stays as it was. Sessions follow with
+    /// their next command.
+    pub fn reload(&self, config: Config, wrong: &[Usage]) {
         let before = self.settings();
         let (prepared, mut problems) = PreparedSettings::after(&before, config);
         self.apply(prepared, &before.config, &mut problems);
-        for problem in &problems {
-            self.log_problem(problem);
-        }
-        self.log.event(Level::Info, "reloaded", &[("problems", &problems.len())]);
+        let wrong = wrong.iter().map(|wrong| self.log_problem(wrong));
+        let count: usize = wrong.chain(problems.iter().map(|it| self.log_problem(it))).sum();
+        self.log.event(Level::Info, "reloaded", &[("problems", &count)]);
     }
 
     /// Puts prepared settings in force. A log that cannot be opened stays where it was.
@@ -163,11 +165,12 @@ impl Server {
         }
     }
 
-    /// Logs why something of a reload stays as it was, a line for each thing that is wrong.
-    pub fn log_problem(&self, problem: &dyn fmt::Display) {
-        for why in problem.to_string().lines() {
-            self.log.event(Level::Error, "not-reloaded", &[("why", &why)]);
-        }
+    /// Logs why something of a reload stays as it was, a line for each thing that is wrong, and
+    /// returns their number.
+    fn log_problem(&self, problem: &dyn fmt::Display) -> usize {
+        let problem = problem.to_string();
+        let log = |why| self.log.event(Level::Error, "not-reloaded", &[("why", &why)]);
+        problem.lines().map(log).count()
     }
 
     /// The life of one session, from greeting to end. The client's place is given back when it
@@ -239,13 +242,19 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Root(root, error) => write!(f, "cannot serve {}: {error}", root.display()),
+            StartError::Root(root, error) => {
+                write!(f, "cannot serve {}: {}", root.display(), Reason(error))
+            }
             StartError::Accounts(error) => error.fmt(f),
             StartError::PassiveAddress(error) => {
-                write!(f, "--passive-address: expected an IPv4 address or a name of one: {error}")
+                write!(
+                    f,
+                    "--passive-address: expected an IPv4 address or a name of one: {}",
+                    Reason(error)
+                )
             }
             StartError::Status(StatusAt { host, port }, error) => {
-                write!(f, "cannot listen on {host} port {port} for --status: {error}")
+                write!(f, "cannot listen on {host} port {port} for --status: {}", Reason(error))
             }
             StartError::Log(error) => write!(f, "cannot write {error}"),
             StartError::NeedsRestart(option) => write!(f, "{option} changes with a restart only"),

@@ -11,6 +11,7 @@
 //! | [`Signals`] | std has no signals; a thread waits for them, and no handler runs |
 //! | [`spawn_with_signals`] | std lets child processes inherit blocked and ignored signals |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | socket options without a function in std |
+//! | [`own_addresses`], [`is_superuser`], [`user_name`] | std lists no interfaces and knows no users |
 //! | `send_file`, `Pipe` | std copies between file and socket through a buffer of 8 KiB |
 //! | `adopt` | std copies neither access control lists nor extended attributes |
 //! | [`Dir`] | std opens files by path, and a directory in the path may be replaced meanwhile |

@@ -8,6 +8,7 @@
 //! | [`without_mark`], [`lines`] | accounts, config files, `.netrc`, files of commands |
 //! | [`rfc3339`], [`http_date`] | logs, pages, JSON, `modtime` |
 //! | [`base64`], [`parse_base64`] | password hashes, the digests of a page's own scripts |
+//! | [`Reason`] | errors of the system, in messages and logs |
 //! | [`scaled`] | sizes and rates for people |
 //!
 //! Nothing here panics, whatever the bytes, the clock or the number.
@@ -22,6 +23,20 @@ pub use file::{WrongEncoding, lines, without_mark};
 
 use crate::protocol::time::{self, Civil};
 use std::time::SystemTime;
+use std::{fmt, io};
+
+/// An error of the system in words, without the number that std puts behind them.
+#[derive(Clone, Copy, Debug)]
+pub struct Reason<'a>(pub &'a io::Error);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        let number = self.0.raw_os_error().map(|number| format!(" (os error {number})"));
+        let words = number.and_then(|number| text.strip_suffix(&number));
+        f.write_str(words.unwrap_or(&text))
+    }
+}
 
 /// Formats a time as `2026-11-22T19:26:29Z` (RFC 3339 section 5.6).
 pub fn rfc3339(time: SystemTime) -> String {
@@ -74,6 +89,15 @@ mod tests {
         let before = UNIX_EPOCH - Duration::from_secs(1);
         assert_eq!(rfc3339_millis(before), "1969-12-31T23:59:59.000Z");
         assert_eq!(http_date(before), "Wed, 31 Dec 1969 23:59:59 GMT");
+    }
+
+    #[test]
+    fn a_reason_has_no_number_of_the_system() {
+        let error = io::Error::from_raw_os_error(2);
+        assert!(error.to_string().contains("os error"));
+        assert_eq!(Reason(&error).to_string(), "No such file or directory");
+        let error = io::Error::other("a file named (os error 2)");
+        assert_eq!(Reason(&error).to_string(), "a file named (os error 2)");
     }
 
     #[test]

@@ -9,19 +9,23 @@ use crate::text;
 use std::path::Path;
 
 impl Program {
-    /// Parses the text of a config file; `file` is its name in errors and origins. Parsing stops
-    /// at the first error.
-    pub fn parse_config(&self, file: &Path, text: &[u8]) -> Result<Parsed, Usage> {
+    /// Parses the text of a config file; `file` is its name in errors and origins. Returns what its
+    /// good lines give, and an error for each of the others.
+    pub fn parse_config(&self, file: &Path, text: &[u8]) -> (Parsed, Vec<Usage>) {
         let mut parsed = Parsed::new(self.flags);
         let origin = |line: usize| Origin::Config { file: file.to_owned(), line };
-        let text = text::without_mark(text).map_err(|wrong| {
-            let problem = Problem::Operand { word: None, expected: wrong.to_string() };
-            Usage { origin: origin(1), problem }
-        })?;
-        for (number, line) in text::lines(text).filter(|(_, line)| !line.starts_with(b"#")) {
-            parsed.read_line(line, origin(number))?;
-        }
-        Ok(parsed)
+        let text = match text::without_mark(text) {
+            Ok(text) => text,
+            Err(wrong) => {
+                let problem = Problem::Operand { word: None, expected: wrong.to_string() };
+                return (parsed, vec![Usage { origin: origin(1), problem }]);
+            }
+        };
+        let lines = text::lines(text).filter(|(_, line)| !line.starts_with(b"#"));
+        let wrong = lines
+            .filter_map(|(number, line)| parsed.read_line(line, origin(number)).err())
+            .collect();
+        (parsed, wrong)
     }
 }
 
@@ -146,6 +150,16 @@ mod tests {
     }
 
     #[test]
+    fn every_wrong_line_is_named_and_the_others_count() {
+        let text = b"prot = 1\nroot = /a\nlisten\nsync = maybe\nport = 7\n";
+        let (parsed, wrong) = SERVER.parse_config(Path::new("f.conf"), text);
+        let lines: Vec<Option<usize>> = wrong.iter().map(Usage::line).collect();
+        assert_eq!(lines, [Some(1), Some(3), Some(4)]);
+        assert_eq!(parsed.value("root").unwrap(), "/a");
+        assert_eq!(parsed.need("port", port), Ok(7));
+    }
+
+    #[test]
     fn no_five_nasty_pieces_of_a_config_file_do_harm() {
         let nasty: [&[u8]; 11] =
             [b"port", b"sync", b"=", b" ", b"\"", b"#", b"\n", b"\r", b"\xff", b"\0", b"21"];
@@ -156,10 +170,9 @@ mod tests {
                 text.extend_from_slice(nasty[rest % nasty.len()]);
                 rest /= nasty.len();
             }
-            match SERVER.parse_config(Path::new("f\n.conf"), &text) {
-                Ok(parsed) => read_all(&parsed, &[]),
-                Err(usage) => assert!(is_one_plain_line(&usage), "{text:?}: {usage}"),
-            }
+            let (parsed, wrong) = SERVER.parse_config(Path::new("f\n.conf"), &text);
+            read_all(&parsed, &[]);
+            assert!(wrong.iter().all(is_one_plain_line), "{text:?}: {wrong:?}");
         }
     }
 }

@@ -107,6 +107,22 @@ impl Parsed {
         values.map(|(value, origin)| self.typed(name, value, origin, &parser)).collect()
     }
 
+    /// Returns this with each value of an option alone, so that each can be checked by itself.
+    ///
+    /// # Panics
+    /// Panics if the table has no such option.
+    pub fn one_by_one(&self, name: &str) -> Vec<Parsed> {
+        let row = self.row(name);
+        let (these, others): (Vec<Given>, Vec<Given>) =
+            self.given.iter().cloned().partition(|given| given.row == row);
+        let alone = |one: Given| Parsed {
+            flags: self.flags,
+            given: others.iter().cloned().chain([one]).collect(),
+            operands: self.operands.clone(),
+        };
+        these.into_iter().map(alone).collect()
+    }
+
     /// Returns the source of the value of an option or a switch.
     ///
     /// # Panics

@@ -62,11 +62,15 @@ pub(super) fn refused(program: &Program, line: &[&str]) -> String {
 }
 
 pub(super) fn config(text: impl AsRef<[u8]>) -> Parsed {
-    SERVER.parse_config(Path::new("f.conf"), text.as_ref()).unwrap()
+    let (parsed, wrong) = SERVER.parse_config(Path::new("f.conf"), text.as_ref());
+    assert_eq!(wrong, []);
+    parsed
 }
 
 pub(super) fn config_refused(text: impl AsRef<[u8]>) -> String {
-    SERVER.parse_config(Path::new("f.conf"), text.as_ref()).unwrap_err().to_string()
+    let (_, wrong) = SERVER.parse_config(Path::new("f.conf"), text.as_ref());
+    let [wrong] = &wrong[..] else { panic!("{wrong:?}") };
+    wrong.to_string()
 }
 
 pub(super) fn expected<T: fmt::Debug>(result: Result<T, Expected>) -> String {

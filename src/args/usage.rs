@@ -53,6 +53,14 @@ impl Usage {
         let problem = Problem::Operand { word: None, expected: expected.into() };
         Usage { origin: Origin::CommandLine, problem }
     }
+
+    /// Returns the line of the config file that is wrong, if it is one of those.
+    pub fn line(&self) -> Option<usize> {
+        match self.origin {
+            Origin::Config { line, .. } => Some(line),
+            Origin::CommandLine | Origin::Default => None,
+        }
+    }
 }
 
 impl std::error::Error for Usage {}

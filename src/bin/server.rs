@@ -6,7 +6,7 @@ use mt_ftp::args::Parsed;
 use mt_ftp::net::{self, Listeners};
 use mt_ftp::server::admission::spare_descriptor::SpareDescriptor;
 use mt_ftp::server::cli::options::{self, Options, with_options};
-use mt_ftp::server::cli::{check, output, passwd, startup};
+use mt_ftp::server::cli::{check, listening, output, passwd, startup};
 use mt_ftp::server::config::Config;
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::monitor::http::{self, Status};
@@ -40,6 +40,9 @@ fn main() -> ExitCode {
 
 /// Listens, accepts, and gives every client a thread, until a signal ends it.
 fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
+    if let Some(refused) = startup::refused_root(&given) {
+        return Err(refused.into());
+    }
     let listeners = listen(&config)?;
     let status = config.status.as_ref().map(http::listen).transpose()?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
@@ -60,7 +63,8 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let status = spawn_status_thread(status, &server, &addresses)?;
     let served = root.display().to_string();
     output::say(&startup::lines(&addresses, status, &served, &server.settings().config));
-    let few = startup::warnings(&addresses, status, descriptors, &server.settings().config);
+    let root = (root.as_path(), given.value("root").is_some());
+    let few = startup::warnings(&addresses, status, root, descriptors, &server.settings().config);
     output::warn(few.iter().chain(&exposed));
     tell_manager("READY=1", &server);
 
@@ -103,15 +107,28 @@ fn listen(config: &Config) -> Result<Listeners, Box<dyn Error>> {
     Ok(Listeners::new(listeners)?)
 }
 
+/// A listener on the host that is wanted. A wrong one that was typed is asked for again.
 fn bind(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
-    let host = options::host(config)?;
-    let cannot =
-        |error: io::Error| format!("cannot listen on {host} port {}: {error}", config.port);
-    let mut addresses: Vec<SocketAddr> =
-        (host.as_str(), config.port).to_socket_addrs().map_err(cannot)?.collect();
+    loop {
+        let host = listening::host(config)?;
+        match bind_to(&host.name, config.port) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let failure = listening::failure(&host.name, config.port, &error);
+                if !host.is_typed || !listening::is_wrong_host(&error) {
+                    return Err(failure.into());
+                }
+                output::note(failure);
+            }
+        }
+    }
+}
+
+fn bind_to(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
     // A name such as localhost has both kinds, and more clients come by IPv4.
     addresses.sort_by_key(SocketAddr::is_ipv6);
-    Ok(TcpListener::bind(addresses.as_slice()).map_err(cannot)?)
+    TcpListener::bind(addresses.as_slice())
 }
 
 /// Tells the service manager, if there is one. That it did not hear is for the log alone.
@@ -133,8 +150,7 @@ fn spawn_status_thread(
 ) -> io::Result<Option<SocketAddr>> {
     let Some(listener) = listener else { return Ok(None) };
     let address = listener.local_addr()?;
-    let serving: Vec<String> = serving.iter().map(SocketAddr::to_string).collect();
-    let status = Status::new(listener, Arc::clone(server), serving.join(", "));
+    let status = Status::new(listener, Arc::clone(server), serving.to_vec());
     let thread = thread::Builder::new().name("status".into()).stack_size(SESSION_STACK);
     thread.spawn(move || status.run()).map(|_| Some(address))
 }

@@ -12,7 +12,8 @@ pub(super) mod password_hash;
 use crate::args;
 use crate::protocol::{FtpPath, Name};
 use crate::server::accounts::password_hash::PasswordHash;
-use crate::text::{self, WrongEncoding};
+use crate::sys;
+use crate::text::{self, Reason, WrongEncoding};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -122,7 +123,18 @@ impl fmt::Display for AccountsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AccountsError::File(file, error) => {
-                write!(f, "accounts in {}: {error}", file.display())
+                let file = file.display();
+                write!(f, "cannot use the accounts in {file}: {}", Reason(error))?;
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        let user = sys::user_name();
+                        write!(
+                            f,
+                            "; they have to be {user}'s, who runs the server: chown {user} {file}"
+                        )
+                    }
+                    _ => Ok(()),
+                }
             }
             AccountsError::Encoding(file, wrong) => {
                 write!(f, "{}: expected {wrong}", file.display())
@@ -340,6 +352,6 @@ mod tests {
              users:7: expected each name once"
         );
         let missing = Accounts::read(Path::new("/nonexistent/users")).unwrap_err();
-        assert!(missing.to_string().starts_with("accounts in /nonexistent/users: "));
+        assert!(missing.to_string().starts_with("cannot use the accounts in /nonexistent/users: "));
     }
 }

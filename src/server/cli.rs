@@ -2,6 +2,7 @@
 //! starts it.
 
 pub mod check;
+pub mod listening;
 pub mod man_page;
 pub mod options;
 pub mod output;

@@ -12,6 +12,7 @@ use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
+use crate::text::Reason;
 use options::FLAGS;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -102,29 +103,42 @@ pub struct StatusAt {
     pub port: u16,
 }
 
-/// What was given on the command line, and below it what the file of `--config` says.
-///
-/// # Errors
-/// The file cannot be read, or a line of it is wrong; both name the file.
-pub fn with_file(given: Parsed) -> Result<Parsed, Usage> {
-    let Some(file) = given.value("config").map(PathBuf::from) else { return Ok(given) };
-    let text = fs::read(&file)
-        .map_err(|error| given.wrong("config", format!("a file that can be read ({error})")))?;
-    Ok(given.over(PROGRAM.parse_config(&file, &text)?))
+/// Returns what was given on the command line, and below it what the file of `--config` says; and
+/// what is wrong with the file or its lines.
+pub fn with_file(given: Parsed) -> (Parsed, Vec<Usage>) {
+    let Some(file) = given.value("config").map(PathBuf::from) else { return (given, Vec::new()) };
+    match fs::read(&file) {
+        Ok(text) => {
+            let (config, wrong) = PROGRAM.parse_config(&file, &text);
+            (given.over(config), wrong)
+        }
+        Err(error) => {
+            let expected = format!("a file that can be read ({})", Reason(&error));
+            let wrong = given.wrong("config", expected);
+            (given, vec![wrong])
+        }
+    }
 }
 
 impl Config {
     /// Checks what was given.
     ///
     /// # Errors
-    /// The first wrong value, named with its option and what was expected.
-    pub fn new(given: &Parsed) -> Result<Config, Usage> {
-        if let Some(word) = given.operands().first() {
-            return Err(Usage::operand(word, "options alone"));
-        }
+    /// Every wrong value, named with its option and what was expected.
+    pub fn new(given: &Parsed) -> Result<Config, Vec<Usage>> {
         let mut config = Config::unset();
-        OPTIONS.iter().try_for_each(|option| option.set(&mut config, given))?;
-        Ok(config)
+        let mut wrong: Vec<Usage> = values::misplaced(given.operands()).into_iter().collect();
+        for option in OPTIONS {
+            let values = given.one_by_one(option.name());
+            let each = values.iter().filter_map(|one| option.set(&mut config, one).err());
+            let before = wrong.len();
+            wrong.extend(each);
+            if wrong.len() == before {
+                // What is wrong with all of them together.
+                wrong.extend(option.set(&mut config, given).err());
+            }
+        }
+        if wrong.is_empty() { Ok(config) } else { Err(wrong) }
     }
 
     /// Sets what only a restart changes back to what it is, and names what was to be changed.
@@ -171,7 +185,8 @@ mod tests {
 
     fn config(words: &[&str]) -> Result<Config, String> {
         match PROGRAM.parse(words.iter().map(Into::into)) {
-            Ok(Outcome::Run(parsed)) => Config::new(&parsed).map_err(|usage| usage.to_string()),
+            Ok(Outcome::Run(parsed)) => Config::new(&parsed)
+                .map_err(|wrong| wrong.iter().map(Usage::to_string).collect::<Vec<_>>().join("\n")),
             other => panic!("{}", other.is_ok()),
         }
     }
@@ -247,5 +262,26 @@ mod tests {
             assert!(error.starts_with(&format!("{option} '{value}': expected ")), "{error}");
         }
         assert!(config(&["extra"]).unwrap_err().contains("'extra'"));
+    }
+
+    #[test]
+    fn every_wrong_value_is_named() {
+        let words = ["--port=x", "--sync", "--idle-timeout=0", "--passive-address=a b"];
+        let error = config(&[&words[..], &["--passive-address=", "--log-level=x"]].concat());
+        let error = error.unwrap_err();
+        let options: Vec<&str> = error.lines().filter_map(|line| line.split(' ').next()).collect();
+        let address = "--passive-address";
+        assert_eq!(options, ["--port", address, address, "--idle-timeout", "--log-level"]);
+    }
+
+    #[test]
+    fn words_without_an_option_are_told_which_one_they_mean() {
+        let hint = |words: &[&str]| config(words).unwrap_err();
+        assert_eq!(
+            hint(&["127.0.0.1", "2121"]),
+            "'127.0.0.1': expected options: --host 127.0.0.1 --port 2121"
+        );
+        assert_eq!(hint(&["/"]), "'/': expected options: --root /");
+        assert_eq!(hint(&["2121"]), "'2121': expected options: --port 2121");
     }
 }

@@ -2,5 +2,6 @@
 
 pub(super) mod counters;
 pub mod http;
+pub(super) mod reach;
 pub(super) mod sessions;
 pub(super) mod transfer;

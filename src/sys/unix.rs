@@ -6,6 +6,7 @@
 pub(in crate::sys) mod abi;
 mod dir;
 mod file;
+mod interfaces;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 mod name_service;
 mod patient;
@@ -25,6 +26,7 @@ mod tls;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
 pub(crate) use file::{FileId, identify, is_at, is_dir_at, is_named};
+pub use interfaces::own_addresses;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 pub use name_service::use_built_in_name_services;
 pub use patient::Patient;
@@ -52,6 +54,33 @@ pub const CAN_INHERIT_OPTIONS: bool = cfg!(target_os = "linux");
 
 /// False: Unix has no call that sets the creation time of a file.
 pub const CAN_SET_CREATED: bool = false;
+
+unsafe extern "C" {
+    fn geteuid() -> std::ffi::c_uint;
+}
+
+/// Returns the number of the user whose rights the process has.
+fn user() -> std::ffi::c_uint {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { geteuid() }
+}
+
+/// Returns true if the process has the rights of root.
+pub fn is_superuser() -> bool {
+    user() == 0
+}
+
+/// Returns the name of the user whose rights the process has, as `/etc/passwd` has it, or else the
+/// number.
+pub fn user_name() -> String {
+    let number = user().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut names = users.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2) == Some(&number.as_str())).then(|| fields[0].to_owned())
+    });
+    names.next().unwrap_or(number)
+}
 
 /// Converts the C convention of -1 and `errno` to a `Result`.
 fn check(result: c_int) -> io::Result<c_int> {

@@ -47,6 +47,27 @@ pub fn tell_manager(_state: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns the addresses of this machine by its own name, those of the loopback left out.
+///
+/// # Errors
+/// The name is not known, or cannot be looked up.
+pub fn own_addresses() -> io::Result<Vec<std::net::IpAddr>> {
+    use std::net::ToSocketAddrs;
+    let name = std::env::var("COMPUTERNAME").map_err(|_| io::ErrorKind::NotFound)?;
+    let found = (name.as_str(), 0).to_socket_addrs()?.map(|at| at.ip());
+    Ok(found.filter(|ip| !ip.is_loopback()).collect())
+}
+
+/// Returns true if the process has the rights of root: there is no such user here.
+pub fn is_superuser() -> bool {
+    false
+}
+
+/// Returns the name of the user who runs the process.
+pub fn user_name() -> String {
+    std::env::var("USERNAME").unwrap_or_default()
+}
+
 /// Returns the maximum, because Windows has no such limit.
 pub fn raise_descriptors() -> u64 {
     u64::MAX

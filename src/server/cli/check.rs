@@ -4,11 +4,12 @@ use crate::args::{self, Origin, Parsed};
 use crate::server::StartError;
 use crate::server::accounts::{Accounts, Terms};
 use crate::server::cli::options::Options;
-use crate::server::cli::output;
+use crate::server::cli::{output, startup};
 use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption, access_name};
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
 use crate::server::monitor::http;
+use crate::text::Reason;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -42,10 +43,11 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
             report.line(format_args!("{} = {value}  ({origin})", option.name()));
         }
     }
+    report.problems.extend(startup::refused_root(given));
     let jail = match Jail::new(&config.root) {
         Ok(jail) => Some(jail),
         Err(error) => {
-            report.problem(format!("cannot serve {}: {error}", config.root.display()));
+            report.problem(StartError::Root(config.root.clone(), error).to_string());
             None
         }
     };
@@ -105,7 +107,10 @@ impl Report {
             let limits = limits(&account.terms);
             self.line(format_args!("account {name}: {may}, home {home}{limits}"));
             if let Some(Err(error)) = jail.map(|jail| jail.enter(home)) {
-                self.problem(format!("account {name} cannot log in: home {home}: {error}"));
+                self.problem(format!(
+                    "account {name} cannot log in: home {home}: {}",
+                    Reason(&error)
+                ));
             }
         }
     }
@@ -114,7 +119,7 @@ impl Report {
     fn names(&mut self, config: &Config) {
         let host = config.host.as_deref().unwrap_or(DEFAULT_HOST);
         if let Err(error) = (host, config.port).to_socket_addrs() {
-            self.problem(format!("cannot listen on {host}: {error}"));
+            self.problem(format!("cannot listen on {host}: {}", Reason(&error)));
         }
         if let Some(Err(error)) = config.status.as_ref().map(http::addresses) {
             self.problem(error.to_string());
@@ -122,7 +127,10 @@ impl Report {
         match PassiveAddresses::new(&config.passive_address) {
             Ok(addresses) => addresses.unresolved().iter().for_each(|error| {
                 let text = "the server looks it up again, and PASV answers 425 until it is found";
-                self.problem(format!("--passive-address: cannot resolve {error}; {text}"));
+                self.problem(format!(
+                    "--passive-address: cannot resolve {}; {text}",
+                    Reason(error)
+                ));
             }),
             Err(error) => self.problem(StartError::PassiveAddress(error).to_string()),
         }

@@ -3,10 +3,9 @@
 use crate::args::{Outcome, Parsed, Usage};
 use crate::server::Server;
 use crate::server::cli::output;
-use crate::server::config::{self, Config, DEFAULT_HOST, PROGRAM};
+use crate::server::config::{self, Config, PROGRAM};
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::{self, BufRead, IsTerminal};
 use std::process::ExitCode;
 
 /// The options and what they come to.
@@ -23,15 +22,21 @@ impl Options {
     /// Reads the file of `--config` and checks all values.
     ///
     /// # Errors
-    /// The first wrong value.
-    pub fn read(words: Parsed) -> Result<Options, Usage> {
-        let given = config::with_file(words.clone())?;
-        let config = Config::new(&given)?;
-        Ok(Options { words, given, config })
+    /// Everything that is wrong, in the order of the lines.
+    pub fn read(words: Parsed) -> Result<Options, Vec<Usage>> {
+        let (given, mut wrong) = config::with_file(words.clone());
+        match Config::new(&given) {
+            Ok(config) if wrong.is_empty() => return Ok(Options { words, given, config }),
+            Ok(_) => {}
+            Err(values) => wrong.extend(values),
+        }
+        wrong.sort_by_key(Usage::line);
+        Err(wrong)
     }
 }
 
-/// Reads the options and hands them on. Every way to fail is one line and an exit status.
+/// Reads the options and hands them on. What goes wrong is printed, a line for each, and becomes the
+/// exit status.
 pub fn with_options(
     words: Vec<OsString>,
     action: impl FnOnce(Options) -> Result<(), Box<dyn Error>>,
@@ -40,10 +45,10 @@ pub fn with_options(
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
         Ok(Outcome::Version) => return output::print(&format!("{}\n", PROGRAM.version_line())),
         Ok(Outcome::Run(words)) => Options::read(words),
-        Err(usage) => Err(usage),
+        Err(usage) => Err(vec![usage]),
     };
     match options {
-        Err(usage) => output::wrong_usage(&PROGRAM, &usage),
+        Err(wrong) => output::wrong_usage(&PROGRAM, &wrong),
         Ok(options) => output::exit_code(action(options)),
     }
 }
@@ -51,29 +56,8 @@ pub fn with_options(
 /// Reloads the server with the options as they are now; if they cannot be used, with those from
 /// before, so that accounts and logs are read and opened again all the same.
 pub fn reload(words: &Parsed, server: &Server) {
-    let config = Options::read(words.clone()).map(|options| options.config);
-    server.reload(config.unwrap_or_else(|usage| {
-        server.log_problem(&usage);
-        server.settings().config.clone()
-    }));
-}
-
-/// The host to listen on: that of `--host`, or else the answer of the person at the terminal.
-///
-/// # Errors
-/// The answer cannot be read.
-pub fn host(config: &Config) -> io::Result<String> {
-    match &config.host {
-        Some(host) => Ok(host.clone()),
-        None if io::stdin().is_terminal() => ask_for_host(),
-        None => Ok(DEFAULT_HOST.into()),
+    match Options::read(words.clone()) {
+        Ok(options) => server.reload(options.config, &[]),
+        Err(wrong) => server.reload(server.settings().config.clone(), &wrong),
     }
-}
-
-fn ask_for_host() -> io::Result<String> {
-    output::ask(format_args!("Host to listen on [{DEFAULT_HOST}]: "));
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    let host = line.trim();
-    Ok(if host.is_empty() { DEFAULT_HOST.into() } else { host.into() })
 }

@@ -7,6 +7,7 @@ use crate::args::{Program, Usage};
 use crate::server::log::sink::Sink;
 use crate::server::log::writer::{LogWriter, Observer, PATIENCE};
 use crate::sys::Patient;
+use crate::text::Reason;
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -23,7 +24,7 @@ pub fn write(text: &str) -> Result<(), String> {
     let mut stdout = Patient(io::stdout());
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("cannot write standard output: {error}"))
+            Err(format!("cannot write standard output: {}", Reason(&error)))
         }
         _ => Ok(()),
     }
@@ -55,16 +56,23 @@ pub fn warn(warnings: impl Iterator<Item = impl Display>) {
     ask(warnings.map(line).collect::<String>());
 }
 
-/// Prints why the program failed, and gives its exit status.
+/// Prints why the program failed, a line for each reason, and gives its exit status.
 pub fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    note(format_args!("ftp_server: {error}"));
+    let error = match error.downcast_ref::<io::Error>() {
+        Some(error) => Reason(error).to_string(),
+        None => error.to_string(),
+    };
+    let lines: Vec<String> = error.lines().map(|line| format!("ftp_server: {line}")).collect();
+    note(lines.join("\n"));
     ExitCode::FAILURE
 }
 
-/// Prints what is wrong with the command line, and gives the exit status for that.
-pub fn wrong_usage(program: &Program, usage: &Usage) -> ExitCode {
-    note(format_args!("{}: {usage}\n{}", program.name, program.usage_line()));
+/// Prints what is wrong with the command line or the config file, a line for each, and gives the exit
+/// status for that.
+pub fn wrong_usage(program: &Program, wrong: &[Usage]) -> ExitCode {
+    let lines: String = wrong.iter().map(|one| format!("{}: {one}\n", program.name)).collect();
+    note(lines + &program.usage_line());
     ExitCode::from(2)
 }
 

@@ -63,7 +63,7 @@ pub fn run(words: Vec<OsString>) -> ExitCode {
     };
     let request = match request {
         Ok(request) => request,
-        Err(usage) => return output::wrong_usage(&PROGRAM, &usage),
+        Err(usage) => return output::wrong_usage(&PROGRAM, &[usage]),
     };
     output::exit_code(prompt::ask_for_password(&request.name).and_then(|password| {
         let done = match request.store(&password)? {

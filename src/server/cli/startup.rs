@@ -1,9 +1,28 @@
-//! What the server says once it listens.
+//! What the server says once it listens, and the directory that it does not serve.
 
+use crate::args::Parsed;
 use crate::server::accounts::Access;
 use crate::server::config::Config;
+use crate::server::monitor::reach;
 use crate::sys;
+use std::env;
 use std::net::SocketAddr;
+use std::path::Path;
+
+/// Returns why the current directory is not served, if nobody named a directory and that would be
+/// more than whoever started the server can have meant.
+pub fn refused_root(given: &Parsed) -> Option<String> {
+    let named = given.value("root").is_some();
+    let dir = env::current_dir().ok().filter(|_| !named)?;
+    let why = match () {
+        () if dir.parent().is_none() => {
+            "it is the current directory, and would be all of this machine"
+        }
+        () if sys::is_superuser() => "root serves no directory that was not named",
+        () => return None,
+    };
+    Some(format!("cannot serve {}: {why}; name one with --root DIR", dir.display()))
+}
 
 /// Returns the lines that a script or a person waits for.
 pub fn lines(
@@ -16,25 +35,42 @@ pub fn lines(
     let mut text: String = addresses.iter().map(|at| format!("Listening on {at}\n")).collect();
     text.push_str(&format!("Serving {root}; anonymous visitors may {may}\n"));
     text.extend(status.map(|address| format!("Status on http://{address}/\n")));
+    let reached = reach::addresses(addresses);
+    if addresses.iter().any(|at| at.ip().is_unspecified()) {
+        text.extend(reached.iter().map(|at| format!("Reach it at {}\n", reach::url(at))));
+    }
+    text.extend(reached.first().map(|at| format!("Connect with: {}\n", reach::command(at))));
+    if reach::is_local(addresses) {
+        text.push_str("Only this machine can reach it; --host 0.0.0.0 opens it to others\n");
+    }
     text
 }
 
-/// Returns what the person who starts the server should know. The process may have `descriptors`
-/// open at once.
+/// Returns what the person who starts the server should know. The directory `root` was named or not,
+/// and the process may have `descriptors` open at once.
 pub fn warnings(
     addresses: &[SocketAddr],
     status: Option<SocketAddr>,
+    (root, is_named): (&Path, bool),
     descriptors: u64,
     config: &Config,
 ) -> Vec<String> {
     let is_open = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
     let mut warnings = Vec::new();
-    if let (Some(Access::Write), Some(address)) = (config.anonymous, addresses.iter().find(is_open))
-    {
-        warnings.push(format!(
-            "anyone who reaches {address} may store and delete files; \
-             --anonymous read or none prevents it"
-        ));
+    let open = addresses.iter().find(is_open);
+    if let (Some(access), Some(address)) = (config.anonymous, open) {
+        let allows = access.allows();
+        if !is_named {
+            warnings.push(format!(
+                "anyone who reaches {address} may {allows} in {}, the current directory; \
+                 --root DIR names another, --anonymous none keeps visitors out",
+                root.display()
+            ));
+        } else if matches!(access, Access::Store | Access::Write) {
+            warnings.push(format!(
+                "anyone who reaches {address} may {allows}; --anonymous drop, read or none allows less"
+            ));
+        }
     }
     if let Some(address) = status.as_ref().filter(is_open) {
         warnings.push(format!(

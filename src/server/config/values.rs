@@ -5,8 +5,11 @@ use crate::server::accounts::Access;
 use crate::server::config::{DEFAULT_HOST, StatusAt};
 use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
+use crate::text;
 use std::env;
+use std::ffi::OsString;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 /// What visitors may do: nothing, or what an account may.
@@ -39,6 +42,22 @@ pub(super) fn host(text: &str) -> Result<String, args::Expected> {
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let fits = !host.is_empty() && !host.contains(char::is_whitespace);
     if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
+}
+
+/// Returns the error for words without an option, which says what they may be meant as.
+pub(super) fn misplaced(words: &[OsString]) -> Option<Usage> {
+    let meant = |word: &OsString| {
+        let text = word.to_string_lossy();
+        let option = match () {
+            () if text.parse::<u16>().is_ok() => "--port",
+            () if Path::new(word).is_dir() => "--root",
+            () => "--host",
+        };
+        format!("{option} {}", text::shown(word.as_encoded_bytes()))
+    };
+    let first = words.first()?;
+    let meant: Vec<String> = words.iter().map(meant).collect();
+    Some(Usage::operand(first, format!("options: {}", meant.join(" "))))
 }
 
 /// Each network once.

@@ -7,7 +7,7 @@
 use crate::json::Object;
 use crate::protocol::{Code, Command, FtpPath, Name};
 use crate::server::log::Level;
-use crate::text::{is_hidden, legible, rfc3339, rfc3339_millis};
+use crate::text::{Reason, is_hidden, legible, rfc3339, rfc3339_millis};
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 use std::io;
@@ -66,7 +66,8 @@ macro_rules! values {
 values!(true, |number| number.to_string().into_bytes(), u16, u32, u64, usize, Seconds, Code);
 values!(false, |text| text.as_bytes(), str, String, Cow<'_, str>, FtpPath, Name);
 values!(false, |bytes| bytes, [u8]);
-values!(false, |shown| shown.to_string().into_bytes(), IpAddr, SocketAddr, io::Error);
+values!(false, |shown| shown.to_string().into_bytes(), IpAddr, SocketAddr);
+values!(false, |error| Reason(error).to_string().into_bytes(), io::Error);
 values!(false, |command| command.masked(), Command);
 
 /// Formats `2026-01-02T03:04:05Z info  login user=anna`.

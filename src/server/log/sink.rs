@@ -1,6 +1,7 @@
 //! Writes whole lines to a file or to standard error; a write may wait.
 
 use crate::sys;
+use crate::text::Reason;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -29,7 +30,7 @@ impl Sink {
         // The log contains names of clients and files.
         sys::for_owner_alone(&mut options);
         let file = options.open(file).map_err(|error| {
-            io::Error::new(error.kind(), format!("{what} {}: {error}", file.display()))
+            io::Error::new(error.kind(), format!("{what} {}: {}", file.display(), Reason(&error)))
         })?;
         Ok(Sink::to(Box::new(file)))
     }

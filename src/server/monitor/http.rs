@@ -77,12 +77,12 @@ pub struct Status {
 }
 
 impl Status {
-    /// Creates the status server of `server`, which serves FTP clients at `name`.
-    pub fn new(listener: TcpListener, server: Arc<Server>, name: String) -> Status {
+    /// Creates the status server of `server`, which serves FTP clients at `serving`.
+    pub fn new(listener: TcpListener, server: Arc<Server>, serving: Vec<SocketAddr>) -> Status {
         let host =
             server.settings().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
         let spare = listener.try_clone().ok();
-        let routes = Routes::new(server, name, host);
+        let routes = Routes::new(server, serving, host);
         Status { listener, spare, routes, connections: Vec::new(), rests_until: None }
     }
 

@@ -7,7 +7,7 @@
 
 #![allow(non_camel_case_types)] // the names of C, so that they can be looked up
 
-use std::ffi::{c_char, c_int, c_long, c_short};
+use std::ffi::{c_char, c_int, c_long, c_short, c_uint};
 
 // On other systems these constants and layouts would be wrong: MIPS has another value for O_CREAT,
 // PowerPC for ICANON, FreeBSD has another struct dirent.
@@ -85,6 +85,8 @@ pub(in crate::sys) const SIG_IGN: usize = 1;
 pub(in crate::sys) const ECHO: tcflag_t = 0o10;
 pub(in crate::sys) const AF_INET: c_int = 2;
 pub(in crate::sys) const SOCK_STREAM: c_int = 1;
+pub(in crate::sys) const IFF_UP: c_uint = 0x1;
+pub(in crate::sys) const IFF_LOOPBACK: c_uint = 0x8;
 pub(in crate::sys) const TCP_NODELAY: c_int = 1;
 
 #[cfg(target_os = "linux")]

@@ -47,8 +47,8 @@ fn static_programs_survive_names_whatever_nsswitch_conf_says() {
         fs::write(root.join("etc/nsswitch.conf"), format!("hosts: {services}\n")).unwrap();
         let unknown: [(&[&str], i32); 3] = [
             (&["/ftp_client", "-c", "quit", NO_NAME], 3),
-            (&["/ftp_server", "--port", "0", "--host", NO_NAME], 1),
-            (&["/ftp_server", "check", "--passive-address", NO_NAME], 1),
+            (&["/ftp_server", "--root", "/", "--port", "0", "--host", NO_NAME], 1),
+            (&["/ftp_server", "check", "--root", "/", "--passive-address", NO_NAME], 1),
         ];
         for (words, code) in unknown {
             let output = run(&root, words);
@@ -57,7 +57,8 @@ fn static_programs_survive_names_whatever_nsswitch_conf_says() {
             assert!(told.contains(NO_NAME), "{services}: {words:?}: {told}");
         }
         for option in ["--host", "--passive-address"] {
-            let output = run(&root, &["/ftp_server", "check", option, "here.example"]);
+            let output =
+                run(&root, &["/ftp_server", "check", "--root", "/", option, "here.example"]);
             assert!(output.status.success(), "{services}: {option}: {output:?}");
         }
     }

@@ -186,7 +186,7 @@ fn what_the_server_prints_harms_nobody() {
         Case::new(SERVER, &["--nonsense"], 2, None),
         Case::new(SERVER, &["passwd"], 2, None),
         Case::new(SERVER, &["--port", "0", "--root", "/nonexistent"], 1, None),
-        Case::new(SERVER, &["--port", "0", "--log-file", "/nonexistent/log"], 1, None),
+        Case::new(SERVER, &["--root", root, "--log-file", "/nonexistent/log"], 1, None),
         Case::new(SERVER, &["passwd", users, ""], 2, None),
     ];
     run_all(&cases);

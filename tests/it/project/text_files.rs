@@ -153,7 +153,7 @@ fn an_encoding_that_is_not_read_is_named() {
             assert!(said.contains(path), "{said}");
         }
     };
-    refused(&accounts(), 1, &["--port", "0", "--users", path]);
+    refused(&accounts(), 1, &["--root", ".", "--port", "0", "--users", path]);
     refused(&accounts(), 1, &["check", "--users", path]);
     refused("port = 0\n", 2, &["--config", path]);
     for (name, bytes) in in_other_encodings("secret\n") {

@@ -6,14 +6,17 @@
 mod tables;
 
 use crate::server::Server;
+use crate::server::accounts::Access;
 use crate::server::monitor::http::chart::{self, Line};
 use crate::server::monitor::http::history::History;
 use crate::server::monitor::http::html::{self, bytes, count, rate, text};
 use crate::server::monitor::http::process::Process;
+use crate::server::monitor::reach;
 use crate::server::monitor::transfer::TransferKind;
 use crate::shutdown::Stage;
 use crate::text::rfc3339;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 /// The style sheet, which is embedded in the page.
@@ -31,8 +34,8 @@ pub struct View<'a> {
     pub server: &'a Server,
     /// The history of the last minutes.
     pub history: &'a History,
-    /// The address at which the server listens.
-    pub name: &'a str,
+    /// The addresses at which the server listens.
+    pub serving: &'a [SocketAddr],
     /// The current time.
     pub now: SystemTime,
     /// True if the page does not refresh itself.
@@ -58,7 +61,10 @@ impl View<'_> {
         self.last_transfers(&mut out);
         out.push_str("<div class=\"pair wide\">");
         self.problems(&mut out);
+        out.push_str("<div>");
+        self.access(&mut out);
         self.limits(&mut out);
+        out.push_str("</div>");
         out.push_str(
             "</div></main><footer>For machines: <a href=\"/metrics\">/metrics</a>, \
              <a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a></footer>\
@@ -93,6 +99,7 @@ impl View<'_> {
             Stage::Draining => ("warn", "draining: no new sessions"),
             Stage::Stopping => ("bad", "stopping"),
         };
+        let serving: Vec<String> = self.serving.iter().map(SocketAddr::to_string).collect();
         let moment = rfc3339(self.now);
         let clock = moment.get(11..19).unwrap_or_default();
         let (how, link, word) = match self.paused {
@@ -105,7 +112,7 @@ impl View<'_> {
              <p class=\"about\"><time datetime=\"{moment}\">{clock} UTC</time>; this page {how} \
              (<a href=\"{link}\">{word}</a>)</p></header>",
             env!("CARGO_PKG_VERSION"),
-            text(self.name),
+            text(serving.join(", ")),
         );
     }
 
@@ -192,6 +199,22 @@ impl View<'_> {
         );
         let legend = "<span><i class=\"key all\"></i>open</span>";
         figure(out, "Sessions", legend, &label, &[line], 2, |top| top.to_string());
+    }
+
+    /// How the server is reached, and what visitors may do.
+    fn access(&self, out: &mut String) {
+        begin(out, "access", "Access", "");
+        out.push_str("<ul>");
+        let name = match reach::is_local(self.serving) {
+            true => "Only this machine, at",
+            false => "Reach it at",
+        };
+        for address in reach::addresses(self.serving) {
+            line(out, name, &text(reach::url(&address)));
+        }
+        let may = self.server.settings().config.anonymous.map_or("not log in", Access::allows);
+        line(out, "Visitors may", may);
+        out.push_str("</ul></section>");
     }
 
     fn limits(&self, out: &mut String) {

@@ -8,7 +8,7 @@ use crate::server::monitor::http::metrics;
 use crate::server::monitor::http::page::{STYLE, View};
 use crate::server::{Server, panic_hook};
 use crate::shutdown::Stage;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -18,20 +18,20 @@ pub struct Routes {
     pub server: Arc<Server>,
     /// The history of the last minutes.
     pub history: History,
-    name: String,
+    serving: Vec<SocketAddr>,
     host: String,
     policy: String,
 }
 
 impl Routes {
-    /// Creates the pages of a server that listens at `name`. `host` is the host of `--status`.
-    pub fn new(server: Arc<Server>, name: String, host: String) -> Routes {
+    /// Creates the pages of a server that listens at `serving`. `host` is the host of `--status`.
+    pub fn new(server: Arc<Server>, serving: Vec<SocketAddr>, host: String) -> Routes {
         let style = html::hash(STYLE);
         let policy = format!(
             "default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'"
         );
-        Routes { server, history: History::new(Instant::now()), name, host, policy }
+        Routes { server, history: History::new(Instant::now()), serving, host, policy }
     }
 
     /// Returns the response to the bytes so far, if they are a complete request.
@@ -78,8 +78,8 @@ impl Routes {
 
     fn page(&mut self, paused: bool, now: SystemTime) -> Response {
         self.history.watch(Instant::now());
-        let (server, history, name) = (&self.server, &self.history, self.name.as_str());
-        let page = View { server, history, name, now, paused }.page();
+        let (server, history, serving) = (&self.server, &self.history, &self.serving);
+        let page = View { server, history, serving, now, paused }.page();
         Response::new("200 OK", "text/html; charset=utf-8", page)
             .with("Content-Security-Policy", &self.policy)
     }

@@ -453,11 +453,11 @@ fn arguments(random: &mut Random) {
     let words: Vec<OsString> =
         (0..random.below(6)).map(|_| OsString::from_vec(damaged(random, WORDS))).collect();
     let usage = match config::PROGRAM.parse(words.clone()) {
-        Ok(Outcome::Run(given)) => Config::new(&given).err(),
-        Ok(_) => None,
-        Err(usage) => Some(usage),
+        Ok(Outcome::Run(given)) => Config::new(&given).err().unwrap_or_default(),
+        Ok(_) => Vec::new(),
+        Err(usage) => vec![usage],
     };
-    assert!(usage.is_none_or(|usage| !usage.to_string().is_empty()));
+    assert!(usage.iter().all(|usage| !usage.to_string().is_empty()));
     let usage = match options::PROGRAM.parse(words) {
         Ok(Outcome::Run(given)) => Options::new(&given).err(),
         Ok(_) => None,
@@ -492,9 +492,9 @@ fn config_file(random: &mut Random) {
         .collect();
     let text = lines.join(&b'\n');
     let file = Path::new("config");
-    if let Ok(given) = config::PROGRAM.parse_config(file, &text) {
-        let _ = Config::new(&given);
-    }
+    let (given, wrong) = config::PROGRAM.parse_config(file, &text);
+    assert!(wrong.iter().all(|usage| !usage.to_string().is_empty()));
+    let _ = Config::new(&given);
     let _ = options::PROGRAM.parse_config(file, &text);
 }
 

@@ -234,7 +234,8 @@ fn no_name_breaks_a_line() {
 #[test]
 fn a_transfer_log_that_cannot_be_opened_keeps_the_server_from_starting() {
     let output = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
-        .args(["--host", "127.0.0.1", "--port", "0", "--transfer-log", "/nonexistent/xferlog"])
+        .args(["--host", "127.0.0.1", "--port", "0", "--root", "."])
+        .args(["--transfer-log", "/nonexistent/xferlog"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));

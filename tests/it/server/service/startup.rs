@@ -3,6 +3,7 @@
 use crate::support::Server;
 use assert_cmd::Command;
 use mt_ftp::server::config::PROGRAM;
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv6Addr, TcpListener};
 use std::process::Stdio;
 use tempfile::TempDir;
@@ -63,7 +64,7 @@ fn without_a_terminal_the_host_is_127_0_0_1() {
         .unwrap();
     let mut line = String::new();
     let stdout = child.stdout.take().unwrap();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(line.starts_with("Listening on 127.0.0.1:") && line.ends_with('\n'), "{line}");
@@ -77,9 +78,62 @@ fn it_warns_where_visitors_from_elsewhere_may_write() {
         server.wait_for_log(&["closed"]);
         server.log().contains("warning")
     };
-    assert!(at("0.0.0.0", "write"));
-    assert!(!at("0.0.0.0", "read"));
+    assert!(at("0.0.0.0", "write") && at("0.0.0.0", "store"));
+    assert!(!at("0.0.0.0", "read") && !at("0.0.0.0", "drop"));
     assert!(!at("127.0.0.1", "write"));
+}
+
+/// Starts it in a directory that it is not told to serve, and returns the first line on stderr.
+fn first_word_in(dir: &std::path::Path, host: &str) -> String {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ftp_server"))
+        .args(["--port=0", "--log-level=error", "--host", host])
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    line
+}
+
+#[test]
+fn an_unnamed_directory_is_served_with_a_warning_but_not_all_of_the_machine_or_by_root() {
+    let told = first_word_in("/".as_ref(), "127.0.0.1");
+    assert!(told.starts_with("ftp_server: cannot serve /: ") && told.contains("--root"), "{told}");
+    let dir = TempDir::new().unwrap();
+    let told = first_word_in(dir.path(), "0.0.0.0");
+    let dir = dir.path().canonicalize().unwrap();
+    assert!(told.contains(dir.to_str().unwrap()) && told.contains("--root"), "{told}");
+    match mt_ftp::sys::is_superuser() {
+        true => assert!(told.contains("root serves no directory that was not named"), "{told}"),
+        false => assert!(told.contains("warning: anyone who reaches 0.0.0.0:"), "{told}"),
+    }
+}
+
+#[test]
+fn the_lines_say_how_others_reach_it_or_that_they_cannot() {
+    let rest = |host: &str| {
+        let server = Server::launch(TempDir::new().unwrap(), host, &["--anonymous", "read"]);
+        let port = server.addr().port();
+        let _serving = server.next_line();
+        let mut lines = Vec::new();
+        while !lines.last().is_some_and(|line: &String| line.starts_with("Connect with: ")) {
+            lines.push(server.next_line());
+        }
+        (lines, port, server)
+    };
+    let (lines, port, server) = rest("127.0.0.1");
+    assert_eq!(lines, [format!("Connect with: ftp_client 127.0.0.1 {port}")]);
+    assert!(server.next_line().starts_with("Only this machine can reach it; --host 0.0.0.0 "));
+    let own = mt_ftp::sys::own_addresses().unwrap();
+    let Some(ip) = own.iter().filter(|ip| ip.is_ipv4()).min() else { return };
+    let (lines, port, _) = rest("0.0.0.0");
+    assert_eq!(lines[0], format!("Reach it at ftp://{ip}:{port}/"));
+    assert_eq!(lines.last().unwrap(), &format!("Connect with: ftp_client {ip} {port}"));
 }
 
 #[test]
@@ -103,9 +157,49 @@ fn it_warns_of_its_own_files_where_clients_see_them() {
 fn an_address_in_use_is_one_line_and_exit_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let lines = complaint(&["--host", "127.0.0.1", "--port", &port], 1);
+    let lines = complaint(&["--root", ".", "--host", "127.0.0.1", "--port", &port], 1);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("127.0.0.1") && lines[0].contains(&port), "{lines:?}");
+    assert!(lines[0].ends_with("--port N picks another port"), "{lines:?}");
+}
+
+#[test]
+fn an_address_of_another_machine_is_told_which_ones_there_are() {
+    let lines = complaint(&["--root", ".", "--host", "192.0.2.77", "--port", "0"], 1);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let begin =
+        "ftp_server: cannot listen on 192.0.2.77 port 0: no address of this machine; it has ";
+    assert!(lines[0].starts_with(begin), "{lines:?}");
+    assert!(lines[0].contains("127.0.0.1") && lines[0].contains("0.0.0.0"), "{lines:?}");
+}
+
+#[test]
+#[ignore = "needs root and setpriv"]
+fn what_another_user_may_not_use_is_told_with_what_to_do() {
+    let dir = TempDir::new().unwrap();
+    let users = dir.path().join("users");
+    std::fs::write(&users, "").unwrap();
+    std::fs::set_permissions(&users, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let program = dir.path().join("ftp_server");
+    std::fs::copy(env!("CARGO_BIN_EXE_ftp_server"), &program).unwrap();
+    let said = |options: &[&str]| {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--clear-groups", "--reuid=54321", "--regid=54321"]).arg(&program);
+        setpriv.args(["--root", dir.path().to_str().unwrap(), "--host=127.0.0.1"]).args(options);
+        let output =
+            setpriv.timeout(crate::support::PATIENCE).assert().code(1).get_output().clone();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = said(&["--port=0", "--users", users.to_str().unwrap()]);
+    assert!(told.ends_with(&format!("chown 54321 {}\n", users.display())), "{told}");
+    assert!(!told.contains("os error"), "{told}");
+    let unprivileged = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    if std::fs::read_to_string(unprivileged).is_ok_and(|first| first.trim() == "1024") {
+        let told = said(&["--port=1021"]);
+        assert!(told.contains("below 1024") && told.contains("ftp_server.socket"), "{told}");
+    }
 }
 
 #[test]

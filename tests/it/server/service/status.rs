@@ -523,7 +523,8 @@ fn where_it_cannot_listen_the_server_does_not_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = taken.local_addr().unwrap().to_string();
     let mut server = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
-    server.args(["--host", "127.0.0.1", "--port", "0", "--status", &at]).timeout(PATIENCE);
+    server.args(["--host", "127.0.0.1", "--port", "0", "--root", ".", "--status", &at]);
+    server.timeout(PATIENCE);
     let output = server.assert().code(1).stdout("").get_output().clone();
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(complaint.lines().count(), 1, "{complaint}");

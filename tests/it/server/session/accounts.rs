@@ -194,13 +194,13 @@ fn a_broken_accounts_file_keeps_the_server_from_starting() {
     let broken =
         AccountsFile::with_text(&format!("# a comment\nanna:{SECRET}::\nanna:{SECRET}::\nben\n"));
     let users = broken.path();
-    let words = ["--users", users, "--host", "127.0.0.1", "--port", "0"];
+    let words = ["--users", users, "--host", "127.0.0.1", "--port", "0", "--root", "."];
     let started = run(&words, "")
         .expect(1)
         .expect_error(&format!("{users}:3: expected each name once"))
         .expect_error(&format!("{users}:4: expected name:hash:access:home"));
     assert_eq!(started.stdout, "");
-    let missing = run(&["--users", "/nonexistent/users", "--port", "0"], "").expect(1);
+    let missing = run(&["--root=.", "--users", "/nonexistent/users", "--port", "0"], "").expect(1);
     missing.expect_error("/nonexistent/users");
 }
 

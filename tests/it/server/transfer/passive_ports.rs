@@ -125,7 +125,8 @@ fn a_name_that_is_not_found_leaves_epsv_and_those_of_other_networks() {
 #[test]
 fn check_tells_of_a_name_that_is_not_found() {
     let mut check = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
-    let output = check.args(["check", "--passive-address", NO_NAME]).assert().code(1);
+    let output =
+        check.args(["check", "--root", ".", "--passive-address", NO_NAME]).assert().code(1);
     let told = String::from_utf8(output.get_output().stderr.clone()).unwrap();
     assert!(told.contains(NO_NAME) && told.contains("425"), "{told}");
 }
@@ -134,7 +135,7 @@ fn check_tells_of_a_name_that_is_not_found() {
 fn an_address_that_no_227_can_carry_keeps_the_server_from_starting() {
     for address in ["::1", "0.0.0.0", "300.1.1.1"] {
         let mut start = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
-        let options = ["--port", "0", "--host", "127.0.0.1", "--passive-address", address];
+        let options = ["--port=0", "--host=127.0.0.1", "--root=.", "--passive-address", address];
         let output = start.timeout(crate::support::PATIENCE).args(options).assert().code(1);
         let told = String::from_utf8(output.get_output().stderr.clone()).unwrap();
         assert!(told.contains("--passive-address") && told.contains(address), "{told}");
