@@ -121,6 +121,8 @@ pub struct Connection {
     stored: Option<u64>,
     /// What went over it since the user's command began.
     exchange: Exchange,
+    /// Whether it was made beside the first one of the user, to work at the same time.
+    is_helper: bool,
     lost: bool,
 }
 

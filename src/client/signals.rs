@@ -33,6 +33,8 @@ pub struct Interrupt {
 struct Shared {
     /// What the transfers that are going on wait for.
     transfers: Vec<Arc<Event>>,
+    /// Whether whatever begins is broken off at once.
+    is_cancelled: bool,
     /// The control connection, while somebody at a prompt waits for an answer from it.
     line: Option<TcpStream>,
     /// Whether Ctrl-C has cut it.
@@ -102,8 +104,20 @@ impl Interrupt {
     /// program.
     pub(super) fn begin(&self) -> io::Result<Armed> {
         let event = Arc::new(Event::new()?);
-        self.lock().transfers.push(Arc::clone(&event));
+        let mut shared = self.lock();
+        if shared.is_cancelled {
+            event.set();
+        }
+        shared.transfers.push(Arc::clone(&event));
+        drop(shared);
         Ok(Armed { interrupt: self.clone(), event })
+    }
+
+    /// Breaks off what goes on, and what begins later.
+    pub(super) fn cancel(&self) {
+        let mut shared = self.lock();
+        shared.is_cancelled = true;
+        shared.transfers.drain(..).for_each(|event| event.set());
     }
 
     /// Makes a file that is removed if the program ends before [`Interrupt::remove`].

@@ -33,6 +33,7 @@ pub(super) mod outcome;
 mod replies;
 pub(super) mod retry;
 mod segmented;
+pub(super) mod session_limit;
 mod sink;
 mod size_limit;
 pub(super) mod upload;

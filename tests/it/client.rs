@@ -12,6 +12,7 @@ mod messages;
 mod mget_mput;
 mod mirror;
 mod netrc;
+mod one_session;
 mod pget;
 mod protocol;
 #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@ use super::idle::Exchange;
 use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};
 use crate::client::error::Error;
-use crate::client::signals::Armed;
+use crate::client::signals::{Armed, Interrupt};
 use crate::net::{self, Stream};
 use crate::protocol::{Code, Command, Control, Name, Reply, Secret};
 use crate::sys::{Event, Interest, PollItem};
@@ -25,12 +25,20 @@ pub(in crate::client) struct ConnectionPlan {
     wanted: Representation,
     capabilities: Capabilities,
     features: Option<Arc<[Vec<u8>]>>,
+    is_helper: bool,
 }
 
 impl ConnectionPlan {
     /// Changes the steps to its directory.
     pub(in crate::client) fn by(mut self, way: Vec<Command>) -> ConnectionPlan {
         self.origin.went(way);
+        self
+    }
+
+    /// Lets it work beside the connection that the plan is of. `cancel` gives it up while it is being made.
+    pub(in crate::client) fn helper(mut self, cancel: Interrupt) -> ConnectionPlan {
+        self.settings.interrupt = cancel;
+        self.is_helper = true;
         self
     }
 
@@ -41,6 +49,7 @@ impl ConnectionPlan {
         let mut made = Connection::open_by(host, port, self.settings.clone(), deadline)?;
         made.wanted = self.wanted;
         made.features = self.features.clone();
+        made.is_helper = self.is_helper;
         made.capabilities = Capabilities {
             pipelines: self.capabilities.pipelines && made.capabilities.pipelines,
             ..self.capabilities
@@ -105,6 +114,7 @@ impl Connection {
             route: None,
             stored: None,
             exchange: Exchange::Answered,
+            is_helper: false,
             lost: false,
         })
     }
@@ -129,6 +139,7 @@ impl Connection {
             wanted: self.wanted,
             capabilities: self.capabilities,
             features: self.features.clone(),
+            is_helper: self.is_helper,
         }
     }
 
@@ -232,6 +243,16 @@ impl Connection {
             // The server may be gone already.
             let _ = self.send(&Command::Quit);
         }
+    }
+
+    /// Returns true if the connection was made beside the first one, to work at the same time.
+    pub(in crate::client) fn is_helper(&self) -> bool {
+        self.is_helper
+    }
+
+    /// Changes what breaks its transfers off.
+    pub(in crate::client) fn set_interrupt(&mut self, interrupt: Interrupt) {
+        self.settings.interrupt = interrupt;
     }
 
     /// Returns whether the connection can no longer be used.

@@ -11,6 +11,7 @@ use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::retry::{self, RetryNotes};
+use crate::client::transfer::session_limit::{ONE_SESSION, SessionLimit};
 use crate::client::url::Endpoint;
 use crate::net;
 use crate::protocol::{Command, Name, Secret};
@@ -51,6 +52,8 @@ pub(super) struct Session {
     login: LoginPolicy,
     representation: Representation,
     connection: Option<Connection>,
+    /// What is known of the server's room for other connections.
+    limit: SessionLimit,
     /// Where the connection leads, while there is one.
     place: Option<ServerPlace>,
 }
@@ -135,6 +138,7 @@ impl Session {
             },
             representation: Representation::Bytes,
             connection: None,
+            limit: SessionLimit::default(),
             place: None,
         }
     }
@@ -183,6 +187,9 @@ impl Session {
         let host = self.place.as_ref().map_or(String::new(), |place| place.endpoint.to_string());
         let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
         let mut notes = RetryNotes { name: host.as_bytes(), messages: Some(settings.messages) };
+        if settings.limit.first_was_lost(false) {
+            settings.messages.note(ONE_SESSION);
+        }
         match retry::restore(connection, &settings, &mut notes) {
             Ok(()) => {
                 settings.messages.note(&format!("{why}; connected again"));
@@ -198,7 +205,8 @@ impl Session {
     /// What all transfers of the session share.
     pub(super) fn transfer_settings(&self) -> TransferSettings {
         let (transfers, messages) = (self.transfers, self.messages);
-        TransferSettings { transfers, messages, interrupt: self.interrupt().clone() }
+        let (interrupt, limit) = (self.interrupt().clone(), self.limit.clone());
+        TransferSettings { transfers, messages, interrupt, limit }
     }
 
     pub(super) fn interrupt(&self) -> &Interrupt {
@@ -280,6 +288,7 @@ impl Session {
         self.disconnect();
         let deadline = net::later(deadline, opened.elapsed());
         self.connection = Some(connection);
+        self.limit = SessionLimit::default();
         self.place = Some(ServerPlace {
             endpoint: to.clone(),
             dir: RemoteDir::Unknown,

@@ -10,6 +10,7 @@ use super::TransferSettings;
 use super::download::Download;
 use super::outcome::TransferOutcome;
 use super::retry::{Meter, Retries};
+use super::session_limit::ONE_SESSION;
 use super::upload::{SMALL, Upload};
 use super::worker_pool::{self, Helpers, Work, Worker};
 use crate::client::connection::{Connection, EXTENDED_PASSIVE};
@@ -108,20 +109,30 @@ pub(in crate::client) fn run(
     report: Report<'_>,
 ) -> Result<Tally, Error> {
     let helpers = settings.transfers.connections.min(jobs.len()).saturating_sub(1);
-    run_found(connection, helpers, settings, report, |_| Ok(jobs))
+    let mut jobs = Some(jobs);
+    run_found(connection, helpers, settings, report, |_| Ok(jobs.take().unwrap_or_default()))
 }
 
-/// Transfers files that have to be found first; `helpers` more connections are made meanwhile.
+/// Transfers files that have to be found first; `helpers` more connections are made meanwhile. If one of
+/// them ends the first, the files are looked for again.
 pub(in crate::client) fn run_found(
     connection: &mut Connection,
     helpers: usize,
     settings: &TransferSettings,
     report: Report<'_>,
-    find: impl FnOnce(&mut Connection) -> Result<Vec<Job>, Error>,
+    mut find: impl FnMut(&mut Connection) -> Result<Vec<Job>, Error>,
 ) -> Result<Tally, Error> {
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
-    let called = Helpers::call(connection, helpers);
-    let jobs = find(connection)?;
+    let mut called = Helpers::call(connection, helpers, settings);
+    let jobs = match find(connection) {
+        Err(_) if connection.is_lost() && settings.limit.first_was_lost(false) => {
+            settings.messages.note(ONE_SESSION);
+            called = Helpers::none();
+            connection.reconnect()?;
+            find(connection)?
+        }
+        found => found?,
+    };
     let state = Mutex::new(BatchState::new(jobs, settings));
     let queue = JobQueue { settings, report, armed, state };
     worker_pool::run(connection, called, helpers, &queue);
@@ -173,7 +184,11 @@ impl Work for JobQueue<'_> {
             if !connection.capabilities().pipelines {
                 self.lock().one_at_a_time = true;
             }
-            if worker == Worker::Helper && outcome.result.as_ref().is_err_and(is_crowded) {
+            let is_left = |error: &Error| {
+                is_crowded(error)
+                    || (connection.is_lost() && !matches!(error, Error::GaveUp { .. }))
+            };
+            if worker == Worker::Helper && outcome.result.as_ref().is_err_and(is_left) {
                 return self.lock().jobs.push_front(job);
             }
             self.account(outcome);
@@ -194,7 +209,14 @@ impl JobQueue<'_> {
         if !connection.is_lost() {
             return Ok(());
         }
+        let limit = &self.settings.limit;
+        if connection.is_helper() && limit.is_one() {
+            return Err(Error::NotConnected);
+        }
         let mut meter = JobMeter::new(self, job);
+        if !connection.is_helper() && limit.first_was_lost(false) {
+            meter.warn(ONE_SESSION);
+        }
         Retries::new(connection, self.settings, &mut meter)?.until_done(Connection::revive)
     }
 

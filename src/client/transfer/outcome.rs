@@ -1,5 +1,6 @@
 //! The outcome of one transfer, and the settings that all of them share.
 
+use super::session_limit::SessionLimit;
 use crate::client::error::Error;
 use crate::client::options::TransferOptions;
 use crate::client::output::Messages;
@@ -17,6 +18,8 @@ pub(in crate::client) struct TransferSettings {
     pub(in crate::client) messages: Messages,
     /// What Ctrl-C sets.
     pub(in crate::client) interrupt: Interrupt,
+    /// What is known of the server's room for other connections.
+    pub(in crate::client) limit: SessionLimit,
 }
 
 /// What became of one file.

@@ -9,6 +9,7 @@
 //!   did not accept the next connection.
 
 use super::TransferSettings;
+use super::session_limit::{ONE_SESSION, SessionLimit};
 use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::output::Messages;
@@ -169,6 +170,7 @@ fn longer(pause: Duration) -> Duration {
 pub(super) struct Retries<'a> {
     pub(super) connection: &'a mut Connection,
     tries: Tries<'a>,
+    limit: SessionLimit,
 }
 
 impl<'a> Retries<'a> {
@@ -178,7 +180,8 @@ impl<'a> Retries<'a> {
         settings: &TransferSettings,
         meter: &'a mut dyn Meter,
     ) -> Result<Retries<'a>, Error> {
-        Ok(Retries { connection, tries: Tries::new(settings, meter)? })
+        let limit = settings.limit.clone();
+        Ok(Retries { connection, tries: Tries::new(settings, meter)?, limit })
     }
 
     /// Runs a transfer until it is done or another try is pointless.
@@ -186,7 +189,10 @@ impl<'a> Retries<'a> {
         loop {
             let before = transfer.reached()?;
             let failure = match transfer.attempt(self.connection, self.tries.meter) {
-                Ok(bytes) => return Ok(bytes),
+                Ok(bytes) => {
+                    self.limit.succeeded(self.connection.is_helper());
+                    return Ok(bytes);
+                }
                 Err(failure) => failure,
             };
             match transfer.learn(&failure)? {
@@ -216,15 +222,40 @@ impl<'a> Retries<'a> {
     /// Waits, and makes sure that the connection can be used; fails if no further try is worth it.
     fn prepare_next(&mut self, mut failure: Error, mut moved: bool) -> Result<(), Error> {
         loop {
-            self.tries.pause_after(failure, moved)?;
+            let is_pushed_out = self.connection.is_lost() && self.learn_limit(moved);
+            if is_pushed_out && self.connection.is_helper() {
+                return Err(failure);
+            }
+            if !is_pushed_out {
+                self.tries.pause_after(failure, moved)?;
+            }
             if !self.connection.is_lost() {
                 return Ok(());
             }
             match self.connection.reconnect() {
-                Ok(()) => return Ok(()),
-                Err(error) => (failure, moved) = (error, false),
+                Ok(()) if self.connection.is_helper() => self.limit.other_begins(),
+                Ok(()) => self.limit.first_is_back(),
+                Err(error) => {
+                    (failure, moved) = (error, false);
+                    continue;
+                }
             }
+            return Ok(());
         }
+    }
+
+    /// Returns true if the connection was lost because another one began, and tells of it once. A helper
+    /// that was lost before it moved anything is not made again either: it may be one session too many.
+    fn learn_limit(&mut self, moved: bool) -> bool {
+        let is_helper = self.connection.is_helper();
+        let is_news = match is_helper {
+            true => self.limit.other_was_lost(),
+            false => self.limit.first_was_lost(moved),
+        };
+        if is_news {
+            self.tries.meter.warn(ONE_SESSION);
+        }
+        is_news || (is_helper && (!moved || self.limit.is_one()))
     }
 
     /// Returns whether anything had to be tried again.

@@ -8,6 +8,7 @@
 use super::TransferSettings;
 use super::compare::{RemoteFacts, Tail, compare_tail};
 use super::retry::{Attempt, Meter, Next, Retries};
+use super::session_limit::ONE_SESSION;
 use super::worker_pool::{self, Helpers, Work, Worker};
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
@@ -82,8 +83,16 @@ pub(super) fn fetch(
         return Ok(None);
     }
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
-    let helpers = Helpers::call(connection, connections.saturating_sub(1));
-    let remote = RemoteFacts::ask_and_prepare(connection, name)?;
+    let helpers = Helpers::call(connection, connections.saturating_sub(1), settings);
+    let remote = match RemoteFacts::ask_and_prepare(connection, name) {
+        Err(_) if connection.is_lost() && settings.limit.first_was_lost(false) => {
+            meter.warn(ONE_SESSION);
+            drop(helpers);
+            connection.reconnect()?;
+            return Ok(None);
+        }
+        asked => asked?,
+    };
     if armed.came() {
         return Err(Error::Interrupted);
     }
@@ -106,8 +115,12 @@ pub(super) fn fetch(
         None => return Err(Error::NotConnected),
     }
     // Some servers close everything where a transfer is stopped at the end of its range.
-    connection.revive()?;
-    let now = RemoteFacts::ask_at_once(connection, name)?;
+    let mut now = RemoteFacts::default();
+    Retries::new(connection, settings, state.meter)?.until_done(|connection| {
+        connection.revive()?;
+        now = RemoteFacts::ask_at_once(connection, name)?;
+        Ok(())
+    })?;
     let is_same = match now.size {
         Some(now) if now > size => {
             compare_tail(connection, name, size, partial.file(), size)? != Tail::Different
@@ -257,6 +270,10 @@ struct RangeMeter<'a, 'q> {
 impl Meter for RangeMeter<'_, '_> {
     fn again(&mut self, why: &Error, pause: Duration) {
         self.queue.lock().meter.again(why, pause);
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.queue.lock().meter.warn(text);
     }
 }
 

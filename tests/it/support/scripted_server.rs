@@ -38,6 +38,11 @@ impl ScriptedServer {
         let _ = self.control.get_ref().shutdown(Shutdown::Both);
     }
 
+    /// Returns what closes the connection from another thread.
+    pub fn line(&self) -> TcpStream {
+        self.control.get_ref().try_clone().unwrap()
+    }
+
     /// The address of the client.
     pub fn peer(&self) -> io::Result<SocketAddr> {
         self.control.get_ref().peer_addr()

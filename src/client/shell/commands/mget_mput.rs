@@ -77,6 +77,7 @@ fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     let several = names.len() > 1 || names.iter().any(|name| found.is_pattern(name.as_bytes()));
     let helpers = if several { settings.transfers.connections.saturating_sub(1) } else { 0 };
     let find = |connection: &mut Connection| {
+        found.forget();
         for pattern in &names {
             if found.is_pattern(pattern.as_bytes()) {
                 // The first file follows.
@@ -181,6 +182,13 @@ impl Jobs {
         let (messages, json) = (settings.messages, settings.transfers.json);
         let (found, refused, enough, began) = (0, 0, false, Instant::now());
         Jobs { action, began, messages, json, preferences, jobs, folded, found, refused, enough }
+    }
+
+    /// Forgets what was found, to look again.
+    fn forget(&mut self) {
+        self.jobs.clear();
+        self.folded.clear();
+        (self.found, self.refused) = (0, 0);
     }
 
     /// Whether a word stands for the names that match it.
