@@ -35,7 +35,7 @@ pub use event::Event;
 pub use socket::{inline_urgent, keep_alive, no_delay};
 pub use tls::{
     Certificate, NewCertificate, Tls, TlsContext, TlsError, TlsErrorKind, TlsLibrary, TlsSession,
-    TlsUnavailable, TlsVersion, make_certificate, tls_library,
+    TlsUnavailable, TlsVersion, describe_tls, is_certificate_name, make_certificate, tls_library,
 };
 pub use waker::Waker;
 

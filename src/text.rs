@@ -9,6 +9,7 @@
 //! | [`rfc3339`], [`http_date`] | logs, pages, JSON, `modtime` |
 //! | [`base64`], [`parse_base64`] | password hashes, the digests of a page's own scripts |
 //! | [`Reason`] | errors of the system, in messages and logs |
+//! | [`fingerprint`] | certificates |
 //! | [`scaled`] | sizes and rates for people |
 //!
 //! Nothing here panics, whatever the bytes, the clock or the number.
@@ -60,6 +61,11 @@ pub fn http_date(time: SystemTime) -> String {
     let (weekday, month) = (time::weekday(time), time::month_of(time));
     let Civil { year, day, hour, minute, second, .. } = Civil::from_system(time);
     format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// Formats a SHA-256 fingerprint of a certificate as `openssl x509 -fingerprint` does: `AB:CD:…`.
+pub fn fingerprint(sha256: &[u8; 32]) -> String {
+    sha256.map(|byte| format!("{byte:02X}")).join(":")
 }
 
 /// Converts a number of bytes to the largest unit (in powers of 1024) in which it is at least one,

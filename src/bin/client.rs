@@ -12,7 +12,9 @@ fn main() -> ExitCode {
     sys::use_built_in_name_services();
     match PROGRAM.parse(env::args_os().skip(1)) {
         Ok(Outcome::Help) => print(&PROGRAM.help()),
-        Ok(Outcome::Version) => print(&format!("{}\n", PROGRAM.version_line())),
+        Ok(Outcome::Version) => {
+            print(&format!("{}\n{}\n", PROGRAM.version_line(), sys::describe_tls()))
+        }
         Ok(Outcome::Run(parsed)) => Options::new(&parsed).map_or_else(|usage| wrong(&usage), run),
         Err(usage) => wrong(&usage),
     }

@@ -6,7 +6,7 @@ use mt_ftp::args::Parsed;
 use mt_ftp::net::{self, Listeners};
 use mt_ftp::server::admission::spare_descriptor::SpareDescriptor;
 use mt_ftp::server::cli::options::{self, Options, with_options};
-use mt_ftp::server::cli::{check, listening, output, passwd, startup};
+use mt_ftp::server::cli::{certificate, check, listening, output, passwd, startup};
 use mt_ftp::server::config::Config;
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::monitor::http::{self, Status};
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     let mut words: Vec<OsString> = env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("passwd") => passwd::run(words.split_off(1)),
+        Some("certificate") => certificate::run(words.split_off(1)),
         Some("check") => with_options(words.split_off(1), check::run),
         _ => with_options(words, run),
     }

@@ -31,6 +31,6 @@ pub use certificate::Certificate;
 pub use connection::Tls;
 pub use context::{TlsContext, TlsVersion};
 pub use error::{TlsError, TlsErrorKind, TlsUnavailable};
-pub use library::{TlsLibrary, tls_library};
-pub use make::{NewCertificate, make_certificate};
+pub use library::{TlsLibrary, describe_tls, tls_library};
+pub use make::{NewCertificate, is_certificate_name, make_certificate};
 pub use session::TlsSession;

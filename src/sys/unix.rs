@@ -126,6 +126,18 @@ pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, buffer)
 }
 
+/// Returns the name of this machine.
+pub(crate) fn host_name() -> Option<String> {
+    unsafe extern "C" {
+        fn gethostname(name: *mut std::ffi::c_char, length: usize) -> c_int;
+    }
+    let mut name = [0_u8; 256];
+    // SAFETY: as many bytes may be written as are given.
+    check(unsafe { gethostname(name.as_mut_ptr().cast(), name.len()) }).ok()?;
+    let name = std::ffi::CStr::from_bytes_until_nul(&name).ok()?;
+    Some(name.to_str().ok()?.to_owned())
+}
+
 /// Returns `word` without its first `from` bytes; empty if `word` is shorter.
 pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
     OsStr::from_bytes(word.as_bytes().get(from..).unwrap_or_default()).to_owned()

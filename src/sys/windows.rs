@@ -127,6 +127,11 @@ pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns the name of this machine.
+pub(crate) fn host_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
+}
+
 /// Returns `word` without its first `from` units.
 pub(crate) fn os_tail(word: &OsStr, from: usize) -> OsString {
     OsString::from_wide(&word.encode_wide().skip(from).collect::<Vec<u16>>())

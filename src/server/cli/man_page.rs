@@ -2,7 +2,7 @@
 
 use crate::args::Block::{Item, Lines, Text};
 use crate::args::{Manual, Operands, Section, Subcommand};
-use crate::server::cli::passwd;
+use crate::server::cli::{certificate, passwd};
 use crate::server::config::PROGRAM;
 
 /// The manual of `ftp_server`.
@@ -17,11 +17,17 @@ pub fn manual() -> Manual {
     }
 }
 
-static SUBCOMMANDS: [Subcommand; 2] = [
+static SUBCOMMANDS: [Subcommand; 3] = [
     Subcommand {
         word: "passwd",
         summary: "add or change an account",
         program: &passwd::PROGRAM,
+        operands: Operands::Files,
+    },
+    Subcommand {
+        word: "certificate",
+        summary: "make a self-signed certificate for FTPS",
+        program: &certificate::PROGRAM,
         operands: Operands::Files,
     },
     Subcommand {

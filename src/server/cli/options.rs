@@ -43,7 +43,7 @@ pub fn with_options(
 ) -> ExitCode {
     let options = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
-        Ok(Outcome::Version) => return output::print(&format!("{}\n", PROGRAM.version_line())),
+        Ok(Outcome::Version) => return output::print_version(),
         Ok(Outcome::Run(words)) => Options::read(words),
         Err(usage) => Err(vec![usage]),
     };

@@ -4,9 +4,10 @@
 //! panics then, and only what the user asked for is waited for longer than a second.
 
 use crate::args::{Program, Usage};
+use crate::server::config::PROGRAM;
 use crate::server::log::sink::Sink;
 use crate::server::log::writer::{LogWriter, Observer, PATIENCE};
-use crate::sys::Patient;
+use crate::sys::{self, Patient};
 use crate::text::Reason;
 use std::error::Error;
 use std::fmt::Display;
@@ -33,6 +34,11 @@ pub fn write(text: &str) -> Result<(), String> {
 /// Prints what the user asked for, such as `--help`.
 pub fn print(text: &str) -> ExitCode {
     exit_code(write(text).map_err(Into::into))
+}
+
+/// Prints the version of the program, and the TLS library.
+pub fn print_version() -> ExitCode {
+    print(&format!("{}\n{}\n", PROGRAM.version_line(), sys::describe_tls()))
 }
 
 /// Prints lines that a script or a person waits for to standard output.

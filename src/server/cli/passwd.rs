@@ -10,13 +10,12 @@ use crate::protocol::{FtpPath, Name, Secret};
 use crate::server::accounts::Access;
 use crate::server::accounts::password_hash::{PasswordHash, rounds_of_new};
 use crate::server::accounts::{Accounts, AccountsError, Terms};
-use crate::server::cli::output;
-use crate::server::config;
+use crate::server::cli::{output, private_file};
 use crate::sys;
 use crate::text;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -55,9 +54,7 @@ pub static PROGRAM: Program = Program {
 pub fn run(words: Vec<OsString>) -> ExitCode {
     let request = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
-        Ok(Outcome::Version) => {
-            return output::print(&format!("{}\n", config::PROGRAM.version_line()));
-        }
+        Ok(Outcome::Version) => return output::print_version(),
         Ok(Outcome::Run(given)) => Request::new(&given),
         Err(usage) => Err(usage),
     };
@@ -155,7 +152,7 @@ impl Request {
         locked.read_to_end(&mut text).map_err(failed)?;
         let accounts = Accounts::parse(&self.file, &text)?;
         let (text, done) = self.changed(&text, &accounts, &hash);
-        replace(&file, &text).map_err(failed)?;
+        private_file::replace(&file, &text).map_err(failed)?;
         Ok(done)
     }
 
@@ -225,31 +222,11 @@ fn lock(file: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a new file beside the old one and puts it in its place.
-fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
-    let mut name = file.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
-    name.push(".new");
-    let new = file.with_file_name(name);
-    // Left over from a run that was cut off: its content is of no use.
-    let _ = fs::remove_file(&new);
-    let mut options = OpenOptions::new();
-    sys::for_owner_alone(&mut options);
-    let mut written = options.write(true).create_new(true).open(&new)?;
-    let result = (|| {
-        if let Ok(old) = File::open(file) {
-            sys::adopt((&written, &written.metadata()?), (&old, &old.metadata()?));
-        }
-        written.write_all(text)?;
-        written.sync_all()?;
-        fs::rename(&new, file)
-    })();
-    result.inspect_err(|_| drop(fs::remove_file(&new)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::args::Outcome;
+    use std::fs;
 
     fn request(words: &[&str]) -> Result<Request, String> {
         match PROGRAM.parse(words.iter().map(Into::into)) {
@@ -331,30 +308,12 @@ mod tests {
             let mut locked = lock(&file).unwrap();
             locked.read_to_end(&mut text).unwrap();
             text.extend_from_slice(format!("{name}\n").as_bytes());
-            replace(&file, &text).unwrap();
+            private_file::replace(&file, &text).unwrap();
         };
         std::thread::scope(|scope| {
             let add = &add;
             (0..16).for_each(|number| drop(scope.spawn(move || add(number))));
         });
         assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 16);
-    }
-
-    #[test]
-    fn the_file_is_made_for_its_owner_and_replaced_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("users");
-        replace(&file, b"one\n").unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-            replace(&file, b"two\n").unwrap();
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
-        }
-        replace(&file, b"three\n").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"three\n");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -332,7 +332,9 @@ fn clear_queue(api: &Api) {
 fn pem_file(path: &Path, mark: &str, what: &str) -> Result<CString, TlsError> {
     let shown = path.display();
     let content = fs::read(path).map_err(|error| {
-        TlsError::new(TlsErrorKind::File, format!("cannot read {shown}: {error}"))
+        let text = error.to_string();
+        let reason = text.split(" (os error").next().unwrap_or_default();
+        TlsError::new(TlsErrorKind::File, format!("cannot read {shown}: {reason}"))
     })?;
     let headers =
         || content.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"-----BEGIN "));

@@ -99,6 +99,17 @@ pub fn tls_library(file: Option<&Path>) -> Result<&'static TlsLibrary, TlsUnavai
     LIBRARY.get_or_init(|| find(file)).as_ref().map_err(Clone::clone)
 }
 
+/// Says in a line for `--version` which TLS library there is, and loads the system's for that.
+pub fn describe_tls() -> String {
+    match tls_library(None) {
+        Ok(library) if library.is_linked_in() => {
+            format!("TLS: {}, part of this program", library.version())
+        }
+        Ok(library) => format!("TLS: {}, loaded from the system", library.version()),
+        Err(error) => format!("TLS: none; {error}"),
+    }
+}
+
 /// The library that is linked in. A static program must not load another one.
 #[cfg(tls_static)]
 fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {

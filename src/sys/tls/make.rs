@@ -131,6 +131,12 @@ fn general_names(names: &[String]) -> Result<Vec<u8>, TlsError> {
     Ok(elements)
 }
 
+/// Whether a certificate can be made for this name: an address or a host name, whose first part may be
+/// a wildcard.
+pub fn is_certificate_name(name: &str) -> bool {
+    name.parse::<IpAddr>().is_ok() || is_host_name(name)
+}
+
 /// Whether this is a host name (RFC 1123), also one with a wildcard in the first place.
 fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {

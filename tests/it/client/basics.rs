@@ -401,7 +401,8 @@ fn help_and_version_go_to_stdout() {
     }
     for spelling in ["--version", "-V"] {
         let run = client.run(&[spelling]).expect(0);
-        assert_eq!(run.stdout, format!("ftp_client {}\n", env!("CARGO_PKG_VERSION")));
+        let (version, tls) = (env!("CARGO_PKG_VERSION"), mt_ftp::sys::describe_tls());
+        assert_eq!(run.stdout, format!("ftp_client {version}\n{tls}\n"));
     }
 }
 

@@ -250,7 +250,7 @@ fn zsh_completes_options_and_their_values() {
     for (line, offered) in [
         ("ftp_server --anonymous ", "drop*none*read*store*write"),
         ("ftp_server --log-level=", "debug*error*info*warn"),
-        ("ftp_server ", "check*passwd"),
+        ("ftp_server ", "certificate*check*passwd"),
         ("ftp_server passwd --access ", "drop*read*store*write"),
         ("ftp_server --pass", "--passive-address*--passive-ports"),
         ("ftp_client --r", "--rate-limit*--retries"),

@@ -212,19 +212,17 @@ fn files_that_commands_and_links_name_are_there() {
 fn calls_of_our_programs_have_known_options() {
     let readme = readme();
     let programs = [
-        ("ftp_server", &server::config::PROGRAM, Some(&server::cli::passwd::PROGRAM)),
-        ("ftp_client", &client::options::PROGRAM, None),
+        ("ftp_server", server::cli::man_page::manual()),
+        ("ftp_client", client::man_page::manual()),
     ];
-    for (name, program, other) in programs {
+    for (name, manual) in programs {
+        let below = manual.subcommands.iter().map(|subcommand| subcommand.program);
+        let programs: Vec<&Program> = [manual.program].into_iter().chain(below).collect();
         for command in of_program(&readme, name) {
             let parts = command.split([' ', '[', ']', '|', '=', '<']);
             for option in parts.filter(|part| part.starts_with('-')) {
-                let known =
-                    [Some(program), other].into_iter().flatten().any(|program: &Program| {
-                        program
-                            .all_flags()
-                            .any(|flag| flag.spellings().contains(&option.to_owned()))
-                    });
+                let mut flags = programs.iter().flat_map(|program| program.all_flags());
+                let known = flags.any(|flag| flag.spellings().contains(&option.to_owned()));
                 assert!(known, "{command}: {option}");
             }
         }

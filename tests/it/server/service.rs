@@ -1,5 +1,6 @@
 //! The program as a service: options, reload, shutdown, socket activation, load balancers, status.
 
+mod certificate;
 mod config;
 mod proxy_protocol;
 mod reload;

@@ -270,8 +270,9 @@ fn help_names_every_option_and_exits_0() {
 }
 
 #[test]
-fn version_is_one_line_and_exits_0() {
-    let expected = format!("ftp_server {}\n", env!("CARGO_PKG_VERSION"));
+fn version_names_the_program_and_the_tls_library() {
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!("ftp_server {version}\n{}\n", mt_ftp::sys::describe_tls());
     for spelling in ["--version", "-V"] {
         server().arg(spelling).assert().code(0).stdout(expected.clone()).stderr("");
     }
