@@ -22,8 +22,9 @@
 //!
 //! | rooms | what they hold |
 //! |---|---|
-//! | `error`, `name`, `url`, `netrc`, `options` | what fails, and what is typed or configured |
+//! | `pin`, `error`, `name`, `url`, `netrc`, `options`, `state_dir` | what fails, and what is typed, configured or kept |
 //! | `signals`, `output` | Ctrl-C and the programs that share the terminal; messages, progress, JSON |
+//! | `tls` | which certificates are accepted |
 //! | `connection` | the control connection ([`Connection`]), its commands and its data connections |
 //! | `remote_listing`, `local` | names and entries at the server; files and partial files here |
 //! | `transfer` | [`IncomingTransfer`] and [`OutgoingTransfer`], retries, and transfers side by side |
@@ -38,17 +39,22 @@ mod name;
 mod netrc;
 pub mod options;
 pub mod output;
+mod pin;
 mod remote_listing;
 mod shell;
 mod signals;
+mod state_dir;
 #[cfg(test)]
 mod test_server;
+mod tls;
 mod transfer;
 mod url;
 
 pub use connection::{Connection, DataMode, LineEnds, Representation, Settings};
-pub use error::{Error, ErrorClass};
+pub use error::{Error, ErrorClass, TlsFailure};
+pub use pin::Pin;
 pub use shell::Shell;
 pub use signals::Interrupt;
+pub use tls::{Encryption, Person, TlsClient, TlsOptions};
 pub use transfer::{IncomingTransfer, OutgoingTransfer};
 pub use url::{BadAddress, Endpoint, Place, Url};

@@ -4,6 +4,8 @@
 //!   used again. After any other error of the control connection it is [lost](Connection::is_lost),
 //!   and every call says so: what would be read next might answer an earlier command.
 //! - Every reply has as long as [`Settings::timeout`]. A transfer has as long as it moves.
+//! - Where TLS is required, nothing but AUTH TLS is sent before the server is known to be the one that was
+//!   meant, and what it said before that is forgotten. Data connections are protected by PROT P.
 //! - TYPE is sent when a transfer needs another type than the server has, not before.
 //! - FEAT is asked once a session, after the login. What it does not tell of and the server lacks, the
 //!   server refuses. Both are remembered, by the connections that are made in its place or beside it too.
@@ -13,18 +15,22 @@ mod commands;
 mod connect;
 mod control;
 pub(super) mod data;
+mod encryption;
 mod features;
 mod idle;
 mod restore;
 
 pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED, ReplyWait};
+pub(super) use encryption::Exposure;
 pub(super) use features::is_missing;
 
 use super::output::Spoken;
 use super::signals::Interrupt;
+use super::tls::{Encryption, TlsClient};
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
+use encryption::DataProtection;
 use idle::Exchange;
 use restore::ConnectionOrigin;
 use std::net::SocketAddr;
@@ -42,6 +48,10 @@ pub struct Settings {
     pub epsv6: bool,
     /// How lines end in a text that was fetched.
     pub line_ends: LineEnds,
+    /// How the control connection becomes encrypted.
+    pub encryption: Encryption,
+    /// The TLS of this connection and of others.
+    pub tls: TlsClient,
     /// Longest wait for a reply, and longest pause of a transfer.
     pub timeout: Duration,
     /// After how much silence during a transfer a NOOP is sent, so that what translates addresses on
@@ -59,13 +69,15 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Passive, 30 seconds, a NOOP a minute, never interrupted, not traced.
+    /// Passive, in clear, 30 seconds, a NOOP a minute, never interrupted, not traced.
     fn default() -> Settings {
         Settings {
             mode: DataMode::Passive,
             epsv4: true,
             epsv6: true,
             line_ends: LineEnds::Ours,
+            encryption: Encryption::Clear,
+            tls: TlsClient::default(),
             timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(60),
             interrupt: Interrupt::default(),
@@ -111,6 +123,7 @@ pub struct Connection {
     /// What the server was told last; `None` where that is not known.
     current: Option<Representation>,
     capabilities: Capabilities,
+    data_protection: DataProtection,
     /// The extensions that FEAT listed, once it was asked.
     features: Option<Arc<[Vec<u8>]>>,
     /// What goes out together with the command of the next transfer.

@@ -1,6 +1,11 @@
 //! Every way a command of the client can fail: what is said of it and which exit status it gives.
 
+mod tls;
+
+pub use tls::TlsFailure;
+
 use crate::protocol::{BadReply, Code, Reply};
+use crate::sys::{TlsError, TlsErrorKind};
 use crate::text::{shown, shown_lines};
 use std::fmt;
 use std::io;
@@ -25,6 +30,8 @@ pub enum ErrorClass {
     Connection,
     /// The server refused the login.
     Login,
+    /// The connection is not protected by TLS as it has to be.
+    Tls,
     /// The login was not attempted: there is no password, or it would not be safe to send it.
     Credentials,
     /// Ctrl-C.
@@ -38,7 +45,7 @@ impl ErrorClass {
             ErrorClass::OutputClosed => 0,
             ErrorClass::Local | ErrorClass::Remote | ErrorClass::Transfer => 1,
             ErrorClass::Usage => 2,
-            ErrorClass::Connection => 3,
+            ErrorClass::Connection | ErrorClass::Tls => 3,
             ErrorClass::Login | ErrorClass::Credentials => 4,
             // What a shell reports of a program that SIGINT ended.
             ErrorClass::Interrupted => 130,
@@ -54,6 +61,7 @@ impl ErrorClass {
             | ErrorClass::Local
             | ErrorClass::Remote
             | ErrorClass::Login
+            | ErrorClass::Tls
             | ErrorClass::Credentials
             | ErrorClass::Interrupted => false,
         }
@@ -83,8 +91,10 @@ pub enum Error {
     Greeting(Reply),
     /// The server does not take user and password.
     Login(Reply),
-    /// The server wants encryption before it hears a password, so it heard none.
+    /// The server requires TLS before it takes a password, but does not begin it; it heard no password.
     WantsTls(Reply),
+    /// The connection is not protected by TLS as it has to be.
+    Tls(TlsFailure),
     /// This `.netrc` holds a password, and others can read it.
     Netrc(PathBuf),
     /// A program that was started here failed; the text says how.
@@ -240,6 +250,7 @@ impl Error {
             | Error::BadReply(_)
             | Error::Unasked
             | Error::TimedOut(_) => ErrorClass::Connection,
+            Error::Tls(_) => ErrorClass::Tls,
             Error::Login(_) => ErrorClass::Login,
             Error::WantsTls(_) | Error::Netrc(_) | Error::NoPassword => ErrorClass::Credentials,
             Error::GaveUp { first, .. } => first.class(),
@@ -286,9 +297,13 @@ impl Error {
 
     /// Sorts an error of the control connection.
     pub(super) fn of_control(error: io::Error, patience: Duration) -> Error {
-        match error.kind() {
-            io::ErrorKind::TimedOut => return Error::TimedOut(patience),
-            io::ErrorKind::InvalidData => {}
+        match (error.kind(), TlsError::of(&error).map(TlsError::kind)) {
+            (io::ErrorKind::TimedOut, _) => return Error::TimedOut(patience),
+            (_, Some(TlsErrorKind::Truncated | TlsErrorKind::HandshakeEnded)) => {
+                return Error::Lost(error);
+            }
+            (_, Some(_)) => return Error::Tls(TlsFailure::Broken(error)),
+            (io::ErrorKind::InvalidData, None) => {}
             _ => return Error::Lost(error),
         }
         match error.downcast::<BadReply>() {
@@ -366,10 +381,10 @@ impl fmt::Display for Error {
             Error::Login(reply) => write!(f, "login refused: {}", text(reply)),
             Error::WantsTls(reply) => write!(
                 f,
-                "the server wants encryption, which this client does not speak; no password was \
-                 sent: {}",
+                "the server requires TLS, but does not begin it; no password was sent: {}",
                 text(reply)
             ),
+            Error::Tls(failure) => failure.fmt(f),
             Error::Netrc(path) => write!(
                 f,
                 "{}: others can read the password in it; chmod 600 it, or use --no-netrc",
@@ -386,7 +401,7 @@ impl fmt::Display for Error {
             Error::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the server closed the connection")
             }
-            Error::Lost(error) => write!(f, "the connection was lost: {error}"),
+            Error::Lost(error) => write!(f, "the connection was lost: {}", tls::words(error)),
             Error::BadReply(bad) => bad.fmt(f),
             Error::Unintelligible(reply) => {
                 write!(f, "this reply does not say what it should: {}", text(reply))
@@ -401,7 +416,7 @@ impl fmt::Display for Error {
             Error::NoData { to: None, error } => {
                 write!(f, "no data connection from the server: {error}")
             }
-            Error::Broken(error) => write!(f, "the data connection broke: {error}"),
+            Error::Broken(error) => write!(f, "the data connection broke: {}", tls::words(error)),
             Error::Stalled(patience) => {
                 write!(f, "the transfer stood still for {} s", patience.as_secs())
             }

@@ -38,7 +38,10 @@ static SECTIONS: [Section; 7] = [
             Item("0", "All commands worked."),
             Item("1", "A command failed; the reason is on standard error."),
             Item("2", "Wrong usage, or an unknown command."),
-            Item("3", "It could not connect, or the connection was lost."),
+            Item(
+                "3",
+                "It could not connect, or the connection was lost or not encrypted as asked.",
+            ),
             Item("4", "The login was refused."),
         ],
     },
@@ -57,7 +60,14 @@ static SECTIONS: [Section; 7] = [
             Item("NETRC", "The file that is read in place of ~/.netrc."),
             Item("NO_COLOR", "If it is set and not empty, listings have no colours."),
             Item("PAGER", "What more shows files with."),
-            Item("XDG_STATE_HOME", "Where the history is kept, below mt_ftp."),
+            Item(
+                "SSL_CERT_FILE, SSL_CERT_DIR",
+                "The authorities that are trusted, in place of the system's.",
+            ),
+            Item(
+                "XDG_STATE_HOME",
+                "Where the history and the trusted certificates are kept, below mt_ftp.",
+            ),
         ],
     },
     Section {
@@ -70,6 +80,10 @@ static SECTIONS: [Section; 7] = [
             Item(
                 "~/.local/state/mt_ftp/history",
                 "What was typed at the prompt, without passwords.",
+            ),
+            Item(
+                "~/.local/state/mt_ftp/trusted",
+                "The certificates that the user has accepted: HOST:PORT and SHA-256 in each line.",
             ),
         ],
     },
@@ -84,5 +98,5 @@ static SECTIONS: [Section; 7] = [
             Lines("ftp_client -c 'mirror --delete pub copy' localhost 1026"),
         ],
     },
-    Section { title: "SEE ALSO", blocks: &[Text("ftp_server(1), RFC 959, RFC 3659")] },
+    Section { title: "SEE ALSO", blocks: &[Text("ftp_server(1), RFC 959, RFC 3659, RFC 4217")] },
 ];

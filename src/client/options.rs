@@ -2,9 +2,12 @@
 
 use super::connection::DataMode;
 use super::output::Verbosity;
+use super::pin::Pin;
+use super::tls::{Encryption, TlsOptions};
 use super::url::{Endpoint, Place, Url, without_login};
-use crate::args::{self, Flag, Origin, Parsed, Program, Usage};
+use crate::args::{self, Expected, Flag, Origin, Parsed, Program, Usage};
 use crate::protocol::Name;
+use crate::sys::TlsVersion;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -58,6 +61,23 @@ pub static PROGRAM: Program = Program {
              are printed (CAT, RETRIEVE FILE -) stays as it is",
         ),
         Flag::switch("trust-pasv-host", "believe the address in a PASV reply"),
+        Flag::switch(
+            "tls",
+            "encrypt by AUTH TLS before the login, or do not connect, as ftpes:// does; ftps:// is TLS \
+             from the first byte, on port 990",
+        ),
+        Flag::option("tls-ca", "FILE", "trust the authorities in this file [the system's]"),
+        Flag::option(
+            "tls-pin",
+            "SHA256",
+            "accept the certificate with this fingerprint and no other",
+        )
+        .many(),
+        Flag::switch("tls-clear-data", "encrypt commands but not files and listings (PROT C)"),
+        Flag::option("tls-min", "VERSION", "lowest version of TLS")
+            .choices(&args::words(&TLS_VERSIONS))
+            .or("1.2"),
+        Flag::option("tls-library", "FILE", "load OpenSSL's libssl from this file [the system's]"),
     ],
     after: "\
 Commands: CONNECT, LIST, RETRIEVE, STORE, QUIT and more; HELP lists them all.
@@ -77,6 +97,10 @@ pub struct Options {
     pub user: Option<Name>,
     /// How data connections are made.
     pub mode: DataMode,
+    /// How connections become encrypted that do not say it themselves.
+    pub encryption: Encryption,
+    /// The TLS of all connections.
+    pub tls: TlsOptions,
     /// Longest wait for the server.
     pub timeout: Duration,
     /// What a failed command means for those after it.
@@ -190,6 +214,11 @@ impl Options {
             start: start(parsed.operands())?,
             user: user(parsed)?,
             mode: mode(parsed)?,
+            encryption: match parsed.switch("tls") {
+                true => Encryption::Explicit,
+                false => Encryption::Clear,
+            },
+            tls: tls(parsed)?,
             timeout: timeout(parsed)?,
             on_failure: if parsed.switch("k") { OnFailure::GoOn } else { OnFailure::Stop },
             verbosity: verbosity(parsed)?,
@@ -284,6 +313,24 @@ fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
     }
 }
 
+fn tls(parsed: &Parsed) -> Result<TlsOptions, Usage> {
+    Ok(TlsOptions {
+        library: parsed.value("tls-library").map(PathBuf::from),
+        authorities: parsed.value("tls-ca").map(PathBuf::from),
+        min: parsed.need("tls-min", args::one_of(&TLS_VERSIONS))?,
+        pins: parsed.get_all("tls-pin", pin)?,
+        clear_data: parsed.switch("tls-clear-data"),
+    })
+}
+
+const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+    [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+
+fn pin(text: &str) -> Result<Pin, Expected> {
+    let wrong = "the SHA-256 of a certificate: 64 hexadecimal digits, colons between them or not";
+    Pin::parse(text).ok_or_else(|| Expected(wrong.into()))
+}
+
 fn transfers(parsed: &Parsed) -> Result<TransferOptions, Usage> {
     Ok(TransferOptions {
         connections: parsed.need("j", args::integer(1..=MOST_CONNECTIONS))?,
@@ -352,6 +399,20 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_asked_for_by_an_option_or_by_the_url() {
+        let plain = options("h").unwrap();
+        assert_eq!((plain.encryption, plain.tls), (Encryption::Clear, TlsOptions::default()));
+        let pin = "ab".repeat(32);
+        let line =
+            format!("--tls --tls-pin {pin} --tls-pin={pin} --tls-clear-data --tls-min 1.3 h");
+        let given = options(&line).unwrap();
+        assert_eq!((given.encryption, given.tls.pins.len()), (Encryption::Explicit, 2));
+        assert!(given.tls.clear_data && given.tls.min == TlsVersion::V1_3);
+        let Some(Start::Url(url)) = options("ftps://h/").unwrap().start else { panic!("no URL") };
+        assert_eq!(url.encryption, Encryption::Implicit);
+    }
+
+    #[test]
     fn each_mistake_is_named() {
         for (line, words) in [
             ("-q -v", "-q: expected no -v besides"),
@@ -371,6 +432,12 @@ mod tests {
                 "-c ls ftp://h/a",
                 "-c 'ls': expected no commands beside the URL of a file, which is only fetched",
             ),
+            ("--tls-min 1.1", "--tls-min '1.1': expected 1.2 or 1.3"),
+            (
+                "--tls-pin ab",
+                "--tls-pin 'ab': expected the SHA-256 of a certificate: 64 hexadecimal digits, colons \
+                 between them or not",
+            ),
             ("-a --trust-pasv-host", "--trust-pasv-host: expected no --active besides"),
         ] {
             assert_eq!(options(line).unwrap_err().to_string(), words);
@@ -381,10 +448,7 @@ mod tests {
     fn a_wrong_url_does_not_show_its_password() {
         let error = options("ftp://me:secret@h:x/").unwrap_err().to_string();
         assert_eq!(error, "'ftp://****@h:x/': expected a port number from 1 to 65535");
-        let error = options("ftps://me:secret@h/").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "'ftps://****@h/': expected ftp://, since this client does not speak TLS"
-        );
+        let error = options("ftps://me:secret@h:0/").unwrap_err().to_string();
+        assert_eq!(error, "'ftps://****@h:0/': expected a port number from 1 to 65535");
     }
 }

@@ -18,6 +18,8 @@ use super::options::{Commands, OnFailure, Options, Start};
 use super::output::json;
 use super::output::width::{fitting_end, width_of};
 use super::signals::Interrupt;
+use super::state_dir::state_file;
+use super::tls::Encryption;
 use super::transfer::download::Kept;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
@@ -25,7 +27,7 @@ use crate::text::{self, shown};
 use commands::get_put;
 use commands::{Call, Row};
 use completion::Completer;
-use history_filter::{history_file, without_secrets};
+use history_filter::without_secrets;
 use input::{Input, read_line, read_line_of};
 use session::Session;
 use std::fs::File;
@@ -33,7 +35,9 @@ use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::vec;
 
-const PROMPT: &str = "ftp> ";
+/// The first word of the prompt, and what it is while the connection is encrypted.
+const PROMPT: &str = "ftp";
+const ENCRYPTED_PROMPT: &str = "ftps";
 
 /// Columns of the place in a prompt.
 const WIDEST_PLACE: usize = 50;
@@ -118,7 +122,9 @@ impl Shell {
 
     fn begin(&mut self, start: Start) {
         match start {
-            Start::Host(endpoint) => drop(self.connect(&endpoint, None, None)),
+            Start::Host(endpoint) => {
+                self.connect(&endpoint, Encryption::Clear, None, None);
+            }
             Start::Url(url) => self.visit(url),
         }
     }
@@ -126,10 +132,11 @@ impl Shell {
     fn connect(
         &mut self,
         to: &Endpoint,
+        encryption: Encryption,
         user: Option<Name>,
         password: Option<Secret>,
     ) -> Connected {
-        let connected = self.session.connect(to, user, password);
+        let connected = self.session.connect(to, encryption, user, password);
         let outcome = if connected.is_ok() { Connected::Yes } else { Connected::No };
         self.judge(format!("CONNECT {}", to.host).as_bytes(), connected);
         outcome
@@ -138,7 +145,8 @@ impl Shell {
     /// Goes where a URL leads; one of a file is all there is to do.
     fn visit(&mut self, url: Url) {
         self.session.leaving = matches!(url.place, Place::File(_));
-        if self.connect(&url.endpoint, url.user, url.password) == Connected::No {
+        let connected = self.connect(&url.endpoint, url.encryption, url.user, url.password);
+        if connected == Connected::No {
             return;
         }
         self.session.transfer_by(url.ascii);
@@ -163,7 +171,8 @@ impl Shell {
         if self.manner != Manner::Prompting {
             return self.next_of_source();
         }
-        let prompt = prompt(self.place());
+        let place = self.place();
+        let prompt = prompt(place, self.session.is_encrypted());
         if let Source::Terminal(reader) = &mut self.source {
             let (completer, session) = (&mut self.completer, &mut self.session);
             let interrupt = session.interrupt().clone();
@@ -371,13 +380,14 @@ fn described(call: &Call) -> Vec<u8> {
 }
 
 /// `ftp host:/dir> `, of which a long directory shows its end.
-fn prompt(place: Option<String>) -> String {
+fn prompt(place: Option<String>, is_encrypted: bool) -> String {
+    let word = if is_encrypted { ENCRYPTED_PROMPT } else { PROMPT };
     match place {
-        None => PROMPT.to_owned(),
+        None => format!("{word}> "),
         Some(place) if width_of(&place) > WIDEST_PLACE => {
-            format!("ftp …{}> ", fitting_end(&place, WIDEST_PLACE - 1))
+            format!("{word} …{}> ", fitting_end(&place, WIDEST_PLACE - 1))
         }
-        Some(place) => format!("ftp {place}> "),
+        Some(place) => format!("{word} {place}> "),
     }
 }
 
@@ -389,7 +399,8 @@ impl Source {
     /// Lines are edited where that is possible, and else read as they come.
     fn at_prompt(session: &Session) -> Source {
         let is_capable = || session.edits_lines && is_capable();
-        let reader = || Reader::new(History::load(history_file()), session.interrupt().clone());
+        let reader =
+            || Reader::new(History::load(state_file("history")), session.interrupt().clone());
         match is_capable().then(reader) {
             Some(Ok(reader)) => Source::Terminal(Box::new(reader)),
             Some(Err(_)) | None => Source::Input,

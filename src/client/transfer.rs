@@ -49,7 +49,7 @@ use super::connection::{Connection, LineEnds, Representation};
 use super::error::Error;
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
 use crate::protocol::{Command, Name};
-use crate::pump::Outcome;
+use crate::pump::{End, Outcome};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -232,8 +232,15 @@ impl IncomingTransfer<'_> {
         self.end(outcome)
     }
 
-    fn end(mut self, outcome: Outcome) -> Result<u64, Error> {
+    fn end(mut self, mut outcome: Outcome) -> Result<u64, Error> {
         let got = outcome.moved;
+        if let End::Peer(error) = &outcome.end
+            && error.kind() == io::ErrorKind::UnexpectedEof
+            && self.expected == Some(got)
+        {
+            // No close_notify came, but every byte that was promised.
+            outcome.end = End::Done;
+        }
         self.transfer.came = match self.expected {
             None => Completeness::Unmeasured,
             Some(expected) if expected <= got => Completeness::All,

@@ -1,9 +1,10 @@
-//! Server addresses: `HOST`, `HOST PORT`, `HOST:PORT`, and `ftp://` URLs.
+//! Server addresses: `HOST`, `HOST PORT`, `HOST:PORT`, and `ftp://`, `ftpes://` and `ftps://` URLs.
 //!
 //! A URL (RFC 3986, RFC 1738 section 3.2) is decoded once, here. Its path is relative to the
 //! directory after login; an absolute path begins with `//` or `/%2F`. `;type=a`, `i` or `d` after
 //! the path selects the transfer type.
 
+use super::tls::Encryption;
 use crate::protocol::{DEFAULT_PORT, Name, Secret};
 use std::fmt;
 
@@ -21,6 +22,8 @@ pub struct Endpoint {
 pub struct Url {
     /// The server.
     pub endpoint: Endpoint,
+    /// The encryption that the scheme means.
+    pub encryption: Encryption,
     /// The user, if the URL contains one.
     pub user: Option<Name>,
     /// The password, if the URL contains one.
@@ -58,8 +61,7 @@ impl Endpoint {
     /// # Errors
     /// Returns the expected form.
     pub fn parse(host: &str, port: Option<&str>) -> Result<Endpoint, BadAddress> {
-        refuse_encrypted(host)?;
-        let Some(port) = port else { return split_port(host) };
+        let Some(port) = port else { return split_port(host, DEFAULT_PORT) };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         Endpoint::new(bare.unwrap_or(host), parse_port(port)?)
     }
@@ -83,34 +85,23 @@ impl fmt::Display for Endpoint {
 }
 
 /// Parses `host`, `host:port`, `[address]:port`, or an IPv6 address, which contains colons itself.
-fn split_port(text: &str) -> Result<Endpoint, BadAddress> {
+fn split_port(text: &str, default: u16) -> Result<Endpoint, BadAddress> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(BadAddress("a ] after the address"))?;
         // A network interface follows an encoded % (RFC 6874).
         let host = &host.replacen("%25", "%", 1);
         let port = match after.strip_prefix(':') {
             Some(port) => parse_port(port)?,
-            None if after.is_empty() => DEFAULT_PORT,
+            None if after.is_empty() => default,
             None => return Err(BadAddress("a port after the address")),
         };
         return Endpoint::new(host, port);
     }
     match text.split_once(':') {
         Some((host, port)) if !port.contains(':') => Endpoint::new(host, parse_port(port)?),
-        _ => Endpoint::new(text, DEFAULT_PORT),
+        _ => Endpoint::new(text, default),
     }
 }
-
-/// What looks like `ftps://` must not become a session without encryption, nor a riddle.
-fn refuse_encrypted(text: &str) -> Result<(), BadAddress> {
-    let start = text.get(..ENCRYPTED.len()).unwrap_or_default();
-    match start.eq_ignore_ascii_case(ENCRYPTED) {
-        true => Err(BadAddress("ftp://, since this client does not speak TLS")),
-        false => Ok(()),
-    }
-}
-
-const ENCRYPTED: &str = "ftps://";
 
 fn parse_port(text: &str) -> Result<u16, BadAddress> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -121,7 +112,7 @@ fn parse_port(text: &str) -> Result<u16, BadAddress> {
 impl Url {
     /// Returns whether `text` is a URL for this program.
     pub fn is_one(text: &str) -> bool {
-        text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+        Scheme::of(text).is_some()
     }
 
     /// Parses a URL.
@@ -129,7 +120,8 @@ impl Url {
     /// # Errors
     /// Returns the expected form.
     pub fn parse(text: &str) -> Result<Url, BadAddress> {
-        let rest = if Url::is_one(text) { &text[SCHEME.len()..] } else { text };
+        let scheme = Scheme::of(text).unwrap_or(&SCHEMES[0]);
+        let rest = if Url::is_one(text) { &text[scheme.name.len()..] } else { text };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, endpoint) = match authority.rsplit_once('@') {
             Some((login, endpoint)) => (Some(login), endpoint),
@@ -142,11 +134,37 @@ impl Url {
             (place, _) => place,
         };
         let ascii = code.filter(|code| *code != b'd').map(|code| code == b'a');
-        Ok(Url { endpoint: split_port(endpoint)?, user, password, place, ascii })
+        let endpoint = split_port(endpoint, scheme.port)?;
+        Ok(Url { endpoint, encryption: scheme.encryption, user, password, place, ascii })
     }
 }
 
-const SCHEME: &str = "ftp://";
+/// The beginning of a URL.
+struct Scheme {
+    name: &'static str,
+    encryption: Encryption,
+    /// The port of a URL that names none.
+    port: u16,
+}
+
+/// As curl, lftp and FileZilla understand them.
+const SCHEMES: [Scheme; 3] = [
+    Scheme { name: "ftp://", encryption: Encryption::Clear, port: DEFAULT_PORT },
+    Scheme { name: "ftpes://", encryption: Encryption::Explicit, port: DEFAULT_PORT },
+    Scheme { name: "ftps://", encryption: Encryption::Implicit, port: IMPLICIT_PORT },
+];
+
+/// IANA's port for FTP over TLS from the first byte.
+const IMPLICIT_PORT: u16 = 990;
+
+impl Scheme {
+    fn of(text: &str) -> Option<&'static Scheme> {
+        SCHEMES.iter().find(|scheme| {
+            let start = text.get(..scheme.name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme.name))
+        })
+    }
+}
 
 /// Splits the type code `a`, `i` or `d` from the end of a path (RFC 1738 section 3.2.2).
 fn split_type(path: &str) -> (&str, Option<u8>) {
@@ -256,10 +274,6 @@ mod tests {
         for host in ["", "h:", "h:x", ":21", "[::1", "[::1]x", "[]:21", "a b", "a/b"] {
             assert!(Endpoint::parse(host, None).is_err(), "{host}");
         }
-        for host in ["ftps://h", "FTPS://u:p@h/a"] {
-            let wrong = Endpoint::parse(host, None).unwrap_err().to_string();
-            assert_eq!(wrong, "ftp://, since this client does not speak TLS");
-        }
         for host in ["[::1", "::1]", "[[::1]]", "a[b"] {
             assert!(Endpoint::parse(host, Some("21")).is_err(), "{host}");
         }
@@ -272,6 +286,22 @@ mod tests {
         assert_eq!(url.user, Some(name("me@home")));
         assert_eq!(url.password, Secret::new("p:w:%25"));
         assert_eq!(url.place, Place::File(name("pub/a b%25")));
+    }
+
+    #[test]
+    fn the_scheme_says_how_the_connection_is_encrypted() {
+        for (url, encryption, endpoint) in [
+            ("ftp://h/a", Encryption::Clear, "h:21"),
+            ("FTPES://me@h", Encryption::Explicit, "h:21"),
+            ("ftps://h/a", Encryption::Implicit, "h:990"),
+            ("Ftps://[::1]", Encryption::Implicit, "[::1]:990"),
+            ("ftps://h:2121/", Encryption::Implicit, "h:2121"),
+        ] {
+            assert!(Url::is_one(url), "{url}");
+            let url = Url::parse(url).unwrap();
+            assert_eq!((url.encryption, url.endpoint.to_string()), (encryption, endpoint.into()));
+        }
+        assert!(!Url::is_one("http://h/") && !Url::is_one("ftps:h"));
     }
 
     #[test]

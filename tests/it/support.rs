@@ -8,6 +8,7 @@ pub mod scripted_server;
 mod server;
 #[cfg(target_os = "linux")]
 mod terminal;
+pub mod tls;
 mod wait;
 pub mod wire;
 

@@ -1,10 +1,12 @@
 //! Opens a connection, logs in, restores it after it was lost, and closes it.
 
+use super::encryption::{DataProtection, Exposure};
 use super::idle::Exchange;
 use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};
 use crate::client::error::Error;
 use crate::client::signals::{Armed, Interrupt};
+use crate::client::tls::Encryption;
 use crate::net::{self, Stream};
 use crate::protocol::{Code, Command, Control, Name, Reply, Secret};
 use crate::sys::{Event, Interest, PollItem};
@@ -45,8 +47,11 @@ impl ConnectionPlan {
     /// Makes the connection.
     pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
         let (host, port) = self.origin.address();
-        let deadline = net::deadline(self.settings.timeout);
-        let mut made = Connection::open_by(host, port, self.settings.clone(), deadline)?;
+        let mut deadline = net::deadline(self.settings.timeout);
+        let tls = self.settings.tls.without_questions();
+        let settings = Settings { tls, ..self.settings.clone() };
+        let mut made = Connection::open_by(host, port, settings, &mut deadline)?;
+        made.settings = self.settings.clone();
         made.wanted = self.wanted;
         made.features = self.features.clone();
         made.is_helper = self.is_helper;
@@ -55,7 +60,7 @@ impl ConnectionPlan {
             ..self.capabilities
         };
         if let Some(Login { user, password, account }) = self.origin.login() {
-            let password = || password.clone().ok_or(Error::NoPassword);
+            let password = |_| password.clone().ok_or(Error::NoPassword);
             made.login_by(deadline, user, password, || Ok(account.clone()))?;
         }
         for step in self.origin.trail() {
@@ -73,25 +78,36 @@ impl Connection {
     /// # Errors
     /// [`Error::Connect`], [`Error::Greeting`], and those of every reply.
     pub fn open(host: &str, port: u16, settings: Settings) -> Result<Connection, Error> {
-        let deadline = net::deadline(settings.timeout);
-        Connection::open_by(host, port, settings, deadline)
+        let mut deadline = net::deadline(settings.timeout);
+        Connection::open_by(host, port, settings, &mut deadline)
     }
 
-    /// Does the same before a deadline.
+    /// Does the same before a deadline, which is moved by the time that a person takes to decide on a
+    /// certificate.
     pub(in crate::client) fn open_by(
         host: &str,
         port: u16,
         settings: Settings,
-        deadline: Option<Instant>,
+        deadline: &mut Option<Instant>,
     ) -> Result<Connection, Error> {
         let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
         let armed = settings.interrupt.begin().map_err(Error::Local)?;
-        let tcp = dial(host, port, settings.timeout, deadline, &armed)?.map_err(failed)?;
-        let origin = ConnectionOrigin::new(host, port);
+        let tcp = dial(host, port, settings.timeout, *deadline, &armed)?.map_err(failed)?;
+        drop(armed);
+        let (origin, encryption) = (ConnectionOrigin::new(host, port), settings.encryption);
         let mut connection = Connection::over(tcp, origin, settings).map_err(failed)?;
-        let greeting = connection.greeting(&armed, deadline)?;
+        if encryption == Encryption::Implicit {
+            connection.encrypt(deadline)?;
+        }
+        let greeting = connection.greeting(*deadline)?;
         connection.capabilities.pipelines = !mixes_commands_up(&greeting);
-        if greeting.code().is_success() { Ok(connection) } else { Err(Error::Greeting(greeting)) }
+        if !greeting.code().is_success() {
+            return Err(Error::Greeting(greeting));
+        }
+        if encryption == Encryption::Explicit {
+            connection.start_tls(deadline)?;
+        }
+        Ok(connection)
     }
 
     fn over(
@@ -109,6 +125,7 @@ impl Connection {
             wanted: Representation::Bytes,
             current: None,
             capabilities: Capabilities::ALL,
+            data_protection: DataProtection::Clear,
             features: None,
             followers: Vec::new(),
             route: None,
@@ -151,12 +168,18 @@ impl Connection {
         self.lost = true;
         // The old one is closed first, because some servers count connections.
         let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
+        let made = self.another()?;
+        self.replace(made);
+        Ok(())
+    }
+
+    /// Puts another connection in the place of this one, also as the one that Ctrl-C cuts.
+    pub(super) fn replace(&mut self, made: Connection) {
         let before = self.line().and_then(|line| line.local_addr().ok());
-        *self = self.another()?;
+        *self = made;
         if let (Some(before), Some(line)) = (before, self.line()) {
             self.settings.interrupt.renew(before, line);
         }
-        Ok(())
     }
 
     /// Restores the connection if it is lost.
@@ -181,33 +204,40 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`Connection::login`]; [`Error::WantsTls`] where no password was sent because the
-    /// server wants encryption first.
+    /// server requires TLS and does not begin it.
     pub fn login_with_account(
         &mut self,
         user: &Name,
         password: impl FnOnce() -> Result<Secret, Error>,
         account: impl FnOnce() -> Result<Option<Secret>, Error>,
     ) -> Result<(), Error> {
-        self.login_by(net::deadline(self.settings.timeout), user, password, account)
+        let deadline = net::deadline(self.settings.timeout);
+        self.login_by(deadline, user, |_| password(), account)
     }
 
     /// Does the same before a deadline, which the time that `password` and `account` take does not
-    /// count for: a person may type them.
+    /// count for: a person may type them. `password` hears whether it will go out in clear.
     pub(in crate::client) fn login_by(
         &mut self,
         mut deadline: Option<Instant>,
         user: &Name,
-        password: impl FnOnce() -> Result<Secret, Error>,
+        password: impl FnOnce(Exposure) -> Result<Secret, Error>,
         account: impl FnOnce() -> Result<Option<Secret>, Error>,
     ) -> Result<(), Error> {
-        let mut reply = self.ask_unless_interrupted(&Command::User(user.clone()), deadline)?;
-        if !reply.code().is_success() && wants_tls(&reply) {
-            return Err(Error::WantsTls(reply));
+        let named = Command::User(user.clone());
+        let mut reply = match self.ask_unless_interrupted(&named, deadline) {
+            // Pure-FTPd closes the connection with its 421.
+            Err(Error::Closing(reply)) if wants_tls(&reply) && !self.is_encrypted() => reply,
+            other => other?,
+        };
+        if !self.is_encrypted() && wants_tls(&reply) {
+            self.encrypt_on_demand(reply, &mut deadline)?;
+            reply = self.ask_unless_interrupted(&named, deadline)?;
         }
         let mut used = Login { user: user.clone(), password: None, account: None };
         if reply.code() == Code::NEED_PASSWORD {
             let asked = Instant::now();
-            let password = password()?;
+            let password = password(self.exposure())?;
             deadline = net::later(deadline, asked.elapsed());
             reply = self.ask_unless_interrupted(&Command::Pass(password.clone()), deadline)?;
             used.password = Some(password);
@@ -224,6 +254,7 @@ impl Connection {
             return Err(Error::Login(reply));
         }
         self.origin.logged_in(used);
+        self.protect_data(deadline)?;
         self.learn_features(deadline)
     }
 
@@ -233,6 +264,7 @@ impl Connection {
             let patience = self.settings.timeout.min(FAREWELL);
             // The reply does not matter.
             let _ = self.reply_by(net::deadline(patience));
+            self.end_tls();
         }
     }
 
@@ -242,6 +274,7 @@ impl Connection {
         if !self.lost {
             // The server may be gone already.
             let _ = self.send(&Command::Quit);
+            self.end_tls();
         }
     }
 
@@ -312,10 +345,13 @@ fn mixes_commands_up(greeting: &Reply) -> bool {
     lines.any(|line| line.windows(KNOWN.len()).any(|word| word.eq_ignore_ascii_case(KNOWN)))
 }
 
-/// Returns whether a reply to USER requires encryption. Servers say so in words only:
+/// Returns whether a reply to USER requires TLS. Servers say so in words only:
 /// `530 Non-anonymous sessions must use encryption.` (vsftpd), `550 SSL/TLS required on the control
 /// channel` (ProFTPD), `421 ... cleartext sessions ... are not accepted` (Pure-FTPd).
 fn wants_tls(reply: &Reply) -> bool {
+    if reply.code().is_success() {
+        return false;
+    }
     let text = reply.to_string().to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let about = has(&["tls", "ssl", "encrypt", "cleartext"]);
@@ -358,7 +394,7 @@ mod tests {
         let login = connection.login_by(
             Some(Instant::now()),
             &user,
-            || Err(Error::NoPassword),
+            |_| Err(Error::NoPassword),
             || Ok(None),
         );
         assert!(matches!(login, Err(Error::TimedOut(_))), "{login:?}");
@@ -406,6 +442,7 @@ mod tests {
         ] {
             let mut connection = Script::serve(move |server| {
                 server.expect("USER me", reply);
+                server.expect("AUTH TLS", "502 not here");
                 server.expect("PWD", "257 \"/\"");
             });
             assert!(matches!(log_in(&mut connection), Err(Error::WantsTls(_))), "{reply}");

@@ -127,9 +127,9 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Returns whether a line of the server was read and waits to be taken.
-    pub(in crate::client) fn has_line(&self) -> bool {
-        self.control.peek_line().is_some()
+    /// Returns whether something of the server was read from the socket already, so that no poll shows it.
+    pub(in crate::client) fn has_unread(&self) -> bool {
+        self.control.peek_line().is_some() || self.control.stream().pending() > 0
     }
 
     /// Reads what has arrived, without waiting, and returns whether a reply has begun in it. A socket
@@ -222,12 +222,9 @@ impl Connection {
     }
 
     /// Reads the server's greeting. A server that is not ready yet says 120 first (RFC 959 section 5.4).
-    pub(super) fn greeting(
-        &mut self,
-        armed: &Armed,
-        deadline: Option<Instant>,
-    ) -> Result<Reply, Error> {
-        self.wait_unless_interrupted(armed, deadline)?;
+    pub(super) fn greeting(&mut self, deadline: Option<Instant>) -> Result<Reply, Error> {
+        let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
+        self.wait_unless_interrupted(&armed, deadline)?;
         self.control.stream_mut().set_deadline(deadline);
         let read = self.control.read_greeting();
         let reply = self.checked_reply(read)?;

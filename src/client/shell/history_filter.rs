@@ -1,22 +1,9 @@
-//! What of the lines that were typed is kept for another day, and where.
+//! What of the lines that were typed is kept for another day.
 //!
 //! No password is: a line that may hold one is kept without it, or not at all.
 
 use super::commands::Row;
 use super::lexer;
-use std::env;
-use std::path::{Path, PathBuf};
-
-/// The file of the history: `$XDG_STATE_HOME/mt_ftp/history`, by default in `~/.local/state`.
-pub(super) fn history_file() -> Option<PathBuf> {
-    let named = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
-    // One that is not from the root has no meaning (XDG base directory specification).
-    let states = named.filter(|dir| dir.is_absolute()).or_else(|| {
-        let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        home.map(|home| home.join(Path::new(".local/state")))
-    })?;
-    Some(states.join("mt_ftp/history"))
-}
 
 /// The line as it may be kept.
 pub(super) fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! The login of a session: who logs in, and where the password comes from.
 
 use super::input::read_line;
-use crate::client::connection::Connection;
+use crate::client::connection::{Connection, Exposure};
 use crate::client::editor::{Told, read_secret};
 use crate::client::error::Error;
 use crate::client::name::parse_name;
@@ -9,6 +9,8 @@ use crate::client::netrc::{self, NetrcLogin};
 use crate::client::options::{AutoLogin, Netrc, Options};
 use crate::client::output::Messages;
 use crate::client::signals::Interrupt;
+use crate::client::state_dir::state_file;
+use crate::client::tls::{Person, TlsClient};
 use crate::client::url::Endpoint;
 use crate::protocol::{Name, Secret};
 use crate::text::shown;
@@ -70,10 +72,10 @@ impl LoginPolicy {
         prompt: SecretPrompt<'_>,
     ) -> Result<(), Error> {
         let peer = connection.peer();
-        let exposed = is_exposed(user, peer);
         let warned = &mut self.warned;
-        let password = || {
-            if exposed && warned.insert(peer.ip()) {
+        let password = |exposure| {
+            let is_exposed = exposure == Exposure::Clear && is_exposed(user, peer);
+            if is_exposed && warned.insert(peer.ip()) {
                 let warning = "warning: FTP sends the password unencrypted to another machine";
                 prompt.messages.note(warning);
             }
@@ -88,6 +90,29 @@ impl LoginPolicy {
             None => Ok(None),
         };
         connection.login_by(deadline, user, password, account)
+    }
+}
+
+/// Returns the TLS of all connections. If somebody sits at a terminal, a certificate that nobody vouches
+/// for is a question.
+pub(super) fn tls_client(options: &Options) -> TlsClient {
+    let terminal = || Box::new(Terminal(Messages::new(options.verbosity))) as Box<dyn Person>;
+    let person = io::stdin().is_terminal().then(terminal);
+    TlsClient::new(options.tls.clone(), state_file("trusted"), person)
+}
+
+/// The person at the terminal.
+struct Terminal(Messages);
+
+impl Person for Terminal {
+    fn agrees(&self, question: &str) -> Result<bool, Error> {
+        self.0.prompt(question);
+        let answer = read_line().map_err(Error::Local)?.unwrap_or_default();
+        Ok(answer.trim_ascii_start().first().is_some_and(|first| b"yY".contains(first)))
+    }
+
+    fn hears(&self, warning: &str) {
+        self.0.note(warning);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The state of a user's session: the connection, the place on the server, and what was switched on.
 
 use super::input::{Input, read_line};
-use super::login::{LoginPolicy, SecretPrompt, anonymous};
+use super::login::{LoginPolicy, SecretPrompt, anonymous, tls_client};
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
 use crate::client::error::Error;
 use crate::client::netrc::NetrcLogin;
@@ -9,6 +9,7 @@ use crate::client::options::{Asking, Globbing, Options, TransferOptions};
 use crate::client::output::progress::ProgressOutput;
 use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
+use crate::client::tls::Encryption;
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::retry::{self, RetryNotes};
 use crate::client::transfer::session_limit::{ONE_SESSION, SessionLimit};
@@ -16,6 +17,7 @@ use crate::client::url::Endpoint;
 use crate::net;
 use crate::protocol::{Command, Name, Secret};
 use crate::rate::Rate;
+use crate::sys::Tls;
 use crate::text::shown;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IsTerminal};
@@ -129,6 +131,8 @@ impl Session {
             transfers: options.transfers,
             settings: Settings {
                 mode: options.mode,
+                encryption: options.encryption,
+                tls: tls_client(options),
                 timeout: options.timeout,
                 interrupt,
                 rate: options.transfers.rate.map(|rate| Rate::new(Some(rate))),
@@ -267,6 +271,21 @@ impl Session {
         }
     }
 
+    /// Returns whether there is a connection that is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_encrypted)
+    }
+
+    /// Returns the TLS of the connection, if it is encrypted.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.connection.as_ref()?.tls()
+    }
+
+    /// Returns whether there is a connection whose files and listings are encrypted.
+    pub(super) fn protects_data(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::protects_data)
+    }
+
     /// Another hold on the control connection, if there is one.
     pub(super) fn line(&self) -> Option<TcpStream> {
         self.connection.as_ref()?.line()
@@ -277,12 +296,13 @@ impl Session {
     pub(super) fn connect(
         &mut self,
         to: &Endpoint,
+        encryption: Encryption,
         user: Option<Name>,
         password: Option<Secret>,
     ) -> Result<(), Error> {
         let user = user.or_else(|| self.login.user());
         let known = self.login.look_up(to, user.as_ref())?;
-        let (mut connection, deadline) = self.open(to)?;
+        let (mut connection, deadline) = self.open(to, encryption)?;
         connection.transfer_as(self.representation);
         let opened = Instant::now();
         self.disconnect();
@@ -304,13 +324,20 @@ impl Session {
             None => anonymous()?,
         };
         self.log_in_with(deadline, &user, password, known.clone())?;
-        self.messages.note(&format!("connected to {} as {}", shown_end(to), shown_name(&user)));
+        let over = self.tls().map(|tls| format!(" over {}", tls.version())).unwrap_or_default();
+        let (to, user) = (shown_end(to), shown_name(&user));
+        self.messages.note(&format!("connected to {to} as {user}{over}"));
         self.define(known.macros);
         Ok(())
     }
 
     /// Makes a connection; returns the deadline of its login, too.
-    fn open(&self, to: &Endpoint) -> Result<(Connection, Option<Instant>), Error> {
+    fn open(
+        &self,
+        to: &Endpoint,
+        encryption: Encryption,
+    ) -> Result<(Connection, Option<Instant>), Error> {
+        let encryption = encryption.at_least(self.settings.encryption);
         let mut settings = self.transfer_settings();
         if !settings.transfers.retries_connect {
             settings.transfers.retries = 0;
@@ -320,7 +347,8 @@ impl Session {
         let mut deadline = None;
         let open = || {
             deadline = net::deadline(self.settings.timeout);
-            Connection::open_by(&to.host, to.port, self.settings.clone(), deadline)
+            let settings = Settings { encryption, ..self.settings.clone() };
+            Connection::open_by(&to.host, to.port, settings, &mut deadline)
         };
         let connection = retry::until_connected(open, &settings, &mut notes)?;
         Ok((connection, deadline))

@@ -38,7 +38,7 @@ impl<P> TransferWatch<'_, '_, P> {
         if ctrl_c {
             return Err(Error::Interrupted);
         }
-        let is_due = control || self.line.connection.has_line();
+        let is_due = control || self.line.connection.has_unread();
         if is_due && self.line.is_listened_to() && self.line.connection.has_reply()? {
             self.line.overhear()
         } else {

@@ -6,14 +6,15 @@ use super::replies::{ReplyTracker, TransferDirection};
 use crate::client::connection::data::{Ends, Route, Stopped};
 use crate::client::connection::{Connection, MOST_UNASKED};
 use crate::client::error::Error;
-use crate::net::{self, Attention, Data, Verdict};
+use crate::client::tls::Unverified;
+use crate::net::{self, Attention, Data, Verdict, Waited};
 use crate::protocol::{Command, Reply};
 use crate::pump::{self, End, FileSink, Outcome};
 use crate::sys::{self, Waitable};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::mem;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -97,6 +98,9 @@ impl<'c> RunningTransfer<'c> {
         if let Route::From(_) = route {
             transfer.wait_for_server(&route, lists)?;
         }
+        if transfer.line.connection.protects_data() {
+            transfer.encrypt()?;
+        }
         transfer.started = Instant::now();
         Ok(transfer)
     }
@@ -138,15 +142,42 @@ impl<'c> RunningTransfer<'c> {
     /// Waits for the server to connect. One that has called a listing done may have found nothing to list,
     /// and then never connects.
     fn wait_for_server(&mut self, route: &Route, lists: bool) -> Result<(), Error> {
-        let timeout = self.line.timeout();
-        let patience = if self.is_done_early { timeout.min(LATE_LISTING) } else { timeout };
-        match self.connect(route, net::deadline(patience)) {
+        match self.connect(route, net::deadline(self.patience())) {
             Err(Error::NoData { .. }) if lists && self.line.is_confirmed() => {
                 self.is_done_early = true;
                 Ok(())
             }
             other => other,
         }
+    }
+
+    /// Encrypts the data connection. The server begins its handshake after the 150, or says why there will
+    /// be none. A listing that it has called done before has nothing in it.
+    fn encrypt(&mut self) -> Result<(), Error> {
+        let Some(Data::Plain(tcp)) = self.data.take() else { return Ok(()) };
+        let tls = self.line.connection.data_tls(tcp)?;
+        let patience = self.patience();
+        let mut watch = TransferWatch::new(&mut self.line);
+        let shaken = match watch.attend(0) {
+            Verdict::Continue => Unverified::shake_hands(tls, net::deadline(patience), &mut watch),
+            Verdict::Stop => Ok(Err(Waited::Stopped)),
+        };
+        match (shaken, self.line.connection.tls()) {
+            (Ok(Ok(unverified)), Some(control)) => {
+                self.data = Some(Data::Tls(unverified.belonging_to(control)?));
+                Ok(())
+            }
+            (Ok(Err(Waited::Stopped)), _) => Err(self.line.why_stopped()),
+            (_, _) if self.is_done_early => Ok(()),
+            (Err(error), _) => self.last_word().and(Err(Error::Broken(error))),
+            (Ok(_), _) => Err(Error::Stalled(patience)),
+        }
+    }
+
+    /// Returns how long nothing may move.
+    fn patience(&self) -> Duration {
+        let timeout = self.line.timeout();
+        if self.is_done_early { timeout.min(LATE_LISTING) } else { timeout }
     }
 
     pub(super) fn receive(&mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Outcome {
@@ -171,9 +202,7 @@ impl<'c> RunningTransfer<'c> {
         moved: P,
         receive: impl FnOnce(&mut Data, &mut S, Duration, &mut TransferWatch<'_, 'c, P>) -> Outcome,
     ) -> Outcome {
-        let is_done = self.is_done_early;
-        let timeout = self.line.timeout();
-        let stall = if is_done { timeout.min(LATE_LISTING) } else { timeout };
+        let (is_done, stall) = (self.is_done_early, self.patience());
         self.line.receiving = true;
         let mut watch = TransferWatch::pacing(&mut self.line, moved);
         let Some(data) = self.data.as_mut() else {
@@ -246,6 +275,7 @@ impl<'c> RunningTransfer<'c> {
                 // Ctrl-C may have ended the source: the bytes so far must not pass for the file.
                 let end = match (outcome.end, watch.attend(outcome.moved)) {
                     (End::Done, Verdict::Stop) => End::Stopped,
+                    (End::Done, Verdict::Continue) => end_upload(data, stall, &mut watch),
                     (end, _) => end,
                 };
                 Outcome { end, ..outcome }
@@ -270,7 +300,7 @@ impl<'c> RunningTransfer<'c> {
 
     /// Closes the data connection and reads the final reply.
     fn last_word(&mut self) -> Result<(), Error> {
-        self.data = None;
+        self.close_data();
         let timeout = self.line.timeout();
         let patience = patience(self.line.direction, self.came, timeout, self.started.elapsed());
         let reply = self.line.last_reply(patience)?;
@@ -282,6 +312,17 @@ impl<'c> RunningTransfer<'c> {
             Some(late) => Err(Error::Refused(late)),
             None if reply.code().is_success() => Ok(()),
             None => Err(Error::Refused(reply)),
+        }
+    }
+
+    /// Closes the data connection of a transfer that was not aborted. One that is aborted is dropped, so
+    /// that the server gets no close_notify, which would mean that the file is whole.
+    fn close_data(&mut self) {
+        if let Some(Data::Tls(mut tls)) = self.data.take()
+            && tls.end_sending().is_err()
+        {
+            // Else a connection that was cut short would spoil the session for the next one.
+            tls.abandon();
         }
     }
 
@@ -327,6 +368,40 @@ fn patience(
         // The last bytes of an upload may be in flight as long as all of them took, and the server may
         // store them slowly. An APPE that is repeated too early stores them twice.
         (TransferDirection::Up, _) => timeout.saturating_add(elapsed),
+    }
+}
+
+/// Ends an upload: a protected one ends in a close_notify. The connection stays open until the server has
+/// closed its half, or has said how the transfer ended: closed with unread tickets in it, it would be
+/// reset, and the last bytes would be lost.
+fn end_upload(data: &mut Data, patience: Duration, watch: &mut impl Attention) -> End {
+    let Data::Tls(tls) = data else { return End::Done };
+    let deadline = net::deadline(patience);
+    while let Err(error) = tls.end_sending() {
+        if error.kind() != ErrorKind::WouldBlock {
+            return End::Peer(error);
+        }
+        match net::wait_with(tls.handle(), tls.wants(), deadline, 0, watch) {
+            Ok(Waited::Ready) => {}
+            Ok(Waited::Stopped) => return End::Stopped,
+            Ok(Waited::TimedOut) => return End::Stalled,
+            Err(error) => return End::Peer(error),
+        }
+    }
+    // An error is that of a connection that has ended.
+    let _ = tls.tcp().shutdown(Shutdown::Write);
+    let mut piece = [0; 1024];
+    loop {
+        match tls.read(&mut piece) {
+            Ok(1..) if !net::has_passed(deadline) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let waited = net::wait_with(tls.handle(), tls.wants(), deadline, 0, watch);
+                if !matches!(waited, Ok(Waited::Ready)) {
+                    return End::Done;
+                }
+            }
+            _ => return End::Done,
+        }
     }
 }
 

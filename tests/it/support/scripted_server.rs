@@ -4,9 +4,10 @@
 //! the order of the connections. After the last script nothing listens any more.
 //! [`ScriptedServer::serve`] is for tests where only some commands matter.
 
+use super::tls::{Identity, Wire};
 use super::wire::accept;
 use super::{Client, Run};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
@@ -15,7 +16,7 @@ pub const TIME: &str = "213 20250102030405";
 
 /// A server's side of a control connection.
 pub struct ScriptedServer {
-    control: BufReader<TcpStream>,
+    control: BufReader<Wire>,
     /// Where the data connection of the last EPSV comes in.
     passive: Option<TcpListener>,
     /// The script answers FEAT; else it is refused.
@@ -26,7 +27,7 @@ impl ScriptedServer {
     /// Waits for the client.
     pub fn on(listener: &TcpListener) -> ScriptedServer {
         ScriptedServer {
-            control: BufReader::new(accept(listener)),
+            control: BufReader::new(Wire::Plain(accept(listener))),
             passive: None,
             tells_features: false,
         }
@@ -35,17 +36,28 @@ impl ScriptedServer {
     /// Closes the connection without a reply.
     pub fn close(&self) {
         // The client may have closed it before.
-        let _ = self.control.get_ref().shutdown(Shutdown::Both);
+        let _ = self.control.get_ref().tcp().shutdown(Shutdown::Both);
+    }
+
+    /// The socket, over which bytes go past TLS.
+    pub fn tcp(&self) -> &TcpStream {
+        self.control.get_ref().tcp()
+    }
+
+    /// Reads what the client sends until it ends the connection, under TLS by a close_notify.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        self.control.read_to_end(&mut rest).map(|_| rest)
     }
 
     /// Returns what closes the connection from another thread.
     pub fn line(&self) -> TcpStream {
-        self.control.get_ref().try_clone().unwrap()
+        self.control.get_ref().tcp().try_clone().unwrap()
     }
 
     /// The address of the client.
     pub fn peer(&self) -> io::Result<SocketAddr> {
-        self.control.get_ref().peer_addr()
+        self.control.get_ref().tcp().peer_addr()
     }
 
     /// Sends these bytes as they are.
@@ -82,6 +94,28 @@ impl ScriptedServer {
             Ok(1..) => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
             Ok(0) | Err(_) => None,
         }
+    }
+
+    /// Puts the connection under TLS. Data connections with the same `id` may continue its session.
+    pub fn accept_tls(&mut self, identity: &Identity, id: u8) -> io::Result<()> {
+        assert!(self.control.buffer().is_empty(), "the client speaks before the handshake");
+        self.control.get_mut().accept(identity, id)
+    }
+
+    /// Greets the client, and begins TLS, which it must ask for first.
+    pub fn start_tls(&mut self, identity: &Identity, id: u8) {
+        self.say("220 ready");
+        self.answer("AUTH TLS", "234 go on");
+        self.accept_tls(identity, id).unwrap();
+    }
+
+    /// The same, and accepts its login and the protection of data.
+    pub fn welcome_to_tls(&mut self, identity: &Identity, id: u8) {
+        self.start_tls(identity, id);
+        self.answer("USER", "331 password");
+        self.answer("PASS", "230 in");
+        self.answer("PBSZ 0", "200 PBSZ=0");
+        self.answer("PROT P", "200 protected");
     }
 
     /// Expects a command and replies to it.

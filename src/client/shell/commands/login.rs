@@ -6,6 +6,7 @@ use crate::args::{Flag, Parsed};
 use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::shell::session::Session;
+use crate::client::tls::Encryption;
 use crate::client::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
 use crate::text::shown;
@@ -18,11 +19,12 @@ pub(super) const ROWS: &[Row] = &[
         &[
             Flag::letter_option('u', "NAME[,PASSWORD]", "log in as this user").secret(),
             Flag::letter_option('p', "PORT", "the port, if it does not follow the host"),
+            Flag::switch("tls", "encrypt by AUTH TLS before the login, or do not connect"),
         ],
         connect,
     )
     .operands(&[
-        Operand::text("HOST").help("or a URL: ftp://[USER@]HOST[:PORT]/DIR"),
+        Operand::text("HOST").help("or a URL: ftp://[USER@]HOST[:PORT]/DIR, ftpes://, ftps://"),
         Operand::text("PORT").optional(),
     ])
     .details(
@@ -52,6 +54,7 @@ pub(super) const ROWS: &[Row] = &[
 /// Where CONNECT leads and as whom.
 struct Destination {
     endpoint: Endpoint,
+    encryption: Encryption,
     user: Option<Name>,
     password: Option<Secret>,
     dir: Option<Name>,
@@ -61,7 +64,7 @@ struct Destination {
 
 fn connect(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let to = destination(options, words)?;
-    session.connect(&to.endpoint, to.user, to.password)?;
+    session.connect(&to.endpoint, to.encryption, to.user, to.password)?;
     session.transfer_by(to.ascii);
     match to.dir {
         Some(dir) => session.change_dir(&dir),
@@ -84,9 +87,13 @@ fn destination(options: &Parsed, words: &[Vec<u8>]) -> Result<Destination, Error
             let endpoint = Endpoint::parse(host, port);
             let wrong = |expected| wrong_word(port.unwrap_or(host), expected);
             let endpoint = endpoint.map_err(|expected| wrong(expected.to_string()))?;
-            Destination { endpoint, user: None, password: None, dir: None, ascii: None }
+            let encryption = Encryption::Clear;
+            Destination { endpoint, encryption, user: None, password: None, dir: None, ascii: None }
         }
     };
+    if options.switch("tls") {
+        to.encryption = to.encryption.at_least(Encryption::Explicit);
+    }
     if let Some(login) = login {
         let mut parts = login.splitn(2, |byte| *byte == b',');
         to.user = parts.next().map(parse_name).transpose()?;
@@ -105,8 +112,8 @@ fn of_url(text: &str, port: Option<&str>) -> Result<Destination, Error> {
         Place::Home => None,
         Place::Directory(dir) | Place::File(dir) => Some(dir),
     };
-    let Url { endpoint, user, password, ascii, .. } = url;
-    Ok(Destination { endpoint, user, password, dir, ascii })
+    let Url { endpoint, encryption, user, password, ascii, .. } = url;
+    Ok(Destination { endpoint, encryption, user, password, dir, ascii })
 }
 
 fn wrong_word(word: &str, expected: String) -> Error {

@@ -8,6 +8,7 @@ use crate::client::output::json::print_object;
 use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
 use crate::json::Object;
+use crate::text::shown;
 
 /// Why there is no TENEX and no EBCDIC.
 const OLD_MACHINES: &str = "no such machines are left; use ASCII or BINARY";
@@ -214,13 +215,14 @@ fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
         None => "not connected".to_owned(),
         Some(_) => format!("connected to {}", session.shown_place().unwrap_or_default()),
     };
+    let encryption = encryption(session);
     let mode = if session.mode() == DataMode::Active { "active" } else { "passive" };
     let preferences = session.preferences;
     if session.transfers.json {
         return print_object(status_object(session, mode));
     }
     print_lines(&format!(
-        "{place}\nmode: {mode}; type: {}; CR taken: {}\ncommands shown: {}; asking: {}; patterns: {}; \
+        "{place}\n{encryption}mode: {mode}; type: {}; CR taken: {}\ncommands shown: {}; asking: {}; patterns: {}; \
          bell: {}; hash marks: {}\nlower case: {}; names of their own: {}\n",
         type_name(session.representation()),
         switch(session.line_ends() == LineEnds::Ours),
@@ -234,6 +236,19 @@ fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     ))
 }
 
+/// Returns the line about the encryption of the connection, if there is one.
+fn encryption(session: &Session) -> String {
+    match session.tls() {
+        _ if session.endpoint().is_none() => String::new(),
+        None => "encryption: none\n".to_owned(),
+        Some(tls) => {
+            let (version, cipher) = (tls.version(), shown(tls.cipher().as_bytes()));
+            let data = if session.protects_data() { "encrypted" } else { "in clear" };
+            format!("encryption: {version}, {cipher}; files and listings: {data}\n")
+        }
+    }
+}
+
 /// Returns what [`status`] prints, for programs.
 fn status_object(session: &mut Session, mode: &str) -> Object {
     let place = session.endpoint().is_some().then(|| session.shown_place()).flatten();
@@ -241,6 +256,14 @@ fn status_object(session: &mut Session, mode: &str) -> Object {
     let object = match place {
         Some(place) => object.text("place", place.as_bytes()),
         None => object,
+    };
+    let object = match session.tls() {
+        None => object,
+        Some(tls) => {
+            let data = if session.protects_data() { "encrypted" } else { "clear" };
+            let object = object.text("tls", tls.version().as_bytes());
+            object.text("cipher", tls.cipher().as_bytes()).text("data", data.as_bytes())
+        }
     };
     let preferences = session.preferences;
     object

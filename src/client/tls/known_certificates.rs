@@ -1,0 +1,149 @@
+//! The certificates that the user trusts without an authority: a line for each server, `HOST:PORT` and
+//! the SHA-256 of its certificate.
+//!
+//! The file is for its owner alone and is replaced whole. It keeps a bounded number of servers, those that
+//! were added last. A line that is neither is left out when the file is written next.
+
+use crate::client::pin::Pin;
+use crate::sys::for_owner_alone;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::{Mutex, PoisonError};
+
+/// How many servers the file keeps.
+const MOST: usize = 1000;
+/// How many bytes of the file are read: more than that many servers have.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// The certificates that the user trusts.
+pub(super) struct KnownCertificates {
+    file: Option<PathBuf>,
+    /// Those that were added by this program, which may not be in the file.
+    added: Mutex<BTreeMap<String, Pin>>,
+}
+
+impl KnownCertificates {
+    /// Without a file, certificates are known until the program ends.
+    pub(super) fn new(file: Option<PathBuf>) -> KnownCertificates {
+        KnownCertificates { file, added: Mutex::default() }
+    }
+
+    /// Returns the file, if there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Returns the certificate of a server that is trusted.
+    pub(super) fn find(&self, server: &str) -> io::Result<Option<Pin>> {
+        if let Some(pin) = self.added.lock().unwrap_or_else(PoisonError::into_inner).get(server) {
+            return Ok(Some(*pin));
+        }
+        let all = self.file.as_deref().map_or(Ok(Vec::new()), read)?;
+        Ok(all.into_iter().rfind(|(name, _)| name == server).map(|(_, pin)| pin))
+    }
+
+    /// Trusts the certificate of a server from now on. If the file cannot be written, it is trusted until
+    /// the program ends.
+    pub(super) fn add(&self, server: &str, pin: Pin) -> io::Result<()> {
+        let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        added.insert(server.to_owned(), pin);
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut all = read(file)?;
+        all.retain(|(name, _)| name != server);
+        all.push((server.to_owned(), pin));
+        write(file, &all[all.len().saturating_sub(MOST)..])
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<(String, Pin)>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut text = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut text)?;
+    let line = |line: &str| {
+        let (server, pin) = line.split_once(' ')?;
+        Some((server.to_owned(), Pin::parse(pin.trim())?))
+    };
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(line).collect())
+}
+
+fn write(path: &Path, all: &[(String, Pin)]) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let new = path.with_extension(process::id().to_string());
+    // One that an ended program of the same number has left.
+    let _ = fs::remove_file(&new);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    for_owner_alone(&mut options);
+    let text: String = all.iter().map(|(server, pin)| format!("{server} {pin}\n")).collect();
+    let mut file = options.open(&new)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&new);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(byte: &str) -> Pin {
+        Pin::parse(&byte.repeat(32)).unwrap()
+    }
+
+    fn in_dir(dir: &tempfile::TempDir) -> KnownCertificates {
+        KnownCertificates::new(Some(dir.path().join("a/trusted")))
+    }
+
+    #[test]
+    fn what_is_added_is_known_the_next_time_by_host_and_port() {
+        let dir = tempfile::tempdir().unwrap();
+        in_dir(&dir).add("h:21", pin("ab")).unwrap();
+        in_dir(&dir).add("[::1]:21", pin("cd")).unwrap();
+        in_dir(&dir).add("h:21", pin("ef")).unwrap();
+        assert_eq!(in_dir(&dir).find("h:21").unwrap(), Some(pin("ef")));
+        assert_eq!(in_dir(&dir).find("[::1]:21").unwrap(), Some(pin("cd")));
+        assert_eq!(in_dir(&dir).find("h:990").unwrap(), None);
+        assert_eq!(fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_file_keeps_those_that_were_added_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("trusted");
+        let line = |number: usize| format!("h{number}:21 {}\n", pin("ab"));
+        let many: String = (0..MOST).map(line).collect();
+        fs::write(&file, format!("no server\n{many}")).unwrap();
+        KnownCertificates::new(Some(file.clone())).add("last:21", pin("cd")).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().count(), MOST);
+        assert!(text.starts_with("h1:21 ") && text.ends_with(&format!("last:21 {}\n", pin("cd"))));
+    }
+
+    #[test]
+    fn without_a_file_a_certificate_is_known_until_the_end() {
+        for file in [None, Some("/dev/null/no/trusted".into())] {
+            let is_written = file.is_none();
+            let known = KnownCertificates { file, added: Mutex::default() };
+            assert_eq!(known.add("h:21", pin("ab")).is_ok(), is_written);
+            assert_eq!(known.find("h:21").unwrap(), Some(pin("ab")));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        in_dir(&dir).add("h:21", pin("ab")).unwrap();
+        let data = fs::metadata(dir.path().join("a/trusted")).unwrap();
+        assert!(!crate::sys::is_open_to_others(&data));
+    }
+}

@@ -1,0 +1,169 @@
+//! The decision whether a server is the one that was meant.
+//!
+//! - With pins, exactly their certificates are accepted, whatever else is wrong with them.
+//! - Else a certificate is accepted for which an authority vouches, and which is for this host.
+//! - Else one that the user has accepted before for this host and port. Another one in its place is
+//!   refused without a question.
+//! - Else the person at the terminal is asked, and the certificate is remembered. In scripts it is
+//!   refused.
+
+use super::TlsClient;
+use super::known_certificates::KnownCertificates;
+use crate::client::error::{Error, TlsFailure};
+use crate::client::pin::Pin;
+use crate::net::{self, Attention, Waited};
+use crate::sys::{Certificate, Tls};
+use crate::text::shown;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The person who uses the client, if there is somebody at a terminal.
+pub trait Person: Send + Sync {
+    /// Asks a question that is answered with yes or no.
+    ///
+    /// # Errors
+    /// The answer cannot be read.
+    fn agrees(&self, question: &str) -> Result<bool, Error>;
+
+    /// Shows a warning.
+    fn hears(&self, warning: &str);
+}
+
+/// A server as it was named.
+#[derive(Clone, Copy)]
+pub(in crate::client) struct Server<'a> {
+    pub(in crate::client) host: &'a str,
+    pub(in crate::client) port: u16,
+}
+
+impl fmt::Display for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.to_lowercase();
+        match host.contains(':') {
+            true => write!(f, "[{host}]:{}", self.port),
+            false => write!(f, "{host}:{}", self.port),
+        }
+    }
+}
+
+/// The rules by which certificates are accepted.
+pub(in crate::client) struct TrustPolicy {
+    pins: Vec<Pin>,
+    known: KnownCertificates,
+    person: Option<Box<dyn Person>>,
+}
+
+impl TrustPolicy {
+    pub(super) fn new(
+        pins: Vec<Pin>,
+        trusted: Option<PathBuf>,
+        person: Option<Box<dyn Person>>,
+    ) -> TrustPolicy {
+        TrustPolicy { pins, known: KnownCertificates::new(trusted), person }
+    }
+
+    /// Decides on a certificate; `wrong` says why no authority vouches for it. The time that a person
+    /// takes for the answer moves the deadline.
+    fn accept(
+        &self,
+        certificate: &Certificate,
+        wrong: Option<String>,
+        server: Server<'_>,
+        asks: bool,
+        deadline: &mut Option<Instant>,
+    ) -> Result<(), Error> {
+        let shown = Pin::of(certificate);
+        let host = server.host.to_owned();
+        if !self.pins.is_empty() {
+            let is_pinned = self.pins.contains(&shown);
+            let not_pinned = TlsFailure::NotPinned { host, shown };
+            return if is_pinned { Ok(()) } else { Err(Error::Tls(not_pinned)) };
+        }
+        let Some(wrong) = wrong else { return Ok(()) };
+        let file = || self.known.file().map_or_else(PathBuf::new, PathBuf::from);
+        let unreadable = |error| Error::File { path: file(), error };
+        match self.known.find(&server.to_string()).map_err(unreadable)? {
+            Some(known) if known == shown => return Ok(()),
+            Some(known) => {
+                let server = server.to_string();
+                let changed = TlsFailure::Changed { server, known, shown, file: file() };
+                return Err(Error::Tls(changed));
+            }
+            None => {}
+        }
+        let asked = Instant::now();
+        let is_trusted = match &self.person {
+            Some(person) if asks => person.agrees(&question(&host, &wrong, shown))?,
+            _ => false,
+        };
+        *deadline = net::later(*deadline, asked.elapsed());
+        if !is_trusted {
+            return Err(Error::Tls(TlsFailure::Untrusted { host, wrong, shown: Some(shown) }));
+        }
+        if let Err(error) = self.known.add(&server.to_string(), shown)
+            && let Some(person) = &self.person
+        {
+            let file = file();
+            person.hears(&format!("warning: cannot write {}: {error}", file.display()));
+        }
+        Ok(())
+    }
+}
+
+fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
+    format!(
+        "{} shows a certificate that nobody vouches for ({}).\nSHA-256 {fingerprint}\n\
+         Trust it from now on? [y/n] ",
+        shown(host.as_bytes()),
+        shown(wrong.as_bytes()),
+    )
+}
+
+/// A connection after its handshake, whose certificate has not been looked at.
+pub(in crate::client) struct Unverified(Box<Tls>);
+
+impl Unverified {
+    /// Shakes hands before the deadline, unless `attention` stops it.
+    pub(in crate::client) fn shake_hands(
+        mut tls: Tls,
+        deadline: Option<Instant>,
+        attention: &mut impl Attention,
+    ) -> io::Result<Result<Unverified, Waited>> {
+        match net::handshake(&mut tls, deadline, attention)? {
+            Waited::Ready => Ok(Ok(Unverified(Box::new(tls)))),
+            ended => Ok(Err(ended)),
+        }
+    }
+
+    /// Returns the connection if the server is the one that was meant.
+    pub(in crate::client) fn trust(
+        self,
+        client: &TlsClient,
+        server: Server<'_>,
+        deadline: &mut Option<Instant>,
+    ) -> Result<Box<Tls>, Error> {
+        let wrong = self.0.verdict().err().map(|error| error.to_string());
+        let Some(certificate) = self.0.certificate() else {
+            let wrong = "there is none".to_owned();
+            let host = server.host.to_owned();
+            return Err(Error::Tls(TlsFailure::Untrusted { host, wrong, shown: None }));
+        };
+        client.trust().accept(&certificate, wrong, server, client.asks(), deadline)?;
+        Ok(self.0)
+    }
+
+    /// Returns the connection if it leads to the same server as a control connection: it continues the
+    /// session of that, or has its certificate.
+    pub(in crate::client) fn belonging_to(self, control: &Tls) -> Result<Box<Tls>, Error> {
+        let is_same = || {
+            let certificate = self.0.certificate();
+            certificate.is_some() && certificate == control.certificate()
+        };
+        if self.0.is_resumed() || is_same() {
+            return Ok(self.0);
+        }
+        Err(Error::Tls(TlsFailure::OtherServer))
+    }
+}

@@ -1,0 +1,302 @@
+//! TLS of the control connection: how it begins, and what ends it before a password is sent.
+
+mod data;
+mod trust;
+
+use crate::support::scripted_server::{Script, ScriptedServer, listener, play, play_all};
+use crate::support::tls::Identity;
+use crate::support::wire::accept;
+use crate::support::{Client, Run, Server, at_once};
+use mt_ftp::sys::TlsVersion;
+use std::io::Write;
+use std::net::Shutdown;
+
+/// Runs commands with `--tls` and the server's certificate pinned.
+fn play_tls(
+    client: &Client,
+    options: &[&str],
+    identity: &Identity,
+    commands: &str,
+    scripts: Vec<Script<'_>>,
+) -> Run {
+    let options = [options, &["--tls", "--tls-pin", &identity.pin]].concat();
+    play_all(client, &options, commands, scripts)
+}
+
+#[test]
+fn tls_begins_before_anything_else_is_sent_and_protects_data() {
+    for min in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let Some(identity) = Identity::with(min) else { return };
+        let client = Client::new();
+        let script: Script<'_> = Box::new(|server| {
+            server.welcome_to_tls(&identity, 1);
+            server.answer("PWD", "257 \"/\"");
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", "213 7");
+            server.answer("MDTM", "213 20250102030405");
+            let listener = server.epsv();
+            server.answer("RETR a", "150 here");
+            let mut data = identity.accept(accept(&listener), 1).unwrap();
+            assert!(data.is_resumed());
+            data.write_all(b"content").unwrap();
+            data.end();
+            server.say("226 done");
+            server.finish();
+        });
+        let run = play_tls(&client, &[], &identity, "STATUS; RETRIEVE a", vec![script]).expect(0);
+        assert_eq!(client.read("a"), b"content");
+        let version = run.stdout.contains("encryption: TLSv1.3, TLS_");
+        assert!(version && run.stdout.contains("files and listings: encrypted"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_url_says_how_tls_begins() {
+    let Some(identity) = Identity::new() else { return };
+    for scheme in ["ftpes", "FTPS"] {
+        let client = Client::new();
+        let listener = listener();
+        let url = format!("{scheme}://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut server = ScriptedServer::on(&listener);
+                if scheme == "ftpes" {
+                    server.start_tls(&identity, 1);
+                } else {
+                    server.accept_tls(&identity, 1).unwrap();
+                    server.say("220 ready");
+                }
+                server.answer("USER", "331 password");
+                server.answer("PASS", "230 in");
+                server.answer("PBSZ 0", "200 ok");
+                server.answer("PROT P", "200 ok");
+                server.finish();
+            });
+            let run = client.run(&["--tls-pin", &identity.pin, "-c", "", &url]);
+            run.expect(0).expect_error("over TLSv1.");
+        });
+    }
+}
+
+#[test]
+fn connect_takes_an_option_for_tls() {
+    let Some(identity) = Identity::new() else { return };
+    let client = Client::new();
+    let listener = listener();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut server = ScriptedServer::on(&listener);
+            server.welcome_to_tls(&identity, 1);
+            server.finish();
+        });
+        let connect = format!("CONNECT --tls 127.0.0.1 {port}");
+        client.run(&["--tls-pin", &identity.pin, "-c", &connect]).expect(0);
+    });
+}
+
+#[test]
+fn a_server_that_does_not_begin_tls_hears_no_name() {
+    let replies = ["502 no", "500 what?", "534 policy", "230 you are in", "200 ok", "334 more"];
+    at_once(replies, |reply| {
+        let script = |server: &mut ScriptedServer| {
+            server.say("220 ready");
+            server.answer("AUTH TLS", reply);
+            assert!(server.is_left(), "{reply}");
+        };
+        let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
+        run.expect_error("the server does not begin TLS").expect_error(reply);
+    });
+}
+
+#[test]
+fn what_comes_in_clear_behind_the_234_is_refused() {
+    let pieces: [&[u8]; 4] = [
+        b"234 go on\r\n230 you are in\r\n",
+        b"234 go on\r\n2",
+        b"234-go on\r\n234 now\r\n\xff",
+        b"234 go on\r\n\r\n",
+    ];
+    at_once(pieces, |piece| {
+        let script = |server: &mut ScriptedServer| {
+            server.say("220 ready");
+            server.hear("AUTH TLS");
+            server.send_raw(piece).unwrap();
+            assert!(server.next().is_none());
+        };
+        let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
+        run.expect_error("sent more in clear after it agreed to TLS");
+    });
+}
+
+#[test]
+fn clear_text_in_place_of_tls_is_called_so() {
+    let script = |server: &mut ScriptedServer| {
+        server.say("220 ready");
+        server.answer("AUTH TLS", "234 go on");
+        // Not together with the 234.
+        server.tcp().peek(&mut [0]).unwrap();
+        server.say("500 OOPS: cannot load the certificate");
+        while server.next().is_some() {}
+    };
+    let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
+    run.expect_error("the server went on without TLS");
+}
+
+#[test]
+fn clear_text_after_the_handshake_is_called_so() {
+    let Some(identity) = Identity::new() else { return };
+    let script: Script<'_> = Box::new(|server| {
+        server.welcome_to_tls(&identity, 1);
+        server.hear("PWD");
+        server.tcp().write_all(b"500 OOPS: child died\r\n").unwrap();
+        while server.next().is_some() {}
+    });
+    let run = play_tls(&Client::new(), &[], &identity, "PWD", vec![script]).expect(3);
+    run.expect_error("the server went on without TLS");
+}
+
+#[test]
+fn a_server_that_hangs_in_the_handshake_is_given_up() {
+    let script = |server: &mut ScriptedServer| {
+        server.say("220 ready");
+        server.answer("AUTH TLS", "234 go on");
+        while server.next().is_some() {}
+    };
+    let options = ["--tls", "--timeout", "1"];
+    let run = play_all(&Client::new(), &options, "PWD", vec![Box::new(script)]).expect(3);
+    run.expect_error("no reply from the server for 1 s");
+}
+
+#[test]
+fn a_server_that_requires_tls_gets_it_before_the_password() {
+    let Some(identity) = Identity::new() else { return };
+    for demand in ["530 Non-anonymous sessions must use encryption.", "331 TLS required"] {
+        let script: Script<'_> = Box::new(|server| {
+            server.say("220 ready");
+            server.answer("USER me", demand);
+            server.answer("AUTH TLS", "234 go on");
+            server.accept_tls(&identity, 1).unwrap();
+            server.answer("USER me", "331 password");
+            server.answer("PASS secret", "230 in");
+            server.answer("PBSZ 0", "200 ok");
+            server.answer("PROT P", "200 ok");
+            server.answer("PWD", "257 \"/\"");
+            server.finish();
+        });
+        let options = ["-n", "--tls-pin", &identity.pin];
+        play_all(&Client::new(), &options, "USER me secret; PWD", vec![script]).expect(0);
+    }
+}
+
+#[test]
+fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
+    let Some(identity) = Identity::new() else { return };
+    let first: Script<'_> = Box::new(|server| {
+        server.say("220 ready");
+        server.answer("USER", "421 Sorry, cleartext sessions are not accepted on this server.");
+        server.close();
+    });
+    let second: Script<'_> = Box::new(|server| {
+        server.welcome_to_tls(&identity, 1);
+        server.answer("PWD", "257 \"/\"");
+        server.finish();
+    });
+    let options = ["--tls-pin", &identity.pin];
+    play_all(&Client::new(), &options, "PWD", vec![first, second]).expect(0);
+}
+
+#[test]
+fn after_a_break_it_begins_with_tls_again_and_with_the_same_trust() {
+    let Some(identity) = Identity::new() else { return };
+    let Some(other) = Identity::new() else { return };
+    for second_identity in [&identity, &other] {
+        let is_same = second_identity.pin == identity.pin;
+        let client = Client::new();
+        let first: Script<'_> = Box::new(|server| {
+            server.welcome_to_tls(&identity, 1);
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", "213 7");
+            server.answer("MDTM", "213 20250102030405");
+            server.close();
+        });
+        let second: Script<'_> = Box::new(|server| {
+            server.say("220 ready");
+            server.answer("AUTH TLS", "234 go on");
+            server.accept_tls(second_identity, 1).unwrap();
+            if !is_same {
+                return assert!(server.next().is_none());
+            }
+            server.answer("USER", "331 password");
+            server.answer("PASS", "230 in");
+            server.answer("PBSZ 0", "200 ok");
+            server.answer("PROT P", "200 ok");
+            server.answer("TYPE I", "200 binary");
+            server.answer("SIZE", "213 7");
+            server.answer("MDTM", "213 20250102030405");
+            let listener = server.epsv();
+            server.answer("RETR", "150 here");
+            let mut data = second_identity.accept(accept(&listener), 1).unwrap();
+            data.write_all(b"content").unwrap();
+            data.end();
+            server.say("226 done");
+            server.finish();
+        });
+        let run = play_tls(&client, &[], &identity, "RETRIEVE a", vec![first, second]);
+        run.expect(if is_same { 0 } else { 3 });
+    }
+}
+
+#[test]
+fn without_the_library_nothing_is_sent_but_auth() {
+    let script = |server: &mut ScriptedServer| {
+        server.say("220 ready");
+        server.answer("AUTH TLS", "234 go on");
+        assert!(server.next().is_none());
+    };
+    let options = ["--tls", "--tls-library", "/nonexistent/libssl.so.3"];
+    let run = play_all(&Client::new(), &options, "", vec![Box::new(script)]).expect(3);
+    let run = run.expect_error("cannot load the TLS library");
+    assert!(run.stderr.lines().next().unwrap().contains("/nonexistent/libssl.so.3"), "{run:#?}");
+}
+
+#[test]
+fn a_plain_server_is_no_implicit_one() {
+    let (server, client) = (Server::start(), Client::new());
+    let url = format!("ftps://127.0.0.1:{}/", server.addr().port());
+    client.run(&["-c", "PWD", &url]).expect(3).expect_error("the server went on without TLS");
+}
+
+#[test]
+fn the_goodbye_is_a_close_notify() {
+    let Some(identity) = Identity::new() else { return };
+    let script: Script<'_> = Box::new(|server| {
+        server.welcome_to_tls(&identity, 1);
+        server.answer("QUIT", "221 bye");
+        assert!(server.rest().unwrap().is_empty());
+    });
+    play_tls(&Client::new(), &[], &identity, "QUIT", vec![script]).expect(0);
+}
+
+#[test]
+fn an_end_without_close_notify_is_a_lost_connection() {
+    let Some(identity) = Identity::new() else { return };
+    let script: Script<'_> = Box::new(|server| {
+        server.welcome_to_tls(&identity, 1);
+        server.hear("PWD");
+        server.tcp().shutdown(Shutdown::Write).unwrap();
+        while server.next().is_some() {}
+    });
+    let run = play_tls(&Client::new(), &["--retries", "0"], &identity, "PWD", vec![script]);
+    run.expect(3).expect_error("the server closed the connection");
+}
+
+#[test]
+fn where_nobody_asks_for_tls_none_is_used() {
+    play(&Client::new(), "STATUS", |server| {
+        server.welcome();
+        server.answer("PWD", "257 \"/\"");
+        server.finish();
+    })
+    .expect(0);
+}

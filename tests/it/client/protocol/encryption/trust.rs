@@ -1,0 +1,217 @@
+//! Which certificates are accepted: those of authorities, of pins, and those that the user has accepted.
+
+use super::play_tls;
+use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all};
+use crate::support::tls::Identity;
+use crate::support::{Client, eventually};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// Begins TLS, after which the client must leave without a word.
+fn is_refused<'a>(identity: &'a Identity) -> Script<'a> {
+    Box::new(|server| {
+        server.start_tls(identity, 1);
+        assert_eq!(server.next(), None);
+    })
+}
+
+fn is_accepted<'a>(identity: &'a Identity) -> Script<'a> {
+    Box::new(|server| {
+        server.welcome_to_tls(identity, 1);
+        server.finish();
+    })
+}
+
+#[test]
+fn in_a_script_a_certificate_that_nobody_vouches_for_is_refused_with_its_pin() {
+    let Some(identity) = Identity::new() else { return };
+    let client = Client::new();
+    let run = play_all(&client, &["--tls"], "", vec![is_refused(&identity)]).expect(3);
+    let run = run.expect_error("nobody vouches for (self-signed certificate)");
+    let (_, pin) = run.stderr.lines().next().unwrap().split_once("--tls-pin ").unwrap();
+    assert_eq!(pin, identity.pin);
+    for pin in [pin.to_lowercase(), pin.replace(':', "")] {
+        let options = ["--tls", "--tls-pin", &"00".repeat(32), "--tls-pin", &pin];
+        play_all(&client, &options, "", vec![is_accepted(&identity)]).expect(0);
+    }
+}
+
+#[test]
+fn a_pin_accepts_its_certificate_and_no_other_whoever_vouches_for_it() {
+    let Some(identity) = Identity::new() else { return };
+    let Some(other) = Identity::new() else { return };
+    let file = identity.file();
+    let options = ["--tls", "--tls-ca", file.to_str().unwrap()];
+    play_all(&Client::new(), &options, "", vec![is_accepted(&identity)]).expect(0);
+    let options = [&options[..], &["--tls-pin", &other.pin]].concat();
+    let run = play_all(&Client::new(), &options, "", vec![is_refused(&identity)]).expect(3);
+    run.expect_error("another certificate than --tls-pin names").expect_error(&identity.pin);
+}
+
+#[test]
+fn an_authority_vouches_for_the_host_that_was_named() {
+    let Some(identity) = Identity::new() else { return };
+    let file = identity.file();
+    let listener = listener();
+    let port = listener.local_addr().unwrap().port().to_string();
+    thread::scope(|scope| {
+        scope.spawn(|| is_refused(&identity)(&mut ScriptedServer::on(&listener)));
+        let words = ["--tls", "--tls-ca", file.to_str().unwrap(), "-c", "", "localhost", &port];
+        let run = Client::new().run(&words).expect(3);
+        run.expect_error("the certificate is for another host name");
+    });
+}
+
+#[test]
+fn authorities_that_cannot_be_read_end_the_connection() {
+    let Some(identity) = Identity::new() else { return };
+    let script: Script<'_> = Box::new(|server| {
+        server.say("220 ready");
+        server.answer("AUTH TLS", "234 go on");
+        assert_eq!(server.next(), None);
+    });
+    let options = ["--tls-ca", "/nonexistent/authorities.pem"];
+    let run = play_tls(&Client::new(), &options, &identity, "PWD", vec![script]).expect(3);
+    run.expect_error("/nonexistent/authorities.pem");
+}
+
+/// The client at a terminal that `script` plays.
+struct AtTerminal {
+    script: Child,
+    screen: String,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl AtTerminal {
+    fn start(client: &Client, port: u16) -> AtTerminal {
+        let program = env!("CARGO_BIN_EXE_ftp_client");
+        let command = format!("exec {program} --tls -n -c 'QUOTE NOOP' 127.0.0.1 {port}");
+        let mut script = Command::new("script")
+            .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .env("XDG_STATE_HOME", client.path("state"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(script.stdout.take().unwrap());
+        AtTerminal { script, screen: String::new(), output }
+    }
+
+    /// Reads on until these words are on the screen.
+    fn wait_for(&mut self, words: &str) {
+        eventually(words, || {
+            let mut piece = self.output.fill_buf().unwrap();
+            let length = piece.len();
+            assert!(length > 0, "{words:?} is not in {:?}", self.screen);
+            self.screen += &String::from_utf8_lossy(std::mem::take(&mut piece));
+            self.output.consume(length);
+            self.screen.contains(words)
+        });
+    }
+
+    fn line(&mut self, text: &str) {
+        self.script.stdin.as_mut().unwrap().write_all(format!("{text}\n").as_bytes()).unwrap();
+    }
+
+    /// Reads to the end; returns what was on the screen and the exit status.
+    fn end(mut self) -> (String, Option<i32>) {
+        let mut rest = Vec::new();
+        std::io::Read::read_to_end(&mut self.output, &mut rest).unwrap();
+        self.screen += &String::from_utf8_lossy(&rest);
+        (self.screen, self.script.wait().unwrap().code())
+    }
+}
+
+/// Follows a script for the next connection.
+fn next(listener: &TcpListener, script: impl FnOnce(&mut ScriptedServer)) {
+    script(&mut ScriptedServer::on(listener));
+}
+
+#[test]
+#[ignore = "needs script"]
+fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
+    let Some(identity) = Identity::new() else { return };
+    let Some(other) = Identity::new() else { return };
+    let (client, listener) = (Client::new(), listener());
+    let port = listener.local_addr().unwrap().port();
+    let question = "Trust it from now on? [y/n] ";
+    let file = client.path("state").join("mt_ftp/trusted");
+    let follow = |identity: &Identity, is_trusted: bool, meanwhile: &mut dyn FnMut()| {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                next(&listener, |server| {
+                    server.start_tls(identity, 1);
+                    assert_eq!(server.is_left(), !is_trusted);
+                    server.finish();
+                });
+            });
+            meanwhile();
+        });
+    };
+    follow(&identity, false, &mut || {
+        let mut terminal = AtTerminal::start(&client, port);
+        terminal.wait_for(question);
+        assert!(terminal.screen.contains("nobody vouches for (self-signed certificate)"));
+        assert!(terminal.screen.contains(&identity.pin));
+        terminal.line("n");
+        let (screen, status) = terminal.end();
+        assert_eq!(status, Some(3), "{screen}");
+    });
+    assert!(!file.exists());
+    follow(&identity, true, &mut || {
+        let mut terminal = AtTerminal::start(&client, port);
+        terminal.wait_for(question);
+        terminal.line("y");
+        assert_eq!(terminal.end().1, Some(1));
+    });
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept, format!("127.0.0.1:{port} {}\n", identity.pin));
+    follow(&identity, true, &mut || {
+        let (screen, status) = AtTerminal::start(&client, port).end();
+        assert!(status == Some(1) && !screen.contains(question), "{screen}");
+    });
+    follow(&other, false, &mut || {
+        let (screen, status) = AtTerminal::start(&client, port).end();
+        assert!(status == Some(3) && !screen.contains(question), "{screen}");
+        assert!(screen.contains(&identity.pin) && screen.contains(&other.pin), "{screen}");
+    });
+}
+
+#[test]
+fn what_was_accepted_at_a_terminal_is_accepted_in_scripts_by_host_and_port() {
+    let Some(identity) = Identity::new() else { return };
+    let Some(other) = Identity::new() else { return };
+    let (client, listener) = (Client::new(), listener());
+    let port = listener.local_addr().unwrap().port();
+    std::fs::create_dir_all(client.path(".local/state/mt_ftp")).unwrap();
+    let run = |shown: &Identity, is_accepted: bool| {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                next(&listener, |server| {
+                    server.start_tls(shown, 1);
+                    assert_eq!(server.is_left(), !is_accepted);
+                    server.finish();
+                });
+            });
+            let words = ["--tls", "-n", "-c", "QUOTE NOOP", "127.0.0.1", &port.to_string()];
+            let mut command = client.command();
+            command.env_remove("XDG_STATE_HOME").args(words);
+            command.output().unwrap()
+        })
+    };
+    let keep = |port: u16| {
+        let line = format!("127.0.0.1:{port} {}\n", identity.pin);
+        client.write(".local/state/mt_ftp/trusted", line);
+    };
+    keep(port.wrapping_add(1));
+    assert_eq!(run(&identity, false).status.code(), Some(3));
+    keep(port);
+    assert_eq!(run(&identity, true).status.code(), Some(1));
+    let refused = run(&other, false);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains(&identity.pin) && said.contains(&other.pin), "{said}");
+}
