@@ -17,6 +17,7 @@ mod control;
 pub(super) mod data;
 mod encryption;
 mod features;
+mod file_time;
 mod idle;
 mod restore;
 
@@ -31,6 +32,7 @@ use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
 use encryption::DataProtection;
+use file_time::TimeSetting;
 use idle::Exchange;
 use restore::ConnectionOrigin;
 use std::net::SocketAddr;
@@ -144,10 +146,11 @@ pub struct Connection {
 pub(super) struct Capabilities {
     /// EPSV and EPRT.
     pub(super) extended: bool,
-    /// SIZE, MDTM and MFMT.
+    /// SIZE and MDTM.
     pub(super) sizes: bool,
     pub(super) times: bool,
-    pub(super) sets_times: bool,
+    /// MFMT, or what comes next to it.
+    time_setting: TimeSetting,
     /// REST.
     pub(super) restarts: bool,
     /// MLSD.
@@ -165,7 +168,7 @@ impl Capabilities {
         extended: true,
         sizes: true,
         times: true,
-        sets_times: true,
+        time_setting: TimeSetting::UNKNOWN,
         restarts: true,
         machine_lists: true,
         hashes: true,

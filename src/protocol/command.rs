@@ -16,7 +16,7 @@ pub use argument::{
     Algorithm, Changes, Extended, Format, Mechanism, Mode, Opts, Protection, Span, Structure, Type,
 };
 pub use name::{Name, Secret};
-pub use site::{SITE_TABLE, Site, SiteRow};
+pub use site::{SITE_TABLE, Site, SiteRow, UtimeForm};
 
 use super::address;
 use super::verb::{ArgumentRule, Verb};

@@ -1,6 +1,7 @@
 //! What transfers ask of their connection: types, sizes, times, and commands that go out ahead.
 
 use super::control::done;
+use super::file_time::TimeSetting;
 use super::{
     Capabilities, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number,
 };
@@ -47,7 +48,7 @@ impl Connection {
             self.features = Some(lines.into());
             if is_told {
                 self.capabilities.machine_lists &= self.lists(b"MLST") || self.lists(b"MLSD");
-                self.capabilities.sets_times &= self.lists(b"MFMT");
+                self.capabilities.time_setting = TimeSetting::of(|words| self.lists(words));
                 self.capabilities.hashes &= self.lists(b"HASH");
             }
         }
@@ -69,12 +70,15 @@ impl Connection {
         Ok(self.lists(word))
     }
 
-    fn lists(&self, word: &[u8]) -> bool {
-        let first = |line: &Vec<u8>| {
-            let mut words = line.trim_ascii().split(|&byte| byte == b' ');
-            words.next().is_some_and(|first| first.eq_ignore_ascii_case(word))
+    /// Returns whether a line of FEAT is or begins with these words.
+    fn lists(&self, words: &[u8]) -> bool {
+        let is_it = |line: &Vec<u8>| {
+            let line = line.trim_ascii();
+            line.split_at_checked(words.len()).is_some_and(|(begin, rest)| {
+                begin.eq_ignore_ascii_case(words) && (rest.is_empty() || rest.starts_with(b" "))
+            })
         };
-        self.features.iter().flat_map(|lines| lines.iter()).any(first)
+        self.features.iter().flat_map(|lines| lines.iter()).any(is_it)
     }
 
     /// Asks for size and time of a file, in one piece if the server takes that.
@@ -193,19 +197,6 @@ impl Connection {
         let mut words = reply.text().split(|&byte| byte == b' ');
         let algorithm = words.next().and_then(Algorithm::parse);
         Ok(algorithm.zip(words.nth(1).map(<[u8]>::to_ascii_lowercase)))
-    }
-
-    /// Sets the time of a remote file, if the server takes that.
-    pub(in crate::client) fn set_modified(
-        &mut self,
-        name: &Name,
-        time: SystemTime,
-    ) -> Result<(), Error> {
-        if !self.capabilities.sets_times {
-            return Ok(());
-        }
-        let set = self.call(&Command::Mfmt(time, name.clone()));
-        self.unless_refused(set, |known| &mut known.sets_times).map(drop)
     }
 
     /// Does something in another directory and returns to this one. If the connection is lost

@@ -106,7 +106,7 @@ impl ReplyTracker<'_> {
                 Command::Epsv(_) => passive_ahead(self.connection, &reply),
                 Command::Size(_) => self.connection.keep_stored_size(&reply),
                 Command::Type(_) => self.connection.keep_type(&reply),
-                _ => self.connection.capabilities().sets_times &= reply.code().is_success(),
+                _ => self.connection.keep_time_reply(&reply),
             }
         }
     }

@@ -27,7 +27,6 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::mem;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 /// Up to which size commands go out together with a transfer: what is larger takes longer than a
 /// round trip, and less is spoiled on a server that mixes commands up.
@@ -132,15 +131,18 @@ impl Upload {
             Placement::Replace | Placement::Append => 0,
         };
         let together = next.filter(|_| connection.looks_ahead() && size < SMALL);
+        let mut is_timed = false;
         if let Some(next) = together {
-            let followers = followers(connection, name, modified, next);
+            let time = modified.and_then(|time| connection.time_command(name, time));
+            is_timed = time.is_some();
+            let followers = followers(connection, name, time, next);
             connection.follow_with(followers);
         }
         let mut sending = Sending::new(name, file, size, start);
         let bytes = retries.run(&mut sending)?;
         // What went out together is done, unless there was a second try. The connection may be lost
         // after the file is stored and before its time is set.
-        let is_set = together.is_some() && !retries.were_needed();
+        let is_set = is_timed && !retries.were_needed() && retries.connection.sets_times();
         if let Some(modified) = modified.filter(|_| !is_set) {
             let set = |connection: &mut Connection| connection.set_modified(name, modified);
             retries.until_done(set)?;
@@ -153,11 +155,10 @@ impl Upload {
 fn followers(
     connection: &mut Connection,
     name: &Name,
-    modified: Option<SystemTime>,
+    time: Option<Command>,
     next: &[Command],
 ) -> Vec<Command> {
     let known = *connection.capabilities();
-    let time = modified.filter(|_| known.sets_times).map(|time| Command::Mfmt(time, name.clone()));
     let is_sized = known.sizes && connection.representation() == Representation::Bytes;
     let size = is_sized.then(|| Command::Size(name.clone()));
     time.into_iter().chain(size).chain(next.iter().cloned()).collect()

@@ -13,9 +13,8 @@ pub enum Site {
     Help,
     /// `CHMOD mode path`; the mode is at most 0o7777.
     Chmod(u32, Name),
-    /// `UTIME YYYYMMDDHHMM[SS] path`, or `UTIME path atime mtime ctime UTC`, of which only the
-    /// modification time is used.
-    Utime(SystemTime, Name),
+    /// `UTIME` in one of its forms; only the modification time is used.
+    Utime(UtimeForm, SystemTime, Name),
     /// `UMASK [mask]`: the permission bits that new files and directories do not get.
     Umask(Option<u32>),
     /// `SYMLINK target link`.
@@ -28,6 +27,17 @@ pub enum Site {
     Who,
     /// `QUOTA`: reports the quota and its use.
     Quota,
+}
+
+/// A form of UTIME. Servers take all of them; clients have to find out which one a server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UtimeForm {
+    /// `UTIME YYYYMMDDHHMMSS path`.
+    Seconds,
+    /// `UTIME YYYYMMDDHHMM path`.
+    Minutes,
+    /// `UTIME path atime mtime ctime UTC`, each time in 14 digits.
+    ThreeTimes,
 }
 
 /// A row of the table of SITE commands.
@@ -83,11 +93,9 @@ impl Site {
                 text(out, &format!("CHMOD {mode:03o} "));
                 out.extend_from_slice(&name.to_wire());
             }
-            Site::Utime(time, name) => {
+            Site::Utime(form, time, name) => {
                 text(out, "UTIME ");
-                time::write_timestamp(*time, out);
-                out.push(b' ');
-                out.extend_from_slice(&name.to_wire());
+                form.write_to(*time, name, out);
             }
             Site::Umask(None) => text(out, "UMASK"),
             Site::Umask(Some(mask)) => text(out, &format!("UMASK {mask:03o}")),
@@ -108,6 +116,25 @@ impl Site {
         }
     }
 }
+
+impl UtimeForm {
+    fn write_to(self, time: SystemTime, name: &Name, out: &mut Vec<u8>) {
+        let (name, mut digits) = (name.to_wire(), Vec::new());
+        time::write_timestamp(time, &mut digits);
+        if self == UtimeForm::Minutes {
+            digits.truncate(MINUTES);
+        }
+        let digits = digits.as_slice();
+        let words: &[&[u8]] = match self {
+            UtimeForm::Seconds | UtimeForm::Minutes => &[digits, &name],
+            UtimeForm::ThreeTimes => &[&name, digits, digits, digits, b"UTC"],
+        };
+        out.extend_from_slice(&words.join(&b' '));
+    }
+}
+
+/// The length of a time without its seconds, `YYYYMMDDHHMM`.
+const MINUTES: usize = 12;
 
 fn parse_umask(argument: &[u8]) -> Option<Site> {
     match argument.trim_ascii() {
@@ -131,22 +158,23 @@ fn parse_chmod(argument: &[u8]) -> Option<Site> {
     Some(Site::Chmod(parse_mode(mode)?, Name::from_wire(name)?))
 }
 
-/// Parses the two common forms: time first (ProFTPD and others), and `path atime mtime ctime UTC`
-/// (ncftp, Pure-FTPd). The seconds are optional.
+/// Parses the common forms: time first (ProFTPD and others), of which the seconds are optional, and
+/// `path atime mtime ctime UTC` (ncftp, Pure-FTPd).
 fn parse_utime(argument: &[u8]) -> Option<Site> {
     let timestamp = |text: &[u8]| match text.len() {
-        12 => time::parse_timestamp(&[text, b"00"].concat()),
+        MINUTES => time::parse_timestamp(&[text, b"00"].concat()),
         _ => time::parse_timestamp(text),
     };
     let (first, name) = split_word(argument);
     if let (Some(time), Some(name)) = (timestamp(first), Name::from_wire(name)) {
-        return Some(Site::Utime(time, name));
+        let form = if first.len() == MINUTES { UtimeForm::Minutes } else { UtimeForm::Seconds };
+        return Some(Site::Utime(form, time, name));
     }
     let mut words = argument.rsplitn(5, |&b| b == b' ');
     let (zone, _created, modified) = (words.next()?, words.next()?, words.next()?);
     let (_accessed, name) = (words.next()?, words.next()?);
     let time = timestamp(modified).filter(|_| zone.eq_ignore_ascii_case(b"UTC"))?;
-    Some(Site::Utime(time, Name::from_wire(name)?))
+    Some(Site::Utime(UtimeForm::ThreeTimes, time, Name::from_wire(name)?))
 }
 
 /// Parses two names, each quoted if it contains a space.

@@ -20,6 +20,7 @@ fn secret(text: &str) -> Secret {
 fn samples() -> Vec<Command> {
     use Command::*;
     let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let minute = time - Duration::from_secs(20);
     vec![
         User(name("anonymous")),
         User(name(" a b ")),
@@ -100,7 +101,9 @@ fn samples() -> Vec<Command> {
         Site(super::Site::Chmod(0, name("x"))),
         Opts(super::Opts::Hash(None)),
         Opts(super::Opts::Hash(Some(Algorithm::Crc32))),
-        Site(super::Site::Utime(time, name("a b"))),
+        Site(super::Site::Utime(UtimeForm::Seconds, time, name("a b"))),
+        Site(super::Site::Utime(UtimeForm::Minutes, minute, name("a b"))),
+        Site(super::Site::Utime(UtimeForm::ThreeTimes, time, name("a b"))),
         Site(super::Site::Umask(None)),
         Site(super::Site::Umask(Some(0o27))),
         Site(super::Site::Symlink(name("a \"b"), name("c d"))),
@@ -277,10 +280,15 @@ fn lenient_where_clients_are_sloppy() {
     let span = Some(Span { start: 0, end: 9 });
     assert_eq!(Command::parse(b"XCRC a b 0 9"), digest("a b", span));
     assert_eq!(Command::parse(b"XCRC \"a b\" 0 9"), digest("a b", span));
-    let utime = Command::parse(b"SITE UTIME 202501020304 a b");
-    assert_eq!(utime, Command::parse(b"SITE UTIME 20250102030400 a b"));
-    let long = b"SITE UTIME a b 20240101000000 20250102030400 20240101000000 UTC";
-    assert_eq!(utime, Command::parse(long));
+    for (form, words) in [
+        (UtimeForm::Minutes, "202501020304 a b"),
+        (UtimeForm::Seconds, "20250102030400 a b"),
+        (UtimeForm::ThreeTimes, "a b 20240101000000 20250102030400 20240101000000 UTC"),
+    ] {
+        let time = UNIX_EPOCH + Duration::from_secs(1_735_787_040);
+        let utime = Command::parse(format!("SITE UTIME {words}").as_bytes());
+        assert_eq!(utime, Ok(Command::Site(Site::Utime(form, time, name("a b")))));
+    }
 }
 
 #[test]

@@ -126,9 +126,7 @@ fn a_tree_comes_down_once(peer: &Peer) {
 fn a_tree_goes_up_once(peer: &Peer) {
     plant(peer, &peer.here("tree"));
     run(&mut peer.client(&["-q"], "MIRROR -R tree"));
-    // vsftpd takes no times.
-    let times = if peer.software == Software::Vsftpd { Times::Any } else { Times::Same };
-    assert_same_tree(&peer.there("tree"), &peer.here("tree"), times);
+    assert_same_tree(&peer.there("tree"), &peer.here("tree"), Times::Same);
     assert_eq!(planned(peer, "-R --delete tree"), "");
 }
 

@@ -28,7 +28,7 @@ pub(in crate::server::session) fn execute(
     match command {
         Site::Help => Ok(help()),
         Site::Chmod(mode, name) => chmod(login, log, *mode, name),
-        Site::Utime(time, name) => utime(login, log, *time, name),
+        Site::Utime(_, time, name) => utime(login, log, *time, name),
         Site::Umask(mask) => Ok(umask(parameters, *mask)),
         Site::Symlink(target, link) => symlink(login, log, target, link),
         Site::Mkdir(name) => mkdir(login, parameters, log, name),
