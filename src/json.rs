@@ -1,9 +1,10 @@
 //! JSON output for scripts: one object per line (RFC 8259).
 //!
-//! Names are bytes and JSON is text: bytes of a name that are not UTF-8 become U+FFFD. Hidden
-//! characters are escaped, so that a line is safe to print on a terminal.
+//! Names are bytes and JSON is text: bytes of a name that are not UTF-8 become U+FFFD, and a member
+//! `NAME_base64` beside it has all bytes. Hidden characters are escaped, so that a line is safe to
+//! print on a terminal.
 
-use crate::text::is_hidden;
+use crate::text::{base64, is_hidden};
 use std::fmt::{Display, Write as _};
 
 /// An object whose members are in the order in which they were added.
@@ -22,7 +23,12 @@ impl Object {
     /// Adds a text member.
     pub fn text(mut self, key: &str, value: &[u8]) -> Object {
         self.key(key);
-        self.quote(&String::from_utf8_lossy(value));
+        let text = String::from_utf8_lossy(value);
+        self.quote(&text);
+        if text.as_bytes() != value {
+            self.key(&format!("{key}_base64"));
+            self.quote(&base64(value));
+        }
         self
     }
 
@@ -80,8 +86,16 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_in_json_or_on_a_terminal_is_escaped() {
-        let object = Object::new().text("a", b"\"\\\n\x1b\xff\xc2\x9b").number("b", 7);
-        assert_eq!(object.finish(), "{\"a\":\"\\\"\\\\\\u000a\\u001b\u{fffd}\\u009b\",\"b\":7}");
+        let object = Object::new().text("a", b"\"\\\n\x1b\xc2\x9b").number("b", 7);
+        assert_eq!(object.finish(), "{\"a\":\"\\\"\\\\\\u000a\\u001b\\u009b\",\"b\":7}");
+    }
+
+    #[test]
+    fn names_that_are_no_text_stay_different() {
+        let object = |name: &[u8]| Object::new().text("a", name).finish();
+        assert_eq!(object(b"\xe4"), "{\"a\":\"\u{fffd}\",\"a_base64\":\"5A==\"}");
+        assert_ne!(object(b"\xe4"), object(b"\xf6"));
+        assert_eq!(object("\u{fffd}".as_bytes()), "{\"a\":\"\u{fffd}\"}");
     }
 
     #[test]

@@ -27,16 +27,19 @@ pub(super) fn is_plain(name: &OsStr) -> bool {
 /// Returns the name in the form in which the file system compares it: many ignore case.
 pub(super) fn folded(path: &Path) -> String {
     match FOLDS {
-        true => folded_case(&path.to_string_lossy()),
+        true => folded_case(path.as_os_str().as_encoded_bytes()),
         // Names that are not UTF-8 must stay different.
         false => path.as_os_str().as_encoded_bytes().escape_ascii().to_string(),
     }
 }
 
 /// Converts the case twice, because a letter whose upper-case form is another letter may have a
-/// third one as lower-case form.
-fn folded_case(name: &str) -> String {
-    name.to_uppercase().to_lowercase()
+/// third one as lower-case form. Bytes that are not UTF-8 become digits behind a NUL, which no name
+/// holds, so that they stay different.
+fn folded_case(name: &[u8]) -> String {
+    let fold = |text: &str| text.to_uppercase().to_lowercase();
+    let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("\0{byte:02x}")).collect::<String>();
+    name.utf8_chunks().map(|chunk| fold(chunk.valid()) + &bytes(chunk.invalid())).collect()
 }
 
 /// Returns whether Windows takes a name literally. It takes some names for devices, whatever
@@ -94,9 +97,11 @@ mod tests {
     #[test]
     fn names_that_differ_in_case_alone_are_one_where_the_system_folds_it() {
         for (one, other) in [("README", "readme"), ("É", "é"), ("ς", "Σ"), ("ſ", "S")] {
-            assert_eq!(folded_case(one), folded_case(other));
+            assert_eq!(folded_case(one.as_bytes()), folded_case(other.as_bytes()));
             assert_eq!(folded(Path::new(one)) == folded(Path::new(other)), FOLDS);
         }
-        assert_ne!(folded_case("a"), folded_case("b"));
+        for (one, other) in [(&b"a"[..], &b"b"[..]), (b"\xe4", b"\xf6"), (b"a\xc4", b"a\xe4")] {
+            assert_ne!(folded_case(one), folded_case(other), "{}", one.escape_ascii());
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::client::signals::Armed;
 use crate::client::transfer::compare::RemoteFacts;
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
-use crate::sys::name_bytes;
+use crate::sys::{name_bytes, os_string};
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
@@ -189,7 +189,10 @@ impl Walked {
             self.refused.push(Error::BadLocalName(path));
             return None;
         };
-        let place = String::from_utf8_lossy(dir).into_owned();
+        let Some(place) = os_string(dir) else {
+            self.refused.push(Error::BadLocalName(path));
+            return None;
+        };
         if !self.folded.insert(folded(&Path::new(&place).join(local))) {
             // Neither fetched, nor is deleted what is here under its name.
             self.tree.entry(path.clone()).or_insert(Node::Other);
@@ -210,11 +213,14 @@ fn node(entry: &Entry, exact: bool) -> Node {
 }
 
 /// What stands below a local directory.
-pub(super) fn local(root: &Path, rules: &Rules) -> Result<Walked, Error> {
+pub(super) fn local(root: &Path, rules: &Rules, armed: &Armed) -> Result<Walked, Error> {
     let mut walked = Walked::default();
     let mut waiting =
         vec![LocalFolder { path: Vec::new(), at: root.to_owned(), depth: 0, from: None }];
     while let Some(folder) = waiting.pop() {
+        if armed.came() {
+            return Err(Error::Interrupted);
+        }
         let failed = |error| Error::File { path: folder.at.clone(), error };
         let entries = match fs::read_dir(&folder.at) {
             Err(error) if !folder.path.is_empty() => {
