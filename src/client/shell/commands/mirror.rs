@@ -85,7 +85,7 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     mirror.wanted.rules.delete &= !from.root_is_partial && !to.root_is_partial;
     mirror.tell_refused(from.refused.into_iter().chain(to.refused));
     mirror.leave_links_out(&mut from.tree);
-    let steps = plan(&from.tree, &to.tree, &mirror.wanted.rules);
+    let steps = mirror.plan(&from.tree, &to.tree)?;
     if mirror.wanted.dry_run {
         return print_lines(&mirror.described(&steps));
     }
@@ -127,7 +127,7 @@ impl Mirror<'_> {
         let plain = Rules { follow: false, ..rules.clone() };
         let connection = self.session.connection()?;
         if self.wanted.upload {
-            let here = walk::local(&self.root, &rules)?;
+            let here = walk::local(&self.root, &rules, &armed)?;
             let there = match walk::remote(connection, &self.remote, &plain, &armed) {
                 // It is to be made.
                 Err(Error::Refused(_)) => Walked::default(),
@@ -136,13 +136,18 @@ impl Mirror<'_> {
             return Ok((here, there));
         }
         let there = walk::remote(connection, &self.remote, &rules, &armed)?;
-        let here = match walk::local(&self.root, &plain) {
+        let here = match walk::local(&self.root, &plain, &armed) {
             Err(Error::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
                 Walked::default()
             }
             other => other?,
         };
         Ok((there, here))
+    }
+
+    fn plan(&self, from: &Tree, to: &Tree) -> Result<Vec<MirrorStep>, Error> {
+        let armed = self.session.interrupt().begin().map_err(Error::Local)?;
+        plan(from, to, &self.wanted.rules, &|| armed.came()).map(|plan| plan.steps)
     }
 
     fn described(&self, steps: &[MirrorStep]) -> String {

@@ -1,4 +1,4 @@
-//! What a mirror has to do, from two trees and the user's rules: a pure function.
+//! What a mirror has to do, from two trees and the user's rules, without looking at anything else.
 //!
 //! - A step never depends on a later one: what is in the way goes first, then directories from the
 //!   top, files, links, and at last what is to be deleted, from the bottom.
@@ -6,13 +6,17 @@
 //! - What could not be looked into is neither gone through nor deleted from, nor is what stands in
 //!   place of something that is not mirrored.
 
+use crate::client::error::Error;
 use crate::protocol::pattern::matches;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Dates of LIST that are to the minute, or to the day where they are old.
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
+
+/// How many paths are looked at before it is looked for Ctrl-C.
+const LISTENING: u64 = 1024;
 
 /// Everything below one directory, by its path from there with `/` between its parts.
 pub(in crate::client::shell) type Tree = BTreeMap<Vec<u8>, Node>;
@@ -95,96 +99,136 @@ pub(super) enum MirrorStep {
     Link(Vec<u8>, Vec<u8>),
 }
 
-/// What makes of `target` what `source` is.
-pub(super) fn plan(source: &Tree, target: &Tree, rules: &Rules) -> Vec<MirrorStep> {
-    let mut plan = Plan { source, target, rules, refused: Vec::new(), steps: Vec::new() };
-    plan.clear_the_way();
-    plan.make();
-    if rules.delete {
-        plan.delete_the_rest();
-    }
-    plan.steps
+/// What makes of one tree what another is.
+pub(super) struct Plan {
+    pub(super) steps: Vec<MirrorStep>,
+    /// How many files are the same on both sides.
+    pub(super) same: usize,
 }
 
-struct Plan<'a> {
+/// Returns what makes of `target` what `source` is, in a time that grows with their size. `is_stopped`
+/// is asked now and then whether the user still wants it.
+///
+/// # Errors
+/// [`Error::Interrupted`] if the user does not.
+pub(super) fn plan(
+    source: &Tree,
+    target: &Tree,
+    rules: &Rules,
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Plan, Error> {
+    let mut planner = Planner {
+        source,
+        target,
+        rules,
+        is_stopped,
+        refused: BTreeSet::new(),
+        removed: BTreeSet::new(),
+        plan: Plan { steps: Vec::new(), same: 0 },
+    };
+    planner.clear_the_way()?;
+    planner.make()?;
+    if rules.delete {
+        planner.delete_the_rest()?;
+    }
+    Ok(planner.plan)
+}
+
+struct Planner<'a> {
     source: &'a Tree,
     target: &'a Tree,
     rules: &'a Rules,
+    is_stopped: &'a dyn Fn() -> bool,
     /// Paths below which nothing is done.
-    refused: Vec<&'a [u8]>,
-    steps: Vec<MirrorStep>,
+    refused: BTreeSet<&'a [u8]>,
+    /// Paths that were in the way.
+    removed: BTreeSet<&'a [u8]>,
+    plan: Plan,
 }
 
-impl<'a> Plan<'a> {
-    fn wanted(&self) -> impl Iterator<Item = (&'a Vec<u8>, &'a Node)> + use<'a> {
-        let rules = self.rules;
-        self.source.iter().filter(move |(path, node)| rules.takes(path, node))
+impl<'a> Planner<'a> {
+    /// The paths of a tree that have a part in the mirror, each an error once the user wants no more.
+    fn taken(
+        &self,
+        tree: &'a Tree,
+    ) -> impl DoubleEndedIterator<Item = Result<(&'a [u8], &'a Node), Error>> + use<'a> {
+        let (rules, is_stopped) = (self.rules, self.is_stopped);
+        let mut seen = 0_u64;
+        tree.iter().filter_map(move |(path, node)| {
+            seen += 1;
+            if seen.is_multiple_of(LISTENING) && is_stopped() {
+                return Some(Err(Error::Interrupted));
+            }
+            rules.takes(path, node).then_some(Ok((path.as_slice(), node)))
+        })
     }
 
-    fn clear_the_way(&mut self) {
-        for (path, node) in self.wanted() {
-            let Some(there) = self.target.get(path) else { continue };
+    fn clear_the_way(&mut self) -> Result<(), Error> {
+        for taken in self.taken(self.source) {
+            let (path, node) = taken?;
+            let Some((path, there)) = self.target.get_key_value(path) else { continue };
             if can_become(there, node) {
                 continue;
             }
             if self.rules.delete && self.is_known(path) {
                 self.remove_tree(path, there);
             } else {
-                self.refused.push(path);
-                self.steps.push(MirrorStep::Refuse(path.clone()));
+                self.refused.insert(path);
+                self.plan.steps.push(MirrorStep::Refuse(path.clone()));
             }
         }
+        Ok(())
     }
 
     /// Whether all that the target has at a path and below it is known, as is all that the source has
     /// beside it.
     fn is_known(&self, path: &[u8]) -> bool {
         let closed = |tree: &Tree, path: &[u8]| tree.get(path) == Some(&Node::Closed);
-        let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        let mut above = ends.map(|end| &path[..end]);
-        let below = [path, b"/"].concat();
-        let inside =
-            self.target.range(below.clone()..).take_while(|(at, _)| at.starts_with(&below));
-        !above.any(|dir| closed(self.source, dir) || closed(self.target, dir))
+        !above(path).any(|dir| closed(self.source, dir) || closed(self.target, dir))
             && !closed(self.target, path)
-            && inside.into_iter().all(|(_, node)| *node != Node::Closed)
+            && below(self.target, path).all(|(_, node)| *node != Node::Closed)
     }
 
-    fn remove_tree(&mut self, path: &[u8], node: &Node) {
-        let below = [path, b"/"].concat();
-        let inside =
-            self.target.range(below.clone()..).take_while(|(at, _)| at.starts_with(&below));
-        let inside: Vec<(&[u8], &Node)> = inside.map(|(at, node)| (at.as_slice(), node)).collect();
+    fn remove_tree(&mut self, path: &'a [u8], node: &Node) {
+        let inside: Vec<(&[u8], &Node)> = below(self.target, path).collect();
         for (at, node) in inside.into_iter().rev() {
-            self.steps.push(removal(at, node));
+            self.removed.insert(at);
+            self.plan.steps.push(removal(at, node));
         }
-        self.steps.push(removal(path, node));
+        self.removed.insert(path);
+        self.plan.steps.push(removal(path, node));
     }
 
-    fn make(&mut self) {
+    fn make(&mut self) -> Result<(), Error> {
         let (mut dirs, mut files, mut links) = (Vec::new(), Vec::new(), Vec::new());
-        for (path, node) in self.wanted().filter(|(path, _)| !self.is_refused(path)) {
+        for taken in self.taken(self.source) {
+            let (path, node) = taken?;
+            if is_in_one_of(path, &self.refused) {
+                continue;
+            }
             let there = self.target.get(path).filter(|there| can_become(there, node));
             match (node, there) {
-                (Node::Dir | Node::Closed, None) => dirs.push(MirrorStep::MakeDir(path.clone())),
-                (Node::File(facts), Some(Node::File(old))) if !self.is_due(facts, old) => {}
-                (Node::File(facts), _) => files.push(MirrorStep::Transfer(path.clone(), *facts)),
+                (Node::Dir | Node::Closed, None) => dirs.push(MirrorStep::MakeDir(path.to_vec())),
+                (Node::File(facts), Some(Node::File(old))) if !self.is_due(facts, old) => {
+                    self.plan.same += 1;
+                }
+                (Node::File(facts), _) => files.push(MirrorStep::Transfer(path.to_vec(), *facts)),
                 (Node::Link(to), there) if there != Some(&Node::Link(to.clone())) => {
-                    links.push(MirrorStep::Link(path.clone(), to.clone()));
+                    links.push(MirrorStep::Link(path.to_vec(), to.clone()));
                 }
                 _ => {}
             }
         }
-        self.steps.extend(dirs.into_iter().chain(files).chain(links));
-    }
-
-    fn is_refused(&self, path: &[u8]) -> bool {
-        self.refused.iter().any(|refused| is_in(path, refused))
+        self.plan.steps.extend(dirs.into_iter().chain(files).chain(links));
+        Ok(())
     }
 
     fn is_due(&self, new: &FileFacts, old: &FileFacts) -> bool {
         let age = (new.modified.map(seconds), old.modified.map(seconds));
-        let grain = if new.exact && old.exact { 1 } else { MINUTE };
+        // Some servers take times to the minute alone.
+        let is_whole_minute =
+            self.rules.times_are_lost && age.1.is_some_and(|old| old.is_multiple_of(MINUTE));
+        let grain = if new.exact && old.exact && !is_whole_minute { 1 } else { MINUTE };
         let newer = matches!(age, (Some(new), Some(old)) if new >= old + grain);
         if self.rules.only_newer {
             return newer;
@@ -200,36 +244,61 @@ impl<'a> Plan<'a> {
         resized || !same_time
     }
 
-    fn delete_the_rest(&mut self) {
+    /// Plans the removal of what the source does not have, but of nothing whose place in the source is
+    /// not known and of no directory that something stays in.
+    fn delete_the_rest(&mut self) -> Result<(), Error> {
         let other = self.source.iter().filter(|(_, node)| **node == Node::Other);
         let all = self.source.iter().chain(self.target);
         let closed = all.filter(|(_, node)| **node == Node::Closed);
-        let closed: Vec<&[u8]> = closed.chain(other).map(|(path, _)| path.as_slice()).collect();
-        let is_kept = |path: &[u8]| {
-            self.source.contains_key(path)
-                || closed.iter().any(|closed| is_in(path, closed) || is_in(closed, path))
-        };
-        let extra = self.target.iter().rev().filter(|(path, node)| {
-            let removed = self.steps.iter().any(|step| is_removal_of(step, path));
-            !is_kept(path) && self.rules.takes(path, node) && !removed && !self.holds_kept(path)
-        });
-        let extra: Vec<MirrorStep> = extra.map(|(path, node)| removal(path, node)).collect();
-        self.steps.extend(extra);
+        let closed: BTreeSet<&[u8]> =
+            closed.chain(other).map(|(path, _)| path.as_slice()).collect();
+        let holding = self.holding();
+        for taken in self.taken(self.target).rev() {
+            let (path, node) = taken?;
+            let is_kept = self.source.contains_key(path)
+                || is_in_one_of(path, &closed)
+                || holds_one_of(path, &closed)
+                || holding.contains(path);
+            if !is_kept && !self.removed.contains(path) {
+                self.plan.steps.push(removal(path, node));
+            }
+        }
+        Ok(())
     }
 
-    /// Whether something below has no part in the mirror and so stays.
-    fn holds_kept(&self, path: &[u8]) -> bool {
-        let below = [path, b"/"].concat();
-        let mut inside = self.target.range(below.clone()..);
-        inside
-            .by_ref()
-            .take_while(|(at, _)| at.starts_with(&below))
-            .any(|(at, node)| !self.rules.takes(at, node))
+    /// The directories of the target that hold something which has no part in the mirror and so stays.
+    fn holding(&self) -> BTreeSet<&'a [u8]> {
+        let mut holding = BTreeSet::new();
+        for (path, _) in self.target.iter().filter(|(path, node)| !self.rules.takes(path, node)) {
+            holding.extend(above(path));
+        }
+        holding
     }
 }
 
-fn is_removal_of(step: &MirrorStep, path: &[u8]) -> bool {
-    matches!(step, MirrorStep::Remove(removed) | MirrorStep::RemoveDir(removed) if removed == path)
+/// The directories on the way to a path.
+pub(super) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    ends.map(|end| &path[..end])
+}
+
+/// Everything below a directory.
+fn below<'a>(tree: &'a Tree, dir: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Node)> {
+    let begin = [dir, b"/"].concat();
+    let inside = tree.range(begin.clone()..).map(|(path, node)| (path.as_slice(), node));
+    inside.take_while(move |(path, _)| path.starts_with(&begin))
+}
+
+/// Whether a path is one of these or below one.
+fn is_in_one_of(path: &[u8], dirs: &BTreeSet<&[u8]>) -> bool {
+    dirs.contains(path) || above(path).any(|dir| dirs.contains(dir))
+}
+
+/// Whether one of these is below a path.
+fn holds_one_of(path: &[u8], inside: &BTreeSet<&[u8]>) -> bool {
+    let begin = [path, b"/"].concat();
+    let first = inside.range(begin.as_slice()..).next();
+    first.is_some_and(|first| first.starts_with(&begin))
 }
 
 fn removal(path: &[u8], node: &Node) -> MirrorStep {
@@ -249,10 +318,6 @@ fn can_become(there: &Node, wanted: &Node) -> bool {
         (_, Node::Other) => true,
         _ => false,
     }
-}
-
-fn is_in(path: &[u8], dir: &[u8]) -> bool {
-    path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// An old date of LIST is midnight of its day.
@@ -283,7 +348,8 @@ mod tests {
 
     fn steps(source: &Tree, target: &Tree, rules: &Rules) -> Vec<String> {
         let text = |path: &[u8]| String::from_utf8(path.to_vec()).unwrap();
-        let shown = plan(source, target, rules).into_iter().map(|step| match step {
+        let plan = plan(source, target, rules, &|| false).unwrap();
+        let shown = plan.steps.into_iter().map(|step| match step {
             MirrorStep::Refuse(path) => format!("refuse {}", text(&path)),
             MirrorStep::Remove(path) => format!("rm {}", text(&path)),
             MirrorStep::RemoveDir(path) => format!("rmdir {}", text(&path)),
@@ -343,6 +409,34 @@ mod tests {
         );
         assert!(steps(&tree([("f", rough(3 * DAY))]), &target, &Rules::default()).is_empty());
         assert_eq!(steps(&tree([("f", rough(4 * DAY))]), &target, &Rules::default()), ["get f"]);
+    }
+
+    /// So many files that a plan which compares each with each other does not end.
+    const MANY: u32 = 200_000;
+
+    #[test]
+    fn many_changes_and_removals_are_planned_in_a_time_that_grows_with_their_number() {
+        let many = |first: &str, node: Node| -> Tree {
+            (0..MANY).map(|n| (format!("{first}/{n}").into_bytes(), node.clone())).collect()
+        };
+        let (mut source, mut target) = (many("a", file(1, 1)), many("a", file(2, 1)));
+        // In the way, closed, kept and gone.
+        source.extend(many("b", Node::Dir));
+        target.extend(many("b", file(1, 1)));
+        source.extend(many("c", Node::Closed));
+        target.extend(many("d", file(1, 1)));
+        target.extend(many("e", file(1, 1)));
+        let rules = Rules { exclude: vec![b"/e/*".to_vec()], ..deleting() };
+        let plan = plan(&source, &target, &rules, &|| false).unwrap();
+        assert_eq!((plan.steps.len(), plan.same), (5 * MANY as usize, 0));
+    }
+
+    #[test]
+    fn ctrl_c_ends_the_planning() {
+        let tree: Tree =
+            (0..2 * LISTENING).map(|n| (n.to_be_bytes().to_vec(), file(1, 1))).collect();
+        let planned = plan(&tree, &Tree::new(), &deleting(), &|| true);
+        assert!(matches!(planned, Err(Error::Interrupted)));
     }
 
     #[test]
