@@ -35,7 +35,7 @@ mod verb;
 
 pub use command::{
     Algorithm, Changes, Command, Extended, Format, Malformed, Mechanism, Mode, Name, Opts,
-    Protection, SITE_TABLE, Secret, Site, SiteRow, Span, Structure, Type,
+    Protection, SITE_TABLE, Secret, Site, SiteRow, Span, Structure, Type, UtimeForm,
 };
 pub use control::{Control, Line};
 pub use path::{FtpPath, PathTooLong, parse_quoted, write_quoted};

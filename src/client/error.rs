@@ -171,6 +171,10 @@ pub enum Error {
     InTheWay(Vec<u8>),
     /// A tree has more in it, or is deeper, than any would be that is not made to have no end.
     Endless,
+    /// The server refused to make a directory.
+    NotMade(Vec<u8>, Reply),
+    /// The server refused everything that should be stored below a directory.
+    Unwritable(Vec<u8>, Reply),
     /// The server refused to list a directory.
     Unlisted(Vec<u8>, Reply),
     /// A listing has lines that cannot be read, so what the directory holds is not known.
@@ -232,6 +236,8 @@ impl Error {
             | Error::Unintelligible(_)
             | Error::Endless
             | Error::Unlisted(..)
+            | Error::NotMade(..)
+            | Error::Unwritable(..)
             | Error::BadListing { .. }
             | Error::NothingMatches(_) => ErrorClass::Remote,
             Error::NoData { .. }
@@ -289,7 +295,7 @@ impl Error {
     /// Returns whether no other file of a batch could succeed.
     pub(super) fn ends_batch(&self) -> bool {
         match self {
-            Error::Interrupted | Error::OutputClosed => true,
+            Error::Interrupted | Error::OutputClosed | Error::Unwritable(..) => true,
             Error::GaveUp { last, .. } => last.ends_batch(),
             _ => self.is_for_want_of_room(),
         }
@@ -447,6 +453,12 @@ impl fmt::Display for Error {
                 let dir = if dir.is_empty() { &b"."[..] } else { dir };
                 write!(f, "cannot read the listing of \"{}\": \"{}\"", shown(dir), shown(line))?;
                 if *more > 0 { write!(f, " and {more} more lines") } else { Ok(()) }
+            }
+            Error::NotMade(path, reply) => {
+                write!(f, "cannot make {} on the server: {}", shown(path), text(reply))
+            }
+            Error::Unwritable(path, reply) => {
+                write!(f, "cannot write to {} on the server: {}", shown(path), text(reply))
             }
             Error::Unlisted(path, reply) => write!(f, "{}: {}", shown(path), text(reply)),
             Error::NothingMatches(pattern) => write!(f, "nothing matches {}", shown(pattern)),

@@ -91,7 +91,8 @@ fn verb(action: Action) -> &'static str {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// Returns a number of bytes in the unit that people would use.
+pub(in crate::client) fn size(bytes: u64) -> String {
     amount(bytes as f64)
 }
 

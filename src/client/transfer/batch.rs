@@ -260,7 +260,11 @@ impl JobQueue<'_> {
         state.progress.clear();
         let reported = (self.report)(&outcome);
         state.progress.file_ended();
-        match outcome.result.and_then(|bytes| reported.map(|()| bytes)) {
+        let result = match reported {
+            Err(error) if error.ends_batch() => Err(error),
+            reported => outcome.result.and_then(|bytes| reported.map(|()| bytes)),
+        };
+        match result {
             Ok(bytes) => {
                 state.tally.done += 1;
                 state.tally.bytes += bytes;

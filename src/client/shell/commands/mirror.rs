@@ -4,35 +4,37 @@
 //! `--dry-run` prints exactly that. What was done stays done: interrupted, a mirror that is run again
 //! does the rest.
 
+mod carry_out;
 mod options;
 mod plan;
+mod refusals;
+mod summary;
 mod walk;
 
-pub(super) use plan::{FileFacts, Node, Tree};
+#[cfg(test)]
+pub(super) use plan::FileFacts;
+pub(super) use plan::{Node, Tree};
 
 use super::mget_mput::report;
 use super::operands::Operand;
 use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::connection::Representation;
-use crate::client::error::{Error, ErrorClass};
+use crate::client::error::Error;
 use crate::client::local;
-use crate::client::name::parse_name;
 use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
-use crate::client::transfer::batch::{self, Job, Tally};
-use crate::client::transfer::compare::RemoteFacts;
-use crate::client::transfer::download::{Download, Kept};
-use crate::client::transfer::upload::{Placement, Upload};
-use crate::protocol::{Command, Name};
 use crate::sys::os_string;
 use crate::text::shown;
 use options::Wanted;
-use plan::{MirrorStep, Rules, plan};
-use std::fs;
+use plan::{MirrorStep, Plan, Rules, plan};
+use refusals::Refusals;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use walk::{Walked, joined};
+use std::time::Instant;
+use summary::Summary;
+use walk::Walked;
 
 pub(super) const ROWS: &[Row] =
     &[Row::with_options(&["mirror"], "make one directory a copy of another", OPTIONS, mirror)
@@ -65,9 +67,6 @@ const OPTIONS: &[Flag] = &[
     Flag::switch("continue", "accepted: partial files are always continued").short('c'),
 ];
 
-/// How many commands go out before their answers are read.
-const BATCH: usize = 32;
-
 /// Mirrors as the words say.
 fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut wanted = Wanted::new(options, words)?;
@@ -79,17 +78,17 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     if wanted.upload {
         wanted.rules.times_are_lost = !session.connection()?.has_feature(b"MFMT")?;
     }
-    let mut mirror = Mirror { session, wanted, remote, root, counts: MirrorCounts::default() };
+    let mut mirror = Mirror::new(session, wanted, remote, root);
     let (mut from, to) = mirror.look()?;
     // What is missing in a listing that was not read whole is no reason to delete anything.
     mirror.wanted.rules.delete &= !from.root_is_partial && !to.root_is_partial;
     mirror.tell_refused(from.refused.into_iter().chain(to.refused));
     mirror.leave_links_out(&mut from.tree);
-    let steps = mirror.plan(&from.tree, &to.tree)?;
+    let plan = mirror.plan(&from.tree, &to.tree)?;
     if mirror.wanted.dry_run {
-        return print_lines(&mirror.described(&steps));
+        return print_lines(&mirror.described(&plan.steps));
     }
-    mirror.carry_out(steps)
+    mirror.carry_out(plan)
 }
 
 /// Everything below a remote directory, and the reasons why there may be more.
@@ -106,16 +105,30 @@ struct Mirror<'a> {
     /// The remote directory and the local one.
     remote: Vec<u8>,
     root: PathBuf,
-    counts: MirrorCounts,
+    /// The remote directory was listed, and something is in it.
+    is_there: bool,
+    /// Directories that could not be made, below which nothing is tried.
+    unmade: BTreeSet<Vec<u8>>,
+    refusals: Refusals,
+    started: Instant,
+    summary: Summary,
 }
 
-/// What came of it besides files.
-#[derive(Default)]
-struct MirrorCounts {
-    dirs: usize,
-    links: usize,
-    removed: usize,
-    failed: usize,
+impl<'a> Mirror<'a> {
+    fn new(session: &'a mut Session, wanted: Wanted, remote: Vec<u8>, root: PathBuf) -> Mirror<'a> {
+        let summary = Summary { upload: wanted.upload, ..Summary::default() };
+        Mirror {
+            session,
+            wanted,
+            remote,
+            root,
+            is_there: false,
+            unmade: BTreeSet::new(),
+            refusals: Refusals::default(),
+            started: Instant::now(),
+            summary,
+        }
+    }
 }
 
 impl Mirror<'_> {
@@ -133,6 +146,7 @@ impl Mirror<'_> {
                 Err(Error::Refused(_)) => Walked::default(),
                 other => other?,
             };
+            self.is_there = !there.tree.is_empty();
             return Ok((here, there));
         }
         let there = walk::remote(connection, &self.remote, &rules, &armed)?;
@@ -145,9 +159,9 @@ impl Mirror<'_> {
         Ok((there, here))
     }
 
-    fn plan(&self, from: &Tree, to: &Tree) -> Result<Vec<MirrorStep>, Error> {
+    fn plan(&self, from: &Tree, to: &Tree) -> Result<Plan, Error> {
         let armed = self.session.interrupt().begin().map_err(Error::Local)?;
-        plan(from, to, &self.wanted.rules, &|| armed.came()).map(|plan| plan.steps)
+        plan(from, to, &self.wanted.rules, &|| armed.came())
     }
 
     fn described(&self, steps: &[MirrorStep]) -> String {
@@ -161,169 +175,6 @@ impl Mirror<'_> {
             MirrorStep::Link(path, to) => format!("link {} -> {}\n", shown(path), shown(to)),
         };
         steps.iter().map(line).collect()
-    }
-
-    fn carry_out(&mut self, steps: Vec<MirrorStep>) -> Result<(), Error> {
-        self.make_root()?;
-        let mut jobs = Vec::new();
-        let is_late = |step: &MirrorStep| !matches!(step, MirrorStep::Transfer(..));
-        let cut = steps.iter().position(|step| !is_late(step)).unwrap_or(steps.len());
-        let (before, rest) = steps.split_at(cut);
-        self.all(before);
-        for step in rest {
-            if let MirrorStep::Transfer(path, facts) = step {
-                match self.job(path, facts) {
-                    Ok(job) => jobs.push(job),
-                    Err(error) => self.fail(path, &error),
-                }
-            }
-        }
-        let (files, mut tally) = (jobs.len(), self.transfer(jobs)?);
-        let late: Vec<MirrorStep> = rest.iter().filter(|step| is_late(step)).cloned().collect();
-        let (done, bytes) = (tally.done, tally.bytes);
-        if !tally.is_stopped() {
-            self.all(&late);
-        }
-        let MirrorCounts { dirs, links, removed, failed } = self.counts;
-        let failures = tally.failed + failed;
-        self.session.messages.note(&format!(
-            "{done} of {files} files ({bytes} bytes), {dirs} directories, {links} links, \
-             {removed} removed, {failures} failed"
-        ));
-        tally.add_failures(failed, ErrorClass::Local);
-        tally.result(files + failed)
-    }
-
-    fn make_root(&mut self) -> Result<(), Error> {
-        if !self.wanted.upload {
-            let failed = |error| Error::File { path: self.root.clone(), error };
-            return fs::create_dir_all(&self.root).map_err(failed);
-        }
-        if !matches!(self.remote.as_slice(), b"" | b"." | b"/") {
-            // It may be there, which is said in as many ways as there are servers.
-            let made = self.session.connection()?.make_dir(&parse_name(&self.remote)?);
-            return match made {
-                Err(Error::Refused(_)) => Ok(()),
-                other => other,
-            };
-        }
-        Ok(())
-    }
-
-    fn transfer(&mut self, jobs: Vec<Job>) -> Result<Tally, Error> {
-        let mut settings = self.session.transfer_settings();
-        if let Some(connections) = self.wanted.connections {
-            settings.transfers.connections = connections;
-        }
-        let connection = self.session.connection()?;
-        connection.revive()?;
-        batch::run(connection, jobs, &settings, &report(&settings))
-    }
-
-    fn job(&self, path: &[u8], facts: &FileFacts) -> Result<Job, Error> {
-        let (remote, local) = (parse_name(&joined(&self.remote, path))?, self.at(path)?);
-        if self.wanted.upload {
-            let (placement, size) = (Placement::Replace, facts.size);
-            return Ok(Job::Upload(Upload { local, remote, placement, size }));
-        }
-        // A time of LIST is none that could be given to a file.
-        let known = match facts.exact {
-            true => RemoteFacts { size: facts.size, modified: facts.modified },
-            false => RemoteFacts::default(),
-        };
-        let (kept, connections) = (Kept::Partial, None);
-        Ok(Job::Download(Download { remote, target: local, kept, known, connections }))
-    }
-
-    fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {
-        let relative = os_string(path).ok_or_else(|| Error::BadName(path.to_vec()))?;
-        Ok(self.root.join(relative))
-    }
-
-    fn all(&mut self, steps: &[MirrorStep]) {
-        if self.wanted.upload {
-            return self.all_remote(steps);
-        }
-        for step in steps {
-            let result = self.do_here(step);
-            self.count(step, result);
-        }
-    }
-
-    fn do_here(&self, step: &MirrorStep) -> Result<(), Error> {
-        let done = |path: &[u8], what: fn(&Path) -> io::Result<()>| {
-            let at = self.at(path)?;
-            what(&at).map_err(|error| Error::File { path: at, error })
-        };
-        match step {
-            MirrorStep::Refuse(path) => Err(Error::InTheWay(path.clone())),
-            MirrorStep::Remove(path) => done(path, |at| fs::remove_file(at)),
-            MirrorStep::RemoveDir(path) => done(path, |at| fs::remove_dir(at)),
-            MirrorStep::MakeDir(path) => done(path, |at| fs::create_dir(at)),
-            MirrorStep::Link(path, to) => {
-                let at = self.at(path)?;
-                let target = os_string(to).ok_or_else(|| Error::BadName(to.clone()))?;
-                local::link(&at, Path::new(&target))
-                    .map_err(|error| Error::File { path: at, error })
-            }
-            MirrorStep::Transfer(..) => Ok(()),
-        }
-    }
-
-    /// Without waiting for each answer before the next is asked.
-    fn all_remote(&mut self, steps: &[MirrorStep]) {
-        for batch in steps.chunks(BATCH) {
-            let commands: Vec<Result<Command, Error>> =
-                batch.iter().filter_map(|step| self.command(step)).collect();
-            let asked: Vec<Command> =
-                commands.iter().filter_map(|command| command.as_ref().ok().cloned()).collect();
-            let answers = match self.session.connection() {
-                Ok(connection) => match connection.revive() {
-                    Ok(()) => connection.call_all(&asked),
-                    Err(error) => vec![Err(error)],
-                },
-                Err(error) => vec![Err(error)],
-            };
-            let mut answers = answers.into_iter();
-            let told = batch.iter().filter(|step| !matches!(step, MirrorStep::Link(..)));
-            for (step, command) in told.zip(commands) {
-                let unanswered = || Err(Error::NotConnected);
-                let result =
-                    command.and_then(|_| answers.next().unwrap_or_else(unanswered).map(drop));
-                self.count(step, result);
-            }
-        }
-    }
-
-    fn command(&self, step: &MirrorStep) -> Option<Result<Command, Error>> {
-        let at = |path: &[u8]| -> Result<Name, Error> { parse_name(&joined(&self.remote, path)) };
-        match step {
-            MirrorStep::Refuse(path) => Some(Err(Error::InTheWay(path.clone()))),
-            MirrorStep::Remove(path) => Some(at(path).map(Command::Dele)),
-            MirrorStep::RemoveDir(path) => Some(at(path).map(Command::Rmd)),
-            MirrorStep::MakeDir(path) => Some(at(path).map(Command::Mkd)),
-            MirrorStep::Link(..) | MirrorStep::Transfer(..) => None,
-        }
-    }
-
-    fn count(&mut self, step: &MirrorStep, result: Result<(), Error>) {
-        match (step, result) {
-            (
-                MirrorStep::Refuse(path) | MirrorStep::Remove(path) | MirrorStep::RemoveDir(path),
-                Err(error),
-            )
-            | (MirrorStep::MakeDir(path) | MirrorStep::Link(path, _), Err(error))
-            | (MirrorStep::Transfer(path, _), Err(error)) => self.fail(path, &error),
-            (MirrorStep::MakeDir(_), Ok(())) => self.counts.dirs += 1,
-            (MirrorStep::Link(..), Ok(())) => self.counts.links += 1,
-            (MirrorStep::Remove(_) | MirrorStep::RemoveDir(_), Ok(())) => self.counts.removed += 1,
-            (MirrorStep::Transfer(..) | MirrorStep::Refuse(_), Ok(())) => {}
-        }
-    }
-
-    fn fail(&mut self, path: &[u8], error: &Error) {
-        self.counts.failed += 1;
-        self.session.messages.error(&format!("error: {}: {error}", shown(path)));
     }
 
     /// Links cannot be made by FTP, and no server may lead us out of the directory by one. What stands
@@ -348,7 +199,7 @@ impl Mirror<'_> {
 
     fn tell_refused(&mut self, errors: impl Iterator<Item = Error>) {
         for error in errors {
-            self.counts.failed += 1;
+            self.summary.failed += 1;
             self.session.messages.error(&format!("error: {error}"));
         }
     }

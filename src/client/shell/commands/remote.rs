@@ -120,7 +120,8 @@ fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(
     Ok(())
 }
 
-fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
+/// Makes a directory and those on the way to it. That it is there already is no error.
+pub(super) fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     for end in (1..dir.len()).filter(|end| dir[*end] == b'/') {
         // What is there already is refused here, and what cannot be made below.

@@ -1,0 +1,305 @@
+//! The steps of a plan, done: directories first, then files over several connections, and the rest.
+
+use super::plan::{FileFacts, MirrorStep, Plan, above};
+use super::refusals::{Refusals, Verdict};
+use super::walk::joined;
+use super::{Mirror, report};
+use crate::client::error::{Error, ErrorClass};
+use crate::client::local;
+use crate::client::name::parse_name;
+use crate::client::shell::commands::remote::make_with_parents;
+use crate::client::transfer::TransferSettings;
+use crate::client::transfer::batch::{self, Job, Tally};
+use crate::client::transfer::compare::RemoteFacts;
+use crate::client::transfer::download::{Download, Kept};
+use crate::client::transfer::outcome::TransferOutcome;
+use crate::client::transfer::upload::{Placement, Upload};
+use crate::protocol::{Command, Name};
+use crate::sys::os_string;
+use crate::text::shown;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// How many commands go out before their answers are read.
+const BATCH: usize = 32;
+
+impl Mirror<'_> {
+    /// Does what was planned, and says what came of it.
+    pub(super) fn carry_out(&mut self, plan: Plan) -> Result<(), Error> {
+        self.make_root()?;
+        let steps = plan.steps;
+        let is_late = |step: &MirrorStep| !matches!(step, MirrorStep::Transfer(..));
+        let cut = steps.iter().position(|step| !is_late(step)).unwrap_or(steps.len());
+        let (before, rest) = steps.split_at(cut);
+        self.all(before)?;
+        let late: Vec<MirrorStep> = rest.iter().filter(|step| is_late(step)).cloned().collect();
+        let jobs = self.jobs(rest)?;
+        let tried = jobs.len();
+        let mut tally = self.transfer(jobs)?;
+        let is_stopped = tally.is_stopped();
+        if !is_stopped {
+            self.tell_untold();
+            self.all(&late)?;
+        }
+        let of = tried + self.summary.failed;
+        tally.add_failures(self.summary.failed, ErrorClass::Local);
+        let due = rest.len() - late.len();
+        let summary = &mut self.summary;
+        (summary.same, summary.due, summary.done) = (plan.same, due, tally.done);
+        (summary.bytes, summary.failed) = (tally.bytes, tally.failed);
+        summary.elapsed = self.started.elapsed();
+        let result = tally.result(of);
+        if !matches!(result, Err(Error::Unwritable(..))) {
+            self.session.messages.note(&self.summary.to_string());
+        }
+        result
+    }
+
+    fn make_root(&mut self) -> Result<(), Error> {
+        if self.wanted.upload {
+            return self.make_remote_root();
+        }
+        let failed = |error| Error::File { path: self.root.clone(), error };
+        fs::create_dir_all(&self.root).map_err(failed)
+    }
+
+    fn make_remote_root(&mut self) -> Result<(), Error> {
+        let path = self.remote.strip_suffix(b"/").unwrap_or(&self.remote);
+        if self.is_there || matches!(path, b"" | b".") {
+            return Ok(());
+        }
+        let reply = match make_with_parents(self.session, path) {
+            Err(Error::Refused(reply)) => reply,
+            other => return other,
+        };
+        // It may be there all the same, which is said in as many ways as there are servers.
+        match self.session.connection()?.within(&parse_name(path)?, |_| Ok(())) {
+            Err(Error::Refused(_)) => Err(Error::NotMade(path.to_vec(), reply)),
+            other => other,
+        }
+    }
+
+    /// The files to be transferred, without those whose directory could not be made.
+    fn jobs(&mut self, steps: &[MirrorStep]) -> Result<Vec<Job>, Error> {
+        let mut jobs = Vec::new();
+        for step in steps {
+            let MirrorStep::Transfer(path, facts) = step else { continue };
+            if self.is_unmade(path) {
+                self.summary.failed += 1;
+                continue;
+            }
+            match self.job(path, facts) {
+                Ok(job) => jobs.push(job),
+                Err(error) => self.fail(path, error),
+            }
+        }
+        Ok(jobs)
+    }
+
+    fn is_unmade(&self, path: &[u8]) -> bool {
+        above(path).any(|dir| self.unmade.contains(dir))
+    }
+
+    fn transfer(&mut self, jobs: Vec<Job>) -> Result<Tally, Error> {
+        let mut settings = self.session.transfer_settings();
+        if let Some(connections) = self.wanted.connections {
+            settings.transfers.connections = connections;
+        }
+        let connection = self.session.connection()?;
+        connection.revive()?;
+        if !self.wanted.upload {
+            return batch::run(connection, jobs, &settings, &report(&settings));
+        }
+        let refusals = Mutex::new(&mut self.refusals);
+        let report = |outcome: &TransferOutcome| {
+            let mut refusals = refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            report_upload(&settings, &self.remote, outcome, &mut refusals)
+        };
+        batch::run(connection, jobs, &settings, &report)
+    }
+
+    fn job(&self, path: &[u8], facts: &FileFacts) -> Result<Job, Error> {
+        let (remote, local) = (parse_name(&joined(&self.remote, path))?, self.at(path)?);
+        if self.wanted.upload {
+            let (placement, size) = (Placement::Replace, facts.size);
+            return Ok(Job::Upload(Upload { local, remote, placement, size }));
+        }
+        // A time of LIST is none that could be given to a file.
+        let known = match facts.exact {
+            true => RemoteFacts { size: facts.size, modified: facts.modified },
+            false => RemoteFacts::default(),
+        };
+        let (kept, connections) = (Kept::Partial, None);
+        Ok(Job::Download(Download { remote, target: local, kept, known, connections }))
+    }
+
+    fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {
+        let relative = os_string(path).ok_or_else(|| Error::BadName(path.to_vec()))?;
+        Ok(self.root.join(relative))
+    }
+
+    fn all(&mut self, steps: &[MirrorStep]) -> Result<(), Error> {
+        if self.wanted.upload {
+            return self.all_remote(steps);
+        }
+        let armed = self.session.interrupt().begin().map_err(Error::Local)?;
+        for step in steps {
+            if armed.came() {
+                return Err(Error::Interrupted);
+            }
+            let result = self.do_here(step);
+            self.count(step, result)?;
+        }
+        Ok(())
+    }
+
+    fn do_here(&self, step: &MirrorStep) -> Result<(), Error> {
+        let done = |path: &[u8], what: fn(&Path) -> io::Result<()>| {
+            let at = self.at(path)?;
+            what(&at).map_err(|error| Error::File { path: at, error })
+        };
+        match step {
+            MirrorStep::Refuse(path) => Err(Error::InTheWay(path.clone())),
+            MirrorStep::Remove(path) => done(path, |at| fs::remove_file(at)),
+            MirrorStep::RemoveDir(path) => done(path, |at| fs::remove_dir(at)),
+            MirrorStep::MakeDir(path) => done(path, |at| fs::create_dir(at)),
+            MirrorStep::Link(path, to) => {
+                let at = self.at(path)?;
+                let target = os_string(to).ok_or_else(|| Error::BadName(to.clone()))?;
+                local::link(&at, Path::new(&target))
+                    .map_err(|error| Error::File { path: at, error })
+            }
+            MirrorStep::Transfer(..) => Ok(()),
+        }
+    }
+
+    /// Without waiting for each answer before the next is asked.
+    fn all_remote(&mut self, steps: &[MirrorStep]) -> Result<(), Error> {
+        for batch in steps.chunks(BATCH) {
+            let commands: Vec<Result<Command, Error>> =
+                batch.iter().filter_map(|step| self.command(step)).collect();
+            let asked: Vec<Command> =
+                commands.iter().filter_map(|command| command.as_ref().ok().cloned()).collect();
+            let answers = match self.session.connection() {
+                Ok(connection) => match connection.revive() {
+                    Ok(()) => connection.call_all(&asked),
+                    Err(error) => vec![Err(error)],
+                },
+                Err(error) => vec![Err(error)],
+            };
+            let mut answers = answers.into_iter();
+            let told = batch.iter().filter(|step| !matches!(step, MirrorStep::Link(..)));
+            for (step, command) in told.zip(commands) {
+                let unanswered = || Err(Error::NotConnected);
+                let result =
+                    command.and_then(|_| answers.next().unwrap_or_else(unanswered).map(drop));
+                self.count(step, result)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&self, step: &MirrorStep) -> Option<Result<Command, Error>> {
+        let at = |path: &[u8]| -> Result<Name, Error> { parse_name(&joined(&self.remote, path)) };
+        match step {
+            MirrorStep::Refuse(path) => Some(Err(Error::InTheWay(path.clone()))),
+            MirrorStep::Remove(path) => Some(at(path).map(Command::Dele)),
+            MirrorStep::RemoveDir(path) => Some(at(path).map(Command::Rmd)),
+            MirrorStep::MakeDir(path) => Some(at(path).map(Command::Mkd)),
+            MirrorStep::Link(..) | MirrorStep::Transfer(..) => None,
+        }
+    }
+
+    fn count(&mut self, step: &MirrorStep, result: Result<(), Error>) -> Result<(), Error> {
+        match (step, result) {
+            (MirrorStep::MakeDir(path), Err(error)) => return self.count_unmade(path, error),
+            (
+                MirrorStep::Refuse(path)
+                | MirrorStep::Remove(path)
+                | MirrorStep::RemoveDir(path)
+                | MirrorStep::Link(path, _)
+                | MirrorStep::Transfer(path, _),
+                Err(error),
+            ) => self.fail(path, error),
+            (MirrorStep::MakeDir(_), Ok(())) => {
+                self.summary.dirs += 1;
+                self.tell_held();
+            }
+            (MirrorStep::Link(..), Ok(())) => self.summary.links += 1,
+            (MirrorStep::Remove(_) | MirrorStep::RemoveDir(_), Ok(())) => self.summary.removed += 1,
+            (MirrorStep::Transfer(..) | MirrorStep::Refuse(_), Ok(())) => {}
+        }
+        Ok(())
+    }
+
+    /// Counts a directory that could not be made. Of those below it nothing is said.
+    fn count_unmade(&mut self, path: &[u8], error: Error) -> Result<(), Error> {
+        let is_told = self.is_unmade(path);
+        self.unmade.insert(path.to_vec());
+        let verdict = match &error {
+            _ if is_told => Verdict::Hold,
+            Error::Refused(reply) => self.refusals.refused(path, reply),
+            _ => Verdict::Tell,
+        };
+        match (verdict, error) {
+            (Verdict::GiveUp, Error::Refused(reply)) => {
+                return Err(Error::Unwritable(self.remote.clone(), reply));
+            }
+            (Verdict::Hold, _) => self.summary.failed += 1,
+            (Verdict::Tell | Verdict::GiveUp, error) => {
+                self.tell_held();
+                self.fail(path, error);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, path: &[u8], error: Error) {
+        self.summary.failed += 1;
+        self.session.messages.error(&format!("error: {}: {error}", shown(path)));
+    }
+
+    /// Tells of the refusals that were held back, now that they are not the end.
+    fn tell_held(&mut self) {
+        for (path, reply) in self.refusals.is_over() {
+            let error = Error::Refused(reply);
+            self.session.messages.error(&format!("error: {}: {error}", shown(&path)));
+        }
+    }
+
+    /// Tells of refusals of which nobody was told, in one line.
+    fn tell_untold(&mut self) {
+        if let Some((path, error, more)) = self.refusals.untold() {
+            let others = if more > 0 { format!(" (and of {more} more)") } else { String::new() };
+            self.session.messages.error(&format!("error: {}: {error}{others}", shown(&path)));
+        }
+    }
+}
+
+/// Reports an upload. Refusals for good are held back until it is known whether the server takes anything
+/// at all; if it does not, the mirror ends.
+fn report_upload(
+    settings: &TransferSettings,
+    root: &[u8],
+    outcome: &TransferOutcome,
+    refusals: &mut Refusals,
+) -> Result<(), Error> {
+    if let Err(Error::Refused(reply)) = &outcome.result
+        && !reply.code().is_transient_failure()
+    {
+        let path = outcome.remote.strip_prefix(&joined(root, b"")[..]).unwrap_or(&outcome.remote);
+        match refusals.refused(path, reply) {
+            Verdict::Tell => {}
+            Verdict::Hold if settings.transfers.json => return outcome.print_json(),
+            Verdict::Hold => return Ok(()),
+            Verdict::GiveUp => return Err(Error::Unwritable(root.to_vec(), reply.clone())),
+        }
+    }
+    for (path, reply) in refusals.is_over() {
+        let error = Error::Refused(reply);
+        settings.messages.error(&format!("error: {}: {error}", shown(&joined(root, &path))));
+    }
+    report(settings)(outcome)
+}
