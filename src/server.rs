@@ -32,12 +32,12 @@ use crate::text::Reason;
 use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
 use auth::password_check::PasswordChecks;
-use config::{Config, StatusAt};
+use config::{Config, StatusAt, access_name};
 use limits::account_sessions::AccountSessions;
 use limits::bandwidth::Bandwidth;
 use limits::sessions::SessionLimits;
 use log::throttle::Throttle;
-use log::{Level, Log, TransferLog};
+use log::{Field, Level, Log, TransferLog};
 use monitor::counters::Counters;
 use monitor::sessions::SessionList;
 use proxy::ClientOrigin;
@@ -46,7 +46,7 @@ use settings::{CurrentSettings, PreparedSettings, Settings};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -69,6 +69,9 @@ pub struct Server {
     exhausted: Throttle,
     unannounced: Throttle,
 }
+
+/// The time between two log lines about the transfers that the end of the server waits for.
+const DRAINING_EVERY: Duration = Duration::from_secs(10);
 
 impl Server {
     /// A server that has no sessions yet. Reads the accounts.
@@ -113,6 +116,24 @@ impl Server {
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Logs that the server begins, and with what.
+    pub fn log_started(&self, addresses: &[SocketAddr], root: &Path) {
+        let settings = self.settings();
+        let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+        let accounts = settings.authenticator.accounts.as_ref().map_or(0, |all| all.count());
+        self.log.event(
+            Level::Info,
+            "started",
+            &[
+                ("version", &env!("CARGO_PKG_VERSION")),
+                ("addresses", &addresses.join(",")),
+                ("root", &root.as_os_str().as_encoded_bytes()),
+                ("anonymous", &access_name(settings.config.anonymous)),
+                ("accounts", &accounts),
+            ],
+        );
     }
 
     /// Waits until both logs are written, for a second at most; what is queued is lost with the
@@ -199,17 +220,44 @@ impl Server {
         self.log.event(Level::Info, "lost", &[("peer", &peer), ("cause", cause)]);
     }
 
+    /// Begins the end: no new sessions, and idle ones leave.
+    pub fn drain(&self) {
+        self.shutdown.drain();
+    }
+
     /// Waits for the sessions to end: idle ones leave at once, transfers have `grace`.
     pub fn wait_for_sessions(&self, grace: Duration) {
         const LAST_WORDS: Duration = Duration::from_secs(5);
         self.login_attempts.close();
-        if self.session_limits.wait_until_empty(net::deadline(grace)) {
-            return;
+        let end = net::deadline(grace);
+        loop {
+            self.log_draining(end);
+            let next = net::deadline(DRAINING_EVERY);
+            if self.session_limits.wait_until_empty(net::sooner(next, end)) {
+                return;
+            }
+            if end.is_some_and(|end| end <= Instant::now()) {
+                break;
+            }
         }
         let left = self.session_limits.count();
         self.log.event(Level::Warn, "grace-over", &[("sessions", &left)]);
         self.shutdown.stop();
         self.session_limits.wait_until_empty(net::deadline(LAST_WORDS));
+    }
+
+    /// Logs which transfers the end of the server waits for, if there are any, and until when.
+    fn log_draining(&self, end: Option<Instant>) {
+        let entries = self.session_list.all();
+        let transfers = entries.iter().filter(|entry| entry.moves_since().is_some()).count();
+        if transfers == 0 {
+            return;
+        }
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()).as_secs() + 1);
+        let mut fields: Vec<Field<'_>> = vec![("transfers", &transfers)];
+        fields.extend(left.iter().map(|left| -> Field<'_> { ("seconds", left) }));
+        fields.push(("hint", &"a second SIGTERM or SIGINT ends them at once"));
+        self.log.event(Level::Info, "draining", &fields);
     }
 
     /// How many sessions there have been.

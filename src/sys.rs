@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`poll`] | std cannot wait for one of several sockets, nor accept with a deadline |
 //! | [`Event`], [`Waker`] | wake threads that wait in `poll`, on any system |
-//! | [`Signals`] | std has no signals; a thread waits for them, and no handler runs |
+//! | [`Signals`], [`ignores_hangup`], [`has_terminal`] | std has no signals; a thread waits for them, and no handler runs |
 //! | [`spawn_with_signals`] | std lets child processes inherit blocked and ignored signals |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | socket options without a function in std |
 //! | [`own_addresses`], [`is_superuser`], [`user_name`] | std lists no interfaces and knows no users |
@@ -18,7 +18,7 @@
 //! | [`raise_descriptors`] | std does not raise the soft limit, which is often 1,024 |
 //! | [`most_threads`] | std aborts the program if a thread gets no memory for its guard pages |
 //! | [`check_room`], [`save_memory`] | a failed allocation aborts a Rust program, so memory is checked before |
-//! | [`inherited_listeners`], [`tell_manager`] | std does not accept sockets from a service manager |
+//! | [`inherited_listeners`], [`tell_manager`], [`is_journal`] | std does not accept sockets from a service manager |
 //! | [`give_back_stack`] | a thread keeps every page of its stack that it ever touched |
 //! | [`compress_sha256`] | running instructions that not every processor has is unsafe |
 //! | [`use_built_in_name_services`] | name lookups by std crash a static program if the system's glibc has another version |

@@ -48,6 +48,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let status = config.status.as_ref().map(http::listen).transpose()?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
+    let ends_with_terminal = sys::has_terminal() && !sys::ignores_hangup();
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
     let descriptors = sys::raise_descriptors();
     sys::save_memory();
@@ -59,11 +60,12 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     panic_hook::keep_quiet(Some(Arc::clone(&log)));
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
-    spawn_signal_thread(signals, words, Arc::clone(&server), shutdown.clone())?;
+    spawn_signal_thread(signals, words, &server, ends_with_terminal)?;
     let addresses = listeners.addresses()?;
     let status = spawn_status_thread(status, &server, &addresses)?;
     let served = root.display().to_string();
     output::say(&startup::lines(&addresses, status, &served, &server.settings().config));
+    server.log_started(&addresses, &root);
     let root = (root.as_path(), given.value("root").is_some());
     let few = startup::warnings(&addresses, status, root, descriptors, &server.settings().config);
     output::warn(few.iter().chain(&exposed));
@@ -161,16 +163,23 @@ fn spawn_status_thread(
 fn spawn_signal_thread(
     signals: Signals,
     words: Parsed,
-    server: Arc<Server>,
-    shutdown: Shutdown,
+    server: &Arc<Server>,
+    ends_with_terminal: bool,
 ) -> io::Result<thread::JoinHandle<()>> {
-    let reload = spawn_reload_thread(words, Arc::clone(&server))?;
+    let reload = spawn_reload_thread(words, Arc::clone(server))?;
+    let server = Arc::clone(server);
     thread::Builder::new().name("signals".into()).stack_size(SESSION_STACK).spawn(move || {
         let mut ending = false;
         while let Ok(signal) = signals.wait() {
             // This waits for nothing, and comes before what the signal brings about.
             server.log().event(Level::Info, "signal", &[("name", &format!("{signal:?}"))]);
             match signal {
+                // The shell sends one, and so does the system: none of them is a second one.
+                Signal::Hangup if ends_with_terminal && !sys::has_terminal() => {
+                    server.log().event(Level::Info, "terminal-closed", &[]);
+                    ending = true;
+                    server.drain();
+                }
                 // One that waits already will do for this one too.
                 Signal::Hangup => drop(reload.try_send(())),
                 Signal::Resize | Signal::Continue => {}
@@ -180,7 +189,7 @@ fn spawn_signal_thread(
                 }
                 Signal::Interrupt | Signal::Terminate => {
                     ending = true;
-                    shutdown.drain();
+                    server.drain();
                 }
             }
         }

@@ -202,6 +202,11 @@ impl Accounts {
         self.by_name.get(name.as_bytes())
     }
 
+    /// Returns the number of accounts.
+    pub fn count(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// All accounts by name.
     pub fn sorted(&self) -> Vec<&Account> {
         let mut all: Vec<&Account> = self.by_name.values().map(Arc::as_ref).collect();

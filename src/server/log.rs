@@ -26,8 +26,8 @@ use recent::Ring;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 use writer::Observer;
 
@@ -63,6 +63,8 @@ pub enum Format {
     Text,
     /// One JSON object, for machines.
     Json,
+    /// Priority, event and `key=value`, for a journal, which keeps the time itself.
+    Journal,
 }
 
 /// A warning or an error, kept for the status page.
@@ -93,7 +95,7 @@ pub struct Log {
 #[derive(Debug)]
 struct Writing {
     level: AtomicU8,
-    json: AtomicBool,
+    format: RwLock<Format>,
     recent: Ring<Event>,
     lost: AtomicU64,
 }
@@ -139,7 +141,7 @@ impl Log {
 
     /// Sets the format of the lines.
     pub fn set_format(&self, format: Format) {
-        self.writing.json.store(format == Format::Json, Ordering::Relaxed);
+        *self.writing.format.write().unwrap_or_else(PoisonError::into_inner) = format;
     }
 
     /// Keeps recent warnings and errors from now on, whatever the level is.
@@ -174,7 +176,7 @@ impl Writing {
     fn new(level: Level, format: Format) -> Arc<Writing> {
         Arc::new(Writing {
             level: AtomicU8::new(level as u8),
-            json: AtomicBool::new(format == Format::Json),
+            format: RwLock::new(format),
             recent: Ring::default(),
             lost: AtomicU64::new(0),
         })
@@ -193,7 +195,11 @@ impl Writing {
     /// Keeps the event if necessary, and returns its line if the level is written.
     fn line(&self, level: Level, event: &str, fields: &[Field<'_>]) -> Option<String> {
         self.keep(level, event, fields);
-        let write = if self.json.load(Ordering::Relaxed) { format::json } else { format::text };
+        let write = match *self.format.read().unwrap_or_else(PoisonError::into_inner) {
+            Format::Text => format::text,
+            Format::Json => format::json,
+            Format::Journal => format::journal,
+        };
         self.writes(level).then(|| write(SystemTime::now(), level, event, fields))
     }
 }

@@ -34,13 +34,13 @@ pub(crate) use replace::{adopt, cannot_replace, reserve, set_file_mode};
 pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
 #[cfg(target_os = "linux")]
 pub(crate) use sendfile::{Pipe, send_file};
-pub use service_manager::{inherited_listeners, tell_manager};
-pub use signal::{Signals, spawn_with_signals};
+pub use service_manager::{inherited_listeners, is_journal, tell_manager};
+pub use signal::{Signals, ignores_hangup, spawn_with_signals};
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
 pub(crate) use socket::{Pair, pair, set_option};
 #[cfg(target_os = "linux")]
 pub use stack::give_back_stack;
-pub use terminal::{EchoOff, RawMode, is_typed, stop, terminal_width, typed};
+pub use terminal::{EchoOff, RawMode, has_terminal, is_typed, stop, terminal_width, typed};
 pub(in crate::sys) use tls::socket_number;
 #[cfg(not(any(tls_static, target_feature = "crt-static")))]
 pub(in crate::sys) use tls::{SharedLibrary, TLS_LIBRARIES};

@@ -47,6 +47,21 @@ pub fn tell_manager(_state: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns false: standard error is never a journal here.
+pub fn is_journal() -> bool {
+    false
+}
+
+/// Returns false: closing the console ends a program here without this question.
+pub fn has_terminal() -> bool {
+    false
+}
+
+/// Returns false: there is no SIGHUP here.
+pub fn ignores_hangup() -> bool {
+    false
+}
+
 /// Returns the addresses of this machine by its own name, those of the loopback left out.
 ///
 /// # Errors

@@ -116,7 +116,8 @@ static SECTIONS: [Section; 10] = [
             Item(
                 "SIGHUP",
                 "Reads accounts and configuration again and opens the logs anew. What is wrong in \
-                 them is logged, and the old stays. --host, --port and --root need a restart.",
+                 them is logged, and the old stays. --host, --port and --root need a restart. If \
+                 the server was started on a terminal that is closed now, it ends as by SIGTERM.",
             ),
         ],
     },
@@ -131,6 +132,11 @@ static SECTIONS: [Section; 10] = [
             Item(
                 "NOTIFY_SOCKET",
                 "Where the service manager hears that the server is ready or ends.",
+            ),
+            Item(
+                "JOURNAL_STREAM",
+                "If standard error is the journal that this names, lines of the log have the \
+                 priority in front and no time, unless --log-format or --log-file is given.",
             ),
         ],
     },

@@ -4,13 +4,15 @@
 //! a reload can change it, and what is in force without it. `--help`, the man page, the completions,
 //! config files, `ftp_server check` and the tests read the rows.
 
-use crate::args::{self, Flag, Parsed, Usage};
+use crate::args::{self, Flag, Origin, Parsed, Usage};
 use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::config::values::{self, access_name, announcements, count, host, listed, ports};
 use crate::server::config::values::{ANONYMOUS, FORMATS, LEVELS};
 use crate::server::config::values::{some_time, status};
 use crate::server::config::{Config, DEFAULT_HOST};
+use crate::server::log::Format;
+use crate::sys;
 use std::path::PathBuf;
 
 /// Sets what the option of this name was given.
@@ -284,6 +286,11 @@ pub const OPTIONS: &[ServerOption] = &[
             .or("text"),
         |config, given, name| {
             config.log_format = given.need(name, args::one_of(&FORMATS))?;
+            let is_default = *given.origin(name) == Origin::Default;
+            // The journal has times and levels of its own.
+            if is_default && given.value("log-file").is_none() && sys::is_journal() {
+                config.log_format = Format::Journal;
+            }
             Ok(())
         },
     ),

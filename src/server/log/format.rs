@@ -72,9 +72,24 @@ values!(false, |command| command.masked(), Command);
 
 /// Formats `2026-01-02T03:04:05Z info  login user=anna`.
 pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
-    // Writing to a String cannot fail.
-    let mut line = format!("{} {:<5} {event}", rfc3339(time), level.name());
+    let line = format!("{} {:<5} {event}", rfc3339(time), level.name());
+    with_fields(line, fields)
+}
+
+/// `<6>login user=anna`: the priority as syslog has it (sd-daemon(3)), and no time.
+pub(super) fn journal(_: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
+    let priority = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug => 7,
+    };
+    with_fields(format!("<{priority}>{event}"), fields)
+}
+
+fn with_fields(mut line: String, fields: &[Field<'_>]) -> String {
     for (name, value) in fields {
+        // Writing to a String cannot fail.
         let _ = write!(line, " {name}=");
         push_escaped(&mut line, &value.bytes());
     }

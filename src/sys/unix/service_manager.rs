@@ -10,9 +10,11 @@ use super::check;
 use super::socket::close_on_exec;
 use std::env;
 use std::ffi::{OsStr, c_int};
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,6 +46,14 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     }
     let count = number("LISTEN_FDS").unwrap_or(0).clamp(0, MOST);
     (FIRST..FIRST + count).map(take).collect()
+}
+
+/// Returns true if standard error is the journal of systemd: the environment names the device and the
+/// inode of the stream that leads there (systemd.exec(5), `JOURNAL_STREAM`).
+pub fn is_journal() -> bool {
+    let stream = io::stderr().as_fd().try_clone_to_owned().map(File::from);
+    let Ok(data) = stream.and_then(|stream| stream.metadata()) else { return false };
+    env::var("JOURNAL_STREAM").is_ok_and(|named| named == format!("{}:{}", data.dev(), data.ino()))
 }
 
 fn take(fd: c_int) -> io::Result<TcpListener> {

@@ -88,6 +88,17 @@ impl Signals {
     }
 }
 
+/// Returns true if SIGHUP is ignored, as `nohup` has it.
+pub fn ignores_hangup() -> bool {
+    // SAFETY: neither disposition runs code of this program.
+    let before = unsafe { signal(SIGHUP, SIG_DFL) };
+    if before == SIG_IGN {
+        // SAFETY: the same.
+        unsafe { signal(SIGHUP, SIG_IGN) };
+    }
+    before == SIG_IGN
+}
+
 /// Starts a program with the default signal handling. A child inherits blocked and ignored
 /// signals: without this function, Ctrl-C could not end it, and SIGXFSZ would not end a program
 /// that writes beyond the limit of the file size.

@@ -22,6 +22,12 @@ unsafe extern "C" {
 
 const NOW: c_int = 0; // TCSANOW
 
+/// Returns true if the process has a controlling terminal. It has none any more once that terminal was
+/// closed.
+pub fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
 /// Switches off the echo of the terminal on standard input while it lives.
 #[must_use = "echo comes back when this is dropped"]
 pub struct EchoOff {

@@ -41,6 +41,12 @@ impl UnreadTerminal {
         assert!(Command::new("kill").args(["-s", name, &self.pid]).status().unwrap().success());
     }
 
+    /// Closes the terminal, as a window is closed.
+    pub fn close(&mut self) {
+        self.script.kill().unwrap();
+        self.script.wait().unwrap();
+    }
+
     /// Returns true if one of the program's threads is in a call of the system that begins so, in the
     /// words of `/proc/PID/syscall`.
     pub fn is_in_call(&self, call: &str) -> bool {

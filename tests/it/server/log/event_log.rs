@@ -408,8 +408,18 @@ fn the_reader_of_this_test_reads_json() {
 
 /// The members of every line, which has what every line has.
 fn check_json(log: &str) -> Vec<Vec<(String, Json)>> {
-    const NUMBERS: [&str; 8] =
-        ["session", "bytes", "seconds", "times", "code", "problems", "untold", "sessions"];
+    const NUMBERS: [&str; 10] = [
+        "session",
+        "bytes",
+        "seconds",
+        "times",
+        "code",
+        "problems",
+        "untold",
+        "sessions",
+        "accounts",
+        "transfers",
+    ];
     let mut all = Vec::new();
     for line in log.lines() {
         let members = members(line).unwrap_or_else(|| panic!("no object: {line:?}"));
@@ -679,4 +689,27 @@ fn transfers_that_move_nothing_do_not_fill_the_disk_either() {
     server.wait_for_log(&["closed", "untold="]);
     let told = server.log().matches(" retr ").count();
     assert!((20..TIMES / 2).contains(&told), "{told}");
+}
+
+#[test]
+fn lines_for_a_journal_have_the_priority_and_no_time() {
+    // What systemd says of the stream that it has made.
+    let script = "export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2); exec \"$@\"";
+    let words = ["sh", "-c", script, "sh"];
+    let with = |options: &[&str]| {
+        let server = Server::under(&words, TempDir::new().unwrap(), "127.0.0.1", options);
+        let mut peer = server.visitor();
+        peer.epsv();
+        peer.say("STOR /").hear();
+        server
+    };
+    let server = with(&["--anonymous", "read"]);
+    server.wait_for_log(&["<4>refused session=1", "command=\"STOR /\""]);
+    let log = server.log();
+    assert!(log.lines().all(|line| line.starts_with("<6>") || line.starts_with("<4>")), "{log}");
+    assert!(log.starts_with("<6>started version="), "{log}");
+    // Who asks for a format gets it.
+    let server = with(&["--anonymous", "read", "--log-format", "text"]);
+    server.wait_for_log(&["warn  refused session=1"]);
+    assert!(!server.log().contains("<4>"), "{}", server.log());
 }

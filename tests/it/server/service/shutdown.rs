@@ -1,10 +1,12 @@
 //! The end of the server: graceful at the first signal, at once at the second.
 
-use crate::support::wire::drain;
-use crate::support::{Server, eventually};
+use crate::support::wire::{Peer, drain};
+use crate::support::{Server, UnreadTerminal, eventually};
+use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 #[test]
 fn sigterm_and_sigint_say_421_to_idle_sessions_and_exit_0() {
@@ -123,4 +125,75 @@ fn commands_sent_before_the_end_are_answered_before_it() {
     let next = peer.hear().code;
     assert!(matches!(next, 213 | 421), "{}", peer.dialogue());
     assert_eq!(server.exit().code(), Some(0));
+}
+
+#[test]
+fn the_log_says_with_what_it_began_and_what_its_end_waits_for() {
+    let mut server = Server::with_accounts(&["anna::", "ben::"], &["--anonymous", "write"]);
+    let address = format!("addresses={}", server.addr());
+    let version = format!("version={}", env!("CARGO_PKG_VERSION"));
+    let root = server.root().canonicalize().unwrap();
+    let root = format!("root={}", root.display());
+    server.wait_for_log(&["started", &address, &version, &root, "anonymous=write", "accounts=2"]);
+    let (mut peer, mut idle) = (server.visitor(), server.caller());
+    let data = peer.begin_with("STOR file", "content");
+    server.terminate();
+    idle.expect(421);
+    server.wait_for_log(&["draining", "transfers=1", "seconds=30", "a second SIGTERM or SIGINT"]);
+    drop(data);
+    peer.expect(226);
+    assert_eq!(server.exit().code(), Some(0));
+}
+
+#[test]
+fn nothing_drains_where_nothing_moves() {
+    let mut server = Server::start();
+    let mut peer = server.visitor();
+    server.terminate();
+    peer.expect(421);
+    assert_eq!(server.exit().code(), Some(0));
+    assert!(!server.log().contains("draining"), "{}", server.log());
+}
+
+/// A server on a terminal, which `script` plays.
+fn on_terminal(before: &str) -> (UnreadTerminal, Peer, TempDir) {
+    let root = TempDir::new().unwrap();
+    let (program, dir) = (env!("CARGO_BIN_EXE_ftp_server"), root.path().display());
+    let options = "--host 127.0.0.1 --port 0 --anonymous write";
+    let mut terminal =
+        UnreadTerminal::start(&format!("sh -c '{before} exec {program} {options} --root {dir}'"));
+    let listening = terminal.next_line();
+    let address = listening.strip_prefix("Listening on ").expect(&listening).parse().unwrap();
+    let mut peer = Peer::connect(address);
+    peer.expect(220);
+    peer.login();
+    (terminal, peer, root)
+}
+
+#[test]
+#[ignore = "needs script"]
+fn closing_its_terminal_ends_it_gracefully() {
+    let (mut terminal, mut peer, root) = on_terminal("");
+    // With the terminal open this is a reload.
+    terminal.signal("HUP");
+    peer.say("NOOP").expect(200);
+    let data = peer.begin_with("STOR file", "content");
+    terminal.close();
+    drop(data);
+    peer.expect(226);
+    peer.expect(421);
+    eventually("the end of the server", || terminal.has_ended());
+    assert_eq!(fs::read(root.path().join("file")).unwrap(), b"content");
+}
+
+#[test]
+#[ignore = "needs script"]
+fn closing_the_terminal_ends_no_server_that_ignores_hangups() {
+    let (mut terminal, mut peer, _root) = on_terminal("trap \"\" HUP;");
+    terminal.close();
+    terminal.signal("HUP");
+    peer.say("NOOP").expect(200);
+    terminal.signal("TERM");
+    peer.expect(421);
+    eventually("the end of the server", || terminal.has_ended());
 }
