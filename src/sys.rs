@@ -13,6 +13,8 @@
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | socket options without a function in std |
 //! | [`own_addresses`], [`is_superuser`], [`user_name`] | std lists no interfaces and knows no users |
 //! | `send_file`, `Pipe` | std copies between file and socket through a buffer of 8 KiB |
+//! | `read_at`, `write_at` | std has another name for it on each system |
+//! | `own_user`, `owner_and_links`, `boot_id` | std tells neither the user nor the boot of the machine |
 //! | `adopt` | std copies neither access control lists nor extended attributes |
 //! | [`Dir`] | std opens files by path, and a directory in the path may be replaced meanwhile |
 //! | [`raise_descriptors`] | std does not raise the soft limit, which is often 1,024 |

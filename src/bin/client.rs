@@ -40,10 +40,7 @@ fn watch(interrupt: &Interrupt) -> io::Result<()> {
         Signal::Resize,
         Signal::Continue,
     ])?;
-    interrupt.watch(signals, |signal| {
-        output::end_line();
-        process::exit(status(signal))
-    })
+    interrupt.watch(signals, |signal| process::exit(status(signal)))
 }
 
 /// As a shell reports a program that the signal ended.

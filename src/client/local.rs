@@ -5,11 +5,15 @@
 
 mod file;
 mod partial;
+mod partial_files;
 mod partial_name;
+mod range_table;
 
-pub(super) use file::{LocalFile, open};
-pub(super) use partial::{PartOf, Partial, WORTH_KEEPING};
-pub(super) use partial_name::is_partial;
+pub(super) use file::{open, open_special};
+pub(super) use partial::{Continuation, Partial};
+pub(super) use partial_files::PartialFiles;
+pub(super) use partial_name::{PartOf, is_partial};
+pub(super) use range_table::{MOST_PIECES, Piece};
 
 use super::error::Error;
 use super::name::{is_plain, parse_name};

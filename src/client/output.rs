@@ -72,11 +72,11 @@ fn words(text: &str) {
 
 /// Prints to standard error before a signal ends the program. It waits for at most one second, so
 /// that a terminal that was stopped with Ctrl-S cannot keep the program from ending.
-pub(super) fn last_words(text: &'static str) {
+pub(super) fn last_words(text: String) {
     const PATIENCE: Duration = Duration::from_secs(1);
     let (sender, printed) = sync_channel(1);
     let print = move || {
-        words(text);
+        words(&text);
         let _ = sender.send(());
     };
     if thread::Builder::new().spawn(print).is_ok() {
@@ -90,10 +90,17 @@ pub fn error(text: &str) {
 }
 
 /// Ends the current line of a terminal before the program ends.
-pub fn end_line() {
+pub(super) fn end_line() {
     if io::stderr().is_terminal() {
-        last_words("\n");
+        last_words("\n".to_owned());
     }
+}
+
+/// Says how much of an unfinished transfer is kept, and which command continues it.
+pub(super) fn kept(name: &[u8], came: u64, total: Option<u64>, command: &str) -> String {
+    let of =
+        total.map(|total| format!(" of {}", progress::amount(total as f64))).unwrap_or_default();
+    format!("{}: {}{of} kept; {command} continues", shown(name), progress::amount(came as f64))
 }
 
 /// Prints results and failures to standard error.

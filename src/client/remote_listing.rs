@@ -507,10 +507,11 @@ mod tests {
                 server.say("226 done");
                 server.expect("CWD /here", "250 ok");
             });
-            let place = connection.place();
+            let name = Name::new("a").unwrap();
+            let place = connection.place_of(&name);
             let listed = list_dir(&mut connection, Name::new(dir).as_ref());
             assert_eq!(listed.is_err(), blank, "{dir}");
-            assert_eq!(connection.place(), place);
+            assert_eq!(connection.place_of(&name), place);
         }
     }
 

@@ -157,7 +157,7 @@ impl Shell {
                 self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
             }
             Place::File(file) => {
-                let fetched = get_put::fetch(&mut self.session, &file, None, Kept::Nothing, None);
+                let fetched = get_put::fetch(&mut self.session, &file, None, Kept::Partial, None);
                 self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
             }
         }

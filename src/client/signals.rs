@@ -3,24 +3,32 @@
 //! A thread of its own waits for signals. The first Ctrl-C during a transfer sets the event that
 //! the transfer listens to, and the session goes on; who waits at a prompt for a server that does not
 //! answer loses the connection alone. Any other signal ends the program from that
-//! thread, since the others may be waiting for a line, a name server or a disk: half files are
-//! removed and the terminal is made what it was, which is why both are registered here.
+//! thread, since the others may be waiting for a line, a name server or a disk: what has come of
+//! files is kept or removed, the user is told how to continue it, and the terminal is made what it was,
+//! which is why both are registered here.
 
 use super::error::Error;
 use super::output;
 use crate::net;
 use crate::sys::{EchoOff, Event, Interest, PollItem, RawMode, Signal, Signals, Waker};
-use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::collections::BTreeMap;
 use std::io;
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// A terminal that marks what is pasted is asked to do so no longer.
 pub(super) const NO_MARKS: &str = "\x1b[?2004l";
+
+/// Does what is to be done with an unfinished file at the end of the program; returns what the user is
+/// told of it.
+pub(super) type Tidying = Box<dyn FnOnce() -> Option<String> + Send>;
+
+/// An unfinished file that a signal would find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Registration(u64);
 
 /// What a signal would break off and tidy, shared by all who have something to say about it.
 /// One that nobody [watches](Interrupt::watch) for never interrupts anything.
@@ -39,10 +47,10 @@ struct Shared {
     line: Option<TcpStream>,
     /// Whether Ctrl-C has cut it.
     is_cut: bool,
-    /// Files that are not whole yet.
-    partials: Vec<PathBuf>,
-    /// Directories that somebody has looked through for what others left.
-    seen: BTreeSet<PathBuf>,
+    /// What is done with each file that is not whole yet.
+    unfinished: BTreeMap<Registration, Tidying>,
+    /// How many such files there were.
+    registered: u64,
     /// While a password is typed.
     echo: Option<EchoOff>,
     /// While a line is edited: the terminal, and what wakes the editor.
@@ -120,31 +128,23 @@ impl Interrupt {
         shared.transfers.drain(..).for_each(|event| event.set());
     }
 
-    /// Makes a file that is removed if the program ends before [`Interrupt::remove`].
-    pub(super) fn create(
+    /// Makes a file with what is done with it if the program ends before [`Interrupt::forget`].
+    pub(super) fn create<T>(
         &self,
-        path: &Path,
-        open: impl FnOnce(&Path) -> io::Result<File>,
-    ) -> io::Result<File> {
+        make: impl FnOnce() -> io::Result<(T, Tidying)>,
+    ) -> io::Result<(T, Registration)> {
         // With the lock held, so that no signal finds a file that nobody knows of.
         let mut shared = self.lock();
-        let file = open(path)?;
-        shared.partials.push(path.to_owned());
-        Ok(file)
+        let (made, tidying) = make()?;
+        shared.registered += 1;
+        let registration = Registration(shared.registered);
+        shared.unfinished.insert(registration, tidying);
+        Ok((made, registration))
     }
 
-    /// Removes the file at `path`, if it still has that name.
-    pub(super) fn remove(&self, path: &Path) {
-        // An error leaves nothing to be done, and most often says that it was renamed.
-        let _ = fs::remove_file(path);
-        self.lock().partials.retain(|partial| partial != path);
-    }
-
-    /// Whether nobody has asked that of this directory yet.
-    pub(super) fn is_first_in(&self, dir: &Path) -> bool {
-        // Of an empty path there is no absolute one.
-        let dir = std::path::absolute(Path::new(".").join(dir));
-        dir.is_ok_and(|dir| self.lock().seen.insert(dir))
+    /// Forgets a file that was renamed, removed or left where it is.
+    pub(super) fn forget(&self, registration: Registration) {
+        self.lock().unfinished.remove(&registration);
     }
 
     /// Hides what is typed for as long as the guard lives.
@@ -223,13 +223,16 @@ impl Lending {
 
 impl Shared {
     fn tidy(&mut self) {
-        for partial in self.partials.drain(..) {
-            let _ = fs::remove_file(partial);
-        }
+        let unfinished = mem::take(&mut self.unfinished).into_values();
+        let told: String = unfinished.filter_map(|tidy| Some(tidy()? + "\n")).collect();
         self.echo = None;
         if self.raw.take().is_some() {
             // Where the terminal went away it needs no word of it.
-            output::last_words(NO_MARKS);
+            output::last_words(NO_MARKS.to_owned());
+        }
+        output::end_line();
+        if !told.is_empty() {
+            output::last_words(told);
         }
     }
 
@@ -331,6 +334,7 @@ mod tests {
     use std::cell::Cell;
     use std::io::Read;
     use std::net::TcpListener;
+    use std::sync::mpsc::channel;
 
     fn is_ready(armed: &Armed) -> bool {
         poll(&mut [armed.item()], Some(Duration::ZERO)).unwrap() == 1
@@ -400,17 +404,20 @@ mod tests {
     }
 
     #[test]
-    fn the_end_removes_what_is_not_whole_and_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
+    fn the_end_tidies_what_is_not_whole_and_nothing_else() {
         let interrupt = Interrupt::default();
-        let [partial, whole] = ["partial", "whole"].map(|name| dir.path().join(name));
-        for path in [&partial, &whole] {
-            interrupt.create(path, |path| File::create_new(path)).unwrap();
-        }
-        interrupt.remove(&whole);
-        fs::write(&whole, "").unwrap();
+        let (sender, tidied) = channel();
+        let register = |name: &'static str| {
+            let sender = sender.clone();
+            let tidying: Tidying = Box::new(move || sender.send(name).err().map(|_| String::new()));
+            interrupt.create(|| Ok(((), tidying))).unwrap().1
+        };
+        let [_partial, whole] = ["partial", "whole"].map(register);
+        interrupt.forget(whole);
         let _armed = interrupt.begin().unwrap();
         interrupt.arrived(Signal::Terminate, |_| ());
-        assert!(!partial.exists() && whole.exists());
+        interrupt.arrived(Signal::Terminate, |_| ());
+        drop((interrupt, sender));
+        assert!(tidied.iter().eq(["partial"]));
     }
 }

@@ -30,6 +30,7 @@ mod control_watch;
 pub(super) mod download;
 mod lifecycle;
 pub(super) mod outcome;
+mod ranges;
 mod replies;
 pub(super) mod retry;
 mod segmented;

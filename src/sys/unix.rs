@@ -25,7 +25,10 @@ mod tls;
 
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
-pub(crate) use file::{FileId, identify, is_at, is_dir_at, is_named};
+pub(crate) use file::{
+    FileId, boot_id, identify, is_at, is_dir_at, is_named, own_user, owner_and_links, read_at,
+    write_at,
+};
 pub use interfaces::own_addresses;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 pub use name_service::use_built_in_name_services;

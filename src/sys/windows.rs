@@ -17,8 +17,9 @@ pub use console::{
 };
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    FileId, adopt, cannot_replace, identify, is_at, is_dir_at, is_named, may_be_link, name_bytes,
-    name_of, os_name, reserve, set_file_mode,
+    FileId, adopt, boot_id, cannot_replace, identify, is_at, is_dir_at, is_named, may_be_link,
+    name_bytes, name_of, os_name, own_user, owner_and_links, read_at, reserve, set_file_mode,
+    write_at,
 };
 pub(in crate::sys) use socket::abi;
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};

@@ -218,9 +218,9 @@ impl Connection {
         result
     }
 
-    /// Returns bytes that tell this place, with its server and user, from all others.
-    pub(in crate::client) fn place(&self) -> Vec<u8> {
-        self.origin.place()
+    /// Returns bytes that tell the file of this name, with its server and user, from all others.
+    pub(in crate::client) fn place_of(&self, name: &Name) -> Vec<u8> {
+        self.origin.place_of(name.as_bytes())
     }
 
     /// Returns what the server has not refused yet.

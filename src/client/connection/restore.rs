@@ -74,14 +74,23 @@ impl ConnectionOrigin {
         self.trail = trail;
     }
 
-    /// Returns bytes that tell this place from all others.
-    pub(super) fn place(&self) -> Vec<u8> {
-        let user = self.login.iter().map(|login| Command::User(login.user.clone()));
-        let mut place = format!("{}:{}", self.host, self.port).into_bytes();
-        for step in user.chain(self.trail.iter().cloned()) {
-            place.push(b'\n');
-            step.write_to(&mut place);
+    /// Returns bytes that tell the file of this name from all others: the server, the user, and the path
+    /// as it was given, in one name or step by step.
+    pub(super) fn place_of(&self, name: &[u8]) -> Vec<u8> {
+        let mut path = Vec::new();
+        for step in &self.trail {
+            match step {
+                Command::Cwd(to) => go(&mut path, to.as_bytes()),
+                Command::Cdup => go(&mut path, b".."),
+                // A step that the user typed for this server alone.
+                other => other.write_to(&mut path),
+            }
         }
+        go(&mut path, name);
+        let user = self.login.iter().flat_map(|login| login.user.as_bytes()).copied();
+        let mut place = format!("{}:{}\n", self.host, self.port).into_bytes();
+        place.extend(user.chain([b'\n']));
+        place.append(&mut path);
         place
     }
 
@@ -94,6 +103,16 @@ impl ConnectionOrigin {
     pub(super) fn stands_in(&mut self, path: Name) {
         self.trail = vec![Command::Cwd(path)];
     }
+}
+
+/// Appends a path to one that leads to its directory.
+fn go(path: &mut Vec<u8>, to: &[u8]) {
+    if to.starts_with(b"/") {
+        path.clear();
+    } else if !path.is_empty() && !path.ends_with(b"/") {
+        path.push(b'/');
+    }
+    path.extend_from_slice(to);
 }
 
 #[cfg(test)]

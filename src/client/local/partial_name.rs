@@ -1,126 +1,115 @@
-//! What files are called that are not whole, and which of them nobody will ever finish.
+//! The names of partial files, which tell what each is a part of.
 //!
-//! A client that is killed leaves what it was writing. Whoever comes next to the same directory removes
-//! that, and nothing else: the name must be one that only this program makes up, which holds a digest
-//! of itself; nobody may hold the file, as who writes it does (flock, which ends with the process); and
-//! it must have stood still for longer than transfers do, for there are network file systems that do
-//! not tell one machine what another holds. Where files cannot be held so, nothing is removed.
+//! `.NAME.part-` is followed by a digest of the target's name and one of the remote file: its server,
+//! user, path, size and time. So the partial file of the same remote file is found by its name alone,
+//! and those of others for the same target by the beginning of theirs.
 
 use crate::protocol::Algorithm;
 use crate::protocol::digest::Hasher;
-use crate::sys::name_bytes;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::hash::{BuildHasher, Hasher as _, RandomState};
-use std::io::{self, ErrorKind};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::ffi::OsStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much of the target's name its hidden file shows, so that any name leaves room for the rest.
+/// How much of the target's name is shown, so that any name leaves room for the rest.
 const LONGEST_SHOWN: usize = 48;
 
-/// What stands between that and the number.
+/// What separates the shown part from the digests.
 const MARK: &str = ".part-";
 
-/// How long an abandoned file stands still before it is removed.
-const ABANDONED: Duration = Duration::from_secs(10 * 60);
+/// Digits of the digest of the target's name, and of that of the remote file.
+const TARGET_DIGITS: usize = 12;
+const FILE_DIGITS: usize = 20;
 
-/// Whether a name is that of a file of ours that is not whole.
-pub(in crate::client) fn is_partial(name: &[u8]) -> bool {
-    cut(name).is_some_and(|(_, end)| is_number(end) || end.starts_with(b"of-"))
+/// The remote file that a partial file is a part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::client) struct PartOf {
+    /// The server, the user and the path there.
+    origin: Vec<u8>,
+    size: Option<u64>,
+    /// In seconds since 1970, because MLSD and MDTM do not always agree about fractions.
+    modified: Option<u64>,
+    is_text: bool,
 }
 
-/// `.NAME.part-` and a number nobody can guess.
-pub(super) fn hidden_name(target: &Path) -> io::Result<String> {
-    let visible = visible_name(target)?;
-    // std's only source of random numbers.
-    let random = RandomState::new().build_hasher().finish() as u32;
-    let digest = digest(visible.as_bytes(), &format!("{random:08x}"));
-    Ok(format!("{visible}{MARK}{random:08x}{digest}"))
+impl PartOf {
+    /// Names the remote file at `origin`, with what is known of its size and time.
+    pub(in crate::client) fn new(
+        origin: Vec<u8>,
+        size: Option<u64>,
+        modified: Option<SystemTime>,
+    ) -> PartOf {
+        let modified = modified.map(seconds);
+        PartOf { origin, size, modified, is_text: false }
+    }
+
+    /// Names the same file in TYPE A: its lines end here otherwise, so no part of it is continued.
+    pub(in crate::client) fn in_text(self) -> PartOf {
+        PartOf { is_text: true, ..self }
+    }
+
+    /// Names the same file with another size and time.
+    pub(super) fn changed(&self, size: Option<u64>, modified: Option<SystemTime>) -> PartOf {
+        PartOf { size, modified: modified.map(seconds), ..self.clone() }
+    }
+
+    pub(super) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.is_text
+    }
 }
 
-/// `.` and as much of the name as leaves room for more.
-pub(super) fn visible_name(target: &Path) -> io::Result<String> {
-    let not_a_file = || io::Error::new(ErrorKind::InvalidInput, "not the name of a file");
-    // Path::file_name overlooks a `/` at the end.
-    let ends = target.as_os_str().as_encoded_bytes().last().copied().map(char::from);
-    let name = target.file_name().filter(|_| !ends.is_some_and(std::path::is_separator));
-    let name = name.ok_or_else(not_a_file)?.to_string_lossy();
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Returns how the names of all partial files begin that are to become `target`.
+pub(super) fn beginning(target: &OsStr) -> String {
     let mut shown = String::from(".");
+    let name = target.to_string_lossy();
     for c in name.chars().take_while(|c| *c != char::REPLACEMENT_CHARACTER) {
         if shown.len() + c.len_utf8() > LONGEST_SHOWN {
             break;
         }
         shown.push(c);
     }
-    Ok(shown)
+    let digest = short_digest(&[b"mt_ftp", target.as_encoded_bytes()], TARGET_DIGITS);
+    format!("{shown}{MARK}{digest}")
 }
 
-/// Holds the file that was made at `path`, which says to others that it is being written; whether it
-/// is still there.
-pub(super) fn hold(file: &File, path: &Path) -> bool {
-    // What is locked there nobody else could write, not even we by another handle.
-    if cfg!(windows) {
-        return true;
-    }
-    // Before it was held somebody may have taken it for abandoned.
-    let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-    !is_taken && fs::symlink_metadata(path).is_ok()
+/// Returns the name of the partial file of `of` that is to become `target`.
+pub(super) fn partial_name(target: &OsStr, of: &PartOf) -> String {
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let kind: &[u8] = if of.is_text { b"text" } else { b"bytes" };
+    let (size, modified) = (number(of.size), number(of.modified));
+    let parts = [&of.origin, size.as_bytes(), modified.as_bytes(), kind];
+    format!("{}{}", beginning(target), short_digest(&parts, FILE_DIGITS))
 }
 
-/// Removes what nobody will finish in a directory. `now` is what the clock of its file system says.
-pub(super) fn remove_abandoned(dir: &Path, now: SystemTime) {
-    if cfg!(windows) {
-        return;
-    }
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if is_made_up(&name_bytes(&entry.file_name())) {
-            // One that cannot be removed stays, as it would have without us.
-            let _ = remove_if_abandoned(&entry.path(), now);
-        }
-    }
+/// Returns the name of the partial file that is used if `before` others of this name are being written.
+pub(super) fn numbered(name: &str, before: usize) -> String {
+    if before == 0 { name.to_owned() } else { format!("{name}-{before}") }
 }
 
-fn remove_if_abandoned(path: &Path, now: SystemTime) -> io::Result<()> {
-    // No link is followed, nor anything opened that could wait for somebody.
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Ok(());
-    }
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
-    let still = now.duration_since(file.metadata()?.modified()?).unwrap_or_default();
-    if still >= ABANDONED && file.try_lock().is_ok() { fs::remove_file(path) } else { Ok(()) }
-}
-
-/// Whether a name can be nothing but one of [`hidden_name`].
-fn is_made_up(name: &[u8]) -> bool {
-    let Some((visible, number)) = cut(name) else { return false };
-    let Some((random, told)) = number.split_at_checked(8) else { return false };
-    let Ok(random) = str::from_utf8(random) else { return false };
-    visible.len() <= LONGEST_SHOWN
-        && is_number(number)
-        && told == digest(visible, random).as_bytes()
-}
-
-/// What a name shows, and what stands behind the mark.
-fn cut(name: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = name.windows(MARK.len()).rposition(|window| window == MARK.as_bytes())?;
-    let (visible, end) = name.split_at(at);
-    visible.starts_with(b".").then(|| (visible, &end[MARK.len()..]))
-}
-
-fn is_number(end: &[u8]) -> bool {
-    end.len() == 16 && end.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// Returns the digest that only this program puts behind a random number.
-fn digest(visible: &[u8], random: &str) -> String {
-    short_digest(&[b"mt_ftp", visible, random.as_bytes()], 8)
+/// Returns whether a name is that of a partial file.
+pub(in crate::client) fn is_partial(name: &[u8]) -> bool {
+    let at = name.windows(MARK.len()).rposition(|window| window == MARK.as_bytes());
+    let Some((shown, end)) = at.and_then(|at| name.split_at_checked(at)) else { return false };
+    let digits = &end[MARK.len()..];
+    let Some((digest, number)) = digits.split_at_checked(TARGET_DIGITS + FILE_DIGITS) else {
+        return false;
+    };
+    let is_number =
+        |digits: &[u8]| !digits.is_empty() && digits.iter().all(|digit| digit.is_ascii_digit());
+    shown.starts_with(b".")
+        && digest.iter().all(u8::is_ascii_hexdigit)
+        && (number.is_empty() || number.strip_prefix(b"-").is_some_and(is_number))
 }
 
 /// Returns the first digits of the SHA-256 of these parts, each with its length before it. The names
 /// of files outlive the process, so they hold a digest that every build computes alike.
-pub(super) fn short_digest(parts: &[&[u8]], digits: usize) -> String {
+fn short_digest(parts: &[&[u8]], digits: usize) -> String {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     for part in parts {
         hasher.update(&(part.len() as u64).to_be_bytes());
@@ -134,26 +123,61 @@ pub(super) fn short_digest(parts: &[&[u8]], digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    fn part(origin: &str, size: u64, modified: u64) -> PartOf {
+        let modified = UNIX_EPOCH + Duration::from_secs(modified);
+        PartOf::new(origin.into(), Some(size), Some(modified))
+    }
 
     #[test]
-    fn names_that_are_made_up_are_known_again_and_no_others() {
-        for name in ["a", "é.part-", &"x".repeat(200)] {
-            let hidden = hidden_name(Path::new(name)).unwrap();
-            assert!(is_made_up(hidden.as_bytes()) && is_partial(hidden.as_bytes()), "{hidden}");
-            let other = hidden.replacen('.', ".y", 1);
-            assert!(!is_made_up(other.as_bytes()) && is_partial(other.as_bytes()), "{other}");
-            assert!(!is_made_up(&hidden.as_bytes()[1..]) && !is_partial(&hidden.as_bytes()[1..]));
-            assert!(!is_made_up([hidden.as_bytes(), b"0"].concat().as_slice()));
-            assert!(!is_made_up(hidden.to_uppercase().as_bytes()));
+    fn the_names_of_partial_files_are_known_again_and_no_others() {
+        for target in ["a", "é.part-", &"x".repeat(200)] {
+            let name = partial_name(OsStr::new(target), &part("h:21\na", 1, 2));
+            for name in [name.clone(), numbered(&name, 9)] {
+                assert!(is_partial(name.as_bytes()) && name.len() < 100, "{name}");
+                assert!(name.starts_with(&beginning(OsStr::new(target))));
+                assert!(!is_partial(&name.as_bytes()[1..]), "{name}");
+            }
+            for other in [format!("{name}0"), format!("{name}-"), format!("{name}-a")] {
+                assert!(!is_partial(other.as_bytes()), "{other}");
+            }
         }
-        for name in [".a.part-0123456789abcdef", ".a.part-of-0-0-0", ".part-", "", ".a.part-0"] {
-            assert!(!is_made_up(name.as_bytes()), "{name}");
+        for name in [".a.part-0123456789abcdef", ".part-", "", ".a.part-0"] {
+            assert!(!is_partial(name.as_bytes()), "{name}");
         }
     }
 
     #[test]
+    fn every_difference_gives_another_name() {
+        let target = OsStr::new("a");
+        let one = part("h:21\na", 1, 2);
+        let others = [
+            part("h:22\na", 1, 2),
+            part("h:21\nb", 1, 2),
+            part("h:21\na", 2, 2),
+            part("h:21\na", 1, 1),
+            one.clone().in_text(),
+            PartOf::new(b"h:21\na".into(), None, None),
+        ];
+        for other in others {
+            assert_ne!(partial_name(target, &one), partial_name(target, &other), "{other:?}");
+        }
+        let name = partial_name(target, &one);
+        assert_ne!(name, partial_name(OsStr::new("A"), &one));
+        assert_eq!(
+            name,
+            partial_name(
+                target,
+                &one.changed(Some(1), None)
+                    .changed(Some(1), Some(UNIX_EPOCH + Duration::from_millis(2_900)),)
+            )
+        );
+    }
+
+    #[test]
     fn every_build_gives_the_same_names() {
-        assert!(is_made_up(b".a.part-012345670d17a107"));
-        assert_eq!(short_digest(&[b"h:21\na", b"b"], 16), "d7ba87ec0e21504c");
+        let name = partial_name(OsStr::new("a"), &part("h:21\na", 1, 2));
+        assert_eq!(name, ".a.part-9cb759198a2f40eab65b932dc4926bcc");
     }
 }

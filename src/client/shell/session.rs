@@ -4,6 +4,7 @@ use super::input::{Input, read_line};
 use super::login::{LoginPolicy, SecretPrompt, anonymous, tls_client};
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
 use crate::client::error::Error;
+use crate::client::local::PartialFiles;
 use crate::client::netrc::NetrcLogin;
 use crate::client::options::{Asking, Globbing, Options, TransferOptions};
 use crate::client::output::progress::ProgressOutput;
@@ -210,7 +211,8 @@ impl Session {
     pub(super) fn transfer_settings(&self) -> TransferSettings {
         let (transfers, messages) = (self.transfers, self.messages);
         let (interrupt, limit) = (self.interrupt().clone(), self.limit.clone());
-        TransferSettings { transfers, messages, interrupt, limit }
+        let partials = PartialFiles::new(interrupt.clone());
+        TransferSettings { transfers, messages, interrupt, limit, partials }
     }
 
     pub(super) fn interrupt(&self) -> &Interrupt {

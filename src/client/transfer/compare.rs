@@ -1,10 +1,10 @@
 //! Comparison of a local file with a remote one: by what the server says of it, by its last bytes,
 //! and by its digest. A server that is still storing a file is asked for its size again.
 
-use crate::client::connection::Connection;
 use crate::client::connection::data::passive_ahead;
+use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
-use crate::client::local::{PartOf, WORTH_KEEPING};
+use crate::client::local::PartOf;
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Name};
 use std::fs::File;
@@ -13,6 +13,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How many bytes are compared where size and time do not tell whether it is the same file.
 pub(super) const COMPARED: u64 = 64 * 1024;
+
+/// How many of the last bytes of a part that an earlier run left are compared, although size and time tell
+/// that it is the same file: the disk may have lost the end of it.
+pub(super) const RECHECKED: u64 = 16 * 1024;
 
 /// The largest file of which a digest is asked for: a few seconds' work.
 const LARGEST_HASHED: u64 = 1024 * 1024 * 1024;
@@ -76,10 +80,13 @@ impl RemoteFacts {
         Ok(RemoteFacts { size: prospect.size, modified: prospect.time })
     }
 
-    /// Names the remote file that a part is kept of, if enough is known of it and it is large enough.
-    pub(super) fn part(self, connection: &Connection, name: &Name) -> Option<PartOf> {
-        let size = self.size.filter(|size| *size >= WORTH_KEEPING)?;
-        Some(PartOf::new(&connection.place(), name, size, self.modified?))
+    /// Names the remote file that a partial file is a part of.
+    pub(super) fn part(self, connection: &Connection, name: &Name) -> PartOf {
+        let part = PartOf::new(connection.place_of(name), self.size, self.modified);
+        match connection.representation() {
+            Representation::Bytes => part,
+            Representation::Text => part.in_text(),
+        }
     }
 
     /// Returns whether the two are certainly different files.

@@ -5,7 +5,8 @@
 //!
 //! - size and time of the remote file are asked before anything of it is fetched, and again before
 //!   a partial file is continued: if either changed, the download starts over;
-//! - if the server gives no time, the last 64 KiB that are here are fetched again and compared;
+//! - the last bytes that an earlier run left are fetched again and compared, and more of them if the
+//!   server gives no time;
 //! - from a server without REST the whole file is fetched: nothing is ever appended that REST did
 //!   not agree to;
 //! - a file that came in more than one piece is compared with the server's HASH, if it has that;
@@ -15,17 +16,19 @@
 //!   still the same file, and that is enough.
 
 use super::TransferSettings;
-use super::compare::{COMPARED, RemoteFacts, Sameness, compare_hash};
+use super::compare::{COMPARED, RECHECKED, RemoteFacts, Sameness, compare_hash};
 use super::outcome::TransferOutcome;
 use super::retry::{Attempt, Meter, Next, Retries};
-use super::segmented;
+use super::segmented::{self, RangedDownload};
 use super::sink::{DownloadSink, Overlap, is_overlap_mismatch};
+use super::worker_pool::Helpers;
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
-use crate::client::local::{LocalFile, PartOf, Partial};
+use crate::client::local::{self, Continuation, PartOf, Partial};
 use crate::client::output::json::Action;
 use crate::protocol::{Command, Name};
-use std::io::{self, Write};
+use std::io::Write;
+use std::mem;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -40,18 +43,21 @@ pub(in crate::client) struct Download {
     pub(in crate::client) known: RemoteFacts,
     /// Over how many connections ranges of the file are fetched; `None` fetches it whole.
     pub(in crate::client) connections: Option<usize>,
+    /// The command that continues the download, for the user.
+    pub(in crate::client) continued_by: String,
 }
 
 /// Which bytes that are here already a download continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Kept {
-    /// None; the download starts over.
-    Nothing,
     /// Those of a partial file.
     Partial,
     /// Those of a partial file or, without one, of the target itself.
     Target,
 }
+
+/// The size and the time of a file that has come.
+type Fetched = (u64, Option<SystemTime>);
 
 impl Download {
     /// Fetches the file; `next` goes out together with the command of this transfer.
@@ -62,10 +68,13 @@ impl Download {
         next: &[Command],
         meter: &mut dyn Meter,
     ) -> TransferOutcome {
-        TransferOutcome::of(Action::Retrieve, self.remote.as_bytes(), &self.target, || {
-            let fetched = self.fetch(connection, settings, next, meter);
+        let mut kept = None;
+        let remote = self.remote.as_bytes();
+        let outcome = TransferOutcome::of(Action::Retrieve, remote, &self.target, || {
+            let fetched = self.fetch(connection, settings, next, meter, &mut kept);
             fetched.map_err(|error| error.at(self.target.clone()))
-        })
+        });
+        TransferOutcome { kept, ..outcome }
     }
 
     fn fetch(
@@ -74,39 +83,55 @@ impl Download {
         settings: &TransferSettings,
         next: &[Command],
         meter: &mut dyn Meter,
+        kept: &mut Option<String>,
     ) -> Result<u64, Error> {
-        if let Some(connections) = self.connections
-            && let Some(bytes) = segmented::fetch(
-                &self.remote,
-                &self.target,
-                connections,
-                connection,
-                settings,
-                meter,
-            )?
+        let mut device = local::open_special(&self.target)?;
+        if let Some(connections) = self.connections.filter(|_| device.is_none())
+            && let Some(bytes) =
+                self.fetch_over_several(connections, connection, settings, meter, kept)?
         {
             return Ok(bytes);
         }
         let mut retries = Retries::new(connection, settings, meter)?;
-        let mut local = LocalFile::open(self.target.clone(), &settings.interrupt)?;
-        let fetched = match local.partial() {
-            Some(partial) => self.fetch_into(partial, &mut retries, next),
-            None => Fetch::new(&self.remote, DownloadSink::stream(&mut local)).run(&mut retries),
+        let fetched = match &mut device {
+            Some(device) => {
+                let fetch = Fetch::new(&self.remote, DownloadSink::stream(device));
+                fetch.run(&mut retries).map(|(bytes, _)| bytes)
+            }
+            None => self.fetch_over_one(&mut retries, settings, next, kept),
         };
         // A second try may have been needed because commands went out together.
         let is_doubtful = retries.were_needed() && !next.is_empty();
         retries.connection.capabilities().pipelines &= !is_doubtful;
-        let (bytes, modified) = fetched?;
-        local.commit(modified)?;
-        Ok(bytes)
+        fetched
     }
 
-    fn fetch_into(
+    /// Fetches ranges over several connections; returns `None` if the file has to be fetched in one piece.
+    fn fetch_over_several(
         &self,
-        partial: &mut Partial,
+        connections: usize,
+        connection: &mut Connection,
+        settings: &TransferSettings,
+        meter: &mut dyn Meter,
+        kept: &mut Option<String>,
+    ) -> Result<Option<u64>, Error> {
+        let asked = segmented::ask(&self.remote, connections, connection, settings, meter)?;
+        let Some((remote, helpers)) = asked else { return Ok(None) };
+        let mut partial = self.open(settings, remote.part(connection, &self.remote))?;
+        let ranged = RangedDownload { name: &self.remote, remote, connections, settings };
+        match ranged.fetch(&mut partial, helpers, connection, meter).transpose() {
+            Some(fetched) => conclude(partial, fetched, connection, kept).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn fetch_over_one(
+        &self,
         retries: &mut Retries<'_>,
+        settings: &TransferSettings,
         next: &[Command],
-    ) -> Result<(u64, Option<SystemTime>), Error> {
+        kept: &mut Option<String>,
+    ) -> Result<u64, Error> {
         let mut remote = self.known;
         if remote.size.is_none() {
             let ask = |connection: &mut Connection| {
@@ -119,36 +144,58 @@ impl Download {
             // A listing gives the size of the file, not that of its lines on the wire.
             remote.size = None;
         }
-        let part = remote.part(retries.connection, &self.remote);
-        let is_known = self.take_up(partial, part.as_ref()).map_err(Error::Local)?;
-        let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(&mut *partial));
-        fetch.knows(remote, is_known);
-        retries.connection.follow_with(next.to_vec());
-        let fetched = fetch.run(retries);
-        if let Some(part) = &part {
-            match &fetched {
-                Ok(_) => partial.forget(part),
-                // The user hears of the failure; that nothing could be kept is not worth a line.
-                Err(error) => drop(partial.keep(part, error)),
-            }
-        }
-        fetched
+        let mut partial = self.open(settings, remote.part(retries.connection, &self.remote))?;
+        let fetched = self.fetch_into(&mut partial, remote, retries, settings, next);
+        conclude(partial, fetched, retries.connection, kept)
     }
 
-    /// Puts the bytes in place that the download continues; returns whether they are known to be of
-    /// the remote file.
-    fn take_up(&self, partial: &mut Partial, part: Option<&PartOf>) -> io::Result<bool> {
-        if self.kept == Kept::Nothing {
-            return Ok(true);
+    fn open(&self, settings: &TransferSettings, part: PartOf) -> Result<Partial, Error> {
+        let (name, command) = (self.remote.as_bytes().to_vec(), self.continued_by.clone());
+        let continuation = Continuation { name, command };
+        Partial::open(&settings.partials, &self.target, part, continuation).map_err(Error::Local)
+    }
+
+    fn fetch_into(
+        &self,
+        partial: &mut Partial,
+        remote: RemoteFacts,
+        retries: &mut Retries<'_>,
+        settings: &TransferSettings,
+        next: &[Command],
+    ) -> Result<Fetched, Error> {
+        if partial.pieces().is_some() {
+            let ranged = RangedDownload { name: &self.remote, remote, connections: 1, settings };
+            let (connection, meter) = retries.parts();
+            if let Some(fetched) = ranged.fetch(partial, Helpers::none(), connection, meter)? {
+                return Ok(fetched);
+            }
         }
-        if let Some(part) = part {
-            partial.take_up(part)?;
+        let begins_with_target =
+            self.kept == Kept::Target && partial.begin_with_target().map_err(Error::Local)?;
+        let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(partial));
+        fetch.knows(remote, !begins_with_target)?;
+        retries.connection.follow_with(next.to_vec());
+        fetch.run(retries)
+    }
+}
+
+/// Makes the file appear under its name, or keeps what has come of it if that can be continued. After a
+/// failure for want of room the part is most likely what takes the room.
+fn conclude(
+    mut partial: Partial,
+    fetched: Result<Fetched, Error>,
+    connection: &mut Connection,
+    kept: &mut Option<String>,
+) -> Result<u64, Error> {
+    match fetched {
+        Ok((bytes, modified)) => partial.commit(modified).map(|()| bytes),
+        Err(error) => {
+            if error.is_for_want_of_room() || !connection.capabilities().restarts {
+                partial.discard();
+            }
+            *kept = partial.kept();
+            Err(error)
         }
-        if self.kept == Kept::Partial || partial.length()? > 0 {
-            return Ok(true);
-        }
-        partial.take_copy()?;
-        Ok(partial.length()? == 0)
     }
 }
 
@@ -177,6 +224,8 @@ struct Fetch<'a> {
     doubted: bool,
     /// Whether the bytes in the sink came in more than one piece.
     patched: bool,
+    /// Whether an earlier run left the bytes in the sink, and their end was not compared yet.
+    unchecked: bool,
 }
 
 /// Returns whether the bytes in the sink are useless after that failure.
@@ -194,18 +243,21 @@ enum TryStart {
 
 impl<'a> Fetch<'a> {
     fn new(name: &'a Name, sink: DownloadSink<'a>) -> Fetch<'a> {
-        Fetch { name, remote: None, fresh: None, sink, doubted: false, patched: false }
+        let (doubted, patched, unchecked) = (false, false, false);
+        Fetch { name, remote: None, fresh: None, sink, doubted, patched, unchecked }
     }
 
     /// Notes the facts that the server gave just now, and whether the bytes in the sink are of that
     /// file.
-    fn knows(&mut self, remote: RemoteFacts, ours: bool) {
+    fn knows(&mut self, remote: RemoteFacts, ours: bool) -> Result<(), Error> {
         self.fresh = Some(remote);
         self.remote = ours.then_some(remote);
+        self.unchecked = self.sink.length()? > 0;
+        Ok(())
     }
 
     /// Fetches the file; returns its size, and its time if the server gave one.
-    fn run(mut self, retries: &mut Retries<'_>) -> Result<(u64, Option<SystemTime>), Error> {
+    fn run(mut self, retries: &mut Retries<'_>) -> Result<Fetched, Error> {
         let bytes = retries.run(&mut self)?;
         Ok((bytes, self.remote.and_then(|remote| remote.modified)))
     }
@@ -231,10 +283,14 @@ impl<'a> Fetch<'a> {
             return Ok(BEGINNING);
         }
         let is_whole = remote.size == Some(here);
-        if is_whole && !self.doubted && self.remote.is_some() {
+        if is_whole && !self.doubted && !self.unchecked && self.remote.is_some() {
             return Ok(TryStart::Done);
         }
-        let overlap = if sameness == Sameness::Same && !is_whole { 0 } else { here.min(COMPARED) };
+        let overlap = match sameness {
+            Sameness::Same if self.unchecked => here.min(RECHECKED),
+            Sameness::Same if !is_whole => 0,
+            _ => here.min(COMPARED),
+        };
         Ok(TryStart::At { from: here - overlap, overlap })
     }
 
@@ -253,18 +309,25 @@ impl<'a> Fetch<'a> {
         let moved = |moved: u64| meter.moved(moved.saturating_sub(overlap));
         let received = match &mut self.sink {
             DownloadSink::Partial(partial) if overlap == 0 => {
-                incoming.receive_file(partial.file(), moved)
+                incoming.receive_file(partial.file(), moved).map(drop)
             }
             DownloadSink::Partial(partial) => {
-                let mut sink = Overlap { expected: &expected, sink: partial.file() };
-                incoming.receive(&mut sink, moved)
+                let mut sink = Overlap { expected: &expected, sink: &mut **partial };
+                let received = incoming.receive(&mut sink, moved);
+                let is_compared = sink.is_compared();
+                self.unchecked &= !is_compared;
+                // Of a server that tells no size the file may have become shorter.
+                received.and(if is_compared { Ok(()) } else { Err(Error::OtherContent) })
             }
-            DownloadSink::Stream(counted) => incoming.receive(counted, moved),
+            DownloadSink::Stream(counted) => incoming.receive(counted, moved).map(drop),
         };
         match received {
             Err(Error::Local(error)) if is_overlap_mismatch(&error) => Err(Error::OtherContent),
             Err(error) => Err(error),
-            Ok(_) => self.sink.length(),
+            Ok(_) => {
+                self.sink.settle()?;
+                self.sink.length()
+            }
         }
     }
 
@@ -288,11 +351,12 @@ impl Attempt for Fetch<'_> {
             Some(remote) => remote,
             None => RemoteFacts::ask(connection, self.name)?,
         };
-        let start = self.start(connection, remote)?;
         // An earlier answer may have said what this one left out.
         let known = self.remote.unwrap_or_default();
-        let size = remote.size.or(known.size);
-        self.remote = Some(RemoteFacts { size, modified: remote.modified.or(known.modified) });
+        let (size, modified) = (remote.size.or(known.size), remote.modified.or(known.modified));
+        self.sink.become_part_of(size, modified)?;
+        let start = self.start(connection, remote)?;
+        self.remote = Some(RemoteFacts { size, modified });
         let length = match start {
             TryStart::Done => self.sink.length(),
             TryStart::At { from, overlap } => self.receive(connection, from, overlap, meter),
@@ -310,6 +374,9 @@ impl Attempt for Fetch<'_> {
                 return Ok(Next::FailAsFirst);
             }
             self.sink.restart()?;
+            if mem::take(&mut self.unchecked) {
+                return Ok(Next::StartOver);
+            }
         } else if let Error::Refused(_) = failure {
             let here = self.sink.length()?;
             self.doubted = self.remote.is_some_and(|remote| remote.size == Some(here));

@@ -2,6 +2,7 @@
 
 use super::session_limit::SessionLimit;
 use crate::client::error::Error;
+use crate::client::local::PartialFiles;
 use crate::client::options::TransferOptions;
 use crate::client::output::Messages;
 use crate::client::output::json::{self, Action};
@@ -20,6 +21,8 @@ pub(in crate::client) struct TransferSettings {
     pub(in crate::client) interrupt: Interrupt,
     /// What is known of the server's room for other connections.
     pub(in crate::client) limit: SessionLimit,
+    /// The partial files of the command.
+    pub(in crate::client) partials: PartialFiles,
 }
 
 /// What became of one file.
@@ -33,6 +36,8 @@ pub(in crate::client) struct TransferOutcome {
     pub(in crate::client) elapsed: Duration,
     /// How many bytes the whole file has.
     pub(in crate::client) result: Result<u64, Error>,
+    /// What the user is told of the part that is kept of a download that failed.
+    pub(in crate::client) kept: Option<String>,
 }
 
 impl TransferOutcome {
@@ -46,6 +51,7 @@ impl TransferOutcome {
         let started = Instant::now();
         let result = transfer();
         TransferOutcome {
+            kept: None,
             action,
             remote: remote.to_vec(),
             local: local.as_os_str().as_encoded_bytes().to_vec(),
@@ -62,13 +68,14 @@ impl TransferOutcome {
         error: Error,
     ) -> TransferOutcome {
         let (remote, local) = (remote.to_vec(), local.to_vec());
-        TransferOutcome { action, remote, local, elapsed: Duration::ZERO, result: Err(error) }
+        let (elapsed, result) = (Duration::ZERO, Err(error));
+        TransferOutcome { action, remote, local, elapsed, result, kept: None }
     }
 
     /// Returns the line that says what a successful transfer did; empty for one that failed. Without
     /// `moved` all bytes moved in this run.
     pub(in crate::client) fn summary(&self, moved: Option<u64>) -> String {
-        let TransferOutcome { action, remote, local, elapsed, result } = self;
+        let TransferOutcome { action, remote, local, elapsed, result, kept: _ } = self;
         let Ok(bytes) = *result else { return String::new() };
         let (action, elapsed, moved) = (*action, *elapsed, moved.unwrap_or(bytes));
         Summary { action, remote, local, bytes, moved, elapsed }.to_string()

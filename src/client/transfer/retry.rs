@@ -74,6 +74,8 @@ pub(super) trait Attempt {
 pub(super) enum Next {
     /// Another try, if the failure is worth one.
     Retry,
+    /// Another try at once, which does not count: what an earlier run left was of no use.
+    StartOver,
     /// The transfer fails with this error.
     Fail,
     /// The transfer fails with the error of the first try.
@@ -184,6 +186,11 @@ impl<'a> Retries<'a> {
         Ok(Retries { connection, tries: Tries::new(settings, meter)?, limit })
     }
 
+    /// Returns the connection and the observer, for a transfer that has tries of its own.
+    pub(super) fn parts(&mut self) -> (&mut Connection, &mut dyn Meter) {
+        (self.connection, self.tries.meter)
+    }
+
     /// Runs a transfer until it is done or another try is pointless.
     pub(super) fn run(&mut self, transfer: &mut dyn Attempt) -> Result<u64, Error> {
         loop {
@@ -197,6 +204,10 @@ impl<'a> Retries<'a> {
             };
             match transfer.learn(&failure)? {
                 Next::Retry => {}
+                Next::StartOver => {
+                    self.connection.revive()?;
+                    continue;
+                }
                 Next::Fail => return Err(failure),
                 Next::FailAsFirst => return Err(self.tries.first.take().unwrap_or(failure)),
             }

@@ -1,84 +1,42 @@
 //! PGET: one file over several connections, each fetching a range of it.
 //!
-//! All ranges go into one hidden file, each at its place. A connection that is done with its range
-//! takes half of what is left of the longest one. It is the file only once every range came and the
-//! server says that size and time are what they were at the beginning, or that the file has grown
-//! behind the same last bytes.
+//! All ranges go into one partial file, each at its place, and a table at its end tells which have come,
+//! so that a later run fetches the rest. A connection that is done with its range takes half of what is
+//! left of the longest one. It is the file only once every range came and the server says that size and
+//! time are what they were at the beginning, or that the file has grown behind the same last bytes.
 
 use super::TransferSettings;
-use super::compare::{RemoteFacts, Tail, compare_tail};
+use super::compare::{RECHECKED, RemoteFacts, Tail, compare_hash, compare_tail};
+use super::ranges::{Range, Ranges, SMALLEST};
 use super::retry::{Attempt, Meter, Next, Retries};
 use super::session_limit::ONE_SESSION;
+use super::sink::{Overlap, is_overlap_mismatch};
 use super::worker_pool::{self, Helpers, Work, Worker};
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
-use crate::client::local::{LocalFile, Partial};
+use crate::client::local::Partial;
 use crate::client::signals::Armed;
 use crate::protocol::Name;
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// The smallest range that is worth another connection, or another half.
-const SMALLEST: u64 = 256 * 1024;
+/// How many bytes are written before the table tells of them. Together with [`RECHECKED`] no more is
+/// fetched again after the client was killed.
+const NOTED: usize = 48 * 1024;
 
-/// A range of the file; its bytes before `at` have come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Range {
-    at: u64,
-    end: u64,
-    taken: bool,
-}
+/// After how many bytes what has come is brought to the disk, so that it counts after a power failure.
+const SYNCED: u64 = 64 * 1024 * 1024;
 
-/// The ranges of one file.
-#[derive(Debug)]
-struct Ranges(Vec<Range>);
-
-impl Ranges {
-    fn new(size: u64, count: u64) -> Ranges {
-        let count = count.min(size / SMALLEST).max(1);
-        let border =
-            |number: u64| (u128::from(size) * u128::from(number) / u128::from(count)) as u64;
-        let range = |number| Range { at: border(number), end: border(number + 1), taken: false };
-        Ranges((0..count).map(range).collect())
-    }
-
-    /// Takes a range that no connection fetches, or half of the longest one.
-    fn take(&mut self) -> Option<usize> {
-        let free = self.0.iter().position(|range| !range.taken && range.at < range.end);
-        let index = free.or_else(|| self.split())?;
-        self.0[index].taken = true;
-        Some(index)
-    }
-
-    fn split(&mut self) -> Option<usize> {
-        let longest = self.0.iter_mut().max_by_key(|range| range.end - range.at)?;
-        let left = longest.end - longest.at;
-        if left < 2 * SMALLEST {
-            return None;
-        }
-        let (at, end) = (longest.at + left / 2, longest.end);
-        longest.end = at;
-        self.0.push(Range { at, end, taken: false });
-        Some(self.0.len() - 1)
-    }
-
-    fn are_done(&self) -> bool {
-        self.0.iter().all(|range| range.at == range.end)
-    }
-}
-
-/// Fetches a file in ranges; returns `None` if it has to be fetched in one piece.
-pub(super) fn fetch(
+/// Asks for size and time of a file while more connections are made; returns `None` if the file has to be
+/// fetched in one piece.
+pub(super) fn ask(
     name: &Name,
-    target: &Path,
     connections: usize,
     connection: &mut Connection,
     settings: &TransferSettings,
     meter: &mut dyn Meter,
-) -> Result<Option<u64>, Error> {
+) -> Result<Option<(RemoteFacts, Helpers)>, Error> {
     if connection.representation() == Representation::Text {
         return Ok(None);
     }
@@ -96,42 +54,108 @@ pub(super) fn fetch(
     if armed.came() {
         return Err(Error::Interrupted);
     }
-    let Some(size) = remote.size.filter(|size| *size >= 2 * SMALLEST) else { return Ok(None) };
-    let mut local = LocalFile::open(target.to_owned(), &settings.interrupt)?;
-    let Some(partial) = local.partial() else { return Ok(None) };
-    partial.file().set_len(size).map_err(Error::Local)?;
-    meter.begins(0, Some(size));
-    let ranges = Ranges::new(size, connections as u64);
-    let needed = ranges.0.len().saturating_sub(1);
-    let state = Mutex::new(RangeState { ranges, moved: 0, meter, failure: None });
-    let queue = RangeQueue { name, remote, partial, settings, armed, state };
-    worker_pool::run(connection, helpers, needed, &queue);
-    let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match state.failure {
-        Some(Error::TooLong { .. }) => return Ok(None),
-        _ if state.ranges.are_done() => {}
-        Some(error) if cannot_restart(&error) => return Ok(None),
-        Some(error) => return Err(error),
-        None => return Err(Error::NotConnected),
-    }
-    // Some servers close everything where a transfer is stopped at the end of its range.
-    let mut now = RemoteFacts::default();
-    Retries::new(connection, settings, state.meter)?.until_done(|connection| {
-        connection.revive()?;
-        now = RemoteFacts::ask_at_once(connection, name)?;
-        Ok(())
-    })?;
-    let is_same = match now.size {
-        Some(now) if now > size => {
-            compare_tail(connection, name, size, partial.file(), size)? != Tail::Different
+    let is_large = remote.size.is_some_and(|size| size >= 2 * SMALLEST);
+    Ok(is_large.then_some((remote, helpers)))
+}
+
+/// A remote file of known size that is fetched in ranges.
+#[derive(Clone, Copy)]
+pub(super) struct RangedDownload<'a> {
+    pub(super) name: &'a Name,
+    pub(super) remote: RemoteFacts,
+    pub(super) connections: usize,
+    pub(super) settings: &'a TransferSettings,
+}
+
+impl RangedDownload<'_> {
+    /// Fetches what is missing; returns size and time of the file, or `None`, with nothing here, if it has
+    /// to be fetched in one piece. What turns out not to be of this file is fetched again, once.
+    pub(super) fn fetch(
+        &self,
+        partial: &mut Partial,
+        helpers: Helpers,
+        connection: &mut Connection,
+        meter: &mut dyn Meter,
+    ) -> Result<Option<(u64, Option<SystemTime>)>, Error> {
+        let came = partial.came().map_err(Error::Local)?;
+        let mut fetched = self.fetch_missing(partial, helpers, connection, meter);
+        if matches!(fetched, Err(Error::OtherContent)) && came > 0 {
+            partial.restart().map_err(Error::Local)?;
+            connection.revive()?;
+            fetched = self.fetch_missing(partial, Helpers::none(), connection, meter);
         }
-        _ => !now.is_another_than(remote),
-    };
-    if !is_same {
-        return Err(Error::OtherContent);
+        if let Ok(None) | Err(Error::OtherContent) = fetched {
+            partial.restart().map_err(Error::Local)?;
+        }
+        fetched
     }
-    local.commit(remote.modified)?;
-    Ok(Some(size))
+
+    fn fetch_missing(
+        &self,
+        partial: &mut Partial,
+        helpers: Helpers,
+        connection: &mut Connection,
+        meter: &mut dyn Meter,
+    ) -> Result<Option<(u64, Option<SystemTime>)>, Error> {
+        let Some(size) = self.remote.size else { return Ok(None) };
+        let came = partial.came().map_err(Error::Local)?;
+        let ranges = match partial.pieces() {
+            Some(pieces) => Ranges::of(pieces),
+            None => Ranges::new(size, came, self.connections as u64),
+        };
+        partial.begin_pieces(&ranges.pieces()).map_err(Error::Local)?;
+        meter.begins(came, Some(size));
+        let useful = (ranges.missing() / SMALLEST).max(1);
+        let needed = usize::try_from(useful).unwrap_or(usize::MAX).min(self.connections) - 1;
+        let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
+        let state =
+            RangeState { ranges, moved: 0, synced: 0, syncing: false, meter, failure: None };
+        let queue = RangeQueue { download: *self, partial, armed, state: Mutex::new(state) };
+        worker_pool::run(connection, helpers, needed, &queue);
+        let state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match state.failure {
+            Some(Error::TooLong { .. }) => return Ok(None),
+            Some(error @ Error::OtherContent) => return Err(error),
+            _ if state.ranges.are_done() => {}
+            Some(error) if cannot_restart(&error) => return Ok(None),
+            Some(error) => return Err(error),
+            None => return Err(Error::NotConnected),
+        }
+        partial.end_pieces().map_err(Error::Local)?;
+        // Some servers close everything where a transfer is stopped at the end of its range.
+        let mut now = RemoteFacts::default();
+        Retries::new(connection, self.settings, state.meter)?.until_done(|connection| {
+            connection.revive()?;
+            now = RemoteFacts::ask_at_once(connection, self.name)?;
+            Ok(())
+        })?;
+        self.check(now, partial, came > 0, connection)?;
+        Ok(Some((size, self.remote.modified)))
+    }
+
+    /// Makes sure that the ranges are of the file that the server has now.
+    fn check(
+        &self,
+        now: RemoteFacts,
+        partial: &mut Partial,
+        is_continued: bool,
+        connection: &mut Connection,
+    ) -> Result<(), Error> {
+        let has_grown = now.size > self.remote.size;
+        let is_same = match self.remote.size {
+            Some(size) if has_grown => {
+                compare_tail(connection, self.name, size, partial.file(), size)? != Tail::Different
+            }
+            _ => !now.is_another_than(self.remote),
+        };
+        match is_same {
+            true if is_continued && !has_grown => {
+                compare_hash(connection, self.name, partial.file())
+            }
+            true => Ok(()),
+            false => Err(Error::OtherContent),
+        }
+    }
 }
 
 /// Returns whether the server cannot begin a transfer in the middle of a file.
@@ -143,20 +167,28 @@ fn cannot_restart(error: &Error) -> bool {
     }
 }
 
+/// Returns whether no range can be fetched after that. A server that took REST and sent the whole file
+/// sent bytes that may be of any place in it, and what other content there is tells of a changed file.
+fn concerns_all(error: &Error) -> bool {
+    matches!(error, Error::TooLong { .. } | Error::OtherContent)
+}
+
 /// The ranges of one file that wait, and what the connections share besides.
 struct RangeQueue<'a> {
-    name: &'a Name,
-    remote: RemoteFacts,
+    download: RangedDownload<'a>,
     partial: &'a Partial,
-    settings: &'a TransferSettings,
     armed: Armed,
     state: Mutex<RangeState<'a>>,
 }
 
 struct RangeState<'a> {
     ranges: Ranges,
-    /// How many bytes of all ranges have come.
+    /// How many bytes of all ranges have come in this run.
     moved: u64,
+    /// How many of them were here when they were last brought to the disk.
+    synced: u64,
+    /// Whether a connection brings them to the disk now.
+    syncing: bool,
     meter: &'a mut dyn Meter,
     /// The first failure of a connection that gave up.
     failure: Option<Error>,
@@ -167,11 +199,11 @@ impl Work for RangeQueue<'_> {
         while let Some(index) = self.next() {
             let result = self.fetch(connection, index);
             let mut state = self.lock();
-            state.ranges.0[index].taken = false;
+            state.ranges.give_back(index);
             match result {
                 Ok(_) => {}
                 // It is true of all ranges.
-                Err(error @ Error::TooLong { .. }) => return state.failure = Some(error),
+                Err(error) if concerns_all(&error) => return state.failure = Some(error),
                 Err(error) => {
                     state.failure.get_or_insert(error);
                     return;
@@ -192,17 +224,27 @@ impl<'a> RangeQueue<'a> {
             return None;
         }
         let mut state = self.lock();
-        let is_over =
-            |error: &Error| error.is_for_want_of_room() || matches!(error, Error::TooLong { .. });
+        let is_over = |error: &Error| error.is_for_want_of_room() || concerns_all(error);
         if state.failure.as_ref().is_some_and(is_over) {
             return None;
         }
         state.ranges.take()
     }
 
+    /// Brings what has come to the disk, while the other connections continue.
+    fn sync(&self) -> io::Result<()> {
+        let before = self.lock().ranges.pieces();
+        let synced = self.partial.sync();
+        let mut state = self.lock();
+        (state.synced, state.syncing) = (state.moved, false);
+        synced?;
+        state.ranges.synced(&before);
+        self.partial.save_pieces(&state.ranges.pieces())
+    }
+
     fn fetch(&self, connection: &mut Connection, index: usize) -> Result<u64, Error> {
         let mut meter = RangeMeter { queue: self };
-        let mut retries = Retries::new(connection, self.settings, &mut meter)?;
+        let mut retries = Retries::new(connection, self.download.settings, &mut meter)?;
         retries.run(&mut RangeFetch { queue: self, index })
     }
 }
@@ -215,16 +257,21 @@ struct RangeFetch<'a, 'q> {
 
 impl RangeFetch<'_, '_> {
     fn range(&self) -> Range {
-        self.queue.lock().ranges.0[self.index]
+        self.queue.lock().ranges.get(self.index)
     }
 
-    fn receive(&self, connection: &mut Connection, at: u64) -> Result<(), Error> {
-        let mut file = self.queue.partial.another_writer().map_err(Error::Local)?;
-        file.seek(SeekFrom::Start(at)).map_err(Error::Local)?;
+    fn receive(&self, connection: &mut Connection, range: Range) -> Result<(), Error> {
+        let (RangedDownload { name, remote, .. }, piece) = (self.queue.download, range.piece);
+        let here = piece.at - piece.start;
+        let overlap = if range.unchecked { here.min(RECHECKED) } else { 0 };
+        let from = piece.at - overlap;
+        let expected = self.queue.partial.read_at(from, overlap).map_err(Error::Local)?;
         connection.revive()?;
-        let mut sink = RangeSink { queue: self.queue, index: self.index, file };
-        let incoming = connection.retrieve_from(self.queue.name, at, self.queue.remote.size)?;
+        let mut sink = RangeSink { queue: self.queue, index: self.index };
+        let mut sink = Overlap { expected: &expected, sink: &mut sink };
+        let incoming = connection.retrieve_from(name, from, remote.size)?;
         match incoming.receive(&mut sink, |_| ()) {
+            Err(Error::Local(error)) if is_overlap_mismatch(&error) => Err(Error::OtherContent),
             Err(Error::Local(error))
                 if error.get_ref().is_some_and(|why| why.is::<RangeFull>()) =>
             {
@@ -237,28 +284,27 @@ impl RangeFetch<'_, '_> {
 
 impl Attempt for RangeFetch<'_, '_> {
     fn attempt(&mut self, connection: &mut Connection, _: &mut dyn Meter) -> Result<u64, Error> {
-        let received = self.receive(connection, self.range().at);
-        let range = self.range();
+        let received = self.receive(connection, self.range());
+        let piece = self.range().piece;
         match received {
-            // The server took REST and sent the whole file: what came may be of any place in it.
-            Err(error @ Error::TooLong { .. }) => Err(error),
-            Err(_) if range.at == range.end => Ok(range.at),
-            other => other.map(|()| range.at),
+            Err(error) if concerns_all(&error) => Err(error),
+            Err(_) if piece.at == piece.end => Ok(piece.at),
+            other => other.map(|()| piece.at),
         }
     }
 
     fn reached(&self) -> Result<u64, Error> {
-        Ok(self.range().at)
+        Ok(self.range().piece.at)
     }
 
     fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
-        let is_final = matches!(failure, Error::TooLong { .. });
-        Ok(if is_final { Next::Fail } else { Next::Retry })
+        Ok(if concerns_all(failure) { Next::Fail } else { Next::Retry })
     }
 
     fn look_again(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let now = RemoteFacts::ask(connection, self.queue.name)?;
-        if now.is_another_than(self.queue.remote) { Err(Error::OtherContent) } else { Ok(()) }
+        let RangedDownload { name, remote, .. } = self.queue.download;
+        let now = RemoteFacts::ask(connection, name)?;
+        if now.is_another_than(remote) { Err(Error::OtherContent) } else { Ok(()) }
     }
 }
 
@@ -281,7 +327,6 @@ impl Meter for RangeMeter<'_, '_> {
 struct RangeSink<'a, 'q> {
     queue: &'a RangeQueue<'q>,
     index: usize,
-    file: File,
 }
 
 /// The cause inside the `io::Error` of a [`RangeSink`] that is full.
@@ -298,53 +343,29 @@ impl std::error::Error for RangeFull {}
 
 impl Write for RangeSink<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let partial = self.queue.partial;
         // With the lock held, so that no other connection halves what is being written.
         let mut state = self.queue.lock();
-        let range = &mut state.ranges.0[self.index];
-        let room = usize::try_from(range.end - range.at).unwrap_or(usize::MAX);
+        let piece = state.ranges.get(self.index).piece;
+        let room = usize::try_from(piece.end - piece.at).unwrap_or(usize::MAX).min(NOTED);
         if room == 0 {
             return Err(io::Error::other(RangeFull));
         }
-        let count = self.file.write(&bytes[..bytes.len().min(room)])?;
-        range.at += count as u64;
+        let count = partial.write_at(&bytes[..bytes.len().min(room)], piece.at)?;
+        state.ranges.advance(self.index, count as u64);
+        partial.save_pieces(&state.ranges.pieces())?;
         state.moved += count as u64;
         let moved = state.moved;
         state.meter.moved(moved);
+        if moved - state.synced >= SYNCED && !state.syncing {
+            state.syncing = true;
+            drop(state);
+            self.queue.sync()?;
+        }
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_cover_the_file_and_are_no_smaller_than_is_worth_it() {
-        let ranges = Ranges::new(10 * SMALLEST + 3, 4);
-        assert_eq!(ranges.0.len(), 4);
-        assert_eq!((ranges.0[0].at, ranges.0[3].end), (0, 10 * SMALLEST + 3));
-        assert!(ranges.0.windows(2).all(|pair| pair[0].end == pair[1].at));
-        assert_eq!(Ranges::new(SMALLEST, 4).0.len(), 1);
-        assert_eq!(Ranges::new(0, 4).0.len(), 1);
-    }
-
-    #[test]
-    fn who_is_done_takes_half_of_the_longest() {
-        let mut ranges = Ranges::new(8 * SMALLEST, 2);
-        assert_eq!((ranges.take(), ranges.take()), (Some(0), Some(1)));
-        ranges.0[0].at = ranges.0[0].end;
-        assert_eq!(ranges.take(), Some(2));
-        assert_eq!(ranges.0[1].end, 6 * SMALLEST);
-        assert_eq!((ranges.0[2].at, ranges.0[2].end), (6 * SMALLEST, 8 * SMALLEST));
-        ranges.0[1].at = ranges.0[1].end;
-        ranges.0[2].at = ranges.0[2].end - SMALLEST;
-        assert_eq!(ranges.take(), None, "too little is left");
-        ranges.0[2].taken = false;
-        assert_eq!(ranges.take(), Some(2), "somebody gave it up");
-        assert!(!ranges.are_done());
     }
 }

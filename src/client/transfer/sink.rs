@@ -5,6 +5,7 @@ use crate::client::local::Partial;
 use std::error;
 use std::fmt;
 use std::io::{self, Write};
+use std::time::SystemTime;
 
 /// The local side of a download.
 pub(super) enum DownloadSink<'a> {
@@ -47,6 +48,28 @@ impl<'a> DownloadSink<'a> {
         }
     }
 
+    /// Makes sure that what is here is of the remote file of this size and time, or nothing.
+    pub(super) fn become_part_of(
+        &mut self,
+        size: Option<u64>,
+        modified: Option<SystemTime>,
+    ) -> Result<(), Error> {
+        match self {
+            DownloadSink::Partial(partial) => {
+                partial.become_part_of(size, modified).map_err(Error::Local)
+            }
+            DownloadSink::Stream(_) => Ok(()),
+        }
+    }
+
+    /// Takes over what was only compared so far.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        match self {
+            DownloadSink::Partial(partial) => partial.copy_base().map_err(Error::Local),
+            DownloadSink::Stream(_) => Ok(()),
+        }
+    }
+
     /// Returns the last bytes that were written; those of a stream cannot be read again.
     pub(super) fn tail(&mut self, count: u64) -> Result<Vec<u8>, Error> {
         match self {
@@ -73,6 +96,13 @@ impl Write for CountedStream<'_> {
 pub(super) struct Overlap<'a> {
     pub(super) expected: &'a [u8],
     pub(super) sink: &'a mut dyn Write,
+}
+
+impl Overlap<'_> {
+    /// Returns whether all bytes that were here already have come again.
+    pub(super) fn is_compared(&self) -> bool {
+        self.expected.is_empty()
+    }
 }
 
 /// The cause inside the `io::Error` of an [`Overlap`] that got other bytes.

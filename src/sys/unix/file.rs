@@ -1,12 +1,12 @@
-//! The identity of open files.
+//! Open files: their identity, their owner, and their bytes at an offset.
 
 use super::Dir;
 use super::stat::device_number;
 use crate::sys::Stat;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, c_uint};
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// The identity of a file, unique while the file is open.
@@ -29,6 +29,41 @@ pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
 /// Returns whether `name` in `dir` is a name of this file.
 pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
     dir.stat(name).is_ok_and(|stat| FileId { device: stat.device, inode: stat.inode } == id)
+}
+
+/// Writes bytes of a file at an offset, whatever its position is, and returns how many.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    file.write_at(bytes, offset)
+}
+
+/// Reads bytes of a file at an offset, whatever its position is, and returns how many.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}
+
+/// Returns the number of the owner of a file, and how many names the file has.
+pub(crate) fn owner_and_links(data: &Metadata) -> (u32, u64) {
+    (data.uid(), data.nlink())
+}
+
+/// Returns the number of the user to whom files belong that this process makes.
+pub(crate) fn own_user() -> u32 {
+    unsafe extern "C" {
+        fn geteuid() -> c_uint;
+    }
+    // SAFETY: it takes nothing and always succeeds.
+    unsafe { geteuid() }
+}
+
+/// Returns what tells this run of the machine from those before it; only Linux says so.
+pub(crate) fn boot_id() -> Option<Vec<u8>> {
+    std::fs::read("/proc/sys/kernel/random/boot_id").ok()
 }
 
 /// Returns whether a path of the system leads to the file that is open as `file`.

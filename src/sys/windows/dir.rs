@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions, ReadDir};
 use std::io;
 use std::os::windows::ffi::OsStrExt;
-use std::os::windows::fs::{FileTimesExt, MetadataExt};
+use std::os::windows::fs::{FileExt, FileTimesExt, MetadataExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -300,6 +300,37 @@ pub(crate) fn identify(file: &File) -> io::Result<(Metadata, FileId)> {
 pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
     let named = dir.at(name).and_then(|path| OpenOptions::new().read(true).open(path));
     named.is_ok_and(|named| identity(&named) == Some(id))
+}
+
+/// Writes bytes of a file at an offset and returns how many.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    file.seek_write(bytes, offset)
+}
+
+/// Reads bytes of a file at an offset and returns how many.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(buffer, offset)
+}
+
+/// Returns what [`Stat`] has for every file.
+pub(crate) fn owner_and_links(_data: &Metadata) -> (u32, u64) {
+    (0, 1)
+}
+
+/// Returns the number that [`Stat`] has for every owner.
+pub(crate) fn own_user() -> u32 {
+    0
+}
+
+/// Returns what tells this run of the machine from those before it; this system does not say so.
+pub(crate) fn boot_id() -> Option<Vec<u8>> {
+    None
 }
 
 /// Returns whether a path of the system leads to the file that is open as `file`.

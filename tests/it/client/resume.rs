@@ -4,6 +4,10 @@
 //! left on disk: the whole file under its name, or what was there before.
 
 mod doubtful_sizes;
+#[cfg(unix)]
+mod lockstep;
+#[cfg(unix)]
+mod partials;
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;

@@ -15,6 +15,7 @@ use crate::client::output::json::Action;
 use crate::client::output::progress::Progress;
 use crate::client::output::{Listing, Messages};
 use crate::client::shell::input::Input;
+use crate::client::shell::lexer::{Quotes, quoted};
 use crate::client::shell::session::Session;
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::compare::RemoteFacts;
@@ -93,7 +94,7 @@ const STANDARD: &[u8] = b"-";
 
 fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = parse_name(operand(words, 0))?;
-    fetch(session, &file, optional(words, 1), Kept::Nothing, None)
+    fetch(session, &file, optional(words, 1), Kept::Partial, None)
 }
 
 fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -114,7 +115,7 @@ fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
             session.messages.note(&format!("{name}: not newer than what is here"));
             Ok(())
         }
-        _ => fetch(session, &file, typed, Kept::Nothing, None),
+        _ => fetch(session, &file, typed, Kept::Partial, None),
     }
 }
 
@@ -122,7 +123,7 @@ fn pget(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<()
     let connections = options.get("n", args::integer(1..=MOST_CONNECTIONS))?;
     let connections = connections.unwrap_or(session.transfers.connections);
     let file = parse_name(operand(words, 0))?;
-    fetch(session, &file, optional(words, 1), Kept::Nothing, Some(connections))
+    fetch(session, &file, optional(words, 1), Kept::Partial, Some(connections))
 }
 
 fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -153,7 +154,8 @@ pub(in crate::client::shell) fn fetch(
     let (outcome, moved) = match target.and_then(|target| session.connection().map(|_| target)) {
         Ok(target) => {
             let (remote, known) = (file.clone(), RemoteFacts::default());
-            let download = Download { remote, target, kept, known, connections };
+            let continued_by = continuing(file, typed, connections.is_some());
+            let download = Download { remote, target, kept, known, connections, continued_by };
             let settings = session.transfer_settings();
             let mut progress = FileProgress::new(&settings, file.as_bytes());
             let outcome = download.run(session.connection()?, &settings, &[], &mut progress);
@@ -165,6 +167,14 @@ pub(in crate::client::shell) fn fetch(
         }
     };
     report(session, outcome, moved)
+}
+
+/// Returns the command that continues a download.
+fn continuing(file: &Name, typed: Option<&[u8]>, is_ranged: bool) -> String {
+    let command: &[u8] = if is_ranged { b"PGET" } else { b"REGET" };
+    let names = [file.as_bytes()].into_iter().chain(typed);
+    let quoted = names.map(|name| [b" ".to_vec(), quoted(name, Quotes::None)].concat());
+    shown(&[command.to_vec()].into_iter().chain(quoted).collect::<Vec<_>>().concat())
 }
 
 /// Returns the local path of a download, by what the user switched on.
@@ -279,6 +289,9 @@ fn report(session: &mut Session, outcome: TransferOutcome, moved: u64) -> Result
 }
 
 fn summarize(messages: Messages, outcome: &TransferOutcome, moved: u64) {
+    if let Some(kept) = &outcome.kept {
+        messages.error(kept);
+    }
     if outcome.result.is_ok() {
         messages.note(&outcome.summary(Some(moved)));
     }

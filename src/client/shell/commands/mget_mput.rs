@@ -100,7 +100,9 @@ fn fetching(file: Found, case: bool) -> Result<Download, Error> {
     } else {
         RemoteFacts::default()
     };
-    Ok(Download { remote: file.path, target: local, kept: Kept::Partial, known, connections: None })
+    let (remote, kept, connections) = (file.path, Kept::Partial, None);
+    let continued_by = "the same MGET".to_owned();
+    Ok(Download { remote, target: local, kept, known, connections, continued_by })
 }
 
 /// Sends what matches into the remote directory.
@@ -131,6 +133,9 @@ pub(super) fn report(
             Ok(_) => settings.messages.note(&outcome.summary(None)),
             Err(error) if error.ends_batch() => {}
             Err(error) => settings.messages.error(&format!("error: {name}: {error}")),
+        }
+        if let Some(kept) = &outcome.kept {
+            settings.messages.error(kept);
         }
         if settings.transfers.json { outcome.print_json() } else { Ok(()) }
     }

@@ -6,13 +6,13 @@ use super::programs;
 use super::row::Row;
 use super::tree_listing;
 use crate::client::error::Error;
-use crate::client::local::{self, LocalFile};
+use crate::client::local::{self, Partial, PartialFiles};
 use crate::client::name::parse_name;
 use crate::client::output::{Coloured, Listing};
 use crate::client::remote_listing::is_empty_dir;
 use crate::client::shell::session::Session;
 use crate::protocol::Name;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 pub(super) const ROWS: &[Row] = &[
     Row::with_list_flags(&["list", "ls", "dir"], "print the listing of a directory", list)
@@ -137,15 +137,23 @@ fn list_to_file(
     if to.exists() && !session.agrees("replace", local)? {
         return Ok(());
     }
-    let mut target = LocalFile::open(to, session.interrupt())?;
+    let (mut device, mut partial) = (local::open_special(&to)?, None);
+    let mut target: &mut dyn Write = match &mut device {
+        Some(device) => device,
+        None => {
+            let partials = PartialFiles::new(session.interrupt().clone());
+            let opened = Partial::open_whole(&partials, &to);
+            partial.insert(opened.map_err(|error| Error::Local(error).at(to.clone()))?)
+        }
+    };
     let connection = session.connection()?;
     let download = match form {
         ListForm::Lines => connection.list(path)?,
         ListForm::Names => connection.names(path)?,
     };
     let received = download.receive(&mut target, |_| ());
-    received.map_err(|error| error.at(target.path().to_owned()))?;
-    target.commit(None)
+    received.map_err(|error| error.at(to))?;
+    partial.map_or(Ok(()), |partial| partial.commit(None))
 }
 
 /// Prints files: harmless where eyes read them, and byte by byte where a program does.

@@ -1,10 +1,9 @@
 //! Mirrors that are interrupted, by the server, by Ctrl-C and by death, and are run again.
 
 use crate::support::{Client, Server, eventually, noise, signal};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::time::{Duration, SystemTime};
 
 const FILES: usize = 60;
 const SIZE: usize = 100_000;
@@ -62,15 +61,6 @@ fn wait_for_end(server: &Server) {
     });
 }
 
-/// Makes half files those of somebody who went long ago.
-fn age_partials(dir: &Path) {
-    let whole = files(dir);
-    for path in all(dir).into_iter().filter(|path| !whole.contains(path)) {
-        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
-        File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
-    }
-}
-
 /// Runs it again: only the rest is done, and then all is there.
 #[track_caller]
 fn do_the_rest(client: &Client, server: &Server, command: &str, target: &Path) {
@@ -96,8 +86,6 @@ fn a_mirror_down_that_is_stopped_does_the_rest() {
         let child = begin(&client, &server, "MIRROR d", &target);
         signal(&child, name);
         assert_eq!(child.wait_with_output().unwrap().status.code(), status, "{name}");
-        // One that is killed has no time to tidy up; the next does that, but not at once.
-        age_partials(&target);
         do_the_rest(&client, &server, "MIRROR d", &target);
         assert_eq!(all(&target).len(), FILES, "{:?}", all(&target));
     }

@@ -131,8 +131,9 @@ impl Mirror<'_> {
             true => RemoteFacts { size: facts.size, modified: facts.modified },
             false => RemoteFacts::default(),
         };
-        let (kept, connections) = (Kept::Partial, None);
-        Ok(Job::Download(Download { remote, target: local, kept, known, connections }))
+        let (target, kept, connections) = (local, Kept::Partial, None);
+        let continued_by = "the same MIRROR".to_owned();
+        Ok(Job::Download(Download { remote, target, kept, known, connections, continued_by }))
     }
 
     fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {

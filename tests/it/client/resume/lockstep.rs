@@ -1,0 +1,243 @@
+//! A server that sends a piece of a file only when the client has the one before on its disk.
+//!
+//! So nothing is on its way when the client is stopped, and what was sent twice can be counted.
+
+use crate::support::scripted_server::{ScriptedServer, TIME, listener};
+use crate::support::{Client, PATIENCE};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PIECE: usize = 16 * 1024;
+
+/// The files of a server, and how many of their bytes it sends.
+pub struct Lockstep {
+    files: Mutex<Vec<(&'static str, Vec<u8>)>>,
+    /// What MDTM and MLSD say of all files.
+    time: Mutex<&'static str>,
+    /// Where the client puts them.
+    dir: PathBuf,
+    /// How many bytes the client may have on its disk before no more are sent.
+    limit: AtomicUsize,
+    /// Whether it closes all connections then.
+    cuts: AtomicBool,
+    sent: AtomicUsize,
+    arrived: AtomicUsize,
+    transfers: AtomicUsize,
+    listener: TcpListener,
+    is_over: AtomicBool,
+}
+
+impl Lockstep {
+    /// Runs a test beside a server of these files, which the client is to put into `dir`.
+    pub fn run(dir: PathBuf, files: &[(&'static str, Vec<u8>)], test: impl FnOnce(&Lockstep)) {
+        let server = Lockstep {
+            files: Mutex::new(files.to_vec()),
+            time: Mutex::new(TIME),
+            dir,
+            limit: AtomicUsize::new(usize::MAX),
+            cuts: AtomicBool::new(false),
+            sent: AtomicUsize::new(0),
+            arrived: AtomicUsize::new(0),
+            transfers: AtomicUsize::new(0),
+            listener: listener(),
+            is_over: AtomicBool::new(false),
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while let session = ScriptedServer::on(&server.listener)
+                    && !server.is_over.load(Ordering::SeqCst)
+                {
+                    scope.spawn(|| server.serve(session));
+                }
+            });
+            // Also after a panic, which would otherwise wait for the server.
+            let _end = End(&server);
+            test(&server);
+        });
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    /// From here on the client gets so many bytes and no more, and is cut off then if the server `cuts`.
+    pub fn stop_after(&self, limit: usize, cuts: bool) {
+        self.cuts.store(cuts, Ordering::SeqCst);
+        self.limit.store(self.arrived() + limit, Ordering::SeqCst);
+    }
+
+    /// From here on the client gets all.
+    pub fn go_on(&self) {
+        self.cuts.store(false, Ordering::SeqCst);
+        self.limit.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// Replaces a file by another one of this time.
+    pub fn replace(&self, name: &'static str, content: Vec<u8>, time: &'static str) {
+        let mut files = self.files.lock().unwrap();
+        files.retain(|(other, _)| *other != name);
+        files.push((name, content));
+        *self.time.lock().unwrap() = time;
+    }
+
+    /// How many bytes the client got on its disk.
+    pub fn arrived(&self) -> usize {
+        self.arrived.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes were sent.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
+    }
+
+    /// How many transfers were begun.
+    pub fn transfers(&self) -> usize {
+        self.transfers.load(Ordering::SeqCst)
+    }
+
+    fn content(&self, name: &str) -> Vec<u8> {
+        let files = self.files.lock().unwrap();
+        let is_named = |(other, _): &&(&str, Vec<u8>)| Path::new(name).ends_with(other);
+        files.iter().find(is_named).unwrap_or_else(|| panic!("{name}")).1.clone()
+    }
+
+    fn serve(&self, mut server: ScriptedServer) {
+        let mut from = 0;
+        server.serve(|server, verb, operand| {
+            match verb {
+                "PWD" => server.say("257 \"/\""),
+                "SIZE" => server.say(&format!("213 {}", self.content(operand).len())),
+                "MDTM" => server.say(*self.time.lock().unwrap()),
+                "HASH" => server.say("502 what?"),
+                "MLSD" => server.send(self.listing()),
+                "REST" => {
+                    from = operand.parse().unwrap();
+                    server.say("350 go on");
+                }
+                "RETR" => {
+                    server.say("150 here");
+                    self.transfers.fetch_add(1, Ordering::SeqCst);
+                    let all = self.send(&mut server.data(), operand, std::mem::take(&mut from));
+                    if self.cuts.load(Ordering::SeqCst) && self.is_at_limit() {
+                        server.close();
+                    }
+                    server.say(if all { "226 done" } else { "426 broken off" });
+                }
+                "ABOR" => server.say("226 aborted"),
+                _ => return false,
+            }
+            true
+        });
+    }
+
+    fn listing(&self) -> String {
+        let modify = &self.time.lock().unwrap()[4..];
+        let files = self.files.lock().unwrap();
+        let line = |(name, content): &(&str, Vec<u8>)| {
+            format!("type=file;size={};modify={modify}; {name}\r\n", content.len())
+        };
+        files.iter().map(line).collect()
+    }
+
+    fn is_at_limit(&self) -> bool {
+        self.arrived() >= self.limit.load(Ordering::SeqCst)
+    }
+
+    /// Sends a file from there on; returns whether its end was reached.
+    fn send(&self, data: &mut TcpStream, name: &str, from: usize) -> bool {
+        let content = self.content(name);
+        for at in (from..content.len()).step_by(PIECE) {
+            let piece = &content[at..(at + PIECE).min(content.len())];
+            if !self.wait(data, || !self.is_at_limit()) || data.write_all(piece).is_err() {
+                return false;
+            }
+            self.sent.fetch_add(piece.len(), Ordering::SeqCst);
+            if !self.wait(data, || self.is_here(name, at, piece)) {
+                return false;
+            }
+            self.arrived.fetch_add(piece.len(), Ordering::SeqCst);
+        }
+        true
+    }
+
+    /// Waits for a condition, unless the client closes the data connection or is cut off.
+    fn wait(&self, data: &TcpStream, holds: impl Fn() -> bool) -> bool {
+        data.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            let is_open = data.peek(&mut [0]).is_err_and(|error| {
+                matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+            });
+            if !is_open || self.cuts.load(Ordering::SeqCst) && self.is_at_limit() {
+                return false;
+            }
+            assert!(Instant::now() < deadline, "the client does nothing");
+        }
+        true
+    }
+
+    /// Whether the client has these bytes there, in the file or in a part of it.
+    fn is_here(&self, name: &str, at: usize, piece: &[u8]) -> bool {
+        let name = name.rsplit('/').next().unwrap();
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let is_its = |path: &PathBuf| {
+            let found = path.file_name().unwrap().to_string_lossy();
+            found == name || found.starts_with(&format!(".{name}.part-"))
+        };
+        let holds = |path: PathBuf| {
+            let mut bytes = vec![0; piece.len()];
+            let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, at as u64));
+            read.is_ok() && bytes == piece
+        };
+        entries.map(|entry| entry.path()).filter(is_its).any(holds)
+    }
+}
+
+/// Ends the server when the test is over.
+struct End<'a>(&'a Lockstep);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.0.addr());
+    }
+}
+
+/// What the client is to fetch, and how it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Fetching {
+    pub command: &'static str,
+    /// The directory below the client's own that gets the files.
+    pub dir: &'static str,
+    pub files: &'static [&'static str],
+    pub connections: usize,
+}
+
+impl Fetching {
+    /// The words of the command line.
+    pub fn words(self, server: &Lockstep) -> Vec<String> {
+        let port = server.addr().port().to_string();
+        let connections = self.connections.to_string();
+        ["-j", &connections, "--retries", "0", "--timeout", "5", "-c", self.command, "127.0.0.1"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([port])
+            .collect()
+    }
+
+    /// The names in the directory, hidden ones too.
+    pub fn names(self, client: &Client) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(client.path(self.dir)) else { return Vec::new() };
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+}

@@ -1,0 +1,279 @@
+//! Downloads that are stopped in any way, and what the same command does after that.
+
+use super::lockstep::{Fetching, Lockstep};
+use crate::support::random::{Random, setting};
+use crate::support::scripted_server::TIME;
+use crate::support::{Client, Run, at_once, eventually, noise, signal};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Child;
+
+const SIZE: usize = 1_200_000;
+
+/// How many bytes come before the interruption.
+const BEFORE: usize = 500_000;
+
+/// The most that each connection may fetch twice.
+const TWICE: usize = 64 * 1024;
+
+const RETRIEVE: Fetching =
+    Fetching { command: "RETRIEVE a", dir: "", files: &["a"], connections: 1 };
+const REGET: Fetching = Fetching { command: "REGET a", ..RETRIEVE };
+const MGET: Fetching = Fetching { command: "MGET a", ..RETRIEVE };
+const PGET: Fetching = Fetching { command: "PGET a", connections: 3, ..RETRIEVE };
+const MIRROR: Fetching =
+    Fetching { command: "MIRROR / m", dir: "m", files: &["x", "y", "z"], connections: 2 };
+
+const ALL: [Fetching; 5] = [RETRIEVE, REGET, MGET, PGET, MIRROR];
+
+fn content(name: &str) -> Vec<u8> {
+    noise(SIZE, name.as_bytes()[0].into())
+}
+
+/// Plays a scene beside a server that has the files.
+fn scene(fetching: Fetching, play: impl Fn(&Client, &Lockstep)) {
+    let client = Client::new();
+    let files: Vec<_> = fetching.files.iter().map(|name| (*name, content(name))).collect();
+    Lockstep::run(client.path(fetching.dir), &files, |server| play(&client, server));
+}
+
+fn start(fetching: Fetching, client: &Client, server: &Lockstep) -> Child {
+    let words = fetching.words(server);
+    client.spawn(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Starts the command and kills it when so many bytes have come.
+fn kill_after(bytes: usize, fetching: Fetching, client: &Client, server: &Lockstep) {
+    let end = server.arrived() + bytes;
+    let mut child = start(fetching, client, server);
+    eventually("the bytes before the end", || server.arrived() >= end);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The command does the rest, and nothing but the files is left.
+#[track_caller]
+fn does_the_rest(fetching: Fetching, client: &Client, server: &Lockstep) -> Run {
+    server.go_on();
+    let run = client.run(&fetching.words(server)).expect(0);
+    for name in fetching.files {
+        let path = client.path(fetching.dir).join(name);
+        assert!(fs::read(path).unwrap() == content(name), "{fetching:?}: {name} {run:?}");
+    }
+    assert_eq!(fetching.names(client), fetching.files, "{fetching:?}");
+    run
+}
+
+/// Of all that the server sent in two runs, no connection got more than that twice.
+#[track_caller]
+fn assert_sent_once(fetching: Fetching, server: &Lockstep, transfers: usize) {
+    let again = server.sent() - fetching.files.len() * SIZE;
+    assert!(again <= transfers * TWICE, "{fetching:?}: {again} bytes in {transfers} transfers");
+}
+
+#[test]
+fn every_command_continues_what_a_signal_stopped_and_says_so() {
+    let statuses = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+    let scenes = statuses.iter().flat_map(|signal| ALL.map(|fetching| (*signal, fetching)));
+    at_once(scenes.collect::<Vec<_>>(), |((name, status), fetching)| {
+        scene(fetching, |client, server| {
+            server.stop_after(BEFORE, false);
+            let child = start(fetching, client, server);
+            eventually("the first half", || server.arrived() >= BEFORE);
+            signal(&child, name);
+            let output = child.wait_with_output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(status), "{name} {fetching:?}: {told}");
+            let continued_by = match fetching.command {
+                "RETRIEVE a" | "REGET a" => "of 1.1 MiB kept; REGET a continues",
+                "PGET a" => "of 1.1 MiB kept; PGET a continues",
+                "MGET a" => "kept; the same MGET continues",
+                _ => "kept; the same MIRROR continues",
+            };
+            assert!(told.contains(continued_by), "{name} {fetching:?}: {told}");
+            let before = server.transfers();
+            does_the_rest(fetching, client, server);
+            assert_sent_once(fetching, server, before + server.transfers());
+        });
+    });
+}
+
+#[test]
+fn every_command_continues_what_a_lost_connection_stopped() {
+    at_once(ALL, |fetching| {
+        scene(fetching, |client, server| {
+            server.stop_after(BEFORE, true);
+            let run = client.run(&fetching.words(server));
+            assert!(run.stderr.contains(" kept; "), "{fetching:?}: {run:?}");
+            let before = server.transfers();
+            does_the_rest(fetching, client, server);
+            assert_sent_once(fetching, server, before + server.transfers());
+        });
+    });
+}
+
+#[test]
+fn what_one_command_left_any_other_continues() {
+    let one_file = [RETRIEVE, REGET, MGET, PGET];
+    let pairs = one_file.iter().flat_map(|first| one_file.map(|second| (*first, second)));
+    at_once(pairs.collect::<Vec<_>>(), |(first, second)| {
+        scene(first, |client, server| {
+            server.stop_after(BEFORE, false);
+            kill_after(BEFORE, first, client, server);
+            let before = server.transfers();
+            does_the_rest(second, client, server);
+            assert_sent_once(first, server, before + server.transfers());
+        });
+    });
+}
+
+/// A client that is killed at a random moment leaves what the next run continues.
+///
+/// `KILLS=50 KILLS_SEED=7 cargo test --test it partials` does more of it.
+#[test]
+fn after_sigkill_at_any_moment_the_same_command_does_the_rest() {
+    let (rounds, seed) = (setting("KILLS", 3), setting("KILLS_SEED", 1));
+    at_once([RETRIEVE, PGET, MIRROR], |fetching| {
+        let mut random = Random(seed);
+        for round in 0..rounds {
+            scene(fetching, |client, server| {
+                let all = (SIZE * fetching.files.len()) as u64;
+                let bytes = random.clone().below(all) as usize;
+                kill_after(bytes, fetching, client, server);
+                let before = server.transfers();
+                does_the_rest(fetching, client, server);
+                println!("round {round} of {fetching:?}, seed {seed}: after {bytes} bytes");
+                assert_sent_once(fetching, server, before + server.transfers());
+            });
+            random.number();
+        }
+    });
+}
+
+#[test]
+fn a_client_that_is_killed_again_and_again_comes_to_the_end() {
+    at_once([RETRIEVE, PGET, MIRROR], |fetching| {
+        scene(fetching, |client, server| {
+            for _ in 0..3 {
+                kill_after(SIZE / 5, fetching, client, server);
+            }
+            let before = server.transfers();
+            does_the_rest(fetching, client, server);
+            assert_sent_once(fetching, server, before + server.transfers());
+        });
+    });
+}
+
+#[test]
+fn a_part_of_another_version_goes_when_the_file_is_fetched_again() {
+    const LATER: &str = "213 20260102030405";
+    at_once(ALL, |fetching| {
+        for (size, time) in [(SIZE, LATER), (SIZE - 1, TIME)] {
+            scene(fetching, |client, server| {
+                server.stop_after(BEFORE, false);
+                kill_after(BEFORE, fetching, client, server);
+                server.go_on();
+                let content = noise(size, 99);
+                for name in fetching.files {
+                    server.replace(name, content.clone(), time);
+                }
+                client.run(&fetching.words(server)).expect(0);
+                for name in fetching.files {
+                    let path = client.path(fetching.dir).join(name);
+                    assert!(fs::read(path).unwrap() == content, "{fetching:?} {time}");
+                }
+                assert_eq!(fetching.names(client), fetching.files, "{fetching:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_link_under_the_name_of_a_part_is_replaced_and_not_followed() {
+    at_once(ALL, |fetching| {
+        scene(fetching, |client, server| {
+            server.stop_after(BEFORE, false);
+            kill_after(BEFORE, fetching, client, server);
+            fs::create_dir(client.path("elsewhere")).unwrap();
+            let victim = client.path("elsewhere/victim");
+            fs::write(&victim, "victim").unwrap();
+            for part in fetching.names(client).iter().filter(|name| name.starts_with('.')) {
+                let part = client.path(fetching.dir).join(part);
+                fs::remove_file(&part).unwrap();
+                symlink(&victim, part).unwrap();
+            }
+            server.go_on();
+            client.run(&fetching.words(server)).expect(0);
+            assert_eq!(fs::read(&victim).unwrap(), b"victim", "{fetching:?}");
+            fs::remove_dir_all(client.path("elsewhere")).unwrap();
+            assert_eq!(fetching.names(client), fetching.files, "{fetching:?}");
+        });
+    });
+}
+
+#[test]
+fn two_clients_at_once_mix_nothing() {
+    at_once([RETRIEVE, PGET], |fetching| {
+        scene(fetching, |client, server| {
+            server.stop_after(BEFORE, false);
+            let first = start(fetching, client, server);
+            eventually("the first half", || server.arrived() >= BEFORE);
+            let held = fetching.names(client);
+            let second = start(fetching, client, server);
+            eventually("a part of its own", || fetching.names(client).len() > held.len());
+            server.go_on();
+            for child in [first, second] {
+                let output = child.wait_with_output().unwrap();
+                assert!(output.status.success(), "{output:?}");
+                assert!(client.read("a") == content("a"));
+            }
+            assert_eq!(fetching.names(client), ["a"]);
+        });
+    });
+}
+
+#[test]
+fn a_part_whose_end_is_damaged_is_fetched_again() {
+    at_once([RETRIEVE, PGET, MIRROR], |fetching| {
+        scene(fetching, |client, server| {
+            server.stop_after(BEFORE, false);
+            kill_after(BEFORE, fetching, client, server);
+            for part in fetching.names(client).iter().filter(|name| name.starts_with('.')) {
+                let path = client.path(fetching.dir).join(part);
+                let mut bytes = fs::read(&path).unwrap();
+                // As a file system may leave what had not reached the disk.
+                let end = bytes.len().min(SIZE);
+                bytes[..end].fill(0);
+                fs::write(path, bytes).unwrap();
+            }
+            does_the_rest(fetching, client, server);
+        });
+    });
+}
+
+#[test]
+fn a_part_is_found_from_another_directory_of_the_server() {
+    scene(RETRIEVE, |client, server| {
+        server.stop_after(BEFORE, false);
+        let inside = Fetching { command: "CD d; RETRIEVE a", ..RETRIEVE };
+        kill_after(BEFORE, inside, client, server);
+        let before = server.transfers();
+        does_the_rest(Fetching { command: "RETRIEVE d/a", ..RETRIEVE }, client, server);
+        assert_sent_once(RETRIEVE, server, before + server.transfers());
+    });
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named() {
+    let client = Client::new();
+    scene(RETRIEVE, |_, server| {
+        let port = server.addr().port().to_string();
+        let command = "RETRIEVE a missing/b";
+        client
+            .run(&["-c", command, "127.0.0.1", &port])
+            .expect(1)
+            .expect_error("cannot create files in \"")
+            .expect_error("/missing\"");
+        assert_eq!((server.sent(), client.names()), (0, Vec::<String>::new()));
+    });
+}
