@@ -9,7 +9,7 @@ mod data;
 mod stream;
 mod wait;
 
-pub use accept::{Listeners, Strangers, accept, accept_from, canonical, is_passing};
+pub use accept::{Accepted, Listeners, Strangers, accept, accept_from, canonical, is_passing};
 pub use connect::{connect, dial};
 pub use data::{Data, handshake};
 pub use stream::{Draining, Stream, prepare_listener};

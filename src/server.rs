@@ -21,13 +21,15 @@ pub mod panic_hook;
 mod proxy;
 mod session;
 mod settings;
+pub mod tls;
 mod token_bucket;
 
-pub use admission::Client;
+pub use admission::{Arrival, Client};
 
 use crate::args::Usage;
 use crate::net;
 use crate::shutdown::Shutdown;
+use crate::sys::{TlsError, TlsUnavailable};
 use crate::text::Reason;
 use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
@@ -45,7 +47,7 @@ use session::Session;
 use settings::{CurrentSettings, PreparedSettings, Settings};
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -154,6 +156,10 @@ impl Server {
         self.apply(prepared, &before.config, &mut problems);
         let wrong = wrong.iter().map(|wrong| self.log_problem(wrong));
         let count: usize = wrong.chain(problems.iter().map(|it| self.log_problem(it))).sum();
+        let settings = self.settings();
+        if let Some(warning) = tls::warning(&settings.config, settings.tls.as_deref()) {
+            self.log.event(Level::Warn, "certificate-expires", &[("why", &warning)]);
+        }
         self.log.event(Level::Info, "reloaded", &[("problems", &count)]);
     }
 
@@ -197,20 +203,20 @@ impl Server {
     /// The life of one session, from greeting to end. The client's place is given back when it
     /// returns.
     pub fn serve(&self, client: &Client) {
-        let Some((stream, peer, mut slot)) = client.take() else { return };
+        let Some((arrival, mut slot)) = client.take() else { return };
         let since = Instant::now();
-        match self.learn(&stream, peer, &mut slot, since) {
-            Ok(Some(origin)) => self.hold(stream, origin, since),
+        match self.learn(&arrival, &mut slot, since) {
+            Ok(Some(origin)) => self.hold(arrival, origin, since),
             Ok(None) => {}
-            Err(error) => self.log_lost(peer, &error),
+            Err(error) => self.log_lost(arrival.peer, &error),
         }
         drop(slot);
     }
 
     /// Runs a session. It is boxed, since it is large and a thread keeps every page of its stack that
     /// it has once touched.
-    fn hold(&self, stream: TcpStream, origin: ClientOrigin, since: Instant) {
-        match Session::new(self, stream, &origin, since) {
+    fn hold(&self, arrival: Arrival, origin: ClientOrigin, since: Instant) {
+        match Session::new(self, arrival, &origin, since) {
             Ok(mut session) => session.run(),
             Err(error) => self.log_lost(origin.peer, &error),
         }
@@ -279,6 +285,12 @@ pub enum StartError {
     Accounts(AccountsError),
     /// The address to announce cannot be used, or is not found.
     PassiveAddress(io::Error),
+    /// This option needs a certificate, and there is none.
+    NoCertificate(&'static str),
+    /// The TLS library cannot be used.
+    TlsLibrary(TlsUnavailable),
+    /// The certificate or its key cannot be used.
+    Tls(TlsError),
     /// The log cannot be written.
     Log(io::Error),
     /// The status cannot be served there.
@@ -304,6 +316,11 @@ impl fmt::Display for StartError {
             StartError::Status(StatusAt { host, port }, error) => {
                 write!(f, "cannot listen on {host} port {port} for --status: {}", Reason(error))
             }
+            StartError::NoCertificate(option) => {
+                write!(f, "{option} needs a certificate: name its file with --tls-cert")
+            }
+            StartError::TlsLibrary(error) => error.fmt(f),
+            StartError::Tls(error) => error.fmt(f),
             StartError::Log(error) => write!(f, "cannot write {error}"),
             StartError::NeedsRestart(option) => write!(f, "{option} changes with a restart only"),
         }

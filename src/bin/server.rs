@@ -3,20 +3,20 @@
 //! What happens on a connection is in [`mt_ftp::server`].
 
 use mt_ftp::args::Parsed;
-use mt_ftp::net::{self, Listeners};
+use mt_ftp::net::{self, Accepted, Listeners};
 use mt_ftp::server::admission::spare_descriptor::SpareDescriptor;
 use mt_ftp::server::cli::options::{self, Options, with_options};
 use mt_ftp::server::cli::{certificate, check, listening, output, passwd, startup};
 use mt_ftp::server::config::Config;
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::monitor::http::{self, Status};
-use mt_ftp::server::{Server, StartError, panic_hook};
+use mt_ftp::server::{Arrival, Server, StartError, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, Signal, Signals};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -44,7 +44,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     if let Some(refused) = startup::refused_root(&given) {
         return Err(refused.into());
     }
-    let listeners = listen(&config)?;
+    let (listeners, tls_listener) = listen(&config)?;
     let status = config.status.as_ref().map(http::listen).transpose()?;
     // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
     // them leave the signals to the one that waits.
@@ -61,27 +61,34 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let exposed = check::exposed(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, &server, ends_with_terminal)?;
-    let addresses = listeners.addresses()?;
+    let mut addresses = listeners.addresses()?;
     let status = spawn_status_thread(status, &server, &addresses)?;
-    let served = root.display().to_string();
-    output::say(&startup::lines(&addresses, status, &served, &server.settings().config));
+    let tls_address = tls_listener.map(|listener| addresses.remove(listener));
+    let (served, settings) = (root.display().to_string(), server.settings());
+    output::say(&startup::lines(&addresses, tls_address, status, &served, &settings));
     server.log_started(&addresses, &root);
-    let root = (root.as_path(), given.value("root").is_some());
-    let few = startup::warnings(&addresses, status, root, descriptors, &server.settings().config);
+    let named = (root.as_path(), given.value("root").is_some());
+    let few = startup::warnings(&addresses, status, named, descriptors, &settings);
     output::warn(few.iter().chain(&exposed));
+    drop(settings);
     tell_manager("READY=1", &server);
 
+    // Two doors: at the one of --tls-port TLS comes before the greeting.
+    let arrival = |accepted: Accepted| {
+        let Accepted { stream, peer, listener } = accepted;
+        Arrival { stream, peer, tls_first: tls_listener == Some(listener) }
+    };
     let mut spare = SpareDescriptor::new(&listeners);
     loop {
-        let (stream, peer) = match net::accept(&listeners, &shutdown) {
-            Ok(Some(client)) => client,
+        let accepted = match net::accept(&listeners, &shutdown) {
+            Ok(Some(accepted)) => accepted,
             Ok(None) => break,
             Err(error) => {
-                spare.help(&listeners, &error, &server, &shutdown);
+                spare.help(&listeners, &error, &server, &shutdown, arrival);
                 continue;
             }
         };
-        let Some(client) = server.admit(stream, peer) else { continue };
+        let Some(client) = server.admit(arrival(accepted)) else { continue };
         let (serving, its) = (Arc::clone(&server), client.clone());
         let session = thread::Builder::new().name("session".into()).stack_size(SESSION_STACK);
         if let Err(error) = session.spawn(move || serving.serve(&its)) {
@@ -97,17 +104,34 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// What the service manager has opened for us, or else a listener of our own.
-fn listen(config: &Config) -> Result<Listeners, Box<dyn Error>> {
+/// Returns what the service manager has opened, or else a listener of our own, and the number of the one
+/// of `--tls-port`: one of these, or another of our own beside the first.
+fn listen(config: &Config) -> Result<(Listeners, Option<usize>), Box<dyn Error>> {
     let mut listeners = sys::inherited_listeners()?;
     if listeners.is_empty() {
         listeners.push(bind(config)?);
     }
+    let tls_listener =
+        config.tls_port.map(|port| find_or_bind(&mut listeners, port)).transpose()?;
     for listener in &listeners {
         sys::listen_backlog(listener, BACKLOG)?;
         net::prepare_listener(listener)?;
     }
-    Ok(Listeners::new(listeners)?)
+    Ok((Listeners::new(listeners)?, tls_listener))
+}
+
+/// Returns the number of the listener on this port, which is bound at the address of the first if none
+/// is there yet.
+fn find_or_bind(listeners: &mut Vec<TcpListener>, port: u16) -> Result<usize, Box<dyn Error>> {
+    let addresses: Vec<SocketAddr> =
+        listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+    if let Some(at) = addresses.iter().position(|at| port > 0 && at.port() == port) {
+        return Ok(at);
+    }
+    let host = addresses.first().map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip);
+    let bound = TcpListener::bind((host, port));
+    listeners.push(bound.map_err(|error| listening::failure(&host.to_string(), port, &error))?);
+    Ok(addresses.len())
 }
 
 /// A listener on the host that is wanted. A wrong one that was typed is asked for again.

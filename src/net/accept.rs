@@ -8,6 +8,17 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+/// A connection that was just accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Its peer.
+    pub peer: SocketAddr,
+    /// The number of the listener that it came to.
+    pub listener: usize,
+}
+
 /// The listeners of a program, of which none must keep the others from being heard.
 #[derive(Debug)]
 pub struct Listeners {
@@ -46,7 +57,7 @@ impl Listeners {
     ///
     /// # Errors
     /// `WouldBlock` if there is none, or what the system says, `EMFILE` among it.
-    pub fn accept_waiting(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub fn accept_waiting(&self) -> io::Result<Accepted> {
         let turn = self.turn.load(Ordering::Relaxed);
         for step in 0..self.all.len() {
             let next = turn.wrapping_add(step) % self.all.len();
@@ -55,7 +66,8 @@ impl Listeners {
                 Err(error) if is_passing(&error) => {}
                 accepted => {
                     self.turn.store(next + 1, Ordering::Relaxed);
-                    return accepted.map(|(stream, peer)| (stream, canonical(peer)));
+                    let (stream, peer) = accepted?;
+                    return Ok(Accepted { stream, peer: canonical(peer), listener: next });
                 }
             }
         }
@@ -81,10 +93,7 @@ impl Listeners {
 ///
 /// # Errors
 /// What the system says, `EMFILE` among it; the listeners can be used again.
-pub fn accept(
-    listeners: &Listeners,
-    shutdown: &Shutdown,
-) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+pub fn accept(listeners: &Listeners, shutdown: &Shutdown) -> io::Result<Option<Accepted>> {
     while shutdown.stage() == Stage::Running {
         match listeners.accept_waiting() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => listeners.wait(shutdown)?,

@@ -48,6 +48,7 @@ impl Code {
     pub const BAD_PARAMETER: Code = Code(504);
     pub const DATA_NOT_PROTECTED: Code = Code(521);
     pub const BAD_PROTOCOL: Code = Code(522);
+    pub const TLS_REFUSED: Code = Code(522);
     pub const NOT_LOGGED_IN: Code = Code(530);
     pub const NOT_PROTECTED: Code = Code(533);
     pub const AGAINST_POLICY: Code = Code(534);

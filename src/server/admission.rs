@@ -14,19 +14,37 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// A client that was just accepted.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its connection.
+    pub stream: TcpStream,
+    /// Its address.
+    pub peer: SocketAddr,
+    /// It came to `--tls-port`: TLS comes before the greeting.
+    pub tls_first: bool,
+}
+
+impl Arrival {
+    /// The connection, if words in clear are understood on it.
+    fn speakable(&self) -> Option<&TcpStream> {
+        (!self.tls_first).then_some(&self.stream)
+    }
+}
+
 /// A client that has a place and waits for the thread that will serve it. Clones are the same
 /// client, so that who cannot start the thread can still tell it.
 #[derive(Clone, Debug)]
 pub struct Client {
-    waiting: Arc<Mutex<Option<(TcpStream, SocketAddr, Slot)>>>,
+    waiting: Arc<Mutex<Option<(Arrival, Slot)>>>,
 }
 
 impl Client {
-    fn new(stream: TcpStream, peer: SocketAddr, slot: Slot) -> Client {
-        Client { waiting: Arc::new(Mutex::new(Some((stream, peer, slot)))) }
+    fn new(arrival: Arrival, slot: Slot) -> Client {
+        Client { waiting: Arc::new(Mutex::new(Some((arrival, slot)))) }
     }
 
-    pub(super) fn take(&self) -> Option<(TcpStream, SocketAddr, Slot)> {
+    pub(super) fn take(&self) -> Option<(Arrival, Slot)> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -34,28 +52,29 @@ impl Client {
 impl Server {
     /// A place for the session of a client that was just accepted. Where there is none, the client
     /// is told so and `None` is given.
-    pub fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Client> {
+    pub fn admit(&self, arrival: Arrival) -> Option<Client> {
         // Left to those who are in: one of their allocations that fails ends the program.
         const ROOM: usize = 16 * 1024 * 1024;
         if let Err(cause) = sys::check_room(ROOM) {
             self.log_exhausted(&cause);
-            self.send_away(&stream, peer);
+            self.send_away(&arrival);
             return None;
         }
         // For whom a balancer comes is known later.
+        let peer = arrival.peer;
         let balanced = self.settings().balancers.include(peer.ip());
         let place = match balanced {
             true => self.session_limits.enter_unnamed().map_err(Rejection::from),
             false => self.place(peer.ip()),
         };
         match place {
-            Ok(slot) => Some(Client::new(stream, peer, slot)),
+            Ok(slot) => Some(Client::new(arrival, slot)),
             Err(why) => {
                 // A header that was left unread would reset the connection, and the words be lost.
-                if balanced && stream.set_nonblocking(true).is_ok() {
-                    let _ = proxy::read_header(&stream, &mut Vec::new());
+                if balanced && arrival.stream.set_nonblocking(true).is_ok() {
+                    let _ = proxy::read_header(&arrival.stream, &mut Vec::new());
                 }
-                self.turn_away(&stream, peer, None, why);
+                self.turn_away(arrival.speakable(), peer, None, why);
                 None
             }
         }
@@ -72,15 +91,15 @@ impl Server {
 
     /// Sends a client away for whom no thread could be started.
     pub fn give_up(&self, client: &Client, cause: &io::Error) {
-        if let Some((stream, peer, _slot)) = client.take() {
+        if let Some((arrival, _slot)) = client.take() {
             self.log_exhausted(cause);
-            self.send_away(&stream, peer);
+            self.send_away(&arrival);
         }
     }
 
     /// Sends a client away because the system has run out of something.
-    pub fn send_away(&self, stream: &TcpStream, peer: SocketAddr) {
-        self.turn_away(stream, peer, None, Rejection::Resources);
+    pub fn send_away(&self, arrival: &Arrival) {
+        self.turn_away(arrival.speakable(), arrival.peer, None, Rejection::Resources);
     }
 
     /// Logs now and then that the system has run out of something sessions are made of.
@@ -90,10 +109,11 @@ impl Server {
         }
     }
 
-    /// Tells a client that there is no place for it. Its socket is new, so this does not wait.
+    /// Tells a client that there is no place for it. Its socket is new, so this does not wait. Without
+    /// a stream there is nothing that it would understand before TLS.
     fn turn_away(
         &self,
-        mut stream: &TcpStream,
+        stream: Option<&TcpStream>,
         peer: SocketAddr,
         via: Option<SocketAddr>,
         why: Rejection,
@@ -110,7 +130,9 @@ impl Server {
         }
         let mut text = Vec::new();
         why.write_to(&mut text);
-        let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&text));
+        if let Some(mut stream) = stream {
+            let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&text));
+        }
     }
 
     /// Who the client is, which a balancer says first. `None` if there is no place for that client, or
@@ -118,11 +140,11 @@ impl Server {
     #[inline(never)]
     pub(super) fn learn(
         &self,
-        stream: &TcpStream,
-        peer: SocketAddr,
+        arrival: &Arrival,
         slot: &mut Slot,
         since: Instant,
     ) -> io::Result<Option<ClientOrigin>> {
+        let (stream, peer) = (&arrival.stream, arrival.peer);
         let origin = ClientOrigin::direct(stream, peer)?;
         if slot.is_named() {
             return Ok(Some(origin));
@@ -144,7 +166,7 @@ impl Server {
         match named.and_then(|()| Ok(slot.name(address)?)) {
             Ok(()) => Ok(Some(origin)),
             Err(why) => {
-                self.turn_away(stream, origin.peer, origin.balancer(), why);
+                self.turn_away(arrival.speakable(), origin.peer, origin.balancer(), why);
                 Ok(None)
             }
         }

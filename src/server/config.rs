@@ -12,6 +12,7 @@ use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
+use crate::sys::TlsVersion;
 use crate::text::Reason;
 use options::FLAGS;
 use std::fs;
@@ -90,8 +91,35 @@ pub struct Config {
     pub transfer_log: Option<PathBuf>,
     /// `--status`.
     pub status: Option<StatusAt>,
+    /// `--tls-cert`; `None` offers no TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`; `None` is the file of the certificate.
+    pub tls_key: Option<PathBuf>,
+    /// `--tls-required`.
+    pub tls_required: TlsRequired,
+    /// `--tls-port`.
+    pub tls_port: Option<u16>,
+    /// `--tls-min`.
+    pub tls_min: TlsVersion,
+    /// `--tls-reuse require`.
+    pub tls_reuse_required: bool,
+    /// `--tls-ccc`.
+    pub tls_ccc: bool,
+    /// `--tls-library`; `None` is the system's.
+    pub tls_library: Option<PathBuf>,
     /// `--proxy-protocol`.
     pub proxy_protocol: Vec<Network>,
+}
+
+/// Who must use TLS, for login and data, once there is a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsRequired {
+    /// Nobody.
+    None,
+    /// Accounts, so that no password is sent in clear.
+    Accounts,
+    /// Accounts and visitors.
+    All,
 }
 
 /// Where the status is served.
@@ -173,6 +201,14 @@ impl Config {
             log_file: None,
             transfer_log: None,
             status: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_required: TlsRequired::Accounts,
+            tls_port: None,
+            tls_min: TlsVersion::V1_2,
+            tls_reuse_required: false,
+            tls_ccc: false,
+            tls_library: None,
             proxy_protocol: Vec::new(),
         }
     }
@@ -247,6 +283,9 @@ mod tests {
             ("--passive-address", "10.0.0.1/8=10.0.0.5"),
             ("--passive-address", "192.0.2.1,"),
             ("--passive-address", "192.0.2.1,192.0.2.2"),
+            ("--tls-required", "some"),
+            ("--tls-min", "1.1"),
+            ("--tls-reuse", "yes"),
             ("--proxy-protocol", ""),
             ("--proxy-protocol", "balancer"),
             ("--proxy-protocol", "10.0.0.1,"),

@@ -15,7 +15,7 @@ pub(super) mod passive_address;
 pub(super) mod passive_ports;
 pub(super) mod proxied;
 
-use crate::net::{self, Attention, Data, Strangers, Waited};
+use crate::net::{self, Attention, Strangers, Waited};
 use crate::server::data::passive_ports::{PassivePorts, Reservation};
 use crate::server::data::proxied::ProxiedConnections;
 use crate::server::error::Refusal;
@@ -213,7 +213,7 @@ impl DataConnection {
         &mut self,
         deadline: Option<Instant>,
         attention: &mut impl Attention,
-    ) -> Result<Data, Refusal> {
+    ) -> Result<TcpStream, Refusal> {
         let endpoints = self.endpoints;
         let mut strangers = Strangers::default();
         let opened = match std::mem::take(&mut self.plan) {
@@ -238,7 +238,7 @@ impl DataConnection {
         };
         self.stranger = strangers.first();
         match opened {
-            Ok(Ok(stream)) => Ok(Data::Plain(stream)),
+            Ok(Ok(stream)) => Ok(stream),
             Ok(Err(Waited::Stopped)) => Err(Refusal::Broken("Transfer aborted.")),
             Ok(Err(_)) if self.stranger.is_some() => Err(Refusal::NoDataConnection(
                 "Data connections came from another address than yours alone.",

@@ -32,6 +32,20 @@ pub enum Refusal {
     Sequence(&'static str),
     /// The server has no certificate, so that it offers no TLS.
     NoTls,
+    /// Whom the name belongs to may log in under TLS alone.
+    TlsRequired(&'static str),
+    /// Data may not be sent in clear to who is logged in.
+    DataInClear,
+    /// The data connection did not resume the TLS session of the control connection.
+    NotResumed,
+    /// The control connection is not under TLS.
+    NotSecured,
+    /// Forbidden by an option of the server, and what it asks for.
+    AgainstPolicy(&'static str),
+    /// PROT S and E, which TLS does not offer apart.
+    NoSuchProtection,
+    /// Commands came in clear behind AUTH; the session ends.
+    Injected,
     /// The system the server runs on cannot do this.
     NotImplemented,
     /// The argument is wrong in a way only the session can see.
@@ -79,6 +93,24 @@ impl Refusal {
             }
             Refusal::NoHome => (Code::NOT_LOGGED_IN, "Your home directory is not available."),
             Refusal::NoTls => (Code::NOT_IMPLEMENTED, "TLS is not enabled on this server."),
+            Refusal::TlsRequired(why) => (Code::NOT_LOGGED_IN, *why),
+            Refusal::DataInClear => (
+                Code::DATA_NOT_PROTECTED,
+                "Data connections must be protected here: AUTH TLS, PBSZ 0 and PROT P first.",
+            ),
+            Refusal::NotResumed => (
+                Code::TLS_REFUSED,
+                "The data connection must resume the TLS session of the control connection.",
+            ),
+            Refusal::NotSecured => (Code::NOT_PROTECTED, "The control connection is in clear."),
+            Refusal::AgainstPolicy(why) => (Code::AGAINST_POLICY, *why),
+            Refusal::NoSuchProtection => {
+                (Code::NO_SUCH_PROTECTION, "TLS offers PROT C and P alone.")
+            }
+            Refusal::Injected => (
+                Code::NOT_AVAILABLE,
+                "Commands came in clear behind AUTH; they are not carried out.",
+            ),
             Refusal::NotImplemented => (Code::NOT_IMPLEMENTED, "Not possible on this system."),
             Refusal::NotPermitted => (Code::UNAVAILABLE, "Permission denied."),
             Refusal::Sequence(why) => (Code::BAD_SEQUENCE, *why),

@@ -10,12 +10,14 @@ mod log_budget;
 mod login;
 mod parameters;
 mod read_ahead;
+mod security;
 mod session_log;
 mod transfer;
 
-use crate::net::{self, Draining};
+use crate::net::{self, Draining, Waited};
 use crate::protocol::{Code, Command, FtpPath, Line, Malformed, Mode, Reply, Structure};
 use crate::server::Server;
+use crate::server::admission::Arrival;
 use crate::server::auth::permissions;
 use crate::server::data::DataConnection;
 use crate::server::error::{self, Refusal};
@@ -24,17 +26,20 @@ use crate::server::log::{Level, Value};
 use crate::server::panic_hook;
 use crate::server::proxy::ClientOrigin;
 use crate::server::settings::Settings;
+use crate::server::tls::{FailureKind, HandshakeFailure};
+use crate::sys::TlsContext;
 use commands::{checksum, info, listing, modify, query, site};
 use control::ControlConnection;
 use login::Login;
 use parameters::{Parameters, Pending};
+use security::{Change, Security};
 use session_log::SessionLog;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How a session ended that was not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub(super) enum End {
     Shutdown,
     /// The server closed it with a 421, whose reason is in the log.
     SentAway,
+    /// The TLS handshake failed, for the reason in the log.
+    NoTls,
 }
 
 impl End {
@@ -73,6 +80,7 @@ impl fmt::Display for End {
             End::NoLogin => "login-timeout",
             End::Shutdown => "shutdown",
             End::SentAway => "sent-away",
+            End::NoTls => "tls-failed",
         })
     }
 }
@@ -93,6 +101,9 @@ pub(super) struct Session<'a> {
     login: Login,
     parameters: Parameters,
     data: DataConnection,
+    security: Security,
+    /// TLS comes before the greeting.
+    tls_first: bool,
     bandwidth: SessionBandwidth<'a>,
     log: SessionLog<'a>,
 }
@@ -105,11 +116,11 @@ impl<'a> Session<'a> {
     #[inline(never)]
     pub(super) fn new(
         server: &'a Server,
-        stream: TcpStream,
+        arrival: Arrival,
         origin: &ClientOrigin,
         since: Instant,
     ) -> io::Result<Box<Self>> {
-        let control = ControlConnection::new(stream, &server.shutdown)?;
+        let control = ControlConnection::new(arrival.stream, &server.shutdown)?;
         let log = SessionLog::new(server, origin, since);
         Ok(Box::new(Session {
             server,
@@ -119,6 +130,8 @@ impl<'a> Session<'a> {
             login: Login::new(since),
             parameters: Parameters::new(),
             data: DataConnection::new(origin),
+            security: Security::new(log.number()),
+            tls_first: arrival.tls_first,
             bandwidth: server.bandwidth.of_session(log.number(), origin.peer.ip()),
             log,
         }))
@@ -136,6 +149,11 @@ impl<'a> Session<'a> {
     }
 
     fn converse(&mut self) -> io::Result<End> {
+        if self.tls_first
+            && let Some(end) = self.secure_first()
+        {
+            return Ok(end);
+        }
         self.send(&Reply::new(Code::READY, "mt_ftp ready."))?;
         loop {
             let (reply, end) = match self.next_line() {
@@ -152,12 +170,73 @@ impl<'a> Session<'a> {
             };
             self.send(&reply)?;
             match end {
-                None => {}
+                None => {
+                    if let Some(end) = self.change_security()? {
+                        return Ok(end);
+                    }
+                }
                 // After QUIT nothing is to come, and the client knows what it reads last.
-                Some(End::Quit) if !self.control.has_line() => return Ok(End::Quit),
+                Some(End::Quit) if !self.control.has_line() => {
+                    self.control.end_tls();
+                    return Ok(End::Quit);
+                }
                 Some(end) => return self.control.close().map(|()| end),
             }
         }
+    }
+
+    /// Begins TLS before the greeting, with data connections protected; returns the end of the session
+    /// if that fails. A reload may have taken the certificate away.
+    fn secure_first(&mut self) -> Option<End> {
+        let Some(context) = self.settings.tls.clone() else { return Some(End::NoTls) };
+        self.security.set_private(true);
+        self.secure(context)
+    }
+
+    /// Carries out what AUTH or CCC has announced, now that their reply is sent; returns the end of the
+    /// session if there is nothing to go on with.
+    fn change_security(&mut self) -> io::Result<Option<End>> {
+        match self.security.take_announced() {
+            None => Ok(None),
+            Some(Change::Secure(context)) => Ok(self.secure(context)),
+            Some(Change::Strip) => {
+                let timeout = self.parameters.idle_timeout(self.settings.config.idle_timeout);
+                self.control.strip(net::deadline(timeout))?;
+                self.security.stripped();
+                self.log.registration().set_tls(None);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts the control connection under TLS. What was said in clear is forgotten: somebody on the way
+    /// may have said it. A handshake that fails ends the session.
+    #[inline(never)]
+    fn secure(&mut self, context: Arc<TlsContext>) -> Option<End> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let Session { login, parameters, data, log, security, control, .. } = self;
+        commands::login::begin_again(login, parameters, data, log);
+        let login_end = login.deadline(self.settings.config.login_timeout);
+        let deadline = net::sooner(net::deadline(PATIENCE), login_end);
+        let failure = match control.secure(&context, security.binding(), deadline) {
+            Ok(Waited::Ready) => {
+                if let Some(tls) = control.tls() {
+                    log.shook_hands(tls);
+                    log.registration().set_tls(Some(tls.version()));
+                    security.secured(context, tls.server_name());
+                }
+                return None;
+            }
+            Ok(Waited::Stopped) => return Some(End::Shutdown),
+            Ok(Waited::TimedOut) => HandshakeFailure::late(),
+            Err(error) => HandshakeFailure::from(&error),
+        };
+        log.tls_failed(&failure);
+        if failure.kind != FailureKind::Left {
+            // So that the alert arrives. The session has ended whatever comes of it.
+            let _ = control.close();
+        }
+        Some(End::NoTls)
     }
 
     /// The last reply to a client that was silent for too long, or that the server leaves.
@@ -217,6 +296,9 @@ impl<'a> Session<'a> {
         let answer = permitted.and_then(|()| self.execute(&command, &taken));
         answer.unwrap_or_else(|refusal| {
             self.log.refused(&command, &refusal, self.login.cwd().ok());
+            if matches!(refusal, Refusal::Injected) {
+                self.log.tls_failed(&HandshakeFailure::injected());
+            }
             if command.verb().is_transfer() {
                 self.data.keep_port();
             }
@@ -243,21 +325,24 @@ impl<'a> Session<'a> {
         command: &Command,
         (pending, renamed): &(Pending, Option<FtpPath>),
     ) -> Result<Reply, Refusal> {
-        let Session { server, settings, control, login, parameters, data, log, .. } = self;
+        let Session { server, settings, control, login, parameters, data, log, security, .. } =
+            self;
         match command {
-            Command::User(name) => Ok(commands::login::user(login, log, settings, name)),
+            Command::User(name) => commands::login::user(login, log, settings, security, name),
             Command::Pass(password) => {
-                commands::login::pass(server, settings, login, log, password)
+                commands::login::pass(server, settings, (login, security), log, password)
             }
             Command::Acct(_) => Ok(Reply::new(Code::SUPERFLUOUS, "No account is needed.")),
-            Command::Rein => Ok(commands::login::rein(login, parameters, data, log)),
+            Command::Rein => commands::login::rein(login, parameters, data, security, log),
             Command::Quit => Ok(Reply::new(Code::CLOSING, "Goodbye.")),
             Command::Noop => Ok(Reply::new(Code::OK, "Done.")),
             Command::Syst => Ok(Reply::new(Code::SYSTEM_TYPE, "UNIX Type: L8")),
-            Command::Feat => Ok(info::feat(login, parameters)),
+            Command::Feat => Ok(info::feat(login, parameters, settings)),
             Command::Opts(opts) => Ok(info::opts(parameters, *opts)),
             Command::Help(verb) => info::help(verb.as_ref()),
-            Command::Stat(None) => Ok(info::status(login, parameters, log)),
+            Command::Stat(None) => {
+                Ok(info::status(login, parameters, (security, control.tls()), log))
+            }
             Command::Stat(Some(path)) => listing::stat(login, path),
             Command::Type(kind) => commands::parameters::set_type(parameters, *kind),
             Command::Mode(Mode::Stream) => Ok(Reply::new(Code::OK, "Mode is stream.")),
@@ -307,9 +392,14 @@ impl<'a> Session<'a> {
             Command::Rnto(name) => modify::rnto(login, log, name, renamed.as_ref()),
             // What it aborts has answered by now; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
-            Command::Auth(_) | Command::Pbsz(_) | Command::Prot(_) | Command::Ccc => {
-                Err(Refusal::NoTls)
+            Command::Auth(mechanism) => {
+                commands::security::auth(settings, control, login, security, *mechanism)
             }
+            Command::Pbsz(_) => commands::security::pbsz(settings, security),
+            Command::Prot(protection) => {
+                commands::security::prot(settings, login, security, *protection)
+            }
+            Command::Ccc => commands::security::ccc(settings, control, security),
             Command::Site(command) => {
                 site::execute(server, settings, login, parameters, log, command)
             }

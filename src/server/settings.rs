@@ -12,6 +12,8 @@ use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::data::passive_ports::PassivePorts;
 use crate::server::fs::served_tree::ServedTree;
 use crate::server::proxy::Balancers;
+use crate::server::tls;
+use crate::sys::TlsContext;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,6 +30,8 @@ pub struct Settings {
     pub passive_addresses: Arc<PassiveAddresses>,
     /// The addresses of `--proxy-protocol`.
     pub balancers: Arc<Balancers>,
+    /// What `--tls-cert` offers.
+    pub tls: Option<Arc<TlsContext>>,
 }
 
 impl Settings {
@@ -45,6 +49,7 @@ pub struct PreparedSettings {
     ports: Arc<PassivePorts>,
     passive_addresses: Arc<PassiveAddresses>,
     balancers: Arc<Balancers>,
+    tls: Option<Arc<TlsContext>>,
 }
 
 impl PreparedSettings {
@@ -61,7 +66,8 @@ impl PreparedSettings {
         opened.map_err(failed)?;
         let ports = Arc::new(PassivePorts::new(config.passive_ports.clone()));
         let (passive_addresses, balancers) = (passive_addresses(&config)?, balancers(&config));
-        Ok(PreparedSettings { config, authenticator, ports, passive_addresses, balancers })
+        let tls = tls::context(&config)?;
+        Ok(PreparedSettings { config, authenticator, ports, passive_addresses, balancers, tls })
     }
 
     /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
@@ -84,9 +90,15 @@ impl PreparedSettings {
         let tree = Arc::clone(&before.authenticator.tree);
         let (authenticator, opened) = PreparedAuthenticator::new(tree, config.anonymous, accounts);
         problems.extend(opened.err().map(|error| StartError::Root(config.root.clone(), error)));
+        let tls = tls::context(&config).unwrap_or_else(|problem| {
+            problems.push(problem);
+            config.tls_cert.clone_from(&before.config.tls_cert);
+            config.tls_key.clone_from(&before.config.tls_key);
+            before.tls.clone()
+        });
         let (ports, balancers) = (Arc::clone(&before.ports), balancers(&config));
         let prepared =
-            PreparedSettings { config, authenticator, ports, passive_addresses, balancers };
+            PreparedSettings { config, authenticator, ports, passive_addresses, balancers, tls };
         (prepared, problems)
     }
 
@@ -102,10 +114,11 @@ impl PreparedSettings {
 
     /// Puts quotas and passive ports in force, and gives the settings for the sessions.
     pub fn apply(self) -> Settings {
-        let PreparedSettings { config, authenticator, ports, passive_addresses, balancers } = self;
+        let PreparedSettings { config, authenticator, ports, passive_addresses, balancers, tls } =
+            self;
         let authenticator = authenticator.apply();
         ports.set_range(config.passive_ports.clone());
-        Settings { config, authenticator, ports, passive_addresses, balancers }
+        Settings { config, authenticator, ports, passive_addresses, balancers, tls }
     }
 }
 

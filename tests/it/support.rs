@@ -3,6 +3,7 @@
 
 pub mod accounts;
 mod client;
+pub mod ftps;
 pub mod random;
 pub mod scripted_server;
 mod server;

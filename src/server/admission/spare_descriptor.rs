@@ -4,8 +4,8 @@
 //! queue and keep it ready. So one descriptor is kept aside. It is given up for the moment it takes
 //! to accept a client and send it away.
 
-use crate::net::{self, Listeners};
-use crate::server::Server;
+use crate::net::{self, Accepted, Listeners};
+use crate::server::{Arrival, Server};
 use crate::shutdown::Shutdown;
 use std::io;
 use std::net::TcpListener;
@@ -31,15 +31,17 @@ impl SpareDescriptor {
         cause: &io::Error,
         server: &Server,
         shutdown: &Shutdown,
+        arrival: impl FnOnce(Accepted) -> Arrival,
     ) {
         const REST: Duration = Duration::from_millis(100);
         self.spare = None;
         let accepted = listeners.accept_waiting();
-        if let Ok((stream, peer)) = &accepted {
+        let arrived = accepted.map(arrival);
+        if let Ok(arrival) = &arrived {
             server.log_exhausted(cause);
-            server.send_away(stream, *peer);
+            server.send_away(arrival);
         }
-        let failed = accepted.map(drop).err();
+        let failed = arrived.map(drop).err();
         // Before anything else can take it.
         self.spare = listeners.try_clone().ok();
         let rested = match failed {

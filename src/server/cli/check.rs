@@ -9,12 +9,15 @@ use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption, access_
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
 use crate::server::monitor::http;
-use crate::text::Reason;
+use crate::server::tls;
+use crate::sys;
+use crate::text::{Reason, fingerprint, shown};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::net::ToSocketAddrs;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// The report, and how many problems it names.
 #[derive(Debug, Default)]
@@ -56,6 +59,7 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
     }
     report.accounts(config, jail.as_ref());
     report.names(config);
+    report.certificate(config);
     report
 }
 
@@ -133,6 +137,33 @@ impl Report {
                 ));
             }),
             Err(error) => self.problem(StartError::PassiveAddress(error).to_string()),
+        }
+    }
+
+    fn certificate(&mut self, config: &Config) {
+        let context = match tls::context(config) {
+            Ok(Some(context)) => context,
+            Ok(None) => return,
+            Err(error) => return self.problem(error.to_string()),
+        };
+        // The library is the one that the context was made with.
+        if let Ok(library) = sys::tls_library(config.tls_library.as_deref()) {
+            self.line(format_args!("TLS library: {}", library.version()));
+        }
+        let Some(certificate) = context.own_certificate() else { return };
+        let names = certificate.names().join(", ");
+        let left = match tls::days_left(&certificate, SystemTime::now()) {
+            Some(days @ 0..) => format!("valid for {days} days"),
+            Some(days) => format!("expired {} days ago", -days),
+            None => "without an end that can be read".to_owned(),
+        };
+        let digest = fingerprint(&certificate.sha256());
+        self.line(format_args!(
+            "certificate: for {}, {left}, SHA-256 {digest}",
+            shown(names.as_bytes())
+        ));
+        if let Some(warning) = tls::warning(config, Some(&context)) {
+            self.line(format_args!("warning: {warning}"));
         }
     }
 

@@ -2,9 +2,11 @@
 
 use crate::args::Parsed;
 use crate::server::accounts::Access;
-use crate::server::config::Config;
 use crate::server::monitor::reach;
+use crate::server::settings::Settings;
+use crate::server::tls;
 use crate::sys;
+use crate::text::fingerprint;
 use std::env;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,14 +29,20 @@ pub fn refused_root(given: &Parsed) -> Option<String> {
 /// Returns the lines that a script or a person waits for.
 pub fn lines(
     addresses: &[SocketAddr],
+    tls_address: Option<SocketAddr>,
     status: Option<SocketAddr>,
     root: &str,
-    config: &Config,
+    settings: &Settings,
 ) -> String {
-    let may = config.anonymous.map_or("not log in", Access::allows);
+    let may = settings.config.anonymous.map_or("not log in", Access::allows);
     let mut text: String = addresses.iter().map(|at| format!("Listening on {at}\n")).collect();
     text.push_str(&format!("Serving {root}; anonymous visitors may {may}\n"));
+    text.extend(tls_address.map(|at| format!("Listening on {at} for ftps:// (TLS first)\n")));
     text.extend(status.map(|address| format!("Status on http://{address}/\n")));
+    let certificate = settings.tls.as_ref().and_then(|context| context.own_certificate());
+    text.extend(certificate.map(|certificate| {
+        format!("TLS certificate SHA-256 {}\n", fingerprint(&certificate.sha256()))
+    }));
     let reached = reach::addresses(addresses);
     if addresses.iter().any(|at| at.ip().is_unspecified()) {
         text.extend(reached.iter().map(|at| format!("Reach it at {}\n", reach::url(at))));
@@ -53,8 +61,9 @@ pub fn warnings(
     status: Option<SocketAddr>,
     (root, is_named): (&Path, bool),
     descriptors: u64,
-    config: &Config,
+    settings: &Settings,
 ) -> Vec<String> {
+    let config = &settings.config;
     let is_open = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
     let mut warnings = Vec::new();
     let open = addresses.iter().find(is_open);
@@ -95,5 +104,6 @@ pub fn warnings(
              vm.max_map_count by sysctl, five for each session"
         ));
     }
+    warnings.extend(tls::warning(config, settings.tls.as_deref()));
     warnings
 }

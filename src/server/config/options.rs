@@ -9,6 +9,7 @@ use crate::server::accounts::Access;
 use crate::server::cidr::Network;
 use crate::server::config::values::{self, access_name, announcements, count, host, listed, ports};
 use crate::server::config::values::{ANONYMOUS, FORMATS, LEVELS};
+use crate::server::config::values::{TLS_REQUIRED, TLS_REUSE, TLS_VERSIONS};
 use crate::server::config::values::{some_time, status};
 use crate::server::config::{Config, DEFAULT_HOST};
 use crate::server::log::Format;
@@ -330,6 +331,95 @@ pub const OPTIONS: &[ServerOption] = &[
         },
     )
     .fixed(|config, before| keep(&mut config.status, &before.status)),
+    ServerOption::new(
+        Flag::option(
+            "tls-cert",
+            "FILE",
+            "offer encryption (FTPS) with this certificate: PEM, the server's own first [none]",
+        ),
+        |config, given, name| {
+            config.tls_cert = given.value(name).map(PathBuf::from);
+            Ok(())
+        },
+    ),
+    ServerOption::new(
+        Flag::option("tls-key", "FILE", "the private key of --tls-cert [the same file]"),
+        |config, given, name| {
+            config.tls_key = given.value(name).map(PathBuf::from);
+            Ok(())
+        },
+    ),
+    ServerOption::new(
+        Flag::option(
+            "tls-required",
+            "WHO",
+            "who must encrypt login and data once there is a certificate: none, accounts or all",
+        )
+        .choices(&args::words(&TLS_REQUIRED))
+        .or("accounts"),
+        |config, given, name| {
+            config.tls_required = given.need(name, args::one_of(&TLS_REQUIRED))?;
+            Ok(())
+        },
+    ),
+    ServerOption::new(
+        Flag::option(
+            "tls-port",
+            "PORT",
+            "a second control port, where TLS comes first (ftps://), as on 990; 0 picks a free one \
+             [none]",
+        ),
+        |config, given, name| {
+            config.tls_port = given.get(name, args::port)?;
+            Ok(())
+        },
+    )
+    .fixed(|config, before| keep(&mut config.tls_port, &before.tls_port)),
+    ServerOption::new(
+        Flag::option("tls-min", "VERSION", "the oldest version of TLS that is accepted")
+            .choices(&args::words(&TLS_VERSIONS))
+            .or("1.2"),
+        |config, given, name| {
+            config.tls_min = given.need(name, args::one_of(&TLS_VERSIONS))?;
+            Ok(())
+        },
+    ),
+    ServerOption::new(
+        Flag::option(
+            "tls-reuse",
+            "RULE",
+            "allow, or require: data connections must resume the TLS session of their control \
+             connection, which not every client can",
+        )
+        .choices(&args::words(&TLS_REUSE))
+        .or("allow"),
+        |config, given, name| {
+            config.tls_reuse_required = given.need(name, args::one_of(&TLS_REUSE))?;
+            Ok(())
+        },
+    ),
+    ServerOption::new(
+        Flag::switch(
+            "tls-ccc",
+            "accept CCC: the control connection continues in clear after the login",
+        ),
+        |config, given, name| {
+            config.tls_ccc = given.switch(name);
+            Ok(())
+        },
+    ),
+    ServerOption::new(
+        Flag::option(
+            "tls-library",
+            "FILE",
+            "the OpenSSL to load, such as /usr/lib/libssl.so.3 [the system's]",
+        ),
+        |config, given, name| {
+            config.tls_library = given.value(name).map(PathBuf::from);
+            Ok(())
+        },
+    )
+    .fixed(|config, before| keep(&mut config.tls_library, &before.tls_library)),
     ServerOption::new(
         Flag::option(
             "proxy-protocol",

@@ -2,9 +2,10 @@
 
 use crate::args::{self, Parsed, Usage};
 use crate::server::accounts::Access;
-use crate::server::config::{DEFAULT_HOST, StatusAt};
+use crate::server::config::{DEFAULT_HOST, StatusAt, TlsRequired};
 use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
+use crate::sys::TlsVersion;
 use crate::text;
 use std::env;
 use std::ffi::OsString;
@@ -34,6 +35,17 @@ pub(super) const LEVELS: [(&str, Level); 4] = [
 
 /// The formats of the log.
 pub(super) const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
+
+/// Who must use TLS.
+pub(super) const TLS_REQUIRED: [(&str, TlsRequired); 3] =
+    [("none", TlsRequired::None), ("accounts", TlsRequired::Accounts), ("all", TlsRequired::All)];
+
+/// The versions of TLS.
+pub(super) const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+    [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+
+/// Whether data connections must resume a session.
+pub(super) const TLS_REUSE: [(&str, bool); 2] = [("allow", false), ("require", true)];
 
 /// An address or a name.
 pub(super) fn host(text: &str) -> Result<String, args::Expected> {

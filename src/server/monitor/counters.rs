@@ -7,6 +7,7 @@
 use crate::protocol::Name;
 use crate::server::log::recent::Ring;
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
+use crate::server::tls::FailureKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -59,6 +60,9 @@ pub struct Counters {
     since: Instant,
     turned_away: [AtomicU64; RejectionCause::ALL.len()],
     logins: [AtomicU64; 2],
+    /// Handshakes that were full, and that resumed a session.
+    handshakes: [AtomicU64; 2],
+    failed_handshakes: [AtomicU64; FailureKind::ALL.len()],
     transfers: [Counts; TransferKind::ALL.len()],
     /// The most recent file transfers, and listings that failed.
     pub last: Ring<FinishedTransfer>,
@@ -117,6 +121,8 @@ impl Counters {
             since: Instant::now(),
             turned_away: Default::default(),
             logins: Default::default(),
+            handshakes: Default::default(),
+            failed_handshakes: Default::default(),
             transfers: Default::default(),
             last,
         }
@@ -145,6 +151,26 @@ impl Counters {
     /// Returns the numbers of successful and failed logins.
     pub fn logins(&self) -> (u64, u64) {
         (get(&self.logins[1]), get(&self.logins[0]))
+    }
+
+    /// A TLS handshake went well.
+    pub fn handshake(&self, resumed: bool) {
+        add(&self.handshakes[usize::from(resumed)], 1);
+    }
+
+    /// How many handshakes were full, and how many resumed a session.
+    pub fn handshakes(&self) -> (u64, u64) {
+        (get(&self.handshakes[0]), get(&self.handshakes[1]))
+    }
+
+    /// A TLS handshake failed.
+    pub fn handshake_failed(&self, kind: FailureKind) {
+        add(&self.failed_handshakes[kind as usize], 1);
+    }
+
+    /// How many handshakes failed, and why.
+    pub fn failed_handshakes(&self) -> [(FailureKind, u64); FailureKind::ALL.len()] {
+        FailureKind::ALL.map(|kind| (kind, get(&self.failed_handshakes[kind as usize])))
     }
 
     /// Counts a finished transfer.

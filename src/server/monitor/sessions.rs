@@ -52,6 +52,8 @@ pub struct SessionState {
     pub user: Option<Name>,
     /// The running transfer.
     pub info: Option<TransferInfo>,
+    /// The version of TLS that the control connection is under.
+    pub tls: Option<&'static str>,
 }
 
 /// The registration of a session, removed from the list on drop.
@@ -109,6 +111,11 @@ impl SessionEntry {
         self.lock().user.clone()
     }
 
+    /// Returns the version of TLS that the control connection is under, if it is.
+    pub fn tls(&self) -> Option<&'static str> {
+        self.lock().tls
+    }
+
     /// Returns the number of bytes that the running or the last transfer has moved.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::Relaxed)
@@ -128,6 +135,11 @@ impl Registration<'_> {
     /// Records the user of the login, or the end of the login.
     pub fn set_user(&self, user: Option<&Name>) {
         self.entry.lock().user = user.cloned();
+    }
+
+    /// Records the version of TLS that the control connection is under.
+    pub fn set_tls(&self, version: Option<&'static str>) {
+        self.entry.lock().tls = version;
     }
 
     /// Records the start of a transfer.

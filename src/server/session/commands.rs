@@ -10,6 +10,7 @@ pub(super) mod login;
 pub(super) mod modify;
 pub(super) mod parameters;
 pub(super) mod query;
+pub(super) mod security;
 pub(super) mod site;
 pub(super) mod transfer;
 

@@ -1,15 +1,39 @@
 //! The control connection of a session: commands in, replies out.
 
-use crate::net::{self, Draining, Stream};
+use crate::net::{self, Attention, Draining, Stream, Verdict, Waited};
 use crate::protocol::{Control, Line, Reply};
 use crate::server::monitor::sessions::Registration;
 use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::read_ahead;
-use crate::shutdown::Shutdown;
-use crate::sys::{Interest, PollItem, Waitable};
-use std::io;
+use crate::server::session::security::shake;
+use crate::shutdown::{Shutdown, Stage};
+use crate::sys::{Interest, PollItem, Tls, TlsContext, Waitable};
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+
+/// What a client did that sent more under TLS after CCC.
+const SENT_AFTER_CCC: &str = "the client continued under TLS after CCC";
+
+/// Returns true if the next byte begins a record of TLS (RFC 8446 section 5.1): no line of text begins
+/// so.
+fn is_tls_record(tcp: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    Ok(tcp.peek(&mut first)? > 0 && (20..=23).contains(&first[0]))
+}
+
+/// Stops a wait when the server drains.
+struct UntilDrain<'a>(&'a Shutdown);
+
+impl Attention for UntilDrain<'_> {
+    fn items(&self) -> [PollItem<'_>; 2] {
+        [self.0.draining(), PollItem::nothing()]
+    }
+
+    fn attend(&mut self, _moved: u64) -> Verdict {
+        if self.0.stage() == Stage::Running { Verdict::Continue } else { Verdict::Stop }
+    }
+}
 
 /// The control connection.
 pub(super) struct ControlConnection<'a> {
@@ -81,12 +105,77 @@ impl<'a> ControlConnection<'a> {
     pub(super) fn close(&mut self) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let stream = self.control.stream_mut();
-        stream.tcp().shutdown(std::net::Shutdown::Write)?;
+        stream.end_sending()?;
         stream.set_deadline(net::deadline(PATIENCE));
         while self.control.fill().is_ok_and(|length| length > 0) {
             while self.control.take_line().is_some() {}
         }
         Ok(())
+    }
+
+    /// Says that nothing more comes, where TLS has a word for that.
+    pub(super) fn end_tls(&mut self) {
+        self.control.stream_mut().end_tls();
+    }
+
+    /// Returns true if the client has sent nothing beyond the last command.
+    pub(super) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.control.stream().pending() == 0
+    }
+
+    /// The TLS that the connection is under, if it is.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.control.stream().tls()
+    }
+
+    /// Sends a new ticket to a client of TLS 1.3 with the next reply: it may have used up the one for its
+    /// last data connection, or the old ones may be out of date.
+    pub(super) fn renew_ticket(&mut self) {
+        if let Some(tls) = self.control.stream_mut().tls_mut() {
+            tls.renew_ticket();
+        }
+    }
+
+    /// Shakes hands, until the deadline or until the server drains, and puts the connection under TLS.
+    ///
+    /// # Errors
+    /// Why the handshake failed.
+    pub(super) fn secure(
+        &mut self,
+        context: &TlsContext,
+        binding: &[u8; 16],
+        deadline: Option<Instant>,
+    ) -> io::Result<Waited> {
+        let stream = self.control.stream_mut();
+        let tcp = stream.tcp().try_clone()?;
+        let mut attention = UntilDrain(self.shutdown);
+        let (waited, tls) = shake(context, tcp, binding, None, deadline, &mut attention)?;
+        if waited == Waited::Ready {
+            stream.secure(Box::new(tls));
+        }
+        Ok(waited)
+    }
+
+    /// Takes the TLS off: says close_notify, and waits for what the client sends next. If that is its
+    /// close_notify, it is read under TLS; curl sends none in passive mode and continues in clear.
+    ///
+    /// # Errors
+    /// `TimedOut` at the deadline, [`Draining`] when the server ends, or a lost connection.
+    pub(super) fn strip(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        let stream = self.control.stream_mut();
+        stream.end_tls();
+        let mut items = [PollItem::new(stream.handle(), Interest::Read), self.shutdown.draining()];
+        net::wait(&mut items, deadline)?;
+        if items[1].ready() {
+            return Err(io::Error::other(Draining));
+        }
+        if is_tls_record(stream.tcp())? {
+            stream.set_deadline(deadline);
+            if stream.read(&mut [0; 64])? > 0 {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, SENT_AFTER_CCC));
+            }
+        }
+        stream.strip()
     }
 
     /// Listens to the client during a transfer, whose bytes `registration` counts.

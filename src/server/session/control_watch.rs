@@ -155,7 +155,18 @@ impl ControlWatch<'_> {
         };
     }
 
-    /// Reads what has come on the control connection, without waiting.
+    /// Reads what has come on the control connection, without waiting. What TLS has decrypted already
+    /// does not show in the next poll, so it is read too.
+    fn read_all(&mut self) -> Verdict {
+        loop {
+            let verdict = self.read();
+            let hears = matches!(self.hearing, Hearing::Commands | Hearing::End);
+            if verdict == Verdict::Stop || !hears || self.control.stream().pending() == 0 {
+                return verdict;
+            }
+        }
+    }
+
     fn read(&mut self) -> Verdict {
         match read_ahead::read(self.control) {
             Ok(0) if self.half_closed || self.script_until > Some(Instant::now()) => {
@@ -211,7 +222,7 @@ impl Attention for ControlWatch<'_> {
             return self.stop(Refusal::Broken("The server is shutting down."));
         }
         match self.hearing {
-            Hearing::Commands | Hearing::End => self.read(),
+            Hearing::Commands | Hearing::End => self.read_all(),
             Hearing::Loss => self.look_for_loss(),
             Hearing::Nothing => Verdict::Continue,
         }

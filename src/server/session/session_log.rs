@@ -12,6 +12,8 @@ use crate::server::panic_hook::Panicked;
 use crate::server::proxy::{ClientOrigin, Via};
 use crate::server::session::End;
 use crate::server::session::log_budget::LogBudget;
+use crate::server::tls::HandshakeFailure;
+use crate::sys::Tls;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
@@ -103,6 +105,37 @@ impl<'a> SessionLog<'a> {
     pub(super) fn stranger(&self, from: &IpAddr) {
         let fields: [Field<'_>; 2] = [("from", from), ("expected", &self.peer().ip())];
         self.event(Level::Warn, "data-from-elsewhere", &fields);
+    }
+
+    /// Logs and counts a TLS handshake of the control connection that failed.
+    pub(super) fn tls_failed(&self, failure: &HandshakeFailure) {
+        self.server.counters.handshake_failed(failure.kind);
+        let reason = failure.kind.name();
+        self.event(self.level, "tls-failed", &[("reason", &reason), ("why", &failure.why)]);
+    }
+
+    /// The same for a data connection, of which there may be many.
+    pub(super) fn data_tls_failed(&mut self, failure: &HandshakeFailure) {
+        let level = if self.budget.has_room() { Level::Info } else { Level::Debug };
+        self.server.counters.handshake_failed(failure.kind);
+        let reason = failure.kind.name();
+        let fields: [Field<'_>; 3] =
+            [("connection", &"data"), ("reason", &reason), ("why", &failure.why)];
+        self.event(level, "tls-failed", &fields);
+    }
+
+    /// Counts a TLS handshake that went well.
+    pub(super) fn shook_hands(&self, tls: &Tls) {
+        self.server.counters.handshake(tls.is_resumed());
+    }
+
+    /// Logs a login, and what the control connection is under.
+    pub(super) fn logged_in(&self, server_name: Option<&str>) {
+        let tls = self.registration.entry().tls();
+        let mut fields: Vec<Field<'_>> = Vec::new();
+        fields.extend(tls.iter().map(|version| -> Field<'_> { ("tls", version) }));
+        fields.extend(server_name.iter().map(|name| -> Field<'_> { ("sni", name) }));
+        self.event(Level::Info, "login", &fields);
     }
 
     /// Notes that a transfer begins.

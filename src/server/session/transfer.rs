@@ -10,12 +10,13 @@ use crate::server::data::DataConnection;
 use crate::server::error::Refusal;
 use crate::server::fs::upload::Upload;
 use crate::server::limits::bandwidth::SessionBandwidth;
-use crate::server::monitor::transfer::TransferInfo;
+use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::Session;
 use crate::server::session::control::ControlConnection;
 use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::login::Login;
 use crate::server::session::parameters::Parameters;
+use crate::server::session::security::{DataRules, Security};
 use crate::server::session::session_log::SessionLog;
 use crate::server::settings::Settings;
 use std::io::{self, Read, Write};
@@ -31,6 +32,7 @@ pub(super) struct Transfer<'t, 'a> {
     bandwidth: &'t SessionBandwidth<'a>,
     control: &'t mut ControlConnection<'a>,
     data: &'t mut DataConnection,
+    security: &'t mut Security,
     log: &'t mut SessionLog<'a>,
 }
 
@@ -44,6 +46,7 @@ impl<'a> Session<'a> {
             bandwidth: &self.bandwidth,
             control: &mut self.control,
             data: &mut self.data,
+            security: &mut self.security,
             log: &mut self.log,
         }
     }
@@ -60,11 +63,12 @@ impl<'t> Transfer<'t, '_> {
         self.parameters
     }
 
-    /// Refuses a transfer for which no data connection was arranged.
+    /// Refuses a transfer for which no data connection was arranged, or one in clear that must not be.
     ///
     /// # Errors
-    /// 425.
+    /// 425 and 521.
     pub(super) fn check_planned(&self) -> Result<(), Refusal> {
+        self.security.check_data(self.settings, self.login)?;
         self.data.check_planned()
     }
 
@@ -107,7 +111,10 @@ impl<'t> Transfer<'t, '_> {
         // What cannot begin is a refusal, and no transfer that failed.
         self.check_planned()?;
         self.log.begin_transfer(info);
-        let result = self.over_data(opening, pump);
+        let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
+            pump::finish(pump(data, stall, watch), data, stall, watch)
+        };
+        let result = self.over_data(info.kind, opening, send);
         // Before the log and the client are told that it went well.
         let result =
             result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
@@ -131,7 +138,7 @@ impl<'t> Transfer<'t, '_> {
         let received = if self.parameters.is_ascii() {
             self.receive_text(info, opening, &mut upload)
         } else {
-            let received = self.over_data(opening, |data, stall, watch| {
+            let received = self.over_data(info.kind, opening, |data, stall, watch| {
                 pump::receive_file(data, &mut upload, stall, watch)
             });
             self.believe(received, info.started)
@@ -155,8 +162,9 @@ impl<'t> Transfer<'t, '_> {
         upload: &mut Upload,
     ) -> Result<u64, Refusal> {
         let mut text = DecodingWriter::new(upload);
-        let received = self
-            .over_data(opening, |data, stall, watch| pump::receive(data, &mut text, stall, watch));
+        let received = self.over_data(info.kind, opening, |data, stall, watch| {
+            pump::receive(data, &mut text, stall, watch)
+        });
         let received = self.believe(received, info.started);
         match &received {
             Ok(_) => text.finish().map(drop)?,
@@ -166,14 +174,17 @@ impl<'t> Transfer<'t, '_> {
     }
 
     /// A client that died closes both connections, and the end of the data looks like the end of
-    /// the file. A client that meant it would wait for the 226.
+    /// the file. A client that meant it would wait for the 226. TLS has a word for the end.
     fn believe(
         &mut self,
         received: Result<u64, Refusal>,
         started: Instant,
     ) -> Result<u64, Refusal> {
         match received {
-            Ok(moved) if self.control.client_is_gone(moved, started.elapsed()) => {
+            Ok(moved)
+                if !self.security.is_private()
+                    && self.control.client_is_gone(moved, started.elapsed()) =>
+            {
                 Err(Refusal::Broken("The control connection was closed before the end."))
             }
             other => other,
@@ -183,10 +194,14 @@ impl<'t> Transfer<'t, '_> {
     /// Everything between the 150 and the closing of the data connection.
     fn over_data(
         &mut self,
+        kind: TransferKind,
         opening: &Reply,
         pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
-        let moved = self.exchange(opening, pump);
+        let moved = self.exchange(kind, opening, pump);
+        if let Some(failure) = self.security.take_data_failure() {
+            self.log.data_tls_failed(&failure);
+        }
         if let Some(stranger) = self.data.take_stranger() {
             self.log.stranger(&stranger);
         }
@@ -195,6 +210,7 @@ impl<'t> Transfer<'t, '_> {
 
     fn exchange(
         &mut self,
+        kind: TransferKind,
         opening: &Reply,
         pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
@@ -209,10 +225,20 @@ impl<'t> Transfer<'t, '_> {
         if watch.look_at_lines() == Verdict::Stop {
             return Err(watch.refusal());
         }
-        let mut data = match self.data.open(net::deadline(stall), &mut watch) {
+        let deadline = net::deadline(stall);
+        let must_resume = self.settings.config.tls_reuse_required;
+        let rules = DataRules { is_upload: kind.is_upload(), must_resume };
+        let opened = self
+            .data
+            .open(deadline, &mut watch)
+            .and_then(|stream| self.security.protect(stream, &rules, deadline, &mut watch));
+        let mut data = match opened {
             Err(Refusal::Broken(_)) => return Err(watch.refusal()),
             other => other?,
         };
+        if let Some(tls) = data.tls() {
+            self.log.shook_hands(tls);
+        }
         watch.keep_to(rates);
         let outcome = pump(&mut data, stall, &mut watch);
         let half_closed = watch.is_half_closed();
@@ -224,6 +250,13 @@ impl<'t> Transfer<'t, '_> {
             End::Local(error) => Err(Refusal::System(error)),
         };
         self.control.set_half_closed(half_closed);
+        if moved.is_ok() && !data.is_plain() {
+            if kind.is_upload() {
+                // The upload has ended already, so that the client may be gone.
+                let _ = data.end_sending();
+            }
+            self.control.renew_ticket();
+        }
         moved
     }
 }

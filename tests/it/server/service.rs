@@ -8,3 +8,4 @@ mod shutdown;
 mod socket_activation;
 mod startup;
 pub mod status;
+mod tls;

@@ -12,3 +12,4 @@ mod panic;
 mod password_checks;
 mod replies;
 mod telnet;
+mod tls;

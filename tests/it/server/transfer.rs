@@ -11,3 +11,4 @@ mod retrieve;
 mod store;
 #[cfg(target_os = "linux")]
 mod sync;
+mod tls;

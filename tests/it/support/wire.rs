@@ -5,14 +5,15 @@
 //! failure prints the whole dialogue.
 
 use crate::support::PATIENCE;
-use mt_ftp::sys::{Interest, PollItem, Waitable, connect_from, poll};
+use crate::support::tls::Wire;
+use mt_ftp::sys::{Interest, PollItem, Tls, Waitable, connect_from, poll};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
 /// The client's side of a control connection.
 pub struct Peer {
-    control: TcpStream,
+    control: Wire,
     unread: Vec<u8>,
     dialogue: String,
 }
@@ -46,7 +47,7 @@ impl Peer {
 
     /// Speaks over a stream that is connected already.
     pub fn new(control: TcpStream) -> Peer {
-        Peer { control, unread: Vec::new(), dialogue: String::new() }
+        Peer { control: Wire::Plain(control), unread: Vec::new(), dialogue: String::new() }
     }
 
     /// Sends a line.
@@ -115,17 +116,44 @@ impl Peer {
     /// Closes the sending half.
     pub fn half_close(&mut self) {
         self.note("> ", b"(end)");
-        self.control.shutdown(Shutdown::Write).unwrap();
+        self.tcp().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Closes with a reply unread, which resets the connection.
     pub fn reset(mut self) {
-        self.say("NOOP").control.peek(&mut [0]).unwrap();
+        self.say("NOOP").tcp().peek(&mut [0]).unwrap();
+    }
+
+    /// The socket of the control connection.
+    pub fn tcp(&self) -> &TcpStream {
+        self.control.tcp()
+    }
+
+    /// The TLS of the control connection, if it is under it.
+    pub fn tls(&self) -> Option<&Tls> {
+        match &self.control {
+            Wire::Plain(_) => None,
+            Wire::Tls(tls) => Some(tls),
+        }
+    }
+
+    /// Continues over another wire, as after AUTH.
+    pub fn put_under(&mut self, wire: Wire) {
+        self.note("- ", if matches!(wire, Wire::Tls(_)) { b"TLS" } else { b"in clear" });
+        self.control = wire;
+    }
+
+    /// Says that nothing more comes, by a close_notify under TLS, and keeps the socket open.
+    pub fn end_tls(&mut self) {
+        self.note("> ", b"(close_notify)");
+        if let Wire::Tls(tls) = &mut self.control {
+            tls.end_sending().unwrap();
+        }
     }
 
     /// Where it connects from.
     pub fn local(&self) -> SocketAddr {
-        self.control.local_addr().unwrap()
+        self.tcp().local_addr().unwrap()
     }
 
     /// Everything that was said on both sides.
@@ -140,7 +168,7 @@ impl Peer {
         let Some(Ok(port)) = port.map(|(port, _)| port.parse()) else {
             self.fail("expected (|||PORT|)")
         };
-        SocketAddr::new(self.control.peer_addr().unwrap().ip(), port)
+        SocketAddr::new(self.tcp().peer_addr().unwrap().ip(), port)
     }
 
     /// Where PASV says to connect to.

@@ -20,6 +20,7 @@ pub fn text(server: &Server) -> String {
     let mut page = Page(String::new());
     page.server(server);
     page.sessions(server);
+    page.handshakes(server);
     page.transfers(server);
     page.durations(server);
     page.limits(server);
@@ -86,6 +87,20 @@ impl Page {
         );
         self.value(CHECKS, "by=\"hash\"", checks.hashed());
         self.value(CHECKS, "by=\"cache\"", checks.remembered());
+    }
+
+    fn handshakes(&mut self, server: &Server) {
+        const HANDSHAKES: &str = "mt_ftp_tls_handshakes_total";
+        let (full, resumed) = server.counters.handshakes();
+        let help = "TLS handshakes of control and data connections that went well.";
+        self.family(HANDSHAKES, "counter", help);
+        self.value(HANDSHAKES, "kind=\"full\"", full);
+        self.value(HANDSHAKES, "kind=\"resumed\"", resumed);
+        const FAILED: &str = "mt_ftp_tls_handshakes_failed_total";
+        self.family(FAILED, "counter", "TLS handshakes that failed, by the reason.");
+        for (kind, times) in server.counters.failed_handshakes() {
+            self.value(FAILED, &format!("reason=\"{}\"", kind.name()), times);
+        }
     }
 
     fn transfers(&mut self, server: &Server) {

@@ -5,8 +5,10 @@ use crate::server::error::Refusal;
 use crate::server::session::commands::{Answer, site};
 use crate::server::session::login::Login;
 use crate::server::session::parameters::Parameters;
+use crate::server::session::security::Security;
 use crate::server::session::session_log::SessionLog;
-use crate::sys;
+use crate::server::settings::Settings;
+use crate::sys::{self, Tls};
 
 pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) -> Reply {
     match opts {
@@ -31,9 +33,14 @@ pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) 
 
 /// FEAT names exactly what works, after the login for that login: a client that finds no MFMT there
 /// does not try to set times that it may not set.
-pub(in crate::server::session) fn feat(login: &Login, parameters: &Parameters) -> Reply {
+pub(in crate::server::session) fn feat(
+    login: &Login,
+    parameters: &Parameters,
+    settings: &Settings,
+) -> Reply {
     let rows = TABLE.iter().filter(|row| !row.feature.is_empty() && login.may_use(row.verb));
-    let mut lines: Vec<Vec<u8>> = rows.filter_map(|row| feature(row, parameters)).collect();
+    let mut lines: Vec<Vec<u8>> =
+        rows.filter_map(|row| feature(row, parameters, settings)).collect();
     // Two that are no verbs (RFC 3659 section 6, RFC 2640 section 3.2).
     lines.extend([b"TVFS".to_vec(), b"UTF8".to_vec()]);
     lines.sort_unstable();
@@ -41,11 +48,12 @@ pub(in crate::server::session) fn feat(login: &Login, parameters: &Parameters) -
     Reply::lines(Code::SYSTEM_STATUS, "Extensions:", lines, "End.")
 }
 
-/// Returns the line of a verb; `None` for what this system cannot do.
-fn feature(row: &Row, parameters: &Parameters) -> Option<Vec<u8>> {
+/// Returns the line of a verb; `None` for what this system cannot do, or this server does not offer.
+fn feature(row: &Row, parameters: &Parameters, settings: &Settings) -> Option<Vec<u8>> {
     let mut line = row.feature.as_bytes().to_vec();
     match row.verb {
-        Verb::Auth | Verb::Pbsz | Verb::Prot | Verb::Ccc => return None,
+        Verb::Auth | Verb::Pbsz | Verb::Prot if settings.tls.is_none() => return None,
+        Verb::Ccc if settings.tls.is_none() || !settings.config.tls_ccc => return None,
         Verb::Mfct if !sys::CAN_SET_CREATED => return None,
         Verb::Mff if sys::CAN_SET_CREATED => line.extend(b" Create;Modify;UNIX.mode;"),
         Verb::Mff => line.extend(b" Modify;UNIX.mode;"),
@@ -71,6 +79,7 @@ fn algorithms(parameters: &Parameters) -> Vec<u8> {
 pub(in crate::server::session) fn status(
     login: &Login,
     parameters: &Parameters,
+    (security, tls): (&Security, Option<&Tls>),
     log: &SessionLog<'_>,
 ) -> Reply {
     let who = match login.identity() {
@@ -82,9 +91,20 @@ pub(in crate::server::session) fn status(
         format!(" Connected from {}", log.peer().ip()),
         who,
         format!("{kind}, STRU: file, MODE: stream"),
+        protection(security, tls),
         format!(" Session open for {} seconds", log.age().as_secs()),
     ];
     Reply::lines(Code::SYSTEM_STATUS, "mt_ftp:", lines.map(String::into_bytes), "End.")
+}
+
+/// The line about what the connections of a session are under.
+fn protection(security: &Security, tls: Option<&Tls>) -> String {
+    let control = match tls {
+        Some(tls) => format!("{}, {}", tls.version(), tls.cipher()),
+        None => "in clear".to_owned(),
+    };
+    let data = if security.is_private() { "protected" } else { "in clear" };
+    format!(" Control connection: {control}; data connections: {data}")
 }
 
 /// RFC 7151: before login. There is one host, which answers to every name.

@@ -5,36 +5,52 @@ use crate::protocol::{Code, Name, Reply, Secret};
 use crate::server::Server;
 use crate::server::auth::identity::{Identity, is_anonymous};
 use crate::server::auth::login_attempts::NoTurn;
+use crate::server::config::TlsRequired;
 use crate::server::data::DataConnection;
 use crate::server::error::Refusal;
 use crate::server::log::Level;
 use crate::server::session::commands::Answer;
 use crate::server::session::login::Login;
 use crate::server::session::parameters::Parameters;
+use crate::server::session::security::Security;
 use crate::server::session::session_log::SessionLog;
 use crate::server::settings::Settings;
 
-/// USER: forgets any earlier login.
+/// USER: forgets any earlier login. A name that needs TLS is refused before a password can be sent in
+/// clear, also one that nobody has.
 pub(in crate::server::session) fn user(
     login: &mut Login,
     log: &SessionLog<'_>,
     settings: &Settings,
+    security: &Security,
     name: &Name,
-) -> Reply {
+) -> Answer {
+    leave(login, log);
+    let is_visitor = is_anonymous(name) && settings.authenticator.anonymous.is_some();
+    if settings.tls.is_some() && !security.is_secured() {
+        match settings.config.tls_required {
+            TlsRequired::All => {
+                return Err(Refusal::TlsRequired("TLS is required: AUTH TLS first."));
+            }
+            TlsRequired::Accounts if !is_visitor => {
+                return Err(Refusal::TlsRequired("TLS is required for accounts: AUTH TLS first."));
+            }
+            TlsRequired::Accounts | TlsRequired::None => {}
+        }
+    }
     login.name(name.clone());
-    log.registration().set_user(None);
-    let text = match is_anonymous(name) && settings.authenticator.anonymous.is_some() {
+    let text = match is_visitor {
         true => "Any password will do; your e-mail address is the custom.",
         false => "Password, please.",
     };
-    Reply::new(Code::NEED_PASSWORD, text)
+    Ok(Reply::new(Code::NEED_PASSWORD, text))
 }
 
 /// PASS: the one way to be logged in.
 pub(in crate::server::session) fn pass(
     server: &Server,
     settings: &Settings,
-    login: &mut Login,
+    (login, security): (&mut Login, &Security),
     log: &SessionLog<'_>,
     password: &Secret,
 ) -> Answer {
@@ -49,7 +65,7 @@ pub(in crate::server::session) fn pass(
         Ok(identity) => {
             log.registration().set_user(Some(identity.user()));
             login.enter(identity);
-            log.event(Level::Info, "login", &[]);
+            log.logged_in(security.server_name());
             Ok(Reply::new(Code::LOGGED_IN, "Logged in."))
         }
         Err(refusal) => {
@@ -104,12 +120,27 @@ pub(in crate::server::session) fn rein(
     login: &mut Login,
     parameters: &mut Parameters,
     data: &mut DataConnection,
+    security: &Security,
     log: &SessionLog<'_>,
-) -> Reply {
+) -> Answer {
+    // RFC 4217 section 11 would have the connection in clear again, which nobody expects to be.
+    if security.has_begun() {
+        return Err(Refusal::Sequence("REIN does not go with AUTH; connect again."));
+    }
+    begin_again(login, parameters, data, log);
+    Ok(Reply::new(Code::READY, "Begin again with USER."))
+}
+
+/// Forgets all that commands have set.
+pub(in crate::server::session) fn begin_again(
+    login: &mut Login,
+    parameters: &mut Parameters,
+    data: &mut DataConnection,
+    log: &SessionLog<'_>,
+) {
     leave(login, log);
     data.reset();
     *parameters = Parameters::new();
-    Reply::new(Code::READY, "Begin again with USER.")
 }
 
 /// Ends a login that a reload has made void, and with it what was begun under it.

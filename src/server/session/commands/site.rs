@@ -113,14 +113,17 @@ fn who(server: &Server, login: &Login) -> Answer {
         return Err(Refusal::Unavailable("SITE WHO is for accounts alone."));
     }
     let line = |entry: Arc<SessionEntry>| {
-        let SessionState { user, info } = entry.state();
+        let SessionState { user, info, tls } = entry.state();
         let user = user.map_or("(not logged in)".into(), |user| user.to_string());
         let (ip, seconds) = (entry.peer.ip(), entry.since.elapsed().as_secs());
         let doing = info.map_or(String::new(), |info| {
             let of = info.expected.map_or(String::new(), |size| format!(" of {size}"));
             format!(", {} {}{of} bytes", info.kind.event(), entry.moved())
         });
-        format!(" {} {user} from {ip} for {seconds} seconds{doing}", entry.number).into_bytes()
+        let under = tls.map_or(String::new(), |version| format!(", {version}"));
+        let line =
+            format!(" {} {user} from {ip} for {seconds} seconds{under}{doing}", entry.number);
+        line.into_bytes()
     };
     let lines: Vec<Vec<u8>> = server.session_list.all().into_iter().map(line).collect();
     Ok(Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End."))

@@ -96,6 +96,8 @@ fn what_works_beyond_rfc_959_is_listed() {
             "FEAT" | "OPTS" => assert!(!is_listed(row.spelling)),
             // RFC 3659 section 7.8: MLST stands for both.
             "MLSD" => assert!(is_listed("MLST") && !is_listed("MLSD")),
+            // Of a server with a certificate.
+            "AUTH" | "PBSZ" | "PROT" | "CCC" => assert!(!is_listed(row.spelling)),
             // Not every system can.
             "MFCT" if !is_listed("MFCT") => {
                 let (_server, mut peer) = writer();

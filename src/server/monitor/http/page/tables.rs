@@ -41,17 +41,18 @@ impl View<'_> {
     }
 
     fn session(&self, out: &mut String, entry: &SessionEntry) {
-        let SessionState { user, info } = entry.state();
+        let SessionState { user, info, tls } = entry.state();
         let who = user.map_or("<span class=\"dim\">not logged in</span>".into(), |user| {
             format!("<bdi>{}</bdi>", text(user))
         });
         let here = html::short(entry.since.elapsed());
         let together = here.replace(' ', "&nbsp;");
         let via = entry.via.map_or(String::new(), |via| format!(" via&nbsp;{}", via.ip()));
+        let under = tls.map_or(String::new(), |version| format!(" {version}"));
         let _ = write!(
             out,
             "<tr><th scope=\"row\" class=\"tight\">{}</th><td class=\"who\">{who}\
-             <small>{}{via}<span class=\"narrow\"> for&nbsp;{together}</span></small></td>\
+             <small>{}{via}{under}<span class=\"narrow\"> for&nbsp;{together}</span></small></td>\
              <td class=\"tight roomy\">{here}</td><td class=\"what\">",
             entry.number,
             entry.peer.ip(),

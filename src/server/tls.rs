@@ -1,0 +1,198 @@
+//! TLS at the server (RFC 4217): the certificate in force, and why a handshake fails.
+//!
+//! A context is made from the options at the start and at each reload. A session keeps the one that it
+//! did AUTH with, also for its data connections: tickets are read by the context alone that gave them.
+
+use crate::server::StartError;
+use crate::server::config::{Config, TlsRequired};
+use crate::sys::{self, Certificate, TlsContext, TlsError, TlsErrorKind};
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// How long before the end of a certificate the server warns of it, in days.
+const WARN_DAYS: i64 = 14;
+
+/// Makes the context of `--tls-cert`; `None` without it.
+///
+/// # Errors
+/// The library cannot be loaded, or a file cannot be used. Without a certificate: an option that promises
+/// TLS, since a server that forgets it must not serve in clear.
+pub fn context(config: &Config) -> Result<Option<Arc<TlsContext>>, StartError> {
+    let Some(certificate) = &config.tls_cert else {
+        return useless_option(config)
+            .map_or(Ok(None), |name| Err(StartError::NoCertificate(name)));
+    };
+    let library =
+        sys::tls_library(config.tls_library.as_deref()).map_err(StartError::TlsLibrary)?;
+    let key = config.tls_key.as_ref().unwrap_or(certificate);
+    let context = TlsContext::server(library, certificate, key, config.tls_min);
+    Ok(Some(Arc::new(context.map_err(StartError::Tls)?)))
+}
+
+/// Returns the option that is of no use without a certificate, if there is one.
+fn useless_option(config: &Config) -> Option<&'static str> {
+    match config {
+        Config { tls_key: Some(_), .. } => Some("--tls-key"),
+        Config { tls_port: Some(_), .. } => Some("--tls-port"),
+        Config { tls_required: TlsRequired::All, .. } => Some("--tls-required all"),
+        _ => None,
+    }
+}
+
+/// Returns the number of whole days for which a certificate is still valid, negative once it has
+/// expired; `None` if it does not say until when it is.
+pub fn days_left(certificate: &Certificate, now: SystemTime) -> Option<i64> {
+    const DAY: u64 = 24 * 60 * 60;
+    let days = |time: Duration| i64::try_from(time.as_secs() / DAY).unwrap_or(i64::MAX);
+    let end = certificate.not_after()?;
+    Some(match end.duration_since(now) {
+        Ok(left) => days(left),
+        Err(over) => -1 - days(over.duration()),
+    })
+}
+
+/// Returns what is to be said of a certificate that has expired or soon will, with its file.
+pub fn expiry_warning(file: &Path, certificate: &Certificate, now: SystemTime) -> Option<String> {
+    let file = file.display();
+    match days_left(certificate, now)? {
+        ..0 => Some(format!("the certificate in {file} has expired: clients refuse it")),
+        days if days < WARN_DAYS => {
+            Some(format!("the certificate in {file} is valid for {days} days more"))
+        }
+        _ => None,
+    }
+}
+
+/// [`expiry_warning`] for the certificate of a context.
+pub fn warning(config: &Config, context: Option<&TlsContext>) -> Option<String> {
+    expiry_warning(config.tls_cert.as_ref()?, &context?.own_certificate()?, SystemTime::now())
+}
+
+/// The kinds of failed handshakes, as they are counted and logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The client sent clear text where TLS was due.
+    ClearText,
+    /// There is no version of TLS in common.
+    Version,
+    /// There is no cipher in common.
+    Cipher,
+    /// The client wants another protocol than FTP (ALPN).
+    Protocol,
+    /// The client refused the certificate.
+    CertificateRefused,
+    /// The client left.
+    Left,
+    /// The handshake took too long.
+    Late,
+    /// A data connection did not resume the session of its control connection.
+    NotResumed,
+    /// Anything else.
+    Other,
+}
+
+impl FailureKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [FailureKind; 9] = [
+        FailureKind::ClearText,
+        FailureKind::Version,
+        FailureKind::Cipher,
+        FailureKind::Protocol,
+        FailureKind::CertificateRefused,
+        FailureKind::Left,
+        FailureKind::Late,
+        FailureKind::NotResumed,
+        FailureKind::Other,
+    ];
+
+    /// Its name for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureKind::ClearText => "clear-text",
+            FailureKind::Version => "version",
+            FailureKind::Cipher => "cipher",
+            FailureKind::Protocol => "protocol",
+            FailureKind::CertificateRefused => "certificate-refused",
+            FailureKind::Left => "left",
+            FailureKind::Late => "late",
+            FailureKind::NotResumed => "not-resumed",
+            FailureKind::Other => "other",
+        }
+    }
+}
+
+/// A handshake that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandshakeFailure {
+    /// As what it is counted.
+    pub kind: FailureKind,
+    /// The reason in words. They may hold what the client has sent.
+    pub why: String,
+}
+
+impl HandshakeFailure {
+    /// The client took too long.
+    pub fn late() -> HandshakeFailure {
+        let why = "the client did not finish the TLS handshake in time".to_owned();
+        HandshakeFailure { kind: FailureKind::Late, why }
+    }
+
+    /// The session was not resumed, as `--tls-reuse require` demands it.
+    pub fn not_resumed() -> HandshakeFailure {
+        let why = "the data connection did not resume the session of its control connection";
+        HandshakeFailure { kind: FailureKind::NotResumed, why: why.to_owned() }
+    }
+
+    /// The client sent commands in clear behind AUTH.
+    pub fn injected() -> HandshakeFailure {
+        let why = "commands came in clear behind AUTH; they were not carried out".to_owned();
+        HandshakeFailure { kind: FailureKind::ClearText, why }
+    }
+}
+
+impl From<&io::Error> for HandshakeFailure {
+    fn from(error: &io::Error) -> HandshakeFailure {
+        HandshakeFailure { kind: kind_of(error), why: error.to_string() }
+    }
+}
+
+impl fmt::Display for HandshakeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+fn kind_of(error: &io::Error) -> FailureKind {
+    let Some(kind) = TlsError::of(error).map(TlsError::kind) else {
+        return match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => FailureKind::Left,
+            _ => FailureKind::Other,
+        };
+    };
+    match kind {
+        TlsErrorKind::ClearText => FailureKind::ClearText,
+        TlsErrorKind::NoCommonVersion => FailureKind::Version,
+        TlsErrorKind::NoCommonCipher => FailureKind::Cipher,
+        TlsErrorKind::ApplicationProtocol => FailureKind::Protocol,
+        TlsErrorKind::CertificateRefused => FailureKind::CertificateRefused,
+        TlsErrorKind::Truncated | TlsErrorKind::HandshakeEnded => FailureKind::Left,
+        _ => FailureKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_kinds_are_in_the_same_order() {
+        for (number, kind) in FailureKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+        }
+    }
+}

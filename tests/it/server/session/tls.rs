@@ -1,0 +1,502 @@
+//! AUTH, PBSZ, PROT and CCC: their codes in every state, what was said in clear before, and the
+//! sessions that come of them.
+
+use crate::support::ftps::{Ftps, log_in, protect};
+use crate::support::random::{Random, setting};
+use crate::support::tls::Wire;
+use crate::support::wire::{Peer, connect};
+use crate::support::{eventually, noise, together};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+
+/// A state of a session, from the point of view of AUTH.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// In clear, before USER.
+    Clear,
+    /// In clear, after USER.
+    Named,
+    /// A visitor who has logged in in clear.
+    Visitor,
+    /// Under TLS, before PBSZ.
+    Secured,
+    /// Under TLS, after PBSZ.
+    Sized,
+    /// An account that has logged in under TLS.
+    Account,
+    /// The same after CCC.
+    Stripped,
+}
+
+impl State {
+    const ALL: [State; 7] = [
+        State::Clear,
+        State::Named,
+        State::Visitor,
+        State::Secured,
+        State::Sized,
+        State::Account,
+        State::Stripped,
+    ];
+
+    fn reach(self, ftps: &Ftps) -> Peer {
+        match self {
+            State::Clear => ftps.server.caller(),
+            State::Named => {
+                let mut peer = ftps.server.caller();
+                peer.say("USER anonymous").expect(331);
+                peer
+            }
+            State::Visitor => ftps.server.visitor(),
+            State::Secured => ftps.caller(),
+            State::Sized => {
+                let mut peer = ftps.caller();
+                peer.say("PBSZ 0").expect(200);
+                peer
+            }
+            State::Account => ftps.user(),
+            State::Stripped => {
+                let mut peer = ftps.user();
+                strip(&mut peer);
+                peer
+            }
+        }
+    }
+}
+
+/// CCC by a client that says close_notify.
+fn strip(peer: &mut Peer) {
+    peer.say("CCC").expect(200);
+    peer.end_tls();
+    in_clear(peer);
+}
+
+/// Continues in clear, once the server's close_notify has come.
+fn in_clear(peer: &mut Peer) {
+    let tcp = peer.tcp().try_clone().unwrap();
+    peer.expect_end();
+    tcp.set_nonblocking(false).unwrap();
+    peer.put_under(Wire::Plain(tcp));
+}
+
+#[test]
+fn every_state_has_its_codes() {
+    let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
+    // In the order of `State::ALL`.
+    for (line, codes) in [
+        ("AUTH TLS", [234, 234, 503, 503, 503, 503, 503]),
+        ("auth tls-c", [234, 234, 503, 503, 503, 503, 503]),
+        ("AUTH SSL", [234, 234, 503, 503, 503, 503, 503]),
+        ("AUTH TLS-P", [234, 234, 503, 503, 503, 503, 503]),
+        ("AUTH GSSAPI", [504, 504, 504, 504, 504, 504, 504]),
+        ("AUTH", [501, 501, 501, 501, 501, 501, 501]),
+        ("PBSZ 0", [503, 503, 503, 200, 200, 200, 503]),
+        ("PBSZ 4294967295", [503, 503, 503, 200, 200, 200, 503]),
+        ("PBSZ many", [501, 501, 501, 501, 501, 501, 501]),
+        ("PROT P", [503, 503, 503, 503, 200, 200, 503]),
+        ("PROT C", [503, 503, 503, 503, 200, 534, 503]),
+        ("PROT S", [503, 503, 503, 503, 536, 536, 503]),
+        ("PROT E", [503, 503, 503, 503, 536, 536, 503]),
+        ("PROT X", [504, 504, 504, 504, 504, 504, 504]),
+        ("CCC", [533, 533, 533, 200, 200, 200, 533]),
+        ("CCC now", [501, 501, 501, 501, 501, 501, 501]),
+        ("REIN", [220, 220, 220, 503, 503, 503, 503]),
+        ("ADAT x", [502, 502, 502, 502, 502, 502, 502]),
+    ] {
+        for (state, code) in State::ALL.into_iter().zip(codes) {
+            let mut peer = state.reach(&ftps);
+            let said = peer.say(line).hear();
+            assert_eq!(said.code, code, "{state:?}: {}", peer.dialogue());
+        }
+    }
+}
+
+#[test]
+fn a_walk_at_random_meets_the_same_rules() {
+    let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
+    let seed = setting("TLS_SEED", 1);
+    let mut random = Random(seed);
+    for _ in 0..setting("TLS_WALKS", 20) {
+        let (mut peer, mut secured, mut sized) = (ftps.server.caller(), false, false);
+        let (mut begun, mut named, mut logged_in) = (false, false, false);
+        for _ in 0..30 {
+            let line = random.pick(&[
+                "AUTH TLS",
+                "AUTH SSL",
+                "PBSZ 0",
+                "PROT P",
+                "PROT S",
+                "CCC",
+                "REIN",
+                "USER anna",
+                "PASS secret",
+                "NOOP",
+            ]);
+            let code = match line {
+                "AUTH TLS" | "AUTH SSL" if begun || logged_in => 503,
+                "AUTH TLS" | "AUTH SSL" => 234,
+                "PBSZ 0" if secured => 200,
+                "PROT P" if secured && sized => 200,
+                "PROT S" if secured && sized => 536,
+                "PBSZ 0" | "PROT P" | "PROT S" => 503,
+                "CCC" if secured => 200,
+                "CCC" => 533,
+                "REIN" if begun => 503,
+                "REIN" => 220,
+                "USER anna" if secured => 331,
+                "USER anna" => 530,
+                "PASS secret" if named => 230,
+                "PASS secret" => 503,
+                _ => 200,
+            };
+            if code == 234 {
+                ftps.auth(&mut peer, line);
+                (secured, begun, named) = (true, true, false);
+                continue;
+            }
+            peer.say(line).expect(code);
+            match (line, code) {
+                ("PBSZ 0", 200) => sized = true,
+                ("CCC", 200) => {
+                    peer.end_tls();
+                    in_clear(&mut peer);
+                    secured = false;
+                }
+                ("REIN", 220) => (named, logged_in) = (false, false),
+                ("USER anna", code) => (named, logged_in) = (code == 331, false),
+                ("PASS secret", 230) => (named, logged_in) = (false, true),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What is left of a peer's connection in clear, up to its end.
+fn rest(peer: &Peer) -> Vec<u8> {
+    let mut rest = Vec::new();
+    // A reset is an end too.
+    let _ = peer.tcp().read_to_end(&mut rest);
+    rest
+}
+
+#[test]
+fn commands_in_clear_behind_auth_are_never_carried_out() {
+    let Some(ftps) = Ftps::start(&[]) else { return };
+    let injected = b"AUTH TLS\r\nMKD made\r\nNOOP\r\n";
+    for split in 0..=injected.len() {
+        let mut peer = ftps.server.caller();
+        let (first, second) = injected.split_at(split);
+        peer.raw(first);
+        // The second part may come too late to be read together with the first. Then it is no handshake.
+        let _ = (&mut peer.tcp()).write_all(second);
+        let said = peer.hear();
+        assert!([234, 421].contains(&said.code), "{split}: {}", peer.dialogue());
+        if first == injected || second == injected {
+            assert_eq!(said.code, 421, "in one packet");
+        }
+        let rest = rest(&peer);
+        assert!(!rest.windows(3).any(|word| word == b"200"), "{split}: {}", rest.escape_ascii());
+    }
+    assert!(!ftps.server.has("made"));
+    ftps.server.wait_for_log(&["tls-failed", "reason=clear-text", "behind AUTH"]);
+    ftps.user().say("NOOP").expect(200);
+}
+
+#[test]
+fn half_a_line_in_clear_is_never_joined_to_what_comes_under_tls() {
+    let Some(ftps) = Ftps::start(&["--tls-required", "none"]) else { return };
+    for half in ["U", "USER an", "\u{1}", " "] {
+        let mut peer = ftps.server.caller();
+        peer.raw(format!("AUTH TLS\r\n{half}").as_bytes());
+        peer.expect(421);
+        assert!(rest(&peer).is_empty());
+    }
+    // A Telnet command that has begun would take the first byte of TLS.
+    let mut peer = ftps.server.caller();
+    peer.raw(b"AUTH TLS\r\n\xff");
+    peer.expect(421);
+}
+
+#[test]
+fn what_was_said_in_clear_is_forgotten() {
+    let Some(ftps) = Ftps::start(&["--tls-required", "none"]) else { return };
+    let mut peer = ftps.server.caller();
+    peer.say("USER anna").expect(331);
+    peer.say("OPTS HASH MD5").expect(200);
+    ftps.auth(&mut peer, "AUTH TLS");
+    peer.say("PASS secret").expect(503);
+    peer.say("OPTS HASH").expect_text(200, "SHA-256");
+    log_in(&mut peer, "anna");
+}
+
+#[test]
+fn accounts_need_tls_before_their_password_whether_they_exist_or_not() {
+    let Some(ftps) = Ftps::start(&[]) else { return };
+    let mut peer = ftps.server.visitor();
+    let refusals: Vec<String> = ["anna", "nobody", "../x", "ROOT"]
+        .map(|name| peer.say(format!("USER {name}")).expect(530).text())
+        .into();
+    assert_eq!(refusals[0], "530 TLS is required for accounts: AUTH TLS first.");
+    assert!(refusals.iter().all(|text| *text == refusals[0]), "{refusals:?}");
+    peer.say("PASS secret").expect(503);
+    // And the login from before is gone.
+    peer.say("PWD").expect(530);
+    ftps.server.visitor().say("PWD").expect(257);
+    ftps.auth(&mut peer, "AUTH TLS");
+    log_in(&mut peer, "anna");
+}
+
+#[test]
+fn all_or_none_may_need_it() {
+    let Some(ftps) = Ftps::start(&["--tls-required", "all"]) else { return };
+    let mut peer = ftps.server.caller();
+    for name in ["anonymous", "ftp", "anna", "nobody"] {
+        peer.say(format!("USER {name}")).expect_text(530, "TLS is required: AUTH TLS first.");
+    }
+    ftps.auth(&mut peer, "AUTH TLS");
+    peer.login();
+    peer.say("EPSV").expect(229);
+    peer.say("LIST").expect(521);
+    peer.say("PBSZ 0").expect(200);
+    peer.say("PROT C").expect(534);
+
+    let Some(ftps) = Ftps::start(&["--tls-required", "none"]) else { return };
+    let mut peer = ftps.server.user("anna");
+    peer.stor("file", "content");
+    let mut peer = ftps.caller();
+    log_in(&mut peer, "anna");
+    assert_eq!(peer.retr("file"), b"content", "the control connection alone is protected");
+}
+
+#[test]
+fn feat_tells_of_it_before_and_after() {
+    let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
+    for peer in [&mut ftps.server.caller(), &mut ftps.caller(), &mut ftps.user()] {
+        let features = peer.say("FEAT").expect(211).text();
+        for line in ["AUTH TLS;SSL", "PBSZ", "PROT", "CCC"] {
+            assert!(features.lines().any(|feature| feature == format!(" {line}")), "{features}");
+        }
+    }
+    let Some(ftps) = Ftps::start(&[]) else { return };
+    let features = ftps.caller().say("FEAT").expect(211).text();
+    assert!(features.contains(" PROT") && !features.contains(" CCC"), "{features}");
+    ftps.caller().say("CCC").expect(534);
+}
+
+#[test]
+fn lines_in_one_record_and_records_in_one_line() {
+    let Some(ftps) = Ftps::start(&[]) else { return };
+    let mut peer = ftps.user();
+    // More than one read of the server takes.
+    peer.raw("NOOP\r\n".repeat(1_000).as_bytes());
+    for _ in 0..1_000 {
+        peer.expect(200);
+    }
+    for byte in b"NOOP\r\n" {
+        peer.raw([*byte]);
+    }
+    peer.expect(200);
+    peer.say("QUIT").expect(221);
+    // The end is a close_notify, without which this fails.
+    peer.expect_end();
+}
+
+#[test]
+fn a_client_that_leaves_without_close_notify_has_left() {
+    let Some(ftps) = Ftps::start(&[]) else { return };
+    drop(ftps.user());
+    ftps.server.wait_for_log(&["closed", "user=anna", "why=left"]);
+    let mut peer = ftps.user();
+    peer.end_tls();
+    ftps.server.wait_for_log(&["closed", "session=2", "why=left"]);
+}
+
+#[test]
+fn ccc_continues_in_clear_with_data_still_protected() {
+    let Some(ftps) = Ftps::start(&["--tls-ccc", "--tls-reuse", "require"]) else { return };
+    // With a close_notify of the client, and without one as curl does it.
+    for says_so in [true, false] {
+        let mut peer = ftps.user();
+        peer.say("CCC").expect(200);
+        if says_so {
+            peer.end_tls();
+        }
+        in_clear(&mut peer);
+        peer.say("PWD").expect(257);
+        peer.say("LIST").expect(425);
+        let tcp = peer.begin("STOR file");
+        // After CCC a session need not be resumed.
+        let mut data = ftps.shake(tcp, None).unwrap();
+        data.write_all(b"content").unwrap();
+        data.end();
+        peer.expect(226);
+        assert_eq!(ftps.server.read("file"), b"content");
+        // No password is asked for in clear, and there is no second AUTH.
+        peer.say("USER anna").expect(530);
+        peer.say("AUTH TLS").expect(503);
+    }
+}
+
+#[test]
+fn under_tls_nothing_may_follow_ccc() {
+    let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
+    let mut peer = ftps.user();
+    peer.raw(b"CCC\r\nNOOP\r\n");
+    peer.expect(503);
+    peer.expect(200);
+    peer.say("CCC").expect(200);
+    peer.say("NOOP");
+    peer.expect_end();
+    ftps.server.wait_for_log(&["lost", "after CCC"]);
+}
+
+fn implicit(options: &[&str]) -> Option<(Ftps, SocketAddr)> {
+    let ftps = Ftps::start(&[&["--tls-port", "0"], options].concat())?;
+    let line = std::iter::repeat_with(|| ftps.server.next_line())
+        .find(|line| line.contains("ftps://"))
+        .unwrap();
+    let address = line.split(' ').nth(2).unwrap().parse().unwrap();
+    Some((ftps, address))
+}
+
+#[test]
+fn at_its_own_port_tls_comes_first_and_data_is_protected_at_once() {
+    let Some((ftps, address)) = implicit(&[]) else { return };
+    ftps.server.write("file", "content");
+    let mut peer = ftps.implicit(address);
+    peer.say("AUTH TLS").expect(503);
+    log_in(&mut peer, "anna");
+    assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
+    protect(&mut peer);
+    assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
+    // The other port is as it was.
+    ftps.server.visitor().say("PWD").expect(257);
+    // Who speaks in clear here hears nothing that could be taken for a greeting.
+    let mut peer = Peer::connect(address);
+    peer.raw(b"USER anna\r\n");
+    assert!(!rest(&peer).starts_with(b"220"));
+    ftps.server.wait_for_log(&["tls-failed", "reason=clear-text"]);
+}
+
+#[test]
+fn a_proxy_header_comes_before_tls() {
+    let Some((ftps, address)) = implicit(&["--proxy-protocol", "127.0.0.1"]) else { return };
+    for (address, is_implicit) in [(ftps.server.addr(), false), (address, true)] {
+        let mut peer = Peer::connect(address);
+        peer.raw(b"PROXY TCP4 192.0.2.7 192.0.2.1 40000 21\r\n");
+        if !is_implicit {
+            peer.expect(220);
+            peer.say("AUTH TLS").expect(234);
+        }
+        let wire = ftps.shake(peer.tcp().try_clone().unwrap(), None).unwrap();
+        peer.put_under(wire);
+        if is_implicit {
+            peer.expect(220);
+        }
+        log_in(&mut peer, "anna");
+        peer.say("STAT").expect_text(211, "192.0.2.7");
+    }
+    ftps.server.wait_for_log(&["login", "peer=192.0.2.7", "tls=TLSv1."]);
+}
+
+#[test]
+fn garbage_in_the_place_of_a_handshake_ends_the_session_alone() {
+    let Some((ftps, address)) = implicit(&[]) else { return };
+    let record =
+        |length: u16, content: &[u8]| [&[22, 3, 1][..], &length.to_be_bytes(), content].concat();
+    let mut cases: Vec<Vec<u8>> = (0..20).map(|seed| noise(600, seed)).collect();
+    cases.extend([
+        b"\r\n".to_vec(),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        b"SSH-2.0-x\r\n".to_vec(),
+        record(0, b""),
+        record(u16::MAX, &noise(0x1_0000, 1)),
+        record(512, &[1, 0, 1, 252].repeat(128)),
+        // An alert, application data, and SSL 2.
+        vec![21, 3, 3, 0, 2, 2, 80],
+        [&[23, 3, 3, 0, 64][..], &noise(64, 2)].concat(),
+        vec![0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10],
+    ]);
+    for case in &cases {
+        for is_implicit in [false, true] {
+            let peer = match is_implicit {
+                true => Peer::connect(address),
+                false => {
+                    let mut peer = ftps.server.caller();
+                    peer.say("AUTH TLS").expect(234);
+                    peer
+                }
+            };
+            // The server may have given up before the last byte.
+            let _ = (&mut peer.tcp()).write_all(case);
+            let _ = peer.tcp().shutdown(std::net::Shutdown::Write);
+            rest(&peer);
+        }
+    }
+    ftps.user().say("NOOP").expect(200);
+    let failures = || ftps.server.log().matches("tls-failed session").count();
+    eventually("a line for each", || failures() == 2 * cases.len());
+    assert!(!ftps.server.log().contains("error:"), "OpenSSL's own words are for nobody");
+}
+
+fn a_handshake_that_never_ends_is_over_with_the_time_to_log_in() {
+    let Some((ftps, address)) = implicit(&["--login-timeout", "1s"]) else { return };
+    let mut peer = ftps.server.caller();
+    peer.say("AUTH TLS").expect(234);
+    assert!(rest(&peer).is_empty());
+    let mut early = connect(address);
+    assert_eq!(early.read(&mut [0; 10]).unwrap_or(0), 0);
+    ftps.server.wait_for_log(&["tls-failed", "reason=late"]);
+}
+
+fn under_tls_idle_sessions_hear_421_and_a_close_notify() {
+    let Some(ftps) = Ftps::start(&["--idle-timeout", "1s"]) else { return };
+    let mut peer = ftps.user();
+    peer.expect(421);
+    peer.expect_end();
+}
+
+together! { what_waits_for_time_outs:
+    a_handshake_that_never_ends_is_over_with_the_time_to_log_in
+    under_tls_idle_sessions_hear_421_and_a_close_notify
+}
+
+#[test]
+fn what_a_session_has_is_told() {
+    let Some(ftps) = Ftps::start(&["--status", "127.0.0.1:0"]) else { return };
+    let line = std::iter::repeat_with(|| ftps.server.next_line())
+        .find(|line| line.starts_with("Status on "))
+        .unwrap();
+    let status: SocketAddr =
+        line.trim_start_matches("Status on http://").trim_end_matches('/').parse().unwrap();
+    let page = |path: &str| {
+        let mut http = connect(status);
+        write!(http, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        String::from_utf8(crate::support::wire::drain(http)).unwrap()
+    };
+    ftps.server.caller().say("STAT").expect_text(211, "Control connection: in clear");
+    let mut peer = ftps.caller();
+    let version = peer.tls().unwrap().version();
+    peer.say("STAT").expect_text(211, &format!("Control connection: {version}, "));
+    protect(&mut peer);
+    peer.say("STAT").expect_text(211, "data connections: protected");
+    log_in(&mut peer, "anna");
+    peer.say("SITE WHO").expect_text(211, &format!("seconds, {version}"));
+    ftps.server.wait_for_log(&["login", "user=anna", &format!("tls={version}")]);
+    ftps.fetch(&mut peer, "LIST");
+    assert!(page("/").contains(&format!(" {version}")));
+    let metrics = page("/metrics");
+    for line in [
+        "mt_ftp_tls_handshakes_total{kind=\"full\"} 1",
+        "mt_ftp_tls_handshakes_total{kind=\"resumed\"} 1",
+        "mt_ftp_tls_handshakes_failed_total{reason=\"clear-text\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    let mut other = ftps.server.caller();
+    other.say("AUTH TLS").expect(234);
+    other.raw(b"NOOP\r\n");
+    rest(&other);
+    let failed = "mt_ftp_tls_handshakes_failed_total{reason=\"clear-text\"} 1";
+    eventually("a failure that is counted", || page("/metrics").contains(failed));
+}
