@@ -8,7 +8,7 @@ use super::{
 use crate::client::error::Error;
 use crate::net;
 use crate::protocol::time::parse_timestamp;
-use crate::protocol::{Algorithm, Code, Command, Name, Opts, Reply};
+use crate::protocol::{Algorithm, Code, Command, Name, Opts, Reply, Span};
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -21,6 +21,14 @@ pub(in crate::client) struct Prospect {
 }
 
 /// Questions of transfers.
+/// A reply to HASH.
+struct ToldHash {
+    algorithm: Algorithm,
+    /// The first and the last byte, as in `0-49`.
+    range: Vec<u8>,
+    digest: Vec<u8>,
+}
+
 impl Connection {
     pub(in crate::client) fn settings(&self) -> &Settings {
         &self.settings
@@ -187,6 +195,35 @@ impl Connection {
         &mut self,
         name: &Name,
     ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
+        Ok(self.told_hash(name)?.map(|told| (told.algorithm, told.digest)))
+    }
+
+    /// Returns the digest of the bytes of a file from `span.start` to `span.end`, if the server tells.
+    pub(in crate::client) fn hash_of_range(
+        &mut self,
+        name: &Name,
+        span: Span,
+    ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
+        const ALL: Span = Span { start: 1, end: 0 };
+        if !self.has_feature(b"RANG")? || !self.has_feature(b"HASH")? {
+            return Ok(None);
+        }
+        let reply = self.ask(&Command::Rang(span))?;
+        if !(reply.code().is_intermediate() || reply.code().is_success()) {
+            return Ok(None);
+        }
+        let told = self.told_hash(name)?;
+        let range = format!("{}-{}", span.start, span.end).into_bytes();
+        let told = told.filter(|told| told.range == range);
+        if told.is_none() {
+            // The next transfer must not take what HASH has not taken. Whatever the reply is, it does not.
+            self.ask(&Command::Rang(ALL))?;
+        }
+        Ok(told.map(|told| (told.algorithm, told.digest)))
+    }
+
+    /// Asks for a digest by HASH.
+    fn told_hash(&mut self, name: &Name) -> Result<Option<ToldHash>, Error> {
         if !self.capabilities.hashes {
             return Ok(None);
         }
@@ -196,7 +233,12 @@ impl Connection {
         };
         let mut words = reply.text().split(|&byte| byte == b' ');
         let algorithm = words.next().and_then(Algorithm::parse);
-        Ok(algorithm.zip(words.nth(1).map(<[u8]>::to_ascii_lowercase)))
+        let (range, digest) = (words.next().map(<[u8]>::to_vec), words.next());
+        let told = algorithm.zip(range).zip(digest);
+        Ok(told.map(|((algorithm, range), digest)| {
+            let digest = digest.to_ascii_lowercase();
+            ToldHash { algorithm, range, digest }
+        }))
     }
 
     /// Does something in another directory and returns to this one. If the connection is lost

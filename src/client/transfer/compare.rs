@@ -6,7 +6,7 @@ use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
 use crate::client::local::PartOf;
 use crate::protocol::digest::Hasher;
-use crate::protocol::{Algorithm, Name};
+use crate::protocol::{Algorithm, Name, Span};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,6 +17,9 @@ pub(super) const COMPARED: u64 = 64 * 1024;
 /// How many of the last bytes of a part that an earlier run left are compared, although size and time tell
 /// that it is the same file: the disk may have lost the end of it.
 pub(super) const RECHECKED: u64 = 16 * 1024;
+
+/// Of how many bytes a digest is asked for at once: the server answers in about a second.
+const HASHED_AT_ONCE: u64 = 256 * 1024 * 1024;
 
 /// The largest file of which a digest is asked for: a few seconds' work.
 const LARGEST_HASHED: u64 = 1024 * 1024 * 1024;
@@ -193,6 +196,42 @@ pub(super) fn compare_hash(
     }
 }
 
+/// Returns whether the first bytes of a remote file are those of the local one, if the server gives
+/// digests of ranges. It tells so also of an upload that broke off and is not to be seen yet.
+pub(super) fn matches_beginning(
+    connection: &mut Connection,
+    name: &Name,
+    file: &mut File,
+    length: u64,
+) -> Result<Option<bool>, Error> {
+    for start in (0..length).step_by(HASHED_AT_ONCE as usize) {
+        let end = length.min(start + HASHED_AT_ONCE);
+        let span = Span { start, end: end - 1 };
+        let told = connection.hash_of_range(name, span);
+        let Some((algorithm, theirs)) = unless_slow(told, connection)? else { return Ok(None) };
+        file.seek(SeekFrom::Start(start)).map_err(Error::Local)?;
+        let ours = digest(algorithm, &mut (&*file).take(end - start)).map_err(Error::Local)?;
+        if ours.as_bytes() != theirs {
+            return Ok(Some(false));
+        }
+    }
+    Ok(Some(true))
+}
+
+/// Takes no answer in time for none. The server is not asked for digests again.
+fn unless_slow<T>(
+    told: Result<Option<T>, Error>,
+    connection: &mut Connection,
+) -> Result<Option<T>, Error> {
+    match told {
+        Err(Error::TimedOut(_)) => {
+            connection.capabilities().hashes = false;
+            connection.reconnect().map(|()| None)
+        }
+        other => other,
+    }
+}
+
 /// Returns whether the server's HASH is that of the local file, if there is an answer.
 fn matches_hash(
     connection: &mut Connection,
@@ -203,14 +242,9 @@ fn matches_hash(
     if size > LARGEST_HASHED {
         return Ok(None);
     }
-    let told = match connection.hash(name) {
-        Err(Error::TimedOut(_)) => {
-            connection.capabilities().hashes = false;
-            return connection.reconnect().map(|()| None);
-        }
-        other => other?,
-    };
-    let Some((algorithm, theirs)) = told else { return Ok(None) };
+    let told = connection.hash(name);
+    let Some((algorithm, theirs)) = unless_slow(told, connection)? else { return Ok(None) };
+    file.rewind().map_err(Error::Local)?;
     let ours = digest(algorithm, file).map_err(Error::Local)?;
     Ok(Some(ours.as_bytes() == theirs))
 }
@@ -239,12 +273,11 @@ pub(super) fn settled_size(
     Ok(size)
 }
 
-fn digest(algorithm: Algorithm, file: &mut File) -> io::Result<String> {
+fn digest(algorithm: Algorithm, source: &mut impl Read) -> io::Result<String> {
     let mut hasher = Hasher::new(algorithm);
     let mut piece = vec![0; 64 * 1024];
-    file.rewind()?;
     loop {
-        match file.read(&mut piece)? {
+        match source.read(&mut piece)? {
             0 => return Ok(hasher.finish()),
             length => hasher.update(&piece[..length]),
         }

@@ -1,6 +1,8 @@
 //! Uploads that the server stores whole, however often the connection breaks.
 //!
 //! - `Ok` means that the server confirmed the transfer and that as many bytes are there as were sent.
+//! - An upload that an earlier run left is continued if the server's digests show that it is the beginning
+//!   of this file, or where the user asks for it if its last bytes do.
 //! - After a break an upload is continued only if the server has something that can be nothing but
 //!   the beginning of this file; else it starts over.
 //! - A size that is too small is asked for again for a while: some servers still write what they have
@@ -14,7 +16,8 @@
 use super::TransferSettings;
 use super::append::Append;
 use super::compare::{
-    MOST_MEASURED, Tail, compare_hash, compare_tail, is_certainly_same, settled_size,
+    MOST_MEASURED, Tail, compare_hash, compare_tail, is_certainly_same, matches_beginning,
+    settled_size,
 };
 use super::outcome::TransferOutcome;
 use super::retry::{Attempt, Meter, Next, Retries};
@@ -53,6 +56,9 @@ pub(in crate::client) enum Placement {
     Replace,
     /// They are continued if they are the beginning of this file, else replaced.
     Continue,
+    /// They are replaced, except for those of an upload that broke off and that the server keeps out of
+    /// sight: they are continued if its digest shows that they are the beginning of this file.
+    Resume,
     /// They stay, and the file is appended to them.
     Append,
 }
@@ -62,7 +68,7 @@ impl Placement {
     pub(in crate::client) fn action(self) -> Action {
         match self {
             Placement::Append => Action::Append,
-            Placement::Replace | Placement::Continue => Action::Store,
+            Placement::Replace | Placement::Continue | Placement::Resume => Action::Store,
         }
     }
 }
@@ -94,7 +100,9 @@ impl Upload {
         TransferOutcome::of(self.placement.action(), self.remote.as_bytes(), &self.local, || {
             let outgoing = match self.placement {
                 Placement::Append => connection.append(&self.remote)?,
-                Placement::Replace | Placement::Continue => connection.store(&self.remote)?,
+                Placement::Replace | Placement::Continue | Placement::Resume => {
+                    connection.store(&self.remote)?
+                }
             };
             let sent = outgoing.send(source, |moved| meter.moved(moved));
             sent.map_err(|error| error.at("standard input".into()))
@@ -108,7 +116,9 @@ impl Upload {
                 let append = Append::new(&self.remote, &mut file, size, retries.connection);
                 retries.run(&mut append?)
             }
-            Placement::Replace | Placement::Continue => self.store(file, size, retries, next),
+            Placement::Replace | Placement::Continue | Placement::Resume => {
+                self.store(file, size, retries, next)
+            }
         };
         // A second try may have been needed because commands went out together.
         let is_doubtful = retries.were_needed() && next.is_some_and(|next| !next.is_empty());
@@ -128,7 +138,8 @@ impl Upload {
         let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let start = match self.placement {
             Placement::Continue => common(connection, name, file, size)?,
-            Placement::Replace | Placement::Append => 0,
+            Placement::Resume if size >= LARGE => hidden(connection, name, file, size)?,
+            Placement::Resume | Placement::Replace | Placement::Append => 0,
         };
         let together = next.filter(|_| connection.looks_ahead() && size < SMALL);
         let mut is_timed = false;
@@ -177,6 +188,10 @@ fn common(
         if there == 0 || there > size || !connection.capabilities().restarts {
             return Ok(0);
         }
+        // Our server gives no bytes of an upload that broke off, but their digest.
+        if let Some(is_same) = matches_beginning(connection, name, file, there)? {
+            return Ok(if is_same { there } else { 0 });
+        }
         match compare_tail(connection, name, there, file, there) {
             Ok(Tail::Same) => return Ok(there),
             Ok(Tail::Grown) => there = size_at_rest(connection, name, there)?,
@@ -187,6 +202,23 @@ fn common(
         }
     }
     Err(Error::TooLong { expected: there })
+}
+
+/// Returns how much of a file the server has of an upload that broke off, if it keeps that out of sight: it
+/// tells its size, and no time since there is no such file yet.
+fn hidden(
+    connection: &mut Connection,
+    name: &Name,
+    file: &mut File,
+    size: u64,
+) -> Result<u64, Error> {
+    let there = connection.expected_size(name)?.unwrap_or(0);
+    let may_be = there > 0 && there <= size && connection.capabilities().restarts;
+    if !may_be || connection.expected_time(name)?.is_some() {
+        return Ok(0);
+    }
+    let is_same = matches_beginning(connection, name, file, there)?;
+    Ok(if is_same == Some(true) { there } else { 0 })
 }
 
 /// Measures a file that grows until two answers in a row are the same.

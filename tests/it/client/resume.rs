@@ -8,6 +8,7 @@ mod doubtful_sizes;
 mod lockstep;
 #[cfg(unix)]
 mod partials;
+mod uploads;
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;

@@ -68,6 +68,16 @@ impl Jail {
         if stored.found.is_some() { Ok(stored) } else { Err(ErrorKind::NotFound.into()) }
     }
 
+    /// Opens the plain file at `path` for reading, or the partial upload that waits where there is none,
+    /// and returns its length. A client that resumes compares what is stored with what it has.
+    ///
+    /// # Errors
+    /// It is missing, or no plain file.
+    pub fn open_stored(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
+        let (file, data) = self.stored(path)?.open_known(Open::Read)?;
+        Ok((file, data.len()))
+    }
+
     /// Creates a directory with the permission bits `mode` or the system's default.
     ///
     /// # Errors

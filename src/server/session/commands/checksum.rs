@@ -4,9 +4,8 @@
 
 use crate::net::{Attention, Verdict};
 use crate::protocol::digest::Hasher;
-use crate::protocol::{Algorithm, Code, FtpPath, Name, Reply, Span};
+use crate::protocol::{Algorithm, Code, Name, Reply, Span};
 use crate::server::error::Refusal;
-use crate::server::fs::jail::Jail;
 use crate::server::session::commands::Answer;
 use crate::server::session::control::ControlConnection;
 use crate::server::session::control_watch::ControlWatch;
@@ -25,7 +24,8 @@ const UNKNOWN: u64 = u64::MAX;
 /// Which bytes of a file: from the first to before the second.
 type Bytes = (u64, u64);
 
-/// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
+/// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1). Where no file has the name
+/// yet, the digest is that of the partial upload, whose size SIZE tells.
 pub(in crate::server::session) fn hash(
     login: &Login,
     parameters: &Parameters,
@@ -36,7 +36,7 @@ pub(in crate::server::session) fn hash(
     let path = login.path(name)?;
     let range = |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
     let ((start, end), digest) =
-        digest_of(login.jail()?, control, &path, parameters.algorithm(), range)?;
+        digest_of(login.jail()?.open_stored(&path)?, control, parameters.algorithm(), range)?;
     if matches!(pending, Pending::Range(_)) && start == end {
         return Err(Refusal::BadRestart);
     }
@@ -68,18 +68,16 @@ pub(in crate::server::session) fn digest(
         }
         Some(span) => Ok((span.start, span.end.min(size))),
     };
-    let (_, digest) = digest_of(login.jail()?, control, &path, algorithm, range)?;
+    let (_, digest) = digest_of(login.jail()?.open_file(&path)?, control, algorithm, range)?;
     Ok(Reply::new(Code::FILE_DONE, digest))
 }
 
 fn digest_of(
-    jail: &Jail,
+    (mut file, size): (File, u64),
     control: &mut ControlConnection<'_>,
-    path: &FtpPath,
     algorithm: Algorithm,
     range: impl Fn(u64) -> Result<Bytes, Refusal>,
 ) -> Result<(Bytes, String), Refusal> {
-    let (mut file, size) = jail.open_file(path)?;
     let (start, end) = range(if size == 0 { UNKNOWN } else { size })?;
     file.seek(SeekFrom::Start(start))?;
     let mut watch = control.watch_for_abort();

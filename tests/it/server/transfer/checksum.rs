@@ -294,3 +294,21 @@ fn replies_stay_in_order_while_a_digest_runs() {
         assert!(!said.contains("in progress"), "{said}");
     }
 }
+
+#[test]
+fn hash_of_a_name_without_a_file_is_that_of_the_upload_that_broke_off() {
+    let server = Server::start();
+    let mut peer = server.visitor();
+    peer.say("OPTS HASH MD5").expect(200);
+    peer.say("HASH digits").expect(550);
+    peer.break_off("STOR digits", "0123456789");
+    peer.say("SIZE digits").expect_text(213, "213 10");
+    peer.say("HASH digits").expect_text(213, &format!("213 MD5 0-9 {MD5_ALL} digits"));
+    peer.say("RANG 2 4").expect(350);
+    peer.say("HASH digits").expect_text(213, &format!("213 MD5 2-4 {MD5_2_TO_4} digits"));
+    // What clients see of it otherwise stays as it was.
+    peer.say("XMD5 digits").expect(550);
+    peer.say("MDTM digits").expect(550);
+    server.write("digits", "abc");
+    peer.say("HASH digits").expect_text(213, "213 MD5 0-2 900150983cd24fb0d6963f7d28e17f72 digits");
+}

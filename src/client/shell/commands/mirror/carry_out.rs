@@ -123,7 +123,7 @@ impl Mirror<'_> {
     fn job(&self, path: &[u8], facts: &FileFacts) -> Result<Job, Error> {
         let (remote, local) = (parse_name(&joined(&self.remote, path))?, self.at(path)?);
         if self.wanted.upload {
-            let (placement, size) = (Placement::Replace, facts.size);
+            let (placement, size) = (Placement::Resume, facts.size);
             return Ok(Job::Upload(Upload { local, remote, placement, size }));
         }
         // A time of LIST is none that could be given to a file.
