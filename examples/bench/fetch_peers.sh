@@ -32,11 +32,11 @@ fetch() {
     case $1 in
     # The wrapper provides users that the system does not have: tests/interop/support/servers.rs.
     vsftpd) unpack vsftpd libnss-wrapper ;;
-    proftpd) unpack proftpd-core ;;
+    proftpd) unpack proftpd-core proftpd-mod-crypto ;;
     pure-ftpd) unpack pure-ftpd ;;
     pyftpdlib)
         python3 -m venv "$dir/venv"
-        "$dir/venv/bin/pip" install --quiet pyftpdlib
+        "$dir/venv/bin/pip" install --quiet pyftpdlib pyopenssl
         ;;
     unftp) cargo install --quiet --locked --no-default-features --root "$dir" unftp ;;
     *) echo "there is no $1 to fetch" >&2 && exit 2 ;;

@@ -2,4 +2,5 @@
 
 mod broken_transfers;
 pub(crate) mod commands;
+mod encryption;
 mod mirror;

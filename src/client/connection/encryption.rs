@@ -1,7 +1,7 @@
 //! Encryption of a connection: AUTH TLS and its handshake, and what data connections have of it (RFC
 //! 4217).
 
-use super::{Capabilities, Connection, Settings};
+use super::{Capabilities, Connection};
 use crate::client::error::{Error, TlsFailure};
 use crate::client::signals::Armed;
 use crate::client::tls::{Encryption, Server, Unverified};
@@ -118,26 +118,25 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins TLS because the server requires it; later connections begin with it.
+    /// Begins TLS because the server requires it; later connections begin with it. Servers may close the
+    /// connection after they have said so, as Pure-FTPd and vsftpd do.
     pub(super) fn encrypt_on_demand(
         &mut self,
         demand: Reply,
         deadline: &mut Option<Instant>,
     ) -> Result<(), Error> {
-        if self.lost {
-            let (host, port) = self.origin.address();
-            let settings = Settings { encryption: Encryption::Explicit, ..self.settings.clone() };
-            let mut made = Connection::open_by(host, port, settings, deadline)?;
-            made.wanted = self.wanted;
-            self.replace(made);
-            return Ok(());
-        }
+        self.settings.encryption = Encryption::Explicit;
         match self.start_tls(deadline) {
             Err(Error::Tls(TlsFailure::Refused(_))) => Err(Error::WantsTls(demand)),
-            started => {
-                self.settings.encryption = Encryption::Explicit;
-                started
+            Err(Error::Lost(_) | Error::Closing(_)) => {
+                let (host, port) = self.origin.address();
+                let settings = self.settings.clone();
+                let mut made = Connection::open_by(host, port, settings, deadline)?;
+                made.wanted = self.wanted;
+                self.replace(made);
+                Ok(())
             }
+            started => started,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::support::cutting_proxy::{Between, Cut};
 use crate::support::fixture::{names_in, run};
 use crate::support::servers::{Peer, Software};
 
-at_every_server! {[
+at_every_server! {in_clear [
     a_download_whose_data_is_cut_is_whole
     a_download_that_loses_everything_is_whole
     an_upload_whose_data_is_cut_is_whole

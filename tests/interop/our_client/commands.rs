@@ -10,22 +10,33 @@ use std::time::{Duration, UNIX_EPOCH};
 /// A name of another age.
 const LATIN: &[u8] = b"gr\xfc\xdfe.bin";
 
-/// A module for each server with a test for each scene, which is a function of that name here.
+/// A module for each server with a test for each scene, which is a function of that name here. Each scene
+/// is played in clear and, unless it needs that, over TLS.
 macro_rules! at_every_server {
-    ($scenes:tt) => {
-        at_every_server! { vsftpd Vsftpd "needs vsftpd and root" $scenes }
-        at_every_server! { proftpd Proftpd "needs proftpd and root" $scenes }
-        at_every_server! { pure_ftpd PureFtpd "needs pure-ftpd and root" $scenes }
-        at_every_server! { pyftpdlib Pyftpdlib "needs pyftpdlib and root" $scenes }
+    (in_clear $scenes:tt) => {
+        at_every_server! { vsftpd start Vsftpd "needs vsftpd and root" $scenes }
+        at_every_server! { proftpd start Proftpd "needs proftpd and root" $scenes }
+        at_every_server! { pure_ftpd start PureFtpd "needs pure-ftpd and root" $scenes }
+        at_every_server! { pyftpdlib start Pyftpdlib "needs pyftpdlib and root" $scenes }
     };
-    ($module:ident $software:ident $needs:literal [$($scene:ident)*]) => {
+    ($scenes:tt) => {
+        at_every_server! { in_clear $scenes }
+        mod encrypted {
+            use super::*;
+            at_every_server! { vsftpd start_encrypted Vsftpd "needs vsftpd and root" $scenes }
+            at_every_server! { proftpd start_encrypted Proftpd "needs proftpd and root" $scenes }
+            at_every_server! { pure_ftpd start_encrypted PureFtpd "needs pure-ftpd and root" $scenes }
+            at_every_server! { pyftpdlib start_encrypted Pyftpdlib "needs pyftpdlib and root" $scenes }
+        }
+    };
+    ($module:ident $start:ident $software:ident $needs:literal [$($scene:ident)*]) => {
         mod $module {
             use crate::support::servers::{Peer, Software};
             $(
                 #[test]
                 #[ignore = $needs]
                 fn $scene() {
-                    super::$scene(&Peer::start(Software::$software));
+                    super::$scene(&Peer::$start(Software::$software));
                 }
             )*
         }

@@ -9,6 +9,8 @@
 
 use crate::support::content::os;
 use crate::support::fixture::{client_in, wait_until, write};
+use mt_ftp::sys::{make_certificate, tls_library};
+use mt_ftp::text::fingerprint;
 use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -46,20 +48,72 @@ pub(crate) struct Peer {
     served: TempDir,
     here: TempDir,
     own: TempDir,
+    /// How our client is told to encrypt.
+    encryption: Option<Encryption>,
+}
+
+/// The words of our client's command line, and a file of settings for its TLS library.
+struct Encryption {
+    options: Vec<String>,
+    settings: Option<PathBuf>,
 }
 
 impl Peer {
     /// A server that knows one user, whose home is empty.
     pub(crate) fn start(software: Software) -> Peer {
+        Peer::start_with(software, false)
+    }
+
+    /// The same that takes no connections but encrypted ones, and data connections only if they continue
+    /// the session of the control connection, where it knows that rule. Our client trusts it.
+    pub(crate) fn start_encrypted(software: Software) -> Peer {
+        let mut peer = Peer::start_with(software, true);
+        peer.encryption = Some(Encryption {
+            options: vec!["--tls".into(), "--tls-pin".into(), peer.pin()],
+            settings: None,
+        });
+        peer
+    }
+
+    /// Returns the fingerprint of the server's certificate.
+    pub(crate) fn pin(&self) -> String {
+        fs::read_to_string(self.own.path().join("pin")).expect("a fingerprint")
+    }
+
+    /// Has our client speak no TLS above 1.2.
+    pub(crate) fn without_tls_1_3(&mut self) {
+        let settings = self.own.path().join("openssl.cnf");
+        write(
+            &settings,
+            b"openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n\
+              [c]\nMaxProtocol = TLSv1.2\n",
+        );
+        self.encryption.as_mut().expect("a server that encrypts").settings = Some(settings);
+    }
+
+    /// Has our client encrypt only if the server requires it.
+    pub(crate) fn on_demand(&mut self) {
+        self.encryption.as_mut().expect("a server that encrypts").options.remove(0);
+    }
+
+    /// Has our client know nothing of the server's certificate.
+    pub(crate) fn distrust(&mut self) {
+        self.encryption.as_mut().expect("a server that encrypts").options.truncate(1);
+    }
+
+    fn start_with(software: Software, encrypted: bool) -> Peer {
         let [served, here, own] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
         // Some of them look around as the user.
         for dir in [&served, &own] {
             fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
         }
         chown(served.path(), Some(ID), Some(ID)).expect("only root can start servers");
-        let setup = Setup { software, served: served.path(), own: own.path() };
+        let setup = Setup { software, served: served.path(), own: own.path(), encrypted };
+        if encrypted {
+            setup.make_certificate();
+        }
         let (server, address) = setup.launch();
-        Peer { software, server, address, served, here, own }
+        Peer { software, server, address, served, here, own, encryption: None }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -118,6 +172,9 @@ impl Peer {
     ) -> Command {
         let ours = env!("CARGO_BIN_EXE_ftp_client");
         let mut command = client_in(self.here.path(), self.own.path(), ours);
+        if let Some(Encryption { options, settings }) = &self.encryption {
+            command.args(options).envs(settings.iter().map(|file| ("OPENSSL_CONF", file)));
+        }
         command.args(options).arg("-c").arg(os(commands.as_ref()));
         command.args([address.ip().to_string(), address.port().to_string()]);
         command
@@ -149,7 +206,11 @@ struct Setup<'a> {
     software: Software,
     served: &'a Path,
     own: &'a Path,
+    encrypted: bool,
 }
+
+/// The file with the server's certificate and its key.
+const CERTIFICATE: &str = "certificate.pem";
 
 impl Setup<'_> {
     fn launch(&self) -> (Child, SocketAddr) {
@@ -185,6 +246,16 @@ impl Setup<'_> {
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
+    /// Makes the server's certificate, for no name that our client uses.
+    fn make_certificate(&self) {
+        let library = tls_library(None).expect("OpenSSL");
+        let made = make_certificate(library, &["interop.test".to_owned()], 7).expect("one");
+        let file = self.file(CERTIFICATE, &made.pem);
+        // Pure-FTPd and ProFTPD insist on this.
+        fs::set_permissions(file, PermissionsExt::from_mode(0o600)).expect("a mode");
+        self.file("pin", &fingerprint(&made.certificate.sha256()));
+    }
+
     /// A file of the server's own, and its path.
     fn file(&self, name: &str, content: &str) -> String {
         write(&self.own.join(name), content.as_bytes());
@@ -209,8 +280,9 @@ impl Setup<'_> {
              local_root={served}\nchroot_local_user=YES\nallow_writeable_chroot=YES\n\
              nopriv_user=nobody\nsecure_chroot_dir={empty}\npam_service_name=other\n\
              check_shell=NO\nxferlog_enable=NO\nisolate=NO\nisolate_network=NO\n\
-             seccomp_sandbox=NO\nascii_upload_enable=YES\nascii_download_enable=YES\n",
+             seccomp_sandbox=NO\nascii_upload_enable=YES\nascii_download_enable=YES\n{tls}",
             empty = self.path("empty"),
+            tls = if self.encrypted { self.vsftpd_tls() } else { String::new() },
         );
         let mut command = program("vsftpd");
         command.arg(self.file("conf", &configuration));
@@ -220,6 +292,15 @@ impl Setup<'_> {
             .env("NSS_WRAPPER_PASSWD", self.file("passwd", &users))
             .env("NSS_WRAPPER_GROUP", self.file("group", &format!("{USER}:x:{ID}:\n")));
         command
+    }
+
+    fn vsftpd_tls(&self) -> String {
+        let certificate = self.path(CERTIFICATE);
+        format!(
+            "ssl_enable=YES\nrsa_cert_file={certificate}\nrsa_private_key_file={certificate}\n\
+             ssl_ciphers=HIGH\nssl_tlsv1=YES\nforce_local_logins_ssl=YES\n\
+             force_local_data_ssl=YES\nrequire_ssl_reuse=YES\nstrict_ssl_read_eof=YES\n"
+        )
     }
 
     fn proftpd(&self, address: SocketAddr) -> Command {
@@ -236,11 +317,25 @@ impl Setup<'_> {
              TimesGMT on\nUmask 022\n\
              <IfModule mod_delay.c>\nDelayEngine off\n</IfModule>\n\
              <IfModule mod_ctrls.c>\nControlsEngine off\n</IfModule>\n\
-             <IfModule mod_lang.c>\nUseEncoding off\n</IfModule>\n"
+             <IfModule mod_lang.c>\nUseEncoding off\n</IfModule>\n{}",
+            if self.encrypted { self.proftpd_tls() } else { String::new() }
         );
         let mut command = program("proftpd");
         command.args(["-n", "-q", "-c", &self.file("conf", &configuration)]);
         command
+    }
+
+    fn proftpd_tls(&self) -> String {
+        let modules = peers_dir().map(|dir| dir.join("usr/lib/proftpd"));
+        let modules = modules.filter(|dir| dir.exists()).unwrap_or("/usr/lib/proftpd".into());
+        let (modules, certificate) = (modules.display(), self.path(CERTIFICATE));
+        // Data connections must continue the session unless TLSOptions says otherwise.
+        format!(
+            "ModulePath {modules}\nLoadModule mod_tls.c\nTLSEngine on\nTLSRequired on\n\
+             TLSECCertificateFile {certificate}\nTLSECCertificateKeyFile {certificate}\n\
+             TLSProtocol TLSv1.2 TLSv1.3\nTLSVerifyClient off\nTLSLog {}\n",
+            self.path("tls.log")
+        )
     }
 
     fn pure_ftpd(&self, listen: &str) -> Command {
@@ -250,8 +345,13 @@ impl Setup<'_> {
         let made = program("pure-pw").args(["mkdb", &database, "-f", &users]).status();
         assert!(made.expect("pure-pw starts").success(), "pure-pw makes no accounts");
         let mut command = program("pure-ftpd");
-        // E: users alone; H: no names looked up; Y 0: no TLS; z: hidden names are listed.
-        command.args(["-S", listen, "-4", "-E", "-H", "-A", "-f", "none", "-Y", "0", "-z"]);
+        // E: users alone; H: no names looked up; z: hidden names are listed.
+        command.args(["-S", listen, "-4", "-E", "-H", "-A", "-f", "none", "-z"]);
+        // Y 0: no TLS; Y 3: nothing without it.
+        match self.encrypted {
+            false => command.args(["-Y", "0"]),
+            true => command.args(["-Y", "3", "-2", &self.path(CERTIFICATE)]),
+        };
         command.args(["-L", "100000:50", "-c", "50", "-C", "50", "-g", &self.path("pid")]);
         command.args(["-l", &format!("puredb:{database}")]);
         command
@@ -262,6 +362,9 @@ impl Setup<'_> {
         let mut command = program("python3");
         command.args(["-W", "ignore", &script, &address.ip().to_string()]);
         command.args([&address.port().to_string(), USER, PASSWORD]).arg(self.served);
+        if self.encrypted {
+            command.arg(self.path(CERTIFICATE));
+        }
         command
     }
 }

@@ -192,18 +192,23 @@ fn a_server_that_requires_tls_gets_it_before_the_password() {
 #[test]
 fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
     let Some(identity) = Identity::new() else { return };
-    let first: Script<'_> = Box::new(|server| {
-        server.say("220 ready");
-        server.answer("USER", "421 Sorry, cleartext sessions are not accepted on this server.");
-        server.close();
-    });
-    let second: Script<'_> = Box::new(|server| {
-        server.welcome_to_tls(&identity, 1);
-        server.answer("PWD", "257 \"/\"");
-        server.finish();
-    });
-    let options = ["--tls-pin", &identity.pin];
-    play_all(&Client::new(), &options, "PWD", vec![first, second]).expect(0);
+    for demand in [
+        "421 Sorry, cleartext sessions are not accepted on this server.",
+        "530 Non-anonymous sessions must use encryption.",
+    ] {
+        let first: Script<'_> = Box::new(|server| {
+            server.say("220 ready");
+            server.answer("USER", demand);
+            server.close();
+        });
+        let second: Script<'_> = Box::new(|server| {
+            server.welcome_to_tls(&identity, 1);
+            server.answer("PWD", "257 \"/\"");
+            server.finish();
+        });
+        let options = ["--tls-pin", &identity.pin];
+        play_all(&Client::new(), &options, "PWD", vec![first, second]).expect(0);
+    }
 }
 
 #[test]

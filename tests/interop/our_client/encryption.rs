@@ -1,0 +1,107 @@
+//! FTPS between our client and the servers that people have, with TLS 1.3 and 1.2. Each server requires
+//! that control and data connections are encrypted, and those that can that data connections continue
+//! the session of their control connection.
+
+use crate::support::content::{assert_holds, noise};
+use crate::support::fixture::{run, run_to_fail};
+use crate::support::servers::Peer;
+use std::fs;
+
+/// As large that unread tickets in a socket that is closed would cost the end of it.
+const LARGE: usize = 4_000_000;
+
+macro_rules! at_every_server {
+    ($($module:ident $software:ident $needs:literal)*) => {
+        $(
+            mod $module {
+                use crate::support::servers::{Peer, Software};
+
+                #[test]
+                #[ignore = $needs]
+                fn files_and_listings_go_over_both_versions() {
+                    let mut peer = Peer::start_encrypted(Software::$software);
+                    super::transfers_go_both_ways(&peer, "TLSv1.3");
+                    peer.without_tls_1_3();
+                    super::transfers_go_both_ways(&peer, "TLSv1.2");
+                }
+
+                #[test]
+                #[ignore = $needs]
+                fn a_transfer_that_was_stopped_leaves_the_session_good() {
+                    let mut peer = Peer::start_encrypted(Software::$software);
+                    super::stopped_transfers_leave_the_session_good(&peer);
+                    peer.without_tls_1_3();
+                    super::stopped_transfers_leave_the_session_good(&peer);
+                }
+
+                #[test]
+                #[ignore = $needs]
+                fn a_server_that_requires_tls_gets_it() {
+                    let mut peer = Peer::start_encrypted(Software::$software);
+                    peer.on_demand();
+                    super::tls_is_used_on_demand(&peer);
+                }
+
+                #[test]
+                #[ignore = $needs]
+                fn a_certificate_that_nobody_vouches_for_is_refused() {
+                    let mut peer = Peer::start_encrypted(Software::$software);
+                    peer.distrust();
+                    super::the_certificate_is_refused(&peer);
+                }
+            }
+        )*
+    };
+}
+
+at_every_server! {
+    vsftpd Vsftpd "needs vsftpd and root"
+    proftpd Proftpd "needs proftpd and root"
+    pure_ftpd PureFtpd "needs pure-ftpd and root"
+    pyftpdlib Pyftpdlib "needs pyftpdlib and root"
+}
+
+fn transfers_go_both_ways(peer: &Peer, version: &str) {
+    peer.put_here("up", &noise(LARGE));
+    peer.put_there("down", &noise(LARGE));
+    let commands = "STATUS; LIST; RETRIEVE down a; RETRIEVE down b; RETRIEVE down c; STORE up d; \
+                    STORE up e; STORE up f; LIST";
+    for options in [&["--retries", "0"][..], &["--retries", "0", "-a"]] {
+        let output = run(&mut peer.client(options, commands));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(&format!("encryption: {version}, ")), "{printed}");
+        assert!(printed.contains("files and listings: encrypted"), "{printed}");
+        for name in ["a", "b", "c"] {
+            assert_holds(peer.here(name), &noise(LARGE));
+            fs::remove_file(peer.here(name)).expect("it came");
+        }
+        for name in ["d", "e", "f"] {
+            assert_holds(peer.there(name), &noise(LARGE));
+            fs::remove_file(peer.there(name)).expect("it went");
+        }
+    }
+}
+
+/// Each connection of PGET stops its transfer where the range of the next begins.
+fn stopped_transfers_leave_the_session_good(peer: &Peer) {
+    peer.put_there("down", &noise(LARGE));
+    let commands = "PGET down a; LIST; RETRIEVE down b; PGET down c; LIST";
+    run(&mut peer.client(&["-j", "3"], commands));
+    for name in ["a", "b", "c"] {
+        assert_holds(peer.here(name), &noise(LARGE));
+    }
+}
+
+fn tls_is_used_on_demand(peer: &Peer) {
+    peer.put_there("down", &noise(1000));
+    // pyftpdlib answers `550 SSL/TLS required on the control channel`, as the others in their way.
+    let output = run(&mut peer.client(&[], "STATUS; RETRIEVE down"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("encryption: TLSv1.3"));
+    assert_holds(peer.here("down"), &noise(1000));
+}
+
+fn the_certificate_is_refused(peer: &Peer) {
+    let output = run_to_fail(&mut peer.client(&[], "LIST"), 3);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains(&format!("--tls-pin {}", peer.pin())), "{said}");
+}
