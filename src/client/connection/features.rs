@@ -138,6 +138,24 @@ impl Connection {
         Ok(Prospect { size, time, route: route.filter(|_| size.is_some()) })
     }
 
+    /// Asks for the times of files, in one piece if the server takes that.
+    pub(in crate::client) fn times_of(
+        &mut self,
+        names: &[Name],
+    ) -> Result<Vec<Option<SystemTime>>, Error> {
+        let Capabilities { times, pipelines, .. } = self.capabilities;
+        let asked: Vec<Command> = names.iter().cloned().map(Command::Mdtm).collect();
+        let together = times && pipelines && asked.len() > 1;
+        let Some(replies) = (if together { self.ask_together(&asked)? } else { None }) else {
+            return names.iter().map(|name| self.expected_time(name)).collect();
+        };
+        let time = |reply| {
+            let time = self.unless_refused(done(reply), |known| &mut known.times)?;
+            Ok(time.and_then(|reply| parse_timestamp(reply.text().trim_ascii())))
+        };
+        replies.into_iter().map(time).collect()
+    }
+
     /// Sets the type of files, if the server does not know it.
     pub(in crate::client) fn take_file_type(&mut self) -> Result<(), Error> {
         self.take_type(self.wanted)

@@ -41,6 +41,8 @@ pub(in crate::client) struct Download {
     pub(in crate::client) kept: Kept,
     /// The facts of a listing; those that it left out are asked for.
     pub(in crate::client) known: RemoteFacts,
+    /// The time that the local file gets if the server tells none but in its listing.
+    pub(in crate::client) listed: Option<SystemTime>,
     /// Over how many connections ranges of the file are fetched; `None` fetches it whole.
     pub(in crate::client) connections: Option<usize>,
     /// The command that continues the download, for the user.
@@ -175,7 +177,8 @@ impl Download {
         let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(partial));
         fetch.knows(remote, !begins_with_target)?;
         retries.connection.follow_with(next.to_vec());
-        fetch.run(retries)
+        let (bytes, modified) = fetch.run(retries)?;
+        Ok((bytes, modified.or(self.listed)))
     }
 }
 

@@ -155,7 +155,9 @@ pub(in crate::client::shell) fn fetch(
         Ok(target) => {
             let (remote, known) = (file.clone(), RemoteFacts::default());
             let continued_by = continuing(file, typed, connections.is_some());
-            let download = Download { remote, target, kept, known, connections, continued_by };
+            let listed = None;
+            let download =
+                Download { remote, target, kept, known, listed, connections, continued_by };
             let settings = session.transfer_settings();
             let mut progress = FileProgress::new(&settings, file.as_bytes());
             let outcome = download.run(session.connection()?, &settings, &[], &mut progress);

@@ -100,9 +100,9 @@ fn fetching(file: Found, case: bool) -> Result<Download, Error> {
     } else {
         RemoteFacts::default()
     };
-    let (remote, kept, connections) = (file.path, Kept::Partial, None);
-    let continued_by = "the same MGET".to_owned();
-    Ok(Download { remote, target: local, kept, known, connections, continued_by })
+    let (remote, target, kept) = (file.path, local, Kept::Partial);
+    let (listed, connections, continued_by) = (None, None, "the same MGET".to_owned());
+    Ok(Download { remote, target, kept, known, listed, connections, continued_by })
 }
 
 /// Sends what matches into the remote directory.

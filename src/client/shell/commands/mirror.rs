@@ -5,6 +5,7 @@
 //! does the rest.
 
 mod carry_out;
+mod clock;
 mod options;
 mod plan;
 mod refusals;
@@ -79,7 +80,8 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
         wanted.rules.times_are_lost = !session.connection()?.has_feature(b"MFMT")?;
     }
     let mut mirror = Mirror::new(session, wanted, remote, root);
-    let (mut from, to) = mirror.look()?;
+    let (mut from, mut to) = mirror.look()?;
+    mirror.settle_times(&mut from, &mut to)?;
     // What is missing in a listing that was not read whole is no reason to delete anything.
     mirror.wanted.rules.delete &= !from.root_is_partial && !to.root_is_partial;
     mirror.tell_refused(from.refused.into_iter().chain(to.refused));
@@ -107,6 +109,8 @@ struct Mirror<'a> {
     root: PathBuf,
     /// The remote directory was listed, and something is in it.
     is_there: bool,
+    /// The server has no listings of facts, as MLSD gives them.
+    is_rough: bool,
     /// Directories that could not be made, below which nothing is tried.
     unmade: BTreeSet<Vec<u8>>,
     refusals: Refusals,
@@ -123,6 +127,7 @@ impl<'a> Mirror<'a> {
             remote,
             root,
             is_there: false,
+            is_rough: false,
             unmade: BTreeSet::new(),
             refusals: Refusals::default(),
             started: Instant::now(),
@@ -157,6 +162,19 @@ impl Mirror<'_> {
             other => other?,
         };
         Ok((there, here))
+    }
+
+    /// Makes the times of LIST such in UTC.
+    fn settle_times(&mut self, from: &mut Walked, to: &mut Walked) -> Result<(), Error> {
+        let (there, here) = if self.wanted.upload { (to, from) } else { (from, to) };
+        self.is_rough = there.is_rough;
+        if !there.is_rough {
+            return Ok(());
+        }
+        let armed = self.session.interrupt().begin().map_err(Error::Local)?;
+        let (root, rules) = (&self.remote, &self.wanted.rules);
+        let connection = self.session.connection()?;
+        clock::settle(connection, root, &mut there.tree, &here.tree, rules, &armed)
     }
 
     fn plan(&self, from: &Tree, to: &Tree) -> Result<Plan, Error> {

@@ -126,14 +126,15 @@ impl Mirror<'_> {
             let (placement, size) = (Placement::Resume, facts.size);
             return Ok(Job::Upload(Upload { local, remote, placement, size }));
         }
-        // A time of LIST is none that could be given to a file.
-        let known = match facts.exact {
+        // Sizes and times of LIST are not such as to begin a download by.
+        let known = match facts.exact && !self.is_rough {
             true => RemoteFacts { size: facts.size, modified: facts.modified },
             false => RemoteFacts::default(),
         };
         let (target, kept, connections) = (local, Kept::Partial, None);
-        let continued_by = "the same MIRROR".to_owned();
-        Ok(Job::Download(Download { remote, target, kept, known, connections, continued_by }))
+        let (listed, continued_by) = (facts.modified, "the same MIRROR".to_owned());
+        let download = Download { remote, target, kept, known, listed, connections, continued_by };
+        Ok(Job::Download(download))
     }
 
     fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Dates of LIST that are to the minute, or to the day where they are old.
-const MINUTE: u64 = 60;
-const DAY: u64 = 24 * 60 * MINUTE;
+pub(super) const MINUTE: u64 = 60;
+pub(super) const DAY: u64 = 24 * 60 * MINUTE;
 
 /// How many paths are looked at before it is looked for Ctrl-C.
 const LISTENING: u64 = 1024;
@@ -225,19 +225,25 @@ impl<'a> Planner<'a> {
 
     fn is_due(&self, new: &FileFacts, old: &FileFacts) -> bool {
         let age = (new.modified.map(seconds), old.modified.map(seconds));
+        let is_exact = new.exact && old.exact;
         // Some servers take times to the minute alone.
         let is_whole_minute =
             self.rules.times_are_lost && age.1.is_some_and(|old| old.is_multiple_of(MINUTE));
-        let grain = if new.exact && old.exact && !is_whole_minute { 1 } else { MINUTE };
-        let newer = matches!(age, (Some(new), Some(old)) if new >= old + grain);
+        let grain = if is_exact && !is_whole_minute { 1 } else { MINUTE };
+        let resized = !self.rules.sizes_are_lost
+            && matches!((new.size, old.size), (Some(new), Some(old)) if new != old);
+        let newer = match age {
+            (Some(new), Some(old)) => {
+                new >= old + grain && (resized || is_exact || !same_day(new, old))
+            }
+            _ => false,
+        };
         if self.rules.only_newer {
             return newer;
         }
-        let resized = !self.rules.sizes_are_lost
-            && matches!((new.size, old.size), (Some(new), Some(old)) if new != old);
         let same_time = match age {
             (Some(_), Some(_)) if self.rules.times_are_lost => !newer,
-            (Some(one), Some(other)) if new.exact && old.exact => one == other,
+            (Some(one), Some(other)) if is_exact => one == other,
             (Some(one), Some(other)) => one / MINUTE == other / MINUTE || same_day(one, other),
             _ => true,
         };
@@ -393,6 +399,11 @@ mod tests {
             assert_eq!(steps(&source, &target, &rules).len(), usize::from(newer));
         }
         let rules = Rules { times_are_lost: true, ..Rules::default() };
+        // The time of the target may be to the minute, or to the day.
+        let listed = |exact| tree([("f", Node::File(FileFacts { exact, ..facts(5, DAY) }))]);
+        assert!(steps(&tree([("f", file(5, DAY + 59))]), &listed(true), &rules).is_empty());
+        assert!(steps(&tree([("f", file(5, 2 * DAY - 1))]), &listed(false), &rules).is_empty());
+        assert_eq!(steps(&tree([("f", file(5, 2 * DAY))]), &listed(false), &rules), ["get f"]);
         assert!(steps(&tree([("f", file(5, 99))]), &target, &rules).is_empty());
         assert_eq!(steps(&tree([("f", file(5, 101))]), &target, &rules), ["get f"]);
     }

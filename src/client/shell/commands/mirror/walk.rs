@@ -34,6 +34,8 @@ pub(super) struct Walked {
     /// Whether the listing of the root has lines that could not be read; directories below it that
     /// have some are [`Node::Closed`].
     pub(super) root_is_partial: bool,
+    /// Whether a listing of a server was none of facts, as MLSD gives them.
+    pub(super) is_rough: bool,
     /// Paths as the local file system compares them.
     folded: BTreeSet<String>,
 }
@@ -164,6 +166,7 @@ impl Walked {
             }
             other => {
                 let mut listed = other?;
+                self.is_rough |= !listed.exact;
                 if let Some(error) = listed.take_error(&at) {
                     self.refused.push(error);
                     self.close(place)?;

@@ -1,0 +1,303 @@
+//! The times of LIST in UTC, so far as they decide about a file.
+//!
+//! LIST shows times to the minute, and of old files the day alone, in a zone that it does not name. MDTM
+//! tells times to the second in UTC (RFC 3659 section 2.3). Of each month in the listing the first file
+//! and the last are asked for by MDTM: if both times are as far from those of LIST, so are all of the
+//! month. A month in which summer time begins or ends has two such distances, and each of its files is
+//! asked for, as is a file whose time to the minute, or to the day, does not decide.
+//!
+//! Only files that are on both sides are asked for, and only if their sizes do not decide.
+
+use super::plan::{DAY, FileFacts, MINUTE, Node, Rules, Tree};
+use super::walk::joined;
+use crate::client::connection::Connection;
+use crate::client::error::Error;
+use crate::client::name::parse_name;
+use crate::client::signals::Armed;
+use crate::protocol::Name;
+use crate::protocol::time::Civil;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How many files are asked for before their answers are read.
+const BATCH: usize = 32;
+
+const HOUR: i64 = 60 * 60;
+
+/// The zones of the world lie between these distances from UTC, in full quarters of an hour.
+const WEST: i64 = -12 * HOUR;
+const EAST: i64 = 14 * HOUR;
+const QUARTER: i64 = HOUR / 4;
+
+/// Replaces times of LIST in the tree of the server by such in UTC.
+pub(super) fn settle(
+    connection: &mut Connection,
+    root: &[u8],
+    remote: &mut Tree,
+    local: &Tree,
+    rules: &Rules,
+    armed: &Armed,
+) -> Result<(), Error> {
+    let files = undecided(remote, local, rules);
+    let mut told = ask(connection, root, &samples(&files), armed)?;
+    let months = Months::of(&files, &told);
+    let open = files.iter().filter(|file| !told.contains_key(&file.path));
+    let open: Vec<&ListedFile> = open.filter(|file| months.leave_open(file, rules)).collect();
+    told.extend(ask(connection, root, &open, armed)?);
+    for file in &files {
+        if let Some(Node::File(facts)) = remote.get_mut(&file.path) {
+            match told.get(&file.path) {
+                Some(time) => (facts.modified, facts.exact) = (Some(*time), true),
+                None => facts.modified = months.in_utc(file),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file whose time in a listing decides what is done.
+struct ListedFile {
+    path: Vec<u8>,
+    /// Seconds since 1970 by the clock of the server.
+    listed: i64,
+    /// Seconds since 1970, of the file on this side.
+    local: i64,
+    is_resized: bool,
+}
+
+impl ListedFile {
+    /// Returns whether only the day is listed. Midnight is taken for that, too.
+    fn is_dated(&self) -> bool {
+        self.listed.rem_euclid(DAY as i64) == 0
+    }
+
+    fn is_of_day(&self) -> bool {
+        self.listed.div_euclid(DAY as i64) == self.local.div_euclid(DAY as i64)
+    }
+
+    fn month(&self) -> Option<(i64, u8)> {
+        let Civil { year, month, .. } = Civil::from_system(from_seconds(self.listed)?);
+        Some((year, month))
+    }
+}
+
+/// The files on both sides whose sizes do not decide, in the order of the times that are listed.
+fn undecided(remote: &Tree, local: &Tree, rules: &Rules) -> Vec<ListedFile> {
+    let mut files = Vec::new();
+    for (path, node) in remote {
+        if let (Node::File(there), Some(Node::File(here))) = (node, local.get(path))
+            && let (false, Some(listed), Some(local)) = (there.exact, there.modified, here.modified)
+        {
+            let is_resized = !rules.sizes_are_lost && is_resized(there, here);
+            let (listed, local) = (seconds(listed), seconds(local));
+            if rules.only_newer || !is_resized {
+                files.push(ListedFile { path: path.clone(), listed, local, is_resized });
+            }
+        }
+    }
+    files.sort_by_key(|file| file.listed);
+    files
+}
+
+fn is_resized(there: &FileFacts, here: &FileFacts) -> bool {
+    matches!((there.size, here.size), (Some(there), Some(here)) if there != here)
+}
+
+/// The first and the last file of each month that have a time of day.
+fn samples(files: &[ListedFile]) -> Vec<&ListedFile> {
+    let timed: Vec<&ListedFile> = files.iter().filter(|file| !file.is_dated()).collect();
+    let of_month = timed.chunk_by(|one, other| one.month() == other.month());
+    of_month.flat_map(|month| month.first().into_iter().chain(month[1..].last())).copied().collect()
+}
+
+/// Asks by MDTM for the times of files; those that the server does not tell are left out.
+fn ask(
+    connection: &mut Connection,
+    root: &[u8],
+    files: &[&ListedFile],
+    armed: &Armed,
+) -> Result<BTreeMap<Vec<u8>, SystemTime>, Error> {
+    let mut told = BTreeMap::new();
+    for batch in files.chunks(BATCH) {
+        if armed.came() {
+            return Err(Error::Interrupted);
+        }
+        connection.revive()?;
+        let names = batch.iter().map(|file| parse_name(&joined(root, &file.path)));
+        let names: Vec<Name> = names.collect::<Result<_, _>>()?;
+        for (file, time) in batch.iter().zip(connection.times_of(&names)?) {
+            told.extend(time.map(|time| (file.path.clone(), time)));
+        }
+    }
+    Ok(told)
+}
+
+/// How far the clock of the server is ahead of UTC in each month, in seconds.
+struct Months(BTreeMap<(i64, u8), Ahead>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    By(i64),
+    /// By more than one distance, or by one that no zone has.
+    Unclear,
+}
+
+impl Months {
+    fn of(files: &[ListedFile], told: &BTreeMap<Vec<u8>, SystemTime>) -> Months {
+        let mut months = BTreeMap::new();
+        for file in files.iter().filter(|file| !file.is_dated()) {
+            if let (Some(month), Some(time)) = (file.month(), told.get(&file.path)) {
+                let ahead = Ahead::of(file.listed, seconds(*time));
+                months
+                    .entry(month)
+                    .and_modify(|known| {
+                        if *known != ahead {
+                            *known = Ahead::Unclear;
+                        }
+                    })
+                    .or_insert(ahead);
+            }
+        }
+        Months(months)
+    }
+
+    /// Returns what is known of the month of a file, or of the nearest one of which anything is.
+    fn ahead(&self, file: &ListedFile) -> Option<Ahead> {
+        let month = file.month()?;
+        let before = self.0.range(..=month).next_back();
+        before.or_else(|| self.0.range(month..).next()).map(|(_, ahead)| *ahead)
+    }
+
+    /// Returns whether only MDTM can tell if a file is the same as, or newer than, the one here.
+    fn leave_open(&self, file: &ListedFile, rules: &Rules) -> bool {
+        if file.is_dated() {
+            let may_be =
+                file.listed - EAST <= file.local && file.local < file.listed + DAY as i64 - WEST;
+            return may_be && (!file.is_of_day() || (rules.only_newer && file.is_resized));
+        }
+        match self.ahead(file) {
+            Some(Ahead::By(ahead)) => {
+                let minute = |time: i64| time.div_euclid(MINUTE as i64);
+                let is_of_minute = minute(file.listed - ahead) == minute(file.local);
+                rules.only_newer && file.is_resized && is_of_minute
+            }
+            Some(Ahead::Unclear) => true,
+            None => false,
+        }
+    }
+
+    /// Returns the time of a file that was not asked for.
+    fn in_utc(&self, file: &ListedFile) -> Option<SystemTime> {
+        let ahead = match self.ahead(file) {
+            Some(Ahead::By(ahead)) if !file.is_dated() => ahead,
+            _ => 0,
+        };
+        from_seconds(file.listed - ahead)
+    }
+}
+
+impl Ahead {
+    fn of(listed: i64, time: i64) -> Ahead {
+        let minute = |time: i64| time - time.rem_euclid(MINUTE as i64);
+        let ahead = minute(listed) - minute(time);
+        let is_zone = (WEST..=EAST).contains(&ahead) && ahead % QUARTER == 0;
+        if is_zone { Ahead::By(ahead) } else { Ahead::Unclear }
+    }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn from_seconds(seconds: i64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2025-10-01 00:00.
+    const OCTOBER: i64 = 1_759_276_800;
+    const DAYS: i64 = DAY as i64;
+
+    fn file(path: &str, listed: i64, local: i64) -> ListedFile {
+        ListedFile { path: path.into(), listed, local, is_resized: false }
+    }
+
+    fn told(times: &[(&str, i64)]) -> BTreeMap<Vec<u8>, SystemTime> {
+        times
+            .iter()
+            .map(|(path, time)| (path.as_bytes().to_vec(), from_seconds(*time).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_and_the_last_of_each_month_are_samples() {
+        let times = [0, HOUR, 2 * HOUR, 40 * DAYS, 41 * DAYS + 60, 80 * DAYS + 60];
+        let files: Vec<ListedFile> =
+            times.iter().map(|time| file("f", OCTOBER + HOUR + time, 0)).collect();
+        let found = samples(&files);
+        let found: Vec<i64> = found.iter().map(|file| file.listed - OCTOBER - HOUR).collect();
+        assert_eq!(found, [0, 2 * HOUR, 40 * DAYS, 41 * DAYS + 60, 80 * DAYS + 60]);
+        // Of midnights nothing can be learned.
+        assert!(samples(&[file("f", OCTOBER, 0)]).is_empty());
+    }
+
+    #[test]
+    fn a_month_with_two_distances_is_unclear_and_its_neighbours_are_not() {
+        let september = OCTOBER - 10 * DAYS + HOUR;
+        let files = [
+            file("a", september, september - 2 * HOUR),
+            file("b", OCTOBER + HOUR, 0),
+            file("c", OCTOBER + 30 * DAYS + HOUR, 0),
+            file("d", OCTOBER + 90 * DAYS + HOUR, 0),
+        ];
+        let told = told(&[
+            ("a", september - 2 * HOUR + 59),
+            ("b", OCTOBER - HOUR),
+            ("c", OCTOBER + 30 * DAYS),
+        ]);
+        let months = Months::of(&files, &told);
+        let ahead: Vec<_> = files.iter().map(|file| months.ahead(file)).collect();
+        let unclear = Some(Ahead::Unclear);
+        // Nothing is known of the last month but from the one before.
+        assert_eq!(ahead, [Some(Ahead::By(2 * HOUR)), unclear, unclear, unclear]);
+        let rules = Rules::default();
+        let open: Vec<bool> = files.iter().map(|file| months.leave_open(file, &rules)).collect();
+        assert_eq!(open, [false, true, true, true]);
+        assert_eq!(months.in_utc(&files[0]), from_seconds(september - 2 * HOUR));
+    }
+
+    #[test]
+    fn only_distances_of_zones_count() {
+        for (listed, time, ahead) in [
+            (OCTOBER, OCTOBER + 59, Ahead::By(0)),
+            (OCTOBER, OCTOBER - 60, Ahead::Unclear),
+            (OCTOBER + 45 * 60 + 5 * HOUR, OCTOBER, Ahead::By(5 * HOUR + 45 * 60)),
+            (OCTOBER - 12 * HOUR, OCTOBER, Ahead::By(WEST)),
+            (OCTOBER + 14 * HOUR, OCTOBER, Ahead::By(EAST)),
+            (OCTOBER + 15 * HOUR, OCTOBER, Ahead::Unclear),
+        ] {
+            assert_eq!(Ahead::of(listed, time), ahead, "{listed} {time}");
+        }
+    }
+
+    #[test]
+    fn a_day_decides_unless_another_zone_makes_it_that_of_the_file_here() {
+        let months = Months(BTreeMap::new());
+        for (local, is_open) in [
+            (OCTOBER, false),
+            (OCTOBER + DAYS - 1, false),
+            (OCTOBER - 1, true),
+            (OCTOBER - 14 * HOUR, true),
+            (OCTOBER - 14 * HOUR - 1, false),
+            (OCTOBER + DAYS + 12 * HOUR - 1, true),
+            (OCTOBER + DAYS + 12 * HOUR, false),
+        ] {
+            let open = months.leave_open(&file("f", OCTOBER, local), &Rules::default());
+            assert_eq!(open, is_open, "{}", local - OCTOBER);
+        }
+    }
+}

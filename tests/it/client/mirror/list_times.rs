@@ -1,0 +1,192 @@
+//! Listings by LIST, whose times are those of the server's clock: a mirror compares them in UTC, and
+//! asks MDTM no more often than it has to.
+
+use crate::support::Client;
+use crate::support::scripted_server::{Script, ScriptedServer, play_all};
+use std::fs::File;
+use std::io::Read;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A file of a server: its name, its line in a listing up to the name, and what MDTM tells.
+type Stored = (&'static str, &'static str, &'static str);
+
+/// A server whose LIST shows the time of its own clock.
+struct ListingServer {
+    files: Vec<Stored>,
+    has_mdtm: bool,
+    /// What every file holds.
+    content: &'static str,
+    asked: usize,
+    fetched: Vec<String>,
+    sent: usize,
+}
+
+/// In Berlin, with summer time until the 26th of October and an old file of which the day is listed.
+const BERLIN: &[Stored] = &[
+    ("july", "2025-07-01 12:00", "20250701100059"),
+    ("july.2", "2025-07-20 00:30", "20250719223012"),
+    ("midnight", "2025-07-20 00:00", "20250719220000"),
+    ("october", "2025-10-10 12:00", "20251010100033"),
+    ("october.2", "2025-10-20 08:15", "20251020061559"),
+    ("october.3", "2025-10-30 12:00", "20251030110044"),
+    ("january", "2025-01-15 00:10", "20250114231000"),
+    ("old", "Jan  2  2020", "20200101233000"),
+];
+
+const NEW_YORK: &[Stored] = &[
+    ("july", "2025-07-01 12:00", "20250701160059"),
+    ("november", "2025-11-01 22:00", "20251102020000"),
+    ("november.2", "2025-11-20 22:00", "20251121030000"),
+    ("old", "Jan  2  2020", "20200103043000"),
+];
+
+const KATHMANDU: &[Stored] =
+    &[("a", "2025-07-01 00:10", "20250630182501"), ("b", "2025-07-02 12:00", "20250702061500")];
+const UTC: &[Stored] =
+    &[("a", "2025-07-01 00:10", "20250701001001"), ("b", "2025-12-02 12:00", "20251202120030")];
+
+const ZONES: [&[Stored]; 4] = [BERLIN, NEW_YORK, KATHMANDU, UTC];
+
+impl ListingServer {
+    fn new(files: &[Stored]) -> ListingServer {
+        let (files, fetched) = (files.to_vec(), Vec::new());
+        ListingServer { files, has_mdtm: true, content: "abc", asked: 0, fetched, sent: 0 }
+    }
+
+    fn serve(&mut self, server: &mut ScriptedServer) {
+        server.serve(|server, verb, operand| {
+            match verb {
+                "MLSD" | "MFMT" | "SITE" => server.say("502 no"),
+                "PWD" => server.say("257 \"/\""),
+                "LIST" => server.send(self.listing()),
+                "SIZE" => server.say(&format!("213 {}", self.content.len())),
+                "MDTM" if !self.has_mdtm => server.say("502 no"),
+                "MDTM" => {
+                    self.asked += 1;
+                    let file = self.files.iter().find(|(name, ..)| *name == operand);
+                    let reply =
+                        file.map_or("550 none".to_owned(), |(.., time)| format!("213 {time}"));
+                    server.say(&reply);
+                }
+                "RETR" => {
+                    self.fetched.push(operand.to_owned());
+                    server.send(self.content);
+                }
+                "STOR" => {
+                    self.sent += 1;
+                    server.say("150 give me");
+                    server.data().read_to_end(&mut Vec::new()).unwrap();
+                    server.say("226 done");
+                }
+                _ => return false,
+            }
+            true
+        });
+    }
+
+    fn listing(&self) -> String {
+        let size = self.content.len();
+        let line = |(name, date, _): &Stored| format!("-rw-r--r-- 1 0 0 {size} {date} {name}\r\n");
+        self.files.iter().map(line).collect()
+    }
+
+    /// Runs a mirror, and returns the names that were fetched, in order.
+    fn mirror(&mut self, client: &Client, commands: &str) -> Vec<String> {
+        (self.fetched, self.asked, self.sent) = (Vec::new(), 0, 0);
+        let script: Script<'_> = Box::new(|scripted| self.serve(scripted));
+        play_all(client, &["-j", "1"], commands, vec![script]).expect(0);
+        self.fetched.sort();
+        self.fetched.clone()
+    }
+
+    /// Gives a file other times.
+    fn change(&mut self, to: Stored) {
+        self.files.retain(|(name, ..)| *name != to.0);
+        self.files.push(to);
+    }
+}
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn a_second_mirror_fetches_nothing_whatever_the_zone_of_the_server() {
+    for zone in ZONES {
+        let (mut server, client) = (ListingServer::new(zone), Client::new());
+        assert_eq!(server.mirror(&client, "MIRROR . here").len(), zone.len());
+        for options in ["", "--only-newer", "--delete"] {
+            assert_eq!(
+                server.mirror(&client, &format!("MIRROR {options} . here")),
+                NOTHING,
+                "{zone:?}"
+            );
+            // Twice a month, and once for each file of which no more can be known.
+            assert!(server.asked <= zone.len(), "{} questions", server.asked);
+        }
+    }
+}
+
+#[test]
+fn one_question_a_month_is_enough_for_many_files_in_it() {
+    let names: Vec<String> = (0..100).map(|number| format!("f{number}")).collect();
+    let leak = |name: &String| -> &'static str { Box::leak(name.clone().into_boxed_str()) };
+    let files: Vec<Stored> =
+        names.iter().map(|name| (leak(name), "2025-07-01 12:00", "20250701100059")).collect();
+    let (mut server, client) = (ListingServer::new(&files), Client::new());
+    server.mirror(&client, "MIRROR . here");
+    assert_eq!(server.mirror(&client, "MIRROR . here"), NOTHING);
+    assert_eq!(server.asked, 2, "for the first and the last");
+}
+
+#[test]
+fn what_changed_by_the_distance_of_the_zone_is_fetched() {
+    for options in ["", "--only-newer"] {
+        let (mut server, client) = (ListingServer::new(BERLIN), Client::new());
+        server.mirror(&client, "MIRROR . here");
+        for changed in [
+            ("july", "2025-07-01 14:00", "20250701120059"),
+            ("october.3", "2025-10-30 13:00", "20251030120044"),
+            ("january", "2025-01-15 01:10", "20250115001000"),
+        ] {
+            server.change(changed);
+            assert_eq!(server.mirror(&client, &format!("MIRROR {options} . here")), [changed.0]);
+        }
+    }
+}
+
+#[test]
+fn only_newer_misses_no_file_that_is_newer_by_seconds() {
+    // Each a little newer, and of another size, in the same minute or on the same day.
+    let (mut server, client) = (ListingServer::new(NEW_YORK), Client::new());
+    server.mirror(&client, "MIRROR . here");
+    server.content = "abcd";
+    server.change(("november.2", "2025-11-20 22:00", "20251121030001"));
+    server.change(("old", "Jan  2  2020", "20200103043001"));
+    let newer = server.mirror(&client, "MIRROR --only-newer . here");
+    assert_eq!(newer, ["november.2", "old"]);
+}
+
+#[test]
+fn a_mirror_up_compares_in_utc_too() {
+    for zone in ZONES {
+        let (mut server, client) = (ListingServer::new(zone), Client::new());
+        server.mirror(&client, "MIRROR . here");
+        server.mirror(&client, "MIRROR -R here .");
+        assert_eq!(server.sent, 0, "{zone:?}");
+        // Newer than there by less than the zone is away.
+        let file = File::options().write(true).open(client.path("here").join(zone[0].0)).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified + Duration::from_secs(600)).unwrap();
+        server.mirror(&client, "MIRROR -R here .");
+        assert_eq!(server.sent, 1, "{zone:?}");
+    }
+}
+
+#[test]
+fn without_mdtm_a_file_has_the_time_of_the_listing() {
+    let (mut server, client) = (ListingServer::new(BERLIN), Client::new());
+    server.has_mdtm = false;
+    assert_eq!(server.mirror(&client, "MIRROR . here").len(), BERLIN.len());
+    assert_eq!(server.mirror(&client, "MIRROR . here"), NOTHING);
+    let modified = client.path("here/old").metadata().unwrap().modified().unwrap();
+    assert_eq!(modified, UNIX_EPOCH + Duration::from_secs(1_577_923_200));
+}
