@@ -8,4 +8,5 @@ mod lftp;
 mod ncftp;
 mod net_ftp;
 mod scripts;
+mod tls;
 mod wget;

@@ -26,6 +26,8 @@ pub(crate) struct Site {
     root: TempDir,
     here: TempDir,
     log: TempDir,
+    /// Where TLS comes first, on a server with a certificate.
+    tls_port: Option<u16>,
 }
 
 impl Site {
@@ -37,8 +39,34 @@ impl Site {
     /// A server on `host`.
     pub(crate) fn start_on(host: &str) -> Site {
         let [root, here, log] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
-        let (server, port) = launch(host, 0, root.path(), log.path());
-        Site { server, host: host.into(), port, root, here, log }
+        let (server, port, _) = launch(host, 0, root.path(), log.path(), &[]);
+        Site { server, host: host.into(), port, root, here, log, tls_port: None }
+    }
+
+    /// A server with a certificate that [`Site::certificate`] names, where everybody has to use TLS. It
+    /// also listens at [`Site::tls_port`].
+    pub(crate) fn start_with_tls(options: &[&str]) -> Site {
+        let [root, here, log] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
+        let file = log.path().join(CERTIFICATE);
+        let mut make = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+        make.args(["certificate", "--name", "localhost", "--name", "127.0.0.1"]).arg(&file);
+        run(&mut make);
+        let file = file.to_str().expect("the path is text");
+        let tls = ["--tls-cert", file, "--tls-port", "0", "--tls-required", "all"];
+        let options = [&tls, options].concat();
+        let host = "127.0.0.1";
+        let (server, port, tls_port) = launch(host, 0, root.path(), log.path(), &options);
+        Site { server, host: host.into(), port, root, here, log, tls_port }
+    }
+
+    /// The file with the certificate, for clients to trust.
+    pub(crate) fn certificate(&self) -> String {
+        self.log.path().join(CERTIFICATE).to_str().expect("the path is text").to_owned()
+    }
+
+    /// The port where TLS comes first.
+    pub(crate) fn tls_port(&self) -> String {
+        self.tls_port.expect("the server has a certificate").to_string()
     }
 
     /// Ends the server as a power cut does.
@@ -51,7 +79,8 @@ impl Site {
     /// whose port nobody else can have taken meanwhile.
     pub(crate) fn restart(&mut self) {
         assert_ne!(self.host, "127.0.0.1", "other tests may take a port on this address");
-        (self.server, _) = launch(&self.host, self.port, self.root.path(), self.log.path());
+        let (root, log) = (self.root.path(), self.log.path());
+        (self.server, _, _) = launch(&self.host, self.port, root, log, &[]);
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -192,8 +221,17 @@ pub(crate) fn client_in(here: &Path, home: &Path, program: &str) -> Command {
     command
 }
 
-/// Starts a server and reads where it listens.
-fn launch(host: &str, port: u16, root: &Path, log: &Path) -> (Child, u16) {
+/// The name of the file with the certificate, beside the log.
+const CERTIFICATE: &str = "certificate.pem";
+
+/// Starts a server and reads where it listens, also for `--tls-port`.
+fn launch(
+    host: &str,
+    port: u16,
+    root: &Path,
+    log: &Path,
+    options: &[&str],
+) -> (Child, u16, Option<u16>) {
     let log = File::options().create(true).append(true).open(log.join("log"));
     let mut server = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
         .args([
@@ -208,19 +246,33 @@ fn launch(host: &str, port: u16, root: &Path, log: &Path) -> (Child, u16) {
             "--root",
         ])
         .arg(root)
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log.expect("a log file"))
         .spawn()
         .expect("ftp_server starts");
-    let mut line = String::new();
-    let stdout = server.stdout.take().expect("a pipe");
-    BufReader::new(stdout).read_line(&mut line).expect("ftp_server speaks");
-    let port = line.trim_end().strip_prefix("Listening on ").and_then(|address| {
-        let (_, port) = address.rsplit_once(':')?;
-        port.parse().ok()
+    let mut stdout = BufReader::new(server.stdout.take().expect("a pipe"));
+    let mut next_line = || {
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("ftp_server speaks");
+        line
+    };
+    let port = port_of(&next_line());
+    // The second line says what is served.
+    let tls_port = options.contains(&"--tls-port").then(|| {
+        next_line();
+        port_of(&next_line())
     });
-    (server, port.unwrap_or_else(|| panic!("ftp_server says {line:?}")))
+    (server, port, tls_port)
+}
+
+/// The port in `Listening on ADDRESS:PORT`, whatever follows it.
+fn port_of(line: &str) -> u16 {
+    let address =
+        line.strip_prefix("Listening on ").and_then(|rest| rest.split_whitespace().next());
+    let port = address.and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+    port.unwrap_or_else(|| panic!("ftp_server says {line:?}"))
 }
 
 /// Runs a client that has to succeed.
