@@ -2,10 +2,10 @@
 
 use crate::args::{self, Origin, Parsed};
 use crate::server::StartError;
-use crate::server::accounts::{Accounts, Terms};
+use crate::server::accounts::{Account, Accounts, Terms};
 use crate::server::cli::options::Options;
 use crate::server::cli::{output, startup};
-use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption, access_name};
+use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption};
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
 use crate::server::monitor::http;
@@ -107,9 +107,7 @@ impl Report {
         };
         for account in accounts.sorted() {
             let (name, home) = (&account.name, &account.home);
-            let may = access_name(Some(account.access));
-            let limits = limits(&account.terms);
-            self.line(format_args!("account {name}: {may}, home {home}{limits}"));
+            self.line(format_args!("account {}", described(account)));
             if let Some(Err(error)) = jail.map(|jail| jail.enter(home)) {
                 self.problem(format!(
                     "account {name} cannot log in: home {home}: {}",
@@ -175,6 +173,12 @@ impl Report {
     fn problem(&mut self, problem: String) {
         self.problems.push(problem);
     }
+}
+
+/// Describes an account in one line.
+pub(super) fn described(account: &Account) -> String {
+    let Account { name, access, home, terms, .. } = account;
+    format!("{name}: {}, home {home}{}", access.word(), limits(terms))
 }
 
 /// What an account gets, behind what it may do.

@@ -1,31 +1,38 @@
-//! `ftp_server passwd`: adds an account to a file, or changes it.
+//! `ftp_server passwd`: adds an account to a file, changes or removes it, or lists all of them.
 //!
 //! The file is replaced as a whole, so a reader never sees half of it, and every other line stays
 //! as it was, comments too. A new file can be read by its owner alone.
 
+mod home;
 mod prompt;
 
 use crate::args::{self, Flag, Outcome, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
-use crate::server::accounts::Access;
 use crate::server::accounts::password_hash::{PasswordHash, rounds_of_new};
-use crate::server::accounts::{Accounts, AccountsError, Terms};
-use crate::server::cli::{output, private_file};
+use crate::server::accounts::{Access, Account, Accounts, AccountsError, Terms};
+use crate::server::auth::identity::is_anonymous;
+use crate::server::cli::{check, output, private_file};
 use crate::sys;
 use crate::text;
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// What the command line of `ftp_server passwd` is made of.
 pub static PROGRAM: Program = Program {
     name: "ftp_server passwd",
     version: env!("CARGO_PKG_VERSION"),
     about: "Adds an account to FILE, or changes its password. The password is asked for, or is the \
-            first line of standard input.",
-    usage: &["ftp_server passwd [OPTIONS] FILE NAME"],
+            first line of standard input. A running server knows of it after SIGHUP.",
+    usage: &[
+        "ftp_server passwd [OPTIONS] FILE NAME",
+        "ftp_server passwd --remove FILE NAME",
+        "ftp_server passwd --list FILE",
+    ],
     flags: &[
         Flag::option("access", "ACCESS", "drop (list, and store new files), read, store (read and store, not delete) or write [as it was; \
              read for a new account]")
@@ -34,6 +41,12 @@ pub static PROGRAM: Program = Program {
             "home",
             "DIR",
             "directory inside the root that the account sees as / [as it was; the root]",
+        ),
+        Flag::option(
+            "root",
+            "DIR",
+            "directory that the server serves: the home is made in it if it is missing, and may be \
+             given as a path of the system [no home is made]",
         ),
         Flag::option(
             "quota",
@@ -46,30 +59,111 @@ pub static PROGRAM: Program = Program {
             "RATE",
             "bytes a second of all its sessions, or none for no limit [as it was; none]",
         ),
+        Flag::switch("list", "show the accounts in FILE"),
+        Flag::switch("remove", "remove the account; its files stay"),
     ],
     after: "Sizes and rates are bytes, or 64K, 10M, 1G.\n",
 };
 
-/// `ftp_server passwd`: asks for the password and stores the account.
+/// `ftp_server passwd`: does what the command line says.
 pub fn run(words: Vec<OsString>) -> ExitCode {
-    let request = match PROGRAM.parse(words) {
+    let task = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
         Ok(Outcome::Version) => return output::print_version(),
-        Ok(Outcome::Run(given)) => Request::new(&given),
+        Ok(Outcome::Run(given)) => Task::new(&given),
         Err(usage) => Err(usage),
     };
-    let request = match request {
-        Ok(request) => request,
+    output::exit_code(match task {
+        Ok(Task::List(file)) => list(&file),
+        Ok(Task::Remove(file, name)) => remove(&file, &name),
+        Ok(Task::Store(request)) => store(&request),
         Err(usage) => return output::wrong_usage(&PROGRAM, &[usage]),
+    })
+}
+
+/// What a command line asks for.
+enum Task {
+    /// To print the accounts of a file.
+    List(PathBuf),
+    /// To remove the account of this name from a file.
+    Remove(PathBuf, String),
+    /// To add or change an account.
+    Store(Box<Request>),
+}
+
+impl Task {
+    fn new(given: &Parsed) -> Result<Task, Usage> {
+        match (given.switch("list"), given.switch("remove"), given.operands()) {
+            (true, true, _) => Err(given.wrong("list", "it or --remove, and not both")),
+            (true, false, [file]) => Ok(Task::List(file.into())),
+            (true, false, _) => Err(Usage::missing_operand("FILE, and nothing else")),
+            (false, true, _) => {
+                let (file, name) = file_and_name(given)?;
+                Ok(Task::Remove(file, name))
+            }
+            (false, false, _) => Ok(Task::Store(Box::new(Request::new(given)?))),
+        }
+    }
+}
+
+/// Prints the accounts of a file, a line each.
+fn list(file: &Path) -> Result<(), Box<dyn Error>> {
+    let accounts = Accounts::read(file)?;
+    let lines: String =
+        accounts.sorted().into_iter().map(|account| check::described(account) + "\n").collect();
+    Ok(output::write(&lines)?)
+}
+
+fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+    // Before the file would be made.
+    Accounts::read(file)?;
+    edit(file, |text, accounts| {
+        let known = Name::new(name).is_some_and(|name| accounts.get(&name).is_some());
+        match known {
+            true => Ok((without(text, name), ())),
+            false => Err(format!("there is no account {name} in {}", file.display()).into()),
+        }
+    })?;
+    output::note(format_args!("{name}: removed from {}; its files stay\n{RELOAD}", file.display()));
+    Ok(())
+}
+
+/// Asks for the password, stores the account, and says what it may do.
+fn store(request: &Request) -> Result<(), Box<dyn Error>> {
+    // Nobody types a password for a file that cannot be used.
+    match Accounts::read(&request.file) {
+        Err(AccountsError::File(_, error)) if error.kind() == ErrorKind::NotFound => {}
+        read => drop(read?),
+    }
+    let password = prompt::ask_for_password(&request.name)?;
+    let Stored { done, account, home } = request.store(&password)?;
+    let done = match done {
+        Done::Added => "added to",
+        Done::Changed => "changed in",
     };
-    output::exit_code(prompt::ask_for_password(&request.name).and_then(|password| {
-        let done = match request.store(&password)? {
-            Done::Added => "added",
-            Done::Changed => "changed",
-        };
-        output::note(format_args!("{}: {done} in {}", request.name, request.file.display()));
-        Ok(())
-    }))
+    let place = match home {
+        Some(path) => path.display().to_string(),
+        None if account.home.is_root() => "all that is served".into(),
+        None => format!("its home {} below the root", account.home),
+    };
+    let (name, file, may) = (&request.name, request.file.display(), account.access.allows());
+    output::note(format_args!("{name}: {done} {file}; may {may}, in {place}\n{RELOAD}"));
+    if sys::is_superuser() && is_for_root_alone(&request.file) {
+        output::note(format_args!(
+            "{file} can be read by root alone: chown it to the user that runs the server"
+        ));
+    }
+    Ok(())
+}
+
+/// How a running server comes to know of a change.
+const RELOAD: &str =
+    "A running server knows of it after SIGHUP: systemctl reload ftp_server, or kill -HUP PID";
+
+fn is_for_root_alone(file: &Path) -> bool {
+    file.metadata().is_ok_and(|data| {
+        sys::owners_of(&data).is_some_and(|(owner, _)| owner == 0) && !sys::is_open_to_others(&data)
+    })
 }
 
 /// What is to be done.
@@ -81,9 +175,45 @@ pub struct Request {
     pub name: String,
     access: Option<Access>,
     home: Option<String>,
+    root: Option<PathBuf>,
     quota: Option<Option<u64>>,
     sessions: Option<Option<usize>>,
     rate: Option<Option<u64>>,
+}
+
+/// Returns the two operands.
+///
+/// # Errors
+/// There are more or fewer, or the name would break the file or be that of visitors.
+fn file_and_name(given: &Parsed) -> Result<(PathBuf, String), Usage> {
+    let [file, name] = given.operands() else {
+        return Err(Usage::missing_operand("FILE and NAME, and nothing else"));
+    };
+    let text = name.to_str().and_then(|name| field(name).ok());
+    let proper = |name: &String| !name.is_empty() && !name.starts_with('#') && *name == name.trim();
+    let text = text.filter(proper).ok_or_else(|| {
+        Usage::operand(name, "a name without colon, line end, or blanks around it")
+    })?;
+    if Name::new(text.clone()).is_some_and(|name| is_anonymous(&name)) {
+        return Err(Usage::operand(name, "another name: visitors have this one (--anonymous)"));
+    }
+    Ok((file.into(), text))
+}
+
+/// Returns a text that fits in a field of the file.
+fn field(text: &str) -> Result<String, args::Expected> {
+    match text.contains([':', '\n', '\r', '\0']) {
+        true => Err(args::Expected("no colon and no line end".into())),
+        false => Ok(text.to_string()),
+    }
+}
+
+/// An account as it was stored.
+struct Stored {
+    done: Done,
+    account: Arc<Account>,
+    /// Its home, if the root is known.
+    home: Option<PathBuf>,
 }
 
 /// A parser that also takes `none`.
@@ -114,46 +244,36 @@ impl Request {
     /// # Errors
     /// The first wrong value and what was expected.
     pub fn new(given: &Parsed) -> Result<Request, Usage> {
-        let [file, name] = given.operands() else {
-            return Err(Usage::missing_operand("FILE and NAME, and nothing else"));
-        };
-        let field = |text: &str| match text.contains([':', '\n', '\r', '\0']) {
-            true => Err(args::Expected("no colon and no line end".into())),
-            false => Ok(text.to_string()),
-        };
-        let text = name.to_str().and_then(|name| field(name).ok());
-        let proper =
-            |name: &String| !name.is_empty() && !name.starts_with('#') && *name == name.trim();
-        let name = text.filter(proper).ok_or_else(|| {
-            Usage::operand(name, "a name without colon, line end, or blanks around it")
-        })?;
+        let (file, name) = file_and_name(given)?;
+        let root = given.value("root").map(PathBuf::from);
+        let home = |text: &str| home::parse(&field(text)?, root.as_deref());
         Ok(Request {
-            file: file.into(),
+            file,
             name,
             access: given.get("access", args::one_of(&Access::WORDS))?,
-            home: given.get("home", field)?,
+            home: given.get("home", home)?,
+            root: root.clone(),
             quota: given.get("quota", or_none(args::size))?,
             sessions: given.get("sessions", or_none(args::integer(1..=1_000_000)))?,
             rate: given.get("rate", or_none(args::rate))?,
         })
     }
 
-    /// Stores the account with this password.
+    /// Stores the account with this password, and makes its home if the root is known.
     ///
     /// # Errors
-    /// The file is no accounts file, or cannot be read or replaced.
-    pub fn store(&self, password: &Secret) -> Result<Done, AccountsError> {
-        let failed = |error| AccountsError::File(self.file.clone(), error);
-        let hash = PasswordHash::new(password.expose(), rounds_of_new()).map_err(failed)?;
-        // The file itself is replaced, not a link to it.
-        let file = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
-        let mut locked = lock(&file).map_err(failed)?;
-        let mut text = Vec::new();
-        locked.read_to_end(&mut text).map_err(failed)?;
-        let accounts = Accounts::parse(&self.file, &text)?;
-        let (text, done) = self.changed(&text, &accounts, &hash);
-        private_file::replace(&file, &text).map_err(failed)?;
-        Ok(done)
+    /// The file is no accounts file, or cannot be read or replaced, or the home cannot be made.
+    fn store(&self, password: &Secret) -> Result<Stored, Box<dyn Error>> {
+        let hash = PasswordHash::new(password.expose(), rounds_of_new())?;
+        edit(&self.file, |text, accounts| {
+            let (text, done) = self.changed(text, accounts, &hash);
+            let now = Accounts::parse(&self.file, &text)?;
+            let account = Name::new(self.name.clone()).and_then(|name| now.get(&name).cloned());
+            let account = account.ok_or("the account cannot be stored")?;
+            let root = self.root.as_deref();
+            let home = root.map(|root| home::make(root, &account.home)).transpose()?;
+            Ok((text, Stored { done, account, home }))
+        })
     }
 
     fn changed(&self, text: &[u8], accounts: &Accounts, hash: &PasswordHash) -> (Vec<u8>, Done) {
@@ -200,6 +320,31 @@ impl Request {
         out.extend_from_slice(&line);
         (out, Done::Added)
     }
+}
+
+/// Replaces the text of an accounts file by what `change` makes of it, and returns what else that
+/// gives. Nobody else changes the file meanwhile. If `change` fails, the file stays as it is.
+fn edit<T>(
+    file: &Path,
+    change: impl FnOnce(&[u8], &Accounts) -> Result<(Vec<u8>, T), Box<dyn Error>>,
+) -> Result<T, Box<dyn Error>> {
+    let failed = |error| AccountsError::File(file.into(), error);
+    // The file itself is replaced, not a link to it.
+    let real = file.canonicalize().unwrap_or_else(|_| file.into());
+    let mut locked = lock(&real).map_err(failed)?;
+    let mut text = Vec::new();
+    locked.read_to_end(&mut text).map_err(failed)?;
+    let accounts = Accounts::parse(file, &text)?;
+    let (text, result) = change(&text, &accounts)?;
+    private_file::replace(&real, &text).map_err(failed)?;
+    Ok(result)
+}
+
+/// Returns the text without the line of an account.
+fn without(text: &[u8], name: &str) -> Vec<u8> {
+    let start = [name.as_bytes(), b":"].concat();
+    let lines = text.split_inclusive(|&b| b == b'\n');
+    lines.filter(|line| !line.trim_ascii_start().starts_with(&start)).flatten().copied().collect()
 }
 
 /// Opens the file, which is made if it is missing, for one that changes it at a time. Who waited for
@@ -285,6 +430,21 @@ mod tests {
         for (option, value) in [("--quota", "x"), ("--sessions", "0"), ("--rate", "0")] {
             let error = request(&[option, value, "users", "anna"]).unwrap_err();
             assert!(error.starts_with(option) && error.ends_with(", or none"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_removed_and_the_others_stay() {
+        let text = "# anna:\nanna:x\r\nannabel:y\n  anna:z\nben:anna:\n";
+        let left = "# anna:\nannabel:y\nben:anna:\n";
+        assert_eq!(without(text.as_bytes(), "anna"), left.as_bytes());
+    }
+
+    #[test]
+    fn names_of_visitors_are_refused() {
+        for name in ["anonymous", "ftp", "FTP"] {
+            let error = request(&["users", name]).unwrap_err();
+            assert!(error.contains("visitors have this one"), "{error}");
         }
     }
 

@@ -1,12 +1,13 @@
 //! What the server says once it listens, and the directory that it does not serve.
 
 use crate::args::Parsed;
-use crate::server::accounts::Access;
+use crate::server::accounts::{Access, Account};
+use crate::server::auth::identity::is_anonymous;
 use crate::server::monitor::reach;
 use crate::server::settings::Settings;
 use crate::server::tls;
 use crate::sys;
-use crate::text::fingerprint;
+use crate::text::{Reason, fingerprint};
 use std::env;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,6 +53,34 @@ pub fn lines(
         text.push_str("Only this machine can reach it; --host 0.0.0.0 opens it to others\n");
     }
     text
+}
+
+/// Returns how many accounts cannot log in, and why, in one line.
+fn locked_out(settings: &Settings) -> Option<String> {
+    const SHOWN: usize = 3;
+    let accounts = settings.authenticator.accounts.as_ref()?;
+    let (jail, _) = settings.authenticator.tree.peek();
+    let visitors = settings.config.anonymous.is_some();
+    let why = |account: &Account| match jail.enter(&account.home) {
+        _ if visitors && is_anonymous(&account.name) => Some("visitors have this name".into()),
+        Ok(_) => None,
+        Err(error) => Some(format!("home {}: {}", account.home, Reason(&error))),
+    };
+    let all = accounts.sorted();
+    let mut out: Vec<String> = all
+        .iter()
+        .filter_map(|account| Some(format!("{} ({})", account.name, why(account)?)))
+        .collect();
+    let count = out.len();
+    if count == 0 {
+        return None;
+    }
+    out.truncate(SHOWN);
+    if count > SHOWN {
+        out.push(format!("and {} more", count - SHOWN));
+    }
+    let (of, out) = (all.len(), out.join(", "));
+    Some(format!("{count} of {of} accounts cannot log in: {out}; ftp_server check names all"))
 }
 
 /// Returns what the person who starts the server should know. The directory `root` was named or not,
@@ -105,5 +134,6 @@ pub fn warnings(
         ));
     }
     warnings.extend(tls::warning(config, settings.tls.as_deref()));
+    warnings.extend(locked_out(settings));
     warnings
 }

@@ -7,7 +7,8 @@ use crate::server::fs::jail::ops::make_dir;
 use crate::server::fs::jail::{Jail, Last};
 use crate::server::fs::partial;
 use crate::server::fs::quota::{self, Ledger};
-use crate::sys::{self, Dir, FileKind};
+use crate::sys::{self, Dir, FileKind, Open};
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::iter;
 
@@ -25,6 +26,24 @@ impl Jail {
         let mut made = None;
         let result = self.make_missing(path, mode, &mut made);
         (made, result)
+    }
+
+    /// Gives the directory at `path` the owner, the permissions and the attributes of the root, as far
+    /// as the system allows.
+    ///
+    /// # Errors
+    /// There is no such directory.
+    pub fn adopt_root(&self, path: &FtpPath) -> io::Result<()> {
+        let (_, dir) = self.enter_dir(path)?;
+        let open = |dir: &Dir| {
+            let file = dir.open(OsStr::new("."), Open::Read)?;
+            file.metadata().map(|data| (file, data))
+        };
+        // Systems that open no directory as a file have no owners like these.
+        if let (Ok((new, made)), Ok((root, before))) = (open(&dir), open(&self.root)) {
+            sys::adopt((&new, &made), (&root, &before));
+        }
+        Ok(())
     }
 
     fn make_missing(

@@ -403,3 +403,68 @@ fn passwords_are_in_no_log() {
     assert!(!log.contains("hunter") && !log.contains("secret"), "{log}");
     assert!(!log.contains("pbkdf2") && !log.contains(&SECRET[20..]), "{log}");
 }
+
+#[test]
+fn passwd_makes_the_home_and_says_what_the_account_may_do() {
+    let root = TempDir::new().unwrap();
+    let (dir, users) = (root.path().join("homes"), root.path().join("users"));
+    fs::create_dir(&dir).unwrap();
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o750)).unwrap();
+    let (dir, users) = (dir.to_str().unwrap(), users.to_str().unwrap());
+    let words = ["passwd", "--root", dir, "--access=store", "--home=5b/anna", users, "anna"];
+    let told = run(&words, "secret\n").expect(0).stderr;
+    let home = format!("{dir}/5b/anna");
+    let first = format!("anna: added to {users}; may read and store, not delete, in {home}\n");
+    assert!(told.starts_with(&first) && told.contains("SIGHUP"), "{told}");
+    assert_eq!(mode(&home), 0o750);
+    if mt_ftp::sys::is_superuser() {
+        assert!(told.ends_with("chown it to the user that runs the server\n"), "{told}");
+    }
+    let server = Server::launch(root, "127.0.0.1", &["--users", users]);
+    assert!(!server.log().contains("cannot log in"), "{}", server.log());
+}
+
+#[test]
+fn passwd_refuses_homes_outside_and_names_of_visitors() {
+    let root = TempDir::new().unwrap();
+    let dir = root.path().to_str().unwrap();
+    let users = root.path().join("users");
+    let users = users.to_str().unwrap();
+    for (words, why) in [
+        (&["--home", "../anna", users, "anna"][..], "without .."),
+        (&["--home", "/etc", users, "anna"], "inside the root of the server"),
+        (&["--root", dir, "--home", "/etc", users, "anna"], "expected a directory inside"),
+        (&[users, "anonymous"], "visitors have this one"),
+        (&["--list", users, "anna"], "FILE, and nothing else"),
+        (&["--list", "--remove", users], "not both"),
+    ] {
+        run(&[&["passwd"], words].concat(), "secret\n").expect(2).expect_error(why);
+    }
+    assert!(!Path::new(users).exists());
+}
+
+#[test]
+fn passwd_lists_and_removes_accounts() {
+    let text = format!("# staff\nanna:{SECRET}:store:/anna:10G::\nben:{SECRET}::\n");
+    let file = AccountsFile::with_text(&text);
+    let users = file.path();
+    let listed = run(&["passwd", "--list", users], "").expect(0).stdout;
+    assert_eq!(listed, "anna: store, home /anna, quota 10G\nben: read, home /\n");
+    run(&["passwd", "--remove", users, "anna"], "").expect(0).expect_error("SIGHUP");
+    assert_eq!(fs::read_to_string(users).unwrap(), format!("# staff\nben:{SECRET}::\n"));
+    run(&["passwd", "--remove", users, "anna"], "").expect(1).expect_error("no account anna");
+    run(&["passwd", "--remove", "/nonexistent/users", "anna"], "").expect(1);
+}
+
+#[test]
+fn the_start_says_in_one_line_which_accounts_cannot_log_in() {
+    let accounts = ["anna::/gone", "ben::", "carl::/file", "ftp::"];
+    let server = Server::with_accounts(&accounts, &["--anonymous", "read"]);
+    let line = "warning: 3 of 4 accounts cannot log in: anna (home /gone: No such file or directory), \
+                carl (home /file: No such file or directory), ftp (visitors have this name)";
+    server.wait_for_log(&[line]);
+    let server = Server::with_accounts(&["anna::", "ben::"], &[]);
+    server.caller().say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    assert!(!server.log().contains("cannot log in"), "{}", server.log());
+}
