@@ -134,6 +134,7 @@ impl Server {
                 ("root", &root.as_os_str().as_encoded_bytes()),
                 ("anonymous", &access_name(settings.config.anonymous)),
                 ("accounts", &accounts),
+                ("tls", &if settings.tls.is_some() { "on" } else { "off" }),
             ],
         );
     }

@@ -63,10 +63,10 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     spawn_signal_thread(signals, words, &server, ends_with_terminal)?;
     let mut addresses = listeners.addresses()?;
     let status = spawn_status_thread(status, &server, &addresses)?;
+    server.log_started(&addresses, &root);
     let tls_address = tls_listener.map(|listener| addresses.remove(listener));
     let (served, settings) = (root.display().to_string(), server.settings());
     output::say(&startup::lines(&addresses, tls_address, status, &served, &settings));
-    server.log_started(&addresses, &root);
     let named = (root.as_path(), given.value("root").is_some());
     let few = startup::warnings(&addresses, status, named, descriptors, &settings);
     output::warn(few.iter().chain(&exposed));

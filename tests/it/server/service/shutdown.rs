@@ -134,7 +134,14 @@ fn the_log_says_with_what_it_began_and_what_its_end_waits_for() {
     let version = format!("version={}", env!("CARGO_PKG_VERSION"));
     let root = server.root().canonicalize().unwrap();
     let root = format!("root={}", root.display());
-    server.wait_for_log(&["started", &address, &version, &root, "anonymous=write", "accounts=2"]);
+    server.wait_for_log(&[
+        "started",
+        &address,
+        &version,
+        &root,
+        "anonymous=write",
+        "accounts=2 tls=off",
+    ]);
     let (mut peer, mut idle) = (server.visitor(), server.caller());
     let data = peer.begin_with("STOR file", "content");
     server.terminate();
