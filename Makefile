@@ -20,11 +20,18 @@ OFFLINE = --offline --manifest-path $(MANIFEST) --target-dir target
 # the second waits for the first and then has nothing to build.
 BUILD_QUICKLY = $(CARGO) build $(OFFLINE) --profile quick --bins
 QUICK_PROGRAMS = $(CURDIR)/target/quick
+# `make run-server TLS=1` makes it if it is missing. It stands beside ROOT, where clients do not see it.
+CERTIFICATE = $(ROOT:/=).pem
 
+# OpenSSL is a part of the programs that `make dist` makes, unless TLS=none: a static program cannot
+# load it. Debian's libssl-dev has libssl.a and libcrypto.a in one directory.
+TLS ?=
+LIBSSL = $(if $(filter none,$(TLS)),,$(shell cc -print-file-name=libssl.a))
 # Where no other machine has the same directories, none may be in the programs.
 CARGO_HOME ?= $(HOME)/.cargo
 DIST_RUSTFLAGS = -Ctarget-feature=+crt-static -Cstrip=symbols \
-  '--remap-path-prefix=$(CURDIR)=mt_ftp' '--remap-path-prefix=$(CARGO_HOME)=cargo'
+  '--remap-path-prefix=$(CURDIR)=mt_ftp' '--remap-path-prefix=$(CARGO_HOME)=cargo' \
+  $(if $(LIBSSL),--cfg=tls_static '-Lnative=$(realpath $(dir $(LIBSSL)))')
 DIST_FLAGS = --offline --manifest-path $(MANIFEST) --release --bins --target $(TARGET) \
   --target-dir target/dist
 DIST = mt_ftp-$(VERSION)-$(TARGET)
@@ -33,8 +40,8 @@ SAMPLES = $(wildcard examples/*.conf examples/*.service examples/*.socket exampl
   examples/Dockerfile examples/cluster examples/*.svg examples/*.png \
   examples/bench/*.md examples/bench/*.svg)
 
-.PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs dist dist-check \
-  cross release-check install clean
+.PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs libssl dist \
+  dist-check cross release-check install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,10 +52,11 @@ $(MANIFEST): Cargo.toml
 	@ln -sfn ../../examples $(@D)/examples
 	@sed '/^\[dev-dependencies\]$$/,/^$$/d' Cargo.toml >$@.$$$$ && mv $@.$$$$ $@
 
-run-server: $(MANIFEST) ## serve ROOT (ftp-root/, made if missing); HOST=, PORT= and ARGS= add options
+run-server: $(MANIFEST) ## serve ROOT (ftp-root/, made if missing); HOST=, PORT=, ARGS= add options, TLS=1 FTPS
 	@mkdir -p '$(ROOT)'
 	$(BUILD_QUICKLY)
-	exec '$(QUICK_PROGRAMS)/ftp_server' --root '$(ROOT)' \
+	$(if $(TLS),@[ -e '$(CERTIFICATE)' ] || '$(QUICK_PROGRAMS)/ftp_server' certificate '$(CERTIFICATE)')
+	exec '$(QUICK_PROGRAMS)/ftp_server' --root '$(ROOT)' $(if $(TLS),--tls-cert '$(CERTIFICATE)') \
 	  $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
 
 run-client: $(MANIFEST) ## start the client in ftp-client/; HOST= and PORT= connect it, ARGS= adds options
@@ -93,7 +101,11 @@ docs: $(MANIFEST) ## man pages and completions of bash, zsh and fish, in target/
 	@rm -rf target/docs
 	$(CARGO) run $(OFFLINE) --quiet --example docs -- target/docs
 
-dist: docs ## static programs for Linux in dist/, and a tarball with all that belongs to them
+libssl:
+	@[ -z '$(LIBSSL)' ] || [ -e '$(LIBSSL)' ] || { \
+	  echo 'make dist needs libssl-dev for TLS; install it, or make dist TLS=none' >&2; exit 1; }
+
+dist: libssl docs ## static programs for Linux in dist/ with OpenSSL inside (TLS=none: without), and a tarball
 	CARGO_ENCODED_RUSTFLAGS="$$(printf '%s\037' $(DIST_RUSTFLAGS) | sed 's/.$$//')" \
 	  $(CARGO) build $(DIST_FLAGS)
 	@rm -rf dist
@@ -113,7 +125,7 @@ dist: docs ## static programs for Linux in dist/, and a tarball with all that be
 dist-check: dist ## make dist again in another directory, and fail unless every byte is the same
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && set -e && \
 	cp -R Cargo.toml LICENSE Makefile README.md CHANGELOG.md src examples "$$dir" && \
-	make --no-print-directory -C "$$dir" dist >/dev/null && \
+	make --no-print-directory -C "$$dir" dist TLS='$(TLS)' >/dev/null && \
 	cmp 'dist/$(DIST).tar.gz' "$$dir/dist/$(DIST).tar.gz" && \
 	echo 'the same again: dist/$(DIST).tar.gz'
 

@@ -5,7 +5,9 @@
 //! inside (`--cfg tls_static`). Every signature here was compared with the manual pages of 1.1.1 and
 //! 3.x: a wrong one is memory corruption.
 
-use std::ffi::{CStr, c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
+#[cfg(not(tls_static))]
+use std::ffi::CStr;
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 /// A pointer to an object of OpenSSL, or to memory that it reads or writes.
 pub(super) type Pointer = *mut c_void;
@@ -24,6 +26,7 @@ pub(super) type SelectProtocol = unsafe extern "C" fn(
 pub(super) type AskPassword = unsafe extern "C" fn(*mut c_char, c_int, c_int, Pointer) -> c_int;
 
 /// Finds the address of a function by its name; null if there is none.
+#[cfg(not(tls_static))]
 pub(super) type Find<'a> = &'a dyn Fn(&CStr) -> *mut c_void;
 
 /// A table of functions.

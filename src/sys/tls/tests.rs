@@ -2,15 +2,17 @@
 
 use super::*;
 use crate::sys::{Interest, PollItem, Waitable, poll};
-use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs};
 
-/// The library, if there is one; tests that need it say that they are skipped.
+/// The library that `MT_FTP_LIBSSL` names or else the system's, if there is one; tests that need it say
+/// that they are skipped.
 fn library() -> Option<&'static TlsLibrary> {
-    match tls_library(None) {
+    let named = env::var_os("MT_FTP_LIBSSL").map(PathBuf::from);
+    match tls_library(named.as_deref()) {
         Ok(library) => Some(library),
         Err(error) => {
             let _ = writeln!(io::stderr(), "skipped: {error}");

@@ -6,8 +6,9 @@
 
 use std::env;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// No name server knows it.
 const NO_NAME: &str = "no-such-host.invalid";
@@ -62,4 +63,57 @@ fn static_programs_survive_names_whatever_nsswitch_conf_says() {
             assert!(output.status.success(), "{services}: {option}: {output:?}");
         }
     }
+}
+
+/// A server in the root, killed when it is dropped.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a server of `/served` in the root, and gives the port that it listens on.
+fn serve(root: &Path, options: &[&str]) -> (Server, String) {
+    let words = ["/ftp_server", "--host", "127.0.0.1", "--port", "0", "--root", "/served"];
+    let mut command = Command::new("chroot");
+    command.arg(root).args(words).args(options).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (Server(child), line.trim_end().rsplit(':').next().unwrap().to_owned())
+}
+
+#[test]
+#[ignore = "needs root, MT_FTP_FOREIGN_ROOT and make dist"]
+fn static_programs_speak_tls_beside_any_c_library() {
+    let root = root();
+    let _ = fs::remove_dir_all(root.join("served"));
+    let _ = fs::remove_file(root.join("tls.pem"));
+    fs::create_dir(root.join("served")).unwrap();
+    for program in ["/ftp_server", "/ftp_client"] {
+        let output = run(&root, &[program, "--version"]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("TLS: OpenSSL ") && told.contains("part of this program"), "{told}");
+    }
+    let output = run(&root, &["/ftp_server", "certificate", "--name=127.0.0.1", "/tls.pem"]);
+    assert!(output.status.success(), "{output:?}");
+
+    let options = ["--tls-cert", "/tls.pem", "--tls-required", "all", "--tls-reuse", "require"];
+    let (_server, port) = serve(&root, &options);
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| (i / 7) as u8).collect();
+    fs::write(root.join("sent"), &bytes).unwrap();
+    let _ = fs::remove_file(root.join("back"));
+    let commands = "lcd /; store sent; list; retrieve sent back; quit";
+    let trusting = ["/ftp_client", "--tls", "--tls-ca", "/tls.pem", "-c", commands];
+    let output = run(&root, &[&trusting[..], &["127.0.0.1", &port]].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert!(fs::read(root.join("back")).unwrap() == bytes);
+
+    let output = run(&root, &["/ftp_client", "--tls", "-c", "list", "127.0.0.1", &port]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("--tls-pin"), "{told}");
 }
