@@ -199,8 +199,9 @@ pub(super) fn of_connection(queued: Option<Queued>, established: bool) -> TlsErr
     }
     match reason {
         UNEXPECTED_END => ended(established),
-        // http request, https proxy request, wrong version number, bad record type of the first bytes.
-        155 | 156 | 267 => clear_text(established),
+        // http request, https proxy request, wrong version number, and a record type that does not exist,
+        // which OpenSSL 3.5 looks at first.
+        155 | 156 | 267 | 443 => clear_text(established),
         // no protocols available, unsupported and unknown protocol, version too high and too low, and
         // the alert protocol_version.
         166 | 191 | 252 | 258 | 396 | 1070 => {
