@@ -3,8 +3,8 @@
 //! for ever.
 //!
 //! It is found out by the first connection, which is lost just after another has begun. If it was lost in
-//! the middle of a file, that may be chance; then the other connection has to be lost as well, just after
-//! the first was made again. From then on the session of the user makes no other connection, and those that
+//! the middle of a file, that may be chance, and so may the loss of another connection: it has to happen three
+//! times, or the other connection has to be lost just after the first was made again. From then on the session of the user makes no other connection, and those that
 //! are there leave their work to the first.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// How soon after the beginning of another connection the loss of the first one is put down to it.
 const SOON: Duration = Duration::from_secs(10);
+
+/// How many such losses are no chance.
+const CERTAIN: u32 = 3;
 
 /// The line that tells the user.
 pub(in crate::client) const ONE_SESSION: &str =
@@ -26,6 +29,8 @@ struct Known {
     /// When another connection began, if the first one has had no success since.
     newcomer: Option<Instant>,
     suspicion: Suspicion,
+    /// How often a connection was lost soon after another began.
+    losses: u32,
     /// Whether the server has room for one session alone.
     is_one: bool,
 }
@@ -68,15 +73,12 @@ impl SessionLimit {
     /// Returns true if the server is known from now on to have room for one session alone.
     pub(in crate::client) fn first_was_lost(&self, moved: bool) -> bool {
         let mut known = self.lock();
-        let is_recent = known.newcomer.take().is_some_and(|since| since.elapsed() < SOON);
-        match (is_recent, moved) {
-            (false, _) => false,
-            (true, true) => {
-                known.suspicion = Suspicion::Raised;
-                false
-            }
-            (true, false) => !std::mem::replace(&mut known.is_one, true),
+        if !known.has_recent_newcomer() {
+            return false;
         }
+        known.losses += 1;
+        known.suspicion = Suspicion::Raised;
+        !(moved && known.losses < CERTAIN) && known.conclude()
     }
 
     /// Notes that the first connection was made again.
@@ -90,6 +92,19 @@ impl SessionLimit {
     /// Draws the conclusion from the loss of another connection; returns the same.
     pub(super) fn other_was_lost(&self) -> bool {
         let mut known = self.lock();
-        known.suspicion == Suspicion::Tested && !std::mem::replace(&mut known.is_one, true)
+        known.losses += u32::from(known.has_recent_newcomer());
+        let is_certain = known.suspicion == Suspicion::Tested || known.losses >= CERTAIN;
+        is_certain && known.conclude()
+    }
+}
+
+impl Known {
+    fn has_recent_newcomer(&self) -> bool {
+        self.newcomer.is_some_and(|since| since.elapsed() < SOON)
+    }
+
+    /// Returns true if that is news.
+    fn conclude(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_one, true)
     }
 }
