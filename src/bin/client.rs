@@ -4,6 +4,7 @@ use mt_ftp::args::{Outcome, Usage};
 use mt_ftp::client::options::{Options, PROGRAM};
 use mt_ftp::client::{Error, Interrupt, Shell, output};
 use mt_ftp::sys::{self, Signal, Signals};
+use mt_ftp::text::Reason;
 use std::env;
 use std::io;
 use std::process::{self, ExitCode};
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
 fn run(options: Options) -> ExitCode {
     let interrupt = Interrupt::default();
     if let Err(error) = watch(&interrupt) {
-        return fail(&format!("error: cannot wait for signals: {error}"), 1);
+        return fail(&format!("error: cannot wait for signals: {}", Reason(&error)), 1);
     }
     match Shell::new(options, interrupt) {
         Ok(shell) => ExitCode::from(shell.run()),

@@ -6,11 +6,12 @@ pub use tls::TlsFailure;
 
 use crate::protocol::{BadReply, Code, Reply};
 use crate::sys::{TlsError, TlsErrorKind};
-use crate::text::{shown, shown_lines};
+use crate::text::{Reason, shown, shown_lines};
+use std::env;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The class of a failure.
@@ -175,8 +176,15 @@ pub enum Error {
     NotMade(Vec<u8>, Reply),
     /// The server refused everything that should be stored below a directory.
     Unwritable(Vec<u8>, Reply),
-    /// The server refused to list a directory.
+    /// The server refused to list a directory, or something else with this path.
     Unlisted(Vec<u8>, Reply),
+    /// The directory is missing in which something was to be made on the server.
+    NoRemoteDir {
+        /// What was to be made.
+        path: Vec<u8>,
+        /// Its directory.
+        dir: Vec<u8>,
+    },
     /// A listing has lines that cannot be read, so what the directory holds is not known.
     BadListing {
         /// The directory; empty: the current one.
@@ -236,6 +244,7 @@ impl Error {
             | Error::Unintelligible(_)
             | Error::Endless
             | Error::Unlisted(..)
+            | Error::NoRemoteDir { .. }
             | Error::NotMade(..)
             | Error::Unwritable(..)
             | Error::BadListing { .. }
@@ -346,6 +355,15 @@ impl Error {
         }
     }
 
+    /// Returns true if the text begins with the path that it is about.
+    pub(super) fn names_path(&self) -> bool {
+        match self {
+            Error::File { .. } | Error::Unlisted(..) | Error::NoRemoteDir { .. } => true,
+            Error::GaveUp { first, .. } => first.names_path(),
+            _ => false,
+        }
+    }
+
     /// Names standard output as the local side of a transfer that failed.
     pub(super) fn of_stdout(self) -> Error {
         match self {
@@ -373,7 +391,7 @@ impl fmt::Display for Error {
             Error::NotConnected => f.write_str("not connected: use CONNECT <host> <port> first"),
             Error::Usage(text) => f.write_str(text),
             Error::Connect { to, error } => {
-                write!(f, "cannot connect to {}: {error}", shown(to.as_bytes()))?;
+                write!(f, "cannot connect to {}: {}", shown(to.as_bytes()), Reason(error))?;
                 // What most often was forgotten.
                 let usual = to.ends_with(" port 21");
                 match error.kind() {
@@ -417,10 +435,10 @@ impl fmt::Display for Error {
                 write!(f, "no reply from the server for {} s", patience.as_secs())
             }
             Error::NoData { to: Some(to), error } => {
-                write!(f, "no data connection to {to}: {error}")
+                write!(f, "no data connection to {to}: {}", Reason(error))
             }
             Error::NoData { to: None, error } => {
-                write!(f, "no data connection from the server: {error}")
+                write!(f, "no data connection from the server: {}", Reason(error))
             }
             Error::Broken(error) => write!(f, "the data connection broke: {}", tls::words(error)),
             Error::Stalled(patience) => {
@@ -460,6 +478,12 @@ impl fmt::Display for Error {
             Error::Unwritable(path, reply) => {
                 write!(f, "cannot write to {} on the server: {}", shown(path), text(reply))
             }
+            Error::NoRemoteDir { path, dir } => write!(
+                f,
+                "{}: no such directory on the server; MKD -p {} makes it",
+                shown(path),
+                shown(dir)
+            ),
             Error::Unlisted(path, reply) => write!(f, "{}: {}", shown(path), text(reply)),
             Error::NothingMatches(pattern) => write!(f, "nothing matches {}", shown(pattern)),
             Error::SameName(name) => {
@@ -473,13 +497,32 @@ impl fmt::Display for Error {
                 let name = shown(name);
                 write!(f, "\"{name}\" is no name for a local file: name one after it")
             }
-            Error::Local(error) => error.fmt(f),
+            Error::Local(error) => Reason(error).fmt(f),
             Error::File { path, error } => {
-                write!(f, "{}: {error}", shown(path.as_os_str().as_encoded_bytes()))
+                write!(f, "{}: ", shown(path.as_os_str().as_encoded_bytes()))?;
+                write_local_reason(f, path, error)
             }
             Error::OutputClosed => f.write_str("standard output was closed"),
             Error::Interrupted => f.write_str("interrupted"),
         }
+    }
+}
+
+/// Says what is wrong with a local file. Where none is found it is most often the directory that is another
+/// one than the user thinks.
+fn write_local_reason(f: &mut fmt::Formatter<'_>, path: &Path, error: &io::Error) -> fmt::Result {
+    // The words of a caller that knows better.
+    if error.kind() != io::ErrorKind::NotFound || error.get_ref().is_some() {
+        return write!(f, "{}", Reason(error));
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let what = if above.is_some_and(|above| !above.is_dir()) { "directory" } else { "file" };
+    write!(f, "no such {what} here")?;
+    match env::current_dir() {
+        Ok(dir) if path.is_relative() => {
+            write!(f, " ({})", shown(dir.as_os_str().as_encoded_bytes()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -20,17 +20,27 @@ use super::name::{is_plain, parse_name};
 use crate::protocol::Name;
 use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A path as it was typed.
+/// A path as it was typed; `~` in front is HOME.
 pub(super) fn path(typed: &[u8]) -> Result<PathBuf, Error> {
+    if let Some(below) = typed.strip_prefix(b"~").filter(|below| matches!(below, [] | [b'/', ..])) {
+        let below = below.strip_prefix(b"/").unwrap_or_default();
+        return Ok(if below.is_empty() { home()? } else { home()?.join(path(below)?) });
+    }
     match os_string(typed) {
         Some(path) if !typed.is_empty() && !typed.contains(&0) => Ok(path.into()),
         _ => Err(Error::BadName(typed.to_vec())),
     }
+}
+
+/// The user's own directory.
+pub(super) fn home() -> Result<PathBuf, Error> {
+    env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))
 }
 
 /// The last part of a remote name, if a local file can be called so.

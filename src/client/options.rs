@@ -4,7 +4,7 @@ use super::connection::DataMode;
 use super::output::Verbosity;
 use super::pin::Pin;
 use super::tls::{Encryption, TlsOptions};
-use super::url::{Endpoint, Place, Url, without_login};
+use super::url::{Endpoint, Place, Url, split_user, without_login};
 use crate::args::{self, Expected, Flag, Origin, Parsed, Program, Usage};
 use crate::protocol::Name;
 use crate::sys::TlsVersion;
@@ -17,10 +17,10 @@ pub static PROGRAM: Program = Program {
     name: "ftp_client",
     version: env!("CARGO_PKG_VERSION"),
     about: "Talk to an FTP server: by commands typed at its prompt, from a file or a pipe, or \
-            given on the command line. A URL of a file fetches that file; one that ends in / is \
-            connected to.",
+            given on the command line. A URL of a file fetches that file, and one of a directory \
+            lists it; one that ends in / is connected to.",
     usage: &[
-        "ftp_client [OPTIONS] [HOST [PORT]]",
+        "ftp_client [OPTIONS] [[USER@]HOST [PORT]]",
         "ftp_client [OPTIONS] ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH",
     ],
     flags: &[
@@ -212,7 +212,7 @@ impl Options {
         let options = Options {
             commands: commands(parsed)?,
             start: start(parsed.operands())?,
-            user: user(parsed)?,
+            user: user(parsed)?.or(user_of_host(parsed.operands())),
             mode: mode(parsed)?,
             encryption: match parsed.switch("tls") {
                 true => Encryption::Explicit,
@@ -271,12 +271,19 @@ fn start(operands: &[OsString]) -> Result<Option<Start>, Usage> {
         return url(&host_text, port).map(Some);
     }
     let port_text = port.map(utf8).transpose()?;
-    let endpoint = Endpoint::parse(&host_text, port_text.as_deref());
+    let (_, bare) =
+        split_user(&host_text).map_err(|expected| Usage::operand(host, expected.to_string()))?;
+    let endpoint = Endpoint::parse(bare, port_text.as_deref());
     let wrong = OsString::from(without_login(port_text.as_deref().unwrap_or(&host_text)));
     endpoint
         .map(Start::Host)
         .map(Some)
         .map_err(|expected| Usage::operand(&wrong, expected.to_string()))
+}
+
+/// Returns the user of `USER@HOST`.
+fn user_of_host(operands: &[OsString]) -> Option<Name> {
+    split_user(operands.first()?.to_str()?).ok()?.0
 }
 
 fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {

@@ -94,7 +94,7 @@ fn described_file(connection: &mut Connection, path: &Name) -> Result<Option<Ent
 /// Returns whether LIST may work after this refusal of MLSD: it is not about data connections, and not
 /// about rights, since some servers list a directory that they must not read as empty.
 fn may_list_otherwise(reply: &Reply) -> bool {
-    !reply.code().is_about_connections() && !says(reply, &["denied", "permission", "permitted"])
+    !reply.code().is_about_connections() && !is_about_rights(reply)
 }
 
 /// Returns whether a refusal of LIST says that there is nothing to list.
@@ -102,6 +102,11 @@ fn says_nothing_is_there(reply: &Reply) -> bool {
     const WORDS: &[&str] =
         &["no file", "no such", "not found", "no match", "no member", "no data", "exist", "empty"];
     matches!(reply.code(), Code::FILE_BUSY | Code::UNAVAILABLE) && says(reply, WORDS)
+}
+
+/// Returns whether a refusal is about the rights of the user.
+pub(super) fn is_about_rights(reply: &Reply) -> bool {
+    says(reply, &["denied", "permission", "permitted"])
 }
 
 fn says(reply: &Reply, words: &[&str]) -> bool {

@@ -24,10 +24,9 @@ use super::transfer::download::Kept;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
 use crate::text::{self, shown};
-use commands::get_put;
 use commands::{Call, Row};
+use commands::{get_put, print, refusal};
 use completion::Completer;
-use history_filter::without_secrets;
 use input::{Input, read_line, read_line_of};
 use session::Session;
 use std::fs::File;
@@ -71,6 +70,14 @@ enum Manner {
     Prompting,
     /// One command after the other.
     Script(OnFailure),
+}
+
+/// What is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// What the command line asks for before the first command.
+    Start,
+    Command,
 }
 
 /// Whether there is a server to go on with.
@@ -138,7 +145,7 @@ impl Shell {
     ) -> Connected {
         let connected = self.session.connect(to, encryption, user, password);
         let outcome = if connected.is_ok() { Connected::Yes } else { Connected::No };
-        self.judge(format!("CONNECT {}", to.host).as_bytes(), connected);
+        self.judge_step(format!("CONNECT {}", to.host).as_bytes(), connected, Step::Start);
         outcome
     }
 
@@ -154,13 +161,22 @@ impl Shell {
             Place::Home => {}
             Place::Directory(dir) => {
                 let changed = self.session.change_dir(&dir);
-                self.judge(&[b"CD ", dir.as_bytes()].concat(), changed);
+                self.judge_step(&[b"CD ", dir.as_bytes()].concat(), changed, Step::Start);
             }
-            Place::File(file) => {
-                let fetched = get_put::fetch(&mut self.session, &file, None, Kept::Partial, None);
-                self.judge(&[b"RETRIEVE ", file.as_bytes()].concat(), fetched);
-            }
+            Place::File(file) => self.fetch_or_list(&file),
         }
+    }
+
+    /// Fetches what a URL names, or lists it if it is a directory.
+    fn fetch_or_list(&mut self, name: &Name) {
+        let fetched = get_put::fetch(&mut self.session, name, None, Kept::Partial, None);
+        if let Err(error) = &fetched
+            && refusal::is_dir(&mut self.session, name, error)
+        {
+            let listed = print::list_dir(&mut self.session, name);
+            return self.judge_step(&[b"LIST ", name.as_bytes()].concat(), listed, Step::Start);
+        }
+        self.judge_step(&[b"RETRIEVE ", name.as_bytes()].concat(), fetched, Step::Start);
     }
 
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
@@ -182,17 +198,26 @@ impl Shell {
             };
             let line = reader.read(&prompt, complete);
             let line = line.map_err(of_input)?;
-            if let Some(kept) = line.as_deref().and_then(without_secrets) {
+            let commands = line.map(|line| commands_of(&line));
+            if let Some(kept) = commands.as_deref().and_then(history_filter::joined) {
                 reader.history().add(&kept);
             }
-            return Ok(line);
+            return Ok(commands.and_then(|commands| self.first_of(commands)));
         }
         self.session.messages.prompt(&prompt);
         let line = self.next_of_source()?;
         if line.is_none() {
             self.session.messages.prompt("\n");
         }
-        Ok(line)
+        Ok(line.and_then(|line| self.first_of(commands_of(&line))))
+    }
+
+    /// Leaves the commands of a line but the first to be run next.
+    fn first_of(&mut self, commands: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+        let mut commands = commands.into_iter();
+        let first = commands.next();
+        self.session.queued.extend(commands);
+        first
     }
 
     /// Reads the next line; the byte order mark that an editor put in front of the first is left out.
@@ -282,6 +307,11 @@ impl Shell {
 
     /// Tells of a failure, and what follows from it.
     fn judge(&mut self, what: &[u8], result: Result<(), Error>) {
+        self.judge_step(what, result, Step::Command);
+    }
+
+    /// Does the same for what the command line asks for before the first command, too.
+    fn judge_step(&mut self, what: &[u8], result: Result<(), Error>, step: Step) {
         // Who broke a transfer off at a prompt wants to go on.
         let goes_on = matches!(result, Err(Error::Interrupted)) && self.is_prompting();
         let was_told = std::mem::take(&mut self.session.told_failure);
@@ -296,6 +326,8 @@ impl Shell {
             let _ = json::print_object(json::of_failure(what, &error));
         }
         if goes_on {
+            // What follows in the line was meant to follow this command.
+            self.session.queued.clear();
             let interrupt = self.session.interrupt().clone();
             let _held = interrupt.hold(self.session.line());
             self.session.revive();
@@ -306,7 +338,9 @@ impl Shell {
             // Who pressed Ctrl-C did not mean this command alone.
             (Error::Interrupted, _) => self.fail(&error),
             (_, Manner::Script(OnFailure::Stop)) => {
-                self.tell_stop();
+                if step == Step::Command {
+                    self.tell_stop();
+                }
                 self.fail(&error);
             }
             (_, Manner::Script(OnFailure::GoOn)) => self.remember(&error),
@@ -322,7 +356,13 @@ impl Shell {
             Error::OutputClosed => {}
             // These words are what INTERFACE promises, alone in their line.
             Error::NotConnected => self.session.messages.error(&error.to_string()),
-            _ => self.session.messages.error(&format!("error: {}: {error}", shown(what))),
+            _ => {
+                // A path is named once.
+                let is_named = error.names_path();
+                let command = what.split(|byte| is_named && *byte == b' ').next();
+                let label = shown(command.unwrap_or(what));
+                self.session.messages.error(&format!("error: {label}: {error}"));
+            }
         }
     }
 
@@ -352,6 +392,15 @@ impl Shell {
         if self.status == 0 {
             self.status = error.status();
         }
+    }
+}
+
+/// Returns the commands of a line that was typed at the prompt: `;` separates them. What follows `!` is for
+/// another shell to take apart.
+fn commands_of(line: &[u8]) -> Vec<Vec<u8>> {
+    match line.trim_ascii_start().starts_with(b"!") {
+        true => vec![line.to_vec()],
+        false => lexer::commands(line),
     }
 }
 

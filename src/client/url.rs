@@ -61,6 +61,7 @@ impl Endpoint {
     /// # Errors
     /// Returns the expected form.
     pub fn parse(host: &str, port: Option<&str>) -> Result<Endpoint, BadAddress> {
+        refuse_other_schemes(host)?;
         let Some(port) = port else { return split_port(host, DEFAULT_PORT) };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         Endpoint::new(bare.unwrap_or(host), parse_port(port)?)
@@ -82,6 +83,29 @@ impl fmt::Display for Endpoint {
             false => write!(f, "{}:{}", self.host, self.port),
         }
     }
+}
+
+/// Splits `user@host`, which is no URL, into the user and the host.
+pub(super) fn split_user(text: &str) -> Result<(Option<Name>, &str), BadAddress> {
+    let Some((user, host)) = text.rsplit_once('@') else { return Ok((None, text)) };
+    if user.contains("://") {
+        return Ok((None, text));
+    }
+    let user = Name::new(user).filter(|user| !user.as_bytes().contains(&b':'));
+    Ok((Some(user.ok_or(BadAddress("a user name alone before the @"))?), host))
+}
+
+/// Refuses URLs of other protocols, and says which one that is.
+fn refuse_other_schemes(text: &str) -> Result<(), BadAddress> {
+    let Some((scheme, _)) = text.split_once("://") else { return Ok(()) };
+    let expected = match scheme.to_ascii_lowercase().as_str() {
+        "sftp" | "scp" | "ssh" => {
+            "ftp://, since SFTP is another protocol, a part of SSH; sftp and scp speak it"
+        }
+        "http" | "https" => "ftp://, since HTTP is another protocol; curl and browsers speak it",
+        _ => "a URL that begins with ftp://, ftpes:// or ftps://",
+    };
+    Err(BadAddress(expected))
 }
 
 /// Parses `host`, `host:port`, `[address]:port`, or an IPv6 address, which contains colons itself.

@@ -6,6 +6,7 @@ mod bsd_ftp;
 mod faulty_server;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod habits;
 mod hostile_server;
 mod messages;
 mod mget_mput;

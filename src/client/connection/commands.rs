@@ -64,6 +64,11 @@ impl Connection {
         self.call(&Command::Rmd(name.clone())).map(drop)
     }
 
+    /// Removes a directory with all that is in it, by RMDA.
+    pub(in crate::client) fn remove_tree(&mut self, name: &Name) -> Result<(), Error> {
+        self.call(&Command::Rmda(name.clone())).map(drop)
+    }
+
     /// Deletes a file.
     ///
     /// # Errors

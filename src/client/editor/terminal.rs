@@ -172,9 +172,16 @@ impl Reader {
 
 /// The result of asking for a secret.
 pub(in super::super) enum Told {
-    Secret(Vec<u8>),
+    Words(Vec<u8>),
     /// Ctrl-C.
     Nothing,
+}
+
+/// Whether what is typed is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    On,
+    Off,
 }
 
 /// Reads a line without showing it. Backspace deletes a character, and Ctrl-U deletes all.
@@ -182,19 +189,49 @@ pub(in super::super) enum Told {
 /// # Errors
 /// Fails if the terminal cannot be read key by key.
 pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
+    read_words(interrupt, Echo::Off)
+}
+
+/// Reads the answer to a question, which is shown. The end of the input counts as Ctrl-C.
+///
+/// # Errors
+/// Fails if the terminal cannot be read key by key.
+pub(in super::super) fn read_answer(interrupt: &Interrupt) -> io::Result<Told> {
+    read_words(interrupt, Echo::On)
+}
+
+fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Told> {
     let waker = Arc::new(Waker::new()?);
     let _raw = interrupt.edit(&waker)?;
-    let mut secret = Vec::new();
+    let mut words = Vec::new();
     loop {
+        let before = words.clone();
         match typed(&waker, None)? {
-            Typed::Byte(b'\r' | b'\n' | 0x04) | Typed::End => return Ok(Told::Secret(secret)),
+            Typed::Byte(0x04) | Typed::End if echo == Echo::On && words.is_empty() => {
+                return Ok(Told::Nothing);
+            }
+            Typed::Byte(b'\r' | b'\n' | 0x04) | Typed::End => return Ok(Told::Words(words)),
             Typed::Byte(0x03) => return Ok(Told::Nothing),
-            Typed::Byte(0x15) => secret.clear(),
-            Typed::Byte(0x08 | 0x7f) => forget_last(&mut secret),
-            Typed::Byte(byte) => secret.push(byte),
+            Typed::Byte(0x15) => words.clear(),
+            Typed::Byte(0x08 | 0x7f) => forget_last(&mut words),
+            // An answer has no use for the keys that move the cursor.
+            Typed::Byte(..0x20) if echo == Echo::On => {}
+            Typed::Byte(byte) => words.push(byte),
             Typed::Woken | Typed::Nothing => {}
         }
+        if echo == Echo::On {
+            show_change(&before, &words);
+        }
     }
+}
+
+/// Shows what was typed, or removes what was deleted.
+fn show_change(before: &[u8], now: &[u8]) {
+    if let Some(more) = now.strip_prefix(before) {
+        return show(more);
+    }
+    let characters = |words| String::from_utf8_lossy(words).chars().count();
+    show(&b"\x08 \x08".repeat(characters(before) - characters(now)));
 }
 
 /// Removes the last character with all its bytes.

@@ -11,6 +11,7 @@
 use super::partial_name::{self, PartOf, is_partial, numbered};
 use crate::client::signals::{Interrupt, Registration, Tidying};
 use crate::sys::{self, Dir, FileKind, Open, name_bytes};
+use crate::text::{Reason, shown};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -112,9 +113,13 @@ pub(super) fn file_name(path: &Path) -> io::Result<&OsStr> {
 }
 
 fn cannot_write(dir: &Path, error: &io::Error) -> io::Error {
+    if error.kind() == ErrorKind::NotFound {
+        // The error of the file says which directory is missing.
+        return ErrorKind::NotFound.into();
+    }
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let dir = crate::text::shown(dir.as_os_str().as_encoded_bytes());
-    io::Error::new(error.kind(), format!("cannot create files in \"{dir}\": {error}"))
+    let dir = shown(dir.as_os_str().as_encoded_bytes());
+    io::Error::new(error.kind(), format!("cannot create files in \"{dir}\": {}", Reason(error)))
 }
 
 /// Holds the file of this name in a directory, or the first of those with a number that no other client

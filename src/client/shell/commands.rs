@@ -8,8 +8,9 @@ mod macros;
 mod mget_mput;
 mod mirror;
 mod operands;
-mod print;
+pub(super) mod print;
 mod programs;
+pub(super) mod refusal;
 mod remote;
 mod row;
 mod settings;
@@ -150,7 +151,7 @@ mod tests {
     fn a_usage_line_is_made_from_the_row() {
         for (name, usage) in [
             ("quit", "QUIT"),
-            ("retrieve", "RETRIEVE FILE [LOCAL]"),
+            ("retrieve", "RETRIEVE [OPTIONS] FILE [LOCAL]"),
             ("list", "LIST [-OPTS] [PATH [LOCAL]]"),
             ("pget", "PGET [-n N] FILE [LOCAL]"),
             ("mirror", "MIRROR [OPTIONS] [FROM [TO]]"),
@@ -176,7 +177,8 @@ mod tests {
         assert_eq!(wrong("mirror", &["--delete=x"]), "--delete 'x': expected yes or no");
         assert_eq!(wrong("mkdir", &["-x"]), "-x: unknown option");
         assert_eq!(wrong("mkdir", &["-p", "--", "-x"]), "");
-        assert_eq!(wrong("get", &["-x"]), "");
+        assert_eq!(wrong("get", &["-x"]), "-x: unknown option");
+        assert_eq!(wrong("get", &["--", "-x"]), "");
         assert_eq!(wrong("list", &["-la", "dir"]), "");
     }
 

@@ -6,7 +6,7 @@ use super::commands::Row;
 use super::lexer;
 
 /// The line as it may be kept.
-pub(super) fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
+fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
     let Ok(typed) = lexer::words(line) else {
         // Where the words are is not known, so nor is which one is a password.
         return (!mentions_secret(line)).then(|| line.to_vec());
@@ -45,6 +45,22 @@ fn mentions_secret(line: &[u8]) -> bool {
     Row::names_before_secrets().chain(of_servers).any(|word| line.contains(word))
 }
 
+/// Returns what is kept of a line that was typed, without the secrets of each of its commands. Nothing is
+/// kept behind one that had a secret: a `;` in a password ends the command, too.
+pub(super) fn joined(commands: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let commands = commands.iter().filter(|command| !command.trim_ascii().is_empty());
+    let mut all = Vec::new();
+    for command in commands {
+        let kept = without_secrets(command)?;
+        let is_whole = kept == *command;
+        all.push(kept);
+        if !is_whole {
+            break;
+        }
+    }
+    (!all.is_empty()).then(|| all.join(&b';'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +91,19 @@ mod tests {
             assert_eq!(kept(line), None, "{line}");
         }
         assert_eq!(kept("open ftp://me@host/"), Some("open ftp://me@host/".into()));
+    }
+
+    #[test]
+    fn no_password_is_kept_of_several_commands() {
+        let kept = |line: &str| {
+            let kept = joined(&lexer::commands(line.as_bytes()));
+            kept.map(|line| String::from_utf8(line).unwrap())
+        };
+        assert_eq!(kept("cd a; ls;"), Some("cd a; ls".into()));
+        assert_eq!(kept("pwd;user me secret; ls"), Some("pwd;user me".into()));
+        assert_eq!(kept("user me sec;ret"), Some("user me".into()));
+        assert_eq!(kept("ls; quote pass secret"), None);
+        assert_eq!(kept(" ; "), None);
     }
 
     #[test]

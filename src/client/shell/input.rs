@@ -1,6 +1,10 @@
 //! Standard input: what it is to the commands, and its lines.
 
+use crate::client::editor::{Told, read_answer};
+use crate::client::error::Error;
 use crate::client::options::Commands;
+use crate::client::output::Messages;
+use crate::client::signals::Interrupt;
 use std::io::{self, BufRead, IsTerminal};
 
 /// What standard input is to the commands.
@@ -22,6 +26,26 @@ impl Input {
             Commands::Input | Commands::Shell => Input::Commands,
             Commands::Given(_) | Commands::File(_) => Input::Free,
         }
+    }
+}
+
+/// Asks a question at the terminal. `None` is Ctrl-C, which ends neither the program nor the connection,
+/// or the end of the input.
+pub(super) fn ask(
+    question: &str,
+    messages: Messages,
+    interrupt: &Interrupt,
+) -> Result<Option<Vec<u8>>, Error> {
+    messages.prompt(question);
+    let told = if io::stderr().is_terminal() { read_answer(interrupt).ok() } else { None };
+    let Some(told) = told else {
+        // A terminal that does not give key by key.
+        return read_line().map_err(Error::Local);
+    };
+    messages.prompt("\n");
+    match told {
+        Told::Words(answer) => Ok(Some(answer)),
+        Told::Nothing => Ok(None),
     }
 }
 

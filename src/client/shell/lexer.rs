@@ -125,7 +125,9 @@ pub(super) fn unfinished(line: &[u8]) -> Option<Unfinished> {
 /// A word as it has to be typed in such quotes, which are left open.
 pub(super) fn quoted(word: &[u8], quotes: Quotes) -> Vec<u8> {
     match quotes {
-        Quotes::None => escaped(word, |byte| byte.is_ascii_whitespace() || b"\"\\".contains(&byte)),
+        Quotes::None => {
+            escaped(word, |byte| byte.is_ascii_whitespace() || b"\"\\;".contains(&byte))
+        }
         Quotes::Double => [&b"\""[..], &escaped(word, |byte| b"\"\\".contains(&byte))].concat(),
     }
 }

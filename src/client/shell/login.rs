@@ -1,6 +1,6 @@
 //! The login of a session: who logs in, and where the password comes from.
 
-use super::input::read_line;
+use super::input::{ask, read_line};
 use crate::client::connection::{Connection, Exposure};
 use crate::client::editor::{Told, read_secret};
 use crate::client::error::Error;
@@ -95,19 +95,19 @@ impl LoginPolicy {
 
 /// Returns the TLS of all connections. If somebody sits at a terminal, a certificate that nobody vouches
 /// for is a question.
-pub(super) fn tls_client(options: &Options) -> TlsClient {
-    let terminal = || Box::new(Terminal(Messages::new(options.verbosity))) as Box<dyn Person>;
+pub(super) fn tls_client(options: &Options, interrupt: &Interrupt) -> TlsClient {
+    let messages = Messages::new(options.verbosity);
+    let terminal = || Box::new(Terminal(messages, interrupt.clone())) as Box<dyn Person>;
     let person = io::stdin().is_terminal().then(terminal);
     TlsClient::new(options.tls.clone(), state_file("trusted"), person)
 }
 
 /// The person at the terminal.
-struct Terminal(Messages);
+struct Terminal(Messages, Interrupt);
 
 impl Person for Terminal {
     fn agrees(&self, question: &str) -> Result<bool, Error> {
-        self.0.prompt(question);
-        let answer = read_line().map_err(Error::Local)?.unwrap_or_default();
+        let answer = ask(question, self.0, &self.1)?.ok_or(Error::Interrupted)?;
         Ok(answer.trim_ascii_start().first().is_some_and(|first| b"yY".contains(first)))
     }
 
@@ -171,7 +171,7 @@ impl SecretPrompt<'_> {
 
 fn type_password(interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
     match read_secret(interrupt) {
-        Ok(Told::Secret(typed)) => Ok(typed),
+        Ok(Told::Words(typed)) => Ok(typed),
         Ok(Told::Nothing) => Err(Error::Interrupted),
         // A terminal that does not give key by key still hides what is typed.
         Err(_) => {

@@ -1,6 +1,6 @@
 //! The state of a user's session: the connection, the place on the server, and what was switched on.
 
-use super::input::{Input, read_line};
+use super::input::{Input, ask};
 use super::login::{LoginPolicy, SecretPrompt, anonymous, tls_client};
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
 use crate::client::error::Error;
@@ -55,10 +55,19 @@ pub(super) struct Session {
     login: LoginPolicy,
     representation: Representation,
     connection: Option<Connection>,
+    last_server: Option<LastServer>,
     /// What is known of the server's room for other connections.
     limit: SessionLimit,
     /// Where the connection leads, while there is one.
     place: Option<ServerPlace>,
+}
+
+/// The answer to a question that Enter alone gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usual {
+    Yes,
+    /// For what destroys something.
+    No,
 }
 
 /// What the user switches on and off.
@@ -87,6 +96,15 @@ struct ServerPlace {
     before: Option<DirBefore>,
     /// The user who is logged in, unless anonymous.
     user: Option<Name>,
+}
+
+/// The server that was connected to last.
+#[derive(Clone)]
+pub(super) struct LastServer {
+    pub(super) endpoint: Endpoint,
+    pub(super) encryption: Encryption,
+    /// The user, if one was named.
+    pub(super) user: Option<Name>,
 }
 
 /// What is known of the directory before.
@@ -133,7 +151,7 @@ impl Session {
             settings: Settings {
                 mode: options.mode,
                 encryption: options.encryption,
-                tls: tls_client(options),
+                tls: tls_client(options, &interrupt),
                 timeout: options.timeout,
                 interrupt,
                 rate: options.transfers.rate.map(|rate| Rate::new(Some(rate))),
@@ -143,6 +161,7 @@ impl Session {
             },
             representation: Representation::Bytes,
             connection: None,
+            last_server: None,
             limit: SessionLimit::default(),
             place: None,
         }
@@ -155,6 +174,11 @@ impl Session {
             self.restore(why)?;
         }
         self.connection.as_mut().ok_or(Error::NotConnected)
+    }
+
+    /// Returns the server that was connected to last.
+    pub(super) fn last_server(&self) -> Option<LastServer> {
+        self.last_server.clone()
     }
 
     /// Returns true if there is a connection, be it one that the server has ended.
@@ -229,18 +253,22 @@ impl Session {
         self.preferences.glob
     }
 
-    /// Asks whether something should be done to a file, if the user is asked at all.
+    /// Asks whether something should be done to a file, if the user is asked at all. Enter alone answers
+    /// as `usual` says, which the question shows.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where the user wants no more of it.
-    pub(super) fn agrees(&mut self, what: &str, file: &[u8]) -> Result<bool, Error> {
+    /// [`Error::Interrupted`] where the user wants no more of it, as Ctrl-C says too.
+    pub(super) fn agrees(&mut self, what: &str, file: &[u8], usual: Usual) -> Result<bool, Error> {
         if !self.asks() {
             return Ok(true);
         }
-        self.messages.prompt(&format!("{what} {}? [y/n/a/q] ", shown(file)));
-        let answer = read_line().map_err(Error::Local)?.unwrap_or_else(|| b"q".to_vec());
+        let choices = if usual == Usual::Yes { "[Y/n/a/q]" } else { "[y/N/a/q]" };
+        let question = format!("{what} {}? {choices} ", shown(file));
+        let answer = ask(&question, self.messages, self.interrupt())?;
+        let answer = answer.unwrap_or_else(|| b"q".to_vec());
         match answer.trim_ascii_start().first().map(u8::to_ascii_lowercase) {
-            None | Some(b'y') => Ok(true),
+            None => Ok(usual == Usual::Yes),
+            Some(b'y') => Ok(true),
             Some(b'a') => {
                 self.agreed = true;
                 Ok(true)
@@ -303,6 +331,8 @@ impl Session {
         password: Option<Secret>,
     ) -> Result<(), Error> {
         let user = user.or_else(|| self.login.user());
+        self.last_server =
+            Some(LastServer { endpoint: to.clone(), encryption, user: user.clone() });
         let known = self.login.look_up(to, user.as_ref())?;
         let (mut connection, deadline) = self.open(to, encryption)?;
         connection.transfer_as(self.representation);

@@ -115,7 +115,7 @@ impl TrustPolicy {
 fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
     format!(
         "{} shows a certificate that nobody vouches for ({}).\nSHA-256 {fingerprint}\n\
-         Trust it from now on? [y/n] ",
+         Trust it from now on? [y/N] ",
         shown(host.as_bytes()),
         shown(wrong.as_bytes()),
     )

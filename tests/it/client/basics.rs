@@ -113,7 +113,7 @@ fn odd_names_go_both_ways() {
         let name = OsStr::from_bytes(name);
         client.write(name, name.as_bytes());
         let quoted = [b"\"", name.as_bytes(), b"\""].concat();
-        let commands = [b"STORE ", &quoted[..], b"\nRETRIEVE ", &quoted, b" back"].concat();
+        let commands = [b"STORE -- ", &quoted[..], b"\nRETRIEVE -- ", &quoted, b" back"].concat();
         client.at(server.addr(), OsStr::from_bytes(&commands)).expect(0);
         assert_eq!(server.read(name), name.as_bytes());
         assert_eq!(client.read("back"), name.as_bytes());
@@ -204,7 +204,7 @@ fn wrong_usage_is_status_2() {
         let run = client.run(words).expect(2);
         assert!(run.stderr.lines().any(|line| line.starts_with("Usage: ftp_client")), "{run:#?}");
     }
-    for command in ["FROBNICATE", "RETRIEVE", "STORE", "CONNECT", "CONNECT h p", "STORE \"a"] {
+    for command in ["FROBNICATE", "RETRIEVE", "STORE", "CONNECT h p", "STORE \"a"] {
         client.at(server.addr(), command).expect(2);
     }
 }

@@ -222,11 +222,11 @@ fn many_files_are_asked_for_one_by_one() {
     let server = Server::start();
     ["a1", "a2", "a3", "a4", "a5"].iter().for_each(|name| server.write(name, ""));
     let terminal = Terminal::connected(&server);
-    terminal.line("mdelete a*").wait_for_end("delete a1? [y/n/a/q]").line("n");
-    terminal.wait_for_end("delete a2? [y/n/a/q]").line("y").wait_for_end("delete a3? [y/n/a/q]");
+    terminal.line("mdelete a*").wait_for_end("delete a1? [y/N/a/q]").line("n");
+    terminal.wait_for_end("delete a2? [y/N/a/q]").line("y").wait_for_end("delete a3? [y/N/a/q]");
     terminal.line("q").wait_for("interrupted").wait_for_end("ftp 127.0.0.1:/>");
     assert!(server.has("a1") && !server.has("a2") && server.has("a3"));
-    terminal.line("mdelete a*").wait_for_end("delete a1? [y/n/a/q]").line("a");
+    terminal.line("mdelete a*").wait_for_end("delete a1? [y/N/a/q]").line("a");
     terminal.wait_for_end("ftp 127.0.0.1:/>");
     eventually("all are gone", || !server.has("a5"));
 }
@@ -240,14 +240,14 @@ fn mget_asks_for_each_file_until_it_is_told_not_to() {
     let here = || -> Vec<String> {
         terminal.client.names().into_iter().filter(|name| name.starts_with('a')).collect()
     };
-    terminal.line("mget a*").wait_for_end("mget a1? [y/n/a/q]").line("n");
-    terminal.wait_for_end("mget a2? [y/n/a/q]").line("y").wait_for_end("mget a3? [y/n/a/q]");
+    terminal.line("mget a*").wait_for_end("mget a1? [Y/n/a/q]").line("n");
+    terminal.wait_for_end("mget a2? [Y/n/a/q]").line("y").wait_for_end("mget a3? [Y/n/a/q]");
     terminal.line("q").wait_for_end("ftp 127.0.0.1:/>");
     eventually("one has come", || here() == ["a2"]);
-    terminal.keys(&["C-l"]).line("mget a*").wait_for_end("mget a1? [y/n/a/q]").line("a");
+    terminal.keys(&["C-l"]).line("mget a*").wait_for_end("mget a1? [Y/n/a/q]").line("a");
     terminal.wait_for_end("ftp 127.0.0.1:/>");
     eventually("all have come", || here() == ["a1", "a2", "a3", "a4"]);
-    terminal.keys(&["C-l"]).line("mput a*").wait_for_end("mput a1? [y/n/a/q]").line("q");
+    terminal.keys(&["C-l"]).line("mput a*").wait_for_end("mput a1? [Y/n/a/q]").line("q");
     terminal.wait_for_end("ftp 127.0.0.1:/>");
     terminal.line("prompt off").keys(&["C-l"]).line("mget a*").wait_for("fetched 4 files");
 }
@@ -379,4 +379,51 @@ fn names_in_listings_have_colours() {
     terminal.line("ls").wait_for(" dir\n");
     let plain = terminal.tmux(&["capture-pane", "-p", "-e"]).stdout;
     assert!(!String::from_utf8(plain).unwrap().contains("\u{1b}[34m"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn ctrl_c_at_a_question_is_q_and_keeps_the_session() {
+    let server = Server::with(&["--anonymous", "write"]);
+    ["a1", "a2"].iter().for_each(|name| server.write(name, name));
+    let terminal = Terminal::connected(&server);
+    for (command, question) in [
+        ("mdelete a*", "delete a1? [y/N/a/q]"),
+        ("mget a*", "mget a1? [Y/n/a/q]"),
+        ("rm -r dir", "delete all below dir? [y/N/a/q]"),
+    ] {
+        server.make_dir("dir");
+        terminal.keys(&["C-l"]).line(command).wait_for_end(question).keys(&["C-c"]);
+        terminal.wait_for_end("ftp 127.0.0.1:/>").line("pwd").wait_for("> pwd\n/\n");
+        fs::remove_dir(server.path("dir")).unwrap();
+    }
+    assert!(server.has("a1") && server.has("a2"));
+    // Enter alone is what the question shows in upper case.
+    terminal.keys(&["C-l"]).line("mdelete a1").wait_for_end("delete a1? [y/N/a/q]");
+    terminal.keys(&["Enter"]).wait_for_end("ftp 127.0.0.1:/>");
+    assert!(server.has("a1"));
+    terminal.keys(&["C-l"]).line("mdelete a1").wait_for_end("delete a1? [y/N/a/q]");
+    terminal.text("ny").keys(&["BSpace", "C-u"]).line("yes").wait_for_end("ftp 127.0.0.1:/>");
+    eventually("it is gone", || !server.has("a1"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn semicolons_separate_commands_at_the_prompt() {
+    let server = Server::start();
+    server.make_dir("pub");
+    let terminal = Terminal::connected(&server);
+    terminal.line("cd pub; pwd").wait_for("\n/pub\n").wait_for_end("ftp 127.0.0.1:/pub>");
+    terminal.line("!echo a; echo b").wait_for("\na\nb\n");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_session_that_the_server_ended_is_taken_up_at_the_prompt() {
+    let server = Server::with(&["--idle-timeout", "1s"]);
+    server.make_dir("pub");
+    let terminal = Terminal::connected(&server);
+    terminal.line("cd pub").wait_for_end("ftp 127.0.0.1:/pub>");
+    server.wait_for_log(&["closed", "idle-timeout"]);
+    terminal.line("pwd").wait_for("connected again\n/pub\n").wait_for_end("ftp 127.0.0.1:/pub>");
 }

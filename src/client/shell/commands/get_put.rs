@@ -5,6 +5,7 @@
 //! status.
 
 use super::operands::{Operand, operand, optional};
+use super::refusal;
 use super::row::Row;
 use crate::args::{self, Flag, Parsed};
 use crate::client::error::Error;
@@ -32,13 +33,29 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["retrieve", "get", "recv"], "fetch a file; LOCAL - prints it", retrieve)
-        .operands(&[REMOTE_FILE, TO_LOCAL])
-        .example("RETRIEVE \"my file.txt\" copy.txt")
-        .keeps_names(),
-    Row::new(&["store", "put", "send"], "send a file; FILE - sends standard input", store)
-        .operands(&[LOCAL_FILE, TO_REMOTE])
-        .example("STORE report.pdf pub/"),
+    Row::with_options(
+        &["retrieve", "get", "recv"],
+        "fetch a file; LOCAL - prints it",
+        &[
+            Flag::letter_switch('c', "continue a file that is partly here, as REGET does"),
+            Flag::letter_option('o', "LOCAL", "the local name"),
+        ],
+        retrieve,
+    )
+    .operands(&[REMOTE_FILE, TO_LOCAL])
+    .example("RETRIEVE \"my file.txt\" copy.txt")
+    .keeps_names(),
+    Row::with_options(
+        &["store", "put", "send"],
+        "send a file; FILE - sends standard input",
+        &[
+            Flag::letter_switch('c', "continue a file that is partly there, as REPUT does"),
+            Flag::letter_option('o', "REMOTE", "the remote name"),
+        ],
+        store,
+    )
+    .operands(&[LOCAL_FILE, TO_REMOTE])
+    .example("STORE report.pdf pub/"),
     Row::new(&["reget"], "continue fetching a file that is partly here", reget)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("REGET big.iso")
@@ -84,17 +101,26 @@ const TO_LOCAL: Operand = Operand::local("LOCAL")
 
 const TO_REMOTE: Operand = Operand::remote("REMOTE")
     .help(
-        "the remote name; if not given, of dir/file that is file. With / at its end it is a \
-         directory, which gets the file inside",
+        "the remote name; if not given, of dir/file that is file. A directory, and a name with / \
+         at its end, gets the file inside",
     )
     .optional();
 
 /// The name that stands for standard input or output.
 const STANDARD: &[u8] = b"-";
 
-fn retrieve(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn retrieve(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = parse_name(operand(words, 0))?;
-    fetch(session, &file, optional(words, 1), Kept::Partial, None)
+    let kept = if options.switch("c") { Kept::Target } else { Kept::Partial };
+    fetch(session, &file, other_name(options, words)?, kept, None)
+}
+
+/// Returns the name on the other side: the second word, or that of `-o`.
+fn other_name<'w>(options: &'w Parsed, words: &'w [Vec<u8>]) -> Result<Option<&'w [u8]>, Error> {
+    match (options.value("o").map(OsStr::as_encoded_bytes), optional(words, 1)) {
+        (Some(_), Some(_)) => Err(options.wrong("o", "no other name behind FILE").into()),
+        (named, word) => Ok(named.or(word)),
+    }
 }
 
 fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -126,8 +152,9 @@ fn pget(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<()
     fetch(session, &file, optional(words, 1), Kept::Partial, Some(connections))
 }
 
-fn store(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    send(session, operand(words, 0), optional(words, 1), Placement::Replace)
+fn store(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
+    let placement = if options.switch("c") { Placement::Continue } else { Placement::Replace };
+    send(session, operand(words, 0), other_name(options, words)?, placement)
 }
 
 fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -255,7 +282,17 @@ fn send(
             (TransferOutcome::failed(placement.action(), remote, file, error), 0)
         }
     };
-    report(session, outcome, moved)
+    let TransferOutcome { result: Err(error), .. } = outcome else {
+        return report(session, outcome, moved);
+    };
+    // The name may be that of a directory, or one in a directory that is not there.
+    if let Some(typed) = typed.filter(|typed| file != STANDARD && !typed.ends_with(b"/"))
+        && refusal::is_dir(session, &parse_name(typed)?, &error)
+    {
+        return send(session, file, Some(&[typed, b"/"].concat()), placement);
+    }
+    let error = refusal::explained(session, &outcome.remote, error);
+    report(session, TransferOutcome { result: Err(error), ..outcome }, moved)
 }
 
 fn upload(

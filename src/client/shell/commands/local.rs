@@ -36,24 +36,27 @@ pub(super) const ROWS: &[Row] = &[
 
 fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = match optional(words, 0) {
-        None | Some(b"~") => home()?,
+        None => local::home()?,
         Some(b"-") => {
             let unknown = || Error::Usage("the directory before is not known".to_owned());
             session.local_before.clone().ok_or_else(unknown)?
         }
-        Some([b'~', b'/', below @ ..]) if !below.is_empty() => home()?.join(local::path(below)?),
         Some(word) => local::path(word)?,
     };
     let before = env::current_dir().ok();
-    env::set_current_dir(&path).map_err(|error| Error::File { path, error })?;
+    env::set_current_dir(&path).map_err(|error| no_dir(path, error))?;
     session.local_before = before;
     let dir = env::current_dir().map_err(Error::Local)?;
     session.remark(&format!("local directory: {}", super::shown_path(&dir)));
     Ok(())
 }
 
-fn home() -> Result<PathBuf, Error> {
-    env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))
+fn no_dir(path: PathBuf, error: io::Error) -> Error {
+    let error = match error.kind() {
+        kind @ io::ErrorKind::NotFound => io::Error::new(kind, "no such directory here"),
+        _ => error,
+    };
+    Error::File { path, error }
 }
 
 fn lpwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {

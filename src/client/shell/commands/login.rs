@@ -7,7 +7,7 @@ use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::shell::session::Session;
 use crate::client::tls::Encryption;
-use crate::client::url::{Endpoint, Place, Url, without_login};
+use crate::client::url::{BadAddress, Endpoint, Place, Url, split_user, without_login};
 use crate::protocol::{Name, Secret};
 use crate::text::shown;
 use std::ffi::OsStr;
@@ -24,7 +24,12 @@ pub(super) const ROWS: &[Row] = &[
         connect,
     )
     .operands(&[
-        Operand::text("HOST").help("or a URL: ftp://[USER@]HOST[:PORT]/DIR, ftpes://, ftps://"),
+        Operand::text("HOST")
+            .help(
+                "or USER@HOST, or a URL: ftp://[USER@]HOST[:PORT]/DIR, ftpes://, ftps://. If not \
+                 given, the server and the user of before",
+            )
+            .optional(),
         Operand::text("PORT").optional(),
     ])
     .details(
@@ -63,6 +68,11 @@ struct Destination {
 }
 
 fn connect(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
+    if words.is_empty() {
+        let usage = || Error::Usage("expected HOST [PORT]; there was no server before".to_owned());
+        let last = session.last_server().ok_or_else(usage)?;
+        return session.connect(&last.endpoint, last.encryption, last.user, None);
+    }
     let to = destination(options, words)?;
     session.connect(&to.endpoint, to.encryption, to.user, to.password)?;
     session.transfer_by(to.ascii);
@@ -84,11 +94,12 @@ fn destination(options: &Parsed, words: &[Vec<u8>]) -> Result<Destination, Error
     let mut to = match Url::is_one(host) {
         true => of_url(host, port)?,
         false => {
+            let wrong = |word, expected: BadAddress| wrong_word(word, expected.to_string());
+            let (user, host) = split_user(host).map_err(|expected| wrong(host, expected))?;
             let endpoint = Endpoint::parse(host, port);
-            let wrong = |expected| wrong_word(port.unwrap_or(host), expected);
-            let endpoint = endpoint.map_err(|expected| wrong(expected.to_string()))?;
+            let endpoint = endpoint.map_err(|expected| wrong(port.unwrap_or(host), expected))?;
             let encryption = Encryption::Clear;
-            Destination { endpoint, encryption, user: None, password: None, dir: None, ascii: None }
+            Destination { endpoint, encryption, user, password: None, dir: None, ascii: None }
         }
     };
     if options.switch("tls") {

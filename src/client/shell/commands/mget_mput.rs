@@ -14,7 +14,7 @@ use crate::client::output::Messages;
 use crate::client::output::json::Action;
 use crate::client::output::summary::batch_summary;
 use crate::client::remote_listing::{self, Expanded, Found};
-use crate::client::shell::session::{Preferences, Session};
+use crate::client::shell::session::{Preferences, Session, Usual};
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::batch::{self, Job, Tally};
 use crate::client::transfer::compare::RemoteFacts;
@@ -281,7 +281,7 @@ impl Jobs {
             Job::Download(_) => "mget",
             Job::Upload(_) => "mput",
         };
-        match session.agrees(what, job.remote().as_bytes()) {
+        match session.agrees(what, job.remote().as_bytes(), Usual::Yes) {
             Err(Error::Interrupted) => {
                 self.enough = true;
                 Ok(false)
@@ -309,6 +309,10 @@ impl Jobs {
         let (done, bytes) = (tally.done, tally.bytes);
         let elapsed = self.began.elapsed();
         self.messages.note(&batch_summary(self.action, done, of, bytes, elapsed));
+        let left = of.saturating_sub(done + tally.failed);
+        if tally.is_stopped() && left > 0 {
+            self.messages.note(&format!("{left} of {of} files are left"));
+        }
         tally.result(of)?;
         if self.enough { Err(Error::Interrupted) } else { Ok(()) }
     }

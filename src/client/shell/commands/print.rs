@@ -10,14 +10,18 @@ use crate::client::local::{self, Partial, PartialFiles};
 use crate::client::name::parse_name;
 use crate::client::output::{Coloured, Listing};
 use crate::client::remote_listing::is_empty_dir;
-use crate::client::shell::session::Session;
+use crate::client::shell::session::{Session, Usual};
 use crate::protocol::Name;
+use crate::text::shown;
 use std::io::{self, IsTerminal, Write};
 
 pub(super) const ROWS: &[Row] = &[
     Row::with_list_flags(&["list", "ls", "dir"], "print the listing of a directory", list)
         .operands(&[Operand::remote("PATH").optional(), INSTEAD])
-        .details("-OPTS are options of the server's ls, such as -l, -a or -t\n")
+        .details(
+            "-OPTS are options of the server's ls, such as -l, -a or -t. With LOCAL, -f\n\
+             replaces a file that is there, which is asked about else\n",
+        )
         .example("LIST pub")
         .keeps_names(),
     Row::with_list_flags(&["nlist"], "print the names in a directory", nlist)
@@ -57,6 +61,11 @@ fn nlist(session: &mut Session, flags: &[Vec<u8>], words: &[Vec<u8>]) -> Result<
     list_as(session, flags, words, ListForm::Names)
 }
 
+/// Prints the listing of a directory.
+pub(in crate::client::shell) fn list_dir(session: &mut Session, dir: &Name) -> Result<(), Error> {
+    list_as(session, &[], &[dir.as_bytes().to_vec()], ListForm::Lines)
+}
+
 fn list_as(
     session: &mut Session,
     flags: &[Vec<u8>],
@@ -66,10 +75,14 @@ fn list_as(
     session.connection()?;
     let (dir, local) = (words.first(), words.get(1).map(Vec::as_slice));
     let local = local.filter(|local| *local != STANDARD);
-    let asked: Vec<&[u8]> = flags.iter().chain(dir).map(Vec::as_slice).collect();
+    // With a local file it means that one, and not an option of the server's ls.
+    let is_force = |flag: &&Vec<u8>| local.is_some() && *flag == b"-f";
+    let replaces = flags.iter().any(|flag| is_force(&flag));
+    let flags: Vec<&Vec<u8>> = flags.iter().filter(|flag| !is_force(flag)).collect();
+    let asked: Vec<&[u8]> = flags.iter().copied().chain(dir).map(Vec::as_slice).collect();
     let path = if asked.is_empty() { None } else { Some(parse_name(&asked.join(&b' '))?) };
     match (local, form) {
-        (Some(local), form) => list_to_file(session, path, local, form),
+        (Some(local), form) => list_to_file(session, path, local, form, replaces),
         // Options are for people.
         (None, _) if session.transfers.json => {
             tree_listing::list_json(session, dir.map(|word| parse_name(word)).transpose()?)
@@ -128,14 +141,21 @@ fn list_to_file(
     path: Option<Name>,
     local: &[u8],
     form: ListForm,
+    replaces: bool,
 ) -> Result<(), Error> {
     // The classic clients would run what follows.
     if local.starts_with(b"|") {
         return Err(Error::Usage("no program is run for a name that begins with |".to_owned()));
     }
     let to = local::path(local)?;
-    if to.exists() && !session.agrees("replace", local)? {
-        return Ok(());
+    if to.is_file() && !replaces {
+        if !session.asks() {
+            let text = format!("{} is here already; LIST -f replaces it", shown(local));
+            return Err(Error::Usage(text));
+        }
+        if !session.agrees("replace", local, Usual::No)? {
+            return Ok(());
+        }
     }
     let (mut device, mut partial) = (local::open_special(&to)?, None);
     let mut target: &mut dyn Write = match &mut device {

@@ -1,5 +1,6 @@
 //! Commands on what lies on the server, and those that ask it something.
 
+use super::mirror::{self, Node};
 use super::operands::{Operand, operand, optional};
 use super::row::Row;
 use crate::args::{Flag, Parsed};
@@ -8,7 +9,7 @@ use crate::client::name::parse_name;
 use crate::client::output::json::print_object;
 use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Expanded, Found, expand};
-use crate::client::shell::session::Session;
+use crate::client::shell::session::{Session, Usual};
 use crate::json::Object;
 use crate::protocol::{Name, Reply};
 use crate::text::rfc3339;
@@ -34,9 +35,14 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["rmdir"], "remove an empty remote directory", rmdir)
         .operands(&[Operand::remote_dir("DIR")])
         .example("RMDIR pub"),
-    Row::new(&["delete", "rm"], "delete remote files", delete)
-        .operands(&[Operand::remote("FILES").literal("mdelete").many()])
-        .example("DELETE old.txt"),
+    Row::with_options(
+        &["delete", "rm"],
+        "delete remote files",
+        &[Flag::letter_switch('r', "delete directories too, with all that is in them")],
+        delete,
+    )
+    .operands(&[Operand::remote("FILES").literal("mdelete").many()])
+    .example("DELETE old.txt"),
     Row::new(&["mdelete", "mrm"], "delete the remote files that match", mdelete)
         .operands(&[Operand::remote("PATTERNS").many()])
         .details("Directories are kept. PROMPT decides whether you are asked before each file\n")
@@ -113,7 +119,8 @@ fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(
         if options.switch("p") {
             make_with_parents(session, dir)?;
         } else {
-            session.connection()?.make_dir(&parse_name(dir)?)?;
+            let made = session.connection()?.make_dir(&parse_name(dir)?);
+            made.map_err(|error| super::refusal::explained(session, dir, error))?;
         }
         session.remark(&format!("made the directory {}", shown(dir)));
     }
@@ -150,12 +157,49 @@ fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     Ok(())
 }
 
-fn delete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn delete(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
+    let several = words.len() > 1;
     for word in words {
-        session.connection()?.delete(&parse_name(word)?)?;
+        let name = parse_name(word)?;
+        let deleted = match session.connection()?.delete(&name) {
+            Err(Error::Refused(reply)) if options.switch("r") => {
+                delete_tree(session, &name, Error::Refused(reply))
+            }
+            other => other,
+        };
+        deleted.map_err(|error| if several { error.at_remote(word) } else { error })?;
         session.remark(&format!("deleted {}", shown(word)));
     }
     Ok(())
+}
+
+/// Deletes a directory with all that is in it: by RMDA where FEAT lists it, else one by one. Nothing is
+/// deleted of a tree that could not be read whole. Links are deleted and not followed.
+fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), Error> {
+    if !super::refusal::is_dir(session, dir, &refusal) {
+        return Err(refusal);
+    }
+    if !session.agrees("delete all below", dir.as_bytes(), Usual::No)? {
+        return Ok(());
+    }
+    if session.connection()?.has_feature(b"RMDA")? {
+        return session.connection()?.remove_tree(dir);
+    }
+    let (tree, unread) = mirror::remote_tree(session, dir.as_bytes())?;
+    if let Some(error) = unread.into_iter().next() {
+        return Err(error);
+    }
+    // What is in a directory comes after it.
+    for (path, node) in tree.iter().rev() {
+        let path = parse_name(&[dir.as_bytes(), b"/", path].concat())?;
+        let connection = session.connection()?;
+        let deleted = match node {
+            Node::Dir | Node::Closed => connection.remove_dir(&path),
+            Node::File(_) | Node::Link(_) | Node::Other => connection.delete(&path),
+        };
+        deleted.map_err(|error| error.at_remote(path.as_bytes()))?;
+    }
+    session.connection()?.remove_dir(dir)
 }
 
 /// Deletes what patterns match, asking before each where somebody can be asked. What fails is told of,
@@ -165,7 +209,7 @@ fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (mut of, mut failed) = (0, 0);
     for word in words {
         for file in matches(session, word)? {
-            if !session.agrees("delete", file.as_bytes())? {
+            if !session.agrees("delete", file.as_bytes(), Usual::No)? {
                 continue;
             }
             of += 1;

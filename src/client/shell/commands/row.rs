@@ -7,7 +7,10 @@ use super::operands::{Operand, Secrecy};
 use crate::args::{Flag, Parsed, TypedOutcome, parse_typed};
 use crate::client::error::Error;
 use crate::client::shell::session::Session;
+use crate::protocol::Reply;
 use crate::protocol::pattern::is_pattern;
+use crate::text::shown;
+use std::io::ErrorKind;
 
 /// A command of the shell, with everything that is known of it.
 pub(in crate::client) struct Row {
@@ -255,14 +258,19 @@ impl Call {
     /// Returns the first operand, unless it may be a password.
     pub(in crate::client::shell) fn shown_operand(&self) -> Option<&[u8]> {
         let is_public = self.row.operand(0).is_none_or(|first| first.secrecy == Secrecy::Public);
-        self.operands.first().filter(|_| is_public).map(Vec::as_slice)
+        let is_name = |word: &&Vec<u8>| is_public && !word.starts_with(b"-");
+        self.operands.first().filter(is_name).map(Vec::as_slice)
     }
 }
 
 impl Call {
-    /// Returns what to say after an error if a name was typed that looks like a pattern: the command
-    /// that takes one.
+    /// Returns what to say after an error that another command would not have had: a name that looks like
+    /// a pattern, or that of a directory.
     pub(in crate::client::shell) fn advice(&self, error: &Error) -> Option<String> {
+        self.advice_for_dir(error).or_else(|| self.advice_for_pattern(error))
+    }
+
+    fn advice_for_pattern(&self, error: &Error) -> Option<String> {
         let by_name = matches!(error, Error::Refused(_) | Error::File { .. });
         let operands = self.operands.iter().enumerate().filter(|_| by_name);
         let expanded_by = |(index, word): (usize, &Vec<u8>)| {
@@ -274,6 +282,27 @@ impl Call {
             expanded_by.to_uppercase()
         ))
     }
+
+    fn advice_for_dir(&self, error: &Error) -> Option<String> {
+        let word = shown(self.operands.first()?);
+        match (self.row.operand(0)?.expanded_by?, error) {
+            ("mput", Error::File { error, .. }) if error.kind() == ErrorKind::IsADirectory => {
+                Some(format!("MIRROR -R {word} sends a directory"))
+            }
+            ("mget", Error::Refused(reply)) if says_directory(reply) => {
+                Some(format!("MIRROR {word} fetches a directory"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a refusal says that the name is that of a directory, and not that none is there.
+fn says_directory(reply: &Reply) -> bool {
+    let text = reply.to_string().to_lowercase();
+    ["is a directory", "not a plain file", "not a regular file"]
+        .iter()
+        .any(|said| text.contains(said))
 }
 
 /// For the test of the table.

@@ -137,7 +137,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
     let Some(other) = Identity::new() else { return };
     let (client, listener) = (Client::new(), listener());
     let port = listener.local_addr().unwrap().port();
-    let question = "Trust it from now on? [y/n] ";
+    let question = "Trust it from now on? [y/N] ";
     let file = client.path("state").join("mt_ftp/trusted");
     let follow = |identity: &Identity, is_trusted: bool, meanwhile: &mut dyn FnMut()| {
         thread::scope(|scope| {
