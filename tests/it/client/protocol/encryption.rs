@@ -1,5 +1,6 @@
 //! TLS of the control connection: how it begins, and what ends it before a password is sent.
 
+mod commands;
 mod data;
 mod trust;
 
