@@ -7,7 +7,7 @@ use crate::client::output::Spoken;
 use crate::client::signals::Armed;
 use crate::net;
 use crate::protocol::{Code, Command, Reply};
-use crate::sys::{Interest, PollItem, Waitable};
+use crate::sys::{Interest, PollItem, Tls, Waitable};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -177,7 +177,9 @@ impl Connection {
 
     /// Returns what to poll for: a reply, or the end of the connection.
     pub(in crate::client) fn item(&self) -> PollItem<'_> {
-        PollItem::new(self.control.stream().handle(), Interest::Read)
+        // TLS may have to write before it can read.
+        let interest = self.tls().map_or(Interest::Read, Tls::wants);
+        PollItem::new(self.control.stream().handle(), interest)
     }
 
     /// Marks the connection as lost.

@@ -36,6 +36,12 @@ macro_rules! at_every_server {
 
                 #[test]
                 #[ignore = $needs]
+                fn data_goes_in_clear_on_request_alone() {
+                    super::data_goes_in_clear(&Peer::start_with_clear_data(Software::$software));
+                }
+
+                #[test]
+                #[ignore = $needs]
                 fn a_server_that_requires_tls_gets_it() {
                     let mut peer = Peer::start_encrypted(Software::$software);
                     peer.on_demand();
@@ -79,6 +85,18 @@ fn transfers_go_both_ways(peer: &Peer, version: &str) {
             assert_holds(peer.there(name), &noise(LARGE));
             fs::remove_file(peer.there(name)).expect("it went");
         }
+    }
+}
+
+fn data_goes_in_clear(peer: &Peer) {
+    peer.put_here("up", &noise(LARGE));
+    for (options, told) in [(&[][..], "encrypted"), (&["--tls-clear-data"], "in clear")] {
+        let commands = "STATUS; STORE up file; RETRIEVE file back; LIST";
+        let output = run(&mut peer.client(options, commands));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(&format!("files and listings: {told}")), "{printed}");
+        assert_holds(peer.there("file"), &noise(LARGE));
+        assert_holds(peer.here("back"), &noise(LARGE));
     }
 }
 

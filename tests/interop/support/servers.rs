@@ -52,6 +52,15 @@ pub(crate) struct Peer {
     encryption: Option<Encryption>,
 }
 
+/// What a server requires to be encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Required {
+    Nothing,
+    /// The control connection. Data connections may be.
+    Control,
+    All,
+}
+
 /// The words of our client's command line, and a file of settings for its TLS library.
 struct Encryption {
     options: Vec<String>,
@@ -61,13 +70,22 @@ struct Encryption {
 impl Peer {
     /// A server that knows one user, whose home is empty.
     pub(crate) fn start(software: Software) -> Peer {
-        Peer::start_with(software, false)
+        Peer::start_with(software, Required::Nothing)
     }
 
     /// The same that takes no connections but encrypted ones, and data connections only if they continue
     /// the session of the control connection, where it knows that rule. Our client trusts it.
     pub(crate) fn start_encrypted(software: Software) -> Peer {
-        let mut peer = Peer::start_with(software, true);
+        Peer::start_trusted(software, Required::All)
+    }
+
+    /// The same that takes data connections in clear as well.
+    pub(crate) fn start_with_clear_data(software: Software) -> Peer {
+        Peer::start_trusted(software, Required::Control)
+    }
+
+    fn start_trusted(software: Software, required: Required) -> Peer {
+        let mut peer = Peer::start_with(software, required);
         peer.encryption = Some(Encryption {
             options: vec!["--tls".into(), "--tls-pin".into(), peer.pin()],
             settings: None,
@@ -101,15 +119,15 @@ impl Peer {
         self.encryption.as_mut().expect("a server that encrypts").options.truncate(1);
     }
 
-    fn start_with(software: Software, encrypted: bool) -> Peer {
+    fn start_with(software: Software, required: Required) -> Peer {
         let [served, here, own] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
         // Some of them look around as the user.
         for dir in [&served, &own] {
             fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
         }
         chown(served.path(), Some(ID), Some(ID)).expect("only root can start servers");
-        let setup = Setup { software, served: served.path(), own: own.path(), encrypted };
-        if encrypted {
+        let setup = Setup { software, served: served.path(), own: own.path(), required };
+        if required != Required::Nothing {
             setup.make_certificate();
         }
         let (server, address) = setup.launch();
@@ -206,7 +224,7 @@ struct Setup<'a> {
     software: Software,
     served: &'a Path,
     own: &'a Path,
-    encrypted: bool,
+    required: Required,
 }
 
 /// The file with the server's certificate and its key.
@@ -282,7 +300,7 @@ impl Setup<'_> {
              check_shell=NO\nxferlog_enable=NO\nisolate=NO\nisolate_network=NO\n\
              seccomp_sandbox=NO\nascii_upload_enable=YES\nascii_download_enable=YES\n{tls}",
             empty = self.path("empty"),
-            tls = if self.encrypted { self.vsftpd_tls() } else { String::new() },
+            tls = self.vsftpd_tls(),
         );
         let mut command = program("vsftpd");
         command.arg(self.file("conf", &configuration));
@@ -295,11 +313,16 @@ impl Setup<'_> {
     }
 
     fn vsftpd_tls(&self) -> String {
+        let data = match self.required {
+            Required::Nothing => return String::new(),
+            Required::Control => "NO",
+            Required::All => "YES",
+        };
         let certificate = self.path(CERTIFICATE);
         format!(
             "ssl_enable=YES\nrsa_cert_file={certificate}\nrsa_private_key_file={certificate}\n\
              ssl_ciphers=HIGH\nssl_tlsv1=YES\nforce_local_logins_ssl=YES\n\
-             force_local_data_ssl=YES\nrequire_ssl_reuse=YES\nstrict_ssl_read_eof=YES\n"
+             force_local_data_ssl={data}\nrequire_ssl_reuse=YES\nstrict_ssl_read_eof=YES\n"
         )
     }
 
@@ -318,7 +341,7 @@ impl Setup<'_> {
              <IfModule mod_delay.c>\nDelayEngine off\n</IfModule>\n\
              <IfModule mod_ctrls.c>\nControlsEngine off\n</IfModule>\n\
              <IfModule mod_lang.c>\nUseEncoding off\n</IfModule>\n{}",
-            if self.encrypted { self.proftpd_tls() } else { String::new() }
+            self.proftpd_tls()
         );
         let mut command = program("proftpd");
         command.args(["-n", "-q", "-c", &self.file("conf", &configuration)]);
@@ -326,12 +349,17 @@ impl Setup<'_> {
     }
 
     fn proftpd_tls(&self) -> String {
+        let required = match self.required {
+            Required::Nothing => return String::new(),
+            Required::Control => "ctrl",
+            Required::All => "on",
+        };
         let modules = peers_dir().map(|dir| dir.join("usr/lib/proftpd"));
         let modules = modules.filter(|dir| dir.exists()).unwrap_or("/usr/lib/proftpd".into());
         let (modules, certificate) = (modules.display(), self.path(CERTIFICATE));
         // Data connections must continue the session unless TLSOptions says otherwise.
         format!(
-            "ModulePath {modules}\nLoadModule mod_tls.c\nTLSEngine on\nTLSRequired on\n\
+            "ModulePath {modules}\nLoadModule mod_tls.c\nTLSEngine on\nTLSRequired {required}\n\
              TLSECCertificateFile {certificate}\nTLSECCertificateKeyFile {certificate}\n\
              TLSProtocol TLSv1.2 TLSv1.3\nTLSVerifyClient off\nTLSLog {}\n",
             self.path("tls.log")
@@ -347,10 +375,10 @@ impl Setup<'_> {
         let mut command = program("pure-ftpd");
         // E: users alone; H: no names looked up; z: hidden names are listed.
         command.args(["-S", listen, "-4", "-E", "-H", "-A", "-f", "none", "-z"]);
-        // Y 0: no TLS; Y 3: nothing without it.
-        match self.encrypted {
-            false => command.args(["-Y", "0"]),
-            true => command.args(["-Y", "3", "-2", &self.path(CERTIFICATE)]),
+        match self.required {
+            Required::Nothing => command.args(["-Y", "0"]),
+            Required::Control => command.args(["-Y", "2", "-2", &self.path(CERTIFICATE)]),
+            Required::All => command.args(["-Y", "3", "-2", &self.path(CERTIFICATE)]),
         };
         command.args(["-L", "100000:50", "-c", "50", "-C", "50", "-g", &self.path("pid")]);
         command.args(["-l", &format!("puredb:{database}")]);
@@ -362,8 +390,10 @@ impl Setup<'_> {
         let mut command = program("python3");
         command.args(["-W", "ignore", &script, &address.ip().to_string()]);
         command.args([&address.port().to_string(), USER, PASSWORD]).arg(self.served);
-        if self.encrypted {
-            command.arg(self.path(CERTIFICATE));
+        match self.required {
+            Required::Nothing => {}
+            Required::Control => drop(command.args([&self.path(CERTIFICATE), "control"])),
+            Required::All => drop(command.args([&self.path(CERTIFICATE), "all"])),
         }
         command
     }

@@ -3,7 +3,7 @@
 use super::play_tls;
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all};
 use crate::support::tls::Identity;
-use crate::support::{Client, eventually};
+use crate::support::{Client, Server, eventually};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -85,9 +85,9 @@ struct AtTerminal {
 }
 
 impl AtTerminal {
-    fn start(client: &Client, port: u16) -> AtTerminal {
+    fn start(client: &Client, words: &str) -> AtTerminal {
         let program = env!("CARGO_BIN_EXE_ftp_client");
-        let command = format!("exec {program} --tls -n -c 'QUOTE NOOP' 127.0.0.1 {port}");
+        let command = format!("exec {program} {words}");
         let mut script = Command::new("script")
             .args(["-q", "-e", "-f", "-c", &command, "/dev/null"])
             .env("SHELL", "/bin/sh")
@@ -125,6 +125,24 @@ impl AtTerminal {
     }
 }
 
+#[test]
+#[ignore = "needs script"]
+fn the_prompt_shows_that_the_connection_is_encrypted() {
+    let Some(identity) = Identity::new() else { return };
+    let file = identity.file();
+    let server = Server::with(&["--tls-cert", file.to_str().unwrap()]);
+    let client = Client::new();
+    for (options, prompt) in
+        [("--tls --tls-pin", "ftps 127.0.0.1:/> "), ("--tls-pin", "ftp 127.0.0.1:/> ")]
+    {
+        let words = format!("{options} {} 127.0.0.1 {}", identity.pin, server.addr().port());
+        let mut terminal = AtTerminal::start(&client, &words);
+        terminal.wait_for(prompt);
+        terminal.line("quit");
+        assert_eq!(terminal.end().1, Some(0));
+    }
+}
+
 /// Follows a script for the next connection.
 fn next(listener: &TcpListener, script: impl FnOnce(&mut ScriptedServer)) {
     script(&mut ScriptedServer::on(listener));
@@ -139,6 +157,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
     let port = listener.local_addr().unwrap().port();
     let question = "Trust it from now on? [y/N] ";
     let file = client.path("state").join("mt_ftp/trusted");
+    let words = format!("--tls -n -c 'QUOTE NOOP' 127.0.0.1 {port}");
     let follow = |identity: &Identity, is_trusted: bool, meanwhile: &mut dyn FnMut()| {
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -152,7 +171,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
         });
     };
     follow(&identity, false, &mut || {
-        let mut terminal = AtTerminal::start(&client, port);
+        let mut terminal = AtTerminal::start(&client, &words);
         terminal.wait_for(question);
         assert!(terminal.screen.contains("nobody vouches for (self-signed certificate)"));
         assert!(terminal.screen.contains(&identity.pin));
@@ -162,7 +181,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
     });
     assert!(!file.exists());
     follow(&identity, true, &mut || {
-        let mut terminal = AtTerminal::start(&client, port);
+        let mut terminal = AtTerminal::start(&client, &words);
         terminal.wait_for(question);
         terminal.line("y");
         assert_eq!(terminal.end().1, Some(1));
@@ -170,11 +189,11 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
     let kept = std::fs::read_to_string(&file).unwrap();
     assert_eq!(kept, format!("127.0.0.1:{port} {}\n", identity.pin));
     follow(&identity, true, &mut || {
-        let (screen, status) = AtTerminal::start(&client, port).end();
+        let (screen, status) = AtTerminal::start(&client, &words).end();
         assert!(status == Some(1) && !screen.contains(question), "{screen}");
     });
     follow(&other, false, &mut || {
-        let (screen, status) = AtTerminal::start(&client, port).end();
+        let (screen, status) = AtTerminal::start(&client, &words).end();
         assert!(status == Some(3) && !screen.contains(question), "{screen}");
         assert!(screen.contains(&identity.pin) && screen.contains(&other.pin), "{screen}");
     });
