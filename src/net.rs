@@ -5,7 +5,7 @@
 
 mod accept;
 mod connect;
-mod data;
+pub(crate) mod data;
 mod stream;
 mod wait;
 

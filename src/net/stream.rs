@@ -254,3 +254,94 @@ impl fmt::Display for Draining {
 }
 
 impl error::Error for Draining {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::data::testing::tls_pair;
+    use crate::sys::{Interest, PollItem, poll};
+
+    /// Streams of a server and of a client under TLS.
+    fn streams() -> Option<(Stream, Stream)> {
+        let (server, client) = tls_pair(2)?;
+        let stream = |tls: Box<Tls>| {
+            let mut stream = Stream::new(tls.tcp().try_clone().unwrap(), None).unwrap();
+            stream.secure(tls);
+            stream
+        };
+        Some((stream(server), stream(client)))
+    }
+
+    #[test]
+    fn what_is_decrypted_is_read_without_a_poll() {
+        let Some((mut server, mut client)) = streams() else { return };
+        server.write_all(&[7; 3_000]).unwrap();
+        let (mut piece, mut got) = ([0; 512], 0);
+        while got < 3_000 {
+            got += client.read(&mut piece).unwrap();
+            if got < 3_000 {
+                assert_eq!(client.pending(), 3_000 - got);
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_that_is_readable_may_have_nothing_to_read() {
+        let Some((_server, mut client)) = streams() else { return };
+        // The tickets of TLS 1.3 have come, or will.
+        let mut items = [PollItem::new(client.handle(), Interest::Read)];
+        assert_eq!(poll(&mut items, Some(Duration::from_secs(20))).unwrap(), 1);
+        client.set_waiting(false);
+        assert_eq!(client.read(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        client.set_waiting(true);
+        client.set_deadline(deadline(Duration::from_millis(1)));
+        assert_eq!(client.read(&mut [0; 9]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn the_deadline_and_the_end_of_the_program_count_though_bytes_are_there() {
+        let Some((mut server, client)) = tls_pair(2) else { return };
+        let shutdown = Shutdown::new().unwrap();
+        let tcp = client.tcp().try_clone().unwrap();
+        let mut client_stream = Stream::new(tcp, Some(shutdown.clone())).unwrap();
+        client_stream.secure(client);
+        server.write_all(&[7; 100]).unwrap();
+        assert_eq!(client_stream.read(&mut [0; 1]).unwrap(), 1);
+        client_stream.set_deadline(Some(Instant::now()));
+        let error = client_stream.read(&mut [0; 1]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        client_stream.set_deadline(None);
+        shutdown.drain();
+        assert!(Draining::caused(&client_stream.read(&mut [0; 1]).unwrap_err()));
+    }
+
+    #[test]
+    fn lines_end_with_the_connection_whatever_it_says() {
+        let Some((mut server, mut client)) = streams() else { return };
+        server.end_tls();
+        assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
+        let Some((server, mut client)) = streams() else { return };
+        drop(server);
+        assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
+    }
+
+    #[test]
+    fn after_its_end_what_comes_is_read_as_it_is() {
+        let Some((mut server, mut client)) = streams() else { return };
+        client.write_all(b"under TLS").unwrap();
+        server.end_sending().unwrap();
+        let mut byte = [0];
+        assert_eq!(server.read(&mut byte).unwrap(), 1);
+        assert_eq!(byte, [23], "the first byte of a record");
+        // And CCC continues in clear both ways.
+        let Some((mut server, mut client)) = streams() else { return };
+        server.end_tls();
+        assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
+        client.strip().unwrap();
+        server.strip().unwrap();
+        client.write_all(b"in clear").unwrap();
+        let mut text = [0; 8];
+        server.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"in clear");
+    }
+}

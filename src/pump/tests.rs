@@ -2,6 +2,7 @@
 
 use super::file::{LARGE, PIPE};
 use super::*;
+use crate::net::data::testing::tls_pair;
 use crate::sys::{Event, PollItem};
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
@@ -348,4 +349,81 @@ fn a_large_file_on_its_way_in_is_broken_off_and_stalls_like_a_small_one() {
     assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
     drop(near);
     assert!(writer.join().unwrap().is_err());
+}
+
+/// Both ends of a data connection under TLS.
+fn tls_ends() -> Option<(Data, Data)> {
+    // An end that is closed with a ticket unread resets the connection.
+    let (server, client) = tls_pair(0)?;
+    Some((server.into(), client.into()))
+}
+
+#[test]
+fn under_tls_every_byte_goes_both_ways_and_the_end_is_told() {
+    for length in [0, 1, 16_384, LARGEST_UNDER_TLS + 1, LARGE as usize + 3_000_001] {
+        for server_sends in [true, false] {
+            let Some((near, far)) = tls_ends() else { return };
+            let (mut near, mut far) = if server_sends { (near, far) } else { (far, near) };
+            let bytes = content(length);
+            let file = file_of(&bytes);
+            let sender = thread::spawn(move || {
+                let mut attention = Until { stop_at: NEVER, seen: 0 };
+                let all = 0..length as u64;
+                let sent = send_file(&file, all, &mut near, PATIENCE, &mut attention);
+                finish(sent, &mut near, PATIENCE, &mut attention)
+            });
+            let place = tempfile::NamedTempFile::new().unwrap();
+            let mut sink = Sink(place.reopen().unwrap());
+            let mut attention = Until { stop_at: NEVER, seen: 0 };
+            let received = receive_file(&mut far, &mut sink, PATIENCE, &mut attention);
+            let sent = sender.join().unwrap();
+            assert!(matches!((&sent.end, &received.end), (End::Done, End::Done)), "{received:?}");
+            assert_eq!((sent.moved, received.moved), (length as u64, length as u64));
+            assert!(std::fs::read(place.path()).unwrap() == bytes);
+        }
+    }
+}
+
+#[test]
+fn under_tls_an_end_that_is_not_told_is_no_end() {
+    let Some((mut near, mut far)) = tls_ends() else { return };
+    let mut attention = Until { stop_at: NEVER, seen: 0 };
+    let sent = send(&mut &b"not all"[..], &mut near, PATIENCE, &mut attention);
+    assert!(matches!(sent.end, End::Done));
+    drop(near);
+    let mut got = Vec::new();
+    let received = receive(&mut far, &mut got, PATIENCE, &mut Until { stop_at: NEVER, seen: 0 });
+    assert!(matches!(received.end, End::Peer(_)) && got == b"not all", "{received:?}");
+    // A transfer that has failed is not told to be at its end.
+    let Some((mut near, mut far)) = tls_ends() else { return };
+    let stopped = Outcome { moved: 0, end: End::Stopped };
+    let mut attention = Until { stop_at: NEVER, seen: 0 };
+    let finished = finish(stopped, &mut near, PATIENCE, &mut attention);
+    assert!(matches!(finished.end, End::Stopped));
+    drop(near);
+    let received = receive(&mut far, &mut got, PATIENCE, &mut attention);
+    assert!(matches!(received.end, End::Peer(_)), "{received:?}");
+}
+
+#[test]
+fn under_tls_a_peer_that_stalls_ends_it_and_rates_are_kept() {
+    let Some((mut near, far)) = tls_ends() else { return };
+    let brief = Duration::from_millis(1);
+    let mut attention = Until { stop_at: NEVER, seen: 0 };
+    let outcome = receive(&mut near, &mut Vec::new(), brief, &mut attention);
+    assert!(matches!(outcome.end, End::Stalled), "{outcome:?}");
+    let outcome = send(&mut io::repeat(7), &mut near, brief, &mut attention);
+    assert!(matches!(outcome.end, End::Stalled) && outcome.moved > 0, "{outcome:?}");
+    drop(far);
+
+    let Some((mut near, mut far)) = tls_ends() else { return };
+    let bytes = content(100);
+    let mut attention = Sparing { left: 7, held_back: 0, called: None };
+    let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut attention);
+    assert!(matches!(outcome.end, End::Done) && attention.held_back == 14, "{outcome:?}");
+    let outcome = finish(outcome, &mut near, PATIENCE, &mut attention);
+    assert!(matches!(outcome.end, End::Done), "{outcome:?}");
+    let mut got = Vec::new();
+    let outcome = receive(&mut far, &mut got, PATIENCE, &mut Called::new());
+    assert!(matches!(outcome.end, End::Done | End::Stopped), "{outcome:?}");
 }
