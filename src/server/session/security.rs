@@ -169,7 +169,9 @@ impl Security {
             _ => return Ok(Data::Plain(stream)),
         };
         let must_resume = rules.must_resume && self.is_secured();
-        let tickets = if rules.is_upload { Some(0) } else { None };
+        // Where no new ticket can be sent on the control connection, one on each upload has to do.
+        let needs_ticket = must_resume && !context.can_renew_tickets();
+        let tickets = rules.is_upload.then_some(u32::from(needs_ticket));
         let failure = match shake(context, stream, &self.binding, tickets, deadline, attention) {
             Ok((Waited::Ready, tls)) if !must_resume || tls.is_resumed() => {
                 return Ok(Data::Tls(Box::new(tls)));

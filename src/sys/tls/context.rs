@@ -288,6 +288,11 @@ impl TlsContext {
         Ok(tls)
     }
 
+    /// Whether [`Tls::renew_ticket`] can send a ticket (OpenSSL 3).
+    pub fn can_renew_tickets(&self) -> bool {
+        self.library.api.SSL_new_session_ticket.is_some()
+    }
+
     /// The context's own certificate: that of a server.
     pub fn own_certificate(&self) -> Option<Certificate> {
         let api = &self.library.api;

@@ -379,6 +379,19 @@ fn at_its_own_port_tls_comes_first_and_data_is_protected_at_once() {
 }
 
 #[test]
+fn handshakes_on_their_way_are_sessions_and_as_many_as_there_may_be() {
+    let Some((ftps, address)) = implicit(&["--max-sessions", "2"]) else { return };
+    let early = connect(address);
+    let mut peer = ftps.server.caller();
+    peer.say("AUTH TLS").expect(234);
+    Peer::connect(ftps.server.addr()).expect(421);
+    // Words in clear are of no use to a client that waits for TLS.
+    assert!(rest(&Peer::connect(address)).is_empty());
+    drop((early, peer));
+    eventually("a place", || Peer::connect(ftps.server.addr()).hear().code == 220);
+}
+
+#[test]
 fn a_proxy_header_comes_before_tls() {
     let Some((ftps, address)) = implicit(&["--proxy-protocol", "127.0.0.1"]) else { return };
     for (address, is_implicit) in [(ftps.server.addr(), false), (address, true)] {

@@ -1,6 +1,7 @@
 //! Data connections under TLS: every byte, the end of an upload, and whose session may be resumed.
 
 use crate::support::ftps::{Ftps, data_in_clear, log_in, protect};
+use crate::support::random::setting;
 use crate::support::tls::Wire;
 use crate::support::wire::{Peer, accept, connect};
 use crate::support::{eventually, noise};
@@ -307,4 +308,48 @@ fn a_stranger_without_the_session_gets_nothing() {
     if let Ok(mut data) = data {
         assert!(data.all().is_err());
     }
+}
+
+/// Memory of the server in KiB, its descriptors and threads.
+#[cfg(target_os = "linux")]
+fn footprint(ftps: &Ftps) -> (usize, usize, usize) {
+    let path = format!("/proc/{}/status", ftps.server.pid());
+    let status = std::fs::read_to_string(path).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kib = resident.split_whitespace().next().unwrap().parse().unwrap();
+    (kib, ftps.server.descriptors(), ftps.server.threads())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "long: thousands of sessions; TLS_SESSIONS=100000 for more"]
+fn many_sessions_leave_nothing_behind() {
+    let Some(ftps) = Ftps::start(&["--log-level", "warn", "--tls-reuse", "require"]) else {
+        return;
+    };
+    let sessions = setting("TLS_SESSIONS", 3_000);
+    let mut before = None;
+    for number in 0..sessions {
+        if number == sessions / 3 {
+            eventually("the end of all sessions", || ftps.server.threads() < 6);
+            before = Some(footprint(&ftps));
+        }
+        let mut peer = ftps.user();
+        ftps.fetch(&mut peer, "LIST");
+        ftps.send(&mut peer, "STOR file", "content");
+        match number % 4 {
+            0 => drop(ftps.begin_with(&mut peer, "STOR file", "cut")),
+            1 => drop(peer.begin("RETR file")),
+            2 => drop(peer),
+            _ => {
+                peer.say("QUIT").expect(221);
+                peer.expect_end();
+            }
+        }
+    }
+    eventually("the end of all sessions", || ftps.server.threads() < 6);
+    let (before, after) = (before.unwrap(), footprint(&ftps));
+    assert_eq!((before.1, before.2), (after.1, after.2), "descriptors and threads");
+    // What the system's allocator keeps of the many threads levels off slowly.
+    assert!(after.0 <= before.0 + before.0 / 20 + 512, "memory: {before:?}, {after:?}");
 }
