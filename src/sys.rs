@@ -10,7 +10,7 @@
 //! | [`Event`], [`Waker`] | wake threads that wait in `poll`, on any system |
 //! | [`Signals`], [`ignores_hangup`], [`has_terminal`] | std has no signals; a thread waits for them, and no handler runs |
 //! | [`spawn_with_signals`] | std lets child processes inherit blocked and ignored signals |
-//! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`] | socket options without a function in std |
+//! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`], [`acknowledge_now`] | socket options without a function in std |
 //! | [`own_addresses`], [`is_superuser`], [`user_name`] | std lists no interfaces and knows no users |
 //! | `send_file`, `Pipe` | std copies between file and socket through a buffer of 8 KiB |
 //! | `read_at`, `write_at` | std has another name for it on each system |
@@ -34,7 +34,7 @@ mod tls;
 mod waker;
 
 pub use event::Event;
-pub use socket::{inline_urgent, keep_alive, no_delay};
+pub use socket::{acknowledge_now, inline_urgent, keep_alive, no_delay};
 pub use tls::{
     Certificate, NewCertificate, Tls, TlsContext, TlsError, TlsErrorKind, TlsLibrary, TlsSession,
     TlsUnavailable, TlsVersion, describe_tls, is_certificate_name, make_certificate, tls_library,

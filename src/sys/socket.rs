@@ -52,6 +52,19 @@ pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
     set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
+/// Acknowledges at once what has come on a connection, and what comes next for a while (Linux:
+/// TCP_QUICKACK). Elsewhere it does nothing.
+///
+/// # Errors
+/// Returns the system's error for a broken socket.
+pub fn acknowledge_now(socket: &impl Waitable) -> io::Result<()> {
+    const TCP_QUICKACK: c_int = 12;
+    if cfg!(target_os = "linux") {
+        set_option(socket.handle(), IPPROTO_TCP, TCP_QUICKACK, 1)?;
+    }
+    Ok(())
+}
+
 /// Returns the address family of an address.
 pub(super) fn family(address: SocketAddr) -> c_int {
     if address.is_ipv4() { AF_INET } else { AF_INET6 }

@@ -9,7 +9,7 @@ use crate::server::error::Refusal;
 use crate::server::session::login::Login;
 use crate::server::settings::Settings;
 use crate::server::tls::HandshakeFailure;
-use crate::sys::{Tls, TlsContext};
+use crate::sys::{self, Tls, TlsContext};
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -174,6 +174,11 @@ impl Security {
         let tickets = rules.is_upload.then_some(u32::from(needs_ticket));
         let failure = match shake(context, stream, &self.binding, tickets, deadline, attention) {
             Ok((Waited::Ready, tls)) if !must_resume || tls.is_resumed() => {
+                if rules.is_upload {
+                    // Without a ticket nothing of ours carries the acknowledgment of the handshake, which
+                    // a client with Nagle's algorithm waits for before it sends a small file: 40 ms.
+                    let _ = sys::acknowledge_now(tls.tcp());
+                }
                 return Ok(Data::Tls(Box::new(tls)));
             }
             Ok((Waited::Ready, _)) => {
