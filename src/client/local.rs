@@ -22,7 +22,6 @@ use crate::sys::os_string;
 use crate::sys::{name_bytes, os_name};
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,8 +52,8 @@ pub(super) fn last_part(remote: &Name) -> Result<OsString, Error> {
 /// Makes a symbolic link, in place of another one.
 #[cfg(unix)]
 pub(super) fn link(at: &Path, to: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(at).is_ok_and(|old| old.is_symlink()) {
-        fs::remove_file(at)?;
+    if std::fs::symlink_metadata(at).is_ok_and(|old| old.is_symlink()) {
+        std::fs::remove_file(at)?;
     }
     std::os::unix::fs::symlink(to, at)
 }

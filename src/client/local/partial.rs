@@ -75,13 +75,18 @@ impl Partial {
         let (target, files, base) = (target.to_owned(), files.clone(), None);
         let mut partial =
             Partial { file, dir, name, target, of, continuation, files, registration, base, fate };
-        if partial.came()? < WORTH_KEEPING || partial.of.is_text() {
-            partial.restart()?;
-        }
-        if partial.pieces().is_none() {
-            partial.file.seek(SeekFrom::End(0))?;
+        if partial.length()? > 0 {
+            partial.take_up()?;
         }
         Ok(partial)
+    }
+
+    /// Takes up what an earlier run left, if it is worth that.
+    fn take_up(&mut self) -> io::Result<()> {
+        if self.came()? < WORTH_KEEPING || self.of.is_text() {
+            return self.restart();
+        }
+        self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
     /// Opens a partial file that is never continued.
