@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PIECE: usize = 16 * 1024;
+/// How many bytes are sent before the client must have them.
+pub const PIECE: usize = 16 * 1024;
 
 /// The files of a server, and how many of their bytes it sends.
 pub struct Lockstep {
@@ -30,6 +31,7 @@ pub struct Lockstep {
     sent: AtomicUsize,
     arrived: AtomicUsize,
     transfers: AtomicUsize,
+    runs: AtomicUsize,
     listener: TcpListener,
     is_over: AtomicBool,
 }
@@ -46,6 +48,7 @@ impl Lockstep {
             sent: AtomicUsize::new(0),
             arrived: AtomicUsize::new(0),
             transfers: AtomicUsize::new(0),
+            runs: AtomicUsize::new(0),
             listener: listener(),
             is_over: AtomicBool::new(false),
         };
@@ -100,6 +103,11 @@ impl Lockstep {
     /// How many transfers were begun.
     pub fn transfers(&self) -> usize {
         self.transfers.load(Ordering::SeqCst)
+    }
+
+    /// How many times a client was started.
+    pub fn runs(&self) -> usize {
+        self.runs.load(Ordering::SeqCst)
     }
 
     fn content(&self, name: &str) -> Vec<u8> {
@@ -223,6 +231,7 @@ pub struct Fetching {
 impl Fetching {
     /// The words of the command line.
     pub fn words(self, server: &Lockstep) -> Vec<String> {
+        server.runs.fetch_add(1, Ordering::SeqCst);
         let port = server.addr().port().to_string();
         let connections = self.connections.to_string();
         ["-j", &connections, "--retries", "0", "--timeout", "5", "-c", self.command, "127.0.0.1"]

@@ -1,6 +1,6 @@
 //! Downloads that are stopped in any way, and what the same command does after that.
 
-use super::lockstep::{Fetching, Lockstep};
+use super::lockstep::{Fetching, Lockstep, PIECE};
 use crate::support::random::{Random, setting};
 use crate::support::scripted_server::TIME;
 use crate::support::{Client, Run, at_once, eventually, noise, signal};
@@ -42,11 +42,13 @@ fn start(fetching: Fetching, client: &Client, server: &Lockstep) -> Child {
     client.spawn(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Starts the command and kills it when so many bytes have come.
+/// Starts the command and kills it when so many bytes have come, unless it is done before.
 fn kill_after(bytes: usize, fetching: Fetching, client: &Client, server: &Lockstep) {
     let end = server.arrived() + bytes;
     let mut child = start(fetching, client, server);
-    eventually("the bytes before the end", || server.arrived() >= end);
+    eventually("the bytes before the end", || {
+        server.arrived() >= end || child.try_wait().unwrap().is_some()
+    });
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -64,11 +66,14 @@ fn does_the_rest(fetching: Fetching, client: &Client, server: &Lockstep) -> Run 
     run
 }
 
-/// Of all that the server sent in two runs, no connection got more than that twice.
+/// Of all that the server sent in several runs, no connection got more than that twice, besides the piece
+/// on its way when a transfer ended.
 #[track_caller]
-fn assert_sent_once(fetching: Fetching, server: &Lockstep, transfers: usize) {
+fn assert_sent_once(fetching: Fetching, server: &Lockstep) {
     let again = server.sent() - fetching.files.len() * SIZE;
-    assert!(again <= transfers * TWICE, "{fetching:?}: {again} bytes in {transfers} transfers");
+    let (runs, transfers) = (server.runs(), server.transfers());
+    let most = (runs - 1) * fetching.connections * TWICE + transfers * PIECE;
+    assert!(again <= most, "{fetching:?}: {again} bytes in {transfers} transfers of {runs} runs");
 }
 
 #[test]
@@ -91,9 +96,8 @@ fn every_command_continues_what_a_signal_stopped_and_says_so() {
                 _ => "kept; the same MIRROR continues",
             };
             assert!(told.contains(continued_by), "{name} {fetching:?}: {told}");
-            let before = server.transfers();
             does_the_rest(fetching, client, server);
-            assert_sent_once(fetching, server, before + server.transfers());
+            assert_sent_once(fetching, server);
         });
     });
 }
@@ -105,9 +109,8 @@ fn every_command_continues_what_a_lost_connection_stopped() {
             server.stop_after(BEFORE, true);
             let run = client.run(&fetching.words(server));
             assert!(run.stderr.contains(" kept; "), "{fetching:?}: {run:?}");
-            let before = server.transfers();
             does_the_rest(fetching, client, server);
-            assert_sent_once(fetching, server, before + server.transfers());
+            assert_sent_once(fetching, server);
         });
     });
 }
@@ -120,9 +123,8 @@ fn what_one_command_left_any_other_continues() {
         scene(first, |client, server| {
             server.stop_after(BEFORE, false);
             kill_after(BEFORE, first, client, server);
-            let before = server.transfers();
             does_the_rest(second, client, server);
-            assert_sent_once(first, server, before + server.transfers());
+            assert_sent_once(first, server);
         });
     });
 }
@@ -140,10 +142,13 @@ fn after_sigkill_at_any_moment_the_same_command_does_the_rest() {
                 let all = (SIZE * fetching.files.len()) as u64;
                 let bytes = random.clone().below(all) as usize;
                 kill_after(bytes, fetching, client, server);
-                let before = server.transfers();
+                let was_done = fetching.names(client) == fetching.files;
                 does_the_rest(fetching, client, server);
                 println!("round {round} of {fetching:?}, seed {seed}: after {bytes} bytes");
-                assert_sent_once(fetching, server, before + server.transfers());
+                // What was whole already RETRIEVE and PGET replace.
+                if !was_done {
+                    assert_sent_once(fetching, server);
+                }
             });
             random.number();
         }
@@ -155,11 +160,11 @@ fn a_client_that_is_killed_again_and_again_comes_to_the_end() {
     at_once([RETRIEVE, PGET, MIRROR], |fetching| {
         scene(fetching, |client, server| {
             for _ in 0..3 {
+                server.stop_after(SIZE / 5, false);
                 kill_after(SIZE / 5, fetching, client, server);
             }
-            let before = server.transfers();
             does_the_rest(fetching, client, server);
-            assert_sent_once(fetching, server, before + server.transfers());
+            assert_sent_once(fetching, server);
         });
     });
 }
@@ -257,23 +262,20 @@ fn a_part_is_found_from_another_directory_of_the_server() {
         server.stop_after(BEFORE, false);
         let inside = Fetching { command: "CD d; RETRIEVE a", ..RETRIEVE };
         kill_after(BEFORE, inside, client, server);
-        let before = server.transfers();
         does_the_rest(Fetching { command: "RETRIEVE d/a", ..RETRIEVE }, client, server);
-        assert_sent_once(RETRIEVE, server, before + server.transfers());
+        assert_sent_once(RETRIEVE, server);
     });
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_directory_that_cannot_be_written_is_named() {
-    let client = Client::new();
-    scene(RETRIEVE, |_, server| {
-        let port = server.addr().port().to_string();
-        let command = "RETRIEVE a missing/b";
+    scene(RETRIEVE, |client, server| {
+        let (port, command) = (server.addr().port().to_string(), "RETRIEVE a /sys/a");
         client
             .run(&["-c", command, "127.0.0.1", &port])
             .expect(1)
-            .expect_error("cannot create files in \"")
-            .expect_error("/missing\"");
+            .expect_error("cannot create files in \"/sys\"");
         assert_eq!((server.sent(), client.names()), (0, Vec::<String>::new()));
     });
 }
