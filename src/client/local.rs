@@ -11,7 +11,7 @@ mod range_table;
 
 pub(super) use file::{open, open_special};
 pub(super) use partial::{Continuation, Partial};
-pub(super) use partial_files::PartialFiles;
+pub(super) use partial_files::{PartialFiles, remove_partials};
 pub(super) use partial_name::{PartOf, is_partial};
 pub(super) use range_table::{MOST_PIECES, Piece};
 

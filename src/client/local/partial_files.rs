@@ -98,6 +98,20 @@ fn partial_names(dir: &Dir) -> Vec<OsString> {
     names.filter(|name| is_partial(&name_bytes(name))).collect()
 }
 
+/// Removes the partial files in a directory that no client holds.
+///
+/// # Errors
+/// What the system says.
+pub(in crate::client) fn remove_partials(path: &Path) -> io::Result<()> {
+    let dir = Dir::open_path(path)?;
+    for name in partial_names(&dir) {
+        if let Existing::Ours(_file) = hold_existing(&dir, &name)? {
+            dir.remove_file(&name)?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns the directory of a path.
 fn parent(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());

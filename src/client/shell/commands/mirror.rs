@@ -90,7 +90,11 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     if mirror.wanted.dry_run {
         return print_lines(&mirror.described(&plan.steps));
     }
-    mirror.carry_out(plan)
+    mirror.carry_out(plan)?;
+    if mirror.wanted.rules.delete && !mirror.wanted.upload {
+        mirror.remove_partials(&from.tree);
+    }
+    Ok(())
 }
 
 /// Everything below a remote directory, and the reasons why there may be more.

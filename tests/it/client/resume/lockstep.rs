@@ -90,6 +90,11 @@ impl Lockstep {
         *self.time.lock().unwrap() = time;
     }
 
+    /// Removes a file.
+    pub fn remove(&self, name: &str) {
+        self.files.lock().unwrap().retain(|(other, _)| *other != name);
+    }
+
     /// How many bytes the client got on its disk.
     pub fn arrived(&self) -> usize {
         self.arrived.load(Ordering::SeqCst)

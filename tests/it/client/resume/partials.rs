@@ -194,6 +194,23 @@ fn a_part_of_another_version_goes_when_the_file_is_fetched_again() {
 }
 
 #[test]
+fn mirror_with_delete_removes_parts_of_files_that_are_gone() {
+    let fetching = Fetching { command: "MIRROR --delete / m", connections: 3, ..MIRROR };
+    scene(fetching, |client, server| {
+        server.stop_after(BEFORE, false);
+        kill_after(BEFORE, fetching, client, server);
+        assert!(fetching.names(client).iter().any(|name| name.starts_with(".x.part-")));
+        server.remove("x");
+        let rest = Fetching { files: &["y", "z"], ..fetching };
+        let mut parts = fetching.names(client);
+        // A directory that is gone too had parts in it.
+        fs::create_dir(client.path("m/gone")).unwrap();
+        fs::write(client.path("m/gone").join(parts.remove(0)), "part").unwrap();
+        does_the_rest(rest, client, server);
+    });
+}
+
+#[test]
 fn a_link_under_the_name_of_a_part_is_replaced_and_not_followed() {
     at_once(ALL, |fetching| {
         scene(fetching, |client, server| {

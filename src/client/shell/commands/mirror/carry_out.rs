@@ -1,6 +1,6 @@
 //! The steps of a plan, done: directories first, then files over several connections, and the rest.
 
-use super::plan::{FileFacts, MirrorStep, Plan, above};
+use super::plan::{FileFacts, MirrorStep, Node, Plan, Tree, above};
 use super::refusals::{Refusals, Verdict};
 use super::walk::joined;
 use super::{Mirror, report};
@@ -19,6 +19,7 @@ use crate::sys::os_string;
 use crate::text::shown;
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -55,6 +56,19 @@ impl Mirror<'_> {
             self.session.messages.note(&self.summary.to_string());
         }
         result
+    }
+
+    /// Removes the parts of files that are not in the source any more: after a mirror without a failure
+    /// there are no others in its directories.
+    pub(super) fn remove_partials(&self, source: &Tree) {
+        let rules = &self.wanted.rules;
+        let is_dir =
+            |(path, node): &(&Vec<u8>, &Node)| **node == Node::Dir && rules.takes(path, node);
+        let below = source.iter().filter(is_dir).map(|(path, _)| path.as_slice());
+        for dir in iter::once(&b""[..]).chain(below).filter_map(|path| self.at(path).ok()) {
+            // Those that cannot be removed do no harm.
+            let _ = local::remove_partials(&dir);
+        }
     }
 
     fn make_root(&mut self) -> Result<(), Error> {
@@ -165,7 +179,11 @@ impl Mirror<'_> {
         match step {
             MirrorStep::Refuse(path) => Err(Error::InTheWay(path.clone())),
             MirrorStep::Remove(path) => done(path, |at| fs::remove_file(at)),
-            MirrorStep::RemoveDir(path) => done(path, |at| fs::remove_dir(at)),
+            MirrorStep::RemoveDir(path) => done(path, |at| {
+                // Parts of files, which the plan does not know of.
+                local::remove_partials(at)?;
+                fs::remove_dir(at)
+            }),
             MirrorStep::MakeDir(path) => done(path, |at| fs::create_dir(at)),
             MirrorStep::Link(path, to) => {
                 let at = self.at(path)?;
