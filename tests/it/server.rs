@@ -1,4 +1,4 @@
-//! The server, driven over real sockets.
+//! Tests of the server over real sockets.
 
 mod files;
 mod limits;

@@ -1,5 +1,5 @@
-//! The scenes that tests share: a server, a client's directory, a peer that speaks FTP by hand, and a
-//! server that follows a script.
+//! Fixtures that the tests share: a server, a client's directory, a peer that speaks FTP directly,
+//! and a scripted server.
 
 pub mod accounts;
 mod client;

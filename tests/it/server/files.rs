@@ -1,4 +1,4 @@
-//! The tree that is served: the jail, listings, names, quotas, and file systems that fail.
+//! The served tree: the jail, listings, names, quotas, and failing file systems.
 
 mod directories;
 mod faults;

@@ -1,4 +1,4 @@
-//! Limits and timeouts, and what happens when a resource of the system runs out.
+//! Limits and timeouts, and behavior when a system resource runs out.
 
 mod concurrency;
 #[cfg(target_os = "linux")]

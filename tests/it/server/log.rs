@@ -1,4 +1,4 @@
-//! The log and the transfer log.
+//! The event log and the transfer log.
 
 pub mod event_log;
 #[cfg(target_os = "linux")]

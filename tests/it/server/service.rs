@@ -1,4 +1,4 @@
-//! The program as a service: options, reload, shutdown, socket activation, load balancers, status.
+//! The server as a service: options, reload, shutdown, socket activation, load balancers, status.
 
 mod certificate;
 mod config;

@@ -1,4 +1,4 @@
-//! The control connection: logging in, command lines, replies, and what each verb allows.
+//! The control connection: login, command lines, replies, and the permissions of each verb.
 
 mod access;
 mod accounts;

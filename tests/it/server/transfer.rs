@@ -1,4 +1,4 @@
-//! Transfers: data connections, downloads, uploads, and what is left when one breaks off.
+//! Transfers: data connections, downloads, uploads, and interrupted transfers.
 
 mod abort;
 mod checksum;

@@ -1,9 +1,9 @@
-//! Accounts for tests, with hashes that take no time to check.
+//! Accounts for tests, with hashes that are fast to check.
 
 use std::fs;
 use tempfile::TempDir;
 
-/// The hash of `secret`, in one round.
+/// The hash of `secret` with one round.
 pub const SECRET: &str =
     "$pbkdf2-sha256$1$c2FsdCBvZiB0aGUgdGVzdA$L3vAmP1RE48rE1MK5MKIZXvGTV4bfubzlE8Y0CPZpkQ";
 
@@ -11,19 +11,19 @@ pub const SECRET: &str =
 pub const PASSWORD: &str =
     "$pbkdf2-sha256$1212$4vjV83LKPjQzk31VI4E0Vw$hsYF68OiOUPdDZ1Fg.fJPeq1h/gXXY7acBp9/6c.tmQ";
 
-/// An accounts file in a directory of its own, which goes with it.
+/// An accounts file in its own temporary directory.
 pub struct AccountsFile {
     path: String,
     _dir: TempDir,
 }
 
 impl AccountsFile {
-    /// A file with these accounts, as [`lines`] takes them.
+    /// Creates a file with these accounts, in the form of [`lines`].
     pub fn new(accounts: &[&str]) -> AccountsFile {
         AccountsFile::with_text(&lines(accounts))
     }
 
-    /// A file with this text.
+    /// Creates a file with this text.
     pub fn with_text(text: &str) -> AccountsFile {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("users").to_str().unwrap().to_owned();
@@ -31,13 +31,13 @@ impl AccountsFile {
         AccountsFile { path, _dir: dir }
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
-/// Returns the line of each account, whose password is `secret`: `anna:write:/home` becomes
+/// Returns the lines of accounts whose password is `secret`: `anna:write:/home` becomes
 /// `anna:HASH:write:/home`.
 pub fn lines(accounts: &[&str]) -> String {
     let line = |account: &&str| {

@@ -1,4 +1,4 @@
-//! A directory for each client, and its runs.
+//! Runs of the client, each in its own directory.
 
 use super::PATIENCE;
 use std::ffi::OsStr;
@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// A directory of its own for the client to run in.
+/// A directory in which the client runs.
 pub struct Client {
     dir: TempDir,
 }
 
-/// What a run of the client came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Run {
     pub status: Option<i32>,
@@ -22,24 +22,24 @@ pub struct Run {
 }
 
 impl Client {
-    /// With an empty directory.
+    /// Creates an empty directory.
     pub fn new() -> Client {
         Client { dir: TempDir::new().unwrap() }
     }
 
-    /// The same with one file.
+    /// Creates a directory with one file.
     pub fn with_file(name: &str, text: &str) -> Client {
         let client = Client::new();
         client.write(name, text);
         client
     }
 
-    /// The path of a local file.
+    /// Returns the path of a local file.
     pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.dir.path().join(name.as_ref())
     }
 
-    /// Puts a local file there.
+    /// Creates a local file.
     pub fn write(&self, name: impl AsRef<OsStr>, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(name), bytes).unwrap();
     }
@@ -49,7 +49,7 @@ impl Client {
         fs::read(self.path(name)).unwrap()
     }
 
-    /// All local names, sorted, hidden ones too.
+    /// Returns all local names, sorted, including hidden ones.
     pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir.path()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name());
@@ -58,7 +58,7 @@ impl Client {
         names
     }
 
-    /// The program, ready to run there and to be killed once patience is at its end.
+    /// Returns the command that runs the client in the directory, with a time limit.
     pub fn command(&self) -> assert_cmd::Command {
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_client"));
         command.current_dir(self.dir.path()).timeout(PATIENCE);
@@ -66,7 +66,7 @@ impl Client {
         command
     }
 
-    /// Starts it with these words and leaves it running.
+    /// Starts the client with these arguments in the background.
     pub fn spawn(&self, words: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ftp_client"));
         command.args(words).current_dir(self.dir.path()).env("HOME", self.dir.path());
@@ -74,12 +74,13 @@ impl Client {
         command.spawn().unwrap()
     }
 
-    /// Runs it with these words.
+    /// Runs the client with these arguments.
     pub fn run(&self, words: &[impl AsRef<OsStr>]) -> Run {
         Run::of(self.command().args(words))
     }
 
-    /// Runs it with these words by another program, whose own words are the first two.
+    /// Runs the client with these arguments through another program, such as `setpriv`: the command
+    /// line is `program`, `operands`, the client and `words`.
     pub fn run_by(&self, program: &[&str], operands: &[&str], words: &[&str]) -> Run {
         let mut command = assert_cmd::Command::new(program[0]);
         command.args(&program[1..]).args(operands).arg(env!("CARGO_BIN_EXE_ftp_client"));
@@ -87,13 +88,13 @@ impl Client {
         Run::of(command.env_remove("FTP_PASSWORD").env_remove("NETRC"))
     }
 
-    /// Runs commands at a server.
+    /// Runs commands with a server.
     pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         self.run(&[OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])
     }
 
-    /// Runs it with these lines on stdin.
+    /// Runs the client with these lines on stdin.
     pub fn pipe(&self, words: &[&str], stdin: &str) -> Run {
         Run::of(self.command().args(words).write_stdin(stdin))
     }
@@ -107,13 +108,13 @@ impl Run {
         Run { status: output.status.code(), stdout, stderr }
     }
 
-    /// It ended with this status.
+    /// Checks the exit status.
     pub fn expect(self, status: i32) -> Run {
         assert_eq!(self.status, Some(status), "{self:#?}");
         self
     }
 
-    /// It said this on stderr.
+    /// Checks that stderr contains this text.
     pub fn expect_error(self, words: &str) -> Run {
         assert!(self.stderr.contains(words), "expected {words:?}: {self:#?}");
         self

@@ -1,8 +1,8 @@
-//! A server that follows a script: what it expects and says is in the test, line by line.
+//! A scripted server: the test lists the expected commands and the replies, line by line.
 //!
-//! [`play`] runs the client against one script, [`play_all`] against one script a connection, in
-//! the order of the connections. After the last script nothing listens any more.
-//! [`ScriptedServer::serve`] is for tests where only some commands matter.
+//! [`play`] runs the client with one script, and [`play_all`] with one script per connection, in
+//! the order of the connections. After the last script nothing listens on the port.
+//! [`ScriptedServer::serve`] is for tests in which only some commands matter.
 
 use super::tls::{Identity, Wire};
 use super::wire::accept;
@@ -11,20 +11,20 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// What MDTM is answered where its time does not matter.
+/// The reply to MDTM in tests for which the time does not matter.
 pub const TIME: &str = "213 20250102030405";
 
-/// A server's side of a control connection.
+/// The server's side of a control connection.
 pub struct ScriptedServer {
     control: BufReader<Wire>,
-    /// Where the data connection of the last EPSV comes in.
+    /// The listener for the data connection of the last EPSV.
     passive: Option<TcpListener>,
-    /// The script answers FEAT; else it is refused.
+    /// True if the script answers FEAT; otherwise FEAT is refused.
     tells_features: bool,
 }
 
 impl ScriptedServer {
-    /// Waits for the client.
+    /// Waits for a client.
     pub fn on(listener: &TcpListener) -> ScriptedServer {
         ScriptedServer {
             control: BufReader::new(Wire::Plain(accept(listener))),
@@ -35,11 +35,11 @@ impl ScriptedServer {
 
     /// Closes the connection without a reply.
     pub fn close(&self) {
-        // The client may have closed it before.
+        // The client may already have closed it.
         let _ = self.control.get_ref().tcp().shutdown(Shutdown::Both);
     }
 
-    /// The socket, over which bytes go past TLS.
+    /// Returns the socket, over which bytes can be sent without TLS.
     pub fn tcp(&self) -> &TcpStream {
         self.control.get_ref().tcp()
     }
@@ -50,7 +50,7 @@ impl ScriptedServer {
         self.control.read_to_end(&mut rest).map(|_| rest)
     }
 
-    /// Returns what closes the connection from another thread.
+    /// Returns a second handle to the socket, with which another thread can close the connection.
     pub fn line(&self) -> TcpStream {
         self.control.get_ref().tcp().try_clone().unwrap()
     }
@@ -60,29 +60,29 @@ impl ScriptedServer {
         self.control.get_ref().tcp().peer_addr()
     }
 
-    /// Sends these bytes as they are.
+    /// Sends bytes unchanged.
     pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.control.get_mut().write_all(bytes)
     }
 
-    /// Sends a reply; the client may have left already.
+    /// Sends a reply, even if the client has already disconnected.
     pub fn say(&mut self, reply: &str) {
         let _ = self.control.get_mut().write_all(format!("{reply}\r\n").as_bytes());
     }
 
-    /// Reads the next command, which must be this one, and returns its line.
+    /// Reads the next command, which must have this verb, and returns its line.
     pub fn hear(&mut self, verb: &str) -> String {
         let line = self.next().unwrap_or_else(|| panic!("expected {verb}, and the client left"));
         assert!(line.starts_with(verb), "expected {verb}, heard {line:?}");
         line
     }
 
-    /// Lets the script answer FEAT, which is refused without a line in other scripts.
+    /// Makes the script answer FEAT, which is refused automatically otherwise.
     pub fn with_features(&mut self) {
         self.tells_features = true;
     }
 
-    /// Reads the next command, if the client has not left.
+    /// Reads the next command; `None` if the client has disconnected.
     pub fn next(&mut self) -> Option<String> {
         let mut line = Vec::new();
         let length = self.control.read_until(b'\n', &mut line);
@@ -131,8 +131,8 @@ impl ScriptedServer {
         self.answer("PASS", "230 in");
     }
 
-    /// Answers everything the client says until it leaves. `answer` replies to the commands that
-    /// matter and returns false for the others, which get the usual reply.
+    /// Answers all commands until the client disconnects. `answer` replies to the commands that
+    /// matter, and returns false for the others, which get the usual reply.
     pub fn serve(&mut self, mut answer: impl FnMut(&mut ScriptedServer, &str, &str) -> bool) {
         self.say("220 ready");
         while let Some(line) = self.next() {
@@ -143,7 +143,7 @@ impl ScriptedServer {
         }
     }
 
-    /// Replies as a server that grants everything and knows no verb but those of the login.
+    /// Sends the reply of a server that accepts everything but knows only the verbs of the login.
     pub fn answer_as_usual(&mut self, verb: &str) {
         match verb {
             "USER" => self.say("331 password"),
@@ -154,7 +154,7 @@ impl ScriptedServer {
         }
     }
 
-    /// Opens a port for a data connection and announces it where `%` is in the reply.
+    /// Opens a port for a data connection, and replaces `%` in the reply with it.
     pub fn offer(&mut self, reply: &str) {
         let listener = listener();
         let port = listener.local_addr().unwrap().port().to_string();
@@ -167,7 +167,7 @@ impl ScriptedServer {
         accept(self.passive.as_ref().unwrap())
     }
 
-    /// Sends this as a listing or a file, from its 150 to its 226.
+    /// Sends a listing or a file, from the 150 to the 226.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.say("150 here");
         self.data().write_all(bytes.as_ref()).unwrap();
@@ -182,7 +182,7 @@ impl ScriptedServer {
         listener
     }
 
-    /// Does everything up to the 150 of a RETR; `size` is the reply to SIZE.
+    /// Answers all commands up to the 150 of a RETR; `size` is the reply to SIZE.
     pub fn begin_retr(&mut self, size: &str) -> TcpStream {
         self.answer("TYPE I", "200 binary");
         self.answer("SIZE", size);
@@ -190,14 +190,14 @@ impl ScriptedServer {
         self.retr()
     }
 
-    /// Does what is left of that after SIZE and MDTM.
+    /// Answers the commands of a RETR after SIZE and MDTM.
     pub fn retr(&mut self) -> TcpStream {
         let listener = self.epsv();
         self.answer("RETR", "150 here it comes");
         accept(&listener)
     }
 
-    /// The same from an offset, which the client must ask for.
+    /// Like [`ScriptedServer::retr`] from an offset, which the client must request.
     pub fn retr_from(&mut self, offset: usize) -> TcpStream {
         let listener = self.epsv();
         self.answer(&format!("REST {offset}"), "350 go on");
@@ -205,7 +205,8 @@ impl ScriptedServer {
         accept(&listener)
     }
 
-    /// Does everything up to the 150 of a STOR of a file so large that the client asks for SIZE.
+    /// Answers all commands up to the 150 of a STOR of a file so large that the client asks for
+    /// SIZE.
     pub fn begin_large_stor(&mut self) -> TcpStream {
         self.answer("TYPE I", "200 binary");
         self.answer("SIZE", "550 none");
@@ -214,7 +215,7 @@ impl ScriptedServer {
         accept(&listener)
     }
 
-    /// Does everything up to the 150 of a STOR.
+    /// Answers all commands up to the 150 of a STOR.
     pub fn begin_stor(&mut self) -> TcpStream {
         self.answer("TYPE I", "200 binary");
         let listener = self.epsv();
@@ -222,7 +223,7 @@ impl ScriptedServer {
         accept(&listener)
     }
 
-    /// Reads the commands that arrived in one piece.
+    /// Reads the commands that arrived in one packet.
     pub fn piece(&mut self) -> Option<Vec<String>> {
         let mut piece = vec![self.next()?];
         while !self.control.buffer().is_empty() {
@@ -231,7 +232,7 @@ impl ScriptedServer {
         Some(piece)
     }
 
-    /// Returns true if the client quits or leaves next; any other command stays to be read.
+    /// Returns whether the client quits or disconnects next; any other command remains to be read.
     pub fn is_left(&mut self) -> bool {
         match self.control.fill_buf() {
             Ok(line) => line.is_empty() || line.starts_with(b"QUIT"),
@@ -239,7 +240,7 @@ impl ScriptedServer {
         }
     }
 
-    /// Lets the client quit; every other command is refused.
+    /// Lets the client quit, and refuses all other commands.
     pub fn finish(&mut self) {
         while let Some(line) = self.next() {
             self.say(if line == "QUIT" { "221 bye" } else { "500 what?" });
@@ -247,7 +248,7 @@ impl ScriptedServer {
     }
 }
 
-/// Returns a listener on a port of 127.0.0.1 that the system picks.
+/// Returns a listener on 127.0.0.1 with a port that the system selects.
 pub fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
 }
@@ -255,7 +256,7 @@ pub fn listener() -> TcpListener {
 /// The script of one connection.
 pub type Script<'a> = Box<dyn FnOnce(&mut ScriptedServer) + Send + 'a>;
 
-/// Runs these commands against a server that follows this script.
+/// Runs these commands with a server that follows this script.
 pub fn play(
     client: &Client,
     commands: &str,
@@ -264,7 +265,7 @@ pub fn play(
     play_all(client, &[], commands, vec![Box::new(script)])
 }
 
-/// The same with more options, and a script for each connection.
+/// Like [`play`], with options and a script for each connection.
 pub fn play_all(
     client: &Client,
     options: &[&str],
@@ -284,7 +285,8 @@ pub fn play_all(
     })
 }
 
-/// The same with scripts that run at the same time, started in the order of the connections.
+/// Like [`play_all`], with scripts that run at the same time, started in the order of the
+/// connections.
 pub fn play_together(
     client: &Client,
     options: &[&str],
@@ -301,7 +303,7 @@ pub fn play_together(
     })
 }
 
-/// Runs these commands against a server that does this with its listener.
+/// Runs these commands with a server that uses its listener as `serve` does.
 fn play_on(
     client: &Client,
     options: &[&str],

@@ -1,7 +1,7 @@
-//! A server of its own for each test.
+//! A separate server for each test.
 //!
-//! [`Server`] is a guard: dropped, it kills the program and removes its directory. When a test
-//! fails, it prints what the server logged. Every wait has [`PATIENCE`].
+//! [`Server`] is a guard: on drop it kills the program and removes its directory. When a test
+//! fails, it prints the server's log. All waits are limited by [`PATIENCE`].
 
 use super::accounts::AccountsFile;
 use super::wire::{Peer, connect_as};
@@ -18,16 +18,16 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 use tempfile::TempDir;
 
-/// How many lines of the server's log are shown when a test fails.
+/// The number of log lines that are shown when a test fails.
 const SHOWN: usize = 60;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ftp_server");
 
-/// A running `ftp_server` with a directory of its own.
+/// A running `ftp_server` with its own directory.
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    /// Taken by [`Server::crash`] alone.
+    /// Taken only by [`Server::crash`].
     root: Option<TempDir>,
     accounts: Option<AccountsFile>,
     stdout: Mutex<Receiver<String>>,
@@ -35,18 +35,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on 127.0.0.1 whose visitors may do everything.
+    /// Starts a server on 127.0.0.1 whose visitors may do everything.
     pub fn start() -> Server {
         Server::with(&[])
     }
 
-    /// The same with more options, of which `--anonymous` and `--users` say what visitors may do.
+    /// Like [`Server::start`], with options, of which `--anonymous` and `--users` say what visitors may do.
     pub fn with(options: &[&str]) -> Server {
         Server::launch(TempDir::new().unwrap(), "127.0.0.1", options)
     }
 
-    /// The same with accounts, whose password is `secret`, as in `anna:write:/home`: the name, the
-    /// access, and what else follows the hash. Visitors come in only if the options say so.
+    /// Like [`Server::with`], with accounts whose password is `secret`, such as
+    /// `anna:write:/home`: the name, the access, and the fields after it. Visitors may log in only
+    /// if the options allow it.
     pub fn with_accounts(accounts: &[&str], options: &[&str]) -> Server {
         let file = AccountsFile::new(accounts);
         let mut server = Server::with(&[&["--users", file.path()], options].concat());
@@ -54,33 +55,34 @@ impl Server {
         server
     }
 
-    /// A server for `root` on any port of `host`.
+    /// Starts a server for `root` on any port of `host`.
     pub fn launch(root: TempDir, host: &str, options: &[&str]) -> Server {
         Server::run(Command::new(PROGRAM), root, host, options)
     }
 
-    /// A server that may have so many descriptors and no more.
+    /// Starts a server with this limit of descriptors.
     pub fn with_descriptors(most: usize) -> Server {
         Server::limited(&format!("-n {most}"), &[])
     }
 
-    /// A server under a limit of the system, in the words of the shell's `ulimit`.
+    /// Starts a server with a system limit, in the syntax of the shell's `ulimit`.
     pub fn limited(limit: &str, options: &[&str]) -> Server {
         let script = format!("ulimit {limit} && exec \"$@\"");
         let words = ["sh", "-c", &script, "sh"];
         Server::under(&words, TempDir::new().unwrap(), "127.0.0.1", options)
     }
 
-    /// A server that other programs start: the last of `words` is followed by the program.
+    /// Starts a server through another program; the server's command line follows the last of
+    /// `words`.
     pub fn under(words: &[&str], root: TempDir, host: &str, options: &[&str]) -> Server {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).arg(PROGRAM);
         Server::run(command, root, host, options)
     }
 
-    /// A server of a user who may nothing special, under a limit that a shell command sets; only
-    /// root can start one. Its root belongs to that user, who has no other processes, since the
-    /// system counts them.
+    /// Starts a server as an unprivileged user, with a limit that a shell command sets; only root
+    /// can do this. The root directory belongs to that user, who has no other processes, because
+    /// the system counts processes by user.
     #[cfg(target_os = "linux")]
     pub fn unprivileged(limit: &str, options: &[&str]) -> Server {
         static USERS: AtomicU32 = AtomicU32::new(0);
@@ -88,8 +90,9 @@ impl Server {
         let user = 10_000 + std::process::id() % 500 * 100 + another;
         let home = TempDir::new().unwrap();
         std::os::unix::fs::chown(home.path(), Some(user), Some(user)).unwrap();
-        // That user may not be let into the directory where the program was built. Copied by us, it
-        // could be open for writing in a child of another test when it is to run.
+        // That user may lack access to the build directory, so the program is copied by a child
+        // process. If the test copied it, another test's child process could have the copy open
+        // for writing when it is started.
         let program = home.path().join("ftp_server");
         assert!(Command::new("cp").arg(PROGRAM).arg(&program).status().unwrap().success());
         let [reuid, regid] = ["reuid", "regid"].map(|id| format!("--{id}={user}"));
@@ -101,13 +104,13 @@ impl Server {
         server
     }
 
-    /// A server whose files may have so many of the shell's blocks and no more, as if the disk were
-    /// full then.
+    /// Starts a server whose files are limited to this number of the shell's blocks, which looks
+    /// like a full disk.
     pub fn with_largest_file(blocks: usize) -> Server {
         Server::limited(&format!("-f {blocks}"), &[])
     }
 
-    /// A server whose system calls go to a file, a line each.
+    /// Starts a server whose system calls are traced to a file, one per line.
     pub fn traced(to: &Path) -> Server {
         let mut strace = Command::new("strace");
         // -D: strace is the child, so that signals reach the server.
@@ -115,7 +118,7 @@ impl Server {
         Server::run(strace, TempDir::new().unwrap(), "127.0.0.1", &["--log-level", "warn"])
     }
 
-    /// A server whose stderr goes where the test says.
+    /// Starts a server with this stderr.
     pub fn with_stderr(stderr: impl Into<Stdio>, options: &[&str]) -> Server {
         let mut command = Command::new(PROGRAM);
         command.stderr(stderr);
@@ -150,58 +153,58 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The number of its process.
+    /// Returns the process id.
     #[cfg(target_os = "linux")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The directory it serves.
+    /// Returns the served directory.
     pub fn root(&self) -> &Path {
         self.root.as_ref().unwrap().path()
     }
 
-    /// The real path of a name in it.
+    /// Returns the real path of a name in the served directory.
     pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.root().join(name.as_ref())
     }
 
-    /// Puts a file there, behind the server's back.
+    /// Writes a file in the served directory directly.
     pub fn write(&self, name: impl AsRef<OsStr>, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// Puts a file there that is large and takes no room: zeros.
+    /// Creates a large sparse file in the served directory.
     pub fn write_sparse(&self, name: &str, length: u64) {
         fs::File::create(self.path(name)).unwrap().set_len(length).unwrap();
     }
 
-    /// Makes a directory there.
+    /// Creates a directory in the served directory.
     pub fn make_dir(&self, name: impl AsRef<OsStr>) {
         fs::create_dir_all(self.path(name)).unwrap();
     }
 
-    /// Reads a file there.
+    /// Reads a file in the served directory.
     pub fn read(&self, name: impl AsRef<OsStr>) -> Vec<u8> {
         fs::read(self.path(name)).unwrap()
     }
 
-    /// Whether a name is there, if only as a link.
+    /// Returns whether a name exists, even as a dangling link.
     pub fn has(&self, name: impl AsRef<OsStr>) -> bool {
         self.path(name).symlink_metadata().is_ok()
     }
 
-    /// How many partial uploads wait in a directory.
+    /// Returns the number of partial uploads in a directory.
     pub fn partials(&self, dir: &str) -> usize {
         self.partial_sizes(dir).len()
     }
 
-    /// How long each of them is by now.
+    /// Returns the current sizes of the partial uploads in a directory.
     pub fn partial_sizes(&self, dir: &str) -> Vec<u64> {
         let entries = fs::read_dir(self.path(dir)).unwrap().map(Result::unwrap);
         let partials = entries
@@ -209,12 +212,12 @@ impl Server {
         partials.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).collect()
     }
 
-    /// What it has written to stderr so far.
+    /// Returns everything the server has written to stderr so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&self.stderr.lock().unwrap()).into_owned()
     }
 
-    /// Waits until a line of its log has all of these words.
+    /// Waits until a line of the log contains all of these words.
     pub fn wait_for_log(&self, words: &[&str]) {
         let has_all = |line: &str| words.iter().all(|word| line.contains(word));
         eventually(&format!("a line of the log with {words:?}"), || {
@@ -222,20 +225,20 @@ impl Server {
         });
     }
 
-    /// The next line it prints to stdout after the first.
+    /// Returns the next line on stdout after the first.
     pub fn next_line(&self) -> String {
         self.stdout.lock().unwrap().recv_timeout(PATIENCE).unwrap()
     }
 
-    /// A connection that has read the greeting.
+    /// Connects and reads the greeting.
     pub fn caller(&self) -> Peer {
         let mut peer = Peer::connect(self.address);
         peer.expect(220);
         peer
     }
 
-    /// A connection from 127.0.0.`host` that has read the greeting. An address that fails to log in
-    /// is answered late, so every wrong password comes from an address of its own.
+    /// Connects from 127.0.0.`host` and reads the greeting. Replies to an address with failed
+    /// logins are delayed, so every wrong password comes from a separate address.
     pub fn caller_from(&self, host: u8) -> Peer {
         let from = Ipv4Addr::new(127, 0, 0, host);
         let mut peer = Peer::new(connect_as(from.into(), self.address));
@@ -243,7 +246,7 @@ impl Server {
         peer
     }
 
-    /// A visitor who is logged in and has chosen TYPE I.
+    /// Connects, logs in as a visitor and selects TYPE I.
     pub fn visitor(&self) -> Peer {
         let mut peer = self.caller();
         peer.login();
@@ -251,7 +254,7 @@ impl Server {
         peer
     }
 
-    /// The user of an account, who is logged in with `secret` and has chosen TYPE I.
+    /// Connects, logs in to an account with the password `secret` and selects TYPE I.
     pub fn user(&self, name: &str) -> Peer {
         let mut peer = self.caller();
         peer.say(format!("USER {name}")).expect(331);
@@ -265,12 +268,12 @@ impl Server {
         signal(&self.child, name);
     }
 
-    /// Asks it to end.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// Waits for its end, which closes its stdout.
+    /// Waits for the end of the server, which closes its stdout.
     pub fn exit(&mut self) -> ExitStatus {
         loop {
             let line = self.stdout.lock().unwrap().recv_timeout(PATIENCE);
@@ -282,13 +285,13 @@ impl Server {
         }
     }
 
-    /// Kills it where it stands and gives its directory.
+    /// Kills the server and returns its directory.
     pub fn crash(mut self) -> TempDir {
         self.kill();
         self.root.take().unwrap()
     }
 
-    /// Threads and descriptors that it has, or nothing where that cannot be seen.
+    /// Returns the numbers of threads and descriptors; zeros if the system does not report them.
     pub fn footprint(&self) -> (usize, usize) {
         #[cfg(target_os = "linux")]
         return (self.threads(), self.descriptors());
@@ -296,25 +299,25 @@ impl Server {
         (0, 0)
     }
 
-    /// How many threads it has.
+    /// Returns the number of threads.
     #[cfg(target_os = "linux")]
     pub fn threads(&self) -> usize {
         self.status("Threads:")
     }
 
-    /// The most memory it ever had, in KiB.
+    /// Returns the peak memory in KiB.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> usize {
         self.status("VmHWM:")
     }
 
-    /// How often its main thread was given a processor because something had happened.
+    /// Returns the number of voluntary context switches of the main thread.
     #[cfg(target_os = "linux")]
     pub fn switches(&self) -> usize {
         self.status("voluntary_ctxt_switches:")
     }
 
-    /// How many descriptors it has open.
+    /// Returns the number of open descriptors.
     #[cfg(target_os = "linux")]
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()

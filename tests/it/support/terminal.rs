@@ -1,10 +1,10 @@
-//! A program at a terminal that nobody reads, as after Ctrl-S. `script` plays the terminal.
+//! A program at a terminal that nobody reads, as after Ctrl-S. `script` simulates the terminal.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// The terminal and the program. Dropped, both end.
+/// The terminal and the program. Both end on drop.
 pub struct UnreadTerminal {
     script: Child,
     pid: String,
@@ -12,9 +12,9 @@ pub struct UnreadTerminal {
 }
 
 impl UnreadTerminal {
-    /// Runs a command of the shell.
+    /// Runs a shell command.
     pub fn start(command: &str) -> UnreadTerminal {
-        // The shell becomes the program, so that this is its number.
+        // exec replaces the shell with the program, so this is the process id of the program.
         let command = format!("echo $$; exec {command}");
         let mut script = Command::new("script")
             .args(["-q", "-f", "-c", &command, "/dev/null"])
@@ -29,7 +29,7 @@ impl UnreadTerminal {
         terminal
     }
 
-    /// Reads one line all the same.
+    /// Reads one line from the terminal.
     pub fn next_line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
@@ -41,20 +41,20 @@ impl UnreadTerminal {
         assert!(Command::new("kill").args(["-s", name, &self.pid]).status().unwrap().success());
     }
 
-    /// Closes the terminal, as a window is closed.
+    /// Closes the terminal, like a window that is closed.
     pub fn close(&mut self) {
         self.script.kill().unwrap();
         self.script.wait().unwrap();
     }
 
-    /// Returns true if one of the program's threads is in a call of the system that begins so, in the
-    /// words of `/proc/PID/syscall`.
+    /// Returns whether one of the program's threads is in a system call that begins with this text, in
+    /// the format of `/proc/PID/syscall`.
     pub fn is_in_call(&self, call: &str) -> bool {
         let now = fs::read_to_string(format!("/proc/{}/syscall", self.pid));
         now.is_ok_and(|now| now.starts_with(call))
     }
 
-    /// Returns true if the program has ended.
+    /// Returns whether the program has ended.
     pub fn has_ended(&self) -> bool {
         let state = fs::read_to_string(format!("/proc/{}/stat", self.pid));
         state.map_or(true, |state| state.contains(") Z "))

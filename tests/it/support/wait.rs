@@ -1,4 +1,4 @@
-//! Waiting that ends, signals, and bytes to send.
+//! Waiting with a limit, signals, and random data.
 
 use super::wire::Peer;
 use std::net::SocketAddr;
@@ -6,16 +6,16 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before the test fails: much, since the machine may be busy.
+/// The time limit of all waits; it is long because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Sends a signal by its name, which std cannot.
+/// Sends a signal by its name, for which std has no function.
 pub fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }
 
-/// Connects until there is a place: a session that ended may not be counted out yet.
+/// Connects until a session is admitted, because the slot of an ended session may not be free yet.
 pub fn comes_in(address: SocketAddr) -> Peer {
     let mut place = None;
     eventually("a place", || {
@@ -26,10 +26,10 @@ pub fn comes_in(address: SocketAddr) -> Peer {
     place.unwrap()
 }
 
-/// The pause between two looks at a condition: long enough to leave the processors to the programs.
+/// The pause between two checks of a condition, which leaves the processors to the programs.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Waits until the condition holds, and fails once patience is at its end.
+/// Waits until the condition holds; fails after [`PATIENCE`].
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
@@ -38,7 +38,7 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Checks all cases at the same time, because each of them waits for something.
+/// Checks all cases at the same time, because each of them mostly waits.
 pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
     thread::scope(|scope| {
         for case in cases {
@@ -47,7 +47,7 @@ pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + 
     });
 }
 
-/// Runs these tests at the same time, each on a thread of its name.
+/// Runs these tests at the same time, each on a thread with its name.
 pub fn run_together(tests: &[(&str, fn())]) {
     thread::scope(|scope| {
         for (name, test) in tests {
@@ -56,8 +56,8 @@ pub fn run_together(tests: &[(&str, fn())]) {
     });
 }
 
-/// Makes one test of several that mostly wait, for a timeout or a pause between two tries, and runs
-/// them at the same time. A failure names the one that failed.
+/// Defines one test that runs several tests at the same time, because they mostly wait for a
+/// timeout or a pause between tries. The output names the one that fails.
 macro_rules! together {
     ($name:ident: $($test:ident)*) => {
         #[test]
@@ -68,7 +68,7 @@ macro_rules! together {
 }
 pub(crate) use together;
 
-/// Returns this many bytes without a pattern that a mistake could repeat, for each `seed` others.
+/// Returns this many bytes without a repeating pattern; each `seed` gives other bytes.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; length.next_multiple_of(8)];
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

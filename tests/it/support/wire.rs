@@ -1,8 +1,8 @@
-//! A peer that speaks the protocol by hand: `peer.say("PWD").expect(257)`.
+//! A peer that speaks FTP directly: `peer.say("PWD").expect(257)`.
 //!
-//! It shares no code with the programs under test, so that a mistake of theirs cannot hide in it.
-//! It takes nothing but well-formed replies, before which the server may refuse Telnet options, and a
-//! failure prints the whole dialogue.
+//! It shares no code with the programs under test, so that their errors cannot go unnoticed. It
+//! accepts only well-formed replies, which refusals of Telnet options may precede. A failure
+//! prints the whole dialogue.
 
 use crate::support::PATIENCE;
 use crate::support::tls::Wire;
@@ -21,31 +21,31 @@ pub struct Peer {
 /// A reply.
 #[derive(Debug)]
 pub struct Said {
-    /// Its code.
+    /// The code.
     pub code: u16,
-    /// Its lines as they came, with codes and without line ends.
+    /// The lines as received, with codes and without line ends.
     pub lines: Vec<Vec<u8>>,
 }
 
 impl Said {
-    /// All of it as text.
+    /// Returns the whole reply as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.lines.join(&b'\n')).into_owned()
     }
 
-    /// Without code, if it is one line.
+    /// Returns the text of a one-line reply without its code.
     pub fn words(&self) -> String {
         self.text()[4..].to_owned()
     }
 }
 
 impl Peer {
-    /// Connects, and reads nothing yet.
+    /// Connects without reading the greeting.
     pub fn connect(address: SocketAddr) -> Peer {
         Peer::new(connect(address))
     }
 
-    /// Speaks over a stream that is connected already.
+    /// Uses an existing connection.
     pub fn new(control: TcpStream) -> Peer {
         Peer { control: Wire::Plain(control), unread: Vec::new(), dialogue: String::new() }
     }
@@ -55,7 +55,7 @@ impl Peer {
         self.raw([line.as_ref(), b"\r\n"].concat())
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     pub fn raw(&mut self, bytes: impl AsRef<[u8]>) -> &mut Peer {
         let bytes = bytes.as_ref();
         self.note("> ", bytes);
@@ -65,7 +65,7 @@ impl Peer {
         self
     }
 
-    /// The next reply, which must have this code.
+    /// Reads the next reply, which must have this code.
     pub fn expect(&mut self, code: u16) -> Said {
         let said = self.hear();
         if said.code != code {
@@ -74,7 +74,7 @@ impl Peer {
         said
     }
 
-    /// The next reply, which must have this code and these words somewhere.
+    /// Reads the next reply, which must have this code and contain these words.
     pub fn expect_text(&mut self, code: u16, words: &str) -> Said {
         let said = self.expect(code);
         if !said.text().contains(words) {
@@ -83,7 +83,7 @@ impl Peer {
         said
     }
 
-    /// The next reply, whatever it is.
+    /// Reads the next reply.
     pub fn hear(&mut self) -> Said {
         let first = self.line();
         let code = self.code_of(&first);
@@ -96,7 +96,7 @@ impl Peer {
         said
     }
 
-    /// The server closes and says nothing more.
+    /// Checks that the server closes the connection without another reply.
     pub fn expect_end(&mut self) {
         let mut rest = std::mem::take(&mut self.unread);
         match self.control.read_to_end(&mut rest) {
@@ -119,7 +119,7 @@ impl Peer {
         self.tcp().shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Closes with a reply unread, which resets the connection.
+    /// Closes the connection with an unread reply, which resets it.
     pub fn reset(mut self) {
         self.say("NOOP").tcp().peek(&mut [0]).unwrap();
     }
@@ -151,17 +151,17 @@ impl Peer {
         }
     }
 
-    /// Where it connects from.
+    /// Returns the local address.
     pub fn local(&self) -> SocketAddr {
         self.tcp().local_addr().unwrap()
     }
 
-    /// Everything that was said on both sides.
+    /// Returns everything that both sides have sent.
     pub fn dialogue(&self) -> &str {
         &self.dialogue
     }
 
-    /// Where EPSV says to connect to.
+    /// Sends EPSV and returns the announced address.
     pub fn epsv(&mut self) -> SocketAddr {
         let text = self.say("EPSV").expect(229).text();
         let port = text.split_once("(|||").and_then(|(_, rest)| rest.split_once("|)"));
@@ -171,7 +171,7 @@ impl Peer {
         SocketAddr::new(self.tcp().peer_addr().unwrap().ip(), port)
     }
 
-    /// Where PASV says to connect to.
+    /// Sends PASV and returns the announced address.
     pub fn pasv(&mut self) -> SocketAddr {
         let text = self.say("PASV").expect(227).text();
         let inner = text.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
@@ -181,14 +181,14 @@ impl Peer {
         SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low]))
     }
 
-    /// Begins a transfer over EPSV.
+    /// Begins a transfer with EPSV.
     pub fn begin(&mut self, command: impl AsRef<[u8]>) -> TcpStream {
         let data = connect(self.epsv());
         self.say(command).expect(150);
         data
     }
 
-    /// A whole transfer to us.
+    /// Runs a complete transfer to the client, and returns the data.
     pub fn fetch(&mut self, command: impl AsRef<[u8]>) -> Vec<u8> {
         let data = self.begin(command);
         let bytes = drain(data);
@@ -196,7 +196,7 @@ impl Peer {
         bytes
     }
 
-    /// A whole transfer from us.
+    /// Runs a complete transfer to the server.
     pub fn send(&mut self, command: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) {
         let mut data = self.begin(command);
         data.write_all(bytes.as_ref()).unwrap();
@@ -214,19 +214,19 @@ impl Peer {
         self.send([b"STOR ", name.as_ref()].concat(), bytes);
     }
 
-    /// A listing as text.
+    /// Returns a listing as text.
     pub fn list(&mut self, command: impl AsRef<[u8]>) -> String {
         String::from_utf8_lossy(&self.fetch(command)).into_owned()
     }
 
-    /// The lines of a listing, each of which must end in CR LF.
+    /// Returns the lines of a listing, each of which must end in CR LF.
     pub fn lines(&mut self, command: impl AsRef<[u8]>) -> Vec<Vec<u8>> {
         let listing = self.fetch(command);
         let Some(listing) = listing.strip_suffix(b"\r\n") else { return Vec::new() };
         listing.split(|&b| b == b'\n').map(|line| line.trim_ascii_end().to_vec()).collect()
     }
 
-    /// Begins an upload and waits until the server has these bytes and wants more.
+    /// Begins an upload, and waits until the server has received these bytes and waits for more.
     pub fn begin_with(&mut self, command: &str, bytes: impl AsRef<[u8]>) -> TcpStream {
         let bytes = bytes.as_ref();
         let mut data = self.begin(command);
@@ -236,14 +236,14 @@ impl Peer {
         data
     }
 
-    /// Breaks off an upload after these bytes.
+    /// Sends these bytes of an upload and interrupts it.
     pub fn break_off(&mut self, command: &str, bytes: impl AsRef<[u8]>) {
         let _data = self.begin_with(command, bytes);
         self.say("ABOR").expect(426);
         self.expect(226);
     }
 
-    /// Ends a test that went wrong.
+    /// Fails the test with this problem.
     pub fn fail(&self, problem: &str) -> ! {
         panic!("{problem}\n--- dialogue\n{}", self.dialogue)
     }
@@ -291,12 +291,12 @@ impl Peer {
     }
 }
 
-/// Connects, with patience for everything that follows.
+/// Connects with time limits for reading and writing.
 pub fn connect(address: SocketAddr) -> TcpStream {
     patient(TcpStream::connect_timeout(&address, PATIENCE).unwrap())
 }
 
-/// Connects from another address of this machine, which std cannot.
+/// Connects from another local address, for which std has no function.
 pub fn connect_as(local: IpAddr, address: SocketAddr) -> TcpStream {
     let stream = connect_from(local, address).unwrap();
     let mut items = [PollItem::new(Waitable::handle(&stream), Interest::Write)];
@@ -313,7 +313,7 @@ pub fn accept(listener: &TcpListener) -> TcpStream {
     patient(listener.accept().unwrap().0)
 }
 
-/// Reads to the end.
+/// Reads until the end.
 pub fn drain(mut stream: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Changing directories, making, removing and renaming.
+//! Changing, creating, removing and renaming directories.
 
 use crate::support::Server;
 use std::fs;
@@ -33,7 +33,8 @@ fn a_refused_cwd_stays_where_it_was() {
     peer.say("CWD a").expect(250);
     for name in ["missing", "file", "file/.."] {
         let code = peer.say(format!("CWD {name}")).hear().code;
-        // Paths are normalised by their text, so `file/..` may also be where one stands.
+        // Paths are normalized lexically, so `file/..` is a valid way to name the current
+        // directory.
         assert!(code == 550 || name == "file/..", "{}", peer.dialogue());
         peer.say("PWD").expect_text(257, "\"/a\"");
     }

@@ -1,7 +1,9 @@
-//! Disks, directories, peers and clocks that fail: every fault ends in a reply or a closed session,
-//! the old file stays, and no thread, descriptor or partial is left beyond its rule.
+//! Failing disks, directories, peers and clocks: every fault leads to a reply or to the end of the
+//! session, the old file is kept, and no thread, descriptor or partial remains longer than
+//! documented.
 //!
-//! What needs root or other programs to go wrong is in `full_disk`, `permissions`, `sync` and `vanished_peers`.
+//! Faults that require root or other programs are in `full_disk`, `permissions`, `sync` and
+//! `vanished_peers`.
 
 use crate::support::wire::{Peer, connect, drain};
 use crate::support::{PATIENCE, Server, eventually, noise, together};
@@ -12,14 +14,14 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-/// More than all buffers on the way hold together.
+/// More bytes than all buffers between server and client hold.
 const LARGE: u64 = 256 << 20;
 
-/// A megabyte, in blocks of 512 bytes.
+/// A limit of one megabyte, in blocks of 512 bytes.
 const A_MEGABYTE: &str = "-f 2048";
 const TOO_MUCH: usize = 4 << 20;
 
-/// Sends more than there is room for, whether the server still takes it or not.
+/// Sends more data than there is space for, even if the server stops reading.
 fn overfill(peer: &mut Peer, command: &str) {
     let mut data = peer.begin(command);
     let _ = data.write_all(&noise(TOO_MUCH, 3));
@@ -76,7 +78,7 @@ fn no_room_for_an_append_keeps_what_it_was_appended_to() {
     assert_eq!(server.partials(""), 0);
 }
 
-/// Every command that has to do with where the session stands.
+/// All commands that depend on the working directory.
 const STANDING: [&str; 28] = [
     "LIST",
     "NLST",
@@ -158,7 +160,7 @@ fn a_server_whose_root_was_removed_refuses_and_lives() {
     server.visitor().say("PWD").expect_text(257, "\"/\"");
 }
 
-/// Every command that says something of the root.
+/// All commands that need the root.
 const AT_THE_ROOT: [&str; 11] = [
     "LIST", "LIST -a", "LIST *", "NLST", "NLST *", "MLSD", "MLST", "STAT .", "CWD /", "AVBL",
     "DSIZ",
@@ -196,7 +198,7 @@ fn a_root_that_was_made_again_is_seen_by_the_next_login_alone() {
     fs::remove_dir_all(server.root()).unwrap();
     fs::rename(away, server.root()).unwrap();
     assert_eq!(server.visitor().lines("NLST"), [b"old"]);
-    // Once for each of the two sessions that were told so often.
+    // One line for each of the two sessions, although they were refused many times.
     assert_eq!(server.log().matches(" root-gone ").count(), 2);
 }
 
@@ -230,7 +232,7 @@ fn quotas_hold_in_a_root_that_was_made_again() {
     fs::remove_dir_all(server.root()).unwrap();
     server.make_dir("home");
     server.write("home/there", [1; 60]);
-    // Whoever comes first, and before the account itself.
+    // A client may store there before the account itself logs in.
     let mut ben = server.user("ben");
     ben.stor("home/more", [b'x'; 40]);
     let mut data = ben.begin("STOR home/much");
@@ -274,13 +276,13 @@ fn a_file_that_is_deleted_or_replaced_while_it_is_sent_arrives_as_it_was() {
     }
 }
 
-/// The one partial that waits or is being written.
+/// Returns the path of the only partial file.
 fn partial(server: &Server) -> PathBuf {
     let names = fs::read_dir(server.root()).unwrap().map(|entry| entry.unwrap().path());
     names.filter(|path| path.to_string_lossy().contains(".ftp-partial-")).last().unwrap()
 }
 
-/// Times that a clock which was set wrong gives to files.
+/// Returns file times that a misset clock produces.
 fn strange_times() -> [SystemTime; 4] {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     let now = SystemTime::now();
@@ -322,7 +324,7 @@ fn a_partial_from_the_future_waits_like_any_other() {
 
 type Fault = fn(&Server);
 
-/// What can happen to connections while they are used. Every fault leaves `old` as it is.
+/// Ways in which connections break while they are used. Each of them leaves `old` unchanged.
 const BREAKS: &[(&str, Fault)] = &[
     ("a download that nobody reads", |server| {
         let mut peer = server.visitor();
@@ -354,7 +356,7 @@ const BREAKS: &[(&str, Fault)] = &[
         let mut peer = server.visitor();
         let mut data = peer.begin("RETR large");
         data.read_exact(&mut [0; 1000]).unwrap();
-        // With bytes unread this is a reset, not an end.
+        // With unread bytes this causes a reset and not an end of file.
         drop(data);
         peer.expect(426);
     }),
@@ -364,7 +366,7 @@ const BREAKS: &[(&str, Fault)] = &[
         let port = listener.local_addr().unwrap().port();
         peer.say(format!("EPRT |1|127.0.0.1|{port}|")).expect(200);
         peer.say("STOR old").expect(150);
-        // Who waits to be accepted is reset when nobody is there to accept any more.
+        // A connection in the accept queue is reset when the listener is closed.
         drop(listener);
         assert!(matches!(peer.hear().code, 425 | 426), "{}", peer.dialogue());
     }),
@@ -466,7 +468,7 @@ fn pieces_of_a_command_are_no_command() {
     peer.expect(421);
 }
 
-/// std cannot reset a connection whose other end has sent nothing.
+/// A Perl script, because std cannot reset a connection on which the peer has sent nothing.
 const SEND_AND_RESET: &str = r#"
 use IO::Socket::INET; use Socket;
 my $s = IO::Socket::INET->new("127.0.0.1:$ARGV[0]") or die;

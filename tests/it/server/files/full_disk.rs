@@ -1,5 +1,5 @@
-//! File systems that are full, out of inodes or read-only: real ones, each in a mount namespace of
-//! its own, which goes with its server.
+//! Full, inode-less and read-only file systems: real ones, each in a mount namespace that ends
+//! with its server.
 
 use crate::support::wire::Peer;
 use crate::support::{Server, noise};
@@ -17,7 +17,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// A file system in memory with these mount options, and a file `old` in it.
+    /// Starts a server on an in-memory file system with these mount options and a file `old`.
     fn with(options: &str) -> Disk {
         let script = "mount -t tmpfs -o \"$0\" none \"$1\" && shift && exec \"$@\"";
         let root = TempDir::new().unwrap();
@@ -30,7 +30,7 @@ impl Disk {
         disk
     }
 
-    /// A name as it is seen from outside of the namespace.
+    /// Returns the path of a name as seen from outside of the namespace.
     fn path(&self, name: &str) -> PathBuf {
         let root = format!("/proc/{}/root{}", self.server.pid(), self.server.root().display());
         PathBuf::from(root).join(name)
@@ -44,7 +44,7 @@ impl Disk {
         names
     }
 
-    /// Mounts it again with other options; whether that was possible.
+    /// Remounts the file system with other options, and returns whether that succeeded.
     fn remount(&self, options: &str) -> bool {
         let pid = self.server.pid().to_string();
         let mut command = Command::new("nsenter");
@@ -58,7 +58,7 @@ impl Disk {
     }
 }
 
-/// Sends more than there is room for, whether the server still takes it or not.
+/// Sends more data than there is space for, even if the server stops reading.
 fn overfill(peer: &mut Peer, command: &str) {
     let mut data = peer.begin(command);
     let _ = data.write_all(&noise(2 * SIZE, 3));
@@ -78,7 +78,7 @@ fn a_full_disk_is_552_and_leaves_the_old_file_and_nothing_else() {
             disk.assert_only_old();
         }
     }
-    // The room that the last one had taken is free again.
+    // The space that the last upload used is free again.
     peer.say("TYPE I").expect(200);
     peer.stor("new", noise(SIZE / 2, 1));
     assert!(peer.retr("new") == noise(SIZE / 2, 1));
@@ -138,7 +138,7 @@ fn out_of_inodes_is_552_and_leaves_what_there_is() {
         assert_eq!(disk.names(), names);
     }
     assert_eq!(peer.retr("old"), b"old");
-    // Neither needs a new one.
+    // Neither of them needs a new inode.
     peer.send("APPE old", " and new");
     peer.say("RNFR old").expect(350);
     peer.say("RNTO older").expect(250);
@@ -194,7 +194,7 @@ fn nobody_makes_a_file_system_read_only_under_an_upload() {
     drop(data);
     peer.expect(226);
     assert_eq!(fs::read(disk.path("old")).unwrap(), b"new and longer");
-    // Nothing of a finished or broken upload is held open.
+    // Neither a finished nor an interrupted upload keeps a file open.
     peer.break_off("STOR old", "half");
     assert!(disk.remount("ro"));
     assert_eq!(peer.retr("old"), b"new and longer");

@@ -1,4 +1,4 @@
-//! Nobody gets out of the directory that is served, and nobody learns what is beyond.
+//! Clients cannot leave the served directory or learn anything about what is outside.
 
 use crate::support::Server;
 use crate::support::wire::Peer;
@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::{fs, process};
 use tempfile::TempDir;
 
-/// A server, and a directory beside its own with a secret in it.
+/// Creates a server, and a directory outside of its root with a secret file.
 fn server_beside_a_secret() -> (Server, TempDir) {
     let server = Server::start();
     let outside = tempfile::tempdir().unwrap();
@@ -15,7 +15,7 @@ fn server_beside_a_secret() -> (Server, TempDir) {
     (server, outside)
 }
 
-/// Refuses everything one can do with `name`, and says nothing of where it would have led.
+/// Checks that all commands with `name` are refused, without any text from outside.
 fn expect_nothing_there(peer: &mut Peer, name: &str) {
     peer.epsv();
     for verb in ["RETR", "SIZE", "MDTM", "CWD", "LIST", "NLST", "MLSD", "MLST", "STAT"] {
@@ -204,7 +204,7 @@ fn ten_thousand_parts_are_refused_and_cost_nothing() {
     let server = Server::start();
     symlink(".", server.path("d")).unwrap();
     let mut peer = server.visitor();
-    // Each CWD makes the path longer, although it leads to the same place.
+    // Each CWD makes the path longer, although it leads to the same directory.
     let step = format!("CWD {}", ["d"; 10].join("/"));
     let codes: Vec<u16> = (0..1000).map(|_| peer.say(&step).hear().code).collect();
     assert!(codes.iter().all(|code| matches!(code, 250 | 550 | 553)), "{codes:?}");

@@ -1,9 +1,9 @@
-//! The jail holds while another process of the machine turns the tree under the server's feet.
+//! The jail is safe while another process changes the served tree.
 //!
-//! A thread flips one name as fast as it can, in four ways ([`Flip`]), while sessions try every
-//! verb that takes a path. Inside and outside hold the same names, so that every try would work on
-//! either side. An escape is anything of the outside in a reply or on a data connection, and
-//! anything that has changed there, if only the time of its directory.
+//! A thread replaces one name as fast as possible, in four ways ([`Flip`]), while sessions try all
+//! verbs that take a path. The names inside and outside are the same, so every attempt would
+//! succeed on either side. An escape is anything from outside in a reply or on a data connection,
+//! and any change outside, including the modification time of the directory.
 
 use crate::support::wire::{Peer, connect, drain};
 use crate::support::{PATIENCE, Server};
@@ -16,45 +16,46 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{fs, thread};
 use tempfile::TempDir;
 
-/// Tries in a plain `cargo test`, for each way to flip.
+/// The number of attempts for each way in a plain `cargo test`.
 const FEW: usize = 1500;
 
-/// Tries in all where there is time.
+/// The total number of attempts in the long test.
 const MANY: usize = 100_000;
 
-/// Tries between two looks at the outside.
+/// The number of attempts between two checks of the outside.
 const LOOK: usize = 100;
 
-/// The size of the outside's file, a number that no reply has by chance.
+/// The size of the file outside, a number that no reply contains by chance.
 const SIZE: u64 = 1_234_567;
 
-/// What is flipped.
+/// The name that is replaced.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Flip {
-    /// `dir`, a directory or a link to the one outside.
+    /// `dir`: a directory, or a link to the one outside.
     Dir,
-    /// `dir/secret`, a file or a link to the one outside.
+    /// `dir/secret`: a file, or a link to the one outside.
     File,
-    /// `dir`, here or moved outside, where its `up` would lead to the outside.
+    /// `dir`: in its place, or moved outside, where its `up` would lead to the outside.
     Away,
-    /// `dir` again, below a directory that is listed and removed with all that is in it.
+    /// `dir` again, below a directory that is listed and removed recursively.
     Below,
 }
 
-/// What is tried.
+/// An attempt.
 #[derive(Clone, Copy)]
 enum Try {
-    /// A command, answered at once.
+    /// A command with a reply only.
     Say(&'static str),
-    /// A command with data for us.
+    /// A command that sends data to the client.
     Fetch(&'static str),
-    /// A command with data from us.
+    /// A command that receives data from the client.
     Send(&'static str),
 }
 
 use Try::{Fetch, Say, Send};
 
-/// Those that make what others remove come first, so that the next round finds the same.
+/// Commands that create files come before those that remove them, so that each round begins in the
+/// same state.
 const TRIES: &[Try] = &[
     Fetch("RETR dir/secret"),
     Say("SIZE dir/secret"),
@@ -118,7 +119,7 @@ const TRIES: &[Try] = &[
     Say("MFF UNIX.mode=0640; dir/secret"),
 ];
 
-/// Those that go down by themselves.
+/// Commands that traverse the tree themselves.
 const WALKS: &[Try] =
     &[Fetch("LIST -R"), Say("DSIZ /"), Fetch("LIST -R top"), Say("DSIZ top"), Say("RMDA top")];
 
@@ -150,7 +151,8 @@ fn a_hundred_thousand_tries_let_nobody_out() {
     }
 }
 
-/// Who stands in a directory that was moved outside stands nowhere: paths count from the root.
+/// A session whose working directory was moved outside cannot access anything there, because paths
+/// are resolved from the root.
 #[test]
 fn a_session_whose_directory_was_moved_outside_reaches_nothing_there() {
     let server = Server::start();
@@ -179,14 +181,14 @@ fn a_session_whose_directory_was_moved_outside_reaches_nothing_there() {
     assert_eq!(outside.look(), before);
 }
 
-/// The directory beside the served one, with what must not get out and must not change.
+/// The directory outside of the root, whose content must not leak or change.
 struct Outside {
     dir: TempDir,
-    /// What no reply may hold.
+    /// Texts that no reply may contain.
     marks: Vec<String>,
 }
 
-/// Kind and permissions, time of the last change in nanoseconds, size.
+/// Kind and permissions, time of the last change in nanoseconds, and size of each file.
 type Look = BTreeMap<PathBuf, (u32, i64, i64, u64)>;
 
 impl Outside {
@@ -201,7 +203,7 @@ impl Outside {
         }
         fs::create_dir_all(path("tree/leaf")).unwrap();
         fs::create_dir(path("empty")).unwrap();
-        // Where a directory that is moved away goes, and what its `..` is then.
+        // The place for a directory that is moved outside; its `..` is then the outside.
         fs::create_dir(path("away")).unwrap();
         fs::copy(path("secret"), path("away/secret")).unwrap();
         for name in ["secret", "away/secret"] {
@@ -216,7 +218,8 @@ impl Outside {
         self.dir.path().join(name)
     }
 
-    /// Digests are marks, too; the server itself says what they are.
+    /// Adds the digests of the secret file as reported by the server itself, since they must not
+    /// leak either.
     fn learn_digests(&mut self, server: &Server) {
         let mut peer = server.visitor();
         fs::copy(self.path("secret"), server.path("copy")).unwrap();
@@ -228,7 +231,7 @@ impl Outside {
         fs::remove_file(server.path("copy")).unwrap();
     }
 
-    /// All there is, but what was moved here.
+    /// Returns the state of everything outside, except directories that were moved there.
     fn look(&self) -> Look {
         let mut look = Look::new();
         self.walk(self.dir.path(), &mut look);
@@ -240,7 +243,7 @@ impl Outside {
         if at == self.path("away/dir") {
             return;
         }
-        // Moving a directory here changes this one, as is right.
+        // Moving a directory here rightly changes the modification time.
         let moves = at == self.path("away");
         let changed = if moves { (0, 0) } else { (data.mtime(), data.mtime_nsec()) };
         look.insert(at.into(), (data.mode(), changed.0, changed.1, data.len()));
@@ -256,7 +259,7 @@ impl Outside {
     }
 }
 
-/// How often each side was seen by the server, in the middle of it all.
+/// The number of times that the server saw each side during the race.
 #[derive(Debug, Default)]
 struct Seen {
     real: usize,
@@ -267,7 +270,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether both sides were met, without which nothing was tried.
+    /// Returns whether both sides were seen; otherwise the race has tested nothing.
     fn is_race(&self, flip: Flip) -> bool {
         let other = match flip {
             Flip::Dir | Flip::File | Flip::Below => self.link,
@@ -288,12 +291,13 @@ fn race(flip: Flip, tries: usize) {
     let mut seen = Seen::default();
     thread::scope(|scope| {
         let flipper = scope.spawn(|| turn_until(&done, flip, &server, &outside));
-        // Also where a try fails, or the scope would wait for the thread for ever.
+        // The flag is also set if an attempt fails; otherwise the scope would wait for the thread
+        // forever.
         let _over = OnDrop(&done);
         let mut peer = server.visitor();
         let deadline = Instant::now() + PATIENCE;
         for number in 0.. {
-            // On a busy machine it may take more tries until both sides were met.
+            // On a busy machine more attempts may be needed until both sides were seen.
             if number >= tries && (seen.is_race(flip) || Instant::now() > deadline) {
                 break;
             }
@@ -312,7 +316,7 @@ fn race(flip: Flip, tries: usize) {
     assert!(seen.is_race(flip), "no race: {seen:?}");
 }
 
-/// Inside, with the same names as outside.
+/// Creates the same names inside as outside.
 fn prepare(server: &Server) {
     server.make_dir("real/sub");
     server.write("real/secret", "inside");
@@ -328,7 +332,8 @@ impl Drop for OnDrop<'_> {
     }
 }
 
-/// Flips until it is done. Every step is one rename, so that what stands there is always whole.
+/// Replaces the name until `done`. Every step is one rename, so that the name always exists
+/// completely.
 fn turn_until(done: &AtomicBool, flip: Flip, server: &Server, outside: &Outside) {
     let (real, dir, link) = (server.path("real"), server.path("dir"), server.path("link"));
     match flip {
@@ -350,7 +355,7 @@ fn turn_until(done: &AtomicBool, flip: Flip, server: &Server, outside: &Outside)
     }
 }
 
-/// A step that fails was one whose file the server has just replaced or removed.
+/// A step that fails concerns a file that the server has just replaced or removed.
 fn turn(done: &AtomicBool, steps: [(&PathBuf, &PathBuf); 4]) {
     while !done.load(Ordering::Relaxed) {
         for (from, to) in steps {
@@ -359,7 +364,8 @@ fn turn(done: &AtomicBool, steps: [(&PathBuf, &PathBuf); 4]) {
     }
 }
 
-/// One rename a side, so that there is always one or the other, but where the server removed it.
+/// Replaces the file with one rename per side, so that one of them always exists unless the server
+/// removed it.
 fn turn_file(done: &AtomicBool, file: &Path, kept: &Path, target: &Path) {
     let (link, plain) = (file.with_extension("link"), file.with_extension("plain"));
     while !done.load(Ordering::Relaxed) {
@@ -370,7 +376,7 @@ fn turn_file(done: &AtomicBool, file: &Path, kept: &Path, target: &Path) {
     }
 }
 
-/// The server removes what is made here, which is then made again.
+/// Creates the directory again, since the server removes it.
 fn turn_below(done: &AtomicBool, top: &Path, target: &Path) {
     let dir = top.join("dir");
     while !done.load(Ordering::Relaxed) {
@@ -387,14 +393,14 @@ fn attempt(peer: &mut Peer, what: Try, outside: &Outside, seen: &mut Seen) {
         Say(command) => (peer.say(command).hear(), Vec::new()),
         Fetch(command) => transfer(peer, command, drain),
         Send(command) => transfer(peer, command, |mut data| {
-            // Refused, and closed, it may be by now.
+            // A refused upload may already be closed.
             let _ = data.write_all(b"inside");
             Vec::new()
         }),
     };
     match said.code {
         200..400 => seen.worked += 1,
-        // 450 and 451: what was found is another thing by the time it is used.
+        // 450 and 451: the file has changed between its resolution and its use.
         500..600 | 450 | 451 => seen.refused += 1,
         _ => peer.fail("an answer that does not fit"),
     }
@@ -418,7 +424,8 @@ fn transfer(
     (peer.hear(), came)
 }
 
-/// A listing tells a link from what it leads to, so this is what the server itself sees.
+/// Asks the server for its view of the name. A listing distinguishes a link from its target, so it
+/// shows which side the server sees.
 fn look_at_the_flip(peer: &mut Peer, flip: Flip, seen: &mut Seen) {
     let (dir, name) = match flip {
         Flip::Dir | Flip::Away => ("/", "dir"),

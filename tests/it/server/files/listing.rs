@@ -1,4 +1,4 @@
-//! LIST, NLST, MLSD, MLST and STAT: every name, as it is, in the form that was asked for.
+//! LIST, NLST, MLSD, MLST and STAT: all names, unchanged, in the requested format.
 
 use crate::support::Server;
 use std::ffi::OsStr;
@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-/// Names that programs stumble over.
+/// Names that are difficult for programs.
 const ODD: &[&[u8]] = &[
     b" space before",
     b"space after ",
@@ -28,7 +28,7 @@ const ODD: &[&[u8]] = &[
     b"-> arrow",
 ];
 
-/// As the wire carries it: a byte 255 is doubled on the control connection.
+/// Returns the wire form of a name on the control connection: each byte 255 is doubled.
 fn on_control(name: &[u8]) -> Vec<u8> {
     name.iter().flat_map(|b| vec![*b; if *b == 255 { 2 } else { 1 }]).collect()
 }
@@ -41,7 +41,7 @@ fn server_of_odd_names() -> Server {
     server
 }
 
-/// Whether the last words of a line are this name.
+/// Returns whether a line ends in this name.
 fn names(line: &[u8], name: &[u8]) -> bool {
     line.ends_with(&[b" ", name].concat())
 }

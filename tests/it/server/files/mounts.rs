@@ -1,5 +1,5 @@
-//! Files and directories of the tree that are mount points, each in a mount namespace of its own,
-//! which goes with its server.
+//! Files and directories of the tree that are mount points, each in a mount namespace that ends
+//! with its server.
 
 use crate::support::accounts::AccountsFile;
 use crate::support::wire::{connect, drain};
@@ -9,8 +9,8 @@ use std::io::Write;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A server that starts after a shell script, in a mount namespace of its own. The script knows the
-/// root as `$1` and another directory as `$2`.
+/// A server that starts after a shell script, in its own mount namespace. In the script, `$1` is
+/// the root and `$2` is another directory.
 struct Mounted {
     server: Server,
     other: TempDir,
@@ -27,7 +27,7 @@ impl Mounted {
         Mounted { server: Server::under(&words, root, "127.0.0.1", options), other }
     }
 
-    /// A file of the other directory, mounted over one in the root.
+    /// Mounts a file of the other directory over one in the root.
     fn file(options: &[&str]) -> Mounted {
         Mounted::after(
             "echo old and longer > $2/file; : > $1/file; mount --bind $2/file $1/file",
@@ -91,7 +91,7 @@ fn what_is_mounted_on_the_root_is_seen_by_the_next_login_alone() {
     mounted.run("test -f $1/new; umount -l $1");
     after.epsv();
     after.say("NLST").expect(550);
-    // Nothing of it ended under the mount point.
+    // No part of the upload was stored below the mount point.
     assert!(before.lines("NLST").is_empty());
     assert_eq!(fs::read_dir(mounted.server.root()).unwrap().count(), 0);
 }
@@ -180,7 +180,7 @@ fn what_is_written_in_place_counts_once() {
         peer.say("SITE QUOTA").expect_text(200, &format!(" {used} "));
     }
     peer.stor("file", noise(40, 2));
-    // The file has 40, what came 51, and 11 more are needed to copy it.
+    // The file has 40 bytes, the upload had 51, and 11 more are needed to copy it.
     let mut data = peer.begin("STOR file");
     data.write_all(&noise(51, 1)).unwrap();
     drop(data);

@@ -1,4 +1,4 @@
-//! Patterns and `ls` options in LIST and NLST.
+//! Wildcards and `ls` options in LIST and NLST.
 
 use crate::support::Server;
 use crate::support::wire::{Peer, drain};
@@ -27,7 +27,7 @@ fn names(peer: &mut Peer, command: &str) -> Vec<String> {
     lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect()
 }
 
-/// The last words of the lines of a long listing.
+/// Returns the last words of the lines of a long listing.
 fn long_names(peer: &mut Peer, command: &str) -> Vec<String> {
     let lines = names(peer, command);
     lines.iter().filter_map(|line| line.split(' ').next_back().map(String::from)).collect()
@@ -144,13 +144,13 @@ fn what_costs_too_much_is_refused() {
     }
     let mut peer = server.visitor();
     peer.epsv();
-    // Each part looks through 300 names for each of those before it.
+    // Each component compares 300 names for each match of the previous one.
     peer.say("NLST d/*/../*/../*").expect(550);
     peer.say(format!("NLST {}*", "a/".repeat(2000))).expect(550);
     peer.say("NOOP").expect(200);
 }
 
-/// However long the way to names is, they take a session a few MiB.
+/// However long their common path is, many names need only a few MiB in a session.
 #[cfg(target_os = "linux")]
 #[test]
 fn many_names_at_the_end_of_a_long_way_take_little_memory() {

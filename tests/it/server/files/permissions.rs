@@ -1,5 +1,5 @@
 //! Files and directories that the server's user may not read, write or enter, and permissions that
-//! are lost in the middle.
+//! are removed during an operation.
 
 use crate::support::wire::{Peer, drain};
 use crate::support::{Server, noise};
@@ -11,7 +11,8 @@ fn set_mode(server: &Server, name: &str, mode: u32) {
     fs::set_permissions(server.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-/// What is made here belongs to root, and everybody may what the modes say.
+/// Starts a server for an unprivileged user on files that belong to root, so that only the modes
+/// of the files decide.
 fn server() -> (Server, Peer) {
     let server = Server::unprivileged(":", &[]);
     for dir in ["closed/sub", "fixed/sub", "blind", "open"] {
@@ -77,7 +78,7 @@ fn what_may_not_be_written_is_550() {
     refuses(&mut peer, &["SITE SYMLINK /shown fixed/new", "RMDA fixed/sub"]);
     peer.say("RNFR fixed/file").expect(350);
     peer.say("RNTO open/file").expect(550);
-    // In place there is nothing to be made.
+    // Writing in place creates no file.
     peer.send("APPE fixed/log", " and new");
     assert_eq!(server.read("fixed/log"), b"old and new");
     peer.say("CWD fixed").expect(250);
@@ -197,7 +198,7 @@ fn an_upload_whose_directory_is_closed_meanwhile_is_written_in_place() {
     drop(data);
     peer.expect(226);
     assert_eq!(server.read("open/file"), b"new");
-    // What cannot be removed has nothing to continue and stands in nobody's way.
+    // A partial that could not be removed is empty and does not disturb later uploads.
     assert_eq!(server.partial_sizes("open"), [0]);
     peer.send("APPE open/file", "er");
     peer.say("REST 5").expect(350);

@@ -1,4 +1,4 @@
-//! What an account gets: bytes in its home, to the last one, and sessions at once.
+//! Quotas and session limits of accounts; a quota is exact to the byte.
 
 use crate::support::random::{Random, setting};
 use crate::support::wire::{Peer, connect, drain};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use tempfile::TempDir;
 
-/// A server with these accounts, a line each as in `anna:write:/anna:1000`; their homes are there.
+/// A server with these accounts, such as `anna:write:/anna:1000`, and their homes.
 struct Site {
     server: Server,
     dir: TempDir,
@@ -46,7 +46,7 @@ impl Site {
         eventually("a reload", || reloads() > before);
     }
 
-    /// The bytes of all files below a directory.
+    /// Returns the total size of all files below a directory.
     fn size(&self, dir: &str) -> u64 {
         size_below(&self.server.path(dir))
     }
@@ -62,13 +62,13 @@ fn size_below(dir: &Path) -> u64 {
     entries.flatten().map(size).sum()
 }
 
-/// How many bytes the server believes are there.
+/// Returns the number of bytes that the server reports as used.
 fn used(peer: &mut Peer) -> u64 {
     let text = peer.say("SITE QUOTA").expect(200).text();
     text.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Tries to store, and says how that ended.
+/// Tries to store data, and returns the code of the final reply.
 fn try_to(peer: &mut Peer, command: &str, bytes: &[u8]) -> u16 {
     let data = peer.epsv();
     let mut data = connect(data);
@@ -76,7 +76,7 @@ fn try_to(peer: &mut Peer, command: &str, bytes: &[u8]) -> u16 {
     if opened != 150 {
         return opened;
     }
-    // A refusal may close the connection before all is written.
+    // A refusal may close the connection before all data is sent.
     let _ = data.write_all(bytes);
     drop(data);
     peer.hear().code
@@ -229,7 +229,7 @@ fn no_directory_takes_the_place_of_one_with_a_quota() {
         root.say(format!("RNFR {from}")).expect(350);
         root.say(format!("RNTO {to}")).expect(550);
     };
-    // The system would put a directory in the place of an empty one.
+    // The system itself would replace an empty directory with another one.
     refuse(&mut root, "tree", "homes/anna");
     root.say("RMD homes/anna").expect(250);
     root.say("RMD homes").expect(250);
@@ -334,7 +334,7 @@ fn an_account_has_no_more_sessions_than_it_may() {
         peer.say("USER anna").expect(331);
         peer.say("PASS secret").hear().code == 230
     });
-    // Who logs in again does not stand in his own way.
+    // A second login in the same session does not count twice.
     second.say("USER anna").expect(331);
     eventually("the place again", || second.say("PASS secret").hear().code == 230);
     site.reload(&["anna:write:/anna"]);
@@ -356,7 +356,7 @@ fn all_sessions_of_an_account_share_its_rate() {
     assert!(data.map(|data| drain(data).len()).iter().sum::<usize>() < 1000);
 }
 
-/// One of many things that change what is stored, with any outcome.
+/// Performs a random change; its outcome does not matter.
 fn act(peer: &mut Peer, random: &mut Random) {
     let names = ["a", "b", "c", "in/a", "in/b", "in/deep/a"];
     let mut name = || random.pick(&names);
@@ -393,12 +393,13 @@ fn act(peer: &mut Peer, random: &mut Random) {
     }
 }
 
-/// The bytes below a directory in which files are renamed, which may be seen twice then.
+/// Returns the total size below a directory in which files are being renamed, so that a file may
+/// be seen twice.
 fn least_size(site: &Site, dir: &str) -> u64 {
     (0..4).map(|_| site.size(dir)).min().unwrap()
 }
 
-/// Looks at the disk, and has all counted again now and then, until the others have done their part.
+/// Checks the disk and forces recounts from time to time, until the other threads are done.
 fn watch(site: &Site, accounts: &[&str], running: &AtomicUsize) {
     while running.load(Ordering::SeqCst) > 0 {
         let (all, inner) = (least_size(site, "anna"), least_size(site, "anna/in"));
@@ -407,7 +408,7 @@ fn watch(site: &Site, accounts: &[&str], running: &AtomicUsize) {
     }
 }
 
-/// `QUOTA_ROUNDS=1000 QUOTA_SEED=7` goes farther.
+/// `QUOTA_ROUNDS=1000 QUOTA_SEED=7` runs a longer test.
 #[test]
 fn whatever_many_sessions_do_no_quota_is_passed_and_none_is_miscounted() {
     const SESSIONS: u64 = 4;
@@ -437,7 +438,7 @@ fn whatever_many_sessions_do_no_quota_is_passed_and_none_is_miscounted() {
     }
 }
 
-/// Counts a session out, also one that fails.
+/// Decrements the number of running sessions when a session ends, even if it fails.
 struct Last<'a>(&'a AtomicUsize);
 
 impl Drop for Last<'_> {

@@ -1,10 +1,10 @@
-//! MDTM, MFMT and the modify fact: to the second, in UTC.
+//! MDTM, MFMT and the modify fact: in seconds and UTC.
 
 use crate::support::Server;
 use std::fs::File;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Moments and how they are written.
+/// Times and their written form.
 const MOMENTS: &[(u64, &str)] = &[
     (0, "19700101000000"),
     (951_782_400, "20000229000000"),

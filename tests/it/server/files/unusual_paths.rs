@@ -1,6 +1,6 @@
-//! Names that are no plain files of the tree, and paths that mean no good, with every verb.
+//! Names that are not regular files, and malicious paths, with all verbs.
 //!
-//! Each gets one clean refusal: at once, without a real path, without the system's words.
+//! Each command gets one refusal, at once, without a real path or a system message.
 
 use crate::support::Server;
 use crate::support::wire::Peer;
@@ -9,13 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::{fs, process};
 
-/// What looks at a file's bytes, or at it through a link.
+/// Commands that read a file, or follow a link to it.
 const READING: &[&str] = &[
     "RETR", "SIZE", "HASH", "XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512", "CWD", "MLSD", "LIST",
     "NLST", "MLST", "MDTM", "STAT", "DSIZ", "AVBL", "STOR", "APPE",
 ];
 
-/// What changes the thing a link leads to.
+/// Commands that change the target of a link.
 const CHANGING: &[&str] = &[
     "SITE CHMOD 777",
     "SITE UTIME 20200101000000",
@@ -24,14 +24,14 @@ const CHANGING: &[&str] = &[
     "MFCT 20200101000000",
 ];
 
-/// All that takes a path, in a form that works.
+/// Returns all commands with a path, in a form that works.
 fn verbs_with_paths() -> Vec<String> {
     let takes_none = |verb: Verb| match verb {
         Verb::User | Verb::Pass | Verb::Acct | Verb::Host | Verb::Clnt | Verb::Csid => true,
         Verb::Port | Verb::Eprt | Verb::Epsv | Verb::Type | Verb::Mode | Verb::Stru => true,
         Verb::Auth | Verb::Pbsz | Verb::Prot | Verb::Ccc => true,
         Verb::Allo | Verb::Rest | Verb::Rang | Verb::Opts | Verb::Help | Verb::Lang => true,
-        // In forms of their own, below; and STOU takes a prefix.
+        // These are tested below in their own forms; STOU takes a prefix.
         Verb::Site | Verb::Mfmt | Verb::Mff | Verb::Mfct | Verb::Stou | Verb::Rnto => true,
         _ => verb.row().syntax.is_empty(),
     };
@@ -40,7 +40,7 @@ fn verbs_with_paths() -> Vec<String> {
     plain.chain(CHANGING.iter().copied()).chain(more).map(String::from).collect()
 }
 
-/// Says it and takes one refusal for an answer, in our words.
+/// Sends a command, and checks that it gets one refusal without system messages. Returns the code.
 fn expect_refusal(peer: &mut Peer, server: &Server, line: impl AsRef<[u8]>) -> u16 {
     let said = peer.say(line).hear();
     let (code, text) = (said.code, said.text());
@@ -57,7 +57,8 @@ fn make_fifo(server: &Server, name: &str) {
     assert!(made.success());
 }
 
-/// A visitor who has a data connection arranged, so that nothing else is in the way.
+/// Returns a visitor with an arranged data connection, so that only the path can be the reason of
+/// a refusal.
 fn ready(server: &Server) -> Peer {
     let mut peer = server.visitor();
     peer.epsv();
@@ -122,9 +123,9 @@ fn dots_in_every_spelling_stay_inside() {
         b"../",
     ];
     for up in ups {
-        // All of these are the root, where the root itself cannot be found again.
+        // All of these name the root, in which the root itself cannot be found.
         let there = [up, b"/", name.as_bytes()].concat();
-        // Storing there would make a file of that name in the root, as is right.
+        // Storing there would rightly create a file of that name in the root.
         for verb in READING.iter().filter(|verb| !matches!(**verb, "STOR" | "APPE")) {
             expect_refusal(&mut peer, &server, [verb.as_bytes(), b" ", &there].concat());
         }
@@ -133,7 +134,7 @@ fn dots_in_every_spelling_stay_inside() {
     }
 }
 
-/// What other systems take for `..` is a name like any other here.
+/// Other systems' spellings of `..` are ordinary names here.
 #[test]
 fn what_only_looks_like_dots_is_a_name() {
     let server = Server::start();
@@ -204,7 +205,7 @@ fn ten_thousand_parts_are_refused_by_every_verb() {
         for part in ["d/", "../d/", "./d/../"] {
             expect_refusal(&mut peer, &server, format!("{verb} {}x/y", part.repeat(10_000)));
         }
-        // As many as a line holds, which SITE MKDIR would make.
+        // As many components as fit into a line, all of which SITE MKDIR would create.
         let most = (MAX_LINE - verb.len() - 4) / 2;
         if verb == "SITE MKDIR" {
             continue;
@@ -235,7 +236,7 @@ fn quotes_in_names_go_both_ways() {
     }
 }
 
-/// Refused by all that would open it; the rest treats it as the name it is.
+/// Commands that would open the file are refused; all others treat it as an ordinary name.
 fn expect_never_opened(server: &Server, name: &str) {
     let mut peer = ready(server);
     let opening = [
@@ -304,7 +305,7 @@ fn a_fifo_in_the_place_of_a_partial_is_never_opened() {
     let partial = fs::read_dir(server.root()).unwrap().next().unwrap().unwrap().path();
     fs::remove_file(&partial).unwrap();
     make_fifo(&server, partial.file_name().unwrap().to_str().unwrap());
-    // An upload finds another place, and what is not there cannot be continued.
+    // The upload uses another partial, and a partial that does not exist cannot be continued.
     peer.stor("file", "whole");
     assert_eq!(server.read("file"), b"whole");
     peer.epsv();
@@ -317,7 +318,7 @@ fn a_fifo_in_the_place_of_a_partial_is_never_opened() {
 #[ignore = "needs root: makes devices"]
 fn a_device_is_never_opened() {
     let server = Server::start();
-    // As /dev/zero, which never ends, and as /dev/tty, which one waits for.
+    // The devices of /dev/zero, which never ends, and of /dev/tty, which waits for input.
     for (kind, major, minor) in [("c", "1", "5"), ("c", "5", "0"), ("b", "7", "0")] {
         let mut mknod = process::Command::new("mknod");
         mknod.arg(server.path("thing")).args([kind, major, minor]);

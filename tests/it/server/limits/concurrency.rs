@@ -1,4 +1,4 @@
-//! Many clients at once, and nothing left of them afterwards.
+//! Many clients at once, and the release of their resources afterwards.
 
 use crate::support::{Server, comes_in, eventually, noise};
 use std::io::Write;
@@ -10,7 +10,7 @@ const SIZE: usize = 4 << 20;
 #[test]
 fn sixty_four_clients_store_and_retrieve_their_own_files() {
     let server = Server::start();
-    // Once someone is greeted, all that belongs to the server itself is there.
+    // After the first greeting, all resources of the server itself are allocated.
     let _witness = server.caller();
     let before = server.footprint();
     thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! Out of descriptors or threads: who is inside is served, nobody spins or writes the log full, and
-//! it passes by itself.
+//! Without free descriptors or threads, existing sessions are served, the server neither spins nor
+//! fills the log, and it recovers by itself.
 
 use crate::support::wire::{Peer, connect};
 use crate::support::{Server, comes_in, eventually, noise};
@@ -7,50 +7,51 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 const DESCRIPTORS: usize = 64;
 
-/// Connections that have taken all descriptors there were, and the one that got none.
+/// Connections that use up all descriptors, and the first one that was rejected.
 struct Crowd {
     inside: Vec<TcpStream>,
     outside: TcpStream,
 }
 
-/// How many of the descriptors it may have are open; some that it was born with may be beyond.
+/// Returns the number of the server's open descriptors below its limit; inherited ones may be
+/// above.
 fn taken(server: &Server) -> usize {
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
     let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<usize>().ok();
     open.flatten().filter_map(number).filter(|number| *number < DESCRIPTORS).count()
 }
 
-/// The beginning of what the server has said by now.
+/// Returns the first bytes that the server has sent so far.
 fn heard(stream: &TcpStream) -> Option<[u8; 3]> {
     let mut code = [0; 3];
     stream.peek(&mut code).is_ok_and(|length| length == 3).then_some(code)
 }
 
-/// Connects, and waits until it is greeted; `Err` once the server has no place left.
+/// Connects and waits for the greeting; `Err` if the server rejects the connection.
 fn enter(server: &Server) -> Result<TcpStream, TcpStream> {
     let stream = connect(server.addr());
     stream.set_nonblocking(true).unwrap();
-    // A thread that begins has a descriptor for a moment, so that a refusal alone says little.
+    // A starting thread briefly needs a descriptor, so a single rejection proves nothing.
     let is_full = || taken(server) == DESCRIPTORS;
     let refused = || is_full() && server.log().contains("exhausted");
     eventually("a greeting or a refusal", || heard(&stream).is_some() || refused());
     if heard(&stream) == Some(*b"220") { Ok(stream) } else { Err(stream) }
 }
 
-/// Connects until the server has no place left.
+/// Connects until the server rejects a connection.
 fn exhaust(server: &Server) -> Crowd {
     let mut inside = Vec::new();
     loop {
         match enter(server) {
             Ok(stream) => inside.push(stream),
             Err(outside) if taken(server) == DESCRIPTORS => return Crowd { inside, outside },
-            // Sent away while a thread that began had one more descriptor than it keeps.
+            // This one was rejected while a starting thread briefly used one more descriptor.
             Err(_) => {}
         }
     }
 }
 
-/// The same, and then leaves one descriptor.
+/// Connects until the server is out of descriptors, and then closes one connection.
 fn exhaust_but_one(server: &Server) -> Crowd {
     let before = server.threads();
     let mut crowd = exhaust(server);
@@ -73,7 +74,7 @@ fn server_with_old_file(options: &[&str]) -> Server {
     server
 }
 
-/// A failure that may pass, and a session that goes on.
+/// Checks that a command fails temporarily and the session continues.
 fn expect_for_now(peer: &mut Peer, command: &str) {
     let code = peer.say(command).hear().code;
     let code = if code == 150 { peer.hear().code } else { code };
@@ -122,23 +123,23 @@ fn a_data_connection_that_cannot_be_accepted_is_425() {
     let server = server_with_old_file(&[]);
     let mut peer = server.visitor();
     let to = peer.epsv();
-    // For the file, and none for the connection.
+    // One for the file, and none for the data connection.
     let _crowd = exhaust_but_one(&server);
     for command in TRANSFERS {
         let _data = connect(to);
         eventually("a descriptor", || taken(&server) == DESCRIPTORS - 1);
         expect_for_now(&mut peer, command);
-        // What was arranged before is kept for the session and needs none.
+        // The listener that was arranged before is kept for the session.
         assert_eq!(peer.epsv(), to);
     }
     assert_untouched(&server);
 }
 
-/// How long the thread that accepts has run, in hundredths of a second.
+/// Returns the processor time of the accepting thread, in hundredths of a second.
 fn accepting_for(server: &Server) -> u64 {
     let pid = server.pid();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/stat")).unwrap();
-    // After the name, which may hold anything, utime and stime are the twelfth and thirteenth.
+    // After the name, which may contain anything, utime and stime are the fields 12 and 13.
     let (_, fields) = stat.rsplit_once(')').unwrap();
     fields.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
@@ -147,7 +148,7 @@ fn accepting_for(server: &Server) -> u64 {
 fn out_of_descriptors_it_neither_spins_nor_fills_the_log() {
     let server = server_with_old_file(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
-    // Stands still for a second, which is our clock.
+    // Waits for a second of real time.
     let _data = peer.begin_with("STOR old", "half");
     let _crowd = exhaust(&server);
     let _more: Vec<_> = (0..200).map(|_| connect(server.addr())).collect();
@@ -159,7 +160,7 @@ fn out_of_descriptors_it_neither_spins_nor_fills_the_log() {
     assert!(errors <= 3, "{errors} lines");
 }
 
-/// Threads are counted by user, and root may have any number.
+/// The system counts threads by user, and does not limit root.
 #[test]
 #[ignore = "needs root, setpriv and prlimit"]
 fn a_server_out_of_threads_serves_again_when_some_are_free() {
@@ -178,7 +179,7 @@ fn a_server_out_of_threads_serves_again_when_some_are_free() {
     assert_eq!(server.visitor().retr("file"), b"content");
 }
 
-/// An allocation that fails would end the program, so clients are sent away before.
+/// A failed allocation would abort the program, so connections are rejected before.
 #[test]
 fn a_server_short_of_memory_serves_who_is_in_and_later_others_again() {
     let server = Server::limited("-v 150000", &[]);

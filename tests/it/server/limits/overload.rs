@@ -1,4 +1,4 @@
-//! More of everything than there is room for.
+//! Overload: more of everything than the limits allow.
 
 use crate::support::wire::{Peer, connect};
 use crate::support::{PATIENCE, Server, comes_in, eventually};
@@ -23,7 +23,7 @@ fn out_of_descriptors_clients_are_told_421_and_the_sessions_go_on() {
     assert!(told.count() >= 100 - 32);
     server.wait_for_log(&["exhausted", "Too many open files"]);
     first.say("NOOP").expect(200);
-    // Once a while, not once a client.
+    // At intervals, not for every client.
     assert!(server.log().matches("exhausted").count() <= 2, "{}", server.log());
     assert!(server.log().matches("turned-away").count() <= 2, "{}", server.log());
     drop(crowd);
@@ -39,8 +39,8 @@ fn out_of_descriptors_it_does_not_spin() {
     let crowd: Vec<Peer> = (0..40).map(|_| Peer::connect(server.addr())).collect();
     server.wait_for_log(&["exhausted"]);
     first.say("NOOP").expect(200);
-    // Nobody else comes, so nothing happens: not one more time is the processor needed. A server
-    // that spins is switched hundreds of times while a client talks to it.
+    // No other client connects, so the server must not use the processor. A server that spins is
+    // switched hundreds of times while a client talks to it.
     eventually("rest", || {
         let before = server.switches();
         for _ in 0..20 {
@@ -86,7 +86,7 @@ fn commands_before_login_are_held_back_and_those_after_it_are_not() {
     for _ in 0..60 {
         peer.say("NOOP").expect(200);
     }
-    // 50 at once and then 10 a second.
+    // 50 at once, and then 10 per second.
     assert!(since.elapsed() >= Duration::from_millis(800), "{:?}", since.elapsed());
     peer.login();
     let since = Instant::now();
@@ -113,13 +113,13 @@ fn a_killed_server_can_be_started_again_at_once_on_its_port() {
     let server = Server::start();
     let (port, mut peer) = (server.addr().port().to_string(), server.visitor());
     peer.say("NOOP").expect(200);
-    // The server's end of this connection is closed first, and waits for its last packets.
+    // The server closes this connection first, so its port is in TIME_WAIT.
     let root = server.crash();
     let again = Server::launch(root, "127.0.0.1", &["--port", &port]);
     again.visitor().say("NOOP").expect(200);
 }
 
-/// Connections that send a byte a second, before login as well as after it.
+/// Sends a byte per second on each connection, before and after login.
 fn dribble(crowd: &mut [TcpStream], done: &AtomicBool) {
     let line = b"NOOP NOOP NOOP NOOP NOOP NOOP NOOP NOOP NOOP";
     for byte in line.iter().cycle() {

@@ -1,4 +1,5 @@
-//! Rates that are set: what is held back hears ABOR and the end, and the ignored tests measure.
+//! Rate limits: a limited transfer reacts to ABOR and to the shutdown, and the ignored tests
+//! measure the rates.
 
 use crate::support::wire::{Peer, connect_as, drain};
 use crate::support::{Server, together};
@@ -8,10 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// More than a second's worth of any rate here.
+/// More data than any rate here allows in a second.
 const LARGE: u64 = 64 * 1024 * 1024;
 
-/// A server at which everything but the first byte or so is held back for good.
+/// Starts a server that holds back all but the first few bytes.
 fn sparing(option: &str) -> Server {
     let server = Server::with(&[option, "1", "--transfer-timeout", "1s"]);
     server.write_sparse("large", LARGE);
@@ -71,7 +72,7 @@ fn a_rate_that_is_taken_away_lets_go_who_waits() {
 }
 
 fn holding_back_is_no_stall() {
-    // The second piece moves later than a transfer may stall.
+    // The second piece moves later than the transfer timeout.
     let server = Server::with(&["--rate-limit", "40", "--transfer-timeout", "1s"]);
     server.write("file", [7; 128]);
     assert_eq!(server.visitor().retr("file").len(), 128);
@@ -88,7 +89,7 @@ fn listings_count_too() {
     assert!(drain(data).len() <= 64);
 }
 
-/// How many bytes came through `peer` in so long, by a transfer that does not end.
+/// Returns the number of bytes that an endless transfer moved in this time.
 fn moved_in(length: Duration, data: &mut TcpStream) -> u64 {
     let (started, mut moved) = (Instant::now(), 0);
     let mut buffer = vec![0; 64 * 1024];
@@ -98,7 +99,8 @@ fn moved_in(length: Duration, data: &mut TcpStream) -> u64 {
     moved
 }
 
-/// Whether a ratio comes within 5 % of 1 in one of some tries: the machine may be busy.
+/// Checks that a ratio is within 5 % of 1 in one of several tries, because the machine may be
+/// busy.
 fn assert_near(what: &str, ratio: impl FnMut() -> f64) {
     let near = |ratio: &f64| (0.95..=1.05).contains(ratio);
     let mut seen = Vec::new();
@@ -118,7 +120,8 @@ fn any_rate_is_kept() {
         let server = Server::with(&["--rate-limit", &text]);
         server.write_sparse("large", rate * SECONDS * 4);
         let expected = (rate * SECONDS) as f64;
-        // In memory, whose pages a virtual machine may have to ask for: that is slower than the rate.
+        // In memory, whose pages a virtual machine may have to request; that is slower than the
+        // rate.
         let file = File::open(server.path("large")).unwrap();
         io::copy(&mut file.take(rate * SECONDS + rate), &mut io::sink()).unwrap();
         assert_near(&format!("download at {rate}"), || {
@@ -158,7 +161,8 @@ fn visitor_from(server: &Server, last: u8) -> Peer {
     peer
 }
 
-/// Bytes that came in so long to each of these addresses, one entry a session.
+/// Returns the bytes received in this time from each of these addresses, with one session per
+/// entry.
 fn race(server: &Server, addresses: &[u8], length: Duration) -> Vec<u64> {
     let mut transfers: Vec<(Peer, TcpStream)> = Vec::new();
     for last in addresses {

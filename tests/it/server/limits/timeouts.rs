@@ -1,7 +1,7 @@
-//! How many may come, and how long they may take.
+//! Session limits and timeouts.
 //!
-//! The deadlines here are of a second, and the tests watch them pass: they wait for what the
-//! server does, with patience, and then look at the clock.
+//! The deadlines here are one second long, and the tests wait for them to pass: they wait for the
+//! server's action and then check the clock.
 
 use crate::support::wire::{Peer, connect, connect_as};
 use crate::support::{PATIENCE, Server, comes_in, noise, together};
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Not before a second, less what clocks may differ by, and long before patience ends.
+/// Checks that about a second has passed: not less, except for the clock's tolerance, and much
+/// less than the test's patience.
 fn assert_took_a_second(since: Instant) {
     let took = since.elapsed();
     assert!(took > SECOND - SECOND / 10 && took < PATIENCE / 2, "{took:?}");
@@ -89,7 +90,7 @@ fn who_does_not_log_in_is_sent_away_however_busy() {
     idle.expect_end();
 }
 
-/// Sends the same again and again until the server closes.
+/// Sends the same bytes repeatedly until the server closes the connection.
 fn flood(server: &Server, piece: &str) {
     let mut control = connect(server.addr());
     let mut replies = control.try_clone().unwrap();
@@ -184,7 +185,7 @@ fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
     while since.elapsed() < SECOND * 2 {
         data.write_all(b"x").unwrap();
         sent += 1;
-        // One round trip, so that the bytes do not pile up.
+        // Each round trip ensures that the bytes do not accumulate in buffers.
         peer.say("NOOP").expect(200);
     }
     drop(data);
@@ -213,8 +214,8 @@ fn a_flood_of_commands_does_not_keep_a_stalled_transfer_alive() {
     assert_took_a_second(since);
 }
 
-/// The system takes megabytes to send at once and is not ready for more until a third of them has been
-/// read, which takes this client longer than a stall may last.
+/// The system accepts megabytes at once and reports no space until a third of them was read, which
+/// takes this client longer than the transfer timeout.
 #[test]
 fn a_reader_that_is_slow_but_steady_is_spared() {
     const STEP: usize = 32 * 1024;

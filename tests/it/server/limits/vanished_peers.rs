@@ -1,6 +1,6 @@
-//! Peers that vanish without a word: what the server finds out by itself, and when.
+//! Peers that disappear silently: how and when the server detects it.
 //!
-//! A pair of network namespaces with a cable between them, which is pulled.
+//! Two network namespaces are connected by a virtual cable, which the test disconnects.
 
 use crate::support::{PATIENCE, Server, eventually};
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const HERE: &str = "10.73.0.1";
 const THERE: &str = "10.73.0.2";
 
-/// A shell on another machine: it does what it is told, and its `hear` prints a reply.
+/// A shell in the other namespace, which runs commands; its function `hear` prints a reply.
 struct Elsewhere {
     shell: Child,
     stdin: ChildStdin,
@@ -24,7 +24,7 @@ greet() { hear $1; say $1 'USER ftp'; hear $1; say $1 'PASS x'; hear $1; say $1 
 "#;
 
 impl Elsewhere {
-    /// At the other end of the cable of `server`.
+    /// Starts a shell at the other end of the cable of `server`.
     fn beside(server: &Server) -> Elsewhere {
         let mut command = Command::new("unshare");
         command.args(["--net", "bash"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -32,7 +32,7 @@ impl Elsewhere {
         let stdin = shell.stdin.take().unwrap();
         let stdout = BufReader::new(shell.stdout.take().unwrap());
         let mut elsewhere = Elsewhere { shell, stdin, stdout };
-        // It has its namespace once it answers.
+        // The namespace exists once the shell answers.
         elsewhere.tell(WORDS);
         elsewhere.tell("echo ready");
         elsewhere.expect("ready");
@@ -47,7 +47,7 @@ impl Elsewhere {
         self.stdin.write_all(format!("{script}\n").as_bytes()).unwrap();
     }
 
-    /// The next line it prints begins with this.
+    /// Reads the next line, which must begin with `start`.
     fn expect(&mut self, start: &str) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
@@ -55,12 +55,12 @@ impl Elsewhere {
         line
     }
 
-    /// Connects to a port as this descriptor.
+    /// Opens a connection to a port as this descriptor.
     fn connect(&mut self, descriptor: u32, port: &str) {
         self.tell(&format!("exec {descriptor}<>/dev/tcp/{HERE}/{port}"));
     }
 
-    /// A session with this descriptor.
+    /// Logs in on this descriptor.
     fn log_in(&mut self, control: u32, port: &str) {
         self.connect(control, port);
         self.tell(&format!("greet {control}"));
@@ -82,7 +82,7 @@ impl Elsewhere {
         self.say(control, command, "150");
     }
 
-    /// Nothing leaves this machine any more, and nothing reaches it.
+    /// Disconnects the cable, so that no packets pass in either direction.
     fn pull_the_cable(&mut self) {
         self.tell("ip link set there down && echo pulled");
         self.expect("pulled");
@@ -96,7 +96,7 @@ impl Drop for Elsewhere {
     }
 }
 
-/// A server with a cable whose other end is called `there`.
+/// Starts a server with a cable whose other end is in the namespace `there`.
 fn server_with_cable(options: &[&str]) -> Server {
     let script = "ip link set lo up && ip link add name here type veth peer name there \
         && ip addr add 10.73.0.1/24 dev here && ip link set here up && exec \"$@\"";
@@ -113,7 +113,7 @@ fn nothing_is_left_of_peers_that_vanish_without_a_word() {
     server.write_sparse("large", 256 << 20);
     let mut elsewhere = Elsewhere::beside(&server);
     let port = server.addr().port().to_string();
-    // Who has served somebody has opened all that it keeps.
+    // After the first session, all permanent resources are allocated.
     elsewhere.log_in(60, &port);
     elsewhere.say(60, "QUIT", "221");
     server.wait_for_log(&["closed", "why=quit"]);

@@ -1,5 +1,5 @@
-//! What gets into the log: everything a peer chose is escaped, and no password ever, at any level;
-//! and what happened to whom.
+//! The event log: text from a peer is always escaped, passwords never appear at any level, and
+//! every event is logged with its session.
 
 use crate::support::wire::Peer;
 use crate::support::{Server, at_once};
@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Every kind of byte that could forge a line, a field or a colour, and what is legal besides.
+/// All kinds of bytes that could forge a line, a field or a color, and legal ones.
 const NASTY: &[&[u8]] = &[
     b"\x1b[31mred\x1b[0m",
     b"\x1b]0;title\x07",
@@ -43,7 +43,7 @@ const NASTY: &[&[u8]] = &[
     b"2026-01-01T00:00:00Z info  login user=root",
 ];
 
-/// Verbs that put their argument into the log, one way or another.
+/// Verbs whose arguments appear in the log.
 const VERBS: &[&str] = &[
     "USER",
     "HOST",
@@ -86,12 +86,12 @@ const VERBS: &[&str] = &[
     "EPRT",
 ];
 
-/// Says it, and takes any answer.
+/// Sends a command, and accepts any reply.
 fn say(peer: &mut Peer, verb: &str, argument: &[u8]) -> u16 {
     peer.say([verb.as_bytes(), b" ", argument].concat()).hear().code
 }
 
-/// A transfer that works, so that it is logged.
+/// Stores and retrieves a file, so that both transfers are logged.
 fn store_and_fetch(peer: &mut Peer, name: &[u8]) {
     let to = peer.epsv();
     if say(peer, "STOR", name) == 150 {
@@ -110,7 +110,7 @@ fn store_and_fetch(peer: &mut Peer, name: &[u8]) {
     }
 }
 
-/// The log once everything is in it that was said before.
+/// Returns the log when it contains everything that happened before the call.
 fn complete_log(server: &Server) -> String {
     let mut peer = server.caller();
     peer.say("USER the-last-one").expect(331);
@@ -119,7 +119,7 @@ fn complete_log(server: &Server) -> String {
     server.log()
 }
 
-/// What a line is made of: a time, a level, an event, and fields whose values are plain or quoted.
+/// Checks the syntax of a line: a time, a level, an event, and fields with plain or quoted values.
 pub fn check_line(line: &str) -> Result<(), &'static str> {
     let strange = |c: char| c.is_control() || !(c.is_ascii() || c.is_alphanumeric());
     if line.contains(strange) {
@@ -161,7 +161,7 @@ fn check_fields(mut rest: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// How long a value with its quotes is, of which the first is gone.
+/// Returns the length of a value up to its closing quote; the opening quote is already removed.
 fn end_of_quoted(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -181,7 +181,7 @@ fn check_log(log: &str) {
             panic!("{why}: {line:?}");
         }
     }
-    // `lines` takes CR LF for the end of one, too.
+    // `lines` would accept CR LF as a line end, so CR is checked separately.
     assert!(!log.contains('\r'));
 }
 
@@ -197,7 +197,7 @@ fn the_reader_of_this_test_reads_a_log() {
     assert!(check_line("anything else").is_err());
 }
 
-/// The log of a server to which everything nasty was said in every way.
+/// Returns the log of a server that received all the malicious texts in every way.
 fn nasty_log(options: &[&str]) -> String {
     let server = Server::with(&[&["--max-login-failures", "1000"], options].concat());
     let mut peer = server.visitor();
@@ -226,7 +226,7 @@ fn nothing_a_peer_says_forges_or_paints_a_log() {
 #[test]
 fn no_name_of_a_user_forges_or_paints_a_log() {
     let server = Server::with(&["--log-level", "debug", "--max-login-failures", "1000"]);
-    // A name for each connection: wrong passwords may get slower.
+    // Each name uses a new connection, because replies to wrong passwords may be delayed.
     for name in NASTY {
         let mut peer = server.caller();
         if say(&mut peer, "USER", name) == 331 {
@@ -286,7 +286,7 @@ fn passwords_are_in_no_log_in_whatever_line_they_come() {
     at_once(["error", "warn", "info", "debug"], |level| {
         let server = Server::with(&["--log-level", level, "--max-login-failures", "1000"]);
         for user in ["anonymous", "nobody"] {
-            // Some before a name is known, one after it, some when someone is in already.
+            // Some come before the name is known, one after it, and some after the login.
             let mut peer = server.caller();
             for line in lines {
                 peer.raw(line);
@@ -298,7 +298,7 @@ fn passwords_are_in_no_log_in_whatever_line_they_come() {
             peer.say(format!("PASS {PASSWORD}")).hear();
             peer.say("ABOR").hear();
             peer.say(format!("PASS {PASSWORD}")).hear();
-            // And cut off by the end.
+            // The last line is cut off by the end of the connection.
             peer.raw(format!("USER anonymous\r\nPASS {PASSWORD}"));
             peer.half_close();
             peer.expect(331);
@@ -312,7 +312,7 @@ fn passwords_are_in_no_log_in_whatever_line_they_come() {
     });
 }
 
-/// All answers; who has talked nonsense for too long is sent away in the middle.
+/// Reads all replies; the server may close the connection after too many malformed commands.
 fn hear_to_the_end(peer: &mut Peer, lines: &[&[u8]]) {
     for _ in lines.iter().filter(|line| line.ends_with(b"\n")) {
         if peer.hear().code == 421 {
@@ -321,15 +321,15 @@ fn hear_to_the_end(peer: &mut Peer, lines: &[&[u8]]) {
     }
 }
 
-/// A value of a flat object.
+/// A value of a flat JSON object.
 #[derive(Clone, Debug, PartialEq)]
 enum Json {
     Text(String),
     Number(f64),
 }
 
-/// The members of `{"key":"text","other":1.5}`, by the grammar of RFC 8259 and nothing wider, but
-/// without blanks, which nobody writes here.
+/// Returns the members of `{"key":"text","other":1.5}`, strictly by the grammar of RFC 8259, but
+/// without blanks, which the server does not write.
 fn members(line: &str) -> Option<Vec<(String, Json)>> {
     let mut rest = line.strip_prefix('{')?.strip_suffix('}')?;
     let mut members = Vec::new();
@@ -406,7 +406,7 @@ fn the_reader_of_this_test_reads_json() {
     }
 }
 
-/// The members of every line, which has what every line has.
+/// Returns the members of every line, and checks those that every line must have.
 fn check_json(log: &str) -> Vec<Vec<(String, Json)>> {
     const NUMBERS: [&str; 10] = [
         "session",
@@ -444,7 +444,7 @@ fn check_json(log: &str) -> Vec<Vec<(String, Json)>> {
     all
 }
 
-/// A name as the log has it, so that two names always differ.
+/// Returns a name in the form of the log, in which two names always differ.
 fn legible(name: &[u8]) -> String {
     let text = |chunk: std::str::Utf8Chunk<'_>| {
         let invalid = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}"));
@@ -469,7 +469,7 @@ fn names_that_differ_in_bytes_differ_in_the_log() {
         server.wait_for_log(&["closed"]);
         let log = server.log();
         for event in ["stor", "dele", "refused", "command"] {
-            // What follows the event is the same in each line but for the name.
+            // The fields after the event are the same in each line except for the name.
             let is_event = |line: &&str| {
                 line.contains(&format!(" {event} ")) || line.contains(&format!("\"{event}\""))
             };
@@ -495,7 +495,7 @@ fn for_machines_every_line_is_an_object_whatever_a_peer_says() {
     for level in ["info", "debug"] {
         let log = nasty_log(&["--log-format", "json", "--log-level", level]);
         let events = check_json(&log);
-        // And says it as it was, but for bytes that are not UTF-8.
+        // The names are unchanged, except for bytes that are not UTF-8.
         let is_name = |name: &&&[u8]| !name.iter().any(|byte| matches!(byte, b'\r' | 0xff));
         for name in NASTY.iter().filter(is_name) {
             let path = format!("/{}", legible(name));
@@ -543,7 +543,7 @@ fn the_form_of_the_log_follows_a_reload() {
     assert!(log.starts_with('{') && log.contains("\"event\":\"signal\""), "{log}");
 }
 
-/// The events of a session, by its number.
+/// Returns the events of a session by its number.
 fn events_of(log: &str, session: u32) -> Vec<&str> {
     let number = format!(" session={session} ");
     let lines = log.lines().filter(|line| line.contains(&number));
@@ -653,7 +653,7 @@ fn refusals_without_end_do_not_fill_the_disk() {
     let untold = log.split(" untold=").nth(1).and_then(|rest| rest.split(' ').next());
     let untold: usize = untold.unwrap().parse().unwrap();
     assert_eq!(told + untold, TIMES);
-    // Twenty, and one a second.
+    // Twenty at once, and one per second.
     assert!((20..TIMES / 2).contains(&told), "{told}");
 }
 

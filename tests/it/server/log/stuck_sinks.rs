@@ -1,5 +1,5 @@
-//! A log that nobody reads or that is full: sessions continue, signals work at once, and the lines
-//! that were lost are counted and told.
+//! A log that is full or that nobody reads: sessions continue, signals work at once, and lost
+//! lines are counted and reported.
 
 use crate::support::wire::{Peer, connect};
 use crate::support::{Server, UnreadTerminal, eventually};
@@ -13,11 +13,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use tempfile::TempDir;
 
-/// Commands whose lines no pipe has room for, and as many as no queue has room for either.
+/// Numbers of commands whose log lines exceed the capacity of a pipe, and that of the queue.
 const FLOOD: usize = 1_000;
 const LARGE_FLOOD: usize = 16_000;
 
-/// A place for lines that takes none, or none for long.
+/// A destination that accepts no lines, or only a few.
 #[derive(Clone, Copy, Debug)]
 enum Stuck {
     UnreadPipe,
@@ -39,7 +39,7 @@ const ALL: [Stuck; 7] = [
     Stuck::FullTransferLog,
 ];
 
-/// A server whose log is stuck, with what has to live as long.
+/// A server whose log is stuck, with the objects that must live as long.
 struct Scene {
     server: Server,
     status: SocketAddr,
@@ -104,7 +104,7 @@ impl Scene {
     }
 }
 
-/// Where it serves the status, which is its third line.
+/// Returns the address of the status page, which is on the third line of the output.
 fn status_of(server: &Server) -> SocketAddr {
     server.next_line();
     let line = server.next_line();
@@ -112,7 +112,7 @@ fn status_of(server: &Server) -> SocketAddr {
     url.trim_end_matches('/').parse().unwrap()
 }
 
-/// Sends commands that are logged, with what answers them.
+/// Sends commands that are logged, and reads their replies.
 fn flood(peer: &mut Peer, commands: usize) {
     for _ in 0..commands / 500 {
         peer.raw("NOOP\r\n".repeat(500));
@@ -120,7 +120,7 @@ fn flood(peer: &mut Peer, commands: usize) {
     }
 }
 
-/// Everything a server does, in two sessions.
+/// Performs typical operations in two sessions.
 fn work(server: &Server) {
     let mut peer = server.visitor();
     flood(&mut peer, FLOOD);
@@ -141,7 +141,7 @@ fn sessions_continue_and_each_signal_works_whatever_is_stuck() {
                 assert!(scene.get("/healthz").starts_with("HTTP/1.1 200"), "{stuck:?}");
                 scene.server.signal("HUP");
                 work(&scene.server);
-                // This one is still there, and has to be told.
+                // This session is still open, and must be notified.
                 let mut peer = scene.server.visitor();
                 scene.server.signal("TERM");
                 peer.expect(421);
@@ -172,7 +172,7 @@ fn a_second_signal_ends_a_server_whose_log_is_stuck() {
     });
 }
 
-/// Reads all lines until the end or until one holds this word.
+/// Reads lines until the end or until a line contains this word.
 fn lines_until(source: impl Read, word: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in BufReader::new(source).lines() {
@@ -199,7 +199,7 @@ fn lines_that_find_no_room_are_counted_and_told_when_the_log_is_read_again() {
     assert!(page.contains("log-fails"), "{page}");
     let lines = lines_until(scene._reader.take().unwrap(), "log-works");
     assert!(lines.last().unwrap().ends_with(&format!("warn  log-works lost={lost}")), "{lines:?}");
-    // Those before it are there, whole and in order.
+    // The lines before it are complete and in order.
     let (commands, replies) = (count(&lines, "line=NOOP"), count(&lines, "code=200"));
     assert!(
         commands > 1000 && (commands..=commands + 1).contains(&replies),
@@ -238,7 +238,7 @@ fn a_reload_leaves_a_log_that_is_stuck() {
     };
     set(&fifo);
     let server = Server::with(&["--config", config.to_str().unwrap()]);
-    // None of these has a reader, so nothing says that they are over.
+    // None of these destinations has a reader, so there is no end to wait for.
     (0..3).for_each(|_| server.signal("HUP"));
     server.visitor().stor("before", "");
     set(&file);

@@ -1,4 +1,4 @@
-//! `--transfer-log`: a line a file, in the form that log analysers read.
+//! `--transfer-log`: one line per file, in the format that log analyzers read.
 
 use crate::support::accounts::AccountsFile;
 use crate::support::wire::drain;
@@ -32,18 +32,18 @@ impl Logging {
         self.dir.path().join("xferlog")
     }
 
-    /// All lines, once there are this many.
+    /// Returns all lines once there are this many.
     fn lines(&self, count: usize) -> Vec<Line> {
         lines(&self.file(), count)
     }
 }
 
-/// One line, by its fields from the time on.
+/// A line by its fields after the time.
 #[derive(Debug, PartialEq)]
 struct Line {
     bytes: u64,
     path: String,
-    /// Kind, direction and access.
+    /// The kind, the direction and the access.
     letters: String,
     user: String,
     end: String,
@@ -55,7 +55,7 @@ fn read(file: &Path) -> Vec<Line> {
     text.lines().map(parse).collect()
 }
 
-/// All lines of a file, once there are this many.
+/// Returns all lines of a file once there are this many.
 fn lines(file: &Path, count: usize) -> Vec<Line> {
     let is_written = || fs::read_to_string(file).is_ok_and(|text| text.lines().count() >= count);
     eventually("the lines of the transfer log", is_written);
@@ -203,7 +203,7 @@ fn a_path_is_that_in_the_root_whatever_home_its_user_has() {
     assert_eq!(it.lines(2), [one("/homes/anna/file", "anna"), one("/file", "ben")]);
 }
 
-/// What a name could do to a line, with what stands there instead.
+/// Names that could break a line, with their form in the log.
 const NAMES: [(&[u8], &str); 12] = [
     (b" ", "/_"),
     (b"a  b c", "/a__b_c"),
@@ -223,7 +223,7 @@ const NAMES: [(&[u8], &str); 12] = [
 fn no_name_breaks_a_line() {
     let it = Logging::start();
     let mut peer = it.server.visitor();
-    // webalizer takes these for the end of a URL.
+    // webalizer takes these characters for the end of a URL.
     let more: (&[u8], &str) = (b"?#%s=&;<b>${x}|", "/?#%s=&;<b>${x}|");
     for (index, (name, shown)) in NAMES.into_iter().chain([more]).enumerate() {
         peer.stor(name, "1");
@@ -289,11 +289,12 @@ fn it_comes_and_goes_and_stays_with_a_reload() {
     );
 }
 
-/// How many clients move files while the logs are rotated, and how often each.
+/// The number of clients that move files while the logs are rotated, and the number of files of
+/// each.
 const CLIENTS: usize = 4;
 const FILES: usize = 60;
 
-/// Moves both logs away and has them begun anew, as logrotate does it.
+/// Renames both logs and has them reopened, like logrotate.
 fn rotate(server: &Server, dir: &Path, nth: usize) {
     for name in ["log", "xferlog"] {
         fs::rename(dir.join(name), dir.join(format!("{name}.{nth}"))).unwrap();
@@ -305,7 +306,7 @@ fn rotate(server: &Server, dir: &Path, nth: usize) {
     });
 }
 
-/// All of a log that was rotated, in order.
+/// Returns the complete content of a log that was rotated, in order.
 fn rotated(dir: &Path, name: &str, times: usize) -> String {
     let old = (0..times).map(|nth| format!("{name}.{nth}"));
     let files = old.chain([name.to_owned()]);
@@ -356,12 +357,13 @@ fn rotation_under_transfers_loses_no_line_and_tears_none() {
     assert_eq!(last.path, format!("/{CLIENTS}-{}", FILES - 1));
 }
 
-/// Which calls a download takes, by the thread that answers: from the 150 to the final reply.
+/// Returns the system calls of the session's thread during a download, from the 150 to the final
+/// reply.
 #[cfg(target_os = "linux")]
 fn calls_of_a_download(options: &[&str]) -> Vec<String> {
     let trace = TempDir::new().unwrap();
     let to = trace.path().join("calls");
-    // -D: the server is our child, and strace its grandchild.
+    // -D: the server is the direct child of the test, and strace its grandchild.
     let strace = ["strace", "-D", "-f", "-qq", "-s", "40", "-o", to.to_str().unwrap()];
     let server = Server::under(&strace, TempDir::new().unwrap(), "127.0.0.1", options);
     server.write("file", [0; 4096]);
@@ -394,7 +396,7 @@ fn a_transfer_costs_no_call_more_than_one_that_wakes_the_writer() {
     assert_eq!(with, without);
 }
 
-/// What webalizer makes of a transfer log: requests and kB by file and by user.
+/// Returns webalizer's statistics of a transfer log: requests and kB by file and by user.
 fn webalizer(log: &Path) -> [BTreeMap<String, (u64, u64)>; 2] {
     let dir = TempDir::new().unwrap();
     let config = dir.path().join("config");

@@ -1,5 +1,5 @@
-//! The config file: the sample in `examples/` says what the options are, and `ftp_server check`
-//! which values are in force and why.
+//! The config file: the sample in `examples/` documents all options, and `ftp_server check` shows
+//! the values in force and their sources.
 
 use assert_cmd::Command;
 use mt_ftp::args::Flag;
@@ -13,20 +13,20 @@ fn sample() -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// The options that a config file can set.
+/// Returns the options that a config file can set.
 fn flags() -> impl Iterator<Item = &'static Flag> {
     PROGRAM.flags.iter().filter(|flag| flag.config)
 }
 
-/// The lines of the sample that set an option once their `#` is taken away: none follows it that
-/// belongs to a sentence.
+/// Returns the lines of the sample that set an option once their `#` is removed, and not those
+/// that belong to a sentence.
 fn settings(sample: &str) -> Vec<&str> {
     let lines = sample.lines().filter_map(|line| line.strip_prefix('#'));
     lines.filter(|line| line.starts_with(|c: char| c.is_ascii_alphabetic())).collect()
 }
 
-/// What `ftp_server check` prints for these words. The tests may run as root, who serves no directory
-/// that was not named.
+/// Returns the output of `ftp_server check` for these arguments. The tests may run as root, for whom
+/// the server serves only a directory that is named.
 fn check(words: &[&str]) -> String {
     let mut check = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
     let output =

@@ -1,4 +1,4 @@
-//! `--proxy-protocol`: clients that come by a balancer, which says who they are.
+//! `--proxy-protocol`: clients that come through a load balancer, which announces their addresses.
 
 use crate::support::random::Random;
 use crate::support::wire::{self, Peer};
@@ -8,17 +8,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// A server that believes 127.0.0.1 alone.
+/// Starts a server that trusts only 127.0.0.1.
 fn server(options: &[&str]) -> Server {
     Server::with(&[&["--proxy-protocol", "127.0.0.1"], options].concat())
 }
 
-/// A header of version 1 for a client at this address.
+/// Returns a version 1 header for a client at this address.
 fn line(client: &str) -> Vec<u8> {
     format!("PROXY TCP4 {client} 203.0.113.7 50000 21\r\n").into_bytes()
 }
 
-/// A header of version 2 with what follows its command.
+/// Returns a version 2 header with the given bytes after its command.
 fn binary(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
     let length = u16::try_from(block.len()).unwrap().to_be_bytes();
     [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, family][..], &length, block].concat()
@@ -26,18 +26,18 @@ fn binary(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
 
 fn binary_for(client: Ipv4Addr) -> Vec<u8> {
     let block = [&client.octets()[..], &[203, 0, 113, 7], &[0xc3, 0x50], &[0, 21]].concat();
-    // A field that nobody here needs follows.
+    // A field that the server does not use follows.
     binary(1, 0x11, &[&block[..], &[0x02, 0, 3], b"ftp"].concat())
 }
 
-/// A connection of the balancer that has said this.
+/// Connects as the load balancer and sends this header.
 fn announced(server: &Server, header: impl AsRef<[u8]>) -> Peer {
     let mut peer = Peer::connect(server.addr());
     peer.raw(header);
     peer
 }
 
-/// A visitor at this address, logged in.
+/// Returns a logged-in visitor at this address.
 fn visitor(server: &Server, client: &str) -> Peer {
     let mut peer = announced(server, line(client));
     peer.expect(220);
@@ -46,7 +46,7 @@ fn visitor(server: &Server, client: &str) -> Peer {
     peer
 }
 
-/// A data connection of the balancer for this client.
+/// Opens a data connection as the load balancer for this client.
 fn data(to: SocketAddr, client: &str) -> TcpStream {
     let mut data = wire::connect(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), to.port()));
     data.write_all(&line(client)).unwrap();
@@ -61,7 +61,7 @@ fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// Servers whose passive ports are each session's own, and shared by all of them.
+/// Returns two servers: one with passive ports per session, one with shared ports.
 fn both_kinds() -> [Server; 2] {
     let port = free_port();
     [server(&[]), server(&["--passive-ports", &format!("{port}-{port}")])]
@@ -174,7 +174,8 @@ fn sessions_are_counted_by_the_announced_address() {
 fn all_places_are_taken_before_anybody_is_announced() {
     let server = server(&["--max-sessions", "2"]);
     let (_inside, _silent) = (visitor(&server, "192.0.2.1"), announced(&server, "PROXY"));
-    // Nobody waits for a header then, so whether it is there in time to hear the words is open.
+    // The server does not wait for a header now, so the client may or may not be able to read the
+    // reply.
     let mut late = wire::connect(server.addr());
     let mut said = Vec::new();
     let _ = late.write_all(&line("192.0.2.2")).and_then(|()| late.read_to_end(&mut said));
@@ -220,7 +221,7 @@ fn a_client_that_the_balancer_does_not_know_counts_as_the_balancer() {
     peer.login();
     peer.say("STAT").expect_text(211, "Connected from 127.0.0.1");
     announced(&server, "PROXY UNKNOWN\r\n").expect(421);
-    // The balancer's ports are none of its own.
+    // The load balancer's ports are not ports of the client.
     peer.say("PORT 127,0,0,1,200,200").expect(501);
     peer.say("EPRT |1|127.0.0.1|50000|").expect(501);
 }
@@ -263,7 +264,7 @@ fn data_that_the_balancer_brings_is_the_announced_client_s() {
             assert_eq!(wire::drain(data(to, "192.0.2.1")), b"content");
             peer.expect(226);
         }
-        // Uploads begin right behind the header, in the same packet.
+        // The data of an upload may follow the header in the same packet.
         let to = peer.pasv();
         let mut stream = data(to, "192.0.2.1");
         peer.say("STOR up").expect(150);
@@ -359,7 +360,7 @@ fn one_port_carries_the_clients_of_a_balancer_at_once() {
                     let to = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), peer.pasv().port());
                     let mut data = wire::connect(to);
                     let header = line(client);
-                    // Now before the command and now after it, now in one piece and now in two.
+                    // The connection comes before or after the command, in one piece or in two.
                     let (early, rest) =
                         header.split_at(if round % 2 == 0 { header.len() } else { 9 });
                     data.write_all(early).unwrap();
@@ -384,7 +385,8 @@ fn what_one_session_accepted_for_another_outlives_it() {
     first.say("RETR file").expect(150);
     let mut data = wire::connect(to);
     data.write_all(b"PROXY ").unwrap();
-    // It is with the first session now, the only one that waits; that one breaks off.
+    // The first session, the only one that waits, has accepted the connection; then its transfer
+    // is interrupted.
     first.say("STAT").expect(213);
     first.say("ABOR").expect(426);
     first.expect(226);
@@ -408,12 +410,12 @@ fn who_is_believed_follows_a_reload() {
     before.say("STAT").expect_text(211, "Connected from 192.0.2.1");
 }
 
-/// Says this in two pieces and takes what comes.
+/// Sends this in two pieces, and returns everything that is received.
 fn say_anything(server: &Server, bytes: &[u8], cut: usize) -> Vec<u8> {
     let mut stream = wire::connect(server.addr());
     let (one, other) = bytes.split_at(cut);
     let mut said = Vec::new();
-    // It may be closed at any moment.
+    // The server may close the connection at any time.
     let _ = stream.write_all(one).and_then(|()| stream.write_all(other));
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let _ = stream.read_to_end(&mut said);
@@ -451,7 +453,7 @@ fn whatever_comes_from_a_balancer_the_server_serves_on() {
             });
         }
     });
-    // Or it would be the test that says nothing.
+    // Otherwise the test would prove nothing.
     assert!((40..360).contains(&greeted.into_inner()));
     assert!(!server.log().contains("panic"));
     let mut peer = visitor(&server, "192.0.2.1");

@@ -1,4 +1,4 @@
-//! SIGHUP: accounts, options and log are read and opened again, and what is wrong changes nothing.
+//! SIGHUP: accounts, options and logs are reloaded, and an error in them changes nothing.
 
 use crate::support::accounts::{PASSWORD, SECRET};
 use crate::support::wire::Peer;
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// A server with files that can be changed behind its back.
+/// A server whose files the test changes.
 struct Changing {
     server: Server,
     dir: TempDir,
@@ -15,7 +15,7 @@ struct Changing {
 }
 
 impl Changing {
-    /// Runs by these options in its file, and by its accounts.
+    /// Starts a server with these options in its config file and these accounts.
     fn start(config: &str, users: &str) -> Changing {
         let dir = TempDir::new().unwrap();
         let (file, accounts) = (dir.path().join("config"), dir.path().join("users"));
@@ -34,13 +34,13 @@ impl Changing {
         fs::write(self.file(name), text.replace("USERS", accounts.to_str().unwrap())).unwrap();
     }
 
-    /// Everything it has logged, wherever that went.
+    /// Returns everything the server has logged, to stderr and to files.
     fn log(&self) -> String {
         let files = ["log", "log.1"].map(|name| fs::read_to_string(self.file(name)));
         files.into_iter().flatten().fold(self.server.log(), |all, text| all + &text)
     }
 
-    /// Sends the signal and waits until it was heeded.
+    /// Sends the signal and waits until the reload is done.
     fn reload(&mut self) {
         self.reloads += 1;
         self.server.signal("HUP");
@@ -175,7 +175,7 @@ fn what_needs_a_restart_is_said_and_stays() {
     let mut it = Changing::start("", "");
     let elsewhere = TempDir::new().unwrap();
     fs::write(elsewhere.path().join("secret"), "").unwrap();
-    // Port and root are on the command line of these tests, so the host is what can change.
+    // Port and root are on the command line of these tests, so only the host can change.
     it.write("config", "host = 127.0.0.3\nroot = /\n");
     it.reload();
     it.server.visitor().say("SIZE secret").expect(550);
@@ -211,7 +211,7 @@ fn a_log_that_cannot_be_opened_goes_on_where_it_was() {
     it.server.wait_for_log(&["not-reloaded", "/nonexistent/log"]);
     it.server.caller().say("QUIT").expect(221);
     it.server.wait_for_log(&["closed"]);
-    // The rest of the new options is in force.
+    // The other new options are in force.
     it.server.wait_for_log(&["command", "QUIT"]);
 }
 

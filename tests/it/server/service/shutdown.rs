@@ -1,4 +1,4 @@
-//! The end of the server: graceful at the first signal, at once at the second.
+//! The shutdown: graceful at the first signal, immediate at the second.
 
 use crate::support::wire::{Peer, drain};
 use crate::support::{Server, UnreadTerminal, eventually};
@@ -121,7 +121,7 @@ fn commands_sent_before_the_end_are_answered_before_it() {
     server.terminate();
     drop(data);
     peer.expect(226);
-    // Either is in order: the answer, or word that there is none any more.
+    // Both are correct: the reply, or the announcement that there will be none.
     let next = peer.hear().code;
     assert!(matches!(next, 213 | 421), "{}", peer.dialogue());
     assert_eq!(server.exit().code(), Some(0));

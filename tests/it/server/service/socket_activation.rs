@@ -1,5 +1,5 @@
-//! Under a service manager: sockets that it hands over, what it is told, and replacing the program
-//! while clients come.
+//! Under a service manager: passed sockets, notifications, and the replacement of the program
+//! while clients connect.
 
 use crate::support::wire::Peer;
 use crate::support::{PATIENCE, eventually, signal};
@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ftp_server");
 
-/// What a manager does between fork and exec. std hands nothing over but the first three
-/// descriptors, so they come as those.
+/// The steps of a service manager between fork and exec. std passes only the first three
+/// descriptors, so the sockets are passed as those and moved here.
 const ONE: &str = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$@\"";
 const TWO: &str = "exec 3<&0 4<&2 2>&1 </dev/null; export LISTEN_FDS=2 LISTEN_PID=$$; exec \"$@\"";
 
@@ -28,7 +28,7 @@ fn handed(listener: &TcpListener) -> Stdio {
     Stdio::from(OwnedFd::from(listener.try_clone().unwrap()))
 }
 
-/// The program, to be run in `root` by this script.
+/// Returns the command that runs the program in `root` through this script.
 fn command(script: &str, root: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", PROGRAM, "--log-level", "warn", "--root"]).arg(root);
@@ -36,7 +36,7 @@ fn command(script: &str, root: &Path) -> Command {
     command
 }
 
-/// A program that runs; dropped, it is killed.
+/// A running program; it is killed on drop.
 struct Activated {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -49,7 +49,7 @@ impl Activated {
         Activated { child, stdout }
     }
 
-    /// Started with a socket, and ready.
+    /// Starts the program with a socket, and waits until it is ready.
     fn on(listener: &TcpListener, root: &Path) -> Activated {
         let mut it = Activated::start(command(ONE, root).stdin(handed(listener)));
         assert_eq!(it.listening(), listener.local_addr().unwrap());
@@ -72,7 +72,7 @@ impl Activated {
     }
 
     fn exit(&mut self) -> ExitStatus {
-        // It ends with its output.
+        // The end of its output is the end of the program.
         self.stdout.read_to_end(&mut Vec::new()).unwrap();
         self.child.wait().unwrap()
     }
@@ -97,7 +97,7 @@ fn visitor(address: SocketAddr) -> Peer {
 fn one_socket_that_is_handed_over_is_listened_on() {
     let (listener, root) = (listener(), TempDir::new().unwrap());
     let address = listener.local_addr().unwrap();
-    // Who has come before the program is served too.
+    // A client that connected before the start of the program is served too.
     let mut early = Peer::connect(address);
     let mut server = Activated::on(&listener, root.path());
     assert!(server.line().starts_with("Serving "));
@@ -158,7 +158,7 @@ fn what_is_no_socket_is_one_line_and_exit_1() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// The manager hears these, in this order, while the program starts and ends.
+/// Expects this notification, and then the ones of the end, in order.
 fn hears(heard: &UnixDatagram, name: &str) {
     heard.set_read_timeout(Some(PATIENCE)).unwrap();
     let hear = || {
@@ -202,7 +202,7 @@ fn no_connect_is_refused_while_the_program_is_replaced() {
     let (served, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let come_and_go = || {
         while !stop.load(Ordering::Relaxed) {
-            // Fails the test where a connect does, or a reply is missing.
+            // Fails the test if a connection attempt fails or a reply is missing.
             let mut peer = Peer::connect(address);
             peer.expect(220);
             for command in ["NOOP", "QUIT"] {
@@ -245,7 +245,7 @@ fn the_old_program_finishes_its_transfers_while_the_new_one_serves() {
     let mut uploading = visitor(address);
     let mut data = uploading.begin_with("STOR file", "first ");
     old.terminate();
-    // From here on it accepts nobody.
+    // From now on it accepts no connections.
     idle.expect(421);
     let _new = Activated::on(&listener, root.path());
     (0..20).for_each(|n| visitor(address).stor(format!("new{n}"), "content"));

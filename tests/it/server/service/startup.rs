@@ -1,4 +1,4 @@
-//! The command line of the server, and what it says before it serves.
+//! The server's command line, and its output before it serves.
 
 use crate::support::Server;
 use assert_cmd::Command;
@@ -14,7 +14,7 @@ fn server() -> Command {
     command
 }
 
-/// Runs it with options that end it, and gives the lines on stderr.
+/// Runs the server with options that make it exit, and returns the lines on stderr.
 fn complaint(options: &[&str], code: i32) -> Vec<String> {
     let output = server().args(options).assert().code(code).stdout("").get_output().clone();
     String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
@@ -22,7 +22,7 @@ fn complaint(options: &[&str], code: i32) -> Vec<String> {
 
 #[test]
 fn the_first_line_says_where_it_listens_and_the_second_what_it_serves() {
-    // `launch` takes nothing but "Listening on ADDRESS:PORT".
+    // `launch` itself checks for "Listening on ADDRESS:PORT".
     for (access, words) in [
         ("none", "may not log in"),
         ("drop", "may list, and store new files"),
@@ -45,7 +45,7 @@ fn an_ipv6_address_stands_in_brackets() {
         return;
     }
     for host in ["::1", "[::1]"] {
-        // A socket address is parsed from the line, and IPv6 only parses in brackets.
+        // The test parses the line as a socket address, for which IPv6 addresses need brackets.
         let server = Server::launch(TempDir::new().unwrap(), host, &[]);
         assert!(server.addr().is_ipv6());
     }

@@ -1,5 +1,5 @@
-//! `--status`: the page, the metrics and the health checks, asked as browsers, scrapers and
-//! balancers ask, and as none of them would.
+//! `--status`: the page, the metrics and the health checks, requested as by browsers, scrapers and
+//! load balancers, and in invalid ways.
 
 use crate::support::wire::{Peer, connect};
 use crate::support::{PATIENCE, Server, eventually};
@@ -9,17 +9,17 @@ use std::process::{Command, Stdio};
 use std::{fs, thread};
 use tempfile::TempDir;
 
-/// A name that would do something in a page that believed it.
+/// A name that would have an effect in a page that does not escape it.
 const NASTY: &str = "<script>document.title='run'<!-- \u{202e}&\"'";
 
-/// A server and where its status is.
+/// A server with a status page.
 pub struct Watched {
     /// The server.
     pub server: Server,
     status: SocketAddr,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 struct Answer {
     code: u16,
@@ -28,7 +28,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// Takes apart what came over the wire, all of it.
+    /// Parses a complete response.
     fn of(bytes: Vec<u8>) -> Answer {
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
@@ -52,7 +52,7 @@ impl Answer {
         assert!(self.body.contains(words), "{words:?} in {}", self.body);
     }
 
-    /// The value of one metric.
+    /// Returns the value of a metric.
     #[track_caller]
     fn metric(&self, name: &str) -> f64 {
         let named = |line: &&str| line.rsplit_once(' ').is_some_and(|(key, _)| key == name);
@@ -66,7 +66,7 @@ impl Watched {
         Watched::of(Server::with(&[&["--status", "127.0.0.1:0"], options].concat()))
     }
 
-    /// The third line says where it is.
+    /// Reads the address of the status page from the third line of the output.
     pub fn of(server: Server) -> Watched {
         server.next_line();
         let line = server.next_line();
@@ -76,7 +76,7 @@ impl Watched {
         Watched { server, status }
     }
 
-    /// Sends this and hears what comes.
+    /// Sends a request, and returns the response.
     fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
         ask(self.status, request)
     }
@@ -124,7 +124,7 @@ fn the_page_keeps_to_itself() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
-    // Nothing is loaded from anywhere, and nothing needs a script.
+    // The page loads nothing and needs no script.
     for word in ["<script", "src=", "url(", "@import", "style=", "onclick"] {
         assert!(!page.body.contains(word), "{word}");
     }
@@ -178,7 +178,7 @@ fn head_is_get_without_the_body() {
     }
 }
 
-/// A page in a browser on this machine can have its own name lead here.
+/// A web page in a browser on this machine can point its own name to this address.
 #[test]
 fn who_means_another_host_sees_nothing() {
     let watched = Watched::with(&[]);
@@ -191,7 +191,7 @@ fn who_means_another_host_sees_nothing() {
     for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", ""] {
         assert_eq!(code("/", host), 421, "{host}");
         assert_eq!(code("/metrics", host), 421, "{host}");
-        // A balancer may ask with any name, and learns nothing that the port does not say.
+        // A load balancer may use any name, and learns nothing beyond the state of the port.
         assert_eq!(code("/healthz", host), 200, "{host}");
     }
     let through_a_proxy = "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -269,7 +269,7 @@ fn nothing_from_outside_is_markup() {
     let page = watched.page();
     assert!(!page.body.contains(['\u{202e}', '\0']) && !page.body.contains("<script"));
     let shown = "&lt;script&gt;document.title=&#39;run&#39;&lt;!-- \\u{202e}&amp;&quot;&#39;";
-    // The session, the last transfer and the refusal.
+    // In the session, the last transfer and the refusal.
     assert_eq!(page.body.matches(shown).count(), 3, "{}", page.body);
     assert!(!watched.get("/metrics").body.contains("title"));
 }
@@ -377,7 +377,7 @@ fn it_answers_when_there_is_no_descriptor_left() {
         }
         inside.push(peer);
     }
-    // One after the other, since one is kept aside.
+    // One after the other, because there is only one spare descriptor.
     for _ in 0..5 {
         watched.get("/healthz").expect(200);
     }
@@ -422,7 +422,8 @@ fn who_is_slow_is_let_go() {
     assert_eq!(watched.server.footprint().0, before);
 }
 
-/// Forty requests of which some say nothing, some only begin, and some never read the answer.
+/// Opens forty connections: some send nothing, some send only a part, and some never read the
+/// response.
 fn slow_requests(watched: &Watched) -> Vec<TcpStream> {
     let words: [&[u8]; 3] =
         [b"", b"GET / HTTP/1.1\r\nHost:", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"];
@@ -482,7 +483,7 @@ fn the_page_has_an_end() {
     let mut peers: Vec<Peer> = (0..230).map(|_| watched.server.caller()).collect();
     let mut moving = watched.server.visitor();
     let _data = moving.begin_with("STOR file", "content");
-    // The first one came long before those that are shown, and moves.
+    // The first session is the oldest, but it has a transfer.
     peers[0].login();
     let _other = peers[0].begin_with("STOR other", "content");
     let page = watched.page();
@@ -560,8 +561,7 @@ fn promtool_finds_nothing_to_say() {
     assert!(output.stderr.is_empty(), "{output:?}");
 }
 
-/// Has a browser without a window load a page, and gives what became of it and what it complained
-/// of.
+/// Loads a page in a headless browser, and returns the resulting DOM and the browser's errors.
 fn browse(url: &str, more: &[&str]) -> (String, String) {
     let profile = TempDir::new().unwrap();
     let output = Command::new("timeout")
@@ -585,8 +585,8 @@ fn browse(url: &str, more: &[&str]) -> (String, String) {
     (text(&output.stdout), console.collect())
 }
 
-/// What a script finds in a page that was saved, where no policy holds it back, in a frame of this
-/// width: a window cannot be as narrow as a telephone.
+/// Returns the result of a script in a saved page, to which no policy applies, in a frame of this
+/// width, because a window cannot be as narrow as a phone.
 fn measure(page: &str, width: u32, script: &str, more: &[&str]) -> String {
     let dir = TempDir::new().unwrap();
     let page = page.replace("http-equiv=\"refresh\"", "");
@@ -605,7 +605,7 @@ fn measure(page: &str, width: u32, script: &str, more: &[&str]) -> String {
     title.unwrap().0.to_owned()
 }
 
-/// A server at work, with names as long as they may be and names that are none.
+/// Starts a server with busy sessions, with names of the maximum length and invalid names.
 fn busy() -> (Watched, Vec<(Peer, TcpStream)>) {
     let watched = Watched::with(&["--passive-ports", "20000-29999"]);
     let unbroken = "x".repeat(200);
@@ -641,7 +641,7 @@ fn a_browser_shows_the_page_and_runs_nothing_in_it() {
 #[ignore = "needs chromium"]
 fn a_telephone_shows_the_page_without_scrolling_sideways() {
     let (watched, _running) = busy();
-    // Longer names than visitors have, and a longer address than this machine has.
+    // Names longer than those of visitors, and an address longer than that of this machine.
     let page = watched.page().body.replace(">anonymous<", &format!(">{}<", "x".repeat(60)));
     let page = page.replace("127.0.0.1", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff");
     let widths = "(root => [innerWidth, root.scrollWidth - root.clientWidth].join())\

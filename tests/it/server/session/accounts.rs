@@ -1,4 +1,4 @@
-//! Accounts: the file, the two subcommands about it, and what an account may do.
+//! Accounts: the accounts file, its two subcommands, and the permissions of accounts.
 
 use crate::support::accounts::{AccountsFile, PASSWORD, SECRET};
 use crate::support::{Server, at_once};
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
-/// A run of `ftp_server` that ends by itself.
+/// A run of `ftp_server` that exits by itself.
 struct Run {
     status: Option<i32>,
     stdout: String,
@@ -41,8 +41,8 @@ fn mode(file: impl AsRef<Path>) -> u32 {
     fs::metadata(file).unwrap().permissions().mode() & 0o7777
 }
 
-/// A server that knows anna, who may write; ben, who may read; and carl, who may write in `/carl`.
-/// The password of all of them is "secret".
+/// Starts a server with the accounts anna, who may write; ben, who may read; and carl, who may
+/// write in `/carl`. Their passwords are "secret".
 fn server(options: &[&str]) -> Server {
     let server = Server::with_accounts(&["anna:write:", "ben::", "carl:write:/carl"], options);
     server.write("file", "content");
@@ -306,10 +306,10 @@ fn links_out_of_a_home_lead_nowhere() {
     }
     carl.say("CWD root").expect(550);
     carl.say("LIST root/carl").expect(550);
-    // Those that stay in the home work, whatever they are made of.
+    // Links within the home work, whatever they consist of.
     assert_eq!(carl.retr("sub/same"), b"of carl");
     assert_eq!(carl.retr("sub/home/own"), b"of carl");
-    // Those that are removed are removed themselves.
+    // Removing a link removes the link itself.
     carl.say("DELE up").expect(250);
     assert_eq!(server.read("file"), b"content");
 }
@@ -342,7 +342,7 @@ fn user_in_a_session_drops_all_rights() {
     peer.say("PASS secret").expect(230);
     peer.say("PWD").expect_text(257, "\"/\"");
     peer.say("DELE file").expect_text(550, "Permission denied.");
-    // And from one home into another.
+    // The same from one home to another one.
     peer.say("USER carl").expect(331);
     peer.say("PASS secret").expect(230);
     peer.say("SIZE own").expect(213);

@@ -1,4 +1,4 @@
-//! Guessing passwords is slow, and being guessed at is not punished.
+//! Brute-force protection: attempts are slowed down, and the attacked account is not affected.
 
 use crate::support::wire::{self, Peer};
 use crate::support::{PATIENCE, Server, eventually, together};
@@ -8,12 +8,12 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A server that knows anna and ben, both by "secret".
+/// Starts a server with the accounts anna and ben, whose passwords are "secret".
 fn server(options: &[&str]) -> Server {
     Server::with_accounts(&["anna:write:", "ben::"], options)
 }
 
-/// A connection from an address of its own, before its greeting.
+/// Connects from a separate address, before the greeting.
 fn from(server: &Server, number: u8) -> Peer {
     Peer::new(wire::connect_as(Ipv4Addr::new(127, 0, 0, number).into(), server.addr()))
 }
@@ -23,7 +23,7 @@ fn attempt(peer: &mut Peer, name: &str, password: &str) -> u16 {
     peer.say(format!("PASS {password}")).hear().code
 }
 
-/// Fails to log in as often as one session may.
+/// Fails to log in as often as one session allows.
 fn use_up(server: &Server, number: u8) {
     let mut peer = server.caller_from(number);
     assert_eq!(attempt(&mut peer, "anna", "wrong"), 530);
@@ -60,7 +60,7 @@ fn an_address_that_guessed_too_often_is_refused_and_its_neighbor_is_not() {
     refused.expect_text(421, "wrong passwords");
     refused.expect_end();
     server.wait_for_log(&["turned-away", "127.0.0.2"]);
-    // Nor is the account locked.
+    // The account is not locked either.
     assert_eq!(attempt(&mut server.caller_from(3), "anna", "secret"), 230);
 }
 
@@ -89,7 +89,7 @@ fn an_address_that_has_proved_to_know_a_password_keeps_its_way_in() {
         assert_eq!(attempt(&mut guesser, "ben", "wrong"), code);
     }
     assert_eq!(attempt(&mut server.caller_from(2), "anna", "secret"), 230);
-    // Others of that address wait, and are told so.
+    // Other users at that address wait, and receive a reply that says so.
     let mut other = server.caller_from(2);
     other.say("USER ben").expect(331);
     other.say("PASS secret").expect_text(421, "wrong passwords");
@@ -112,7 +112,7 @@ fn fifty_connections_get_no_more_answers_than_one() {
     let since = Instant::now();
     for _ in 0..50 {
         let mut stream = wire::connect_as(Ipv4Addr::new(127, 0, 0, 2).into(), server.addr());
-        // A client that does not wait for its answers guesses no faster.
+        // A client that does not wait for its replies is not faster.
         stream.write_all("USER anna\r\nPASS wrong\r\n".repeat(20).as_bytes()).unwrap();
         let sender = sender.clone();
         thread::spawn(move || {
@@ -123,7 +123,7 @@ fn fifty_connections_get_no_more_answers_than_one() {
     for _ in 0..ANSWERS {
         answers.recv_timeout(PATIENCE).unwrap();
     }
-    // The first few come early, and then there are four or five in a second.
+    // The first few come at once, then four or five per second.
     let least = Duration::from_secs(1) * (ANSWERS - 5) / 5;
     assert!(since.elapsed() >= least, "{ANSWERS} answers in {:?}", since.elapsed());
 }

@@ -1,7 +1,7 @@
-//! Verb by verb: what a right allows, and what the command before has left for the next one.
+//! The permission of each verb, and the state that each command leaves for the next one.
 //!
-//! The cases come from the protocol module's own table, and [`case`] is exhaustive, so that a verb
-//! without a row does not compile.
+//! The cases come from the table of the protocol module, and [`case`] is exhaustive, so a verb
+//! without a case does not compile.
 
 use crate::support::Server;
 use crate::support::wire::Peer;
@@ -11,16 +11,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What a command is, seen from the commands around it.
+/// The kind of a command, by its effect on other commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Changes nothing on the disk.
+    /// Does not change the tree.
     Reads,
-    /// For those alone who may write.
+    /// Requires write access.
     Writes,
-    /// Arranges the next transfer.
+    /// Sets the state of the next transfer.
     SetsUp,
-    /// Is itself what the next transfer takes.
+    /// Uses the state that was set for a transfer.
     Offsets,
     /// Ends the login.
     Leaves,
@@ -28,7 +28,7 @@ enum Kind {
 
 use Kind::{Leaves, Offsets, Reads, SetsUp, Writes};
 
-/// Lines of this verb, each of which works for someone who may write.
+/// Returns command lines of this verb, each of which works with write access.
 fn case(verb: Verb) -> &'static [(Kind, &'static str)] {
     match verb {
         Verb::User => &[(Leaves, "USER ftp")],
@@ -82,7 +82,7 @@ fn case(verb: Verb) -> &'static [(Kind, &'static str)] {
             (Writes, "SITE UMASK 022"),
             (Writes, "SITE SYMLINK file link"),
             (Writes, "SITE MKDIR a/b/c"),
-            // Who else is here is not for every visitor to know.
+            // Visitors may not see the other sessions.
             (Writes, "SITE WHO"),
         ],
         Verb::Host => &[(Reads, "HOST localhost")],
@@ -95,7 +95,7 @@ fn case(verb: Verb) -> &'static [(Kind, &'static str)] {
         Verb::Rang => &[(Offsets, "RANG 1 2")],
         Verb::Mff => &[(Writes, "MFF UNIX.mode=0600; other")],
         Verb::Mfct => &[(Writes, "MFCT 20200102030405 other")],
-        // How much may be stored is of use to those alone who may.
+        // The space for uploads is of use only with write access.
         Verb::Avbl => &[(Writes, "AVBL")],
         Verb::Dsiz => &[(Reads, "DSIZ dir")],
         Verb::Rmda => &[(Writes, "RMDA dir")],
@@ -109,7 +109,7 @@ fn case(verb: Verb) -> &'static [(Kind, &'static str)] {
     }
 }
 
-/// All lines, and one of no verb.
+/// Returns all lines, and one with an unknown verb.
 fn lines() -> impl Iterator<Item = (Kind, &'static str)> {
     let all = TABLE.iter().flat_map(|row| case(row.verb)).copied();
     all.chain([(Reads, "XYZZY"), (Reads, "RETR"), (Reads, "ADAT x"), (Reads, "")])
@@ -123,7 +123,7 @@ fn server(access: &str) -> Server {
     server
 }
 
-/// Everything below a directory that a command could change.
+/// Records everything below a directory that a command could change.
 fn snapshot(dir: &Path, all: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -161,7 +161,8 @@ fn readers_are_denied_exactly_what_changes_things() {
     let mut before = BTreeMap::new();
     snapshot(server.root(), &mut before);
     for (kind, line) in lines() {
-        // With a data connection at hand, so that nothing but the right is in the way.
+        // A data connection is arranged, so that only the permission can be the reason of a
+        // refusal.
         let mut peer = server.visitor();
         peer.epsv();
         assert_eq!(is_denied(&mut peer, line), kind == Writes, "{}", peer.dialogue());
@@ -198,12 +199,12 @@ fn before_login_nothing_of_the_tree_is_told_or_changed() {
     assert_eq!(after, before);
 }
 
-/// Whether a line is a transfer of a file, carried out or not.
+/// Returns whether a line begins a transfer of a file, even an unsuccessful one.
 fn is_file_transfer(line: &str) -> bool {
     ["RETR ", "STOR ", "STOU", "APPE "].iter().any(|verb| line.starts_with(verb))
 }
 
-/// What RETR sends after a command for an offset and this line.
+/// Returns the data that RETR sends after a command for an offset and this line.
 fn after(peer: &mut Peer, offset: &str, line: &str) -> Vec<u8> {
     peer.say(offset).expect(350);
     peer.say(line).hear();
@@ -251,7 +252,7 @@ fn an_offset_serves_one_transfer_and_the_last_one_counts() {
     for offset in ["REST 4", "RANG 4 5"] {
         assert_eq!(after(&mut peer, offset, "RANG 1 0"), b"0123456789");
     }
-    // These set nothing.
+    // These commands set no offset.
     for line in ["REST x", "REST", "RANG 7 6", "RANG x"] {
         assert_eq!(after(&mut peer, "REST 4", line), b"456789", "{line}");
     }
@@ -286,7 +287,7 @@ fn rnto_takes_the_last_rnfr_alone() {
     peer.say("RNTO new").expect(250);
     peer.say("RNTO newer").expect(503);
     assert!(server.has("file") && server.has("new"));
-    // One that fails leaves nothing behind either.
+    // An RNTO that fails also uses up the RNFR.
     peer.say("RNFR file").expect(350);
     peer.say("RNFR missing").expect(550);
     peer.say("RNTO new").expect(503);
@@ -388,7 +389,7 @@ fn offsets_go_to_the_edge_of_their_numbers() {
 fn every_verb_gets_one_final_reply_when_all_come_at_once() {
     let server = server("write");
     let mut peer = server.visitor();
-    // Nothing is arranged before the transfers, so they are answered by 425 and nobody waits.
+    // No data connection is arranged before the transfers, so they get a 425 and nothing waits.
     let mut all: Vec<(Kind, &str)> = lines().filter(|(kind, _)| *kind != Leaves).collect();
     all.sort_by_key(|(kind, _)| *kind == SetsUp);
     peer.raw(all.iter().map(|(_, line)| format!("{line}\r\nSYST\r\n")).collect::<String>());

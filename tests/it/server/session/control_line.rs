@@ -1,18 +1,18 @@
-//! Lines of the control connection: their length, their ends, and however they arrive.
+//! Lines of the control connection: their length, their line ends, and their arrival in pieces.
 
 use crate::support::{Server, noise};
 use mt_ftp::protocol::MAX_LINE;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-/// A NOOP of so many bytes; blanks after a bare verb mean nothing.
+/// Returns a NOOP of this many bytes; blanks after the verb have no meaning.
 fn noop_of(length: usize) -> Vec<u8> {
     let mut line = b"NOOP".to_vec();
     line.resize(length, b' ');
     line
 }
 
-/// Any bytes but those that end a line or speak Telnet.
+/// Returns random bytes without line ends and Telnet commands.
 fn line_of_noise(length: usize, seed: u64) -> Vec<u8> {
     let mut line = noise(length, seed);
     line.iter_mut().filter(|b| matches!(**b, b'\n' | 255)).for_each(|b| *b = b'?');
@@ -190,7 +190,7 @@ fn a_command_may_be_split_anywhere() {
         let mut peer = server.caller();
         let (head, tail) = dialogue.split_at(split);
         peer.raw(head);
-        // Until it answers, the first part has been read for certain.
+        // Once the server replies to this, it has read the first part.
         let answered = head.matches('\n').count();
         let mut codes = [331, 230, 257].into_iter();
         codes.by_ref().take(answered).for_each(|code| drop(peer.expect(code)));

@@ -1,4 +1,4 @@
-//! What the server does beyond RFC 959, and what it says about itself.
+//! Extensions beyond RFC 959, and the server's description of itself.
 
 use crate::support::Server;
 use crate::support::wire::Peer;
@@ -19,7 +19,7 @@ fn mode(server: &Server, name: &str) -> u32 {
     fs::metadata(server.path(name)).unwrap().permissions().mode() & 0o7777
 }
 
-/// A server with a directory and a file in it, and someone who may write.
+/// Starts a server with a directory that contains a file, and logs in with write access.
 fn writer() -> (Server, Peer) {
     let server = Server::start();
     server.make_dir("dir");
@@ -33,8 +33,8 @@ fn features(peer: &mut Peer) -> Vec<String> {
     text.lines().filter_map(|line| line.strip_prefix(' ')).map(str::to_owned).collect()
 }
 
-/// How each feature is used, and what comes of it. What stands in FEAT and not here, or the other
-/// way round, fails the test.
+/// Returns uses of a feature with their reply codes. A feature that is missing here or in FEAT
+/// fails the test.
 fn uses(feature: &str) -> &'static [(&'static str, u16)] {
     match feature {
         "AVBL" => &[("AVBL", 213)],
@@ -92,13 +92,13 @@ fn what_works_beyond_rfc_959_is_listed() {
         |name: &str| features.iter().any(|feature| feature.split(' ').next() == Some(name));
     for row in TABLE.iter().filter(|row| !row.rfc.starts_with("RFC 959 ")) {
         match row.spelling {
-            // RFC 2389 has these two, and who reads the list knows them.
+            // RFC 2389 defines these two, and every client that reads FEAT knows them.
             "FEAT" | "OPTS" => assert!(!is_listed(row.spelling)),
             // RFC 3659 section 7.8: MLST stands for both.
             "MLSD" => assert!(is_listed("MLST") && !is_listed("MLSD")),
-            // Of a server with a certificate.
+            // Listed only by a server with a certificate.
             "AUTH" | "PBSZ" | "PROT" | "CCC" => assert!(!is_listed(row.spelling)),
-            // Not every system can.
+            // Not every system can set it.
             "MFCT" if !is_listed("MFCT") => {
                 let (_server, mut peer) = writer();
                 peer.say("MFCT 20010203040506 dir/a file").expect(502);
@@ -123,13 +123,13 @@ fn opts_mlst_shows_in_feat() {
 #[test]
 fn help_explains_each_verb_in_one_line() {
     let server = Server::start();
-    // Commands before the login would be held back.
+    // Commands before the login would be delayed.
     let mut peer = server.visitor();
     for row in TABLE {
         let said = peer.say(format!("HELP {}", row.spelling)).expect(214);
         let text = said.text();
         if row.spelling == "SITE" {
-            // This one has commands of its own.
+            // SITE has its own commands.
             assert_eq!(text, peer.say("SITE HELP").expect(214).text());
             continue;
         }
@@ -220,7 +220,7 @@ fn allo_tells_whether_there_is_room() {
     for line in ["ALLO 18446744073709551616", "ALLO -1", "ALLO 10 R", "ALLO 10 X 5"] {
         peer.say(line).expect(501);
     }
-    // It fits into what AVBL says, and no more does.
+    // The reported space fits, and one byte more does not.
     let room: u64 = peer.say("AVBL").expect(213).words().parse().unwrap();
     peer.say(format!("ALLO {}", room / 2)).expect(200);
     peer.say(format!("ALLO {}", room.saturating_mul(2))).expect(552);
@@ -314,7 +314,7 @@ fn mdtm_with_a_time_sets_it_and_says_so_with_253() {
     peer.say("MDTM 20010203040506 dir/a file").expect(253);
     assert_eq!(modified(&server, "dir/a file"), MOMENT);
     peer.say("MDTM 20010203040506 missing").expect(550);
-    // A file of that name is what is meant.
+    // A file with that name takes precedence.
     server.write("20010203040506 dir", "");
     let before = modified(&server, "dir");
     peer.say("MDTM 20010203040506 dir").expect(213);
@@ -334,7 +334,7 @@ fn mff_sets_times_and_modes() {
         peer.say(format!("MFF {facts} dir/a file")).expect(501);
     }
     peer.say("MFF Size=0; dir/a file").expect(504);
-    // ncftp leaves the last semicolon out.
+    // ncftp omits the last semicolon.
     peer.say("MFF Modify=20010203040506 dir/a file").expect(213);
     assert_eq!(server.read("dir/a file"), b"content");
 }
@@ -420,7 +420,7 @@ fn site_umask_is_for_what_the_session_makes() {
     peer.stor("secret", "x");
     assert_eq!((mode(&server, "private"), mode(&server, "secret")), (0o700, 0o600));
     assert_eq!((mode(&server, "all"), mode(&server, "all/private")), (0o700, 0o700));
-    // What is replaced keeps its mode.
+    // A file that is replaced keeps its mode.
     peer.say("SITE CHMOD 664 secret").expect(200);
     peer.stor("secret", "y");
     assert_eq!(mode(&server, "secret"), 0o664);
@@ -551,7 +551,7 @@ fn a_browser_is_sent_away_at_once() {
         peer.expect(421);
         peer.expect_end();
     }
-    // Who has logged in may mistype.
+    // After login, mistyped commands are allowed.
     let mut peer = server.visitor();
     peer.say("GET file").expect(500);
     peer.say("PWD").expect(257);
@@ -563,7 +563,7 @@ fn ten_guesses_before_login_are_enough() {
     let mut peer = server.caller();
     for guess in 1..10 {
         peer.say(format!("GUESS{guess}")).expect(500);
-        // What is known does not count, and does not begin anew.
+        // Known verbs neither count nor reset the count.
         peer.say("NOOP").expect(200);
         peer.say("RETR").expect(530);
         peer.say("AUTH TLS").expect(502);

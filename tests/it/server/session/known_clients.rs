@@ -1,10 +1,10 @@
-//! Sessions the way well-known clients hold them, word by word.
+//! Sessions in the exact words of well-known clients.
 
 use crate::support::Server;
 use crate::support::wire;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// The argument of PORT for a listener on loopback.
+/// Returns the argument of PORT for a listener on the loopback interface.
 fn port_argument(listener: &TcpListener) -> String {
     let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
     format!("127,0,0,1,{high},{low}")
@@ -57,7 +57,7 @@ fn ftp_exe_of_windows() {
     peer.say("OPTS UTF8 ON").expect(200);
     peer.say("USER ftp").expect(331);
     peer.say("PASS me@").expect(230);
-    // It listens first and names its port; TYPE is never said, so all is text.
+    // It listens first and announces its port; it never sends TYPE, so all transfers are text.
     for (command, expected) in
         [("NLST", "a.txt\r\n"), ("RETR a.txt", "one\r\ntwo\r\n"), ("NLST -l", " a.txt\r\n")]
     {
@@ -88,7 +88,8 @@ fn a_camera_that_makes_its_directories_each_time() {
         peer.say("PASS").expect(230);
         peer.say("TYPE I").expect(200);
         for dir in ["cam", "2026-11-22"] {
-            // It does not look whether they are there, and goes in whatever the answer was.
+            // It does not check whether the directories exist, and enters them whatever the reply
+            // is.
             let made = peer.say(format!("MKD {dir}")).hear();
             assert!(matches!(made.code, 257 | 550), "{}", made.text());
             peer.say(format!("CWD {dir}")).expect(250);

@@ -1,4 +1,4 @@
-//! Who gets in, and what is left of a login that ends.
+//! Login, and the state after its end.
 
 use crate::support::{Server, at_once};
 use std::collections::BTreeSet;
@@ -136,7 +136,7 @@ fn passwords_are_never_logged() {
     peer.say("USER root").expect(331);
     peer.say("PASS hunter2").expect(530);
     peer.say("ACCT hunter2").expect(202);
-    // A mistake of beginners.
+    // A common mistake of beginners.
     peer.say("USER root pass hunter2").expect(331);
     peer.say("PASS x").expect(530);
     peer.say("pass hunter2").expect(503);

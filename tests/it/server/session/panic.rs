@@ -1,7 +1,7 @@
-//! A panic ends one session alone, and is logged.
+//! A panic ends only its session and is logged.
 //!
-//! There is none to be had from outside, so the server of these tests runs inside of them, with a
-//! log that panics when it is told of a certain file.
+//! No panic can be caused from outside, so the server runs within the test, with a log that panics
+//! when a certain file is logged.
 
 use crate::support::comes_in;
 use crate::support::wire;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 use tempfile::TempDir;
 
-/// Keeps what is logged, but cannot stand a word of `boom`.
+/// Collects log lines, and panics at `boom`.
 #[derive(Clone, Default)]
 struct Touchy {
     lines: Arc<Mutex<String>>,
@@ -28,7 +28,7 @@ impl Touchy {
     }
 }
 
-/// Serves a directory from this process, one thread for each client.
+/// Serves a directory from this process with one thread per client.
 fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
     panic_hook::keep_quiet(None);
     let words = ["--root", root.path().to_str().unwrap(), "--max-sessions", "2"];
@@ -63,7 +63,7 @@ fn the_session_ends_with_421_the_log_says_where_and_the_others_go_on() {
     };
     let mut other = visitor();
     for verb in ["RETR", "DELE", "NOOP"] {
-        // Each time in the place of the one before.
+        // Each session follows the end of the previous one.
         let mut peer = visitor();
         match verb {
             "RETR" => assert_eq!(wire::drain(peer.begin("RETR boom")), b"content"),

@@ -1,5 +1,5 @@
-//! Passwords are hashed once: a login that succeeded is remembered, and the hashes of a flood wait
-//! behind those of addresses that sent nothing wrong.
+//! Passwords are hashed once: successful logins are cached, and the hashes of a flood wait behind
+//! those of addresses without wrong passwords.
 
 use crate::server::service::status::Watched;
 use crate::support::accounts::{AccountsFile, PASSWORD, SECRET};
@@ -8,19 +8,19 @@ use crate::support::{Server, eventually};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A server with its status, on these accounts.
+/// Starts a server with a status page and these accounts.
 fn watched(accounts: &AccountsFile) -> Watched {
     Watched::of(Server::with(&["--status", "127.0.0.1:0", "--users", accounts.path()]))
 }
 
-/// Returns how many passwords were hashed, and how many were known from an earlier login.
+/// Returns the numbers of passwords that were hashed and that were found in the cache.
 fn checks(watched: &Watched) -> (u32, u32) {
     let count =
         |by: &str| watched.metric(&format!("mt_ftp_password_checks_total{{by=\"{by}\"}}")) as u32;
     (count("hash"), count("cache"))
 }
 
-/// A session from an address of its own.
+/// Connects from a separate address.
 fn from(watched: &Watched, number: u8) -> Peer {
     let host = IpAddr::V4(Ipv4Addr::new(127, 0, 1, number));
     let mut peer = Peer::new(wire::connect_as(host, watched.server.addr()));
@@ -42,7 +42,7 @@ fn a_login_that_succeeded_needs_no_second_hash() {
         assert_eq!(attempt(&watched, number, "anna", "secret"), 230);
     }
     assert_eq!(checks(&watched), (1, 4));
-    // What is not that login is hashed: another password, another account, a name that is none.
+    // Everything else is hashed: another password, another account, an unknown name.
     for (name, password, code) in
         [("anna", "Secret", 530), ("ben", "secret", 230), ("nobody", "secret", 530)]
     {
@@ -68,15 +68,15 @@ fn an_account_with_another_password_forgets_its_login() {
         assert_eq!(attempt(&watched, 1, "anna", right), 230);
         assert_eq!(attempt(&watched, 1, "anna", right), 230);
     }
-    // Twice a wrong one, and each right one the first time after the account has changed.
+    // A wrong password twice, and each correct one once after the account has changed.
     assert_eq!(checks(&watched), (5, 2));
 }
 
 #[test]
 fn a_good_login_does_not_wait_for_a_flood_of_wrong_ones() {
     const CROWD: u8 = 100;
-    // Every check costs as much as the most expensive account, here enough that the crowd still waits
-    // when the last of it has come.
+    // Every check costs as much as the most expensive account, here enough for the crowd to be
+    // still waiting when its last client has connected.
     let costly = SECRET.replace("$1$", "$20000$");
     let accounts = AccountsFile::with_text(&format!("anna:{SECRET}::\nben:{costly}::\n"));
     let watched = watched(&accounts);

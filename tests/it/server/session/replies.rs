@@ -1,18 +1,19 @@
-//! The code of every verb: before login, and for each access.
+//! The reply code of each verb: before login, and with each access.
 //!
-//! The cases come from the protocol module's own table, and the match below is exhaustive, so a
+//! The cases come from the table of the protocol module, and the match below is exhaustive, so a
 //! verb without a case does not compile.
 
 use crate::support::Server;
 use mt_ftp::protocol::{ArgumentRule, TABLE, Verb};
 use mt_ftp::sys;
 
-/// A command, and the code it gets before login, and with each access of [`ACCESSES`].
+/// A command, its code before login, and its codes with each access of [`ACCESSES`].
 struct Case(&'static str, u16, [u16; 4]);
 
 const ACCESSES: [&str; 4] = ["drop", "read", "store", "write"];
 
-/// Three directories, two empty ones and a full one, and two files wait for each of these.
+/// Returns the case of a verb. Three directories (two of them empty) and two files exist for each
+/// case.
 fn case(verb: Verb) -> Case {
     match verb {
         Verb::User => Case("USER ftp", 331, [331, 331, 331, 331]),
@@ -155,7 +156,7 @@ fn a_wrong_argument_before_login_is_530_where_the_command_needs_a_login() {
             ArgumentRule::Ignored => continue,
         };
         let Case(_, code, ..) = case(row.verb);
-        // These two need a login for some arguments alone.
+        // These two need a login only for some arguments.
         let needs_login = code == 530 || matches!(row.verb, Verb::Stat | Verb::Site);
         server.caller().say(wrong).expect(if needs_login { 530 } else { 501 });
     }

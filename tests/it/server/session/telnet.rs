@@ -12,7 +12,7 @@ const WONT: u8 = 252;
 const DO: u8 = 253;
 const DONT: u8 = 254;
 
-/// A file whose name every wrong reading of another name would meet.
+/// A file that would be affected if another name were misread.
 const VICTIM: &[u8] = b"\xe0";
 
 fn has(server: &Server, name: &[u8]) -> bool {
@@ -26,7 +26,7 @@ fn say_in_two(peer: &mut Peer, command: &[u8], split: usize) {
     peer.raw(head).raw(tail);
 }
 
-/// Carries out every verb with a name on the file `name`, which goes over the wire as `wire`.
+/// Runs every verb with the file `name`, whose wire form is `wire`.
 fn every_verb_acts_on(server: &Server, name: &[u8], wire: &[u8], split: usize) {
     let mut peer = server.visitor();
     let mut say = |verb: &[u8], code: u16| {

@@ -1,10 +1,10 @@
-//! What a client may say while a transfer runs.
+//! Commands that a client may send during a transfer.
 
 use crate::support::Server;
 use crate::support::wire::{Peer, connect, drain};
 use std::io::Write;
 
-/// More than all buffers on the way hold together.
+/// More bytes than all buffers between server and client hold.
 const LARGE: u64 = 256 << 20;
 
 fn server_with_large_file() -> Server {
@@ -153,7 +153,8 @@ fn a_client_that_quits_may_close_before_its_download_is_whole() {
     assert_eq!(drain(data).len() as u64, LARGE);
 }
 
-/// Sends the last lines of a script and closes its half, all before the server sees any of it.
+/// Sends the last lines of a script and closes the sending half, before the server reads any of
+/// it.
 fn end_script(server: &Server, peer: &mut Peer, lines: &str) {
     server.signal("STOP");
     peer.raw(lines);
@@ -200,7 +201,7 @@ fn a_script_may_end_just_after_its_last_transfer_has_begun() {
     for number in 0..20 {
         let mut peer = server.visitor();
         let mut data = connect(peer.epsv());
-        // The end may come before the STOR is carried out or after it.
+        // The end may arrive before or after the server carries out the STOR.
         peer.raw("TYPE I\r\nSTOR file\r\n");
         peer.half_close();
         data.write_all(&[number; 100_000]).unwrap();
@@ -238,7 +239,7 @@ fn the_end_of_the_control_connection_ends_its_transfer() {
         ("a close", drop),
         ("a reset", Peer::reset),
     ];
-    // Another command may wait for its turn before the end comes.
+    // Another command may be waiting when the connection ends.
     for waiting in ["", "NOOP\r\nSIZE small\r\n"] {
         for (what, end) in ends {
             let server = server_with_large_file();

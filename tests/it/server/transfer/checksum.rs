@@ -1,11 +1,12 @@
-//! HASH, XCRC and their kin, and RANG, which says which bytes are meant.
+//! HASH, XCRC and related verbs, and RANG, which selects a range.
 
 use crate::support::Server;
 use crate::support::wire::Peer;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-/// A name of HASH, the X verbs for the same, and what it makes of "", "abc" and 640,000 bytes.
+/// A name for HASH, the X verbs with the same algorithm, and the digests of "", "abc" and 640,000
+/// bytes.
 struct Known {
     algorithm: &'static str,
     verbs: &'static [&'static str],
@@ -14,7 +15,7 @@ struct Known {
     large: &'static str,
 }
 
-/// As Python's hashlib and zlib have them.
+/// Values from Python's hashlib and zlib.
 const KNOWN: [Known; 5] = [
     Known {
         algorithm: "SHA-256",
@@ -56,7 +57,7 @@ const KNOWN: [Known; 5] = [
     },
 ];
 
-/// MD5 of parts of "0123456789".
+/// MD5 digests of parts of "0123456789".
 const MD5_ALL: &str = "781e5e245d69b566979b86e28d23f2c7";
 const MD5_2_TO_4: &str = "289dff07669d7a23de0ef88d2f7129e7";
 const MD5_FROM_3: &str = "b2130cc690a15a0ed214904cfa7460d0";
@@ -70,7 +71,7 @@ fn digits() -> (Server, Peer) {
     (server, peer)
 }
 
-/// Any case will do: what programs compare are numbers.
+/// Compares a digest without regard to case, because programs compare numbers.
 fn expect_digest(peer: &mut Peer, line: &str, code: u16, words: &str) {
     let said = peer.say(line).expect(code).words();
     if !said.eq_ignore_ascii_case(words) {
@@ -136,10 +137,10 @@ fn rang_says_which_bytes_hash_takes() {
     ] {
         peer.say(rang).expect(350);
         expect_digest(&mut peer, "HASH digits", 213, &words);
-        // Once, and no longer.
+        // Only once.
         expect_digest(&mut peer, "HASH digits", 213, &format!("MD5 0-9 {MD5_ALL} digits"));
     }
-    // REST is there for the RETR after it as well.
+    // REST remains in force for the RETR after it.
     peer.say("REST 3").expect(350);
     expect_digest(&mut peer, "HASH digits", 213, &format!("MD5 3-9 {MD5_FROM_3} digits"));
     assert_eq!(peer.retr("digits"), b"3456789");
@@ -181,7 +182,7 @@ fn rang_counts_the_bytes_of_the_transfer_in_type_a() {
         peer.say(rang).expect(350);
         assert_eq!(peer.retr("text"), bytes.as_bytes(), "{rang}");
     }
-    // At the end there is nothing to send, as in TYPE I.
+    // At the end of the file there is nothing to send, as in TYPE I.
     peer.epsv();
     for (rang, name) in [("RANG 6 9", "text"), ("RANG 7 9", "text"), ("RANG 0 9", "empty")] {
         peer.say(rang).expect(350);
@@ -277,7 +278,7 @@ fn abor_ends_a_digest() {
         let started = Instant::now();
         peer.say("ABOR").expect(426);
         peer.expect(226);
-        // 100 ms is what is promised; this machine may be busy.
+        // The documented limit is 100 ms; this machine may be busy.
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
     peer.say("PWD").expect(257);
@@ -285,8 +286,8 @@ fn abor_ends_a_digest() {
 
 #[test]
 fn replies_stay_in_order_while_a_digest_runs() {
-    // No 1xx reply says that a digest has begun, so an answer that came first would be taken for
-    // that of the digest.
+    // No 1xx reply announces the start of a digest, so an earlier reply would be taken for the
+    // digest's reply.
     let (_server, mut peer) = digits();
     peer.raw("HASH digits\r\nNOOP\r\nXMD5 digits\r\nSTAT\r\nPWD\r\n");
     for code in [213, 200, 250, 211, 257] {

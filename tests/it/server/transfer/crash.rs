@@ -1,9 +1,9 @@
-//! The server is killed in the middle of uploads, again and again.
+//! The server is killed repeatedly in the middle of uploads.
 //!
-//! Several clients store under load, each upload of every name with content of its own that a name
-//! and a version determine. Once the server has taken so many bytes it is killed where it stands,
-//! and started again on the same directory. Then every name holds a whole file, every `226` was
-//! true, nothing half stored is to be seen, and what broke off is resumed and comes out right.
+//! Several clients store files under load. The content of each upload is determined by its name
+//! and a version. After a number of received bytes the server is killed and started again on the
+//! same directory. Then every name must refer to a complete file, every `226` must be true, no
+//! partial file may be visible, and interrupted uploads must be resumable with the right result.
 
 use crate::support::wire::Peer;
 use crate::support::{PATIENCE, Server, noise};
@@ -19,14 +19,14 @@ use tempfile::TempDir;
 const ROUNDS: u64 = 10;
 const CLIENTS: u64 = 4;
 
-/// A client sends so much at a time and reports it.
+/// The number of bytes that a client sends at a time and reports.
 const CHUNK: usize = 16 * 1024;
 
-/// Bytes that the server may take in a round before it is killed.
+/// The maximum number of bytes that the server receives in a round before it is killed.
 const MOST_TAKEN: u64 = 12 << 20;
 
-/// One upload: what it stores, when it began, and when it got its `226`, by a clock that every
-/// event moves on.
+/// An upload: its version, its start, and the time of its `226`, by a logical clock that every
+/// event increments.
 #[derive(Clone, Debug)]
 struct Stored {
     version: u64,
@@ -34,7 +34,7 @@ struct Stored {
     done: Option<u64>,
 }
 
-/// All uploads of every name.
+/// All uploads of all names.
 #[derive(Debug, Default)]
 struct History {
     clock: u64,
@@ -42,7 +42,7 @@ struct History {
 }
 
 impl History {
-    /// A new version of a name.
+    /// Begins a new version of a name.
     fn begin(&mut self, name: &str) -> u64 {
         self.clock += 1;
         let version = self.clock;
@@ -57,7 +57,8 @@ impl History {
         all.iter_mut().find(|stored| stored.version == version).unwrap().done = Some(self.clock);
     }
 
-    /// Whether a name may hold this version now: nothing that began after its end has ended.
+    /// Returns whether a name may have this version now: no upload that began after its end has
+    /// ended.
     fn allows(&self, name: &str, version: u64) -> bool {
         let all = &self.uploads[name];
         let Some(this) = all.iter().find(|stored| stored.version == version) else { return false };
@@ -65,32 +66,32 @@ impl History {
         !all.iter().any(|other| other.done.is_some() && later(other))
     }
 
-    /// The names that were stored since the clock showed this.
+    /// Returns the names that were stored since this time of the clock.
     fn names_since(&self, clock: u64) -> impl Iterator<Item = &String> {
         let is_new = move |all: &Vec<Stored>| all.iter().any(|stored| stored.began > clock);
         self.uploads.iter().filter(move |(_, all)| is_new(all)).map(|(name, _)| name)
     }
 
-    /// Whether a name has to be there.
+    /// Returns whether a name must exist.
     fn requires(&self, name: &str) -> bool {
         self.uploads[name].iter().any(|stored| stored.done.is_some())
     }
 
-    /// What was sent last under a name, if it got no `226`.
+    /// Returns the last upload of a name if it got no `226`.
     fn broken_off(&self, name: &str) -> Option<u64> {
         let last = self.uploads[name].last().unwrap();
         last.done.is_none().then_some(last.version)
     }
 }
 
-/// What a version of a name is: a line that says so, and noise.
+/// Returns the content of a version of a name: a line that names both, and random bytes.
 fn content(name: &str, version: u64) -> Vec<u8> {
     let sizes = [0, 1, 1000, CHUNK, 100_000, 700_000, 2_000_000];
     let length = sizes[(version % 7) as usize];
     [format!("{name} {version} {length}\n").into_bytes(), noise(length, version)].concat()
 }
 
-/// The version a stored file says it is, if it is that to its last byte.
+/// Returns the version of a stored file, if its content is exactly that version.
 fn version_of(name: &str, bytes: &[u8]) -> Option<u64> {
     let line = bytes.split(|&b| b == b'\n').next().unwrap();
     let mut words = std::str::from_utf8(line).ok()?.strip_prefix(name)?.split_whitespace();
@@ -98,7 +99,7 @@ fn version_of(name: &str, bytes: &[u8]) -> Option<u64> {
     (bytes == content(name, version)).then_some(version)
 }
 
-/// A client that takes the loss of its server for what it is: an end.
+/// A client that treats the loss of its server as the end of its work.
 struct Uploader {
     control: BufReader<TcpStream>,
 }
@@ -121,7 +122,7 @@ impl Uploader {
         self.reply(code)
     }
 
-    /// Any other code than the expected one is a failure of the test, not of the connection.
+    /// A code other than the expected one is a failure of the test and not of the connection.
     fn reply(&mut self, code: u16) -> io::Result<String> {
         let mut line = String::new();
         self.control.read_line(&mut line)?;
@@ -148,7 +149,8 @@ impl Uploader {
     }
 }
 
-/// Stores until the server is gone: names of its own, old and new, and one that all fight for.
+/// Stores files until the server is gone: names of its own, old and new, and one name that all
+/// clients use.
 fn store_all(
     address: SocketAddr,
     client: u64,
@@ -172,7 +174,7 @@ fn store_all(
     Ok(())
 }
 
-/// Lets clients store until the server has taken `limit` bytes, and kills it.
+/// Lets clients store until the server has received `limit` bytes, and kills it.
 fn crash_under_load(server: Server, round: u64, limit: u64, history: &Mutex<History>) -> TempDir {
     let (taken, reports) = channel();
     let address = server.addr();
@@ -194,7 +196,7 @@ fn wait_for(reports: &Receiver<u64>, limit: u64) {
     }
 }
 
-/// Every name holds a whole file that it may hold by what was answered.
+/// Checks that every name refers to a complete file that its replies allow.
 fn check_files(root: &Path, history: &History) {
     for name in history.uploads.keys() {
         let bytes = match fs::read(root.join(name)) {
@@ -211,7 +213,7 @@ fn check_files(root: &Path, history: &History) {
     }
 }
 
-/// Nothing but files and directories that were asked for is listed, by any command.
+/// Checks that every listing command shows only files and directories that were stored.
 fn check_listings(peer: &mut Peer, root: &Path, history: &History, since: u64) {
     for name in history.names_since(since) {
         let dir = name.trim_end_matches("/file");
@@ -226,9 +228,8 @@ fn check_listings(peer: &mut Peer, root: &Path, history: &History, since: u64) {
     }
 }
 
-/// Takes up what broke off, as far as something of it is left: with APPE where SIZE tells how much
-/// that is, else with REST and STOR.
-/// How many were resumed.
+/// Resumes interrupted uploads of which a partial exists, with APPE if SIZE tells its length, and
+/// with REST and STOR otherwise. Returns the number of resumed uploads.
 fn resume(peer: &mut Peer, root: &Path, history: &mut History, since: u64) -> u32 {
     let own = history.names_since(since).filter(|name| !name.starts_with("shared"));
     let broken = own.filter_map(|name| Some((name.clone(), history.broken_off(name)?)));

@@ -1,4 +1,4 @@
-//! Data connections: how they are arranged, and with whom.
+//! Data connections: their arrangement and the check of the peer.
 
 use crate::support::wire::{Peer, accept, connect, connect_as, drain};
 use crate::support::{Server, eventually};
@@ -25,7 +25,7 @@ fn port_command(to: SocketAddr) -> String {
     format!("PORT {},{high},{low}", to.ip().to_string().replace('.', ","))
 }
 
-/// Servers of IPv6, where this machine has it.
+/// Starts a server on IPv6, if this machine supports it.
 fn server_on(host: &str) -> Option<Server> {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).ok()?;
     let server = Server::launch(TempDir::new().unwrap(), host, &[]);
@@ -98,7 +98,7 @@ fn a_port_does_not_stay_for_ever() {
     assert!((3..=4).contains(&ports.len()), "{ports:?}");
 }
 
-/// A stranger connects beside the client, and then alone.
+/// A stranger connects together with the client, and then alone.
 fn only_a_stranger_comes(options: &[&str]) {
     let server = Server::with(options);
     server.write("file", "content");
@@ -212,7 +212,7 @@ fn ports_below_1024_are_not_connected_to() {
 fn a_refused_active_connection_is_425() {
     let server = server_with_file();
     let mut peer = server.visitor();
-    // The port of a connection is taken, and nobody listens there.
+    // The port belongs to a connection, and nothing listens on it.
     let taken = connect(server.addr());
     peer.say(port_command(taken.local_addr().unwrap())).expect(200);
     peer.say("RETR file").expect(150);

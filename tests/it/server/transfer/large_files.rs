@@ -1,5 +1,5 @@
-//! Files so large that the system moves their bytes itself: each byte arrives once, and whatever
-//! ends a small transfer ends a large one in the same way.
+//! Files large enough for transfers within the kernel: each byte arrives once, and a large
+//! transfer ends in the same way as a small one.
 
 use crate::support::wire::{Peer, drain};
 use crate::support::{Client, PATIENCE, Server, eventually, noise};
@@ -7,11 +7,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// From how many bytes on an upload takes the direct way, and how many it takes at a time.
+/// The size from which an upload uses splice, and the size of its pipe.
 const LARGE: usize = 4 * 1024 * 1024;
 const PIPE: usize = 1024 * 1024;
 
-/// More than the buffers of two sockets hold, and takes no room.
+/// More than the buffers of two sockets hold; the file is sparse.
 const HUGE: u64 = 1 << 30;
 
 #[test]
@@ -89,7 +89,7 @@ fn every_part_of_a_large_file_is_sent() {
     }
 }
 
-/// A RETR of a huge file whose first byte has arrived.
+/// Begins a RETR of a huge file and waits for the first byte.
 fn begin_huge(server: &Server, peer: &mut Peer) -> TcpStream {
     server.write_sparse("file", HUGE);
     let mut data = peer.begin("RETR file");
@@ -181,12 +181,12 @@ fn a_large_transfer_that_stalls_ends() {
 
 #[test]
 fn a_full_disk_ends_a_large_upload_with_552_and_leaves_the_old_file() {
-    // Blocks of 512 or 1,024 bytes, as the shell has it.
+    // A block has 512 or 1,024 bytes, depending on the shell.
     let server = Server::with_largest_file(16 * 1024);
     server.write("file", "old");
     let mut peer = server.visitor();
     let mut data = peer.begin("STOR file");
-    // The server may hang up in the middle of it.
+    // The server may close the connection before the end.
     let _ = data.write_all(&noise(5 * LARGE, 10));
     drop(data);
     peer.expect(552);
@@ -210,7 +210,8 @@ fn nothing_is_left_open_after_large_transfers() {
     assert_eq!(fs::read_dir(server.root()).unwrap().count(), 2);
 }
 
-/// How many system calls the server made for so many transfers, and all around them.
+/// Returns the number of system calls that the server made for this many transfers, including its
+/// start and end.
 fn calls(transfers: usize, transfer: fn(&mut Peer)) -> usize {
     let place = tempfile::NamedTempFile::new().unwrap();
     let mut server = Server::traced(place.path());
@@ -222,7 +223,7 @@ fn calls(transfers: usize, transfer: fn(&mut Peer)) -> usize {
     drop(peer);
     server.terminate();
     assert!(server.exit().success());
-    // What ends with the program is the last that is traced.
+    // The exit of the program is the last traced call.
     let trace = || fs::read_to_string(place.path()).unwrap();
     eventually("the trace is complete", || trace().contains("exit_group("));
     trace().lines().filter(|line| !line.contains("resumed>")).count()
@@ -234,15 +235,15 @@ fn small_transfers_cost_few_system_calls() {
     const MANY: usize = 50;
     let each = |transfer| (calls(MANY + 1, transfer) - calls(1, transfer)) / MANY;
     let retr = each(|peer| assert_eq!(peer.retr("file").len(), 4096));
-    // 16, one to see that the root is there, one to see whether the client has closed its half, and waits
-    // where the client is slow.
+    // 16, one to check the root, one to check whether the client has closed its half, and further
+    // ones if the client is slow.
     assert!(retr <= 20, "{retr} for a RETR");
     let stor = each(|peer| peer.stor("file", [0; 4096]));
-    // 29, 4 to see what the file that is replaced hands on, and those of a RETR.
+    // 29, four to read the metadata that a replaced file passes on, and those that RETR has too.
     assert!(stor <= 36, "{stor} for a STOR");
 }
 
-/// How many calls to the system these commands of the client take in all.
+/// Returns the number of system calls that these client commands take.
 fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
     let address = server.addr();
     let calls = client.path("calls");
@@ -251,7 +252,7 @@ fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
     strace.arg("-o").arg(&calls).arg(env!("CARGO_BIN_EXE_ftp_client"));
     strace.args(["-q", "-c", commands, &address.ip().to_string(), &address.port().to_string()]);
     strace.assert().success();
-    // One that another thread interrupted takes two lines.
+    // A call that another thread interrupts takes two lines.
     let calls = fs::read_to_string(calls).unwrap();
     calls.lines().filter(|line| !line.ends_with("<unfinished ...>")).count()
 }

@@ -5,8 +5,8 @@ use crate::support::wire::{self, Peer};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 
-/// A free port of the system; it may be taken until the server binds it, but by then it is not
-/// among those the system gives out again at once.
+/// Returns a free port of the system. Another program may take it before the server binds it, but
+/// the system does not assign it again at once.
 fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
@@ -68,7 +68,7 @@ fn two_sessions_of_one_address_take_turns_on_one_port() {
     let (mut first, mut second) = (server.visitor(), server.visitor());
     let to = first.epsv();
     second.say("EPSV");
-    // The second waits until the first has its connection.
+    // The second session waits until the first has its connection.
     let data = wire::connect(to);
     first.say("RETR a").expect(150);
     second.expect(229);
@@ -103,7 +103,7 @@ fn the_announced_address_is_in_the_227_alone() {
     }
 }
 
-/// No name server knows it.
+/// A name that no name server resolves.
 const NO_NAME: &str = "no-such-host.invalid";
 
 #[test]
@@ -116,7 +116,7 @@ fn a_name_that_is_not_found_leaves_epsv_and_those_of_other_networks() {
     peer.say("PASV").expect_text(425, "EPSV");
     assert_eq!(peer.retr("file"), b"content");
     caller(&server, address(2)).say("PASV").expect_text(227, "(10,0,0,6,");
-    // A reload that does not find it either says so.
+    // A reload that cannot resolve it either reports that.
     server.signal("HUP");
     server.wait_for_log(&["not-reloaded", NO_NAME]);
     peer.say("PASV").expect(425);

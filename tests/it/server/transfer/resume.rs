@@ -1,11 +1,12 @@
-//! Uploads that are continued: which bytes stay, and which answers a client gets meanwhile.
+//! Resumed uploads: which bytes are kept, and the replies meanwhile.
 
 use crate::support::Server;
 use std::fs::{self, File};
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-/// A server where the upload of `name` broke off after `half`; `name` may exist already.
+/// Starts a server with an upload of `name` that was interrupted after `half`; `name` may already
+/// exist.
 fn broken_off(old: Option<&str>) -> (Server, crate::support::wire::Peer) {
     let server = Server::start();
     if let Some(old) = old {
@@ -63,7 +64,7 @@ fn a_partial_outlives_a_crash_of_the_server() {
 fn rest_beyond_the_partial_is_554_and_grafts_nothing() {
     let (server, mut peer) = broken_off(Some("old content"));
     peer.epsv();
-    // This is what lftp does: it asks SIZE, is told that of the old file, and goes on from there.
+    // lftp does this: it asks SIZE, gets the size of the old file, and continues from there.
     peer.say("SIZE name").expect_text(213, "213 11");
     peer.say("REST 11").expect(350);
     peer.say("STOR name").expect(554);
@@ -276,8 +277,8 @@ fn an_upload_that_broke_off_before_its_first_byte_leaves_nothing() {
     assert_eq!(fs::read_dir(server.root()).unwrap().count(), 0);
 }
 
-/// In TYPE A a byte of the wire is not a byte of the file: RFC 3659 section 5.4 counts those of the
-/// wire, as SIZE does. What cannot be done right must be refused.
+/// In TYPE A the bytes on the wire are not those of the file: offsets count the bytes on the wire
+/// (RFC 3659 section 5.4), and so does SIZE. A resume that cannot be exact must be refused.
 #[test]
 fn text_is_resumed_where_it_broke_off_or_not_at_all() {
     const WIRE: &str = "one\r\ntwo\r\nthree\r\n";

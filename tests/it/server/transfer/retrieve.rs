@@ -1,4 +1,4 @@
-//! RETR: all the bytes, from where they were asked for, in the type that was chosen.
+//! RETR: all bytes, from the requested offset, in the selected type.
 
 use crate::support::{Server, noise};
 use std::fs::OpenOptions;

@@ -1,4 +1,4 @@
-//! STOR, APPE and STOU: a name holds a whole file at every moment.
+//! STOR, APPE and STOU: a name always refers to a complete file.
 
 use crate::support::wire::connect;
 use crate::support::{Server, noise};
@@ -97,12 +97,12 @@ fn a_client_killed_in_the_middle_leaves_the_old_file() {
     let mut peer = server.visitor();
     let begun = Instant::now();
     let data = peer.begin_with("STOR file", noise(100_000, 1));
-    // What was sent in one go is believed without waiting for the end of the control connection, so
-    // it takes a while.
+    // Data that was sent before the close is processed first, without waiting for the end of the
+    // control connection, so this takes a moment.
     while begun.elapsed() < Duration::from_millis(50) {
         peer.say("STAT").expect(213);
     }
-    // The system closes both for it, in whichever order.
+    // The system closes both connections, in any order.
     drop(peer);
     drop(data);
     server.wait_for_log(&["stor", "failed"]);
@@ -266,7 +266,7 @@ fn a_replaced_file_keeps_its_mode() {
     assert_eq!(mode & 0o7777, 0o640);
 }
 
-/// What `getfacl` says of a file.
+/// Returns the output of `getfacl` for a file.
 fn rights(server: &Server, name: &str) -> String {
     let output = Command::new("getfacl").args(["-cp"]).arg(server.path(name)).output().unwrap();
     assert!(output.status.success());
@@ -290,7 +290,7 @@ fn a_replaced_file_keeps_its_access_control_list() {
     for name in ["list", "dir/list"] {
         set_rights(&server, name, "user:nobody:rw-,group::---,mask::rw-");
     }
-    // What new files inherit is not for those that replace others.
+    // The default list for new files does not apply to files that replace others.
     set_rights(&server, "dir", "default:user:nobody:rwx,default:group::rwx");
     let mut peer = server.visitor();
     for name in ["list", "dir/list", "dir/none"] {
@@ -364,7 +364,7 @@ fn text_is_stored_with_the_line_ends_of_this_system() {
 fn text_survives_both_ways_across_the_borders_of_chunks() {
     let server = Server::start();
     let mut local: Vec<u8> = noise(300_000, 5).iter().map(|b| b"\n\rab"[*b as usize % 4]).collect();
-    // A CR LF would come back as LF alone.
+    // A CR LF would come back as LF.
     local.dedup_by(|byte, before| *before == b'\r' && *byte == b'\n');
     server.write("first", &local);
     let mut peer = server.visitor();

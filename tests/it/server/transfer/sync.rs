@@ -1,5 +1,5 @@
-//! `--sync`, and disks that fail: what the system is asked in which order, and what becomes of an
-//! upload when it says no. strace sees the calls, and lets some of them fail.
+//! `--sync`, and failing disks: the order of the system calls, and the result of an upload when
+//! one of them fails. strace shows the calls and makes some of them fail.
 
 use crate::support::wire::{Peer, connect};
 use crate::support::{Server, eventually, noise};
@@ -7,14 +7,14 @@ use std::fs;
 use std::io::Write;
 use tempfile::TempDir;
 
-/// A server whose calls are seen.
+/// A server whose system calls are traced.
 struct Traced {
     server: Server,
     trace: TempDir,
 }
 
 impl Traced {
-    /// With more words for strace and options for the server.
+    /// Starts it with further arguments for strace and options for the server.
     fn with(words: &[&str], options: &[&str]) -> Traced {
         Traced::launch(TempDir::new().unwrap(), words, options)
     }
@@ -22,14 +22,14 @@ impl Traced {
     fn launch(root: TempDir, words: &[&str], options: &[&str]) -> Traced {
         let trace = TempDir::new().unwrap();
         let output = trace.path().join("calls").to_str().unwrap().to_owned();
-        // -D: the server is our child, and strace its grandchild.
+        // -D: the server is the direct child of the test, and strace its grandchild.
         let strace = ["strace", "-D", "-f", "-qq", "-s", "64", "-o", &output];
         let words = [&strace, words].concat();
         let server = Server::under(&words, root, "127.0.0.1", options);
         Traced { server, trace }
     }
 
-    /// What was asked for uploads since the last 150, up to their final reply.
+    /// Returns the calls for uploads since the last 150, up to the final reply.
     fn calls(&self) -> Vec<&'static str> {
         const CALLS: [&str; 3] = ["fsync", "rename", "226 "];
         let path = self.trace.path().join("calls");
@@ -40,7 +40,7 @@ impl Traced {
         });
         let text = read();
         let since = text.rfind("150 ").unwrap();
-        // A call that another thread's call interrupts takes two lines, the second with its result.
+        // A call that another thread's call interrupts takes two lines; the second has its result.
         let done = text[since..].lines().filter(|line| !line.ends_with("<unfinished ...>"));
         let call = |line: &str| CALLS.into_iter().find(|call| line.contains(call));
         done.filter_map(call).collect()
@@ -105,7 +105,8 @@ fn a_file_that_does_not_reach_the_disk_is_no_success_and_is_not_kept() {
     drop(data);
     peer.expect(451);
     assert_eq!(server.read("file"), b"old");
-    // What the system has failed to write once it does not try again, so nothing may build on it.
+    // After a failed write the system does not try again, so the partial must not be used any
+    // more.
     assert_eq!(server.partials(""), 0);
 }
 
@@ -123,8 +124,8 @@ fn a_directory_that_does_not_reach_the_disk_is_no_success() {
     assert_eq!(traced.server.partials(""), 0);
 }
 
-/// An upload for which strace with these words lets something fail gets this reply, and leaves so
-/// many partials.
+/// Runs an upload during which strace makes a call fail, and expects this reply and this number of
+/// partials.
 fn expect_failure(root: TempDir, words: &[&str], code: u16, partials: usize) {
     let traced = Traced::launch(root, words, &[]);
     let server = &traced.server;
@@ -143,7 +144,7 @@ fn expect_failure(root: TempDir, words: &[&str], code: u16, partials: usize) {
 #[ignore = "needs strace"]
 fn writes_that_fail_leave_the_old_file() {
     for (error, code) in [("EIO", 451), ("EROFS", 550), ("ENOSPC", 552), ("EDQUOT", 552)] {
-        // Only what is done to the partial is to fail, so its name must be known.
+        // Only calls for the partial are to fail, so its name must be known.
         let server = Server::start();
         server.visitor().break_off("STOR file", "half");
         let partial = fs::read_dir(server.root()).unwrap().last().unwrap().unwrap().path();
