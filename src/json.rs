@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_a_meaning_in_json_or_on_a_terminal_is_escaped() {
+    fn special_characters_of_json_and_terminals_are_escaped() {
         let object = Object::new().text("a", b"\"\\\n\x1b\xc2\x9b").number("b", 7);
         assert_eq!(object.finish(), "{\"a\":\"\\\"\\\\\\u000a\\u001b\\u009b\",\"b\":7}");
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_escaped_and_all_else_is_shown() {
+    fn hidden_characters_are_escaped_and_others_are_shown() {
         let object = Object::new().text("a", "\u{202e}\u{2028}\u{e0041}ü漢🙂".as_bytes());
         assert_eq!(object.finish(), "{\"a\":\"\\u202e\\u2028\\udb40\\udc41ü漢🙂\"}");
         assert_eq!(Object::new().finish(), "{}");

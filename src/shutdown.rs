@@ -83,7 +83,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn each_stage_wakes_who_waits_for_it_and_stays() {
+    fn each_stage_wakes_its_waiting_threads_and_persists() {
         let shutdown = Shutdown::new().unwrap();
         let ready = |item| poll(&mut [item], Some(Duration::ZERO)).unwrap() == 1;
         assert_eq!(shutdown.stage(), Stage::Running);

@@ -87,7 +87,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
-    fn a_moment_has_one_spelling_for_each_reader() {
+    fn a_time_has_one_form_for_each_format() {
         let time = UNIX_EPOCH + Duration::from_millis(784_111_777_042);
         assert_eq!(rfc3339(time), "1994-11-06T08:49:37Z");
         assert_eq!(rfc3339_millis(time), "1994-11-06T08:49:37.042Z");

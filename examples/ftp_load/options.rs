@@ -250,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn the_result_is_called_after_the_scenario_unless_told() {
+    fn the_result_has_the_name_of_the_scenario_by_default() {
         assert_eq!(options(&["login"]).unwrap().row, "login");
         let named = options(&["--row", "a b", "--size=1M", "stor"]).unwrap();
         assert_eq!((named.row.as_str(), named.size), ("a b", Some(1 << 20)));
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_are_reported() {
         let wrong = [
             (&["--clients", "0", "--file=a", "retr"][..], "--clients '0': expected a whole number"),
             (&["--dir", "a\nb", "list"], "--dir 'a\\x0ab': expected text without control"),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_none() {
+    fn other_text_is_not_a_record() {
         for line in ["", "{", "[]", "{\"a\": }", "{\"a\": 1", "{\"a\": 1} x", "{\"a\" 1}", "{a: 1}"]
         {
             assert_eq!(Record::parse(line), None, "{line}");

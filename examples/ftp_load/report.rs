@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn medians_stand_beside_each_other_with_their_ratio() {
+    fn medians_are_shown_with_their_ratio() {
         let mut text = String::new();
         for (ours, theirs) in [(100.0, 60.0), (300.0, 50.0), (200.0, 70.0)] {
             text += &(line("ours", ours, 0.5) + &line("theirs", theirs, 0.25));

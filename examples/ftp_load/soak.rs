@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_told_from_noise() {
+    fn growth_is_distinguished_from_noise() {
         let base = holdings(1000, 10, 2);
         assert_eq!(back_at(base, holdings(1049, 10, 2)), Ok(()));
         assert_eq!(back_at(base, holdings(900, 9, 1)), Ok(()));

@@ -200,7 +200,7 @@ mod tests {
     use crate::args::testing::{CLIENT, SERVER};
 
     #[test]
-    fn a_page_has_every_flag_and_what_the_table_has_no_room_for() {
+    fn a_page_contains_every_flag_and_the_further_texts() {
         static PASSWD: [Subcommand; 1] = [Subcommand {
             word: "passwd",
             summary: "add an account",

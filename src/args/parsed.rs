@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_is_the_default_or_nothing() {
+    fn options_that_are_not_given_have_their_default_or_none() {
         let parsed = run(&SERVER, &[]);
         assert_eq!(parsed.need("port", port), Ok(1026));
         assert_eq!(parsed.get("max-sessions-per-ip", integer(1..=9_u32)), Ok(None));

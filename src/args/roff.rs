@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_bold_and_what_stands_for_something_is_not() {
+    fn literals_are_bold_and_placeholders_are_italic() {
         assert_eq!(marked("-p, --port PORT"), r"\fB\-p\fR, \fB\-\-port\fR \fIPORT\fR");
         assert_eq!(marked("-V [-OPTS]"), r"\fB\-V\fR [\fB\-\fR\fIOPTS\fR]");
         assert_eq!(marked("f [A|B]"), r"\fBf\fR [\fIA\fR|\fIB\fR]");

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_windows_takes_for_something_else_is_no_name_there() {
+    fn names_with_another_meaning_on_windows_are_refused_there() {
         for name in [
             "CON", "con.txt", "Nul", "aux .c", "COM1", "lpt9.x.y", "COM¹", "conin$", "C:", "C:a",
             "a:b", "a\\b", "..\\a", "a.", "a ", "a?", "a*", "|a", "<a", "a\"", "a\tb", "...",
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_alone_are_one_where_the_system_folds_it() {
+    fn names_that_differ_only_in_case_are_equal_if_the_system_ignores_case() {
         for (one, other) in [("README", "readme"), ("É", "é"), ("ς", "Σ"), ("ſ", "S")] {
             assert_eq!(folded_case(one.as_bytes()), folded_case(other.as_bytes()));
             assert_eq!(folded(Path::new(one)) == folded(Path::new(other)), FOLDS);

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_counts_at_the_beginning_of_a_word_only() {
+    fn a_quote_is_special_only_at_the_start_of_a_word() {
         for (written, password) in [
             ("pa\"ss", "pa\"ss"),
             ("pass\"", "pass\""),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_must_not_read() {
+    fn secrets_in_a_readable_file_are_recognized() {
         assert!(login(TEXT, "one", None).unwrap().is_secret());
         assert!(!login(TEXT, "three", None).unwrap().is_secret());
         assert!(!login("machine a login me", "a", None).unwrap().is_secret());

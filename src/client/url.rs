@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_endpoint() {
+    fn invalid_endpoints_are_refused() {
         for port in ["0", "65536", "x", "", "+21", "-1", " 21"] {
             assert!(Endpoint::parse("h", Some(port)).is_err(), "{port}");
         }
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_taken_apart_and_decoded_once() {
+    fn urls_are_parsed_and_decoded_once() {
         let url = Url::parse("FTP://me%40home:p%3Aw:%2525@[::1]:2121/pub/a%20b%2525").unwrap();
         assert_eq!(url.endpoint.to_string(), "[::1]:2121");
         assert_eq!(url.user, Some(name("me@home")));

@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_line_passes_and_a_longer_one_is_lost_alone() {
+    fn the_longest_line_passes_and_only_a_longer_one_is_lost() {
         for (length, fits) in [(MAX_LINE, true), (MAX_LINE + 1, false), (1_000_000, false)] {
             for end in [&b"\r\n"[..], b"\n"] {
                 let long = vec![b'x'; length];
@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_has_its_255_doubled_and_comes_back_the_same() {
+    fn sent_bytes_255_are_doubled_and_parsed_back() {
         let reply = Reply::new(Code::PATH, &b"\"/\xff\xffa\xff\""[..]);
         let mut control = Script::new([]);
         control.send_reply(&reply).unwrap();

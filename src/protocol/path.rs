@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_taken_from_where_one_stands() {
+    fn names_are_relative_to_the_current_path() {
         assert_eq!(join("/a/b", "c"), "/a/b/c");
         assert_eq!(join("/a/b", "/c"), "/c");
         assert_eq!(join("/a/b", "c/./d//e/"), "/a/b/c/d/e");

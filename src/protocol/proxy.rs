@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_waited_for_and_nothing_behind_the_end_is_taken() {
+    fn an_incomplete_header_waits_and_bytes_after_the_header_remain() {
         for (bytes, header) in good() {
             for end in 0..bytes.len() {
                 assert_eq!(parse(&bytes[..end]), Ok(None), "{}", bytes[..end].escape_ascii());
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_known_by_its_first_wrong_byte() {
+    fn an_invalid_header_is_detected_at_its_first_wrong_byte() {
         for text in
             ["USER anna\r\n", "GET / HTTP/1.1\r\n", "PROXYS", "proxy TCP4", "\r\n\r\n\r", "\x16"]
         {
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_longer_than_allowed_is_waited_for() {
+    fn a_header_beyond_the_limit_is_refused_at_once() {
         let line = |length| [&b"PROXY "[..], &vec![b'x'; length - WORD.len()]].concat();
         assert_eq!(parse(&line(MAX_LINE - 1)), Ok(None));
         assert_eq!(parse(&line(MAX_LINE)), Err(Malformed::TooLong));

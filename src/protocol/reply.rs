@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_text_can_forge_a_line() {
+    fn no_text_can_forge_a_line() {
         let forged = "x\r\n226 done\0";
         assert_eq!(wire(&Reply::new(Code::UNAVAILABLE, forged)), "550 x??226 done?\r\n");
         let pairs = Reply::new(Code::PATH, "\r\0\r\r\0\0\r");
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_an_error() {
+    fn malformed_replies_are_errors() {
         for line in ["", "20", "abc", "099 x", "600 x", "2000 x", "200x", "SSH-2.0-x"] {
             let bad = ReplyParser::default().line(line.as_bytes());
             assert_eq!(bad, Err(BadReply::NoCode(line.into())), "{line}");
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_does_not_end_tells_its_last_line() {
+    fn the_error_for_an_unfinished_reply_contains_its_last_line() {
         let mut parser = ReplyParser::default();
         assert_eq!(parser.unfinished(), None);
         assert_eq!((parser.line(b"230-a"), parser.line(b"220 b")), (Ok(None), Ok(None)));

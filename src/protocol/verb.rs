@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_stand_in_the_order_of_the_verbs() {
+    fn rows_are_in_the_order_of_the_verbs() {
         for (index, row) in TABLE.iter().enumerate() {
             assert_eq!(row.verb as usize, index, "{}", row.spelling);
             assert_eq!(row.verb.row().spelling, row.spelling);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_rfcs_are_told_from_nonsense() {
+    fn verbs_of_other_rfcs_are_distinguished_from_unknown_words() {
         assert!(Verb::is_unimplemented(b"smnt"));
         assert!(!Verb::is_unimplemented(b"GET"));
         assert_eq!(Verb::parse(b"RETRX"), None);

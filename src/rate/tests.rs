@@ -72,7 +72,7 @@ const KIB: u64 = 1024;
 const SECONDS: Duration = Duration::from_secs(4);
 
 #[test]
-fn any_rate_is_kept_whoever_is_late() {
+fn every_rate_is_kept_despite_delays() {
     for rate in [KIB, 3000, 64 * KIB, KIB * KIB, 1 << 30, 8 << 30] {
         for late in [0, 3000, 100_000] {
             let limit = Rate::new(Some(rate));
@@ -84,7 +84,7 @@ fn any_rate_is_kept_whoever_is_late() {
 }
 
 #[test]
-fn no_party_takes_the_turns_of_another_however_many_members_it_has() {
+fn a_party_gets_its_share_however_many_members_others_have() {
     let rate = 10 * KIB * KIB;
     for parties in [1, 2, 3, 50] {
         for members in [1, 2, 7, 100] {
@@ -107,7 +107,7 @@ fn no_party_takes_the_turns_of_another_however_many_members_it_has() {
 }
 
 #[test]
-fn what_one_does_not_want_the_others_have() {
+fn bandwidth_that_one_party_does_not_use_goes_to_the_others() {
     let rate = 1000 * KIB;
     let limit = Rate::new(Some(rate));
     let mut movers: Vec<Mover> = (0..10).map(|party| Mover::new(&[(&limit, party)])).collect();
@@ -132,7 +132,7 @@ fn each_of_several_rates_is_kept() {
 }
 
 #[test]
-fn who_leaves_gives_back_what_he_has_not_used() {
+fn a_leaving_member_returns_its_unused_bytes() {
     let limit = Rate::new(Some(16 * KIB));
     let first = Instant::now();
     for file in 0..64 {
@@ -154,7 +154,7 @@ fn who_leaves_gives_back_what_he_has_not_used() {
 }
 
 #[test]
-fn coming_back_is_no_better_than_waiting() {
+fn rejoining_gives_no_advantage_over_waiting() {
     let limit = Rate::new(Some(100 * KIB));
     let mut movers: Vec<Mover> = (0..10).map(|party| Mover::new(&[(&limit, party)])).collect();
     run(&mut movers, SECONDS, 0);
@@ -169,7 +169,7 @@ fn coming_back_is_no_better_than_waiting() {
 }
 
 #[test]
-fn who_waits_and_does_not_ask_again_holds_nobody_up() {
+fn a_waiting_member_that_does_not_ask_again_delays_no_other() {
     let limit = Rate::new(Some(KIB * KIB));
     let mut movers: Vec<Mover> = (0..16).map(|_| Mover::new(&[(&limit, 0)])).collect();
     begin_together(&mut movers);
@@ -188,7 +188,7 @@ fn who_waits_and_does_not_ask_again_holds_nobody_up() {
 }
 
 #[test]
-fn a_new_rate_counts_for_those_who_wait() {
+fn a_new_rate_applies_to_waiting_members() {
     let limit = Rate::new(Some(1));
     let mut movers: Vec<Mover> = (0..3).map(|party| Mover::new(&[(&limit, party)])).collect();
     run(&mut movers, SECONDS, 0);

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn invalid_networks_are_refused() {
         for text in [
             "",
             "/",
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_behind_the_prefix_are_refused_with_what_may_be_meant() {
+    fn bits_after_the_prefix_are_refused_with_a_suggestion() {
         for (text, meant) in [
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("10.0.0.1/0", "0.0.0.0/0"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn it_contains_its_own_and_no_others() {
+    fn a_network_contains_exactly_its_addresses() {
         let holds = |text, address: &str| network(text).contains(address.parse().unwrap());
         assert!(holds("10.0.0.0/8", "10.255.255.255") && !holds("10.0.0.0/8", "11.0.0.0"));
         assert!(holds("10.0.0.0/31", "10.0.0.1") && !holds("10.0.0.0/31", "10.0.0.2"));

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_caught_with_its_words() {
+    fn a_panic_is_caught_with_its_message() {
         assert_eq!(catch(|| 7).unwrap(), 7);
         let panicked = catch(|| panic!("at the {}", "disco")).unwrap_err();
         assert_eq!(panicked.words, "at the disco");

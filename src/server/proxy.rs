@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_behind_the_header_is_read() {
+    fn no_byte_after_the_header_is_read() {
         let header = b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 21\r\n";
         // The header comes in two parts, split at every position; the first part may contain all
         // of it and more.
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_without_a_word_is_told_from_who_leaves_within_one() {
+    fn a_silent_disconnect_is_distinguished_from_one_within_the_header() {
         let (balancer, server) = pair();
         drop(balancer);
         assert!(matches!(wait(&server), Err(NoHeader::Probe)));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_late_or_comes_at_the_end_is_not_waited_for() {
+    fn late_headers_and_headers_during_the_shutdown_are_refused() {
         let (_balancer, server) = pair();
         let shutdown = Shutdown::new().unwrap();
         let late = wait_for_header(&server, Some(Instant::now()), &shutdown);

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_behind_others_waits_longer() {
+    fn a_caller_behind_others_waits_longer() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(1, 5, start);
         bucket.take(0, start).unwrap();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_back_can_be_taken_again_and_no_more() {
+    fn a_returned_token_can_be_taken_once() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(2, 1, start);
         assert!(bucket.is_full(start));

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_base64_is_refused() {
+    fn other_text_than_base64_is_refused() {
         for text in
             ["a", "abcde", "ab=", "abc==", "a===", "=", "====", "a.bc", "ab c", "ab\n", "äb"]
         {

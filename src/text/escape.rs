@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_an_escape() {
+    fn hidden_characters_are_escaped() {
         for c in ['\u{85}', '\u{ad}', '\u{200b}', '\u{202e}', '\u{2066}', '\u{3164}', '\u{fff0}'] {
             let mut bytes = [0; 4];
             assert_eq!(shown(c.encode_utf8(&mut bytes).as_bytes()), c.escape_unicode().to_string());

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_there_the_next_time() {
+    fn added_lines_are_kept_for_the_next_run() {
         let dir = tempfile::tempdir().unwrap();
         let file = Some(dir.path().join("a/b/history"));
         let mut history = History::load(file.clone());
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn two_clients_keep_each_other_s_lines() {
+    fn two_clients_keep_both_histories() {
         let dir = tempfile::tempdir().unwrap();
         let file = Some(dir.path().join("history"));
         let (mut one, mut two) = (History::load(file.clone()), History::load(file.clone()));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_the_past_is_that_of_this_run() {
+    fn without_a_file_the_history_is_that_of_this_run() {
         let mut history = History::load(Some("/dev/null/no/history".into()));
         history.add(b"ls");
         assert_eq!(lines(&history), ["ls"]);

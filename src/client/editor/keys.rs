@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf_8_is_kept() {
+    fn bytes_that_are_not_utf_8_are_kept() {
         let typed = keys(b"\xff\xe6\x97a");
         let chars: Vec<char> = typed
             .into_iter()

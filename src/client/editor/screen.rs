@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_does_not_goes_on_below() {
+    fn a_line_that_does_not_fit_continues_on_the_next_row() {
         let mut screen = Screen::default();
         assert_eq!(draw(&mut screen, "abcd", 4, 5), "\r> abc\r\nd\x1b[J\r\x1b[1C");
         assert_eq!(draw(&mut screen, "abcd", 1, 5), "\r\x1b[1A> abc\r\nd\x1b[J\r\x1b[1A\x1b[3C");
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_behind_a_full_row_stands_in_the_next() {
+    fn the_cursor_after_a_full_row_is_on_the_next() {
         let mut screen = Screen::default();
         assert_eq!(draw(&mut screen, "abc", 3, 5), "\r> abc\r\n\x1b[J\r");
     }
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_the_cursor_is_drawn_as_letters() {
+    fn characters_that_move_the_cursor_are_drawn_as_escapes() {
         let mut screen = Screen::default();
         assert_eq!(draw(&mut screen, "\u{1b}\u{9b}", 2, 30), "\r> ^[\\u{9b}\x1b[J\r\x1b[10C");
     }
 
     #[test]
-    fn choices_stand_in_columns() {
+    fn choices_are_shown_in_columns() {
         let choices = ["a", "bb", "日本", "d"].map(str::to_owned);
         assert_eq!(columns_of(&choices, 13), "a     日本\r\nbb    d\r\n");
         assert_eq!(columns_of(&choices, 1), "a\r\nbb\r\n日本\r\nd\r\n");

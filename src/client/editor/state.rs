@@ -331,14 +331,14 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_goes_with_its_character() {
+    fn a_combining_mark_stays_with_its_character() {
         assert_eq!(typed("e\u{301}x\x02\x02"), "|e\u{301}x");
         assert_eq!(typed("e\u{301}\x7f"), "|");
         assert_eq!(typed("日本\x02"), "日|本");
     }
 
     #[test]
-    fn the_past_is_walked_and_what_was_typed_stays() {
+    fn the_history_is_browsed_and_the_typed_text_is_kept() {
         let past = ["first", "second"];
         assert_eq!(typed_with(&past, "new\x1b[A"), "second|");
         assert_eq!(typed_with(&past, "new\x10\x10\x10"), "first|");
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_searched() {
+    fn the_history_is_searched() {
         let past = ["get one", "put two", "get three", "ls"];
         assert_eq!(typed_with(&past, "x\x12get"), "|get three");
         assert_eq!(typed_with(&past, "x\x12get\x12"), "|get one");
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn tab_puts_in_what_is_certain_and_lists_what_is_not() {
+    fn tab_inserts_the_unambiguous_part_and_lists_the_choices() {
         let mut state = EditorState::default();
         "get \u{fc} f".chars().for_each(|c| drop(state.key(Key::Char(c), &[])));
         let choices = || vec!["file-a".to_owned(), "file-b".to_owned()];

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_character_goes_whole() {
+    fn the_last_character_is_removed_with_all_its_bytes() {
         let mut secret = "aü".as_bytes().to_vec();
         forget_last(&mut secret);
         assert_eq!(secret, b"a");

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_how_far_how_fast_and_how_long_yet() {
+    fn a_line_shows_progress_rate_and_remaining_time() {
         let second = Duration::from_secs(1);
         assert_eq!(
             line("a.iso", counts(0, 3 * MIB, Some(12 * MIB)), second, 80),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_fits_its_terminal_and_keeps_the_end_of_the_name() {
+    fn a_line_fits_the_terminal_and_shows_the_end_of_the_name() {
         let name = "a-very-long-name-of-a-file.tar.gz";
         let (counts, second) = (counts(0, 3 * MIB, Some(12 * MIB)), Duration::from_secs(1));
         for width in 0..100 {

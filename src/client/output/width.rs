@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_those_a_terminal_takes() {
+    fn widths_match_those_of_terminals() {
         assert_eq!(width_of("Grüße"), 5);
         assert_eq!(width_of("日本語"), 6);
         assert_eq!(width_of("e\u{301}"), 1);

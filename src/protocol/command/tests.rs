@@ -192,7 +192,7 @@ fn verbs_in_any_case_and_names_to_the_last_byte() {
 }
 
 #[test]
-fn mistakes_are_told_apart() {
+fn errors_are_distinguished() {
     use Malformed::*;
     let cases: &[(&[u8], Malformed)] = &[
         (b"", Unknown),

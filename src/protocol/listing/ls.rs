@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ls_writes_it_reads() {
+    fn ls_lines_are_parsed_as_they_are_written() {
         let mut random = Random(3);
         let now = at("20250301000000");
         for _ in 0..50_000 {

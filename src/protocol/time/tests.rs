@@ -255,7 +255,7 @@ fn ls_years_are_right_aligned_in_five_columns() {
 }
 
 #[test]
-fn a_time_without_a_year_is_the_latest_that_can_be_meant() {
+fn a_date_without_a_year_is_the_latest_possible_one() {
     let now = "20250301120000";
     assert_eq!(from_ls("Mar  1 12:00", now).as_deref(), Some("20250301120000"));
     assert_eq!(from_ls("Mar  2 12:00", now).as_deref(), Some("20250302120000"));
@@ -284,7 +284,7 @@ fn other_words_are_no_ls_date() {
 }
 
 #[test]
-fn what_ls_date_writes_it_reads() {
+fn ls_dates_are_parsed_as_they_are_written() {
     let mut state = 7;
     for _ in 0..20_000 {
         let now = at((random(&mut state) % 10_000_000_000) as i64);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_standing_goes_first_and_of_one_standing_the_newest() {
+    fn the_best_standing_is_first_and_within_one_the_newest() {
         let queue = HashQueue::new(1);
         let order = Mutex::new(Vec::new());
         let arrivals = [
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_comes_too_late_is_left_to_others() {
+    fn a_turn_that_comes_too_late_is_passed_on() {
         let queue = HashQueue::new(1);
         let first = queue.slot(Standing::Known, None).unwrap();
         assert_eq!(queue.run(Standing::Known, Some(Instant::now()), || 7), None);

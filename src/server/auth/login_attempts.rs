@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_answers_come_later_and_later() {
+    fn replies_to_wrong_passwords_are_increasingly_delayed() {
         let delays: Vec<u128> = (1..8).map(|nth| delay(nth).as_millis()).collect();
         assert_eq!(delays, [250, 500, 1000, 2000, 4000, 4000, 4000]);
     }
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn one_guess_a_session_is_refused_too() {
+    fn one_attempt_per_session_is_refused_too() {
         let now = Instant::now();
         let mut record = AddressRecord::new(now);
         let refused = (1..=20).filter(|_| record.wrong(1, 1, MOST, now).is_some()).count();
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn right_passwords_use_up_no_turns() {
+    fn correct_passwords_use_up_no_turns() {
         let guard = LoginAttempts::default();
         thread::scope(|scope| {
             for _ in 0..200 {
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn who_knows_a_password_is_let_in_while_the_neighbour_is_refused() {
+    fn an_account_with_an_earlier_login_is_admitted_while_the_address_is_refused() {
         let guard = LoginAttempts::default();
         let turn = |who: &str| guard.turn(host(1), &name(who), None);
         turn("anna").unwrap().right();
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_is_one_and_its_neighbour_another() {
+    fn ipv6_addresses_count_by_their_64_bit_network() {
         let guard = LoginAttempts::default();
         let at = |text: &str| text.parse::<IpAddr>().unwrap();
         guard.turn(at("2001:db8:1:2::1"), &name("a"), None).unwrap().wrong(MOST, MOST);
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_the_guilty_are_not_forgotten_for_the_innocent() {
+    fn the_table_is_bounded_and_attackers_are_not_dropped_for_others() {
         let guard = LoginAttempts::default();
         guard.turn(host(0), &name("a"), None).unwrap().wrong(MOST, MOST);
         for n in 1..=2 * MAX_ADDRESSES as u32 {
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_logged_in_is_not_forgotten_for_those_who_guess() {
+    fn addresses_that_have_logged_in_are_not_dropped_for_attackers() {
         let guard = LoginAttempts::default();
         guard.turn(host(0), &name("a"), None).unwrap().right();
         for n in 1..=MAX_ADDRESSES as u32 + 1 {
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn guesses_stay_counted_among_many_who_have_logged_in() {
+    fn attempts_stay_counted_among_many_addresses_that_have_logged_in() {
         let guard = LoginAttempts::default();
         for n in 1..=MAX_ADDRESSES as u32 {
             guard.turn(host(n), &name("a"), None).unwrap().right();
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_beyond_his_time_or_that_of_the_server() {
+    fn no_wait_exceeds_its_deadline_or_the_life_of_the_server() {
         let guard = LoginAttempts::default();
         let first = guard.turn(host(1), &name("anna"), None).unwrap();
         let turn = |until| guard.turn(host(1), &name("anna"), until).map(drop);

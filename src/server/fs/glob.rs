@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_take_no_more_memory_than_was_said() {
+    fn matches_take_no_more_memory_than_the_limit() {
         let dir = tempfile::tempdir().unwrap();
         let long = [b'd'; 250];
         let way = [&long[..], b".."].repeat(15);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_what_was_found() {
+    fn the_counted_memory_is_that_of_the_matches() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a/x", "a/y", "b/x", "c"] {
             let path = dir.path().join(name);

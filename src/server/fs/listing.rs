@@ -258,7 +258,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_sorted_by_facts_is_bounded_in_bytes_and_the_rest_follows() {
+    fn sorting_by_metadata_is_bounded_in_bytes_and_the_rest_follows() {
         let dir = tempfile::tempdir().unwrap();
         let target = "a/".repeat(2000);
         let links = SORTED_BYTES / target.len() + 100;

@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_logs_in_by_old_rules_brings_no_old_quota_back() {
+    fn a_login_with_old_settings_does_not_restore_an_old_quota() {
         let dir = tempfile::tempdir().unwrap();
         let quotas = Arc::new(Quotas::new(Arc::new(Dir::open_path(dir.path()).unwrap())));
         let quota = || {

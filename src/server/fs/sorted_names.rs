@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn they_take_no_more_memory_than_was_said() {
+    fn names_take_no_more_memory_than_the_limit() {
         let mut many = SortedNames::default();
         while many.has_room() {
             let added = many.add(|bytes| -> Result<bool, ()> {

@@ -183,7 +183,7 @@ mod tests {
     const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
 
     #[test]
-    fn places_are_counted_and_come_back() {
+    fn slots_are_counted_and_released() {
         let limits = SessionLimits::new(3, Some(2));
         let first = limits.enter(A).unwrap();
         let _second = limits.enter(A).unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_places_than_sessions_send_nobody_away_who_is_in() {
+    fn a_lower_limit_ends_no_existing_session() {
         let limits = SessionLimits::new(2, None);
         let (first, second) = (limits.enter(A).unwrap(), limits.enter(B).unwrap());
         limits.set(1, None);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_to_leave_wakes_who_waits() {
+    fn the_last_session_wakes_the_waiting_thread() {
         let limits = SessionLimits::new(1, None);
         let slot = limits.enter(A).unwrap();
         assert!(!limits.wait_until_empty(Some(Instant::now())));

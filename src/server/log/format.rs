@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_outside_forges_a_line_or_paints() {
+    fn no_value_forges_or_colors_a_line() {
         for value in
             ["a\nlogin user=root", "\u{3164}", "\x1b[31mred", "a\rb", "\u{202e}txt", "\"\\", "a=b"]
         {

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_made_or_kept_until_it_is_wanted() {
+    fn nothing_is_created_or_kept_until_it_is_enabled() {
         let ring: Ring<u32> = Ring::default();
         ring.push(|| unreachable!());
         assert_eq!(ring.newest_first(), []);

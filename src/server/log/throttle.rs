@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_told_at_once_and_the_others_are_counted() {
+    fn the_first_event_is_reported_at_once_and_the_others_are_counted() {
         let (throttle, start) = (Throttle::default(), Instant::now());
         assert_eq!(throttle.count_at(start), Some(1));
         for second in 0..9 {

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_what_the_others_write() {
+    fn a_line_has_the_format_of_other_servers() {
         assert_eq!(
             line(b"/", b"/dir/file", b"anna"),
             "Sun Nov  1 19:30:00 2026 2 2001:db8::1 4096 /dir/file b _ i r anna ftp 0 * c\n"

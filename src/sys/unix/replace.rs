@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn another_group_gets_what_everybody_has() {
+    fn another_group_gets_the_permissions_of_everyone() {
         for (before, after) in
             [(0o660, 0o600), (0o664, 0o644), (0o606, 0o606), (0o677, 0o677), (0o671, 0o611)]
         {
@@ -317,7 +317,7 @@ mod tests {
         }
 
         #[test]
-        fn a_list_is_kept_and_its_mask_gives_the_group_nothing() {
+        fn an_access_control_list_is_kept_and_its_mask_gives_the_group_no_permissions() {
             let (_dir, [new, old]) = files([0o666, 0o600]);
             if write(&old, ACL, &for_nobody()).is_err() {
                 return; // the file system has no access control lists

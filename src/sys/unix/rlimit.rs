@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_fit_into_the_pieces_of_memory_that_there_are() {
+    fn threads_fit_into_the_limit_of_mappings() {
         assert_eq!(threads_within(65_530), 12_906);
         assert_eq!(threads_within(262_144), 52_228);
         assert_eq!(threads_within(0), 1);

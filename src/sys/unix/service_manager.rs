@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_that_is_no_tcp_socket_is_an_error_and_stays_as_it_was() {
+    fn a_descriptor_that_is_not_a_tcp_socket_is_an_error_and_unchanged() {
         let file = tempfile::tempfile().unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&file);
         for fd in [number, c_int::MAX, -1] {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_is_a_duplicate_of_what_was_handed_over() {
+    fn a_listener_is_a_duplicate_of_the_passed_descriptor() {
         let handed = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = take(std::os::fd::AsRawFd::as_raw_fd(&handed)).unwrap();
         assert_eq!(taken.local_addr().unwrap(), handed.local_addr().unwrap());

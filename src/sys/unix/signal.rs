@@ -141,7 +141,7 @@ mod tests {
     use std::process::Stdio;
 
     #[test]
-    fn a_child_holds_back_and_ignores_no_signal_of_ours() {
+    fn a_child_has_none_of_the_blocked_and_ignored_signals() {
         let _signals = Signals::block(&[Signal::Interrupt, Signal::Hangup]).unwrap();
         let mut command = Command::new("cat");
         command.arg("/proc/self/status").stdout(Stdio::piped());

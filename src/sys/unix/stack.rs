@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_touched_is_given_back_and_can_be_touched_again() {
+    fn used_stack_pages_are_released_and_can_be_used_again() {
         // Many threads, so that the memory use of other tests is small in comparison.
         let (gave, go_on) = (std::sync::Barrier::new(33), std::sync::Barrier::new(33));
         let (touched, given) = std::thread::scope(|scope| {

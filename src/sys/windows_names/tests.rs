@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_windows_takes_for_something_else_is_refused() {
+fn names_with_another_meaning_on_windows_are_refused() {
     for name in [
         "a\\b",
         "..\\x",
@@ -45,7 +45,7 @@ fn what_windows_takes_for_something_else_is_refused() {
 }
 
 #[test]
-fn all_else_is_a_name() {
+fn all_other_names_are_accepted() {
     for name in [
         ".",
         "..",

@@ -74,7 +74,7 @@ fn no_name_forges_a_line() {
 }
 
 #[test]
-fn what_mlsx_writes_it_reads() {
+fn mlsx_lines_are_parsed_as_they_are_written() {
     let mut random = Random(1);
     for _ in 0..50_000 {
         let entry = random_entry(&mut random);
@@ -86,7 +86,7 @@ fn what_mlsx_writes_it_reads() {
 }
 
 #[test]
-fn facts_come_in_any_case_and_order_and_may_be_empty_or_foreign() {
+fn facts_may_come_in_any_case_and_order_and_be_empty_or_unknown() {
     let entry = parsed("SIZE=5;x.y=z;Modify=;perm=;unique=;nonsense;;create=x;TYPE=File;  a=b; c ");
     let expected =
         Entry { size: Some(5), perm: Some(Perm::NONE), ..Entry::new(" a=b; c ", Kind::File) };
@@ -150,7 +150,7 @@ fn lines_of_other_servers_are_read() {
 }
 
 #[test]
-fn no_bytes_break_the_mlsx_parser_or_what_is_made_of_them() {
+fn no_input_breaks_the_mlsx_parser_or_its_output() {
     let mut random = Random(2);
     for round in 0..50_000 {
         let mut line = Vec::new();

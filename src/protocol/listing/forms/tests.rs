@@ -113,7 +113,7 @@ fn links_have_targets() {
 }
 
 #[test]
-fn links_owner_and_group_are_told_apart() {
+fn link_count_owner_and_group_are_distinguished() {
     let name = |name: &str| Some(Owner::Name(name.into()));
     for (columns, links, owner, group) in [
         ("3 root wheel", Some(3), name("root"), name("wheel")),
@@ -228,7 +228,7 @@ fn other_lines_are_no_entries() {
 }
 
 #[test]
-fn no_bytes_break_the_readers_or_what_is_made_of_them() {
+fn no_input_breaks_the_parsers_or_their_output() {
     let mut random = Random(4);
     let moments = [at(NOW), UNIX_EPOCH, at("20240229120000"), at("99991231235959")];
     let samples: Vec<Vec<u8>> = samples().map(|(_, lines, _)| listing(lines)).collect();

@@ -30,7 +30,7 @@ fn mlsd_leaves_out_the_directory_and_the_one_above_it() {
 }
 
 #[test]
-fn mlsd_says_which_lines_it_cannot_read() {
+fn mlsd_returns_unreadable_lines() {
     for line in [
         "modify=20250102030405; no type and no size",
         "x",
@@ -63,7 +63,7 @@ fn mlsd_of_other_servers_is_read() {
 }
 
 #[test]
-fn list_says_which_lines_it_cannot_read() {
+fn list_returns_unreadable_lines() {
     let line = |name: &str| format!("-rw-r--r-- 1 a b 7 Jan 25 00:17 {name}");
     for bad in [
         &line("a/b"),

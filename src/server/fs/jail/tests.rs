@@ -103,7 +103,7 @@ fn partial_uploads_have_no_name_for_clients() {
 }
 
 #[test]
-fn targets_of_links_tell_nothing_of_the_outside() {
+fn targets_of_links_reveal_nothing_outside() {
     let (dir, jail) = jail();
     let root = dir.path().join("root");
     symlink(root.join("in/file"), root.join("absolute")).unwrap();

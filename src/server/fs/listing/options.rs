@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn options_stand_before_the_path() {
+    fn options_precede_the_path() {
         let all = Options { all: true, long: true, ..Options::default() };
         assert_eq!(split("-la"), (all, None));
         assert_eq!(split("-a -l my dir"), (all, Some("my dir".into())));

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directories_that_wait_take_no_more_memory_than_was_said() {
+    fn waiting_directories_take_no_more_memory_than_the_limit() {
         let dir = tempfile::tempdir().unwrap();
         let mut deep = tree(&dir, 15);
         let noted = fill(&mut deep);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_waits_no_longer_gives_its_room_back() {
+    fn a_directory_that_was_listed_releases_its_memory() {
         let dir = tempfile::tempdir().unwrap();
         let mut deep = tree(&dir, 15);
         let noted = fill(&mut deep);

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_outside_is_markup_or_hides() {
+    fn no_value_contains_markup_or_hidden_characters() {
         assert_eq!(text("<script>alert('\"&')</script>").matches(['<', '>', '"', '\'']).count(), 0);
         assert_eq!(text("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;&#39;");
         assert_eq!(text("für 日本 😀 e\u{301}"), "für 日本 😀 e\u{301}");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_day_is_told_where_it_is_another() {
+    fn another_day_is_shown_as_a_date() {
         let (then, day) = (SystemTime::UNIX_EPOCH, Duration::from_secs(86_400));
         assert_eq!(since(then, then), "00:00 UTC");
         assert_eq!(since(then, then + day), "1970-01-01");

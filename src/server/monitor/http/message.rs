@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_taken_apart() {
+    fn a_request_is_parsed() {
         let request = ask("HEAD /a/b?c=d HTTP/1.1\r\nHost: name:80\r\nX: y\r\n\r\n").unwrap();
         assert!(request.head_only);
         assert_eq!((request.path.as_str(), request.query.as_str()), ("/a/b", "c=d"));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_apart() {
+    fn different_errors_have_different_responses() {
         let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(MAX_TARGET));
         let fields = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(MAX_HEAD));
         for (head, problem) in [

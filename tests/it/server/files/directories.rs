@@ -41,7 +41,7 @@ fn a_refused_cwd_stays_where_it_was() {
 }
 
 #[test]
-fn names_are_relative_to_where_one_stands() {
+fn names_are_relative_to_the_working_directory() {
     let server = Server::start();
     server.make_dir("a");
     let mut peer = server.visitor();
@@ -145,7 +145,7 @@ fn dele_removes_files_alone() {
 }
 
 #[test]
-fn dele_and_rename_take_a_link_for_itself() {
+fn dele_and_rename_act_on_a_link_itself() {
     let server = Server::start();
     server.write("file", "content");
     symlink("file", server.path("link")).unwrap();
@@ -204,7 +204,7 @@ fn the_root_stays_where_it_is() {
 }
 
 #[test]
-fn a_directory_removed_under_one_s_feet_is_550() {
+fn a_removed_working_directory_is_550() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();

@@ -69,7 +69,7 @@ fn no_room_for_the_rest_of_a_resumed_upload_removes_its_partial() {
 }
 
 #[test]
-fn no_room_for_an_append_keeps_what_it_was_appended_to() {
+fn an_append_without_space_keeps_the_old_content() {
     let server = Server::limited(A_MEGABYTE, &[]);
     let old = noise(1000, 1);
     server.write("file", &old);
@@ -119,7 +119,7 @@ fn expect_refused(peer: &mut Peer) {
 }
 
 #[test]
-fn who_stands_in_a_directory_that_was_removed_gets_550_and_can_leave() {
+fn in_a_removed_working_directory_commands_get_550_and_cwd_works() {
     let server = Server::start();
     server.make_dir("dir");
     let _witness = server.caller();
@@ -136,7 +136,7 @@ fn who_stands_in_a_directory_that_was_removed_gets_550_and_can_leave() {
 }
 
 #[test]
-fn who_stands_in_a_directory_that_was_renamed_is_back_when_it_is() {
+fn a_renamed_working_directory_works_again_after_it_is_renamed_back() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -175,7 +175,7 @@ fn expect_root_gone(peer: &mut Peer) {
 }
 
 #[test]
-fn a_root_that_was_made_again_is_seen_by_the_next_login_alone() {
+fn a_replaced_root_is_used_only_by_new_logins() {
     let server = Server::start();
     server.write("old", "old");
     let mut before = server.visitor();
@@ -203,7 +203,7 @@ fn a_root_that_was_made_again_is_seen_by_the_next_login_alone() {
 }
 
 #[test]
-fn a_home_that_was_made_again_is_seen_by_the_next_login_and_counted_again() {
+fn a_replaced_home_is_used_by_new_logins_and_counted_again() {
     let server = Server::with_accounts(&["anna:write:/home:100"], &[]);
     server.make_dir("home");
     let enter = || {
@@ -225,7 +225,7 @@ fn a_home_that_was_made_again_is_seen_by_the_next_login_and_counted_again() {
 }
 
 #[test]
-fn quotas_hold_in_a_root_that_was_made_again() {
+fn quotas_apply_in_a_replaced_root() {
     let server = Server::with_accounts(&["anna:write:/home:100", "ben:write:"], &[]);
     server.make_dir("home");
     server.user("anna").stor("file", [b'x'; 90]);
@@ -243,7 +243,7 @@ fn quotas_hold_in_a_root_that_was_made_again() {
 }
 
 #[test]
-fn a_reload_without_the_root_says_so_and_keeps_what_there_is() {
+fn a_reload_without_the_root_logs_it_and_keeps_the_old_settings() {
     let server = Server::start();
     fs::remove_dir(server.root()).unwrap();
     server.signal("HUP");
@@ -294,7 +294,7 @@ fn set_modified(path: &PathBuf, time: SystemTime) {
 }
 
 #[test]
-fn a_clock_that_was_set_costs_no_upload_that_is_on_its_way() {
+fn setting_the_clock_does_not_break_running_uploads() {
     let server = Server::start();
     let (mut writer, mut other) = (server.visitor(), server.visitor());
     for time in strange_times() {
@@ -312,7 +312,7 @@ fn a_clock_that_was_set_costs_no_upload_that_is_on_its_way() {
 }
 
 #[test]
-fn a_partial_from_the_future_waits_like_any_other() {
+fn a_partial_with_a_future_time_is_kept_like_any_other() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.break_off("STOR file", "first ");
@@ -406,12 +406,12 @@ const BREAKS: &[(&str, Fault)] = &[
 ];
 
 together! { connections_that_break_are_noticed:
-    nothing_is_left_of_connections_that_break
-    who_reads_no_replies_is_heard_no_longer
+    broken_connections_leave_nothing_behind
+    a_client_that_reads_no_replies_is_no_longer_read
     pieces_of_a_command_are_no_command
 }
 
-fn nothing_is_left_of_connections_that_break() {
+fn broken_connections_leave_nothing_behind() {
     std::thread::scope(|scope| {
         for (what, fault) in BREAKS {
             scope.spawn(move || {
@@ -431,7 +431,7 @@ fn nothing_is_left_of_connections_that_break() {
     });
 }
 
-fn who_reads_no_replies_is_heard_no_longer() {
+fn a_client_that_reads_no_replies_is_no_longer_read() {
     const MOST: usize = 64 << 20;
     let server = Server::start();
     let _witness = server.caller();
@@ -479,7 +479,7 @@ close $s;
 
 #[test]
 #[ignore = "needs perl"]
-fn an_upload_that_is_reset_in_the_middle_is_no_success() {
+fn an_upload_that_is_reset_is_an_error() {
     let server = Server::start();
     server.write("file", "old");
     let _witness = server.caller();

@@ -125,7 +125,7 @@ fn a_disk_that_is_full_already_can_be_read_and_tidied() {
 
 #[test]
 #[ignore = "needs root"]
-fn out_of_inodes_is_552_and_leaves_what_there_is() {
+fn out_of_inodes_is_552_and_keeps_existing_files() {
     let disk = Disk::with("size=2m,nr_inodes=20");
     let count =
         (0..).take_while(|n| fs::write(disk.path(&format!("file {n}")), "").is_ok()).count();
@@ -185,7 +185,7 @@ fn a_file_system_that_becomes_read_only_is_550_until_it_is_writable_again() {
 
 #[test]
 #[ignore = "needs root"]
-fn nobody_makes_a_file_system_read_only_under_an_upload() {
+fn a_file_system_cannot_be_remounted_read_only_during_an_upload() {
     let disk = Disk::with("size=2m");
     let mut peer = disk.server.visitor();
     let mut data = peer.begin_with("STOR old", "new and ");

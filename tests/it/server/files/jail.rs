@@ -86,7 +86,7 @@ fn links_to_directories_outside_lead_nowhere() {
 }
 
 #[test]
-fn nothing_is_renamed_out_or_in() {
+fn no_rename_crosses_the_root() {
     let (server, outside) = server_beside_a_secret();
     symlink(outside.path(), server.path("link")).unwrap();
     server.write("file", "content");
@@ -160,7 +160,7 @@ fn a_path_may_lead_through_40_links_and_no_more() {
 }
 
 #[test]
-fn what_is_no_plain_file_is_never_opened() {
+fn only_regular_files_are_opened() {
     let server = Server::start();
     let fifo = server.path("fifo");
     assert!(process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -215,7 +215,7 @@ fn ten_thousand_parts_are_refused_and_cost_nothing() {
 }
 
 #[test]
-fn no_reply_tells_a_real_path() {
+fn no_reply_contains_a_real_path() {
     let server = Server::start();
     server.make_dir("dir");
     symlink("/etc", server.path("link")).unwrap();
@@ -231,7 +231,7 @@ fn no_reply_tells_a_real_path() {
 }
 
 #[test]
-fn a_link_to_a_partial_is_a_link_to_nothing() {
+fn a_link_to_a_partial_is_a_dangling_link() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.break_off("STOR file", "half");

@@ -124,28 +124,28 @@ const WALKS: &[Try] =
     &[Fetch("LIST -R"), Say("DSIZ /"), Fetch("LIST -R top"), Say("DSIZ top"), Say("RMDA top")];
 
 #[test]
-fn a_directory_that_turns_into_a_link_outside_lets_nobody_out() {
+fn a_directory_replaced_by_a_link_outside_does_not_let_a_session_out() {
     race(Flip::Dir, FEW);
 }
 
 #[test]
-fn a_file_that_turns_into_a_link_outside_lets_nobody_out() {
+fn a_file_replaced_by_a_link_outside_does_not_let_a_session_out() {
     race(Flip::File, FEW);
 }
 
 #[test]
-fn a_directory_that_is_moved_outside_takes_nobody_along() {
+fn a_directory_moved_outside_does_not_let_a_session_out() {
     race(Flip::Away, FEW);
 }
 
 #[test]
-fn a_link_outside_in_what_is_walked_to_its_leaves_lets_nobody_out() {
+fn a_link_outside_in_a_tree_that_is_traversed_is_not_followed() {
     race(Flip::Below, FEW / 4);
 }
 
 #[test]
 #[ignore = "needs a minute: 100,000 tries"]
-fn a_hundred_thousand_tries_let_nobody_out() {
+fn no_session_escapes_in_a_hundred_thousand_attempts() {
     for flip in [Flip::Dir, Flip::File, Flip::Away, Flip::Below] {
         race(flip, MANY / 4);
     }
@@ -154,7 +154,7 @@ fn a_hundred_thousand_tries_let_nobody_out() {
 /// A session whose working directory was moved outside cannot access anything there, because paths
 /// are resolved from the root.
 #[test]
-fn a_session_whose_directory_was_moved_outside_reaches_nothing_there() {
+fn a_session_whose_directory_was_moved_outside_cannot_access_it() {
     let server = Server::start();
     let outside = Outside::new();
     server.make_dir("dir");

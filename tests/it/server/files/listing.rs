@@ -241,7 +241,7 @@ fn mlsd_is_for_directories_alone() {
 }
 
 #[test]
-fn mlst_tells_of_one_name_on_the_control_connection() {
+fn mlst_shows_one_name_on_the_control_connection() {
     let server = Server::start();
     server.make_dir("dir");
     server.write("dir/a file", "content");
@@ -268,7 +268,7 @@ fn opts_mlst_chooses_the_facts() {
 }
 
 #[test]
-fn the_perm_fact_tells_what_this_login_may_do() {
+fn the_perm_fact_shows_the_permissions_of_the_login() {
     for (access, file, dir) in [
         ("drop", "perm=;", "perm=cel;"),
         ("read", "perm=r;", "perm=el;"),

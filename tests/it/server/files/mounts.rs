@@ -51,7 +51,7 @@ impl Mounted {
 
 #[test]
 #[ignore = "needs root, unshare and mount"]
-fn a_file_that_is_a_mount_point_is_written_in_place_when_all_has_come() {
+fn a_file_that_is_a_mount_point_is_written_in_place_at_the_end() {
     let mounted = Mounted::file(&[]);
     let mut peer = mounted.server.visitor();
     let large = noise(3_000_000, 1);
@@ -76,7 +76,7 @@ fn a_file_that_is_a_mount_point_is_written_in_place_when_all_has_come() {
 
 #[test]
 #[ignore = "needs root, unshare and mount"]
-fn what_is_mounted_on_the_root_is_seen_by_the_next_login_alone() {
+fn a_mount_on_the_root_is_used_only_by_new_logins() {
     let mounted = Mounted::after(":", &[]);
     let mut before = mounted.server.visitor();
     assert!(before.lines("NLST").is_empty());
@@ -169,7 +169,7 @@ fn a_mounted_file_without_room_for_the_new_content_keeps_the_old() {
 
 #[test]
 #[ignore = "needs root, unshare and mount"]
-fn what_is_written_in_place_counts_once() {
+fn a_file_written_in_place_counts_once() {
     let accounts = AccountsFile::new(&["anna:write::100"]);
     let mounted = Mounted::file(&["--users", accounts.path()]);
     let mut peer = mounted.server.user("anna");

@@ -65,7 +65,7 @@ fn a_pattern_without_a_match_is_550_and_a_file_of_that_name_is_itself() {
 }
 
 #[test]
-fn what_exists_under_the_exact_name_of_a_part_is_no_pattern() {
+fn a_component_with_the_exact_name_of_a_file_is_not_a_pattern() {
     let (server, mut peer) = server();
     for name in ["[2024] Reports", "2 Reports", "[s]rc", "doc/[x]", "doc/x"] {
         server.make_dir(name);
@@ -89,7 +89,7 @@ fn what_exists_under_the_exact_name_of_a_part_is_no_pattern() {
 }
 
 #[test]
-fn patterns_are_names_everywhere_else() {
+fn other_verbs_do_not_expand_patterns() {
     let (_server, mut peer) = server();
     peer.epsv();
     for command in ["RETR *.c", "MLST *.c", "MLSD s*", "SIZE *.c", "DELE *.c"] {
@@ -136,7 +136,7 @@ fn a_directory_itself_and_dots() {
 }
 
 #[test]
-fn what_costs_too_much_is_refused() {
+fn a_pattern_that_takes_too_long_is_refused() {
     let server = Server::start();
     server.make_dir("d");
     for number in 0..300 {
@@ -153,7 +153,7 @@ fn what_costs_too_much_is_refused() {
 /// However long their common path is, many names need only a few MiB in a session.
 #[cfg(target_os = "linux")]
 #[test]
-fn many_names_at_the_end_of_a_long_way_take_little_memory() {
+fn many_names_with_a_long_path_take_little_memory() {
     let server = Server::start();
     let deep = vec!["d".repeat(250); 15].join("/");
     for number in 0..4000 {

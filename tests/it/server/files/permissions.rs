@@ -37,7 +37,7 @@ fn refuses(peer: &mut Peer, commands: &[&str]) {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn what_may_not_be_read_is_550() {
+fn a_file_without_read_permission_is_550() {
     let (server, mut peer) = server();
     refuses(
         &mut peer,
@@ -52,7 +52,7 @@ fn what_may_not_be_read_is_550() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn what_may_not_be_entered_is_550() {
+fn a_directory_without_search_permission_is_550() {
     let (server, mut peer) = server();
     for verb in ["LIST", "NLST", "MLSD", "STAT", "CWD", "DSIZ", "AVBL"] {
         refuses(&mut peer, &[&format!("{verb} closed")]);
@@ -70,7 +70,7 @@ fn what_may_not_be_entered_is_550() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn what_may_not_be_written_is_550() {
+fn a_file_without_write_permission_is_550() {
     let (server, mut peer) = server();
     refuses(&mut peer, &["STOR shown", "APPE shown", "MFMT 20200101000000 shown"]);
     refuses(&mut peer, &["SITE CHMOD 666 shown", "STOR fixed/new", "STOR fixed/file"]);
@@ -90,7 +90,7 @@ fn what_may_not_be_written_is_550() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn who_stands_where_it_may_not_any_more_gets_550_until_it_may() {
+fn a_working_directory_without_permission_is_550_until_it_is_allowed() {
     let (server, mut peer) = server();
     peer.say("CWD open").expect(250);
     set_mode(&server, "open", 0o000);
@@ -103,7 +103,7 @@ fn who_stands_where_it_may_not_any_more_gets_550_until_it_may() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn an_upload_that_may_not_take_its_name_any_more_waits_for_a_resume() {
+fn an_upload_that_can_no_longer_be_renamed_remains_for_a_resume() {
     let (server, mut peer) = server();
     server.write("open/file", "old");
     set_mode(&server, "open/file", 0o666);
@@ -151,7 +151,7 @@ fn a_writable_file_in_a_directory_that_is_not_is_written_in_place() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn two_do_not_write_one_file_in_place_at_once() {
+fn two_sessions_do_not_write_one_file_in_place_at_once() {
     let (server, mut peer) = server();
     let data = peer.begin_with("STOR fixed/log", "new");
     let mut other = server.visitor();
@@ -208,7 +208,7 @@ fn an_upload_whose_directory_is_closed_meanwhile_is_written_in_place() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn a_download_that_has_begun_goes_on_when_the_file_is_closed_to_others() {
+fn a_running_download_continues_when_the_file_becomes_unreadable() {
     const SIZE: u64 = 64 << 20;
     let (server, mut peer) = server();
     server.write_sparse("large", SIZE);

@@ -124,7 +124,7 @@ fn large_files_are_stopped_at_the_same_byte() {
 }
 
 #[test]
-fn what_replaces_a_file_needs_room_beside_it() {
+fn a_replacement_needs_space_beside_the_old_file() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     let mut anna = site.server.user("anna");
     anna.stor("a", [1; 600]);
@@ -139,7 +139,7 @@ fn what_replaces_a_file_needs_room_beside_it() {
 }
 
 #[test]
-fn what_breaks_off_counts_until_it_is_gone() {
+fn an_interrupted_upload_counts_until_it_is_removed() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     let mut anna = site.server.user("anna");
     anna.break_off("STOR a", [1; 600]);
@@ -161,7 +161,7 @@ fn what_breaks_off_counts_until_it_is_gone() {
 }
 
 #[test]
-fn whoever_stores_there_is_bound() {
+fn a_quota_applies_to_all_clients() {
     let site = Site::new(&[
         "anna:write:/anna:1000",
         "ben:write:/anna/ben:500",
@@ -188,7 +188,7 @@ fn whoever_stores_there_is_bound() {
 }
 
 #[test]
-fn names_that_move_take_their_bytes_along() {
+fn renaming_moves_bytes_between_quotas() {
     let site = Site::new(&["anna:write:/anna:1000", "ben:write:/anna/ben:500", "root:write:/"]);
     let (mut root, mut anna, mut ben) =
         (site.server.user("root"), site.server.user("anna"), site.server.user("ben"));
@@ -219,7 +219,7 @@ fn names_that_move_take_their_bytes_along() {
 }
 
 #[test]
-fn no_directory_takes_the_place_of_one_with_a_quota() {
+fn no_directory_replaces_one_with_a_quota() {
     let site = Site::new(&["anna:write:/homes/anna:1000", "root:write:/"]);
     let (mut anna, mut root) = (site.server.user("anna"), site.server.user("root"));
     root.say("MKD tree").expect(257);
@@ -242,7 +242,7 @@ fn no_directory_takes_the_place_of_one_with_a_quota() {
 }
 
 #[test]
-fn links_take_nothing_and_lead_to_what_counts_there() {
+fn links_count_nothing_and_their_targets_count_in_place() {
     let site = Site::new(&["anna:write:/anna:1000", "root:write:/"]);
     symlink("anna", site.server.path("way")).unwrap();
     site.server.make_dir("other");
@@ -258,7 +258,7 @@ fn links_take_nothing_and_lead_to_what_counts_there() {
 }
 
 #[test]
-fn what_happened_behind_the_server_s_back_is_seen_after_a_reload() {
+fn changes_by_other_programs_count_after_a_reload() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     let mut anna = site.server.user("anna");
     anna.stor("a", [1; 600]);
@@ -276,7 +276,7 @@ fn what_happened_behind_the_server_s_back_is_seen_after_a_reload() {
 }
 
 #[test]
-fn a_quota_that_comes_meanwhile_holds_for_what_is_being_written() {
+fn a_new_quota_applies_to_running_uploads() {
     let site = Site::new(&["anna:write:/anna", "ben:write:/ben:1000"]);
     let mut anna = site.server.user("anna");
     let mut data = anna.begin_with("STOR a", [1; 600]);
@@ -410,7 +410,7 @@ fn watch(site: &Site, accounts: &[&str], running: &AtomicUsize) {
 
 /// `QUOTA_ROUNDS=1000 QUOTA_SEED=7` runs a longer test.
 #[test]
-fn whatever_many_sessions_do_no_quota_is_passed_and_none_is_miscounted() {
+fn concurrent_sessions_neither_exceed_nor_miscount_a_quota() {
     const SESSIONS: u64 = 4;
     const ACTS: usize = 40;
     const ACCOUNTS: [&str; 2] = ["anna:write:/anna:1000", "ben:write:/anna/in:500"];

@@ -23,7 +23,7 @@ fn modified(server: &Server, name: &str) -> SystemTime {
 }
 
 #[test]
-fn mdtm_tells_when_a_file_was_changed() {
+fn mdtm_shows_the_modification_time() {
     let server = Server::start();
     server.write("a file", "");
     let mut peer = server.visitor();
@@ -35,7 +35,7 @@ fn mdtm_tells_when_a_file_was_changed() {
 }
 
 #[test]
-fn mfmt_sets_when_a_file_was_changed() {
+fn mfmt_sets_the_modification_time() {
     let server = Server::start();
     server.write("a file", "");
     let mut peer = server.visitor();

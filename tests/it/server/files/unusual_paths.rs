@@ -136,7 +136,7 @@ fn dots_in_every_spelling_stay_inside() {
 
 /// Other systems' spellings of `..` are ordinary names here.
 #[test]
-fn what_only_looks_like_dots_is_a_name() {
+fn names_that_resemble_dot_dot_are_ordinary_names() {
     let server = Server::start();
     let mut peer = ready(&server);
     let looks: [&[u8]; 12] = [
@@ -217,7 +217,7 @@ fn ten_thousand_parts_are_refused_by_every_verb() {
 }
 
 #[test]
-fn quotes_in_names_go_both_ways() {
+fn quotes_in_names_are_doubled_and_undone() {
     let server = Server::start();
     let mut peer = server.visitor();
     for name in ["\"", "\"\"", "a\"b", "\"a\" \"b\"", "a \"", "\" x"] {

@@ -52,7 +52,7 @@ fn clients_that_vanish_leave_nothing_behind() {
 }
 
 #[test]
-fn a_session_that_does_nothing_holds_nobody_up() {
+fn an_idle_session_delays_no_other_session() {
     let server = Server::start();
     server.write_sparse("large", 256 << 20);
     let mut stuck = server.visitor();

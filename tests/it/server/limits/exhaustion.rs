@@ -181,7 +181,7 @@ fn a_server_out_of_threads_serves_again_when_some_are_free() {
 
 /// A failed allocation would abort the program, so connections are rejected before.
 #[test]
-fn a_server_short_of_memory_serves_who_is_in_and_later_others_again() {
+fn a_server_short_of_memory_serves_existing_sessions_and_recovers() {
     let server = Server::limited("-v 150000", &[]);
     server.write_sparse("large", 8 << 20);
     let mut first = server.visitor();

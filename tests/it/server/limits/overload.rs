@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn out_of_descriptors_clients_are_told_421_and_the_sessions_go_on() {
+fn out_of_descriptors_clients_get_421_and_sessions_continue() {
     let server = Server::with_descriptors(32);
     let mut first = server.visitor();
     let mut crowd: Vec<Peer> = Vec::new();
@@ -138,7 +138,7 @@ fn dribble(crowd: &mut [TcpStream], done: &AtomicBool) {
 
 #[test]
 #[ignore = "needs a machine to itself"]
-fn five_thousand_slow_clients_keep_nobody_waiting_for_a_second() {
+fn five_thousand_slow_clients_delay_others_by_less_than_a_second() {
     const CROWD: usize = 5000;
     assert!(sys::raise_descriptors() > CROWD as u64 + 1000, "this needs more descriptors");
     let server = Server::with(&["--max-sessions", "6000", "--log-level", "warn"]);

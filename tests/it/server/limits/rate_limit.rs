@@ -22,13 +22,13 @@ fn sparing(option: &str) -> Server {
 const LIMITS: [&str; 3] = ["--rate-limit", "--rate-limit-per-ip", "--rate-limit-total"];
 
 together! { rates_hold_back:
-    holding_back_is_no_stall
-    a_rate_that_is_taken_away_lets_go_who_waits
-    what_is_held_back_can_be_broken_off
-    the_end_of_the_server_waits_for_no_rate
+    a_rate_limited_transfer_is_not_stalled
+    removing_a_rate_limit_releases_waiting_transfers
+    a_rate_limited_transfer_can_be_aborted
+    the_shutdown_does_not_wait_for_rate_limits
 }
 
-fn what_is_held_back_can_be_broken_off() {
+fn a_rate_limited_transfer_can_be_aborted() {
     for option in LIMITS {
         let server = sparing(option);
         let mut peer = server.visitor();
@@ -46,7 +46,7 @@ fn what_is_held_back_can_be_broken_off() {
     }
 }
 
-fn the_end_of_the_server_waits_for_no_rate() {
+fn the_shutdown_does_not_wait_for_rate_limits() {
     let mut server = Server::with(&["--rate-limit", "1", "--shutdown-grace", "0"]);
     server.write_sparse("large", LARGE);
     let mut peer = server.visitor();
@@ -57,7 +57,7 @@ fn the_end_of_the_server_waits_for_no_rate() {
     assert!(server.exit().success());
 }
 
-fn a_rate_that_is_taken_away_lets_go_who_waits() {
+fn removing_a_rate_limit_releases_waiting_transfers() {
     let dir = tempfile::TempDir::new().unwrap();
     let config = dir.path().join("config");
     std::fs::write(&config, "rate-limit-total = 1\nrate-limit-per-ip = 1\n").unwrap();
@@ -71,7 +71,7 @@ fn a_rate_that_is_taken_away_lets_go_who_waits() {
     peer.expect(226);
 }
 
-fn holding_back_is_no_stall() {
+fn a_rate_limited_transfer_is_not_stalled() {
     // The second piece moves later than the transfer timeout.
     let server = Server::with(&["--rate-limit", "40", "--transfer-timeout", "1s"]);
     server.write("file", [7; 128]);
@@ -204,7 +204,7 @@ fn one_greedy_address_among_fifty_takes_no_more_than_its_share() {
 
 #[test]
 #[ignore = "needs a quiet machine"]
-fn who_has_one_session_is_as_fast_as_who_has_many() {
+fn one_session_is_as_fast_as_many_of_another_address() {
     let server = Server::with(&["--rate-limit-total", "10M", "--rate-limit-per-ip", "8M"]);
     server.write_sparse("large", 8 << 30);
     let moved = race(&server, &[1, 2, 2, 2, 2], Duration::from_secs(5));

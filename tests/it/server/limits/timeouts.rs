@@ -20,7 +20,7 @@ fn assert_took_a_second(since: Instant) {
 }
 
 #[test]
-fn one_session_too_many_is_told_421() {
+fn a_session_beyond_the_limit_gets_421() {
     let server = Server::with(&["--max-sessions", "2"]);
     let (mut first, mut second) = (server.caller(), server.caller());
     let mut third = Peer::connect(server.addr());
@@ -32,7 +32,7 @@ fn one_session_too_many_is_told_421() {
 }
 
 #[test]
-fn one_session_too_many_from_an_address_is_told_421() {
+fn a_session_beyond_the_limit_of_an_address_gets_421() {
     let server = Server::with(&["--max-sessions-per-ip", "1"]);
     let mut first = server.caller();
     let mut second = Peer::connect(server.addr());
@@ -46,17 +46,17 @@ fn one_session_too_many_from_an_address_is_told_421() {
 
 together! { deadlines_are_kept:
     an_idle_session_ends_with_421
-    every_command_begins_the_idle_time_anew
-    who_does_not_log_in_is_sent_away_however_busy
-    who_never_stops_to_talk_is_sent_away_too
-    who_never_ends_a_line_is_sent_away_too
-    who_has_logged_in_is_not_held_to_the_login_time
+    every_command_restarts_the_idle_timeout
+    a_busy_client_that_does_not_log_in_is_disconnected
+    a_client_that_never_pauses_is_disconnected
+    a_client_that_never_ends_a_line_is_disconnected
+    the_login_timeout_ends_with_the_login
     a_data_connection_that_does_not_come_is_425
     an_upload_that_stalls_is_426
-    chatting_does_not_keep_a_stalled_transfer_alive
+    commands_do_not_keep_a_stalled_transfer_alive
     a_download_that_nobody_reads_is_426
     a_transfer_that_moves_is_neither_idle_nor_stalled
-    who_logs_out_has_the_whole_login_time_again
+    the_login_timeout_begins_again_after_rein
     a_flood_of_commands_does_not_keep_a_stalled_transfer_alive
 }
 
@@ -69,7 +69,7 @@ fn an_idle_session_ends_with_421() {
     assert_took_a_second(since);
 }
 
-fn every_command_begins_the_idle_time_anew() {
+fn every_command_restarts_the_idle_timeout() {
     let server = Server::with(&["--idle-timeout", "1"]);
     let mut peer = server.visitor();
     let since = Instant::now();
@@ -79,7 +79,7 @@ fn every_command_begins_the_idle_time_anew() {
     peer.say("QUIT").expect(221);
 }
 
-fn who_does_not_log_in_is_sent_away_however_busy() {
+fn a_busy_client_that_does_not_log_in_is_disconnected() {
     let server = Server::with(&["--login-timeout", "1"]);
     let since = Instant::now();
     let mut peer = server.caller();
@@ -106,21 +106,21 @@ fn flood(server: &Server, piece: &str) {
     });
 }
 
-fn who_never_stops_to_talk_is_sent_away_too() {
+fn a_client_that_never_pauses_is_disconnected() {
     let server = Server::with(&["--login-timeout", "1"]);
     let since = Instant::now();
     flood(&server, "NOOP\r\n");
     assert_took_a_second(since);
 }
 
-fn who_never_ends_a_line_is_sent_away_too() {
+fn a_client_that_never_ends_a_line_is_disconnected() {
     let server = Server::with(&["--login-timeout", "1"]);
     let since = Instant::now();
     flood(&server, &"NOOP ".repeat(100));
     assert_took_a_second(since);
 }
 
-fn who_has_logged_in_is_not_held_to_the_login_time() {
+fn the_login_timeout_ends_with_the_login() {
     let server = Server::with(&["--login-timeout", "1"]);
     let mut peer = server.visitor();
     let mut never = server.caller();
@@ -155,7 +155,7 @@ fn an_upload_that_stalls_is_426() {
     peer.say("NOOP").expect(200);
 }
 
-fn chatting_does_not_keep_a_stalled_transfer_alive() {
+fn commands_do_not_keep_a_stalled_transfer_alive() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
     let _data = peer.begin_with("STOR file", "some");
@@ -194,7 +194,7 @@ fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
     peer.say("NOOP").expect(200);
 }
 
-fn who_logs_out_has_the_whole_login_time_again() {
+fn the_login_timeout_begins_again_after_rein() {
     let server = Server::with(&["--login-timeout", "1"]);
     let (mut back, mut other) = (server.visitor(), server.visitor());
     let mut never = server.caller();
@@ -217,7 +217,7 @@ fn a_flood_of_commands_does_not_keep_a_stalled_transfer_alive() {
 /// The system accepts megabytes at once and reports no space until a third of them was read, which
 /// takes this client longer than the transfer timeout.
 #[test]
-fn a_reader_that_is_slow_but_steady_is_spared() {
+fn a_slow_but_steady_reader_is_not_a_stall() {
     const STEP: usize = 32 * 1024;
     let server = Server::with(&["--transfer-timeout", "1s"]);
     let content = noise(16 << 20, 1);

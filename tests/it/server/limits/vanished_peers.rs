@@ -106,7 +106,7 @@ fn server_with_cable(options: &[&str]) -> Server {
 
 #[test]
 #[ignore = "needs root, iproute2 and bash"]
-fn nothing_is_left_of_peers_that_vanish_without_a_word() {
+fn peers_that_disappear_silently_leave_nothing_behind() {
     assert!(PATIENCE.as_secs() > 10, "it takes a few seconds");
     let server = server_with_cable(&["--idle-timeout", "2", "--transfer-timeout", "1"]);
     server.write("old", "old");

@@ -217,14 +217,14 @@ fn nasty_log(options: &[&str]) -> String {
 }
 
 #[test]
-fn nothing_a_peer_says_forges_or_paints_a_log() {
+fn no_input_forges_or_colors_a_log_line() {
     for level in ["info", "debug"] {
         check_log(&nasty_log(&["--log-level", level]));
     }
 }
 
 #[test]
-fn no_name_of_a_user_forges_or_paints_a_log() {
+fn no_user_name_forges_or_colors_a_log_line() {
     let server = Server::with(&["--log-level", "debug", "--max-login-failures", "1000"]);
     // Each name uses a new connection, because replies to wrong passwords may be delayed.
     for name in NASTY {
@@ -491,7 +491,7 @@ fn names_that_differ_in_bytes_differ_in_the_log() {
 }
 
 #[test]
-fn for_machines_every_line_is_an_object_whatever_a_peer_says() {
+fn every_json_line_is_an_object_whatever_a_peer_sends() {
     for level in ["info", "debug"] {
         let log = nasty_log(&["--log-format", "json", "--log-level", level]);
         let events = check_json(&log);
@@ -510,7 +510,7 @@ fn for_machines_every_line_is_an_object_whatever_a_peer_says() {
 
 #[test]
 #[ignore = "needs python3"]
-fn another_reader_takes_every_line_for_json_too() {
+fn python_parses_every_line_as_json() {
     const SCRIPT: &str = "import json,sys\nfor line in sys.stdin.buffer.read().split(b'\\n')[:-1]:\n    \
                           event = json.loads(line.decode('utf-8', 'strict'))\n    \
                           assert type(event.get('session', 1)) is int\n    print(event['event'])";
@@ -531,7 +531,7 @@ fn another_reader_takes_every_line_for_json_too() {
 }
 
 #[test]
-fn the_form_of_the_log_follows_a_reload() {
+fn the_log_format_follows_a_reload() {
     let dir = TempDir::new().unwrap();
     let config = dir.path().join("config");
     fs::write(&config, "log-format = json").unwrap();
@@ -586,7 +586,7 @@ fn a_session_can_be_followed_by_its_number_from_greeting_to_end() {
 }
 
 #[test]
-fn the_end_of_a_session_says_why() {
+fn the_end_of_a_session_is_logged_with_its_reason() {
     let server = Server::with(&["--idle-timeout", "1"]);
     let mut idle = server.visitor();
     let mut left = server.caller();
@@ -614,7 +614,7 @@ fn the_end_of_a_session_says_why() {
 }
 
 #[test]
-fn what_somebody_may_not_do_is_a_warning_and_what_is_not_there_is_none() {
+fn a_forbidden_command_is_a_warning_and_a_missing_file_is_not() {
     let server = Server::with(&["--anonymous", "read"]);
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -640,7 +640,7 @@ fn what_somebody_may_not_do_is_a_warning_and_what_is_not_there_is_none() {
 }
 
 #[test]
-fn refusals_without_end_do_not_fill_the_disk() {
+fn endless_refusals_do_not_fill_the_disk() {
     const TIMES: usize = 500;
     let server = Server::start();
     let mut peer = server.visitor();

@@ -189,7 +189,7 @@ fn count(lines: &[String], words: &str) -> usize {
 }
 
 #[test]
-fn lines_that_find_no_room_are_counted_and_told_when_the_log_is_read_again() {
+fn lost_lines_are_counted_and_reported_when_the_log_is_read_again() {
     let mut scene = Scene::new(Stuck::UnreadPipe);
     let mut peer = scene.server.visitor();
     flood(&mut peer, LARGE_FLOOD);
@@ -211,7 +211,7 @@ fn lines_that_find_no_room_are_counted_and_told_when_the_log_is_read_again() {
 }
 
 #[test]
-fn a_fifo_gets_what_was_logged_before_it_was_read() {
+fn a_fifo_receives_the_lines_logged_before_it_was_opened() {
     let dir = TempDir::new().unwrap();
     let [log, xferlog] = ["log", "xferlog"].map(|name| dir.path().join(name));
     make_fifo(&log);
@@ -250,7 +250,7 @@ fn a_reload_leaves_a_log_that_is_stuck() {
 }
 
 #[test]
-fn a_stream_without_room_that_does_not_block_is_waited_for() {
+fn a_full_nonblocking_stream_is_waited_for() {
     let (reader, writer) = UnixStream::pair().unwrap();
     writer.set_nonblocking(true).unwrap();
     let server = Server::with_stderr(OwnedFd::from(writer), &["--log-level", "debug"]);
@@ -263,7 +263,7 @@ fn a_stream_without_room_that_does_not_block_is_waited_for() {
 }
 
 #[test]
-fn what_is_queued_is_written_before_the_end() {
+fn queued_lines_are_written_before_the_end() {
     for signals in [1, 2] {
         let dir = TempDir::new().unwrap();
         let log = dir.path().join("log");
@@ -290,7 +290,7 @@ fn what_is_queued_is_written_before_the_end() {
 
 #[test]
 #[ignore = "needs script"]
-fn a_terminal_that_nobody_reads_stops_nobody() {
+fn a_terminal_that_nobody_reads_stops_no_session() {
     for signal in ["TERM", "INT"] {
         let root = TempDir::new().unwrap();
         let program = env!("CARGO_BIN_EXE_ftp_server");

@@ -162,7 +162,7 @@ fn every_file_that_was_moved_or_deleted_has_its_line_and_nothing_else() {
 }
 
 #[test]
-fn what_broke_off_is_incomplete() {
+fn an_interrupted_transfer_is_logged_as_incomplete() {
     let it = Logging::start();
     it.server.write_sparse("large", 1 << 30);
     let mut peer = it.server.visitor();
@@ -192,7 +192,7 @@ fn a_file_that_becomes_shorter_while_it_is_sent_is_incomplete() {
 }
 
 #[test]
-fn a_path_is_that_in_the_root_whatever_home_its_user_has() {
+fn a_logged_path_begins_at_the_root_whatever_the_home_is() {
     let accounts = AccountsFile::new(&["anna:write:/homes/anna", "ben:write:"]);
     let it = Logging::with(&["--users", accounts.path()]);
     it.server.make_dir("homes/anna");
@@ -245,7 +245,7 @@ fn a_transfer_log_that_cannot_be_opened_keeps_the_server_from_starting() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn that_it_cannot_be_written_is_said_once_and_stops_nobody() {
+fn a_failing_transfer_log_is_reported_once_and_stops_no_session() {
     let server = Server::with(&["--transfer-log", "/dev/full"]);
     let mut peer = server.visitor();
     for _ in 0..3 {
@@ -258,7 +258,7 @@ fn that_it_cannot_be_written_is_said_once_and_stops_nobody() {
 }
 
 #[test]
-fn it_comes_and_goes_and_stays_with_a_reload() {
+fn a_reload_enables_disables_and_keeps_the_transfer_log() {
     let dir = TempDir::new().unwrap();
     let (config, one, two) =
         (dir.path().join("config"), dir.path().join("1"), dir.path().join("2"));
@@ -384,7 +384,7 @@ fn calls_of_a_download(options: &[&str]) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "needs strace"]
-fn a_transfer_costs_no_call_more_than_one_that_wakes_the_writer() {
+fn logging_a_transfer_takes_at_most_one_more_system_call() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("xferlog");
     let without = calls_of_a_download(&["--log-level", "warn"]);

@@ -108,7 +108,7 @@ fn a_header_may_come_in_parts_and_together_with_the_first_commands() {
 }
 
 #[test]
-fn what_is_no_header_is_closed_before_any_greeting() {
+fn a_connection_without_a_header_is_closed_before_the_greeting() {
     let server = server(&[]);
     for bytes in [
         &b"USER anonymous\r\n"[..],
@@ -132,7 +132,7 @@ fn what_is_no_header_is_closed_before_any_greeting() {
 }
 
 #[test]
-fn a_header_that_does_not_come_in_time_is_closed_and_holds_up_nobody() {
+fn a_late_header_closes_the_connection_and_delays_no_other_client() {
     let server = server(&["--login-timeout", "1"]);
     let mut slow: Vec<Peer> = (0..20).map(|_| announced(&server, "PROXY TCP4 19")).collect();
     announced(&server, line("192.0.2.1")).expect(220);
@@ -143,7 +143,7 @@ fn a_header_that_does_not_come_in_time_is_closed_and_holds_up_nobody() {
 }
 
 #[test]
-fn the_end_of_the_server_does_not_wait_for_headers() {
+fn the_shutdown_does_not_wait_for_headers() {
     let mut server = server(&[]);
     let _silent = announced(&server, "PROXY");
     visitor(&server, "192.0.2.1");
@@ -152,7 +152,7 @@ fn the_end_of_the_server_does_not_wait_for_headers() {
 }
 
 #[test]
-fn others_are_not_believed() {
+fn headers_from_other_addresses_are_not_trusted() {
     let server = server(&[]);
     let mut peer = Peer::new(wire::connect_as(Ipv4Addr::new(127, 0, 0, 2).into(), server.addr()));
     peer.expect(220);
@@ -171,7 +171,7 @@ fn sessions_are_counted_by_the_announced_address() {
 }
 
 #[test]
-fn all_places_are_taken_before_anybody_is_announced() {
+fn the_session_limit_applies_before_the_header_arrives() {
     let server = server(&["--max-sessions", "2"]);
     let (_inside, _silent) = (visitor(&server, "192.0.2.1"), announced(&server, "PROXY"));
     // The server does not wait for a header now, so the client may or may not be able to read the
@@ -184,7 +184,7 @@ fn all_places_are_taken_before_anybody_is_announced() {
 }
 
 #[test]
-fn an_address_that_guesses_is_refused_and_the_others_behind_the_balancer_are_not() {
+fn brute_force_protection_applies_to_the_announced_address() {
     let server = server(&["--max-login-failures", "1", "--anonymous", "read"]);
     let mut guesser = announced(&server, line("192.0.2.1"));
     guesser.expect(220);
@@ -195,7 +195,7 @@ fn an_address_that_guesses_is_refused_and_the_others_behind_the_balancer_are_not
 }
 
 #[test]
-fn who_only_looks_is_neither_warned_of_nor_counted() {
+fn health_checks_are_neither_logged_as_warnings_nor_counted() {
     let server = server(&["--max-sessions-per-ip", "1", "--log-level", "debug"]);
     for _ in 0..5 {
         drop(wire::connect(server.addr()));
@@ -227,7 +227,7 @@ fn a_client_that_the_balancer_does_not_know_counts_as_the_balancer() {
 }
 
 #[test]
-fn pasv_announces_what_the_client_connected_to_unless_told_otherwise() {
+fn pasv_announces_the_address_the_client_connected_to_by_default() {
     visitor(&server(&[]), "192.0.2.1").say("PASV").expect_text(227, "(203,0,113,7,");
     let server = server(&["--passive-address", "192.0.2.0/24=10.0.0.5"]);
     visitor(&server, "192.0.2.1").say("PASV").expect_text(227, "(10,0,0,5,");
@@ -299,7 +299,7 @@ fn a_client_may_come_to_the_passive_port_directly() {
 }
 
 #[test]
-fn connections_that_say_nothing_yet_hold_up_no_transfer() {
+fn silent_connections_delay_no_transfer() {
     for server in both_kinds() {
         server.write("file", "content");
         let mut peer = visitor(&server, "192.0.2.1");
@@ -375,7 +375,7 @@ fn one_port_carries_the_clients_of_a_balancer_at_once() {
 }
 
 #[test]
-fn what_one_session_accepted_for_another_outlives_it() {
+fn a_connection_accepted_for_another_session_outlives_the_acceptor() {
     let port = free_port();
     let server = server(&["--passive-ports", &format!("{port}-{port}")]);
     server.write("file", "content");
@@ -397,7 +397,7 @@ fn what_one_session_accepted_for_another_outlives_it() {
 }
 
 #[test]
-fn who_is_believed_follows_a_reload() {
+fn trusted_balancers_follow_a_reload() {
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("conf");
     std::fs::write(&file, "proxy-protocol = 192.0.2.1\nproxy-protocol = 127.0.0.1\n").unwrap();
@@ -423,7 +423,7 @@ fn say_anything(server: &Server, bytes: &[u8], cut: usize) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_comes_from_a_balancer_the_server_serves_on() {
+fn no_input_from_a_balancer_stops_the_server() {
     const ROUNDS: u64 = 100;
     let server = server(&["--log-level", "debug"]);
     let samples = [

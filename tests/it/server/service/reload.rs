@@ -56,7 +56,7 @@ fn accounts(lines: &[&str]) -> String {
 }
 
 #[test]
-fn a_right_that_was_taken_away_is_gone_with_the_next_command() {
+fn a_revoked_permission_applies_to_the_next_command() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
     let mut anna = it.server.user("anna");
     anna.say("MKD one").expect(257);
@@ -110,7 +110,7 @@ fn a_transfer_that_runs_is_finished_under_the_rules_it_began_with() {
 }
 
 #[test]
-fn visitors_who_are_not_let_in_any_more_are_out() {
+fn visitors_who_are_no_longer_allowed_are_logged_out() {
     let mut it = Changing::start("anonymous = write", "");
     let mut visitor = it.server.visitor();
     it.write("config", "anonymous = read");
@@ -143,7 +143,7 @@ fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
 }
 
 #[test]
-fn broken_options_keep_the_old_ones_and_the_accounts_are_read_all_the_same() {
+fn invalid_options_keep_the_old_ones_and_the_accounts_are_reloaded() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
     it.write("config", "users = USERS\nidle-timeout = soon\n");
     it.write("users", &accounts(&["anna:SECRET:read:", "ben:SECRET:read:"]));
@@ -171,7 +171,7 @@ fn limits_and_deadlines_follow() {
 }
 
 #[test]
-fn what_needs_a_restart_is_said_and_stays() {
+fn options_that_need_a_restart_are_reported_and_unchanged() {
     let mut it = Changing::start("", "");
     let elsewhere = TempDir::new().unwrap();
     fs::write(elsewhere.path().join("secret"), "").unwrap();
@@ -183,7 +183,7 @@ fn what_needs_a_restart_is_said_and_stays() {
 }
 
 #[test]
-fn a_log_that_was_moved_away_is_begun_anew() {
+fn a_renamed_log_is_opened_again() {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("log");
     let mut it = Changing::start(&format!("log-file = {}", log.display()), "");
@@ -204,7 +204,7 @@ fn a_log_that_was_moved_away_is_begun_anew() {
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_goes_on_where_it_was() {
+fn a_log_that_cannot_be_opened_continues_in_the_old_file() {
     let mut it = Changing::start("", "");
     it.write("config", "log-file = /nonexistent/log\nlog-level = debug");
     it.reload();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 #[test]
-fn sigterm_and_sigint_say_421_to_idle_sessions_and_exit_0() {
+fn sigterm_and_sigint_send_421_to_idle_sessions_and_exit_0() {
     for signal in ["TERM", "INT"] {
         let mut server = Server::start();
         let (mut stranger, mut visitor) = (server.caller(), server.visitor());
@@ -61,7 +61,7 @@ fn a_download_may_finish() {
 }
 
 #[test]
-fn nobody_new_comes_in_meanwhile() {
+fn no_session_is_admitted_during_the_shutdown() {
     let mut server = Server::start();
     let mut peer = server.visitor();
     let data = peer.begin_with("STOR file", "content");

@@ -94,7 +94,7 @@ fn visitor(address: SocketAddr) -> Peer {
 }
 
 #[test]
-fn one_socket_that_is_handed_over_is_listened_on() {
+fn a_passed_socket_is_served() {
     let (listener, root) = (listener(), TempDir::new().unwrap());
     let address = listener.local_addr().unwrap();
     // A client that connected before the start of the program is served too.
@@ -110,7 +110,7 @@ fn one_socket_that_is_handed_over_is_listened_on() {
 }
 
 #[test]
-fn of_several_sockets_none_keeps_the_others_from_being_heard() {
+fn several_sockets_are_all_served() {
     let (one, other, root) = (listener(), listener(), TempDir::new().unwrap());
     let addresses = [&one, &other].map(|listener| listener.local_addr().unwrap());
     let mut command = command(TWO, root.path());
@@ -134,7 +134,7 @@ fn of_several_sockets_none_keeps_the_others_from_being_heard() {
 }
 
 #[test]
-fn what_is_handed_to_another_process_is_not_ours() {
+fn sockets_passed_to_another_process_are_not_used() {
     let root = TempDir::new().unwrap();
     let script = "export LISTEN_FDS=1 LISTEN_PID=1; exec \"$@\" --host 127.0.0.1 --port 0";
     let mut server = Activated::start(&mut command(script, root.path()));
@@ -142,7 +142,7 @@ fn what_is_handed_to_another_process_is_not_ours() {
 }
 
 #[test]
-fn what_is_no_socket_is_one_line_and_exit_1() {
+fn a_passed_descriptor_that_is_not_a_socket_is_one_line_and_exit_1() {
     let root = TempDir::new().unwrap();
     let file = std::fs::File::create(root.path().join("file")).unwrap();
     let datagram = UnixDatagram::unbound().unwrap();
@@ -177,7 +177,7 @@ fn hears(heard: &UnixDatagram, name: &str) {
 }
 
 #[test]
-fn the_manager_is_told_when_it_serves_and_when_it_ends() {
+fn the_manager_is_notified_of_the_start_and_the_end() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("notify");
     hears(&UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap());
@@ -185,7 +185,7 @@ fn the_manager_is_told_when_it_serves_and_when_it_ends() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_manager_without_a_file_is_told_too() {
+fn a_manager_with_an_abstract_socket_is_notified_too() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
     let name = format!("mt_ftp test {}", std::process::id());

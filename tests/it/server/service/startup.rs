@@ -21,7 +21,7 @@ fn complaint(options: &[&str], code: i32) -> Vec<String> {
 }
 
 #[test]
-fn the_first_line_says_where_it_listens_and_the_second_what_it_serves() {
+fn the_first_line_is_the_address_and_the_second_the_directory() {
     // `launch` itself checks for "Listening on ADDRESS:PORT".
     for (access, words) in [
         ("none", "may not log in"),
@@ -40,7 +40,7 @@ fn the_first_line_says_where_it_listens_and_the_second_what_it_serves() {
 }
 
 #[test]
-fn an_ipv6_address_stands_in_brackets() {
+fn an_ipv6_address_is_in_brackets() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         return;
     }
@@ -71,7 +71,7 @@ fn without_a_terminal_the_host_is_127_0_0_1() {
 }
 
 #[test]
-fn it_warns_where_visitors_from_elsewhere_may_write() {
+fn it_warns_if_visitors_from_other_machines_may_write() {
     let at = |host: &str, access: &str| {
         let server = Server::launch(TempDir::new().unwrap(), host, &["--anonymous", access]);
         server.caller().say("QUIT").expect(221);
@@ -137,7 +137,7 @@ fn the_lines_say_how_others_reach_it_or_that_they_cannot() {
 }
 
 #[test]
-fn it_warns_of_its_own_files_where_clients_see_them() {
+fn it_warns_if_clients_can_see_the_server_s_own_files() {
     let root = TempDir::new().unwrap();
     let users = root.path().join("users");
     std::fs::write(&users, "").unwrap();
@@ -279,7 +279,7 @@ fn version_names_the_program_and_the_tls_library() {
 }
 
 #[test]
-fn nobody_reading_stdout_is_no_reason_to_complain() {
+fn a_closed_stdout_is_not_an_error() {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ftp_server"))
         .arg("--help")
         .stdout(Stdio::piped())

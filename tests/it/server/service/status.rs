@@ -107,7 +107,7 @@ fn hear(mut stream: TcpStream) -> Answer {
 }
 
 #[test]
-fn the_page_keeps_to_itself() {
+fn the_page_loads_nothing_from_elsewhere() {
     let watched = Watched::with(&[]);
     let page = watched.page();
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
@@ -135,7 +135,7 @@ fn the_page_keeps_to_itself() {
 }
 
 #[test]
-fn every_wrong_request_has_its_answer() {
+fn every_invalid_request_has_its_response() {
     let watched = Watched::with(&[]);
     let host = "Host: 127.0.0.1\r\n";
     let long = "x".repeat(9000);
@@ -180,7 +180,7 @@ fn head_is_get_without_the_body() {
 
 /// A web page in a browser on this machine can point its own name to this address.
 #[test]
-fn who_means_another_host_sees_nothing() {
+fn requests_for_another_host_are_refused() {
     let watched = Watched::with(&[]);
     let code = |path: &str, host: &str| {
         watched.ask(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).code
@@ -205,7 +205,7 @@ fn the_name_in_the_option_is_one_of_its_names() {
 }
 
 #[test]
-fn an_answer_arrives_though_the_request_goes_on() {
+fn a_response_arrives_although_the_request_continues() {
     let watched = Watched::with(&[]);
     let mut stream = connect(watched.status);
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n";
@@ -258,7 +258,7 @@ fn the_charts_grow() {
 }
 
 #[test]
-fn nothing_from_outside_is_markup() {
+fn no_text_from_outside_is_markup() {
     let watched = Watched::with(&[]);
     let mut peer = watched.server.visitor();
     peer.stor(NASTY, "content");
@@ -355,7 +355,7 @@ fn limits_in_use_are_shown() {
 }
 
 #[test]
-fn it_answers_when_nobody_else_gets_in() {
+fn status_is_available_when_no_session_is_admitted() {
     let watched = Watched::with(&["--max-sessions", "1"]);
     let _first = watched.server.visitor();
     Peer::connect(watched.server.addr()).expect(421);
@@ -366,7 +366,7 @@ fn it_answers_when_nobody_else_gets_in() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn it_answers_when_there_is_no_descriptor_left() {
+fn status_is_available_without_free_descriptors() {
     const MOST: &str = "-n 40";
     let watched = Watched::of(Server::limited(MOST, &["--status", "127.0.0.1:0"]));
     let mut inside = Vec::new();
@@ -386,7 +386,7 @@ fn it_answers_when_there_is_no_descriptor_left() {
 }
 
 #[test]
-fn it_says_that_the_server_drains_until_the_end() {
+fn status_shows_that_the_server_drains() {
     let mut watched = Watched::with(&[]);
     let mut peer = watched.server.visitor();
     let data = peer.begin_with("STOR file", "content");
@@ -402,7 +402,7 @@ fn it_says_that_the_server_drains_until_the_end() {
 }
 
 #[test]
-fn who_is_slow_holds_nobody_up() {
+fn slow_clients_delay_no_others() {
     let watched = Watched::with(&[]);
     let _slow = slow_requests(&watched);
     watched.get("/healthz").expect(200);
@@ -410,7 +410,7 @@ fn who_is_slow_holds_nobody_up() {
 
 #[test]
 #[ignore = "long: a request may take seven seconds"]
-fn who_is_slow_is_let_go() {
+fn slow_clients_are_disconnected() {
     let watched = Watched::with(&[]);
     watched.get("/healthz").expect(200);
     let (before, _) = watched.server.footprint();
@@ -447,7 +447,7 @@ fn a_request_may_come_in_pieces() {
 }
 
 #[test]
-fn who_leaves_early_is_no_trouble() {
+fn clients_may_disconnect_early() {
     let watched = Watched::with(&[]);
     for words in ["", "GET", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"] {
         let mut stream = connect(watched.status);
@@ -478,7 +478,7 @@ fn many_ask_at_once_and_all_are_answered() {
 }
 
 #[test]
-fn the_page_has_an_end() {
+fn the_page_limits_the_number_of_rows() {
     let watched = Watched::with(&[]);
     let mut peers: Vec<Peer> = (0..230).map(|_| watched.server.caller()).collect();
     let mut moving = watched.server.visitor();
@@ -495,7 +495,7 @@ fn the_page_has_an_end() {
 }
 
 #[test]
-fn a_restart_is_needed_to_move_it() {
+fn moving_the_status_page_needs_a_restart() {
     let dir = TempDir::new().unwrap();
     let config = dir.path().join("config");
     fs::write(&config, "status = 127.0.0.1:0\n").unwrap();
@@ -507,7 +507,7 @@ fn a_restart_is_needed_to_move_it() {
 }
 
 #[test]
-fn others_who_can_ask_are_warned_of() {
+fn a_status_page_that_others_can_read_causes_a_warning() {
     let warns = |host: &str| {
         let watched = Watched::of(Server::with(&["--status", host]));
         watched.server.caller().say("QUIT").expect(221);
@@ -520,7 +520,7 @@ fn others_who_can_ask_are_warned_of() {
 }
 
 #[test]
-fn where_it_cannot_listen_the_server_does_not_start() {
+fn an_unusable_status_address_keeps_the_server_from_starting() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = taken.local_addr().unwrap().to_string();
     let mut server = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
@@ -533,7 +533,7 @@ fn where_it_cannot_listen_the_server_does_not_start() {
 }
 
 #[test]
-fn without_the_option_there_is_none() {
+fn without_the_option_there_is_no_status_page() {
     let server = Server::start();
     server.next_line();
     server.terminate();
@@ -543,7 +543,7 @@ fn without_the_option_there_is_none() {
 
 #[test]
 #[ignore = "needs promtool"]
-fn promtool_finds_nothing_to_say() {
+fn promtool_reports_no_problem() {
     let watched = Watched::with(&["--passive-ports", "20000-29999"]);
     let mut peer = watched.server.visitor();
     peer.stor("file", "content");
@@ -663,7 +663,7 @@ fn the_page_is_dark_where_that_is_wanted() {
 }
 
 #[test]
-fn the_page_says_by_which_balancer_a_session_came() {
+fn the_page_shows_the_load_balancer_of_a_session() {
     let watched = Watched::with(&["--proxy-protocol", "127.0.0.1"]);
     let mut peer = Peer::connect(watched.server.addr());
     peer.raw("PROXY TCP4 192.0.2.1 203.0.113.7 50000 21\r\n");
@@ -675,7 +675,7 @@ fn the_page_says_by_which_balancer_a_session_came() {
 }
 
 #[test]
-fn readiness_ends_with_the_root_and_comes_back_with_it() {
+fn readiness_follows_the_existence_of_the_root() {
     let watched = Watched::with(&[]);
     watched.get("/readyz").expect(200);
     fs::remove_dir(watched.server.root()).unwrap();

@@ -139,7 +139,7 @@ fn passwd_without_a_password_changes_nothing() {
 }
 
 #[test]
-fn passwd_says_what_is_wrong_with_its_words() {
+fn passwd_reports_usage_errors() {
     let file = AccountsFile::with_text("");
     let users = file.path();
     for words in [
@@ -159,7 +159,7 @@ fn passwd_says_what_is_wrong_with_its_words() {
 }
 
 #[test]
-fn check_reports_what_would_be_in_force_and_starts_nothing() {
+fn check_reports_the_settings_and_starts_nothing() {
     let file = AccountsFile::with_text(&format!("anna:{SECRET}:write:/home\nben:{SECRET}::\n"));
     let root = TempDir::new().unwrap();
     fs::create_dir(root.path().join("home")).unwrap();
@@ -172,7 +172,7 @@ fn check_reports_what_would_be_in_force_and_starts_nothing() {
 }
 
 #[test]
-fn check_names_what_would_not_work() {
+fn check_reports_settings_that_would_fail() {
     let root = TempDir::new().unwrap();
     let root = root.path().to_str().unwrap();
     let broken =
@@ -214,7 +214,7 @@ fn a_hash_of_passlib_logs_in() {
 }
 
 #[test]
-fn names_and_passwords_are_taken_to_the_letter() {
+fn names_and_passwords_are_used_exactly() {
     let server = server(&[]);
     let wrong = [
         ("anna", "Secret"),
@@ -250,7 +250,7 @@ fn an_unknown_name_and_a_wrong_password_get_the_same_words() {
 }
 
 #[test]
-fn read_and_write_are_what_they_say() {
+fn read_and_write_access_allow_what_is_documented() {
     let server = server(&[]);
     let mut ben = server.user("ben");
     assert_eq!(ben.retr("file"), b"content");
@@ -315,7 +315,7 @@ fn links_out_of_a_home_lead_nowhere() {
 }
 
 #[test]
-fn a_home_that_is_missing_lets_nobody_in_and_harms_nobody() {
+fn a_missing_home_refuses_the_login_and_affects_no_other_account() {
     let server = server(&[]);
     fs::remove_dir_all(server.path("carl")).unwrap();
     let mut peer = server.caller();
@@ -361,7 +361,7 @@ fn too_many_failures_end_the_session() {
 }
 
 #[test]
-fn with_accounts_visitors_are_let_in_only_if_that_is_said() {
+fn with_accounts_visitors_are_admitted_only_if_configured() {
     let none = server(&[]);
     assert!(none.next_line().contains("may not log in"));
     for name in ["anonymous", "ftp"] {

@@ -33,14 +33,14 @@ fn use_up(server: &Server, number: u8) {
 }
 
 together! { wrong_passwords_are_answered_late:
-    each_wrong_password_takes_longer_to_be_told_and_a_right_one_takes_no_time
-    an_address_that_guessed_too_often_is_refused_and_its_neighbor_is_not
-    an_address_that_has_proved_to_know_a_password_keeps_its_way_in
-    fifty_connections_get_no_more_answers_than_one
-    the_end_of_the_server_waits_for_no_guesser
+    replies_to_wrong_passwords_are_delayed_and_those_to_right_ones_are_not
+    too_many_failed_logins_block_only_their_address
+    an_address_that_has_logged_in_before_may_log_in_while_it_is_blocked
+    fifty_connections_get_no_more_replies_than_one
+    the_shutdown_does_not_wait_for_delayed_logins
 }
 
-fn each_wrong_password_takes_longer_to_be_told_and_a_right_one_takes_no_time() {
+fn replies_to_wrong_passwords_are_delayed_and_those_to_right_ones_are_not() {
     let server = server(&["--max-login-failures", "9"]);
     let mut peer = server.caller_from(2);
     let mut least = Duration::from_millis(250);
@@ -53,7 +53,7 @@ fn each_wrong_password_takes_longer_to_be_told_and_a_right_one_takes_no_time() {
     assert_eq!(attempt(&mut peer, "anna", "secret"), 230);
 }
 
-fn an_address_that_guessed_too_often_is_refused_and_its_neighbor_is_not() {
+fn too_many_failed_logins_block_only_their_address() {
     let server = server(&[]);
     use_up(&server, 2);
     let mut refused = from(&server, 2);
@@ -66,7 +66,7 @@ fn an_address_that_guessed_too_often_is_refused_and_its_neighbor_is_not() {
 
 #[test]
 #[ignore = "long: the first refusal lasts five seconds"]
-fn an_address_that_guessed_too_often_may_try_again_later() {
+fn a_blocked_address_may_try_again_later() {
     let server = server(&[]);
     use_up(&server, 2);
     from(&server, 2).expect(421);
@@ -79,7 +79,7 @@ fn an_address_that_guessed_too_often_may_try_again_later() {
     assert_eq!(attempt(&mut place.unwrap(), "anna", "secret"), 230);
 }
 
-fn an_address_that_has_proved_to_know_a_password_keeps_its_way_in() {
+fn an_address_that_has_logged_in_before_may_log_in_while_it_is_blocked() {
     let server = server(&[]);
     assert_eq!(attempt(&mut server.caller_from(2), "anna", "secret"), 230);
     let mut inside = server.caller_from(2);
@@ -105,7 +105,7 @@ fn visitors_are_not_counted() {
     }
 }
 
-fn fifty_connections_get_no_more_answers_than_one() {
+fn fifty_connections_get_no_more_replies_than_one() {
     const ANSWERS: u32 = 12;
     let server = server(&["--max-login-failures", "1000000"]);
     let (sender, answers) = channel();
@@ -138,7 +138,7 @@ fn a_class_behind_one_address_logs_in_at_once() {
     });
 }
 
-fn the_end_of_the_server_waits_for_no_guesser() {
+fn the_shutdown_does_not_wait_for_delayed_logins() {
     let mut server = server(&["--max-login-failures", "1000000"]);
     let mut crowd: Vec<Peer> = (0..20).map(|_| server.caller_from(2)).collect();
     for peer in &mut crowd {

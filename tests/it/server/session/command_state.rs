@@ -183,7 +183,7 @@ fn writers_are_denied_nothing() {
 }
 
 #[test]
-fn before_login_nothing_of_the_tree_is_told_or_changed() {
+fn before_login_the_tree_is_neither_shown_nor_changed() {
     let server = server("write");
     let mut before = BTreeMap::new();
     snapshot(server.root(), &mut before);
@@ -263,7 +263,7 @@ fn an_offset_serves_one_transfer_and_the_last_one_counts() {
 }
 
 #[test]
-fn rnfr_outlives_nothing() {
+fn rnfr_applies_only_to_the_next_command() {
     let server = server("write");
     for (_, line) in lines().filter(|(kind, _)| *kind != Leaves) {
         if line.starts_with("RNFR") || line.starts_with("RNTO") {
@@ -279,7 +279,7 @@ fn rnfr_outlives_nothing() {
 }
 
 #[test]
-fn rnto_takes_the_last_rnfr_alone() {
+fn rnto_uses_only_the_last_rnfr() {
     let server = server("write");
     let mut peer = server.visitor();
     peer.say("RNFR file").expect(350);
@@ -297,7 +297,7 @@ fn rnto_takes_the_last_rnfr_alone() {
 }
 
 #[test]
-fn a_login_that_ends_takes_everything_along() {
+fn the_end_of_a_login_resets_the_session() {
     let server = server("write");
     let mut peer = server.visitor();
     for leave in ["USER anonymous", "REIN"] {
@@ -359,7 +359,7 @@ fn an_arrangement_serves_one_transfer() {
 }
 
 #[test]
-fn offsets_go_to_the_edge_of_their_numbers() {
+fn offsets_at_the_limits_of_their_type_are_handled() {
     let server = server("write");
     let mut peer = server.visitor();
     peer.epsv();

@@ -118,7 +118,7 @@ fn a_carriage_return_goes_out_with_its_nul_in_every_reply_that_names_a_path() {
 }
 
 #[test]
-fn a_pattern_and_a_prefix_may_have_carriage_returns_and_show_none() {
+fn patterns_and_prefixes_may_contain_carriage_returns() {
     let server = Server::start();
     server.make_dir("d\rx");
     server.write("d\rx/a\rb", "x");
@@ -174,7 +174,7 @@ fn pipelined_commands_are_answered_in_order() {
 }
 
 #[test]
-fn what_follows_quit_is_not_carried_out() {
+fn commands_after_quit_are_not_carried_out() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.raw("QUIT\r\nMKD late\r\n").expect(221);

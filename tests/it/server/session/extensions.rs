@@ -67,7 +67,7 @@ fn uses(feature: &str) -> &'static [(&'static str, u16)] {
 }
 
 #[test]
-fn what_feat_lists_works() {
+fn every_extension_in_feat_works() {
     let (_server, mut peer) = writer();
     let mut features = features(&mut peer);
     features.sort();
@@ -85,7 +85,7 @@ fn what_feat_lists_works() {
 }
 
 #[test]
-fn what_works_beyond_rfc_959_is_listed() {
+fn every_extension_is_listed_in_feat() {
     let (_server, mut peer) = writer();
     let features = features(&mut peer);
     let is_listed =
@@ -156,7 +156,7 @@ fn site_help_names_what_site_does() {
 }
 
 #[test]
-fn host_comes_before_user_and_any_will_do() {
+fn host_precedes_user_and_accepts_any_name() {
     let server = Server::start();
     let mut peer = server.caller();
     for name in ["localhost", "ftp.example.com", "[::1]"] {
@@ -171,7 +171,7 @@ fn host_comes_before_user_and_any_will_do() {
 }
 
 #[test]
-fn english_is_spoken() {
+fn lang_accepts_only_english() {
     let server = Server::start();
     let mut peer = server.caller();
     for tag in ["LANG", "LANG en", "LANG EN-us", "LANG en-GB"] {
@@ -195,7 +195,7 @@ fn client_and_server_say_who_they_are() {
 }
 
 #[test]
-fn what_is_not_offered_is_504_and_changes_nothing() {
+fn unsupported_parameters_are_504_and_change_nothing() {
     let (_server, mut peer) = writer();
     for line in
         ["MODE Z", "MODE B", "MODE C", "STRU R", "STRU P", "TYPE E", "TYPE A C", "TYPE L 36"]
@@ -209,7 +209,7 @@ fn what_is_not_offered_is_504_and_changes_nothing() {
 }
 
 #[test]
-fn allo_tells_whether_there_is_room() {
+fn allo_checks_the_free_space() {
     let (_server, mut peer) = writer();
     for line in ["ALLO 10", "ALLO 10 R 20", "ALLO 0"] {
         peer.say(line).expect(200);
@@ -293,7 +293,7 @@ fn rmda_is_for_directories_inside() {
 }
 
 #[test]
-fn mfmt_sets_a_time_and_says_so_with_213() {
+fn mfmt_sets_a_time_and_replies_213() {
     let (server, mut peer) = writer();
     peer.say("MFMT 20010203040506 dir/a file")
         .expect_text(213, "213 Modify=20010203040506; /dir/a file");
@@ -309,7 +309,7 @@ fn mfmt_sets_a_time_and_says_so_with_213() {
 }
 
 #[test]
-fn mdtm_with_a_time_sets_it_and_says_so_with_253() {
+fn mdtm_with_a_time_sets_it_and_replies_253() {
     let (server, mut peer) = writer();
     peer.say("MDTM 20010203040506 dir/a file").expect(253);
     assert_eq!(modified(&server, "dir/a file"), MOMENT);
@@ -375,7 +375,7 @@ fn site_utime_takes_both_forms() {
 }
 
 #[test]
-fn times_of_what_lies_outside_stay() {
+fn times_of_files_outside_are_not_changed() {
     let (server, mut peer) = writer();
     let outside = tempfile::NamedTempFile::new().unwrap();
     symlink(outside.path(), server.path("out")).unwrap();
@@ -410,7 +410,7 @@ fn site_chmod_sets_permission_bits() {
 }
 
 #[test]
-fn site_umask_is_for_what_the_session_makes() {
+fn site_umask_applies_to_files_that_the_session_creates() {
     let (server, mut peer) = writer();
     peer.say("SITE UMASK").expect(200);
     peer.say("SITE UMASK 077").expect(200);
@@ -521,7 +521,7 @@ fn site_idle_sets_how_long_this_session_may_wait() {
 }
 
 #[test]
-fn site_who_shows_accounts_who_is_here() {
+fn site_who_shows_the_sessions_to_accounts() {
     let server = Server::with_accounts(&["anna:write:", "bert::"], &["--anonymous", "write"]);
     let mut peer = server.user("anna");
     let mut other = server.caller();
@@ -541,7 +541,7 @@ fn site_who_shows_accounts_who_is_here() {
 }
 
 #[test]
-fn a_browser_is_sent_away_at_once() {
+fn a_browser_is_disconnected_at_once() {
     let server = Server::start();
     for line in
         ["GET / HTTP/1.1", "POST /login HTTP/1.0", "HEAD / HTTP/1.1", "CONNECT a:1 HTTP/1.1"]
@@ -558,7 +558,7 @@ fn a_browser_is_sent_away_at_once() {
 }
 
 #[test]
-fn ten_guesses_before_login_are_enough() {
+fn ten_unknown_commands_before_login_end_the_session() {
     let server = Server::start();
     let mut peer = server.caller();
     for guess in 1..10 {

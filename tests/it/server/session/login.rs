@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 #[test]
-fn the_greeting_comes_unasked() {
+fn the_server_sends_its_greeting_first() {
     let server = Server::start();
     server.caller().say("QUIT").expect(221);
 }
@@ -147,7 +147,7 @@ fn passwords_are_never_logged() {
 }
 
 #[test]
-fn a_name_cannot_paint_or_forge_the_log() {
+fn a_name_cannot_forge_or_color_a_log_line() {
     let server = Server::start();
     let mut peer = server.caller();
     peer.say(b"USER \x1b[31m\" peer=10.0.0.1 x").expect(331);

@@ -51,7 +51,7 @@ fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
 }
 
 #[test]
-fn the_session_ends_with_421_the_log_says_where_and_the_others_go_on() {
+fn the_session_ends_with_421_the_log_names_the_line_and_other_sessions_continue() {
     let root = TempDir::new().unwrap();
     fs::write(root.path().join("boom"), "content").unwrap();
     let log = Touchy::default();

@@ -256,7 +256,7 @@ fn help_explains_every_verb() {
 }
 
 #[test]
-fn stat_tells_of_the_session() {
+fn stat_describes_the_session() {
     let server = Server::start();
     let mut peer = server.visitor();
     let text = peer.say("STAT").expect(211).text();

@@ -92,7 +92,7 @@ fn no_split_of_the_packets_changes_a_name_with_255() {
 }
 
 #[test]
-fn a_doubled_255_in_a_name_is_one() {
+fn a_doubled_255_in_a_name_is_one_byte() {
     let server = Server::start();
     std::fs::write(server.path(OsStr::from_bytes(VICTIM)), "another file").unwrap();
     for byte in [b'a', 0xec, 0xfa, WILL, DO] {
@@ -108,7 +108,7 @@ fn a_doubled_255_in_a_name_is_one() {
 }
 
 #[test]
-fn half_a_telnet_command_in_a_name_swallows_nothing_behind_it() {
+fn an_incomplete_telnet_command_in_a_name_removes_no_bytes() {
     let server = Server::start();
     let mut peer = server.visitor();
     for half in [&b"\xff\xfa"[..], b"\xff", b"\xff\xfd", b"\xff\xfb", b"\xff\xf4\xff"] {

@@ -163,7 +163,7 @@ fn end_script(server: &Server, peer: &mut Peer, lines: &str) {
 }
 
 #[test]
-fn a_script_that_has_said_everything_gets_its_downloads() {
+fn a_script_that_has_sent_everything_receives_its_downloads() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let data = connect(peer.epsv());
@@ -176,7 +176,7 @@ fn a_script_that_has_said_everything_gets_its_downloads() {
 }
 
 #[test]
-fn a_script_that_has_said_everything_stores_its_uploads() {
+fn a_script_that_has_sent_everything_stores_its_uploads() {
     let server = Server::start();
     server.write("file", "old");
     for kind in ["TYPE I", "TYPE A"] {

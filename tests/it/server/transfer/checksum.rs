@@ -116,7 +116,7 @@ fn opts_hash_chooses_and_feat_shows_the_choice() {
 }
 
 #[test]
-fn a_digest_is_of_what_is_stored_whatever_the_type() {
+fn a_digest_is_of_the_stored_bytes_in_every_type() {
     let server = Server::start();
     server.write("text", "one\ntwo\n");
     let mut peer = server.visitor();
@@ -126,7 +126,7 @@ fn a_digest_is_of_what_is_stored_whatever_the_type() {
 }
 
 #[test]
-fn rang_says_which_bytes_hash_takes() {
+fn rang_selects_the_bytes_of_hash() {
     let (_server, mut peer) = digits();
     for (rang, words) in [
         ("RANG 2 4", format!("MD5 2-4 {MD5_2_TO_4} digits")),
@@ -150,7 +150,7 @@ fn rang_says_which_bytes_hash_takes() {
 }
 
 #[test]
-fn rang_says_which_bytes_retr_sends() {
+fn rang_selects_the_bytes_of_retr() {
     let (_server, mut peer) = digits();
     for (rang, bytes) in [
         ("RANG 2 4", "234"),
@@ -205,7 +205,7 @@ fn rang_and_rest_replace_each_other() {
 }
 
 #[test]
-fn rang_does_not_go_with_uploads() {
+fn rang_does_not_apply_to_uploads() {
     let (server, mut peer) = digits();
     peer.epsv();
     for verb in ["STOR", "APPE"] {

@@ -271,7 +271,7 @@ fn partial_in(dir: &Path) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn a_crash_in_the_middle_of_uploads_costs_nothing_but_their_rest() {
+fn a_crash_during_uploads_loses_only_the_data_not_yet_received() {
     let history = Mutex::new(History::default());
     let mut resumed = 0;
     let mut root = TempDir::new().unwrap();

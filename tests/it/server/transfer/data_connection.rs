@@ -123,7 +123,7 @@ fn only_a_stranger_comes(options: &[&str]) {
 }
 
 #[test]
-fn a_data_connection_from_another_address_is_told_and_alone_it_ends_the_wait() {
+fn a_data_connection_from_another_address_is_logged_and_alone_it_ends_the_wait() {
     let hour = ["--transfer-timeout", "1h"];
     let shared = [&hour[..], &["--passive-ports", "20000-60000"]].concat();
     thread::scope(|scope| {
@@ -186,7 +186,7 @@ fn active_mode_stores() {
 }
 
 #[test]
-fn nobody_is_connected_to_but_the_client() {
+fn active_mode_connects_only_to_the_client() {
     let server = Server::start();
     let mut peer = server.visitor();
     for command in ["PORT 127,0,0,2,200,1", "PORT 10,0,0,1,200,1", "PORT 0,0,0,0,200,1"] {

@@ -98,7 +98,7 @@ fn begin_huge(server: &Server, peer: &mut Peer) -> TcpStream {
 }
 
 #[test]
-fn a_file_cut_while_it_is_sent_is_no_success() {
+fn a_file_truncated_during_a_download_is_an_error() {
     let server = Server::start();
     let mut peer = server.visitor();
     let data = begin_huge(&server, &mut peer);
@@ -123,7 +123,7 @@ fn a_file_that_grows_while_it_is_sent_is_sent_as_announced() {
 }
 
 #[test]
-fn site_who_shows_how_much_others_move() {
+fn site_who_shows_the_progress_of_others() {
     let server = Server::with_accounts(&["anna:write:"], &["--anonymous", "write"]);
     let (mut peer, mut other) = (server.visitor(), server.user("anna"));
     let data = begin_huge(&server, &mut peer);
@@ -136,7 +136,7 @@ fn site_who_shows_how_much_others_move() {
 }
 
 #[test]
-fn abor_and_questions_are_heard_while_a_large_file_moves() {
+fn abor_noop_and_stat_are_answered_during_a_large_transfer() {
     let server = Server::start();
     let mut peer = server.visitor();
     let data = begin_huge(&server, &mut peer);
@@ -231,7 +231,7 @@ fn calls(transfers: usize, transfer: fn(&mut Peer)) -> usize {
 
 #[test]
 #[ignore = "needs strace"]
-fn small_transfers_cost_few_system_calls() {
+fn small_transfers_take_few_system_calls() {
     const MANY: usize = 50;
     let each = |transfer| (calls(MANY + 1, transfer) - calls(1, transfer)) / MANY;
     let retr = each(|peer| assert_eq!(peer.retr("file").len(), 4096));
@@ -259,7 +259,7 @@ fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
 
 #[test]
 #[ignore = "needs strace"]
-fn the_client_asks_little_of_the_system_for_a_large_file() {
+fn the_client_takes_few_system_calls_for_a_large_file() {
     const MOST: usize = 600;
     let (server, client) = (Server::start(), Client::new());
     let bytes = noise(32 * 1024 * 1024, 7);

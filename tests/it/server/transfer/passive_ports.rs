@@ -123,7 +123,7 @@ fn a_name_that_is_not_found_leaves_epsv_and_those_of_other_networks() {
 }
 
 #[test]
-fn check_tells_of_a_name_that_is_not_found() {
+fn check_reports_a_name_that_cannot_be_resolved() {
     let mut check = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
     let output =
         check.args(["check", "--root", ".", "--passive-address", NO_NAME]).assert().code(1);
@@ -143,7 +143,7 @@ fn an_address_that_no_227_can_carry_keeps_the_server_from_starting() {
 }
 
 #[test]
-fn clients_of_a_network_are_told_another_address() {
+fn clients_of_a_network_get_another_passive_address() {
     let server = Server::with(&[
         "--passive-address",
         "203.0.113.7",

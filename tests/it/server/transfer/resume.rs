@@ -19,7 +19,7 @@ fn broken_off(old: Option<&str>) -> (Server, crate::support::wire::Peer) {
 }
 
 #[test]
-fn rest_and_stor_continue_what_broke_off() {
+fn rest_and_stor_resume_an_interrupted_upload() {
     for old in [None, Some("something old and longer")] {
         let (server, mut peer) = broken_off(old);
         peer.say("REST 4").expect(350);
@@ -30,7 +30,7 @@ fn rest_and_stor_continue_what_broke_off() {
 }
 
 #[test]
-fn rest_before_the_end_of_the_partial_cuts_it_there() {
+fn rest_before_the_end_of_the_partial_truncates_it() {
     let (server, mut peer) = broken_off(None);
     peer.say("REST 2").expect(350);
     peer.send("STOR name", "t");
@@ -61,7 +61,7 @@ fn a_partial_outlives_a_crash_of_the_server() {
 }
 
 #[test]
-fn rest_beyond_the_partial_is_554_and_grafts_nothing() {
+fn rest_beyond_the_partial_is_554_and_changes_nothing() {
     let (server, mut peer) = broken_off(Some("old content"));
     peer.epsv();
     // lftp does this: it asks SIZE, gets the size of the old file, and continues from there.
@@ -94,7 +94,7 @@ fn appe_continues_where_the_name_does_not_exist() {
 }
 
 #[test]
-fn appe_is_refused_where_it_may_be_meant_either_way() {
+fn appe_is_refused_if_it_is_ambiguous() {
     let (server, mut peer) = broken_off(Some("old"));
     peer.epsv();
     let text = peer.say("APPE name").expect(550).text();
@@ -177,7 +177,7 @@ fn rest_0_is_an_ordinary_stor() {
 }
 
 #[test]
-fn rest_does_not_go_with_appe() {
+fn rest_does_not_apply_to_appe() {
     let server = Server::start();
     server.write("name", "old");
     let mut peer = server.visitor();

@@ -17,7 +17,7 @@ fn files_of_every_size_arrive_whole() {
 }
 
 #[test]
-fn the_150_tells_the_size() {
+fn the_150_contains_the_size() {
     let server = Server::start();
     server.write("file", "content");
     let mut peer = server.visitor();
@@ -70,7 +70,7 @@ fn no_name_can_be_taken_for_the_size_in_the_150() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_before_any_150() {
+fn a_file_that_cannot_be_sent_is_refused_before_the_150() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -202,7 +202,7 @@ fn a_file_that_grows_is_sent_as_it_was_announced() {
 }
 
 #[test]
-fn a_file_that_shrinks_is_no_success() {
+fn a_file_that_shrinks_during_a_download_is_an_error() {
     let server = Server::start();
     server.write_sparse("file", 256 << 20);
     let mut peer = server.visitor();
@@ -215,7 +215,7 @@ fn a_file_that_shrinks_is_no_success() {
 }
 
 #[test]
-fn a_text_that_shrinks_while_it_is_sent_is_no_success() {
+fn a_text_that_shrinks_during_a_download_is_an_error() {
     const LENGTH: u64 = 256 << 20;
     let server = Server::start();
     server.write_sparse("file", LENGTH);

@@ -60,7 +60,7 @@ fn a_new_name_does_not_exist_until_the_226() {
 }
 
 #[test]
-fn who_reads_the_old_file_reads_it_to_its_end() {
+fn a_running_download_reads_the_old_file_to_its_end() {
     let server = Server::start();
     let old = noise(32 << 20, 2);
     server.write("file", &old);
@@ -110,7 +110,7 @@ fn a_client_killed_in_the_middle_leaves_the_old_file() {
 }
 
 #[test]
-fn a_half_closed_control_connection_with_its_quit_sent_is_no_death() {
+fn a_half_closed_control_connection_after_quit_does_not_interrupt_an_upload() {
     let server = Server::start();
     let mut peer = server.visitor();
     let mut data = connect(peer.epsv());
@@ -155,7 +155,7 @@ fn a_crash_of_the_server_leaves_the_old_file() {
 }
 
 #[test]
-fn of_two_uploads_at_once_the_last_to_finish_stays_whole() {
+fn of_two_concurrent_uploads_the_last_to_finish_wins_completely() {
     let server = Server::start();
     let (mut first, mut second) = (server.visitor(), server.visitor());
     let mut slow = first.begin_with("STOR file", "slow ");
@@ -171,7 +171,7 @@ fn of_two_uploads_at_once_the_last_to_finish_stays_whole() {
 }
 
 #[test]
-fn racing_uploads_of_one_name_always_leave_one_of_them_whole() {
+fn concurrent_uploads_to_one_name_leave_one_complete_file() {
     const SIZE: usize = 300_000;
     let server = Server::start();
     server.write("file", vec![b'x'; SIZE]);
@@ -194,7 +194,7 @@ fn racing_uploads_of_one_name_always_leave_one_of_them_whole() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_refused_before_any_150() {
+fn a_file_that_cannot_be_stored_is_refused_before_the_150() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -220,7 +220,7 @@ fn a_directory_with_an_upload_on_its_way_cannot_be_removed() {
 }
 
 #[test]
-fn a_new_name_whose_upload_is_on_its_way_cannot_be_deleted() {
+fn a_new_name_cannot_be_deleted_during_its_upload() {
     let server = Server::start();
     let (mut writer, mut other) = (server.visitor(), server.visitor());
     let data = writer.begin_with("STOR file", "content");
@@ -244,7 +244,7 @@ fn an_upload_follows_its_directory_when_that_is_renamed() {
 }
 
 #[test]
-fn an_upload_whose_directory_vanishes_is_no_success() {
+fn an_upload_whose_directory_is_removed_is_an_error() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -323,7 +323,7 @@ fn appe_appends_and_makes_what_is_missing() {
 }
 
 #[test]
-fn stou_finds_a_new_name_and_tells_it() {
+fn stou_creates_a_new_name_and_returns_it() {
     let server = Server::start();
     let mut peer = server.visitor();
     let mut names = Vec::new();
@@ -383,7 +383,7 @@ fn sync_changes_nothing_but_the_wait() {
 }
 
 #[test]
-fn a_command_that_waits_is_no_sign_of_life_of_a_client_that_is_gone() {
+fn a_waiting_command_does_not_mean_that_the_client_is_connected() {
     let server = Server::start();
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -398,7 +398,7 @@ fn a_command_that_waits_is_no_sign_of_life_of_a_client_that_is_gone() {
 }
 
 #[test]
-fn what_waits_for_a_resume_outlives_a_store_that_never_came_to_be() {
+fn a_partial_outlives_a_stor_without_data() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
     peer.break_off("STOR file", "half");

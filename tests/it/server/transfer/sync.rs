@@ -83,7 +83,7 @@ fn with_sync_file_and_directory_are_on_the_disk_before_the_226() {
 
 #[test]
 #[ignore = "needs strace"]
-fn without_sync_nobody_waits_for_the_disk() {
+fn without_sync_no_fsync_is_called() {
     let traced = Traced::with(WATCHED, &[]);
     let mut peer = traced.server.visitor();
     peer.stor("file", "content");
@@ -94,7 +94,7 @@ fn without_sync_nobody_waits_for_the_disk() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_file_that_does_not_reach_the_disk_is_no_success_and_is_not_kept() {
+fn a_failed_fsync_of_the_file_is_an_error_and_removes_the_partial() {
     let fails = ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1"];
     let traced = Traced::with(&fails, &["--sync"]);
     let server = &traced.server;
@@ -112,7 +112,7 @@ fn a_file_that_does_not_reach_the_disk_is_no_success_and_is_not_kept() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_directory_that_does_not_reach_the_disk_is_no_success() {
+fn a_failed_fsync_of_the_directory_is_an_error() {
     let fails = ["-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=2"];
     let traced = Traced::with(&fails, &["--sync"]);
     let mut peer = traced.server.visitor();

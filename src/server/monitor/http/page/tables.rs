@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_still_has_no_end_in_sight() {
+    fn a_stalled_transfer_has_no_remaining_time() {
         assert_eq!(left(10, 0.0), None);
         assert_eq!(left(u64::MAX, 1.0), None);
         assert_eq!(left(0, f64::INFINITY), Some("0 s left".into()));
