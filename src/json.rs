@@ -1,8 +1,8 @@
 //! JSON output for scripts: one object per line (RFC 8259).
 //!
-//! Names are bytes and JSON is text: bytes of a name that are not UTF-8 become U+FFFD, and a member
-//! `NAME_base64` beside it has all bytes. Hidden characters are escaped, so that a line is safe to
-//! print on a terminal.
+//! Names are bytes and JSON is text. If a name is not UTF-8, its invalid bytes become U+FFFD, and a
+//! further member `NAME_base64` contains all its bytes. Hidden characters are escaped, so that a line is
+//! safe to print on a terminal.
 
 use crate::text::{base64, is_hidden};
 use std::fmt::{Display, Write as _};

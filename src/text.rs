@@ -8,7 +8,7 @@
 //! | [`without_mark`], [`lines`] | accounts, config files, `.netrc`, files of commands |
 //! | [`rfc3339`], [`http_date`] | logs, pages, JSON, `modtime` |
 //! | [`base64`], [`parse_base64`] | password hashes, the digests of a page's own scripts |
-//! | [`Reason`] | errors of the system, in messages and logs |
+//! | [`Reason`] | system errors in messages and logs |
 //! | [`fingerprint`] | certificates |
 //! | [`scaled`] | sizes and rates for people |
 //!
@@ -26,7 +26,7 @@ use crate::protocol::time::{self, Civil};
 use std::time::SystemTime;
 use std::{fmt, io};
 
-/// An error of the system in words, without the number that std puts behind them.
+/// Displays a system error without ` (os error N)`, which std appends.
 #[derive(Clone, Copy, Debug)]
 pub struct Reason<'a>(pub &'a io::Error);
 

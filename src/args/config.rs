@@ -9,8 +9,8 @@ use crate::text;
 use std::path::Path;
 
 impl Program {
-    /// Parses the text of a config file; `file` is its name in errors and origins. Returns what its
-    /// good lines give, and an error for each of the others.
+    /// Parses the text of a config file; `file` is its name in errors and origins. Returns the values
+    /// of its valid lines, and an error for each other line.
     pub fn parse_config(&self, file: &Path, text: &[u8]) -> (Parsed, Vec<Usage>) {
         let mut parsed = Parsed::new(self.flags);
         let origin = |line: usize| Origin::Config { file: file.to_owned(), line };

@@ -107,7 +107,8 @@ impl Parsed {
         values.map(|(value, origin)| self.typed(name, value, origin, &parser)).collect()
     }
 
-    /// Returns this with each value of an option alone, so that each can be checked by itself.
+    /// Returns a copy for each value of a repeated option, without its other values, so that each value
+    /// can be checked separately.
     ///
     /// # Panics
     /// Panics if the table has no such option.

@@ -54,7 +54,7 @@ impl Usage {
         Usage { origin: Origin::CommandLine, problem }
     }
 
-    /// Returns the line of the config file that is wrong, if it is one of those.
+    /// Returns the number of the line if the error is in a config file.
     pub fn line(&self) -> Option<usize> {
         match self.origin {
             Origin::Config { line, .. } => Some(line),

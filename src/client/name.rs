@@ -34,8 +34,8 @@ pub(super) fn folded(path: &Path) -> String {
 }
 
 /// Converts the case twice, because a letter whose upper-case form is another letter may have a
-/// third one as lower-case form. Bytes that are not UTF-8 become digits behind a NUL, which no name
-/// holds, so that they stay different.
+/// third one as lower-case form. A byte that is not UTF-8 becomes a NUL and two hexadecimal digits, so
+/// that different bytes stay different; no name contains NUL.
 fn folded_case(name: &[u8]) -> String {
     let fold = |text: &str| text.to_uppercase().to_lowercase();
     let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("\0{byte:02x}")).collect::<String>();

@@ -22,7 +22,7 @@ pub struct Endpoint {
 pub struct Url {
     /// The server.
     pub endpoint: Endpoint,
-    /// The encryption that the scheme means.
+    /// The encryption that the scheme selects.
     pub encryption: Encryption,
     /// The user, if the URL contains one.
     pub user: Option<Name>,

@@ -62,7 +62,7 @@ unsafe extern "C" {
     fn geteuid() -> std::ffi::c_uint;
 }
 
-/// Returns the number of the user whose rights the process has.
+/// Returns the effective user id of the process.
 fn user() -> std::ffi::c_uint {
     // SAFETY: takes nothing and cannot fail.
     unsafe { geteuid() }
@@ -73,8 +73,7 @@ pub fn is_superuser() -> bool {
     user() == 0
 }
 
-/// Returns the name of the user whose rights the process has, as `/etc/passwd` has it, or else the
-/// number.
+/// Returns the name of the effective user from `/etc/passwd`, or the number if the file lacks it.
 pub fn user_name() -> String {
     let number = user().to_string();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -135,7 +134,7 @@ pub(crate) fn host_name() -> Option<String> {
         fn gethostname(name: *mut std::ffi::c_char, length: usize) -> c_int;
     }
     let mut name = [0_u8; 256];
-    // SAFETY: as many bytes may be written as are given.
+    // SAFETY: the buffer is writable for the length that is given.
     check(unsafe { gethostname(name.as_mut_ptr().cast(), name.len()) }).ok()?;
     let name = std::ffi::CStr::from_bytes_until_nul(&name).ok()?;
     Some(name.to_str().ok()?.to_owned())

@@ -48,25 +48,25 @@ pub fn tell_manager(_state: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns false: standard error is never a journal here.
+/// Returns false, because Windows has no journal.
 pub fn is_journal() -> bool {
     false
 }
 
-/// Returns false: closing the console ends a program here without this question.
+/// Returns false, because Windows ends the program when its console is closed, whatever this returns.
 pub fn has_terminal() -> bool {
     false
 }
 
-/// Returns false: there is no SIGHUP here.
+/// Returns false, because Windows has no SIGHUP.
 pub fn ignores_hangup() -> bool {
     false
 }
 
-/// Returns the addresses of this machine by its own name, those of the loopback left out.
+/// Returns the IP addresses to which the machine's own name resolves, except loopback addresses.
 ///
 /// # Errors
-/// The name is not known, or cannot be looked up.
+/// Fails if the name is unknown or cannot be resolved.
 pub fn own_addresses() -> io::Result<Vec<std::net::IpAddr>> {
     use std::net::ToSocketAddrs;
     let name = std::env::var("COMPUTERNAME").map_err(|_| io::ErrorKind::NotFound)?;
@@ -74,12 +74,12 @@ pub fn own_addresses() -> io::Result<Vec<std::net::IpAddr>> {
     Ok(found.filter(|ip| !ip.is_loopback()).collect())
 }
 
-/// Returns true if the process has the rights of root: there is no such user here.
+/// Returns false, because Windows has no user like root.
 pub fn is_superuser() -> bool {
     false
 }
 
-/// Returns the name of the user who runs the process.
+/// Returns the name of the user that runs the process.
 pub fn user_name() -> String {
     std::env::var("USERNAME").unwrap_or_default()
 }

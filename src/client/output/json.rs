@@ -11,7 +11,7 @@ pub(in crate::client) fn print_object(object: Object) -> Result<(), Error> {
     print_line(object.finish().as_bytes())
 }
 
-/// Returns the object for a command that failed, with the exit status that its failure would give.
+/// Returns the object for a command that failed, with the exit status of the client for its error.
 pub(in crate::client) fn of_failure(command: &[u8], error: &Error) -> Object {
     let object = Object::new().text("command", command);
     object.text("error", error.to_string().as_bytes()).number("status", error.status())

@@ -40,7 +40,7 @@ pub(super) fn erasure() -> String {
     }
 }
 
-/// The output of the progress line.
+/// The destination of the progress line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum ProgressOutput {
     /// Standard error, which is a terminal.
@@ -166,7 +166,7 @@ fn width() -> usize {
 fn line(name: &str, counts: ByteCounts, elapsed: Duration, width: usize) -> String {
     let bar = bar_columns(width);
     let width = width.saturating_sub(FREE);
-    // In a narrow terminal the bar goes first, then the rate.
+    // In a narrow terminal the bar is left out first, then the rate.
     let fits = |numbers: &String| width_of(numbers) + SHORTEST_NAME <= width;
     let forms = [(bar, Rate::Shown), (0, Rate::Shown), (0, Rate::Hidden)];
     let mut forms = forms.map(|(bar, rate)| numbers(counts, elapsed, bar, rate)).into_iter();
@@ -180,15 +180,15 @@ fn line(name: &str, counts: ByteCounts, elapsed: Duration, width: usize) -> Stri
     line
 }
 
-/// Whether the rate and the time that is left are shown.
+/// The display of the rate and the remaining time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rate {
     Shown,
     Hidden,
 }
 
-/// Returns how many columns the bar has in a terminal; 0 is no bar. It takes half of what a terminal of
-/// more than 80 columns has beyond them, and the name the other half.
+/// Returns the width of the bar in columns; 0 means no bar. In a terminal of more than 80 columns,
+/// half of the additional columns go to the bar, and half to the name.
 fn bar_columns(width: usize) -> usize {
     match width {
         ..WIDTH_WITH_BAR => 0,

@@ -1,4 +1,4 @@
-//! The lines that say what transfers did, for people.
+//! The messages about finished transfers.
 
 use super::json::Action;
 use super::progress::{amount, rate};
@@ -6,25 +6,27 @@ use crate::text::shown;
 use std::fmt;
 use std::time::Duration;
 
-/// A transfer shorter than this has no rate that means anything: most of it was waiting for replies.
+/// The duration from which a rate is shown. Shorter transfers consist mostly of waiting for replies, so
+/// their rate would mean nothing.
 const SHORTEST_RATED: Duration = Duration::from_millis(100);
 
-/// What one finished transfer did.
+/// The result of one finished transfer. Its `Display` is one line: `fetched a as b (19.0 MiB in 7.7 s,
+/// 2.5 MiB/s)`.
 pub(in crate::client) struct Summary<'a> {
     pub(in crate::client) action: Action,
     /// The remote name.
     pub(in crate::client) remote: &'a [u8],
-    /// The local path; `-` is standard input, empty is standard output.
+    /// The local path; `-` means standard input, an empty path standard output.
     pub(in crate::client) local: &'a [u8],
-    /// Bytes of the whole file.
+    /// The size of the whole file in bytes.
     pub(in crate::client) bytes: u64,
-    /// Bytes that moved in this run; fewer if the transfer was continued.
+    /// The number of bytes that this run transferred; less than the size if it resumed a transfer.
     pub(in crate::client) moved: u64,
     pub(in crate::client) elapsed: Duration,
 }
 
 impl Summary<'_> {
-    /// Returns the source, and the target if it differs from what the source's name implies.
+    /// Returns the source, and the target unless it has the name of the source.
     fn names(&self) -> (String, Option<String>) {
         let (from, to) = match self.action {
             Action::Retrieve => (self.remote, self.local),
@@ -66,7 +68,7 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// Returns what a batch of transfers did: `fetched 7 of 8 files (14.7 KiB in 0.3 s)`.
+/// Returns the line for a batch of transfers: `fetched 7 of 8 files (14.7 KiB in 0.3 s)`.
 pub(in crate::client) fn batch_summary(
     action: Action,
     done: usize,
@@ -91,7 +93,7 @@ fn verb(action: Action) -> &'static str {
     }
 }
 
-/// Returns a number of bytes in the unit that people would use.
+/// Returns a number of bytes with its unit: `14.7 KiB`.
 pub(in crate::client) fn size(bytes: u64) -> String {
     amount(bytes as f64)
 }
@@ -100,7 +102,7 @@ fn last_part(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
-/// Returns the duration, and the rate if it means anything: `7.7 s, 2.0 MiB/s`.
+/// Returns the duration, and the rate unless the transfer was too short: `7.7 s, 2.0 MiB/s`.
 fn took(moved: u64, elapsed: Duration) -> String {
     let time = duration_text(elapsed);
     if elapsed < SHORTEST_RATED || moved == 0 {
@@ -109,8 +111,8 @@ fn took(moved: u64, elapsed: Duration) -> String {
     format!("{time}, {}", rate(moved, elapsed))
 }
 
-/// Returns a duration with the precision that people use: `0.6 ms`, `412 ms`, `7.7 s`, `3 min 05 s`,
-/// `2 h 07 min`.
+/// Returns a duration rounded to two or three digits or to two units: `0.6 ms`, `412 ms`, `7.7 s`,
+/// `3 min 05 s`, `2 h 07 min`.
 pub(in crate::client) fn duration_text(elapsed: Duration) -> String {
     let (millis, seconds) = (elapsed.as_secs_f64() * 1000.0, elapsed.as_secs());
     match seconds {

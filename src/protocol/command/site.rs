@@ -29,7 +29,8 @@ pub enum Site {
     Quota,
 }
 
-/// A form of UTIME. Servers take all of them; clients have to find out which one a server takes.
+/// A form of UTIME. This server accepts all of them; other servers accept one or two, so the client has
+/// to try them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UtimeForm {
     /// `UTIME YYYYMMDDHHMMSS path`.
@@ -133,7 +134,7 @@ impl UtimeForm {
     }
 }
 
-/// The length of a time without its seconds, `YYYYMMDDHHMM`.
+/// The number of digits of a time without seconds, `YYYYMMDDHHMM`.
 const MINUTES: usize = 12;
 
 fn parse_umask(argument: &[u8]) -> Option<Site> {
@@ -158,7 +159,7 @@ fn parse_chmod(argument: &[u8]) -> Option<Site> {
     Some(Site::Chmod(parse_mode(mode)?, Name::from_wire(name)?))
 }
 
-/// Parses the common forms: time first (ProFTPD and others), of which the seconds are optional, and
+/// Parses the common forms: `time path` (ProFTPD and others), where the time may lack its seconds, and
 /// `path atime mtime ctime UTC` (ncftp, Pure-FTPd).
 fn parse_utime(argument: &[u8]) -> Option<Site> {
     let timestamp = |text: &[u8]| match text.len() {

@@ -150,10 +150,11 @@ impl Upload {
         }
     }
 
-    /// Opens an upload to a new name in the directory at `dir` and gives that name.
+    /// Begins an upload to a new name in the directory `dir`: `prefix`, a dot and a random number.
+    /// Returns the upload and the name.
     ///
     /// # Errors
-    /// What the system says.
+    /// Those of [`Upload::begin`]; fails if `prefix` is no part of a file name.
     pub fn begin_unique(
         jail: &Jail,
         dir: &FtpPath,
@@ -413,7 +414,7 @@ fn lock(file: &File) -> Result<(), Refusal> {
     }
 }
 
-/// Copies the content of `from`, which is this long, to `to`.
+/// Copies the content of `from`, which has this length, to `to`.
 fn copy(from: &mut File, to: &mut File, length: u64, sync: bool) -> io::Result<()> {
     from.rewind()?;
     io::copy(from, to)?;

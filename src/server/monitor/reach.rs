@@ -1,10 +1,10 @@
-//! The addresses to give to those who want to reach the server.
+//! The addresses at which clients can reach the server.
 
 use crate::sys;
 use std::net::{IpAddr, SocketAddr};
 
-/// Returns the addresses at which clients reach what listens at `listening`, those of IPv4 first. A
-/// listener on all addresses is reached at each address of the machine, as it is now.
+/// Returns the addresses at which clients can connect to listeners on `listening`, IPv4 first. A
+/// listener on all addresses has each current address of the machine.
 pub fn addresses(listening: &[SocketAddr]) -> Vec<SocketAddr> {
     let own = match listening.iter().any(|at| at.ip().is_unspecified()) {
         true => sys::own_addresses().unwrap_or_default(),
@@ -39,7 +39,7 @@ fn addresses_among(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> 
     let mut found = Vec::new();
     for at in listening {
         let all = at.ip().is_unspecified();
-        // The listener for all addresses of IPv6 also serves IPv4.
+        // A listener on all IPv6 addresses also accepts IPv4 connections.
         let served = own.iter().filter(|ip| all && (at.is_ipv6() || ip.is_ipv4()));
         found
             .extend(served.filter(|ip| is_given_out(ip)).map(|ip| SocketAddr::new(*ip, at.port())));
@@ -52,8 +52,8 @@ fn addresses_among(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> 
     found
 }
 
-/// Returns true for an address that others can use. A link-local address of IPv6 needs the name of
-/// an interface of the client behind it.
+/// Returns whether other machines can use an address as it is. A link-local IPv6 address is usable only
+/// with the name of the client's interface after it.
 fn is_given_out(ip: &IpAddr) -> bool {
     match ip {
         IpAddr::V4(_) => true,

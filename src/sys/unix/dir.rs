@@ -361,7 +361,7 @@ fn clear_errno() {
 }
 
 fn owned(fd: c_int) -> OwnedFd {
-    // SAFETY: the descriptor was just opened and is nobody else's.
+    // SAFETY: the descriptor was just opened, and nothing else owns it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 
-/// `struct ifaddrs`, the same on Linux and macOS as far as it is used.
+/// `struct ifaddrs`; the fields used here are the same on Linux and macOS.
 #[repr(C)]
 struct ifaddrs {
     next: *mut ifaddrs,
@@ -24,10 +24,10 @@ unsafe extern "C" {
     fn freeifaddrs(list: *mut ifaddrs);
 }
 
-/// Returns the addresses of all interfaces that are up, those of the loopback left out.
+/// Returns the IP addresses of all interfaces that are up, except the loopback interface.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
     let mut list: *mut ifaddrs = ptr::null_mut();
     // SAFETY: `list` is writable for one pointer.
@@ -38,23 +38,24 @@ pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
     while let Some(node) = unsafe { at.as_ref() } {
         let usable = node.flags & IFF_UP != 0 && node.flags & IFF_LOOPBACK == 0;
         if usable && !node.address.is_null() {
-            // SAFETY: the address of a node is a socket address, as long as its family says.
+            // SAFETY: the address of a node is a complete socket address of its family.
             found.extend(unsafe { ip_of(node.address) });
         }
         at = node.next;
     }
-    // SAFETY: the list came from getifaddrs, and nothing of it is used any more.
+    // SAFETY: the list came from getifaddrs, and no reference into it is left.
     unsafe { freeifaddrs(list) };
     Ok(found)
 }
 
-/// Reads the IP address of a socket address of either family; others have none.
+/// Returns the IP address in a socket address; `None` for other families than IPv4 and IPv6.
 ///
 /// # Safety
-/// `address` leads to a whole `struct sockaddr` of its family.
+/// `address` must point to a complete `struct sockaddr` of its family.
 unsafe fn ip_of(address: *const u8) -> Option<IpAddr> {
-    // SAFETY: two bytes of family (on macOS: length and family), a port of two, an address of four at
-    // offset 4 or of sixteen at offset 8: all of them are inside of a whole sockaddr of that family.
+    // SAFETY: the structure begins with a family of two bytes (on macOS: a length and a family of one
+    // byte each) and a port of two bytes. The address has 4 bytes at offset 4 (IPv4) or 16 at offset 8
+    // (IPv6). All of this is inside a complete sockaddr of that family.
     unsafe {
         let family = match cfg!(target_os = "macos") {
             true => c_int::from(*address.add(1)),
@@ -73,11 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_addresses_are_no_loopback_and_can_be_listened_on() {
+    fn own_addresses_are_not_loopback_and_can_be_bound() {
         for ip in own_addresses().unwrap() {
             assert!(!ip.is_loopback(), "{ip}");
             let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-            // A link-local address needs its interface, and one that is being tested fails yet.
+            // A link-local address needs its interface, and binding one fails during duplicate address
+            // detection.
             assert!(is_link_local || std::net::UdpSocket::bind((ip, 0)).is_ok(), "{ip}");
         }
     }

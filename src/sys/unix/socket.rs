@@ -131,7 +131,7 @@ pub fn unacknowledged(socket: Handle<'_>) -> Option<usize> {
 pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     // SAFETY: plain numbers in, a descriptor out.
     let fd = check(unsafe { socket(family(to), SOCK_STREAM | NEW_SOCKET, 0) })?;
-    // SAFETY: the descriptor is new, open and nobody else's.
+    // SAFETY: the descriptor is new, open, and owned by nothing else.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     set_option(fd.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
     let stream = TcpStream::from(fd);

@@ -178,7 +178,7 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     if socket == usize::MAX {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the socket is new, open and nobody else's.
+    // SAFETY: the socket is new, open, and owned by nothing else.
     let stream = unsafe { TcpStream::from_raw_socket(socket as u64) };
     stream.set_nonblocking(true)?;
     let (address, length) = raw_address(SocketAddr::new(local, 0));

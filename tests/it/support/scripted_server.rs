@@ -39,12 +39,12 @@ impl ScriptedServer {
         let _ = self.control.get_ref().tcp().shutdown(Shutdown::Both);
     }
 
-    /// Returns the socket, over which bytes can be sent without TLS.
+    /// Returns the socket, on which bytes can be sent unencrypted despite TLS.
     pub fn tcp(&self) -> &TcpStream {
         self.control.get_ref().tcp()
     }
 
-    /// Reads what the client sends until it ends the connection, under TLS by a close_notify.
+    /// Reads to the end of the connection; with TLS that is close_notify.
     pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = Vec::new();
         self.control.read_to_end(&mut rest).map(|_| rest)
@@ -96,20 +96,20 @@ impl ScriptedServer {
         }
     }
 
-    /// Puts the connection under TLS. Data connections with the same `id` may continue its session.
+    /// Does the TLS handshake. Data connections with the same `id` may resume its TLS session.
     pub fn accept_tls(&mut self, identity: &Identity, id: u8) -> io::Result<()> {
         assert!(self.control.buffer().is_empty(), "the client speaks before the handshake");
         self.control.get_mut().accept(identity, id)
     }
 
-    /// Greets the client, and begins TLS, which it must ask for first.
+    /// Greets the client, whose first command must be AUTH TLS, and does the handshake.
     pub fn start_tls(&mut self, identity: &Identity, id: u8) {
         self.say("220 ready");
         self.answer("AUTH TLS", "234 go on");
         self.accept_tls(identity, id).unwrap();
     }
 
-    /// The same, and accepts its login and the protection of data.
+    /// Like [`ScriptedServer::start_tls`], and accepts the login and PROT P.
     pub fn welcome_to_tls(&mut self, identity: &Identity, id: u8) {
         self.start_tls(identity, id);
         self.answer("USER", "331 password");
@@ -316,7 +316,7 @@ fn play_on(
         let server = scope.spawn(move || serve(listener));
         let usual = |option| !options.contains(&option);
         let timeout: &[&str] = if usual("--timeout") { &["--timeout", "2"] } else { &[] };
-        // Three would take longer than a test should.
+        // The pauses grow: more retries would take too long for a test.
         let retries: &[&str] = if usual("--retries") { &["--retries", "2"] } else { &[] };
         let words = [options, timeout, retries, &["-c", commands, "127.0.0.1", &port]].concat();
         let run = client.run(&words);

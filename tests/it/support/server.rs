@@ -40,7 +40,8 @@ impl Server {
         Server::with(&[])
     }
 
-    /// Like [`Server::start`], with options, of which `--anonymous` and `--users` say what visitors may do.
+    /// Like [`Server::start`], with options. With `--anonymous`, `--users` or `--config`, the options
+    /// decide the access of visitors.
     pub fn with(options: &[&str]) -> Server {
         Server::launch(TempDir::new().unwrap(), "127.0.0.1", options)
     }

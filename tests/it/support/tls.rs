@@ -1,4 +1,4 @@
-//! TLS for tests: a certificate that the program's own library makes, and streams that may be under TLS.
+//! TLS for tests: a certificate made with [`mt_ftp::sys`], and streams that can be encrypted.
 
 use super::PATIENCE;
 use mt_ftp::sys::{PollItem, Waitable, poll};
@@ -10,22 +10,22 @@ use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// A server's certificate, its key, and what it does with them.
+/// A server's certificate and key in a file, and the TLS context that uses them.
 pub struct Identity {
     dir: TempDir,
     context: TlsContext,
-    /// Its SHA-256, as `--tls-pin` takes it.
+    /// The SHA-256 fingerprint of the certificate, in the form of `--tls-pin`.
     pub pin: String,
 }
 
 impl Identity {
-    /// A certificate for 127.0.0.1 that is its own authority; `None`, with a word, where there is no
-    /// library for TLS.
+    /// Makes a self-signed certificate for 127.0.0.1. Prints a message and returns `None` if there is no
+    /// TLS library.
     pub fn new() -> Option<Identity> {
         Identity::with(TlsVersion::V1_2)
     }
 
-    /// The same for a server that speaks this version at least.
+    /// Like [`Identity::new`], for a server that requires this TLS version or a later one.
     pub fn with(min: TlsVersion) -> Option<Identity> {
         let library = match tls_library(None) {
             Ok(library) => library,
@@ -43,12 +43,12 @@ impl Identity {
         Some(Identity { dir, context, pin })
     }
 
-    /// The file with the certificate and its key, which `--tls-ca` takes as well.
+    /// Returns the file with the certificate and its key, which can also be the file of `--tls-ca`.
     pub fn file(&self) -> PathBuf {
         self.dir.path().join("certificate.pem")
     }
 
-    /// Shakes hands as the server. Sessions are resumed among those with this `id` alone.
+    /// Does the handshake as the server. A TLS session can be resumed only with the same `id`.
     pub fn accept(&self, tcp: TcpStream, id: u8) -> io::Result<Wire> {
         let mut tls = self.context.accept(tcp, &[id; 16], None)?;
         wait_for(&mut tls, Tls::handshake)?;
@@ -56,7 +56,7 @@ impl Identity {
     }
 }
 
-/// A stream that may be under TLS. Its calls wait as long as the patience of tests.
+/// A stream with or without TLS. Its calls wait at most [`PATIENCE`] each.
 pub enum Wire {
     Plain(TcpStream),
     Tls(Box<Tls>),
@@ -70,27 +70,27 @@ impl Wire {
         }
     }
 
-    /// Returns true if it is under TLS and continues the session of another.
+    /// Returns whether the stream is encrypted and resumed the TLS session of another stream.
     pub fn is_resumed(&self) -> bool {
         matches!(self, Wire::Tls(tls) if tls.is_resumed())
     }
 
-    /// Puts it under TLS as the server.
+    /// Does the TLS handshake as the server on a stream without TLS.
     pub fn accept(&mut self, identity: &Identity, id: u8) -> io::Result<()> {
         *self = identity.accept(self.tcp().try_clone()?, id)?;
         Ok(())
     }
 
-    /// Ends what it sends: by a close_notify under TLS, and by closing that half.
+    /// Sends close_notify if the stream is encrypted, and closes its sending direction.
     pub fn end(&mut self) {
-        // The other side may be gone already.
+        // The peer may already have disconnected.
         if let Wire::Tls(tls) = self {
             let _ = wait_for(tls, Tls::end_sending);
         }
         let _ = self.tcp().shutdown(Shutdown::Write);
     }
 
-    /// Reads to the end, which under TLS is a close_notify.
+    /// Reads to the end of the stream; with TLS that is close_notify.
     pub fn all(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read_to_end(&mut bytes).map(|_| bytes)

@@ -201,7 +201,7 @@ impl View<'_> {
         figure(out, "Sessions", legend, &label, &[line], 2, |top| top.to_string());
     }
 
-    /// How the server is reached, and what visitors may do.
+    /// Writes the addresses of the server and the access of visitors.
     fn access(&self, out: &mut String) {
         begin(out, "access", "Access", "");
         out.push_str("<ul>");

@@ -1,4 +1,4 @@
-//! `ftp_server certificate`: the file that it makes, and when it does not.
+//! `ftp_server certificate`: the file that it writes, and the cases in which it refuses to.
 
 use mt_ftp::sys::{self, TlsContext, TlsLibrary, TlsVersion};
 use mt_ftp::text;
@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// What `ftp_server certificate` printed and how it ended.
+/// Runs `ftp_server certificate`, and returns the exit status and both outputs.
 fn certificate(words: &[&str]) -> (Option<i32>, String, String) {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
     command.arg("certificate").args(words).timeout(crate::support::PATIENCE);
@@ -17,7 +17,7 @@ fn certificate(words: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// The TLS library, without which a test is skipped.
+/// Returns the TLS library; if it is missing, prints a message, and the test is skipped.
 fn library() -> Option<&'static TlsLibrary> {
     sys::tls_library(None)
         .inspect_err(|error| drop(writeln!(io::stderr(), "skipped: {error}")))
@@ -29,7 +29,7 @@ fn read(library: &'static TlsLibrary, file: &Path) -> sys::Certificate {
 }
 
 #[test]
-fn a_certificate_is_made_with_its_key_for_its_owner_alone() {
+fn the_certificate_file_is_private_and_its_content_is_described() {
     let Some(library) = library() else { return };
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("tls.pem");
@@ -53,7 +53,7 @@ fn a_certificate_is_made_with_its_key_for_its_owner_alone() {
 }
 
 #[test]
-fn without_names_it_is_for_this_machine() {
+fn without_names_the_certificate_is_for_this_machine() {
     let Some(library) = library() else { return };
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("tls.pem");
@@ -65,7 +65,7 @@ fn without_names_it_is_for_this_machine() {
 }
 
 #[test]
-fn a_file_that_exists_is_replaced_only_if_that_is_asked_for() {
+fn an_existing_file_is_replaced_only_with_renew() {
     let Some(library) = library() else { return };
     let dir = TempDir::new().unwrap();
     let (file, link) = (dir.path().join("tls.pem"), dir.path().join("link.pem"));
@@ -109,7 +109,7 @@ fn a_file_that_is_no_certificate_is_never_replaced() {
 }
 
 #[test]
-fn wrong_words_are_named() {
+fn wrong_arguments_are_named_in_the_error() {
     for (words, named) in [
         (&[][..], "FILE"),
         (&["a", "b"], "FILE"),

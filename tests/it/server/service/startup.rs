@@ -83,7 +83,7 @@ fn it_warns_if_visitors_from_other_machines_may_write() {
     assert!(!at("127.0.0.1", "write"));
 }
 
-/// Starts it in a directory that it is not told to serve, and returns the first line on stderr.
+/// Starts the server in this directory without `--root`, and returns the first line on stderr.
 fn first_word_in(dir: &std::path::Path, host: &str) -> String {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ftp_server"))
         .args(["--port=0", "--log-level=error", "--host", host])
@@ -101,7 +101,7 @@ fn first_word_in(dir: &std::path::Path, host: &str) -> String {
 }
 
 #[test]
-fn an_unnamed_directory_is_served_with_a_warning_but_not_all_of_the_machine_or_by_root() {
+fn without_root_option_the_directory_is_served_only_if_that_is_safe() {
     let told = first_word_in("/".as_ref(), "127.0.0.1");
     assert!(told.starts_with("ftp_server: cannot serve /: ") && told.contains("--root"), "{told}");
     let dir = TempDir::new().unwrap();
@@ -115,7 +115,7 @@ fn an_unnamed_directory_is_served_with_a_warning_but_not_all_of_the_machine_or_b
 }
 
 #[test]
-fn the_lines_say_how_others_reach_it_or_that_they_cannot() {
+fn the_output_shows_how_to_reach_the_server() {
     let rest = |host: &str| {
         let server = Server::launch(TempDir::new().unwrap(), host, &["--anonymous", "read"]);
         let port = server.addr().port();
@@ -164,7 +164,7 @@ fn an_address_in_use_is_one_line_and_exit_1() {
 }
 
 #[test]
-fn an_address_of_another_machine_is_told_which_ones_there_are() {
+fn the_error_for_a_foreign_address_lists_the_own_addresses() {
     let lines = complaint(&["--root", ".", "--host", "192.0.2.77", "--port", "0"], 1);
     assert_eq!(lines.len(), 1, "{lines:?}");
     let begin =
@@ -175,7 +175,7 @@ fn an_address_of_another_machine_is_told_which_ones_there_are() {
 
 #[test]
 #[ignore = "needs root and setpriv"]
-fn what_another_user_may_not_use_is_told_with_what_to_do() {
+fn missing_permissions_are_reported_with_a_remedy() {
     let dir = TempDir::new().unwrap();
     let users = dir.path().join("users");
     std::fs::write(&users, "").unwrap();

@@ -1,6 +1,7 @@
-//! The four words for what visitors and accounts may do: `drop`, `read`, `store` and `write`.
+//! The access of visitors and accounts: `drop`, `read`, `store` and `write`.
 //!
-//! `replies.rs` has every verb with each of them; here is what also depends on the name.
+//! `replies.rs` tests every verb with each access; the tests here also depend on whether the name
+//! exists.
 
 use crate::support::Server;
 use crate::support::wire::Peer;
@@ -11,7 +12,7 @@ fn server(access: &str) -> Server {
     server
 }
 
-/// The lines of FEAT, each without its space.
+/// Returns the lines of the reply to FEAT, each without its leading space.
 fn features(peer: &mut Peer) -> Vec<String> {
     let said = peer.say("FEAT").expect(211).text();
     said.lines().filter_map(|line| Some(line.strip_prefix(' ')?.to_owned())).collect()
@@ -69,7 +70,7 @@ fn drop_continues_an_upload_that_broke_off() {
 }
 
 #[test]
-fn of_two_who_drop_the_same_name_the_first_to_finish_has_it() {
+fn of_two_drops_to_one_name_the_first_to_finish_wins() {
     let with_quota = Server::with_accounts(&["anna:write::1M"], &["--anonymous", "drop"]);
     for server in [server("drop"), with_quota] {
         let (mut first, mut second) = (server.visitor(), server.visitor());
@@ -101,7 +102,7 @@ fn store_replaces_and_appends_but_removes_nothing() {
 
 #[test]
 fn visitors_store_unless_the_options_say_otherwise() {
-    // `Server` gives no access of its own beside this option.
+    // With `--config`, `Server` adds no `--anonymous` of its own.
     let server = Server::with(&["--config", "/dev/null"]);
     assert!(server.next_line().contains("may read and store, not delete"));
     let mut peer = server.visitor();
@@ -140,7 +141,7 @@ fn feat_leaves_out_what_the_login_may_not_use() {
         assert!(has.iter().all(|name| lists(&name)), "{access}: {features:?}");
         assert!(!has_not.iter().any(|name| lists(&name)), "{access}: {features:?}");
     }
-    // Before the login nobody knows who comes.
+    // Before the login, the access is not known yet.
     let all = features(&mut server("drop").caller());
     assert!(all.contains(&"MFMT".into()), "{all:?}");
 }
