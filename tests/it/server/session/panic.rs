@@ -31,7 +31,8 @@ impl Touchy {
 /// Serves a directory from this process with one thread per client.
 fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
     panic_hook::keep_quiet(None);
-    let words = ["--root", root.path().to_str().unwrap(), "--max-sessions", "2"];
+    let words =
+        ["--root", root.path().to_str().unwrap(), "--max-sessions", "2", "--anonymous", "write"];
     let Ok(Outcome::Run(given)) = PROGRAM.parse(words.iter().map(Into::into)) else { panic!() };
     let config = Config::new(&given).unwrap();
     let log = Arc::new(Log::to(Level::Debug, move |line| log.take(line)));
