@@ -48,8 +48,8 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     (FIRST..FIRST + count).map(take).collect()
 }
 
-/// Returns true if standard error is the journal of systemd: the environment names the device and the
-/// inode of the stream that leads there (systemd.exec(5), `JOURNAL_STREAM`).
+/// Returns whether standard error is the journal of systemd. `JOURNAL_STREAM` in the environment names
+/// the device and inode of the stream to the journal (systemd.exec(5)).
 pub fn is_journal() -> bool {
     let stream = io::stderr().as_fd().try_clone_to_owned().map(File::from);
     let Ok(data) = stream.and_then(|stream| stream.metadata()) else { return false };

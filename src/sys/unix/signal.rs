@@ -88,7 +88,7 @@ impl Signals {
     }
 }
 
-/// Returns true if SIGHUP is ignored, as `nohup` has it.
+/// Returns whether SIGHUP is ignored, as in a program that `nohup` started.
 pub fn ignores_hangup() -> bool {
     // SAFETY: neither disposition runs code of this program.
     let before = unsafe { signal(SIGHUP, SIG_DFL) };

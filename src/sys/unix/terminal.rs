@@ -22,8 +22,7 @@ unsafe extern "C" {
 
 const NOW: c_int = 0; // TCSANOW
 
-/// Returns true if the process has a controlling terminal. It has none any more once that terminal was
-/// closed.
+/// Returns whether the process has a controlling terminal that has not been closed.
 pub fn has_terminal() -> bool {
     std::fs::File::open("/dev/tty").is_ok()
 }
