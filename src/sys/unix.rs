@@ -45,8 +45,8 @@ pub(crate) use socket::{Pair, pair, set_option};
 pub use stack::give_back_stack;
 pub use terminal::{EchoOff, RawMode, has_terminal, is_typed, stop, terminal_width, typed};
 pub(in crate::sys) use tls::socket_number;
-#[cfg(not(any(tls_static, target_feature = "crt-static")))]
-pub(in crate::sys) use tls::{SharedLibrary, TLS_LIBRARIES};
+#[cfg(not(tls_static))]
+pub(in crate::sys) use tls::{NO_TLS, SharedLibrary, TLS_LIBRARIES};
 
 use std::ffi::{OsStr, OsString, c_int};
 use std::io;

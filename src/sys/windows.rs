@@ -24,7 +24,7 @@ pub(crate) use dir::{
 pub(in crate::sys) use socket::abi;
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
 pub(crate) use socket::{Pair, pair, set_option};
-pub(in crate::sys) use tls::{SharedLibrary, TLS_LIBRARIES, socket_number};
+pub(in crate::sys) use tls::{NO_TLS, SharedLibrary, TLS_LIBRARIES, socket_number};
 
 /// True if accepted connections inherit the options of the listener.
 pub const CAN_INHERIT_OPTIONS: bool = false;

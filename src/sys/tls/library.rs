@@ -18,7 +18,7 @@ pub struct TlsLibrary {
     pub(super) api: Api,
     version: String,
     libre: bool,
-    #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+    #[cfg(not(tls_static))]
     pub(super) shared: super::super::SharedLibrary,
 }
 
@@ -33,20 +33,14 @@ impl TlsLibrary {
         cfg!(tls_static)
     }
 
-    /// Fills another table. In a static program without TLS there is no library to be asked.
+    /// Fills another table; fails with the name of a function that is missing.
     pub(super) fn table<T: Table>(&self) -> Result<T, &'static str> {
         #[cfg(tls_static)]
-        {
-            Ok(T::linked())
-        }
-        #[cfg(all(not(tls_static), unix, target_feature = "crt-static"))]
-        {
-            Err("a library")
-        }
-        #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
-        {
-            // SAFETY: the names are OpenSSL's, in a library that was found to be that.
-            unsafe { T::load(&|name| self.shared.find(name)) }
+        return Ok(T::linked());
+        // SAFETY: the names are OpenSSL's, in a library that was found to be that.
+        #[cfg(not(tls_static))]
+        unsafe {
+            T::load(&|name| self.shared.find(name))
         }
     }
 
@@ -58,8 +52,7 @@ impl TlsLibrary {
     /// Starts the library after a check that its version is a known one.
     fn start(
         api: Api,
-        #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
-        shared: super::super::SharedLibrary,
+        #[cfg(not(tls_static))] shared: super::super::SharedLibrary,
     ) -> Result<TlsLibrary, String> {
         // SAFETY: number 0 is the version, which OpenSSL has as a string that is never freed.
         let version = text(unsafe { (api.OpenSSL_version)(0) }).unwrap_or_default();
@@ -74,7 +67,7 @@ impl TlsLibrary {
             api,
             version,
             libre,
-            #[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+            #[cfg(not(tls_static))]
             shared,
         })
     }
@@ -121,16 +114,13 @@ fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
         .map_err(|reason| TlsUnavailable(format!("cannot use the TLS library: {reason}")))
 }
 
-/// There is none: a static program that calls `dlopen` dies wherever the C library is another one.
-#[cfg(all(not(tls_static), unix, target_feature = "crt-static"))]
-fn find(_file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
-    Err(TlsUnavailable("this program was built without TLS (make dist TLS=none)".to_owned()))
-}
-
 /// The named library, or the first of the system's that can be used.
-#[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+#[cfg(not(tls_static))]
 fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
-    use super::super::{SharedLibrary, TLS_LIBRARIES};
+    use super::super::{NO_TLS, SharedLibrary, TLS_LIBRARIES};
+    if let Some(words) = NO_TLS {
+        return Err(TlsUnavailable(words.to_owned()));
+    }
     if let Some(file) = file {
         return SharedLibrary::open(file)
             .and_then(load)
@@ -151,7 +141,7 @@ fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
 }
 
 /// The words for a system on which no library was found.
-#[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+#[cfg(not(tls_static))]
 fn not_found(names: &[&str]) -> String {
     match names {
         [] => "cannot load the TLS library: name the file with --tls-library".to_owned(),
@@ -166,7 +156,7 @@ fn not_found(names: &[&str]) -> String {
 }
 
 /// Fills the table from a shared library.
-#[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+#[cfg(not(tls_static))]
 fn load(shared: super::super::SharedLibrary) -> Result<TlsLibrary, String> {
     // SAFETY: the names are those of OpenSSL, whose functions have these signatures, in the library that
     // the user or the system names as OpenSSL; it is never unloaded.
@@ -180,7 +170,7 @@ fn load(shared: super::super::SharedLibrary) -> Result<TlsLibrary, String> {
 }
 
 /// The version of OpenSSL before 1.1, which has another function for it.
-#[cfg(not(any(tls_static, all(unix, target_feature = "crt-static"))))]
+#[cfg(not(tls_static))]
 fn version_of_old(shared: &super::super::SharedLibrary) -> Option<String> {
     use std::ffi::{c_char, c_int, c_void};
     let address = shared.find(c"SSLeay_version");

@@ -4,16 +4,49 @@ use std::ffi::c_int;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
+#[cfg(all(not(tls_static), target_feature = "crt-static"))]
+pub(in crate::sys) use absent::{NO_TLS, SharedLibrary, TLS_LIBRARIES};
 #[cfg(not(any(tls_static, target_feature = "crt-static")))]
-pub(in crate::sys) use shared::{SharedLibrary, TLS_LIBRARIES};
+pub(in crate::sys) use shared::{NO_TLS, SharedLibrary, TLS_LIBRARIES};
 
 /// The socket as OpenSSL wants it.
 pub(in crate::sys) fn socket_number(tcp: &TcpStream) -> c_int {
     tcp.as_raw_fd()
 }
 
-/// A static program has nothing of this: its `dlopen` loads a second C library, which ends the process
+/// A static program loads no library: its `dlopen` would load a second C library, which ends the process
 /// if it is of another version.
+#[cfg(all(not(tls_static), target_feature = "crt-static"))]
+mod absent {
+    use std::convert::Infallible;
+    use std::ffi::{CStr, c_void};
+    use std::path::Path;
+
+    const WORDS: &str = "this program was built without TLS (make dist TLS=none)";
+
+    /// Why there is no TLS at all.
+    pub(in crate::sys) const NO_TLS: Option<&str> = Some(WORDS);
+
+    /// Nothing is tried.
+    pub(in crate::sys) const TLS_LIBRARIES: &[&str] = &[];
+
+    /// A library, of which there is none.
+    pub(in crate::sys) struct SharedLibrary(Infallible);
+
+    impl SharedLibrary {
+        /// Fails.
+        pub(in crate::sys) fn open(_file: &Path) -> Result<SharedLibrary, String> {
+            Err(WORDS.to_owned())
+        }
+
+        /// The address of a function.
+        pub(in crate::sys) fn find(&self, _name: &CStr) -> *mut c_void {
+            match self.0 {}
+        }
+    }
+}
+
+/// Libraries by `dlopen`.
 #[cfg(not(any(tls_static, target_feature = "crt-static")))]
 mod shared {
     use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -28,6 +61,9 @@ mod shared {
     }
 
     const RTLD_NOW: c_int = 2;
+
+    /// Why there is no TLS at all: here a library can be loaded.
+    pub(in crate::sys) const NO_TLS: Option<&str> = None;
 
     /// What is tried, in this order: OpenSSL, then LibreSSL with the newest numbers first.
     #[cfg(not(target_os = "macos"))]

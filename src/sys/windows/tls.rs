@@ -11,6 +11,9 @@ unsafe extern "system" {
     fn GetProcAddress(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
+/// Why there is no TLS at all: a library can be loaded.
+pub(in crate::sys) const NO_TLS: Option<&str> = None;
+
 /// Nothing is tried: Windows has no OpenSSL of its own, and a bare name may find one that somebody has
 /// planted.
 pub(in crate::sys) const TLS_LIBRARIES: &[&str] = &[];
