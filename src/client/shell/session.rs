@@ -1,5 +1,7 @@
 //! The state of a user's session: the connection, the place on the server, and what was switched on.
 
+mod reconnect;
+
 use super::input::{Input, ask};
 use super::login::{LoginPolicy, SecretPrompt, anonymous, tls_client};
 use crate::client::connection::{Connection, DataMode, LineEnds, Representation, Settings};
@@ -12,8 +14,7 @@ use crate::client::output::{Messages, Verbosity, trace};
 use crate::client::signals::Interrupt;
 use crate::client::tls::Encryption;
 use crate::client::transfer::TransferSettings;
-use crate::client::transfer::retry::{self, RetryNotes};
-use crate::client::transfer::session_limit::{ONE_SESSION, SessionLimit};
+use crate::client::transfer::session_limit::SessionLimit;
 use crate::client::url::Endpoint;
 use crate::net;
 use crate::protocol::{Command, Name, Secret};
@@ -167,70 +168,6 @@ impl Session {
         }
     }
 
-    /// The connection, which the command needs. A session that the server has ended meanwhile is made
-    /// again, in the same directory.
-    pub(super) fn connection(&mut self) -> Result<&mut Connection, Error> {
-        if let Some(why) = self.connection.as_mut().and_then(Connection::ended) {
-            self.restore(why)?;
-        }
-        self.connection.as_mut().ok_or(Error::NotConnected)
-    }
-
-    /// Returns the server that was connected to last.
-    pub(super) fn last_server(&self) -> Option<LastServer> {
-        self.last_server.clone()
-    }
-
-    /// Returns true if there is a connection, be it one that the server has ended.
-    pub(super) fn is_connected(&self) -> bool {
-        self.connection.is_some()
-    }
-
-    /// Runs a command, and once more where the server ended the session before it had any effect.
-    pub(super) fn run(
-        &mut self,
-        command: impl Fn(&mut Session) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if let Some(connection) = &mut self.connection {
-            connection.begin_command();
-        }
-        let result = command(self);
-        let was_idle = self.connection.as_ref().is_some_and(Connection::was_lost_while_idle);
-        match result {
-            Err(why) if was_idle && !self.was_stopped(&why) => {
-                self.restore(why)?;
-                command(self)
-            }
-            other => other,
-        }
-    }
-
-    /// Returns true if the user wanted no more of a command.
-    fn was_stopped(&self, why: &Error) -> bool {
-        matches!(why, Error::Interrupted | Error::OutputClosed) || self.interrupt().has_cut()
-    }
-
-    /// Makes the connection again, or drops it where that cannot be done.
-    fn restore(&mut self, why: Error) -> Result<(), Error> {
-        let settings = self.transfer_settings();
-        let host = self.place.as_ref().map_or(String::new(), |place| place.endpoint.to_string());
-        let connection = self.connection.as_mut().ok_or(Error::NotConnected)?;
-        let mut notes = RetryNotes { name: host.as_bytes(), messages: Some(settings.messages) };
-        if settings.limit.first_was_lost(false) {
-            settings.messages.note(ONE_SESSION);
-        }
-        match retry::restore(connection, &settings, &mut notes) {
-            Ok(()) => {
-                settings.messages.note(&format!("{why}; connected again"));
-                Ok(())
-            }
-            Err(error) => {
-                self.connection = None;
-                Err(error.after(why))
-            }
-        }
-    }
-
     /// What all transfers of the session share.
     pub(super) fn transfer_settings(&self) -> TransferSettings {
         let (transfers, messages) = (self.transfers, self.messages);
@@ -361,29 +298,6 @@ impl Session {
         self.messages.note(&format!("connected to {to} as {user}{over}"));
         self.define(known.macros);
         Ok(())
-    }
-
-    /// Makes a connection; returns the deadline of its login, too.
-    fn open(
-        &self,
-        to: &Endpoint,
-        encryption: Encryption,
-    ) -> Result<(Connection, Option<Instant>), Error> {
-        let encryption = encryption.at_least(self.settings.encryption);
-        let mut settings = self.transfer_settings();
-        if !settings.transfers.retries_connect {
-            settings.transfers.retries = 0;
-        }
-        let host = to.to_string();
-        let mut notes = RetryNotes { name: host.as_bytes(), messages: Some(settings.messages) };
-        let mut deadline = None;
-        let open = || {
-            deadline = net::deadline(self.settings.timeout);
-            let settings = Settings { encryption, ..self.settings.clone() };
-            Connection::open_by(&to.host, to.port, settings, &mut deadline)
-        };
-        let connection = retry::until_connected(open, &settings, &mut notes)?;
-        Ok((connection, deadline))
     }
 
     /// Logs in, with what is given or known, or else asked for.

@@ -9,7 +9,7 @@
 use super::TransferSettings;
 use super::download::Download;
 use super::outcome::TransferOutcome;
-use super::retry::{Meter, Retries};
+use super::retry::{Meter, Retries, is_crowded};
 use super::session_limit::ONE_SESSION;
 use super::upload::{SMALL, Upload};
 use super::worker_pool::{self, Helpers, Work, Worker};
@@ -272,18 +272,6 @@ impl JobQueue<'_> {
             Err(error) if error.ends_batch() => drop(state.tally.stopped.get_or_insert(error)),
             Err(error) => state.tally.add_failures(1, error.class()),
         }
-    }
-}
-
-/// Returns whether the server has no room for so many connections.
-fn is_crowded(error: &Error) -> bool {
-    match error {
-        Error::Closing(_) | Error::Greeting(_) | Error::Login(_) => true,
-        Error::Refused(reply) => {
-            matches!(reply.code(), Code::CANNOT_OPEN_DATA | Code::NOT_LOGGED_IN)
-        }
-        Error::GaveUp { first, last } => is_crowded(first) || is_crowded(last),
-        _ => false,
     }
 }
 

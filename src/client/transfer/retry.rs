@@ -14,6 +14,7 @@ use crate::client::connection::Connection;
 use crate::client::error::Error;
 use crate::client::output::Messages;
 use crate::client::signals::Armed;
+use crate::protocol::Code;
 use std::time::Duration;
 
 /// The first pause; each is five times as long as the one before.
@@ -164,6 +165,18 @@ impl<'a> Tries<'a> {
     }
 }
 
+/// Returns whether the server has no room for so many connections.
+pub(super) fn is_crowded(error: &Error) -> bool {
+    match error {
+        Error::Closing(_) | Error::Greeting(_) | Error::Login(_) => true,
+        Error::Refused(reply) => {
+            matches!(reply.code(), Code::CANNOT_OPEN_DATA | Code::NOT_LOGGED_IN)
+        }
+        Error::GaveUp { first, last } => is_crowded(first) || is_crowded(last),
+        _ => false,
+    }
+}
+
 fn longer(pause: Duration) -> Duration {
     (pause * PAUSE_GROWTH).min(LONGEST_PAUSE)
 }
@@ -234,7 +247,8 @@ impl<'a> Retries<'a> {
     fn prepare_next(&mut self, mut failure: Error, mut moved: bool) -> Result<(), Error> {
         loop {
             let is_pushed_out = self.connection.is_lost() && self.learn_limit(moved);
-            if is_pushed_out && self.connection.is_helper() {
+            // The other connections do what a helper leaves, and need not wait for it.
+            if self.connection.is_helper() && (is_pushed_out || is_crowded(&failure)) {
                 return Err(failure);
             }
             if !is_pushed_out {

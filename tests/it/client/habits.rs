@@ -1,7 +1,7 @@
 //! What people type out of habit, and what they are told when it fails.
 
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all};
-use crate::support::{Client, Run, Server};
+use crate::support::{Client, Run, Server, eventually, signal};
 use std::fs;
 
 fn writable() -> Server {
@@ -204,4 +204,20 @@ fn the_url_of_a_directory_lists_it() {
     server.write("dir/inside", "");
     let run = Client::new().run(&[&format!("ftp://{}/dir", server.addr())]).expect(0);
     assert!(run.stdout.contains("inside"), "{run:?}");
+}
+
+#[test]
+fn an_interrupted_mget_says_how_many_files_are_left() {
+    let (server, client) = (Server::start(), Client::new());
+    ["a", "b", "c"].iter().for_each(|name| server.write_sparse(name, 1 << 40));
+    let (host, port) = (server.addr().ip().to_string(), server.addr().port().to_string());
+    let words = ["--rate-limit", "64K", "-j", "2", "-c", "MGET *", &host, &port];
+    let child = client.spawn(&words);
+    server.wait_for_log(&["login"]);
+    eventually("a partial file", || !client.names().is_empty());
+    signal(&child, "INT");
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("3 of 3 files are left"), "{text}");
 }

@@ -20,6 +20,7 @@ use super::mget_mput::report;
 use super::operands::Operand;
 use super::row::Row;
 use crate::args::{Flag, Parsed};
+use crate::client::connection::Connection;
 use crate::client::connection::Representation;
 use crate::client::error::Error;
 use crate::client::local;
@@ -100,7 +101,9 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
 /// Everything below a remote directory, and the reasons why there may be more.
 pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<(Tree, Vec<Error>), Error> {
     let armed = session.interrupt().begin().map_err(Error::Local)?;
-    let walked = walk::remote(session.connection()?, dir, &Rules::default(), &armed)?;
+    let walk =
+        |connection: &mut Connection| walk::remote(connection, dir, &Rules::default(), &armed);
+    let walked = session.reading(walk)?;
     Ok((walked.tree, walked.refused))
 }
 
@@ -147,10 +150,12 @@ impl Mirror<'_> {
         let rules = self.wanted.rules.clone();
         // Nothing is written, nor deleted, through a link.
         let plain = Rules { follow: false, ..rules.clone() };
-        let connection = self.session.connection()?;
+        self.session.connection()?;
+        let (remote, followed) = (&self.remote, if self.wanted.upload { &plain } else { &rules });
+        let walk = |connection: &mut Connection| walk::remote(connection, remote, followed, &armed);
         if self.wanted.upload {
             let here = walk::local(&self.root, &rules, &armed)?;
-            let there = match walk::remote(connection, &self.remote, &plain, &armed) {
+            let there = match self.session.reading(walk) {
                 // It is to be made.
                 Err(Error::Refused(_)) => Walked::default(),
                 other => other?,
@@ -158,7 +163,7 @@ impl Mirror<'_> {
             self.is_there = !there.tree.is_empty();
             return Ok((here, there));
         }
-        let there = walk::remote(connection, &self.remote, &rules, &armed)?;
+        let there = self.session.reading(walk)?;
         let here = match walk::local(&self.root, &plain, &armed) {
             Err(Error::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
                 Walked::default()

@@ -280,3 +280,39 @@ fn no_retries_fail_at_once_after_a_final_reply_that_is_lost() {
         assert!(!run.stderr.contains("trying again"), "{run:?}");
     }
 }
+
+#[test]
+fn a_walk_that_is_cut_is_begun_again() {
+    for command in ["FIND", "DU", "MIRROR . copy", "MIRROR -R . .", "RM -r d"] {
+        let client = Client::new();
+        let first: Script<'_> = Box::new(|server| {
+            server.serve(|server, verb, operand| {
+                match (verb, operand) {
+                    ("MLSD", "d") => server.close(),
+                    ("MLSD", _) => server.send("type=dir; d\r\n"),
+                    ("DELE", _) => server.say("550 d: Is a directory"),
+                    ("PWD", _) => server.say("257 \"/\""),
+                    _ => return false,
+                }
+                true
+            });
+        });
+        let mut listed = 0;
+        let second: Script<'_> = Box::new(|server| {
+            server.serve(|server, verb, operand| {
+                match (verb, operand) {
+                    ("MLSD", "d") => {
+                        listed += 1;
+                        server.send("");
+                    }
+                    ("MLSD", _) => server.send("type=dir; d\r\n"),
+                    _ => return false,
+                }
+                true
+            });
+        });
+        let run = play_all(&client, &[], command, vec![first, second]);
+        run.expect(0).expect_error("connected again");
+        assert_eq!(listed, 1, "{command}");
+    }
+}
