@@ -44,7 +44,7 @@ fetch() {
 }
 
 for name; do
-    [ -e "$dir/.has-$name" ] || fetch "$name"
-    touch "$dir/.has-$name"
+    [ -e "$dir/.has-$name-with-tls" ] || fetch "$name"
+    touch "$dir/.has-$name-with-tls"
 done
 echo "in $dir: $*"

@@ -25,6 +25,7 @@
 
 mod append;
 pub(super) mod batch;
+mod closing;
 pub(super) mod compare;
 mod control_watch;
 pub(super) mod download;

@@ -165,6 +165,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Agrees on the protection of data connections if the login went past this client, as by QUOTE.
+    pub(in crate::client) fn protect_data_if_due(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<(), Error> {
+        let is_due = self.is_encrypted() && !self.protects_data();
+        if is_due && self.settings.tls.protects_data() {
+            self.protect_data(deadline)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Prepares the TLS of a data connection. It continues the session of the control connection as it is
     /// now: tickets come at any time, and many servers take no data connection without one.
     pub(in crate::client) fn data_tls(&self, tcp: TcpStream) -> Result<Tls, Error> {

@@ -1,6 +1,7 @@
 //! One try of a transfer: the data connection is agreed on, the bytes move, and the final reply or an
 //! ABOR leaves the control connection in order.
 
+use super::closing::{close, drain, end_upload};
 use super::control_watch::TransferWatch;
 use super::replies::{ReplyTracker, TransferDirection};
 use crate::client::connection::data::{Ends, Route, Stopped};
@@ -12,9 +13,9 @@ use crate::protocol::{Command, Reply};
 use crate::pump::{self, End, FileSink, Outcome};
 use crate::sys::{self, Waitable};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::mem;
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -42,9 +43,6 @@ const EXTENDED_SHARE: u32 = 3;
 /// The longest wait for the first byte of a listing that the server has called done without a 150: a
 /// server that finds nothing to list may not open the data connection.
 const LATE_LISTING: Duration = Duration::from_secs(1);
-
-/// How many bytes are read from a server that has refused to send all of them.
-const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 
 /// A transfer whose command was sent.
 pub(super) struct RunningTransfer<'c> {
@@ -77,6 +75,7 @@ impl<'c> RunningTransfer<'c> {
         let mut followers = connection.take_followers();
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
         let deadline = net::deadline(connection.settings().timeout);
+        connection.protect_data_if_due(deadline)?;
         let route = Route::agree(connection, deadline)?;
         let line = ReplyTracker::new(connection, armed, direction);
         let (started, came) = (Instant::now(), Completeness::Unmeasured);
@@ -300,7 +299,9 @@ impl<'c> RunningTransfer<'c> {
 
     /// Closes the data connection and reads the final reply.
     fn last_word(&mut self) -> Result<(), Error> {
-        self.close_data();
+        if let Some(data) = self.data.take() {
+            close(data);
+        }
         let timeout = self.line.timeout();
         let patience = patience(self.line.direction, self.came, timeout, self.started.elapsed());
         let reply = self.line.last_reply(patience)?;
@@ -312,17 +313,6 @@ impl<'c> RunningTransfer<'c> {
             Some(late) => Err(Error::Refused(late)),
             None if reply.code().is_success() => Ok(()),
             None => Err(Error::Refused(reply)),
-        }
-    }
-
-    /// Closes the data connection of a transfer that was not aborted. One that is aborted is dropped, so
-    /// that the server gets no close_notify, which would mean that the file is whole.
-    fn close_data(&mut self) {
-        if let Some(Data::Tls(mut tls)) = self.data.take()
-            && tls.end_sending().is_err()
-        {
-            // Else a connection that was cut short would spoil the session for the next one.
-            tls.abandon();
         }
     }
 
@@ -369,53 +359,6 @@ fn patience(
         // store them slowly. An APPE that is repeated too early stores them twice.
         (TransferDirection::Up, _) => timeout.saturating_add(elapsed),
     }
-}
-
-/// Ends an upload: a protected one ends in a close_notify. The connection stays open until the server has
-/// closed its half, or has said how the transfer ended: closed with unread tickets in it, it would be
-/// reset, and the last bytes would be lost.
-fn end_upload(data: &mut Data, patience: Duration, watch: &mut impl Attention) -> End {
-    let Data::Tls(tls) = data else { return End::Done };
-    let deadline = net::deadline(patience);
-    while let Err(error) = tls.end_sending() {
-        if error.kind() != ErrorKind::WouldBlock {
-            return End::Peer(error);
-        }
-        match net::wait_with(tls.handle(), tls.wants(), deadline, 0, watch) {
-            Ok(Waited::Ready) => {}
-            Ok(Waited::Stopped) => return End::Stopped,
-            Ok(Waited::TimedOut) => return End::Stalled,
-            Err(error) => return End::Peer(error),
-        }
-    }
-    // An error is that of a connection that has ended.
-    let _ = tls.tcp().shutdown(Shutdown::Write);
-    let mut piece = [0; 1024];
-    loop {
-        match tls.read(&mut piece) {
-            Ok(1..) if !net::has_passed(deadline) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let waited = net::wait_with(tls.handle(), tls.wants(), deadline, 0, watch);
-                if !matches!(waited, Ok(Waited::Ready)) {
-                    return End::Done;
-                }
-            }
-            _ => return End::Done,
-        }
-    }
-}
-
-/// Writes the bytes that have arrived to `sink`, without waiting for more.
-fn drain(data: &mut Data, sink: &mut impl Write) -> u64 {
-    let mut piece = vec![0; 64 * 1024];
-    let mut moved = 0;
-    while moved < MOST_DRAINED
-        && let Ok(length @ 1..) = data.read(&mut piece)
-        && sink.write_all(&piece[..length]).is_ok()
-    {
-        moved += length as u64;
-    }
-    moved
 }
 
 const STOPPED_AT_ONCE: Outcome = Outcome { moved: 0, end: End::Stopped };

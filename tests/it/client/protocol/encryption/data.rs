@@ -275,6 +275,23 @@ fn where_the_protection_of_data_is_refused_nothing_is_transferred() {
 }
 
 #[test]
+fn data_is_protected_however_the_user_logs_in() {
+    let Some(identity) = Identity::new() else { return };
+    let script: Script<'_> = Box::new(|server| {
+        server.start_tls(&identity, 1);
+        server.answer("USER me", "331 password");
+        server.answer("PASS secret", "230 in");
+        server.answer("PBSZ 0", "200 ok");
+        server.answer("PROT P", "200 ok");
+        begin(server, &identity, "NLST").accept().end();
+        server.say("226 done");
+        server.finish();
+    });
+    let commands = "QUOTE USER me; QUOTE PASS secret; NLIST";
+    play_tls(&Client::new(), &["-n"], &identity, commands, vec![script]).expect(0);
+}
+
+#[test]
 fn data_stays_in_clear_on_request() {
     let Some(identity) = Identity::new() else { return };
     let client = Client::new();
