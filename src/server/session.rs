@@ -200,8 +200,7 @@ impl<'a> Session<'a> {
             None => Ok(None),
             Some(Change::Secure(context)) => Ok(self.secure(context)),
             Some(Change::Strip) => {
-                let timeout = self.parameters.idle_timeout(self.settings.config.idle_timeout);
-                self.control.strip(net::deadline(timeout))?;
+                self.control.strip(self.command_deadline())?;
                 self.security.stripped();
                 self.log.registration().set_tls(None);
                 Ok(None)
@@ -254,11 +253,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn next_line(&mut self) -> io::Result<Option<Line>> {
+    /// Returns until when the next command has to come.
+    fn command_deadline(&self) -> Option<Instant> {
         let config = &self.settings.config;
-        let mut deadline = net::deadline(self.parameters.idle_timeout(config.idle_timeout));
+        let idle_end = net::deadline(self.parameters.idle_timeout(config.idle_timeout));
+        match self.login.is_in() {
+            true => idle_end,
+            false => net::sooner(idle_end, self.login.deadline(config.login_timeout)),
+        }
+    }
+
+    fn next_line(&mut self) -> io::Result<Option<Line>> {
+        let deadline = self.command_deadline();
         if !self.login.is_in() {
-            deadline = net::sooner(deadline, self.login.deadline(config.login_timeout));
             // So that strangers, who may send no more than a login needs, cost little.
             while let Err(wait) = self.login.keep_pace() {
                 self.control.hold_back(wait, deadline)?;

@@ -251,10 +251,12 @@ impl<'t> Transfer<'t, '_> {
         };
         self.control.set_half_closed(half_closed);
         if moved.is_ok() && !data.is_plain() {
-            if kind.is_upload() {
-                // The upload has ended already, so that the client may be gone.
-                let _ = data.end_sending();
-            }
+            // The client may be gone, since an upload has ended already. What a client says while it
+            // receives is of no use, but if it were left unread, the close would reset the connection.
+            let _ = match kind.is_upload() {
+                true => data.end_sending(),
+                false => data.read(&mut [0; 64]).map(drop),
+            };
             self.control.renew_ticket();
         }
         moved

@@ -96,6 +96,17 @@ impl Page {
         self.family(HANDSHAKES, "counter", help);
         self.value(HANDSHAKES, "kind=\"full\"", full);
         self.value(HANDSHAKES, "kind=\"resumed\"", resumed);
+        let certificate = server.settings().tls.as_ref().and_then(|tls| tls.own_certificate());
+        let end = certificate.and_then(|certificate| certificate.not_after());
+        if let Some(end) = end.and_then(|end| end.duration_since(UNIX_EPOCH).ok()) {
+            const END: &str = "mt_ftp_tls_certificate_expires_seconds";
+            self.one(
+                END,
+                "gauge",
+                "When the certificate expires, in seconds since 1970.",
+                end.as_secs(),
+            );
+        }
         const FAILED: &str = "mt_ftp_tls_handshakes_failed_total";
         self.family(FAILED, "counter", "TLS handshakes that failed, by the reason.");
         for (kind, times) in server.counters.failed_handshakes() {

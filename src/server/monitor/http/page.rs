@@ -13,6 +13,7 @@ use crate::server::monitor::http::html::{self, bytes, count, rate, text};
 use crate::server::monitor::http::process::Process;
 use crate::server::monitor::reach;
 use crate::server::monitor::transfer::TransferKind;
+use crate::server::tls;
 use crate::shutdown::Stage;
 use crate::text::rfc3339;
 use std::fmt::Write as _;
@@ -229,6 +230,12 @@ impl View<'_> {
         );
         if let Some((reserved, all)) = settings.ports().and_then(|ports| ports.reserved()) {
             meter(out, "Passive ports in use", reserved as u64, Some(all as u64));
+        }
+        let certificate = settings.tls.as_ref().and_then(|context| context.own_certificate());
+        if let Some(days) =
+            certificate.and_then(|certificate| tls::days_left(&certificate, self.now))
+        {
+            line(out, "Certificate valid for", &format!("{days} days"));
         }
         if let Some(open) = process.descriptors {
             meter(out, "Descriptors", open, process.most_descriptors);

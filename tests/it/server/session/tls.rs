@@ -462,6 +462,16 @@ fn a_handshake_that_never_ends_is_over_with_the_time_to_log_in() {
     ftps.server.wait_for_log(&["tls-failed", "reason=late"]);
 }
 
+fn a_data_connection_without_a_handshake_is_waited_for_as_long_as_for_one_that_stalls() {
+    let Some(ftps) = Ftps::start(&["--transfer-timeout", "1s"]) else { return };
+    let mut peer = ftps.user();
+    let data = peer.begin("STOR file");
+    peer.expect(425);
+    drop(data);
+    ftps.server.wait_for_log(&["tls-failed", "connection=data", "reason=late"]);
+    assert!(!ftps.server.has("file"));
+}
+
 fn under_tls_idle_sessions_hear_421_and_a_close_notify() {
     let Some(ftps) = Ftps::start(&["--idle-timeout", "1s"]) else { return };
     let mut peer = ftps.user();
@@ -471,6 +481,7 @@ fn under_tls_idle_sessions_hear_421_and_a_close_notify() {
 
 together! { what_waits_for_time_outs:
     a_handshake_that_never_ends_is_over_with_the_time_to_log_in
+    a_data_connection_without_a_handshake_is_waited_for_as_long_as_for_one_that_stalls
     under_tls_idle_sessions_hear_421_and_a_close_notify
 }
 
@@ -497,12 +508,14 @@ fn what_a_session_has_is_told() {
     peer.say("SITE WHO").expect_text(211, &format!("seconds, {version}"));
     ftps.server.wait_for_log(&["login", "user=anna", &format!("tls={version}")]);
     ftps.fetch(&mut peer, "LIST");
-    assert!(page("/").contains(&format!(" {version}")));
+    let html = page("/");
+    assert!(html.contains(&format!(" {version}")) && html.contains("6 days"), "{html}");
     let metrics = page("/metrics");
     for line in [
         "mt_ftp_tls_handshakes_total{kind=\"full\"} 1",
         "mt_ftp_tls_handshakes_total{kind=\"resumed\"} 1",
         "mt_ftp_tls_handshakes_failed_total{reason=\"clear-text\"} 0",
+        "mt_ftp_tls_certificate_expires_seconds ",
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
