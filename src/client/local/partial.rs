@@ -265,6 +265,8 @@ impl Partial {
         }
         self.dir.rename(&self.name, &self.dir, file_name(&self.target)?)?;
         self.fate = Fate::Renamed;
+        // Another client may have held one at the beginning, and be gone by now.
+        let _ = self.files.remove_others(&self.dir, &self.target, &self.name);
         Ok(())
     }
 }

@@ -66,7 +66,8 @@ impl PartialFiles {
             let tidying = tidying(&held);
             Ok((held, tidying))
         })?;
-        self.remove_others(parent, name, &held);
+        // Those that cannot be removed stay, and are found again the next time.
+        let _ = self.remove_others(&held.dir, target, &held.name);
         Ok((held, registration))
     }
 
@@ -75,20 +76,21 @@ impl PartialFiles {
         self.interrupt.forget(registration);
     }
 
-    /// Removes the partial files of other remote files that were to become the same target.
-    fn remove_others(&self, parent: &Path, target: &OsStr, held: &Held) {
-        let beginning = partial_name::beginning(target);
+    /// Removes the other partial files that were to become the same target: of other remote files, or of
+    /// clients that have ended meanwhile.
+    pub(super) fn remove_others(&self, dir: &Dir, target: &Path, own: &OsStr) -> io::Result<()> {
+        let beginning = partial_name::beginning(file_name(target)?);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = found.entry(parent.to_owned()).or_insert_with(|| partial_names(&held.dir));
-        let is_other = |name: &&OsString| {
-            **name != held.name && name_bytes(name).starts_with(beginning.as_bytes())
-        };
+        let found = found.entry(parent(target).to_owned());
+        let names = found.or_insert_with(|| partial_names(dir));
+        let is_other =
+            |name: &&OsString| *name != own && name_bytes(name).starts_with(beginning.as_bytes());
         for other in names.iter().filter(is_other) {
-            if let Ok(Existing::Ours(_file)) = hold_existing(&held.dir, other) {
-                // One that cannot be removed stays, and is found again the next time.
-                let _ = held.dir.remove_file(other);
+            if let Existing::Ours(_file) = hold_existing(dir, other)? {
+                dir.remove_file(other)?;
             }
         }
+        Ok(())
     }
 }
 

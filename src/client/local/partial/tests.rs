@@ -127,6 +127,18 @@ fn two_clients_at_once_have_a_part_each() {
 }
 
 #[test]
+fn a_part_of_a_client_that_has_ended_meanwhile_goes_when_the_file_is_whole() {
+    let scene = Scene::new();
+    scene.leave(version(1), LARGE);
+    let first = scene.open(version(1));
+    let second = scene.open(version(1));
+    drop(first);
+    assert_eq!(scene.names().len(), 2);
+    second.commit(None).unwrap();
+    assert_eq!(scene.names(), ["a"]);
+}
+
+#[test]
 fn nothing_is_written_through_a_name_that_another_user_could_have_made() {
     let scene = Scene::new();
     let victim = scene.path("victim");
