@@ -24,6 +24,8 @@ pub struct Lockstep {
     time: Mutex<&'static str>,
     /// Where the client puts them.
     dir: PathBuf,
+    /// Whether it refuses SIZE and MDTM.
+    is_terse: AtomicBool,
     /// How many bytes the client may have on its disk before no more are sent.
     limit: AtomicUsize,
     /// Whether it closes all connections then.
@@ -44,6 +46,7 @@ impl Lockstep {
             time: Mutex::new(TIME),
             dir,
             limit: AtomicUsize::new(usize::MAX),
+            is_terse: AtomicBool::new(false),
             cuts: AtomicBool::new(false),
             sent: AtomicUsize::new(0),
             arrived: AtomicUsize::new(0),
@@ -74,6 +77,11 @@ impl Lockstep {
     pub fn stop_after(&self, limit: usize, cuts: bool) {
         self.cuts.store(cuts, Ordering::SeqCst);
         self.limit.store(self.arrived() + limit, Ordering::SeqCst);
+    }
+
+    /// From here on the client is told neither sizes nor times.
+    pub fn tell_nothing(&self) {
+        self.is_terse.store(true, Ordering::SeqCst);
     }
 
     /// From here on the client gets all.
@@ -126,6 +134,7 @@ impl Lockstep {
         server.serve(|server, verb, operand| {
             match verb {
                 "PWD" => server.say("257 \"/\""),
+                "SIZE" | "MDTM" if self.is_terse.load(Ordering::SeqCst) => server.say("502 what?"),
                 "SIZE" => server.say(&format!("213 {}", self.content(operand).len())),
                 "MDTM" => server.say(*self.time.lock().unwrap()),
                 "HASH" => server.say("502 what?"),

@@ -274,6 +274,29 @@ fn a_part_whose_end_is_damaged_is_fetched_again() {
 }
 
 #[test]
+fn of_a_server_without_sizes_and_times_the_end_of_a_part_is_compared() {
+    at_once([RETRIEVE, REGET, MGET], |fetching| {
+        for is_changed in [false, true] {
+            scene(fetching, |client, server| {
+                server.tell_nothing();
+                server.stop_after(BEFORE, false);
+                kill_after(BEFORE, fetching, client, server);
+                server.go_on();
+                if is_changed {
+                    server.replace("a", noise(SIZE, 99), TIME);
+                    client.run(&fetching.words(server)).expect(0);
+                    assert!(client.read("a") == noise(SIZE, 99), "{fetching:?}");
+                    assert_eq!(client.names(), ["a"]);
+                } else {
+                    does_the_rest(fetching, client, server);
+                    assert_sent_once(fetching, server);
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn a_part_is_found_from_another_directory_of_the_server() {
     scene(RETRIEVE, |client, server| {
         server.stop_after(BEFORE, false);
