@@ -63,7 +63,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     spawn_signal_thread(signals, words, &server, ends_with_terminal)?;
     let mut addresses = listeners.addresses()?;
     let status = spawn_status_thread(status, &server, &addresses)?;
-    server.log_started(&addresses, &root);
+    let all_addresses = addresses.clone();
     let tls_address = tls_listener.map(|listener| addresses.remove(listener));
     let (served, settings) = (root.display().to_string(), server.settings());
     output::say(&startup::lines(&addresses, tls_address, status, &served, &settings));
@@ -71,6 +71,8 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let few = startup::warnings(&addresses, status, named, descriptors, &settings);
     output::warn(few.iter().chain(&exposed));
     drop(settings);
+    // After what is for people, which stands above it on a terminal.
+    server.log_started(&all_addresses, &root);
     tell_manager("READY=1", &server);
 
     // Two doors: at the one of --tls-port TLS comes before the greeting.

@@ -106,13 +106,10 @@ impl Report {
             Err(error) => return self.problem(error.to_string()),
         };
         for account in accounts.sorted() {
-            let (name, home) = (&account.name, &account.home);
             self.line(format_args!("account {}", described(account)));
-            if let Some(Err(error)) = jail.map(|jail| jail.enter(home)) {
-                self.problem(format!(
-                    "account {name} cannot log in: home {home}: {}",
-                    Reason(&error)
-                ));
+            let visitors = config.anonymous.is_some();
+            if let Some(why) = jail.and_then(|jail| startup::lockout(account, jail, visitors)) {
+                self.problem(format!("account {} cannot log in: {why}", account.name));
             }
         }
     }

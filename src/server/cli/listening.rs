@@ -2,9 +2,10 @@
 
 use crate::server::cli::output;
 use crate::server::config::{Config, DEFAULT_HOST};
-use crate::sys;
+use crate::server::monitor::reach;
 use crate::text::Reason;
 use std::io::{self, BufRead, ErrorKind, IsTerminal};
+use std::net::{Ipv6Addr, SocketAddr};
 
 /// A host to listen on.
 #[derive(Debug)]
@@ -62,7 +63,8 @@ pub fn failure(host: &str, port: u16, error: &io::Error) -> String {
 
 /// Returns the addresses that can be listened on.
 fn own() -> String {
+    let others = reach::addresses(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))]);
     let mut all: Vec<String> = vec![DEFAULT_HOST.into()];
-    all.extend(sys::own_addresses().unwrap_or_default().iter().map(ToString::to_string));
+    all.extend(others.iter().map(|at| at.ip().to_string()));
     all.join(", ") + "; 0.0.0.0 stands for all of them"
 }

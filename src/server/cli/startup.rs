@@ -3,6 +3,7 @@
 use crate::args::Parsed;
 use crate::server::accounts::{Access, Account};
 use crate::server::auth::identity::is_anonymous;
+use crate::server::fs::jail::Jail;
 use crate::server::monitor::reach;
 use crate::server::settings::Settings;
 use crate::server::tls;
@@ -55,21 +56,27 @@ pub fn lines(
     text
 }
 
+/// Returns why an account cannot log in, if that is so. With `visitors`, these are let in.
+pub fn lockout(account: &Account, jail: &Jail, visitors: bool) -> Option<String> {
+    match jail.enter(&account.home) {
+        _ if visitors && is_anonymous(&account.name) => Some("visitors have this name".into()),
+        Ok(_) => None,
+        Err(error) => Some(format!("home {}: {}", account.home, Reason(&error))),
+    }
+}
+
 /// Returns how many accounts cannot log in, and why, in one line.
 fn locked_out(settings: &Settings) -> Option<String> {
     const SHOWN: usize = 3;
     let accounts = settings.authenticator.accounts.as_ref()?;
     let (jail, _) = settings.authenticator.tree.peek();
     let visitors = settings.config.anonymous.is_some();
-    let why = |account: &Account| match jail.enter(&account.home) {
-        _ if visitors && is_anonymous(&account.name) => Some("visitors have this name".into()),
-        Ok(_) => None,
-        Err(error) => Some(format!("home {}: {}", account.home, Reason(&error))),
-    };
     let all = accounts.sorted();
     let mut out: Vec<String> = all
         .iter()
-        .filter_map(|account| Some(format!("{} ({})", account.name, why(account)?)))
+        .filter_map(|account| {
+            Some(format!("{} ({})", account.name, lockout(account, &jail, visitors)?))
+        })
         .collect();
     let count = out.len();
     if count == 0 {

@@ -58,7 +58,7 @@ pub fn is_journal() -> bool {
 
 fn take(fd: c_int) -> io::Result<TcpListener> {
     let named = |error: io::Error| {
-        let text = format!("descriptor {fd} of LISTEN_FDS is no TCP socket: {error}");
+        let text = format!("descriptor {fd} of LISTEN_FDS is no TCP socket that is open");
         io::Error::new(error.kind(), text)
     };
     let own = duplicate(fd).map_err(named)?;

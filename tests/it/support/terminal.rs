@@ -1,7 +1,7 @@
 //! A program at a terminal that nobody reads, as after Ctrl-S. `script` simulates the terminal.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The terminal and the program. Both end on drop.
@@ -39,6 +39,11 @@ impl UnreadTerminal {
     /// Sends a signal to the program by its name.
     pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args(["-s", name, &self.pid]).status().unwrap().success());
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, line: &str) {
+        writeln!(self.script.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
     /// Closes the terminal, like a window that is closed.

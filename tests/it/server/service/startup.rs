@@ -1,6 +1,6 @@
 //! The server's command line, and its output before it serves.
 
-use crate::support::Server;
+use crate::support::{Server, UnreadTerminal};
 use assert_cmd::Command;
 use mt_ftp::server::config::PROGRAM;
 use std::io::{BufRead, BufReader};
@@ -290,4 +290,25 @@ fn a_closed_stdout_is_not_an_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs script"]
+fn a_wrong_host_at_the_question_is_asked_for_again() {
+    let root = TempDir::new().unwrap();
+    let program = env!("CARGO_BIN_EXE_ftp_server");
+    let mut terminal =
+        UnreadTerminal::start(&format!("{program} --port 0 --root {}", root.path().display()));
+    terminal.type_line("192.0.2.77");
+    terminal.type_line("127.0.0.2");
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(|line: &String| line.contains("Listening on 127.0.0.2:")) {
+        lines.push(terminal.next_line());
+        assert!(!terminal.has_ended(), "{lines:?}");
+    }
+    let told = lines.join("\n");
+    assert!(
+        told.contains("cannot listen on 192.0.2.77 port 0: no address of this machine"),
+        "{told}"
+    );
 }
