@@ -130,7 +130,7 @@ impl Messages {
     /// Reports that a transfer broke off and is tried again after a pause.
     pub(super) fn retrying(&self, name: &[u8], why: &Error, pause: Duration) {
         let (name, seconds) = (shown(name), pause.as_secs_f64());
-        self.note(&format!("{name}: {why}; trying again in {seconds} s"));
+        self.note(&format!("{name}: {}; trying again in {seconds} s", one_line(why)));
     }
 
     /// Reports a problem with a transfer that succeeded.
@@ -155,6 +155,11 @@ impl Messages {
         let seen = self.verbosity != Verbosity::Quiet && io::stderr().is_terminal();
         if seen { ProgressOutput::Terminal } else { ProgressOutput::Nowhere }
     }
+}
+
+/// Returns an error in one line, whatever the lines of the reply in it.
+pub(super) fn one_line(error: &Error) -> String {
+    error.to_string().lines().collect::<Vec<_>>().join(" ")
 }
 
 /// Prints a line to standard output, with control characters escaped if that is a terminal.

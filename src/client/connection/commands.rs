@@ -2,7 +2,7 @@
 
 use super::super::error::Error;
 use super::super::output::Spoken;
-use super::idle::is_harmless;
+use super::idle::{Exchange, is_harmless};
 use super::{Connection, DataMode, LineEnds, Representation, number};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Code, Command, Name, Reply, Secret, parse_quoted};
@@ -83,7 +83,12 @@ impl Connection {
     /// Those of every command.
     pub fn rename(&mut self, from: &Name, to: &Name) -> Result<(), Error> {
         self.call(&Command::Rnfr(from.clone()))?;
-        self.call(&Command::Rnto(to.clone())).map(drop)
+        let renamed = self.call(&Command::Rnto(to.clone())).map(drop);
+        if let Err(Error::Closing(_)) = renamed {
+            // RNFR has had no effect.
+            self.exchange = Exchange::Declined;
+        }
+        renamed
     }
 
     /// The size of a file in bytes.

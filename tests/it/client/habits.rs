@@ -159,6 +159,7 @@ fn patterns_and_directories_lead_to_the_commands_for_them() {
     told("PUT *.txt", "MPUT takes patterns");
     told("GET *.bin", "MGET takes patterns");
     told("PUT tree", "MIRROR -R tree sends a directory");
+    told("PUT .", "MIRROR -R . sends a directory");
     told("GET dir", "MIRROR dir fetches a directory");
 }
 

@@ -310,6 +310,10 @@ fn upload(
         typed.ok_or_else(|| Error::Usage("- needs a remote name".to_owned()))?;
     }
     let local = local::path(file)?;
+    if file != STANDARD && local.is_dir() {
+        let error = io::ErrorKind::IsADirectory.into();
+        return Err(Error::File { path: local, error });
+    }
     // Standard input has no name of its own.
     let named = if file == STANDARD { Path::new("") } else { &local };
     let remote = local::remote_name(named, typed)?;

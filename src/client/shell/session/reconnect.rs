@@ -3,6 +3,7 @@
 use super::{LastServer, Session};
 use crate::client::connection::{Connection, Settings};
 use crate::client::error::Error;
+use crate::client::output::one_line;
 use crate::client::tls::Encryption;
 use crate::client::transfer::retry::{self, RetryNotes};
 use crate::client::transfer::session_limit::ONE_SESSION;
@@ -85,7 +86,7 @@ impl Session {
         }
         match retry::restore(connection, &settings, &mut notes) {
             Ok(()) => {
-                settings.messages.note(&format!("{why}; connected again"));
+                settings.messages.note(&format!("{}; connected again", one_line(&why)));
                 Ok(())
             }
             Err(error) => {

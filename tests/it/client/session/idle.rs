@@ -316,3 +316,44 @@ fn a_walk_that_is_cut_is_begun_again() {
         assert_eq!(listed, 1, "{command}");
     }
 }
+
+#[test]
+fn a_rename_whose_second_half_is_declined_is_begun_again() {
+    let first: Script<'_> = Box::new(|server| {
+        server.welcome();
+        server.answer("RNFR a", "350 to what?");
+        server.answer("RNTO b", "421 enough");
+        server.close();
+    });
+    let second: Script<'_> = Box::new(|server| {
+        server.welcome();
+        server.answer("RNFR a", "350 to what?");
+        server.answer("RNTO b", "250 done");
+        server.finish();
+    });
+    play_all(&Client::new(), &[], "RENAME a b", vec![first, second]).expect(0);
+}
+
+#[test]
+fn each_try_is_told_in_one_line() {
+    let busy: Script<'_> = Box::new(|server| {
+        server.say("421-so many\r\n are here\r\n421 try again later");
+        server.close();
+    });
+    let script: Script<'_> = Box::new(|server| {
+        server.welcome();
+        server.answer("PWD", "257 \"/\"\r\n421-idle\r\n421 for too long");
+        server.close();
+    });
+    let last: Script<'_> = Box::new(|server| {
+        server.welcome();
+        server.answer("PWD", "257 \"/\"");
+        server.finish();
+    });
+    let options = ["--retries", "1"];
+    let run = play_all(&Client::new(), &options, "PWD; PWD", vec![busy, script, last]).expect(0);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert!(lines[0].ends_with("421 try again later; trying again in 0.25 s"), "{lines:?}");
+    assert!(lines[2].ends_with("421 for too long; connected again"), "{lines:?}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
