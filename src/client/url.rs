@@ -85,7 +85,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Splits `user@host`, which is no URL, into the user and the host.
+/// Splits `user@host` into the user and the host; a URL remains whole.
 pub(super) fn split_user(text: &str) -> Result<(Option<Name>, &str), BadAddress> {
     let Some((user, host)) = text.rsplit_once('@') else { return Ok((None, text)) };
     if user.contains("://") {
@@ -95,7 +95,7 @@ pub(super) fn split_user(text: &str) -> Result<(Option<Name>, &str), BadAddress>
     Ok((Some(user.ok_or(BadAddress("a user name alone before the @"))?), host))
 }
 
-/// Refuses URLs of other protocols, and says which one that is.
+/// Refuses URLs of other protocols; the error names the protocol and programs for it.
 fn refuse_other_schemes(text: &str) -> Result<(), BadAddress> {
     let Some((scheme, _)) = text.split_once("://") else { return Ok(()) };
     let expected = match scheme.to_ascii_lowercase().as_str() {

@@ -52,11 +52,11 @@ pub fn no_delay(socket: &impl Waitable) -> io::Result<()> {
     set_option(socket.handle(), IPPROTO_TCP, TCP_NODELAY, 1)
 }
 
-/// Acknowledges at once what has come on a connection, and what comes next for a while (Linux:
-/// TCP_QUICKACK). Elsewhere it does nothing.
+/// Acknowledges the received data of a connection at once, and does not delay the next
+/// acknowledgements for a while (TCP_QUICKACK). Does nothing except on Linux.
 ///
 /// # Errors
-/// Returns the system's error for a broken socket.
+/// Returns the system error of a broken socket.
 pub fn acknowledge_now(socket: &impl Waitable) -> io::Result<()> {
     const TCP_QUICKACK: c_int = 12;
     if cfg!(target_os = "linux") {

@@ -177,7 +177,7 @@ pub(in super::super) enum Told {
     Nothing,
 }
 
-/// Whether what is typed is shown.
+/// The display of typed characters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Echo {
     On,
@@ -192,7 +192,7 @@ pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
     read_words(interrupt, Echo::Off)
 }
 
-/// Reads the answer to a question, which is shown. The end of the input counts as Ctrl-C.
+/// Reads the answer to a question, and shows it. The end of the input counts as Ctrl-C.
 ///
 /// # Errors
 /// Fails if the terminal cannot be read key by key.
@@ -214,7 +214,7 @@ fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Told> {
             Typed::Byte(0x03) => return Ok(Told::Nothing),
             Typed::Byte(0x15) => words.clear(),
             Typed::Byte(0x08 | 0x7f) => forget_last(&mut words),
-            // An answer has no use for the keys that move the cursor.
+            // An answer ignores control characters, such as the beginning of a cursor key.
             Typed::Byte(..0x20) if echo == Echo::On => {}
             Typed::Byte(byte) => words.push(byte),
             Typed::Woken | Typed::Nothing => {}
@@ -225,7 +225,7 @@ fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Told> {
     }
 }
 
-/// Shows what was typed, or removes what was deleted.
+/// Shows added characters, and removes deleted ones from the terminal.
 fn show_change(before: &[u8], now: &[u8]) {
     if let Some(more) = now.strip_prefix(before) {
         return show(more);

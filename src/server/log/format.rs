@@ -76,7 +76,7 @@ pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<
     with_fields(line, fields)
 }
 
-/// `<6>login user=anna`: the priority as syslog has it (sd-daemon(3)), and no time.
+/// Formats `<6>login user=anna`: the syslog priority (sd-daemon(3)), without a time.
 pub(super) fn journal(_: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
     let priority = match level {
         Level::Error => 3,

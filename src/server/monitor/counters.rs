@@ -60,7 +60,7 @@ pub struct Counters {
     since: Instant,
     turned_away: [AtomicU64; RejectionCause::ALL.len()],
     logins: [AtomicU64; 2],
-    /// Handshakes that were full, and that resumed a session.
+    /// TLS handshakes: full ones, and those that resumed a TLS session.
     handshakes: [AtomicU64; 2],
     failed_handshakes: [AtomicU64; FailureKind::ALL.len()],
     transfers: [Counts; TransferKind::ALL.len()],
@@ -153,22 +153,22 @@ impl Counters {
         (get(&self.logins[1]), get(&self.logins[0]))
     }
 
-    /// A TLS handshake went well.
+    /// Counts a successful TLS handshake.
     pub fn handshake(&self, resumed: bool) {
         add(&self.handshakes[usize::from(resumed)], 1);
     }
 
-    /// How many handshakes were full, and how many resumed a session.
+    /// Returns the numbers of full TLS handshakes and of those that resumed a TLS session.
     pub fn handshakes(&self) -> (u64, u64) {
         (get(&self.handshakes[0]), get(&self.handshakes[1]))
     }
 
-    /// A TLS handshake failed.
+    /// Counts a failed TLS handshake.
     pub fn handshake_failed(&self, kind: FailureKind) {
         add(&self.failed_handshakes[kind as usize], 1);
     }
 
-    /// How many handshakes failed, and why.
+    /// Returns the number of failed TLS handshakes by reason.
     pub fn failed_handshakes(&self) -> [(FailureKind, u64); FailureKind::ALL.len()] {
         FailureKind::ALL.map(|kind| (kind, get(&self.failed_handshakes[kind as usize])))
     }

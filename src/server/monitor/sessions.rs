@@ -52,7 +52,7 @@ pub struct SessionState {
     pub user: Option<Name>,
     /// The running transfer.
     pub info: Option<TransferInfo>,
-    /// The version of TLS that the control connection is under.
+    /// The TLS version of the control connection; `None` without TLS.
     pub tls: Option<&'static str>,
 }
 
@@ -111,7 +111,7 @@ impl SessionEntry {
         self.lock().user.clone()
     }
 
-    /// Returns the version of TLS that the control connection is under, if it is.
+    /// Returns the TLS version of the control connection; `None` without TLS.
     pub fn tls(&self) -> Option<&'static str> {
         self.lock().tls
     }
@@ -137,7 +137,7 @@ impl Registration<'_> {
         self.entry.lock().user = user.cloned();
     }
 
-    /// Records the version of TLS that the control connection is under.
+    /// Records the TLS version of the control connection; `None` without TLS.
     pub fn set_tls(&self, version: Option<&'static str>) {
         self.entry.lock().tls = version;
     }

@@ -1,4 +1,4 @@
-//! Open files: their identity, their owner, and their bytes at an offset.
+//! Open files: their identity and owner, and reading and writing at an offset.
 
 use super::Dir;
 use super::stat::device_number;
@@ -31,28 +31,28 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
     dir.stat(name).is_ok_and(|stat| FileId { device: stat.device, inode: stat.inode } == id)
 }
 
-/// Writes bytes of a file at an offset, whatever its position is, and returns how many.
+/// Writes to a file at an offset, without regard to its position. Returns the number of bytes written.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     file.write_at(bytes, offset)
 }
 
-/// Reads bytes of a file at an offset, whatever its position is, and returns how many.
+/// Reads from a file at an offset, without regard to its position. Returns the number of bytes read.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.read_at(buffer, offset)
 }
 
-/// Returns the number of the owner of a file, and how many names the file has.
+/// Returns the user id of a file's owner, and the number of names (hard links) of the file.
 pub(crate) fn owner_and_links(data: &Metadata) -> (u32, u64) {
     (data.uid(), data.nlink())
 }
 
-/// Returns the number of the user to whom files belong that this process makes.
+/// Returns the user id of the owner of files that this process creates: the effective user.
 pub(crate) fn own_user() -> u32 {
     unsafe extern "C" {
         fn geteuid() -> c_uint;
@@ -61,7 +61,7 @@ pub(crate) fn own_user() -> u32 {
     unsafe { geteuid() }
 }
 
-/// Returns what tells this run of the machine from those before it; only Linux says so.
+/// Returns an identifier that changes each time the machine starts; `None` except on Linux.
 pub(crate) fn boot_id() -> Option<Vec<u8>> {
     std::fs::read("/proc/sys/kernel/random/boot_id").ok()
 }

@@ -302,33 +302,33 @@ pub(crate) fn is_named(dir: &Dir, name: &OsStr, id: FileId) -> bool {
     named.is_ok_and(|named| identity(&named) == Some(id))
 }
 
-/// Writes bytes of a file at an offset and returns how many.
+/// Writes to a file at an offset. Returns the number of bytes written.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     file.seek_write(bytes, offset)
 }
 
-/// Reads bytes of a file at an offset and returns how many.
+/// Reads from a file at an offset. Returns the number of bytes read.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the system error.
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.seek_read(buffer, offset)
 }
 
-/// Returns what [`Stat`] has for every file.
+/// Returns owner 0 and one name, like [`Stat`] on this system.
 pub(crate) fn owner_and_links(_data: &Metadata) -> (u32, u64) {
     (0, 1)
 }
 
-/// Returns the number that [`Stat`] has for every owner.
+/// Returns 0, the owner of every file in [`Stat`] on this system.
 pub(crate) fn own_user() -> u32 {
     0
 }
 
-/// Returns what tells this run of the machine from those before it; this system does not say so.
+/// Returns `None`, because Windows has no identifier that changes each time the machine starts.
 pub(crate) fn boot_id() -> Option<Vec<u8>> {
     None
 }

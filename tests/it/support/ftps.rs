@@ -1,4 +1,4 @@
-//! FTPS by hand: a server with a certificate, and a [`Peer`] that puts its connections under TLS.
+//! FTPS for tests of the server: a server with a certificate, and a [`Peer`] that uses TLS.
 
 use super::tls::{Identity, Wire};
 use super::wire::{Peer, connect};
@@ -7,8 +7,8 @@ use mt_ftp::sys::{PollItem, Tls, TlsContext, TlsVersion, Waitable, poll, tls_lib
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 
-/// A server with a certificate and the accounts `anna`, who may write, and `reader`, and what its
-/// clients need. `None`, with a word, where there is no library for TLS.
+/// A server with a certificate and the accounts `anna`, who may write, and `reader`, and the TLS context
+/// of its clients.
 pub struct Ftps {
     pub server: Server,
     pub identity: Identity,
@@ -16,7 +16,8 @@ pub struct Ftps {
 }
 
 impl Ftps {
-    /// A server with these options beside those of its certificate. Visitors may store.
+    /// Starts a server with a certificate and these options. Visitors may store. Prints a message and
+    /// returns `None` if there is no TLS library.
     pub fn start(options: &[&str]) -> Option<Ftps> {
         let identity = Identity::new()?;
         let file = identity.file();
@@ -28,14 +29,15 @@ impl Ftps {
         Some(Ftps { server, identity, client })
     }
 
-    /// Shakes hands on a connection that is made, and says how that ended.
+    /// Does the TLS handshake on a connection and verifies the certificate. With `control`, it resumes the
+    /// TLS session of that control connection.
     pub fn shake(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Wire> {
         let tls = self.shake_unseen(tcp, control)?;
         tls.verdict().map_err(io::Error::from)?;
         Ok(Wire::Tls(Box::new(tls)))
     }
 
-    /// The same, whatever the certificate is.
+    /// Does the TLS handshake without verifying the certificate.
     pub fn shake_with_anyone(&self, tcp: TcpStream) -> io::Result<Tls> {
         self.shake_unseen(tcp, None)
     }
@@ -55,21 +57,21 @@ impl Ftps {
         }
     }
 
-    /// Puts a peer under TLS with this AUTH.
+    /// Sends this AUTH command and does the TLS handshake.
     pub fn auth(&self, peer: &mut Peer, line: &str) {
         peer.say(line).expect(234);
         let wire = self.shake(peer.tcp().try_clone().unwrap(), None).unwrap();
         peer.put_under(wire);
     }
 
-    /// A peer under TLS that has read the greeting.
+    /// Connects, reads the greeting and switches to TLS.
     pub fn caller(&self) -> Peer {
         let mut peer = self.server.caller();
         self.auth(&mut peer, "AUTH TLS");
         peer
     }
 
-    /// A peer at an address where TLS comes before the greeting.
+    /// Connects to an address where TLS begins before the greeting, and reads the greeting.
     pub fn implicit(&self, address: SocketAddr) -> Peer {
         let mut peer = Peer::connect(address);
         let wire = self.shake(peer.tcp().try_clone().unwrap(), None).unwrap();
@@ -78,7 +80,7 @@ impl Ftps {
         peer
     }
 
-    /// `anna`, who is logged in under TLS, has TYPE I, and protects her data connections.
+    /// Returns a session of `anna` over TLS, with TYPE I and PROT P.
     pub fn user(&self) -> Peer {
         let mut peer = self.caller();
         protect(&mut peer);
@@ -86,13 +88,13 @@ impl Ftps {
         peer
     }
 
-    /// Begins a transfer over EPSV with a data connection under TLS that resumes the session.
+    /// Begins a transfer with EPSV, on a data connection that resumes the TLS session.
     pub fn begin(&self, peer: &mut Peer, command: impl AsRef<[u8]>) -> Wire {
         let tcp = peer.begin(command);
         self.shake(tcp, Some(peer)).unwrap()
     }
 
-    /// A whole transfer to us, whose end is a close_notify.
+    /// Runs a complete transfer to the client, which must end with close_notify, and returns the data.
     pub fn fetch(&self, peer: &mut Peer, command: impl AsRef<[u8]>) -> Vec<u8> {
         let mut data = self.begin(peer, command);
         let bytes = data.all().unwrap();
@@ -101,7 +103,7 @@ impl Ftps {
         bytes
     }
 
-    /// A whole transfer from us.
+    /// Runs a complete transfer to the server.
     pub fn send(&self, peer: &mut Peer, command: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) {
         let mut data = self.begin(peer, command);
         data.write_all(bytes.as_ref()).unwrap();
@@ -109,7 +111,7 @@ impl Ftps {
         peer.expect(226);
     }
 
-    /// Begins an upload and waits until the server has these bytes and wants more.
+    /// Begins an upload, and waits until the server has received these bytes and waits for more.
     pub fn begin_with(&self, peer: &mut Peer, command: &str, bytes: impl AsRef<[u8]>) -> Wire {
         let bytes = bytes.as_ref();
         let mut data = self.begin(peer, command);
@@ -120,20 +122,20 @@ impl Ftps {
     }
 }
 
-/// Has the data connections of a peer protected.
+/// Selects PROT P for the data connections.
 pub fn protect(peer: &mut Peer) {
     peer.say("PBSZ 0").expect_text(200, "PBSZ=0");
     peer.say("PROT P").expect(200);
 }
 
-/// Logs in to an account, and sets TYPE I.
+/// Logs in with an account, and selects TYPE I.
 pub fn log_in(peer: &mut Peer, name: &str) {
     peer.say(format!("USER {name}")).expect(331);
     peer.say("PASS secret").expect(230);
     peer.say("TYPE I").expect(200);
 }
 
-/// A data connection for EPSV that is not under TLS yet.
+/// Opens a data connection with EPSV, without a TLS handshake.
 pub fn data_in_clear(peer: &mut Peer) -> TcpStream {
     let address = peer.epsv();
     connect(address)

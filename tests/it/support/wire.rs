@@ -124,12 +124,12 @@ impl Peer {
         self.say("NOOP").tcp().peek(&mut [0]).unwrap();
     }
 
-    /// The socket of the control connection.
+    /// Returns the socket of the control connection.
     pub fn tcp(&self) -> &TcpStream {
         self.control.tcp()
     }
 
-    /// The TLS of the control connection, if it is under it.
+    /// Returns the TLS connection; `None` without TLS.
     pub fn tls(&self) -> Option<&Tls> {
         match &self.control {
             Wire::Plain(_) => None,
@@ -137,13 +137,13 @@ impl Peer {
         }
     }
 
-    /// Continues over another wire, as after AUTH.
+    /// Continues the control connection on another stream, as after AUTH or CCC.
     pub fn put_under(&mut self, wire: Wire) {
         self.note("- ", if matches!(wire, Wire::Tls(_)) { b"TLS" } else { b"in clear" });
         self.control = wire;
     }
 
-    /// Says that nothing more comes, by a close_notify under TLS, and keeps the socket open.
+    /// Sends close_notify if TLS is on, and keeps the socket open.
     pub fn end_tls(&mut self) {
         self.note("> ", b"(close_notify)");
         if let Wire::Tls(tls) = &mut self.control {

@@ -68,11 +68,11 @@ impl Jail {
         if stored.found.is_some() { Ok(stored) } else { Err(ErrorKind::NotFound.into()) }
     }
 
-    /// Opens the plain file at `path` for reading, or the partial upload that waits where there is none,
-    /// and returns its length. A client that resumes compares what is stored with what it has.
+    /// Opens the regular file at `path` for reading, or its partial upload if the file does not exist.
+    /// Returns the file and its length. A client that resumes an upload compares this data with its own.
     ///
     /// # Errors
-    /// It is missing, or no plain file.
+    /// Fails if both are missing or the file is not a regular file.
     pub fn open_stored(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
         let (file, data) = self.stored(path)?.open_known(Open::Read)?;
         Ok((file, data.len()))

@@ -28,18 +28,18 @@ impl Jail {
         (made, result)
     }
 
-    /// Gives the directory at `path` the owner, the permissions and the attributes of the root, as far
-    /// as the system allows.
+    /// Sets the owner, the permissions and the attributes of the directory at `path` to those of the
+    /// root, as far as the system allows.
     ///
     /// # Errors
-    /// There is no such directory.
+    /// Fails if there is no such directory.
     pub fn adopt_root(&self, path: &FtpPath) -> io::Result<()> {
         let (_, dir) = self.enter_dir(path)?;
         let open = |dir: &Dir| {
             let file = dir.open(OsStr::new("."), Open::Read)?;
             file.metadata().map(|data| (file, data))
         };
-        // Systems that open no directory as a file have no owners like these.
+        // A system on which a directory cannot be opened as a file has no such owners and permissions.
         if let (Ok((new, made)), Ok((root, before))) = (open(&dir), open(&self.root)) {
             sys::adopt((&new, &made), (&root, &before));
         }

@@ -693,7 +693,7 @@ fn transfers_that_move_nothing_do_not_fill_the_disk_either() {
 
 #[test]
 fn lines_for_a_journal_have_the_priority_and_no_time() {
-    // What systemd says of the stream that it has made.
+    // systemd sets this variable to the device and inode of the stream to its journal.
     let script = "export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2); exec \"$@\"";
     let words = ["sh", "-c", script, "sh"];
     let with = |options: &[&str]| {
@@ -708,7 +708,7 @@ fn lines_for_a_journal_have_the_priority_and_no_time() {
     let log = server.log();
     assert!(log.lines().all(|line| line.starts_with("<6>") || line.starts_with("<4>")), "{log}");
     assert!(log.starts_with("<6>started version="), "{log}");
-    // Who asks for a format gets it.
+    // --log-format takes precedence.
     let server = with(&["--anonymous", "read", "--log-format", "text"]);
     server.wait_for_log(&["warn  refused session=1"]);
     assert!(!server.log().contains("<4>"), "{}", server.log());

@@ -128,7 +128,7 @@ fn commands_sent_before_the_end_are_answered_before_it() {
 }
 
 #[test]
-fn the_log_says_with_what_it_began_and_what_its_end_waits_for() {
+fn the_log_shows_the_start_and_the_transfers_that_delay_the_shutdown() {
     let mut server = Server::with_accounts(&["anna::", "ben::"], &["--anonymous", "write"]);
     let address = format!("addresses={}", server.addr());
     let version = format!("version={}", env!("CARGO_PKG_VERSION"));
@@ -153,7 +153,7 @@ fn the_log_says_with_what_it_began_and_what_its_end_waits_for() {
 }
 
 #[test]
-fn nothing_drains_where_nothing_moves() {
+fn a_shutdown_without_transfers_is_not_logged_as_draining() {
     let mut server = Server::start();
     let mut peer = server.visitor();
     server.terminate();
@@ -162,7 +162,7 @@ fn nothing_drains_where_nothing_moves() {
     assert!(!server.log().contains("draining"), "{}", server.log());
 }
 
-/// A server on a terminal, which `script` plays.
+/// Starts a server on a terminal, which `script` simulates.
 fn on_terminal(before: &str) -> (UnreadTerminal, Peer, TempDir) {
     let root = TempDir::new().unwrap();
     let (program, dir) = (env!("CARGO_BIN_EXE_ftp_server"), root.path().display());
@@ -179,9 +179,9 @@ fn on_terminal(before: &str) -> (UnreadTerminal, Peer, TempDir) {
 
 #[test]
 #[ignore = "needs script"]
-fn closing_its_terminal_ends_it_gracefully() {
+fn closing_the_terminal_shuts_the_server_down_gracefully() {
     let (mut terminal, mut peer, root) = on_terminal("");
-    // With the terminal open this is a reload.
+    // While the terminal is open, SIGHUP is a reload.
     terminal.signal("HUP");
     peer.say("NOOP").expect(200);
     let data = peer.begin_with("STOR file", "content");
@@ -195,7 +195,7 @@ fn closing_its_terminal_ends_it_gracefully() {
 
 #[test]
 #[ignore = "needs script"]
-fn closing_the_terminal_ends_no_server_that_ignores_hangups() {
+fn a_server_that_ignores_sighup_survives_closing_the_terminal() {
     let (mut terminal, mut peer, _root) = on_terminal("trap \"\" HUP;");
     terminal.close();
     terminal.signal("HUP");

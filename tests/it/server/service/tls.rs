@@ -1,4 +1,5 @@
-//! The certificate of the server: what it starts with, says of it, takes up at a reload, and its end.
+//! The server's certificate at the start, in `ftp_server check` and after a reload; and the shutdown
+//! with TLS.
 
 use crate::support::ftps::Ftps;
 use crate::support::tls::Identity;
@@ -18,7 +19,8 @@ fn run(words: &[&str]) -> (String, String, Option<i32>) {
     (text(output.stdout), text(output.stderr), output.status.code())
 }
 
-/// A file with a certificate for these names and its key, valid for so many days.
+/// Writes a certificate for these names, valid for this number of days, and its key to one file. Returns
+/// its path.
 fn certificate(dir: &Path, file: &str, names: &[&str], days: u32) -> String {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let made = make_certificate(tls_library(None).unwrap(), &names, days).unwrap();
@@ -27,7 +29,7 @@ fn certificate(dir: &Path, file: &str, names: &[&str], days: u32) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The parts of a PEM file.
+/// Splits a PEM file into its certificate and its key.
 fn parts(file: &str) -> (String, String) {
     let pem = fs::read_to_string(file).unwrap();
     let key = pem.find("-----BEGIN PRIVATE KEY").or(pem.find("-----BEGIN EC PRIVATE KEY")).unwrap();
@@ -39,7 +41,7 @@ fn parts(file: &str) -> (String, String) {
 }
 
 #[test]
-fn what_cannot_be_used_is_one_line_with_the_file_and_the_reason() {
+fn an_unusable_certificate_is_one_line_with_the_file_and_the_reason() {
     if Identity::new().is_none() {
         return;
     }
@@ -77,7 +79,7 @@ fn what_cannot_be_used_is_one_line_with_the_file_and_the_reason() {
         let (_, stderr, code) = run(&[&["check"], &all[..]].concat());
         assert!(code == Some(1) && stderr.contains(named), "check {options:?}: {stderr}");
     }
-    // A server that forgets its certificate does not serve in clear instead.
+    // Without the certificate, the server does not start rather than serve without TLS.
     for options in [["--tls-key", "x"], ["--tls-port", "0"], ["--tls-required", "all"]] {
         let (_, stderr, code) =
             run(&[&["--host", "127.0.0.1", "--root", root], &options[..]].concat());
@@ -137,7 +139,7 @@ fn an_expired_certificate_starts_with_a_warning() {
     server.caller().say("AUTH TLS").expect(234);
 }
 
-/// The certificate that a client is shown now.
+/// Returns the SHA-256 fingerprint of the certificate that the server now presents.
 fn shown(ftps: &Ftps) -> [u8; 32] {
     let mut peer = ftps.server.caller();
     peer.say("AUTH TLS").expect(234);
@@ -146,7 +148,7 @@ fn shown(ftps: &Ftps) -> [u8; 32] {
 }
 
 #[test]
-fn a_reload_takes_up_a_renewed_certificate_and_leaves_sessions_alone() {
+fn a_reload_uses_a_renewed_certificate_and_keeps_sessions() {
     let Some(ftps) = Ftps::start(&["--tls-reuse", "require"]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.user();
@@ -158,7 +160,7 @@ fn a_reload_takes_up_a_renewed_certificate_and_leaves_sessions_alone() {
     ftps.server.signal("HUP");
     eventually("the new certificate", || shown(&ftps) != first);
     let second = shown(&ftps);
-    // The old session still resumes its own sessions.
+    // Data connections of an existing session can still resume its TLS session.
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
     ftps.send(&mut peer, "STOR file", "again");
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"again");
@@ -175,7 +177,7 @@ fn a_reload_takes_up_a_renewed_certificate_and_leaves_sessions_alone() {
 }
 
 #[test]
-fn at_the_end_idle_sessions_hear_421_and_a_close_notify() {
+fn the_shutdown_sends_421_and_close_notify_to_idle_tls_sessions() {
     let Some(mut ftps) = Ftps::start(&[]) else { return };
     let (mut stranger, mut user) = (ftps.caller(), ftps.user());
     ftps.server.terminate();
@@ -188,7 +190,7 @@ fn at_the_end_idle_sessions_hear_421_and_a_close_notify() {
 }
 
 #[test]
-fn handshakes_on_their_way_do_not_hold_up_the_end() {
+fn the_shutdown_does_not_wait_for_handshakes() {
     for round in 0..10 {
         let Some(mut ftps) = Ftps::start(&[]) else { return };
         let half_open: Vec<Peer> = (0..20)
@@ -209,7 +211,7 @@ fn handshakes_on_their_way_do_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_transfer_under_tls_may_finish_at_the_end() {
+fn the_shutdown_lets_tls_transfers_finish() {
     let Some(mut ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.user();
     let mut data = ftps.begin_with(&mut peer, "STOR file", "first ");

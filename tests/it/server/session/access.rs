@@ -35,7 +35,7 @@ fn drop_takes_new_names() {
 }
 
 #[test]
-fn drop_leaves_what_is_there_as_it_is() {
+fn drop_cannot_change_existing_files() {
     let server = server("drop");
     let mut peer = server.visitor();
     peer.stor("mine", "mine");
@@ -56,7 +56,7 @@ fn drop_leaves_what_is_there_as_it_is() {
 }
 
 #[test]
-fn drop_continues_an_upload_that_broke_off() {
+fn drop_continues_an_interrupted_upload() {
     let server = server("drop");
     let mut peer = server.visitor();
     peer.break_off("STOR mine", "half");
@@ -112,7 +112,7 @@ fn visitors_store_unless_the_options_say_otherwise() {
 }
 
 #[test]
-fn accounts_have_the_same_words() {
+fn accounts_can_have_the_same_access_as_visitors() {
     let server = Server::with_accounts(&["anna:drop:", "ben:store:", "carl::"], &[]);
     for (name, store, delete) in [("anna", 425, 550), ("ben", 425, 550), ("carl", 550, 550)] {
         let mut peer = server.caller();
@@ -124,7 +124,7 @@ fn accounts_have_the_same_words() {
 }
 
 #[test]
-fn feat_leaves_out_what_the_login_may_not_use() {
+fn feat_omits_commands_that_the_login_may_not_use() {
     for (access, has, has_not) in [
         (
             "drop",

@@ -405,7 +405,7 @@ fn passwords_are_in_no_log() {
 }
 
 #[test]
-fn passwd_makes_the_home_and_says_what_the_account_may_do() {
+fn passwd_creates_the_home_and_shows_the_access() {
     let root = TempDir::new().unwrap();
     let (dir, users) = (root.path().join("homes"), root.path().join("users"));
     fs::create_dir(&dir).unwrap();
@@ -457,7 +457,7 @@ fn passwd_lists_and_removes_accounts() {
 }
 
 #[test]
-fn the_start_says_in_one_line_which_accounts_cannot_log_in() {
+fn the_start_lists_unusable_accounts_in_one_line() {
     let accounts = ["anna::/gone", "ben::", "carl::/file", "ftp::"];
     let server = Server::with_accounts(&accounts, &["--anonymous", "read"]);
     let line = "warning: 3 of 4 accounts cannot log in: anna (home /gone: No such file or directory), \

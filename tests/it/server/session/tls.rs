@@ -1,5 +1,5 @@
-//! AUTH, PBSZ, PROT and CCC: their codes in every state, what was said in clear before, and the
-//! sessions that come of them.
+//! AUTH, PBSZ, PROT and CCC: their reply codes in every state, commands sent before the handshake, and
+//! the sessions that result.
 
 use crate::support::ftps::{Ftps, log_in, protect};
 use crate::support::random::{Random, setting};
@@ -9,22 +9,22 @@ use crate::support::{eventually, noise, together};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 
-/// A state of a session, from the point of view of AUTH.
+/// A state of a session that matters for these commands.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// In clear, before USER.
+    /// Without TLS, before USER.
     Clear,
-    /// In clear, after USER.
+    /// Without TLS, after USER.
     Named,
-    /// A visitor who has logged in in clear.
+    /// Without TLS, a visitor is logged in.
     Visitor,
-    /// Under TLS, before PBSZ.
+    /// With TLS, before PBSZ.
     Secured,
-    /// Under TLS, after PBSZ.
+    /// With TLS, after PBSZ.
     Sized,
-    /// An account that has logged in under TLS.
+    /// With TLS, an account is logged in after PROT P.
     Account,
-    /// The same after CCC.
+    /// [`State::Account`] after CCC.
     Stripped,
 }
 
@@ -64,14 +64,14 @@ impl State {
     }
 }
 
-/// CCC by a client that says close_notify.
+/// Sends CCC, and close_notify after its reply.
 fn strip(peer: &mut Peer) {
     peer.say("CCC").expect(200);
     peer.end_tls();
     in_clear(peer);
 }
 
-/// Continues in clear, once the server's close_notify has come.
+/// Waits for the server's close_notify and continues without TLS.
 fn in_clear(peer: &mut Peer) {
     let tcp = peer.tcp().try_clone().unwrap();
     peer.expect_end();
@@ -80,7 +80,7 @@ fn in_clear(peer: &mut Peer) {
 }
 
 #[test]
-fn every_state_has_its_codes() {
+fn every_tls_state_has_its_codes() {
     let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
     // In the order of `State::ALL`.
     for (line, codes) in [
@@ -112,7 +112,7 @@ fn every_state_has_its_codes() {
 }
 
 #[test]
-fn a_walk_at_random_meets_the_same_rules() {
+fn random_command_sequences_follow_the_tls_rules() {
     let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
     let seed = setting("TLS_SEED", 1);
     let mut random = Random(seed);
@@ -171,23 +171,23 @@ fn a_walk_at_random_meets_the_same_rules() {
     }
 }
 
-/// What is left of a peer's connection in clear, up to its end.
+/// Returns the bytes on a connection up to its end, without decryption.
 fn rest(peer: &Peer) -> Vec<u8> {
     let mut rest = Vec::new();
-    // A reset is an end too.
+    // The connection may also end with a reset.
     let _ = peer.tcp().read_to_end(&mut rest);
     rest
 }
 
 #[test]
-fn commands_in_clear_behind_auth_are_never_carried_out() {
+fn commands_in_clear_after_auth_are_never_executed() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let injected = b"AUTH TLS\r\nMKD made\r\nNOOP\r\n";
     for split in 0..=injected.len() {
         let mut peer = ftps.server.caller();
         let (first, second) = injected.split_at(split);
         peer.raw(first);
-        // The second part may come too late to be read together with the first. Then it is no handshake.
+        // If the server reads the second part separately, it is an invalid handshake.
         let _ = (&mut peer.tcp()).write_all(second);
         let said = peer.hear();
         assert!([234, 421].contains(&said.code), "{split}: {}", peer.dialogue());
@@ -203,7 +203,7 @@ fn commands_in_clear_behind_auth_are_never_carried_out() {
 }
 
 #[test]
-fn half_a_line_in_clear_is_never_joined_to_what_comes_under_tls() {
+fn half_a_line_in_clear_is_never_joined_to_encrypted_bytes() {
     let Some(ftps) = Ftps::start(&["--tls-required", "none"]) else { return };
     for half in ["U", "USER an", "\u{1}", " "] {
         let mut peer = ftps.server.caller();
@@ -211,14 +211,14 @@ fn half_a_line_in_clear_is_never_joined_to_what_comes_under_tls() {
         peer.expect(421);
         assert!(rest(&peer).is_empty());
     }
-    // A Telnet command that has begun would take the first byte of TLS.
+    // An incomplete Telnet command would consume the first byte of the handshake.
     let mut peer = ftps.server.caller();
     peer.raw(b"AUTH TLS\r\n\xff");
     peer.expect(421);
 }
 
 #[test]
-fn what_was_said_in_clear_is_forgotten() {
+fn the_handshake_discards_the_state_of_the_session() {
     let Some(ftps) = Ftps::start(&["--tls-required", "none"]) else { return };
     let mut peer = ftps.server.caller();
     peer.say("USER anna").expect(331);
@@ -230,7 +230,7 @@ fn what_was_said_in_clear_is_forgotten() {
 }
 
 #[test]
-fn accounts_need_tls_before_their_password_whether_they_exist_or_not() {
+fn existing_and_unknown_accounts_need_tls_before_the_password() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.server.visitor();
     let refusals: Vec<String> = ["anna", "nobody", "../x", "ROOT"]
@@ -239,7 +239,7 @@ fn accounts_need_tls_before_their_password_whether_they_exist_or_not() {
     assert_eq!(refusals[0], "530 TLS is required for accounts: AUTH TLS first.");
     assert!(refusals.iter().all(|text| *text == refusals[0]), "{refusals:?}");
     peer.say("PASS secret").expect(503);
-    // And the login from before is gone.
+    // The refused USER has also ended the earlier login.
     peer.say("PWD").expect(530);
     ftps.server.visitor().say("PWD").expect(257);
     ftps.auth(&mut peer, "AUTH TLS");
@@ -247,7 +247,7 @@ fn accounts_need_tls_before_their_password_whether_they_exist_or_not() {
 }
 
 #[test]
-fn all_or_none_may_need_it() {
+fn tls_required_can_be_all_or_none() {
     let Some(ftps) = Ftps::start(&["--tls-required", "all"]) else { return };
     let mut peer = ftps.server.caller();
     for name in ["anonymous", "ftp", "anna", "nobody"] {
@@ -269,7 +269,7 @@ fn all_or_none_may_need_it() {
 }
 
 #[test]
-fn feat_tells_of_it_before_and_after() {
+fn feat_lists_tls_before_and_after_the_handshake() {
     let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
     for peer in [&mut ftps.server.caller(), &mut ftps.caller(), &mut ftps.user()] {
         let features = peer.say("FEAT").expect(211).text();
@@ -284,10 +284,10 @@ fn feat_tells_of_it_before_and_after() {
 }
 
 #[test]
-fn lines_in_one_record_and_records_in_one_line() {
+fn one_record_can_hold_many_commands_and_a_command_many_records() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.user();
-    // More than one read of the server takes.
+    // More than the server reads at once.
     peer.raw("NOOP\r\n".repeat(1_000).as_bytes());
     for _ in 0..1_000 {
         peer.expect(200);
@@ -297,12 +297,12 @@ fn lines_in_one_record_and_records_in_one_line() {
     }
     peer.expect(200);
     peer.say("QUIT").expect(221);
-    // The end is a close_notify, without which this fails.
+    // This fails if the connection ends without close_notify.
     peer.expect_end();
 }
 
 #[test]
-fn a_client_that_leaves_without_close_notify_has_left() {
+fn a_client_that_disconnects_without_close_notify_has_left() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     drop(ftps.user());
     ftps.server.wait_for_log(&["closed", "user=anna", "why=left"]);
@@ -312,9 +312,9 @@ fn a_client_that_leaves_without_close_notify_has_left() {
 }
 
 #[test]
-fn ccc_continues_in_clear_with_data_still_protected() {
+fn after_ccc_data_connections_remain_protected() {
     let Some(ftps) = Ftps::start(&["--tls-ccc", "--tls-reuse", "require"]) else { return };
-    // With a close_notify of the client, and without one as curl does it.
+    // With close_notify of the client, and without it, as in curl.
     for says_so in [true, false] {
         let mut peer = ftps.user();
         peer.say("CCC").expect(200);
@@ -325,20 +325,20 @@ fn ccc_continues_in_clear_with_data_still_protected() {
         peer.say("PWD").expect(257);
         peer.say("LIST").expect(425);
         let tcp = peer.begin("STOR file");
-        // After CCC a session need not be resumed.
+        // After CCC, data connections need not resume the TLS session.
         let mut data = ftps.shake(tcp, None).unwrap();
         data.write_all(b"content").unwrap();
         data.end();
         peer.expect(226);
         assert_eq!(ftps.server.read("file"), b"content");
-        // No password is asked for in clear, and there is no second AUTH.
+        // Without TLS the server accepts no password, and AUTH works only once.
         peer.say("USER anna").expect(530);
         peer.say("AUTH TLS").expect(503);
     }
 }
 
 #[test]
-fn under_tls_nothing_may_follow_ccc() {
+fn no_command_may_follow_ccc_under_tls() {
     let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
     let mut peer = ftps.user();
     peer.raw(b"CCC\r\nNOOP\r\n");
@@ -360,7 +360,7 @@ fn implicit(options: &[&str]) -> Option<(Ftps, SocketAddr)> {
 }
 
 #[test]
-fn at_its_own_port_tls_comes_first_and_data_is_protected_at_once() {
+fn on_the_tls_port_the_handshake_comes_first_and_data_is_protected() {
     let Some((ftps, address)) = implicit(&[]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.implicit(address);
@@ -369,9 +369,9 @@ fn at_its_own_port_tls_comes_first_and_data_is_protected_at_once() {
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
     protect(&mut peer);
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
-    // The other port is as it was.
+    // The other port still begins without TLS.
     ftps.server.visitor().say("PWD").expect(257);
-    // Who speaks in clear here hears nothing that could be taken for a greeting.
+    // A client without TLS receives nothing that looks like a greeting.
     let mut peer = Peer::connect(address);
     peer.raw(b"USER anna\r\n");
     assert!(!rest(&peer).starts_with(b"220"));
@@ -379,20 +379,20 @@ fn at_its_own_port_tls_comes_first_and_data_is_protected_at_once() {
 }
 
 #[test]
-fn handshakes_on_their_way_are_sessions_and_as_many_as_there_may_be() {
+fn running_handshakes_count_as_sessions() {
     let Some((ftps, address)) = implicit(&["--max-sessions", "2"]) else { return };
     let early = connect(address);
     let mut peer = ftps.server.caller();
     peer.say("AUTH TLS").expect(234);
     Peer::connect(ftps.server.addr()).expect(421);
-    // Words in clear are of no use to a client that waits for TLS.
+    // A client that waits for TLS could not read a reply without TLS.
     assert!(rest(&Peer::connect(address)).is_empty());
     drop((early, peer));
     eventually("a place", || Peer::connect(ftps.server.addr()).hear().code == 220);
 }
 
 #[test]
-fn a_proxy_header_comes_before_tls() {
+fn the_proxy_header_comes_before_the_handshake() {
     let Some((ftps, address)) = implicit(&["--proxy-protocol", "127.0.0.1"]) else { return };
     for (address, is_implicit) in [(ftps.server.addr(), false), (address, true)] {
         let mut peer = Peer::connect(address);
@@ -413,7 +413,7 @@ fn a_proxy_header_comes_before_tls() {
 }
 
 #[test]
-fn garbage_in_the_place_of_a_handshake_ends_the_session_alone() {
+fn garbage_instead_of_a_handshake_ends_only_its_session() {
     let Some((ftps, address)) = implicit(&[]) else { return };
     let record =
         |length: u16, content: &[u8]| [&[22, 3, 1][..], &length.to_be_bytes(), content].concat();
@@ -425,7 +425,7 @@ fn garbage_in_the_place_of_a_handshake_ends_the_session_alone() {
         record(0, b""),
         record(u16::MAX, &noise(0x1_0000, 1)),
         record(512, &[1, 0, 1, 252].repeat(128)),
-        // An alert, application data, and SSL 2.
+        // An alert, application data, and SSL 2.0.
         vec![21, 3, 3, 0, 2, 2, 80],
         [&[23, 3, 3, 0, 64][..], &noise(64, 2)].concat(),
         vec![0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10],
@@ -440,7 +440,7 @@ fn garbage_in_the_place_of_a_handshake_ends_the_session_alone() {
                     peer
                 }
             };
-            // The server may have given up before the last byte.
+            // The server may have closed the connection before the last byte.
             let _ = (&mut peer.tcp()).write_all(case);
             let _ = peer.tcp().shutdown(std::net::Shutdown::Write);
             rest(&peer);
@@ -452,7 +452,7 @@ fn garbage_in_the_place_of_a_handshake_ends_the_session_alone() {
     assert!(!ftps.server.log().contains("error:"), "OpenSSL's own words are for nobody");
 }
 
-fn a_handshake_that_never_ends_is_over_with_the_time_to_log_in() {
+fn the_login_timeout_ends_an_endless_handshake() {
     let Some((ftps, address)) = implicit(&["--login-timeout", "1s"]) else { return };
     let mut peer = ftps.server.caller();
     peer.say("AUTH TLS").expect(234);
@@ -462,7 +462,7 @@ fn a_handshake_that_never_ends_is_over_with_the_time_to_log_in() {
     ftps.server.wait_for_log(&["tls-failed", "reason=late"]);
 }
 
-fn a_data_connection_without_a_handshake_is_waited_for_as_long_as_for_one_that_stalls() {
+fn the_transfer_timeout_limits_the_handshake_of_a_data_connection() {
     let Some(ftps) = Ftps::start(&["--transfer-timeout", "1s"]) else { return };
     let mut peer = ftps.user();
     let data = peer.begin("STOR file");
@@ -472,7 +472,7 @@ fn a_data_connection_without_a_handshake_is_waited_for_as_long_as_for_one_that_s
     assert!(!ftps.server.has("file"));
 }
 
-fn under_tls_idle_sessions_hear_421_and_a_close_notify() {
+fn idle_tls_sessions_get_421_and_close_notify() {
     let Some(ftps) = Ftps::start(&["--idle-timeout", "1s"]) else { return };
     let mut peer = ftps.user();
     peer.expect(421);
@@ -480,13 +480,13 @@ fn under_tls_idle_sessions_hear_421_and_a_close_notify() {
 }
 
 together! { what_waits_for_time_outs:
-    a_handshake_that_never_ends_is_over_with_the_time_to_log_in
-    a_data_connection_without_a_handshake_is_waited_for_as_long_as_for_one_that_stalls
-    under_tls_idle_sessions_hear_421_and_a_close_notify
+    the_login_timeout_ends_an_endless_handshake
+    the_transfer_timeout_limits_the_handshake_of_a_data_connection
+    idle_tls_sessions_get_421_and_close_notify
 }
 
 #[test]
-fn what_a_session_has_is_told() {
+fn stat_log_page_and_metrics_show_tls() {
     let Some(ftps) = Ftps::start(&["--status", "127.0.0.1:0"]) else { return };
     let line = std::iter::repeat_with(|| ftps.server.next_line())
         .find(|line| line.starts_with("Status on "))

@@ -297,7 +297,7 @@ fn replies_stay_in_order_while_a_digest_runs() {
 }
 
 #[test]
-fn hash_of_a_name_without_a_file_is_that_of_the_upload_that_broke_off() {
+fn hash_of_a_missing_file_is_that_of_its_interrupted_upload() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.say("OPTS HASH MD5").expect(200);
@@ -307,7 +307,7 @@ fn hash_of_a_name_without_a_file_is_that_of_the_upload_that_broke_off() {
     peer.say("HASH digits").expect_text(213, &format!("213 MD5 0-9 {MD5_ALL} digits"));
     peer.say("RANG 2 4").expect(350);
     peer.say("HASH digits").expect_text(213, &format!("213 MD5 2-4 {MD5_2_TO_4} digits"));
-    // What clients see of it otherwise stays as it was.
+    // Other commands still do not see the partial upload.
     peer.say("XMD5 digits").expect(550);
     peer.say("MDTM digits").expect(550);
     server.write("digits", "abc");

@@ -1,4 +1,5 @@
-//! Data connections under TLS: every byte, the end of an upload, and whose session may be resumed.
+//! Data connections with TLS: their content, interrupted uploads, and the TLS sessions that they may
+//! resume.
 
 use crate::support::ftps::{Ftps, data_in_clear, log_in, protect};
 use crate::support::random::setting;
@@ -12,7 +13,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener};
 const SIZES: [usize; 8] = [0, 1, 16_383, 16_384, 16_385, 65_536, 65_537, 3_000_001];
 
 #[test]
-fn every_byte_arrives_in_both_directions_and_the_end_is_a_close_notify() {
+fn transfers_are_complete_in_both_directions_and_end_with_close_notify() {
     let Some(ftps) = Ftps::start(&["--tls-reuse", "require"]) else { return };
     let mut peer = ftps.user();
     for (seed, size) in SIZES.into_iter().enumerate() {
@@ -34,7 +35,7 @@ fn every_byte_arrives_in_both_directions_and_the_end_is_a_close_notify() {
 }
 
 #[test]
-fn bytes_may_come_in_any_pieces() {
+fn tls_transfers_work_in_pieces_of_any_size() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.user();
     let bytes = noise(20_000, 1);
@@ -45,7 +46,7 @@ fn bytes_may_come_in_any_pieces() {
         peer.expect(226);
         assert!(ftps.server.read("file") == bytes, "{piece}");
     }
-    // A slow reader.
+    // A client that reads slowly.
     let mut data = ftps.begin(&mut peer, "RETR file");
     let (mut got, mut piece) = (Vec::new(), [0; 333]);
     while let length @ 1.. = data.read(&mut piece).unwrap() {
@@ -56,7 +57,7 @@ fn bytes_may_come_in_any_pieces() {
 }
 
 #[test]
-fn active_mode_epsv_all_and_ipv6_go_under_tls_too() {
+fn active_mode_epsv_all_and_ipv6_work_with_tls() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.user();
@@ -64,7 +65,7 @@ fn active_mode_epsv_all_and_ipv6_go_under_tls_too() {
     let port = listener.local_addr().unwrap().port();
     peer.say(format!("EPRT |1|127.0.0.1|{port}|")).expect(200);
     peer.say("RETR file").expect(150);
-    // The server is the server of TLS also where it connects (RFC 4217 section 7).
+    // In active mode too, the FTP server is the TLS server (RFC 4217 section 7).
     let mut data = ftps.shake(accept(&listener), Some(&peer)).unwrap();
     assert_eq!(data.all().unwrap(), b"content");
     peer.expect(226);
@@ -82,17 +83,17 @@ fn active_mode_epsv_all_and_ipv6_go_under_tls_too() {
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
 }
 
-/// How an upload is cut.
+/// The way in which an upload is interrupted.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
-    /// The end of the connection, without a close_notify.
+    /// The data connection ends without close_notify.
     End,
-    /// A record that somebody has changed on its way; the alert that answers it is left unread, which
+    /// A TLS record was changed on the way. The client does not read the resulting alert, so closing
     /// resets the connection.
     Changed,
-    /// The end of both connections at once, as of a client that is killed.
+    /// Both connections end at once, as if the client was killed.
     Killed,
-    /// The end within a record.
+    /// The data connection ends within a TLS record.
     WithinRecord,
 }
 
@@ -107,7 +108,7 @@ fn cut(peer: Peer, data: Wire, how: Cut) -> Option<Peer> {
             return None;
         }
         Cut::WithinRecord => {
-            // The header of a record, and not all of what it announces.
+            // The header of a record, and fewer bytes than it announces.
             (&mut data.tcp()).write_all(&[23, 3, 3, 0x40, 0]).unwrap();
             (&mut data.tcp()).write_all(&[7; 100]).unwrap();
             data.tcp().shutdown(Shutdown::Write).unwrap();
@@ -118,7 +119,7 @@ fn cut(peer: Peer, data: Wire, how: Cut) -> Option<Peer> {
 }
 
 #[test]
-fn an_upload_that_is_cut_never_becomes_the_file() {
+fn an_interrupted_tls_upload_never_replaces_the_file() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let bytes = noise(100_000, 3);
     for how in [Cut::End, Cut::Changed, Cut::Killed, Cut::WithinRecord] {
@@ -140,7 +141,7 @@ fn an_upload_that_is_cut_never_becomes_the_file() {
             }
         }
     }
-    // What has come can be continued.
+    // The received part can be continued.
     let mut peer = ftps.user();
     let data = ftps.begin_with(&mut peer, "STOR again", &bytes);
     let mut peer = cut(peer, data, Cut::End).unwrap();
@@ -152,7 +153,7 @@ fn an_upload_that_is_cut_never_becomes_the_file() {
 }
 
 #[test]
-fn a_text_that_is_cut_is_no_file_either() {
+fn an_interrupted_tls_text_upload_creates_no_file() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.user();
     peer.say("TYPE A").expect(200);
@@ -163,7 +164,7 @@ fn a_text_that_is_cut_is_no_file_either() {
 }
 
 #[test]
-fn abor_noop_and_stat_are_heard_during_transfers() {
+fn abor_noop_and_stat_are_answered_during_tls_transfers() {
     let Some(ftps) = Ftps::start(&["--tls-reuse", "require"]) else { return };
     ftps.server.write_sparse("large", 1 << 30);
     ftps.server.write("file", "old");
@@ -181,7 +182,7 @@ fn abor_noop_and_stat_are_heard_during_transfers() {
         drop(data);
         assert_eq!(ftps.server.read("file"), b"old");
     }
-    // In one record, which is more than the server reads at once.
+    // One TLS record with more than the server reads at once.
     let data = ftps.begin(&mut peer, "RETR large");
     peer.raw(["NOOP\r\n".repeat(500), "ABOR\r\n".into()].concat().as_bytes());
     for _ in 0..500 {
@@ -194,7 +195,7 @@ fn abor_noop_and_stat_are_heard_during_transfers() {
 }
 
 #[test]
-fn the_end_of_the_control_connection_ends_the_transfer() {
+fn the_end_of_the_tls_control_connection_ends_the_transfer() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.user();
     let data = ftps.begin_with(&mut peer, "STOR file", "new");
@@ -205,7 +206,7 @@ fn the_end_of_the_control_connection_ends_the_transfer() {
 }
 
 #[test]
-fn data_connections_resume_the_session_of_their_control_connection_and_no_other() {
+fn data_connections_resume_only_the_tls_session_of_their_control_connection() {
     for rule in ["allow", "require"] {
         let Some(ftps) = Ftps::start(&["--tls-reuse", rule]) else { return };
         ftps.server.write("file", "content");
@@ -215,7 +216,7 @@ fn data_connections_resume_the_session_of_their_control_connection_and_no_other(
             assert!(data.is_resumed(), "download {round}");
             assert_eq!(data.all().unwrap(), b"content");
             peer.expect(226);
-            // Their tickets stay unread at clients that only write, so none is sent.
+            // A client that only writes would not read session tickets, so the server sends none.
             let mut data = ftps.begin(&mut peer, "STOR file");
             assert!(data.is_resumed(), "upload {round}");
             data.write_all(b"content").unwrap();
@@ -250,12 +251,12 @@ fn data_connections_resume_the_session_of_their_control_connection_and_no_other(
 }
 
 #[test]
-fn what_has_to_be_protected_is_not_sent_in_clear() {
+fn required_protection_refuses_transfers_in_clear() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.caller();
     peer.say("PBSZ 0").expect(200);
-    // Nobody is logged in yet, so this may still be a visitor.
+    // Allowed before the login, because visitors may use PROT C.
     peer.say("PROT C").expect(200);
     log_in(&mut peer, "anna");
     for command in ["RETR file", "STOR file", "APPE file", "STOU", "LIST", "NLST", "MLSD"] {
@@ -264,7 +265,7 @@ fn what_has_to_be_protected_is_not_sent_in_clear() {
     }
     peer.say("PROT P").expect(200);
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
-    // Visitors may do as they like.
+    // Visitors may use both.
     let mut peer = ftps.caller();
     peer.login();
     assert_eq!(peer.retr("file"), b"content");
@@ -275,7 +276,7 @@ fn what_has_to_be_protected_is_not_sent_in_clear() {
 }
 
 #[test]
-fn a_data_connection_without_a_handshake_is_a_425() {
+fn a_data_connection_without_a_handshake_gets_425() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     ftps.server.write("file", "old");
     let mut peer = ftps.user();
@@ -295,12 +296,12 @@ fn a_data_connection_without_a_handshake_is_a_425() {
 }
 
 #[test]
-fn a_stranger_without_the_session_gets_nothing() {
+fn a_client_without_the_tls_session_gets_no_data() {
     let Some(ftps) = Ftps::start(&["--tls-reuse", "require"]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.user();
     let address = peer.epsv();
-    // Of the same address as the client, and first.
+    // It has the address of the client, and connects first.
     let stranger = connect(address);
     peer.say("RETR file").expect(150);
     let data = ftps.shake(stranger, None);
@@ -310,7 +311,7 @@ fn a_stranger_without_the_session_gets_nothing() {
     }
 }
 
-/// Memory of the server in KiB, its descriptors and threads.
+/// Returns the server's memory in KiB, and its numbers of descriptors and threads.
 #[cfg(target_os = "linux")]
 fn footprint(ftps: &Ftps) -> (usize, usize, usize) {
     let path = format!("/proc/{}/status", ftps.server.pid());
@@ -323,7 +324,7 @@ fn footprint(ftps: &Ftps) -> (usize, usize, usize) {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "long: thousands of sessions; TLS_SESSIONS=100000 for more"]
-fn many_sessions_leave_nothing_behind() {
+fn many_tls_sessions_leave_nothing_behind() {
     let Some(ftps) = Ftps::start(&["--log-level", "warn", "--tls-reuse", "require"]) else {
         return;
     };
@@ -350,6 +351,6 @@ fn many_sessions_leave_nothing_behind() {
     eventually("the end of all sessions", || ftps.server.threads() < 6);
     let (before, after) = (before.unwrap(), footprint(&ftps));
     assert_eq!((before.1, before.2), (after.1, after.2), "descriptors and threads");
-    // What the system's allocator keeps of the many threads levels off slowly.
+    // The memory that the allocator keeps for many threads reaches its final size slowly.
     assert!(after.0 <= before.0 + before.0 / 20 + 512, "memory: {before:?}, {after:?}");
 }
