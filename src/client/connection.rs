@@ -11,6 +11,7 @@
 //!   server refuses. Both are remembered, by the connections that are made in its place or beside it too.
 //! - Who logged in and where it stands is remembered, so that it can be made [anew](Connection::reconnect).
 
+mod byte_255;
 mod commands;
 mod connect;
 mod control;
@@ -31,6 +32,7 @@ use super::tls::{Encryption, TlsClient};
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
+use byte_255::Doubling;
 use encryption::DataProtection;
 use file_time::TimeSetting;
 use idle::Exchange;
@@ -155,6 +157,8 @@ pub(super) struct Capabilities {
     pub(super) restarts: bool,
     /// MLSD.
     pub(super) machine_lists: bool,
+    /// How a byte 255 in names is sent.
+    doubling: Doubling,
     /// HASH.
     pub(super) hashes: bool,
     /// More than one command at a time.
@@ -171,6 +175,7 @@ impl Capabilities {
         time_setting: TimeSetting::UNKNOWN,
         restarts: true,
         machine_lists: true,
+        doubling: Doubling::UNKNOWN,
         hashes: true,
         pipelines: true,
         keeps_alive: true,

@@ -21,7 +21,7 @@
 //! - Bytes after the last LF are dropped at the end of the stream: they may be the beginning of a
 //!   command whose name was cut off.
 
-use super::{BadReply, Command, MAX_LINE, Reply, ReplyParser};
+use super::{BadReply, MAX_LINE, Reply, ReplyParser};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
@@ -261,32 +261,29 @@ impl<S: Write> Control<S> {
         self.send(&out)
     }
 
-    /// Sends a command in one write.
-    ///
-    /// # Errors
-    /// Returns the errors of the stream.
-    pub fn send_command(&mut self, command: &Command) -> io::Result<()> {
-        let mut out = Vec::new();
-        command.write_to(&mut out);
-        out.extend_from_slice(b"\r\n");
-        self.send(&out)
-    }
-
     /// Sends encoded lines in one write and doubles each byte 255 in them.
     ///
     /// # Errors
     /// Returns the errors of the stream.
     pub fn send(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.answers.is_empty() && !lines.contains(&IAC) {
+        if !lines.contains(&IAC) {
+            return self.send_undoubled(lines);
+        }
+        let double = |&byte: &u8| std::iter::repeat_n(byte, if byte == IAC { 2 } else { 1 });
+        let lines: Vec<u8> = lines.iter().flat_map(double).collect();
+        self.send_undoubled(&lines)
+    }
+
+    /// Sends encoded lines in one write to a server that takes each byte 255 for itself.
+    ///
+    /// # Errors
+    /// Returns the errors of the stream.
+    pub fn send_undoubled(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.answers.is_empty() {
             self.stream.write_all(lines)?;
         } else {
             let mut out = std::mem::take(&mut self.answers);
-            for &byte in lines {
-                out.push(byte);
-                if byte == IAC {
-                    out.push(IAC);
-                }
-            }
+            out.extend_from_slice(lines);
             self.stream.write_all(&out)?;
         }
         self.stream.flush()

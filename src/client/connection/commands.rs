@@ -151,8 +151,7 @@ impl Connection {
         self.trace(Spoken::Typed(line.as_bytes()));
         let command = Command::parse(line.as_bytes());
         self.exchange = self.exchange.sent(command.as_ref().is_ok_and(is_harmless));
-        let sent = self.control.send(&[line.as_bytes(), b"\r\n"].concat());
-        self.checked(sent)?;
+        self.transmit(&[line.as_bytes(), b"\r\n"].concat())?;
         // It may have been TYPE, or REIN.
         self.current = None;
         let reply = self.final_reply()?;

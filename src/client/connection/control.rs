@@ -55,7 +55,8 @@ impl Connection {
             return commands.iter().map(|command| self.call(command)).collect();
         }
         let all: Vec<&Command> = commands.iter().collect();
-        if let Err(error) = self.discard_unasked().and_then(|()| self.send_all(&all)) {
+        let ready = self.settle_names(commands).and_then(|()| self.discard_unasked());
+        if let Err(error) = ready.and_then(|()| self.send_all(&all)) {
             return vec![Err(error)];
         }
         commands.iter().map(|_| self.final_reply().and_then(done)).collect()
@@ -67,6 +68,7 @@ impl Connection {
         &mut self,
         commands: &[Command],
     ) -> Result<Option<Vec<Reply>>, Error> {
+        self.settle_names(commands)?;
         self.discard_unasked()?;
         self.send_all(&commands.iter().collect::<Vec<_>>())?;
         let mut replies = vec![self.final_reply()?];
@@ -93,7 +95,15 @@ impl Connection {
             command.write_to(&mut lines);
             lines.extend_from_slice(b"\r\n");
         }
-        let sent = self.control.send(&lines);
+        self.transmit(&lines)
+    }
+
+    /// Sends encoded lines.
+    pub(super) fn transmit(&mut self, lines: &[u8]) -> Result<(), Error> {
+        let sent = match self.doubles() {
+            true => self.control.send(lines),
+            false => self.control.send_undoubled(lines),
+        };
         self.checked(sent)
     }
 
@@ -101,8 +111,10 @@ impl Connection {
     pub(in crate::client) fn send(&mut self, command: &Command) -> Result<(), Error> {
         self.trace(Spoken::Command(command));
         self.exchange = self.exchange.sent(is_harmless(command));
-        let sent = self.control.send_command(command);
-        self.checked(sent)
+        let mut line = Vec::new();
+        command.write_to(&mut line);
+        line.extend_from_slice(b"\r\n");
+        self.transmit(&line)
     }
 
     /// Reads a reply, which must come before the deadline.
@@ -204,6 +216,7 @@ impl Connection {
     }
 
     pub(super) fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.settle_names([command])?;
         self.discard_unasked()?;
         self.send(command)?;
         self.final_reply()

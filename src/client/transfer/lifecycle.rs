@@ -74,6 +74,7 @@ impl<'c> RunningTransfer<'c> {
     ) -> Result<RunningTransfer<'c>, Error> {
         let mut followers = connection.take_followers();
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
+        connection.settle_names([command])?;
         let deadline = net::deadline(connection.settings().timeout);
         connection.protect_data_if_due(deadline)?;
         let route = Route::agree(connection, deadline)?;
