@@ -269,7 +269,9 @@ impl Shell {
         if !call.row().leaves_names() {
             self.completer.forget();
         }
-        let advice = result.as_ref().err().and_then(|error| call.advice(error));
+        let error = result.as_ref().err();
+        let advice = error
+            .and_then(|error| call.advice(error).or_else(|| self.advice_on_encoding(call, error)));
         self.judge(&described(call), result);
         if let Some(advice) = advice {
             self.session.messages.note(&advice);
@@ -277,6 +279,18 @@ impl Shell {
         if self.session.preferences.bell {
             self.session.messages.ring();
         }
+    }
+
+    /// Returns what to say after an error if a name was sent in UTF-8 to a server that does not list it.
+    fn advice_on_encoding(&mut self, call: &Call, error: &Error) -> Option<String> {
+        let is_refused = call.is_refused_in_utf_8(error);
+        let connection = self.session.connection().ok().filter(|_| is_refused)?;
+        let is_untold = connection.has_feature(b"UTF8").is_ok_and(|listed| !listed);
+        is_untold.then(|| {
+            "the server may not have its names in UTF-8, in which this one was sent; MGET finds it with a \
+             pattern, ? for each letter that is not plain ASCII"
+                .to_owned()
+        })
     }
 
     /// Runs a command; at a prompt Ctrl-C can cut the connection under it.

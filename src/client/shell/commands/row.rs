@@ -7,8 +7,8 @@ use super::operands::{Operand, Secrecy};
 use crate::args::{Flag, Parsed, TypedOutcome, parse_typed};
 use crate::client::error::Error;
 use crate::client::shell::session::Session;
-use crate::protocol::Reply;
 use crate::protocol::pattern::is_pattern;
+use crate::protocol::{Code, Reply};
 use crate::text::shown;
 use std::io::ErrorKind;
 
@@ -294,6 +294,13 @@ impl Call {
             }
             _ => None,
         }
+    }
+
+    /// Returns whether the server refused a name in UTF-8 that was typed and is not plain ASCII.
+    pub(in crate::client::shell) fn is_refused_in_utf_8(&self, error: &Error) -> bool {
+        let is_beyond_ascii = |word: &Vec<u8>| !word.is_ascii() && str::from_utf8(word).is_ok();
+        matches!(error, Error::Refused(reply) if reply.code() == Code::UNAVAILABLE)
+            && self.operands.iter().any(is_beyond_ascii)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the client asks of FEAT, and what it does not send to a server that lacks it.
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, play_all};
-use crate::support::{Client, noise};
+use crate::support::{Client, Run, noise};
 use std::io::{Read, Write};
 
 const FEATURES: &str = "211-Features:\r\n UTF8\r\n SIZE\r\n211 End";
@@ -89,5 +89,45 @@ fn names_are_in_utf_8_on_every_connection_where_feat_lists_it() {
         });
         play_all(&client, &[], "RETRIEVE a", vec![first, second]).expect(0);
         assert!(client.read("a") == noise(SIZE, 1), "{reply}");
+    }
+}
+
+/// Fetches a name with a letter beyond ASCII from a server with these features that has it or not; returns
+/// also the names that the server heard.
+fn fetch_beyond_ascii(features: &'static str, reply: &'static str) -> (Run, Vec<String>) {
+    let (client, mut names) = (Client::new(), Vec::new());
+    let script: Script<'_> = Box::new(|server| {
+        server.with_features();
+        server.serve(|server, verb, operand| {
+            match verb {
+                "FEAT" => server.say(features),
+                "SIZE" | "MDTM" => server.say("550 not here"),
+                "RETR" => {
+                    names.push(operand.to_owned());
+                    if reply.starts_with("550") { server.say(reply) } else { server.send(reply) }
+                }
+                _ => return false,
+            }
+            true
+        });
+    });
+    let run = play_all(&client, &[], "RETRIEVE Zugehörig.txt copy", vec![script]);
+    (run, names)
+}
+
+#[test]
+fn a_typed_name_is_sent_in_utf_8_and_explained_where_that_may_be_wrong() {
+    const EXPLAINED: &str = "may not have its names in UTF-8";
+    const LATIN: &str = "211-Features:\r\n SIZE\r\n211 End";
+    for (features, reply, status, is_explained) in [
+        (LATIN, "550 not here", 1, true),
+        ("502 no features", "550 not here", 1, true),
+        (FEATURES, "550 not here", 1, false),
+        (LATIN, "content", 0, false),
+    ] {
+        let (run, names) = fetch_beyond_ascii(features, reply);
+        let run = run.expect(status);
+        assert_eq!(run.stderr.matches(EXPLAINED).count(), usize::from(is_explained), "{run:#?}");
+        assert!(names.iter().all(|name| name == "Zugehörig.txt"), "{names:?}");
     }
 }
