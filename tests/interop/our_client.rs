@@ -4,3 +4,4 @@ mod broken_transfers;
 pub(crate) mod commands;
 mod encryption;
 mod mirror;
+mod names;

@@ -70,7 +70,12 @@ struct Encryption {
 impl Peer {
     /// A server that knows one user, whose home is empty.
     pub(crate) fn start(software: Software) -> Peer {
-        Peer::start_with(software, Required::Nothing)
+        Peer::start_with(software, Required::Nothing, "off")
+    }
+
+    /// ProFTPD that speaks another encoding than its disk has, until it is told otherwise.
+    pub(crate) fn start_in_windows_1252() -> Peer {
+        Peer::start_with(Software::Proftpd, Required::Nothing, "UTF-8 WINDOWS-1252")
     }
 
     /// The same that takes no connections but encrypted ones, and data connections only if they continue
@@ -85,7 +90,7 @@ impl Peer {
     }
 
     fn start_trusted(software: Software, required: Required) -> Peer {
-        let mut peer = Peer::start_with(software, required);
+        let mut peer = Peer::start_with(software, required, "off");
         peer.encryption = Some(Encryption {
             options: vec!["--tls".into(), "--tls-pin".into(), peer.pin()],
             settings: None,
@@ -119,14 +124,14 @@ impl Peer {
         self.encryption.as_mut().expect("a server that encrypts").options.truncate(1);
     }
 
-    fn start_with(software: Software, required: Required) -> Peer {
+    fn start_with(software: Software, required: Required, encodings: &'static str) -> Peer {
         let [served, here, own] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
         // Some of them look around as the user.
         for dir in [&served, &own] {
             fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
         }
         chown(served.path(), Some(ID), Some(ID)).expect("only root can start servers");
-        let setup = Setup { software, served: served.path(), own: own.path(), required };
+        let setup = Setup { software, served: served.path(), own: own.path(), required, encodings };
         if required != Required::Nothing {
             setup.make_certificate();
         }
@@ -225,6 +230,8 @@ struct Setup<'a> {
     served: &'a Path,
     own: &'a Path,
     required: Required,
+    /// The encodings of ProFTPD, as `UseEncoding` takes them.
+    encodings: &'static str,
 }
 
 /// The file with the server's certificate and its key.
@@ -340,7 +347,8 @@ impl Setup<'_> {
              TimesGMT on\nUmask 022\n\
              <IfModule mod_delay.c>\nDelayEngine off\n</IfModule>\n\
              <IfModule mod_ctrls.c>\nControlsEngine off\n</IfModule>\n\
-             <IfModule mod_lang.c>\nUseEncoding off\n</IfModule>\n{}",
+             <IfModule mod_lang.c>\nUseEncoding {}\n</IfModule>\n{}",
+            self.encodings,
             self.proftpd_tls()
         );
         let mut command = program("proftpd");
