@@ -47,9 +47,9 @@ struct Shared {
     line: Option<TcpStream>,
     /// Whether Ctrl-C has cut it.
     is_cut: bool,
-    /// What is done with each file that is not whole yet.
+    /// The work that is left to do with each file that is not whole yet.
     unfinished: BTreeMap<Registration, Tidying>,
-    /// How many such files there were.
+    /// The number of such files so far.
     registered: u64,
     /// While a password is typed.
     echo: Option<EchoOff>,

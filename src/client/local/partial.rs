@@ -23,10 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// From which size on a part of a file is kept: less comes again as fast as it would be compared.
+/// The smallest part of a file that is kept: less comes again as fast as it would be compared.
 const WORTH_KEEPING: u64 = 64 * 1024;
 
-/// What the user is told of a part that is kept.
+/// The names in the message about a part that is kept.
 #[derive(Clone, Debug)]
 pub(in crate::client) struct Continuation {
     /// The remote file.
@@ -44,15 +44,15 @@ pub(in crate::client) struct Partial {
     of: PartOf,
     continuation: Continuation,
     files: PartialFiles,
-    /// What a signal does with it.
+    /// The entry among the files that a signal tidies.
     registration: Registration,
-    /// What is under the name of the target, while it is not known to be the beginning of the remote
+    /// The file under the name of the target, while it is not known to be the beginning of the remote
     /// file.
     base: Option<File>,
     fate: Fate,
 }
 
-/// What becomes of a partial file when it is dropped.
+/// The fate of a partial file that is dropped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Kept,
@@ -142,15 +142,14 @@ impl Partial {
         self.file.rewind()
     }
 
-    /// Throws away what is here if it is of another version of the remote file than the one of this
-    /// size and time.
+    /// Throws away what is here if size or time show that the remote file is another version by now.
     pub(in crate::client) fn become_part_of(
         &mut self,
         size: Option<u64>,
         modified: Option<SystemTime>,
     ) -> io::Result<()> {
         let of = self.of.changed(size, modified);
-        if of != self.of && !of.is_text() {
+        if self.of.differs_from(&of) && !of.is_text() {
             let continuation = self.continuation.clone();
             let mut new = Partial::open(&self.files, &self.target, of, continuation)?;
             new.restart()?;

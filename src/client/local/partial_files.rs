@@ -19,10 +19,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many clients may fetch the same file to the same place at once.
+/// The most clients that fetch the same file to the same place at once.
 const MOST_CLIENTS: usize = 10;
 
-/// How often a name is tried that others remove or take meanwhile.
+/// The most tries to get a name that others remove or take meanwhile.
 const TRIES: usize = 16;
 
 /// The partial files of one command.
@@ -175,7 +175,7 @@ fn hold(dir: &Dir, name: &OsStr, private: bool) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// What became of a name that was there already.
+/// The result of looking at a name that was there already.
 enum Existing {
     /// It is a partial file of ours, and locked.
     Ours(File),

@@ -9,10 +9,10 @@ use crate::protocol::digest::Hasher;
 use std::ffi::OsStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How much of the target's name is shown, so that any name leaves room for the rest.
+/// The longest part of the target's name that is shown, so that any name leaves room for the rest.
 const LONGEST_SHOWN: usize = 48;
 
-/// What separates the shown part from the digests.
+/// The mark between the shown part and the digests.
 const MARK: &str = ".part-";
 
 /// Digits of the digest of the target's name, and of that of the remote file.
@@ -49,6 +49,16 @@ impl PartOf {
     /// Names the same file with another size and time.
     pub(super) fn changed(&self, size: Option<u64>, modified: Option<SystemTime>) -> PartOf {
         PartOf { size, modified: modified.map(seconds), ..self.clone() }
+    }
+
+    /// Returns whether what is known of both shows that they are different files.
+    pub(super) fn differs_from(&self, other: &PartOf) -> bool {
+        let differ = |one: Option<u64>, other: Option<u64>| {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        };
+        self.origin != other.origin
+            || differ(self.size, other.size)
+            || differ(self.modified, other.modified)
     }
 
     pub(super) fn size(&self) -> Option<u64> {

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// How many bytes are compared where size and time do not tell whether it is the same file.
 pub(super) const COMPARED: u64 = 64 * 1024;
 
-/// How many of the last bytes of a part that an earlier run left are compared, although size and time tell
-/// that it is the same file: the disk may have lost the end of it.
+/// The last bytes of a part that an earlier run left are compared, although size and time tell that it is
+/// the same file: the disk may have lost the end of it.
 pub(super) const RECHECKED: u64 = 16 * 1024;
 
-/// Of how many bytes a digest is asked for at once: the server answers in about a second.
+/// The most bytes that a digest is asked for at once: the server answers in about a second.
 const HASHED_AT_ONCE: u64 = 256 * 1024 * 1024;
 
 /// The largest file of which a digest is asked for: a few seconds' work.

@@ -227,7 +227,7 @@ struct Fetch<'a> {
     doubted: bool,
     /// Whether the bytes in the sink came in more than one piece.
     patched: bool,
-    /// Whether an earlier run left the bytes in the sink, and their end was not compared yet.
+    /// True if an earlier run left the bytes in the sink, and their end was not compared yet.
     unchecked: bool,
 }
 

@@ -36,7 +36,7 @@ pub(in crate::client) struct TransferOutcome {
     pub(in crate::client) elapsed: Duration,
     /// How many bytes the whole file has.
     pub(in crate::client) result: Result<u64, Error>,
-    /// What the user is told of the part that is kept of a download that failed.
+    /// The message about the part that is kept of a download that failed.
     pub(in crate::client) kept: Option<String>,
 }
 

@@ -9,7 +9,7 @@ pub(super) const SMALLEST: u64 = 256 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) piece: Piece,
-    /// Whether an earlier run fetched its beginning, whose end was not compared yet.
+    /// True if an earlier run fetched its beginning, whose end was not compared yet.
     pub(super) unchecked: bool,
     taken: bool,
 }

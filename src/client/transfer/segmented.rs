@@ -21,11 +21,12 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// How many bytes are written before the table tells of them. Together with [`RECHECKED`] no more is
+/// The most bytes that are written before the table tells of them. Together with [`RECHECKED`] no more is
 /// fetched again after the client was killed.
 const NOTED: usize = 48 * 1024;
 
-/// After how many bytes what has come is brought to the disk, so that it counts after a power failure.
+/// The number of bytes after which all that has come is brought to the disk, so that it counts after a
+/// power failure.
 const SYNCED: u64 = 64 * 1024 * 1024;
 
 /// Asks for size and time of a file while more connections are made; returns `None` if the file has to be
@@ -183,11 +184,11 @@ struct RangeQueue<'a> {
 
 struct RangeState<'a> {
     ranges: Ranges,
-    /// How many bytes of all ranges have come in this run.
+    /// The number of bytes of all ranges that have come in this run.
     moved: u64,
-    /// How many of them were here when they were last brought to the disk.
+    /// The number of them that were here when they were last brought to the disk.
     synced: u64,
-    /// Whether a connection brings them to the disk now.
+    /// True while a connection brings them to the disk.
     syncing: bool,
     meter: &'a mut dyn Meter,
     /// The first failure of a connection that gave up.

@@ -47,9 +47,12 @@ impl Scene {
     }
 }
 
+fn modified_at(time: u64) -> Option<SystemTime> {
+    Some(UNIX_EPOCH + Duration::from_secs(time))
+}
+
 fn version(time: u64) -> PartOf {
-    let modified = UNIX_EPOCH + Duration::from_secs(time);
-    PartOf::new(b"h:21\nme\na".to_vec(), Some(1 << 20), Some(modified))
+    PartOf::new(b"h:21\nme\na".to_vec(), Some(1 << 20), modified_at(time))
 }
 
 #[test]
@@ -90,9 +93,15 @@ fn parts_of_other_versions_and_of_text_are_removed() {
     assert!(scene.names().is_empty());
     scene.leave(version(1), LARGE);
     let mut partial = scene.open(version(1));
-    let modified = Some(UNIX_EPOCH + Duration::from_secs(2));
-    partial.become_part_of(Some(1 << 20), modified).unwrap();
+    partial.become_part_of(Some(1 << 20), modified_at(2)).unwrap();
     assert_eq!((partial.came().unwrap(), scene.names().len()), (0, 1));
+    // What is not told, or was not, is no other version.
+    scene.leave(version(1), LARGE);
+    let mut partial = scene.open(version(1));
+    for (size, modified) in [(None, None), (Some(1 << 20), None), (None, modified_at(1))] {
+        partial.become_part_of(size, modified).unwrap();
+        assert_eq!(partial.came().unwrap(), LARGE as u64);
+    }
 }
 
 #[test]

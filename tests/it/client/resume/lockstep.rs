@@ -14,21 +14,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many bytes are sent before the client must have them.
+/// The bytes that are sent before the client must have them.
 pub const PIECE: usize = 16 * 1024;
 
 /// The files of a server, and how many of their bytes it sends.
 pub struct Lockstep {
     files: Mutex<Vec<(&'static str, Vec<u8>)>>,
-    /// What MDTM and MLSD say of all files.
+    /// The answer to MDTM for all files, whose time MLSD tells too.
     time: Mutex<&'static str>,
-    /// Where the client puts them.
+    /// The directory that the client puts them into.
     dir: PathBuf,
-    /// Whether it refuses SIZE and MDTM.
+    /// True if it refuses SIZE and MDTM.
     is_terse: AtomicBool,
-    /// How many bytes the client may have on its disk before no more are sent.
+    /// The number of bytes that the client has on its disk when no more are sent.
     limit: AtomicUsize,
-    /// Whether it closes all connections then.
+    /// True if it closes all connections then.
     cuts: AtomicBool,
     sent: AtomicUsize,
     arrived: AtomicUsize,
@@ -103,22 +103,22 @@ impl Lockstep {
         self.files.lock().unwrap().retain(|(other, _)| *other != name);
     }
 
-    /// How many bytes the client got on its disk.
+    /// Returns the number of bytes that the client got on its disk.
     pub fn arrived(&self) -> usize {
         self.arrived.load(Ordering::SeqCst)
     }
 
-    /// How many bytes were sent.
+    /// Returns the number of bytes that were sent.
     pub fn sent(&self) -> usize {
         self.sent.load(Ordering::SeqCst)
     }
 
-    /// How many transfers were begun.
+    /// Returns the number of transfers that were begun.
     pub fn transfers(&self) -> usize {
         self.transfers.load(Ordering::SeqCst)
     }
 
-    /// How many times a client was started.
+    /// Returns the number of times that a client was started.
     pub fn runs(&self) -> usize {
         self.runs.load(Ordering::SeqCst)
     }
@@ -205,7 +205,7 @@ impl Lockstep {
         true
     }
 
-    /// Whether the client has these bytes there, in the file or in a part of it.
+    /// Returns whether the client has these bytes there, in the file or in a part of it.
     fn is_here(&self, name: &str, at: usize, piece: &[u8]) -> bool {
         let name = name.rsplit('/').next().unwrap();
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
@@ -232,7 +232,7 @@ impl Drop for End<'_> {
     }
 }
 
-/// What the client is to fetch, and how it is told.
+/// A command of the client, and the files that it fetches.
 #[derive(Clone, Copy, Debug)]
 pub struct Fetching {
     pub command: &'static str,

@@ -10,7 +10,7 @@ use std::process::Child;
 
 const SIZE: usize = 1_200_000;
 
-/// How many bytes come before the interruption.
+/// The bytes that come before the interruption.
 const BEFORE: usize = 500_000;
 
 /// The most that each connection may fetch twice.

@@ -4,7 +4,7 @@ use crate::support::{Client, Server, eventually, noise};
 
 const SIZE: usize = 3_000_000;
 
-/// How many bytes the server has before the client is killed.
+/// The bytes that the server has before the client is killed.
 const BEFORE: u64 = 1_200_000;
 
 /// Sends `d/a` slowly and kills the client; returns how many bytes the server keeps in `d`.
