@@ -1,4 +1,4 @@
-//! Decides which right a command needs, and which rights a login has.
+//! The right that each command needs, and the rights of each access.
 //!
 //! | right | `drop` | `read` | `store` | `write` |
 //! |---|---|---|---|---|
@@ -8,10 +8,10 @@
 //! | [`Right::Store`] | | | yes | yes |
 //! | [`Right::Change`], [`Right::Alter`] | | | | yes |
 //!
-//! `drop` is a hand-in box. It shows names, sizes and times, and nothing that depends on what is in a
-//! file: a digest would tell whether two people handed in the same. It makes no directories: whoever
-//! runs the box lays it out, and a directory could take the name of somebody's file. It does not
-//! rename, so a client that stores under a temporary name first leaves the file under that name.
+//! `drop` is for a hand-in box. It shows names, sizes and times, but nothing that depends on the content
+//! of a file: a digest would reveal whether two users handed in the same file. It makes no directories,
+//! because a directory could occupy the name of another user's file; the administrator creates them. It
+//! does not rename, so a client that stores under a temporary name leaves the file under that name.
 
 use crate::protocol::listing::Perm;
 use crate::protocol::{Changes, Command, FtpPath, Malformed, Site, Verb};
@@ -21,22 +21,22 @@ use crate::server::error::Refusal;
 /// The right that a command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// Nothing: allowed before login.
+    /// No right: the command is allowed before the login.
     Anyone,
-    /// To be logged in.
+    /// The right of every login.
     Login,
-    /// To see names, sizes and times.
+    /// The right to see names, sizes and times.
     List,
-    /// To learn what is in a file.
+    /// The right to read files.
     Read,
-    /// To store a file under a name that nothing has.
+    /// The right to store a file under a new name.
     Add,
-    /// To replace a file, to append to it, or to make a directory.
+    /// The right to replace files, to append to them, and to make directories.
     Store,
-    /// To set times, to make links, or to see the other sessions.
+    /// The right to set times, and to see the other sessions.
     Change,
-    /// To remove or rename what stands at a path, or to set its mode: never the root, which stays
-    /// as it is.
+    /// The right to remove and rename files and directories, to set their permission bits, and to make
+    /// links. It does not include the root directory.
     Alter,
 }
 
@@ -50,12 +50,12 @@ pub fn right(command: &Command) -> Right {
     }
 }
 
-/// Returns true if a line that cannot be parsed is of a command that needs a login: the client hears
-/// 530 first, as for any other argument of that command.
+/// Returns whether an invalid line belongs to a command that needs a login. Without a login its reply is
+/// 530, as for a valid argument of that command.
 pub fn needs_login(malformed: &Malformed) -> bool {
     match malformed {
         Malformed::Unknown | Malformed::NotImplemented => false,
-        // Of EPRT or EPSV.
+        // An unknown network protocol in EPRT or EPSV.
         Malformed::Protocol => true,
         Malformed::Missing(verb)
         | Malformed::Unexpected(verb)
@@ -64,10 +64,10 @@ pub fn needs_login(malformed: &Malformed) -> bool {
     }
 }
 
-/// Returns the right that commands of a verb need unless [`right`] knows more. Exhaustive, so that a
-/// new verb does not compile before someone has decided who may use it.
+/// Returns the right that the commands of a verb need; [`right`] has the exceptions. The match has no
+/// default, so the compiler demands a decision for each new verb.
 ///
-/// STOR and APPE need [`Right::Store`] as well where the name exists.
+/// STOR and APPE also need [`Right::Store`] if the name exists.
 pub fn right_of_verb(verb: Verb) -> Right {
     match verb {
         Verb::User
@@ -130,18 +130,18 @@ fn right_of_site(site: &Site) -> Right {
         Site::Idle(_) | Site::Quota => Right::Login,
         Site::Umask(_) => Right::Add,
         Site::Mkdir(_) => Right::Store,
-        // Who else is here is not for every visitor to know.
+        // WHO shows other users' sessions, so it needs more than a login.
         Site::Utime(..) | Site::Who => Right::Change,
         Site::Chmod(..) | Site::Symlink(..) => Right::Alter,
     }
 }
 
-/// Refuses what `access` does not permit: a command that needs `right`, at `path` if it names one.
-/// The only place where this is decided. A session asks before it carries out a command, and again
-/// for every path that the command comes to.
+/// Checks that `access` includes `right` for a command, and for the path in its argument if there is
+/// one. Only this function decides it. A session calls it before it executes a command, and again for
+/// every path that the command uses.
 ///
 /// # Errors
-/// 530 without a login (`access` is `None`), 550 for a login that may not.
+/// 530 without a login (`access` is `None`), 550 without the right.
 pub fn may(access: Option<Access>, right: Right, path: Option<&FtpPath>) -> Result<(), Refusal> {
     use Access::{Drop, Read, Store, Write};
     if right == Right::Anyone {
@@ -159,7 +159,7 @@ pub fn may(access: Option<Access>, right: Right, path: Option<&FtpPath>) -> Resu
     if permitted { Ok(()) } else { Err(Refusal::NotPermitted) }
 }
 
-/// Returns the letters of the fact `perm` (RFC 3659 section 7.5.5) that names can have for `access`.
+/// Returns the letters of the `perm` fact (RFC 3659 section 7.5.5) that `access` allows.
 pub fn letters(access: Access) -> Perm {
     let letters = [
         (Right::List, Perm::ENTER | Perm::LIST),
@@ -178,7 +178,7 @@ mod tests {
     use crate::protocol::{Code, Name};
 
     #[test]
-    fn who_may_do_what_and_where() {
+    fn each_access_has_its_rights_except_on_the_root() {
         let root = FtpPath::root();
         let file = root.join(&Name::new("a").unwrap()).unwrap();
         let may = |access, right, path| may(access, right, Some(path)).is_ok();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_hears_530_and_a_reader_550() {
+    fn the_code_is_530_without_a_login_and_550_without_the_right() {
         let code = |access| may(access, Right::Add, None).unwrap_err().reply().code();
         assert_eq!(code(None), Code::NOT_LOGGED_IN);
         assert_eq!(code(Some(Access::Read)), Code::UNAVAILABLE);

@@ -154,7 +154,7 @@ impl Upload {
     /// Returns the upload and the name.
     ///
     /// # Errors
-    /// Those of [`Upload::begin`]; fails if `prefix` is no part of a file name.
+    /// Those of [`Upload::begin`]; fails if `prefix` cannot be part of a file name.
     pub fn begin_unique(
         jail: &Jail,
         dir: &FtpPath,
