@@ -37,7 +37,7 @@ DIST_FLAGS = --offline --manifest-path $(MANIFEST) --release --bins --target $(T
 DIST = mt_ftp-$(VERSION)-$(TARGET)
 # What a user needs of examples/, and what README shows of it.
 SAMPLES = $(wildcard examples/*.conf examples/*.service examples/*.socket examples/*.plist \
-  examples/Dockerfile examples/cluster examples/*.svg examples/*.png \
+  examples/Dockerfile examples/cluster examples/guide examples/*.svg examples/*.png \
   examples/bench/*.md examples/bench/*.svg)
 
 .PHONY: help run-server run-client demo test check fmt bench bench-clients soak docs libssl dist \

@@ -6,6 +6,7 @@ mod coverage;
 mod docs;
 #[cfg(target_os = "linux")]
 mod foreign_root;
+mod guide;
 mod house;
 mod load;
 mod readme;

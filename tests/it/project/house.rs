@@ -473,10 +473,11 @@ fn the_top_level_has_nothing_but_what_belongs_there() {
 }
 
 #[test]
-fn the_readme_knows_every_option() {
-    let readme = read("README.md");
+fn the_guide_knows_every_option() {
+    let guide =
+        ["client", "server"].map(|name| read(&format!("examples/guide/{name}.md"))).concat();
     let words: BTreeSet<&str> =
-        readme.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+        guide.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
     for program in [env!("CARGO_BIN_EXE_ftp_server"), env!("CARGO_BIN_EXE_ftp_client")] {
         let output = Command::new(program).arg("--help").assert().success().get_output().clone();
         let help = String::from_utf8(output.stdout).unwrap();

@@ -1,5 +1,5 @@
-//! README says what is true: its demonstration is what the programs say, its commands name what is
-//! there, its tables are the tables of the programs.
+//! README and the guide say what is true: the demonstration is what the programs say, commands and links
+//! name what is there, and the tables are those of the programs.
 
 use crate::support::signal;
 use mt_ftp::args::Program;
@@ -14,8 +14,25 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// README and the guide.
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "examples/guide/client.md",
+    "examples/guide/server.md",
+    "examples/guide/operations.md",
+];
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
 fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).unwrap()
+    read("README.md")
+}
+
+/// The text of all documents.
+fn documents() -> String {
+    DOCUMENTS.map(read).concat()
 }
 
 /// What stands in blocks of ```` ```console ````.
@@ -92,7 +109,7 @@ fn the_demonstration_is_what_the_programs_say() {
 #[ignore = "needs make"]
 fn make_knows_every_target_and_variable() {
     let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
-    let commands = of_program(&readme(), "make");
+    let commands = of_program(&documents(), "make");
     assert!(commands.len() > 5, "{commands:?}");
     for command in commands {
         let (_, words) = words_of(&command);
@@ -155,7 +172,7 @@ impl Drop for Running {
 #[test]
 fn cargo_finds_every_example_and_test() {
     let exists = |name: String| root().join(name).exists();
-    for command in of_program(&readme(), "cargo") {
+    for command in of_program(&documents(), "cargo") {
         let (variables, words) = words_of(&command);
         let after = |option: &str| {
             let at = words.iter().position(|word| *word == option);
@@ -198,19 +215,44 @@ fn has_below(dir: &Path, word: &str) -> bool {
 }
 
 #[test]
-fn files_that_commands_and_links_name_are_there() {
+fn files_that_commands_name_are_there() {
     let readme = readme();
-    let is_end = |c: char| c.is_whitespace() || "`)],;'\"".contains(c);
+    let is_end = |c: char| c.is_whitespace() || "`)],;'\"#".contains(c);
     for (at, _) in readme.match_indices("examples/") {
         let name = readme[at..].split(is_end).next().unwrap().trim_end_matches(['.', ':']);
         assert!(root().join(name).exists(), "{name}");
     }
 }
 
+/// The anchor that a heading gets: its words in lower case with dashes between them.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    heading.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if link.starts_with("http") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let dir = Path::new(document).parent().unwrap();
+            let path = if path.is_empty() { document.into() } else { dir.join(path) };
+            assert!(root().join(&path).exists(), "{document}: {link}");
+            let headings = || fs::read_to_string(root().join(&path)).unwrap();
+            let is_heading = |line: &str| line.starts_with('#') && anchor(line) == heading;
+            assert!(heading.is_empty() || headings().lines().any(is_heading), "{document}: {link}");
+        }
+    }
+}
+
 /// A call in square brackets is a pattern: its options have to be there, in one of the tables.
 #[test]
 fn calls_of_our_programs_have_known_options() {
-    let readme = readme();
+    let readme = documents();
     let programs = [
         ("ftp_server", server::cli::man_page::manual()),
         ("ftp_client", client::man_page::manual()),
@@ -219,7 +261,12 @@ fn calls_of_our_programs_have_known_options() {
         let below = manual.subcommands.iter().map(|subcommand| subcommand.program);
         let programs: Vec<&Program> = [manual.program].into_iter().chain(below).collect();
         for command in of_program(&readme, name) {
-            let parts = command.split([' ', '[', ']', '|', '=', '<']);
+            // Commands of the client's shell, and programs that follow, have options of their own.
+            let own: String = command.split('\'').step_by(2).collect();
+            let own = [" && ", " || ", " | "]
+                .iter()
+                .fold(own.as_str(), |own, mark| own.split(mark).next().unwrap_or(own));
+            let parts = own.split([' ', '[', ']', '|', '=', '<']);
             for option in parts.filter(|part| part.starts_with('-')) {
                 let mut flags = programs.iter().flat_map(|program| program.all_flags());
                 let known = flags.any(|flag| flag.spellings().contains(&option.to_owned()));
@@ -236,9 +283,9 @@ struct Row<'a> {
     default: &'a str,
 }
 
-fn rows<'a>(readme: &'a str, heading: &str) -> Vec<Row<'a>> {
-    let section = readme.split_once(&format!("\n## {heading}\n")).unwrap().1;
-    let section = section.split("\n## ").next().unwrap();
+fn rows<'a>(text: &'a str, heading: &str) -> Vec<Row<'a>> {
+    let section = text.split_once(&format!("\n### {heading}\n")).unwrap().1;
+    let section = section.split("\n### ").next().unwrap();
     let lines = section.lines().filter(|line| line.starts_with("| `-"));
     lines.map(row).collect()
 }
@@ -251,11 +298,12 @@ fn row(line: &str) -> Row<'_> {
 
 #[test]
 fn the_tables_of_options_are_those_of_the_programs() {
-    let readme = readme();
-    for (heading, program) in
-        [("The client", &client::options::PROGRAM), ("The server", &server::config::PROGRAM)]
-    {
-        let rows = rows(&readme, heading);
+    let documents = documents();
+    for (heading, program) in [
+        ("Options of the client", &client::options::PROGRAM),
+        ("Options of the server", &server::config::PROGRAM),
+    ] {
+        let rows = rows(&documents, heading);
         for flag in program.flags {
             let value = flag.value.map(|value| format!(" {value}")).unwrap_or_default();
             let calls: Vec<String> =
