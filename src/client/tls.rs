@@ -116,6 +116,17 @@ impl TlsClient {
         !self.shared.options.clear_data
     }
 
+    /// Loads the library and the authorities, so that what is wrong with them is told before anything is
+    /// sent.
+    pub(super) fn load(&self) -> Result<(), Error> {
+        self.context().map(drop)
+    }
+
+    fn context(&self) -> Result<&TlsContext, Error> {
+        let made = self.shared.context.get_or_init(|| context(&self.shared.options));
+        made.as_ref().map_err(|text| Error::Tls(TlsFailure::Unavailable(text.clone())))
+    }
+
     /// Prepares a handshake with `host`, which continues `session`.
     pub(super) fn connect(
         &self,
@@ -123,9 +134,7 @@ impl TlsClient {
         host: &str,
         session: Option<&TlsSession>,
     ) -> Result<Tls, Error> {
-        let context = self.shared.context.get_or_init(|| context(&self.shared.options));
-        let unavailable = |text: &String| Error::Tls(TlsFailure::Unavailable(text.clone()));
-        let tls = context.as_ref().map_err(unavailable)?.connect(tcp, host, session);
+        let tls = self.context()?.connect(tcp, host, session);
         tls.map_err(|error| Error::Tls(TlsFailure::Handshake(error)))
     }
 }

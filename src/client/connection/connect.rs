@@ -82,14 +82,19 @@ impl Connection {
         Connection::open_by(host, port, settings, &mut deadline)
     }
 
-    /// Does the same before a deadline, which is moved by the time that a person takes to decide on a
-    /// certificate.
+    /// Does the same before a deadline, which is moved by the time that it takes to load the TLS library
+    /// and a person to decide on a certificate.
     pub(in crate::client) fn open_by(
         host: &str,
         port: u16,
         settings: Settings,
         deadline: &mut Option<Instant>,
     ) -> Result<Connection, Error> {
+        if settings.encryption != Encryption::Clear {
+            let begun = Instant::now();
+            settings.tls.load()?;
+            *deadline = net::later(*deadline, begun.elapsed());
+        }
         let failed = |error| Error::Connect { to: format!("{host} port {port}"), error };
         let armed = settings.interrupt.begin().map_err(Error::Local)?;
         let tcp = dial(host, port, settings.timeout, *deadline, &armed)?.map_err(failed)?;

@@ -164,9 +164,8 @@ fn a_server_that_hangs_in_the_handshake_is_given_up() {
         server.answer("AUTH TLS", "234 go on");
         while server.next().is_some() {}
     };
-    let options = ["--tls", "--timeout", "1"];
-    let run = play_all(&Client::new(), &options, "PWD", vec![Box::new(script)]).expect(3);
-    run.expect_error("no reply from the server for 1 s");
+    let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
+    run.expect_error("no reply from the server for 2 s");
 }
 
 #[test]
@@ -254,16 +253,22 @@ fn after_a_break_it_begins_with_tls_again_and_with_the_same_trust() {
 }
 
 #[test]
-fn without_the_library_nothing_is_sent_but_auth() {
-    let script = |server: &mut ScriptedServer| {
-        server.say("220 ready");
-        server.answer("AUTH TLS", "234 go on");
-        assert!(server.next().is_none());
-    };
-    let options = ["--tls", "--tls-library", "/nonexistent/libssl.so.3"];
-    let run = play_all(&Client::new(), &options, "", vec![Box::new(script)]).expect(3);
-    let run = run.expect_error("cannot load the TLS library");
-    assert!(run.stderr.lines().next().unwrap().contains("/nonexistent/libssl.so.3"), "{run:#?}");
+fn without_the_library_or_the_authorities_it_does_not_connect() {
+    let (server, missing) = (Server::start(), "/nonexistent/file");
+    let port = server.addr().port();
+    for option in ["--tls-library", "--tls-ca"] {
+        for connect in [
+            format!("CONNECT --tls 127.0.0.1 {port}"),
+            format!("CONNECT ftpes://127.0.0.1:{port}"),
+            format!("CONNECT ftps://127.0.0.1:{port}"),
+        ] {
+            let run = Client::new().run(&[option, missing, "-c", &connect]).expect(3);
+            let run = run.expect_error(missing);
+            assert_eq!(run.stderr.lines().count(), 1, "{run:#?}");
+        }
+        let connect = format!("CONNECT 127.0.0.1 {port}");
+        Client::new().run(&[option, missing, "-c", &connect]).expect(0);
+    }
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Which certificates are accepted: those of authorities, of pins, and those that the user has accepted.
 
-use super::play_tls;
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all};
 use crate::support::tls::Identity;
 use crate::support::{Client, Server, eventually};
@@ -62,19 +61,6 @@ fn an_authority_vouches_for_the_host_that_was_named() {
         let run = Client::new().run(&words).expect(3);
         run.expect_error("the certificate is for another host name");
     });
-}
-
-#[test]
-fn authorities_that_cannot_be_read_end_the_connection() {
-    let Some(identity) = Identity::new() else { return };
-    let script: Script<'_> = Box::new(|server| {
-        server.say("220 ready");
-        server.answer("AUTH TLS", "234 go on");
-        assert_eq!(server.next(), None);
-    });
-    let options = ["--tls-ca", "/nonexistent/authorities.pem"];
-    let run = play_tls(&Client::new(), &options, &identity, "PWD", vec![script]).expect(3);
-    run.expect_error("/nonexistent/authorities.pem");
 }
 
 /// The client at a terminal that `script` plays.
