@@ -568,3 +568,81 @@ fn libraries_that_are_none_are_refused_by_name() {
         assert_eq!(error, format!("{version} is none of OpenSSL 1.1.1 to 3"));
     }
 }
+
+/// Numbers that look random and are the same in each run.
+fn numbers() -> impl Iterator<Item = u32> {
+    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    std::iter::successors(Some(42), next).map(|state| (state >> 33) as u32)
+}
+
+/// Continues a call on an end whose peer has sent all that it will, until it fails.
+fn failure<T>(tls: &mut Tls, call: impl FnMut(&mut Tls) -> io::Result<T>) -> TlsErrorKind {
+    let error = wait(tls, call).map(drop).unwrap_err();
+    TlsError::of(&error).unwrap_or_else(|| panic!("{error}")).kind()
+}
+
+#[test]
+fn garbage_in_the_place_of_a_handshake_is_an_error() {
+    let Some(scene) = Scene::new() else { return };
+    let mut numbers = numbers();
+    for round in 0..100 {
+        let length = numbers.next().unwrap() as usize % 400;
+        let mut garbage: Vec<u8> = numbers.by_ref().take(length).map(|n| n as u8).collect();
+        // Half of it looks like a handshake at first.
+        if round % 2 == 0 {
+            let looks: [u8; 6] = [22, 3, 1, (length >> 8) as u8, length as u8, 1];
+            garbage.iter_mut().zip(looks).for_each(|(byte, looks)| *byte = looks);
+        }
+        for is_server in [true, false] {
+            let (near, mut far) = tcp_pair();
+            far.write_all(&garbage).unwrap();
+            far.shutdown(Shutdown::Write).unwrap();
+            let mut tls = match is_server {
+                true => scene.server.accept(near, &[1; 16], None).unwrap(),
+                false => scene.client.connect(near, "ftp.example.org", None).unwrap(),
+            };
+            failure(&mut tls, Tls::handshake);
+            assert!(tls.read(&mut [0; 9]).is_err() && tls.write(b"x").is_err());
+            assert!(tls.verdict().is_err() && tls.end_sending().is_err() && !tls.saw_end());
+        }
+    }
+}
+
+#[test]
+fn a_hello_with_any_bit_changed_harms_nobody() {
+    let Some(scene) = Scene::new() else { return };
+    let (near, mut far) = tcp_pair();
+    let mut client = scene.client.connect(near, "ftp.example.org", None).unwrap();
+    assert!(step(&mut client, Tls::handshake).unwrap().is_none());
+    let mut hello = [0; 4096];
+    let length = far.read(&mut hello).unwrap();
+    let hello = &hello[..length];
+    for number in numbers().take(300) {
+        let mut changed = hello.to_vec();
+        changed[number as usize / 8 % length] ^= 1 << (number % 8);
+        let (mut near, far) = tcp_pair();
+        let mut server = scene.server.accept(far, &[1; 16], None).unwrap();
+        near.write_all(&changed).unwrap();
+        near.shutdown(Shutdown::Write).unwrap();
+        failure(&mut server, Tls::handshake);
+    }
+}
+
+#[test]
+fn records_that_are_damaged_or_too_long_are_errors() {
+    let Some(scene) = Scene::new() else { return };
+    for record in [
+        &[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20][..],
+        &[23, 3, 3, 0xff, 0xff, 1],
+        &[23, 3, 3, 0, 0],
+        &[22, 3, 3, 0, 4, 0, 0, 0, 0],
+        &[21, 3, 3, 0, 2, 1, 0],
+        &[99, 3, 3, 0, 2, 1, 0],
+    ] {
+        let (mut server, client) = scene.connected();
+        client.tcp().write_all(record).unwrap();
+        client.tcp().shutdown(Shutdown::Write).unwrap();
+        failure(&mut server, |tls| tls.read(&mut [0; 9]));
+        assert!(!server.saw_end(), "{record:?}");
+    }
+}
