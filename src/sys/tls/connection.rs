@@ -237,14 +237,17 @@ impl Tls {
         usize::try_from(pending).unwrap_or(0)
     }
 
-    /// Sends the close_notify, after which nothing can be written. Reading goes on. To half-close the
-    /// socket is left to the caller.
+    /// Sends the close_notify, after which nothing can be written. What a write has not sent whole, and a
+    /// ticket that is due, go before it. Reading goes on. To half-close the socket is left to the caller.
     ///
     /// # Errors
     /// `WouldBlock`; what the system says; the error that the connection has failed with before.
     pub fn end_sending(&mut self) -> io::Result<()> {
         if self.ending == Ending::Sent {
             return Ok(());
+        }
+        if self.ending == Ending::Open && self.established {
+            self.finish_writing()?;
         }
         self.ending = Ending::Begun;
         // Zero is success: the peer's close_notify has not come.
@@ -367,6 +370,15 @@ impl Tls {
     /// Ends TLS, without a word, and gives the socket back.
     pub fn into_tcp(self) -> TcpStream {
         self.tcp
+    }
+
+    /// Sends what OpenSSL has begun to send: it refuses the close_notify before that.
+    fn finish_writing(&mut self) -> io::Result<()> {
+        let held = self.held.clone();
+        if !held.is_empty() {
+            self.write_once(&held)?;
+        }
+        self.handshake()
     }
 
     /// Writes a record at most. One that did not go whole is held: the next call may offer less.

@@ -322,6 +322,30 @@ fn a_write_that_would_block_is_taken_up_with_any_length() {
     }
 }
 
+#[test]
+fn a_close_notify_comes_after_what_is_still_to_be_sent() {
+    for (scene, _) in both_versions() {
+        let (mut server, mut client) = scene.connected();
+        let bytes = vec![7; 12_000_000];
+        let mut sent = 0;
+        while let Some(count) = step(&mut server, |tls| tls.write(&bytes[sent..])).unwrap() {
+            sent += count;
+        }
+        server.renew_ticket();
+        let (mut came, mut buffer) = (0, vec![0; 100_000]);
+        while !client.saw_end() {
+            step(&mut server, Tls::end_sending).unwrap();
+            came += step(&mut client, |tls| tls.read(&mut buffer)).unwrap().unwrap_or(0);
+        }
+        assert!(came > sent && came <= sent + 16_384, "{sent} were sent and {came} came");
+
+        let (mut server, mut client) = scene.connected();
+        server.renew_ticket();
+        server.end_sending().unwrap();
+        assert_eq!(wait(&mut client, |tls| tls.read(&mut buffer)).unwrap(), 0);
+    }
+}
+
 /// Connects a data connection: the server's id is `id`, the client brings `session`.
 fn resumes(scene: &Scene, session: Option<&TlsSession>, id: u8) -> (Tls, Tls) {
     let (mut server, mut client) = scene.ends("ftp.example.org", session, id);
