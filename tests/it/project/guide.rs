@@ -156,10 +156,10 @@ impl Scene {
         let mut child = shell.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let said: Vec<String> = stdout.by_ref().take(lines.max(1)).collect();
+        self.servers.push(child);
         if said.is_empty() {
             return said;
         }
-        self.servers.push(child);
         thread::spawn(move || stdout.count());
         let actual = said[0].rsplit(':').next().unwrap();
         let port = port.unwrap_or("1026");
