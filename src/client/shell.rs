@@ -283,8 +283,9 @@ impl Shell {
 
     /// Returns what to say after an error if a name was sent in UTF-8 to a server that does not list it.
     fn advice_on_encoding(&mut self, call: &Call, error: &Error) -> Option<String> {
+        // After other errors the connection may be lost, and would be made again.
         let is_refused = call.is_refused_in_utf_8(error);
-        let connection = self.session.connection().ok().filter(|_| is_refused)?;
+        let connection = is_refused.then(|| self.session.connection().ok())??;
         let is_untold = connection.has_feature(b"UTF8").is_ok_and(|listed| !listed);
         is_untold.then(|| {
             "the server may not have its names in UTF-8, in which this one was sent; MGET finds it with a \
