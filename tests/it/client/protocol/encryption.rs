@@ -7,7 +7,7 @@ mod trust;
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play, play_all};
 use crate::support::tls::Identity;
 use crate::support::wire::accept;
-use crate::support::{Client, Run, Server, at_once};
+use crate::support::{Client, Run, Server, at_once, noise};
 use mt_ftp::sys::TlsVersion;
 use std::io::Write;
 use std::net::Shutdown;
@@ -310,4 +310,34 @@ fn where_nobody_asks_for_tls_none_is_used() {
         server.finish();
     })
     .expect(0);
+}
+
+#[test]
+fn garbage_in_place_of_a_handshake_or_behind_it_ends_the_connection() {
+    let Some(identity) = Identity::new() else { return };
+    at_once(0..16, |seed| {
+        let garbage = match seed % 4 {
+            // Records of a handshake, of alerts and of data, whose contents are none.
+            0 => [&b"\x16\x03\x03\x01\x00"[..], &noise(256, seed)].concat(),
+            1 => [&b"\x15\x03\x03\x00\x02"[..], &noise(2, seed)].concat(),
+            2 => [&b"\x17\x03\x03\x00\x40"[..], &noise(64, seed)].concat(),
+            _ => noise(1000, seed),
+        };
+        let is_early = seed < 8;
+        let script: Script<'_> = Box::new(|server| {
+            if is_early {
+                server.say("220 ready");
+                server.answer("AUTH TLS", "234 go on");
+                server.tcp().peek(&mut [0]).unwrap();
+            } else {
+                server.welcome_to_tls(&identity, 1);
+                server.hear("PWD");
+            }
+            server.tcp().write_all(&garbage).unwrap();
+            server.tcp().shutdown(Shutdown::Write).unwrap();
+            // The client may have reset the connection.
+            let _ = server.rest();
+        });
+        play_tls(&Client::new(), &["--retries", "0"], &identity, "PWD", vec![script]).expect(3);
+    });
 }
