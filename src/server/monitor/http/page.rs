@@ -210,8 +210,12 @@ impl View<'_> {
             true => "Only this machine, at",
             false => "Reach it at",
         };
-        for address in reach::addresses(self.serving) {
-            line(out, name, &text(reach::url(&address)));
+        let addresses = reach::addresses(self.serving);
+        for address in &addresses {
+            line(out, name, &text(reach::url(address)));
+        }
+        if let Some(address) = addresses.first() {
+            line(out, "Connect with", &text(reach::command(address)));
         }
         let may = self.server.settings().config.anonymous.map_or("not log in", Access::allows);
         line(out, "Visitors may", may);

@@ -342,6 +342,16 @@ fn bytes_count_while_they_move_and_never_twice() {
 }
 
 #[test]
+fn the_page_says_how_the_server_is_reached_and_what_visitors_may_do() {
+    let watched = Watched::with(&["--anonymous", "drop"]);
+    let address = watched.server.addr();
+    let page = watched.page();
+    page.shows(&format!("Only this machine, at</span><span>ftp://{address}/<"));
+    page.shows(&format!("Connect with</span><span>ftp_client 127.0.0.1 {}<", address.port()));
+    page.shows("Visitors may</span><span>list, and store new files<");
+}
+
+#[test]
 fn limits_in_use_are_shown() {
     let options = ["--passive-ports", "20000-29999", "--max-sessions-per-ip", "7"];
     let watched = Watched::with(&options);
