@@ -205,7 +205,7 @@ impl View<'_> {
     /// Writes the addresses of the server and the access of visitors.
     fn access(&self, out: &mut String) {
         begin(out, "access", "Access", "");
-        out.push_str("<ul>");
+        out.push_str("<ul class=\"texts\">");
         let name = match reach::is_local(self.serving) {
             true => "Only this machine, at",
             false => "Reach it at",
