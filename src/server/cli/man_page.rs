@@ -39,7 +39,7 @@ static SUBCOMMANDS: [Subcommand; 3] = [
     },
 ];
 
-static SECTIONS: [Section; 10] = [
+static SECTIONS: [Section; 11] = [
     Section {
         title: "VALUES",
         blocks: &[
@@ -95,6 +95,23 @@ static SECTIONS: [Section; 10] = [
                  renamed.",
             ),
             Item("write", "Everything: also delete, rename, make links, change times and modes."),
+        ],
+    },
+    Section {
+        title: "ENCRYPTION",
+        blocks: &[
+            Text(
+                "With --tls-cert the server speaks FTPS (RFC 4217) by OpenSSL. Clients begin it with \
+                 AUTH TLS, or connect to --tls-port, where TLS comes before the greeting; PROT P \
+                 protects their data connections.",
+            ),
+            Text(
+                "Accounts must encrypt login and data then: USER in clear gets 530 before a password \
+                 is sent, a transfer in clear 521. --tls-required says who else must, or that nobody \
+                 must. SIGHUP reads the certificate again; sessions keep the one they began with. \
+                 ftp_server check shows its names, the days it is still valid, and its SHA-256.",
+            ),
+            Lines("ftp_server certificate tls.pem\nftp_server --tls-cert tls.pem"),
         ],
     },
     Section {
