@@ -92,7 +92,7 @@ impl Page {
     fn handshakes(&mut self, server: &Server) {
         const HANDSHAKES: &str = "mt_ftp_tls_handshakes_total";
         let (full, resumed) = server.counters.handshakes();
-        let help = "TLS handshakes of control and data connections that went well.";
+        let help = "Successful TLS handshakes of control and data connections.";
         self.family(HANDSHAKES, "counter", help);
         self.value(HANDSHAKES, "kind=\"full\"", full);
         self.value(HANDSHAKES, "kind=\"resumed\"", resumed);
@@ -103,12 +103,12 @@ impl Page {
             self.one(
                 END,
                 "gauge",
-                "When the certificate expires, in seconds since 1970.",
+                "The expiry time of the certificate in Unix seconds.",
                 end.as_secs(),
             );
         }
         const FAILED: &str = "mt_ftp_tls_handshakes_failed_total";
-        self.family(FAILED, "counter", "TLS handshakes that failed, by the reason.");
+        self.family(FAILED, "counter", "Failed TLS handshakes by reason.");
         for (kind, times) in server.counters.failed_handshakes() {
             self.value(FAILED, &format!("reason=\"{}\"", kind.name()), times);
         }
