@@ -9,7 +9,7 @@
 //! from it: if it gives the same answer about the name that is left then, also with such a command
 //! somewhere else.
 
-use super::Connection;
+use super::{Connection, file_time};
 use crate::client::error::Error;
 use crate::protocol::{Command, Name};
 
@@ -76,8 +76,10 @@ impl Connection {
     /// STAT is a listing, which is empty if there is none, unless `-a` shows the directory itself.
     fn is_there(&mut self, name: &[u8], doubling: Doubling) -> Result<Option<Vec<Vec<u8>>>, Error> {
         let all = Name::new([b"-a ", name].concat());
-        let questions =
-            [Name::new(name).map(Command::Mdtm), all.map(|all| Command::Stat(Some(all)))];
+        let questions = [
+            Name::new(name).as_ref().map(file_time::question),
+            all.map(|all| Command::Stat(Some(all))),
+        ];
         for question in questions.into_iter().flatten() {
             self.capabilities.doubling = doubling;
             self.discard_unasked()?;

@@ -3,7 +3,7 @@
 use super::super::error::Error;
 use super::super::output::Spoken;
 use super::idle::{Exchange, is_harmless};
-use super::{Connection, DataMode, LineEnds, Representation, number};
+use super::{Connection, DataMode, LineEnds, Representation, file_time, number};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Code, Command, Name, Reply, Secret, parse_quoted};
 use std::time::SystemTime;
@@ -106,7 +106,7 @@ impl Connection {
     /// # Errors
     /// Those of every command; [`Error::Unintelligible`] for a 213 without a time.
     pub fn modified(&mut self, name: &Name) -> Result<SystemTime, Error> {
-        let reply = self.call(&Command::Mdtm(name.clone()))?;
+        let reply = self.call(&file_time::question(name))?;
         parse_timestamp(reply.text().trim_ascii()).ok_or(Error::Unintelligible(reply))
     }
 

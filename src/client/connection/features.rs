@@ -1,7 +1,7 @@
 //! What transfers ask of their connection: types, sizes, times, and commands that go out ahead.
 
 use super::control::done;
-use super::file_time::TimeSetting;
+use super::file_time::{self, TimeSetting};
 use super::{
     Capabilities, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number,
 };
@@ -98,7 +98,7 @@ impl Connection {
         if !(sizes && times && pipelines) || self.current != Some(Representation::Bytes) {
             return Ok((self.expected_size(name)?, self.expected_time(name)?));
         }
-        let asked = [Command::Size(name.clone()), Command::Mdtm(name.clone())];
+        let asked = [Command::Size(name.clone()), file_time::question(name)];
         let mut answers = self.call_all(&asked).into_iter();
         let mut next = || answers.next().unwrap_or(Err(Error::NotConnected));
         let (size, time) = (next(), next());
@@ -116,7 +116,7 @@ impl Connection {
             let (size, time) = self.expected_size_and_time(name)?;
             return Ok(Prospect { size, time, route: None });
         }
-        let about = [Command::Size(name.clone()), Command::Mdtm(name.clone())];
+        let about = [Command::Size(name.clone()), file_time::question(name)];
         let kind = (self.current != Some(self.wanted)).then(|| Command::Type(self.wanted.wire()));
         let asked: Vec<Command> =
             kind.iter().cloned().chain(about).chain([EXTENDED_PASSIVE]).collect();
@@ -144,7 +144,7 @@ impl Connection {
         names: &[Name],
     ) -> Result<Vec<Option<SystemTime>>, Error> {
         let Capabilities { times, pipelines, .. } = self.capabilities;
-        let asked: Vec<Command> = names.iter().cloned().map(Command::Mdtm).collect();
+        let asked: Vec<Command> = names.iter().map(file_time::question).collect();
         let together = times && pipelines && asked.len() > 1;
         let Some(replies) = (if together { self.ask_together(&asked)? } else { None }) else {
             return names.iter().map(|name| self.expected_time(name)).collect();

@@ -101,6 +101,19 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
+/// Returns the question for the time of a file. A name that looks like a time and another name is sent with
+/// its directory before it, because `MDTM 20260102030405 a` sets the time of `a` on some servers.
+pub(super) fn question(name: &Name) -> Command {
+    let (digits, rest) = name.as_bytes().split_at_checked(TIME).unwrap_or_default();
+    let is_both =
+        !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && rest.contains(&b' ');
+    let here = is_both.then(|| Name::of_file([b"./", name.as_bytes()].concat()));
+    Command::Mdtm(here.flatten().unwrap_or_else(|| name.clone()))
+}
+
+/// The number of digits of a time.
+const TIME: usize = 14;
+
 /// Setting the times of files.
 impl Connection {
     /// Returns the command that sets the time of a file, if it can go out together with others: it is
@@ -179,5 +192,24 @@ impl Connection {
         }
         let shown = self.expected_time(name)?;
         Ok(shown.is_none_or(|shown| command.has_set(time, shown)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_for_a_time_never_sets_one() {
+        for (name, line) in [
+            ("20260102030405 a", "MDTM ./20260102030405 a"),
+            ("20260102030405+060 a", "MDTM ./20260102030405+060 a"),
+            ("20260102030405", "MDTM 20260102030405"),
+            ("2026010203040 a", "MDTM 2026010203040 a"),
+            ("d/20260102030405 a", "MDTM d/20260102030405 a"),
+            ("a b", "MDTM a b"),
+        ] {
+            assert_eq!(question(&Name::new(name).unwrap()).to_string(), line);
+        }
     }
 }
