@@ -261,7 +261,7 @@ impl<S: Write> Control<S> {
         self.send(&out)
     }
 
-    /// Sends encoded lines in one write and doubles each byte 255 in them.
+    /// Sends encoded lines in one write, with each byte 255 doubled (RFC 854, IAC).
     ///
     /// # Errors
     /// Returns the errors of the stream.
@@ -274,7 +274,7 @@ impl<S: Write> Control<S> {
         self.send_undoubled(&lines)
     }
 
-    /// Sends encoded lines in one write to a server that takes each byte 255 for itself.
+    /// Like [`Control::send`], for a server that does not remove the doubling: each byte 255 is sent once.
     ///
     /// # Errors
     /// Returns the errors of the stream.
