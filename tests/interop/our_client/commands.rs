@@ -102,7 +102,7 @@ fn files_of_every_size_and_name_go_both_ways(peer: &Peer) {
     for name in NAMES.iter().chain([&LATIN]).filter(|name| takes(peer, name)) {
         peer.put_here(name, &noise(1000));
         let word = quoted(name);
-        let commands = [&b"STORE "[..], &word, b"; RETRIEVE ", &word, b" back"].concat();
+        let commands = [&b"STORE -- "[..], &word, b"; RETRIEVE -- ", &word, b" back"].concat();
         run(&mut peer.client(&[], commands));
         assert_holds(peer.there(name), &noise(1000));
         assert_holds(peer.here("back"), &noise(1000));
