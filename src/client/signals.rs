@@ -41,6 +41,8 @@ pub struct Interrupt {
 struct Shared {
     /// What the transfers that are going on wait for.
     transfers: Vec<Arc<Event>>,
+    /// The same of those that Ctrl-C has broken off, until they have ended.
+    stopped: Vec<Arc<Event>>,
     /// Whether whatever begins is broken off at once.
     is_cancelled: bool,
     /// The control connection, while somebody at a prompt waits for an answer from it.
@@ -93,7 +95,7 @@ impl Interrupt {
             Signal::Interrupt if shared.raw.is_some() => return,
             Signal::Interrupt => {
                 if !shared.transfers.is_empty() {
-                    return shared.transfers.drain(..).for_each(|event| event.set());
+                    return shared.stop_transfers();
                 }
                 // Nobody hears a second time of a line that is cut already.
                 let typing = shared.echo.is_some();
@@ -113,10 +115,13 @@ impl Interrupt {
     pub(super) fn begin(&self) -> io::Result<Armed> {
         let event = Arc::new(Event::new()?);
         let mut shared = self.lock();
-        if shared.is_cancelled {
+        // A part of something that Ctrl-C has broken off meanwhile must not go on without it.
+        if shared.is_cancelled || !shared.stopped.is_empty() {
             event.set();
+            shared.stopped.push(Arc::clone(&event));
+        } else {
+            shared.transfers.push(Arc::clone(&event));
         }
-        shared.transfers.push(Arc::clone(&event));
         drop(shared);
         Ok(Armed { interrupt: self.clone(), event })
     }
@@ -125,7 +130,7 @@ impl Interrupt {
     pub(super) fn cancel(&self) {
         let mut shared = self.lock();
         shared.is_cancelled = true;
-        shared.transfers.drain(..).for_each(|event| event.set());
+        shared.stop_transfers();
     }
 
     /// Makes a file with what is done with it if the program ends before [`Interrupt::forget`].
@@ -236,6 +241,11 @@ impl Shared {
         }
     }
 
+    fn stop_transfers(&mut self) {
+        self.transfers.iter().for_each(|event| event.set());
+        self.stopped.append(&mut self.transfers);
+    }
+
     fn redraw(&self) {
         self.raw.iter().for_each(|(_, waker)| waker.wake());
     }
@@ -270,7 +280,10 @@ impl Armed {
 
 impl Drop for Armed {
     fn drop(&mut self) {
-        self.interrupt.lock().transfers.retain(|event| !Arc::ptr_eq(event, &self.event));
+        let mut shared = self.interrupt.lock();
+        let is_other = |event: &Arc<Event>| !Arc::ptr_eq(event, &self.event);
+        shared.transfers.retain(is_other);
+        shared.stopped.retain(is_other);
     }
 }
 
@@ -392,6 +405,20 @@ mod tests {
         let left = Cell::new(false);
         interrupt.arrived(Signal::Interrupt, |_| left.set(true));
         assert!(left.get());
+    }
+
+    #[test]
+    fn what_begins_inside_of_something_broken_off_is_broken_off_too() {
+        let interrupt = Interrupt::default();
+        let outer = interrupt.begin().unwrap();
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
+        let inner = interrupt.begin().unwrap();
+        assert!(is_ready(&outer) && is_ready(&inner));
+        let left = Cell::new(false);
+        interrupt.arrived(Signal::Interrupt, |_| left.set(true));
+        assert!(left.get());
+        drop((outer, inner));
+        assert!(!is_ready(&interrupt.begin().unwrap()));
     }
 
     #[test]
