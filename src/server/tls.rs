@@ -190,6 +190,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whole_days_are_left_and_none_after_the_end() {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let Ok(library) = sys::tls_library(None) else { return };
+        let made = sys::make_certificate(library, &["localhost".into()], 30).unwrap();
+        let certificate = made.certificate;
+        let end = certificate.not_after().unwrap();
+        let second = Duration::from_secs(1);
+        for (now, days) in [
+            (end - 30 * DAY, 30),
+            (end - 14 * DAY, 14),
+            (end - 14 * DAY + second, 13),
+            (end - second, 0),
+            (end, 0),
+            (end + second, -1),
+            (end + DAY, -2),
+        ] {
+            assert_eq!(days_left(&certificate, now), Some(days));
+        }
+        let warning = |now| expiry_warning(Path::new("tls.pem"), &certificate, now);
+        assert_eq!(warning(end - 14 * DAY), None);
+        let soon = warning(end - 13 * DAY).unwrap();
+        assert_eq!(soon, "the certificate in tls.pem is valid for 13 days more");
+        assert!(warning(end + second).unwrap().contains("tls.pem has expired"));
+    }
+
+    #[test]
     fn numbers_and_kinds_are_in_the_same_order() {
         for (number, kind) in FailureKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, number);

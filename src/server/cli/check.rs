@@ -149,7 +149,8 @@ impl Report {
         let names = certificate.names().join(", ");
         let left = match tls::days_left(&certificate, SystemTime::now()) {
             Some(days @ 0..) => format!("valid for {days} days"),
-            Some(days) => format!("expired {} days ago", -days),
+            Some(-1) => "expired less than a day ago".to_owned(),
+            Some(days) => format!("expired {} days ago", -1 - days),
             None => "without an end that can be read".to_owned(),
         };
         let digest = fingerprint(&certificate.sha256());

@@ -195,6 +195,24 @@ fn abor_noop_and_stat_are_answered_during_tls_transfers() {
 }
 
 #[test]
+fn abor_is_answered_during_a_tls_handshake_of_the_data_connection() {
+    let Some(ftps) = Ftps::start(&[]) else { return };
+    ftps.server.write("file", "old");
+    let mut peer = ftps.user();
+    for command in ["STOR file", "RETR file", "LIST"] {
+        // Before the first byte of the handshake, and within its first message.
+        for begun in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
+            let data = peer.begin(command);
+            (&data).write_all(begun).unwrap();
+            peer.say("NOOP").expect(200);
+            peer.say("ABOR").expect(426);
+            peer.expect(226);
+        }
+    }
+    assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"old");
+}
+
+#[test]
 fn the_end_of_the_tls_control_connection_ends_the_transfer() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     let mut peer = ftps.user();
