@@ -47,7 +47,7 @@ pub(in crate::sys) const POLLOUT: c_short = 0x004;
 #[cfg(target_os = "linux")]
 pub(in crate::sys) type nfds_t = std::ffi::c_ulong;
 #[cfg(not(target_os = "linux"))]
-pub(in crate::sys) type nfds_t = std::ffi::c_uint;
+pub(in crate::sys) type nfds_t = c_uint;
 
 /// `struct timespec`.
 #[repr(C)]
