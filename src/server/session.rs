@@ -187,6 +187,7 @@ impl<'a> Session<'a> {
 
     /// Begins TLS before the greeting, with data connections protected; returns the end of the session
     /// if that fails. A reload may have taken the certificate away.
+    #[inline(never)]
     fn secure_first(&mut self) -> Option<End> {
         let Some(context) = self.settings.tls.clone() else { return Some(End::NoTls) };
         self.security.set_private(true);
@@ -195,6 +196,7 @@ impl<'a> Session<'a> {
 
     /// Carries out what AUTH or CCC has announced, now that their reply is sent; returns the end of the
     /// session if there is nothing to go on with.
+    #[inline(never)]
     fn change_security(&mut self) -> io::Result<Option<End>> {
         match self.security.take_announced() {
             None => Ok(None),
