@@ -145,13 +145,16 @@ fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
 #[test]
 fn invalid_options_keep_the_old_ones_and_the_accounts_are_reloaded() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
-    it.write("config", "users = USERS\nidle-timeout = soon\n");
+    it.write("config", "users = USERS\nidle-timeout = soon\nlisten\n");
     it.write("users", &accounts(&["anna:SECRET:read:", "ben:SECRET:read:"]));
     let mut anna = it.server.user("anna");
     it.reload();
     let config = it.file("config");
     let line = format!("{}:2:", config.display());
     it.server.wait_for_log(&["not-reloaded", &line, "idle-timeout"]);
+    let line = format!("{}:3:", config.display());
+    it.server.wait_for_log(&["not-reloaded", &line, "NAME = VALUE"]);
+    it.server.wait_for_log(&["reloaded problems=2"]);
     anna.say("MKD dir").expect(550);
     it.server.user("ben").say("PWD").expect(257);
 }
