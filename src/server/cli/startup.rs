@@ -49,7 +49,8 @@ pub fn lines(
     if addresses.iter().any(|at| at.ip().is_unspecified()) {
         text.extend(reached.iter().map(|at| format!("Reach it at {}\n", reach::url(at))));
     }
-    text.extend(reached.first().map(|at| format!("Connect with: {}\n", reach::command(at))));
+    let command = |at| format!("Connect with: {}\n", reach::command(at, settings.tls.is_some()));
+    text.extend(reached.first().map(command));
     if reach::is_local(addresses) {
         text.push_str("Only this machine can reach it; --host 0.0.0.0 opens it to others\n");
     }

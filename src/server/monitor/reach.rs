@@ -27,11 +27,13 @@ pub fn url(address: &SocketAddr) -> String {
     }
 }
 
-/// Returns the command by which the client of this crate connects to the address.
-pub fn command(address: &SocketAddr) -> String {
+/// Returns the command by which the client of this crate connects to the address, under TLS if the
+/// server offers it.
+pub fn command(address: &SocketAddr, offers_tls: bool) -> String {
+    let program = if offers_tls { "ftp_client --tls" } else { "ftp_client" };
     match address.port() {
-        21 => format!("ftp_client {}", address.ip()),
-        port => format!("ftp_client {} {port}", address.ip()),
+        21 => format!("{program} {}", address.ip()),
+        port => format!("{program} {} {port}", address.ip()),
     }
 }
 
@@ -90,7 +92,10 @@ mod tests {
 
     #[test]
     fn the_command_leaves_out_the_port_of_ftp() {
-        assert_eq!(command(&"192.0.2.7:1026".parse().unwrap()), "ftp_client 192.0.2.7 1026");
-        assert_eq!(command(&"[2001:db8::7]:21".parse().unwrap()), "ftp_client 2001:db8::7");
+        assert_eq!(command(&"192.0.2.7:1026".parse().unwrap(), false), "ftp_client 192.0.2.7 1026");
+        assert_eq!(
+            command(&"[2001:db8::7]:21".parse().unwrap(), true),
+            "ftp_client --tls 2001:db8::7"
+        );
     }
 }

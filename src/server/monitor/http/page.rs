@@ -215,7 +215,8 @@ impl View<'_> {
             line(out, name, &text(reach::url(address)));
         }
         if let Some(address) = addresses.first() {
-            line(out, "Connect with", &text(reach::command(address)));
+            let offers_tls = self.server.settings().tls.is_some();
+            line(out, "Connect with", &text(reach::command(address, offers_tls)));
         }
         let may = self.server.settings().config.anonymous.map_or("not log in", Access::allows);
         line(out, "Visitors may", may);
