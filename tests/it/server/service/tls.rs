@@ -82,7 +82,7 @@ fn an_unusable_certificate_is_one_line_with_the_file_and_the_reason() {
     // Without the certificate, the server does not start rather than serve without TLS.
     for options in [["--tls-key", "x"], ["--tls-port", "0"], ["--tls-required", "all"]] {
         let (_, stderr, code) =
-            run(&[&["--host", "127.0.0.1", "--root", root], &options[..]].concat());
+            run(&[&["--host", "127.0.0.1", "--port", "0", "--root", root], &options[..]].concat());
         let names_both = stderr.contains(options[0]) && stderr.contains("--tls-cert");
         assert!(code == Some(1) && names_both, "{stderr}");
     }
