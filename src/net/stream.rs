@@ -79,6 +79,12 @@ impl Stream {
         self.transport.pending()
     }
 
+    /// Returns what to wait for before the next read. TLS may have to write first: while a peer that asks
+    /// for new keys does not read the answer, its socket is ready to be read and no read gets on.
+    pub fn wants_to_read(&self) -> Interest {
+        self.transport.wants(Interest::Read)
+    }
+
     /// Puts the stream under TLS, whose handshake over this socket is done. Nothing that was read in clear
     /// may be left over above it.
     pub fn secure(&mut self, tls: Box<Tls>) {
@@ -140,7 +146,7 @@ impl Read for Stream {
                 }
             }
             let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
-            let own = PollItem::new(self.handle(), self.transport.wants(Interest::Read));
+            let own = PollItem::new(self.handle(), self.wants_to_read());
             let mut items = [own, shutdown];
             if self.thrifty {
                 wait_thriftily(&mut items, self.deadline)?;

@@ -194,9 +194,10 @@ impl ControlWatch<'_> {
 
 impl Attention for ControlWatch<'_> {
     fn items(&self) -> [PollItem<'_>; 2] {
-        let handle = self.control.stream().handle();
+        let stream = self.control.stream();
+        let handle = stream.handle();
         let control = match self.hearing {
-            Hearing::Commands | Hearing::End => PollItem::new(handle, Interest::Read),
+            Hearing::Commands | Hearing::End => PollItem::new(handle, stream.wants_to_read()),
             Hearing::Loss => PollItem::new(handle, Interest::Loss),
             Hearing::Nothing => PollItem::nothing(),
         };
@@ -226,5 +227,32 @@ impl Attention for ControlWatch<'_> {
             Hearing::Loss => self.look_for_loss(),
             Hearing::Nothing => Verdict::Continue,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::data::testing::tls_pair;
+    use crate::sys::poll;
+    use std::io::Write;
+
+    /// It took all the time of a processor: its socket was ready to be read, and no read got on.
+    #[test]
+    fn a_client_that_does_not_read_the_answers_of_tls_does_not_keep_a_transfer_busy() {
+        let Some((server, mut client)) = tls_pair(0) else { return };
+        let mut raw = server.tcp().try_clone().unwrap();
+        let mut stream = Stream::new(server.tcp().try_clone().unwrap(), None).unwrap();
+        stream.secure(server);
+        let (mut control, shutdown) = (Control::new(stream), Shutdown::new().unwrap());
+        let mut watch = ControlWatch::for_abort(&mut control, &shutdown);
+        while watch.control.stream().wants_to_read() == Interest::Read {
+            while raw.write(&[0; 64 * 1024]).is_ok() {}
+            let Some(asked) = client.ask_for_new_keys() else { return };
+            asked.unwrap();
+            assert_eq!(watch.attend(0), Verdict::Continue);
+        }
+        client.ask_for_new_keys().unwrap().unwrap();
+        assert_eq!(poll(&mut watch.items(), Some(Duration::ZERO)).unwrap(), 0);
     }
 }

@@ -236,7 +236,9 @@ table! {
     required {
         fn SSL_set_alpn_protos(Pointer, *const c_uchar, c_uint) -> c_int;
     }
-    optional {}
+    optional {
+        fn SSL_key_update(Pointer, c_int) -> c_int;
+    }
     substitute {}
 }
 

@@ -209,6 +209,19 @@ impl Tls {
         assert_eq!(set, 0);
     }
 
+    /// Asks the peer for new keys, which it has to answer (RFC 8446 section 4.6.3). `None` where the library
+    /// or the version of TLS has no such message.
+    #[cfg(test)]
+    pub(crate) fn ask_for_new_keys(&mut self) -> Option<io::Result<()>> {
+        /// `SSL_KEY_UPDATE_REQUESTED`.
+        const BOTH: c_int = 1;
+        let library = super::library::tls_library(None).ok()?;
+        let update = library.table::<super::api::TestApi>().ok()?.SSL_key_update?;
+        // SAFETY: the object lives; takes a number.
+        let is_due = unsafe { update(self.ssl.raw, BOTH) } == 1;
+        is_due.then(|| self.handshake())
+    }
+
     /// Continues the handshake.
     ///
     /// # Errors
