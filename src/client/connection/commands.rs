@@ -162,6 +162,7 @@ impl Connection {
         }
         // The server closes after this one.
         self.lost = reply.code() == Code::CLOSING;
+        self.begin_tls_if_agreed(&reply)?;
         Ok(reply)
     }
 

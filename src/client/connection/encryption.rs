@@ -5,7 +5,7 @@ use super::{Capabilities, Connection};
 use crate::client::error::{Error, TlsFailure};
 use crate::client::signals::Armed;
 use crate::client::tls::{Encryption, Server, Unverified};
-use crate::net::{Attention, Verdict, Waited};
+use crate::net::{self, Attention, Verdict, Waited};
 use crate::protocol::{Code, Command, Mechanism, Protection, Reply};
 use crate::sys::PollItem;
 use crate::sys::Tls;
@@ -71,6 +71,12 @@ impl Connection {
         if reply.code() != Code::AUTH_ACCEPTED {
             return Err(Error::Tls(TlsFailure::Refused(reply)));
         }
+        self.begin_tls(deadline)
+    }
+
+    /// Begins TLS after the server has agreed to it. After an error nothing may be sent over the
+    /// connection.
+    fn begin_tls(&mut self, deadline: &mut Option<Instant>) -> Result<(), Error> {
         if !self.control.is_empty() {
             self.lose();
             return Err(Error::Tls(TlsFailure::Injected));
@@ -78,6 +84,16 @@ impl Connection {
         self.encrypt(deadline)?;
         self.forget();
         Ok(())
+    }
+
+    /// Begins TLS if this is the reply to an AUTH that the user has typed: the server expects the handshake
+    /// next. The connections that are made in place of this one begin with TLS, too.
+    pub(super) fn begin_tls_if_agreed(&mut self, reply: &Reply) -> Result<(), Error> {
+        if reply.code() != Code::AUTH_ACCEPTED || self.is_encrypted() {
+            return Ok(());
+        }
+        self.settings.encryption = Encryption::Explicit;
+        self.begin_tls(&mut net::deadline(self.settings.timeout))
     }
 
     /// Forgets what the server, or somebody on the way, has said in clear. That it mixes commands up can

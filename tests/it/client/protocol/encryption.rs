@@ -211,6 +211,48 @@ fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
     }
 }
 
+/// AUTH that the user sends by QUOTE begins TLS, too: what came after it went out in clear over a new
+/// connection.
+#[test]
+fn auth_that_is_typed_begins_tls() {
+    let Some(identity) = Identity::new() else { return };
+    for typed in ["AUTH TLS", "auth ssl"] {
+        let first: Script<'_> = Box::new(|server| {
+            server.say("220 ready");
+            server.answer(typed, "234 go on");
+            server.accept_tls(&identity, 1).unwrap();
+            server.answer("USER me", "331 password");
+            server.answer("PASS secret", "230 in");
+            server.answer("PBSZ 0", "200 ok");
+            server.answer("PROT P", "200 ok");
+            server.answer("NOOP", "200 and goodbye");
+            server.close();
+        });
+        let second: Script<'_> = Box::new(|server| {
+            server.welcome_to_tls(&identity, 1);
+            server.answer("PWD", "257 \"/\"");
+            server.finish();
+        });
+        let commands = format!("QUOTE {typed}; USER me secret; QUOTE NOOP; PWD");
+        let options = ["-n", "--tls-pin", &identity.pin];
+        play_all(&Client::new(), &options, &commands, vec![first, second]).expect(0);
+    }
+}
+
+#[test]
+fn after_auth_that_is_typed_nothing_is_sent_in_clear_if_tls_fails() {
+    let Some(identity) = Identity::new() else { return };
+    let script = |server: &mut ScriptedServer| {
+        server.say("220 ready");
+        server.answer("AUTH TLS", "234 go on");
+        assert!(server.accept_tls(&identity, 1).is_err() || server.next().is_none());
+    };
+    let options = ["-n", "-k", "--retries", "0"];
+    let commands = "QUOTE AUTH TLS; USER me secret";
+    let run = play_all(&Client::new(), &options, commands, vec![Box::new(script)]).expect(3);
+    run.expect_error("--tls-pin");
+}
+
 #[test]
 fn after_a_break_it_begins_with_tls_again_and_with_the_same_trust() {
     let Some(identity) = Identity::new() else { return };
