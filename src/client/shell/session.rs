@@ -331,6 +331,12 @@ impl Session {
         if let Some(place) = &mut self.place {
             place.user = (!is_anonymous(user)).then(|| user.clone());
         }
+        if self.is_encrypted()
+            && let Some(last) = &mut self.last_server
+        {
+            // A server that requires TLS is not asked in clear again.
+            last.encryption = last.encryption.at_least(Encryption::Explicit);
+        }
         Ok(())
     }
 

@@ -254,6 +254,28 @@ fn after_auth_that_is_typed_nothing_is_sent_in_clear_if_tls_fails() {
 }
 
 #[test]
+fn connect_alone_begins_with_tls_where_the_server_required_it_before() {
+    let Some(identity) = Identity::new() else { return };
+    let first: Script<'_> = Box::new(|server| {
+        server.say("220 ready");
+        server.answer("USER", "530 Non-anonymous sessions must use encryption.");
+        server.answer("AUTH TLS", "234 go on");
+        server.accept_tls(&identity, 1).unwrap();
+        server.answer("USER", "331 password");
+        server.answer("PASS", "230 in");
+        server.answer("PBSZ 0", "200 ok");
+        server.answer("PROT P", "200 ok");
+        server.finish();
+    });
+    let second: Script<'_> = Box::new(|server| {
+        server.welcome_to_tls(&identity, 1);
+        server.finish();
+    });
+    let options = ["--tls-pin", &identity.pin];
+    play_all(&Client::new(), &options, "CLOSE; CONNECT", vec![first, second]).expect(0);
+}
+
+#[test]
 fn after_a_break_it_begins_with_tls_again_and_with_the_same_trust() {
     let Some(identity) = Identity::new() else { return };
     let Some(other) = Identity::new() else { return };
