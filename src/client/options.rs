@@ -36,7 +36,7 @@ pub static PROGRAM: Program = Program {
             .short('a'),
         Flag::letter_switch('n', "log nobody in on connecting; USER does"),
         Flag::letter_switch('i', "do not ask before each of many files"),
-        Flag::letter_switch('g', "take patterns in names for names"),
+        Flag::letter_switch('g', "disable wildcard expansion in file names"),
         Flag::letter_switch('d', "the same as -v"),
         Flag::letter_switch('p', "passive mode, which is the default"),
         Flag::letter_switch('e', "do not edit the lines typed at a terminal"),

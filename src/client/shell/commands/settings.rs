@@ -149,12 +149,12 @@ fn epsv6(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 
 fn prompt(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.prompt = turned(words, session.preferences.prompt)?;
-    tell(session, "asking before each of many files", session.preferences.prompt)
+    tell(session, "ask before each file of MGET, MPUT and MDELETE", session.preferences.prompt)
 }
 
 fn glob(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.glob = turned(words, session.preferences.glob)?;
-    tell(session, "patterns in names", session.preferences.glob)
+    tell(session, "expand wildcards in file names", session.preferences.glob)
 }
 
 fn bell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -164,29 +164,29 @@ fn bell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 
 fn hash(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.hash = turned(words, session.preferences.hash)?;
-    tell(session, "hash marks (the progress line stands for them)", session.preferences.hash)
+    tell(session, "hash marks (the progress line replaces them)", session.preferences.hash)
 }
 
 fn case(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.case = turned(words, session.preferences.case)?;
-    tell(session, "names in upper case fetched under lower ones", session.preferences.case)
+    tell(session, "fetch upper-case names under lower-case ones", session.preferences.case)
 }
 
 fn runique(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.preferences.unique = turned(words, session.preferences.unique)?;
-    tell(session, "a local name of its own for each file fetched", session.preferences.unique)
+    tell(session, "fetch under a new name if the local one exists", session.preferences.unique)
 }
 
 fn cr(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let taken = turned(words, session.line_ends() == LineEnds::Ours)?;
     session.set_line_ends(if taken { LineEnds::Ours } else { LineEnds::AsSent });
-    tell(session, "CR taken from the ends of lines in ASCII", taken)
+    tell(session, "strip CR from line ends in ASCII transfers", taken)
 }
 
 fn verbose(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let traced = turned(words, session.is_traced())?;
     session.set_traced(traced);
-    tell(session, "commands and replies shown", traced)
+    tell(session, "show every command and reply", traced)
 }
 
 /// `on`, `off`, a level as `debug 1` has it, or the other of the two.
@@ -222,8 +222,8 @@ fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
         return print_object(status_object(session, mode));
     }
     print_lines(&format!(
-        "{place}\n{encryption}mode: {mode}; type: {}; CR taken: {}\ncommands shown: {}; asking: {}; patterns: {}; \
-         bell: {}; hash marks: {}\nlower case: {}; names of their own: {}\n",
+        "{place}\n{encryption}mode: {mode}; type: {}; cr: {}\n\
+         verbose: {}; prompt: {}; glob: {}; bell: {}; hash: {}; case: {}; runique: {}\n",
         type_name(session.representation()),
         switch(session.line_ends() == LineEnds::Ours),
         switch(session.is_traced()),
