@@ -26,18 +26,8 @@ pub(in crate::server::session) fn user(
     name: &Name,
 ) -> Answer {
     leave(login, log);
-    let is_visitor = is_anonymous(name) && settings.authenticator.anonymous.is_some();
-    if settings.tls.is_some() && !security.is_secured() {
-        match settings.config.tls_required {
-            TlsRequired::All => {
-                return Err(Refusal::TlsRequired("TLS is required: AUTH TLS first."));
-            }
-            TlsRequired::Accounts if !is_visitor => {
-                return Err(Refusal::TlsRequired("TLS is required for accounts: AUTH TLS first."));
-            }
-            TlsRequired::Accounts | TlsRequired::None => {}
-        }
-    }
+    let is_visitor = is_visitor(settings, name);
+    check_encrypted(settings, security, is_visitor)?;
     login.name(name.clone());
     let text = match is_visitor {
         true => "Any password will do; your e-mail address is the custom.",
@@ -46,7 +36,31 @@ pub(in crate::server::session) fn user(
     Ok(Reply::new(Code::NEED_PASSWORD, text))
 }
 
-/// PASS: the one way to be logged in.
+/// Returns true if a visitor may log in by this name.
+fn is_visitor(settings: &Settings, name: &Name) -> bool {
+    is_anonymous(name) && settings.authenticator.anonymous.is_some()
+}
+
+/// Refuses a login in clear where `--tls-required` does not allow it.
+fn check_encrypted(
+    settings: &Settings,
+    security: &Security,
+    is_visitor: bool,
+) -> Result<(), Refusal> {
+    if settings.tls.is_none() || security.is_secured() {
+        return Ok(());
+    }
+    match settings.config.tls_required {
+        TlsRequired::All => Err(Refusal::TlsRequired("TLS is required: AUTH TLS first.")),
+        TlsRequired::Accounts if !is_visitor => {
+            Err(Refusal::TlsRequired("TLS is required for accounts: AUTH TLS first."))
+        }
+        TlsRequired::Accounts | TlsRequired::None => Ok(()),
+    }
+}
+
+/// PASS: the one way to be logged in. Between USER and PASS, CCC may have ended TLS, or a reload may
+/// require it.
 pub(in crate::server::session) fn pass(
     server: &Server,
     settings: &Settings,
@@ -55,6 +69,7 @@ pub(in crate::server::session) fn pass(
     password: &Secret,
 ) -> Answer {
     let name = login.take_name().ok_or(Refusal::Sequence("Send USER first."))?;
+    check_encrypted(settings, security, is_visitor(settings, &name))?;
     let admitted = match settings.authenticator.visitor(&name) {
         Some(identity) => Ok(identity),
         None => check_password(server, settings, login, log, (&name, password)),

@@ -145,7 +145,9 @@ fn random_command_sequences_follow_the_tls_rules() {
                 "REIN" => 220,
                 "USER anna" if secured => 331,
                 "USER anna" => 530,
-                "PASS secret" if named => 230,
+                "PASS secret" if named && secured => 230,
+                // CCC came in between.
+                "PASS secret" if named => 530,
                 "PASS secret" => 503,
                 _ => 200,
             };
@@ -164,7 +166,7 @@ fn random_command_sequences_follow_the_tls_rules() {
                 }
                 ("REIN", 220) => (named, logged_in) = (false, false),
                 ("USER anna", code) => (named, logged_in) = (code == 331, false),
-                ("PASS secret", 230) => (named, logged_in) = (false, true),
+                ("PASS secret", code) => (named, logged_in) = (false, logged_in || code == 230),
                 _ => {}
             }
         }
@@ -334,6 +336,19 @@ fn after_ccc_data_connections_remain_protected() {
         // Without TLS the server accepts no password, and AUTH works only once.
         peer.say("USER anna").expect(530);
         peer.say("AUTH TLS").expect(503);
+    }
+}
+
+#[test]
+fn a_password_in_clear_after_ccc_is_refused() {
+    for (who, code) in [("none", 230), ("accounts", 530), ("all", 530)] {
+        let Some(ftps) = Ftps::start(&["--tls-ccc", "--tls-required", who]) else { return };
+        let mut peer = ftps.caller();
+        peer.say("USER anna").expect(331);
+        strip(&mut peer);
+        peer.say("PASS secret").expect(code);
+        peer.say("PWD").expect(if code == 230 { 257 } else { 530 });
+        peer.say("PASS secret").expect(503);
     }
 }
 
