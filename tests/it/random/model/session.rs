@@ -408,7 +408,7 @@ impl Session {
                 tree.set_time(&self.resolve(path), time).map(done(code))
             }
             Command::Hash(path) => {
-                let bytes = tree.file(&self.resolve(path))?;
+                let bytes = tree.stored(&self.resolve(path))?;
                 let (start, end) = portion(bytes, &pending)?;
                 let last = end.saturating_sub(1).max(start);
                 let digest = match self.algorithm {

@@ -74,6 +74,14 @@ impl Tree {
         }
     }
 
+    /// The file at a path, or the partial that waits for it if nothing is there.
+    pub fn stored(&self, path: &[String]) -> Result<&Vec<u8>, Code> {
+        match (self.get(path), self.partial(path)) {
+            (None, Some(partial)) => Ok(partial),
+            _ => self.file(path),
+        }
+    }
+
     /// Makes sure that a directory is at a path.
     pub fn dir(&self, path: &[String]) -> Result<(), Code> {
         if self.get(path) == Some(&Node::Dir) { Ok(()) } else { Err(UNAVAILABLE) }
