@@ -189,6 +189,32 @@ fn a_server_that_requires_tls_gets_it_before_the_password() {
     }
 }
 
+/// The pin came from an earlier run, in which the server required TLS.
+#[test]
+fn with_a_pin_no_password_is_sent_in_clear() {
+    let pin = "00".repeat(32);
+    for (user, is_sent) in [("me", false), ("anonymous", true)] {
+        let script = |server: &mut ScriptedServer| {
+            server.say("220 ready");
+            server.answer("USER", "331 password");
+            if is_sent {
+                server.answer("PASS", "230 in");
+            }
+            while let Some(line) = server.next() {
+                assert!(is_sent || line == "QUIT", "{line}");
+                server.say("200 ok");
+            }
+        };
+        let commands = format!("USER {user} secret");
+        let options = ["-n", "--tls-pin", &pin];
+        let run = play_all(&Client::new(), &options, &commands, vec![Box::new(script)]);
+        match is_sent {
+            true => drop(run.expect(0)),
+            false => drop(run.expect(3).expect_error("the password was not sent")),
+        }
+    }
+}
+
 #[test]
 fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
     let Some(identity) = Identity::new() else { return };
