@@ -80,7 +80,7 @@ const KINDS: &[Kind] = &[
     kind(Table::Processor, "server_cpu_s_per_1000", "s/1000", Better::Less, |run| {
         is_many(run) || is(run, "list")
     }),
-    kind(Table::Else, "p99_ms", "ms, p99", Better::Less, |run| is(run, "login")),
+    kind(Table::Else, "p99_ms", "ms, p99", Better::Less, is_many),
     kind(Table::Else, "last_to_first", "last tenth / first", Better::More, |run| {
         run.get_text("row").contains("in a row")
     }),
@@ -174,10 +174,13 @@ impl Results {
         lines
     }
 
-    /// Returns the median of all runs in which some work was completed.
+    /// Returns the median of all runs in which some work was completed or some sessions were opened.
     fn median(&self, row: &str, server: &str, kind: &Kind) -> Option<f64> {
         let runs = self.runs.get(&(row.to_owned(), server.to_owned()))?;
-        let good = runs.iter().filter(|run| run.get_number("done") != Some(0.0) && (kind.of)(run));
+        let is_good = |run: &Record| {
+            ["done", "sessions"].iter().all(|name| run.get_number(name) != Some(0.0))
+        };
+        let good = runs.iter().filter(|run| is_good(run) && (kind.of)(run));
         median(&good.filter_map(|run| run.get_number(kind.name)).collect::<Vec<_>>())
     }
 
@@ -244,27 +247,33 @@ impl Results {
     }
 
     fn to_best_peer(&self, line: &Line) -> Option<f64> {
-        let ratios = self.peers().filter_map(|peer| ratio(line, peer));
-        ratios.min_by(f64::total_cmp)
+        let medians = self.peers().filter_map(|peer| line.medians[peer]);
+        let best = match line.kind.better {
+            Better::More => medians.max_by(f64::total_cmp),
+            Better::Less => medians.min_by(f64::total_cmp),
+        };
+        ratio(line, best?)
     }
 
     fn to_limit(&self, line: &Line) -> Option<f64> {
-        ratio(line, self.limit()?)
+        ratio(line, line.medians[self.limit()?]?)
     }
 }
 
-/// Returns how much better the first server is than another one.
-fn ratio(line: &Line, other: usize) -> Option<f64> {
-    let (ours, theirs) = (line.medians[0]?, line.medians[other]?);
-    Some(match line.kind.better {
+/// Returns how many times better the first server is than another one. Growth of memory may be zero or
+/// negative, and has no ratio then.
+fn ratio(line: &Line, theirs: f64) -> Option<f64> {
+    let ours = line.medians[0]?;
+    let ratio = match line.kind.better {
         Better::More => ours / theirs,
         Better::Less => theirs / ours,
-    })
+    };
+    (ours > 0.0 && theirs > 0.0).then_some(ratio)
 }
 
 /// Formats a ratio, in bold if the first server is worse.
 fn ratio_cell(ratio: Option<f64>) -> String {
-    match ratio.filter(|ratio| ratio.is_finite()) {
+    match ratio {
         Some(ratio) if ratio < 1.0 => format!("**{ratio:.2}**"),
         Some(ratio) => format!("{ratio:.2}"),
         None => "–".into(),
@@ -335,6 +344,29 @@ mod tests {
 
 ";
         assert_eq!(Results::parse(&text).unwrap().to_markdown(), expected);
+    }
+
+    #[test]
+    fn zero_has_no_ratio() {
+        let run = |server: &str, grown: f64| {
+            let mut run = Record::default();
+            for (name, text) in [("row", "names"), ("server", server), ("scenario", "list")] {
+                run.text(name, text);
+            }
+            run.number("peak_growth_kib", grown);
+            run.to_json() + "\n"
+        };
+        for (ours, best, ratio) in [
+            (4.0, 8.0, "2.00"),
+            (4.0, 0.0, "–"),
+            (0.0, 8.0, "–"),
+            (4.0, -8.0, "–"),
+            (0.0, 0.0, "–"),
+        ] {
+            let text = run("ours", ours) + &run("other", 16.0) + &run("best", best);
+            let markdown = Results::parse(&text).unwrap().to_markdown();
+            assert!(markdown.ends_with(&format!("| {ratio} |\n\n")), "{markdown}");
+        }
     }
 
     #[test]
