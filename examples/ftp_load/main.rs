@@ -1,6 +1,6 @@
 //! `ftp_load`: a load generator for FTP servers.
 //!
-//! A session is in [`session`], many concurrent sessions are in [`crew`], their work is in
+//! A session is in [`session`], its connections in [`link`], many concurrent sessions are in [`crew`], their work is in
 //! [`scenario`], and the measurement of the server is in [`process`].
 
 mod bare;
@@ -8,6 +8,7 @@ mod chart;
 mod crew;
 mod figures;
 mod idle;
+mod link;
 mod options;
 mod process;
 mod record;
@@ -63,6 +64,10 @@ fn with(
 }
 
 fn load(options: &Options) -> Result<(), String> {
+    if options.target.tls {
+        // Before there are threads, whose stacks are small.
+        link::context().map_err(|error| error.to_string())?;
+    }
     let finding = scenario::run(options);
     let text = match options.output {
         Output::Json => format!("{}\n", finding.record.to_json()),

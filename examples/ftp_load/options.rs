@@ -24,6 +24,7 @@ pub static PROGRAM: Program = Program {
         Flag::option("password", "WORD", "password, sent if the server asks for it").or("load@"),
         Flag::option("passive", "HOW", "epsv, pasv, or auto: PASV after EPSV is refused")
             .or("auto"),
+        Flag::switch("tls", "encrypt all connections by AUTH TLS and PROT P, with TLS 1.3"),
         Flag::option("timeout", "D", "longest wait for the server").or("20s"),
         Flag::option("clients", "N", "concurrent sessions").or("1"),
         Flag::option("count", "N", "total pieces of work").or("1000"),
@@ -54,8 +55,10 @@ Scenarios:
   soak    --count times: log in, list, fetch, store; fails if the server's
           memory, descriptors or threads grew since the first 1,000
 
-A session's data connection is a new one for each transfer. Every client is a
-thread, and takes one or two descriptors: ulimit -Hn is the limit.
+A session's data connection is a new one for each transfer; with --tls it
+resumes the TLS session of the control connection, and certificates are not
+checked. Every client is a thread, and takes one or two descriptors: ulimit -Hn
+is the limit.
 bare is a server that checks nothing, to see what is possible at all; report
 shows files of JSON lines, as tables or as a chart. Each has its own --help.
 
@@ -207,6 +210,7 @@ fn target(parsed: &Parsed) -> Result<Target, Usage> {
         user: text(parsed, "user")?,
         password: text(parsed, "password")?,
         passive: parsed.need("passive", one_of(PASSIVE))?,
+        tls: parsed.switch("tls"),
         patience: parsed.need("timeout", duration)?.max(Duration::from_millis(1)),
     })
 }

@@ -4,6 +4,7 @@
 //! costs time, and a load generator must cost less than the server. It uses the same [`Control`]
 //! and nothing else of the client.
 
+use crate::link::Link;
 use mt_ftp::protocol::address::{parse_extended_passive, parse_passive};
 use mt_ftp::protocol::{Code, Control, Reply};
 use std::io::{self, Read, Write};
@@ -21,6 +22,8 @@ pub struct Target {
     pub password: String,
     /// The command for data connections.
     pub passive: Passive,
+    /// Encrypt the control connection and the data connections.
+    pub tls: bool,
     /// The longest wait for the server.
     pub patience: Duration,
 }
@@ -40,22 +43,26 @@ pub enum Passive {
 #[derive(Debug)]
 pub struct Session<'a> {
     target: &'a Target,
-    control: Control<TcpStream>,
+    control: Control<Link>,
     passive: Passive,
 }
 
 impl<'a> Session<'a> {
-    /// Connects and reads the greeting.
+    /// Connects, reads the greeting, and begins TLS if the target says so.
     ///
     /// # Errors
-    /// Fails if there is no connection or no positive greeting.
+    /// Fails if there is no connection, no positive greeting or no TLS.
     pub fn connect(target: &'a Target) -> io::Result<Session<'a>> {
-        let tcp = connect(target.address, target.patience)?;
-        tcp.set_nodelay(true)?;
+        let link = connect(target.address, target.patience)?;
+        link.set_nodelay()?;
         let passive = target.passive;
-        let mut session = Session { target, control: Control::new(tcp), passive };
+        let mut session = Session { target, control: Control::new(link), passive };
         let greeting = session.final_reply()?;
         wanted(greeting, Code::is_success)?;
+        if target.tls {
+            session.say("AUTH TLS")?;
+            session.control.stream_mut().encrypt(None)?;
+        }
         Ok(session)
     }
 
@@ -70,16 +77,22 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Sends USER, and PASS if the server asks for it.
+    /// Sends USER, and PASS if the server asks for it. Under TLS the data connections are to be
+    /// encrypted from then on.
     ///
     /// # Errors
-    /// Fails if the login is refused.
+    /// Fails if the login or the encryption is refused.
     pub fn login(&mut self) -> io::Result<()> {
         let reply = self.ask(&format!("USER {}", self.target.user))?;
         if reply.code().is_intermediate() {
             self.say(&format!("PASS {}", self.target.password))?;
         } else {
             wanted(reply, Code::is_success)?;
+        }
+        if self.target.tls {
+            // RFC 4217 section 9: PBSZ has to come first.
+            self.say("PBSZ 0")?;
+            self.say("PROT P")?;
         }
         Ok(())
     }
@@ -113,7 +126,7 @@ impl<'a> Session<'a> {
             }
             in_time(deadline)?;
         }
-        drop(data);
+        data.end_download();
         self.end()?;
         Ok(total)
     }
@@ -137,7 +150,7 @@ impl<'a> Session<'a> {
             left -= length as u64;
             in_time(deadline)?;
         }
-        drop(data);
+        data.end_upload()?;
         self.end()?;
         Ok(size)
     }
@@ -149,16 +162,19 @@ impl<'a> Session<'a> {
     /// Returns the errors of the connection.
     pub fn quit(mut self) -> io::Result<()> {
         self.say("QUIT")?;
-        while self.control.fill()? > 0 {}
-        Ok(())
+        self.control.stream_mut().wait_for_end()
     }
 
-    fn begin(&mut self, command: &str) -> io::Result<TcpStream> {
-        let data = self.data_connection()?;
+    fn begin(&mut self, command: &str) -> io::Result<Link> {
+        let mut data = self.data_connection()?;
         self.control.send(format!("{command}\r\n").as_bytes())?;
         let reply = self.control.read_reply()?;
         // 125 and 150 have the same effect here (RFC 959 section 5.4).
         wanted(reply, Code::is_preliminary)?;
+        if let Some(tls) = self.control.stream().tls() {
+            // The session as it is now, since tickets come at any time.
+            data.encrypt(tls.session().as_ref())?;
+        }
         Ok(data)
     }
 
@@ -167,7 +183,7 @@ impl<'a> Session<'a> {
         wanted(reply, Code::is_success).map(drop)
     }
 
-    fn data_connection(&mut self) -> io::Result<TcpStream> {
+    fn data_connection(&mut self) -> io::Result<Link> {
         if self.passive != Passive::Classic {
             let reply = self.ask("EPSV")?;
             if reply.code() == Code::EXTENDED_PASSIVE || self.passive == Passive::Extended {
@@ -183,7 +199,7 @@ impl<'a> Session<'a> {
         self.connect_to(parse_passive(reply.text()).map(|address| address.port()), &reply)
     }
 
-    fn connect_to(&self, port: Option<u16>, reply: &Reply) -> io::Result<TcpStream> {
+    fn connect_to(&self, port: Option<u16>, reply: &Reply) -> io::Result<Link> {
         let port = port.ok_or_else(|| refused(reply))?;
         let mut address = self.target.address;
         address.set_port(port);
@@ -205,12 +221,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Connects with a blocking socket whose reads and writes time out after `patience`.
-fn connect(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let tcp = TcpStream::connect(address)?;
-    tcp.set_read_timeout(Some(patience))?;
-    tcp.set_write_timeout(Some(patience))?;
-    Ok(tcp)
+/// Connects; reads and writes time out after `patience`.
+fn connect(address: SocketAddr, patience: Duration) -> io::Result<Link> {
+    Link::new(TcpStream::connect(address)?, patience)
 }
 
 fn in_time(deadline: Instant) -> io::Result<()> {
@@ -223,4 +236,139 @@ fn wanted(reply: Reply, good: impl Fn(Code) -> bool) -> io::Result<Reply> {
 
 fn refused(reply: &Reply) -> io::Error {
     io::Error::other(format!("the server answered {}", reply.to_string().escape_debug()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mt_ftp::protocol::Line;
+    use mt_ftp::sys::{TlsContext, TlsVersion, make_certificate, tls_library};
+    use std::net::TcpListener;
+    use std::{fs, thread};
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+    const SIZE: u64 = 300_000;
+
+    /// The server's end of a session.
+    struct Server {
+        context: TlsContext,
+        control: Control<Link>,
+    }
+
+    impl Server {
+        /// Accepts a connection, up to the login.
+        fn accept(listener: &TcpListener, context: TlsContext) -> Server {
+            let mut server = Server { context, control: Control::new(accept(listener)) };
+            server.say("220 ready");
+            server.hear("AUTH TLS", "234 begin");
+            server.control.stream_mut().accept(&server.context).unwrap();
+            server.hear("USER load", "331 password");
+            server.hear("PASS word", "230 in");
+            server.hear("PBSZ 0", "200 PBSZ=0");
+            server.hear("PROT P", "200 private");
+            server.hear("TYPE I", "200 binary");
+            server
+        }
+
+        fn say(&mut self, reply: &str) {
+            self.control.send(format!("{reply}\r\n").as_bytes()).unwrap();
+        }
+
+        fn hear(&mut self, command: &str, reply: &str) {
+            let line = self.control.read_line().unwrap();
+            assert_eq!(line, Some(Line::Text(command.into())));
+            self.say(reply);
+        }
+
+        /// Returns the data connection of this command.
+        fn data(&mut self, command: &str) -> Link {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            self.hear("EPSV", &format!("229 port (|||{port}|)"));
+            self.hear(command, "150 now");
+            let mut data = accept(&listener);
+            data.accept(&self.context).unwrap();
+            assert!(data.tls().unwrap().is_resumed(), "not the session of the control connection");
+            data
+        }
+    }
+
+    fn accept(listener: &TcpListener) -> Link {
+        Link::new(listener.accept().unwrap().0, PATIENCE).unwrap()
+    }
+
+    /// Plays a session of both programs. Does nothing, with a word, where there is no TLS library.
+    fn play(
+        server: impl FnOnce(&mut Server) + Send,
+        client: impl FnOnce(&mut Session<'_>, Instant),
+    ) {
+        let library = match tls_library(None) {
+            Ok(library) => library,
+            Err(error) => return println!("left out: {error}"),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("certificate");
+        fs::write(&file, make_certificate(library, &["load.test".into()], 9).unwrap().pem).unwrap();
+        let context = TlsContext::server(library, &file, &file, TlsVersion::V1_2).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target {
+            address: listener.local_addr().unwrap(),
+            user: "load".into(),
+            password: "word".into(),
+            passive: Passive::Auto,
+            tls: true,
+            patience: PATIENCE,
+        };
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut session = Server::accept(&listener, context);
+                server(&mut session);
+                session.hear("QUIT", "221 bye");
+            });
+            let mut session = Session::open(&target).unwrap();
+            client(&mut session, Instant::now() + PATIENCE);
+            session.quit().unwrap();
+        });
+    }
+
+    #[test]
+    fn an_upload_resumes_the_session_and_ends_by_close_notify() {
+        let server = |server: &mut Server| {
+            let mut data = server.data("STOR file");
+            // Without close_notify this is an error.
+            assert_eq!(io::copy(&mut data, &mut io::sink()).unwrap(), SIZE);
+            data.end_download();
+            server.say("226 stored");
+        };
+        play(server, |session, deadline| {
+            let sent = session.send("STOR file", &[7; 16_000], SIZE, deadline);
+            assert_eq!(sent.unwrap(), SIZE);
+        });
+    }
+
+    #[test]
+    fn a_download_is_whole_if_it_ends_by_close_notify() {
+        for whole in [true, false] {
+            let server = |server: &mut Server| {
+                let mut data = server.data("RETR file");
+                data.write_all(&[7; SIZE as usize]).unwrap();
+                if whole {
+                    data.end_upload().unwrap()
+                } else {
+                    drop(data)
+                }
+                server.say("226 sent");
+            };
+            play(server, |session, deadline| {
+                match session.receive("RETR file", &mut [0; 16_000], deadline) {
+                    Ok(size) => assert_eq!((size, whole), (SIZE, true)),
+                    Err(error) => {
+                        assert_eq!((error.kind(), whole), (io::ErrorKind::UnexpectedEof, false));
+                        // The reply to the transfer that failed.
+                        session.end().unwrap();
+                    }
+                }
+            });
+        }
+    }
 }

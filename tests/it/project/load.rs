@@ -1,5 +1,6 @@
 //! The load generator in `examples/ftp_load`: a few pieces of each of its scenarios.
 
+use crate::support::ftps::Ftps;
 use crate::support::{Client, Run, Server};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -84,6 +85,30 @@ fn idle_sessions_stay_while_one_more_is_served() {
 fn a_soak_goes_through_all_of_its_work() {
     let run = load(&served(), &["--clients=4", "--count=100", "soak"]).expect(0);
     assert_eq!([number(&run, "worth"), number(&run, "errors")], [100.0, 0.0]);
+}
+
+#[test]
+fn every_connection_is_encrypted_and_data_connections_resume_its_session() {
+    let rules = ["--tls-required", "all", "--tls-reuse", "require"];
+    let Some(ftps) = Ftps::start(&rules) else { return };
+    ftps.server.write("file", vec![b'x'; 5000]);
+    for words in [
+        &["--file=file", "--size=5000", "retr"][..],
+        &["--file=x", "--size=300000", "stor"],
+        &["login"],
+        &["--file=file", "churn"],
+        &["--verb=MLSD", "list"],
+    ] {
+        let words = [&["--tls", "--clients=3", "--count=9"], words].concat();
+        let run = load(&ftps.server, &words).expect(0);
+        assert_eq!([number(&run, "done"), number(&run, "errors")], [9.0, 0.0], "{words:?}");
+    }
+    let words = ["--tls", "--file=y", "--size=300000", "--count=2", "stor"];
+    load(&ftps.server, &words).expect(0);
+    assert_eq!([0, 1].map(|file| ftps.server.read(format!("y-0-{file}")).len()), [300_000; 2]);
+    load(&Server::start(), &["--tls", "--count=1", "login"])
+        .expect(1)
+        .expect_error("the server answered 5");
 }
 
 #[test]
