@@ -4,8 +4,8 @@
 # Every peer is configured for the best performance: anonymous users may read and write, nothing is
 # logged, names are not resolved, limits on clients are lifted. `start_NAME` starts a server in the
 # background on 127.0.0.1:$port, serving $served, with its own files in $own, and stores its
-# process id in $pid. `find_NAME` prints the path of the program, or fails. `version_NAME` prints
-# its version.
+# process id in $pid. If $tls is set, it also takes TLS with $certificate. `find_NAME` prints the
+# path of the program, or fails. `version_NAME` prints its version.
 #
 #   name        package                        of
 #   vsftpd      vsftpd                         Debian
@@ -15,6 +15,13 @@
 #   unftp       unftp                          crates.io
 
 peers='vsftpd proftpd pure-ftpd pyftpdlib unftp'
+# The server that is no peer but the limit.
+limit=bare
+if [ "$tls" ]; then
+    # unftp's TLS is not OpenSSL's, and the limit has none.
+    peers='vsftpd proftpd pure-ftpd pyftpdlib'
+    limit=
+fi
 
 # Prints the path of a peer's program: from BENCH_PEERS (see fetch_peers.sh), or else an installed
 # one.
@@ -37,11 +44,11 @@ peer() {
 
 start_mt_ftp() {
     "$programs/ftp_server" --port "$port" --root "$served" --anonymous write --max-sessions 100000 \
-        --log-level error >/dev/null &
+        --log-level error ${tls:+--tls-cert "$certificate"} >/dev/null &
     pid=$!
 }
 
-version_mt_ftp() { "$programs/ftp_server" --version | cut -d' ' -f2; }
+version_mt_ftp() { "$programs/ftp_server" --version | sed -n '1s/^[^ ]* //p'; }
 
 start_bare() {
     "$load" bare --port "$port" --root "$served" >/dev/null &
@@ -81,6 +88,14 @@ isolate=NO
 isolate_network=NO
 seccomp_sandbox=NO
 END
+    [ -z "$tls" ] || cat >>"$own/conf" <<END
+ssl_enable=YES
+allow_anon_ssl=YES
+rsa_cert_file=$certificate
+rsa_private_key_file=$certificate
+ssl_ciphers=HIGH
+ssl_tlsv1=YES
+END
     # The fastest configuration: one process per session, without sandboxes.
     peer "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
     pid=$!
@@ -118,6 +133,7 @@ DelayEngine off
 <IfModule mod_ctrls.c>
 ControlsEngine off
 </IfModule>
+${tls:+$(proftpd_tls)}
 <Anonymous $served>
 User $visitor
 Group $(id -gn "$visitor")
@@ -132,22 +148,38 @@ END
     pid=$!
 }
 
+proftpd_tls() {
+    local modules=${BENCH_PEERS:+$BENCH_PEERS/usr/lib/proftpd}
+    [ -d "$modules" ] || modules=/usr/lib/proftpd
+    cat <<END
+ModulePath $modules
+LoadModule mod_tls.c
+TLSEngine on
+TLSECCertificateFile $certificate
+TLSECCertificateKeyFile $certificate
+TLSProtocol TLSv1.3
+TLSVerifyClient off
+TLSLog none
+END
+}
+
 version_proftpd() { (peer "$(find_proftpd)" -v) 2>&1 | sed 's/.*Version //'; }
 
 # --- pure-ftpd ---
 
-find_pure-ftpd() { find_program pure-ftpd; }
+find_pure-ftpd() { getent passwd ftp >/dev/null && find_program pure-ftpd; }
 
 # Anonymous users always get the home directory of the user ftp, so the files are mounted there in
 # a separate mount namespace. 4: IPv4; e: anonymous only; H: no name resolution; f none: no log; c,
-# C: maximum numbers of clients; L: limits of listings; Y 0: no TLS.
+# C: maximum numbers of clients; L: limits of listings; Y 0: no TLS, Y 1: TLS for those who ask.
 start_pure-ftpd() {
     local home
     home=$(getent passwd ftp | cut -d: -f6)
     # shellcheck disable=SC2016 # for the shell inside
     peer unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$served" "$home" \
         "$(find_pure-ftpd)" -S "127.0.0.1,$port" -4 -e -H -f none \
-        -c 30000 -C 30000 -L 1000000:10 -Y 0 -g "$own/pid" >"$own/said" 2>&1 &
+        -c 30000 -C 30000 -L 1000000:10 -g "$own/pid" \
+        -Y ${tls:-0} ${tls:+-2 "$certificate"} >"$own/said" 2>&1 &
     pid=$!
 }
 
@@ -176,13 +208,20 @@ from pyftpdlib.servers import FTPServer
 logging.basicConfig(level=logging.CRITICAL)
 authorizer = DummyAuthorizer()
 authorizer.add_anonymous(sys.argv[2], perm="elradfmwMT")
-FTPHandler.authorizer = authorizer
-server = FTPServer(("127.0.0.1", int(sys.argv[1])), FTPHandler, backlog=4096)
+handler = FTPHandler
+if len(sys.argv) > 3:
+    from pyftpdlib.handlers import TLS_FTPHandler
+
+    handler = TLS_FTPHandler
+    handler.certfile = sys.argv[3]
+handler.authorizer = authorizer
+server = FTPServer(("127.0.0.1", int(sys.argv[1])), handler, backlog=4096)
 server.max_cons = 100000
 server.max_cons_per_ip = 0
 server.serve_forever()
 END
-    "$(find_pyftpdlib)" -W ignore "$own/serve.py" "$port" "$served" >"$own/said" 2>&1 &
+    "$(find_pyftpdlib)" -W ignore "$own/serve.py" "$port" "$served" ${tls:+"$certificate"} \
+        >"$own/said" 2>&1 &
     pid=$!
 }
 

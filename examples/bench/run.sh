@@ -4,6 +4,7 @@
 #   examples/bench/run.sh [RESULTS]      RESULTS: where to write, without the end of the name
 #                                        (examples/bench/results)
 #   ROUNDS=5           every server does every row so often, in turn; medians count
+#   TLS=1              the rows of FTPS, beside the peers that have it (RESULTS: results-tls)
 #   QUICK=1            one round of a quarter of the work, to see that all of it runs
 #   BENCH_PEERS=DIR    where the peers are that are not installed (fetch_peers.sh)
 #   BENCH_DIR=DIR      where the files served are made (/dev/shm: what is measured is the server,
@@ -29,7 +30,8 @@ forget_ports_beyond 2000
 
 cd "$(dirname "$0")/../.."
 here=examples/bench
-results=${1:-$here/results}
+tls=${TLS:+1}
+results=${1:-$here/results${tls:+-tls}}
 programs=$(pwd)/target/release
 load=$programs/examples/ftp_load
 quick=${QUICK:+1}
@@ -56,6 +58,12 @@ if ! id "$visitor" >/dev/null 2>&1; then
 fi
 # shellcheck source=examples/bench/peers.sh
 . "$here/peers.sh"
+
+# Makes the certificate that all servers have.
+make_certificate() {
+    certificate=$dir/certificate.pem
+    "$programs/ftp_server" certificate --name localhost "$certificate" >/dev/null
+}
 
 # --- served files ---
 
@@ -113,7 +121,7 @@ start() {
 start_servers() {
     servers=() missing=()
     local name
-    for name in mt_ftp $peers bare; do
+    for name in mt_ftp $peers $limit; do
         if [ "$name" = mt_ftp ] || [ "$name" = bare ] || "find_$name" >/dev/null; then
             start "$name"
             [ -z "${pids[$name]:-}" ] || servers+=("$name")
@@ -133,7 +141,7 @@ run() {
     local out=$1 server=$2 row=$3
     shift 3
     "$load" --port "${ports[$server]}" --pid "${pids[$server]}" --server "$server" --row "$row" \
-        --json "$@" >>"$out" 2>/dev/null || :
+        ${tls:+--tls} --json "$@" >>"$out" 2>/dev/null || :
     end_sessions "${pids[$server]}"
     find "$served/up" -mindepth 1 -delete
 }
@@ -152,6 +160,22 @@ n() { echo $((${quick:-0} ? ($1 + 3) / 4 : $1)); }
 
 # name | options; most runs end after one second, even if work is left.
 rows() {
+    if [ "$tls" ]; then rows_under_tls; else rows_in_clear; fi
+}
+
+rows_under_tls() {
+    cat <<END
+RETR 1 GiB, 1 client|--file 1G --size 1G --count $(n 2) --seconds 20 retr
+STOR 1 GiB, 1 client|--file up/x --size 1G --count 1 --seconds 20 stor
+RETR 4 KiB, 1 session|--file 4K --size 4K --count $(n 1000) --seconds 10 retr
+RETR 4 KiB, 8 sessions|--file 4K --size 4K --clients 8 --count $(n 1000) --seconds 10 retr
+STOR 4 KiB, 1 session|--file up/x --count $(n 1000) --seconds 10 stor
+STOR 4 KiB, 8 sessions|--file up/x --clients 8 --count $(n 1000) --seconds 10 stor
+connect, AUTH TLS, log in, QUIT, 8 clients|--clients 8 --count $(n 1000) --seconds 10 login
+END
+}
+
+rows_in_clear() {
     cat <<END
 RETR 1 GiB, 1 client|--file 1G --size 1G --count $(n 2) --seconds 10 retr
 RETR 128 MiB, 32 clients|--file 128M --size 128M --clients 32 --count 32 --seconds 10 retr
@@ -240,12 +264,14 @@ grow() {
 write_results() {
     [ -z "${BENCH_LINES:-}" ] || cat "$dir/compare" "$dir/grow" >"$BENCH_LINES"
     {
-        printf '# How fast the server is, and others\n\n'
+        printf '# How fast the server is%s, and others\n\n' "${tls:+ under TLS}"
         describe
         printf '\n![Rates side by side](%s)\n\n## Side by side\n\n' "$(basename "$results").svg"
         "$load" report "$dir/compare"
-        printf '\n## Cost as work grows\n\n'
-        "$load" report "$dir/grow"
+        if [ -s "$dir/grow" ]; then
+            printf '\n## Cost as work grows\n\n'
+            "$load" report "$dir/grow"
+        fi
     } >"$results.md"
     "$load" report --chart "$dir/compare" >"$results.svg"
 }
@@ -255,23 +281,43 @@ describe() {
 Written by \`make bench\` on $(date -u +%Y-%m-%d) ($(git rev-parse --short HEAD 2>/dev/null || echo '?')): medians
 of $rounds round$([ "$rounds" = 1 ] || echo s), in each of which every server does every row in turn, one at a time, over
 loopback, with its files in memory. Ratios above 1 are ours; where they are below they stand out.
-What has \`in a row\` or \`idle\` in its name ran once. \`bare\` is no server but the limit: it moves
-the same bytes over the same connections, a thread for each client, and checks nothing. Connections
+What has \`in a row\` or \`idle\` in its name ran once. $(describe_the_kind) Connections
 that have ended are forgotten beyond 2,000 (tcp_max_tw_buckets), or each row would be measured in the
 ports that those before it left over.
 
 - machine: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)
 - servers: $(for server in "${servers[@]}"; do printf '%s %s, ' "$server" "$("version_$server")"; done | sed 's/, $//')
 - missing: $([ ${#missing[@]} -eq 0 ] && echo none || printf '%s, ' "${missing[@]}" | sed 's/, $//')
-- command: \`${quick:+QUICK=1 }ROUNDS=$rounds make bench${BENCH_PEERS:+ BENCH_PEERS=…}\`
+- command: \`${tls:+TLS=1 }${quick:+QUICK=1 }ROUNDS=$rounds make bench${BENCH_PEERS:+ BENCH_PEERS=…}\`
 END
 }
 
+describe_the_kind() {
+    if [ "$tls" ]; then
+        cat <<'END'
+Every connection is
+under TLS 1.3 (AUTH TLS, PROT P), all servers have the same certificate, and a data connection
+resumes the session of its control connection.
+END
+    else
+        cat <<'END'
+`bare` is no server but the limit: it moves
+the same bytes over the same connections, a thread for each client, and checks nothing.
+END
+    fi
+}
+
 make_files
+[ -z "$tls" ] || make_certificate
+: >"$dir/grow"
 start_servers
 compare
-endure
-grow
+if [ "$tls" ]; then
+    for server in "${servers[@]}"; do idle "$server" 1,000; done
+else
+    endure
+    grow
+fi
 write_results
 say "written: $results.md, $results.svg"
 "$load" report "$dir/compare"

@@ -55,11 +55,14 @@ pub fn draw(results: &Results) -> String {
         let y = MARGIN + (index % down) as f64 * panel;
         draw_panel(results, line, &mut out, (x, y));
     }
+    let limit = match results.servers.iter().any(|server| server == LIMIT) {
+        true => format!(" {LIMIT} checks nothing and moves bytes: the limit of this machine."),
+        false => String::new(),
+    };
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(
         out,
-        "<text class=\"note\" x=\"{MARGIN}\" y=\"{}\">Every panel has its own scale. {LIMIT} checks \
-         nothing and moves bytes: the limit of this machine.</text>\n</svg>",
+        "<text class=\"note\" x=\"{MARGIN}\" y=\"{}\">Every panel has its own scale.{limit}</text>\n</svg>",
         height - MARGIN
     );
     out
