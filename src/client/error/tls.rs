@@ -28,7 +28,7 @@ pub enum TlsFailure {
         host: String,
         /// What is wrong with the certificate.
         wrong: String,
-        /// The pin that accepts it, if there is a certificate.
+        /// The pin that accepts it, if there is a certificate and nobody has been asked about it.
         shown: Option<Pin>,
     },
     /// The certificate is another one than the user has accepted before.

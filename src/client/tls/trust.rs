@@ -94,13 +94,15 @@ impl TrustPolicy {
             None => {}
         }
         let asked = Instant::now();
-        let is_trusted = match &self.person {
-            Some(person) if asks => person.agrees(&question(&host, &wrong, shown))?,
-            _ => false,
+        let person = self.person.as_ref().filter(|_| asks);
+        let is_trusted = match person {
+            Some(person) => person.agrees(&question(&host, &wrong, shown))?,
+            None => false,
         };
         *deadline = net::later(*deadline, asked.elapsed());
         if !is_trusted {
-            return Err(Error::Tls(TlsFailure::Untrusted { host, wrong, shown: Some(shown) }));
+            let shown = person.is_none().then_some(shown);
+            return Err(Error::Tls(TlsFailure::Untrusted { host, wrong, shown }));
         }
         if let Err(error) = self.known.add(&server.to_string(), shown)
             && let Some(person) = &self.person
@@ -114,8 +116,9 @@ impl TrustPolicy {
 
 fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
     format!(
-        "{} shows a certificate that nobody vouches for ({}).\nSHA-256 {fingerprint}\n\
-         Trust it from now on? [y/N] ",
+        "{} shows a certificate that nobody vouches for ({}).\n\
+         Compare its fingerprint with the one that the server's owner tells you:\n\
+         SHA-256 {fingerprint}\nTrust it from now on? [y/N] ",
         shown(host.as_bytes()),
         shown(wrong.as_bytes()),
     )

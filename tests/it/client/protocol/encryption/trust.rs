@@ -164,6 +164,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
         terminal.line("n");
         let (screen, status) = terminal.end();
         assert_eq!(status, Some(3), "{screen}");
+        assert!(!screen.contains("--tls-pin"), "the fingerprint again: {screen}");
     });
     assert!(!file.exists());
     follow(&identity, true, &mut || {
