@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     ])
     .details(
         "The user is NAME of -u, else the one that .netrc names, else anonymous. The\n\
-         password comes from FTP_PASSWORD or .netrc, or is asked for, as that of USER is\n",
+         password, here and for USER, comes from FTP_PASSWORD or .netrc, or is asked for\n",
     )
     .example("CONNECT localhost 1026"),
     Row::new(&["user"], "log in as another user", user)
