@@ -218,7 +218,8 @@ fn has_below(dir: &Path, word: &str) -> bool {
 fn files_that_commands_name_are_there() {
     let readme = readme();
     let is_end = |c: char| c.is_whitespace() || "`)],;'\"#".contains(c);
-    for (at, _) in readme.match_indices("examples/") {
+    let starts = ["examples/", "tests/it/"].map(|folder| readme.match_indices(folder));
+    for (at, _) in starts.into_iter().flatten() {
         let name = readme[at..].split(is_end).next().unwrap().trim_end_matches(['.', ':']);
         assert!(root().join(name).exists(), "{name}");
     }
