@@ -7,7 +7,9 @@
 use crate::support::PATIENCE;
 use crate::support::tls::Wire;
 use mt_ftp::sys::{Interest, PollItem, Tls, Waitable, connect_from, poll};
+use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
+use std::hash::BuildHasher;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
@@ -325,4 +327,13 @@ fn patient(stream: TcpStream) -> TcpStream {
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
+}
+
+/// Returns a port that nobody listens on. It is below those that the system gives to connections, so that
+/// none of the connections of other tests takes it meanwhile.
+pub fn free_port() -> u16 {
+    let random = RandomState::new();
+    let ports = (0..1000u32).map(|number| 10_000 + (random.hash_one(number) % 20_000) as u16);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    ports.into_iter().find(is_free).unwrap()
 }

@@ -1,7 +1,7 @@
 //! `--proxy-protocol`: clients that come through a load balancer, which announces their addresses.
 
 use crate::support::random::Random;
-use crate::support::wire::{self, Peer};
+use crate::support::wire::{self, Peer, free_port};
 use crate::support::{Server, eventually};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -55,10 +55,6 @@ fn data(to: SocketAddr, client: &str) -> TcpStream {
 
 fn dropped(stream: &mut TcpStream) {
     assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)));
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Returns two servers: one with passive ports per session, one with shared ports.

@@ -1,7 +1,7 @@
 //! SIGHUP: accounts, options and logs are reloaded, and an error in them changes nothing.
 
 use crate::support::accounts::{PASSWORD, SECRET};
-use crate::support::wire::Peer;
+use crate::support::wire::{Peer, free_port};
 use crate::support::{Server, comes_in, eventually};
 use std::fs;
 use std::path::PathBuf;
@@ -233,8 +233,4 @@ fn ports_follow_and_those_in_use_stay() {
     assert_eq!(crate::support::wire::drain(crate::support::wire::connect(old)), b"content");
     peer.expect(226);
     assert_eq!(peer.epsv().port(), ports[1]);
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,15 +1,9 @@
 //! `--passive-ports` and `--passive-address`.
 
 use crate::support::Server;
-use crate::support::wire::{self, Peer};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use crate::support::wire::{self, Peer, free_port};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
-
-/// Returns a free port of the system. Another program may take it before the server binds it, but
-/// the system does not assign it again at once.
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
 
 fn caller(server: &Server, from: IpAddr) -> Peer {
     let mut peer = Peer::new(wire::connect_as(from, server.addr()));
