@@ -30,7 +30,7 @@ use crate::args::Usage;
 use crate::net;
 use crate::shutdown::Shutdown;
 use crate::sys::{TlsError, TlsUnavailable};
-use crate::text::Reason;
+use crate::text::{Reason, fingerprint};
 use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
 use auth::password_check::PasswordChecks;
@@ -51,7 +51,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What all sessions share.
 pub struct Server {
@@ -158,10 +158,27 @@ impl Server {
         let wrong = wrong.iter().map(|wrong| self.log_problem(wrong));
         let count: usize = wrong.chain(problems.iter().map(|it| self.log_problem(it))).sum();
         let settings = self.settings();
+        self.log_certificate(&before, &settings);
         if let Some(warning) = tls::warning(&settings.config, settings.tls.as_deref()) {
             self.log.event(Level::Warn, "certificate-expires", &[("why", &warning)]);
         }
         self.log.event(Level::Info, "reloaded", &[("problems", &count)]);
+    }
+
+    /// Logs the certificate that new sessions get from now on, if it is another one than before.
+    fn log_certificate(&self, before: &Settings, now: &Settings) {
+        let certificate = |settings: &Settings| settings.tls.as_ref()?.own_certificate();
+        let Some(new) = certificate(now) else { return };
+        if certificate(before).as_ref() == Some(&new) {
+            return;
+        }
+        let digest = fingerprint(&new.sha256());
+        let mut fields: Vec<Field<'_>> = vec![("sha256", &digest)];
+        // An expired one has no days, and a warning.
+        let days =
+            tls::days_left(&new, SystemTime::now()).and_then(|days| u64::try_from(days).ok());
+        fields.extend(days.iter().map(|days| -> Field<'_> { ("days", days) }));
+        self.log.event(Level::Info, "certificate", &fields);
     }
 
     /// Puts prepared settings in force. A log that cannot be opened stays where it was.

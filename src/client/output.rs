@@ -103,6 +103,12 @@ pub(super) fn kept(name: &[u8], came: u64, total: Option<u64>, command: &str) ->
     format!("{}: {}{of} kept; {command} continues", shown(name), progress::amount(came as f64))
 }
 
+/// Says how much of an unfinished upload was sent, and which command continues it with what the server has
+/// kept.
+pub(super) fn sent(name: &[u8], moved: u64, command: &str) -> String {
+    format!("{}: {} sent; {command} continues", shown(name), progress::amount(moved as f64))
+}
+
 /// Prints results and failures to standard error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Messages {

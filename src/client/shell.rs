@@ -336,6 +336,9 @@ impl Shell {
             self.session.drop_lost();
         }
         self.tell(what, &error);
+        if self.is_prompting() && matches!(error, Error::Login(_)) {
+            self.session.messages.note("USER NAME tries another login");
+        }
         if self.session.transfers.json && !was_told && !matches!(error, Error::OutputClosed) {
             // A standard output that is gone ends the next command.
             let _ = json::print_object(json::of_failure(what, &error));

@@ -131,12 +131,16 @@ fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
 /// Asks for the password, stores the account, and says what it may do.
 fn store(request: &Request) -> Result<(), Box<dyn Error>> {
     // Nobody types a password for a file that cannot be used.
-    match Accounts::read(&request.file) {
-        Err(AccountsError::File(_, error)) if error.kind() == ErrorKind::NotFound => {}
-        read => drop(read?),
-    }
-    let password = prompt::ask_for_password(&request.name)?;
-    let Stored { done, account, home } = request.store(&password)?;
+    let is_known = match Accounts::read(&request.file) {
+        Err(AccountsError::File(_, error)) if error.kind() == ErrorKind::NotFound => false,
+        read => {
+            let accounts = read?;
+            Name::new(request.name.clone()).is_some_and(|name| accounts.get(&name).is_some())
+        }
+    };
+    let may_keep = is_known && request.changes_more_than_the_password();
+    let password = prompt::ask_for_password(&request.name, may_keep)?;
+    let Stored { done, account, home } = request.store(password.as_ref())?;
     let done = match done {
         Done::Added => "added to",
         Done::Changed => "changed in",
@@ -259,14 +263,26 @@ impl Request {
         })
     }
 
-    /// Stores the account with this password, and makes its home if the root is known.
+    /// Returns true if anything but the password is named.
+    fn changes_more_than_the_password(&self) -> bool {
+        let limits = [self.quota.is_some(), self.sessions.is_some(), self.rate.is_some()];
+        self.access.is_some() || self.home.is_some() || limits.contains(&true)
+    }
+
+    /// Stores the account with this password, or the one that it has, and makes its home if the root is
+    /// known.
     ///
     /// # Errors
     /// The file is no accounts file, or cannot be read or replaced, or the home cannot be made.
-    fn store(&self, password: &Secret) -> Result<Stored, Box<dyn Error>> {
-        let hash = PasswordHash::new(password.expose(), rounds_of_new())?;
+    fn store(&self, password: Option<&Secret>) -> Result<Stored, Box<dyn Error>> {
+        let hash = password.map(|password| PasswordHash::new(password.expose(), rounds_of_new()));
+        let hash = hash.transpose()?;
         edit(&self.file, |text, accounts| {
-            let (text, done) = self.changed(text, accounts, &hash);
+            let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
+            let hash = hash.as_ref().or(old.as_ref().map(|old| &old.hash));
+            // Somebody may have removed the account meanwhile.
+            let hash = hash.ok_or("a password is needed")?;
+            let (text, done) = self.changed(text, accounts, hash);
             let now = Accounts::parse(&self.file, &text)?;
             let account = Name::new(self.name.clone()).and_then(|name| now.get(&name).cloned());
             let account = account.ok_or("the account cannot be stored")?;

@@ -8,13 +8,13 @@ use super::operands::{Operand, operand, optional};
 use super::refusal;
 use super::row::Row;
 use crate::args::{self, Flag, Parsed};
-use crate::client::error::Error;
+use crate::client::error::{Error, ErrorClass};
 use crate::client::local;
 use crate::client::name::parse_name;
 use crate::client::options::MOST_CONNECTIONS;
 use crate::client::output::json::Action;
 use crate::client::output::progress::Progress;
-use crate::client::output::{Listing, Messages};
+use crate::client::output::{self, Listing, Messages};
 use crate::client::shell::input::Input;
 use crate::client::shell::lexer::{Quotes, quoted};
 use crate::client::shell::session::Session;
@@ -291,8 +291,33 @@ fn send(
     {
         return send(session, file, Some(&[typed, b"/"].concat()), placement);
     }
+    let kept = upload_command(file, &outcome.remote, placement, &error)
+        .filter(|_| moved > 0)
+        .map(|command| output::sent(&outcome.remote, moved, &command));
     let error = refusal::explained(session, &outcome.remote, error);
-    report(session, TransferOutcome { result: Err(error), ..outcome }, moved)
+    report(session, TransferOutcome { result: Err(error), kept, ..outcome }, moved)
+}
+
+/// Returns the command that continues an upload after a failure that says nothing against the file.
+fn upload_command(
+    file: &[u8],
+    remote: &[u8],
+    placement: Placement,
+    error: &Error,
+) -> Option<String> {
+    let is_broken = match error.class() {
+        ErrorClass::Interrupted | ErrorClass::Transfer | ErrorClass::Connection => true,
+        ErrorClass::OutputClosed
+        | ErrorClass::Usage
+        | ErrorClass::Local
+        | ErrorClass::Remote
+        | ErrorClass::Login
+        | ErrorClass::Tls
+        | ErrorClass::Credentials => false,
+    };
+    let continues = is_broken && file != STANDARD && placement != Placement::Append;
+    let names = [file, remote].map(|name| [b" ".to_vec(), quoted(name, Quotes::None)].concat());
+    continues.then(|| shown(&[b"REPUT".to_vec(), names.concat()].concat()))
 }
 
 fn upload(
@@ -382,5 +407,28 @@ impl Meter for FileProgress<'_> {
     fn warn(&mut self, text: &str) {
         self.progress.clear();
         self.messages.warning(self.name, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_upload_that_broke_off_names_the_command_that_continues_it() {
+        let command = |file: &str, remote: &str, placement, error| {
+            upload_command(file.as_bytes(), remote.as_bytes(), placement, &error)
+        };
+        let stalled = || Error::Stalled(Duration::from_secs(30));
+        assert_eq!(
+            command("a b", "d/a", Placement::Replace, Error::Interrupted).as_deref(),
+            Some("REPUT a\\ b d/a")
+        );
+        assert!(command("a", "a", Placement::Continue, stalled()).is_some());
+        assert_eq!(command("a", "a", Placement::Append, stalled()), None);
+        assert_eq!(command("-", "a", Placement::Replace, stalled()), None);
+        let local = Error::Local(io::ErrorKind::NotFound.into());
+        assert_eq!(command("a", "a", Placement::Replace, local), None);
     }
 }

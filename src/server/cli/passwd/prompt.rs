@@ -17,10 +17,18 @@ fn set_silent(echo_off: Option<EchoOff>) {
     *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = echo_off;
 }
 
-/// From the terminal twice and without echo, or the first line of what is piped in.
-pub(super) fn ask_for_password(name: &str) -> Result<Secret, Box<dyn Error>> {
+/// Reads a password from the terminal, twice and without echo, or from the first line of what is piped in.
+/// `None` is an empty one, which keeps the old password if `may_keep` allows that.
+pub(super) fn ask_for_password(
+    name: &str,
+    may_keep: bool,
+) -> Result<Option<Secret>, Box<dyn Error>> {
+    let needed = |password: Option<Secret>| match password {
+        None if !may_keep => Err("a password is needed".into()),
+        password => Ok(password),
+    };
     if !io::stdin().is_terminal() {
-        return read_password();
+        return needed(read_password()?);
     }
     // Ctrl-C at the prompt must not leave the terminal mute.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
@@ -30,14 +38,15 @@ pub(super) fn ask_for_password(name: &str) -> Result<Secret, Box<dyn Error>> {
         output::note("");
         process::exit(130);
     });
-    let password = type_password(&format!("New password for {name}"))?;
-    if type_password("The same again")? != password {
+    let keep = if may_keep { " (Enter keeps the old one)" } else { "" };
+    let password = needed(type_password(&format!("New password for {name}{keep}"))?)?;
+    if password.is_some() && type_password("The same again")? != password {
         return Err("the two passwords differ; nothing was changed".into());
     }
     Ok(password)
 }
 
-fn type_password(prompt: &str) -> Result<Secret, Box<dyn Error>> {
+fn type_password(prompt: &str) -> Result<Option<Secret>, Box<dyn Error>> {
     output::ask(format_args!("{prompt}: "));
     set_silent(Some(EchoOff::new()?));
     let password = read_password();
@@ -46,7 +55,8 @@ fn type_password(prompt: &str) -> Result<Secret, Box<dyn Error>> {
     password
 }
 
-fn read_password() -> Result<Secret, Box<dyn Error>> {
+/// Reads a line; `None` is an empty one.
+fn read_password() -> Result<Option<Secret>, Box<dyn Error>> {
     let mut line = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut line)?;
     let mut line = text::without_mark(&line).map_err(|wrong| format!("expected {wrong}"))?.to_vec();
@@ -54,7 +64,7 @@ fn read_password() -> Result<Secret, Box<dyn Error>> {
         line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     line.truncate(end);
     if line.is_empty() {
-        return Err("a password is needed".into());
+        return Ok(None);
     }
-    Secret::new(line).ok_or("a password cannot hold CR, LF or NUL".into())
+    Secret::new(line).map(Some).ok_or("a password cannot hold CR, LF or NUL".into())
 }

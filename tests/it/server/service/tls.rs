@@ -160,6 +160,7 @@ fn a_reload_uses_a_renewed_certificate_and_keeps_sessions() {
     ftps.server.signal("HUP");
     eventually("the new certificate", || shown(&ftps) != first);
     let second = shown(&ftps);
+    ftps.server.wait_for_log(&[" certificate ", "days=89"]);
     // Data connections of an existing session can still resume its TLS session.
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
     ftps.send(&mut peer, "STOR file", "again");

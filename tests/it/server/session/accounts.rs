@@ -90,6 +90,19 @@ fn passwd_changes_one_line_and_keeps_all_else() {
     assert!(after.ends_with("#end"));
     assert_eq!(mode(file.path()), 0o640);
 
+    // Without a new password, other changes keep the old one; an account that is new needs one.
+    let hash = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("anna:")).unwrap().to_owned();
+        line.split(':').nth(1).unwrap().to_owned()
+    };
+    run(&["passwd", "--access=read", file.path(), "anna"], "").expect(0);
+    let kept = fs::read_to_string(file.path()).unwrap();
+    assert_eq!(hash(&kept), hash(&after));
+    assert!(kept.contains(":read:/a b"), "{kept}");
+    for words in [["passwd", file.path(), "anna"], ["passwd", file.path(), "carla"]] {
+        run(&words, "").expect(1).expect_error("a password is needed");
+    }
+
     let words = ["passwd", "--access=read", "--home", "/c", file.path(), "anna"];
     run(&words, "newer\n").expect(0);
     let after = fs::read_to_string(file.path()).unwrap();
