@@ -184,9 +184,11 @@ impl Work for JobQueue<'_> {
             if !connection.capabilities().pipelines {
                 self.lock().one_at_a_time = true;
             }
+            // With `--retries 0` a transfer that broke off is not taken up again by another connection either.
+            let may_move = self.settings.transfers.retries > 0 || self.settings.limit.is_one();
             let is_left = |error: &Error| {
-                is_crowded(error)
-                    || (connection.is_lost() && !matches!(error, Error::GaveUp { .. }))
+                let is_lost = connection.is_lost() && !matches!(error, Error::GaveUp { .. });
+                is_crowded(error) || (is_lost && may_move)
             };
             if worker == Worker::Helper && outcome.result.as_ref().is_err_and(is_left) {
                 return self.lock().jobs.push_front(job);
