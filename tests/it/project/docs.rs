@@ -224,9 +224,10 @@ fn fish_completes_options_and_their_values() {
         }
     }
     assert_eq!(complete(&["ftp_server", "pa"]), ["passwd"]);
+    // fish sorts.
     assert_eq!(
         complete(&["ftp_server", "--anonymous", ""]),
-        ["none", "drop", "read", "store", "write"]
+        ["drop", "none", "read", "store", "write"]
     );
     assert_eq!(
         complete(&["ftp_server", "passwd", "--access", ""]),

@@ -31,7 +31,7 @@ impl Traced {
 
     /// Returns the calls for uploads since the last 150, up to the final reply.
     fn calls(&self) -> Vec<&'static str> {
-        const CALLS: [&str; 3] = ["fsync", "rename", "226 "];
+        const CALLS: [&str; 4] = ["fsync", "rename", "linkat", "226 "];
         let path = self.trace.path().join("calls");
         let read = || fs::read_to_string(&path).unwrap();
         let is_reply = |line: &&str| line.contains("150 ") || line.contains("226 ");
@@ -47,7 +47,7 @@ impl Traced {
     }
 }
 
-const WATCHED: &[&str] = &["-e", "trace=fsync,fdatasync,rename,renameat,renameat2,sendto"];
+const WATCHED: &[&str] = &["-e", "trace=fsync,fdatasync,rename,renameat,renameat2,linkat,sendto"];
 
 fn send_from(peer: &mut Peer, offset: u32, command: &str, bytes: &str) {
     let to = peer.epsv();
@@ -64,10 +64,13 @@ fn with_sync_file_and_directory_are_on_the_disk_before_the_226() {
     const IN_PLACE: [&str; 2] = ["fsync", "226 "];
     let traced = Traced::with(WATCHED, &["--sync"]);
     let mut peer = traced.server.visitor();
-    for command in ["STOR file", "STOR file", "APPE new", "STOU"] {
+    for command in ["STOR file", "STOR file", "APPE new"] {
         peer.send(command, noise(100_000, 1));
         assert_eq!(traced.calls(), RENAMED, "{command}");
     }
+    // A name that must be new is linked, because a rename would replace a file that came meanwhile.
+    peer.send("STOU", noise(100_000, 1));
+    assert_eq!(traced.calls(), ["fsync", "linkat", "fsync", "226 "]);
     peer.send("APPE file", "more");
     assert_eq!(traced.calls(), IN_PLACE);
     send_from(&mut peer, 4, "STOR file", "in place");
