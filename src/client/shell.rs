@@ -372,7 +372,7 @@ impl Shell {
     fn tell(&self, what: &[u8], error: &Error) {
         match error {
             Error::OutputClosed => {}
-            // These words are what INTERFACE promises, alone in their line.
+            // Scripts rely on these words, alone in their line.
             Error::NotConnected => self.session.messages.error(&error.to_string()),
             _ => {
                 // A path is named once.

@@ -249,6 +249,8 @@ fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
     let calls = client.path("calls");
     let mut strace = assert_cmd::Command::new("strace");
     strace.current_dir(client.path("")).timeout(PATIENCE).args(["-f", "-qq", "-e", "signal=none"]);
+    // In the directories that cargo names there the loader looks for the C library, 140 calls long.
+    strace.env_remove("LD_LIBRARY_PATH");
     strace.arg("-o").arg(&calls).arg(env!("CARGO_BIN_EXE_ftp_client"));
     strace.args(["-q", "-c", commands, &address.ip().to_string(), &address.port().to_string()]);
     strace.assert().success();
