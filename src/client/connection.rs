@@ -52,7 +52,7 @@ pub struct Settings {
     pub epsv6: bool,
     /// How lines end in a text that was fetched.
     pub line_ends: LineEnds,
-    /// How the control connection becomes encrypted.
+    /// The way in which the control connection becomes encrypted.
     pub encryption: Encryption,
     /// The TLS of this connection and of others.
     pub tls: TlsClient,
@@ -136,9 +136,9 @@ pub struct Connection {
     route: Option<SocketAddr>,
     /// The size of the file that was sent last, where a follower asked for it.
     stored: Option<u64>,
-    /// What went over it since the user's command began.
+    /// The commands and replies exchanged since the user's command began.
     exchange: Exchange,
-    /// Whether it was made beside the first one of the user, to work at the same time.
+    /// The connection is a helper, made beside the user's first one to work at the same time.
     is_helper: bool,
     lost: bool,
 }
@@ -157,7 +157,7 @@ pub(super) struct Capabilities {
     pub(super) restarts: bool,
     /// MLSD.
     pub(super) machine_lists: bool,
-    /// How a byte 255 in names is sent.
+    /// The form in which a byte 255 in names is sent.
     doubling: Doubling,
     /// HASH.
     pub(super) hashes: bool,

@@ -13,7 +13,7 @@ use super::{Connection, file_time};
 use crate::client::error::Error;
 use crate::protocol::{Command, Name};
 
-/// How many names are asked about in vain before the server is asked no more.
+/// The number of names that are probed without a result before probing ends.
 const MOST_TRIES: u8 = 8;
 
 /// The longest Telnet command that a lone 255 may begin, in bytes (RFC 854).
@@ -21,7 +21,7 @@ const LONGEST_COMMAND: usize = 3;
 
 const IAC: u8 = 255;
 
-/// How a byte 255 is sent.
+/// The form in which a byte 255 is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubling {
     /// Twice, though the server was not seen to understand it; so many names may still be asked about.

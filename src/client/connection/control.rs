@@ -19,7 +19,7 @@ pub(in crate::client) const MOST_UNASKED: u32 = 32;
 /// is done: nothing else reveals a server that loses such commands.
 pub(in crate::client) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How a wait for a reply ended.
+/// The result of a wait for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum ReplyWait {
     /// A reply has begun to arrive.

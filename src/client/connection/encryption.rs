@@ -12,7 +12,7 @@ use crate::sys::Tls;
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// Who can read what goes over a control connection.
+/// Tells whether others on the network can read what goes over a control connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Exposure {
     /// Everybody on the way.
