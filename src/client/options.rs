@@ -66,15 +66,22 @@ pub static PROGRAM: Program = Program {
             "encrypt by AUTH TLS before the login, or do not connect, as ftpes:// does; ftps:// is TLS \
              from the first byte, on port 990",
         ),
-        Flag::option("tls-ca", "FILE", "trust the authorities in this file [the system's]"),
+        Flag::option(
+            "tls-ca",
+            "FILE",
+            "trust the authorities in this file [the system's]; implies --tls",
+        ),
         Flag::option(
             "tls-pin",
             "SHA256",
-            "accept the certificate with this fingerprint and no other",
+            "accept the certificate with this fingerprint and no other; implies --tls",
         )
         .many(),
-        Flag::switch("tls-clear-data", "encrypt commands but not files and listings (PROT C)"),
-        Flag::option("tls-min", "VERSION", "lowest version of TLS")
+        Flag::switch(
+            "tls-clear-data",
+            "encrypt commands but not files and listings (PROT C); implies --tls",
+        ),
+        Flag::option("tls-min", "VERSION", "lowest version of TLS; implies --tls if given")
             .choices(&args::words(&TLS_VERSIONS))
             .or("1.2"),
         Flag::option("tls-library", "FILE", "load OpenSSL's libssl from this file [the system's]"),
@@ -214,10 +221,7 @@ impl Options {
             start: start(parsed.operands())?,
             user: user(parsed)?.or(user_of_host(parsed.operands())),
             mode: mode(parsed)?,
-            encryption: match parsed.switch("tls") {
-                true => Encryption::Explicit,
-                false => Encryption::Clear,
-            },
+            encryption: encryption(parsed),
             tls: tls(parsed)?,
             timeout: timeout(parsed)?,
             on_failure: if parsed.switch("k") { OnFailure::GoOn } else { OnFailure::Stop },
@@ -320,6 +324,17 @@ fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
     }
 }
 
+/// Returns how connections become encrypted that do not say it themselves. Every option that says how TLS
+/// is done asks for TLS: without it the option would have no effect, and the password would go out in clear.
+/// The file of the library alone asks for nothing.
+fn encryption(parsed: &Parsed) -> Encryption {
+    let asking = ["tls", "tls-ca", "tls-pin", "tls-min", "tls-clear-data"];
+    match asking.iter().any(|name| *parsed.origin(name) != Origin::Default) {
+        true => Encryption::Explicit,
+        false => Encryption::Clear,
+    }
+}
+
 fn tls(parsed: &Parsed) -> Result<TlsOptions, Usage> {
     Ok(TlsOptions {
         library: parsed.value("tls-library").map(PathBuf::from),
@@ -417,6 +432,16 @@ mod tests {
         assert!(given.tls.clear_data && given.tls.min == TlsVersion::V1_3);
         let Some(Start::Url(url)) = options("ftps://h/").unwrap().start else { panic!("no URL") };
         assert_eq!(url.encryption, Encryption::Implicit);
+    }
+
+    #[test]
+    fn an_option_that_says_how_tls_is_done_asks_for_tls() {
+        let pin = format!("--tls-pin {}", "ab".repeat(32));
+        for option in ["--tls-ca f", &pin, "--tls-min 1.2", "--tls-clear-data"] {
+            let given = options(&format!("{option} h")).unwrap();
+            assert_eq!(given.encryption, Encryption::Explicit, "{option}");
+        }
+        assert_eq!(options("--tls-library f h").unwrap().encryption, Encryption::Clear);
     }
 
     #[test]

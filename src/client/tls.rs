@@ -111,11 +111,6 @@ impl TlsClient {
         &self.shared.trust
     }
 
-    /// Returns whether only certain certificates are accepted.
-    pub(super) fn has_pins(&self) -> bool {
-        !self.shared.options.pins.is_empty()
-    }
-
     /// Returns whether data connections are protected.
     pub(super) fn protects_data(&self) -> bool {
         !self.shared.options.clear_data

@@ -49,8 +49,6 @@ pub enum TlsFailure {
         /// The certificate that the server has.
         shown: Pin,
     },
-    /// A certificate is pinned, and the password would go out in clear.
-    PinnedInClear,
     /// The server refuses the protection of data connections that was asked for.
     DataProtection(Reply),
     /// A data connection leads to another server than the control connection.
@@ -92,10 +90,6 @@ impl fmt::Display for TlsFailure {
                 f,
                 "{} shows another certificate than --tls-pin names: SHA-256 {now}",
                 shown(host.as_bytes())
-            ),
-            TlsFailure::PinnedInClear => f.write_str(
-                "the password was not sent: --tls-pin names a certificate, and without --tls the \
-                 connection is in clear",
             ),
             TlsFailure::DataProtection(reply) => {
                 write!(f, "the server refuses this protection of data connections: {}", text(reply))

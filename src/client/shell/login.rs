@@ -3,7 +3,7 @@
 use super::input::{ask, read_line};
 use crate::client::connection::{Connection, Exposure};
 use crate::client::editor::{Told, read_secret};
-use crate::client::error::{Error, TlsFailure};
+use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::netrc::{self, NetrcLogin};
 use crate::client::options::{AutoLogin, Netrc, Options};
@@ -72,13 +72,8 @@ impl LoginPolicy {
         prompt: SecretPrompt<'_>,
     ) -> Result<(), Error> {
         let peer = connection.peer();
-        let is_pinned = connection.settings().tls.has_pins();
         let warned = &mut self.warned;
         let password = |exposure| {
-            // Whoever is on the way may have left out that the server requires TLS.
-            if exposure == Exposure::Clear && is_pinned && !is_anonymous(user) {
-                return Err(Error::Tls(TlsFailure::PinnedInClear));
-            }
             let is_exposed = exposure == Exposure::Clear && is_exposed(user, peer);
             if is_exposed && warned.insert(peer.ip()) {
                 let warning = "warning: FTP sends the password unencrypted to another machine";

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 /// A directory in which the client runs.
 pub struct Client {
     dir: TempDir,
+    /// The file of the authorities that the system trusts.
+    authorities: Option<PathBuf>,
 }
 
 /// The result of a run.
@@ -24,7 +26,12 @@ pub struct Run {
 impl Client {
     /// Creates an empty directory.
     pub fn new() -> Client {
-        Client { dir: TempDir::new().unwrap() }
+        Client { dir: TempDir::new().unwrap(), authorities: None }
+    }
+
+    /// Creates an empty directory on a system that trusts the authorities in this file.
+    pub fn trusting(authorities: PathBuf) -> Client {
+        Client { authorities: Some(authorities), ..Client::new() }
     }
 
     /// Creates a directory with one file.
@@ -63,6 +70,7 @@ impl Client {
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_client"));
         command.current_dir(self.dir.path()).timeout(PATIENCE);
         command.env("HOME", self.dir.path()).env_remove("FTP_PASSWORD").env_remove("NETRC");
+        command.envs(self.authorities.iter().map(|file| ("SSL_CERT_FILE", file)));
         command
     }
 
@@ -70,6 +78,7 @@ impl Client {
     pub fn spawn(&self, words: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ftp_client"));
         command.args(words).current_dir(self.dir.path()).env("HOME", self.dir.path());
+        command.envs(self.authorities.iter().map(|file| ("SSL_CERT_FILE", file)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     }

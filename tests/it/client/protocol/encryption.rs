@@ -55,7 +55,7 @@ fn tls_begins_before_anything_else_is_sent_and_protects_data() {
 fn a_url_says_how_tls_begins() {
     let Some(identity) = Identity::new() else { return };
     for scheme in ["ftpes", "FTPS"] {
-        let client = Client::new();
+        let client = Client::trusting(identity.file());
         let listener = listener();
         let url = format!("{scheme}://127.0.0.1:{}/", listener.local_addr().unwrap().port());
         std::thread::scope(|scope| {
@@ -73,7 +73,7 @@ fn a_url_says_how_tls_begins() {
                 server.answer("PROT P", "200 ok");
                 server.finish();
             });
-            let run = client.run(&["--tls-pin", &identity.pin, "-c", "", &url]);
+            let run = client.run(&["-c", "", &url]);
             run.expect(0).expect_error("over TLSv1.");
         });
     }
@@ -82,7 +82,7 @@ fn a_url_says_how_tls_begins() {
 #[test]
 fn connect_takes_an_option_for_tls() {
     let Some(identity) = Identity::new() else { return };
-    let client = Client::new();
+    let client = Client::trusting(identity.file());
     let listener = listener();
     let port = listener.local_addr().unwrap().port();
     std::thread::scope(|scope| {
@@ -92,7 +92,7 @@ fn connect_takes_an_option_for_tls() {
             server.finish();
         });
         let connect = format!("CONNECT --tls 127.0.0.1 {port}");
-        client.run(&["--tls-pin", &identity.pin, "-c", &connect]).expect(0);
+        client.run(&["-c", &connect]).expect(0);
     });
 }
 
@@ -184,34 +184,39 @@ fn a_server_that_requires_tls_gets_it_before_the_password() {
             server.answer("PWD", "257 \"/\"");
             server.finish();
         });
-        let options = ["-n", "--tls-pin", &identity.pin];
-        play_all(&Client::new(), &options, "USER me secret; PWD", vec![script]).expect(0);
+        let client = Client::trusting(identity.file());
+        play_all(&client, &["-n"], "USER me secret; PWD", vec![script]).expect(0);
     }
 }
 
-/// The pin came from an earlier run, in which the server required TLS.
+/// An option that had no effect without `--tls` let names and passwords go out in clear.
 #[test]
-fn with_a_pin_no_password_is_sent_in_clear() {
-    let pin = "00".repeat(32);
-    for (user, is_sent) in [("me", false), ("anonymous", true)] {
-        let script = |server: &mut ScriptedServer| {
+fn an_option_that_says_how_tls_is_done_begins_tls() {
+    let Some(identity) = Identity::new() else { return };
+    let (file, pin) = (identity.file(), identity.pin.as_str());
+    for (options, level) in [
+        (&["--tls-ca", file.to_str().unwrap()][..], "PROT P"),
+        (&["--tls-pin", pin], "PROT P"),
+        (&["--tls-min", "1.2"], "PROT P"),
+        (&["--tls-clear-data"], "PROT C"),
+    ] {
+        let script: Script<'_> = Box::new(move |server| {
             server.say("220 ready");
+            server.answer("AUTH TLS", "502 no");
+            assert!(server.is_left(), "{level}");
+        });
+        let run = play_all(&Client::new(), options, "PWD", vec![script]).expect(3);
+        run.expect_error("the server does not begin TLS");
+        let script: Script<'_> = Box::new(|server| {
+            server.start_tls(&identity, 1);
             server.answer("USER", "331 password");
-            if is_sent {
-                server.answer("PASS", "230 in");
-            }
-            while let Some(line) = server.next() {
-                assert!(is_sent || line == "QUIT", "{line}");
-                server.say("200 ok");
-            }
-        };
-        let commands = format!("USER {user} secret");
-        let options = ["-n", "--tls-pin", &pin];
-        let run = play_all(&Client::new(), &options, &commands, vec![Box::new(script)]);
-        match is_sent {
-            true => drop(run.expect(0)),
-            false => drop(run.expect(3).expect_error("the password was not sent")),
-        }
+            server.answer("PASS", "230 in");
+            server.answer("PBSZ 0", "200 ok");
+            server.answer(level, "200 ok");
+            server.finish();
+        });
+        let client = Client::trusting(identity.file());
+        play_all(&client, options, "", vec![script]).expect(0);
     }
 }
 
@@ -232,8 +237,8 @@ fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
             server.answer("PWD", "257 \"/\"");
             server.finish();
         });
-        let options = ["--tls-pin", &identity.pin];
-        play_all(&Client::new(), &options, "PWD", vec![first, second]).expect(0);
+        let client = Client::trusting(identity.file());
+        play_all(&client, &[], "PWD", vec![first, second]).expect(0);
     }
 }
 
@@ -260,8 +265,8 @@ fn auth_that_is_typed_begins_tls() {
             server.finish();
         });
         let commands = format!("QUOTE {typed}; USER me secret; QUOTE NOOP; PWD");
-        let options = ["-n", "--tls-pin", &identity.pin];
-        play_all(&Client::new(), &options, &commands, vec![first, second]).expect(0);
+        let client = Client::trusting(identity.file());
+        play_all(&client, &["-n"], &commands, vec![first, second]).expect(0);
     }
 }
 
@@ -297,8 +302,8 @@ fn connect_alone_begins_with_tls_where_the_server_required_it_before() {
         server.welcome_to_tls(&identity, 1);
         server.finish();
     });
-    let options = ["--tls-pin", &identity.pin];
-    play_all(&Client::new(), &options, "CLOSE; CONNECT", vec![first, second]).expect(0);
+    let client = Client::trusting(identity.file());
+    play_all(&client, &[], "CLOSE; CONNECT", vec![first, second]).expect(0);
 }
 
 #[test]
@@ -357,7 +362,9 @@ fn without_the_library_or_the_authorities_it_does_not_connect() {
             assert_eq!(run.stderr.lines().count(), 1, "{run:#?}");
         }
         let connect = format!("CONNECT 127.0.0.1 {port}");
-        Client::new().run(&[option, missing, "-c", &connect]).expect(0);
+        // The library alone asks for no TLS.
+        let status = if option == "--tls-library" { 0 } else { 3 };
+        Client::new().run(&[option, missing, "-c", &connect]).expect(status);
     }
 }
 
