@@ -52,6 +52,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+use tls::FailureKind;
 
 /// What all sessions share.
 pub struct Server {
@@ -70,6 +71,8 @@ pub struct Server {
     turned_away: Throttle,
     exhausted: Throttle,
     unannounced: Throttle,
+    /// The failed handshakes of control connections, by [`FailureKind`]: a flood of one kind hides no other.
+    failed_handshakes: [Throttle; FailureKind::ALL.len()],
 }
 
 /// The time between two log lines about the transfers that the end of the server waits for.
@@ -107,6 +110,7 @@ impl Server {
             turned_away: Throttle::default(),
             exhausted: Throttle::default(),
             unannounced: Throttle::default(),
+            failed_handshakes: Default::default(),
         })
     }
 

@@ -107,11 +107,21 @@ impl<'a> SessionLog<'a> {
         self.event(Level::Warn, "data-from-elsewhere", &fields);
     }
 
-    /// Logs and counts a TLS handshake of the control connection that failed.
+    /// Counts a TLS handshake of the control connection that failed, and logs it. Port scans cause many:
+    /// of each kind one line every ten seconds tells how many there were, and the others are logged at
+    /// debug.
     pub(super) fn tls_failed(&self, failure: &HandshakeFailure) {
         self.server.counters.handshake_failed(failure.kind);
         let reason = failure.kind.name();
-        self.event(self.level, "tls-failed", &[("reason", &reason), ("why", &failure.why)]);
+        let mut fields: Vec<Field<'_>> = vec![("reason", &reason), ("why", &failure.why)];
+        // The probes of a balancer are logged at debug and hide no client.
+        let times = match self.level {
+            Level::Debug => None,
+            _ => self.server.failed_handshakes[failure.kind as usize].count(),
+        };
+        fields.extend(times.iter().map(|times| -> Field<'_> { ("times", times) }));
+        let level = if times.is_some() { self.level } else { Level::Debug };
+        self.event(level, "tls-failed", &fields);
     }
 
     /// The same for a data connection, of which there may be many.

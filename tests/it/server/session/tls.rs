@@ -429,7 +429,7 @@ fn the_proxy_header_comes_before_the_handshake() {
 
 #[test]
 fn garbage_instead_of_a_handshake_ends_only_its_session() {
-    let Some((ftps, address)) = implicit(&[]) else { return };
+    let Some((ftps, address)) = implicit(&["--log-level", "debug"]) else { return };
     let record =
         |length: u16, content: &[u8]| [&[22, 3, 1][..], &length.to_be_bytes(), content].concat();
     let mut cases: Vec<Vec<u8>> = (0..20).map(|seed| noise(600, seed)).collect();
@@ -500,19 +500,49 @@ together! { what_waits_for_time_outs:
     idle_tls_sessions_get_421_and_close_notify
 }
 
-#[test]
-fn stat_log_page_and_metrics_show_tls() {
-    let Some(ftps) = Ftps::start(&["--status", "127.0.0.1:0"]) else { return };
+/// Starts a server with a status page, and returns it with a function that fetches a page.
+fn with_status() -> Option<(Ftps, impl Fn(&str) -> String)> {
+    let ftps = Ftps::start(&["--status", "127.0.0.1:0"])?;
     let line = std::iter::repeat_with(|| ftps.server.next_line())
         .find(|line| line.starts_with("Status on "))
         .unwrap();
     let status: SocketAddr =
         line.trim_start_matches("Status on http://").trim_end_matches('/').parse().unwrap();
-    let page = |path: &str| {
+    let page = move |path: &str| {
         let mut http = connect(status);
         write!(http, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         String::from_utf8(crate::support::wire::drain(http)).unwrap()
     };
+    Some((ftps, page))
+}
+
+#[test]
+fn a_flood_of_failed_handshakes_is_counted_and_does_not_fill_the_log() {
+    const MANY: usize = 30;
+    let Some((ftps, page)) = with_status() else { return };
+    let fail = |bytes: &[u8]| {
+        let mut peer = ftps.server.caller();
+        peer.say("AUTH TLS").expect(234);
+        peer.raw(bytes);
+        let _ = peer.tcp().shutdown(std::net::Shutdown::Write);
+        rest(&peer);
+    };
+    (0..MANY).for_each(|_| fail(b"GET / HTTP/1.1\r\n\r\n"));
+    // One of another kind is logged all the same.
+    fail(b"");
+    for (reason, times) in [("clear-text", MANY), ("left", 1)] {
+        let counted =
+            format!("mt_ftp_tls_handshakes_failed_total{{reason=\"{reason}\"}} {times}\n");
+        eventually("an exact number", || page("/metrics").contains(&counted));
+        ftps.server.wait_for_log(&["tls-failed", &format!("reason={reason}"), "times=1"]);
+    }
+    let lines = ftps.server.log().matches("tls-failed session").count();
+    assert!(lines < MANY, "{lines} lines: {}", ftps.server.log());
+}
+
+#[test]
+fn stat_log_page_and_metrics_show_tls() {
+    let Some((ftps, page)) = with_status() else { return };
     ftps.server.caller().say("STAT").expect_text(211, "Control connection: in clear");
     let mut peer = ftps.caller();
     let version = peer.tls().unwrap().version();
