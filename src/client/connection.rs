@@ -1,15 +1,17 @@
-//! A connection to a server: one method a thing the server can do, one typed answer each.
+//! A connection to a server. Each method is one operation of the server and returns its typed result.
 //!
-//! - Whatever the server refuses is an [`Error::Refused`] with its reply, and the connection can be
-//!   used again. After any other error of the control connection it is [lost](Connection::is_lost),
-//!   and every call says so: what would be read next might answer an earlier command.
-//! - Every reply has as long as [`Settings::timeout`]. A transfer has as long as it moves.
-//! - Where TLS is required, nothing but AUTH TLS is sent before the server is known to be the one that was
-//!   meant, and what it said before that is forgotten. Data connections are protected by PROT P.
-//! - TYPE is sent when a transfer needs another type than the server has, not before.
-//! - FEAT is asked once a session, after the login. What it does not tell of and the server lacks, the
-//!   server refuses. Both are remembered, by the connections that are made in its place or beside it too.
-//! - Who logged in and where it stands is remembered, so that it can be made [anew](Connection::reconnect).
+//! - A command that the server refuses fails with [`Error::Refused`] and its reply, and the connection
+//!   stays usable. After any other error of the control connection the connection is
+//!   [lost](Connection::is_lost) and every call fails, because the next reply might answer an earlier
+//!   command.
+//! - A reply must arrive within [`Settings::timeout`]. A transfer may take any time while bytes move.
+//! - If TLS is required, only AUTH TLS is sent before the server's certificate is accepted, and everything
+//!   that the server said in clear is discarded. PROT P protects data connections.
+//! - TYPE is sent only when a transfer needs another type than the current one.
+//! - FEAT is sent once, after the login. Its answer, and the commands that the server refused as unknown,
+//!   are shared with replacement and helper connections.
+//! - The login and the current directory are remembered, so that a lost connection can be
+//!   [made again](Connection::reconnect).
 
 mod byte_255;
 mod commands;
@@ -22,26 +24,26 @@ mod file_time;
 mod idle;
 mod restore;
 
-pub(super) use control::{FOLLOWER_PATIENCE, MOST_UNASKED, ReplyWait};
+pub(super) use control::{MAX_UNSOLICITED_REPLIES, PIPELINE_TIMEOUT, ReplyWait};
 pub(super) use encryption::Exposure;
 pub(super) use features::is_missing;
 
-use super::output::Spoken;
+use super::output::TraceEvent;
 use super::signals::Interrupt;
 use super::tls::{Encryption, TlsClient};
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
 use crate::rate::Rate;
-use byte_255::Doubling;
+use byte_255::IacForm;
 use encryption::DataProtection;
-use file_time::TimeSetting;
+use file_time::TimeSupport;
 use idle::Exchange;
 use restore::ConnectionOrigin;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a connection is told once.
+/// The settings of a connection.
 #[derive(Clone)]
 pub struct Settings {
     /// How data connections are made.
@@ -50,36 +52,36 @@ pub struct Settings {
     pub epsv4: bool,
     /// EPSV and EPRT are used over IPv6.
     pub epsv6: bool,
-    /// How lines end in a text that was fetched.
+    /// The line ends of downloads in TYPE A.
     pub line_ends: LineEnds,
     /// The way in which the control connection becomes encrypted.
     pub encryption: Encryption,
-    /// The TLS of this connection and of others.
+    /// The TLS context, shared by all connections of the client.
     pub tls: TlsClient,
     /// Longest wait for a reply, and longest pause of a transfer.
     pub timeout: Duration,
-    /// After how much silence during a transfer a NOOP is sent, so that what translates addresses on
-    /// the way does not forget the control connection.
+    /// A NOOP is sent whenever the control connection is silent for this long during a transfer, so that
+    /// NAT routers keep its entry.
     pub keep_alive: Duration,
-    /// What breaks transfers off.
+    /// The handle that aborts transfers at Ctrl-C.
     pub interrupt: Interrupt,
-    /// How fast bytes go, shared by all connections that were given it.
+    /// The rate limit, shared by all connections that have a clone of it.
     pub rate: Option<Rate>,
-    /// Told of every command and reply.
-    pub trace: Option<fn(Spoken<'_>)>,
-    /// A user watches the progress of transfers: bytes count as sent once the server's system has
-    /// acknowledged them, which takes a system call each time.
-    pub watched: bool,
+    /// Called for every command and reply.
+    pub trace: Option<fn(TraceEvent<'_>)>,
+    /// The progress of transfers is shown: bytes count as sent once the server's system has acknowledged
+    /// them, which takes a system call each time.
+    pub shows_progress: bool,
 }
 
 impl Default for Settings {
-    /// Passive, in clear, 30 seconds, a NOOP a minute, never interrupted, not traced.
+    /// Passive mode, no TLS, a timeout of 30 seconds, a NOOP each minute, no interrupt, no trace.
     fn default() -> Settings {
         Settings {
             mode: DataMode::Passive,
             epsv4: true,
             epsv6: true,
-            line_ends: LineEnds::Ours,
+            line_ends: LineEnds::Lf,
             encryption: Encryption::Clear,
             tls: TlsClient::default(),
             timeout: Duration::from_secs(30),
@@ -87,7 +89,7 @@ impl Default for Settings {
             interrupt: Interrupt::default(),
             rate: None,
             trace: None,
-            watched: false,
+            shows_progress: false,
         }
     }
 }
@@ -95,113 +97,114 @@ impl Default for Settings {
 /// How data connections are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataMode {
-    /// We connect (EPSV, PASV), and only ever to the server's own address: the one in a PASV reply
-    /// could send us anywhere in our own network.
+    /// The client connects (EPSV, PASV), and only to the address of the control connection: the address
+    /// in a PASV reply could point to any machine in the client's own network.
     Passive,
-    /// We connect, after PASV to whatever address the server names.
-    PassiveTrusting,
+    /// The client connects, after PASV to the address that the server names.
+    PassiveAnyHost,
     /// The server connects (EPRT, PORT).
     Active,
 }
 
-/// How lines end in a text that was fetched.
+/// The line ends of downloads in TYPE A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineEnds {
-    /// As they do here: in LF.
-    Ours,
-    /// As they do on the wire: in CR LF.
-    AsSent,
+    /// LF, as in local text files.
+    Lf,
+    /// CR LF, as on the wire.
+    CrLf,
 }
 
 /// A control connection to a server.
 pub struct Connection {
     control: Control<Stream>,
     settings: Settings,
-    /// The server's address, the only one that data is exchanged with unless told otherwise.
+    /// The server's address, the only peer of data connections unless [`DataMode::PassiveAnyHost`] is set.
     peer: SocketAddr,
     local: SocketAddr,
-    /// How to come here again.
+    /// The server, login and directory, from which the connection can be made again.
     origin: ConnectionOrigin,
-    /// What files are transferred as.
+    /// The representation type of the next transfers.
     wanted: Representation,
-    /// What the server was told last; `None` where that is not known.
+    /// The type that the server has now; `None` if unknown.
     current: Option<Representation>,
     capabilities: Capabilities,
     data_protection: DataProtection,
-    /// The extensions that FEAT listed, once it was asked.
+    /// The extensions that FEAT listed; `None` before FEAT was sent.
     features: Option<Arc<[Vec<u8>]>>,
-    /// What goes out together with the command of the next transfer.
+    /// The commands that are pipelined behind the next transfer command.
     followers: Vec<Command>,
-    /// Where the next data connection goes, once that is agreed on.
+    /// The address of the next data connection, if EPSV was sent ahead for it.
     route: Option<SocketAddr>,
-    /// The size of the file that was sent last, where a follower asked for it.
+    /// The remote size of the last uploaded file, if a pipelined SIZE has returned it.
     stored: Option<u64>,
     /// The commands and replies exchanged since the user's command began.
     exchange: Exchange,
-    /// The connection is a helper, made beside the user's first one to work at the same time.
+    /// The connection is a helper that works in parallel to the user's connection.
     is_helper: bool,
     lost: bool,
 }
 
-/// What the server has not refused yet.
+/// The commands and extensions that the server has not refused as unknown.
 #[derive(Clone, Copy)]
 pub(super) struct Capabilities {
     /// EPSV and EPRT.
-    pub(super) extended: bool,
-    /// SIZE and MDTM.
-    pub(super) sizes: bool,
-    pub(super) times: bool,
-    /// MFMT, or what comes next to it.
-    time_setting: TimeSetting,
+    pub(super) epsv: bool,
+    /// SIZE.
+    pub(super) size: bool,
+    /// MDTM.
+    pub(super) mdtm: bool,
+    /// MFMT, or another command that sets times.
+    time_support: TimeSupport,
     /// REST.
-    pub(super) restarts: bool,
+    pub(super) rest: bool,
     /// MLSD.
-    pub(super) machine_lists: bool,
+    pub(super) mlsd: bool,
     /// The form in which a byte 255 in names is sent.
-    doubling: Doubling,
+    iac_form: IacForm,
     /// HASH.
-    pub(super) hashes: bool,
-    /// More than one command at a time.
-    pub(super) pipelines: bool,
-    /// NOOP during a transfer, whenever it is answered.
-    pub(super) keeps_alive: bool,
+    pub(super) hash: bool,
+    /// Several commands sent without waiting for each reply.
+    pub(super) pipelining: bool,
+    /// NOOP during a transfer, answered then or at its end.
+    pub(super) noop_in_transfer: bool,
 }
 
 impl Capabilities {
     const ALL: Capabilities = Capabilities {
-        extended: true,
-        sizes: true,
-        times: true,
-        time_setting: TimeSetting::UNKNOWN,
-        restarts: true,
-        machine_lists: true,
-        doubling: Doubling::UNKNOWN,
-        hashes: true,
-        pipelines: true,
-        keeps_alive: true,
+        epsv: true,
+        size: true,
+        mdtm: true,
+        time_support: TimeSupport::UNKNOWN,
+        rest: true,
+        mlsd: true,
+        iac_form: IacForm::DEFAULT,
+        hash: true,
+        pipelining: true,
+        noop_in_transfer: true,
     };
 }
 
-/// What files are transferred as.
+/// The representation type of transfers (RFC 959 section 3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Representation {
-    /// Lines, whose ends are made those of each side: TYPE A.
-    Text,
-    /// The bytes as they are: TYPE I.
-    Bytes,
+    /// TYPE A: text, whose line ends are converted.
+    Ascii,
+    /// TYPE I: unchanged bytes.
+    Image,
 }
 
 impl Representation {
     fn wire(self) -> Type {
         match self {
-            Representation::Text => Type::Ascii(Format::NonPrint),
-            Representation::Bytes => Type::Image,
+            Representation::Ascii => Type::Ascii(Format::NonPrint),
+            Representation::Image => Type::Image,
         }
     }
 }
 
-/// EPSV for whatever protocol the control connection has.
-pub(super) const EXTENDED_PASSIVE: Command = Command::Epsv(Extended::Same);
+/// EPSV with the address family of the control connection.
+pub(super) const EPSV: Command = Command::Epsv(Extended::Same);
 
 fn number(reply: &Reply) -> Option<u64> {
     std::str::from_utf8(reply.text().trim_ascii()).ok()?.parse().ok()

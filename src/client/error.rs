@@ -93,7 +93,7 @@ pub enum Error {
     /// The server does not take user and password.
     Login(Reply),
     /// The server requires TLS before it takes a password, but does not begin it; it heard no password.
-    WantsTls(Reply),
+    TlsRequired(Reply),
     /// The connection is not protected by TLS as it has to be.
     Tls(TlsFailure),
     /// This `.netrc` holds a password, and others can read it.
@@ -113,7 +113,7 @@ pub enum Error {
     /// A reply that says yes, without what it should say besides.
     Unintelligible(Reply),
     /// Replies came and came that nobody had asked for.
-    Unasked,
+    TooManyReplies,
     /// No reply came for so long.
     TimedOut(Duration),
     /// The data connection could not be opened.
@@ -263,11 +263,11 @@ impl Error {
             | Error::Closing(_)
             | Error::Lost(_)
             | Error::BadReply(_)
-            | Error::Unasked
+            | Error::TooManyReplies
             | Error::TimedOut(_) => ErrorClass::Connection,
             Error::Tls(_) => ErrorClass::Tls,
             Error::Login(_) => ErrorClass::Login,
-            Error::WantsTls(_) | Error::Netrc(_) | Error::NoPassword => ErrorClass::Credentials,
+            Error::TlsRequired(_) | Error::Netrc(_) | Error::NoPassword => ErrorClass::Credentials,
             Error::GaveUp { first, .. } => first.class(),
             Error::Some { class, .. } => *class,
         }
@@ -403,7 +403,7 @@ impl fmt::Display for Error {
             }
             Error::Greeting(reply) => write!(f, "the server is not ready: {}", text(reply)),
             Error::Login(reply) => write!(f, "login refused: {}", text(reply)),
-            Error::WantsTls(reply) => write!(
+            Error::TlsRequired(reply) => write!(
                 f,
                 "the server requires TLS, but does not begin it; no password was sent: {}",
                 text(reply)
@@ -430,7 +430,7 @@ impl fmt::Display for Error {
             Error::Unintelligible(reply) => {
                 write!(f, "this reply does not say what it should: {}", text(reply))
             }
-            Error::Unasked => f.write_str("the server does not stop talking"),
+            Error::TooManyReplies => f.write_str("the server does not stop talking"),
             Error::TimedOut(patience) => {
                 write!(f, "no reply from the server for {} s", patience.as_secs())
             }

@@ -318,7 +318,7 @@ fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
     }
     match (parsed.switch("active"), parsed.switch("trust-pasv-host")) {
         (false, false) => Ok(DataMode::Passive),
-        (false, true) => Ok(DataMode::PassiveTrusting),
+        (false, true) => Ok(DataMode::PassiveAnyHost),
         (true, false) => Ok(DataMode::Active),
         (true, true) => Err(parsed.wrong("trust-pasv-host", "no --active besides")),
     }

@@ -32,21 +32,21 @@ pub enum Verbosity {
 
 /// Text that passes over a control connection.
 #[derive(Clone, Copy)]
-pub enum Spoken<'a> {
+pub enum TraceEvent<'a> {
     /// A command of the client; it is displayed without passwords.
     Command(&'a Command),
     /// A line as the user typed it.
-    Typed(&'a [u8]),
+    RawCommand(&'a [u8]),
     /// A reply of the server.
     Reply(&'a Reply),
 }
 
 /// Prints text of a control connection to standard error.
-pub fn trace(spoken: Spoken<'_>) {
-    match spoken {
-        Spoken::Command(command) => say("> ", &shown(command.to_string().as_bytes())),
-        Spoken::Typed(line) => say("> ", &typed(line)),
-        Spoken::Reply(reply) => say("< ", &shown_lines(reply.to_string().as_bytes())),
+pub fn trace(event: TraceEvent<'_>) {
+    match event {
+        TraceEvent::Command(command) => say("> ", &shown(command.to_string().as_bytes())),
+        TraceEvent::RawCommand(line) => say("> ", &typed(line)),
+        TraceEvent::Reply(reply) => say("< ", &shown_lines(reply.to_string().as_bytes())),
     }
 }
 

@@ -42,11 +42,11 @@ struct Unread {
 /// lists the same directory by LIST is not sent MLSD again.
 pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
     let mut refused = None;
-    if connection.capabilities().machine_lists {
+    if connection.capabilities().mlsd {
         match lines(connection, &Command::Mlsd(dir.cloned())) {
             Ok(text) => return Listed::read(read_mlsd(&text), true),
             Err(Error::Refused(reply)) if may_list_otherwise(&reply) => {
-                connection.capabilities().machine_lists = !is_missing(&reply);
+                connection.capabilities().mlsd = !is_missing(&reply);
                 refused = Some(reply);
             }
             Err(error) => return Err(error),
@@ -60,7 +60,7 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
         }
         (listed, _) => listed?,
     };
-    connection.capabilities().machine_lists &= !is_refused;
+    connection.capabilities().mlsd &= !is_refused;
     Listed::read(read_list(&text, SystemTime::now()), false)
 }
 
@@ -126,12 +126,12 @@ fn check_end(count: usize) -> Result<(), Error> {
 fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {
     let Some(dir) = dir else { return list_here(connection) };
     if is_pattern(dir.as_bytes()) || dir.as_bytes().starts_with(b"-") {
-        return connection.within(dir, list_here);
+        return connection.in_dir(dir, list_here);
     }
     match list_with_hidden(connection, Some(dir)) {
         Ok(text) if !is_blank(&text) => Ok(text),
         Err(Error::Refused(reply)) if !says_nothing_is_there(&reply) => Err(Error::Refused(reply)),
-        Ok(_) | Err(Error::Refused(_)) => connection.within(dir, list_here),
+        Ok(_) | Err(Error::Refused(_)) => connection.in_dir(dir, list_here),
         Err(error) => Err(error),
     }
 }
@@ -155,7 +155,7 @@ pub(super) fn is_empty_dir(
     let Some(dir) = dir.filter(|_| says_nothing_is_there(refusal)) else {
         return Ok(says_nothing_is_there(refusal));
     };
-    match connection.within(dir, |_| Ok(())) {
+    match connection.in_dir(dir, |_| Ok(())) {
         Ok(()) => Ok(true),
         Err(Error::Refused(_)) => Ok(false),
         Err(error) => Err(error),
@@ -226,11 +226,11 @@ fn without_end(line: &[u8]) -> &[u8] {
 /// A listing that broke off because of what was sent with it is asked for once more, alone.
 fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Error> {
     // The listing before may have come whole and lost what was sent with it.
-    connection.revive()?;
-    let hasty = connection.has_followers();
+    connection.reconnect_if_lost()?;
+    let hasty = connection.has_pipelined_commands();
     match lines_once(connection, command) {
         Err(error) if hasty && !matches!(error, Error::Refused(_) | Error::Interrupted) => {
-            connection.capabilities().pipelines = false;
+            connection.capabilities().pipelining = false;
             connection.reconnect()?;
             lines_once(connection, command)
         }
@@ -513,10 +513,10 @@ mod tests {
                 server.expect("CWD /here", "250 ok");
             });
             let name = Name::new("a").unwrap();
-            let place = connection.place_of(&name);
+            let place = connection.identity_of(&name);
             let listed = list_dir(&mut connection, Name::new(dir).as_ref());
             assert_eq!(listed.is_err(), blank, "{dir}");
-            assert_eq!(connection.place_of(&name), place);
+            assert_eq!(connection.identity_of(&name), place);
         }
     }
 

@@ -348,7 +348,7 @@ impl Shell {
             self.session.queued.clear();
             let interrupt = self.session.interrupt().clone();
             let _held = interrupt.hold(self.session.line());
-            self.session.revive();
+            self.session.reconnect_if_lost();
         }
         match (&error, self.manner) {
             (Error::OutputClosed, _) => self.session.leaving = true,

@@ -46,7 +46,7 @@ pub(super) use outcome::TransferSettings;
 use self::lifecycle::{Completeness, RunningTransfer};
 use self::replies::TransferDirection;
 use self::size_limit::SizeLimit;
-use super::connection::data::passive_ahead;
+use super::connection::data::keep_early_epsv_reply;
 use super::connection::{Connection, LineEnds, Representation};
 use super::error::Error;
 use crate::protocol::ascii::{DecodingWriter, EncodingReader};
@@ -82,7 +82,7 @@ impl Connection {
     /// # Errors
     /// Those of every command, [`Error::NoData`], [`Error::Interrupted`].
     pub fn retrieve(&mut self, name: &Name) -> Result<IncomingTransfer<'_>, Error> {
-        self.take_file_type()?;
+        self.set_file_type()?;
         let expected = self.expected_size(name)?;
         self.retrieve_from(name, 0, expected)
     }
@@ -96,8 +96,8 @@ impl Connection {
     ) -> Result<IncomingTransfer<'_>, Error> {
         prepare(self)?;
         let representation = match self.settings().line_ends {
-            LineEnds::Ours => self.representation(),
-            LineEnds::AsSent => Representation::Bytes,
+            LineEnds::Lf => self.representation(),
+            LineEnds::CrLf => Representation::Image,
         };
         let expected = size.map(|size| size.saturating_sub(from));
         let command = Command::Retr(name.clone());
@@ -120,7 +120,7 @@ impl Connection {
         command: &Command,
     ) -> Result<IncomingTransfer<'_>, Error> {
         let transfer = RunningTransfer::begin(self, command, TransferDirection::Down, 0)?;
-        let representation = Representation::Text;
+        let representation = Representation::Ascii;
         Ok(IncomingTransfer { transfer, representation, from: 0, expected: None, growth: 0 })
     }
 
@@ -168,14 +168,18 @@ impl Connection {
 /// Sets the type; if commands go out together with the transfer, in the same round trip as the data
 /// connection is agreed on.
 fn prepare(connection: &mut Connection) -> Result<(), Error> {
-    if connection.has_followers() { connection.get_ready() } else { connection.take_file_type() }
+    if connection.has_pipelined_commands() {
+        connection.get_ready()
+    } else {
+        connection.set_file_type()
+    }
 }
 
 impl Connection {
     /// Sets the type and agrees on a data connection before it is known which file is next.
     pub(super) fn get_ready(&mut self) -> Result<(), Error> {
-        if let Some(reply) = self.take_file_type_and_route()? {
-            passive_ahead(self, &reply);
+        if let Some(reply) = self.set_file_type_and_send_epsv()? {
+            keep_early_epsv_reply(self, &reply);
         }
         Ok(())
     }
@@ -203,13 +207,13 @@ impl IncomingTransfer<'_> {
     /// [`Error::Local`] is that of `sink`.
     pub fn receive(mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Result<u64, Error> {
         let outcome = match self.representation {
-            Representation::Bytes => {
+            Representation::Image => {
                 let mut promised = SizeLimit::new(sink, self.expected, self.growth);
                 let outcome = self.transfer.receive(&mut promised, moved);
                 promised.kept()?;
                 outcome
             }
-            Representation::Text => {
+            Representation::Ascii => {
                 let mut text = DecodingWriter::new(sink);
                 let outcome = self.transfer.receive(&mut text, moved);
                 text.finish().map_err(Error::Local)?;
@@ -225,7 +229,7 @@ impl IncomingTransfer<'_> {
         file: &mut File,
         moved: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        if self.representation == Representation::Text {
+        if self.representation == Representation::Ascii {
             return self.receive(file, moved);
         }
         let mut promised = SizeLimit::new(file, self.expected, self.growth);
@@ -266,8 +270,8 @@ impl OutgoingTransfer<'_> {
     /// [`Error::Local`] is that of `source`.
     pub fn send(mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Result<u64, Error> {
         let outcome = match self.representation {
-            Representation::Bytes => self.transfer.send(source, moved),
-            Representation::Text => self.transfer.send(&mut EncodingReader::new(source), moved),
+            Representation::Image => self.transfer.send(source, moved),
+            Representation::Ascii => self.transfer.send(&mut EncodingReader::new(source), moved),
         };
         self.transfer.finish(outcome)
     }
@@ -281,7 +285,7 @@ impl OutgoingTransfer<'_> {
     ) -> Result<u64, Error> {
         // The size of a file below /proc is not known before it is read.
         let is_sized = !bytes.is_empty();
-        let as_it_is = self.representation == Representation::Bytes;
+        let as_it_is = self.representation == Representation::Image;
         if !is_sized || !as_it_is {
             return self.send(file, moved);
         }

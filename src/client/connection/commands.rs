@@ -1,16 +1,16 @@
-//! What a server can do besides transfers.
+//! Commands of a connection that are not transfers.
 
 use super::super::error::Error;
-use super::super::output::Spoken;
-use super::idle::{Exchange, is_harmless};
+use super::super::output::TraceEvent;
+use super::idle::{Exchange, is_idempotent};
 use super::{Connection, DataMode, LineEnds, Representation, file_time, number};
 use crate::protocol::time::parse_timestamp;
 use crate::protocol::{Code, Command, Name, Reply, Secret, parse_quoted};
 use std::time::SystemTime;
 
-/// What a server can do besides transfers.
+/// Commands that are not transfers.
 impl Connection {
-    /// Changes the directory.
+    /// Changes the current directory.
     ///
     /// # Errors
     /// Those of every command.
@@ -18,7 +18,7 @@ impl Connection {
         self.step(Command::Cwd(to.clone()))
     }
 
-    /// Changes to the directory above.
+    /// Changes to the parent directory.
     ///
     /// # Errors
     /// Those of every command.
@@ -28,17 +28,17 @@ impl Connection {
 
     fn step(&mut self, step: Command) -> Result<(), Error> {
         self.call(&step)?;
-        self.origin.stepped(step);
-        if self.origin.is_roundabout()
+        self.origin.push_step(step);
+        if self.origin.has_many_steps()
             && let Ok(path) = self.current_dir()
             && let Some(path) = Name::new(path)
         {
-            self.origin.stands_in(path);
+            self.origin.set_dir(path);
         }
         Ok(())
     }
 
-    /// The directory we stand in.
+    /// Returns the current directory.
     ///
     /// # Errors
     /// Those of every command; [`Error::Unintelligible`] for a 257 without a path.
@@ -64,7 +64,7 @@ impl Connection {
         self.call(&Command::Rmd(name.clone())).map(drop)
     }
 
-    /// Removes a directory with all that is in it, by RMDA.
+    /// Removes a directory and its content by RMDA.
     pub(in crate::client) fn remove_tree(&mut self, name: &Name) -> Result<(), Error> {
         self.call(&Command::Rmda(name.clone())).map(drop)
     }
@@ -77,7 +77,7 @@ impl Connection {
         self.call(&Command::Dele(name.clone())).map(drop)
     }
 
-    /// Gives a file or directory another name.
+    /// Renames a file or directory.
     ///
     /// # Errors
     /// Those of every command.
@@ -85,94 +85,95 @@ impl Connection {
         self.call(&Command::Rnfr(from.clone()))?;
         let renamed = self.call(&Command::Rnto(to.clone())).map(drop);
         if let Err(Error::Closing(_)) = renamed {
-            // RNFR has had no effect.
-            self.exchange = Exchange::Declined;
+            // RNFR alone has no effect, so both commands may be repeated.
+            self.exchange = Exchange::NotExecuted;
         }
         renamed
     }
 
-    /// The size of a file in bytes.
+    /// Returns the size of a file in bytes.
     ///
     /// # Errors
     /// Those of every command; [`Error::Unintelligible`] for a 213 without a number.
     pub fn size(&mut self, name: &Name) -> Result<u64, Error> {
-        self.take_type(Representation::Bytes)?;
+        self.set_type(Representation::Image)?;
         let reply = self.call(&Command::Size(name.clone()))?;
         number(&reply).ok_or(Error::Unintelligible(reply))
     }
 
-    /// When a file was last modified.
+    /// Returns the modification time of a file.
     ///
     /// # Errors
     /// Those of every command; [`Error::Unintelligible`] for a 213 without a time.
     pub fn modified(&mut self, name: &Name) -> Result<SystemTime, Error> {
-        let reply = self.call(&file_time::question(name))?;
+        let reply = self.call(&file_time::mdtm_command(name))?;
         parse_timestamp(reply.text().trim_ascii()).ok_or(Error::Unintelligible(reply))
     }
 
-    /// How data connections are made from now on.
+    /// Sets how data connections are made.
     pub fn set_mode(&mut self, mode: DataMode) {
         self.settings.mode = mode;
     }
 
-    /// Uses EPSV and EPRT over IPv4 and over IPv6 from now on, or does not. Where it does, they are tried
-    /// again even if the server has refused them.
+    /// Enables or disables EPSV and EPRT over IPv4 and IPv6. If enabled, they are tried again even if
+    /// the server has refused them.
     pub fn set_extended(&mut self, epsv4: bool, epsv6: bool) {
         (self.settings.epsv4, self.settings.epsv6) = (epsv4, epsv6);
-        self.capabilities.extended = true;
+        self.capabilities.epsv = true;
     }
 
-    /// How lines of texts that are fetched end from now on.
+    /// Sets the line ends of downloads in TYPE A.
     pub fn set_line_ends(&mut self, ends: LineEnds) {
         self.settings.line_ends = ends;
     }
 
-    /// Who is told of every command and reply from now on.
-    pub fn set_trace(&mut self, trace: Option<fn(Spoken<'_>)>) {
+    /// Sets the function that is called for every command and reply.
+    pub fn set_trace(&mut self, trace: Option<fn(TraceEvent<'_>)>) {
         self.settings.trace = trace;
     }
 
-    /// Names an account, which some commands need on some servers.
+    /// Sends ACCT, which some servers require for some commands.
     ///
     /// # Errors
     /// Those of every command.
     pub fn account(&mut self, account: Secret) -> Result<(), Error> {
         self.call(&Command::Acct(account.clone()))?;
-        self.origin.named_account(account);
+        self.origin.set_account(account);
         Ok(())
     }
 
-    /// Sends a line as it is and returns the answer, whatever it is. Transfers cannot be made so.
+    /// Sends a raw command line and returns the reply, positive or negative. Transfer commands do not
+    /// work this way.
     ///
     /// # Errors
     /// Those of every reply.
     pub fn quote(&mut self, line: &Name) -> Result<Reply, Error> {
-        self.discard_unasked()?;
-        self.trace(Spoken::Typed(line.as_bytes()));
+        self.discard_unsolicited()?;
+        self.trace(TraceEvent::RawCommand(line.as_bytes()));
         let command = Command::parse(line.as_bytes());
-        self.exchange = self.exchange.sent(command.as_ref().is_ok_and(is_harmless));
+        self.exchange = self.exchange.sent(command.as_ref().is_ok_and(is_idempotent));
         self.transmit(&[line.as_bytes(), b"\r\n"].concat())?;
-        // It may have been TYPE, or REIN.
+        // The line may be TYPE or REIN.
         self.current = None;
         let reply = self.final_reply()?;
         if let Ok(step @ (Command::Cwd(_) | Command::Cdup)) = command
             && reply.code().is_success()
         {
-            self.origin.stepped(step);
+            self.origin.push_step(step);
         }
-        // The server closes after this one.
+        // The server closes the connection after a 221.
         self.lost = reply.code() == Code::CLOSING;
         self.begin_tls_if_agreed(&reply)?;
         Ok(reply)
     }
 
-    /// What files are transferred as from now on.
-    pub fn transfer_as(&mut self, representation: Representation) {
+    /// Sets the representation type of the next transfers.
+    pub fn set_representation(&mut self, representation: Representation) {
         self.wanted = representation;
     }
 }
 
-/// Finds the path in the text of a 257 without quotes: `/pub is the current directory`.
+/// Parses the path in a 257 without quotes: `/pub is the current directory`.
 fn unquoted_path(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     let end = text.windows(4).position(|words| words.eq_ignore_ascii_case(b" is "));
@@ -185,7 +186,7 @@ mod tests {
     use crate::client::test_server::Script;
 
     #[test]
-    fn a_yes_without_what_it_should_say_is_an_error() {
+    fn a_positive_reply_without_its_value_is_an_error() {
         let mut connection = Script::serve(|server| {
             server.expect("PWD", "257 here");
             server.expect("MDTM a", "213 yesterday");
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_may_come_without_quotes() {
+    fn an_unquoted_path_is_parsed() {
         for (text, path) in [
             ("/", Some("/")),
             (" /a b ", Some("/a b")),
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn a_name_is_sent_byte_by_byte() {
         let mut connection = Script::serve(|server| {
-            server.expect("RNFR  a b ", "350 go on");
+            server.expect("RNFR  a b ", "350 ready");
             server.expect("RNTO c", "250 done");
         });
         let [from, to] = [" a b ", "c"].map(|name| Name::new(name).unwrap());

@@ -1,4 +1,4 @@
-//! Opens a connection, logs in, restores it after it was lost, and closes it.
+//! Opening a connection, logging in, reconnecting, and closing.
 
 use super::encryption::{DataProtection, Exposure};
 use super::idle::Exchange;
@@ -17,9 +17,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest wait for the reply to QUIT.
-const FAREWELL: Duration = Duration::from_secs(3);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// All that is needed to make another connection like this one.
+/// Everything that is needed to open another connection to the same directory.
 #[derive(Clone)]
 pub(in crate::client) struct ConnectionPlan {
     origin: ConnectionOrigin,
@@ -31,20 +31,21 @@ pub(in crate::client) struct ConnectionPlan {
 }
 
 impl ConnectionPlan {
-    /// Changes the steps to its directory.
+    /// Replaces the commands that lead to its directory.
     pub(in crate::client) fn by(mut self, way: Vec<Command>) -> ConnectionPlan {
-        self.origin.went(way);
+        self.origin.set_steps(way);
         self
     }
 
-    /// Lets it work beside the connection that the plan is of. `cancel` gives it up while it is being made.
+    /// Makes the connection a helper, which works in parallel to the original. `cancel` also interrupts
+    /// opening it.
     pub(in crate::client) fn helper(mut self, cancel: Interrupt) -> ConnectionPlan {
         self.settings.interrupt = cancel;
         self.is_helper = true;
         self
     }
 
-    /// Makes the connection.
+    /// Opens the connection, logs in and changes to the directory.
     pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
         let (host, port) = self.origin.address();
         let mut deadline = net::deadline(self.settings.timeout);
@@ -56,14 +57,14 @@ impl ConnectionPlan {
         made.features = self.features.clone();
         made.is_helper = self.is_helper;
         made.capabilities = Capabilities {
-            pipelines: self.capabilities.pipelines && made.capabilities.pipelines,
+            pipelining: self.capabilities.pipelining && made.capabilities.pipelining,
             ..self.capabilities
         };
         if let Some(Login { user, password, account }) = self.origin.login() {
             let password = |_| password.clone().ok_or(Error::NoPassword);
             made.login_by(deadline, user, password, || Ok(account.clone()))?;
         }
-        for step in self.origin.trail() {
+        for step in self.origin.steps() {
             made.call(step)?;
         }
         made.origin = self.origin.clone();
@@ -71,7 +72,7 @@ impl ConnectionPlan {
     }
 }
 
-/// Making a connection and ending it.
+/// Opening and closing.
 impl Connection {
     /// Connects and waits for the server's greeting.
     ///
@@ -82,8 +83,8 @@ impl Connection {
         Connection::open_by(host, port, settings, &mut deadline)
     }
 
-    /// Does the same before a deadline, which is moved by the time that it takes to load the TLS library
-    /// and a person to decide on a certificate.
+    /// Like [`Connection::open`], with a deadline. The time for loading the TLS library and for the user's
+    /// decision about a certificate is added to it.
     pub(in crate::client) fn open_by(
         host: &str,
         port: u16,
@@ -105,7 +106,7 @@ impl Connection {
             connection.encrypt(deadline)?;
         }
         let greeting = connection.greeting(*deadline)?;
-        connection.capabilities.pipelines = !mixes_commands_up(&greeting);
+        connection.capabilities.pipelining = !cannot_pipeline(&greeting);
         if !greeting.code().is_success() {
             return Err(Error::Greeting(greeting));
         }
@@ -127,7 +128,7 @@ impl Connection {
             peer: net::canonical(peer),
             local: net::canonical(local),
             origin,
-            wanted: Representation::Bytes,
+            wanted: Representation::Image,
             current: None,
             capabilities: Capabilities::ALL,
             data_protection: DataProtection::Clear,
@@ -141,7 +142,7 @@ impl Connection {
         })
     }
 
-    /// Makes another connection to the same server, logged in as the same user, in the same directory.
+    /// Opens another connection to the same server, with the same login and directory.
     ///
     /// # Errors
     /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
@@ -149,9 +150,9 @@ impl Connection {
         self.plan().connect()
     }
 
-    /// Returns the steps from the directory of the login to this one.
+    /// Returns the CWD and CDUP commands that led from the login directory to the current one.
     pub(in crate::client) fn way(&self) -> Vec<Command> {
-        self.origin.trail().to_vec()
+        self.origin.steps().to_vec()
     }
 
     pub(in crate::client) fn plan(&self) -> ConnectionPlan {
@@ -165,20 +166,20 @@ impl Connection {
         }
     }
 
-    /// Replaces a connection by a new one to the same place.
+    /// Replaces the connection with a new one that has the same login and directory.
     ///
     /// # Errors
-    /// Those of [`Connection::another`]; it is lost then.
+    /// Those of [`Connection::another`]; the connection is lost then.
     pub fn reconnect(&mut self) -> Result<(), Error> {
         self.lost = true;
-        // The old one is closed first, because some servers count connections.
+        // Close the old connection first, because some servers limit the number of connections.
         let _ = self.control.stream().tcp().shutdown(Shutdown::Both);
         let made = self.another()?;
         self.replace(made);
         Ok(())
     }
 
-    /// Puts another connection in the place of this one, also as the one that Ctrl-C cuts.
+    /// Replaces this connection with another, which Ctrl-C then cuts instead.
     pub(super) fn replace(&mut self, made: Connection) {
         let before = self.line().and_then(|line| line.local_addr().ok());
         *self = made;
@@ -187,16 +188,15 @@ impl Connection {
         }
     }
 
-    /// Restores the connection if it is lost.
-    pub(in crate::client) fn revive(&mut self) -> Result<(), Error> {
+    /// Reconnects if the connection is lost.
+    pub(in crate::client) fn reconnect_if_lost(&mut self) -> Result<(), Error> {
         if self.lost { self.reconnect() } else { Ok(()) }
     }
 
-    /// Logs in. `password` is asked for only if the server does.
+    /// Logs in. `password` is called only if the server asks for a password.
     ///
     /// # Errors
-    /// [`Error::Login`], after which another login can be tried, and whatever `password` fails
-    /// with.
+    /// [`Error::Login`], after which another login can be tried, and the errors of `password`.
     pub fn login(
         &mut self,
         user: &Name,
@@ -205,11 +205,11 @@ impl Connection {
         self.login_with_account(user, password, || Ok(None))
     }
 
-    /// Logs in where the server may ask for an account besides (332, RFC 959 section 4.1.1).
+    /// Logs in to a server that may also ask for an account (332, RFC 959 section 4.1.1).
     ///
     /// # Errors
-    /// Those of [`Connection::login`]; [`Error::WantsTls`] where no password was sent because the
-    /// server requires TLS and does not begin it.
+    /// Those of [`Connection::login`]; [`Error::TlsRequired`] if no password was sent because the server
+    /// requires TLS but refuses AUTH TLS.
     pub fn login_with_account(
         &mut self,
         user: &Name,
@@ -220,8 +220,8 @@ impl Connection {
         self.login_by(deadline, user, |_| password(), account)
     }
 
-    /// Does the same before a deadline, which the time that `password` and `account` take does not
-    /// count for: a person may type them. `password` hears whether it will go out in clear.
+    /// Like [`Connection::login_with_account`], with a deadline. The time that `password` and `account`
+    /// take is added to it, because a user may type them. `password` is passed how exposed it will be.
     pub(in crate::client) fn login_by(
         &mut self,
         mut deadline: Option<Instant>,
@@ -231,11 +231,11 @@ impl Connection {
     ) -> Result<(), Error> {
         let named = Command::User(user.clone());
         let mut reply = match self.ask_unless_interrupted(&named, deadline) {
-            // Pure-FTPd closes the connection with its 421.
-            Err(Error::Closing(reply)) if wants_tls(&reply) && !self.is_encrypted() => reply,
+            // Pure-FTPd requires TLS with a 421 and closes the connection.
+            Err(Error::Closing(reply)) if requires_tls(&reply) && !self.is_encrypted() => reply,
             other => other?,
         };
-        if !self.is_encrypted() && wants_tls(&reply) {
+        if !self.is_encrypted() && requires_tls(&reply) {
             self.encrypt_on_demand(reply, &mut deadline)?;
             reply = self.ask_unless_interrupted(&named, deadline)?;
         }
@@ -263,37 +263,35 @@ impl Connection {
         self.learn_features(deadline)
     }
 
-    /// Sends QUIT and waits for the reply; the server may be gone already.
+    /// Sends QUIT and waits briefly for the reply. Errors are ignored.
     pub fn quit(mut self) {
         if self.send(&Command::Quit).is_ok() {
-            let patience = self.settings.timeout.min(FAREWELL);
-            // The reply does not matter.
+            let patience = self.settings.timeout.min(QUIT_TIMEOUT);
             let _ = self.reply_by(net::deadline(patience));
             self.end_tls();
         }
     }
 
-    /// Sends QUIT without waiting for the reply, so that the other connections do not wait for a round
-    /// trip.
+    /// Sends QUIT without waiting for the reply, so that closing many connections is fast.
     pub(in crate::client) fn leave(mut self) {
         if !self.lost {
-            // The server may be gone already.
+            // The server may have closed the connection already.
             let _ = self.send(&Command::Quit);
             self.end_tls();
         }
     }
 
-    /// Returns true if the connection was made beside the first one, to work at the same time.
+    /// Returns true if the connection works in parallel to the user's connection.
     pub(in crate::client) fn is_helper(&self) -> bool {
         self.is_helper
     }
 
-    /// Changes what breaks its transfers off.
+    /// Sets the handle that interrupts its transfers.
     pub(in crate::client) fn set_interrupt(&mut self, interrupt: Interrupt) {
         self.settings.interrupt = interrupt;
     }
 
-    /// Returns whether the connection can no longer be used.
+    /// Returns true if the connection can no longer be used.
     pub fn is_lost(&self) -> bool {
         self.lost
     }
@@ -309,7 +307,7 @@ impl Connection {
     }
 }
 
-/// Connects in a thread that Ctrl-C abandons: nothing wakes a thread that waits for a name server.
+/// Connects in a separate thread, which Ctrl-C abandons: the system's name lookup cannot be interrupted.
 fn dial(
     host: &str,
     port: u16,
@@ -322,7 +320,7 @@ fn dial(
     let dialing = {
         let (host, done) = (host.to_owned(), Arc::clone(&done));
         move || {
-            // Ctrl-C may have ended the wait.
+            // The receiver is gone if Ctrl-C ended the wait.
             let _ = sender.send(net::connect(&host, port, patience));
             done.set();
         }
@@ -331,7 +329,7 @@ fn dial(
         return Ok(net::connect(host, port, patience));
     }
     let mut items = [armed.item(), PollItem::new(done.handle(), Interest::Read)];
-    // The name server has the same deadline.
+    // The deadline includes the name lookup.
     let waited = net::wait(&mut items, deadline);
     match (receiver.try_recv(), waited) {
         (Ok(connected), _) => Ok(connected),
@@ -341,19 +339,19 @@ fn dial(
     }
 }
 
-/// Returns whether the greeting names a server that ends a transfer when the next EPSV comes. Others
-/// are recognized by their behavior, but that costs seconds.
-fn mixes_commands_up(greeting: &Reply) -> bool {
+/// Returns whether the greeting names pyftpdlib, which aborts a transfer when the next EPSV arrives. Other
+/// servers without pipelining are detected by a timeout, which costs seconds.
+fn cannot_pipeline(greeting: &Reply) -> bool {
     const KNOWN: &[u8] = b"pyftpdlib";
     let mut lines =
         std::iter::once(greeting.text()).chain(greeting.body().iter().map(Vec::as_slice));
     lines.any(|line| line.windows(KNOWN.len()).any(|word| word.eq_ignore_ascii_case(KNOWN)))
 }
 
-/// Returns whether a reply to USER requires TLS. Servers say so in words only:
+/// Returns whether a reply to USER requires TLS. No reply code says this, only the text:
 /// `530 Non-anonymous sessions must use encryption.` (vsftpd), `550 SSL/TLS required on the control
 /// channel` (ProFTPD), `421 ... cleartext sessions ... are not accepted` (Pure-FTPd).
-fn wants_tls(reply: &Reply) -> bool {
+fn requires_tls(reply: &Reply) -> bool {
     if reply.code().is_success() {
         return false;
     }
@@ -361,7 +359,7 @@ fn wants_tls(reply: &Reply) -> bool {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let about = has(&["tls", "ssl", "encrypt", "cleartext"]);
     match reply.code().is_intermediate() {
-        // A password may be required here, and TLS be mentioned besides.
+        // "Password required" may stand beside a mention of TLS, so "required" alone proves nothing.
         true => about && has(&["must use", "tls required", "tls is required", "ssl required"]),
         false => about && has(&["must", "require", "need", "not accepted", "not allowed", "only"]),
     }
@@ -378,11 +376,11 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_sent_only_where_it_is_asked_for() {
+    fn a_password_is_sent_only_after_331() {
         let mut connection = Script::serve(|server| {
             server.expect("USER me", "230 welcome");
             server.expect("FEAT", "502 none");
-            server.expect("USER me", "331 who says so?");
+            server.expect("USER me", "331 password");
             server.expect("PASS secret", "230-welcome\r\n 331 nothing\r\n230 back");
         });
         log_in(&mut connection).unwrap();
@@ -390,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_has_the_deadline_of_the_operation_and_no_time_of_its_own() {
+    fn a_login_shares_the_deadline_of_the_operation() {
         let mut connection = Script::serve(|server| {
             server.hear();
             server.hear();
@@ -406,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_login_that_is_refused_another_can_be_tried() {
+    fn after_a_refused_login_another_can_be_tried() {
         let mut connection = Script::serve(|server| {
             server.expect("USER me", "331 password");
             server.expect("PASS secret", "530 no");
@@ -420,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_named_where_it_is_asked_for() {
+    fn an_account_is_sent_only_after_332() {
         let mut connection = Script::serve(|server| {
             server.expect("USER me", "331 password");
             server.expect("PASS secret", "332 account");
@@ -439,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_wants_encryption_hears_no_password() {
+    fn no_password_is_sent_to_a_server_that_requires_but_refuses_tls() {
         for reply in [
             "530 Non-anonymous sessions must use encryption.",
             "550 SSL/TLS required on the control channel",
@@ -450,13 +448,13 @@ mod tests {
                 server.expect("AUTH TLS", "502 not here");
                 server.expect("PWD", "257 \"/\"");
             });
-            assert!(matches!(log_in(&mut connection), Err(Error::WantsTls(_))), "{reply}");
+            assert!(matches!(log_in(&mut connection), Err(Error::TlsRequired(_))), "{reply}");
             connection.current_dir().unwrap();
         }
     }
 
     #[test]
-    fn a_server_that_only_speaks_of_encryption_hears_the_password() {
+    fn a_password_is_sent_if_the_331_only_mentions_tls() {
         let mut connection = Script::serve(|server| {
             server.expect("USER me", "331 Password required for me (TLS is off)");
             server.expect("PASS secret", "230 welcome");

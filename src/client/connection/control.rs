@@ -1,9 +1,9 @@
-//! The only place where commands go out and replies come in.
+//! Sending commands and reading replies. All traffic of the control connection goes through here.
 
 use super::Connection;
-use super::idle::{Exchange, is_harmless};
+use super::idle::{Exchange, is_idempotent};
 use crate::client::error::Error;
-use crate::client::output::Spoken;
+use crate::client::output::TraceEvent;
 use crate::client::signals::Armed;
 use crate::net;
 use crate::protocol::{Code, Command, Reply};
@@ -11,13 +11,13 @@ use crate::sys::{Interest, PollItem, Tls, Waitable};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How many replies in a row may come that no command asked for, or that are preliminary. Without a
-/// limit a server could hold the client forever.
-pub(in crate::client) const MOST_UNASKED: u32 = 32;
+/// The number of unsolicited or preliminary replies that are accepted in a row. Without a limit a server
+/// could hold the client forever.
+pub(in crate::client) const MAX_UNSOLICITED_REPLIES: u32 = 32;
 
-/// The longest wait for the reply to a command that went out together with another, once the other
-/// is done: nothing else reveals a server that loses such commands.
-pub(in crate::client) const FOLLOWER_PATIENCE: Duration = Duration::from_secs(3);
+/// The longest wait for the reply to a pipelined command once the one before it is answered. Only this
+/// timeout detects a server that drops pipelined commands.
+pub(in crate::client) const PIPELINE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The result of a wait for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,55 +30,52 @@ pub(in crate::client) enum ReplyWait {
 
 /// Commands and replies.
 impl Connection {
-    /// Sends a command and waits for its final reply.
+    /// Sends a command and waits for its final reply, which must be positive.
     pub(in crate::client) fn call(&mut self, command: &Command) -> Result<Reply, Error> {
         self.ask(command).and_then(done)
     }
 
-    /// Does the same before a deadline.
+    /// Like [`Connection::call`], with a deadline.
     pub(super) fn call_by(
         &mut self,
         command: &Command,
         deadline: Option<Instant>,
     ) -> Result<Reply, Error> {
-        self.discard_unasked()?;
+        self.discard_unsolicited()?;
         self.send(command)?;
         self.final_reply_by(deadline).and_then(done)
     }
 
-    /// Sends commands without waiting in between, and returns the result of each.
+    /// Sends commands without waiting for each reply, and returns the result of each.
     pub(in crate::client) fn call_all(
         &mut self,
         commands: &[Command],
     ) -> Vec<Result<Reply, Error>> {
-        if !self.capabilities.pipelines {
+        if !self.capabilities.pipelining {
             return commands.iter().map(|command| self.call(command)).collect();
         }
         let all: Vec<&Command> = commands.iter().collect();
-        let ready = self.settle_names(commands).and_then(|()| self.discard_unasked());
+        let ready = self.probe_iac(commands).and_then(|()| self.discard_unsolicited());
         if let Err(error) = ready.and_then(|()| self.send_all(&all)) {
             return vec![Err(error)];
         }
         commands.iter().map(|_| self.final_reply().and_then(done)).collect()
     }
 
-    /// Sends commands in one piece and returns their replies. `None` means that the server has lost
-    /// some of them: from then on it is sent one at a time, over a new connection.
-    pub(super) fn ask_together(
-        &mut self,
-        commands: &[Command],
-    ) -> Result<Option<Vec<Reply>>, Error> {
-        self.settle_names(commands)?;
-        self.discard_unasked()?;
+    /// Pipelines commands and returns their replies. `None` means that the server has dropped some of
+    /// them: the client has reconnected, and sends one command at a time from then on.
+    pub(super) fn pipeline(&mut self, commands: &[Command]) -> Result<Option<Vec<Reply>>, Error> {
+        self.probe_iac(commands)?;
+        self.discard_unsolicited()?;
         self.send_all(&commands.iter().collect::<Vec<_>>())?;
         let mut replies = vec![self.final_reply()?];
-        let patience = self.settings.timeout.min(FOLLOWER_PATIENCE);
+        let patience = self.settings.timeout.min(PIPELINE_TIMEOUT);
         while replies.len() < commands.len() {
             match self.reply_by(net::deadline(patience)) {
                 Ok(reply) => replies.push(reply),
                 Err(error @ Error::Closing(_)) => return Err(error),
                 Err(_) => {
-                    self.capabilities.pipelines = false;
+                    self.capabilities.pipelining = false;
                     return self.reconnect().map(|()| None);
                 }
             }
@@ -86,21 +83,21 @@ impl Connection {
         Ok(Some(replies))
     }
 
-    /// Sends commands in one piece.
+    /// Sends commands in one write.
     pub(in crate::client) fn send_all(&mut self, commands: &[&Command]) -> Result<(), Error> {
         let mut lines = Vec::new();
         for command in commands {
-            self.trace(Spoken::Command(command));
-            self.exchange = self.exchange.sent(is_harmless(command));
+            self.trace(TraceEvent::Command(command));
+            self.exchange = self.exchange.sent(is_idempotent(command));
             command.write_to(&mut lines);
             lines.extend_from_slice(b"\r\n");
         }
         self.transmit(&lines)
     }
 
-    /// Sends encoded lines.
+    /// Sends encoded lines, with bytes 255 doubled if the server understands that.
     pub(super) fn transmit(&mut self, lines: &[u8]) -> Result<(), Error> {
-        let sent = match self.doubles() {
+        let sent = match self.doubles_iac() {
             true => self.control.send(lines),
             false => self.control.send_undoubled(lines),
         };
@@ -109,8 +106,8 @@ impl Connection {
 
     /// Sends a command and leaves its reply to the caller.
     pub(in crate::client) fn send(&mut self, command: &Command) -> Result<(), Error> {
-        self.trace(Spoken::Command(command));
-        self.exchange = self.exchange.sent(is_harmless(command));
+        self.trace(TraceEvent::Command(command));
+        self.exchange = self.exchange.sent(is_idempotent(command));
         let mut line = Vec::new();
         command.write_to(&mut line);
         line.extend_from_slice(b"\r\n");
@@ -129,7 +126,7 @@ impl Connection {
 
     fn checked_reply(&mut self, read: io::Result<Reply>) -> Result<Reply, Error> {
         let reply = self.checked(read)?;
-        self.trace(Spoken::Reply(&reply));
+        self.trace(TraceEvent::Reply(&reply));
         let is_closing = reply.code() == Code::NOT_AVAILABLE;
         self.exchange = self.exchange.answered(is_closing);
         if is_closing {
@@ -139,13 +136,13 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Returns whether something of the server was read from the socket already, so that no poll shows it.
+    /// Returns whether bytes from the server are buffered, so that polling the socket does not show them.
     pub(in crate::client) fn has_unread(&self) -> bool {
         self.control.peek_line().is_some() || self.control.stream().pending() > 0
     }
 
-    /// Reads what has arrived, without waiting, and returns whether a reply has begun in it. A socket
-    /// that is ready does not say so: what arrived may be a Telnet command, or a message of TLS.
+    /// Reads the bytes that have arrived, without waiting, and returns whether a reply has begun. A ready
+    /// socket alone proves nothing: the bytes may be a Telnet command or a TLS record without data.
     pub(in crate::client) fn has_reply(&mut self) -> Result<bool, Error> {
         self.control.stream_mut().set_waiting(false);
         let read = self.read_waiting();
@@ -154,7 +151,7 @@ impl Connection {
     }
 
     fn read_waiting(&mut self) -> io::Result<bool> {
-        for _ in 0..MOST_UNASKED {
+        for _ in 0..MAX_UNSOLICITED_REPLIES {
             if !self.control.is_empty() {
                 return Ok(true);
             }
@@ -168,8 +165,8 @@ impl Connection {
         Ok(false)
     }
 
-    /// Waits until a reply begins, Ctrl-C comes, or the deadline passes, which the read that follows
-    /// reports.
+    /// Waits until a reply begins, Ctrl-C is pressed, or the deadline passes. The read that follows
+    /// reports the timeout.
     pub(in crate::client) fn wait_for_reply(
         &mut self,
         armed: Option<&Armed>,
@@ -187,7 +184,7 @@ impl Connection {
         Ok(ReplyWait::Begun)
     }
 
-    /// Returns what to poll for: a reply, or the end of the connection.
+    /// Returns the poll item for a reply or the end of the connection.
     pub(in crate::client) fn item(&self) -> PollItem<'_> {
         // TLS may have to write before it can read.
         let interest = self.tls().map_or(Interest::Read, Tls::wants);
@@ -195,48 +192,49 @@ impl Connection {
     }
 
     /// Marks the connection as lost.
-    pub(in crate::client) fn lose(&mut self) {
+    pub(in crate::client) fn mark_lost(&mut self) {
         self.lost = true;
     }
 
-    /// Throws away replies that no command asked for, so that they are not taken for the reply to the
-    /// next one. Notices that the server has closed the connection.
-    pub(in crate::client) fn discard_unasked(&mut self) -> Result<(), Error> {
+    /// Discards unsolicited replies, so that none is taken for the reply to the next command. Fails if
+    /// the server has closed the connection.
+    pub(in crate::client) fn discard_unsolicited(&mut self) -> Result<(), Error> {
         if self.lost {
             return Err(Error::Lost(io::ErrorKind::NotConnected.into()));
         }
-        for _ in 0..MOST_UNASKED {
+        for _ in 0..MAX_UNSOLICITED_REPLIES {
             if !self.has_reply()? {
                 return Ok(());
             }
             self.reply_by(net::deadline(self.settings.timeout))?;
         }
         self.lost = true;
-        Err(Error::Unasked)
+        Err(Error::TooManyReplies)
     }
 
+    /// Sends a command and waits for its final reply, positive or negative.
     pub(super) fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
-        self.settle_names([command])?;
-        self.discard_unasked()?;
+        self.probe_iac([command])?;
+        self.discard_unsolicited()?;
         self.send(command)?;
         self.final_reply()
     }
 
-    /// Does the same where the server is not known to answer yet: Ctrl-C ends the wait and the
-    /// connection, and so does the deadline.
+    /// Like [`Connection::ask`], for commands before and during the login: Ctrl-C or the deadline ends
+    /// the wait and the connection.
     pub(super) fn ask_unless_interrupted(
         &mut self,
         command: &Command,
         deadline: Option<Instant>,
     ) -> Result<Reply, Error> {
         let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
-        self.discard_unasked()?;
+        self.discard_unsolicited()?;
         self.send(command)?;
         self.wait_unless_interrupted(&armed, deadline)?;
         self.final_reply_by(deadline)
     }
 
-    /// Reads the server's greeting. A server that is not ready yet says 120 first (RFC 959 section 5.4).
+    /// Reads the server's greeting. A server that is not ready yet sends 120 first (RFC 959 section 5.4).
     pub(super) fn greeting(&mut self, deadline: Option<Instant>) -> Result<Reply, Error> {
         let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
         self.wait_unless_interrupted(&armed, deadline)?;
@@ -265,28 +263,29 @@ impl Connection {
     }
 
     fn final_reply_by(&mut self, deadline: Option<Instant>) -> Result<Reply, Error> {
-        for _ in 0..MOST_UNASKED {
+        for _ in 0..MAX_UNSOLICITED_REPLIES {
             let reply = self.reply_by(deadline)?;
             if !reply.code().is_preliminary() {
                 return Ok(reply);
             }
         }
         self.lost = true;
-        Err(Error::Unasked)
+        Err(Error::TooManyReplies)
     }
 
-    pub(super) fn trace(&self, spoken: Spoken<'_>) {
+    pub(super) fn trace(&self, event: TraceEvent<'_>) {
         if let Some(trace) = self.settings.trace {
-            trace(spoken);
+            trace(event);
         }
     }
 
+    /// Converts an error of the control connection, which is lost then.
     pub(super) fn checked<T>(&mut self, result: io::Result<T>) -> Result<T, Error> {
         result.map_err(|error| {
             self.lost = true;
             let error = Error::of_control(error, self.settings.timeout);
             if !matches!(error, Error::Lost(_)) {
-                // The server is there, or may still carry the command out.
+                // The server is alive or may still execute the command, so it must not be repeated.
                 self.exchange = Exchange::Answered;
             }
             error
@@ -294,6 +293,7 @@ impl Connection {
     }
 }
 
+/// Turns a negative reply into [`Error::Refused`].
 pub(super) fn done(reply: Reply) -> Result<Reply, Error> {
     let done = reply.code().is_success() || reply.code().is_intermediate();
     if done { Ok(reply) } else { Err(Error::Refused(reply)) }
@@ -306,7 +306,7 @@ mod tests {
     use crate::client::test_server::Script;
 
     #[test]
-    fn what_was_not_asked_for_is_no_answer() {
+    fn an_unsolicited_reply_is_discarded() {
         let mut connection = Script::serve(|server| {
             server.expect("PWD", "257 \"/a\"\"b\"\r\n200 by the way");
             server.expect("PWD", "257 \"/b\"");
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_421_ends_the_connection_and_every_call_after_it_says_so() {
+    fn after_a_421_every_call_fails() {
         let mut connection = Script::serve(|server| {
             server.expect("PWD", "421 too long idle");
         });
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_in_time_ends_the_connection() {
+    fn a_reply_timeout_ends_the_connection() {
         let settings = Settings { timeout: Duration::from_millis(50), ..Settings::default() };
         let mut connection = Script::serve_as(settings, |server| {
             server.hear();

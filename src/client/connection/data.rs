@@ -1,9 +1,9 @@
-//! Data connections: how they are agreed on, and which peer they may have.
+//! Data connections: their negotiation, and the check of their peer.
 //!
-//! Only the address of the control connection's peer is trusted, whatever the server says: the client
-//! connects to no other unless told to (`--trust-pasv-host`), and closes a connection from any other.
+//! The only accepted peer is the address of the control connection's peer. The client connects to no other
+//! address, except with `--trust-pasv-host`, and closes connections from any other address.
 
-use crate::client::connection::{Connection, DataMode, EXTENDED_PASSIVE};
+use crate::client::connection::{Connection, DataMode, EPSV};
 use crate::client::error::Error;
 use crate::net::{self, Attention, Data, Strangers, Waited};
 use crate::protocol::address::{parse_extended_passive, parse_passive};
@@ -12,7 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Instant;
 
-/// The direction and address of the next data connection.
+/// The direction and address of a data connection.
 pub(in crate::client) enum Route {
     /// The client connects to this address.
     To {
@@ -25,27 +25,27 @@ pub(in crate::client) enum Route {
     From(TcpListener),
 }
 
-/// The wait ended without a connection, because its [`Attention`] stopped it.
+/// The result of a wait that its [`Attention`] stopped before there was a connection.
 pub(in crate::client) struct Stopped;
 
 impl Route {
-    /// Agrees with the server on the next data connection before the deadline.
-    pub(in crate::client) fn agree(
+    /// Negotiates the next data connection before the deadline.
+    pub(in crate::client) fn negotiate(
         connection: &mut Connection,
         deadline: Option<Instant>,
     ) -> Result<Route, Error> {
-        if let Some(address) = connection.take_route() {
+        if let Some(address) = connection.take_data_address() {
             return Ok(Route::To { address, extended: true });
         }
         match connection.settings().mode {
-            DataMode::Passive | DataMode::PassiveTrusting => passive(connection, deadline),
+            DataMode::Passive | DataMode::PassiveAnyHost => passive(connection, deadline),
             DataMode::Active => active(connection).map(Route::From),
         }
     }
 
-    /// Agrees by PASV, because the port that EPSV named cannot be reached. `None` means that the
-    /// server refuses that.
-    pub(in crate::client) fn agree_again(
+    /// Negotiates by PASV, because the port that EPSV named cannot be reached. Returns `None` if the
+    /// server refuses PASV.
+    pub(in crate::client) fn negotiate_pasv(
         connection: &mut Connection,
         deadline: Option<Instant>,
     ) -> Result<Option<Route>, Error> {
@@ -56,15 +56,15 @@ impl Route {
         }
     }
 
-    /// Returns true if the reply to EPSV named the port.
+    /// Returns true if EPSV named the port.
     pub(in crate::client) fn is_extended(&self) -> bool {
         matches!(self, Route::To { extended: true, .. })
     }
 
-    /// Connects, or waits for the server to connect.
+    /// Connects to the server, or accepts its connection.
     pub(in crate::client) fn connect(
         &self,
-        ends: Ends,
+        ends: ControlAddresses,
         deadline: Option<Instant>,
         attention: &mut impl Attention,
     ) -> Result<Result<Data, Stopped>, Error> {
@@ -88,28 +88,28 @@ impl Route {
     }
 }
 
-/// Both ends of a control connection.
+/// Both addresses of a control connection.
 #[derive(Clone, Copy)]
-pub(in crate::client) struct Ends {
+pub(in crate::client) struct ControlAddresses {
     pub(in crate::client) peer: SocketAddr,
     pub(in crate::client) local: SocketAddr,
 }
 
-/// Notes the reply to an EPSV that was sent ahead.
-pub(in crate::client) fn passive_ahead(connection: &mut Connection, reply: &Reply) {
+/// Keeps the address from the reply to a pipelined EPSV.
+pub(in crate::client) fn keep_early_epsv_reply(connection: &mut Connection, reply: &Reply) {
     if let Some(route) = extended_address(reply, connection.peer()) {
-        connection.keep_route(route);
+        connection.keep_data_address(route);
     }
 }
 
-/// Sends EPSV, and PASV where the reply to that is of no use, whatever it is: some servers reply 200,
-/// 425 or 451, or name a port of another protocol. EPSV is not sent again once PASV was the way.
+/// Sends EPSV, and PASV if the reply to EPSV is not usable: some servers reply 200, 425 or 451, or name
+/// another address family. After a success of PASV, EPSV is not sent again.
 fn passive(connection: &mut Connection, deadline: Option<Instant>) -> Result<Route, Error> {
     if !connection.uses_extended() {
         let address = classic_passive(connection, deadline)?;
         return Ok(Route::To { address, extended: false });
     }
-    let useless = match connection.call_by(&EXTENDED_PASSIVE, deadline) {
+    let useless = match connection.call_by(&EPSV, deadline) {
         Ok(reply) => match extended_address(&reply, connection.peer()) {
             Some(address) => return Ok(Route::To { address, extended: true }),
             None => Error::Unintelligible(reply),
@@ -117,8 +117,8 @@ fn passive(connection: &mut Connection, deadline: Option<Instant>) -> Result<Rou
         Err(error @ Error::Refused(_)) => error,
         Err(error) => return Err(error),
     };
-    let route = Route::agree_again(connection, deadline)?.ok_or(useless)?;
-    connection.capabilities().extended = false;
+    let route = Route::negotiate_pasv(connection, deadline)?.ok_or(useless)?;
+    connection.capabilities().epsv = false;
     Ok(route)
 }
 
@@ -133,7 +133,7 @@ fn classic_passive(
     deadline: Option<Instant>,
 ) -> Result<SocketAddr, Error> {
     let reply = connection.call_by(&Command::Pasv, deadline)?;
-    let trusting = connection.settings().mode == DataMode::PassiveTrusting;
+    let trusting = connection.settings().mode == DataMode::PassiveAnyHost;
     let address = passive_address(&reply, connection.peer(), trusting);
     address.ok_or(Error::Unintelligible(reply))
 }
@@ -166,10 +166,10 @@ fn listen(local: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Returns the local address to connect from: that of the control connection, since many servers
-/// accept data connections from no other. To another host, and for an address that means nothing
-/// without its network interface, the system chooses.
-fn source(ends: Ends, to: SocketAddr) -> IpAddr {
+/// Returns the local address to connect from: that of the control connection, because many servers accept
+/// data connections from no other address. The system chooses for another host, and for a link-local
+/// address, which is not valid without its network interface.
+fn source(ends: ControlAddresses, to: SocketAddr) -> IpAddr {
     match (ends.local.ip(), to.ip()) {
         (IpAddr::V6(local), IpAddr::V6(_)) if local.is_unicast_link_local() => {
             Ipv6Addr::UNSPECIFIED.into()

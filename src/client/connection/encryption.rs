@@ -1,5 +1,4 @@
-//! Encryption of a connection: AUTH TLS and its handshake, and what data connections have of it (RFC
-//! 4217).
+//! TLS of a connection: AUTH TLS, the handshake, and the protection of data connections (RFC 4217).
 
 use super::{Capabilities, Connection};
 use crate::client::error::{Error, TlsFailure};
@@ -12,16 +11,16 @@ use crate::sys::Tls;
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// Tells whether others on the network can read what goes over a control connection.
+/// The encryption of the control connection at the time a password is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client) enum Exposure {
-    /// Everybody on the way.
+    /// Cleartext, which anybody on the network path can read.
     Clear,
-    /// The server alone.
+    /// TLS.
     Encrypted,
 }
 
-/// How data connections are made from the control connection's TLS.
+/// The protection of data connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum DataProtection {
     #[default]
@@ -30,7 +29,7 @@ pub(super) enum DataProtection {
     Private,
 }
 
-/// Ctrl-C alone.
+/// An [`Attention`] that stops at Ctrl-C.
 struct CtrlC<'a>(&'a Armed);
 
 impl Attention for CtrlC<'_> {
@@ -62,32 +61,31 @@ impl Connection {
         self.data_protection == DataProtection::Private
     }
 
-    /// Begins TLS by AUTH TLS. After an error nothing may be sent over the connection, unless the server
-    /// has refused it.
+    /// Starts TLS by AUTH TLS. After an error, other than the server's refusal, nothing may be sent over
+    /// the connection.
     pub(super) fn start_tls(&mut self, deadline: &mut Option<Instant>) -> Result<(), Error> {
         let command = Command::Auth(Mechanism::Tls);
         let reply = self.ask_unless_interrupted(&command, *deadline)?;
-        // Any other reply, however friendly, begins nothing.
+        // No other positive reply starts TLS (RFC 4217 section 4).
         if reply.code() != Code::AUTH_ACCEPTED {
             return Err(Error::Tls(TlsFailure::Refused(reply)));
         }
         self.begin_tls(deadline)
     }
 
-    /// Begins TLS after the server has agreed to it. After an error nothing may be sent over the
-    /// connection.
+    /// Starts TLS after the server has replied 234. After an error nothing may be sent over the connection.
     fn begin_tls(&mut self, deadline: &mut Option<Instant>) -> Result<(), Error> {
         if !self.control.is_empty() {
-            self.lose();
+            self.mark_lost();
             return Err(Error::Tls(TlsFailure::Injected));
         }
         self.encrypt(deadline)?;
-        self.forget();
+        self.discard_cleartext_state();
         Ok(())
     }
 
-    /// Begins TLS if this is the reply to an AUTH that the user has typed: the server expects the handshake
-    /// next. The connections that are made in place of this one begin with TLS, too.
+    /// Starts TLS if this is a 234, the reply to an AUTH sent by QUOTE: the server expects the handshake
+    /// next. Connections that replace this one use TLS, too.
     pub(super) fn begin_tls_if_agreed(&mut self, reply: &Reply) -> Result<(), Error> {
         if reply.code() != Code::AUTH_ACCEPTED || self.is_encrypted() {
             return Ok(());
@@ -96,11 +94,11 @@ impl Connection {
         self.begin_tls(&mut net::deadline(self.settings.timeout))
     }
 
-    /// Forgets what the server, or somebody on the way, has said in clear. That it mixes commands up can
-    /// only slow the client down, and is not said again.
-    fn forget(&mut self) {
-        let pipelines = self.capabilities.pipelines;
-        self.capabilities = Capabilities { pipelines, ..Capabilities::ALL };
+    /// Discards everything that was learned in clear, because an attacker may have altered it. The lack of
+    /// pipelining is kept: it can only slow the client down, and only the greeting reveals it.
+    fn discard_cleartext_state(&mut self) {
+        let pipelining = self.capabilities.pipelining;
+        self.capabilities = Capabilities { pipelining, ..Capabilities::ALL };
         self.features = None;
         self.current = None;
         self.route = None;
@@ -108,11 +106,11 @@ impl Connection {
         self.followers.clear();
     }
 
-    /// Shakes hands, and makes sure that the server is the one that was meant.
+    /// Performs the TLS handshake and verifies the server's certificate.
     pub(super) fn encrypt(&mut self, deadline: &mut Option<Instant>) -> Result<(), Error> {
         let encrypted = self.try_to_encrypt(deadline);
         if encrypted.is_err() {
-            self.lose();
+            self.mark_lost();
         }
         encrypted
     }
@@ -134,8 +132,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins TLS because the server requires it; later connections begin with it. Servers may close the
-    /// connection after they have said so, as Pure-FTPd and vsftpd do.
+    /// Starts TLS because the server requires it; later connections start with it. Some servers close the
+    /// connection after that reply, such as Pure-FTPd and vsftpd; then the client connects again.
     pub(super) fn encrypt_on_demand(
         &mut self,
         demand: Reply,
@@ -143,7 +141,7 @@ impl Connection {
     ) -> Result<(), Error> {
         self.settings.encryption = Encryption::Explicit;
         match self.start_tls(deadline) {
-            Err(Error::Tls(TlsFailure::Refused(_))) => Err(Error::WantsTls(demand)),
+            Err(Error::Tls(TlsFailure::Refused(_))) => Err(Error::TlsRequired(demand)),
             Err(Error::Lost(_) | Error::Closing(_)) => {
                 let (host, port) = self.origin.address();
                 let settings = self.settings.clone();
@@ -156,7 +154,7 @@ impl Connection {
         }
     }
 
-    /// Agrees on the protection of data connections. A server that refuses it is left.
+    /// Sends PBSZ and PROT. If the server refuses PROT, the connection is given up.
     pub(super) fn protect_data(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
         if !self.is_encrypted() {
             return Ok(());
@@ -165,7 +163,7 @@ impl Connection {
             true => (Protection::Private, DataProtection::Private),
             false => (Protection::Clear, DataProtection::Clear),
         };
-        // RFC 4217 section 9: PBSZ has to come first, but what it is answered changes nothing.
+        // RFC 4217 section 9: PBSZ has to come first, but its reply does not matter.
         match self.call_by(&Command::Pbsz(0), deadline) {
             Ok(_) | Err(Error::Refused(_)) => {}
             Err(error) => return Err(error),
@@ -173,7 +171,7 @@ impl Connection {
         match self.call_by(&Command::Prot(level), deadline) {
             Ok(_) => self.data_protection = protection,
             Err(Error::Refused(reply)) => {
-                self.lose();
+                self.mark_lost();
                 return Err(Error::Tls(TlsFailure::DataProtection(reply)));
             }
             Err(error) => return Err(error),
@@ -181,7 +179,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Agrees on the protection of data connections if the login went past this client, as by QUOTE.
+    /// Sends PBSZ and PROT if the login has not done so, because the user logged in by QUOTE.
     pub(in crate::client) fn protect_data_if_due(
         &mut self,
         deadline: Option<Instant>,
@@ -194,15 +192,15 @@ impl Connection {
         }
     }
 
-    /// Prepares the TLS of a data connection. It continues the session of the control connection as it is
-    /// now: tickets come at any time, and many servers take no data connection without one.
+    /// Prepares the TLS of a data connection. It resumes the newest session of the control connection:
+    /// tickets arrive at any time, and many servers accept no data connection without resumption.
     pub(in crate::client) fn data_tls(&self, tcp: TcpStream) -> Result<Tls, Error> {
         let session = self.tls().and_then(Tls::session);
         let (host, _) = self.origin.address();
         self.settings.tls.connect(tcp, host, session.as_ref())
     }
 
-    /// Tells the server that no more comes, as far as that can be done at once.
+    /// Sends close_notify, if that is possible without waiting.
     pub(super) fn end_tls(&mut self) {
         self.control.stream_mut().end_tls();
     }

@@ -1,10 +1,8 @@
-//! What transfers ask of their connection: types, sizes, times, and commands that go out ahead.
+//! The commands around a transfer: FEAT, TYPE, SIZE, MDTM, HASH, REST, and which of them are pipelined.
 
 use super::control::done;
-use super::file_time::{self, TimeSetting};
-use super::{
-    Capabilities, Connection, DataMode, EXTENDED_PASSIVE, Representation, Settings, number,
-};
+use super::file_time::{self, TimeSupport};
+use super::{Capabilities, Connection, DataMode, EPSV, Representation, Settings, number};
 use crate::client::error::Error;
 use crate::net;
 use crate::protocol::time::parse_timestamp;
@@ -12,19 +10,18 @@ use crate::protocol::{Algorithm, Code, Command, Name, Opts, Reply, Span};
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
-/// The answers about a file that were asked for together with the next data connection.
-pub(in crate::client) struct Prospect {
+/// The replies that prepare a download.
+pub(in crate::client) struct DownloadFacts {
     pub(in crate::client) size: Option<u64>,
     pub(in crate::client) time: Option<SystemTime>,
-    /// The reply that agrees on the data connection.
+    /// The reply to EPSV, if it was sent.
     pub(in crate::client) route: Option<Reply>,
 }
 
-/// Questions of transfers.
-/// A reply to HASH.
-struct ToldHash {
+/// A parsed reply to HASH.
+struct HashReply {
     algorithm: Algorithm,
-    /// The first and the last byte, as in `0-49`.
+    /// The first and the last byte, such as `0-49`.
     range: Vec<u8>,
     digest: Vec<u8>,
 }
@@ -42,9 +39,9 @@ impl Connection {
         self.wanted
     }
 
-    /// Asks by FEAT, once a session, which extensions the server has (RFC 2389), so that commands which it
-    /// lacks are not sent. Where it knows UTF8, OPTS UTF8 ON is sent on each connection before the first
-    /// name: ProFTPD and IIS speak another encoding until then.
+    /// Sends FEAT once per session (RFC 2389), so that commands which the server lacks are not sent. If it
+    /// lists UTF8, OPTS UTF8 ON is sent on each connection before the first name: ProFTPD and IIS use
+    /// another encoding until then.
     pub(super) fn learn_features(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
         if self.features.is_none() {
             let lines = match self.call_by(&Command::Feat, deadline) {
@@ -55,22 +52,22 @@ impl Connection {
             let is_told = !lines.is_empty();
             self.features = Some(lines.into());
             if is_told {
-                self.capabilities.machine_lists &= self.lists(b"MLST") || self.lists(b"MLSD");
-                self.capabilities.time_setting = TimeSetting::of(|words| self.lists(words));
-                self.capabilities.hashes &= self.lists(b"HASH");
+                self.capabilities.mlsd &= self.lists(b"MLST") || self.lists(b"MLSD");
+                self.capabilities.time_support = TimeSupport::of(|words| self.lists(words));
+                self.capabilities.hash &= self.lists(b"HASH");
             }
         }
         if !self.lists(b"UTF8") {
             return Ok(());
         }
         match self.call_by(&Command::Opts(Opts::Utf8(true)), deadline) {
-            // Some servers that speak UTF-8 alone know no such option.
+            // Servers that always use UTF-8 may not know this option.
             Ok(_) | Err(Error::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Returns whether FEAT lists this. A server without FEAT may have it all the same.
+    /// Returns whether FEAT lists this word. A server without FEAT may have the feature nevertheless.
     pub(in crate::client) fn has_feature(&mut self, word: &[u8]) -> Result<bool, Error> {
         if self.features.is_none() {
             self.learn_features(net::deadline(self.settings.timeout))?;
@@ -89,85 +86,88 @@ impl Connection {
         self.features.iter().flat_map(|lines| lines.iter()).any(is_it)
     }
 
-    /// Asks for size and time of a file, in one piece if the server takes that.
+    /// Returns the size and time of a file, by pipelined SIZE and MDTM if possible.
     pub(in crate::client) fn expected_size_and_time(
         &mut self,
         name: &Name,
     ) -> Result<(Option<u64>, Option<SystemTime>), Error> {
-        let Capabilities { sizes, times, pipelines, .. } = self.capabilities;
-        if !(sizes && times && pipelines) || self.current != Some(Representation::Bytes) {
+        let Capabilities { size, mdtm, pipelining, .. } = self.capabilities;
+        if !(size && mdtm && pipelining) || self.current != Some(Representation::Image) {
             return Ok((self.expected_size(name)?, self.expected_time(name)?));
         }
-        let asked = [Command::Size(name.clone()), file_time::question(name)];
+        let asked = [Command::Size(name.clone()), file_time::mdtm_command(name)];
         let mut answers = self.call_all(&asked).into_iter();
         let mut next = || answers.next().unwrap_or(Err(Error::NotConnected));
         let (size, time) = (next(), next());
-        let size = self.unless_refused(size, |known| &mut known.sizes)?;
-        let time = self.unless_refused(time, |known| &mut known.times)?;
+        let size = self.none_if_refused(size, |known| &mut known.size)?;
+        let time = self.none_if_refused(time, |known| &mut known.mdtm)?;
         let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
         Ok((size.and_then(|reply| number(&reply)), time))
     }
 
-    /// Does the same together with setting the type and, if it is due, agreeing on the next data
-    /// connection, whose reply comes last.
-    pub(in crate::client) fn get_ready_for(&mut self, name: &Name) -> Result<Prospect, Error> {
-        let Capabilities { sizes, times, .. } = self.capabilities;
-        if !(sizes && times) || self.route.is_some() || !self.looks_ahead() {
+    /// Prepares a download: pipelining TYPE (if needed), SIZE, MDTM and EPSV.
+    pub(in crate::client) fn prepare_download(
+        &mut self,
+        name: &Name,
+    ) -> Result<DownloadFacts, Error> {
+        let Capabilities { size, mdtm, .. } = self.capabilities;
+        if !(size && mdtm) || self.route.is_some() || !self.can_set_up_ahead() {
             let (size, time) = self.expected_size_and_time(name)?;
-            return Ok(Prospect { size, time, route: None });
+            return Ok(DownloadFacts { size, time, route: None });
         }
-        let about = [Command::Size(name.clone()), file_time::question(name)];
+        let about = [Command::Size(name.clone()), file_time::mdtm_command(name)];
         let kind = (self.current != Some(self.wanted)).then(|| Command::Type(self.wanted.wire()));
-        let asked: Vec<Command> =
-            kind.iter().cloned().chain(about).chain([EXTENDED_PASSIVE]).collect();
-        let Some(mut replies) = self.ask_together(&asked)? else {
+        let asked: Vec<Command> = kind.iter().cloned().chain(about).chain([EPSV]).collect();
+        let Some(mut replies) = self.pipeline(&asked)? else {
             let (size, time) = self.expected_size_and_time(name)?;
-            return Ok(Prospect { size, time, route: None });
+            return Ok(DownloadFacts { size, time, route: None });
         };
         let route = replies.pop();
         let (time, size) = (replies.pop(), replies.pop());
         if let Some(taken) = replies.pop() {
-            self.keep_type(&taken);
+            self.record_type_reply(&taken);
         }
         let answer = |reply: Option<Reply>| reply.map_or(Err(Error::NotConnected), done);
-        let size = self.unless_refused(answer(size), |known| &mut known.sizes)?;
-        let time = self.unless_refused(answer(time), |known| &mut known.times)?;
+        let size = self.none_if_refused(answer(size), |known| &mut known.size)?;
+        let time = self.none_if_refused(answer(time), |known| &mut known.mdtm)?;
         let size = size.and_then(|reply| number(&reply));
         let time = time.and_then(|reply| parse_timestamp(reply.text().trim_ascii()));
-        // After a refusal the data connection would not fit the next file.
-        Ok(Prospect { size, time, route: route.filter(|_| size.is_some()) })
+        // If SIZE was refused, the file may not exist, and its data connection would not be used.
+        Ok(DownloadFacts { size, time, route: route.filter(|_| size.is_some()) })
     }
 
-    /// Asks for the times of files, in one piece if the server takes that.
+    /// Returns the times of files, by pipelined MDTM if possible.
     pub(in crate::client) fn times_of(
         &mut self,
         names: &[Name],
     ) -> Result<Vec<Option<SystemTime>>, Error> {
-        let Capabilities { times, pipelines, .. } = self.capabilities;
-        let asked: Vec<Command> = names.iter().map(file_time::question).collect();
-        let together = times && pipelines && asked.len() > 1;
-        let Some(replies) = (if together { self.ask_together(&asked)? } else { None }) else {
+        let Capabilities { mdtm, pipelining, .. } = self.capabilities;
+        let asked: Vec<Command> = names.iter().map(file_time::mdtm_command).collect();
+        let together = mdtm && pipelining && asked.len() > 1;
+        let Some(replies) = (if together { self.pipeline(&asked)? } else { None }) else {
             return names.iter().map(|name| self.expected_time(name)).collect();
         };
         let time = |reply| {
-            let time = self.unless_refused(done(reply), |known| &mut known.times)?;
+            let time = self.none_if_refused(done(reply), |known| &mut known.mdtm)?;
             Ok(time.and_then(|reply| parse_timestamp(reply.text().trim_ascii())))
         };
         replies.into_iter().map(time).collect()
     }
 
-    /// Sets the type of files, if the server does not know it.
-    pub(in crate::client) fn take_file_type(&mut self) -> Result<(), Error> {
-        self.take_type(self.wanted)
+    /// Sends TYPE for the next transfer, if the server has another type.
+    pub(in crate::client) fn set_file_type(&mut self) -> Result<(), Error> {
+        self.set_type(self.wanted)
     }
 
-    /// Does the same together with agreeing on the next data connection.
-    pub(in crate::client) fn take_file_type_and_route(&mut self) -> Result<Option<Reply>, Error> {
-        if self.current == Some(self.wanted) || self.route.is_some() || !self.looks_ahead() {
-            return self.take_file_type().map(|()| None);
+    /// Like [`Connection::set_file_type`], with EPSV pipelined behind TYPE. Returns the reply to EPSV.
+    pub(in crate::client) fn set_file_type_and_send_epsv(
+        &mut self,
+    ) -> Result<Option<Reply>, Error> {
+        if self.current == Some(self.wanted) || self.route.is_some() || !self.can_set_up_ahead() {
+            return self.set_file_type().map(|()| None);
         }
-        self.discard_unasked()?;
-        self.send_all(&[&Command::Type(self.wanted.wire()), &EXTENDED_PASSIVE])?;
+        self.discard_unsolicited()?;
+        self.send_all(&[&Command::Type(self.wanted.wire()), &EPSV])?;
         let taken = self.final_reply()?;
         let route = self.final_reply()?;
         if !taken.code().is_success() {
@@ -177,7 +177,7 @@ impl Connection {
         Ok(Some(route))
     }
 
-    pub(super) fn take_type(&mut self, wanted: Representation) -> Result<(), Error> {
+    pub(super) fn set_type(&mut self, wanted: Representation) -> Result<(), Error> {
         if self.current != Some(wanted) {
             self.call(&Command::Type(wanted.wire()))?;
             self.current = Some(wanted);
@@ -185,38 +185,38 @@ impl Connection {
         Ok(())
     }
 
-    /// Returns the size of a file about to be fetched, if the server tells. The size of a text is not
-    /// known beforehand (RFC 3659 section 4), and some servers read all of it to count.
+    /// Returns the size of a remote file, if the server answers. In TYPE A it is not asked, because a
+    /// server may have to read the whole file to count (RFC 3659 section 4).
     pub(in crate::client) fn expected_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
-        if !self.capabilities.sizes || self.wanted == Representation::Text {
+        if !self.capabilities.size || self.wanted == Representation::Ascii {
             return Ok(None);
         }
         let size = self.size(name);
-        self.unless_refused(size, |known| &mut known.sizes)
+        self.none_if_refused(size, |known| &mut known.size)
     }
 
-    /// Returns when a file was modified, if the server tells.
+    /// Returns the modification time of a remote file, if the server answers.
     pub(in crate::client) fn expected_time(
         &mut self,
         name: &Name,
     ) -> Result<Option<SystemTime>, Error> {
-        if !self.capabilities.times {
+        if !self.capabilities.mdtm {
             return Ok(None);
         }
         let time = self.modified(name);
-        self.unless_refused(time, |known| &mut known.times)
+        self.none_if_refused(time, |known| &mut known.mdtm)
     }
 
-    /// Returns the digest of a whole file, if the server tells, by the algorithm that it chose:
+    /// Returns the digest of a whole file with the algorithm that the server chose, if it supports HASH:
     /// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1).
     pub(in crate::client) fn hash(
         &mut self,
         name: &Name,
     ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
-        Ok(self.told_hash(name)?.map(|told| (told.algorithm, told.digest)))
+        Ok(self.request_hash(name)?.map(|told| (told.algorithm, told.digest)))
     }
 
-    /// Returns the digest of the bytes of a file from `span.start` to `span.end`, if the server tells.
+    /// Returns the digest of the bytes `span.start` to `span.end`, if the server supports RANG and HASH.
     pub(in crate::client) fn hash_of_range(
         &mut self,
         name: &Name,
@@ -230,23 +230,23 @@ impl Connection {
         if !(reply.code().is_intermediate() || reply.code().is_success()) {
             return Ok(None);
         }
-        let told = self.told_hash(name)?;
+        let told = self.request_hash(name)?;
         let range = format!("{}-{}", span.start, span.end).into_bytes();
         let told = told.filter(|told| told.range == range);
         if told.is_none() {
-            // The next transfer must not take what HASH has not taken. Whatever the reply is, it does not.
+            // RANG is still pending if HASH has not used it. Clear it, so that the next transfer ignores it.
             self.ask(&Command::Rang(ALL))?;
         }
         Ok(told.map(|told| (told.algorithm, told.digest)))
     }
 
-    /// Asks for a digest by HASH.
-    fn told_hash(&mut self, name: &Name) -> Result<Option<ToldHash>, Error> {
-        if !self.capabilities.hashes {
+    /// Sends HASH and parses the reply.
+    fn request_hash(&mut self, name: &Name) -> Result<Option<HashReply>, Error> {
+        if !self.capabilities.hash {
             return Ok(None);
         }
         let answer = self.call(&Command::Hash(name.clone()));
-        let Some(reply) = self.unless_refused(answer, |known| &mut known.hashes)? else {
+        let Some(reply) = self.none_if_refused(answer, |known| &mut known.hash)? else {
             return Ok(None);
         };
         let mut words = reply.text().split(|&byte| byte == b' ');
@@ -255,13 +255,13 @@ impl Connection {
         let told = algorithm.zip(range).zip(digest);
         Ok(told.map(|((algorithm, range), digest)| {
             let digest = digest.to_ascii_lowercase();
-            ToldHash { algorithm, range, digest }
+            HashReply { algorithm, range, digest }
         }))
     }
 
-    /// Does something in another directory and returns to this one. If the connection is lost
-    /// meanwhile, its replacement begins in this one.
-    pub(in crate::client) fn within<T>(
+    /// Runs `work` in another directory and returns to the current one. If the connection is lost
+    /// meanwhile, its replacement starts in the current directory.
+    pub(in crate::client) fn in_dir<T>(
         &mut self,
         dir: &Name,
         work: impl FnOnce(&mut Connection) -> Result<T, Error>,
@@ -278,18 +278,18 @@ impl Connection {
         result
     }
 
-    /// Returns bytes that tell the file of this name, with its server and user, from all others.
-    pub(in crate::client) fn place_of(&self, name: &Name) -> Vec<u8> {
-        self.origin.place_of(name.as_bytes())
+    /// Returns bytes that identify a remote file: its server, user and path.
+    pub(in crate::client) fn identity_of(&self, name: &Name) -> Vec<u8> {
+        self.origin.identity_of(name.as_bytes())
     }
 
-    /// Returns what the server has not refused yet.
+    /// Returns the commands and extensions that the server has not refused as unknown.
     pub(in crate::client) fn capabilities(&mut self) -> &mut Capabilities {
         &mut self.capabilities
     }
 
-    /// Turns a refusal into `None`, and notes it if the server does not know the command.
-    pub(in crate::client) fn unless_refused<T>(
+    /// Turns a refusal into `None`, and clears the capability if the server does not know the command.
+    pub(in crate::client) fn none_if_refused<T>(
         &mut self,
         answer: Result<T, Error>,
         capability: impl FnOnce(&mut Capabilities) -> &mut bool,
@@ -305,44 +305,44 @@ impl Connection {
         }
     }
 
-    /// Sets the commands that go out together with that of the next transfer, to be done after it.
-    pub(in crate::client) fn follow_with(&mut self, followers: Vec<Command>) {
+    /// Sets the commands that are pipelined behind the next transfer command.
+    pub(in crate::client) fn pipeline_after_transfer(&mut self, followers: Vec<Command>) {
         self.followers = followers;
     }
 
-    /// Sends the commands that prepare a transfer together with that of the one before it.
-    pub(in crate::client) fn look_ahead(&mut self) {
-        if self.looks_ahead() {
+    /// Pipelines the commands that set up the following transfer (TYPE, EPSV) behind the next one.
+    pub(in crate::client) fn pipeline_next_setup(&mut self) {
+        if self.can_set_up_ahead() {
             let unsaid = self.current != Some(self.wanted);
             let kind = unsaid.then(|| Command::Type(self.wanted.wire()));
-            self.followers = kind.into_iter().chain([EXTENDED_PASSIVE]).collect();
+            self.followers = kind.into_iter().chain([EPSV]).collect();
         }
     }
 
-    /// Notes the reply to a TYPE that followed a transfer.
-    pub(in crate::client) fn keep_type(&mut self, reply: &Reply) {
+    /// Records the reply to a pipelined TYPE.
+    pub(in crate::client) fn record_type_reply(&mut self, reply: &Reply) {
         self.current = reply.code().is_success().then_some(self.wanted);
     }
 
-    /// Returns whether commands will go out together with that of the next transfer.
-    pub(in crate::client) fn has_followers(&self) -> bool {
+    /// Returns whether commands will be pipelined behind the next transfer command.
+    pub(in crate::client) fn has_pipelined_commands(&self) -> bool {
         !self.followers.is_empty()
     }
 
-    pub(in crate::client) fn take_followers(&mut self) -> Vec<Command> {
+    pub(in crate::client) fn take_pipelined_commands(&mut self) -> Vec<Command> {
         std::mem::take(&mut self.followers)
     }
 
-    /// Takes the address for the next data connection, if it was asked for ahead.
-    pub(in crate::client) fn take_route(&mut self) -> Option<SocketAddr> {
+    /// Takes the address of the next data connection, if EPSV was sent ahead.
+    pub(in crate::client) fn take_data_address(&mut self) -> Option<SocketAddr> {
         self.route.take()
     }
 
-    pub(in crate::client) fn keep_route(&mut self, route: SocketAddr) {
+    pub(in crate::client) fn keep_data_address(&mut self, route: SocketAddr) {
         self.route = Some(route);
     }
 
-    /// Returns the size of the file that was sent last, from a reply that came already if there is one.
+    /// Returns the remote size of the last uploaded file, from a pipelined reply if there is one.
     pub(in crate::client) fn stored_size(&mut self, name: &Name) -> Result<Option<u64>, Error> {
         match self.stored.take() {
             Some(size) => Ok(Some(size)),
@@ -350,41 +350,41 @@ impl Connection {
         }
     }
 
-    /// Notes the reply to a SIZE that followed an upload.
-    pub(in crate::client) fn keep_stored_size(&mut self, reply: &Reply) {
+    /// Records the reply to a SIZE that was pipelined behind an upload.
+    pub(in crate::client) fn record_size_reply(&mut self, reply: &Reply) {
         self.stored = reply.code().is_success().then(|| number(reply)).flatten();
     }
 
-    /// Returns whether a data connection can be agreed on ahead: the server takes EPSV, which has no
-    /// argument that could be wrong, and several commands at a time.
-    pub(in crate::client) fn looks_ahead(&self) -> bool {
-        self.capabilities.pipelines
+    /// Returns whether the next data connection can be set up ahead: the server supports pipelining and
+    /// EPSV, whose argument does not depend on earlier replies.
+    pub(in crate::client) fn can_set_up_ahead(&self) -> bool {
+        self.capabilities.pipelining
             && self.uses_extended()
             && self.settings.mode == DataMode::Passive
     }
 
-    /// Sets the byte at which the next transfer begins.
-    pub(in crate::client) fn restart_at(&mut self, at: u64) -> Result<(), Error> {
+    /// Sends REST with the offset at which the next transfer begins.
+    pub(in crate::client) fn send_rest(&mut self, at: u64) -> Result<(), Error> {
         let reply = self.ask(&Command::Rest(at))?;
-        // Some servers reply 200 or 250; any refusal means that the transfer begins at the beginning.
+        // RFC 959 requires 350, but some servers reply 200 or 250.
         if reply.code().is_intermediate() || reply.code().is_success() {
             return Ok(());
         }
-        self.capabilities.restarts &= !is_missing(&reply);
+        self.capabilities.rest &= !is_missing(&reply);
         Err(Error::NoRestart(reply))
     }
 
-    /// Returns whether EPSV and EPRT are sent: the user has not turned them off for the protocol of this
-    /// connection, and the server has not shown that they are of no use.
+    /// Returns whether EPSV and EPRT are used: they are enabled for the address family of this connection,
+    /// and have not failed on this server.
     pub(in crate::client) fn uses_extended(&self) -> bool {
         let is_wanted = match self.peer {
             SocketAddr::V4(_) => self.settings.epsv4,
             SocketAddr::V6(_) => self.settings.epsv6,
         };
-        is_wanted && self.capabilities.extended
+        is_wanted && self.capabilities.epsv
     }
 
-    /// Sends EPRT, and PORT once the server has refused that.
+    /// Sends the extended command, or the classic one if the server refuses or has refused the extended.
     pub(in crate::client) fn call_extended(
         &mut self,
         extended: &Command,
@@ -393,7 +393,7 @@ impl Connection {
         if self.uses_extended() {
             match (self.call(extended), classic) {
                 (Err(Error::Refused(reply)), Some(_)) if !is_transient(&reply) => {
-                    self.capabilities.extended = false;
+                    self.capabilities.epsv = false;
                 }
                 (other, _) => return other,
             }
@@ -402,7 +402,7 @@ impl Connection {
     }
 }
 
-/// Returns whether the server does not know the command, or not in this form.
+/// Returns whether the reply means that the server does not know the command or its parameter.
 pub(in crate::client) fn is_missing(reply: &Reply) -> bool {
     let code = reply.code();
     code == Code::UNKNOWN_COMMAND || code == Code::NOT_IMPLEMENTED || code == Code::BAD_PARAMETER

@@ -1,12 +1,12 @@
-//! The times of files that were sent: the command by which a server sets them.
+//! Setting the modification times of uploaded files.
 //!
-//! A server that has MFMT (draft-somers-ftp-mfxx-04 section 3) is sent that. The others are tried once a
-//! session, in this order: `MDTM YYYYMMDDHHMMSS name`, as vsftpd takes it, and the forms of SITE UTIME.
-//! A server whose FEAT lists MLST is sent them only if FEAT lists them: it is young enough to have MFMT
-//! and has left that out because this user may not set times.
+//! The client uses MFMT (draft-somers-ftp-mfxx-04 section 3) if the server has it. Otherwise it tries once
+//! per session, in this order: `MDTM YYYYMMDDHHMMSS name`, as vsftpd accepts it, and the forms of SITE
+//! UTIME. If FEAT lists MLST, only the listed commands are tried: such a server is new enough for MFMT, and
+//! does not list it because this user may not set times.
 //!
-//! A success is not believed before MDTM gives the new time: a server may answer such an MDTM with the
-//! old time, or count the time of SITE UTIME in its own time zone.
+//! A positive reply counts only once MDTM returns the new time: a server may answer the MDTM of the first
+//! form with the old time, or interpret the time of SITE UTIME in its own time zone.
 
 use super::{Connection, is_missing};
 use crate::client::error::Error;
@@ -22,52 +22,52 @@ pub(super) enum TimeCommand {
     Utime(UtimeForm),
 }
 
-/// What is known of the commands that set times.
+/// The client's knowledge about the command that sets times on this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeSetting {
-    /// The commands before this one do not work; this one was not tried.
+pub(super) enum TimeSupport {
+    /// This command is to be tried next; those before it do not work.
     Untried(TimeCommand),
     Works(TimeCommand),
-    /// The server takes none.
+    /// No command works.
     Impossible,
 }
 
-impl TimeSetting {
-    /// Nothing is known.
-    pub(super) const UNKNOWN: TimeSetting = TimeSetting::Untried(TimeCommand::Mfmt);
+impl TimeSupport {
+    /// Nothing is known yet.
+    pub(super) const UNKNOWN: TimeSupport = TimeSupport::Untried(TimeCommand::Mfmt);
 
-    /// Returns what FEAT tells; `lists` looks for words at the beginning of its lines.
-    pub(super) fn of(lists: impl Fn(&[u8]) -> bool) -> TimeSetting {
+    /// Derives the knowledge from FEAT; `lists` returns whether one of its lines begins with these words.
+    pub(super) fn of(lists: impl Fn(&[u8]) -> bool) -> TimeSupport {
         if lists(b"MFMT") {
-            return TimeSetting::Works(TimeCommand::Mfmt);
+            return TimeSupport::Works(TimeCommand::Mfmt);
         }
         if lists(b"MDTM YYYYMMDDHHMMSS[+-TZ];filename") || !lists(b"MLST") {
-            return TimeSetting::Untried(TimeCommand::Mdtm);
+            return TimeSupport::Untried(TimeCommand::Mdtm);
         }
         match lists(b"UTIME") || lists(b"SITE UTIME") {
-            true => TimeSetting::Untried(TimeCommand::Utime(UtimeForm::ThreeTimes)),
-            false => TimeSetting::Impossible,
+            true => TimeSupport::Untried(TimeCommand::Utime(UtimeForm::ThreeTimes)),
+            false => TimeSupport::Impossible,
         }
     }
 }
 
 impl TimeCommand {
-    /// Returns what is known once this command has turned out not to work.
-    fn next(self) -> TimeSetting {
+    /// Returns the knowledge after this command did not work.
+    fn next(self) -> TimeSupport {
         match self {
-            TimeCommand::Mfmt => TimeSetting::Untried(TimeCommand::Mdtm),
-            TimeCommand::Mdtm => TimeSetting::Untried(TimeCommand::Utime(UtimeForm::ThreeTimes)),
+            TimeCommand::Mfmt => TimeSupport::Untried(TimeCommand::Mdtm),
+            TimeCommand::Mdtm => TimeSupport::Untried(TimeCommand::Utime(UtimeForm::ThreeTimes)),
             TimeCommand::Utime(UtimeForm::ThreeTimes) => {
-                TimeSetting::Untried(TimeCommand::Utime(UtimeForm::Seconds))
+                TimeSupport::Untried(TimeCommand::Utime(UtimeForm::Seconds))
             }
             TimeCommand::Utime(UtimeForm::Seconds) => {
-                TimeSetting::Untried(TimeCommand::Utime(UtimeForm::Minutes))
+                TimeSupport::Untried(TimeCommand::Utime(UtimeForm::Minutes))
             }
-            TimeCommand::Utime(UtimeForm::Minutes) => TimeSetting::Impossible,
+            TimeCommand::Utime(UtimeForm::Minutes) => TimeSupport::Impossible,
         }
     }
 
-    fn line(self, name: &Name, time: SystemTime) -> Command {
+    fn to_command(self, name: &Name, time: SystemTime) -> Command {
         match self {
             TimeCommand::Mfmt => Command::Mfmt(time, name.clone()),
             TimeCommand::Mdtm => {
@@ -75,25 +75,27 @@ impl TimeCommand {
                 write_timestamp(time, &mut words);
                 words.push(b' ');
                 words.extend_from_slice(name.as_bytes());
-                // Digits in front leave a name a name.
+                // The time is digits only, so the joined name is valid whenever the name is.
                 Command::Mdtm(Name::of_file(words).unwrap_or_else(|| name.clone()))
             }
             TimeCommand::Utime(form) => Command::Site(Site::Utime(form, time, name.clone())),
         }
     }
 
-    /// Returns whether a file has the time that this command was to set.
-    fn has_set(self, wanted: SystemTime, found: SystemTime) -> bool {
+    /// Returns whether `found` is the wanted time, to the precision of this command.
+    fn matches(self, wanted: SystemTime, found: SystemTime) -> bool {
         let unit = if self == TimeCommand::Utime(UtimeForm::Minutes) { 60 } else { 1 };
         seconds(wanted) / unit == seconds(found) / unit
     }
 
-    /// Returns whether a reply means that the time was set, so far as it says. A reply to MDTM that gives
-    /// another time than the one that was to be set is the answer to a question.
-    fn is_done(self, reply: &Reply, wanted: SystemTime) -> bool {
-        let told = parse_timestamp(reply.text().trim_ascii());
-        let told = told.filter(|_| self == TimeCommand::Mdtm && reply.code() == Code::FILE_STATUS);
-        reply.code().is_success() && told.is_none_or(|told| self.has_set(wanted, told))
+    /// Returns whether a reply claims that the time was set. A reply to MDTM with another time than the
+    /// wanted one means that the server has read the time and not set it.
+    fn claims_success(self, reply: &Reply, wanted: SystemTime) -> bool {
+        let shown_time = parse_timestamp(reply.text().trim_ascii());
+        let shown_time =
+            shown_time.filter(|_| self == TimeCommand::Mdtm && reply.code() == Code::FILE_STATUS);
+        reply.code().is_success()
+            && shown_time.is_none_or(|shown_time| self.matches(wanted, shown_time))
     }
 }
 
@@ -101,73 +103,73 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// Returns the question for the time of a file. A name that looks like a time and another name is sent with
-/// its directory before it, because `MDTM 20260102030405 a` sets the time of `a` on some servers.
-pub(super) fn question(name: &Name) -> Command {
-    let (digits, rest) = name.as_bytes().split_at_checked(TIME).unwrap_or_default();
+/// Returns the MDTM command that reads the time of a file. A name such as `20260102030405 a` is sent as
+/// `./20260102030405 a`, because `MDTM 20260102030405 a` sets the time of `a` on some servers.
+pub(super) fn mdtm_command(name: &Name) -> Command {
+    let (digits, rest) = name.as_bytes().split_at_checked(TIMESTAMP_DIGITS).unwrap_or_default();
     let is_both =
         !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && rest.contains(&b' ');
     let here = is_both.then(|| Name::of_file([b"./", name.as_bytes()].concat()));
     Command::Mdtm(here.flatten().unwrap_or_else(|| name.clone()))
 }
 
-/// The number of digits of a time.
-const TIME: usize = 14;
+/// The number of digits of a timestamp.
+const TIMESTAMP_DIGITS: usize = 14;
 
 /// Setting the times of files.
 impl Connection {
-    /// Returns the command that sets the time of a file, if it can go out together with others: it is
-    /// known to work, or it is MFMT, whose success needs no second look.
+    /// Returns the command that sets the time of a file, if it can be pipelined: it is known to work, or it
+    /// is MFMT, whose success needs no verification.
     pub(in crate::client) fn time_command(&self, name: &Name, time: SystemTime) -> Option<Command> {
-        match self.capabilities.time_setting {
-            TimeSetting::Works(command) | TimeSetting::Untried(command @ TimeCommand::Mfmt) => {
-                Some(command.line(name, time))
+        match self.capabilities.time_support {
+            TimeSupport::Works(command) | TimeSupport::Untried(command @ TimeCommand::Mfmt) => {
+                Some(command.to_command(name, time))
             }
-            TimeSetting::Untried(_) | TimeSetting::Impossible => None,
+            TimeSupport::Untried(_) | TimeSupport::Impossible => None,
         }
     }
 
-    /// Notes the reply to such a command that went out together with others.
-    pub(in crate::client) fn keep_time_reply(&mut self, reply: &Reply) {
-        let setting = &mut self.capabilities.time_setting;
+    /// Records the reply to a pipelined command that sets a time.
+    pub(in crate::client) fn record_time_reply(&mut self, reply: &Reply) {
+        let setting = &mut self.capabilities.time_support;
         match *setting {
-            TimeSetting::Works(command) | TimeSetting::Untried(command) if is_missing(reply) => {
+            TimeSupport::Works(command) | TimeSupport::Untried(command) if is_missing(reply) => {
                 *setting = command.next();
             }
-            TimeSetting::Untried(command) if reply.code().is_success() => {
-                *setting = TimeSetting::Works(command);
+            TimeSupport::Untried(command) if reply.code().is_success() => {
+                *setting = TimeSupport::Works(command);
             }
-            TimeSetting::Works(_) | TimeSetting::Untried(_) | TimeSetting::Impossible => {}
+            TimeSupport::Works(_) | TimeSupport::Untried(_) | TimeSupport::Impossible => {}
         }
     }
 
     /// Returns whether a command is known to set times.
     pub(in crate::client) fn sets_times(&self) -> bool {
-        matches!(self.capabilities.time_setting, TimeSetting::Works(_))
+        matches!(self.capabilities.time_support, TimeSupport::Works(_))
     }
 
-    /// Sets the time of a remote file, if the server takes that.
+    /// Sets the time of a remote file, if the server supports that.
     pub(in crate::client) fn set_modified(
         &mut self,
         name: &Name,
         time: SystemTime,
     ) -> Result<(), Error> {
         loop {
-            let (command, works) = match self.capabilities.time_setting {
-                TimeSetting::Works(command) => (command, true),
-                TimeSetting::Untried(command) => (command, false),
-                TimeSetting::Impossible => return Ok(()),
+            let (command, works) = match self.capabilities.time_support {
+                TimeSupport::Works(command) => (command, true),
+                TimeSupport::Untried(command) => (command, false),
+                TimeSupport::Impossible => return Ok(()),
             };
-            let reply = match self.call(&command.line(name, time)) {
+            let reply = match self.call(&command.to_command(name, time)) {
                 Ok(reply) | Err(Error::Refused(reply)) => reply,
                 Err(error) => return Err(error),
             };
-            let is_done = command.is_done(&reply, time);
-            if is_done && (works || self.shows(command, name, time)?) {
-                self.capabilities.time_setting = TimeSetting::Works(command);
+            let is_done = command.claims_success(&reply, time);
+            if is_done && (works || self.verify_time(command, name, time)?) {
+                self.capabilities.time_support = TimeSupport::Works(command);
                 return Ok(());
             }
-            // The refusal of a command that the server has, or may well have, is about this file.
+            // If the server has or may have the command, the refusal concerns only this file.
             let may_have = match command {
                 _ if works => !is_missing(&reply),
                 TimeCommand::Mfmt => !reply.code().is_about_syntax(),
@@ -176,12 +178,12 @@ impl Connection {
             if may_have && !reply.code().is_success() {
                 return Ok(());
             }
-            self.capabilities.time_setting = command.next();
+            self.capabilities.time_support = command.next();
         }
     }
 
-    /// Returns whether MDTM gives the time that was set. Without MDTM the server is believed.
-    fn shows(
+    /// Returns whether MDTM returns the time that was set. Without MDTM the reply counts.
+    fn verify_time(
         &mut self,
         command: TimeCommand,
         name: &Name,
@@ -191,7 +193,7 @@ impl Connection {
             return Ok(true);
         }
         let shown = self.expected_time(name)?;
-        Ok(shown.is_none_or(|shown| command.has_set(time, shown)))
+        Ok(shown.is_none_or(|shown| command.matches(time, shown)))
     }
 }
 
@@ -200,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_for_a_time_never_sets_one() {
+    fn reading_a_time_never_sets_one() {
         for (name, line) in [
             ("20260102030405 a", "MDTM ./20260102030405 a"),
             ("20260102030405+060 a", "MDTM ./20260102030405+060 a"),
@@ -209,7 +211,7 @@ mod tests {
             ("d/20260102030405 a", "MDTM d/20260102030405 a"),
             ("a b", "MDTM a b"),
         ] {
-            assert_eq!(question(&Name::new(name).unwrap()).to_string(), line);
+            assert_eq!(mdtm_command(&Name::new(name).unwrap()).to_string(), line);
         }
     }
 }

@@ -1,69 +1,71 @@
-//! Sessions that the server ends while they are idle: how that is noticed, and which commands may be sent
-//! again over a new connection.
+//! Detects sessions that the server has closed while idle, and decides which commands may be repeated
+//! over a new connection.
 //!
-//! Servers end an idle session with a 421 or without a word. Where that is seen before a command is sent,
-//! the command is sent over a new connection. Where it is the answer to the first command that was sent,
-//! that command is repeated if the answer was a 421, which says that it was not carried out (RFC 959
-//! section 4.2.2), or if it would do no harm to carry it out twice.
+//! Servers close an idle session with a 421 or without a reply. If the client notices that before it sends
+//! a command, it sends the command over a new connection. If the first command is answered by a 421 or by
+//! the end of the connection, it is repeated after a 421, which means that it was not executed (RFC 959
+//! section 4.2.2), or if it is idempotent.
 
 use super::{Connection, Representation};
 use crate::client::error::Error;
 use crate::protocol::Command;
 
-/// What went over a connection since the user's command began.
+/// The commands and replies exchanged since the user's command began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exchange {
     /// Nothing was sent.
-    Nothing,
-    /// Commands were sent, and none of them was answered.
-    Asked {
-        /// All of them may be sent twice.
-        harmless: bool,
+    NothingSent,
+    /// Commands were sent, and none was answered.
+    Sent {
+        /// All of them are idempotent.
+        idempotent: bool,
     },
-    /// The first answer was a 421, so that nothing was carried out.
-    Declined,
-    /// The server has answered, or did not in time.
+    /// The first reply was a 421, so no command was executed.
+    NotExecuted,
+    /// The server has replied, or a reply timed out.
     Answered,
 }
 
 impl Exchange {
     /// Returns the exchange after another command was sent.
-    pub(super) fn sent(self, is_harmless: bool) -> Exchange {
+    pub(super) fn sent(self, is_idempotent: bool) -> Exchange {
         match self {
-            Exchange::Nothing => Exchange::Asked { harmless: is_harmless },
-            Exchange::Asked { harmless } => Exchange::Asked { harmless: harmless && is_harmless },
-            Exchange::Declined | Exchange::Answered => self,
+            Exchange::NothingSent => Exchange::Sent { idempotent: is_idempotent },
+            Exchange::Sent { idempotent } => {
+                Exchange::Sent { idempotent: idempotent && is_idempotent }
+            }
+            Exchange::NotExecuted | Exchange::Answered => self,
         }
     }
 
     /// Returns the exchange after a reply; `declined` is true for a 421.
     pub(super) fn answered(self, declined: bool) -> Exchange {
         match self {
-            Exchange::Asked { .. } if declined => Exchange::Declined,
-            Exchange::Asked { .. } => Exchange::Answered,
-            Exchange::Nothing | Exchange::Declined | Exchange::Answered => self,
+            Exchange::Sent { .. } if declined => Exchange::NotExecuted,
+            Exchange::Sent { .. } => Exchange::Answered,
+            Exchange::NothingSent | Exchange::NotExecuted | Exchange::Answered => self,
         }
     }
 
-    /// Returns whether the user's command has had no effect that a repetition would add to.
+    /// Returns true if repeating the user's command cannot execute a non-idempotent command twice.
     fn may_be_repeated(self) -> bool {
         match self {
-            Exchange::Nothing | Exchange::Declined => true,
-            Exchange::Asked { harmless } => harmless,
+            Exchange::NothingSent | Exchange::NotExecuted => true,
+            Exchange::Sent { idempotent } => idempotent,
             Exchange::Answered => false,
         }
     }
 }
 
 impl Connection {
-    /// Notes that a command of the user begins.
+    /// Marks the begin of a command of the user.
     pub(in crate::client) fn begin_command(&mut self) {
-        self.exchange = Exchange::Nothing;
+        self.exchange = Exchange::NothingSent;
     }
 
-    /// Returns why the server has ended the session, if it has.
+    /// Returns the error if the server has closed the session.
     pub(in crate::client) fn ended(&mut self) -> Option<Error> {
-        self.discard_unasked().err()
+        self.discard_unsolicited().err()
     }
 
     /// Returns true if the connection was lost before the user's command had an effect at the server.
@@ -71,21 +73,21 @@ impl Connection {
         self.lost && self.exchange.may_be_repeated()
     }
 
-    /// Makes a connection that is lost again, with the type that the server was told last.
+    /// Reconnects if the connection is lost, and sets the type that the server had.
     pub(in crate::client) fn restore(&mut self) -> Result<(), Error> {
         if !self.lost {
             return Ok(());
         }
         let told: Option<Representation> = self.current;
         self.reconnect()?;
-        let restored = told.map_or(Ok(()), |told| self.take_type(told));
+        let restored = told.map_or(Ok(()), |told| self.set_type(told));
         self.begin_command();
         restored
     }
 }
 
-/// Returns whether a command may be carried out twice: it reads, or it sets what ends with the session.
-pub(super) fn is_harmless(command: &Command) -> bool {
+/// Returns true if a command may be executed twice: it reads, or changes only the state of the session.
+pub(super) fn is_idempotent(command: &Command) -> bool {
     match command {
         Command::User(_)
         | Command::Pass(_)
@@ -152,8 +154,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_answered_or_may_have_been_done_is_not_repeated() {
-        let begun = Exchange::Nothing;
+    fn a_command_that_may_have_been_executed_is_not_repeated() {
+        let begun = Exchange::NothingSent;
         assert!(begun.may_be_repeated());
         assert!(begun.sent(true).may_be_repeated());
         assert!(begun.sent(true).sent(false).answered(true).may_be_repeated());

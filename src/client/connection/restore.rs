@@ -1,23 +1,23 @@
-//! The steps that led a connection to its place, so that another can be brought to the same place.
+//! The server, login and directory of a connection, from which another can be brought to the same state.
 //!
-//! A directory is remembered as the CWD commands that led there and not as the reply to PWD: servers
-//! disagree on the form of that reply, and repeating what worked costs no round trip beforehand.
+//! The directory is remembered as the CWD and CDUP commands that led there and not as the reply to PWD:
+//! servers differ in the form of that reply, and recording the commands costs no round trip.
 
 use crate::protocol::{Command, Name, Secret};
 
-/// From how many steps on PWD is asked instead.
+/// From this number of steps on, PWD replaces them by one path.
 const MANY_STEPS: usize = 16;
 
-/// The server, the login, and the steps to the directory.
+/// The server, the login, and the commands that led to the directory.
 #[derive(Clone)]
 pub(super) struct ConnectionOrigin {
     host: String,
     port: u16,
     login: Option<Login>,
-    trail: Vec<Command>,
+    steps: Vec<Command>,
 }
 
-/// A login, with the parts of it that the server asked for.
+/// A login, with the credentials that the server asked for.
 #[derive(Clone)]
 pub(super) struct Login {
     pub(super) user: Name,
@@ -26,67 +26,66 @@ pub(super) struct Login {
 }
 
 impl ConnectionOrigin {
-    /// Returns the origin of a connection that was just made.
+    /// Returns the origin of a connection before its login.
     pub(super) fn new(host: &str, port: u16) -> ConnectionOrigin {
-        ConnectionOrigin { host: host.to_owned(), port, login: None, trail: Vec::new() }
+        ConnectionOrigin { host: host.to_owned(), port, login: None, steps: Vec::new() }
     }
 
-    /// Returns the host and port that were named.
+    /// Returns the host and port as the user gave them.
     pub(super) fn address(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
 
-    /// Notes a login, which leads to the directory of its user.
+    /// Records a login, which resets the directory.
     pub(super) fn logged_in(&mut self, login: Login) {
         self.login = Some(login);
-        self.trail.clear();
+        self.steps.clear();
     }
 
-    /// Notes an account that was named after the login.
-    pub(super) fn named_account(&mut self, account: Secret) {
+    /// Records an account that was sent after the login.
+    pub(super) fn set_account(&mut self, account: Secret) {
         if let Some(login) = &mut self.login {
             login.account = Some(account);
         }
     }
 
-    /// Returns the login.
     pub(super) fn login(&self) -> Option<&Login> {
         self.login.as_ref()
     }
 
-    /// Notes a change of directory that worked.
-    pub(super) fn stepped(&mut self, step: Command) {
+    /// Records a successful change of the directory.
+    pub(super) fn push_step(&mut self, step: Command) {
         if let Command::Cwd(to) = &step
             && to.as_bytes().starts_with(b"/")
         {
-            self.trail.clear();
+            self.steps.clear();
         }
-        self.trail.push(step);
+        self.steps.push(step);
     }
 
-    /// Returns the steps from the directory of the login to this one.
-    pub(super) fn trail(&self) -> &[Command] {
-        &self.trail
+    /// Returns the commands that led from the login directory to the current one.
+    pub(super) fn steps(&self) -> &[Command] {
+        &self.steps
     }
 
-    /// Replaces the steps.
-    pub(super) fn went(&mut self, trail: Vec<Command>) {
-        self.trail = trail;
+    /// Replaces the commands that lead to the directory.
+    pub(super) fn set_steps(&mut self, steps: Vec<Command>) {
+        self.steps = steps;
     }
 
-    /// Returns bytes that tell the file of this name from all others: the server, the user, and the path
-    /// as it was given, in one name or step by step.
-    pub(super) fn place_of(&self, name: &[u8]) -> Vec<u8> {
+    /// Returns bytes that identify a remote file: the server, the user, and the path from the login
+    /// directory.
+    pub(super) fn identity_of(&self, name: &[u8]) -> Vec<u8> {
         let mut path = Vec::new();
-        for step in &self.trail {
+        for step in &self.steps {
             match step {
-                Command::Cwd(to) => go(&mut path, to.as_bytes()),
-                Command::Cdup => go(&mut path, b".."),
-                // A step that the user typed for this server alone.
+                Command::Cwd(to) => join(&mut path, to.as_bytes()),
+                Command::Cdup => join(&mut path, b".."),
+                // A command that the user sent by QUOTE.
                 other => other.write_to(&mut path),
             }
         }
-        go(&mut path, name);
+        join(&mut path, name);
         let user = self.login.iter().flat_map(|login| login.user.as_bytes()).copied();
         let mut place = format!("{}:{}\n", self.host, self.port).into_bytes();
         place.extend(user.chain([b'\n']));
@@ -94,19 +93,19 @@ impl ConnectionOrigin {
         place
     }
 
-    /// Returns whether there are so many steps that PWD is cheaper.
-    pub(super) fn is_roundabout(&self) -> bool {
-        self.trail.len() >= MANY_STEPS
+    /// Returns whether there are so many steps that one path from PWD is cheaper.
+    pub(super) fn has_many_steps(&self) -> bool {
+        self.steps.len() >= MANY_STEPS
     }
 
-    /// Replaces the steps by one that leads to this path.
-    pub(super) fn stands_in(&mut self, path: Name) {
-        self.trail = vec![Command::Cwd(path)];
+    /// Replaces the steps by one CWD to this path.
+    pub(super) fn set_dir(&mut self, path: Name) {
+        self.steps = vec![Command::Cwd(path)];
     }
 }
 
-/// Appends a path to one that leads to its directory.
-fn go(path: &mut Vec<u8>, to: &[u8]) {
+/// Joins `to` to a path; an absolute `to` replaces it.
+fn join(path: &mut Vec<u8>, to: &[u8]) {
     if to.starts_with(b"/") {
         path.clear();
     } else if !path.is_empty() && !path.ends_with(b"/") {
@@ -124,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_repeated_from_the_last_absolute_one_on() {
+    fn an_absolute_cwd_or_a_login_resets_the_steps() {
         let mut origin = ConnectionOrigin::new("h", 21);
         for step in [cwd("a"), cwd("/b"), Command::Cdup, cwd("c")] {
-            origin.stepped(step);
+            origin.push_step(step);
         }
-        assert_eq!(origin.trail(), [cwd("/b"), Command::Cdup, cwd("c")]);
+        assert_eq!(origin.steps(), [cwd("/b"), Command::Cdup, cwd("c")]);
         let user = Name::new("me").unwrap();
         origin.logged_in(Login { user, password: None, account: None });
-        assert!(origin.trail().is_empty());
+        assert!(origin.steps().is_empty());
     }
 }

@@ -157,10 +157,11 @@ impl Session {
                 interrupt,
                 rate: options.transfers.rate.map(|rate| Rate::new(Some(rate))),
                 trace: verbose.then_some(trace),
-                watched: Messages::new(options.verbosity).progress() == ProgressOutput::Terminal,
+                shows_progress: Messages::new(options.verbosity).progress()
+                    == ProgressOutput::Terminal,
                 ..Settings::default()
             },
-            representation: Representation::Bytes,
+            representation: Representation::Image,
             connection: None,
             last_server: None,
             limit: SessionLimit::default(),
@@ -272,7 +273,7 @@ impl Session {
             Some(LastServer { endpoint: to.clone(), encryption, user: user.clone() });
         let known = self.login.look_up(to, user.as_ref())?;
         let (mut connection, deadline) = self.open(to, encryption)?;
-        connection.transfer_as(self.representation);
+        connection.set_representation(self.representation);
         let opened = Instant::now();
         self.disconnect();
         let deadline = net::later(deadline, opened.elapsed());
@@ -378,9 +379,9 @@ impl Session {
     }
 
     /// Makes a connection that is lost anew, or drops it where that cannot be done.
-    pub(super) fn revive(&mut self) {
+    pub(super) fn reconnect_if_lost(&mut self) {
         if let Some(connection) = &mut self.connection
-            && let Err(error) = connection.revive()
+            && let Err(error) = connection.reconnect_if_lost()
         {
             self.messages.note(&format!("the connection was given up: {error}"));
             self.connection = None;
@@ -388,18 +389,18 @@ impl Session {
     }
 
     /// What files are transferred as, on this connection and later ones.
-    pub(super) fn transfer_as(&mut self, representation: Representation) {
+    pub(super) fn set_representation(&mut self, representation: Representation) {
         self.representation = representation;
         if let Some(connection) = &mut self.connection {
-            connection.transfer_as(representation);
+            connection.set_representation(representation);
         }
     }
 
     /// Transfers text if the type of a URL says so, and bytes if it says that.
     pub(super) fn transfer_by(&mut self, ascii: Option<bool>) {
         match ascii {
-            Some(true) => self.transfer_as(Representation::Text),
-            Some(false) => self.transfer_as(Representation::Bytes),
+            Some(true) => self.set_representation(Representation::Ascii),
+            Some(false) => self.set_representation(Representation::Image),
             None => {}
         }
     }
@@ -472,7 +473,7 @@ impl Session {
         let connection = self.connection()?;
         let way = connection.way();
         connection.change_dir(to)?;
-        self.went(way, known_dir(to.as_bytes()));
+        self.set_steps(way, known_dir(to.as_bytes()));
         Ok(())
     }
 
@@ -481,7 +482,7 @@ impl Session {
         let connection = self.connection()?;
         let way = connection.way();
         connection.change_to_parent()?;
-        self.went(way, RemoteDir::Unknown);
+        self.set_steps(way, RemoteDir::Unknown);
         Ok(())
     }
 
@@ -501,7 +502,7 @@ impl Session {
         dir
     }
 
-    fn went(&mut self, way: Vec<Command>, to: RemoteDir) {
+    fn set_steps(&mut self, way: Vec<Command>, to: RemoteDir) {
         if let Some(place) = &mut self.place {
             place.before = Some(match std::mem::replace(&mut place.dir, to) {
                 RemoteDir::Known(dir) => DirBefore::Known(dir),

@@ -42,8 +42,8 @@ impl<'a> Append<'a> {
         connection: &mut Connection,
     ) -> Result<Append<'a>, Error> {
         let base = match connection.representation() {
-            Representation::Text => None,
-            Representation::Bytes => remote_size(connection, name)?,
+            Representation::Ascii => None,
+            Representation::Image => remote_size(connection, name)?,
         };
         Ok(Append { name, file, size, base, appended: 0, reached: 0, is_unsettled: false })
     }
@@ -141,5 +141,5 @@ impl Attempt for Append<'_> {
 fn remote_size(connection: &mut Connection, name: &Name) -> Result<Option<u64>, Error> {
     let size = connection.expected_size(name)?;
     // A server that knows SIZE and refuses it here has no such file.
-    Ok(size.or_else(|| connection.capabilities().sizes.then_some(0)))
+    Ok(size.or_else(|| connection.capabilities().size.then_some(0)))
 }

@@ -13,7 +13,7 @@ use super::retry::{Meter, Retries, is_crowded};
 use super::session_limit::ONE_SESSION;
 use super::upload::{SMALL, Upload};
 use super::worker_pool::{self, Helpers, Work, Worker};
-use crate::client::connection::{Connection, EXTENDED_PASSIVE};
+use crate::client::connection::{Connection, EPSV};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::output::progress::BatchProgress;
 use crate::client::signals::Armed;
@@ -175,13 +175,13 @@ impl BatchState {
 impl Work for JobQueue<'_> {
     fn work(&self, connection: &mut Connection, worker: Worker) {
         while let Some((job, more)) = self.next(connection) {
-            if let Err(error) = self.revive(connection, &job) {
+            if let Err(error) = self.reconnect_if_lost(connection, &job) {
                 let mut state = self.lock();
                 state.unreachable.get_or_insert(error);
                 return state.jobs.push_front(job);
             }
             let outcome = self.carry_out(connection, &job, more);
-            if !connection.capabilities().pipelines {
+            if !connection.capabilities().pipelining {
                 self.lock().one_at_a_time = true;
             }
             // With `--retries 0` a transfer that broke off is not taken up again by another connection either.
@@ -207,7 +207,7 @@ impl JobQueue<'_> {
     }
 
     /// Restores a connection that the job before has lost.
-    fn revive(&self, connection: &mut Connection, job: &Job) -> Result<(), Error> {
+    fn reconnect_if_lost(&self, connection: &mut Connection, job: &Job) -> Result<(), Error> {
         if !connection.is_lost() {
             return Ok(());
         }
@@ -219,7 +219,8 @@ impl JobQueue<'_> {
         if !connection.is_helper() && limit.first_was_lost(false) {
             meter.warn(ONE_SESSION);
         }
-        Retries::new(connection, self.settings, &mut meter)?.until_done(Connection::revive)
+        Retries::new(connection, self.settings, &mut meter)?
+            .until_done(Connection::reconnect_if_lost)
     }
 
     /// Returns the next job, and whether there are more behind it.
@@ -231,19 +232,19 @@ impl JobQueue<'_> {
         if state.tally.stopped.is_some() {
             return None;
         }
-        connection.capabilities().pipelines &= !state.one_at_a_time;
+        connection.capabilities().pipelining &= !state.one_at_a_time;
         let job = state.jobs.pop_front()?;
         let more = !state.jobs.is_empty();
         Some((job, more))
     }
 
     fn carry_out(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {
-        let looked_ahead = connection.looks_ahead();
+        let looked_ahead = connection.can_set_up_ahead();
         let outcome = self.attempt(connection, job, more);
         if !looked_ahead || !outcome.result.as_ref().is_err_and(is_misunderstood) {
             return outcome;
         }
-        connection.capabilities().pipelines = false;
+        connection.capabilities().pipelining = false;
         match connection.reconnect() {
             Ok(()) => self.attempt(connection, job, more),
             Err(error) => TransferOutcome { result: Err(error), ..outcome },
@@ -252,8 +253,8 @@ impl JobQueue<'_> {
 
     fn attempt(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {
         let is_small = job.size().is_some_and(|size| size < SMALL);
-        let looks_ahead = more && is_small && connection.looks_ahead();
-        let next = if looks_ahead { &[EXTENDED_PASSIVE][..] } else { &[] };
+        let can_set_up_ahead = more && is_small && connection.can_set_up_ahead();
+        let next = if can_set_up_ahead { &[EPSV][..] } else { &[] };
         job.run(connection, self.settings, next, &mut JobMeter::new(self, job))
     }
 

@@ -1,7 +1,7 @@
 //! Comparison of a local file with a remote one: by what the server says of it, by its last bytes,
 //! and by its digest. A server that is still storing a file is asked for its size again.
 
-use crate::client::connection::data::passive_ahead;
+use crate::client::connection::data::keep_early_epsv_reply;
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
 use crate::client::local::PartOf;
@@ -76,19 +76,19 @@ impl RemoteFacts {
         connection: &mut Connection,
         name: &Name,
     ) -> Result<RemoteFacts, Error> {
-        let prospect = connection.get_ready_for(name)?;
+        let prospect = connection.prepare_download(name)?;
         if let Some(route) = prospect.route {
-            passive_ahead(connection, &route);
+            keep_early_epsv_reply(connection, &route);
         }
         Ok(RemoteFacts { size: prospect.size, modified: prospect.time })
     }
 
     /// Names the remote file that a partial file is a part of.
     pub(super) fn part(self, connection: &Connection, name: &Name) -> PartOf {
-        let part = PartOf::new(connection.place_of(name), self.size, self.modified);
+        let part = PartOf::new(connection.identity_of(name), self.size, self.modified);
         match connection.representation() {
-            Representation::Bytes => part,
-            Representation::Text => part.in_text(),
+            Representation::Image => part,
+            Representation::Ascii => part.in_text(),
         }
     }
 
@@ -225,7 +225,7 @@ fn unless_slow<T>(
 ) -> Result<Option<T>, Error> {
     match told {
         Err(Error::TimedOut(_)) => {
-            connection.capabilities().hashes = false;
+            connection.capabilities().hash = false;
             connection.reconnect().map(|()| None)
         }
         other => other,
@@ -263,7 +263,7 @@ pub(super) fn settled_size(
     let mut pause = FIRST_PAUSE;
     while !is_settled(size) {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || !connection.capabilities().sizes {
+        if left.is_zero() || !connection.capabilities().size {
             break;
         }
         armed.pause(pause.min(left))?;

@@ -104,7 +104,7 @@ impl Download {
         };
         // A second try may have been needed because commands went out together.
         let is_doubtful = retries.were_needed() && !next.is_empty();
-        retries.connection.capabilities().pipelines &= !is_doubtful;
+        retries.connection.capabilities().pipelining &= !is_doubtful;
         fetched
     }
 
@@ -142,7 +142,7 @@ impl Download {
             };
             retries.until_done(ask)?;
         }
-        if retries.connection.representation() == Representation::Text {
+        if retries.connection.representation() == Representation::Ascii {
             // A listing gives the size of the file, not that of its lines on the wire.
             remote.size = None;
         }
@@ -176,7 +176,7 @@ impl Download {
             self.kept == Kept::Target && partial.begin_with_target().map_err(Error::Local)?;
         let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(partial));
         fetch.knows(remote, !begins_with_target)?;
-        retries.connection.follow_with(next.to_vec());
+        retries.connection.pipeline_after_transfer(next.to_vec());
         let (bytes, modified) = fetch.run(retries)?;
         Ok((bytes, modified.or(self.listed)))
     }
@@ -193,7 +193,7 @@ fn conclude(
     match fetched {
         Ok((bytes, modified)) => partial.commit(modified).map(|()| bytes),
         Err(error) => {
-            if error.is_for_want_of_room() || !connection.capabilities().restarts {
+            if error.is_for_want_of_room() || !connection.capabilities().rest {
                 partial.discard();
             }
             *kept = partial.kept();
@@ -277,8 +277,8 @@ impl<'a> Fetch<'a> {
             None => Sameness::Perhaps,
         };
         let beyond = remote.size.is_some_and(|size| size < here);
-        let continues = connection.capabilities().restarts
-            && connection.representation() == Representation::Bytes
+        let continues = connection.capabilities().rest
+            && connection.representation() == Representation::Image
             && sameness != Sameness::Another
             && !beyond;
         if here == 0 || !continues {

@@ -4,8 +4,8 @@
 use super::closing::{close, drain, end_upload};
 use super::control_watch::TransferWatch;
 use super::replies::{ReplyTracker, TransferDirection};
-use crate::client::connection::data::{Ends, Route, Stopped};
-use crate::client::connection::{Connection, MOST_UNASKED};
+use crate::client::connection::data::{ControlAddresses, Route, Stopped};
+use crate::client::connection::{Connection, MAX_UNSOLICITED_REPLIES};
 use crate::client::error::Error;
 use crate::client::tls::Unverified;
 use crate::net::{self, Attention, Data, Verdict, Waited};
@@ -72,12 +72,12 @@ impl<'c> RunningTransfer<'c> {
         direction: TransferDirection,
         from: u64,
     ) -> Result<RunningTransfer<'c>, Error> {
-        let mut followers = connection.take_followers();
+        let mut followers = connection.take_pipelined_commands();
         let armed = connection.settings().interrupt.begin().map_err(Error::Local)?;
-        connection.settle_names([command])?;
+        connection.probe_iac([command])?;
         let deadline = net::deadline(connection.settings().timeout);
         connection.protect_data_if_due(deadline)?;
-        let route = Route::agree(connection, deadline)?;
+        let route = Route::negotiate(connection, deadline)?;
         let line = ReplyTracker::new(connection, armed, direction);
         let (started, came) = (Instant::now(), Completeness::Unmeasured);
         let mut transfer =
@@ -90,7 +90,7 @@ impl<'c> RunningTransfer<'c> {
         }
         // Directly before its command, because some servers forget REST at any other.
         if from > 0 {
-            transfer.line.connection.restart_at(from)?;
+            transfer.line.connection.send_rest(from)?;
         }
         transfer.line.ask(command, followers)?;
         let lists = matches!(command, Command::List(_) | Command::Nlst(_) | Command::Mlsd(_));
@@ -120,15 +120,15 @@ impl<'c> RunningTransfer<'c> {
             Err(error @ Error::NoData { .. }) => error,
             other => return other,
         };
-        let again = Route::agree_again(self.line.connection, deadline)?.ok_or(failed)?;
+        let again = Route::negotiate_pasv(self.line.connection, deadline)?.ok_or(failed)?;
         self.connect(&again, deadline)?;
-        self.line.connection.capabilities().extended = false;
+        self.line.connection.capabilities().epsv = false;
         Ok(())
     }
 
     fn connect(&mut self, route: &Route, deadline: Option<Instant>) -> Result<(), Error> {
         let connection = &self.line.connection;
-        let ends = Ends { peer: connection.peer(), local: connection.local() };
+        let ends = ControlAddresses { peer: connection.peer(), local: connection.local() };
         let mut watch = TransferWatch::new(&mut self.line);
         // A reply that was read together with an earlier one would not wake a poll.
         let connected = match watch.attend(0) {
@@ -258,7 +258,7 @@ impl<'c> RunningTransfer<'c> {
 
     /// Returns another handle on the data connection if a user watches how far the server has come.
     fn watched_socket(&self) -> Option<TcpStream> {
-        let is_watched = self.line.connection.settings().watched;
+        let is_watched = self.line.connection.settings().shows_progress;
         self.data.as_ref().filter(|_| is_watched)?.tcp().try_clone().ok()
     }
 
@@ -321,7 +321,7 @@ impl<'c> RunningTransfer<'c> {
     fn abort_alone(&mut self) -> Result<(), Error> {
         match self.line.followers.is_empty() {
             true => self.abort(),
-            false => Err(Error::Unasked),
+            false => Err(Error::TooManyReplies),
         }
     }
 
@@ -335,13 +335,13 @@ impl<'c> RunningTransfer<'c> {
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
         self.data = None;
-        for _ in 0..MOST_UNASKED {
+        for _ in 0..MAX_UNSOLICITED_REPLIES {
             if owed == 0 {
                 return Ok(());
             }
             owed -= self.line.hear_final(ABORT_PATIENCE)?;
         }
-        Err(Error::Unasked)
+        Err(Error::TooManyReplies)
     }
 }
 
@@ -374,7 +374,7 @@ impl Drop for RunningTransfer<'_> {
             self.line.hear_followers();
             self.line.hear_noop();
         } else if self.abort_alone().is_err() {
-            self.line.connection.lose();
+            self.line.connection.mark_lost();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The control connection during a transfer: which reply answers which command, and which are owed.
 
-use crate::client::connection::data::passive_ahead;
-use crate::client::connection::{Connection, FOLLOWER_PATIENCE, MOST_UNASKED, ReplyWait};
+use crate::client::connection::data::keep_early_epsv_reply;
+use crate::client::connection::{Connection, MAX_UNSOLICITED_REPLIES, PIPELINE_TIMEOUT, ReplyWait};
 use crate::client::error::Error;
 use crate::client::signals::Armed;
 use crate::net::{self, Verdict};
@@ -66,7 +66,7 @@ impl ReplyTracker<'_> {
 
     /// Sends the command and waits until the server is about to move bytes, or has.
     pub(super) fn ask(&mut self, command: &Command, followers: Vec<Command>) -> Result<(), Error> {
-        self.connection.discard_unasked()?;
+        self.connection.discard_unsolicited()?;
         self.last = None;
         let together: Vec<&Command> = iter::once(command).chain(&followers).collect();
         self.connection.send_all(&together)?;
@@ -94,19 +94,19 @@ impl ReplyTracker<'_> {
     /// and is sent one command at a time from then on; the transfer is done all the same.
     pub(super) fn hear_followers(&mut self) {
         for follower in mem::take(&mut self.followers) {
-            let patience = self.timeout().min(FOLLOWER_PATIENCE);
+            let patience = self.timeout().min(PIPELINE_TIMEOUT);
             let reply = match self.connection.reply_by(net::deadline(patience)) {
                 Ok(reply) => reply,
                 Err(_) => {
-                    self.connection.capabilities().pipelines = false;
-                    return self.connection.lose();
+                    self.connection.capabilities().pipelining = false;
+                    return self.connection.mark_lost();
                 }
             };
             match follower {
-                Command::Epsv(_) => passive_ahead(self.connection, &reply),
-                Command::Size(_) => self.connection.keep_stored_size(&reply),
-                Command::Type(_) => self.connection.keep_type(&reply),
-                _ => self.connection.keep_time_reply(&reply),
+                Command::Epsv(_) => keep_early_epsv_reply(self.connection, &reply),
+                Command::Size(_) => self.connection.record_size_reply(&reply),
+                Command::Type(_) => self.connection.record_type_reply(&reply),
+                _ => self.connection.record_time_reply(&reply),
             }
         }
     }
@@ -116,7 +116,9 @@ impl ReplyTracker<'_> {
     pub(super) fn keep_alive(&mut self) {
         let is_due = self.owed && !self.noop && self.is_listened_to();
         let patience = self.connection.settings().keep_alive;
-        if is_due && self.spoken.elapsed() >= patience && self.connection.capabilities().keeps_alive
+        if is_due
+            && self.spoken.elapsed() >= patience
+            && self.connection.capabilities().noop_in_transfer
         {
             self.spoken = Instant::now();
             self.noop = self.connection.send(&Command::Noop).is_ok();
@@ -128,27 +130,27 @@ impl ReplyTracker<'_> {
         if !mem::take(&mut self.noop) || self.connection.is_lost() {
             return None;
         }
-        let patience = self.timeout().min(FOLLOWER_PATIENCE);
+        let patience = self.timeout().min(PIPELINE_TIMEOUT);
         let heard = self.connection.reply_by(net::deadline(patience));
         if heard.is_err() {
             // A late answer would be taken for the reply to the next command.
-            self.connection.capabilities().keeps_alive = false;
-            self.connection.lose();
+            self.connection.capabilities().noop_in_transfer = false;
+            self.connection.mark_lost();
         }
         heard.ok()
     }
 
     /// Waits for the reply that ends the transfer.
     pub(super) fn last_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
-        for _ in 0..MOST_UNASKED {
+        for _ in 0..MAX_UNSOLICITED_REPLIES {
             if let Some(reply) = self.last.take() {
                 return Ok(reply);
             }
             let reply = self.next_reply(patience)?;
             self.take(reply);
         }
-        self.connection.lose();
-        self.last.take().ok_or(Error::Unasked)
+        self.connection.mark_lost();
+        self.last.take().ok_or(Error::TooManyReplies)
     }
 
     fn take(&mut self, reply: Reply) {
@@ -203,7 +205,7 @@ impl ReplyTracker<'_> {
     /// Sends no more NOOPs to a server that may have ended a transfer over one.
     fn doubt_noop(&mut self) {
         if self.noop {
-            self.connection.capabilities().keeps_alive = false;
+            self.connection.capabilities().noop_in_transfer = false;
         }
     }
 

@@ -218,7 +218,7 @@ impl<'a> Retries<'a> {
             match transfer.learn(&failure)? {
                 Next::Retry => {}
                 Next::StartOver => {
-                    self.connection.revive()?;
+                    self.connection.reconnect_if_lost()?;
                     continue;
                 }
                 Next::Fail => return Err(failure),

@@ -38,7 +38,7 @@ pub(super) fn ask(
     settings: &TransferSettings,
     meter: &mut dyn Meter,
 ) -> Result<Option<(RemoteFacts, Helpers)>, Error> {
-    if connection.representation() == Representation::Text {
+    if connection.representation() == Representation::Ascii {
         return Ok(None);
     }
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
@@ -82,7 +82,7 @@ impl RangedDownload<'_> {
         let mut fetched = self.fetch_missing(partial, helpers, connection, meter);
         if matches!(fetched, Err(Error::OtherContent)) && came > 0 {
             partial.restart().map_err(Error::Local)?;
-            connection.revive()?;
+            connection.reconnect_if_lost()?;
             fetched = self.fetch_missing(partial, Helpers::none(), connection, meter);
         }
         if let Ok(None) | Err(Error::OtherContent) = fetched {
@@ -126,7 +126,7 @@ impl RangedDownload<'_> {
         // Some servers close everything where a transfer is stopped at the end of its range.
         let mut now = RemoteFacts::default();
         Retries::new(connection, self.settings, state.meter)?.until_done(|connection| {
-            connection.revive()?;
+            connection.reconnect_if_lost()?;
             now = RemoteFacts::ask_at_once(connection, self.name)?;
             Ok(())
         })?;
@@ -267,7 +267,7 @@ impl RangeFetch<'_, '_> {
         let overlap = if range.unchecked { here.min(RECHECKED) } else { 0 };
         let from = piece.at - overlap;
         let expected = self.queue.partial.read_at(from, overlap).map_err(Error::Local)?;
-        connection.revive()?;
+        connection.reconnect_if_lost()?;
         let mut sink = RangeSink { queue: self.queue, index: self.index };
         let mut sink = Overlap { expected: &expected, sink: &mut sink };
         let incoming = connection.retrieve_from(name, from, remote.size)?;

@@ -100,7 +100,7 @@ fn a_server_that_never_stops_beginning_is_given_up() {
         // Stays until it is left.
         server.hear();
     });
-    assert!(matches!(fetch(&mut connection), Err(Error::Unasked)));
+    assert!(matches!(fetch(&mut connection), Err(Error::TooManyReplies)));
     assert!(connection.is_lost());
 }
 
@@ -414,7 +414,7 @@ fn the_answer_to_a_noop_does_not_end_a_download() {
         let mut connection = fetch_lively(at_once, at_end);
         assert_eq!(fetch(&mut connection).unwrap(), b"hello", "{at_once:?}, {at_end}");
         assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
-        assert!(connection.capabilities().keeps_alive);
+        assert!(connection.capabilities().noop_in_transfer);
     }
 }
 
@@ -422,7 +422,7 @@ fn the_answer_to_a_noop_does_not_end_a_download() {
 fn a_noop_that_is_never_answered_costs_the_connection_and_not_the_file() {
     let mut connection = fetch_lively(None, "226 done");
     assert_eq!(fetch(&mut connection).unwrap(), b"hello");
-    assert!(connection.is_lost() && !connection.capabilities().keeps_alive);
+    assert!(connection.is_lost() && !connection.capabilities().noop_in_transfer);
 }
 
 #[test]
@@ -475,7 +475,7 @@ fn the_answer_to_a_noop_does_not_end_an_upload() {
         let (sent, mut connection) = store_lively(at_once, Some(at_end));
         assert_eq!(sent.unwrap(), 11, "{at_once:?}, {at_end}");
         assert!(is_in_order(&mut connection), "{at_once:?}, {at_end}");
-        assert!(connection.capabilities().keeps_alive);
+        assert!(connection.capabilities().noop_in_transfer);
     }
 }
 
@@ -483,7 +483,7 @@ fn the_answer_to_a_noop_does_not_end_an_upload() {
 fn an_upload_is_done_where_its_noop_is_never_answered() {
     let (sent, mut connection) = store_lively(None, Some("226 done"));
     assert_eq!(sent.unwrap(), 11);
-    assert!(connection.is_lost() && !connection.capabilities().keeps_alive);
+    assert!(connection.is_lost() && !connection.capabilities().noop_in_transfer);
 }
 
 #[test]
@@ -491,7 +491,7 @@ fn a_server_that_ends_an_upload_over_a_noop_is_sent_no_other() {
     let (sent, mut connection) = store_lively(Some("426 broken off\r\n200 ok"), None);
     assert_eq!(sent.unwrap_err().to_string(), "426 broken off");
     assert!(is_in_order(&mut connection));
-    assert!(!connection.capabilities().keeps_alive);
+    assert!(!connection.capabilities().noop_in_transfer);
 }
 
 #[test]
@@ -535,7 +535,7 @@ fn a_text_comes_with_the_line_ends_of_this_side_and_no_size() {
         data.give(b"a\r\nb\r\n");
         server.say("226 done");
     });
-    connection.transfer_as(Representation::Text);
+    connection.set_representation(Representation::Ascii);
     assert_eq!(fetch(&mut connection).unwrap(), b"a\nb\n");
 }
 

@@ -122,7 +122,7 @@ impl Upload {
         };
         // A second try may have been needed because commands went out together.
         let is_doubtful = retries.were_needed() && next.is_some_and(|next| !next.is_empty());
-        retries.connection.capabilities().pipelines &= !is_doubtful;
+        retries.connection.capabilities().pipelining &= !is_doubtful;
         sent
     }
 
@@ -141,13 +141,13 @@ impl Upload {
             Placement::Resume if size >= LARGE => hidden(connection, name, file, size)?,
             Placement::Resume | Placement::Replace | Placement::Append => 0,
         };
-        let together = next.filter(|_| connection.looks_ahead() && size < SMALL);
+        let together = next.filter(|_| connection.can_set_up_ahead() && size < SMALL);
         let mut is_timed = false;
         if let Some(next) = together {
             let time = modified.and_then(|time| connection.time_command(name, time));
             is_timed = time.is_some();
             let followers = followers(connection, name, time, next);
-            connection.follow_with(followers);
+            connection.pipeline_after_transfer(followers);
         }
         let mut sending = Sending::new(name, file, size, start);
         let bytes = retries.run(&mut sending)?;
@@ -170,7 +170,7 @@ fn followers(
     next: &[Command],
 ) -> Vec<Command> {
     let known = *connection.capabilities();
-    let is_sized = known.sizes && connection.representation() == Representation::Bytes;
+    let is_sized = known.size && connection.representation() == Representation::Image;
     let size = is_sized.then(|| Command::Size(name.clone()));
     time.into_iter().chain(size).chain(next.iter().cloned()).collect()
 }
@@ -185,7 +185,7 @@ fn common(
 ) -> Result<u64, Error> {
     let mut there = connection.expected_size(name)?.unwrap_or(0);
     for _ in 0..MOST_MEASURED {
-        if there == 0 || there > size || !connection.capabilities().restarts {
+        if there == 0 || there > size || !connection.capabilities().rest {
             return Ok(0);
         }
         // Our server gives no bytes of an upload that broke off, but their digest.
@@ -213,7 +213,7 @@ fn hidden(
     size: u64,
 ) -> Result<u64, Error> {
     let there = connection.expected_size(name)?.unwrap_or(0);
-    let may_be = there > 0 && there <= size && connection.capabilities().restarts;
+    let may_be = there > 0 && there <= size && connection.capabilities().rest;
     if !may_be || connection.expected_time(name)?.is_some() {
         return Ok(0);
     }
@@ -305,7 +305,7 @@ impl<'a> Sending<'a> {
         let size = connection.expected_size(self.name)?;
         self.before = match size {
             Some(size) => RemoteBefore::Size(size),
-            None if connection.capabilities().sizes => RemoteBefore::Nothing,
+            None if connection.capabilities().size => RemoteBefore::Nothing,
             None => RemoteBefore::NotAsked,
         };
         Ok(0)
@@ -336,7 +336,7 @@ impl<'a> Sending<'a> {
             return Ok(now);
         }
         let continues =
-            is_ours && !self.whole_only && now <= reached && connection.capabilities().restarts;
+            is_ours && !self.whole_only && now <= reached && connection.capabilities().rest;
         Ok(if continues { now } else { 0 })
     }
 
@@ -374,7 +374,7 @@ impl Attempt for Sending<'_> {
         connection: &mut Connection,
         meter: &mut dyn Meter,
     ) -> Result<u64, Error> {
-        let is_text = connection.representation() == Representation::Text;
+        let is_text = connection.representation() == Representation::Ascii;
         let from = match self.reached {
             _ if is_text => 0,
             None => self.first(connection)?,

@@ -229,7 +229,7 @@ fn is_special(there: &Metadata) -> bool {
     !(there.is_file() || there.is_symlink() || there.is_dir())
 }
 
-/// Fetches `file` to standard output, which has nothing else in it, harmless if that is a terminal.
+/// Fetches `file` to standard output, escaped if that is a terminal.
 fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
     let settings = session.transfer_settings();
     let mut output = Listing::new();

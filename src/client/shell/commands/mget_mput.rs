@@ -81,7 +81,7 @@ fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
         for pattern in &names {
             if found.is_pattern(pattern.as_bytes()) {
                 // The first file follows.
-                connection.look_ahead();
+                connection.pipeline_next_setup();
             }
             found.fetch(connection, pattern)?;
         }

@@ -73,7 +73,7 @@ const OPTIONS: &[Flag] = &[
 fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut wanted = Wanted::new(options, words)?;
     let representation = session.connection()?.representation();
-    wanted.rules.sizes_are_lost = representation == Representation::Text;
+    wanted.rules.sizes_are_lost = representation == Representation::Ascii;
     let (source, target) = wanted.ends();
     let (remote, here) = if wanted.upload { (target, source) } else { (source, target) };
     let root = local::path(&here)?;

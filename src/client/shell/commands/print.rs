@@ -176,7 +176,7 @@ fn list_to_file(
     partial.map_or(Ok(()), |partial| partial.commit(None))
 }
 
-/// Prints files: harmless where eyes read them, and byte by byte where a program does.
+/// Prints files, escaped on a terminal and unchanged elsewhere.
 pub(super) fn cat(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     for word in words {
         let mut output = Listing::new();

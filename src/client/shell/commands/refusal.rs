@@ -17,7 +17,7 @@ fn may_be_about_name(reply: &Reply) -> bool {
 /// Returns true if a directory of this name is on the server, after something with this name was refused.
 pub(in crate::client::shell) fn is_dir(session: &mut Session, name: &Name, error: &Error) -> bool {
     matches!(error, Error::Refused(reply) if may_be_about_name(reply))
-        && session.connection().and_then(|connection| connection.within(name, |_| Ok(()))).is_ok()
+        && session.connection().and_then(|connection| connection.in_dir(name, |_| Ok(()))).is_ok()
 }
 
 /// Returns a more useful error than the refusal of something that was to be made at this path: that its
@@ -33,7 +33,7 @@ pub(super) fn explained(session: &mut Session, path: &[u8], error: Error) -> Err
     if !may_be_about_name(reply) {
         return error;
     }
-    match session.connection().and_then(|connection| connection.within(&dir, |_| Ok(()))) {
+    match session.connection().and_then(|connection| connection.in_dir(&dir, |_| Ok(()))) {
         Err(Error::Refused(reply)) if may_be_about_name(&reply) => {
             Error::NoRemoteDir { path: path.to_vec(), dir: above.to_vec() }
         }

@@ -83,12 +83,12 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.transfer_as(Representation::Text);
+    session.set_representation(Representation::Ascii);
     Ok(())
 }
 
 fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
-    session.transfer_as(Representation::Bytes);
+    session.set_representation(Representation::Image);
     Ok(())
 }
 
@@ -111,8 +111,8 @@ fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> 
 
 fn type_name(representation: Representation) -> &'static str {
     match representation {
-        Representation::Text => "ascii",
-        Representation::Bytes => "binary",
+        Representation::Ascii => "ascii",
+        Representation::Image => "binary",
     }
 }
 
@@ -178,8 +178,8 @@ fn runique(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 fn cr(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let taken = turned(words, session.line_ends() == LineEnds::Ours)?;
-    session.set_line_ends(if taken { LineEnds::Ours } else { LineEnds::AsSent });
+    let taken = turned(words, session.line_ends() == LineEnds::Lf)?;
+    session.set_line_ends(if taken { LineEnds::Lf } else { LineEnds::CrLf });
     tell(session, "strip CR from line ends in ASCII transfers", taken)
 }
 
@@ -225,7 +225,7 @@ fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
         "{place}\n{encryption}mode: {mode}; type: {}; cr: {}\n\
          verbose: {}; prompt: {}; glob: {}; bell: {}; hash: {}; case: {}; runique: {}\n",
         type_name(session.representation()),
-        switch(session.line_ends() == LineEnds::Ours),
+        switch(session.line_ends() == LineEnds::Lf),
         switch(session.is_traced()),
         switch(preferences.prompt),
         switch(preferences.glob),
@@ -269,7 +269,7 @@ fn status_object(session: &mut Session, mode: &str) -> Object {
     object
         .text("mode", mode.as_bytes())
         .text("type", type_name(session.representation()).as_bytes())
-        .flag("cr", session.line_ends() == LineEnds::Ours)
+        .flag("cr", session.line_ends() == LineEnds::Lf)
         .flag("verbose", session.is_traced())
         .flag("prompt", preferences.prompt)
         .flag("glob", preferences.glob)

@@ -89,7 +89,7 @@ impl Mirror<'_> {
             other => return other,
         };
         // It may be there all the same, which is said in as many ways as there are servers.
-        match self.session.connection()?.within(&parse_name(path)?, |_| Ok(())) {
+        match self.session.connection()?.in_dir(&parse_name(path)?, |_| Ok(())) {
             Err(Error::Refused(_)) => Err(Error::NotMade(path.to_vec(), reply)),
             other => other,
         }
@@ -122,7 +122,7 @@ impl Mirror<'_> {
             settings.transfers.connections = connections;
         }
         let connection = self.session.connection()?;
-        connection.revive()?;
+        connection.reconnect_if_lost()?;
         if !self.wanted.upload {
             return batch::run(connection, jobs, &settings, &report(&settings));
         }
@@ -203,7 +203,7 @@ impl Mirror<'_> {
             let asked: Vec<Command> =
                 commands.iter().filter_map(|command| command.as_ref().ok().cloned()).collect();
             let answers = match self.session.connection() {
-                Ok(connection) => match connection.revive() {
+                Ok(connection) => match connection.reconnect_if_lost() {
                     Ok(()) => connection.call_all(&asked),
                     Err(error) => vec![Err(error)],
                 },

@@ -122,7 +122,7 @@ fn ask(
         if armed.came() {
             return Err(Error::Interrupted);
         }
-        connection.revive()?;
+        connection.reconnect_if_lost()?;
         let names = batch.iter().map(|file| parse_name(&joined(root, &file.path)));
         let names: Vec<Name> = names.collect::<Result<_, _>>()?;
         for (file, time) in batch.iter().zip(connection.times_of(&names)?) {

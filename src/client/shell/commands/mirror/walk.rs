@@ -6,7 +6,7 @@
 //! becomes a path here only where it is nothing but a name.
 
 use super::plan::{FileFacts, Node, Rules, Tree};
-use crate::client::connection::{Connection, EXTENDED_PASSIVE};
+use crate::client::connection::{Connection, EPSV};
 use crate::client::error::Error;
 use crate::client::local::{self, is_partial};
 use crate::client::name::{folded, parse_name};
@@ -136,8 +136,8 @@ impl RemoteFolder {
 }
 
 fn list(connection: &mut Connection, place: &[u8], more: bool) -> Result<Listed, Error> {
-    if more && connection.looks_ahead() {
-        connection.follow_with(vec![EXTENDED_PASSIVE]);
+    if more && connection.can_set_up_ahead() {
+        connection.pipeline_after_transfer(vec![EPSV]);
     }
     let name = match place {
         b"" | b"." => None,
