@@ -1,6 +1,10 @@
 //! Runs many sessions at the same work: they are opened first, started at the same time, and
 //! stopped by count or time.
 //!
+//! Without a rate, each thread starts its next piece of work when it has finished the last one. With
+//! a rate, the pieces start at equal intervals, and the duration of each counts from the time at
+//! which it should have started.
+//!
 //! [`run`] starts a thread for each client. When all of them are ready, the clock starts, and each
 //! thread repeatedly takes the next piece of work until the count or the time is reached. The
 //! sessions are returned still open, so that the caller can measure the server's memory.
@@ -20,6 +24,10 @@ const STACK: usize = 256 * 1024;
 /// The number of errors that ends a run.
 const MOST_ERRORS: u64 = 100;
 
+/// The number of sessions that are opened at a time, so that a server's queue of connections that
+/// it has not accepted yet does not overflow.
+const OPENERS: usize = 32;
+
 /// The number of parts of a run; the rates of the first and the last one are compared.
 const PARTS: u64 = 10;
 
@@ -32,6 +40,8 @@ pub struct Plan {
     pub count: u64,
     /// The time limit, counted from the moment when all sessions are open.
     pub limit: Duration,
+    /// The number of pieces of work to start in a second; `None` for as many as possible.
+    pub rate: Option<u32>,
     /// The server's processes, if their resource use is to be measured.
     pub server: Option<Tree>,
     /// Tells whether the server's workers exist from the beginning to the end of the work.
@@ -79,17 +89,17 @@ pub fn run<S: Send>(
     let desk = Desk::new(plan);
     thread::scope(|scope| {
         let member = || desk.member(&open, &work);
-        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, member);
         let mut threads = Vec::new();
-        for spawned in (0..plan.clients).map(spawn) {
-            match spawned {
+        for _ in 0..plan.clients {
+            match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, member) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => desk.fail(&error),
             }
+            desk.gate.wait_for(threads.len().saturating_sub(OPENERS));
         }
         desk.gate.wait_for(threads.len());
         let before = Sample::take(plan);
-        desk.gate.open(before.at + plan.limit);
+        desk.gate.open(before.at);
         let shares: Vec<Share<S>> =
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
         desk.outcome(shares, before)
@@ -133,15 +143,14 @@ impl<'a> Desk<'a> {
         work: &impl Fn(&mut S, Turn) -> io::Result<u64>,
     ) -> Share<S> {
         let mut share = Share { state: self.opened(open), bytes: 0, latencies: Vec::new() };
-        let deadline = self.gate.pass();
-        while let (Some(state), Some(turn)) = (&mut share.state, self.take(deadline)) {
-            let begun = Instant::now();
+        let start = self.gate.pass();
+        while let (Some(state), Some((turn, begun))) = (&mut share.state, self.take(start)) {
             match work(state, turn) {
                 Ok(bytes) => {
                     share.bytes += bytes;
                     share.latencies.push(begun.elapsed());
                 }
-                Err(_) if Instant::now() >= deadline => share.state = None,
+                Err(_) if Instant::now() >= turn.deadline => share.state = None,
                 Err(error) => {
                     self.fail(&error);
                     share.state = self.opened(open);
@@ -155,9 +164,17 @@ impl<'a> Desk<'a> {
         open().inspect_err(|error| self.fail(error)).ok()
     }
 
-    /// Takes the next piece of work, unless the count or the time is reached.
-    fn take(&self, deadline: Instant) -> Option<Turn> {
+    /// Takes the next piece of work, unless the count or the time is reached. Returns it at the time
+    /// at which it is to start, together with that time.
+    fn take(&self, start: Instant) -> Option<(Turn, Instant)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let deadline = start + self.plan.limit;
+        let due = self.plan.rate.map(|rate| start + offset(number, rate));
+        if number < self.plan.count
+            && let Some(due) = due
+        {
+            thread::sleep(due.min(deadline).saturating_duration_since(Instant::now()));
+        }
         let now = Instant::now();
         let may = number < self.plan.count
             && now < deadline
@@ -168,7 +185,7 @@ impl<'a> Desk<'a> {
         {
             *locked(mark) = Some(now);
         }
-        may.then_some(Turn { number, deadline })
+        may.then_some((Turn { number, deadline }, due.unwrap_or(now)))
     }
 
     fn fail(&self, error: &io::Error) {
@@ -214,6 +231,13 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// Returns the time between the starts of the first and of this piece of work.
+fn offset(number: u64, rate: u32) -> Duration {
+    let rate = u64::from(rate);
+    let nanos = number % rate * 1_000_000_000 / rate;
+    Duration::from_secs(number / rate) + Duration::from_nanos(nanos)
+}
+
 /// The resource use at a moment.
 struct Sample {
     at: Instant,
@@ -250,8 +274,8 @@ struct Gate {
 #[derive(Default)]
 struct GateState {
     arrived: usize,
-    /// The deadline of the work; set when the gate opens.
-    deadline: Option<Instant>,
+    /// The start of the work; set when the gate opens.
+    start: Option<Instant>,
 }
 
 impl Gate {
@@ -261,8 +285,8 @@ impl Gate {
         state.arrived += 1;
         self.changed.notify_all();
         loop {
-            if let Some(deadline) = state.deadline {
-                return deadline;
+            if let Some(start) = state.start {
+                return start;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -275,12 +299,47 @@ impl Gate {
         }
     }
 
-    fn open(&self, deadline: Instant) {
-        locked(&self.state).deadline = Some(deadline);
+    fn open(&self, start: Instant) {
+        locked(&self.state).start = Some(start);
         self.changed.notify_all();
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_spreads_the_starts_evenly() {
+        let offsets = [0, 1, 3, 4, 9].map(|number| offset(number, 4));
+        assert_eq!(offsets, [0, 250, 750, 1000, 2250].map(Duration::from_millis));
+        assert_eq!(offset(u64::from(u32::MAX), 1), Duration::from_secs(u64::from(u32::MAX)));
+    }
+
+    #[test]
+    fn a_latency_counts_from_the_time_at_which_the_work_should_have_started() {
+        const LATE: Duration = Duration::from_millis(30);
+        let plan = Plan {
+            clients: 1,
+            count: 2,
+            limit: Duration::from_secs(60),
+            rate: Some(1_000_000),
+            server: None,
+            workers: Workers::Leave,
+        };
+        // The second piece of work takes no time, but the first one delays it.
+        let work = |_: &mut (), turn: Turn| {
+            if turn.number == 0 {
+                thread::sleep(LATE);
+            }
+            Ok(0)
+        };
+        let (outcome, _) = run(&plan, || Ok(()), work);
+        assert_eq!(outcome.done, 2);
+        assert!(outcome.latencies.percentile(0).is_some_and(|least| least >= LATE / 2));
+    }
 }

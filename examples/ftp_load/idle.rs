@@ -1,6 +1,6 @@
 //! Scenario `idle`: opens many sessions that do nothing, and measures the server.
 
-use crate::crew::{self, Plan, Turn};
+use crate::crew::{self, Outcome, Plan, Turn};
 use crate::figures::Latencies;
 use crate::options::Options;
 use crate::process::{Tree, Workers};
@@ -23,16 +23,8 @@ const FETCHES: usize = 3;
 
 /// Opens the sessions, sends NOOP in some of them, and lets one more client fetch a file.
 pub fn run(options: &Options) -> Finding {
-    let plan = Plan {
-        clients: options.clients.min(OPENERS),
-        count: options.clients as u64,
-        limit: options.limit,
-        server: options.server,
-        workers: Workers::Stay,
-    };
     let before = options.server.and_then(Tree::holdings);
-    let (outcome, held) = crew::run(&plan, || Ok(Vec::new()), open_one(options));
-    let mut sessions: Vec<Session<'_>> = held.into_iter().flatten().collect();
+    let (outcome, mut sessions) = open(options, options.clients);
     thread::sleep(REST);
     let after = options.server.and_then(Tree::holdings);
 
@@ -57,16 +49,37 @@ pub fn run(options: &Options) -> Finding {
     if let Some(error) = outcome.error.clone().or(asked.as_ref().err().map(io::Error::to_string)) {
         record.text("error", &error);
     }
-    let verdict = verdict(&outcome, plan.count).and(asked.map_err(|error| error.to_string()));
+    let verdict =
+        verdict(&outcome, options.clients as u64).and(asked.map_err(|error| error.to_string()));
     Finding { record, verdict }
+}
+
+/// Opens this many sessions.
+pub fn open(options: &Options, count: usize) -> (Outcome, Vec<Session<'_>>) {
+    if count == 0 {
+        return (Outcome::default(), Vec::new());
+    }
+    let plan = Plan {
+        clients: count.min(OPENERS),
+        count: count as u64,
+        limit: options.limit,
+        rate: None,
+        server: options.server,
+        workers: Workers::Stay,
+    };
+    let (outcome, opened) = crew::run(&plan, || Ok(Vec::new()), open_one(options));
+    (outcome, opened.into_iter().flatten().collect())
 }
 
 fn open_one<'a>(
     options: &'a Options,
 ) -> impl Fn(&mut Vec<Session<'a>>, Turn) -> io::Result<u64> + Sync {
-    |sessions, _| {
+    |sessions, turn| {
         let mut session = Session::connect(&options.target)?;
         session.login()?;
+        if options.list {
+            session.receive(&format!("LIST {}", options.dir), &mut [0; 4096], turn.deadline)?;
+        }
         sessions.push(session);
         Ok(0)
     }

@@ -22,6 +22,9 @@ pub static PROGRAM: Program = Program {
         Flag::option("port", "PORT", "control port of the server").or("1026"),
         Flag::option("user", "NAME", "user name").or("anonymous"),
         Flag::option("password", "WORD", "password, sent if the server asks for it").or("load@"),
+        Flag::option("accounts", "N", "log in with N accounts in turn, --user and a number from 0"),
+        Flag::option("first-account", "N", "number of the first account").or("0"),
+        Flag::switch("warm-up", "log in once with each account before the measurement"),
         Flag::option("passive", "HOW", "epsv, pasv, or auto: PASV after EPSV is refused")
             .or("auto"),
         Flag::switch("tls", "encrypt all connections by AUTH TLS and PROT P, with TLS 1.3"),
@@ -29,6 +32,8 @@ pub static PROGRAM: Program = Program {
         Flag::option("clients", "N", "concurrent sessions").or("1"),
         Flag::option("count", "N", "total pieces of work").or("1000"),
         Flag::option("seconds", "D", "stop after this time").or("60s"),
+        Flag::option("rate", "N", "start N pieces of work a second, whether earlier ones are done"),
+        Flag::option("idle", "N", "open N more sessions first, which stay idle").or("0"),
         Flag::option("file", "NAME", "file to fetch, or prefix of the names of stored files"),
         Flag::option(
             "size",
@@ -37,6 +42,7 @@ pub static PROGRAM: Program = Program {
         ),
         Flag::switch("overwrite", "use one name for each session, not one for each stored file"),
         Flag::option("dir", "DIR", "directory to list").or("."),
+        Flag::switch("list", "idle sessions list --dir after login"),
         Flag::option("verb", "VERB", "LIST, NLST or MLSD").or("LIST"),
         Flag::option("pid", "PID", "process of the server, to measure its resource use (Linux)"),
         Flag::switch("json", "print one line of JSON instead of a table"),
@@ -55,6 +61,10 @@ Scenarios:
   soak    --count times: log in, list, fetch, store; fails if the server's
           memory, descriptors or threads grew since the first 1,000
 
+With --rate, the pieces of work start at equal intervals, and their latency
+counts from the time at which they should have started: a server that falls
+behind does not get fewer of them. With as many clients as --rate, each client
+does one piece a second.
 A session's data connection is a new one for each transfer; with --tls it
 resumes the TLS session of the control connection, and certificates are not
 checked. Every client is a thread, and takes one or two descriptors: ulimit -Hn
@@ -78,6 +88,14 @@ pub struct Options {
     pub count: u64,
     /// The time limit.
     pub limit: Duration,
+    /// The accounts that log in; `None` if all sessions use the name of the target.
+    pub accounts: Option<Accounts>,
+    /// Log in with each account before the measurement.
+    pub warm_up: bool,
+    /// The number of pieces of work to start in a second; `None` for as many as possible.
+    pub rate: Option<u32>,
+    /// The number of additional sessions that stay idle.
+    pub idle: usize,
     /// The file to fetch, or the prefix of names. Always present if the scenario fetches a file.
     pub file: Option<String>,
     /// The size of stored files, or the expected size of fetched ones.
@@ -86,6 +104,8 @@ pub struct Options {
     pub naming: Naming,
     /// The directory to list.
     pub dir: String,
+    /// Whether idle sessions list the directory after login.
+    pub list: bool,
     /// LIST, NLST or MLSD.
     pub verb: &'static str,
     /// The server's processes.
@@ -96,6 +116,20 @@ pub struct Options {
     pub server_name: String,
     /// The format of the result.
     pub output: Output,
+}
+
+/// Accounts whose names are the user name and consecutive numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accounts {
+    first: u64,
+    count: u64,
+}
+
+impl Accounts {
+    /// Returns the number of accounts.
+    pub fn count(self) -> u64 {
+        self.count
+    }
 }
 
 /// The work of each session.
@@ -165,10 +199,15 @@ impl Options {
             clients: parsed.need("clients", integer(1..=100_000))?,
             count: parsed.need("count", integer(1..=u64::from(u32::MAX)))?,
             limit: parsed.need("seconds", duration)?,
+            accounts: accounts(parsed)?,
+            warm_up: parsed.switch("warm-up"),
+            rate: parsed.get("rate", integer(1..=1_000_000))?,
+            idle: parsed.need("idle", integer(0..=100_000))?,
             file: file(parsed, scenario)?,
             size: parsed.get("size", size)?,
             naming,
             dir: text(parsed, "dir")?,
+            list: parsed.switch("list"),
             verb: parsed.need("verb", one_of(VERBS))?,
             server: parsed.get("pid", integer(1..=u32::MAX))?.map(Tree::of),
             row: parsed.get("row", any)?.unwrap_or_else(|| name.to_owned()),
@@ -180,6 +219,15 @@ impl Options {
     /// Returns the name of the file to fetch.
     pub fn fetched(&self) -> &str {
         self.file.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the user name for a piece of work.
+    pub fn user(&self, number: u64) -> String {
+        let user = &self.target.user;
+        match self.accounts {
+            Some(accounts) => format!("{user}{}", accounts.first + number % accounts.count),
+            None => user.clone(),
+        }
     }
 }
 
@@ -194,6 +242,12 @@ fn scenario(parsed: &Parsed) -> Result<(&'static str, Scenario), Usage> {
         [_, extra, ..] => Err(Usage::operand(extra, expected)),
         [] => Err(Usage::missing_operand(expected)),
     }
+}
+
+fn accounts(parsed: &Parsed) -> Result<Option<Accounts>, Usage> {
+    let first = parsed.need("first-account", integer(0..=u64::from(u32::MAX)))?;
+    let count = parsed.get("accounts", integer(1..=u64::from(u32::MAX)))?;
+    Ok(count.map(|count| Accounts { first, count }))
 }
 
 fn target(parsed: &Parsed) -> Result<Target, Usage> {
@@ -258,6 +312,17 @@ mod tests {
         assert_eq!(options(&["login"]).unwrap().row, "login");
         let named = options(&["--row", "a b", "--size=1M", "stor"]).unwrap();
         assert_eq!((named.row.as_str(), named.size), ("a b", Some(1 << 20)));
+    }
+
+    #[test]
+    fn the_accounts_are_used_in_turn() {
+        let users = |words: &[&str]| {
+            let options = options(&[&["--user=u", "login"], words].concat()).unwrap();
+            [0, 1, 2].map(|number| options.user(number))
+        };
+        assert_eq!(users(&[]), ["u"; 3]);
+        assert_eq!(users(&["--accounts=2"]), ["u0", "u1", "u0"]);
+        assert_eq!(users(&["--accounts=2", "--first-account=9"]), ["u9", "u10", "u9"]);
     }
 
     #[test]

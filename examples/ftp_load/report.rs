@@ -47,7 +47,9 @@ pub enum Table {
     Speed,
     /// Processor time.
     Processor,
-    /// Latency, memory and endurance.
+    /// Latencies.
+    Latency,
+    /// Failures, memory, and rates after a long time.
     Else,
 }
 
@@ -80,7 +82,12 @@ const KINDS: &[Kind] = &[
     kind(Table::Processor, "server_cpu_s_per_1000", "s/1000", Better::Less, |run| {
         is_many(run) || is(run, "list")
     }),
-    kind(Table::Else, "p99_ms", "ms, p99", Better::Less, is_many),
+    kind(Table::Latency, "p50_ms", "ms, p50", Better::Less, is_many),
+    kind(Table::Latency, "p99_ms", "ms, p99", Better::Less, is_many),
+    kind(Table::Latency, "p99_ms", "ms, NOOP p99", Better::Less, |run| is(run, "idle")),
+    kind(Table::Else, ERRORS, "refused or failed", Better::Less, |run| {
+        run.get_number("rate").is_some()
+    }),
     kind(Table::Else, "last_to_first", "last tenth / first", Better::More, |run| {
         run.get_text("row").contains("in a row")
     }),
@@ -88,9 +95,18 @@ const KINDS: &[Kind] = &[
     kind(Table::Else, "private_kib_per_session", "KiB a session", Better::Less, |run| {
         is(run, "idle")
     }),
-    kind(Table::Else, "p99_ms", "ms, NOOP p99", Better::Less, |run| is(run, "idle")),
     kind(Table::Else, "mb_per_second", "MB/s, one more RETR", Better::More, |run| is(run, "idle")),
 ];
+
+/// The name of the number of failures in a record.
+const ERRORS: &str = "errors";
+
+/// Returns whether some work was completed or some sessions were opened, and nothing failed: the rate
+/// of a server that rejects a part of the work cannot be compared.
+fn has_succeeded(run: &Record) -> bool {
+    ["done", "sessions"].iter().all(|name| run.get_number(name) != Some(0.0))
+        && run.get_text("error").is_empty()
+}
 
 fn is(run: &Record, scenario: &str) -> bool {
     run.get_text("scenario") == scenario
@@ -174,13 +190,11 @@ impl Results {
         lines
     }
 
-    /// Returns the median of all runs in which some work was completed or some sessions were opened.
+    /// Returns the median of all runs that succeeded. Only failures are also counted in other runs.
     fn median(&self, row: &str, server: &str, kind: &Kind) -> Option<f64> {
         let runs = self.runs.get(&(row.to_owned(), server.to_owned()))?;
-        let is_good = |run: &Record| {
-            ["done", "sessions"].iter().all(|name| run.get_number(name) != Some(0.0))
-        };
-        let good = runs.iter().filter(|run| is_good(run) && (kind.of)(run));
+        let counts = |run: &Record| kind.name == ERRORS || has_succeeded(run);
+        let good = runs.iter().filter(|run| counts(run) && (kind.of)(run));
         median(&good.filter_map(|run| run.get_number(kind.name)).collect::<Vec<_>>())
     }
 
@@ -204,7 +218,8 @@ impl Results {
         let titles = [
             (Table::Speed, "How fast"),
             (Table::Processor, "Processor time of the server"),
-            (Table::Else, "Latency, memory, staying power"),
+            (Table::Latency, "Latency"),
+            (Table::Else, "Memory and endurance"),
         ];
         for (table, title) in titles {
             let lines = self.lines(table);
@@ -274,6 +289,8 @@ fn ratio(line: &Line, theirs: f64) -> Option<f64> {
 /// Formats a ratio, in bold if the first server is worse.
 fn ratio_cell(ratio: Option<f64>) -> String {
     match ratio {
+        Some(ratio) if ratio < 0.001 => "**<0.001**".into(),
+        Some(ratio) if ratio < 0.1 => format!("**{ratio:.3}**"),
         Some(ratio) if ratio < 1.0 => format!("**{ratio:.2}**"),
         Some(ratio) => format!("{ratio:.2}"),
         None => "–".into(),
@@ -370,12 +387,30 @@ mod tests {
     }
 
     #[test]
-    fn one_server_has_no_ratio_and_failures_are_told() {
-        let mut run = Record::parse(&line("ours", 5.0, 0.5)).unwrap();
-        run.text("error", "it broke");
-        let markdown = Results::parse(&run.to_json()).unwrap().to_markdown();
+    fn one_server_has_no_ratio() {
+        let markdown = Results::parse(&line("ours", 5.0, 0.5)).unwrap().to_markdown();
         assert!(markdown.contains("| work | unit | ours |\n"), "{markdown}");
-        assert!(markdown.ends_with("- ours, visits: it broke\n"), "{markdown}");
+    }
+
+    #[test]
+    fn a_run_with_failures_has_no_rate_but_their_number() {
+        let mut run = Record::parse(&line("peer", 5.0, 0.5)).unwrap();
+        run.number("rate", 10.0);
+        run.number("errors", 3.0);
+        run.text("error", "it broke");
+        let markdown = Results::parse(&(line("ours", 4.0, 0.5) + &run.to_json()));
+        let markdown = markdown.unwrap().to_markdown();
+        assert!(markdown.contains("| visits | /s | 4 | – | – |\n"), "{markdown}");
+        assert!(markdown.contains("| visits | refused or failed | – | 3 | – |\n"), "{markdown}");
+        assert!(markdown.ends_with("- peer, visits: it broke\n"), "{markdown}");
+        // A run that succeeded later counts alone.
+        let repeated = run.to_json() + "\n" + &line("peer", 7.0, 0.5);
+        let markdown = Results::parse(&repeated).unwrap().to_markdown();
+        assert!(markdown.contains("| visits | /s | 7 |\n"), "{markdown}");
+    }
+
+    #[test]
+    fn other_text_is_refused() {
         assert_eq!(Results::parse("{}\nnot ours").unwrap_err(), "line 2 is no record");
     }
 }

@@ -32,6 +32,18 @@ pub struct Finding {
 
 /// Runs the scenario that the options select.
 pub fn run(options: &Options) -> Finding {
+    let (opened, idle_sessions) = idle::open(options, options.idle);
+    let mut finding = run_beside(options);
+    if let Err(problem) = verdict(&opened, options.idle as u64) {
+        finding.record.text("error", &problem);
+        finding.verdict = Err(problem);
+    }
+    drop(idle_sessions);
+    finding
+}
+
+/// Runs the scenario beside the sessions that are idle.
+fn run_beside(options: &Options) -> Finding {
     let plan = plan(options);
     let outcome = match options.scenario {
         Scenario::Idle => return idle::run(options),
@@ -56,6 +68,7 @@ fn plan(options: &Options) -> Plan {
         clients: options.clients,
         count: options.count,
         limit: options.limit,
+        rate: options.rate,
         server: options.server,
         workers,
     }
@@ -72,7 +85,16 @@ impl<'a> Mover<'a> {
     fn open(options: &'a Options, numbers: &AtomicU64) -> io::Result<Mover<'a>> {
         let session = Session::open(&options.target)?;
         let number = numbers.fetch_add(1, Ordering::Relaxed);
-        Ok(Mover { session, buffer: vec![0; BUFFER], number })
+        Ok(Mover { session, buffer: vec![0; buffer_size(options)], number })
+    }
+}
+
+/// Returns the size of a buffer in bytes: a small one if the files are small, because there may be
+/// thousands of sessions.
+fn buffer_size(options: &Options) -> usize {
+    match options.size {
+        Some(..=SMALL) => 2 * SMALL as usize,
+        _ => BUFFER,
     }
 }
 
@@ -135,11 +157,15 @@ fn growth<'a>(
 }
 
 fn login(options: &Options, plan: &Plan) -> Outcome {
-    let visit = |_: &mut (), _| {
+    let visit = |_: &mut (), turn: Turn| {
         let mut session = Session::connect(&options.target)?;
-        session.login()?;
+        session.login_as(&options.user(turn.number))?;
         session.quit().map(|()| 0)
     };
+    if let Some(accounts) = options.accounts.filter(|_| options.warm_up) {
+        // A login that fails here fails again in the measurement.
+        let _ = crew::run(&Plan { count: accounts.count(), ..*plan }, || Ok(()), visit);
+    }
     crew::run(plan, || Ok(()), visit).0
 }
 
@@ -162,6 +188,7 @@ pub fn heading(options: &Options) -> Record {
     record.text("server", &options.server_name);
     record.text("scenario", &format!("{:?}", options.scenario).to_lowercase());
     record.number("clients", options.clients as f64);
+    record.number("rate", options.rate.map(f64::from));
     record
 }
 

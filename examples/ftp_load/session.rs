@@ -77,13 +77,21 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
+    /// Logs in as the user of the target.
+    ///
+    /// # Errors
+    /// Fails if the login or the encryption is refused.
+    pub fn login(&mut self) -> io::Result<()> {
+        self.login_as(&self.target.user)
+    }
+
     /// Sends USER, and PASS if the server asks for it. Under TLS the data connections are to be
     /// encrypted from then on.
     ///
     /// # Errors
     /// Fails if the login or the encryption is refused.
-    pub fn login(&mut self) -> io::Result<()> {
-        let reply = self.ask(&format!("USER {}", self.target.user))?;
+    pub fn login_as(&mut self, user: &str) -> io::Result<()> {
+        let reply = self.ask(&format!("USER {user}"))?;
         if reply.code().is_intermediate() {
             self.say(&format!("PASS {}", self.target.password))?;
         } else {

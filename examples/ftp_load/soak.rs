@@ -76,6 +76,7 @@ fn work(options: &Options, deadline: Instant, count: u64) -> Outcome {
         clients: options.clients,
         count,
         limit: deadline.saturating_duration_since(Instant::now()),
+        rate: options.rate,
         server: options.server,
         workers: Workers::Leave,
     };

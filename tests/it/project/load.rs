@@ -72,6 +72,39 @@ fn sessions_come_and_go() {
 }
 
 #[test]
+fn accounts_log_in_in_turn() {
+    let server = Server::with_accounts(&["u4:read:", "u5:read:"], &[]);
+    let words = ["--user=u", "--password=secret", "--accounts=2", "--first-account=4"];
+    let words = [&words[..], &["--warm-up", "--clients=2", "--count=9", "login"]].concat();
+    assert_eq!(number(&load(&server, &words).expect(0), "done"), 9.0);
+    load(&server, &["--user=u", "--password=secret", "--accounts=1", "--count=1", "login"])
+        .expect(1)
+        .expect_error("the server answered 530");
+}
+
+#[test]
+fn work_is_started_at_a_rate() {
+    let server = served();
+    let words = ["--file=file", "--clients=5", "--rate=100", "--count=21", "retr"];
+    let run = load(&server, &words).expect(0);
+    assert_eq!([number(&run, "done"), number(&run, "errors")], [21.0, 0.0]);
+    // The last one starts 200 ms after the first one.
+    assert!(number(&run, "seconds") >= 0.2);
+}
+
+#[test]
+fn transfers_run_beside_idle_sessions() {
+    let server = Server::with(&["--max-sessions", "12"]);
+    server.write("file", vec![b'x'; 5000]);
+    let words = ["--file=file", "--clients=2", "--list", "--count=9", "retr"];
+    let run = load(&server, &[&["--idle=10"], &words[..]].concat()).expect(0);
+    assert_eq!(number(&run, "done"), 9.0);
+    load(&server, &[&["--idle=13"], &words[..]].concat())
+        .expect(1)
+        .expect_error("the server answered 421");
+}
+
+#[test]
 #[ignore = "long: the sessions are idle for four seconds"]
 fn idle_sessions_stay_while_one_more_is_served() {
     let run = load(&served(), &["--clients=40", "--count=10", "--file=file", "idle"]).expect(0);
