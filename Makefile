@@ -83,7 +83,7 @@ check: ## format, lints, tests and documentation, warnings denied
 fmt: ## format the source
 	$(CARGO) fmt
 
-bench: $(MANIFEST) ## hold the server against others that are installed; TLS=1, QUICK=1, ROUNDS=, BENCH_PEERS=
+bench: $(MANIFEST) ## measure the server and others side by side; TLS=1, QUICK=1, ROUNDS=, BENCH_PEERS=
 	$(CARGO) build $(OFFLINE) --release --bins --example ftp_load
 	@$(foreach name,TLS QUICK ROUNDS BENCH_PEERS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
 	  examples/bench/run.sh

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # The configuration and the start of each server of the benchmark. Sourced by run.sh.
 #
-# Every peer is configured for the best performance: anonymous users may read and write, nothing is
-# logged, names are not resolved, limits on clients are lifted. `start_NAME` starts a server in the
+# Every peer is configured for the best performance: users may read and write, nothing is logged,
+# names are not resolved, limits on clients are lifted. `start_NAME` starts a server in the
 # background on 127.0.0.1:$port, serving $served, with its own files in $own, and stores its
-# process id in $pid. If $tls is set, it also takes TLS with $certificate. `find_NAME` prints the
-# path of the program, or fails. `version_NAME` prints its version.
+# process id in $pid. If $variant is `accounts`, the users are those in $accounts (make_accounts), and
+# otherwise anonymous. If $tls is set, the server also accepts TLS with $certificate. `find_NAME`
+# prints the path of the program, or fails. `version_NAME` prints its version.
 #
 #   name        package                        of
 #   vsftpd      vsftpd                         Debian
@@ -15,10 +16,10 @@
 #   unftp       unftp                          crates.io
 
 peers='vsftpd proftpd pure-ftpd pyftpdlib unftp'
-# The server that is no peer but the limit.
+# The minimal server, which shows the limit of the machine.
 limit=bare
 if [ "$tls" ]; then
-    # unftp's TLS is not OpenSSL's, and the limit has none.
+    # unftp does not use OpenSSL, and the minimal server has no TLS.
     peers='vsftpd proftpd pure-ftpd pyftpdlib'
     limit=
 fi
@@ -26,9 +27,9 @@ fi
 # Prints the path of a peer's program: from BENCH_PEERS (see fetch_peers.sh), or else an installed
 # one.
 find_program() {
-    local place
-    for place in ${BENCH_PEERS:+"$BENCH_PEERS/usr/sbin/$1" "$BENCH_PEERS/venv/bin/$1" "$BENCH_PEERS/bin/$1"}; do
-        [ -x "$place" ] && echo "$place" && return
+    local folder
+    for folder in usr/sbin usr/bin venv/bin bin; do
+        [ -x "${BENCH_PEERS:-}/$folder/$1" ] && echo "$BENCH_PEERS/$folder/$1" && return
     done
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1"
 }
@@ -43,8 +44,11 @@ peer() {
 # --- ours, and the limit ---
 
 start_mt_ftp() {
-    "$programs/ftp_server" --port "$port" --root "$served" --anonymous write --max-sessions 100000 \
-        --log-level error ${tls:+--tls-cert "$certificate"} >/dev/null &
+    local users='--anonymous write'
+    [ "$variant" != accounts ] || users="--users $accounts/mt_ftp"
+    # shellcheck disable=SC2086 # words
+    "$programs/ftp_server" --port "$port" --root "$served" $users --max-sessions 100000 \
+        --log-file "$own/log" ${tls:+--tls-cert "$certificate"} >/dev/null 2>"$own/said" &
     pid=$!
 }
 
@@ -68,22 +72,13 @@ listen=YES
 listen_address=127.0.0.1
 listen_port=$port
 background=NO
-anonymous_enable=YES
-local_enable=NO
 write_enable=YES
-anon_upload_enable=YES
-anon_mkdir_write_enable=YES
-anon_other_write_enable=YES
-anon_umask=022
-anon_root=$served
 allow_writeable_chroot=YES
-ftp_username=$visitor
 nopriv_user=nobody
 secure_chroot_dir=$own/empty
 xferlog_enable=NO
 max_clients=0
 max_per_ip=0
-one_process_model=YES
 isolate=NO
 isolate_network=NO
 seccomp_sandbox=NO
@@ -96,8 +91,45 @@ rsa_private_key_file=$certificate
 ssl_ciphers=HIGH
 ssl_tlsv1=YES
 END
-    # The fastest configuration: one process per session, without sandboxes.
+    if [ "$variant" = accounts ]; then vsftpd_with_accounts; else vsftpd_anonymous; fi
+}
+
+# The fastest configuration: one process per session, without sandboxes.
+vsftpd_anonymous() {
+    cat >>"$own/conf" <<END
+one_process_model=YES
+local_enable=NO
+anonymous_enable=YES
+anon_upload_enable=YES
+anon_mkdir_write_enable=YES
+anon_other_write_enable=YES
+anon_umask=022
+anon_root=$served
+ftp_username=$visitor
+END
     peer "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
+    pid=$!
+}
+
+# Local accounts, checked by PAM. A mount namespace of its own has the files in which the system keeps
+# them. vsftpd requires two processes per session.
+vsftpd_with_accounts() {
+    cat >>"$own/conf" <<END
+local_enable=YES
+anonymous_enable=NO
+local_umask=022
+chroot_local_user=YES
+pam_service_name=vsftpd
+END
+    cat /etc/passwd "$accounts/passwd" >"$own/passwd"
+    cat /etc/shadow "$accounts/shadow" >"$own/shadow"
+    mkdir "$own/pam.d"
+    printf '%s required pam_unix.so\n' auth account >"$own/pam.d/vsftpd"
+    echo 'session required pam_permit.so' >>"$own/pam.d/vsftpd"
+    # shellcheck disable=SC2016 # for the shell inside
+    peer unshare --mount sh -c 'own=$1; shift
+        for file in passwd shadow pam.d; do mount --bind "$own/$file" "/etc/$file" || exit; done
+        exec "$@"' sh "$own" "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
     pid=$!
 }
 
@@ -124,8 +156,8 @@ WtmpLog off
 TransferLog none
 UseReverseDNS off
 MaxInstances none
-AuthOrder mod_auth_unix.c
 AllowOverwrite on
+RequireValidShell off
 TCPBacklog 255
 <IfModule mod_delay.c>
 DelayEngine off
@@ -134,18 +166,34 @@ DelayEngine off
 ControlsEngine off
 </IfModule>
 ${tls:+$(proftpd_tls)}
+$(if [ "$variant" = accounts ]; then proftpd_with_accounts; else proftpd_anonymous; fi)
+END
+    peer "$(find_proftpd)" -n -q -c "$own/conf" >"$own/said" 2>&1 &
+    pid=$!
+}
+
+proftpd_anonymous() {
+    cat <<END
+AuthOrder mod_auth_unix.c
 <Anonymous $served>
 User $visitor
 Group $(id -gn "$visitor")
 UserAlias anonymous $visitor
-RequireValidShell off
 <Limit ALL>
 AllowAll
 </Limit>
 </Anonymous>
 END
-    peer "$(find_proftpd)" -n -q -c "$own/conf" >"$own/said" 2>&1 &
-    pid=$!
+}
+
+proftpd_with_accounts() {
+    # It does not accept a file that others may read.
+    (umask 077 && awk -F: -v OFS=: -v hash="$hash" '{ $2 = hash; print }' "$accounts/passwd" >"$own/passwd")
+    cat <<END
+AuthOrder mod_auth_file.c
+AuthUserFile $own/passwd
+DefaultRoot ~
+END
 }
 
 proftpd_tls() {
@@ -170,17 +218,29 @@ version_proftpd() { (peer "$(find_proftpd)" -v) 2>&1 | sed 's/.*Version //'; }
 find_pure-ftpd() { getent passwd ftp >/dev/null && find_program pure-ftpd; }
 
 # Anonymous users always get the home directory of the user ftp, so the files are mounted there in
-# a separate mount namespace. 4: IPv4; e: anonymous only; H: no name resolution; f none: no log; c,
-# C: maximum numbers of clients; L: limits of listings; Y 0: no TLS, Y 1: TLS for those who ask.
+# a separate mount namespace. 4: IPv4; e: anonymous only; E: accounts only; H: no name resolution;
+# f none: no log; c, C: maximum numbers of clients; L: limits of listings; Y 0: no TLS, Y 1: TLS for
+# clients that ask for it.
 start_pure-ftpd() {
-    local home
+    local home users=-e
     home=$(getent passwd ftp | cut -d: -f6)
-    # shellcheck disable=SC2016 # for the shell inside
+    if [ "$variant" = accounts ]; then
+        pure_accounts
+        users="-E -l puredb:$own/accounts.pdb"
+    fi
+    # shellcheck disable=SC2016,SC2086 # for the shell inside; words
     peer unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$served" "$home" \
-        "$(find_pure-ftpd)" -S "127.0.0.1,$port" -4 -e -H -f none \
+        "$(find_pure-ftpd)" -S "127.0.0.1,$port" -4 $users -H -f none \
         -c 30000 -C 30000 -L 1000000:10 -g "$own/pid" \
         -Y ${tls:-0} ${tls:+-2 "$certificate"} >"$own/said" 2>&1 &
     pid=$!
+}
+
+# Makes the database of accounts. A hash by pure-pw itself, at its default strength, allows less than
+# two logins a second, so these have the same kind of hash as those of vsftpd.
+pure_accounts() {
+    every_account ":$hash:$(id -u "$visitor"):$(id -g "$visitor")::$served/./::::::::::::" >"$own/accounts"
+    (peer "$(find_program pure-pw)" mkdb "$own/accounts.pdb" -f "$own/accounts")
 }
 
 version_pure-ftpd() {
@@ -207,21 +267,28 @@ from pyftpdlib.servers import FTPServer
 
 logging.basicConfig(level=logging.CRITICAL)
 authorizer = DummyAuthorizer()
-authorizer.add_anonymous(sys.argv[2], perm="elradfmwMT")
+port, root, names, password, certificate = sys.argv[1:]
+if names:
+    for name in open(names):
+        authorizer.add_user(name.strip(), password, root, perm="elradfmwMT")
+else:
+    authorizer.add_anonymous(root, perm="elradfmwMT")
 handler = FTPHandler
-if len(sys.argv) > 3:
+if certificate:
     from pyftpdlib.handlers import TLS_FTPHandler
 
     handler = TLS_FTPHandler
-    handler.certfile = sys.argv[3]
+    handler.certfile = certificate
 handler.authorizer = authorizer
-server = FTPServer(("127.0.0.1", int(sys.argv[1])), handler, backlog=4096)
+server = FTPServer(("127.0.0.1", int(port)), handler, backlog=4096)
 server.max_cons = 100000
 server.max_cons_per_ip = 0
 server.serve_forever()
 END
-    "$(find_pyftpdlib)" -W ignore "$own/serve.py" "$port" "$served" ${tls:+"$certificate"} \
-        >"$own/said" 2>&1 &
+    local names=
+    [ "$variant" != accounts ] || names=$accounts/names
+    "$(find_pyftpdlib)" -W ignore "$own/serve.py" "$port" "$served" "$names" "$password" \
+        "${tls:+$certificate}" >"$own/said" 2>&1 &
     pid=$!
 }
 

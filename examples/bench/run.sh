@@ -1,25 +1,25 @@
 #!/bin/bash
-# Holds the server against others that people use, side by side: `make bench`.
+# Measures the server and other FTP servers side by side: `make bench`.
 #
 #   examples/bench/run.sh [RESULTS]      RESULTS: where to write, without the end of the name
 #                                        (examples/bench/results)
-#   ROUNDS=5           every server does every row so often, in turn; medians count
-#   TLS=1              the rows of FTPS, beside the peers that have it (RESULTS: results-tls)
-#   QUICK=1            one round of a quarter of the work, to see that all of it runs
-#   BENCH_PEERS=DIR    where the peers are that are not installed (fetch_peers.sh)
-#   BENCH_DIR=DIR      where the files served are made (/dev/shm: what is measured is the server,
-#                      not the disk)
+#   ROUNDS=3           number of rounds; in each of them every server does every row, and the
+#                      medians are reported
+#   TLS=1              the rows of FTPS, with the peers that support it (RESULTS: results-tls)
+#   QUICK=1            one round with a quarter of the work, to test that all rows run
+#   BENCH_PEERS=DIR    peers that are not installed (fetch_peers.sh)
+#   BENCH_DIR=DIR      directory of the served files (/dev/shm, to measure servers and not a disk)
 #   ROWS=REGEX         only these rows
 #   BENCH_LINES=FILE   keep the lines of JSON there, for ftp_load report
 #
-# It takes about ten minutes and 5 GiB in BENCH_DIR, and requires root, as the peers do, iproute2
-# and util-linux.
+# It takes about 15 minutes and 5 GiB in BENCH_DIR. It requires root, as the peers do, and iproute2,
+# util-linux and perl.
 set -euo pipefail
 
 # Run in a separate network namespace, in which the ports of closed connections are reused at once:
 # a row leaves tens of thousands of ports in TIME_WAIT, each for a minute, which would slow down
-# the following rows. The namespace also protects the peers, which let everyone write, from other
-# machines.
+# the following rows. Thousands of sessions also need more ports than the system's default range has.
+# The namespace keeps other machines away from the peers, which let everyone write.
 if [ -z "${BENCH_NETWORK:-}" ]; then
     BENCH_NETWORK=own exec unshare --net "$0" "$@"
 fi
@@ -27,6 +27,7 @@ ip link set lo up
 forget_ports_beyond() { echo "$1" >/proc/sys/net/ipv4/tcp_max_tw_buckets; }
 ports_kept=$(cat /proc/sys/net/ipv4/tcp_max_tw_buckets)
 forget_ports_beyond 2000
+echo '10000 65535' >/proc/sys/net/ipv4/ip_local_port_range
 
 cd "$(dirname "$0")/../.."
 here=examples/bench
@@ -35,14 +36,15 @@ results=${1:-$here/results${tls:+-tls}}
 programs=$(pwd)/target/release
 load=$programs/examples/ftp_load
 quick=${QUICK:+1}
-rounds=${ROUNDS:-${quick:-5}}
+rounds=${ROUNDS:-${quick:-3}}
 rows_wanted=${ROWS:-.}
 ulimit -n "$(ulimit -Hn)"
 
 dir=$(mktemp -d "${BENCH_DIR:-$([ -d /dev/shm ] && echo /dev/shm || echo /tmp)}/ftp-bench.XXXXXX")
+# The process and the port of each running server. Keys: the server's name and its variant.
 declare -A pids ports
 stop_all() {
-    for name in "${!pids[@]}"; do kill "${pids[$name]}" 2>/dev/null || :; done
+    for key in "${!pids[@]}"; do kill "${pids[$key]}" 2>/dev/null || :; done
     wait 2>/dev/null || :
     rm -rf "$dir"
 }
@@ -51,15 +53,16 @@ trap 'exit 130' INT TERM
 
 say() { echo "bench: $*" >&2; }
 
+password=benchmark
 visitor=ftp
 if ! id "$visitor" >/dev/null 2>&1; then
-    say 'there is no user ftp (Debian: adduser --system ftp); pure-ftpd insists on it'
+    say 'there is no user ftp (Debian: adduser --system ftp), which pure-ftpd requires'
     visitor=nobody
 fi
 # shellcheck source=examples/bench/peers.sh
 . "$here/peers.sh"
 
-# Makes the certificate that all servers have.
+# Makes the certificate of all servers.
 make_certificate() {
     certificate=$dir/certificate.pem
     "$programs/ftp_server" certificate --name localhost "$certificate" >/dev/null
@@ -87,35 +90,72 @@ make_files() {
     chmod 755 "$dir" "$served"
 }
 
+# Makes the accounts of all servers: `writer`, and u0, u1, … with the same password. Each round logs in
+# for the first time with accounts of its own. The password is hashed once, because the accounts of a
+# server may have the same hash.
+make_accounts() {
+    local count=$(((rounds + 1) * $(n 64)))
+    accounts=$dir/accounts
+    mkdir "$accounts"
+    { echo writer; seq -f 'u%.0f' 0 $((count - 1)); } >"$accounts/names"
+    hash=$(perl -e 'print crypt($ARGV[0], q($6$benchmark$))' "$password")
+    echo "$password" | "$programs/ftp_server" passwd --access write "$accounts/mt_ftp.one" writer \
+        >"$accounts/said" 2>&1 || { cat "$accounts/said" >&2 && exit 1; }
+    every_account "$(sed -n 's/^writer//p' "$accounts/mt_ftp.one")" >"$accounts/mt_ftp"
+    every_account ":x:$(id -u "$visitor"):$(id -g "$visitor")::$served:/bin/sh" >"$accounts/passwd"
+    every_account ":$hash:19000:0:99999:7:::" >"$accounts/shadow"
+}
+
+# Prints a line for each account: its name and this text.
+every_account() { awk -v rest="$1" '{ print $0 rest }' "$accounts/names"; }
+
 # --- servers ---
 
 free_port() {
     local tried
     for ((tried = 0; tried < 100; tried++)); do
-        port=$((20000 + RANDOM % 10000))
+        port=$((2000 + RANDOM % 8000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
     done
     say 'no free port'
     exit 1
 }
 
-# Starts a server and waits until it answers.
+# Starts a server and waits until it answers: its name, and the variant:
+#
+#   anonymous   anonymous sessions
+#   accounts    sessions with the accounts of make_accounts
+#   fresh       as anonymous, but for one measurement of memory, which a server that has run before
+#               would distort
 start() {
     local name=$1 tried
-    free_port
-    own=$dir/$name
+    variant=$2
+    own=$dir/$name-$variant
+    [ ! -e "$own" ] || return 1
     mkdir "$own"
+    free_port
     "start_$name"
     for ((tried = 0; tried < 100; tried++)); do
         if (exec 3<>"/dev/tcp/127.0.0.1/$port" && IFS= read -r -t 5 -u 3 _) 2>/dev/null; then
-            pids[$name]=$pid ports[$name]=$port
+            pids[$name $variant]=$pid ports[$name $variant]=$port
             return
         fi
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
     say "$name does not answer: $(tail -n 3 "$own/said" 2>/dev/null || :)"
-    missing+=("$name (does not start)")
+    missing+=("$name (does not start, $variant)")
+    return 1
+}
+
+# Stops a server and removes its files, so that it can be started again.
+stop() {
+    local key="$1 $2"
+    end_sessions "${pids[$key]}"
+    kill "${pids[$key]}" 2>/dev/null || :
+    wait "${pids[$key]}" 2>/dev/null || :
+    unset "pids[$key]" "ports[$key]"
+    rm -rf "${dir:?}/$1-$2"
 }
 
 start_servers() {
@@ -123,8 +163,7 @@ start_servers() {
     local name
     for name in mt_ftp $peers $limit; do
         if [ "$name" = mt_ftp ] || [ "$name" = bare ] || "find_$name" >/dev/null; then
-            start "$name"
-            [ -z "${pids[$name]:-}" ] || servers+=("$name")
+            if start "$name" anonymous; then servers+=("$name"); fi
         else
             missing+=("$name")
         fi
@@ -135,16 +174,38 @@ start_servers() {
 
 # --- rows ---
 
-# Runs one measurement: the output file, the server, the row's name, the options. The line contains
-# failures too.
+# Runs one measurement if its row is wanted: the output file, the server, the row's name, the
+# options. Rows with --user use the server's accounts. The line contains failures too.
 run() {
+    local out=$1 server=$2 row=$3 variant=anonymous
+    shift 3
+    wanted "$row" || return 0
+    case " $* " in *' --user '*) variant=accounts ;; esac
+    run_variant "$variant" "$@"
+}
+
+# The same with a server that is started for this measurement.
+run_fresh() {
     local out=$1 server=$2 row=$3
     shift 3
-    "$load" --port "${ports[$server]}" --pid "${pids[$server]}" --server "$server" --row "$row" \
-        ${tls:+--tls} --json "$@" >>"$out" 2>/dev/null || :
-    end_sessions "${pids[$server]}"
-    find "$served/up" -mindepth 1 -delete
+    wanted "$row" || return 0
+    run_variant fresh "$@"
+    [ -z "${pids[$server fresh]:-}" ] || stop "$server" fresh
 }
+
+run_variant() {
+    local key="$server $1"
+    [ "$server $1" != 'bare accounts' ] || key='bare anonymous'
+    [ -n "${pids[$key]:-}" ] || start "$server" "$1" || return 0
+    shift
+    "$load" --port "${ports[$key]}" --pid "${pids[$key]}" --server "$server" --row "$row" \
+        ${tls:+--tls} --json "$@" >>"$out" 2>/dev/null || :
+    end_sessions "${pids[$key]}"
+    find "$served/up" -mindepth 1 -delete
+    [ ! -e "$dir/${key/ /-}/log" ] || : >"$dir/${key/ /-}/log"
+}
+
+wanted() { [[ $1 =~ $rows_wanted ]]; }
 
 # A session whose client gave up may compute its listing for minutes and disturb the following
 # measurements. For servers with a process per session, those processes are killed.
@@ -158,7 +219,7 @@ end_sessions() {
 # Prints the amount of work, or a quarter of it in a quick run.
 n() { echo $((${quick:-0} ? ($1 + 3) / 4 : $1)); }
 
-# name | options; most runs end after one second, even if work is left.
+# Prints the rows of a round: name | options. Most runs end after one second, even if work is left.
 rows() {
     if [ "$tls" ]; then rows_under_tls; else rows_in_clear; fi
 }
@@ -184,10 +245,16 @@ STOR 32 MiB, 32 clients|--file up/x --size 32M --clients 32 --count 32 --seconds
 RETR 4 KiB, 1 session|--file 4K --size 4K --count $(n 5000) --seconds 1 retr
 RETR 4 KiB, 8 sessions|--file 4K --size 4K --clients 8 --count $(n 10000) --seconds 1 retr
 RETR 4 KiB, 64 sessions|--file 4K --size 4K --clients 64 --count $(n 10000) --seconds 1 retr
-STOR 4 KiB, 1 session|--file up/x --count $(n 5000) --seconds 1 stor
-STOR 4 KiB, 8 sessions|--file up/x --clients 8 --count $(n 10000) --seconds 1 stor
-STOR 4 KiB, 64 sessions|--file up/x --clients 64 --count $(n 10000) --seconds 1 stor
-connect, log in, QUIT, 8 clients|--clients 8 --count $(n 4000) --seconds 1 login
+RETR 4 KiB, 8 sessions beside 1,000 idle|--file 4K --size 4K --clients 8 --idle 1000 --dir few --list --count $(n 10000) --seconds 1 retr
+STOR 4 KiB, new names, 1 session|--file up/x --count $(n 5000) --seconds 1 stor
+STOR 4 KiB, new names, 8 sessions|--file up/x --clients 8 --count $(n 10000) --seconds 1 stor
+STOR 4 KiB, new names, 64 sessions|--file up/x --clients 64 --count $(n 10000) --seconds 1 stor
+STOR 4 KiB, existing files, 1 session|--user writer --password $password --file up/x --overwrite --count $(n 5000) --seconds 1 stor
+STOR 4 KiB, existing files, 8 sessions|--user writer --password $password --file up/x --overwrite --clients 8 --count $(n 10000) --seconds 1 stor
+STOR 4 KiB, existing files, 64 sessions|--user writer --password $password --file up/x --overwrite --clients 64 --count $(n 10000) --seconds 1 stor
+anonymous login, 16 clients|--clients 16 --count $(n 10000) --seconds 1 login
+first login of each account, 16 clients|--user u --password $password --accounts $(n 64) --first-account $((round * $(n 64))) --clients 16 --count $(n 64) --seconds 10 login
+repeated login with an account, 16 clients|--user u --password $password --accounts 16 --warm-up --clients 16 --count $(n 10000) --seconds 1 login
 connect, log in, LIST, RETR, QUIT, 64 clients|--clients 64 --dir few --file 4K --count $(n 2000) --seconds 1 churn
 LIST of 10,000 names|--dir 10k --count $(n 8) --seconds 1 list
 NLST of 10,000 names|--dir 10k --verb NLST --count $(n 8) --seconds 1 list
@@ -209,13 +276,13 @@ compare() {
                 # shellcheck disable=SC2086 # words
                 run "$dir/compare" "$server" "$row" $options
             done
-        done < <(rows | grep -E "$rows_wanted")
+        done < <(rows)
     done
 }
 
 # Runs the measurements that take long or leave many ports behind, once.
 endure() {
-    local server
+    local server sessions
     for server in "${servers[@]}"; do
         run "$dir/compare" "$server" "RETR 4 KiB, $([ "$quick" ] && echo 10,000 || echo 40,000) in a row, 8 sessions" --file 4K \
             --clients 8 --count "$(n 40000)" --seconds 15 retr
@@ -225,18 +292,38 @@ endure() {
     done
     # A process for each session would exceed the resources of the machine.
     for server in mt_ftp pyftpdlib bare; do
-        [ -z "${pids[$server]:-}" ] || idle "$server" 10,000
+        [ -z "${pids[$server anonymous]:-}" ] || idle "$server" 10,000
+    done
+    # The sessions also have data connections and files.
+    sessions=$(most_sessions)
+    for server in mt_ftp pyftpdlib bare; do
+        [ -z "${pids[$server anonymous]:-}" ] || run_fresh "$dir/compare" "$server" \
+            "RETR 4 KiB once a second, $(grouped "$sessions") sessions" --file 4K --size 4K \
+            --clients "$sessions" --rate "$sessions" --count $((sessions * $(n 10))) \
+            --seconds 30 --timeout 20 retr
     done
 }
 
+# Measures a fresh server with this many sessions that have logged in and, in clear, listed a
+# directory.
 idle() {
-    local many=${2/,/}
-    [ $(($(ulimit -n) - 100)) -gt "$many" ] || { say "ulimit -n is too low for $2 sessions"; return; }
-    run "$dir/compare" "$1" "$2 idle sessions" --clients "$many" --file 128M \
+    local row="$2 idle sessions" list=()
+    if [ -z "$tls" ]; then row+=' after a LIST' list=(--list --dir few); fi
+    run_fresh "$dir/compare" "$1" "$row" --clients "${2/,/}" "${list[@]}" --file 128M \
         --count 1000 --seconds 20 --timeout 20 idle
 }
 
-# Measures the cost of a piece of our work as its amount grows.
+# Prints the number of sessions for which a server has enough descriptors, at most 10,000. A session
+# has a control connection and a listener for data connections; a tenth is left for transfers.
+most_sessions() {
+    local descriptors=$(($(ulimit -n) * 9 / 20))
+    echo $((descriptors < 10000 ? descriptors : 10000))
+}
+
+# Prints a number with its thousands grouped.
+grouped() { LC_ALL=C sed ':a; s/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/; ta' <<<"$1"; }
+
+# Measures the cost of each piece of work of our server as the amount of work grows.
 grow() {
     local round sessions size names
     for ((round = 1; round <= rounds; round++)); do
@@ -253,7 +340,7 @@ grow() {
             run "$dir/grow" mt_ftp "LIST of $names names" --dir "$names" --count 4 --seconds 5 list
         done
     done
-    # Last, because it leaves ports in TIME_WAIT.
+    # This comes last, because it leaves ports in TIME_WAIT.
     forget_ports_beyond "$ports_kept"
     run "$dir/grow" mt_ftp 'RETR 4 KiB, 40,000 in a row, ports kept for a minute' --file 4K \
         --clients 8 --count 40000 --seconds 20 retr
@@ -264,7 +351,7 @@ grow() {
 write_results() {
     [ -z "${BENCH_LINES:-}" ] || cat "$dir/compare" "$dir/grow" >"$BENCH_LINES"
     {
-        printf '# How fast the server is%s, and others\n\n' "${tls:+ under TLS}"
+        printf '# The speed of the server and of others%s\n\n' "${tls:+, under TLS}"
         describe
         printf '\n![Rates side by side](%s)\n\n## Side by side\n\n' "$(basename "$results").svg"
         "$load" report "$dir/compare"
@@ -278,12 +365,14 @@ write_results() {
 
 describe() {
     cat <<END
-Written by \`make bench\` on $(date -u +%Y-%m-%d) ($(git rev-parse --short HEAD 2>/dev/null || echo '?')): medians
-of $rounds round$([ "$rounds" = 1 ] || echo s), in each of which every server does every row in turn, one at a time, over
-loopback, with its files in memory. Ratios above 1 are ours; where they are below they stand out.
-What has \`in a row\` or \`idle\` in its name ran once. $(describe_the_kind) Connections
-that have ended are forgotten beyond 2,000 (tcp_max_tw_buckets), or each row would be measured in the
-ports that those before it left over.
+Written by \`make bench\` on $(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD 2>/dev/null || echo '?'). The figures are medians of $rounds round$([ "$rounds" = 1 ] || echo s).
+In each round every server does every row, one server at a time, over loopback, with the served files in memory.
+Rows with \`in a row\`, \`idle sessions\` or \`once a second\` in their names run once. A ratio above 1 means that
+mt_ftp is better; a ratio below 1 is in bold. $(describe_kind)
+At most 2,000 closed connections stay in TIME_WAIT (tcp_max_tw_buckets); otherwise each row would leave fewer free
+ports to the next one.
+
+mt_ftp logs to a file at its default level. The peers log nothing, do not resolve names, and have no limits.
 
 - machine: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r)
 - servers: $(for server in "${servers[@]}"; do printf '%s %s, ' "$server" "$("version_$server")"; done | sed 's/, $//')
@@ -292,23 +381,28 @@ ports that those before it left over.
 END
 }
 
-describe_the_kind() {
+describe_kind() {
     if [ "$tls" ]; then
         cat <<'END'
-Every connection is
-under TLS 1.3 (AUTH TLS, PROT P), all servers have the same certificate, and a data connection
-resumes the session of its control connection.
+All connections
+use TLS 1.3 (AUTH TLS, PROT P), all servers have the same certificate, and each data connection resumes the
+TLS session of its control connection.
 END
     else
         cat <<'END'
-`bare` is no server but the limit: it moves
-the same bytes over the same connections, a thread for each client, and checks nothing.
+`bare` is the limit of this machine and not an
+FTP server: it has a thread for each client and moves the same bytes over the same connections, but it checks nothing.
+
+Rows with accounts use the password check of each server: PBKDF2 with 600,000 rounds (mt_ftp, which remembers successful
+logins), SHA-512 crypt (vsftpd by PAM, proftpd, pure-ftpd), or none (pyftpdlib). Existing files are replaced by an account,
+because pure-ftpd does not let anonymous users do that. A latency of the rows with `once a second` counts from the time at
+which the transfer should have started.
 END
     fi
 }
 
 make_files
-[ -z "$tls" ] || make_certificate
+if [ "$tls" ]; then make_certificate; else make_accounts; fi
 : >"$dir/grow"
 start_servers
 compare
