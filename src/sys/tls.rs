@@ -1,19 +1,20 @@
 //! TLS by OpenSSL, for FTPS (RFC 4217).
 //!
-//! The library is the system's, loaded when it is first asked for ([`tls_library`]); in a program that
-//! was built with `--cfg tls_static` it is part of the program. A static program that was built without
-//! it has no TLS, since a static program must never load a shared library. Accepted are OpenSSL 1.1.1 to
-//! 3 and, up to TLS 1.2, LibreSSL.
+//! The system's library is loaded at the first use ([`tls_library`]). A program built with `--cfg
+//! tls_static` has OpenSSL linked in instead. A static program built without it has no TLS, because a
+//! static program must never load a shared library. Supported libraries are OpenSSL 1.1.1 to 3 and, up
+//! to TLS 1.2, LibreSSL.
 //!
-//! [`TlsContext`] has what connections share, [`Tls`] is one connection over a socket that does not block,
-//! [`TlsSession`] is what further connections resume. All functions are safe with any argument. What
-//! holds for every connection:
+//! [`TlsContext`] is the configuration that connections share, [`Tls`] is a connection over a
+//! non-blocking socket, and [`TlsSession`] is a session that other connections can resume. All
+//! functions are safe with any argument. For every connection:
 //!
-//! - TLS 1.2 at least, or what the system's policy demands beyond it; no renegotiation.
-//! - An end of the connection without close_notify is an error, never the end of the data.
-//! - After a failure every later call fails with the same error, and OpenSSL is not asked again.
-//! - A connection that is dropped leaves its session good for others, and sends nothing.
-//! - The client's handshake succeeds whatever the certificate is; [`Tls::verdict`] judges it.
+//! - The protocol is TLS 1.2 or later, or newer if the system's policy requires it. Renegotiation is
+//!   off.
+//! - If the connection ends without close_notify, reading fails; this is never the end of the data.
+//! - After a failure, every later call fails with the same error without calling OpenSSL.
+//! - Dropping a connection sends nothing and keeps its session resumable.
+//! - The client's handshake succeeds with any certificate; [`Tls::verify_peer`] checks it afterwards.
 
 mod api;
 mod certificate;

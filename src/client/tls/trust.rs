@@ -147,7 +147,7 @@ impl Unverified {
         server: Server<'_>,
         deadline: &mut Option<Instant>,
     ) -> Result<Box<Tls>, Error> {
-        let wrong = self.0.verdict().err().map(|error| error.to_string());
+        let wrong = self.0.verify_peer().err().map(|error| error.to_string());
         let Some(certificate) = self.0.certificate() else {
             let wrong = "there is none".to_owned();
             let host = server.host.to_owned();

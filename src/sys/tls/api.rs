@@ -1,9 +1,9 @@
-//! The functions of OpenSSL that are used, as tables of pointers, and the numbers that its headers have
-//! as macros.
+//! The OpenSSL functions used here, as tables of function pointers, and constants that OpenSSL's
+//! headers define as macros.
 //!
-//! A table is filled by name from a shared library, or at link time in a program that has OpenSSL
-//! inside (`--cfg tls_static`). Every signature here was compared with the manual pages of 1.1.1 and
-//! 3.x: a wrong one is memory corruption.
+//! A table is filled by symbol name from a shared library, or at link time with `--cfg tls_static`. All
+//! signatures were checked against the manual pages of 1.1.1 and 3.x, because a wrong one corrupts
+//! memory.
 
 #[cfg(not(tls_static))]
 use std::ffi::CStr;
@@ -25,26 +25,27 @@ pub(super) type SelectProtocol = unsafe extern "C" fn(
 /// `pem_password_cb`.
 pub(super) type AskPassword = unsafe extern "C" fn(*mut c_char, c_int, c_int, Pointer) -> c_int;
 
-/// Finds the address of a function by its name; null if there is none.
+/// Returns the address of the function with this name, or null.
 #[cfg(not(tls_static))]
-pub(super) type Find<'a> = &'a dyn Fn(&CStr) -> *mut c_void;
+pub(super) type SymbolLookup<'a> = &'a dyn Fn(&CStr) -> *mut c_void;
 
 /// A table of functions.
-pub(super) trait Table: Sized {
-    /// Fills the table; fails with the name of a function that is missing.
+pub(super) trait FunctionTable: Sized {
+    /// Fills the table, or returns the name of a missing function.
     ///
     /// # Safety
-    /// What `find` gives is the address of OpenSSL's function of that name, and it stays loaded.
+    /// `find` returns the address of OpenSSL's function of that name, and the library stays loaded.
     #[cfg(not(tls_static))]
-    unsafe fn load(find: Find<'_>) -> Result<Self, &'static str>;
+    unsafe fn load(find: SymbolLookup<'_>) -> Result<Self, &'static str>;
 
-    /// The table of the OpenSSL 3 that is linked in.
+    /// Returns the table for the linked-in OpenSSL 3.
     #[cfg(tls_static)]
     fn linked() -> Self;
 }
 
-/// Declares a table. What is `required` is in every library that is accepted, what is `optional` is in
-/// OpenSSL 3 and not in all others, and what is `substitute` does the work of an optional one elsewhere.
+/// Declares a table. `required` functions exist in every supported library. `optional` functions exist
+/// in OpenSSL 3, but not in all others. `substitute` functions replace an optional one in other
+/// libraries.
 macro_rules! table {
     (
         $(#[$doc:meta])*
@@ -62,16 +63,16 @@ macro_rules! table {
                 Option<unsafe extern "C" fn($($other_argument),*) $(-> $other_result)?>,)*
         }
 
-        impl Table for $table {
+        impl FunctionTable for $table {
             #[cfg(not(tls_static))]
-            unsafe fn load(find: Find<'_>) -> Result<$table, &'static str> {
+            unsafe fn load(find: SymbolLookup<'_>) -> Result<$table, &'static str> {
                 Ok($table {
                     $($name: {
                         let address = find(c_name(concat!(stringify!($name), "\0")));
                         if address.is_null() {
                             return Err(stringify!($name));
                         }
-                        // SAFETY: the address is that of the function which has this signature.
+                        // SAFETY: the address belongs to the function with this signature.
                         unsafe {
                             std::mem::transmute::<
                                 *mut c_void,
@@ -118,14 +119,14 @@ macro_rules! table {
     };
 }
 
-/// The name in a string that ends in NUL, as the macro above writes them.
+/// Converts a NUL-terminated name from the macro above.
 #[cfg(not(tls_static))]
 fn c_name(name: &'static str) -> &'static CStr {
     CStr::from_bytes_until_nul(name.as_bytes()).unwrap_or_default()
 }
 
 table! {
-    /// What connections need.
+    /// Functions for connections and contexts.
     Api:
     required {
         fn OPENSSL_init_ssl(u64, *const c_void) -> c_int;
@@ -205,7 +206,7 @@ table! {
 }
 
 table! {
-    /// What a new certificate needs besides.
+    /// Additional functions that create keys and certificates.
     KeyApi:
     required {
         fn EVP_PKEY_CTX_new_id(c_int, Pointer) -> Pointer;
@@ -231,7 +232,7 @@ table! {
 
 #[cfg(test)]
 table! {
-    /// What only tests do.
+    /// Functions used only by tests.
     TestApi:
     required {
         fn SSL_set_alpn_protos(Pointer, *const c_uchar, c_uint) -> c_int;
@@ -242,11 +243,11 @@ table! {
     substitute {}
 }
 
-/// The commands of `SSL_CTX_ctrl` and `SSL_ctrl` that are used.
+/// Commands of `SSL_CTX_ctrl` and `SSL_ctrl`.
 pub(super) mod ctrl {
     use std::ffi::c_int;
 
-    /// `SSL_CTRL_OPTIONS`, where options have no function of their own (LibreSSL).
+    /// `SSL_CTRL_OPTIONS`, for LibreSSL, which has no function to set options.
     pub(in crate::sys::tls) const OPTIONS: c_int = 32;
     /// `SSL_CTRL_MODE`.
     pub(in crate::sys::tls) const MODE: c_int = 33;
@@ -264,8 +265,8 @@ pub(super) mod ctrl {
     pub(in crate::sys::tls) const GET_MIN_VERSION: c_int = 130;
 }
 
-/// What `SSL_get_error` answers, apart from `SSL_ERROR_SSL` and what cannot come.
-pub(super) mod answer {
+/// Results of `SSL_get_error`, except `SSL_ERROR_SSL` and those that cannot occur here.
+pub(super) mod ssl_error {
     use std::ffi::c_int;
 
     /// `SSL_ERROR_WANT_READ`.
@@ -273,7 +274,7 @@ pub(super) mod answer {
     /// `SSL_ERROR_WANT_WRITE`.
     pub(in crate::sys::tls) const WANT_WRITE: c_int = 3;
     /// `SSL_ERROR_SYSCALL`.
-    pub(in crate::sys::tls) const SYSTEM: c_int = 5;
+    pub(in crate::sys::tls) const SYSCALL: c_int = 5;
     /// `SSL_ERROR_ZERO_RETURN`.
-    pub(in crate::sys::tls) const ENDED: c_int = 6;
+    pub(in crate::sys::tls) const ZERO_RETURN: c_int = 6;
 }

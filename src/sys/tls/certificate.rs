@@ -1,4 +1,4 @@
-//! [`Certificate`]: what a certificate says of itself (RFC 5280). It is read, and verified by OpenSSL.
+//! [`Certificate`]: parses an X.509 certificate (RFC 5280) for display. OpenSSL does the verification.
 
 use super::api::{Api, Pointer};
 use super::der::{Elements, element, tag};
@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A certificate. What it says of itself is what its maker wrote, with whatever characters: escape it
-/// before it is shown.
+/// An X.509 certificate. Its texts come from whoever created it and may contain any characters: escape
+/// them for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
@@ -15,68 +15,69 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Takes one from OpenSSL. `x509` is null or a certificate that lives through the call.
+    /// Copies a certificate from OpenSSL. `x509` is null or a certificate that stays valid during the
+    /// call.
     pub(super) fn copy(api: &Api, x509: Pointer) -> Option<Certificate> {
         if x509.is_null() {
             return None;
         }
-        // SAFETY: the certificate is one, and without a place to write only the length is returned.
+        // SAFETY: `x509` is a certificate; with a null output pointer, only the length is returned.
         let length = unsafe { (api.i2d_X509)(x509, std::ptr::null_mut()) };
         let mut der = vec![0; usize::try_from(length).ok()?];
         let mut at = der.as_mut_ptr();
-        // SAFETY: the place has the length that the same certificate has just asked for.
+        // SAFETY: the buffer has the length that the previous call returned.
         let written = unsafe { (api.i2d_X509)(x509, &raw mut at) };
         (written == length).then(|| Certificate::new(api, der))
     }
 
-    /// Takes the bytes of one.
+    /// Wraps a certificate in DER.
     pub(super) fn new(api: &Api, der: Vec<u8>) -> Certificate {
         let mut sha256 = [0; 32];
-        // SAFETY: reads that many bytes and writes 32.
+        // SAFETY: reads `der.len()` bytes and writes 32.
         unsafe { (api.SHA256)(der.as_ptr(), der.len(), sha256.as_mut_ptr()) };
         Certificate { der, sha256 }
     }
 
-    /// The certificate's bytes in DER.
+    /// Returns the certificate in DER.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// The SHA-256 fingerprint: the digest of the DER.
+    /// Returns the SHA-256 fingerprint, the digest of the DER.
     pub fn sha256(&self) -> [u8; 32] {
         self.sha256
     }
 
-    /// The host names and addresses that it is for (subjectAltName); the common name if there are none.
+    /// Returns the host names and addresses in subjectAltName, or the common name if there are none.
     pub fn names(&self) -> Vec<String> {
         let names = self.fields().map(|fields| fields.names()).unwrap_or_default();
         if names.is_empty() { self.common_name().into_iter().collect() } else { names }
     }
 
-    /// The first common name of the subject.
+    /// Returns the first common name of the subject.
     pub fn common_name(&self) -> Option<String> {
         const COMMON_NAME: &[u8] = &[0x55, 4, 3];
         let subject = attributes(self.fields()?.subject);
         subject.into_iter().find(|(kind, _)| *kind == COMMON_NAME).map(|(_, value)| value)
     }
 
-    /// The subject: `CN=ftp.example.org, O=Example`.
+    /// Returns the subject, such as `CN=ftp.example.org, O=Example`.
     pub fn subject(&self) -> String {
         self.fields().map(|fields| distinguished_name(fields.subject)).unwrap_or_default()
     }
 
-    /// The issuer, in the same form.
+    /// Returns the issuer, in the same form as the subject.
     pub fn issuer(&self) -> String {
         self.fields().map(|fields| distinguished_name(fields.issuer)).unwrap_or_default()
     }
 
-    /// From when on it is valid; `None` if it says no time that can be read.
+    /// Returns the start of the validity period, or `None` if it cannot be parsed.
     pub fn not_before(&self) -> Option<SystemTime> {
         let mut validity = self.fields()?.validity;
         time(validity.next()?)
     }
 
-    /// Until when it is valid; `None` if it says no time that can be read.
+    /// Returns the end of the validity period, or `None` if it cannot be parsed.
     pub fn not_after(&self) -> Option<SystemTime> {
         let mut validity = self.fields()?.validity;
         validity.next()?;
@@ -101,7 +102,7 @@ impl Certificate {
     }
 }
 
-/// The fields of a certificate that are read.
+/// The parsed fields of a certificate.
 struct Fields<'a> {
     issuer: Elements<'a>,
     validity: Elements<'a>,
@@ -110,7 +111,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The names in the extension subjectAltName (RFC 5280 section 4.2.1.6).
+    /// Returns the names in the extension subjectAltName (RFC 5280 section 4.2.1.6).
     fn names(&self) -> Vec<String> {
         const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
         let values = self.extensions.filter_map(|(_, extension)| {
@@ -124,7 +125,7 @@ impl Fields<'_> {
     }
 }
 
-/// A DNS name or an address; other names mean nothing to FTP.
+/// Returns a DNS name or IP address. Other kinds of names are ignored.
 fn general_name((kind, value): (u8, &[u8])) -> Option<String> {
     const DNS: u8 = tag::context(2);
     const ADDRESS: u8 = tag::context(7);
@@ -138,7 +139,7 @@ fn general_name((kind, value): (u8, &[u8])) -> Option<String> {
     }
 }
 
-/// The attributes of a name: their object identifiers and texts.
+/// Returns the attributes of a distinguished name: object identifiers and texts.
 fn attributes(name: Elements<'_>) -> Vec<(&[u8], String)> {
     let sets = name.filter(|(found, _)| *found == tag::SET).map(|(_, content)| Elements(content));
     let pairs = sets.flatten().filter_map(|(_, pair)| {
@@ -148,7 +149,7 @@ fn attributes(name: Elements<'_>) -> Vec<(&[u8], String)> {
     pairs.collect()
 }
 
-/// A string of any of the kinds that names are written in.
+/// Decodes a string of any of the types used in names.
 fn string((kind, value): (u8, &[u8])) -> String {
     if kind == tag::BMP_STRING {
         let (pairs, _) = value.as_chunks::<2>();
@@ -178,7 +179,7 @@ fn distinguished_name(name: Elements<'_>) -> String {
     out
 }
 
-/// UTCTime `YYMMDDHHMMSSZ`, whose years are 1950 to 2049, or GeneralizedTime `YYYYMMDDHHMMSSZ`.
+/// Parses UTCTime `YYMMDDHHMMSSZ` (years 1950 to 2049) or GeneralizedTime `YYYYMMDDHHMMSSZ`.
 fn time((kind, value): (u8, &[u8])) -> Option<SystemTime> {
     let digits = value.strip_suffix(b"Z")?;
     let number = |at: usize, count: usize| -> Option<i64> {
@@ -209,8 +210,8 @@ fn time((kind, value): (u8, &[u8])) -> Option<SystemTime> {
     }
 }
 
-/// A time as an element: UTCTime before 2050, GeneralizedTime from then on (RFC 5280 section 4.1.2.5). A
-/// time that has no such form becomes the first or the last that has.
+/// Encodes a time: as UTCTime before 2050, else as GeneralizedTime (RFC 5280 section 4.1.2.5). Times
+/// outside of both ranges become the earliest or latest time that can be encoded.
 pub(super) fn time_element(moment: SystemTime) -> Vec<u8> {
     const FIRST: i64 = -631_152_000;
     const IN_2050: i64 = 2_524_608_000;
@@ -231,9 +232,9 @@ pub(super) fn time_element(moment: SystemTime) -> Vec<u8> {
     }
 }
 
-/// The date of a day, counted from 1970-01-01.
+/// Converts days since 1970-01-01 to year, month and day.
 fn date_of(days: i64) -> (i64, i64, i64) {
-    // As below, the year begins in March; 400 years have 146,097 days.
+    // As in `days_before`, years start in March; 400 years have 146,097 days.
     let days = days + 719_468;
     let of_era = days.rem_euclid(146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -245,9 +246,9 @@ fn date_of(days: i64) -> (i64, i64, i64) {
     (if month <= 2 { year + 1 } else { year }, month, day)
 }
 
-/// The days from 1970-01-01 to this date; negative before.
+/// Returns the number of days from 1970-01-01 to this date, negative before it.
 fn days_before(year: i64, month: i64, day: i64) -> i64 {
-    // The year is taken to begin in March, so that the leap day is its last.
+    // Years start in March here, so that the leap day is the last day of the year.
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
@@ -259,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_in_both_forms() {
+    fn utc_time_and_generalized_time_are_parsed() {
         let seconds = |kind, text: &str| {
             let moment = time((kind, text.as_bytes()))?;
             Some(match moment.duration_since(UNIX_EPOCH) {
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_as_they_were_written() {
+    fn encoded_times_are_parsed_back() {
         let days =
             (-7_300_i64..2_932_896).step_by(1_789).chain([-7_305, 0, 11_016, 29_219, 29_220]);
         for day in days {
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_certificate_say_nothing() {
+    fn invalid_der_has_no_fields() {
         for der in [vec![], vec![0x30], vec![0x30, 0], vec![0x30, 2, 0x30, 0], vec![255; 64]] {
             let certificate = Certificate { der, sha256: [0; 32] };
             assert!(certificate.names().is_empty() && certificate.subject().is_empty());

@@ -1,4 +1,4 @@
-//! [`TlsContext`]: the certificate, the authorities and the rules that connections have in common.
+//! [`TlsContext`]: the certificate, authorities and settings that connections share.
 
 use super::api::{Api, Pointer, ctrl};
 use super::certificate::Certificate;
@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::{env, fmt, fs, io, ptr, slice};
 
-/// The oldest version of TLS that a context accepts.
+/// The minimum TLS version of a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// RFC 5246.
@@ -29,29 +29,29 @@ impl TlsVersion {
     }
 }
 
-/// `SSL_MODE_ENABLE_PARTIAL_WRITE`, `SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER` and `SSL_MODE_RELEASE_BUFFERS`:
-/// an idle connection holds no buffers.
+/// `SSL_MODE_ENABLE_PARTIAL_WRITE`, `SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER` and
+/// `SSL_MODE_RELEASE_BUFFERS`. With the last one, idle connections hold no buffers.
 const MODE: c_long = 1 | 2 | 16;
 
-/// `SSL_OP_NO_RENEGOTIATION` and `SSL_OP_CIPHER_SERVER_PREFERENCE`. Not `SSL_OP_IGNORE_UNEXPECTED_EOF`:
-/// a connection that is cut must not look like one that has ended.
+/// `SSL_OP_NO_RENEGOTIATION` and `SSL_OP_CIPHER_SERVER_PREFERENCE`, but not
+/// `SSL_OP_IGNORE_UNEXPECTED_EOF`, so that a truncated connection does not look like a complete one.
 const OPTIONS: u32 = 1 << 30 | 1 << 22;
 
-/// `SSL_SESS_CACHE_OFF`. OpenSSL's cache at the client forbids a TLS 1.3 session to be resumed twice,
-/// and a client that only sends never reads the ticket for the next time.
+/// `SSL_SESS_CACHE_OFF`. With OpenSSL's client cache a TLS 1.3 session can be resumed only once, and a
+/// client that only sends never reads a new ticket.
 const CACHE_OFF: c_long = 0;
 
-/// `SSL_SESS_CACHE_SERVER`, for TLS 1.2 clients that know no tickets.
+/// `SSL_SESS_CACHE_SERVER`, for TLS 1.2 clients without ticket support.
 const CACHE_SERVER: c_long = 2;
 
-/// How many sessions such clients may leave in the memory of a server.
+/// Maximum number of cached sessions of such clients.
 const CACHED_SESSIONS: c_long = 1024;
 
-/// How long a session can be resumed, in seconds: as long as a control connection can reasonably live.
+/// Lifetime of sessions in seconds, enough for a long control connection.
 const SESSION_TIMEOUT: c_long = 24 * 60 * 60;
 
-/// Where systems have the certificates of authorities, for an OpenSSL that was made for another system.
-/// Debian, Fedora, openSUSE, Alpine, FreeBSD, macOS with Homebrew.
+/// The usual CA bundles, for an OpenSSL that was built for another system: Debian, Fedora, openSUSE,
+/// Alpine, FreeBSD, macOS with Homebrew.
 const USUAL_AUTHORITIES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -64,34 +64,34 @@ const USUAL_AUTHORITIES: &[&str] = &[
     "/usr/local/etc/openssl@3/cert.pem",
 ];
 
-/// What the connections of a server or of a client have in common. Connections keep what they need of
-/// it, so it may be dropped before them.
+/// The configuration that the connections of a server or client share. It may be dropped before its
+/// connections.
 pub struct TlsContext {
     library: &'static TlsLibrary,
     raw: Pointer,
 }
 
-// SAFETY: an SSL_CTX is counted with atomic counters, has a lock of its own for the cache of sessions,
-// and is not changed here after it was made.
+// SAFETY: an SSL_CTX has an atomic reference count and a lock for its session cache, and is not changed
+// here after its creation.
 unsafe impl Send for TlsContext {}
 // SAFETY: as above.
 unsafe impl Sync for TlsContext {}
 
 impl Drop for TlsContext {
     fn drop(&mut self) {
-        // SAFETY: made by SSL_CTX_new, given back once; connections have counted themselves.
+        // SAFETY: created by SSL_CTX_new and freed once; connections hold their own references.
         unsafe { (self.library.api.SSL_CTX_free)(self.raw) };
     }
 }
 
 impl TlsContext {
-    /// Makes the context of a server. `certificate` is a PEM file with the server's certificate first and
-    /// those of the authorities between it and the root behind it; `key` one with the private key, which
-    /// may be the same file.
+    /// Creates the context of a server. `certificate` is a PEM file with the server's certificate
+    /// followed by the intermediate certificates. `key` is a PEM file with the private key, and may be
+    /// the same file.
     ///
     /// # Errors
-    /// A file that cannot be read or is something else, a key that is encrypted, too weak for the system
-    /// or of another certificate. The text names the file.
+    /// A file cannot be read or has other contents, or the key is encrypted, too weak, or belongs to
+    /// another certificate. The message names the file.
     pub fn server(
         library: &'static TlsLibrary,
         certificate: &Path,
@@ -103,10 +103,10 @@ impl TlsContext {
         context.control(ctrl::SESSION_CACHE_SIZE, CACHED_SESSIONS);
         let certificate_name = pem_file(certificate, "CERTIFICATE-----", "certificate")?;
         let key_name = pem_file(key, "PRIVATE KEY-----", "private key")?;
-        // SAFETY: the context is new, and the callback has this signature and refuses.
+        // SAFETY: the context is new, and the callback has this signature.
         unsafe { (api.SSL_CTX_set_default_passwd_cb)(raw, refuse_password) };
         clear_queue(api);
-        // SAFETY: the context lives, and the name ends in NUL.
+        // SAFETY: the context is valid, and the name is NUL-terminated.
         if unsafe { (api.SSL_CTX_use_certificate_chain_file)(raw, certificate_name.as_ptr()) } != 1
         {
             return Err(unusable(api, certificate, "certificate"));
@@ -117,33 +117,35 @@ impl TlsContext {
         if unsafe { (api.SSL_CTX_use_PrivateKey_file)(raw, key_name.as_ptr(), PEM) } != 1 {
             return Err(unusable(api, key, "private key"));
         }
-        // SAFETY: the context lives.
+        // SAFETY: the context is valid.
         if unsafe { (api.SSL_CTX_check_private_key)(raw) } != 1 {
             clear_queue(api);
             return Err(mismatch(key));
         }
-        // SAFETY: the callback has this signature and needs no argument.
+        // SAFETY: the callback has this signature and ignores its argument.
         unsafe { (api.SSL_CTX_set_alpn_select_cb)(raw, select_protocol, ptr::null_mut()) };
         Ok(context)
     }
 
-    /// Makes the context of a client. `authorities` is a PEM file or a directory of hashed names; without
-    /// it `SSL_CERT_FILE` and `SSL_CERT_DIR` say where they are, else those of the system are used.
+    /// Creates the context of a client. `authorities` is a PEM file or a directory of hashed names.
+    /// Without it, the authorities come from `SSL_CERT_FILE` and `SSL_CERT_DIR`, or else from the
+    /// system.
     ///
-    /// Verification does not end a handshake: ask [`Tls::verdict`] before a byte is sent.
+    /// A failed verification does not end the handshake: call [`Tls::verify_peer`] before sending any
+    /// data.
     ///
     /// # Errors
-    /// Authorities that are named and cannot be read.
+    /// `authorities` cannot be read.
     pub fn client(
         library: &'static TlsLibrary,
         authorities: Option<&Path>,
         min: TlsVersion,
     ) -> Result<TlsContext, TlsError> {
         /// `SSL_VERIFY_NONE`.
-        const TELL_ONLY: c_int = 0;
+        const VERIFY_NONE: c_int = 0;
         let context = TlsContext::new(library, min, CACHE_OFF)?;
-        // SAFETY: the context is new; without a callback there is nothing to be called.
-        unsafe { (library.api.SSL_CTX_set_verify)(context.raw, TELL_ONLY, ptr::null_mut()) };
+        // SAFETY: the context is new, and there is no callback.
+        unsafe { (library.api.SSL_CTX_set_verify)(context.raw, VERIFY_NONE, ptr::null_mut()) };
         match authorities {
             Some(path) => context.trust(path)?,
             None => context.trust_system(),
@@ -158,7 +160,7 @@ impl TlsContext {
     ) -> Result<TlsContext, TlsError> {
         let api = &library.api;
         clear_queue(api);
-        // SAFETY: the method is a constant of the library.
+        // SAFETY: the method is a constant in the library.
         let raw = unsafe { (api.SSL_CTX_new)((api.TLS_method)()) };
         if raw.is_null() {
             let words = error::take_queue(api).map_or("out of memory".to_owned(), |e| e.words);
@@ -172,21 +174,21 @@ impl TlsContext {
         context.control(ctrl::MODE, MODE);
         context.control(ctrl::SESSION_CACHE_MODE, cache);
         context.set_options();
-        // SAFETY: the context lives; takes a number.
+        // SAFETY: the context is valid; takes a number.
         unsafe { (api.SSL_CTX_set_timeout)(raw, SESSION_TIMEOUT) };
         Ok(context)
     }
 
-    /// Accepts `min` and what is newer, unless the system's policy asks for more.
+    /// Sets the minimum version to `min`, or to the system policy's minimum if that is higher.
     fn limit_versions(&self, min: TlsVersion) -> Result<(), TlsError> {
         let least = self.control(ctrl::GET_MIN_VERSION, 0).max(min.number());
         let mut limited = self.control(ctrl::SET_MIN_VERSION, least) == 1;
-        if self.library.is_libre() {
+        if self.library.is_libressl() {
             let most = TlsVersion::V1_2.number();
             limited &= least <= most && self.control(ctrl::SET_MAX_VERSION, most) == 1;
         }
         let version = self.library.version();
-        let text = || format!("cannot use {version}: it has no such TLS version");
+        let text = || format!("cannot use {version}: it does not support the required TLS version");
         limited.then_some(()).ok_or_else(|| TlsError::new(TlsErrorKind::Library, text()))
     }
 
@@ -195,7 +197,7 @@ impl TlsContext {
             self.control(ctrl::OPTIONS, OPTIONS as c_long);
             return;
         };
-        // Before version 3 the options were an unsigned long, which has 64 bits where pointers have.
+        // Before OpenSSL 3, options were an `unsigned long`, which is as wide as a pointer on Unix.
         // SAFETY: a call without arguments that returns a constant.
         #[cfg(target_pointer_width = "32")]
         if unsafe { (self.library.api.OpenSSL_version_num)() } < 0x3000_0000 {
@@ -206,21 +208,21 @@ impl TlsContext {
                     unsafe extern "C" fn(Pointer, u32) -> u32,
                 >(set_options)
             };
-            // SAFETY: the context lives; takes a number.
+            // SAFETY: the context is valid; takes a number.
             unsafe { set_options(self.raw, OPTIONS) };
             return;
         }
-        // SAFETY: the context lives; takes a number.
+        // SAFETY: the context is valid; takes a number.
         unsafe { set_options(self.raw, OPTIONS.into()) };
     }
 
-    /// One of the calls that take and return a number.
+    /// Calls SSL_CTX_ctrl with a command that takes and returns a number.
     fn control(&self, command: c_int, number: c_long) -> c_long {
-        // SAFETY: the context lives; these commands take a number and no pointer.
+        // SAFETY: the context is valid; these commands take a number and no pointer.
         unsafe { (self.library.api.SSL_CTX_ctrl)(self.raw, command, number, ptr::null_mut()) }
     }
 
-    /// Trusts the authorities in a file or directory, and no others.
+    /// Trusts only the authorities in a file or directory.
     fn trust(&self, path: &Path) -> Result<(), TlsError> {
         let is_dir = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
         let name = match is_dir {
@@ -230,14 +232,14 @@ impl TlsContext {
         let (file, dir) = if is_dir { (None, Some(&name)) } else { (Some(&name), None) };
         let pointer = |name: Option<&CString>| name.map_or(ptr::null(), |name| name.as_ptr());
         clear_queue(&self.library.api);
-        // SAFETY: the context lives, and each name is null or ends in NUL.
+        // SAFETY: the context is valid, and each name is null or NUL-terminated.
         let loaded = unsafe {
             (self.library.api.SSL_CTX_load_verify_locations)(self.raw, pointer(file), pointer(dir))
         };
         if loaded == 1 { Ok(()) } else { Err(unusable(&self.library.api, path, "certificate")) }
     }
 
-    /// Trusts the system's authorities. Where there are none, no certificate is trusted.
+    /// Trusts the system's authorities. If there are none, no certificate is trusted.
     fn trust_system(&self) {
         let api = &self.library.api;
         let named =
@@ -253,30 +255,30 @@ impl TlsContext {
                 let _ = self.trust(path);
             }
             _ => {
-                // SAFETY: the context lives.
+                // SAFETY: the context is valid.
                 unsafe { (api.SSL_CTX_set_default_verify_paths)(self.raw) };
             }
         }
         clear_queue(api);
     }
 
-    /// Makes the server's end of a connection; its handshake is still to be done. Sessions are bound to
-    /// `id`: only connections with the same one resume them. `tickets` is how many a TLS 1.3 client gets
-    /// after the handshake; `None` leaves that to OpenSSL.
+    /// Creates the server side of a connection, before its handshake. Only connections with the same
+    /// `id` can resume its session. `tickets` is the number of tickets that a TLS 1.3 client gets after
+    /// the handshake; `None` means OpenSSL's default.
     ///
     /// # Errors
-    /// What the system says of the socket; out of memory.
+    /// A system error of the socket, or out of memory.
     pub fn accept(&self, tcp: TcpStream, id: &[u8; 16], tickets: Option<u32>) -> io::Result<Tls> {
         let mut tls = self.connection(tcp)?;
-        tls.be_server(id, tickets)?;
+        tls.init_server(id, tickets)?;
         Ok(tls)
     }
 
-    /// Makes the client's end of a connection; its handshake is still to be done. The certificate must be
-    /// for `host`, a name or an address. `session` is resumed if the server agrees.
+    /// Creates the client side of a connection, before its handshake. The certificate must be for
+    /// `host`, a name or an address. If the server agrees, `session` is resumed.
     ///
     /// # Errors
-    /// `InvalidInput` for a host that no certificate can be for; what the system says of the socket.
+    /// `InvalidInput` if no certificate can be for this host, or a system error of the socket.
     pub fn connect(
         &self,
         tcp: TcpStream,
@@ -284,39 +286,39 @@ impl TlsContext {
         session: Option<&TlsSession>,
     ) -> io::Result<Tls> {
         let mut tls = self.connection(tcp)?;
-        tls.be_client(host, session)?;
+        tls.init_client(host, session)?;
         Ok(tls)
     }
 
-    /// Whether [`Tls::renew_ticket`] can send a ticket (OpenSSL 3).
+    /// Returns true if [`Tls::renew_ticket`] is supported (OpenSSL 3).
     pub fn can_renew_tickets(&self) -> bool {
         self.library.api.SSL_new_session_ticket.is_some()
     }
 
-    /// The context's own certificate: that of a server.
+    /// Returns the server's certificate.
     pub fn own_certificate(&self) -> Option<Certificate> {
         let api = &self.library.api;
-        // SAFETY: the context lives.
+        // SAFETY: the context is valid.
         let ssl = unsafe { (api.SSL_new)(self.raw) };
         if ssl.is_null() {
             return None;
         }
-        // SAFETY: the object lives, and so does the certificate, which is not ours to free.
+        // SAFETY: the `SSL` object is valid and owns the certificate.
         let certificate = Certificate::copy(api, unsafe { (api.SSL_get_certificate)(ssl) });
-        // SAFETY: made by SSL_new, freed once.
+        // SAFETY: created by SSL_new, freed once.
         unsafe { (api.SSL_free)(ssl) };
         certificate
     }
 
-    /// Has a client speak TLS 1.2 at most.
+    /// Limits the context to TLS 1.2.
     #[cfg(test)]
-    pub(super) fn hold_at_1_2(&mut self) {
+    pub(super) fn limit_to_1_2(&mut self) {
         assert_eq!(self.control(ctrl::SET_MAX_VERSION, TlsVersion::V1_2.number()), 1);
     }
 
     fn connection(&self, tcp: TcpStream) -> io::Result<Tls> {
         clear_queue(&self.library.api);
-        // SAFETY: the context lives as long as this.
+        // SAFETY: the context is valid as long as `self`.
         unsafe { Tls::new(&self.library.api, self.raw, tcp) }
     }
 }
@@ -328,12 +330,12 @@ impl fmt::Debug for TlsContext {
 }
 
 fn clear_queue(api: &Api) {
-    // SAFETY: touches the queue of this thread alone.
+    // SAFETY: affects only the error queue of this thread.
     unsafe { (api.ERR_clear_error)() };
 }
 
-/// Makes sure that a file can be read and has a PEM block whose first line ends in `mark`, since OpenSSL's
-/// words for a file that has not are hard to read. Returns the name as OpenSSL wants it.
+/// Checks that a file can be read and has a PEM block whose first line ends in `mark`; OpenSSL's own
+/// error messages for this are hard to understand. Returns the file name for OpenSSL.
 fn pem_file(path: &Path, mark: &str, what: &str) -> Result<CString, TlsError> {
     let shown = path.display();
     let content = fs::read(path).map_err(|error| {
@@ -354,11 +356,14 @@ fn pem_file(path: &Path, mark: &str, what: &str) -> Result<CString, TlsError> {
 fn c_path(path: &Path) -> Result<CString, TlsError> {
     let name: &OsStr = path.as_os_str();
     CString::new(name.as_encoded_bytes()).map_err(|_| {
-        TlsError::new(TlsErrorKind::File, format!("cannot read {}: it has a NUL", path.display()))
+        TlsError::new(
+            TlsErrorKind::File,
+            format!("cannot read {}: its name contains a NUL", path.display()),
+        )
     })
 }
 
-/// The error for a file that OpenSSL did not take.
+/// Builds the error for a file that OpenSSL rejected.
 fn unusable(api: &Api, path: &Path, what: &str) -> TlsError {
     let shown = path.display();
     let queued = error::take_queue(api);
@@ -390,20 +395,21 @@ fn mismatch(key: &Path) -> TlsError {
     TlsError::new(TlsErrorKind::KeyMismatch, text)
 }
 
-/// Whether a key in a PEM file is encrypted, in the form of PKCS #8 or in the older one.
+/// Returns true if a PEM file has an encrypted key, in PKCS #8 or the older format.
 fn is_encrypted(path: &Path) -> bool {
     let content = fs::read(path).unwrap_or_default();
     let marks: [&[u8]; 2] = [b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED"];
     marks.iter().any(|mark| content.windows(mark.len()).any(|bytes| bytes == *mark))
 }
 
-/// Refuses to give a password: OpenSSL would ask for it on the terminal.
+/// Returns no password. Without this callback, OpenSSL would ask on the terminal.
 unsafe extern "C" fn refuse_password(_: *mut c_char, _: c_int, _: c_int, _: Pointer) -> c_int {
     -1
 }
 
-/// Chooses the application protocol (ALPN). A client that offers some, and none of FTP, was tricked into
-/// speaking to this server (ALPACA, CVE-2021-3618): its handshake ends with an alert.
+/// Chooses the application protocol (ALPN). If a client offers protocols but none for FTP, the
+/// handshake ends with an alert, because it may be the victim of a cross-protocol attack (ALPACA,
+/// CVE-2021-3618).
 unsafe extern "C" fn select_protocol(
     _: Pointer,
     chosen: *mut *const c_uchar,
@@ -415,10 +421,10 @@ unsafe extern "C" fn select_protocol(
     /// `SSL_TLSEXT_ERR_OK` and `SSL_TLSEXT_ERR_ALERT_FATAL`.
     const ACCEPTED: c_int = 0;
     const REFUSED: c_int = 2;
-    // SAFETY: OpenSSL passes a list of that many bytes, and places for the answer.
+    // SAFETY: OpenSSL passes a list of `length` bytes and valid output pointers.
     let list = unsafe { slice::from_raw_parts(offered, length as usize) };
     let Some(protocol) = ftp_among(list) else { return REFUSED };
-    // SAFETY: as above; the answer points into the list, as it may, and is no longer than 255.
+    // SAFETY: as above; the result may point into the list, and is at most 255 bytes long.
     unsafe {
         *chosen = protocol.as_ptr();
         *chosen_length = protocol.len() as c_uchar;
@@ -426,7 +432,8 @@ unsafe extern "C" fn select_protocol(
     ACCEPTED
 }
 
-/// The first protocol of FTP in a list, in which each has its length before it (RFC 7301 section 3.1).
+/// Returns the first FTP protocol in an ALPN list, where a length precedes each name (RFC 7301 section
+/// 3.1).
 fn ftp_among(mut list: &[u8]) -> Option<&[u8]> {
     const OURS: [&[u8]; 3] = [b"ftp", b"ftp-data", b"x-filezilla-ftp"];
     loop {
@@ -444,7 +451,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn protocols_of_ftp_are_found_in_a_list() {
+    fn ftp_protocols_are_found_in_an_alpn_list() {
         assert_eq!(ftp_among(b"\x02h2\x03ftp"), Some(&b"ftp"[..]));
         assert_eq!(ftp_among(b"\x0fx-filezilla-ftp"), Some(&b"x-filezilla-ftp"[..]));
         assert_eq!(ftp_among(b"\x08ftp-data\x03ftp"), Some(&b"ftp-data"[..]));

@@ -1,6 +1,6 @@
-//! DER (X.690), as far as certificates need it: elements read and written.
+//! Parses and writes DER (X.690), as far as certificates need it.
 
-/// The tags that are used.
+/// DER tags.
 pub(super) mod tag {
     pub(in crate::sys::tls) const BOOLEAN: u8 = 0x01;
     pub(in crate::sys::tls) const INTEGER: u8 = 0x02;
@@ -14,23 +14,23 @@ pub(super) mod tag {
     pub(in crate::sys::tls) const SEQUENCE: u8 = 0x30;
     pub(in crate::sys::tls) const SET: u8 = 0x31;
 
-    /// The context's own tag of this number, without elements inside.
+    /// Returns the primitive context-specific tag with this number.
     pub(in crate::sys::tls) const fn context(number: u8) -> u8 {
         0x80 | number
     }
 
-    /// The context's own tag of this number, with elements inside.
+    /// Returns the constructed context-specific tag with this number.
     pub(in crate::sys::tls) const fn explicit(number: u8) -> u8 {
         0xa0 | number
     }
 }
 
-/// Elements one after the other. Bytes that are no DER end them.
+/// An iterator over consecutive DER elements. It ends at the first invalid byte.
 #[derive(Clone, Copy)]
 pub(super) struct Elements<'a>(pub(super) &'a [u8]);
 
 impl<'a> Elements<'a> {
-    /// Takes the next element, which must have this tag, and returns its content.
+    /// Takes the next element if it has this tag, and returns its content.
     pub(super) fn pop(&mut self, tag: u8) -> Option<&'a [u8]> {
         let mut rest = *self;
         let (found, content) = rest.next()?;
@@ -38,7 +38,7 @@ impl<'a> Elements<'a> {
         Some(content)
     }
 
-    /// [`Elements::pop`] for an element that has others inside.
+    /// Like [`Elements::pop`], for a constructed element; returns the elements inside.
     pub(super) fn enter(&mut self, tag: u8) -> Option<Elements<'a>> {
         self.pop(tag).map(Elements)
     }
@@ -63,7 +63,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// One element with this content.
+/// Writes an element with this content.
 pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let mut out = vec![tag];
@@ -79,7 +79,7 @@ pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// One element with these inside.
+/// Writes an element that contains these elements.
 pub(super) fn nested(tag: u8, inside: &[&[u8]]) -> Vec<u8> {
     element(tag, &inside.concat())
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_elements_are_parsed_back() {
         for length in [0, 1, 127, 128, 255, 256, 65_535, 65_536] {
             let content = vec![7; length];
             let written = [element(tag::OCTET_STRING, &content), vec![1, 1, 255]].concat();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_of_another_tag_stays() {
+    fn an_element_with_another_tag_is_not_taken() {
         let mut elements = Elements(&[2, 1, 5, 4, 0]);
         assert_eq!(elements.pop(tag::OCTET_STRING), None);
         assert_eq!(elements.pop(tag::INTEGER), Some(&[5][..]));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_der_end_the_elements() {
+    fn invalid_der_ends_the_iterator() {
         for bytes in
             [&[][..], &[4], &[4, 1], &[4, 0x80, 0], &[4, 0x85, 0, 0, 0, 0, 0], &[4, 0x84, 255, 255]]
         {

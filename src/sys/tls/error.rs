@@ -1,10 +1,10 @@
-//! [`TlsError`]: a failure of TLS in plain words, and the table from OpenSSL's numbers to it.
+//! [`TlsError`]: TLS errors with readable messages, and their mapping from OpenSSL's error codes.
 
 use super::api::Api;
 use std::ffi::{CStr, c_char, c_long, c_ulong};
 use std::{error, fmt, io};
 
-/// The TLS library cannot be used. Its text is whole and fit for the terminal.
+/// The TLS library cannot be used. The text is a complete error message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsUnavailable(pub(super) String);
 
@@ -16,8 +16,8 @@ impl fmt::Display for TlsUnavailable {
 
 impl error::Error for TlsUnavailable {}
 
-/// A failure of TLS. Its text is in plain words and without OpenSSL's `error:0A…`; names in it may be
-/// those that a peer's certificate has, with whatever characters.
+/// A TLS error. Its message has no OpenSSL error codes such as `error:0A…`. Names in it may come from a
+/// peer's certificate, so escape them for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
     kind: TlsErrorKind,
@@ -27,54 +27,54 @@ pub struct TlsError {
 /// The kinds of [`TlsError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TlsErrorKind {
-    /// A file with a certificate, a key or authorities cannot be read or holds something else.
+    /// A file with a certificate, a key or authorities cannot be read or has other contents.
     File,
     /// The private key is encrypted with a password.
     KeyEncrypted,
-    /// The private key is not that of the certificate.
+    /// The private key does not belong to the certificate.
     KeyMismatch,
-    /// A key or a signature is weaker than the policy of the system allows.
+    /// A key or signature is weaker than the system's policy allows.
     TooWeak,
-    /// A name that no certificate can have.
+    /// The name cannot appear in a certificate.
     Name,
-    /// OpenSSL refused a call for another reason, such as memory.
+    /// An OpenSSL call failed for another reason, such as lack of memory.
     Library,
-    /// The peer sent clear text where TLS was expected.
+    /// The peer sent plain text instead of TLS.
     ClearText,
     /// The peers have no TLS version in common.
     NoCommonVersion,
     /// The peers have no cipher, group or signature algorithm in common.
     NoCommonCipher,
-    /// The client offered application protocols (ALPN), and none of them is FTP.
+    /// The client offered application protocols (ALPN), but not FTP.
     ApplicationProtocol,
-    /// The peer refused our certificate.
+    /// The peer rejected our certificate.
     CertificateRefused,
-    /// The peer ended the connection by another alert.
+    /// The peer ended the connection with another alert.
     Refused,
-    /// The connection ended without a close_notify: what came may be cut short.
+    /// The connection ended without close_notify: the data may be truncated.
     Truncated,
     /// The connection ended during the handshake.
     HandshakeEnded,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol,
-    /// The peer showed no certificate.
+    /// The peer sent no certificate.
     NoCertificate,
     /// The peer's certificate has expired.
     Expired,
     /// The peer's certificate is not valid yet.
     NotYetValid,
-    /// The peer's certificate is signed by itself and by nobody who is trusted.
+    /// The peer's certificate is self-signed and not trusted.
     SelfSigned,
-    /// The peer's certificate comes from an authority that is not trusted.
+    /// The peer's certificate was issued by an authority that is not trusted.
     UnknownAuthority,
     /// The peer's certificate is for other names.
     WrongName,
-    /// The peer's certificate is wrong in another way.
+    /// The peer's certificate is invalid for another reason.
     BadCertificate,
 }
 
 impl TlsErrorKind {
-    /// One stable word for logs and metrics: `clear-text`, `unknown-authority`.
+    /// Returns a stable word for logs and metrics, such as `clear-text` or `unknown-authority`.
     pub fn word(self) -> &'static str {
         match self {
             TlsErrorKind::File => "file",
@@ -108,17 +108,17 @@ impl TlsError {
         TlsError { kind, text: text.into() }
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> TlsErrorKind {
         self.kind
     }
 
-    /// Returns the `TlsError` inside an error of a connection; a failure of the socket has none.
+    /// Returns the `TlsError` inside an I/O error, or `None` for an error of the socket.
     pub fn of(error: &io::Error) -> Option<&TlsError> {
         error.get_ref()?.downcast_ref()
     }
 
-    /// The kind of `io::Error` that holds this one.
+    /// Returns the kind of the `io::Error` that wraps this error.
     pub(super) fn io_kind(&self) -> io::ErrorKind {
         match self.kind {
             TlsErrorKind::Truncated | TlsErrorKind::HandshakeEnded => io::ErrorKind::UnexpectedEof,
@@ -142,7 +142,7 @@ impl From<TlsError> for io::Error {
     }
 }
 
-/// The first error in the queue of this thread, as a library's number, a reason's number and words.
+/// An error from this thread's OpenSSL error queue: library code, reason code and message.
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) library: c_ulong,
@@ -150,30 +150,30 @@ pub(super) struct Queued {
     pub(super) words: String,
 }
 
-/// The numbers of OpenSSL's parts.
+/// `ERR_LIB_SSL`.
 const SSL: c_ulong = 20;
 
-/// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: OpenSSL 3's word for a missing close_notify.
-const UNEXPECTED_END: c_ulong = 294;
+/// `SSL_R_UNEXPECTED_EOF_WHILE_READING`: OpenSSL 3's code for a missing close_notify.
+const UNEXPECTED_EOF: c_ulong = 294;
 
-/// `SSL_R_SSLV3_ALERT_CLOSE_NOTIFY`, to which the numbers of alerts are added.
+/// Base of the reason codes for alerts: `SSL_AD_REASON_OFFSET`.
 const ALERTS: c_ulong = 1000;
 
-/// Takes all errors out of the queue, and returns the first.
+/// Empties the error queue and returns the first error.
 pub(super) fn take_queue(api: &Api) -> Option<Queued> {
-    // SAFETY: takes nothing, and touches the queue of this thread alone.
+    // SAFETY: affects only the error queue of this thread.
     let first = unsafe { (api.ERR_get_error)() };
     if first == 0 {
         return None;
     }
-    // SAFETY: any number is allowed; the answer is null or a string that is never freed.
+    // SAFETY: any number is allowed; the result is null or a string that is never freed.
     let words = text(unsafe { (api.ERR_reason_error_string)(first) });
     // SAFETY: as the first call.
     let version = unsafe { (api.OpenSSL_version_num)() };
     // SAFETY: as the first call.
     unsafe { (api.ERR_clear_error)() };
-    // OpenSSL 3: bit 31 says that the rest is an errno, then 8 bits of library and 23 of reason. Before:
-    // 8 bits of library, 12 of function and 12 of reason.
+    // In OpenSSL 3, bit 31 marks an errno; otherwise there are 8 bits of library and 23 of reason.
+    // Older versions have 8 bits of library, 12 of function and 12 of reason.
     let (library, reason) = if version < 0x3000_0000 {
         (first >> 24 & 0xff, first & 0xfff)
     } else if first >> 31 & 1 == 1 {
@@ -189,7 +189,7 @@ pub(super) fn take_queue(api: &Api) -> Option<Queued> {
     Some(Queued { library, reason, words })
 }
 
-/// The error of a connection on which a call has failed.
+/// Builds the error for a failed call on a connection.
 pub(super) fn of_connection(queued: Option<Queued>, established: bool) -> TlsError {
     let Some(Queued { library, reason, words }) = queued else {
         return ended(established);
@@ -198,12 +198,12 @@ pub(super) fn of_connection(queued: Option<Queued>, established: bool) -> TlsErr
         return TlsError::new(TlsErrorKind::Protocol, format!("TLS failed: {words}"));
     }
     match reason {
-        UNEXPECTED_END => ended(established),
-        // http request, https proxy request, wrong version number, and a record type that does not exist,
-        // which OpenSSL 3.5 looks at first.
+        UNEXPECTED_EOF => ended(established),
+        // http request, https proxy request, wrong version number, and unknown record type, which
+        // OpenSSL 3.5 checks first.
         155 | 156 | 267 | 443 => clear_text(established),
-        // no protocols available, unsupported and unknown protocol, version too high and too low, and
-        // the alert protocol_version.
+        // no protocols available, unsupported or unknown protocol, version too high or too low, and the
+        // alert protocol_version.
         166 | 191 | 252 | 258 | 396 | 1070 => {
             TlsError::new(TlsErrorKind::NoCommonVersion, "no TLS version in common with the peer")
         }
@@ -231,7 +231,7 @@ pub(super) fn of_connection(queued: Option<Queued>, established: bool) -> TlsErr
     }
 }
 
-/// Clear text where TLS was due.
+/// Builds the error for plain text instead of TLS.
 fn clear_text(established: bool) -> TlsError {
     let text = match established {
         true => "the peer continued without TLS",
@@ -240,12 +240,12 @@ fn clear_text(established: bool) -> TlsError {
     TlsError::new(TlsErrorKind::ClearText, text)
 }
 
-/// An end without close_notify.
+/// Builds the error for an end without close_notify.
 pub(super) fn ended(established: bool) -> TlsError {
     match established {
         true => TlsError::new(
             TlsErrorKind::Truncated,
-            "the connection ended without a TLS close_notify; what came may be cut short",
+            "the connection ended without a TLS close_notify; the data may be truncated",
         ),
         false => TlsError::new(
             TlsErrorKind::HandshakeEnded,
@@ -254,12 +254,12 @@ pub(super) fn ended(established: bool) -> TlsError {
     }
 }
 
-/// `handshake failure` of `sslv3 alert handshake failure`.
+/// Returns `handshake failure` from `sslv3 alert handshake failure`.
 fn alert(words: &str) -> &str {
     words.split_once(" alert ").map_or(words, |(_, name)| name)
 }
 
-/// The error that a result of verification stands for; zero is none.
+/// Converts a verification result code to an error; zero is success.
 pub(super) fn of_verification(api: &Api, code: c_long) -> Result<(), TlsError> {
     let (kind, text) = match code {
         0 => return Ok(()),
@@ -282,19 +282,19 @@ pub(super) fn of_verification(api: &Api, code: c_long) -> Result<(), TlsError> {
     Err(TlsError::new(kind, text))
 }
 
-/// OpenSSL's words for a result of verification.
+/// Returns OpenSSL's message for a verification result.
 fn verification_words(api: &Api, code: c_long) -> String {
-    // SAFETY: any number is allowed, and the answer is a string that is never freed.
+    // SAFETY: any number is allowed, and the result is a string that is never freed.
     let words = text(unsafe { (api.X509_verify_cert_error_string)(code) });
     format!("bad certificate: {}", words.unwrap_or_else(|| format!("error {code}")))
 }
 
-/// A string of OpenSSL; `None` for null. Only for pointers from OpenSSL that are null or end in NUL.
+/// Copies a string from OpenSSL; null becomes `None`. The pointer must be null or NUL-terminated.
 pub(super) fn text(pointer: *const c_char) -> Option<String> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: callers pass what OpenSSL has returned as a string, and copy it at once.
+    // SAFETY: callers pass only strings returned by OpenSSL; it is copied immediately.
     let words = unsafe { CStr::from_ptr(pointer) };
     Some(words.to_string_lossy().into_owned())
 }

@@ -1,19 +1,21 @@
-//! [`TlsLibrary`]: OpenSSL, found once in the life of the process.
+//! [`TlsLibrary`]: OpenSSL, loaded once per process.
 
-use super::api::{Api, Table};
+use super::api::{Api, FunctionTable};
 use super::error::{TlsUnavailable, text};
 use std::ffi::c_ulong;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// `OPENSSL_INIT_NO_ATEXIT`: no handler takes OpenSSL down at exit while threads still use it.
+/// `OPENSSL_INIT_NO_ATEXIT`: installs no exit handler, which would free OpenSSL while threads still use
+/// it.
 const NO_ATEXIT: u64 = 0x0008_0000;
 
-/// `OPENSSL_INIT_NO_LOAD_CONFIG`. The system's configuration may name modules, which OpenSSL loads by
-/// `dlopen`; in a static program that ends the process on a machine with another C library.
+/// `OPENSSL_INIT_NO_LOAD_CONFIG`. The system's configuration may name modules to load with `dlopen`,
+/// which crashes a static program on a machine with a different C library.
 const NO_CONFIG: u64 = 0x80;
 
-/// OpenSSL (or LibreSSL), ready to be used. There is one at most, and it is never unloaded.
+/// OpenSSL or LibreSSL, loaded and initialized. There is at most one per process, and it is never
+/// unloaded.
 pub struct TlsLibrary {
     pub(super) api: Api,
     version: String,
@@ -23,45 +25,46 @@ pub struct TlsLibrary {
 }
 
 impl TlsLibrary {
-    /// The library's own words: `OpenSSL 3.0.17 1 Jul 2025`.
+    /// Returns the library's version string, such as `OpenSSL 3.0.17 1 Jul 2025`.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Whether it is part of the program, and not loaded from the system.
+    /// Returns true if the library is linked into the program.
     pub fn is_linked_in(&self) -> bool {
         cfg!(tls_static)
     }
 
-    /// Fills another table; fails with the name of a function that is missing.
-    pub(super) fn table<T: Table>(&self) -> Result<T, &'static str> {
+    /// Fills another function table, or returns the name of a missing function.
+    pub(super) fn table<T: FunctionTable>(&self) -> Result<T, &'static str> {
         #[cfg(tls_static)]
         return Ok(T::linked());
-        // SAFETY: the names are OpenSSL's, in a library that was found to be that.
+        // SAFETY: the names are OpenSSL's, and the library was checked to be OpenSSL.
         #[cfg(not(tls_static))]
         unsafe {
             T::load(&|name| self.shared.find(name))
         }
     }
 
-    /// LibreSSL has no resumption in TLS 1.3, so it is held at 1.2.
-    pub(super) fn is_libre(&self) -> bool {
+    /// Returns true for LibreSSL, which cannot resume TLS 1.3 sessions and is therefore limited to TLS
+    /// 1.2.
+    pub(super) fn is_libressl(&self) -> bool {
         self.libre
     }
 
-    /// Starts the library after a check that its version is a known one.
+    /// Initializes the library if its version is supported.
     fn start(
         api: Api,
         #[cfg(not(tls_static))] shared: super::super::SharedLibrary,
     ) -> Result<TlsLibrary, String> {
-        // SAFETY: number 0 is the version, which OpenSSL has as a string that is never freed.
+        // SAFETY: 0 requests the version, a string that is never freed.
         let version = text(unsafe { (api.OpenSSL_version)(0) }).unwrap_or_default();
         // SAFETY: a call without arguments that returns a constant.
         let libre = check_version(&version, unsafe { (api.OpenSSL_version_num)() })?;
         let options = NO_ATEXIT | if cfg!(tls_static) { NO_CONFIG } else { 0 };
-        // SAFETY: the settings may be null.
+        // SAFETY: the settings pointer may be null.
         if unsafe { (api.OPENSSL_init_ssl)(options, std::ptr::null()) } != 1 {
-            return Err(format!("{version} does not start"));
+            return Err(format!("{version} failed to initialize"));
         }
         Ok(TlsLibrary {
             api,
@@ -73,26 +76,30 @@ impl TlsLibrary {
     }
 }
 
-/// Whether this version is one that the tables were written for; gives whether it is LibreSSL.
+/// Checks that the function tables fit this version. Returns true for LibreSSL.
 pub(super) fn check_version(version: &str, number: c_ulong) -> Result<bool, String> {
     if version.starts_with("LibreSSL") {
         return Ok(true);
     }
     let known = (0x1010_1000..0x4000_0000).contains(&number) && version.starts_with("OpenSSL");
-    if known { Ok(false) } else { Err(format!("{version} is none of OpenSSL 1.1.1 to 3")) }
+    if known {
+        Ok(false)
+    } else {
+        Err(format!("{version} is not supported; use OpenSSL 1.1.1 to 3"))
+    }
 }
 
-/// Returns the TLS library, which the first call finds: `file`, or else the system's. Later calls get
-/// what the first one got, whatever they name.
+/// Returns the TLS library. The first call loads it, from `file` or else from the system; later calls
+/// return the same result and ignore `file`.
 ///
 /// # Errors
-/// There is none, it cannot be loaded, or it is of a version that is not known.
+/// There is no library, it cannot be loaded, or its version is not supported.
 pub fn tls_library(file: Option<&Path>) -> Result<&'static TlsLibrary, TlsUnavailable> {
     static LIBRARY: OnceLock<Result<TlsLibrary, TlsUnavailable>> = OnceLock::new();
     LIBRARY.get_or_init(|| find(file)).as_ref().map_err(Clone::clone)
 }
 
-/// Says in a line for `--version` which TLS library there is, and loads the system's for that.
+/// Returns the line for `--version` that names the TLS library; loads the system's library to find out.
 pub fn describe_tls() -> String {
     match tls_library(None) {
         Ok(library) if library.is_linked_in() => {
@@ -103,7 +110,7 @@ pub fn describe_tls() -> String {
     }
 }
 
-/// The library that is linked in. A static program must not load another one.
+/// Returns the linked-in library. A static program must not load another one.
 #[cfg(tls_static)]
 fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
     if file.is_some() {
@@ -114,7 +121,7 @@ fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
         .map_err(|reason| TlsUnavailable(format!("cannot use the TLS library: {reason}")))
 }
 
-/// The named library, or the first of the system's that can be used.
+/// Loads the given library, or the first usable one of the system.
 #[cfg(not(tls_static))]
 fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
     use super::super::{NO_TLS, SharedLibrary, TLS_LIBRARIES};
@@ -140,7 +147,7 @@ fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
     }))
 }
 
-/// The words for a system on which no library was found.
+/// Returns the message for a system without any library.
 #[cfg(not(tls_static))]
 fn not_found(names: &[&str]) -> String {
     match names {
@@ -155,31 +162,31 @@ fn not_found(names: &[&str]) -> String {
     }
 }
 
-/// Fills the table from a shared library.
+/// Fills the function table from a shared library, and initializes the library.
 #[cfg(not(tls_static))]
 fn load(shared: super::super::SharedLibrary) -> Result<TlsLibrary, String> {
-    // SAFETY: the names are those of OpenSSL, whose functions have these signatures, in the library that
-    // the user or the system names as OpenSSL; it is never unloaded.
+    // SAFETY: OpenSSL's functions of these names have these signatures; the user or the system gave
+    // this library as OpenSSL, and it is never unloaded.
     match unsafe { Api::load(&|name| shared.find(name)) } {
         Ok(api) => TlsLibrary::start(api, shared),
-        Err(missing) => Err(match version_of_old(&shared) {
-            Some(version) => format!("{version} is none of OpenSSL 1.1.1 to 3"),
+        Err(missing) => Err(match pre_1_1_version(&shared) {
+            Some(version) => format!("{version} is not supported; use OpenSSL 1.1.1 to 3"),
             None => format!("it has no function {missing}"),
         }),
     }
 }
 
-/// The version of OpenSSL before 1.1, which has another function for it.
+/// Returns the version of an OpenSSL before 1.1, where another function reports it.
 #[cfg(not(tls_static))]
-fn version_of_old(shared: &super::super::SharedLibrary) -> Option<String> {
+fn pre_1_1_version(shared: &super::super::SharedLibrary) -> Option<String> {
     use std::ffi::{c_char, c_int, c_void};
     let address = shared.find(c"SSLeay_version");
-    // SAFETY: null is `None`, and the function of this name has this signature in every version.
+    // SAFETY: null becomes `None`, and the function has this signature in every version.
     let version = unsafe {
         std::mem::transmute::<*mut c_void, Option<unsafe extern "C" fn(c_int) -> *const c_char>>(
             address,
         )
     };
-    // SAFETY: number 0 is the version, a string that is never freed.
+    // SAFETY: 0 requests the version, a string that is never freed.
     text(unsafe { version?(0) })
 }

@@ -1,7 +1,7 @@
-//! [`make_certificate`]: a self-signed certificate, for servers that have none from an authority.
+//! [`make_certificate`]: creates self-signed certificates, for servers without one from an authority.
 //!
-//! OpenSSL makes the key and the signature; the certificate around them is written here (RFC 5280), which
-//! needs half as many of its functions.
+//! OpenSSL creates the key and the signature. The certificate itself is encoded here (RFC 5280), which
+//! needs only half as many OpenSSL functions.
 
 use super::api::{KeyApi, Pointer};
 use super::certificate::{Certificate, time_element};
@@ -13,10 +13,10 @@ use std::net::IpAddr;
 use std::ptr;
 use std::time::{Duration, SystemTime};
 
-/// How far back a new certificate is valid, for clients whose clocks are slow.
-const BACK: Duration = Duration::from_secs(24 * 60 * 60);
+/// A new certificate is valid from this long ago, for clients whose clocks are slow.
+const BACKDATED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest common name (RFC 5280, `ub-common-name`).
+/// Maximum length of a common name (RFC 5280, `ub-common-name`).
 const LONGEST_COMMON_NAME: usize = 64;
 
 // Object identifiers.
@@ -28,20 +28,20 @@ const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
 const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 
-/// A certificate that was just made.
+/// A newly created certificate.
 #[derive(Debug)]
 pub struct NewCertificate {
     /// The certificate.
     pub certificate: Certificate,
-    /// The certificate and its private key as a PEM file has them. It is a secret.
+    /// The certificate and its private key in PEM format. This is a secret.
     pub pem: String,
 }
 
-/// Makes a key (EC P-256) and a certificate that it signs itself, for these host names and addresses,
-/// valid from yesterday for `days` from now.
+/// Creates an EC P-256 key and a self-signed certificate for these host names and addresses, valid from
+/// yesterday until `days` from now.
 ///
 /// # Errors
-/// No name, or a name that is none of a host; a library without the functions for it.
+/// There is no name, a name is not a host name or address, or the library lacks a function.
 pub fn make_certificate(
     library: &TlsLibrary,
     names: &[String],
@@ -49,10 +49,10 @@ pub fn make_certificate(
 ) -> Result<NewCertificate, TlsError> {
     let now = SystemTime::now();
     let end = now.checked_add(Duration::from_secs(u64::from(days) * 24 * 60 * 60));
-    make(library, names, now.checked_sub(BACK).unwrap_or(now), end.unwrap_or(now))
+    make(library, names, now.checked_sub(BACKDATED).unwrap_or(now), end.unwrap_or(now))
 }
 
-/// [`make_certificate`] for any time.
+/// Like [`make_certificate`], for any validity period.
 pub(super) fn make(
     library: &TlsLibrary,
     names: &[String],
@@ -65,7 +65,7 @@ pub(super) fn make(
         .map_err(|missing| failed(&format!("make a certificate without {missing}")))?;
     let key = Key::generate(&api).ok_or_else(|| failed("make a key"))?;
     let public = encode(|at| {
-        // SAFETY: the key lives; null asks for the length, else there is room for it.
+        // SAFETY: the key is valid; `at` is null to get the length, or points to a large enough buffer.
         unsafe { (api.i2d_PUBKEY)(key.raw, at) }
     });
     let private = encode(|at| {
@@ -107,7 +107,7 @@ fn failed(what: &str) -> TlsError {
     TlsError::new(TlsErrorKind::Library, format!("the TLS library cannot {what}"))
 }
 
-/// Returns the names as elements of a subjectAltName.
+/// Encodes the names as the contents of a subjectAltName.
 fn general_names(names: &[String]) -> Result<Vec<u8>, TlsError> {
     const DNS: u8 = tag::context(2);
     const ADDRESS: u8 = tag::context(7);
@@ -131,13 +131,13 @@ fn general_names(names: &[String]) -> Result<Vec<u8>, TlsError> {
     Ok(elements)
 }
 
-/// Whether a certificate can be made for this name: an address or a host name, whose first part may be
-/// a wildcard.
+/// Returns true if a certificate can be created for this name: an address, or a host name whose first
+/// label may be a wildcard.
 pub fn is_certificate_name(name: &str) -> bool {
     name.parse::<IpAddr>().is_ok() || is_host_name(name)
 }
 
-/// Whether this is a host name (RFC 1123), also one with a wildcard in the first place.
+/// Returns true for a host name (RFC 1123), whose first label may be a wildcard.
 fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -146,7 +146,7 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= 253 && name.strip_prefix("*.").unwrap_or(name).split('.').all(is_label)
 }
 
-/// Subject and issuer: the first name that is short enough.
+/// Encodes the subject and issuer, with the first name that is short enough.
 fn distinguished_name(names: &[String]) -> Vec<u8> {
     let short = names.iter().find(|name| name.len() <= LONGEST_COMMON_NAME);
     let name = short.map_or("FTP server", String::as_str);
@@ -155,7 +155,7 @@ fn distinguished_name(names: &[String]) -> Vec<u8> {
     nested(tag::SEQUENCE, &[&element(tag::SET, &attribute)])
 }
 
-/// Returns a positive number of 16 bytes that nobody can guess.
+/// Returns a random positive number of 16 bytes.
 fn serial() -> Result<[u8; 16], TlsError> {
     let mut serial = [0; 16];
     crate::sys::fill_random(&mut serial).map_err(|error| {
@@ -165,22 +165,22 @@ fn serial() -> Result<[u8; 16], TlsError> {
     Ok(serial)
 }
 
-/// The extensions. There is no keyUsage: without the right to sign certificates OpenSSL 1.1.1 would not
-/// take the certificate for self-signed, and with it this would be an authority.
+/// Encodes the extensions. There is no keyUsage: without keyCertSign, OpenSSL 1.1.1 does not accept the
+/// certificate as self-signed, and with it the certificate would be an authority.
 fn extensions(alternatives: &[u8], key_id: &[u8; 32]) -> Vec<u8> {
     let extension = |kind: &[u8], critical: &[u8], value: &[u8]| {
         let value = element(tag::OCTET_STRING, value);
         nested(tag::SEQUENCE, &[&element(tag::OBJECT, kind), critical, &value])
     };
     let critical = element(tag::BOOLEAN, &[0xff]);
-    let no_authority = element(tag::SEQUENCE, &[]);
+    let not_an_authority = element(tag::SEQUENCE, &[]);
     let usage = nested(tag::SEQUENCE, &[&element(tag::OBJECT, SERVER_AUTHENTICATION)]);
     // RFC 7093 section 2: the leftmost 160 bits of a SHA-256.
     let key_id = element(tag::OCTET_STRING, &key_id[..20]);
     let all = nested(
         tag::SEQUENCE,
         &[
-            &extension(BASIC_CONSTRAINTS, &critical, &no_authority),
+            &extension(BASIC_CONSTRAINTS, &critical, &not_an_authority),
             &extension(EXTENDED_KEY_USAGE, &[], &usage),
             &extension(SUBJECT_ALT_NAME, &[], &element(tag::SEQUENCE, alternatives)),
             &extension(SUBJECT_KEY_ID, &[], &key_id),
@@ -197,44 +197,44 @@ struct Key<'a> {
 
 impl Drop for Key<'_> {
     fn drop(&mut self) {
-        // SAFETY: made by EVP_PKEY_keygen, freed once.
+        // SAFETY: created by EVP_PKEY_keygen, freed once.
         unsafe { (self.api.EVP_PKEY_free)(self.raw) };
     }
 }
 
 impl Key<'_> {
-    /// Makes a key on the curve P-256.
+    /// Generates a key on the curve P-256.
     fn generate(api: &KeyApi) -> Option<Key<'_>> {
         /// `EVP_PKEY_EC`.
         const EC: c_int = 408;
-        // SAFETY: no engine is named.
-        let maker = unsafe { (api.EVP_PKEY_CTX_new_id)(EC, ptr::null_mut()) };
-        if maker.is_null() {
+        // SAFETY: the engine may be null.
+        let context = unsafe { (api.EVP_PKEY_CTX_new_id)(EC, ptr::null_mut()) };
+        if context.is_null() {
             return None;
         }
         let mut raw = ptr::null_mut();
         let (curve, name) = (c"ec_paramgen_curve".as_ptr(), c"P-256".as_ptr());
-        // SAFETY: the maker lives, both strings end in NUL, and the place for the key is null.
+        // SAFETY: the context is valid, both strings are NUL-terminated, and the key pointer is null.
         let made = unsafe {
-            (api.EVP_PKEY_keygen_init)(maker) == 1
-                && (api.EVP_PKEY_CTX_ctrl_str)(maker, curve, name) == 1
-                && (api.EVP_PKEY_keygen)(maker, &raw mut raw) == 1
+            (api.EVP_PKEY_keygen_init)(context) == 1
+                && (api.EVP_PKEY_CTX_ctrl_str)(context, curve, name) == 1
+                && (api.EVP_PKEY_keygen)(context, &raw mut raw) == 1
         };
-        // SAFETY: made above, freed once.
-        unsafe { (api.EVP_PKEY_CTX_free)(maker) };
+        // SAFETY: created above, freed once.
+        unsafe { (api.EVP_PKEY_CTX_free)(context) };
         made.then_some(Key { api, raw })
     }
 
-    /// Returns the signature of these bytes, ECDSA with SHA-256.
+    /// Signs these bytes with ECDSA and SHA-256.
     fn sign(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let api = self.api;
-        // SAFETY: takes nothing.
+        // SAFETY: no arguments.
         let context = unsafe { (api.EVP_MD_CTX_new)() };
         if context.is_null() {
             return None;
         }
         let (mut length, null) = (0, ptr::null_mut());
-        // SAFETY: context and key live; without a place to write only the length is returned.
+        // SAFETY: context and key are valid; with a null output pointer, only the length is returned.
         let begun = unsafe {
             (api.EVP_DigestSignInit)(context, ptr::null_mut(), (api.EVP_sha256)(), null, self.raw)
                 == 1
@@ -247,7 +247,7 @@ impl Key<'_> {
                 ) == 1
         };
         let mut signature = vec![0; length];
-        // SAFETY: as above; the place has the length that was asked for.
+        // SAFETY: as above; the buffer has the returned length.
         let signed = begun
             && unsafe {
                 (api.EVP_DigestSign)(
@@ -258,14 +258,15 @@ impl Key<'_> {
                     bytes.len(),
                 ) == 1
             };
-        // SAFETY: made above, freed once.
+        // SAFETY: created above, freed once.
         unsafe { (api.EVP_MD_CTX_free)(context) };
         signature.truncate(length);
         signed.then_some(signature)
     }
 }
 
-/// Calls one of the functions that write DER: with null they return the length, else they write there.
+/// Calls an OpenSSL function that writes DER: given null, it returns the length, otherwise it writes to
+/// the pointer.
 fn encode(write: impl Fn(*mut *mut c_uchar) -> c_int) -> Option<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(write(ptr::null_mut())).ok()?];
     let mut at = bytes.as_mut_ptr();
@@ -273,13 +274,13 @@ fn encode(write: impl Fn(*mut *mut c_uchar) -> c_int) -> Option<Vec<u8>> {
     (written > 0 && written == bytes.len()).then_some(bytes)
 }
 
-/// Writes a block of a PEM file (RFC 7468).
+/// Encodes a PEM block (RFC 7468).
 fn pem(api: &KeyApi, label: &str, der: &[u8]) -> String {
     const LINE: usize = 48;
     let mut out = format!("-----BEGIN {label}-----\n");
     for line in der.chunks(LINE) {
         let mut text = [0; LINE / 3 * 4 + 1];
-        // SAFETY: 48 bytes at most are read; 64 at most and a NUL are written.
+        // SAFETY: at most 48 bytes are read; at most 64 and a NUL are written.
         let length =
             unsafe { (api.EVP_EncodeBlock)(text.as_mut_ptr(), line.as_ptr(), line.len() as c_int) };
         let written = text.get(..usize::try_from(length).unwrap_or(0)).unwrap_or_default();
@@ -295,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_hosts_are_told_from_others() {
+    fn host_names_are_recognized() {
         for good in ["localhost", "a.b-c_d.example", "*.example.org", "xn--bcher-kva.example"] {
             assert!(is_host_name(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! TLS between both ends of a connection of this process with itself.
+//! TLS between a client and a server in this process.
 
 use super::*;
 use crate::sys::{Interest, PollItem, Waitable, poll};
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{env, fs};
 
-/// The library that `MT_FTP_LIBSSL` names or else the system's, if there is one; tests that need it say
-/// that they are skipped.
+/// Returns the library in `MT_FTP_LIBSSL`, or else the system's. Without one, prints that the test is
+/// skipped.
 fn library() -> Option<&'static TlsLibrary> {
     let named = env::var_os("MT_FTP_LIBSSL").map(PathBuf::from);
     match tls_library(named.as_deref()) {
@@ -21,14 +21,14 @@ fn library() -> Option<&'static TlsLibrary> {
     }
 }
 
-/// Two ends of one TCP connection.
+/// Returns both ends of a TCP connection.
 fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (near, listener.accept().unwrap().0)
 }
 
-/// A server's context and a client's, with the files that they are made of.
+/// The contexts of a server and a client, with their files.
 struct Scene {
     dir: tempfile::TempDir,
     library: &'static TlsLibrary,
@@ -36,11 +36,11 @@ struct Scene {
     client: TlsContext,
 }
 
-/// The names of the certificate in most tests.
+/// The names in the certificate of most tests.
 const NAMES: [&str; 4] = ["ftp.example.org", "*.wild.example", "127.0.0.1", "::1"];
 
 impl Scene {
-    /// A server whose certificate has [`NAMES`], and a client that trusts it.
+    /// Creates a server whose certificate has [`NAMES`], and a client that trusts it.
     fn new() -> Option<Scene> {
         let library = library()?;
         let dir = tempfile::tempdir().unwrap();
@@ -50,19 +50,19 @@ impl Scene {
         Some(Scene { dir, library, server, client })
     }
 
-    /// The file of the certificate.
+    /// Returns the certificate's file.
     fn file(&self) -> PathBuf {
         self.dir.path().join("tls.pem")
     }
 
-    /// Both ends before the handshake: the server's first.
+    /// Returns the server's and the client's end before the handshake.
     fn ends(&self, host: &str, session: Option<&TlsSession>, id: u8) -> (Tls, Tls) {
         let (near, far) = tcp_pair();
         let server = self.server.accept(far, &[id; 16], None).unwrap();
         (server, self.client.connect(near, host, session).unwrap())
     }
 
-    /// Both ends after it.
+    /// Returns both ends after the handshake.
     fn connected(&self) -> (Tls, Tls) {
         let (mut server, mut client) = self.ends("ftp.example.org", None, 1);
         shake_hands(&mut server, &mut client).unwrap();
@@ -77,7 +77,7 @@ fn certificate_file(library: &TlsLibrary, dir: &Path, name: &str, names: &[&str]
     file
 }
 
-/// Continues both handshakes in turn until both are done or one has failed.
+/// Runs both handshakes until both are complete or one fails.
 fn shake_hands(server: &mut Tls, client: &mut Tls) -> io::Result<()> {
     let (mut server_done, mut client_done) = (false, false);
     while !(server_done && client_done) {
@@ -87,7 +87,7 @@ fn shake_hands(server: &mut Tls, client: &mut Tls) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes one call; `None` if it would wait.
+/// Makes a call; returns `None` if it would block.
 fn step<T>(tls: &mut Tls, call: impl FnOnce(&mut Tls) -> io::Result<T>) -> io::Result<Option<T>> {
     match call(tls) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -95,19 +95,22 @@ fn step<T>(tls: &mut Tls, call: impl FnOnce(&mut Tls) -> io::Result<T>) -> io::R
     }
 }
 
-/// Makes a call until it does not wait any more.
+/// Repeats a call until it no longer blocks.
 fn wait<T>(tls: &mut Tls, mut call: impl FnMut(&mut Tls) -> io::Result<T>) -> io::Result<T> {
     loop {
         if let Some(done) = step(tls, &mut call)? {
             return Ok(done);
         }
         let mut items = [PollItem::new(Waitable::handle(tls), tls.wants())];
-        assert!(poll(&mut items, Some(Duration::from_secs(10))).unwrap() > 0, "nothing comes");
+        assert!(
+            poll(&mut items, Some(Duration::from_secs(10))).unwrap() > 0,
+            "nothing arrived in time"
+        );
     }
 }
 
 #[test]
-fn bytes_go_both_ways() {
+fn data_flows_in_both_directions() {
     let Some(scene) = Scene::new() else { return };
     let (mut server, mut client) = scene.connected();
     let mut buffer = [0; 64];
@@ -116,14 +119,14 @@ fn bytes_go_both_ways() {
     server.write_all(b"331 Password?\r\n").unwrap();
     assert_eq!(wait(&mut client, |tls| tls.read(&mut buffer)).unwrap(), 15);
     assert_eq!(&buffer[..15], b"331 Password?\r\n");
-    assert_eq!(client.verdict(), Ok(()));
+    assert_eq!(client.verify_peer(), Ok(()));
     assert_eq!((client.version(), server.version()), ("TLSv1.3", "TLSv1.3"));
     assert_eq!(server.server_name().as_deref(), Some("ftp.example.org"));
     assert_eq!(client.certificate(), scene.server.own_certificate());
 }
 
 #[test]
-fn only_a_close_notify_is_an_end() {
+fn only_close_notify_ends_the_data() {
     let Some(scene) = Scene::new() else { return };
     let mut buffer = [0; 64];
     let (mut server, mut client) = scene.connected();
@@ -131,10 +134,10 @@ fn only_a_close_notify_is_an_end() {
     client.end_sending().unwrap();
     assert_eq!(client.write(b"more").unwrap_err().kind(), ErrorKind::BrokenPipe);
     assert_eq!(wait(&mut server, |tls| tls.read(&mut buffer)).unwrap(), 4);
-    assert!(!server.saw_end());
+    assert!(!server.received_close_notify());
     assert_eq!(wait(&mut server, |tls| tls.read(&mut buffer)).unwrap(), 0);
-    assert!(server.saw_end() && !client.saw_end());
-    // The other half is open.
+    assert!(server.received_close_notify() && !client.received_close_notify());
+    // The other direction is still open.
     server.write_all(b"226").unwrap();
     assert_eq!(wait(&mut client, |tls| tls.read(&mut buffer)).unwrap(), 3);
 
@@ -147,11 +150,11 @@ fn only_a_close_notify_is_an_end() {
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
         assert_eq!(TlsError::of(&error).unwrap().kind(), TlsErrorKind::Truncated);
     }
-    assert!(!server.saw_end());
+    assert!(!server.received_close_notify());
     assert_eq!(server.end_sending().unwrap_err().kind(), ErrorKind::UnexpectedEof);
 }
 
-/// Makes the context of a server that must fail; gives the kind and the text without the directory.
+/// Creates a server context that must fail; returns the kind and the message without the directory.
 fn refused(scene: &Scene, certificate: &str, key: &str) -> (TlsErrorKind, String) {
     let [certificate, key] = [certificate, key].map(|name| scene.dir.path().join(name));
     let error = TlsContext::server(scene.library, &certificate, &key, TlsVersion::V1_2);
@@ -160,7 +163,7 @@ fn refused(scene: &Scene, certificate: &str, key: &str) -> (TlsErrorKind, String
 }
 
 #[test]
-fn files_that_cannot_be_used_are_named() {
+fn errors_name_the_unusable_file() {
     let Some(scene) = Scene::new() else { return };
     certificate_file(scene.library, scene.dir.path(), "other.pem", &["other"]);
     let pem = fs::read_to_string(scene.file()).unwrap();
@@ -168,7 +171,7 @@ fn files_that_cannot_be_used_are_named() {
     fs::write(scene.dir.path().join("certificate.pem"), &pem[..key_at]).unwrap();
     fs::write(scene.dir.path().join("broken.pem"), pem.replace("MI", "!!")).unwrap();
     fs::write(scene.dir.path().join("empty.pem"), "").unwrap();
-    // As `openssl genpkey -aes256` writes it, the content made up.
+    // Looks like the output of `openssl genpkey -aes256`.
     let encrypted =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
     fs::write(scene.dir.path().join("encrypted.pem"), encrypted).unwrap();
@@ -208,13 +211,13 @@ fn files_that_cannot_be_used_are_named() {
     assert!(text.starts_with("cannot use broken.pem: its certificate cannot be read ("), "{text}");
 }
 
-/// Makes contexts that speak this version alone, and one TLS 1.3 or 1.2 pair of them.
+/// Returns a scene for each TLS version, with that version's name.
 fn both_versions() -> Vec<(Scene, &'static str)> {
     let mut scenes = Vec::new();
     for version in ["TLSv1.2", "TLSv1.3"] {
         let Some(mut scene) = Scene::new() else { return Vec::new() };
         if version == "TLSv1.2" {
-            scene.client.hold_at_1_2();
+            scene.client.limit_to_1_2();
         } else {
             scene.client =
                 TlsContext::client(scene.library, Some(&scene.file()), TlsVersion::V1_3).unwrap();
@@ -224,24 +227,24 @@ fn both_versions() -> Vec<(Scene, &'static str)> {
     scenes
 }
 
-/// Pushes `bytes` through in pieces of `piece` bytes, and reads them with a buffer of `buffer` bytes.
+/// Transfers `bytes`, writing `piece` bytes at a time and reading with a buffer of `buffer` bytes.
 fn move_all(from: &mut Tls, to: &mut Tls, bytes: &[u8], piece: usize, buffer: usize) -> Vec<u8> {
-    let (mut sent, mut came, mut buffer) = (0, Vec::new(), vec![0; buffer]);
-    while came.len() < bytes.len() {
+    let (mut sent, mut received, mut buffer) = (0, Vec::new(), vec![0; buffer]);
+    while received.len() < bytes.len() {
         if sent < bytes.len() {
             let end = bytes.len().min(sent + piece);
             sent += step(from, |tls| tls.write(&bytes[sent..end])).unwrap().unwrap_or(0);
         }
         while let Some(count) = step(to, |tls| tls.read(&mut buffer)).unwrap() {
             assert!(count > 0, "the stream ended");
-            came.extend(&buffer[..count]);
+            received.extend(&buffer[..count]);
         }
     }
-    came
+    received
 }
 
 #[test]
-fn records_are_split_and_joined() {
+fn writes_and_reads_may_have_any_size() {
     for (scene, version) in both_versions() {
         let (mut server, mut client) = scene.connected();
         assert_eq!((server.version(), client.version()), (version, version));
@@ -257,20 +260,20 @@ fn records_are_split_and_joined() {
 }
 
 #[test]
-fn a_large_buffer_is_filled_from_many_records() {
+fn one_read_takes_many_records() {
     let Some(scene) = Scene::new() else { return };
     let (mut server, mut client) = scene.connected();
     assert_eq!(server.write(&[7; 40_000]).unwrap(), 40_000);
     let mut buffer = vec![0; 100_000];
-    let mut came = wait(&mut client, |tls| tls.read(&mut buffer)).unwrap();
-    while came < 40_000 {
-        came += wait(&mut client, |tls| tls.read(&mut buffer)).unwrap();
-        assert!(came > 16_384, "at least what has arrived");
+    let mut received = wait(&mut client, |tls| tls.read(&mut buffer)).unwrap();
+    while received < 40_000 {
+        received += wait(&mut client, |tls| tls.read(&mut buffer)).unwrap();
+        assert!(received > 16_384, "at least what has arrived");
     }
 }
 
 #[test]
-fn what_is_decrypted_is_pending_and_does_not_show_in_a_poll() {
+fn decrypted_data_is_pending_but_not_reported_by_poll() {
     let Some(scene) = Scene::new() else { return };
     let (mut server, mut client) = scene.connected();
     server.write_all(b"220-one\r\n220 two\r\n").unwrap();
@@ -284,7 +287,7 @@ fn what_is_decrypted_is_pending_and_does_not_show_in_a_poll() {
 }
 
 #[test]
-fn tickets_make_a_socket_readable_though_nothing_was_said() {
+fn tickets_make_a_socket_readable_without_data() {
     let Some(scene) = Scene::new() else { return };
     let (_server, mut client) = scene.connected();
     if client.version() == "TLSv1.3" {
@@ -295,9 +298,9 @@ fn tickets_make_a_socket_readable_though_nothing_was_said() {
     assert_eq!((error.kind(), client.wants()), (ErrorKind::WouldBlock, Interest::Read));
 }
 
-/// After a write that would block the next one may offer fewer bytes (a rate limit) or more.
+/// After a write that would block, the next may offer fewer bytes (because of a rate limit) or more.
 #[test]
-fn a_write_that_would_block_is_taken_up_with_any_length() {
+fn a_blocked_write_can_continue_with_any_length() {
     for (scene, _) in both_versions() {
         let (mut server, mut client) = scene.connected();
         let bytes: Vec<u8> = (0..12_000_000_u32).map(|i| (i / 251) as u8).collect();
@@ -306,8 +309,8 @@ fn a_write_that_would_block_is_taken_up_with_any_length() {
             sent += count;
         }
         assert_eq!(server.wants(), Interest::Write);
-        let (mut came, mut buffer, mut piece) = (Vec::<u8>::new(), vec![0; 100_000], 1);
-        while came.len() < bytes.len() {
+        let (mut received, mut buffer, mut piece) = (Vec::<u8>::new(), vec![0; 100_000], 1);
+        while received.len() < bytes.len() {
             if sent < bytes.len() {
                 let end = bytes.len().min(sent + piece);
                 let gone = step(&mut server, |tls| tls.write(&bytes[sent..end])).unwrap();
@@ -315,15 +318,15 @@ fn a_write_that_would_block_is_taken_up_with_any_length() {
                 piece = (piece * 3) % 40_001;
             }
             if let Some(count) = step(&mut client, |tls| tls.read(&mut buffer)).unwrap() {
-                came.extend(&buffer[..count]);
+                received.extend(&buffer[..count]);
             }
         }
-        assert!(came == bytes);
+        assert!(received == bytes);
     }
 }
 
 #[test]
-fn a_close_notify_comes_after_what_is_still_to_be_sent() {
+fn close_notify_follows_partly_sent_records_and_tickets() {
     for (scene, _) in both_versions() {
         let (mut server, mut client) = scene.connected();
         let bytes = vec![7; 12_000_000];
@@ -332,12 +335,12 @@ fn a_close_notify_comes_after_what_is_still_to_be_sent() {
             sent += count;
         }
         server.renew_ticket();
-        let (mut came, mut buffer) = (0, vec![0; 100_000]);
-        while !client.saw_end() {
+        let (mut received, mut buffer) = (0, vec![0; 100_000]);
+        while !client.received_close_notify() {
             step(&mut server, Tls::end_sending).unwrap();
-            came += step(&mut client, |tls| tls.read(&mut buffer)).unwrap().unwrap_or(0);
+            received += step(&mut client, |tls| tls.read(&mut buffer)).unwrap().unwrap_or(0);
         }
-        assert!(came > sent && came <= sent + 16_384, "{sent} were sent and {came} came");
+        assert!(received > sent && received <= sent + 16_384, "sent {sent}, received {received}");
 
         let (mut server, mut client) = scene.connected();
         server.renew_ticket();
@@ -346,7 +349,7 @@ fn a_close_notify_comes_after_what_is_still_to_be_sent() {
     }
 }
 
-/// Connects a data connection: the server's id is `id`, the client brings `session`.
+/// Opens a data connection: the server has `id`, and the client offers `session`.
 fn resumes(scene: &Scene, session: Option<&TlsSession>, id: u8) -> (Tls, Tls) {
     let (mut server, mut client) = scene.ends("ftp.example.org", session, id);
     shake_hands(&mut server, &mut client).unwrap();
@@ -355,20 +358,20 @@ fn resumes(scene: &Scene, session: Option<&TlsSession>, id: u8) -> (Tls, Tls) {
 }
 
 #[test]
-fn a_session_is_resumed_by_its_own_control_connection_alone() {
+fn a_session_is_resumed_only_for_its_own_control_connection() {
     for (scene, version) in both_versions() {
         let (mut server, mut client) = scene.connected();
-        // A client that only sends never reads the ticket for the next time, so one session serves all.
+        // A client that only sends never reads new tickets, so it must be able to reuse one session.
         let _ = step(&mut client, |tls| tls.read(&mut [0; 9])).unwrap();
         for round in 0..4 {
             let session = client.session();
             let (data, ours) = resumes(&scene, session.as_ref(), 1);
             assert!(data.is_resumed(), "{version}, round {round}");
-            assert_eq!(ours.verdict(), Ok(()));
+            assert_eq!(ours.verify_peer(), Ok(()));
             assert!(!resumes(&scene, session.as_ref(), 2).0.is_resumed(), "{version}: other id");
         }
         assert!(!resumes(&scene, None, 1).0.is_resumed());
-        // One that was cut, one that was abandoned and one that ended do not spoil the session.
+        // The session stays resumable after a connection was cut, abandoned, or closed.
         let (mut data, ours) = resumes(&scene, client.session().as_ref(), 1);
         ours.tcp().shutdown(Shutdown::Write).unwrap();
         let error = wait(&mut data, |tls| tls.read(&mut [0; 9])).unwrap_err();
@@ -385,7 +388,7 @@ fn a_session_is_resumed_by_its_own_control_connection_alone() {
         data.abandon();
         ours.abandon();
         assert_eq!(data.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::NotConnected);
-        assert!(!data.saw_end());
+        assert!(!data.received_close_notify());
         drop((data, ours));
         let (mut data, mut ours) = resumes(&scene, client.session().as_ref(), 1);
         assert!(data.is_resumed(), "{version}: abandoned");
@@ -401,7 +404,7 @@ fn a_session_is_resumed_by_its_own_control_connection_alone() {
 }
 
 #[test]
-fn an_upload_sends_no_tickets() {
+fn a_server_without_tickets_sends_none() {
     let Some(mut scene) = Scene::new() else { return };
     scene.client = TlsContext::client(scene.library, None, TlsVersion::V1_3).unwrap();
     let (near, far) = tcp_pair();
@@ -412,12 +415,12 @@ fn an_upload_sends_no_tickets() {
     assert_eq!(poll(&mut items, Some(Duration::ZERO)).unwrap(), 0);
 }
 
-/// What a client that trusts the server's certificate thinks of it when it wanted `host`.
+/// Connects to the server as `host`, and returns the result of the client's certificate check.
 fn verdict_for(scene: &Scene, host: &str) -> Result<(), TlsErrorKind> {
     let (mut server, mut client) = scene.ends(host, None, 1);
-    assert_eq!(client.verdict().unwrap_err().kind(), TlsErrorKind::NoCertificate);
+    assert_eq!(client.verify_peer().unwrap_err().kind(), TlsErrorKind::NoCertificate);
     shake_hands(&mut server, &mut client).unwrap();
-    client.verdict().map_err(|error| error.kind())
+    client.verify_peer().map_err(|error| error.kind())
 }
 
 #[test]
@@ -454,7 +457,7 @@ fn the_certificate_must_name_the_host() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+fn a_certificate_without_a_trusted_authority_is_not_trusted() {
     let Some(mut scene) = Scene::new() else { return };
     let other = certificate_file(scene.library, scene.dir.path(), "other.pem", &NAMES);
     scene.client = TlsContext::client(scene.library, Some(&other), TlsVersion::V1_2).unwrap();
@@ -463,7 +466,7 @@ fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
     assert_eq!(verdict_for(&scene, "ftp.example.org"), Err(TlsErrorKind::SelfSigned));
 }
 
-/// A server of this certificate, made on the spot.
+/// Checks a server with this certificate, which the client trusts.
 fn verdict_of(scene: &mut Scene, file: &Path) -> Result<(), TlsErrorKind> {
     scene.server = TlsContext::server(scene.library, file, file, TlsVersion::V1_2).unwrap();
     scene.client = TlsContext::client(scene.library, Some(file), TlsVersion::V1_2).unwrap();
@@ -471,7 +474,7 @@ fn verdict_of(scene: &mut Scene, file: &Path) -> Result<(), TlsErrorKind> {
 }
 
 #[test]
-fn a_certificate_out_of_its_time_is_not_trusted() {
+fn a_certificate_outside_its_validity_period_is_not_trusted() {
     let Some(mut scene) = Scene::new() else { return };
     let dir = scene.dir.path().to_owned();
     let day = Duration::from_secs(24 * 60 * 60);
@@ -490,7 +493,7 @@ fn a_certificate_out_of_its_time_is_not_trusted() {
 }
 
 #[test]
-fn a_new_certificate_says_what_it_was_made_for() {
+fn a_new_certificate_has_the_requested_names_and_validity() {
     let Some(scene) = Scene::new() else { return };
     let certificate = scene.server.own_certificate().unwrap();
     assert_eq!(certificate.names(), NAMES);
@@ -512,7 +515,7 @@ fn a_new_certificate_says_what_it_was_made_for() {
 }
 
 #[test]
-fn clear_text_in_the_place_of_tls_is_told_as_that() {
+fn plain_text_instead_of_tls_is_reported() {
     let Some(scene) = Scene::new() else { return };
     let kind = |error: io::Error| TlsError::of(&error).unwrap().kind();
     let (near, mut far) = tcp_pair();
@@ -532,11 +535,11 @@ fn clear_text_in_the_place_of_tls_is_told_as_that() {
     let error = wait(&mut client, |tls| tls.read(&mut [0; 9])).unwrap_err();
     assert_eq!(kind(error), TlsErrorKind::ClearText);
     let error = wait(&mut server, |tls| tls.read(&mut [0; 9])).unwrap_err();
-    assert!(TlsError::of(&error).is_some(), "an alert: {error}");
+    assert!(TlsError::of(&error).is_some(), "not an alert: {error}");
 }
 
 #[test]
-fn a_handshake_that_the_peer_leaves_is_told_as_that() {
+fn a_handshake_that_the_peer_aborts_is_reported() {
     let Some(scene) = Scene::new() else { return };
     let (near, far) = tcp_pair();
     let mut server = scene.server.accept(far, &[1; 16], None).unwrap();
@@ -547,9 +550,9 @@ fn a_handshake_that_the_peer_leaves_is_told_as_that() {
 }
 
 #[test]
-fn a_version_that_is_too_old_is_told_as_that() {
+fn a_version_that_is_too_old_is_reported() {
     let Some(mut scene) = Scene::new() else { return };
-    scene.client.hold_at_1_2();
+    scene.client.limit_to_1_2();
     let file = scene.file();
     scene.server = TlsContext::server(scene.library, &file, &file, TlsVersion::V1_3).unwrap();
     let (mut server, mut client) = scene.ends("ftp.example.org", None, 1);
@@ -560,7 +563,7 @@ fn a_version_that_is_too_old_is_told_as_that() {
 }
 
 #[test]
-fn a_client_that_speaks_another_protocol_is_refused() {
+fn a_client_that_offers_only_other_protocols_is_refused() {
     let Some(scene) = Scene::new() else { return };
     for (protocols, taken) in
         [("\u{3}ftp", true), ("\u{2}h2\u{3}ftp", true), ("\u{2}h2\u{8}http/1.1", false)]
@@ -577,7 +580,7 @@ fn a_client_that_speaks_another_protocol_is_refused() {
 }
 
 #[test]
-fn libraries_that_are_none_are_refused_by_name() {
+fn unsupported_libraries_are_refused_by_version() {
     use super::library::check_version;
     assert_eq!(check_version("OpenSSL 1.1.1w  11 Sep 2023", 0x1010_117f), Ok(false));
     assert_eq!(check_version("OpenSSL 3.5.1 1 Jul 2025", 0x3050_0010), Ok(false));
@@ -589,30 +592,30 @@ fn libraries_that_are_none_are_refused_by_name() {
         ("", 0),
     ] {
         let error = check_version(version, number).unwrap_err();
-        assert_eq!(error, format!("{version} is none of OpenSSL 1.1.1 to 3"));
+        assert_eq!(error, format!("{version} is not supported; use OpenSSL 1.1.1 to 3"));
     }
 }
 
-/// Numbers that look random and are the same in each run.
+/// Returns pseudorandom numbers, the same in each run.
 fn numbers() -> impl Iterator<Item = u32> {
     let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     std::iter::successors(Some(42), next).map(|state| (state >> 33) as u32)
 }
 
-/// Continues a call on an end whose peer has sent all that it will, until it fails.
+/// Repeats a call until it fails, on an end whose peer sends nothing more.
 fn failure<T>(tls: &mut Tls, call: impl FnMut(&mut Tls) -> io::Result<T>) -> TlsErrorKind {
     let error = wait(tls, call).map(drop).unwrap_err();
     TlsError::of(&error).unwrap_or_else(|| panic!("{error}")).kind()
 }
 
 #[test]
-fn garbage_in_the_place_of_a_handshake_is_an_error() {
+fn garbage_instead_of_a_handshake_is_an_error() {
     let Some(scene) = Scene::new() else { return };
     let mut numbers = numbers();
     for round in 0..100 {
         let length = numbers.next().unwrap() as usize % 400;
         let mut garbage: Vec<u8> = numbers.by_ref().take(length).map(|n| n as u8).collect();
-        // Half of it looks like a handshake at first.
+        // Half of the inputs start like a handshake.
         if round % 2 == 0 {
             let looks: [u8; 6] = [22, 3, 1, (length >> 8) as u8, length as u8, 1];
             garbage.iter_mut().zip(looks).for_each(|(byte, looks)| *byte = looks);
@@ -627,13 +630,17 @@ fn garbage_in_the_place_of_a_handshake_is_an_error() {
             };
             failure(&mut tls, Tls::handshake);
             assert!(tls.read(&mut [0; 9]).is_err() && tls.write(b"x").is_err());
-            assert!(tls.verdict().is_err() && tls.end_sending().is_err() && !tls.saw_end());
+            assert!(
+                tls.verify_peer().is_err()
+                    && tls.end_sending().is_err()
+                    && !tls.received_close_notify()
+            );
         }
     }
 }
 
 #[test]
-fn a_hello_with_any_bit_changed_harms_nobody() {
+fn a_client_hello_with_a_flipped_bit_fails_cleanly() {
     let Some(scene) = Scene::new() else { return };
     let (near, mut far) = tcp_pair();
     let mut client = scene.client.connect(near, "ftp.example.org", None).unwrap();
@@ -653,7 +660,7 @@ fn a_hello_with_any_bit_changed_harms_nobody() {
 }
 
 #[test]
-fn records_that_are_damaged_or_too_long_are_errors() {
+fn corrupt_or_oversized_records_are_errors() {
     let Some(scene) = Scene::new() else { return };
     for record in [
         &[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20][..],
@@ -667,6 +674,6 @@ fn records_that_are_damaged_or_too_long_are_errors() {
         client.tcp().write_all(record).unwrap();
         client.tcp().shutdown(Shutdown::Write).unwrap();
         failure(&mut server, |tls| tls.read(&mut [0; 9]));
-        assert!(!server.saw_end(), "{record:?}");
+        assert!(!server.received_close_notify(), "{record:?}");
     }
 }

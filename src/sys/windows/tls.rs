@@ -1,4 +1,4 @@
-//! Where the functions of OpenSSL come from on Windows.
+//! Loads OpenSSL on Windows.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::net::TcpStream;
@@ -11,31 +11,31 @@ unsafe extern "system" {
     fn GetProcAddress(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
-/// Why there is no TLS at all: a library can be loaded.
+/// `None`, because libraries can be loaded.
 pub(in crate::sys) const NO_TLS: Option<&str> = None;
 
-/// Nothing is tried: Windows has no OpenSSL of its own, and a bare name may find one that somebody has
-/// planted.
+/// No libraries to try: Windows has no OpenSSL, and a bare name might load a library planted by an
+/// attacker.
 pub(in crate::sys) const TLS_LIBRARIES: &[&str] = &[];
 
-/// The socket as OpenSSL wants it. Windows promises that a socket's number fits into 32 bits.
+/// Returns the socket for OpenSSL. On Windows, socket handles fit into 32 bits.
 pub(in crate::sys) fn socket_number(tcp: &TcpStream) -> c_int {
     tcp.as_raw_socket() as c_int
 }
 
-/// libssl and the libcrypto that it needs, both loaded for good.
+/// libssl and its libcrypto, which are never unloaded.
 pub(in crate::sys) struct SharedLibrary {
     ssl: *mut c_void,
     crypto: *mut c_void,
 }
 
-// SAFETY: the handles are only given to GetProcAddress, which any thread may call.
+// SAFETY: the handles are only passed to GetProcAddress, which any thread may call.
 unsafe impl Send for SharedLibrary {}
 // SAFETY: as above.
 unsafe impl Sync for SharedLibrary {}
 
 impl SharedLibrary {
-    /// Loads `libssl-3-x64.dll` or its like and the `libcrypto-3-x64.dll` beside it.
+    /// Loads a libssl such as `libssl-3-x64.dll` and the `libcrypto-3-x64.dll` in the same directory.
     pub(in crate::sys) fn open(file: &Path) -> Result<SharedLibrary, String> {
         let shown = file.display();
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -47,10 +47,10 @@ impl SharedLibrary {
         Ok(SharedLibrary { ssl, crypto })
     }
 
-    /// The address of a function in one of both; null if there is none.
+    /// Returns the address of a function in either library, or null.
     pub(in crate::sys) fn find(&self, name: &CStr) -> *mut c_void {
         let find = |library| {
-            // SAFETY: the handle is one of a library that stays loaded; the name ends in NUL.
+            // SAFETY: the library stays loaded; the name is NUL-terminated.
             unsafe { GetProcAddress(library, name.as_ptr()) }
         };
         let found = find(self.ssl);
@@ -59,12 +59,12 @@ impl SharedLibrary {
 }
 
 fn load(file: &Path) -> Result<*mut c_void, String> {
-    /// What the library needs is looked for beside it and in the system's directories alone.
+    /// Searches for dependencies only in the library's own directory and the system directory.
     const LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR: u32 = 0x100;
     const LOAD_LIBRARY_SEARCH_SYSTEM32: u32 = 0x800;
     let name: Vec<u16> = file.as_os_str().encode_wide().chain([0]).collect();
     let flags = LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32;
-    // SAFETY: the name ends in NUL, and the second argument is to be null.
+    // SAFETY: the name is NUL-terminated, and the second argument must be null.
     let handle = unsafe { LoadLibraryExW(name.as_ptr(), std::ptr::null_mut(), flags) };
     if handle.is_null() {
         return Err(format!("{}: {}", file.display(), std::io::Error::last_os_error()));

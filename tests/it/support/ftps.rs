@@ -33,7 +33,7 @@ impl Ftps {
     /// TLS session of that control connection.
     pub fn shake(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Wire> {
         let tls = self.shake_unseen(tcp, control)?;
-        tls.verdict().map_err(io::Error::from)?;
+        tls.verify_peer().map_err(io::Error::from)?;
         Ok(Wire::Tls(Box::new(tls)))
     }
 
