@@ -300,7 +300,7 @@ fn grow(buffer: &mut Vec<u8>, filled: usize, largest: usize) {
         return;
     }
     let size = (filled * 4).min(largest);
-    if sys::check_room(size + LEFT).is_ok() {
+    if sys::check_memory(size + LEFT).is_ok() {
         *buffer = vec![0; size];
     }
 }

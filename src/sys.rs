@@ -8,25 +8,25 @@
 //! |---|---|
 //! | [`poll`] | std cannot wait for one of several sockets, nor accept with a deadline |
 //! | [`Event`], [`Waker`] | wake threads that wait in `poll`, on any system |
-//! | [`Signals`], [`ignores_hangup`], [`has_terminal`] | std has no signals; a thread waits for them, and no handler runs |
+//! | [`Signals`], [`ignores_hangup`], [`has_terminal`] | std has no signals |
 //! | [`spawn_with_signals`] | std lets child processes inherit blocked and ignored signals |
 //! | [`listen_backlog`], [`connect_from`], [`inline_urgent`], [`keep_alive`], [`acknowledge_now`] | socket options without a function in std |
 //! | [`own_addresses`], [`is_superuser`], [`user_name`] | std lists no interfaces and knows no users |
 //! | `send_file`, `Pipe` | std copies between file and socket through a buffer of 8 KiB |
-//! | `read_at`, `write_at` | std has another name for it on each system |
-//! | `own_user`, `owner_and_links`, `boot_id` | std tells neither the user nor the boot of the machine |
-//! | `adopt` | std copies neither access control lists nor extended attributes |
-//! | [`Dir`] | std opens files by path, and a directory in the path may be replaced meanwhile |
-//! | [`raise_descriptors`] | std does not raise the soft limit, which is often 1,024 |
-//! | [`most_threads`] | std aborts the program if a thread gets no memory for its guard pages |
-//! | [`check_room`], [`save_memory`] | a failed allocation aborts a Rust program, so memory is checked before |
-//! | [`inherited_listeners`], [`tell_manager`], [`is_journal`] | std does not accept sockets from a service manager |
-//! | [`give_back_stack`] | a thread keeps every page of its stack that it ever touched |
-//! | [`compress_sha256`] | running instructions that not every processor has is unsafe |
+//! | `read_at`, `write_at` | std has a different function on each system |
+//! | `effective_user`, `owner_and_links`, `boot_id` | std reports neither the effective user nor the boot of the machine |
+//! | `copy_attributes` | std copies neither access control lists nor extended attributes |
+//! | [`Dir`] | std opens files by path, and another process may replace a directory in the path |
+//! | [`raise_descriptor_limit`] | std does not raise the soft limit, which is often 1,024 |
+//! | [`max_threads`] | std aborts the program if a thread gets no memory for its guard pages |
+//! | [`check_memory`], [`limit_heaps`] | a failed allocation aborts a Rust program, so memory is checked first |
+//! | [`inherited_listeners`], [`notify_manager`], [`is_journal`] | std does not accept sockets from a service manager |
+//! | [`release_stack`] | a thread keeps every page of its stack that it ever touched |
+//! | [`compress_sha256`] | std has no SHA-256, and the processor's instructions for it need `unsafe` |
 //! | [`use_built_in_name_services`] | name lookups by std crash a static program if the system's glibc has another version |
-//! | [`Patient`] | std fails if another program has made a standard stream nonblocking |
+//! | [`BlockingWriter`] | std fails if another program has made a standard stream nonblocking |
 //! | [`TlsContext`], [`Tls`] | std has no TLS, and OpenSSL has only C functions |
-//! | [`EchoOff`], [`RawMode`], [`typed`] | passwords are read without echo, and lines are edited key by key |
+//! | [`EchoOff`], [`RawMode`], [`read_key`] | passwords are read without echo, and lines are edited key by key |
 
 mod event;
 mod socket;
@@ -53,7 +53,7 @@ pub use unix::*;
 
 /// Releases unused pages of the thread's stack; does nothing except on Linux.
 #[cfg(not(target_os = "linux"))]
-pub fn give_back_stack() {}
+pub fn release_stack() {}
 
 /// Configures name lookups without glibc's shared libraries; does nothing except in a static glibc
 /// program.
@@ -77,12 +77,12 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-/// A request that the system delivers to the process.
+/// A signal, or the console event of Windows that corresponds to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGINT: Ctrl-C in the terminal.
     Interrupt,
-    /// SIGTERM: the administrator or the service manager ends the process.
+    /// SIGTERM: a request to shut down, from the administrator or the service manager.
     Terminate,
     /// SIGHUP: reload the configuration.
     Hangup,
@@ -94,14 +94,14 @@ pub enum Signal {
 
 /// The result of waiting for input from the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typed {
+pub enum KeyInput {
     /// A byte of input.
     Byte(u8),
     /// The [`Waker`] was used first.
     Woken,
-    /// The time is over.
+    /// The time limit has expired.
     Nothing,
-    /// The terminal is gone.
+    /// The terminal was closed.
     End,
 }
 
@@ -110,7 +110,7 @@ pub enum Typed {
 pub enum Interest {
     /// Bytes, a new connection, or the end of the stream.
     Read,
-    /// Space for writing, or an established connection.
+    /// Buffer space for writing, or an established connection.
     Write,
     /// The loss of the connection only, such as a reset. Only Linux reports it separately from the
     /// end of the stream; on other systems this never becomes ready.
@@ -143,9 +143,9 @@ pub struct Stat {
     pub created: Option<SystemTime>,
     /// The permission bits, at most 0o7777.
     pub mode: u32,
-    /// The number of the owner; 0 if the system has none.
+    /// The user id of the owner; 0 if the system has no such ids.
     pub owner: u32,
-    /// The number of the group; 0 if the system has none.
+    /// The group id; 0 if the system has no such ids.
     pub group: u32,
     /// The number of hard links.
     pub links: u64,

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Each client needs one or two descriptors.
-    mt_ftp::sys::raise_descriptors();
+    mt_ftp::sys::raise_descriptor_limit();
     let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.first().and_then(|word| word.to_str()) {
         Some("bare") => with(&bare::PROGRAM, words.split_off(1), bare::run),

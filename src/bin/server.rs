@@ -50,8 +50,8 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     // them leave the signals to the one that waits.
     let ends_with_terminal = sys::has_terminal() && !sys::ignores_hangup();
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
-    let descriptors = sys::raise_descriptors();
-    sys::save_memory();
+    let descriptors = sys::raise_descriptor_limit();
+    sys::limit_heaps();
     let shutdown = Shutdown::new()?;
     let root = path::absolute(&config.root).unwrap_or_else(|_| config.root.clone());
     let log = Log::open(config.log_level, config.log_format, config.log_file.as_deref())
@@ -73,7 +73,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     drop(settings);
     // After what is for people, which stands above it on a terminal.
     server.log_started(&all_addresses, &root);
-    tell_manager("READY=1", &server);
+    notify_manager("READY=1", &server);
 
     // Two doors: at the one of --tls-port TLS comes before the greeting.
     let arrival = |accepted: Accepted| {
@@ -98,7 +98,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
         }
     }
 
-    tell_manager("STOPPING=1", &server);
+    notify_manager("STOPPING=1", &server);
     drop((listeners, spare));
     server.wait_for_sessions(server.settings().config.shutdown_grace);
     server.log().event(Level::Info, "ended", &[]);
@@ -161,8 +161,8 @@ fn bind_to(host: &str, port: u16) -> io::Result<TcpListener> {
 }
 
 /// Tells the service manager, if there is one. That it did not hear is for the log alone.
-fn tell_manager(state: &str, server: &Server) {
-    if let Err(error) = sys::tell_manager(state) {
+fn notify_manager(state: &str, server: &Server) {
+    if let Err(error) = sys::notify_manager(state) {
         server.log().event(
             Level::Warn,
             "manager-not-told",

@@ -8,7 +8,7 @@
 
 use super::error::Error;
 use crate::protocol::{Name, Secret};
-use crate::sys::is_open_to_others;
+use crate::sys::is_accessible_to_others;
 use crate::text;
 use std::env;
 use std::fs::File;
@@ -44,7 +44,7 @@ pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>
     let Some(login) = parse(text).into_iter().find(|login| login.fits(host, user)) else {
         return Ok(None);
     };
-    let open = is_open_to_others(&file.metadata().map_err(failed)?);
+    let open = is_accessible_to_others(&file.metadata().map_err(failed)?);
     if open && login.is_secret() {
         return Err(Error::Netrc(path));
     }

@@ -10,7 +10,7 @@ pub(super) mod width;
 use super::error::Error;
 use crate::protocol::listing::{Entry, Kind};
 use crate::protocol::{Command, Reply};
-use crate::sys::Patient;
+use crate::sys::BlockingWriter;
 use crate::text::{EscapingWriter, shown, shown_lines};
 use progress::ProgressOutput;
 use std::env;
@@ -67,7 +67,7 @@ fn say(mark: &str, text: &str) {
 /// could not be reported.
 fn words(text: &str) {
     let text = progress::erasure() + text;
-    let _ = Patient(io::stderr()).write_all(text.as_bytes());
+    let _ = BlockingWriter(io::stderr()).write_all(text.as_bytes());
 }
 
 /// Prints to standard error before a signal ends the program. It waits for at most one second, so
@@ -192,15 +192,15 @@ fn print(write: impl FnOnce(&mut Listing) -> io::Result<()>) -> Result<(), Error
 /// Standard output for text: control characters are escaped if it is a terminal.
 pub(super) enum Listing {
     /// Escaped output for people.
-    Escaped(EscapingWriter<Patient<io::Stdout>>),
+    Escaped(EscapingWriter<BlockingWriter<io::Stdout>>),
     /// Unchanged output for programs.
-    Raw(Patient<io::Stdout>),
+    Raw(BlockingWriter<io::Stdout>),
 }
 
 impl Listing {
     /// Creates the output in the form that standard output needs.
     pub(super) fn new() -> Listing {
-        let stdout = Patient(io::stdout());
+        let stdout = BlockingWriter(io::stdout());
         if stdout.0.is_terminal() {
             Listing::Escaped(EscapingWriter::new(stdout))
         } else {
@@ -257,7 +257,7 @@ impl Coloured {
     /// Prints the remaining output.
     pub(super) fn finish(mut self) -> io::Result<()> {
         if let Some(line) = self.line.take() {
-            Patient(io::stdout()).write_all(coloured(&line, self.now).as_bytes())?;
+            BlockingWriter(io::stdout()).write_all(coloured(&line, self.now).as_bytes())?;
         }
         self.out.finish()
     }
@@ -270,7 +270,7 @@ impl Write for Coloured {
             line.extend_from_slice(part);
             if part.ends_with(b"\n") || line.len() > LONGEST_LINE {
                 let whole = std::mem::take(line);
-                Patient(io::stdout()).write_all(coloured(&whole, self.now).as_bytes())?;
+                BlockingWriter(io::stdout()).write_all(coloured(&whole, self.now).as_bytes())?;
             }
         }
         Ok(bytes.len())

@@ -215,7 +215,7 @@ fn wait_thriftily(items: &mut [PollItem<'_>], until: Option<Instant>) -> io::Res
     let at_first = sooner(until, deadline(LONG_WAIT));
     match wait(items, at_first) {
         Err(error) if error.kind() == io::ErrorKind::TimedOut && at_first != until => {
-            sys::give_back_stack();
+            sys::release_stack();
             wait(items, until)
         }
         other => other,

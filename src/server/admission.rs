@@ -55,7 +55,7 @@ impl Server {
     pub fn admit(&self, arrival: Arrival) -> Option<Client> {
         // Left to those who are in: one of their allocations that fails ends the program.
         const ROOM: usize = 16 * 1024 * 1024;
-        if let Err(cause) = sys::check_room(ROOM) {
+        if let Err(cause) = sys::check_memory(ROOM) {
             self.log_exhausted(&cause);
             self.send_away(&arrival);
             return None;

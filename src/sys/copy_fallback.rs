@@ -1,5 +1,5 @@
-//! Replacements for systems without a direct transfer between file and socket: every call fails,
-//! and the caller uses a buffer of its own.
+//! Replacements for systems without a direct transfer between file and socket. Every call fails, so
+//! that the caller copies through a buffer.
 
 use super::Handle;
 use std::fs::File;

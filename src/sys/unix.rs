@@ -4,12 +4,12 @@
 //! layouts that differ between systems are in `abi`; everything else is POSIX.
 
 pub(in crate::sys) mod abi;
+mod blocking_writer;
 mod dir;
 mod file;
 mod interfaces;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 mod name_service;
-mod patient;
 mod replace;
 mod rlimit;
 #[cfg(target_os = "linux")]
@@ -23,27 +23,27 @@ mod stat;
 mod terminal;
 mod tls;
 
+pub use blocking_writer::BlockingWriter;
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
 pub(crate) use file::{
-    FileId, boot_id, identify, is_at, is_dir_at, is_named, own_user, owner_and_links, read_at,
-    write_at,
+    FileId, boot_id, effective_user, identify, is_at, is_dir_at, is_named, owner_and_links,
+    read_at, write_at,
 };
 pub use interfaces::own_addresses;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 pub use name_service::use_built_in_name_services;
-pub use patient::Patient;
-pub(crate) use replace::{adopt, cannot_replace, reserve, set_file_mode};
-pub use rlimit::{check_room, most_threads, raise_descriptors, save_memory};
+pub(crate) use replace::{cannot_replace, copy_attributes, reserve, set_file_mode};
+pub use rlimit::{check_memory, limit_heaps, max_threads, raise_descriptor_limit};
 #[cfg(target_os = "linux")]
 pub(crate) use sendfile::{Pipe, send_file};
-pub use service_manager::{inherited_listeners, is_journal, tell_manager};
+pub use service_manager::{inherited_listeners, is_journal, notify_manager};
 pub use signal::{Signals, ignores_hangup, spawn_with_signals};
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
 pub(crate) use socket::{Pair, pair, set_option};
 #[cfg(target_os = "linux")]
-pub use stack::give_back_stack;
-pub use terminal::{EchoOff, RawMode, has_terminal, is_typed, stop, terminal_width, typed};
+pub use stack::release_stack;
+pub use terminal::{EchoOff, RawMode, has_key, has_terminal, read_key, suspend, terminal_width};
 pub(in crate::sys) use tls::socket_number;
 #[cfg(not(tls_static))]
 pub(in crate::sys) use tls::{NO_TLS, SharedLibrary, TLS_LIBRARIES};
@@ -100,12 +100,12 @@ fn retry(mut call: impl FnMut() -> c_int) -> io::Result<c_int> {
 }
 
 /// Makes files that are created with these options accessible to their owner only.
-pub(crate) fn for_owner_alone(options: &mut std::fs::OpenOptions) {
+pub(crate) fn owner_only(options: &mut std::fs::OpenOptions) {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
 }
 
 /// Returns whether users other than the owner may read or write a file.
-pub(crate) fn is_open_to_others(metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn is_accessible_to_others(metadata: &std::fs::Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(metadata) & 0o077 != 0
 }
 
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tail_may_begin_behind_the_end() {
+    fn a_tail_beyond_the_end_is_empty() {
         for (from, tail) in [(0, "ab"), (1, "b"), (2, ""), (3, ""), (usize::MAX, "")] {
             assert_eq!(os_tail(OsStr::new("ab"), from), tail);
         }

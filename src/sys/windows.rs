@@ -13,13 +13,13 @@ use std::io;
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
 
 pub use console::{
-    EchoOff, RawMode, Signals, is_typed, spawn_with_signals, stop, terminal_width, typed,
+    EchoOff, RawMode, Signals, has_key, read_key, spawn_with_signals, suspend, terminal_width,
 };
 pub use dir::{Dir, Entries};
 pub(crate) use dir::{
-    FileId, adopt, boot_id, cannot_replace, identify, is_at, is_dir_at, is_named, may_be_link,
-    name_bytes, name_of, os_name, own_user, owner_and_links, read_at, reserve, set_file_mode,
-    write_at,
+    FileId, boot_id, cannot_replace, copy_attributes, effective_user, identify, is_at, is_dir_at,
+    is_named, may_be_link, name_bytes, name_of, os_name, owner_and_links, read_at, reserve,
+    set_file_mode, write_at,
 };
 pub(in crate::sys) use socket::abi;
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
@@ -44,7 +44,7 @@ pub fn inherited_listeners() -> io::Result<Vec<std::net::TcpListener>> {
 ///
 /// # Errors
 /// None on this system.
-pub fn tell_manager(_state: &str) -> io::Result<()> {
+pub fn notify_manager(_state: &str) -> io::Result<()> {
     Ok(())
 }
 
@@ -85,31 +85,31 @@ pub fn user_name() -> String {
 }
 
 /// Returns the maximum, because Windows has no such limit.
-pub fn raise_descriptors() -> u64 {
+pub fn raise_descriptor_limit() -> u64 {
     u64::MAX
 }
 
 /// Returns the maximum, because only memory limits the number of threads.
-pub fn most_threads() -> usize {
+pub fn max_threads() -> usize {
     usize::MAX
 }
 
 /// Does nothing, because Windows has no such memory limit.
-pub fn save_memory() {}
+pub fn limit_heaps() {}
 
 /// Succeeds always, because Windows has no such memory limit.
 ///
 /// # Errors
 /// None on this system.
-pub fn check_room(_bytes: usize) -> io::Result<()> {
+pub fn check_memory(_bytes: usize) -> io::Result<()> {
     Ok(())
 }
 
 /// Does nothing: a new file has the access rights that its directory defines.
-pub(crate) fn for_owner_alone(_options: &mut std::fs::OpenOptions) {}
+pub(crate) fn owner_only(_options: &mut std::fs::OpenOptions) {}
 
 /// Returns false, because files have no mode that could tell.
-pub(crate) fn is_open_to_others(_metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn is_accessible_to_others(_metadata: &std::fs::Metadata) -> bool {
     false
 }
 
@@ -160,9 +160,9 @@ pub(crate) fn os_string(bytes: &[u8]) -> Option<OsString> {
 
 /// A standard stream; on Windows all of them block.
 #[derive(Debug)]
-pub struct Patient<W>(pub W);
+pub struct BlockingWriter<W>(pub W);
 
-impl<W: io::Write> io::Write for Patient<W> {
+impl<W: io::Write> io::Write for BlockingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }

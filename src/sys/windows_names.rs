@@ -1,7 +1,7 @@
-//! Names that Windows does not take for a file of that name in that directory.
+//! Names that Windows does not interpret as a plain file name in the given directory.
 //!
-//! A name from a peer must open exactly that file. Such names are rejected and not escaped,
-//! because otherwise a file would be returned under another name than it was stored.
+//! They are rejected, not escaped: an escaped file would appear in listings under a different name than
+//! the client stored.
 
 /// Device names, also with any extension and with blanks before the extension.
 const DEVICES: [&str; 8] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$", "CONERR$"];
@@ -12,7 +12,7 @@ const PORTS: [&str; 2] = ["COM", "LPT"];
 /// Returns whether a name has another meaning: a path (`\\`), a drive or a stream of another file
 /// (`:`), a pattern, a device, a name whose end the system drops (`a.`, `a `), or the short alias
 /// of another file (`PROGRA~1`).
-pub(crate) fn means_something_else(name: &str) -> bool {
+pub(crate) fn is_reserved_name(name: &str) -> bool {
     let forbidden = |c: char| c.is_control() || r#"\/:*?"<>|"#.contains(c);
     let loses_its_end = name.ends_with(['.', ' ']) && name != "." && name != "..";
     name.contains(forbidden) || loses_its_end || is_device(name) || is_short(name)

@@ -5,7 +5,7 @@
 //! file cannot be read or written, there is no history, without an error. The caller decides which
 //! lines must not be saved.
 
-use crate::sys::for_owner_alone;
+use crate::sys::owner_only;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
-    for_owner_alone(&mut options);
+    owner_only(&mut options);
     let mut file = options.open(path)?;
     // Another client may be shortening the file.
     file.lock()?;
@@ -149,7 +149,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history");
         History::load(Some(path.clone())).add(b"ls");
-        assert!(!crate::sys::is_open_to_others(&fs::metadata(&path).unwrap()));
+        assert!(!crate::sys::is_accessible_to_others(&fs::metadata(&path).unwrap()));
     }
 
     #[test]

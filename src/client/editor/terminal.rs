@@ -6,7 +6,7 @@ use super::keys::{Key, Keys};
 use super::screen::{Screen, columns_of};
 use super::state::{Completion, EditorState, EditorStep};
 use crate::client::signals::{Editing, Interrupt, NO_MARKS};
-use crate::sys::{Typed, Waker, is_typed, stop, terminal_width, typed};
+use crate::sys::{KeyInput, Waker, has_key, read_key, suspend, terminal_width};
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Reader {
                 EditEnd::Line(line) => return Ok(Some(line)),
                 EditEnd::End => return Ok(None),
                 // The terminal has its normal settings again, as the parent shell expects.
-                EditEnd::Stop => stop()?,
+                EditEnd::Stop => suspend()?,
                 EditEnd::Tab => {
                     let found = complete(&self.state.before());
                     self.take(found);
@@ -120,7 +120,7 @@ impl Reader {
                 }
             }
             // Text that arrives faster than it can be drawn is drawn once, at its end.
-            if !is_typed()? {
+            if !has_key()? {
                 self.draw(prompt);
             }
         }
@@ -134,14 +134,14 @@ impl Reader {
     fn next_key(&mut self, prompt: &str) -> io::Result<Option<Key>> {
         loop {
             let patience = self.keys.is_waiting().then_some(KEY_PATIENCE);
-            let key = match typed(&self.waker, patience)? {
-                Typed::Byte(byte) => self.keys.byte(byte),
-                Typed::Nothing => self.keys.timeout(),
-                Typed::Woken => {
+            let key = match read_key(&self.waker, patience)? {
+                KeyInput::Byte(byte) => self.keys.byte(byte),
+                KeyInput::Nothing => self.keys.timeout(),
+                KeyInput::Woken => {
                     self.draw(prompt);
                     None
                 }
-                Typed::End => return Ok(None),
+                KeyInput::End => return Ok(None),
             };
             if key.is_some() {
                 return Ok(key);
@@ -206,18 +206,18 @@ fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Told> {
     let mut words = Vec::new();
     loop {
         let before = words.clone();
-        match typed(&waker, None)? {
-            Typed::Byte(0x04) | Typed::End if echo == Echo::On && words.is_empty() => {
+        match read_key(&waker, None)? {
+            KeyInput::Byte(0x04) | KeyInput::End if echo == Echo::On && words.is_empty() => {
                 return Ok(Told::Nothing);
             }
-            Typed::Byte(b'\r' | b'\n' | 0x04) | Typed::End => return Ok(Told::Words(words)),
-            Typed::Byte(0x03) => return Ok(Told::Nothing),
-            Typed::Byte(0x15) => words.clear(),
-            Typed::Byte(0x08 | 0x7f) => forget_last(&mut words),
+            KeyInput::Byte(b'\r' | b'\n' | 0x04) | KeyInput::End => return Ok(Told::Words(words)),
+            KeyInput::Byte(0x03) => return Ok(Told::Nothing),
+            KeyInput::Byte(0x15) => words.clear(),
+            KeyInput::Byte(0x08 | 0x7f) => forget_last(&mut words),
             // An answer ignores control characters, such as the beginning of a cursor key.
-            Typed::Byte(..0x20) if echo == Echo::On => {}
-            Typed::Byte(byte) => words.push(byte),
-            Typed::Woken | Typed::Nothing => {}
+            KeyInput::Byte(..0x20) if echo == Echo::On => {}
+            KeyInput::Byte(byte) => words.push(byte),
+            KeyInput::Woken | KeyInput::Nothing => {}
         }
         if echo == Echo::On {
             show_change(&before, &words);

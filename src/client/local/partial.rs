@@ -260,7 +260,7 @@ impl Partial {
         if let Some(old) = open_plain(&self.dir, &self.target)
             && let (Ok(new_data), Ok(old_data)) = (self.file.metadata(), old.metadata())
         {
-            sys::adopt((&self.file, &new_data), (&old, &old_data));
+            sys::copy_attributes((&self.file, &new_data), (&old, &old_data));
         }
         self.dir.rename(&self.name, &self.dir, file_name(&self.target)?)?;
         self.fate = Fate::Renamed;

@@ -216,7 +216,7 @@ fn hold_existing(dir: &Dir, name: &OsStr) -> io::Result<Existing> {
 fn is_ours(dir: &Dir, file: &File) -> io::Result<bool> {
     let data = file.metadata()?;
     let (owner, links) = sys::owner_and_links(&data);
-    let is_own = owner == sys::own_user() || owner == dir.stat_self()?.owner;
+    let is_own = owner == sys::effective_user() || owner == dir.stat_self()?.owner;
     Ok(data.is_file() && links == 1 && is_own)
 }
 

@@ -5,7 +5,7 @@
 //! were added last. A line that is neither is left out when the file is written next.
 
 use crate::client::pin::Pin;
-use crate::sys::for_owner_alone;
+use crate::sys::owner_only;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -81,7 +81,7 @@ fn write(path: &Path, all: &[(String, Pin)]) -> io::Result<()> {
     let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    for_owner_alone(&mut options);
+    owner_only(&mut options);
     let text: String = all.iter().map(|(server, pin)| format!("{server} {pin}\n")).collect();
     let mut file = options.open(&new)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
@@ -144,6 +144,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         in_dir(&dir).add("h:21", pin("ab")).unwrap();
         let data = fs::metadata(dir.path().join("a/trusted")).unwrap();
-        assert!(!crate::sys::is_open_to_others(&data));
+        assert!(!crate::sys::is_accessible_to_others(&data));
     }
 }

@@ -7,7 +7,7 @@ use crate::args::{Program, Usage};
 use crate::server::config::PROGRAM;
 use crate::server::log::sink::Sink;
 use crate::server::log::writer::{LogWriter, Observer, PATIENCE};
-use crate::sys::{self, Patient};
+use crate::sys::{self, BlockingWriter};
 use crate::text::Reason;
 use std::error::Error;
 use std::fmt::Display;
@@ -22,7 +22,7 @@ use std::time::Instant;
 /// # Errors
 /// The text cannot be written, in words.
 pub fn write(text: &str) -> Result<(), String> {
-    let mut stdout = Patient(io::stdout());
+    let mut stdout = BlockingWriter(io::stdout());
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(format!("cannot write standard output: {}", Reason(&error)))

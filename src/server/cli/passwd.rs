@@ -166,7 +166,8 @@ const RELOAD: &str =
 
 fn is_for_root_alone(file: &Path) -> bool {
     file.metadata().is_ok_and(|data| {
-        sys::owners_of(&data).is_some_and(|(owner, _)| owner == 0) && !sys::is_open_to_others(&data)
+        sys::owners_of(&data).is_some_and(|(owner, _)| owner == 0)
+            && !sys::is_accessible_to_others(&data)
     })
 }
 
@@ -368,7 +369,7 @@ fn without(text: &[u8], name: &str) -> Vec<u8> {
 fn lock(file: &Path) -> io::Result<File> {
     loop {
         let mut options = OpenOptions::new();
-        sys::for_owner_alone(&mut options);
+        sys::owner_only(&mut options);
         let opened = match options.read(true).write(true).create(true).truncate(false).open(file) {
             // It is replaced, not written, so its own bits need not allow that.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(file)?,

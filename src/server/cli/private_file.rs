@@ -29,7 +29,7 @@ pub fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     let written = open_new(&new)?;
     let result = (|| {
         if let Ok(old) = File::open(file) {
-            sys::adopt((&written, &written.metadata()?), (&old, &old.metadata()?));
+            sys::copy_attributes((&written, &written.metadata()?), (&old, &old.metadata()?));
         }
         write(written, content)?;
         fs::rename(&new, file)
@@ -39,7 +39,7 @@ pub fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
 
 fn open_new(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    sys::for_owner_alone(&mut options);
+    sys::owner_only(&mut options);
     options.write(true).create_new(true).open(file)
 }
 

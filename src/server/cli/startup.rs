@@ -134,7 +134,7 @@ pub fn warnings(
              {descriptors}: raise its limit (ulimit -n) or lower --max-sessions"
         ));
     }
-    let threads = sys::most_threads();
+    let threads = sys::max_threads();
     if threads < sessions {
         warnings.push(format!(
             "the system has room for the threads of {threads} sessions, not {sessions}: raise \

@@ -405,9 +405,9 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::thread;
 
-    struct Patient;
+    struct BlockingWriter;
 
-    impl Attention for Patient {
+    impl Attention for BlockingWriter {
         fn items(&self) -> [PollItem<'_>; 2] {
             [PollItem::nothing(), PollItem::nothing()]
         }
@@ -443,8 +443,10 @@ mod tests {
 
     fn accept(reservation: &Reservation) -> TcpStream {
         let deadline = net::deadline(Duration::from_secs(20));
-        let stream =
-            reservation.accept(deadline, &mut Strangers::default(), &mut Patient).unwrap().unwrap();
+        let stream = reservation
+            .accept(deadline, &mut Strangers::default(), &mut BlockingWriter)
+            .unwrap()
+            .unwrap();
         stream.set_nonblocking(false).unwrap();
         stream
     }

@@ -28,7 +28,7 @@
 //! another user in a sticky directory, or if its directory is not writable. Only the attempt to
 //! rename shows this reliably, so the data is in the partial by then, and the space for the copy
 //! is reserved before the old content is overwritten. A new file takes over the owner, the
-//! permissions and the attributes of the file that it replaces ([`sys::adopt`]).
+//! permissions and the attributes of the file that it replaces ([`sys::copy_attributes`]).
 
 use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
@@ -178,7 +178,7 @@ impl Upload {
         if let Some((old, before)) = &old {
             // Done at the start and not at the end: a user who may not read the old file must not
             // be able to read the new one during the upload.
-            sys::adopt((&file, &data), (old, before));
+            sys::copy_attributes((&file, &data), (old, before));
         }
         // Only this session writes to the partial, so an empty one remains empty.
         let cut = (data.len() > 0).then_some(0);

@@ -62,7 +62,7 @@ impl SessionLimits {
     /// Creates limits: at most `most` sessions or as many as there can be threads, and
     /// `most_by_address` from one address.
     pub fn new(most: usize, most_by_address: Option<usize>) -> SessionLimits {
-        let most = most.min(sys::most_threads());
+        let most = most.min(sys::max_threads());
         let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
         let shared = Shared { counts: Mutex::new(counts), ended: Condvar::new() };
         SessionLimits { shared: Arc::new(shared) }
@@ -71,7 +71,7 @@ impl SessionLimits {
     /// Changes the limits. Sessions above them continue.
     pub fn set(&self, most: usize, most_by_address: Option<usize>) {
         let mut counts = self.counts();
-        counts.most = most.min(sys::most_threads());
+        counts.most = most.min(sys::max_threads());
         counts.most_by_address = most_by_address;
     }
 

@@ -28,7 +28,7 @@ impl Sink {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         // The log contains names of clients and files.
-        sys::for_owner_alone(&mut options);
+        sys::owner_only(&mut options);
         let file = options.open(file).map_err(|error| {
             io::Error::new(error.kind(), format!("{what} {}: {}", file.display(), Reason(&error)))
         })?;
@@ -37,12 +37,12 @@ impl Sink {
 
     /// Returns standard error as a sink.
     pub(in crate::server) fn stderr() -> Sink {
-        Sink::to(Box::new(sys::Patient(io::stderr())))
+        Sink::to(Box::new(sys::BlockingWriter(io::stderr())))
     }
 
     /// Returns standard output as a sink.
     pub(in crate::server) fn stdout() -> Sink {
-        Sink::to(Box::new(Flushed(sys::Patient(io::stdout()))))
+        Sink::to(Box::new(Flushed(sys::BlockingWriter(io::stdout()))))
     }
 
     fn to(to: Box<dyn Write + Send>) -> Sink {

@@ -74,7 +74,7 @@ impl Dir {
     pub fn open_path(path: &Path) -> io::Result<Dir> {
         let path = path_string(path.as_os_str())?;
         let flags = O_WALK | O_DIRECTORY | O_CLOEXEC;
-        // SAFETY: `path` ends in NUL and lives through the call.
+        // SAFETY: `path` ends in NUL and is valid during the call.
         let fd = retry(|| unsafe { open(path.as_ptr(), flags) })?;
         Ok(Dir { fd: owned(fd) })
     }
@@ -116,7 +116,7 @@ impl Dir {
     fn open_with_mode(&self, name: &OsStr, flags: c_int, mode: c_uint) -> io::Result<OwnedFd> {
         let dir = self.fd.as_raw_fd();
         with_c_string(name, |name| {
-            // SAFETY: `name` ends in NUL and lives through the call; the mode is read with O_CREAT.
+            // SAFETY: `name` ends in NUL and is valid during the call; the mode is read with O_CREAT.
             let fd = retry(|| unsafe { openat(dir, name.as_ptr(), flags | O_CLOEXEC, mode) })?;
             Ok(owned(fd))
         })
@@ -160,7 +160,7 @@ impl Dir {
     /// Returns the system error.
     pub fn make_dir(&self, name: &OsStr) -> io::Result<()> {
         let name = c_string(name)?;
-        // SAFETY: `name` ends in NUL and lives through the call.
+        // SAFETY: `name` ends in NUL and is valid during the call.
         check(unsafe { mkdirat(self.fd.as_raw_fd(), name.as_ptr(), 0o777) }).map(drop)
     }
 
@@ -182,7 +182,7 @@ impl Dir {
 
     fn unlink(&self, name: &OsStr, flags: c_int) -> io::Result<()> {
         let name = c_string(name)?;
-        // SAFETY: `name` ends in NUL and lives through the call.
+        // SAFETY: `name` ends in NUL and is valid during the call.
         check(unsafe { unlinkat(self.fd.as_raw_fd(), name.as_ptr(), flags) }).map(drop)
     }
 
@@ -193,11 +193,11 @@ impl Dir {
     pub fn rename(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
         let (name, new) = (c_string(name)?, c_string(new)?);
         let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
-        // SAFETY: both names end in NUL and live through the call.
+        // SAFETY: both names end in NUL and are valid during the call.
         check(unsafe { renameat(from, name.as_ptr(), to, new.as_ptr()) }).map(drop)
     }
 
-    /// Creates `new` in the directory `to` as a further name (hard link) of the file `name`.
+    /// Creates `new` in the directory `to` as a hard link to the file `name`.
     ///
     /// # Errors
     /// `AlreadyExists` if `new` exists, or the system error, such as that of a file system without hard
@@ -205,7 +205,7 @@ impl Dir {
     pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
         let (name, new) = (c_string(name)?, c_string(new)?);
         let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
-        // SAFETY: both names end in NUL and live through the call.
+        // SAFETY: both names end in NUL and are valid during the call.
         check(unsafe { linkat(from, name.as_ptr(), to, new.as_ptr(), 0) }).map(drop)
     }
 
@@ -216,7 +216,7 @@ impl Dir {
     pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         let name = c_string(name)?;
         let dir = self.fd.as_raw_fd();
-        // SAFETY: `name` ends in NUL and lives through the call.
+        // SAFETY: `name` ends in NUL and is valid during the call.
         check(unsafe { fchmodat(dir, name.as_ptr(), mode & 0o7777, AT_SYMLINK_NOFOLLOW) }).map(drop)
     }
 
@@ -228,7 +228,7 @@ impl Dir {
         let name = c_string(name)?;
         let times = [timespec { seconds: 0, nanoseconds: UTIME_OMIT }, to_timespec(time)];
         let dir = self.fd.as_raw_fd();
-        // SAFETY: the name ends in NUL, and it and the two times live through the call.
+        // SAFETY: the name ends in NUL, and it and the two times are valid during the call.
         check(unsafe { utimensat(dir, name.as_ptr(), &times, AT_SYMLINK_NOFOLLOW) }).map(drop)
     }
 
@@ -246,7 +246,7 @@ impl Dir {
     /// Returns the system error.
     pub fn symlink(&self, target: &OsStr, name: &OsStr) -> io::Result<()> {
         let (target, name) = (path_string(target)?, c_string(name)?);
-        // SAFETY: both strings end in NUL and live through the call.
+        // SAFETY: both strings end in NUL and are valid during the call.
         check(unsafe { symlinkat(target.as_ptr(), self.fd.as_raw_fd(), name.as_ptr()) }).map(drop)
     }
 
@@ -427,7 +427,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
-    fn a_path_is_no_name() {
+    fn a_path_is_rejected_as_a_name() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("a")).unwrap();
         std::fs::write(root.path().join("a/b"), "content").unwrap();
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn every_moment_can_be_given_to_the_system() {
+    fn every_time_is_converted_to_a_timespec_and_back() {
         let far = Duration::from_secs(1 << 62);
         let moments = [
             UNIX_EPOCH,

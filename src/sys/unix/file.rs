@@ -53,7 +53,7 @@ pub(crate) fn owner_and_links(data: &Metadata) -> (u32, u64) {
 }
 
 /// Returns the user id of the owner of files that this process creates: the effective user.
-pub(crate) fn own_user() -> u32 {
+pub(crate) fn effective_user() -> u32 {
     unsafe extern "C" {
         fn geteuid() -> c_uint;
     }

@@ -1,4 +1,4 @@
-//! Passes on the owner, the permissions and the attributes of a file that is replaced.
+//! Copies the owner, permissions and attributes of a file that is being replaced.
 
 use super::abi::{EACCES, EBUSY, EPERM};
 use std::fs::{File, Metadata, Permissions};
@@ -16,19 +16,19 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 ///
 /// Whatever the system removes from a file when its content changes is not copied: set-user-ID and
 /// set-group-ID bits, capabilities, and signatures of the content.
-pub(crate) fn adopt((new, made): (&File, &Metadata), (old, before): (&File, &Metadata)) {
+pub(crate) fn copy_attributes((new, made): (&File, &Metadata), (old, before): (&File, &Metadata)) {
     let mode = before.mode() & 0o777;
     if made.mode() & 0o7777 & !(mode & 0o700) != 0 {
         set_file_mode(new, mode & 0o700);
     }
-    let keeps_group = adopt_owner(new, made, before);
+    let keeps_group = copy_owner(new, made, before);
     let rights = if keeps_group { mode } else { without_group(mode) };
-    system::adopt(new, old, rights, keeps_group);
+    system::copy_attributes(new, old, rights, keeps_group);
 }
 
-/// Sets the owner and group of a file to those of another one, or only the group if the system
-/// does not allow more. Returns whether the group is right.
-fn adopt_owner(file: &File, made: &Metadata, before: &Metadata) -> bool {
+/// Sets the owner and group of a file to those of another one, or only the group if the system does not
+/// allow more. Returns true if the file then has the right group.
+fn copy_owner(file: &File, made: &Metadata, before: &Metadata) -> bool {
     let (owner, group) = (before.uid(), before.gid());
     (made.uid(), made.gid()) == (owner, group)
         || fchown(file, Some(owner), Some(group)).is_ok()
@@ -100,19 +100,19 @@ mod system {
     /// Copies the access control list of `old` to `new`, or sets these permission bits if there is
     /// none, and copies the attributes that may be copied. After an error the permissions are
     /// unchanged.
-    pub(super) fn adopt(new: &File, old: &File, mode: u32, keeps_group: bool) {
+    pub(super) fn copy_attributes(new: &File, old: &File, mode: u32, keeps_group: bool) {
         let Ok(names) = list(old) else { return };
         let names = names.split(|byte| *byte == 0);
         let has_list = names.clone().any(|name| name == ACL.to_bytes());
         let _ = match has_list {
-            true => adopt_list(new, old, keeps_group),
-            false => adopt_bits(new, mode),
+            true => copy_list(new, old, keeps_group),
+            false => copy_bits(new, mode),
         };
-        names.for_each(|name| adopt_attribute(new, old, name));
+        names.for_each(|name| copy_attribute(new, old, name));
     }
 
     /// Copies the access control list, which also sets the permission bits.
-    fn adopt_list(new: &File, old: &File, keeps_group: bool) -> io::Result<()> {
+    fn copy_list(new: &File, old: &File, keeps_group: bool) -> io::Result<()> {
         let Some(mut acl) = read(old, ACL)? else { return Ok(()) };
         if !keeps_group {
             restrict_group(&mut acl);
@@ -120,7 +120,7 @@ mod system {
         write(new, ACL, &acl)
     }
 
-    fn adopt_bits(new: &File, mode: u32) -> io::Result<()> {
+    fn copy_bits(new: &File, mode: u32) -> io::Result<()> {
         // A directory may have a default list, which new files inherit.
         if list(new)?.split(|byte| *byte == 0).any(|name| name == ACL.to_bytes()) {
             // SAFETY: the descriptor is open and the name ends in NUL.
@@ -130,7 +130,7 @@ mod system {
         Ok(())
     }
 
-    fn adopt_attribute(new: &File, old: &File, name: &[u8]) {
+    fn copy_attribute(new: &File, old: &File, name: &[u8]) {
         let copied = !name.is_empty() && name != ACL.to_bytes() && !OF_THE_CONTENT.contains(&name);
         let Some(name) = copied.then(|| CString::new(name).ok()).flatten() else { return };
         let Ok(Some(value)) = read(old, &name) else { return };
@@ -241,7 +241,7 @@ mod system {
 
     /// Copies the access control list and the attributes of `old` to `new`, and sets the
     /// permission bits, which are separate from the list on this system.
-    pub(super) fn adopt(new: &File, old: &File, mode: u32, _keeps_group: bool) {
+    pub(super) fn copy_attributes(new: &File, old: &File, mode: u32, _keeps_group: bool) {
         if copy(old, new, COPYFILE_ACL).is_ok() {
             set_file_mode(new, mode);
         }
@@ -262,9 +262,9 @@ mod tests {
         (dir, files)
     }
 
-    fn adopt(new: &File, old: &File) {
+    fn copy_attributes(new: &File, old: &File) {
         let known = [new, old].map(|file| file.metadata().unwrap());
-        super::adopt((new, &known[0]), (old, &known[1]));
+        super::copy_attributes((new, &known[0]), (old, &known[1]));
     }
 
     fn mode(file: &File) -> u32 {
@@ -272,11 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn permission_bits_are_kept_and_those_that_lend_rights_are_not() {
+    fn permission_bits_are_kept_except_set_user_id_and_set_group_id() {
         for (old_mode, expected) in [(0o640, 0o640), (0o600, 0o600), (0o6777, 0o777), (0, 0)] {
             for new_mode in [0o600, 0o666] {
                 let (_dir, [new, old]) = files([new_mode, old_mode]);
-                adopt(&new, &old);
+                copy_attributes(&new, &old);
                 assert_eq!(mode(&new), expected, "{old_mode:o}");
             }
         }
@@ -322,7 +322,7 @@ mod tests {
             if write(&old, ACL, &for_nobody()).is_err() {
                 return; // the file system has no access control lists
             }
-            adopt(&new, &old);
+            copy_attributes(&new, &old);
             assert_eq!(read(&new, ACL).unwrap(), Some(for_nobody()));
             assert_eq!(mode(&new), 0o660);
         }
@@ -333,7 +333,7 @@ mod tests {
             if write(&new, ACL, &for_nobody()).is_err() {
                 return;
             }
-            adopt(&new, &old);
+            copy_attributes(&new, &old);
             assert_eq!(read(&new, ACL).unwrap(), None);
             assert_eq!(mode(&new), 0o640);
         }
@@ -347,14 +347,14 @@ mod tests {
                     return;
                 }
             }
-            adopt(&new, &old);
+            copy_attributes(&new, &old);
             for (name, value) in values {
                 assert_eq!(read(&new, name).unwrap(), Some(value), "{name:?}");
             }
         }
 
         #[test]
-        fn room_is_reserved_without_a_change_or_refused() {
+        fn space_is_reserved_without_changing_the_file() {
             let (_dir, [file, _]) = files([0o600, 0o600]);
             for length in [0, 1, 100_000] {
                 reserve(&file, length).unwrap();

@@ -22,9 +22,9 @@ unsafe extern "C" {
     fn munmap(address: *mut c_void, length: usize) -> c_int;
 }
 
-/// Raises the soft limit of descriptors as far as the system allows, and returns the limit. A
-/// higher existing limit is kept.
-pub fn raise_descriptors() -> u64 {
+/// Raises the soft limit of descriptors as far as the system allows, and returns the new limit. Never
+/// lowers it.
+pub fn raise_descriptor_limit() -> u64 {
     let Some(limit) = limit(RLIMIT_NOFILE) else { return u64::MAX };
     let raised = rlimit { soft: raised(limit.soft, limit.hard), ..limit };
     // SAFETY: `raised` is readable and laid out as the system has it.
@@ -43,7 +43,7 @@ fn raised(soft: u64, hard: u64) -> u64 {
 /// memory mappings, in which case std aborts the program. Each thread needs four mappings (its
 /// stack, its signal stack for overflow handling, and a guard page for each), and one more while
 /// it moves a file.
-pub fn most_threads() -> usize {
+pub fn max_threads() -> usize {
     if cfg!(target_os = "linux") {
         // If the limit cannot be read, the kernel's default is assumed.
         let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
@@ -63,7 +63,7 @@ fn threads_within(pieces: usize) -> usize {
 /// Makes all threads share one heap if the address space is limited (`ulimit -v`), because each
 /// further heap of the C library permanently reserves 64 MiB. Must be called before the first
 /// thread starts; later calls do nothing.
-pub fn save_memory() {
+pub fn limit_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if memory_is_limited() && is_only_thread() {
         const M_ARENA_MAX: c_int = -8;
@@ -90,7 +90,7 @@ fn is_only_thread() -> bool {
 ///
 /// # Errors
 /// Returns the system error if the memory is not available.
-pub fn check_room(bytes: usize) -> io::Result<()> {
+pub fn check_memory(bytes: usize) -> io::Result<()> {
     const PROT_READ_WRITE: c_int = 3;
     const MAP_PRIVATE: c_int = 2;
     if bytes == 0 || !memory_is_limited() {
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_of_descriptors_is_never_lowered() {
+    fn the_descriptor_limit_is_never_lowered() {
         const M: u64 = MOST_DESCRIPTORS;
         for (soft, hard, expected) in [
             (1024, 4096, 4096),
@@ -134,20 +134,20 @@ mod tests {
             assert_eq!(raised(soft, hard), expected, "{soft} of {hard}");
         }
         let before = limit(RLIMIT_NOFILE).unwrap().soft;
-        assert!(raise_descriptors() >= before);
+        assert!(raise_descriptor_limit() >= before);
         assert!(limit(RLIMIT_NOFILE).unwrap().soft >= before);
     }
 
     #[test]
-    fn any_amount_of_memory_can_be_asked_for() {
+    fn any_amount_of_memory_can_be_checked() {
         for bytes in [0, 1, 4096, isize::MAX as usize, usize::MAX] {
-            let _ = check_room(bytes);
+            let _ = check_memory(bytes);
         }
-        assert!(check_room(0).is_ok());
+        assert!(check_memory(0).is_ok());
     }
 
     #[test]
-    fn threads_fit_into_the_limit_of_mappings() {
+    fn the_number_of_threads_follows_from_the_limit_of_mappings() {
         assert_eq!(threads_within(65_530), 12_906);
         assert_eq!(threads_within(262_144), 52_228);
         assert_eq!(threads_within(0), 1);

@@ -26,7 +26,7 @@ unsafe extern "C" {
 /// `WouldBlock`, or the system error of the file or the socket.
 pub(crate) fn send_file(to: Handle<'_>, file: &File, at: u64, count: usize) -> io::Result<usize> {
     let mut at = i64::try_from(at).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: both descriptors are open, and `at` lives through the call.
+    // SAFETY: both descriptors are open, and `at` is valid during the call.
     length(unsafe { sendfile(to.as_raw_fd(), file.as_raw_fd(), &mut at, count) })
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn send_file(to: Handle<'_>, file: &File, at: u64, count: usize) -> i
 pub(crate) struct Pipe {
     reader: PipeReader,
     writer: PipeWriter,
-    held: usize,
+    buffered: usize,
 }
 
 impl Pipe {
@@ -53,12 +53,12 @@ impl Pipe {
         let capacity = c_int::try_from(capacity).unwrap_or(c_int::MAX);
         // SAFETY: the descriptor is open, and F_SETPIPE_SZ takes one int.
         check(unsafe { fcntl(writer.as_raw_fd(), F_SETPIPE_SZ, capacity) })?;
-        Ok(Pipe { reader, writer, held: 0 })
+        Ok(Pipe { reader, writer, buffered: 0 })
     }
 
     /// Returns whether the pipe is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.held == 0
+        self.buffered == 0
     }
 
     /// Fills the empty pipe with at most `count` bytes from a socket, and returns their number; 0
@@ -71,8 +71,9 @@ impl Pipe {
         if !self.is_empty() {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
-        self.held = transfer(from.as_raw_fd(), self.writer.as_raw_fd(), count, SPLICE_F_NONBLOCK)?;
-        Ok(self.held)
+        self.buffered =
+            transfer(from.as_raw_fd(), self.writer.as_raw_fd(), count, SPLICE_F_NONBLOCK)?;
+        Ok(self.buffered)
     }
 
     /// Writes part of the content to the file at its position, and returns the number of bytes
@@ -85,8 +86,8 @@ impl Pipe {
         if self.is_empty() {
             return Ok(0);
         }
-        let poured = transfer(self.reader.as_raw_fd(), file.as_raw_fd(), self.held, 0)?;
-        self.held -= poured;
+        let poured = transfer(self.reader.as_raw_fd(), file.as_raw_fd(), self.buffered, 0)?;
+        self.buffered -= poured;
         Ok(poured)
     }
 }
@@ -94,19 +95,19 @@ impl Pipe {
 /// Reads part of the content; 0 if the pipe is empty.
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer.len().min(self.held);
+        let most = buffer.len().min(self.buffered);
         if most == 0 {
             return Ok(0);
         }
         let count = self.reader.read(&mut buffer[..most])?;
-        self.held -= count;
+        self.buffered -= count;
         Ok(count)
     }
 }
 
 fn transfer(from: c_int, to: c_int, count: usize, flags: u32) -> io::Result<usize> {
     let here = std::ptr::null_mut;
-    // SAFETY: both descriptors are open; without offsets their own positions count.
+    // SAFETY: both descriptors are open; null offsets mean their own file positions.
     length(unsafe { splice(from, here(), to, here(), count, flags) })
 }
 

@@ -58,7 +58,7 @@ pub fn is_journal() -> bool {
 
 fn take(fd: c_int) -> io::Result<TcpListener> {
     let named = |error: io::Error| {
-        let text = format!("descriptor {fd} of LISTEN_FDS is no TCP socket that is open");
+        let text = format!("descriptor {fd} of LISTEN_FDS is not an open TCP socket");
         io::Error::new(error.kind(), text)
     };
     let own = duplicate(fd).map_err(named)?;
@@ -81,7 +81,7 @@ fn duplicate(fd: c_int) -> io::Result<OwnedFd> {
 ///
 /// # Errors
 /// Fails if the message cannot be sent.
-pub fn tell_manager(state: &str) -> io::Result<()> {
+pub fn notify_manager(state: &str) -> io::Result<()> {
     let Some(to) = env::var_os("NOTIFY_SOCKET").filter(|to| !to.is_empty()) else { return Ok(()) };
     send(&to, state.as_bytes())
 }

@@ -117,7 +117,7 @@ pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
 /// (Linux: SIOCOUTQ); `None` if the system does not report it.
 pub fn unacknowledged(socket: Handle<'_>) -> Option<usize> {
     let mut count: c_int = 0;
-    // SAFETY: TIOCOUTQ writes one int, which lives through the call.
+    // SAFETY: TIOCOUTQ writes one int, which is valid during the call.
     check(unsafe { ioctl(socket.as_raw_fd(), TIOCOUTQ as c_ulong, &raw mut count) }).ok()?;
     usize::try_from(count).ok()
 }
@@ -158,7 +158,7 @@ pub(crate) fn set_option(
     value: c_int,
 ) -> io::Result<()> {
     let size = size_of::<c_int>() as u32;
-    // SAFETY: `value` lives through the call and has the size that is given.
+    // SAFETY: `value` is valid during the call and has the size that is given.
     check(unsafe { setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), size) })
         .map(drop)
 }

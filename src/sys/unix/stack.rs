@@ -24,11 +24,10 @@ unsafe extern "C" {
 /// when they are touched again. Useful before a long wait: otherwise one deep call would keep its
 /// memory until the thread ends.
 ///
-/// Does nothing in the main thread, because its stack grows into addresses that may be used
-/// otherwise, and nothing if the code does not run on the thread's original stack (in a signal
-/// handler or a coroutine).
+/// Does nothing in the main thread, whose stack grows into addresses that may be in use, and nothing if
+/// the code does not run on the thread's original stack (in a signal handler or a coroutine).
 #[inline(never)]
-pub fn give_back_stack() {
+pub fn release_stack() {
     const MADV_DONTNEED: c_int = 4;
     if is_main_thread() {
         return;
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_is_not_the_thread_s_own_is_left_alone() {
+    fn only_the_threads_own_stack_is_released() {
         let (lowest, size) = (0x10_000, 0x8000);
         for (end, unused) in [
             (0, 0),
@@ -131,7 +130,7 @@ mod tests {
                     gave.wait();
                     go_on.wait();
                     let kept = black_box([7u8; 64]);
-                    give_back_stack();
+                    release_stack();
                     assert_eq!(kept, [7; 64]);
                     gave.wait();
                     go_on.wait();

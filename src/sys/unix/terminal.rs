@@ -5,7 +5,7 @@ use super::abi::{
     ECHO, ICANON, ICRNL, IEXTEN, ISIG, IXON, SIGTSTP, TIOCGWINSZ, VMIN, VTIME, termios,
 };
 use super::{PollItem, check, poll, retry};
-use crate::sys::{Interest, Typed, Waker};
+use crate::sys::{Interest, KeyInput, Waker};
 use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
 use std::mem::MaybeUninit;
@@ -104,7 +104,7 @@ fn attributes() -> io::Result<termios> {
 
 fn set(attributes: &termios) -> io::Result<()> {
     let stdin = io::stdin();
-    // SAFETY: the pointer is that of a whole termios that lives through the call.
+    // SAFETY: the pointer is that of a whole termios that is valid during the call.
     retry(|| unsafe { tcsetattr(stdin.as_fd().as_raw_fd(), NOW, attributes) }).map(drop)
 }
 
@@ -113,36 +113,36 @@ fn set(attributes: &termios) -> io::Result<()> {
 ///
 /// # Errors
 /// Returns the system error of waiting or reading.
-pub fn typed(waker: &Waker, patience: Option<Duration>) -> io::Result<Typed> {
+pub fn read_key(waker: &Waker, patience: Option<Duration>) -> io::Result<KeyInput> {
     let stdin = io::stdin();
     let mut items = [
         PollItem::new(waker.handle(), Interest::Read),
         PollItem::new(stdin.as_fd(), Interest::Read),
     ];
     if poll(&mut items, patience)? == 0 {
-        return Ok(Typed::Nothing);
+        return Ok(KeyInput::Nothing);
     }
     if items[0].ready() {
         waker.reset();
-        return Ok(Typed::Woken);
+        return Ok(KeyInput::Woken);
     }
     let mut byte = 0u8;
     // SAFETY: the pointer is that of one byte we may write to.
     match unsafe { read(stdin.as_fd().as_raw_fd(), (&raw mut byte).cast(), 1) } {
-        0 => Ok(Typed::End),
-        1.. => Ok(Typed::Byte(byte)),
+        0 => Ok(KeyInput::End),
+        1.. => Ok(KeyInput::Byte(byte)),
         _ => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok(Typed::Woken),
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(KeyInput::Woken),
             error => Err(error),
         },
     }
 }
 
-/// Returns whether [`typed`] has a byte available.
+/// Returns whether [`read_key`] has a byte available.
 ///
 /// # Errors
 /// Returns the system error of waiting.
-pub fn is_typed() -> io::Result<bool> {
+pub fn has_key() -> io::Result<bool> {
     let stdin = io::stdin();
     let mut items = [PollItem::new(stdin.as_fd(), Interest::Read)];
     Ok(poll(&mut items, Some(Duration::ZERO))? > 0)
@@ -152,7 +152,7 @@ pub fn is_typed() -> io::Result<bool> {
 ///
 /// # Errors
 /// Returns the system error if the process cannot be stopped.
-pub fn stop() -> io::Result<()> {
+pub fn suspend() -> io::Result<()> {
     // SAFETY: the signal has its default action, which runs no code.
     match unsafe { raise(SIGTSTP) } {
         0 => Ok(()),

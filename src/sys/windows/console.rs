@@ -1,6 +1,6 @@
 //! The console: events that end the program, echo, and the width.
 
-use crate::sys::{Signal, Typed, Waker};
+use crate::sys::{KeyInput, Signal, Waker};
 use std::ffi::c_void;
 use std::io;
 use std::process::{Child, Command};
@@ -109,7 +109,7 @@ impl RawMode {
 ///
 /// # Errors
 /// `Unsupported`, always.
-pub fn typed(_waker: &Waker, _patience: Option<Duration>) -> io::Result<Typed> {
+pub fn read_key(_waker: &Waker, _patience: Option<Duration>) -> io::Result<KeyInput> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -117,7 +117,7 @@ pub fn typed(_waker: &Waker, _patience: Option<Duration>) -> io::Result<Typed> {
 ///
 /// # Errors
 /// `Unsupported`, always.
-pub fn is_typed() -> io::Result<bool> {
+pub fn has_key() -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -133,7 +133,7 @@ pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
 ///
 /// # Errors
 /// `Unsupported`, always.
-pub fn stop() -> io::Result<()> {
+pub fn suspend() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -6,7 +6,7 @@
 //! against a user with an account on the server who replaces a directory with a link between the
 //! check and the use.
 
-use crate::sys::windows_names::means_something_else;
+use crate::sys::windows_names::is_reserved_name;
 use crate::sys::{FileKind, Open, Stat};
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -126,7 +126,7 @@ impl Dir {
         fs::rename(self.at(name)?, to.at(new)?)
     }
 
-    /// Creates `new` in the directory `to` as a further name (hard link) of the file `name`.
+    /// Creates `new` in the directory `to` as a hard link to the file `name`.
     ///
     /// # Errors
     /// `AlreadyExists` if `new` exists, or the system error, such as that of a file system without hard
@@ -259,7 +259,7 @@ pub(crate) fn may_be_link(error: &io::Error) -> bool {
 /// # Errors
 /// `InvalidFilename` if the name is not possible on this system.
 pub(crate) fn os_name(bytes: &[u8]) -> io::Result<OsString> {
-    let name = std::str::from_utf8(bytes).ok().filter(|name| !means_something_else(name));
+    let name = std::str::from_utf8(bytes).ok().filter(|name| !is_reserved_name(name));
     name.map(OsString::from).ok_or_else(|| io::ErrorKind::InvalidFilename.into())
 }
 
@@ -324,7 +324,7 @@ pub(crate) fn owner_and_links(_data: &Metadata) -> (u32, u64) {
 }
 
 /// Returns 0, the owner of every file in [`Stat`] on this system.
-pub(crate) fn own_user() -> u32 {
+pub(crate) fn effective_user() -> u32 {
     0
 }
 
@@ -349,7 +349,7 @@ pub(crate) fn is_dir_at(path: &Path, _stat: &Stat) -> io::Result<bool> {
 }
 
 /// Copies the read-only attribute from the file that is replaced.
-pub(crate) fn adopt((new, _): (&File, &Metadata), (_, before): (&File, &Metadata)) {
+pub(crate) fn copy_attributes((new, _): (&File, &Metadata), (_, before): (&File, &Metadata)) {
     let _ = new.set_permissions(before.permissions());
 }
 

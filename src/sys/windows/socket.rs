@@ -201,7 +201,7 @@ pub(crate) fn set_option(
 ) -> io::Result<()> {
     let size = size_of::<c_int>() as c_int;
     let socket = socket.as_raw_socket() as usize;
-    // SAFETY: `value` lives through the call and has the size that is given.
+    // SAFETY: `value` is valid during the call and has the size that is given.
     check(unsafe { setsockopt(socket, level, name, (&raw const value).cast(), size) }).map(drop)
 }
 

@@ -41,7 +41,7 @@ impl Jail {
         };
         // A system on which a directory cannot be opened as a file has no such owners and permissions.
         if let (Ok((new, made)), Ok((root, before))) = (open(&dir), open(&self.root)) {
-            sys::adopt((&new, &made), (&root, &before));
+            sys::copy_attributes((&new, &made), (&root, &before));
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ fn commands_before_login_are_held_back_and_those_after_it_are_not() {
 fn a_burst_of_connections_is_accepted_without_loss() {
     const BURST: usize = 600;
     let server = Server::with(&["--max-sessions", "2000"]);
-    sys::raise_descriptors();
+    sys::raise_descriptor_limit();
     thread::scope(|scope| {
         let waiting: Vec<_> =
             (0..BURST).map(|_| scope.spawn(|| Peer::connect(server.addr()).hear().code)).collect();
@@ -140,7 +140,7 @@ fn dribble(crowd: &mut [TcpStream], done: &AtomicBool) {
 #[ignore = "needs a machine to itself"]
 fn five_thousand_slow_clients_delay_others_by_less_than_a_second() {
     const CROWD: usize = 5000;
-    assert!(sys::raise_descriptors() > CROWD as u64 + 1000, "this needs more descriptors");
+    assert!(sys::raise_descriptor_limit() > CROWD as u64 + 1000, "this needs more descriptors");
     let server = Server::with(&["--max-sessions", "6000", "--log-level", "warn"]);
     let mut crowd: Vec<TcpStream> = (0..CROWD).map(|_| connect(server.addr())).collect();
     for stream in &mut crowd {

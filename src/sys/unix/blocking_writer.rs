@@ -1,15 +1,15 @@
-//! [`Patient`]: a standard stream that accepts complete writes even if it is nonblocking.
+//! [`BlockingWriter`]: blocking writes to a standard stream that may be nonblocking.
 
 use super::{PollItem, Waitable, poll};
 use crate::sys::Interest;
 use std::io::{self, ErrorKind, Write};
 
-/// Waits when the stream cannot accept data. Standard streams are shared with other programs, and
-/// one of them may have made the stream nonblocking; a write would then fail.
+/// A writer that waits until the stream accepts data. Standard streams are shared with other programs,
+/// which may have made them nonblocking; a plain write would then fail with `WouldBlock`.
 #[derive(Debug)]
-pub struct Patient<W>(pub W);
+pub struct BlockingWriter<W>(pub W);
 
-impl<W: Write + Waitable> Patient<W> {
+impl<W: Write + Waitable> BlockingWriter<W> {
     fn retry<T>(&mut self, mut call: impl FnMut(&mut W) -> io::Result<T>) -> io::Result<T> {
         loop {
             match call(&mut self.0) {
@@ -22,7 +22,7 @@ impl<W: Write + Waitable> Patient<W> {
     }
 }
 
-impl<W: Write + Waitable> Write for Patient<W> {
+impl<W: Write + Waitable> Write for BlockingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.retry(|stream| stream.write(bytes))
     }
