@@ -73,7 +73,7 @@ pub(super) fn target(remote: &Name, typed: Option<&[u8]>) -> Result<PathBuf, Err
 }
 
 /// A name in upper case in lower case; one that has letters of both kinds as it is.
-pub(super) fn lowered(name: OsString) -> OsString {
+pub(super) fn lowercase_name(name: OsString) -> OsString {
     match name.to_str() {
         Some(text) if text == text.to_ascii_uppercase() => text.to_ascii_lowercase().into(),
         _ => name,

@@ -1,11 +1,11 @@
-//! What the client's man page says beyond its tables of options and commands.
+//! The man page of the client, apart from its tables of options and commands.
 
 use super::options::PROGRAM;
 use super::shell::commands::Row;
 use crate::args::Block::{Item, Lines, Text};
 use crate::args::{Manual, Operands, Section};
 
-/// The manual of `ftp_client`.
+/// Returns the manual of `ftp_client`.
 pub fn manual() -> Manual {
     Manual {
         program: &PROGRAM,
@@ -22,13 +22,13 @@ static SECTIONS: [Section; 7] = [
         title: "TYPING COMMANDS",
         blocks: &[
             Text(
-                "Commands are known in any case, and as short as only one begins so. Names with \
-                 blanks are quoted: \"a b\" or a\\ b. help COMMAND says how one is used. Where a \
-                 command has options, a name that begins with - stands behind --.",
+                "Commands are case-insensitive and can be abbreviated to any unique prefix. Quote \
+                 names that contain spaces: \"a b\" or a\\ b. help COMMAND explains a command. If a \
+                 command has options, put -- before a name that begins with -.",
             ),
             Text(
-                "Durations are seconds, or 30s, 5m, 1h; rates are bytes a second, or 64K, 10M, 1G. A \
-                 switch such as --json is undone by --json=no.",
+                "Durations are seconds, or 30s, 5m, 1h; rates are bytes per second, or 64K, 10M, 1G. \
+                 --json=no turns a switch such as --json off.",
             ),
         ],
     },
@@ -40,7 +40,7 @@ static SECTIONS: [Section; 7] = [
             Item("2", "Wrong usage, or an unknown command."),
             Item(
                 "3",
-                "It could not connect, or the connection was lost or not encrypted as asked.",
+                "The client could not connect, or the connection was lost or not encrypted as required.",
             ),
             Item("4", "The login was refused."),
         ],
@@ -49,24 +49,25 @@ static SECTIONS: [Section; 7] = [
         title: "SIGNALS",
         blocks: &[Item(
             "SIGINT",
-            "During a transfer it stops the transfer and keeps the session; at the prompt it throws \
-             the line away; elsewhere it ends the client with 130.",
+            "During a transfer, stop the transfer and keep the session. At the prompt, discard the \
+             line. Otherwise exit with status 130.",
         )],
     },
     Section {
         title: "ENVIRONMENT",
         blocks: &[
             Item("FTP_PASSWORD", "The password of the user that -u names."),
-            Item("NETRC", "The file that is read in place of ~/.netrc."),
-            Item("NO_COLOR", "If it is set and not empty, listings have no colours."),
-            Item("PAGER", "What more shows files with."),
+            Item("NETRC", "The file to read instead of ~/.netrc."),
+            Item("NO_COLOR", "If set and not empty, listings have no colors."),
+            Item("PAGER", "The program that more uses."),
             Item(
                 "SSL_CERT_FILE, SSL_CERT_DIR",
-                "The authorities that are trusted, in place of the system's.",
+                "The trusted authorities, instead of the system's.",
             ),
             Item(
                 "XDG_STATE_HOME",
-                "Where the history and the trusted certificates are kept, below mt_ftp.",
+                "The directory whose subdirectory mt_ftp has the history and the trusted \
+                 certificates.",
             ),
         ],
     },
@@ -75,15 +76,15 @@ static SECTIONS: [Section; 7] = [
         blocks: &[
             Item(
                 "~/.netrc",
-                "Who logs in where. Passwords in it count only if no one else can read it.",
+                "Logins for hosts. Passwords in it are used only if no other user can read the file.",
             ),
             Item(
                 "~/.local/state/mt_ftp/history",
-                "What was typed at the prompt, without passwords.",
+                "The lines typed at the prompt, without passwords.",
             ),
             Item(
                 "~/.local/state/mt_ftp/trusted",
-                "The certificates that the user has accepted: HOST:PORT and SHA-256 in each line.",
+                "The certificates that the user has accepted, one HOST:PORT and SHA-256 per line.",
             ),
         ],
     },
@@ -92,7 +93,7 @@ static SECTIONS: [Section; 7] = [
         blocks: &[
             Text("Fetch a file:"),
             Lines("ftp_client ftp://localhost:1026/pub/a.txt"),
-            Text("Send all texts, as alice:"),
+            Text("Send all text files as alice:"),
             Lines("ftp_client -u alice -c 'cd in; mput *.txt' localhost 1026"),
             Text("Keep a copy of a directory:"),
             Lines("ftp_client -c 'mirror --delete pub copy' localhost 1026"),

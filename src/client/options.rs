@@ -207,7 +207,7 @@ pub enum OnFailure {
     /// They are not run.
     Stop,
     /// They are run.
-    GoOn,
+    Continue,
 }
 
 impl Options {
@@ -224,7 +224,7 @@ impl Options {
             encryption: encryption(parsed),
             tls: tls(parsed)?,
             timeout: timeout(parsed)?,
-            on_failure: if parsed.switch("k") { OnFailure::GoOn } else { OnFailure::Stop },
+            on_failure: if parsed.switch("k") { OnFailure::Continue } else { OnFailure::Stop },
             verbosity: verbosity(parsed)?,
             login: if parsed.switch("n") { AutoLogin::Off } else { AutoLogin::On },
             netrc: if parsed.switch("no-netrc") { Netrc::Ignored } else { Netrc::Read },
@@ -407,7 +407,7 @@ mod tests {
         assert_eq!((plain.commands, plain.timeout), (Commands::Shell, Duration::from_secs(30)));
         let all = options("-akv -u me --timeout 5 -f - ::1 1026").unwrap();
         assert_eq!((all.commands, all.mode), (Commands::Input, DataMode::Active));
-        assert_eq!((all.on_failure, all.verbosity), (OnFailure::GoOn, Verbosity::Verbose));
+        assert_eq!((all.on_failure, all.verbosity), (OnFailure::Continue, Verbosity::Verbose));
         assert_eq!(all.start, Some(Start::Host(Endpoint { host: "::1".into(), port: 1026 })));
     }
 

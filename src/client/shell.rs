@@ -1,8 +1,7 @@
-//! The shell: reads commands, runs them, tells what failed, and knows how it all ends.
+//! The shell: reads commands, runs them, reports failures, and determines the exit status.
 //!
-//! At a terminal a failed command is told and forgotten, and the exit status is 0. Elsewhere it
-//! gives the exit status and, unless the user wants otherwise, ends the run. Commands that end
-//! without QUIT end politely all the same.
+//! At a prompt a failed command is only reported, and the exit status is 0. In a script the first failure
+//! sets the exit status and, without `-k`, ends the run. The end of the input closes the session like QUIT.
 
 pub(super) mod commands;
 mod completion;
@@ -34,53 +33,53 @@ use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::vec;
 
-/// The first word of the prompt, and what it is while the connection is encrypted.
+/// The first word of the prompt, without and with TLS.
 const PROMPT: &str = "ftp";
 const ENCRYPTED_PROMPT: &str = "ftps";
 
-/// Columns of the place in a prompt.
-const WIDEST_PLACE: usize = 50;
+/// The columns of the host and directory in a prompt.
+const MAX_PLACE_WIDTH: usize = 50;
 
 /// One run of the client.
 pub struct Shell {
     session: Session,
     source: Source,
-    /// No line has come from the source yet.
+    /// No line was read from the source yet.
     is_first: bool,
     start: Option<Start>,
-    manner: Manner,
+    mode: RunMode,
     completer: Completer,
     /// The exit status: that of the first failure, if there was one.
     status: u8,
 }
 
-/// Where commands come from.
+/// The source of commands.
 enum Source {
     Given(vec::IntoIter<Vec<u8>>),
     File(BufReader<File>, PathBuf),
     Input,
-    /// A terminal that lines are edited on.
+    /// A terminal with the line editor.
     Terminal(Box<Reader>),
 }
 
-/// How the user wants to be dealt with.
+/// The two ways to run commands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    /// A prompt for every command.
-    Prompting,
-    /// One command after the other.
+enum RunMode {
+    /// Commands are typed at a prompt.
+    Interactive,
+    /// Commands come from a script, a pipe or `-c`.
     Script(OnFailure),
 }
 
-/// What is judged.
+/// The origin of a failure.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// What the command line asks for before the first command.
+enum FailureOrigin {
+    /// The host or URL of the command line, before the first command.
     Start,
     Command,
 }
 
-/// Whether there is a server to go on with.
+/// The result of connecting to the host of the command line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Connected {
     Yes,
@@ -88,31 +87,32 @@ enum Connected {
 }
 
 impl Shell {
-    /// A shell that does what the command line says.
+    /// Creates a shell from the options of the command line.
     ///
     /// # Errors
-    /// The file of commands cannot be read.
+    /// The file of `-f` cannot be opened.
     pub fn new(options: Options, interrupt: Interrupt) -> Result<Shell, Error> {
         let session = Session::new(&options, interrupt);
-        let manner = match options.commands {
-            Commands::Shell if session.input == Input::Terminal => Manner::Prompting,
-            _ => Manner::Script(options.on_failure),
+        let mode = match options.commands {
+            Commands::Shell if session.input == Input::Terminal => RunMode::Interactive,
+            _ => RunMode::Script(options.on_failure),
         };
-        let source = match manner {
-            Manner::Prompting => Source::at_prompt(&session),
-            Manner::Script(_) => Source::new(options.commands)?,
+        let source = match mode {
+            RunMode::Interactive => Source::at_prompt(&session),
+            RunMode::Script(_) => Source::new(options.commands)?,
         };
         let completer = Completer::default();
         let is_first = true;
-        Ok(Shell { session, source, is_first, start: options.start, manner, completer, status: 0 })
+        Ok(Shell { session, source, is_first, start: options.start, mode, completer, status: 0 })
     }
 
-    /// Runs to the end and returns the exit status.
+    /// Runs all commands and returns the exit status.
     pub fn run(mut self) -> u8 {
         match self.start.take() {
             Some(start) => self.begin(start),
-            None if self.is_prompting() => {
-                self.session.remark("CONNECT HOST [PORT] connects, HELP lists the commands");
+            None if self.is_interactive() => {
+                self.session
+                    .confirm_success("CONNECT HOST [PORT] connects, HELP lists the commands");
             }
             None => {}
         }
@@ -120,7 +120,7 @@ impl Shell {
             match self.next_line() {
                 Ok(Some(line)) => self.execute(&line),
                 Ok(None) => break,
-                Err(error) => self.stop(&error),
+                Err(error) => self.stop_reading(&error),
             }
         }
         self.session.disconnect();
@@ -132,7 +132,7 @@ impl Shell {
             Start::Host(endpoint) => {
                 self.connect(&endpoint, Encryption::Clear, None, None);
             }
-            Start::Url(url) => self.visit(url),
+            Start::Url(url) => self.open_url(url),
         }
     }
 
@@ -145,38 +145,54 @@ impl Shell {
     ) -> Connected {
         let connected = self.session.connect(to, encryption, user, password);
         let outcome = if connected.is_ok() { Connected::Yes } else { Connected::No };
-        self.judge_step(format!("CONNECT {}", to.host).as_bytes(), connected, Step::Start);
+        self.report_result_of(
+            format!("CONNECT {}", to.host).as_bytes(),
+            connected,
+            FailureOrigin::Start,
+        );
         outcome
     }
 
-    /// Goes where a URL leads; one of a file is all there is to do.
-    fn visit(&mut self, url: Url) {
+    /// Connects to a URL and changes to its directory, or fetches its file and ends.
+    fn open_url(&mut self, url: Url) {
         self.session.leaving = matches!(url.place, Place::File(_));
         let connected = self.connect(&url.endpoint, url.encryption, url.user, url.password);
         if connected == Connected::No {
             return;
         }
-        self.session.transfer_by(url.ascii);
+        self.session.apply_url_type(url.ascii);
         match url.place {
             Place::Home => {}
             Place::Directory(dir) => {
                 let changed = self.session.change_dir(&dir);
-                self.judge_step(&[b"CD ", dir.as_bytes()].concat(), changed, Step::Start);
+                self.report_result_of(
+                    &[b"CD ", dir.as_bytes()].concat(),
+                    changed,
+                    FailureOrigin::Start,
+                );
             }
             Place::File(file) => self.fetch_or_list(&file),
         }
     }
 
-    /// Fetches what a URL names, or lists it if it is a directory.
+    /// Fetches the file of a URL; a directory is listed.
     fn fetch_or_list(&mut self, name: &Name) {
         let fetched = get_put::fetch(&mut self.session, name, None, Kept::Partial, None);
         if let Err(error) = &fetched
             && refusal::is_dir(&mut self.session, name, error)
         {
             let listed = print::list_dir(&mut self.session, name);
-            return self.judge_step(&[b"LIST ", name.as_bytes()].concat(), listed, Step::Start);
+            return self.report_result_of(
+                &[b"LIST ", name.as_bytes()].concat(),
+                listed,
+                FailureOrigin::Start,
+            );
         }
-        self.judge_step(&[b"RETRIEVE ", name.as_bytes()].concat(), fetched, Step::Start);
+        self.report_result_of(
+            &[b"RETRIEVE ", name.as_bytes()].concat(),
+            fetched,
+            FailureOrigin::Start,
+        );
     }
 
     fn next_line(&mut self) -> Result<Option<Vec<u8>>, Error> {
@@ -184,7 +200,7 @@ impl Shell {
             return Ok(Some(line));
         }
         self.session.expanded = 0;
-        if self.manner != Manner::Prompting {
+        if self.mode != RunMode::Interactive {
             return self.next_of_source();
         }
         let place = self.place();
@@ -193,7 +209,7 @@ impl Shell {
             let (completer, session) = (&mut self.completer, &mut self.session);
             let interrupt = session.interrupt().clone();
             let complete = |before: &[u8]| {
-                let _held = interrupt.hold(session.line());
+                let _held = interrupt.hold(session.control_socket());
                 completer.complete(session, before)
             };
             let line = reader.read(&prompt, complete);
@@ -202,25 +218,25 @@ impl Shell {
             if let Some(kept) = commands.as_deref().and_then(history_filter::joined) {
                 reader.history().add(&kept);
             }
-            return Ok(commands.and_then(|commands| self.first_of(commands)));
+            return Ok(commands.and_then(|commands| self.queue_rest(commands)));
         }
         self.session.messages.prompt(&prompt);
         let line = self.next_of_source()?;
         if line.is_none() {
             self.session.messages.prompt("\n");
         }
-        Ok(line.and_then(|line| self.first_of(commands_of(&line))))
+        Ok(line.and_then(|line| self.queue_rest(commands_of(&line))))
     }
 
-    /// Leaves the commands of a line but the first to be run next.
-    fn first_of(&mut self, commands: Vec<Vec<u8>>) -> Option<Vec<u8>> {
+    /// Returns the first command of a line and queues the others.
+    fn queue_rest(&mut self, commands: Vec<Vec<u8>>) -> Option<Vec<u8>> {
         let mut commands = commands.into_iter();
         let first = commands.next();
         self.session.queued.extend(commands);
         first
     }
 
-    /// Reads the next line; the byte order mark that an editor put in front of the first is left out.
+    /// Reads the next line. A byte order mark before the first line is removed.
     fn next_of_source(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let line = self.source.next()?;
         match line {
@@ -235,10 +251,10 @@ impl Shell {
         }
     }
 
-    /// Where we are; the server may have to be asked.
+    /// Returns the host and directory for the prompt, by PWD if the directory is unknown.
     fn place(&mut self) -> Option<String> {
         let interrupt = self.session.interrupt().clone();
-        let _held = interrupt.hold(self.session.line());
+        let _held = interrupt.hold(self.session.control_socket());
         self.session.shown_place()
     }
 
@@ -246,33 +262,33 @@ impl Shell {
         if let Some(name) = self.session.recording.take() {
             return self.record(name, line);
         }
-        let Ok(words) = cut(line) else {
+        let Ok(words) = split_words(line) else {
             let open = "a quote is not closed, or a backslash ends the line";
-            // No more than the first word: the rest may hold a password.
+            // Show only the first word, because the rest may contain a password.
             let command = line.trim_ascii().split(u8::is_ascii_whitespace).next();
             let error = Err(Error::Usage(open.to_owned()));
-            return self.judge(command.unwrap_or_default(), error);
+            return self.report_result(command.unwrap_or_default(), error);
         };
         let Some((command, operands)) = words.split_first() else { return };
         let row = match Row::find(command) {
             Ok(row) => row,
-            Err(error) => return self.judge(command, Err(error)),
+            Err(error) => return self.report_result(command, Err(error)),
         };
         match row.call(operands) {
             Ok(call) => self.run_call(&call),
-            Err(error) => self.judge(row.title().as_bytes(), Err(error)),
+            Err(error) => self.report_result(row.title().as_bytes(), Err(error)),
         }
     }
 
     fn run_call(&mut self, call: &Call) {
-        let result = self.run_held(call);
-        if !call.row().leaves_names() {
+        let result = self.run_interruptibly(call);
+        if !call.row().preserves_remote_names() {
             self.completer.forget();
         }
         let error = result.as_ref().err();
         let advice = error
             .and_then(|error| call.advice(error).or_else(|| self.advice_on_encoding(call, error)));
-        self.judge(&described(call), result);
+        self.report_result(&display_name(call), result);
         if let Some(advice) = advice {
             self.session.messages.note(&advice);
         }
@@ -281,37 +297,37 @@ impl Shell {
         }
     }
 
-    /// Returns what to say after an error if a name was sent in UTF-8 to a server that does not list it.
+    /// Returns a hint if a name in UTF-8 was refused by a server whose FEAT does not list UTF8.
     fn advice_on_encoding(&mut self, call: &Call, error: &Error) -> Option<String> {
-        // After other errors the connection may be lost, and would be made again.
+        // After other errors the connection may be lost, and asking would reconnect.
         let is_refused = call.is_refused_in_utf_8(error);
         let connection = is_refused.then(|| self.session.connection().ok())??;
         let is_untold = connection.has_feature(b"UTF8").is_ok_and(|listed| !listed);
         is_untold.then(|| {
-            "the server may not have its names in UTF-8, in which this one was sent; MGET finds it with a \
-             pattern, ? for each letter that is not plain ASCII"
+            "the name was sent in UTF-8, which the server may not use; try MGET with ? for each letter \
+             that is not ASCII"
                 .to_owned()
         })
     }
 
-    /// Runs a command; at a prompt Ctrl-C can cut the connection under it.
-    fn run_held(&mut self, call: &Call) -> Result<(), Error> {
+    /// Runs a command. At a prompt, Ctrl-C can close the connection to interrupt it.
+    fn run_interruptibly(&mut self, call: &Call) -> Result<(), Error> {
         self.session.agreed = false;
-        if self.manner != Manner::Prompting {
+        if self.mode != RunMode::Interactive {
             return self.session.run(|session| call.run(session));
         }
         let interrupt = self.session.interrupt().clone();
-        let held = interrupt.hold(self.session.line());
+        let held = interrupt.hold(self.session.control_socket());
         let result = self.session.run(|session| call.run(session));
         if !held.was_cut() {
             return result;
         }
-        self.session.give_up();
-        self.session.messages.note("the connection was given up");
+        self.session.drop_connection();
+        self.session.messages.note("the connection was closed");
         Err(Error::Interrupted)
     }
 
-    /// A line of a macro that is being defined; a blank one is its end.
+    /// Adds a line to the macro that is being defined; a blank line ends the definition.
     fn record(&mut self, name: Vec<u8>, line: &[u8]) {
         let line = line.trim_ascii();
         if !line.is_empty() {
@@ -320,62 +336,62 @@ impl Shell {
         }
     }
 
-    /// Tells of a failure, and what follows from it.
-    fn judge(&mut self, what: &[u8], result: Result<(), Error>) {
-        self.judge_step(what, result, Step::Command);
+    /// Reports a failure of a command and handles its consequences.
+    fn report_result(&mut self, what: &[u8], result: Result<(), Error>) {
+        self.report_result_of(what, result, FailureOrigin::Command);
     }
 
-    /// Does the same for what the command line asks for before the first command, too.
-    fn judge_step(&mut self, what: &[u8], result: Result<(), Error>, step: Step) {
-        // Who broke a transfer off at a prompt wants to go on.
-        let goes_on = matches!(result, Err(Error::Interrupted)) && self.is_prompting();
-        let was_told = std::mem::take(&mut self.session.told_failure);
-        // What a command that worked has lost is made again by the next.
+    /// Like [`Shell::report_result`], also for the host or URL of the command line.
+    fn report_result_of(&mut self, what: &[u8], result: Result<(), Error>, origin: FailureOrigin) {
+        // Ctrl-C at a prompt ends the command and keeps the session.
+        let continues = matches!(result, Err(Error::Interrupted)) && self.is_interactive();
+        let was_printed = std::mem::take(&mut self.session.failure_printed);
+        // A connection that is lost after a success is made again by the next command.
         let Err(error) = result else { return };
-        if !goes_on {
+        if !continues {
             self.session.drop_lost();
         }
-        self.tell(what, &error);
-        if self.is_prompting() && matches!(error, Error::Login(_)) {
+        self.print_error(what, &error);
+        if self.is_interactive() && matches!(error, Error::Login(_)) {
             self.session.messages.note("USER NAME tries another login");
         }
-        if self.session.transfers.json && !was_told && !matches!(error, Error::OutputClosed) {
-            // A standard output that is gone ends the next command.
+        if self.session.transfers.json && !was_printed && !matches!(error, Error::OutputClosed) {
+            // If standard output is closed, the next command ends the run.
             let _ = json::print_object(json::of_failure(what, &error));
         }
-        if goes_on {
-            // What follows in the line was meant to follow this command.
+        if continues {
+            // The rest of the line depends on the interrupted command.
             self.session.queued.clear();
             let interrupt = self.session.interrupt().clone();
-            let _held = interrupt.hold(self.session.line());
+            let _held = interrupt.hold(self.session.control_socket());
             self.session.reconnect_if_lost();
         }
-        match (&error, self.manner) {
+        match (&error, self.mode) {
             (Error::OutputClosed, _) => self.session.leaving = true,
-            (_, Manner::Prompting) => {}
-            // Who pressed Ctrl-C did not mean this command alone.
-            (Error::Interrupted, _) => self.fail(&error),
-            (_, Manner::Script(OnFailure::Stop)) => {
-                if step == Step::Command {
-                    self.tell_stop();
+            (_, RunMode::Interactive) => {}
+            // Ctrl-C ends the whole script.
+            (Error::Interrupted, _) => self.end_with(&error),
+            (_, RunMode::Script(OnFailure::Stop)) => {
+                if origin == FailureOrigin::Command {
+                    self.note_stop();
                 }
-                self.fail(&error);
+                self.end_with(&error);
             }
-            (_, Manner::Script(OnFailure::GoOn)) => self.remember(&error),
+            (_, RunMode::Script(OnFailure::Continue)) => self.record_status(&error),
         }
     }
 
-    fn is_prompting(&self) -> bool {
-        self.manner == Manner::Prompting
+    fn is_interactive(&self) -> bool {
+        self.mode == RunMode::Interactive
     }
 
-    fn tell(&self, what: &[u8], error: &Error) {
+    fn print_error(&self, what: &[u8], error: &Error) {
         match error {
             Error::OutputClosed => {}
             // Scripts rely on these words, alone in their line.
             Error::NotConnected => self.session.messages.error(&error.to_string()),
             _ => {
-                // A path is named once.
+                // The error already names the path.
                 let is_named = error.names_path();
                 let command = what.split(|byte| is_named && *byte == b' ').next();
                 let label = shown(command.unwrap_or(what));
@@ -384,8 +400,8 @@ impl Shell {
         }
     }
 
-    /// What old scripts and their authors do not expect.
-    fn tell_stop(&self) {
+    /// Tells that the script ends at the failed command, because BSD ftp would continue.
+    fn note_stop(&self) {
         let is_last = match &self.source {
             Source::Given(lines) => lines.len() == 0,
             Source::File(..) | Source::Input | Source::Terminal(_) => false,
@@ -395,26 +411,26 @@ impl Shell {
         }
     }
 
-    /// The commands themselves cannot be read.
-    fn stop(&mut self, error: &Error) {
+    /// Ends the run because the commands cannot be read.
+    fn stop_reading(&mut self, error: &Error) {
         self.session.messages.error(&format!("error: {error}"));
-        self.fail(error);
+        self.end_with(error);
     }
 
-    fn fail(&mut self, error: &Error) {
-        self.remember(error);
+    fn end_with(&mut self, error: &Error) {
+        self.record_status(error);
         self.session.leaving = true;
     }
 
-    fn remember(&mut self, error: &Error) {
+    fn record_status(&mut self, error: &Error) {
         if self.status == 0 {
             self.status = error.status();
         }
     }
 }
 
-/// Returns the commands of a line that was typed at the prompt: `;` separates them. What follows `!` is for
-/// another shell to take apart.
+/// Splits a line that was typed at the prompt into its commands, which `;` separates. A line that begins
+/// with `!` is one command.
 fn commands_of(line: &[u8]) -> Vec<Vec<u8>> {
     match line.trim_ascii_start().starts_with(b"!") {
         true => vec![line.to_vec()],
@@ -422,8 +438,9 @@ fn commands_of(line: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
-/// The words of a line. What follows `!` is for another shell to take apart, and `$name` is `$ name`.
-fn cut(line: &[u8]) -> Result<Vec<Vec<u8>>, lexer::Unclosed> {
+/// Splits a command into words. The text after `!` is one word, for the system's shell; `$name` means
+/// `$ name`.
+fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, lexer::Unclosed> {
     let bare = line.trim_ascii();
     if let Some(command) = bare.strip_prefix(b"!") {
         let command = command.trim_ascii();
@@ -435,8 +452,8 @@ fn cut(line: &[u8]) -> Result<Vec<Vec<u8>>, lexer::Unclosed> {
     Ok(mark.into_iter().chain(words).collect())
 }
 
-/// A command for messages: its name and first operand, since a later one may be a password.
-fn described(call: &Call) -> Vec<u8> {
+/// Returns a command for messages: its name and first operand, because a later one may be a password.
+fn display_name(call: &Call) -> Vec<u8> {
     let mut what = call.row().title().into_bytes();
     if let Some(operand) = call.shown_operand() {
         let url = std::str::from_utf8(operand).ok().filter(|text| text.contains("://"));
@@ -446,13 +463,13 @@ fn described(call: &Call) -> Vec<u8> {
     what
 }
 
-/// `ftp host:/dir> `, of which a long directory shows its end.
+/// Returns the prompt, such as `ftp host:/dir> `. A long directory is split_words at its beginning.
 fn prompt(place: Option<String>, is_encrypted: bool) -> String {
     let word = if is_encrypted { ENCRYPTED_PROMPT } else { PROMPT };
     match place {
         None => format!("{word}> "),
-        Some(place) if width_of(&place) > WIDEST_PLACE => {
-            format!("{word} …{}> ", fitting_end(&place, WIDEST_PLACE - 1))
+        Some(place) if width_of(&place) > MAX_PLACE_WIDTH => {
+            format!("{word} …{}> ", fitting_end(&place, MAX_PLACE_WIDTH - 1))
         }
         Some(place) => format!("{word} {place}> "),
     }
@@ -463,7 +480,7 @@ fn of_input(error: io::Error) -> Error {
 }
 
 impl Source {
-    /// Lines are edited where that is possible, and else read as they come.
+    /// Returns the line editor if the terminal supports it, else plain standard input.
     fn at_prompt(session: &Session) -> Source {
         let is_capable = || session.edits_lines && is_capable();
         let reader =
@@ -485,7 +502,7 @@ impl Source {
         }
     }
 
-    /// The name of the source, for errors.
+    /// Returns the name of the source for errors.
     fn path(&self) -> PathBuf {
         match self {
             Source::Given(_) => "the commands".into(),

@@ -117,7 +117,7 @@ impl Connection {
 
     /// Enables or disables EPSV and EPRT over IPv4 and IPv6. If enabled, they are tried again even if
     /// the server has refused them.
-    pub fn set_extended(&mut self, epsv4: bool, epsv6: bool) {
+    pub fn set_epsv(&mut self, epsv4: bool, epsv6: bool) {
         (self.settings.epsv4, self.settings.epsv6) = (epsv4, epsv6);
         self.capabilities.epsv = true;
     }

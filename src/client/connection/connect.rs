@@ -32,8 +32,8 @@ pub(in crate::client) struct ConnectionPlan {
 
 impl ConnectionPlan {
     /// Replaces the commands that lead to its directory.
-    pub(in crate::client) fn by(mut self, way: Vec<Command>) -> ConnectionPlan {
-        self.origin.set_steps(way);
+    pub(in crate::client) fn with_steps(mut self, steps: Vec<Command>) -> ConnectionPlan {
+        self.origin.set_steps(steps);
         self
     }
 
@@ -151,7 +151,7 @@ impl Connection {
     }
 
     /// Returns the CWD and CDUP commands that led from the login directory to the current one.
-    pub(in crate::client) fn way(&self) -> Vec<Command> {
+    pub(in crate::client) fn steps(&self) -> Vec<Command> {
         self.origin.steps().to_vec()
     }
 
@@ -181,10 +181,10 @@ impl Connection {
 
     /// Replaces this connection with another, which Ctrl-C then cuts instead.
     pub(super) fn replace(&mut self, made: Connection) {
-        let before = self.line().and_then(|line| line.local_addr().ok());
+        let before = self.socket().and_then(|socket| socket.local_addr().ok());
         *self = made;
-        if let (Some(before), Some(line)) = (before, self.line()) {
-            self.settings.interrupt.renew(before, line);
+        if let (Some(before), Some(socket)) = (before, self.socket()) {
+            self.settings.interrupt.renew(before, socket);
         }
     }
 
@@ -297,7 +297,7 @@ impl Connection {
     }
 
     /// Returns a clone of the socket, by which another thread can cut the connection.
-    pub(in crate::client) fn line(&self) -> Option<TcpStream> {
+    pub(in crate::client) fn socket(&self) -> Option<TcpStream> {
         self.control.stream().tcp().try_clone().ok()
     }
 

@@ -1,4 +1,4 @@
-//! The commands of the shell: one table, whose rows stand beside the functions they run.
+//! The commands of the shell. Each row of the table is in the file of the function that it runs.
 
 pub(super) mod get_put;
 mod help;
@@ -26,7 +26,7 @@ use crate::text::shown;
 use row::Action;
 use std::path::Path;
 
-/// Commands that HELP shows together.
+/// A group of commands in HELP.
 struct Group {
     title: &'static str,
     rows: &'static [&'static [Row]],
@@ -54,18 +54,20 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 impl Row {
-    /// Returns the command that answers to `word` in any case, or the only one whose name begins so.
+    /// Returns the command of this name in any case, or the only command whose name begins with it.
     ///
     /// # Errors
-    /// [`Error::Usage`], with the commands that may be meant, or the reason why it is not offered.
+    /// [`Error::Usage`] with the possible commands, or the reason why the command is not supported.
     pub(super) fn find(word: &[u8]) -> Result<&'static Row, Error> {
         let typed = String::from_utf8_lossy(word).to_lowercase();
         match rows().find(|row| row.names.contains(&typed.as_str())) {
-            Some(Row { action: Action::NotOffered(why), .. }) => return Err(row::not_offered(why)),
+            Some(Row { action: Action::Unsupported(why), .. }) => {
+                return Err(row::unsupported(why));
+            }
             Some(row) => return Ok(row),
             None => {}
         }
-        let begins = |row: &&Row| row.is_offered() && row.begins_with(&typed);
+        let begins = |row: &&Row| row.is_supported() && row.begins_with(&typed);
         let begun: Vec<&Row> = rows().filter(begins).collect();
         match begun[..] {
             [only] => Ok(only),
@@ -80,12 +82,12 @@ impl Row {
         rows().find(|row| row.names.contains(&name))
     }
 
-    /// Returns every name that a command answers to.
+    /// Returns the names of all commands.
     pub(super) fn names_of_all() -> impl Iterator<Item = &'static str> {
-        rows().filter(|row| row.is_offered()).flat_map(|row| row.names.iter().copied())
+        rows().filter(|row| row.is_supported()).flat_map(|row| row.names.iter().copied())
     }
 
-    /// Returns every name of a command that a password can follow.
+    /// Returns the names of the commands that take a password.
     pub(super) fn names_before_secrets() -> impl Iterator<Item = &'static str> {
         let secret = |row: &&Row| row.first_secret().is_some() || row.has_secret_option();
         rows().filter(secret).flat_map(|row| row.names.iter().copied())
@@ -93,7 +95,7 @@ impl Row {
 
     /// Returns all commands for the man page.
     pub(in crate::client) fn for_manual() -> Vec<Typed> {
-        rows().filter(|row| row.is_offered()).map(Row::typed).collect()
+        rows().filter(|row| row.is_supported()).map(Row::typed).collect()
     }
 
     fn begins_with(&self, typed: &str) -> bool {
@@ -105,18 +107,18 @@ fn ambiguous(typed: &str) -> Error {
     let begun = Row::names_of_all().filter(|name| name.starts_with(typed));
     let mut names: Vec<String> = begun.map(str::to_uppercase).collect();
     names.sort();
-    Error::Usage(format!("ambiguous command; it may be {}", names.join(", ")))
+    Error::Usage(format!("ambiguous command: {}", names.join(", ")))
 }
 
 fn unknown(typed: &str) -> Error {
     let advice = match nearest(typed, Row::names_of_all()) {
         Some(name) => format!("did you mean {}?", name.to_uppercase()),
-        None => "HELP lists them all".to_owned(),
+        None => "HELP lists all commands".to_owned(),
     };
     Error::Usage(format!("unknown command; {advice}"))
 }
 
-/// A local path for messages.
+/// Returns a local path for messages.
 fn shown_path(path: &Path) -> String {
     shown(path.as_os_str().as_encoded_bytes())
 }
@@ -127,13 +129,13 @@ mod tests {
     use crate::args::check_flags;
 
     #[test]
-    fn the_table_keeps_its_rules() {
+    fn rows_are_consistent() {
         let names: Vec<&str> = rows().flat_map(|row| row.names.iter().copied()).collect();
         for (index, name) in names.iter().enumerate() {
-            assert!(!names[..index].contains(name), "{name} stands twice");
+            assert!(!names[..index].contains(name), "{name} is not unique");
             assert_eq!(*name, name.to_lowercase());
         }
-        for row in rows().filter(|row| row.is_offered()) {
+        for row in rows().filter(|row| row.is_supported()) {
             let line = row.example_line();
             let words = super::super::lexer::words(line.as_bytes()).unwrap();
             assert!(std::ptr::eq(Row::find(&words[0]).unwrap(), row), "{line}");
@@ -183,21 +185,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_offered_says_why() {
-        for row in rows().filter(|row| !row.is_offered()) {
+    fn an_unsupported_command_says_why() {
+        for row in rows().filter(|row| !row.is_supported()) {
             for name in row.names {
                 let error = Row::find(name.as_bytes()).err().map(|error| error.to_string());
-                assert!(error.is_some_and(|text| text.starts_with("not offered: ")), "{name}");
+                assert!(error.is_some_and(|text| text.starts_with("not supported: ")), "{name}");
             }
         }
     }
 
     #[test]
-    fn commands_answer_in_any_case_and_mistyped_ones_are_guessed() {
+    fn commands_are_found_in_any_case_and_mistyped_names_are_corrected() {
         assert_eq!(Row::find(b"ReTrIeVe").unwrap().title(), "RETRIEVE");
         assert_eq!(Row::find(b"GET").unwrap().title(), "RETRIEVE");
         let guess = |word: &[u8]| Row::find(word).err().map(|error| error.to_string());
         assert_eq!(guess(b"retreive").unwrap(), "unknown command; did you mean RETRIEVE?");
-        assert_eq!(guess(b"\x1b\xff").unwrap(), "unknown command; HELP lists them all");
+        assert_eq!(guess(b"\x1b\xff").unwrap(), "unknown command; HELP lists all commands");
     }
 }

@@ -1,7 +1,7 @@
-//! What Tab finds: commands, remote names and local names.
+//! Completion by Tab: commands, options, remote names and local names.
 //!
-//! Remote names come from LIST, which every server has, and are kept a while for each directory.
-//! Whoever changes something there [forgets](Completer::forget) them.
+//! Remote names come from LIST, which every server has, and are cached for each directory. A command that
+//! changes remote names [clears](Completer::forget) the cache.
 
 use super::commands::{Kind, Operand, Row};
 use super::lexer::{self, Unfinished};
@@ -19,22 +19,22 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long a listing is believed.
+/// The time for which a listing is cached.
 const FRESH: Duration = Duration::from_secs(60);
-/// Bytes of a listing that are read; what comes after them is not completed.
+/// The bytes of a listing that are read; names after them are not completed.
 const LONGEST_LISTING: usize = 4 << 20;
-/// Choices that are shown; nobody reads more.
+/// The number of choices that are shown.
 const MOST_CHOICES: usize = 200;
-/// Listings that are kept.
+/// The number of cached listings.
 const MOST_LISTINGS: usize = 32;
 
-/// What could stand in the place of a word.
+/// A possible completion of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Candidate {
     word: Vec<u8>,
-    /// What the user is shown of it.
+    /// The text that is shown in the list of choices.
     label: Vec<u8>,
-    /// Whether nothing can follow in the same word.
+    /// The word is complete: it is not a directory.
     whole: bool,
 }
 
@@ -45,19 +45,19 @@ struct Item {
     is_dir: bool,
 }
 
-/// Completes words, and remembers what it was told.
+/// Completes words, with a cache of remote listings.
 #[derive(Default)]
 pub(super) struct Completer {
     listings: HashMap<Vec<u8>, (Instant, Vec<Item>)>,
 }
 
 impl Completer {
-    /// Forgets remote names: they may have changed.
+    /// Clears the cache of remote names, because they may have changed.
     pub(super) fn forget(&mut self) {
         self.listings.clear();
     }
 
-    /// What the word that ends `line` may become.
+    /// Completes the last word of `line`.
     pub(super) fn complete(&mut self, session: &mut Session, line: &[u8]) -> Completion {
         let Some(typed) = lexer::unfinished(line) else { return unchanged(line) };
         let mut found = self.candidates(session, &typed);
@@ -80,7 +80,7 @@ impl Completer {
         let items = match self.listings.get(dir) {
             Some((since, items)) if since.elapsed() < FRESH => items.clone(),
             _ => {
-                // A directory that cannot be listed has nothing to offer.
+                // A directory that cannot be listed has no candidates.
                 let Ok(items) = listing(session, dir) else { return Vec::new() };
                 if self.listings.len() >= MOST_LISTINGS {
                     self.listings.clear();
@@ -93,27 +93,27 @@ impl Completer {
     }
 }
 
-/// What can stand where the user types.
+/// The kinds of words that can be completed at the cursor.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    /// One of these.
+    /// One of these words.
     Words(Vec<String>),
     /// A command of the shell.
     Command,
-    /// A name, of what its kind says.
+    /// A remote or local name.
     Names(Kind),
 }
 
-/// Finds out from the row of the command what the word that is typed can be.
+/// Determines the kind of the unfinished word from the row of its command.
 fn place(typed: &Unfinished) -> Place {
     let Some((command, words)) = typed.before.split_first() else { return Place::Command };
-    // `!ls` holds the command and the first word of the line that it runs.
+    // `!ls` is the command `!` and the first word of its operand.
     let command = if command.starts_with(b"!") { b"!" } else { command.as_slice() };
     let Ok(row) = Row::find(command) else { return Place::Words(Vec::new()) };
     if typed.word.starts_with(b"-") && !words.contains(&b"--".to_vec()) {
         return Place::Words(row.options().iter().flat_map(Flag::spellings).collect());
     }
-    // The words so far end in an option that wants a value, or are wrong.
+    // The words before it end in an option that needs a value, or are invalid.
     let Ok(call) = row.call(words) else { return Place::Words(Vec::new()) };
     match row.operand(call.count()).map_or(Kind::Text, Operand::kind) {
         Kind::Text => Place::Words(Vec::new()),
@@ -129,7 +129,7 @@ fn unchanged(line: &[u8]) -> Completion {
     Completion { start: line.len(), ..Completion::default() }
 }
 
-/// What is typed as far as all candidates agree, and what they are.
+/// Completes the word as far as all candidates agree, and lists them.
 fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completion {
     let Some(first) = found.first() else { return unchanged(line) };
     let (start, quotes) = (typed.start, typed.quotes);
@@ -145,7 +145,7 @@ fn completion(line: &[u8], typed: &Unfinished, found: &[Candidate]) -> Completio
     let word = at_boundary(&first.word, length);
     let word = match word.len() > typed.word.len() {
         true => lexer::quoted(word, quotes),
-        // What is there is as good, and may be quoted otherwise.
+        // Keep the typed text and its quotes.
         false => line[start..].to_vec(),
     };
     let mut choices: Vec<String> =
@@ -160,7 +160,7 @@ fn common(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// No more than `length` bytes, and no part of a character.
+/// Returns the first `length` bytes, without an incomplete character at their end.
 fn at_boundary(word: &[u8], length: usize) -> &[u8] {
     let word = &word[..length];
     match word.utf8_chunks().last() {
@@ -186,19 +186,19 @@ fn commands(word: &[u8]) -> Vec<Candidate> {
     found
 }
 
-/// The words that `begun` may become; nothing follows them in the same word.
+/// Returns the words that begin with `begun` as complete candidates.
 fn whole(words: impl Iterator<Item = String>, begun: &[u8]) -> Vec<Candidate> {
     let words = words.map(String::into_bytes).filter(|word| word.starts_with(begun));
     words.map(|word| Candidate { label: word.clone(), word, whole: true }).collect()
 }
 
-/// The part of a path up to its last slash, and the rest.
+/// Splits a path after its last slash.
 fn split(word: &[u8]) -> (&[u8], &[u8]) {
     let after = word.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     word.split_at(after)
 }
 
-/// The items that `word` may become.
+/// Returns the items of a directory that begin with the last part of `word`.
 fn matching(word: &[u8], items: Vec<Item>, kind: Kind) -> Vec<Candidate> {
     let (dir, begun) = split(word);
     let dirs_only = matches!(kind, Kind::RemoteDir | Kind::LocalDir);
@@ -219,7 +219,7 @@ fn local_names(word: &[u8], kind: Kind) -> Vec<Candidate> {
     let dir = if dir.is_empty() { b"." } else { dir };
     let entries = os_string(dir).and_then(|dir| fs::read_dir(dir).ok());
     let item = |entry: fs::DirEntry| {
-        // Links count as what they lead to.
+        // Links are followed.
         let is_dir = fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir());
         Item { name: name_bytes(&entry.file_name()).into_owned(), is_dir }
     };
@@ -229,7 +229,7 @@ fn local_names(word: &[u8], kind: Kind) -> Vec<Candidate> {
 fn listing(session: &mut Session, dir: &[u8]) -> Result<Vec<Item>, Error> {
     let path = match dir {
         b"" => None,
-        // To a server that gives its listing to `ls`, this would be an option.
+        // A server that runs `ls` would take the name as an option.
         _ if dir.starts_with(b"-") => Some(parse_name(&[b"./", dir].concat())?),
         _ => Some(parse_name(dir)?),
     };
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_row_of_the_command_says_what_is_completed() {
+    fn the_row_of_the_command_determines_the_completion() {
         let place = |line: &str| place(&lexer::unfinished(line.as_bytes()).unwrap());
         let nothing = || Place::Words(Vec::new());
         assert_eq!(place("ge"), Place::Command);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_is_not_cut() {
+    fn a_character_is_not_split() {
         assert_eq!(at_boundary("aü".as_bytes(), 2), b"a");
         assert_eq!(at_boundary("aü".as_bytes(), 3), "aü".as_bytes());
         assert_eq!(at_boundary(b"a\xff", 2), b"a\xff");

@@ -1,18 +1,18 @@
-//! What of the lines that were typed is kept for another day.
+//! Removes passwords from lines before they are added to the history.
 //!
-//! No password is: a line that may hold one is kept without it, or not at all.
+//! A line that may contain a password is kept without it, or not at all.
 
 use super::commands::Row;
 use super::lexer;
 
-/// The line as it may be kept.
+/// Returns a command without its secrets; `None` if it must not be kept.
 fn without_secrets(line: &[u8]) -> Option<Vec<u8>> {
     let Ok(typed) = lexer::words(line) else {
-        // Where the words are is not known, so nor is which one is a password.
+        // The command cannot be split into words, so the position of a password is unknown.
         return (!mentions_secret(line)).then(|| line.to_vec());
     };
     let (command, operands) = typed.split_first()?;
-    // One that was mistyped is brought back to be typed right.
+    // A mistyped command is kept, so that the user can correct it.
     let row = Row::find(command).ok().or_else(|| Row::nearest(command));
     if operands.iter().any(|word| is_url_with_login(word)) {
         return None;
@@ -37,16 +37,16 @@ fn is_url_with_login(word: &[u8]) -> bool {
     })
 }
 
-/// Returns true if a password may follow in the line: after a command of the shell, after one of a
-/// server (`PASS`, `ACCT`, `SITE PSWD`), or in a URL.
+/// Returns true if the line may contain a password: after a command of the shell or of the server (`PASS`,
+/// `ACCT`, `SITE PSWD`), or in a URL.
 fn mentions_secret(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line).to_lowercase();
     let of_servers = ["pass", "acc", "pw", "ps", "usr", "://"].into_iter();
     Row::names_before_secrets().chain(of_servers).any(|word| line.contains(word))
 }
 
-/// Returns what is kept of a line that was typed, without the secrets of each of its commands. Nothing is
-/// kept behind one that had a secret: a `;` in a password ends the command, too.
+/// Returns the commands of a typed line without their secrets. After a command with a secret the rest of
+/// the line is dropped, because a `;` in the password would have split it.
 pub(super) fn joined(commands: &[Vec<u8>]) -> Option<Vec<u8>> {
     let commands = commands.iter().filter(|command| !command.trim_ascii().is_empty());
     let mut all = Vec::new();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_kept_of_several_commands() {
+    fn no_password_is_kept_from_a_line_of_several_commands() {
         let kept = |line: &str| {
             let kept = joined(&lexer::commands(line.as_bytes()));
             kept.map(|line| String::from_utf8(line).unwrap())
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_lets_a_password_be_kept_or_shown() {
+    fn no_command_keeps_or_shows_a_password() {
         const SECRET: &str = "hunter2";
         for name in Row::names_of_all() {
             let row = Row::find(name.as_bytes()).unwrap();

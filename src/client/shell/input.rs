@@ -1,4 +1,4 @@
-//! Standard input: what it is to the commands, and its lines.
+//! Standard input: its use, questions at the terminal, and reading lines.
 
 use crate::client::editor::{Told, read_answer};
 use crate::client::error::Error;
@@ -7,30 +7,30 @@ use crate::client::output::Messages;
 use crate::client::signals::Interrupt;
 use std::io::{self, BufRead, IsTerminal};
 
-/// What standard input is to the commands.
+/// The use of standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    /// Where somebody types.
+    /// A terminal.
     Terminal,
-    /// Where the commands are read from.
+    /// A file or pipe from which the commands are read.
     Commands,
-    /// Bytes that nobody has claimed.
-    Free,
+    /// A file or pipe that is not used yet.
+    Unused,
 }
 
 impl Input {
-    /// Returns what standard input is where commands come from there.
+    /// Determines the use of standard input from the source of the commands.
     pub(super) fn of(commands: &Commands) -> Input {
         match commands {
             _ if io::stdin().is_terminal() => Input::Terminal,
             Commands::Input | Commands::Shell => Input::Commands,
-            Commands::Given(_) | Commands::File(_) => Input::Free,
+            Commands::Given(_) | Commands::File(_) => Input::Unused,
         }
     }
 }
 
-/// Asks a question at the terminal. `None` is Ctrl-C, which ends neither the program nor the connection,
-/// or the end of the input.
+/// Asks a question at the terminal. Returns `None` at Ctrl-C, which ends neither the program nor the
+/// connection, or at the end of the input.
 pub(super) fn ask(
     question: &str,
     messages: Messages,
@@ -39,7 +39,7 @@ pub(super) fn ask(
     messages.prompt(question);
     let told = if io::stderr().is_terminal() { read_answer(interrupt).ok() } else { None };
     let Some(told) = told else {
-        // A terminal that does not give key by key.
+        // The terminal cannot deliver single keys.
         return read_line().map_err(Error::Local);
     };
     messages.prompt("\n");
@@ -49,12 +49,12 @@ pub(super) fn ask(
     }
 }
 
-/// A line of standard input without its end; `None` after the last.
+/// Reads a line of standard input without its line end; `None` after the last.
 pub(super) fn read_line() -> io::Result<Option<Vec<u8>>> {
     read_line_of(&mut io::stdin().lock())
 }
 
-/// A line without its end; `None` after the last.
+/// Reads a line without its line end; `None` after the last.
 pub(super) fn read_line_of(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
     if source.read_until(b'\n', &mut line)? == 0 {

@@ -1,15 +1,15 @@
-//! How a line of commands is cut into commands, and a command into words.
+//! Splits lines into commands, and commands into words.
 //!
-//! Blanks separate words, `"a b"` is one word in which a backslash takes the special meaning from the
-//! next byte, and outside quotes it does so too. A single quote is a byte like any other, as in BSD ftp:
-//! it is part of names (`don't.txt`, and `'PROD.DATA.'` on z/OS). A line whose first word begins with
-//! `#` is a comment. Words are bytes, because file names are.
+//! Blanks separate words, and `"a b"` is one word. A backslash escapes the next byte, inside and outside of
+//! quotes. A single quote is an ordinary byte, as in BSD ftp, because names contain it (`don't.txt`, and
+//! `'PROD.DATA.'` on z/OS). A line whose first word begins with `#` is a comment. Words are bytes, because
+//! file names are.
 
-/// A quote that does not end.
+/// The error of a quote that is not closed, or a backslash at the end of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unclosed;
 
-/// Where in quotes a line stands.
+/// The state of quoting between two bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quoting {
     Plain,
@@ -20,14 +20,14 @@ enum Quoting {
     DoubleEscaped,
 }
 
-/// What a byte is to the line it stands in.
+/// The role of a byte in a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Outside quotes: it has the meaning it has.
+    /// Outside of quotes: blanks and `;` separate.
     Bare,
-    /// Inside quotes: it is itself.
+    /// Quoted or escaped: part of the word.
     Quoted,
-    /// A quote or a backslash that is not part of the word.
+    /// A quote or a backslash, which is not part of the word.
     Mark,
 }
 
@@ -46,7 +46,7 @@ impl Quoting {
     }
 }
 
-/// The words of a command; none for a blank line or a comment.
+/// Splits a command into words; a blank line or a comment has none.
 pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unclosed> {
     if is_comment(line) {
         return Ok(Vec::new());
@@ -60,7 +60,7 @@ pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unclosed> {
         match role {
             Role::Bare if byte.is_ascii_whitespace() => words.extend(word.take()),
             Role::Bare | Role::Quoted => word.get_or_insert_default().push(byte),
-            // `""` is a word, an empty one.
+            // `""` is an empty word.
             Role::Mark => drop(word.get_or_insert_default()),
         }
     }
@@ -68,10 +68,10 @@ pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unclosed> {
     if quoting == Quoting::Plain { Ok(words) } else { Err(Unclosed) }
 }
 
-/// The quotes that a word stands in, as far as it goes.
+/// The quotes around an unfinished word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quotes {
-    /// None: a backslash makes the next byte plain.
+    /// None: special bytes are escaped by a backslash.
     None,
     /// `"`
     Double,
@@ -80,18 +80,17 @@ pub(super) enum Quotes {
 /// A line that is still being typed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unfinished {
-    /// The words before the one that is typed.
+    /// The words before the unfinished one.
     pub(super) before: Vec<Vec<u8>>,
-    /// That one, as far as it goes.
+    /// The unfinished word, without its quotes.
     pub(super) word: Vec<u8>,
-    /// Where it begins.
+    /// The offset at which it begins.
     pub(super) start: usize,
-    /// What it stands in.
+    /// The quotes around it.
     pub(super) quotes: Quotes,
 }
 
-/// Takes a line apart that ends where the user is typing; `None` right after a backslash and in a
-/// comment.
+/// Splits a line that ends at the cursor; `None` directly after a backslash and in a comment.
 pub(super) fn unfinished(line: &[u8]) -> Option<Unfinished> {
     let mut quoting = Quoting::Plain;
     let mut start = 0;
@@ -122,7 +121,7 @@ pub(super) fn unfinished(line: &[u8]) -> Option<Unfinished> {
     Some(Unfinished { before: words(&line[..start]).ok()?, word, start, quotes })
 }
 
-/// A word as it has to be typed in such quotes, which are left open.
+/// Returns a word as it has to be typed with these quotes, which are left open.
 pub(super) fn quoted(word: &[u8], quotes: Quotes) -> Vec<u8> {
     match quotes {
         Quotes::None => {
@@ -143,7 +142,7 @@ fn escaped(word: &[u8], special: impl Fn(u8) -> bool) -> Vec<u8> {
     out
 }
 
-/// What ends a word that [`quoted`] wrote.
+/// Returns the quote that closes a word of [`quoted`].
 pub(super) fn closing(quotes: Quotes) -> &'static [u8] {
     match quotes {
         Quotes::Double => b"\"",
@@ -151,7 +150,7 @@ pub(super) fn closing(quotes: Quotes) -> &'static [u8] {
     }
 }
 
-/// The commands of a text: ended by LF, or by `;` outside of quotes and comments.
+/// Splits a text into commands, which LF ends, or `;` outside of quotes and comments.
 pub(super) fn commands(text: &[u8]) -> Vec<Vec<u8>> {
     let mut commands = vec![Vec::new()];
     let mut quoting = Quoting::Plain;
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_cut_at_blanks_outside_of_quotes() {
+    fn words_are_split_at_blanks_outside_of_quotes() {
         assert_eq!(split("  get a\tb \r"), ["get", "a", "b"]);
         assert_eq!(split(r#"put "a b" "c \"d" e\ f"#), ["put", "a b", "c \"d", "e f"]);
         assert_eq!(split(r#"a"b"'c'\"d """#), ["ab'c'\"d", ""]);
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_typed_ends_in_a_word() {
+    fn the_unfinished_word_is_found() {
         let typed = |line: &str| {
             let unfinished = unfinished(line.as_bytes())?;
             let word = String::from_utf8(unfinished.word).unwrap();
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_word_is_that_word() {
+    fn a_quoted_word_is_parsed_as_the_same_word() {
         for word in ["a b", "it's", "a\"b\\c", "#a", "", "tab\there"] {
             for quotes in [Quotes::None, Quotes::Double] {
                 let typed = quoted(word.as_bytes(), quotes);
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_end_at_semicolons_and_lines_outside_of_quotes() {
+    fn commands_end_at_semicolons_and_line_ends_outside_of_quotes() {
         let text = b"cd a; get \"b;c\"\n# no; command\nput \"d\ne\"\\;;ls";
         let commands = commands(text);
         let expected: [&[u8]; 5] =

@@ -1,4 +1,4 @@
-//! The login of a session: who logs in, and where the password comes from.
+//! The login of a session: the user name and the source of the password.
 
 use super::input::{ask, read_line};
 use crate::client::connection::{Connection, Exposure};
@@ -20,20 +20,20 @@ use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-/// Where a password is looked for before anybody is asked.
+/// The environment variable with the password.
 const PASSWORD_VARIABLE: &str = "FTP_PASSWORD";
 
-/// The user name that needs no account, and what is customarily given as its password (RFC 1635).
+/// The user name that needs no account, and its customary password (RFC 1635).
 const ANONYMOUS: &[u8] = b"anonymous";
 const ANONYMOUS_PASSWORD: &[u8] = b"anonymous@";
 
-/// Who logs in unless a command says so, and what was asked for besides.
+/// The default login, from the options of the command line.
 pub(super) struct LoginPolicy {
     auto: AutoLogin,
     netrc: Netrc,
-    /// The user whom the command line names.
+    /// The user of `-u`.
     user: Option<Name>,
-    /// The machines for which the user was warned that passwords go there unencrypted.
+    /// The servers for which the user was warned of unencrypted passwords.
     warned: BTreeSet<IpAddr>,
 }
 
@@ -43,7 +43,7 @@ impl LoginPolicy {
         LoginPolicy { auto, netrc, user, warned: BTreeSet::new() }
     }
 
-    /// Returns the user whom the command line names.
+    /// Returns the user of `-u`.
     pub(super) fn user(&self) -> Option<Name> {
         self.user.clone()
     }
@@ -61,7 +61,7 @@ impl LoginPolicy {
         }
     }
 
-    /// Logs in with what is given or known, and asks for the rest.
+    /// Logs in with the given password or that of `.netrc`, and asks for missing credentials.
     pub(super) fn log_in(
         &mut self,
         connection: &mut Connection,
@@ -93,8 +93,8 @@ impl LoginPolicy {
     }
 }
 
-/// Returns the TLS of all connections. If somebody sits at a terminal, a certificate that nobody vouches
-/// for is a question.
+/// Returns the TLS context of all connections. At a terminal the user is asked about a certificate that no
+/// authority has signed.
 pub(super) fn tls_client(options: &Options, interrupt: &Interrupt) -> TlsClient {
     let messages = Messages::new(options.verbosity);
     let terminal = || Box::new(Terminal(messages, interrupt.clone())) as Box<dyn Person>;
@@ -102,31 +102,31 @@ pub(super) fn tls_client(options: &Options, interrupt: &Interrupt) -> TlsClient 
     TlsClient::new(options.tls.clone(), state_file("trusted"), person)
 }
 
-/// The person at the terminal.
+/// The user at the terminal.
 struct Terminal(Messages, Interrupt);
 
 impl Person for Terminal {
-    fn agrees(&self, question: &str) -> Result<bool, Error> {
+    fn confirms(&self, question: &str) -> Result<bool, Error> {
         let answer = ask(question, self.0, &self.1)?.ok_or(Error::Interrupted)?;
         Ok(answer.trim_ascii_start().first().is_some_and(|first| b"yY".contains(first)))
     }
 
-    fn hears(&self, warning: &str) {
+    fn warns(&self, warning: &str) {
         self.0.note(warning);
     }
 }
 
-/// The user name that needs no account.
+/// Returns the user name that needs no account.
 pub(super) fn anonymous() -> Result<Name, Error> {
     parse_name(ANONYMOUS)
 }
 
-/// Whether anybody may log in under this name, so that its password is no secret.
+/// Returns whether a name is that of anonymous users, so that its password is no secret.
 fn is_anonymous(user: &Name) -> bool {
     [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
 }
 
-/// Whether a password of this user that goes to this address can be read on its way.
+/// Returns whether others on the network could read a password sent in clear to this address.
 fn is_exposed(user: &Name, peer: SocketAddr) -> bool {
     !is_anonymous(user) && !peer.ip().is_loopback()
 }
@@ -136,7 +136,7 @@ fn find_password(
     known: Option<Secret>,
     prompt: SecretPrompt<'_>,
 ) -> Result<Secret, Error> {
-    // First, so that no stranger is sent what is meant for the user's own server.
+    // Before FTP_PASSWORD, which must not be sent to servers where the user is anonymous.
     if is_anonymous(user) {
         return known.map_or_else(|| secret(ANONYMOUS_PASSWORD), Ok);
     }
@@ -152,7 +152,7 @@ fn find_password(
     prompt.ask_secret(&format!("Password for {}: ", shown(user.as_bytes())))
 }
 
-/// The terminal that secrets are asked for on.
+/// Prompts for secrets at the terminal.
 #[derive(Clone, Copy)]
 pub(super) struct SecretPrompt<'a> {
     pub(super) messages: Messages,
@@ -160,7 +160,7 @@ pub(super) struct SecretPrompt<'a> {
 }
 
 impl SecretPrompt<'_> {
-    /// Asks for a secret, which is not shown.
+    /// Asks for a secret without echo.
     pub(super) fn ask_secret(self, question: &str) -> Result<Secret, Error> {
         self.messages.prompt(question);
         let typed = type_password(self.interrupt);
@@ -173,7 +173,7 @@ fn type_password(interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
     match read_secret(interrupt) {
         Ok(Told::Words(typed)) => Ok(typed),
         Ok(Told::Nothing) => Err(Error::Interrupted),
-        // A terminal that does not give key by key still hides what is typed.
+        // The terminal cannot deliver single keys, but can turn the echo off.
         Err(_) => {
             let _hidden = interrupt.hide_typing().map_err(Error::Local)?;
             read_line().map(Option::unwrap_or_default).map_err(Error::Local)
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_exposed_on_its_way_to_another_machine() {
+    fn a_password_in_clear_is_exposed_unless_local_or_anonymous() {
         let exposed =
             |user, peer: &str| is_exposed(&Name::new(user).unwrap(), peer.parse().unwrap());
         assert!(exposed("me", "192.0.2.1:21") && exposed("me", "[2001:db8::1]:21"));

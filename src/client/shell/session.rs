@@ -1,4 +1,4 @@
-//! The state of a user's session: the connection, the place on the server, and what was switched on.
+//! The state of a user's session: the connection, the remote directory, and the settings.
 
 mod reconnect;
 
@@ -31,75 +31,75 @@ use std::time::Instant;
 pub(super) struct Session {
     pub(super) messages: Messages,
     pub(super) input: Input,
-    /// Set by the command that ends the session.
+    /// The client ends after this command.
     pub(super) leaving: bool,
-    /// Lines that are run before the next one is read.
+    /// Commands that run before the next line is read.
     pub(super) queued: VecDeque<Vec<u8>>,
-    /// How many lines of macros came of the last line that was read.
+    /// The number of macro lines that the last typed line has expanded to.
     pub(super) expanded: usize,
-    /// The macro that the lines which come next belong to.
+    /// The macro that is being defined.
     pub(super) recording: Option<Vec<u8>>,
     /// Macros and their lines.
     pub(super) macros: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     pub(super) preferences: Preferences,
     /// The local directory before the last change.
     pub(super) local_before: Option<PathBuf>,
-    /// How files are transferred.
+    /// The options of transfers.
     pub(super) transfers: TransferOptions,
-    /// The failure of the command that runs was printed for programs already.
-    pub(super) told_failure: bool,
-    /// Lines typed at a terminal can be edited.
+    /// The failure of the current command was printed as a JSON object already.
+    pub(super) failure_printed: bool,
+    /// The line editor is enabled.
     pub(super) edits_lines: bool,
-    /// Whether the user said yes to all that this command will ask.
+    /// The user answered "all" to a question of this command.
     pub(super) agreed: bool,
     settings: Settings,
     login: LoginPolicy,
     representation: Representation,
     connection: Option<Connection>,
     last_server: Option<LastServer>,
-    /// What is known of the server's room for other connections.
+    /// The server's limit of sessions, as far as it is known.
     limit: SessionLimit,
-    /// Where the connection leads, while there is one.
-    place: Option<ServerPlace>,
+    /// The server and directory of the connection.
+    place: Option<RemoteLocation>,
 }
 
-/// The answer to a question that Enter alone gives.
+/// The answer of Enter alone to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usual {
+pub(super) enum DefaultAnswer {
     Yes,
-    /// For what destroys something.
+    /// For actions that delete data.
     No,
 }
 
-/// What the user switches on and off.
+/// Settings that commands turn on and off.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Preferences {
-    /// Whether commands on many files ask before each, where there is somebody to ask.
+    /// Commands on many files ask before each, at a terminal.
     pub(super) prompt: bool,
-    /// Whether patterns in names stand for the names that match.
+    /// Wildcards in names are expanded.
     pub(super) glob: bool,
-    /// Whether the terminal rings after each command.
+    /// The terminal rings after each command.
     pub(super) bell: bool,
-    /// Asked for by old scripts; the progress line shows more than marks do.
+    /// Has no effect, but scripts of BSD ftp set it.
     pub(super) hash: bool,
-    /// Whether names in upper case become lower ones here.
+    /// Downloads of upper-case names get lower-case local names.
     pub(super) case: bool,
-    /// Whether what is fetched replaces nothing, but gets a name of its own.
+    /// Downloads get a new local name instead of replacing a file.
     pub(super) unique: bool,
 }
 
-/// Where a user is on a server.
-struct ServerPlace {
+/// The server and directory of a connection.
+struct RemoteLocation {
     endpoint: Endpoint,
-    /// The directory; unknown until it is asked for, and after a command that may have changed it.
+    /// The directory; unknown before the first PWD, and after a command that may have changed it.
     dir: RemoteDir,
     /// The directory before the last change.
-    before: Option<DirBefore>,
+    before: Option<PreviousDir>,
     /// The user who is logged in, unless anonymous.
     user: Option<Name>,
 }
 
-/// The server that was connected to last.
+/// The server of the last CONNECT.
 #[derive(Clone)]
 pub(super) struct LastServer {
     pub(super) endpoint: Endpoint,
@@ -108,20 +108,20 @@ pub(super) struct LastServer {
     pub(super) user: Option<Name>,
 }
 
-/// What is known of the directory before.
-enum DirBefore {
+/// The directory before the last change.
+enum PreviousDir {
     Known(Vec<u8>),
-    /// The way that led there.
-    Way(Vec<Command>),
+    /// The commands that led there.
+    Steps(Vec<Command>),
 }
 
-/// What is known of the directory.
+/// The current directory of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum RemoteDir {
     Unknown,
     Known(Vec<u8>),
-    /// The server does not tell.
-    Untold,
+    /// The server refuses PWD.
+    Unavailable,
 }
 
 impl Session {
@@ -145,7 +145,7 @@ impl Session {
             },
             edits_lines: options.edits_lines,
             agreed: false,
-            told_failure: false,
+            failure_printed: false,
             local_before: None,
             login: LoginPolicy::new(options),
             transfers: options.transfers,
@@ -169,7 +169,7 @@ impl Session {
         }
     }
 
-    /// What all transfers of the session share.
+    /// Returns the settings that all transfers of the session share.
     pub(super) fn transfer_settings(&self) -> TransferSettings {
         let (transfers, messages) = (self.transfers, self.messages);
         let (interrupt, limit) = (self.interrupt().clone(), self.limit.clone());
@@ -181,31 +181,36 @@ impl Session {
         &self.settings.interrupt
     }
 
-    /// Whether a command on many files asks before each.
+    /// Returns whether a command on many files asks before each.
     pub(super) fn asks(&self) -> bool {
         self.preferences.prompt && !self.agreed && self.input == Input::Terminal
     }
 
-    /// Whether patterns in names stand for the names that match.
+    /// Returns whether wildcards in names are expanded.
     pub(super) fn globs(&self) -> bool {
         self.preferences.glob
     }
 
-    /// Asks whether something should be done to a file, if the user is asked at all. Enter alone answers
-    /// as `usual` says, which the question shows.
+    /// Asks whether to perform an action on a file, if questions are enabled. `usual` is the answer of
+    /// Enter alone, and the question shows it.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where the user wants no more of it, as Ctrl-C says too.
-    pub(super) fn agrees(&mut self, what: &str, file: &[u8], usual: Usual) -> Result<bool, Error> {
+    /// [`Error::Interrupted`] after `q` or Ctrl-C.
+    pub(super) fn confirms(
+        &mut self,
+        what: &str,
+        file: &[u8],
+        usual: DefaultAnswer,
+    ) -> Result<bool, Error> {
         if !self.asks() {
             return Ok(true);
         }
-        let choices = if usual == Usual::Yes { "[Y/n/a/q]" } else { "[y/N/a/q]" };
+        let choices = if usual == DefaultAnswer::Yes { "[Y/n/a/q]" } else { "[y/N/a/q]" };
         let question = format!("{what} {}? {choices} ", shown(file));
         let answer = ask(&question, self.messages, self.interrupt())?;
         let answer = answer.unwrap_or_else(|| b"q".to_vec());
         match answer.trim_ascii_start().first().map(u8::to_ascii_lowercase) {
-            None => Ok(usual == Usual::Yes),
+            None => Ok(usual == DefaultAnswer::Yes),
             Some(b'y') => Ok(true),
             Some(b'a') => {
                 self.agreed = true;
@@ -220,22 +225,21 @@ impl Session {
         }
     }
 
-    /// Says what a command did whose success is not visible otherwise, to a user at a terminal.
-    pub(super) fn remark(&self, text: &str) {
+    /// Reports the success of a command that prints nothing else, at a terminal.
+    pub(super) fn confirm_success(&self, text: &str) {
         if self.input == Input::Terminal {
             self.messages.note(text);
         }
     }
 
-    /// Says which directory on the server is the current one now, to a user at a terminal. The server is
-    /// asked once; the prompt needs its answer as well.
-    pub(super) fn remark_dir(&mut self) {
+    /// Reports the new remote directory, at a terminal. PWD is sent once; the prompt uses its answer, too.
+    pub(super) fn confirm_dir(&mut self) {
         if self.input != Input::Terminal {
             return;
         }
         self.ask_dir();
-        if let Some(ServerPlace { dir: RemoteDir::Known(dir), .. }) = &self.place {
-            self.remark(&format!("remote directory: {}", shown(dir)));
+        if let Some(RemoteLocation { dir: RemoteDir::Known(dir), .. }) = &self.place {
+            self.confirm_success(&format!("remote directory: {}", shown(dir)));
         }
     }
 
@@ -249,18 +253,18 @@ impl Session {
         self.connection.as_ref()?.tls()
     }
 
-    /// Returns whether there is a connection whose files and listings are encrypted.
+    /// Returns whether there is a connection with protected data connections.
     pub(super) fn protects_data(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::protects_data)
     }
 
-    /// Another hold on the control connection, if there is one.
-    pub(super) fn line(&self) -> Option<TcpStream> {
-        self.connection.as_ref()?.line()
+    /// Returns a clone of the control connection's socket, if there is a connection.
+    pub(super) fn control_socket(&self) -> Option<TcpStream> {
+        self.connection.as_ref()?.socket()
     }
 
-    /// Connects and, unless the user does that alone, logs in. Where no connection can be made the
-    /// old one stays; after a login that was refused the new one stays, for another.
+    /// Connects and, unless automatic login is off, logs in. If connecting fails, the old connection stays;
+    /// after a refused login the new connection stays, so that USER can try another.
     pub(super) fn connect(
         &mut self,
         to: &Endpoint,
@@ -279,7 +283,7 @@ impl Session {
         let deadline = net::later(deadline, opened.elapsed());
         self.connection = Some(connection);
         self.limit = SessionLimit::default();
-        self.place = Some(ServerPlace {
+        self.place = Some(RemoteLocation {
             endpoint: to.clone(),
             dir: RemoteDir::Unknown,
             before: None,
@@ -297,11 +301,11 @@ impl Session {
         let over = self.tls().map(|tls| format!(" over {}", tls.version())).unwrap_or_default();
         let (to, user) = (shown_end(to), shown_name(&user));
         self.messages.note(&format!("connected to {to} as {user}{over}"));
-        self.define(known.macros);
+        self.add_macros(known.macros);
         Ok(())
     }
 
-    /// Logs in, with what is given or known, or else asked for.
+    /// Logs in on the current connection. Missing credentials come from `.netrc` or a prompt.
     pub(super) fn log_in(
         &mut self,
         user: &Name,
@@ -335,21 +339,21 @@ impl Session {
         if self.is_encrypted()
             && let Some(last) = &mut self.last_server
         {
-            // A server that requires TLS is not asked in clear again.
+            // CONNECT without operands uses TLS again.
             last.encryption = last.encryption.at_least(Encryption::Explicit);
         }
         Ok(())
     }
 
-    /// Takes macros over, and runs `init`.
-    fn define(&mut self, macros: Vec<(Vec<u8>, Vec<Vec<u8>>)>) {
+    /// Adds macros of `.netrc`, and queues `init`.
+    fn add_macros(&mut self, macros: Vec<(Vec<u8>, Vec<Vec<u8>>)>) {
         self.macros.extend(macros);
         if let Some(lines) = self.macros.get(&b"init"[..]) {
             self.queued.extend(lines.iter().cloned());
         }
     }
 
-    /// Asks for a secret, which is not shown.
+    /// Asks for a secret without echo.
     pub(super) fn ask_secret(&self, question: &str) -> Result<Secret, Error> {
         if !io::stdin().is_terminal() {
             return Err(Error::NoPassword);
@@ -363,32 +367,35 @@ impl Session {
         if let Some(connection) = self.connection.take() {
             connection.quit();
             if let Some(place) = place {
-                self.remark(&format!("closed the connection to {}", shown_end(&place.endpoint)));
+                self.confirm_success(&format!(
+                    "closed the connection to {}",
+                    shown_end(&place.endpoint)
+                ));
             }
         }
     }
 
-    /// Drops the connection, be it the one that was lost or the one that took its place.
-    pub(super) fn give_up(&mut self) {
+    /// Drops the connection without QUIT.
+    pub(super) fn drop_connection(&mut self) {
         self.connection = None;
     }
 
-    /// Drops a connection that can be used no more.
+    /// Drops the connection if it is lost.
     pub(super) fn drop_lost(&mut self) {
         self.connection.take_if(|connection| connection.is_lost());
     }
 
-    /// Makes a connection that is lost anew, or drops it where that cannot be done.
+    /// Reconnects if the connection is lost, or drops it if that fails.
     pub(super) fn reconnect_if_lost(&mut self) {
         if let Some(connection) = &mut self.connection
             && let Err(error) = connection.reconnect_if_lost()
         {
-            self.messages.note(&format!("the connection was given up: {error}"));
+            self.messages.note(&format!("cannot connect again: {error}"));
             self.connection = None;
         }
     }
 
-    /// What files are transferred as, on this connection and later ones.
+    /// Sets the representation type of this connection and later ones.
     pub(super) fn set_representation(&mut self, representation: Representation) {
         self.representation = representation;
         if let Some(connection) = &mut self.connection {
@@ -396,8 +403,8 @@ impl Session {
         }
     }
 
-    /// Transfers text if the type of a URL says so, and bytes if it says that.
-    pub(super) fn transfer_by(&mut self, ascii: Option<bool>) {
+    /// Applies the type of a URL, if it has one.
+    pub(super) fn apply_url_type(&mut self, ascii: Option<bool>) {
         match ascii {
             Some(true) => self.set_representation(Representation::Ascii),
             Some(false) => self.set_representation(Representation::Image),
@@ -405,12 +412,12 @@ impl Session {
         }
     }
 
-    /// How data connections are made.
+    /// Returns how data connections are made.
     pub(super) fn mode(&self) -> DataMode {
         self.settings.mode
     }
 
-    /// How data connections are made, on this connection and later ones.
+    /// Sets how data connections are made, on this connection and later ones.
     pub(super) fn set_mode(&mut self, mode: DataMode) {
         self.settings.mode = mode;
         if let Some(connection) = &mut self.connection {
@@ -419,29 +426,29 @@ impl Session {
     }
 
     /// Returns whether EPSV and EPRT are used over IPv4, and over IPv6.
-    pub(super) fn extended(&self) -> (bool, bool) {
+    pub(super) fn uses_epsv(&self) -> (bool, bool) {
         (self.settings.epsv4, self.settings.epsv6)
     }
 
-    /// Uses EPSV and EPRT, or does not, on this connection and later ones.
-    pub(super) fn set_extended(&mut self, epsv4: bool, epsv6: bool) {
+    /// Enables or disables EPSV and EPRT on this connection and later ones.
+    pub(super) fn set_epsv(&mut self, epsv4: bool, epsv6: bool) {
         (self.settings.epsv4, self.settings.epsv6) = (epsv4, epsv6);
         if let Some(connection) = &mut self.connection {
-            connection.set_extended(epsv4, epsv6);
+            connection.set_epsv(epsv4, epsv6);
         }
     }
 
-    /// What files are transferred as.
+    /// Returns the representation type.
     pub(super) fn representation(&self) -> Representation {
         self.representation
     }
 
-    /// How lines of texts that are fetched end.
+    /// Returns the line ends of downloads in TYPE A.
     pub(super) fn line_ends(&self) -> LineEnds {
         self.settings.line_ends
     }
 
-    /// How lines of texts that are fetched end, on this connection and later ones.
+    /// Sets the line ends of downloads in TYPE A, on this connection and later ones.
     pub(super) fn set_line_ends(&mut self, ends: LineEnds) {
         self.settings.line_ends = ends;
         if let Some(connection) = &mut self.connection {
@@ -449,12 +456,12 @@ impl Session {
         }
     }
 
-    /// Whether every command and reply is shown.
+    /// Returns whether every command and reply is shown.
     pub(super) fn is_traced(&self) -> bool {
         self.settings.trace.is_some()
     }
 
-    /// Shows every command and reply from now on, or does so no longer.
+    /// Enables or disables showing every command and reply.
     pub(super) fn set_traced(&mut self, traced: bool) {
         self.settings.trace = traced.then_some(trace);
         if let Some(connection) = &mut self.connection {
@@ -462,7 +469,7 @@ impl Session {
         }
     }
 
-    /// The server, if there is one.
+    /// Returns the server, if there is a connection.
     pub(super) fn endpoint(&self) -> Option<&Endpoint> {
         self.connection.as_ref()?;
         self.place.as_ref().map(|place| &place.endpoint)
@@ -471,65 +478,65 @@ impl Session {
     /// Changes the directory on the server.
     pub(super) fn change_dir(&mut self, to: &Name) -> Result<(), Error> {
         let connection = self.connection()?;
-        let way = connection.way();
+        let steps = connection.steps();
         connection.change_dir(to)?;
-        self.set_steps(way, known_dir(to.as_bytes()));
+        self.record_dir_change(steps, known_dir(to.as_bytes()));
         Ok(())
     }
 
-    /// Changes to the directory above.
+    /// Changes to the parent directory.
     pub(super) fn change_to_parent(&mut self) -> Result<(), Error> {
         let connection = self.connection()?;
-        let way = connection.way();
+        let steps = connection.steps();
         connection.change_to_parent()?;
-        self.set_steps(way, RemoteDir::Unknown);
+        self.record_dir_change(steps, RemoteDir::Unknown);
         Ok(())
     }
 
-    /// The directory before the last change. Where nobody asked for it while we stood there, another
-    /// connection goes the way that led there: only that finds out where links lead, and nobody else
-    /// has to pay for it.
-    pub(super) fn dir_before(&mut self) -> Result<Vec<u8>, Error> {
-        let unknown = || Error::Usage("the directory before is not known".to_owned());
-        let way = match &self.place.as_ref().ok_or_else(unknown)?.before {
+    /// Returns the directory before the last change. If its path is unknown, a second connection repeats
+    /// the commands that led there and sends PWD: only that resolves links, and it costs nothing unless
+    /// CD - is used.
+    pub(super) fn previous_dir(&mut self) -> Result<Vec<u8>, Error> {
+        let unknown = || Error::Usage("there is no previous".to_owned());
+        let steps = match &self.place.as_ref().ok_or_else(unknown)?.before {
             None => return Err(unknown()),
-            Some(DirBefore::Known(dir)) => return Ok(dir.clone()),
-            Some(DirBefore::Way(way)) => way.clone(),
+            Some(PreviousDir::Known(dir)) => return Ok(dir.clone()),
+            Some(PreviousDir::Steps(steps)) => steps.clone(),
         };
-        let mut other = self.connection()?.plan().by(way).connect()?;
+        let mut other = self.connection()?.plan().with_steps(steps).connect()?;
         let dir = other.current_dir();
         other.leave();
         dir
     }
 
-    fn set_steps(&mut self, way: Vec<Command>, to: RemoteDir) {
+    fn record_dir_change(&mut self, steps: Vec<Command>, to: RemoteDir) {
         if let Some(place) = &mut self.place {
             place.before = Some(match std::mem::replace(&mut place.dir, to) {
-                RemoteDir::Known(dir) => DirBefore::Known(dir),
-                RemoteDir::Unknown | RemoteDir::Untold => DirBefore::Way(way),
+                RemoteDir::Known(dir) => PreviousDir::Known(dir),
+                RemoteDir::Unknown | RemoteDir::Unavailable => PreviousDir::Steps(steps),
             });
         }
     }
 
-    /// A command may have led elsewhere.
+    /// Forgets the directory after a command that may have changed it.
     pub(super) fn forget_dir(&mut self) {
         if let Some(place) = &mut self.place {
             place.dir = RemoteDir::Unknown;
         }
     }
 
-    /// Asks the server for the current directory, once for each.
+    /// Sends PWD if the current directory is unknown.
     fn ask_dir(&mut self) {
         if self.place.as_ref().is_some_and(|place| place.dir == RemoteDir::Unknown) {
             let dir = self.connection().and_then(Connection::current_dir);
             if let Some(place) = &mut self.place {
-                place.dir = dir.map_or(RemoteDir::Untold, RemoteDir::Known);
+                place.dir = dir.map_or(RemoteDir::Unavailable, RemoteDir::Known);
             }
         }
     }
 
-    /// Returns where the user is, as a prompt shows it: `host:/dir`, and `anna@host:/dir` unless the user
-    /// is anonymous. The server is asked once for each directory, and never if nobody reads the prompt.
+    /// Returns the server and directory for a prompt: `host:/dir`, or `anna@host:/dir` for a user who is not
+    /// anonymous. PWD is sent once for each directory.
     pub(super) fn shown_place(&mut self) -> Option<String> {
         self.ask_dir();
         let place = self.place.as_ref()?;
@@ -543,7 +550,7 @@ impl Session {
     }
 }
 
-/// A path from the root without `..` is where CWD leads; where another leads, only the server knows.
+/// Returns the directory after CWD with this path, which is known only for an absolute path without `..`.
 fn known_dir(path: &[u8]) -> RemoteDir {
     let parts = || path.split(|byte| *byte == b'/');
     if !path.starts_with(b"/") || parts().any(|part| part == b"." || part == b"..") {
@@ -553,7 +560,7 @@ fn known_dir(path: &[u8]) -> RemoteDir {
     RemoteDir::Known([b"/", &parts.join(&b'/')[..]].concat())
 }
 
-/// Returns whether a name is one that visitors use.
+/// Returns whether a name is that of anonymous users, in any case.
 fn is_anonymous(user: &Name) -> bool {
     [&b"anonymous"[..], b"ftp"].iter().any(|name| user.as_bytes().eq_ignore_ascii_case(name))
 }
@@ -571,7 +578,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_cwd_leads_is_known_of_paths_from_the_root_alone() {
+    fn the_directory_after_cwd_is_known_only_for_absolute_paths() {
         assert_eq!(known_dir(b"/a//b/"), RemoteDir::Known(b"/a/b".to_vec()));
         assert_eq!(known_dir(b"/"), RemoteDir::Known(b"/".to_vec()));
         for path in [&b"a"[..], b"..", b"/a/../b", b"/./a", b"~me"] {

@@ -25,10 +25,10 @@ pub trait Person: Send + Sync {
     ///
     /// # Errors
     /// The answer cannot be read.
-    fn agrees(&self, question: &str) -> Result<bool, Error>;
+    fn confirms(&self, question: &str) -> Result<bool, Error>;
 
     /// Shows a warning.
-    fn hears(&self, warning: &str);
+    fn warns(&self, warning: &str);
 }
 
 /// A server as it was named.
@@ -96,7 +96,7 @@ impl TrustPolicy {
         let asked = Instant::now();
         let person = self.person.as_ref().filter(|_| asks);
         let is_trusted = match person {
-            Some(person) => person.agrees(&question(&host, &wrong, shown))?,
+            Some(person) => person.confirms(&question(&host, &wrong, shown))?,
             None => false,
         };
         *deadline = net::later(*deadline, asked.elapsed());
@@ -108,7 +108,7 @@ impl TrustPolicy {
             && let Some(person) = &self.person
         {
             let file = file();
-            person.hears(&format!("warning: cannot write {}: {error}", file.display()));
+            person.warns(&format!("warning: cannot write {}: {error}", file.display()));
         }
         Ok(())
     }

@@ -345,10 +345,10 @@ fn a_command_for_one_name_points_to_the_one_for_patterns() {
     let (server, client) = (Server::start(), Client::new());
     let connect = format!("connect 127.0.0.1 {}", server.addr().port());
     for (line, other) in [
-        ("get *.bin", "MGET takes patterns"),
-        ("pget -n 2 [ab]", "MGET takes patterns"),
-        ("put *.txt", "MPUT takes patterns"),
-        ("rm ?", "MDELETE takes patterns"),
+        ("get *.bin", "MGET does"),
+        ("pget -n 2 [ab]", "MGET does"),
+        ("put *.txt", "MPUT does"),
+        ("rm ?", "MDELETE does"),
     ] {
         let run = client.run(&["-c", &format!("{connect}; {line}")]).expect(1);
         assert!(run.stderr.contains(other), "{run:#?}");
@@ -370,7 +370,7 @@ fn an_option_of_a_command_explains_it_or_is_named_if_it_is_wrong() {
         ("mirror -j 0", "error: MIRROR: --parallel '0': expected a whole number from 1 to 64"),
         ("mirror --exclude", "error: MIRROR: --exclude: expected a value (GLOB)"),
         ("pget -n65 a", "error: PGET a: -n '65': expected a whole number from 1 to 64"),
-        ("connect -p 1 host 2", "error: CONNECT host: -p '1': expected no PORT behind HOST"),
+        ("connect -p 1 host 2", "error: CONNECT host: -p '1': expected no PORT after HOST"),
     ] {
         let run = client.run(&["-c", line]).expect(2);
         assert!(run.stderr.starts_with(error), "{line}: {run:#?}");

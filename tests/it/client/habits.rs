@@ -27,7 +27,7 @@ fn errors_name_the_path_and_the_side() {
     let local = format!("error: RETRIEVE: nod/x: no such directory here ({here})");
     server.write("b", "content");
     assert_eq!(last("GET b nod/x"), local);
-    assert_eq!(last("LCD nod"), "error: LCD: nod: no such directory here");
+    assert_eq!(last("LCD nod"), "error: LCD: nod: no such local directory");
     assert!(last("DELETE b nosuch").starts_with("error: DELETE: nosuch: 550"));
     assert!(last("RETRIEVE nosuch").starts_with("error: RETRIEVE nosuch: 550"));
 }
@@ -156,8 +156,8 @@ fn patterns_and_directories_lead_to_the_commands_for_them() {
     let told = |command: &str, words: &str| {
         client.at(server.addr(), command).expect(1).expect_error(words);
     };
-    told("PUT *.txt", "MPUT takes patterns");
-    told("GET *.bin", "MGET takes patterns");
+    told("PUT *.txt", "MPUT does");
+    told("GET *.bin", "MGET does");
     told("PUT tree", "MIRROR -R tree sends a directory");
     told("PUT .", "MIRROR -R . sends a directory");
     told("GET dir", "MIRROR dir fetches a directory");
@@ -183,7 +183,7 @@ fn connect_takes_a_user_and_knows_the_last_server() {
     assert_eq!(run.stdout, "/\n");
     let at = format!("ftp@{host}");
     client.run(&["-c", "PWD", &at, &port.to_string()]).expect(0).expect_error(" as ftp");
-    client.run(&["-c", "CONNECT"]).expect(2).expect_error("there was no server before");
+    client.run(&["-c", "CONNECT"]).expect(2).expect_error("there is no previous server");
     client.run(&["-c", "CONNECT me:secret@host"]).expect(2).expect_error("a user name alone");
 }
 

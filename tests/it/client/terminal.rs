@@ -270,7 +270,7 @@ fn ctrl_c_gives_up_a_server_that_does_not_answer_and_not_the_program() {
     let terminal = Terminal::connected(&server);
     server.signal("STOP");
     terminal.line("cd /").wait_for("> cd /\n").keys(&["C-c"]);
-    terminal.wait_for("the connection was given up").wait_for_end("ftp>");
+    terminal.wait_for("the connection was closed").wait_for_end("ftp>");
     server.signal("CONT");
     terminal.line(&format!("open 127.0.0.1 {}", server.addr().port()));
     terminal.wait_for_end("ftp 127.0.0.1:/>");
@@ -330,7 +330,7 @@ fn ctrl_c_ends_a_program_that_was_started_here_and_not_the_client() {
     let terminal = Terminal::open(Client::new());
     terminal.line("clear; ftp_client").wait_for_end("ftp>");
     terminal.line("!echo begun; exec sleep 1000").wait_for("\nbegun\n").keys(&["C-c"]);
-    terminal.wait_for("was ended").wait_for_end("ftp>");
+    terminal.wait_for("was killed").wait_for_end("ftp>");
 }
 
 #[test]
@@ -390,7 +390,7 @@ fn ctrl_c_at_a_question_is_q_and_keeps_the_session() {
     for (command, question) in [
         ("mdelete a*", "delete a1? [y/N/a/q]"),
         ("mget a*", "mget a1? [Y/n/a/q]"),
-        ("rm -r dir", "delete all below dir? [y/N/a/q]"),
+        ("rm -r dir", "delete everything below dir? [y/N/a/q]"),
     ] {
         server.make_dir("dir");
         terminal.keys(&["C-l"]).line(command).wait_for_end(question).keys(&["C-c"]);

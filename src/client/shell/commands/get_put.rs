@@ -1,8 +1,8 @@
-//! Commands that move one file: RETRIEVE, REGET, NEWER, PGET, STORE, REPUT and APPEND.
+//! Commands that transfer one file: RETRIEVE, REGET, NEWER, PGET, STORE, REPUT and APPEND.
 //!
-//! A command builds one [`Download`] or [`Upload`]; the transfer runs it, with its retries, and gives
-//! one [`TransferOutcome`], which is reported here: a message, a JSON object, and the error that sets the exit
-//! status.
+//! A command builds one [`Download`] or [`Upload`], which runs with retries and returns one
+//! [`TransferOutcome`]. The outcome is reported here: a message, a JSON object, and the error that sets the
+//! exit status.
 
 use super::operands::{Operand, operand, optional};
 use super::refusal;
@@ -37,34 +37,34 @@ pub(super) const ROWS: &[Row] = &[
         &["retrieve", "get", "recv"],
         "fetch a file; LOCAL - prints it",
         &[
-            Flag::letter_switch('c', "continue a file that is partly here, as REGET does"),
+            Flag::letter_switch('c', "continue a partial local file, like REGET"),
             Flag::letter_option('o', "LOCAL", "the local name"),
         ],
         retrieve,
     )
     .operands(&[REMOTE_FILE, TO_LOCAL])
     .example("RETRIEVE \"my file.txt\" copy.txt")
-    .keeps_names(),
+    .keeps_remote_names(),
     Row::with_options(
         &["store", "put", "send"],
         "send a file; FILE - sends standard input",
         &[
-            Flag::letter_switch('c', "continue a file that is partly there, as REPUT does"),
+            Flag::letter_switch('c', "continue a partial remote file, like REPUT"),
             Flag::letter_option('o', "REMOTE", "the remote name"),
         ],
         store,
     )
     .operands(&[LOCAL_FILE, TO_REMOTE])
     .example("STORE report.pdf pub/"),
-    Row::new(&["reget"], "continue fetching a file that is partly here", reget)
+    Row::new(&["reget"], "fetch the rest of a partial local file", reget)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("REGET big.iso")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["newer"], "fetch a file if it is newer than the local one", newer)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("NEWER report.pdf")
-        .keeps_names(),
-    Row::new(&["reput"], "continue sending a file that is partly there", reput)
+        .keeps_remote_names(),
+    Row::new(&["reput"], "send the rest of a partial remote file", reput)
         .operands(&[LOCAL_FILE, TO_REMOTE])
         .example("REPUT big.iso"),
     Row::new(&["append"], "append a local file to a remote one", append)
@@ -78,14 +78,14 @@ pub(super) const ROWS: &[Row] = &[
     )
     .operands(&[REMOTE_FILE, TO_LOCAL])
     .example("PGET -n 8 big.iso")
-    .keeps_names(),
-    Row::not_offered(
+    .keeps_remote_names(),
+    Row::unsupported(
         &["restart"],
-        "transfers that break off are resumed by themselves, others with REGET and REPUT",
+        "interrupted transfers resume automatically; REGET and REPUT continue others",
     ),
-    Row::not_offered(
+    Row::unsupported(
         &["sunique"],
-        "only the server would know the name, so the result could not be checked; use STORE FILE NAME",
+        "the server would choose the name, so the result could not be verified; use STORE FILE NAME",
     ),
 ];
 
@@ -95,18 +95,18 @@ const LOCAL_FILE: Operand = Operand::local("FILE").literal("mput");
 
 const TO_LOCAL: Operand = Operand::local("LOCAL")
     .help(
-        "the local name; if not given, of dir/file that is file. A directory gets the file inside",
+        "the local name, by default the last part of FILE. In a directory the file keeps its name",
     )
     .optional();
 
 const TO_REMOTE: Operand = Operand::remote("REMOTE")
     .help(
-        "the remote name; if not given, of dir/file that is file. A directory, and a name with / \
-         at its end, gets the file inside",
+        "the remote name, by default the last part of FILE. In a directory, also one that is named \
+         with a / at its end, the file keeps its name",
     )
     .optional();
 
-/// The name that stands for standard input or output.
+/// The file name that means standard input or output.
 const STANDARD: &[u8] = b"-";
 
 fn retrieve(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -115,10 +115,10 @@ fn retrieve(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Resul
     fetch(session, &file, other_name(options, words)?, kept, None)
 }
 
-/// Returns the name on the other side: the second word, or that of `-o`.
+/// Returns the target name: the second operand, or that of `-o`.
 fn other_name<'w>(options: &'w Parsed, words: &'w [Vec<u8>]) -> Result<Option<&'w [u8]>, Error> {
     match (options.value("o").map(OsStr::as_encoded_bytes), optional(words, 1)) {
-        (Some(_), Some(_)) => Err(options.wrong("o", "no other name behind FILE").into()),
+        (Some(_), Some(_)) => Err(options.wrong("o", "no second name after FILE").into()),
         (named, word) => Ok(named.or(word)),
     }
 }
@@ -128,7 +128,7 @@ fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     fetch(session, &file, optional(words, 1), Kept::Target, None)
 }
 
-/// Fetches a file unless the local one is as new.
+/// Fetches a file if it is newer than the local one.
 fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (file, typed) = (parse_name(operand(words, 0))?, optional(words, 1));
     let theirs = session.connection()?.modified(&file)?;
@@ -138,7 +138,7 @@ fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     match ours {
         Ok(ours) if ours >= theirs => {
             let name = shown(file.as_bytes());
-            session.messages.note(&format!("{name}: not newer than what is here"));
+            session.messages.note(&format!("{name}: not newer than the local file"));
             Ok(())
         }
         _ => fetch(session, &file, typed, Kept::Partial, None),
@@ -165,7 +165,7 @@ fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     send(session, operand(words, 0), optional(words, 1), Placement::Append)
 }
 
-/// Fetches `file` to where `typed` says, or to the last part of its own name in the local directory.
+/// Fetches `file` to the local name `typed`, or to the last part of its own name.
 pub(in crate::client::shell) fn fetch(
     session: &mut Session,
     file: &Name,
@@ -206,7 +206,7 @@ fn continuing(file: &Name, typed: Option<&[u8]>, is_ranged: bool) -> String {
     shown(&[command.to_vec()].into_iter().chain(quoted).collect::<Vec<_>>().concat())
 }
 
-/// Returns the local path of a download, by what the user switched on.
+/// Returns the local path of a download, according to the settings CASE and RUNIQUE.
 fn target(
     session: &Session,
     file: &Name,
@@ -216,7 +216,7 @@ fn target(
     let mut path = local::target(file, typed)?;
     let name = path.file_name().map(OsStr::to_owned);
     if let Some(name) = name.filter(|_| typed.is_none() && session.preferences.case) {
-        path.set_file_name(local::lowered(name));
+        path.set_file_name(local::lowercase_name(name));
     }
     // A download that continues the target keeps its name.
     let unique = session.preferences.unique && kept != Kept::Target;
@@ -224,7 +224,7 @@ fn target(
     Ok(if unique { local::unique(path, is_taken) } else { path })
 }
 
-/// Returns whether a file is written into and not replaced.
+/// Returns whether a file is a device or FIFO, which is written into and not replaced.
 fn is_special(there: &Metadata) -> bool {
     !(there.is_file() || there.is_symlink() || there.is_dir())
 }
@@ -245,8 +245,7 @@ fn print(session: &mut Session, file: &Name) -> Result<(), Error> {
     outcome.result.map(drop)
 }
 
-/// Fetches `file` into a stream. A user who sees the stream on a terminal may not want messages
-/// in between.
+/// Fetches `file` into a stream. `messages` is `None` if messages would disturb a pager.
 pub(super) fn pour(
     session: &mut Session,
     file: &Name,
@@ -258,7 +257,7 @@ pub(super) fn pour(
     fetch_to_stream(file, stream, session.connection()?, &settings, &mut meter).map(drop)
 }
 
-/// Sends a local file, or standard input, under the name that is typed or its own.
+/// Sends a local file or standard input, under the typed name or its own.
 fn send(
     session: &mut Session,
     file: &[u8],
@@ -285,7 +284,7 @@ fn send(
     let TransferOutcome { result: Err(error), .. } = outcome else {
         return report(session, outcome, moved);
     };
-    // The name may be that of a directory, or one in a directory that is not there.
+    // If the typed name is a remote directory, store the file in it.
     if let Some(typed) = typed.filter(|typed| file != STANDARD && !typed.ends_with(b"/"))
         && refusal::is_dir(session, &parse_name(typed)?, &error)
     {
@@ -298,7 +297,7 @@ fn send(
     report(session, TransferOutcome { result: Err(error), kept, ..outcome }, moved)
 }
 
-/// Returns the command that continues an upload after a failure that says nothing against the file.
+/// Returns the command that continues an upload after an interruption.
 fn upload_command(
     file: &[u8],
     remote: &[u8],
@@ -329,29 +328,30 @@ fn upload(
     session.connection()?;
     if file == STANDARD {
         if session.input == Input::Commands {
-            let why = "the commands are read from standard input already";
+            let why = "cannot send standard input: the commands are read from it";
             return Err(Error::Usage(why.to_owned()));
         }
-        typed.ok_or_else(|| Error::Usage("- needs a remote name".to_owned()))?;
+        typed.ok_or_else(|| {
+            Error::Usage("cannot send standard input without a remote name".to_owned())
+        })?;
     }
     let local = local::path(file)?;
     if file != STANDARD && local.is_dir() {
         let error = io::ErrorKind::IsADirectory.into();
         return Err(Error::File { path: local, error });
     }
-    // Standard input has no name of its own.
     let named = if file == STANDARD { Path::new("") } else { &local };
     let remote = local::remote_name(named, typed)?;
     Ok(Upload { local, remote, placement, size: None })
 }
 
-/// Reports the outcome of a command on one file, of which `moved` bytes moved in this run; the error is
-/// reported by the shell.
+/// Reports the outcome of a transfer, of which `moved` bytes moved in this run. The shell reports the
+/// error.
 fn report(session: &mut Session, outcome: TransferOutcome, moved: u64) -> Result<(), Error> {
     summarize(session.messages, &outcome, moved);
     if session.transfers.json {
         outcome.print_json()?;
-        session.told_failure = outcome.result.is_err();
+        session.failure_printed = outcome.result.is_err();
     }
     outcome.result.map(drop)
 }
@@ -365,12 +365,12 @@ fn summarize(messages: Messages, outcome: &TransferOutcome, moved: u64) {
     }
 }
 
-/// The progress line of one file, which goes away with it.
+/// The progress line of one file, which is removed when it is dropped.
 struct FileProgress<'a> {
     name: &'a [u8],
     messages: Messages,
     progress: Progress,
-    /// Bytes that moved in the tries before this one, and in this one.
+    /// Bytes moved in earlier tries, and in this one.
     earlier: u64,
     moved: u64,
 }
@@ -382,7 +382,7 @@ impl<'a> FileProgress<'a> {
         FileProgress { name, messages, progress, earlier: 0, moved: 0 }
     }
 
-    /// Removes the line and returns how many bytes moved in all tries.
+    /// Removes the line and returns the number of bytes moved in all tries.
     fn finish(self) -> u64 {
         self.earlier.saturating_add(self.moved)
     }
@@ -416,7 +416,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn an_upload_that_broke_off_names_the_command_that_continues_it() {
+    fn an_interrupted_upload_names_the_command_that_continues_it() {
         let command = |file: &str, remote: &str, placement, error| {
             upload_command(file.as_bytes(), remote.as_bytes(), placement, &error)
         };

@@ -1,4 +1,4 @@
-//! HELP, and what the man page says of the commands: all of it from their rows.
+//! HELP, and the commands in the man page, both made from the rows of the commands.
 
 use super::operands::Operand;
 use super::row::Row;
@@ -16,12 +16,12 @@ pub(super) const ROWS: &[Row] =
             .help("ALL lists every command with its usage")
             .optional()])
         .example("HELP RETRIEVE")
-        .keeps_names()];
+        .keeps_remote_names()];
 
-/// The columns of the short list, so that it fits the narrowest usual terminal.
+/// The width of the short list, which fits a terminal of 80 columns.
 const WIDTH: usize = 79;
 
-/// The commands that the others rest on, with their usage in the short list.
+/// The main commands, which the short list shows with their usage.
 const FIRST: &[&str] = &["connect", "list", "retrieve", "store", "quit"];
 
 fn help(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -36,7 +36,8 @@ fn help(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     }
 }
 
-/// The first commands with their usage, the others by groups, in fewer lines than a terminal has.
+/// Returns the short list: the main commands with their usage, and the names of the others by groups. It
+/// fits a terminal of 24 lines.
 pub(super) fn overview() -> String {
     let is_first = |row: &&Row| FIRST.contains(&row.name());
     let first: Vec<&Row> = FIRST.iter().filter_map(|name| Row::named(name)).collect();
@@ -49,14 +50,14 @@ pub(super) fn overview() -> String {
     };
     let mut text: String = first.iter().map(line).collect();
     for group in GROUPS {
-        let rows = group.rows().filter(|row| row.is_offered()).filter(|row| !is_first(row));
+        let rows = group.rows().filter(|row| row.is_supported()).filter(|row| !is_first(row));
         let names: Vec<String> = rows.map(Row::name_with_others).collect();
         text += &wrapped(&format!("{}:", group.title), &names);
     }
-    text + "HELP COMMAND explains one, HELP ALL lists them all with their usage.\n"
+    text + "HELP COMMAND explains a command, HELP ALL lists all with their usage.\n"
 }
 
-/// Puts words behind a title, in lines of at most [`WIDTH`] columns.
+/// Returns a title and words, in lines of at most [`WIDTH`] columns.
 fn wrapped(title: &str, words: &[String]) -> String {
     let (mut text, mut line) = (String::new(), title.to_owned());
     for word in words {
@@ -71,15 +72,15 @@ fn wrapped(title: &str, words: &[String]) -> String {
     text + &line + "\n"
 }
 
-/// A line for each command, by groups.
+/// Returns the full list: the usage of each command, by groups.
 fn all() -> String {
-    let offered = || rows().filter(|row| row.is_offered());
+    let offered = || rows().filter(|row| row.is_supported());
     let width = offered().map(|row| row.usage().len()).max().unwrap_or(0);
     let line = |row: &Row| format!("  {:width$}  {}\n", row.usage(), row.help);
     let mut text = String::new();
     for group in GROUPS {
         text += &format!("{}:\n", group.title);
-        text.extend(group.rows().filter(|row| row.is_offered()).map(line));
+        text.extend(group.rows().filter(|row| row.is_supported()).map(line));
     }
     text
 }
@@ -95,12 +96,12 @@ impl Row {
         self.usage().replace(" [OPTIONS]", "").replace(" [-OPTS]", "")
     }
 
-    /// Returns the names that it answers to besides its own.
+    /// Returns its alternative names.
     fn others(&self) -> String {
         self.names.get(1..).unwrap_or_default().join(", ")
     }
 
-    /// Returns `DELETE (rm)`: the name, and those that users of other clients look for.
+    /// Returns the name and its alternatives, such as `DELETE (rm)`.
     fn name_with_others(&self) -> String {
         match self.others() {
             others if others.is_empty() => self.title(),
@@ -108,7 +109,7 @@ impl Row {
         }
     }
 
-    /// How it is used, its operands, its options and an example.
+    /// Returns the help of the command: usage, operands, options and an example.
     pub(super) fn explained(&self) -> String {
         let others = self.others();
         let also = if others.is_empty() { others } else { format!("Also: {others}\n") };
@@ -121,7 +122,7 @@ impl Row {
         format!("Usage: {usage}\n{help}\n{details}{table}{also}Example: {example}\n")
     }
 
-    /// The same for the man page.
+    /// Returns the same facts for the man page.
     pub(super) fn typed(&self) -> Typed {
         Typed {
             usage: self.usage().replacen(&self.title(), self.name(), 1),
@@ -134,7 +135,7 @@ impl Row {
         }
     }
 
-    /// The operands of which there is something to say, and what.
+    /// Returns the names and help texts of the operands that have a help text.
     fn explained_operands(&self) -> Vec<(&'static str, &'static str)> {
         let explained = self.operands.iter().filter(|operand| !operand.help.is_empty());
         explained.map(|operand| (operand.name, operand.help)).collect()
@@ -150,7 +151,7 @@ mod tests {
         let text = overview();
         assert!(text.lines().count() < 24, "{text}");
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
-        for row in rows().filter(|row| row.is_offered()) {
+        for row in rows().filter(|row| row.is_supported()) {
             for name in row.names {
                 let lower = text.to_lowercase();
                 let mut words = lower.split(|c: char| c.is_whitespace() || "(),:".contains(c));

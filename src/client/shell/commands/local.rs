@@ -1,4 +1,4 @@
-//! Commands on this side.
+//! Commands on local directories.
 
 use super::operands::{Operand, operand, optional};
 use super::row::Row;
@@ -22,23 +22,23 @@ pub(super) const ROWS: &[Row] = &[
             .help("~ is HOME, and - is the previous directory")
             .optional()])
         .example("LCD /tmp")
-        .keeps_names(),
-    Row::new(&["lpwd"], "print the local directory", lpwd).keeps_names(),
+        .keeps_remote_names(),
+    Row::new(&["lpwd"], "print the local directory", lpwd).keeps_remote_names(),
     Row::new(&["lls"], "print the listing of a local directory", lls)
         .operands(&[Operand::local("PATH").optional()])
         .example("LLS /tmp")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["lmkdir"], "make a local directory", lmkdir)
         .operands(&[Operand::local_dir("DIR")])
         .example("LMKDIR copies")
-        .keeps_names(),
+        .keeps_remote_names(),
 ];
 
 fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = match optional(words, 0) {
         None => local::home()?,
         Some(b"-") => {
-            let unknown = || Error::Usage("the directory before is not known".to_owned());
+            let unknown = || Error::Usage("there is no previous local directory".to_owned());
             session.local_before.clone().ok_or_else(unknown)?
         }
         Some(word) => local::path(word)?,
@@ -47,13 +47,13 @@ fn lcd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     env::set_current_dir(&path).map_err(|error| no_dir(path, error))?;
     session.local_before = before;
     let dir = env::current_dir().map_err(Error::Local)?;
-    session.remark(&format!("local directory: {}", super::shown_path(&dir)));
+    session.confirm_success(&format!("local directory: {}", super::shown_path(&dir)));
     Ok(())
 }
 
 fn no_dir(path: PathBuf, error: io::Error) -> Error {
     let error = match error.kind() {
-        kind @ io::ErrorKind::NotFound => io::Error::new(kind, "no such directory here"),
+        kind @ io::ErrorKind::NotFound => io::Error::new(kind, "no such local directory"),
         _ => error,
     };
     Error::File { path, error }
@@ -73,7 +73,7 @@ fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     fs::create_dir(&path).map_err(|error| Error::File { path, error })
 }
 
-/// Prints a local directory as LIST prints a remote one.
+/// Prints a local directory in the format of LIST.
 fn lls(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = optional(words, 0).map_or(Ok(PathBuf::from(".")), local::path)?;
     let mut entries = entries(&path).map_err(|error| Error::File { path, error })?;

@@ -1,4 +1,4 @@
-//! Commands that begin and end a session with a server.
+//! Commands that open and close a session.
 
 use super::operands::{Operand, operand, optional, secret, text};
 use super::row::Row;
@@ -19,22 +19,22 @@ pub(super) const ROWS: &[Row] = &[
         &[
             Flag::letter_option('u', "NAME[,PASSWORD]", "log in as this user").secret(),
             Flag::letter_option('p', "PORT", "the port, if it does not follow the host"),
-            Flag::switch("tls", "encrypt by AUTH TLS before the login, or do not connect"),
+            Flag::switch("tls", "require TLS (AUTH TLS) before the login"),
         ],
         connect,
     )
     .operands(&[
         Operand::text("HOST")
             .help(
-                "or USER@HOST, or a URL: ftp://[USER@]HOST[:PORT]/DIR, ftpes://, ftps://. If not \
-                 given, the server and the user of before",
+                "or USER@HOST, or a URL: ftp://[USER@]HOST[:PORT]/DIR, ftpes://, ftps://. The \
+                 default is the previous server and user",
             )
             .optional(),
         Operand::text("PORT").optional(),
     ])
     .details(
-        "The user is NAME of -u, else the one that .netrc names, else anonymous. The\n\
-         password, here and for USER, comes from FTP_PASSWORD or .netrc, or is asked for\n",
+        "The user is that of -u, or of .netrc, or anonymous. The password, here and for\n\
+         USER, comes from FTP_PASSWORD, .netrc or a prompt\n",
     )
     .example("CONNECT localhost 1026"),
     Row::new(&["user"], "log in as another user", user)
@@ -44,19 +44,19 @@ pub(super) const ROWS: &[Row] = &[
             Operand::secret("ACCT").optional(),
         ])
         .example("USER alice"),
-    Row::new(&["account"], "send the account that some servers ask for", account)
+    Row::new(&["account"], "send an account name (ACCT)", account)
         .operands(&[Operand::secret("ACCOUNT").optional()])
         .example("ACCOUNT"),
-    Row::new(&["close", "disconnect"], "close the connection; the client stays", close),
+    Row::new(&["close", "disconnect"], "close the connection without exiting", close),
     Row::new(&["quit", "bye", "exit"], "close the connection and exit", quit),
-    Row::not_offered(
+    Row::unsupported(
         &["proxy"],
         "transfers between two servers are not supported, and almost no server allows them",
     ),
-    Row::not_offered(&["gate"], "FTP gateways are not supported"),
+    Row::unsupported(&["gate"], "FTP gateways are not supported"),
 ];
 
-/// Where CONNECT leads and as whom.
+/// The parsed operands of CONNECT.
 struct Destination {
     endpoint: Endpoint,
     encryption: Encryption,
@@ -69,25 +69,25 @@ struct Destination {
 
 fn connect(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     if words.is_empty() {
-        let usage = || Error::Usage("expected HOST [PORT]; there was no server before".to_owned());
+        let usage = || Error::Usage("expected HOST [PORT]: there is no previous server".to_owned());
         let last = session.last_server().ok_or_else(usage)?;
         return session.connect(&last.endpoint, last.encryption, last.user, None);
     }
     let to = destination(options, words)?;
     session.connect(&to.endpoint, to.encryption, to.user, to.password)?;
-    session.transfer_by(to.ascii);
+    session.apply_url_type(to.ascii);
     match to.dir {
         Some(dir) => session.change_dir(&dir),
         None => Ok(()),
     }
 }
 
-/// `HOST [PORT]` or a URL.
+/// Parses `HOST [PORT]` or a URL, and the options.
 fn destination(options: &Parsed, words: &[Vec<u8>]) -> Result<Destination, Error> {
     let login = options.value("u").map(OsStr::as_encoded_bytes);
     let host = text(operand(words, 0))?;
     let port = match (optional(words, 1), options.value("p")) {
-        (Some(_), Some(_)) => return Err(options.wrong("p", "no PORT behind HOST").into()),
+        (Some(_), Some(_)) => return Err(options.wrong("p", "no PORT after HOST").into()),
         (Some(port), None) => Some(text(port)?),
         (None, port) => port.map(|port| text(port.as_encoded_bytes())).transpose()?,
     };
@@ -115,7 +115,7 @@ fn destination(options: &Parsed, words: &[Vec<u8>]) -> Result<Destination, Error
 
 fn of_url(text: &str, port: Option<&str>) -> Result<Destination, Error> {
     if port.is_some() {
-        return Err(Error::Usage("a URL names its port itself".to_owned()));
+        return Err(Error::Usage("expected no PORT after a URL".to_owned()));
     }
     let wrong = |expected: String| wrong_word(text, expected);
     let url = Url::parse(text).map_err(|expected| wrong(expected.to_string()))?;

@@ -1,7 +1,7 @@
-//! Macros, as the classic clients have them: `macdef NAME`, lines, a blank one; then `$ NAME WORDS`.
+//! Macros as in BSD ftp: `macdef NAME`, lines, and a blank line define one; `$ NAME WORDS` runs it.
 //!
-//! In the lines `$1` is the first word and so on, `$i` lets the macro run once for each word, and a
-//! backslash makes the next character plain. A macro that runs itself is ended by its bound.
+//! In the lines `$1` is the first word and so on, `$i` repeats the macro for each word, and a backslash
+//! escapes the next character. The number of lines is limited, which ends recursive macros.
 
 use super::operands::{Operand, operand};
 use super::row::Row;
@@ -14,16 +14,16 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["macdef"], "define a macro: lines up to an empty one", define)
         .operands(&[Operand::text("NAME")])
         .example("MACDEF fetch")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["$"], "run a macro; $1 is its first word", run)
         .operands(&[Operand::text("MACRO"), Operand::text("WORDS").many().optional()])
         .example("$ fetch a.txt"),
 ];
 
-/// Lines that one command may become: more than anybody writes, fewer than hurt.
+/// The number of lines that one command may expand to.
 const MOST_LINES: usize = 10_000;
 
-/// Begins a definition; the shell takes the lines.
+/// Begins a definition. The shell adds the following lines.
 fn define(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let name = operand(words, 0).to_vec();
     session.macros.insert(name.clone(), Vec::new());
@@ -33,15 +33,16 @@ fn define(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 
 fn run(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (name, words) = (operand(words, 0), words.get(1..).unwrap_or_default());
-    let unknown = || Error::Usage(format!("no macro is called {}", shown(name)));
+    let unknown = || Error::Usage(format!("unknown macro {}", shown(name)));
     let lines = session.macros.get(name).ok_or_else(unknown)?;
     let mut expanded = expand(lines, words);
     session.expanded += expanded.len();
     if session.expanded > MOST_LINES {
         session.queued.clear();
-        return Err(Error::Usage("the macros do not come to an end".to_owned()));
+        let text = format!("the macros expand to more than {MOST_LINES} lines");
+        return Err(Error::Usage(text));
     }
-    // What waits already belongs to the macro that this one was called from.
+    // The queued lines belong to the macro that called this one.
     expanded.extend(session.queued.drain(..));
     session.queued = expanded.into();
     Ok(())
@@ -60,7 +61,7 @@ fn filled(line: &[u8], words: &[Vec<u8>], index: usize) -> Vec<u8> {
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         match (byte, after) {
-            // The backslash stays: the line is cut into words yet.
+            // Keep the backslash, because the line is split into words later.
             (b'\\', [next, after @ ..]) => {
                 out.extend_from_slice(&[b'\\', *next]);
                 rest = after;
@@ -79,7 +80,7 @@ fn filled(line: &[u8], words: &[Vec<u8>], index: usize) -> Vec<u8> {
     out
 }
 
-/// As it has to be typed, since the line is cut into words yet.
+/// Returns a quoted word, because the line is split into words later.
 fn word(words: &[Vec<u8>], index: usize) -> Vec<u8> {
     words.get(index).map(|word| quoted(word, Quotes::None)).unwrap_or_default()
 }
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stand_for_numbers() {
+    fn numbers_are_replaced_by_words() {
         assert_eq!(expanded(&["get $1 $2.bak", "ls"], &["a", "b"]), ["get a b.bak", "ls"]);
         assert_eq!(expanded(&["get $1"], &["a b"]), ["get a\\ b"]);
         assert_eq!(expanded(&["get $1$2$x"], &["a"]), ["get a$x"]);

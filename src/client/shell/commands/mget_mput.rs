@@ -1,7 +1,7 @@
-//! MGET and MPUT: patterns, and the files they find.
+//! MGET and MPUT: transfers of all files that match patterns.
 //!
-//! A server chooses what its files are called. What could be more than a name in this directory is
-//! refused, and told of.
+//! The server chooses the names of its files. A name that is not a plain file name in the local directory
+//! is rejected with an error.
 
 use super::operands::Operand;
 use super::row::Row;
@@ -14,7 +14,7 @@ use crate::client::output::Messages;
 use crate::client::output::json::Action;
 use crate::client::output::summary::batch_summary;
 use crate::client::remote_listing::{self, Expanded, Found};
-use crate::client::shell::session::{Preferences, Session, Usual};
+use crate::client::shell::session::{DefaultAnswer, Preferences, Session};
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::batch::{self, Job, Tally};
 use crate::client::transfer::compare::RemoteFacts;
@@ -34,32 +34,32 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["mget"], "fetch all files that match", mget)
         .operands(&[Operand::remote("PATTERNS").many()])
         .details(
-            "Each file gets the last part of its name, in the local directory. The option\n\
-             -j of ftp_client sets the number of connections; PROMPT decides whether you\n\
-             are asked before each file\n",
+            "Files are stored in the local directory, under the last part of their names.\n\
+             The option -j of ftp_client sets the number of connections; PROMPT sets\n\
+             whether to ask before each file\n",
         )
         .example("MGET *.txt")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["mput"], "send all files that match", mput)
         .operands(&[Operand::local("PATTERNS").many()])
         .details(
-            "Each file gets the last part of its name, in the remote directory. The option\n\
-             -j of ftp_client sets the number of connections; PROMPT decides whether you\n\
-             are asked before each file\n",
+            "Files are stored in the remote directory, under the last part of their names.\n\
+             The option -j of ftp_client sets the number of connections; PROMPT sets\n\
+             whether to ask before each file\n",
         )
         .example("MPUT *.txt"),
 ];
 
-/// Fetches what matches into the local directory.
+/// Fetches the matching files into the local directory.
 fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     let fetched = fetch_all(session, patterns);
-    note_told(session, &fetched);
+    record_printed_failure(session, &fetched);
     fetched
 }
 
-/// Notes that each file that failed was printed as an object for programs.
-fn note_told(session: &mut Session, result: &Result<(), Error>) {
-    session.told_failure = matches!(result, Err(Error::Some { .. }));
+/// Records that each failed file was printed as a JSON object.
+fn record_printed_failure(session: &mut Session, result: &Result<(), Error>) {
+    session.failure_printed = matches!(result, Err(Error::Some { .. }));
 }
 
 fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
@@ -80,7 +80,7 @@ fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
         found.forget();
         for pattern in &names {
             if found.is_pattern(pattern.as_bytes()) {
-                // The first file follows.
+                // Set up the transfer of the first file behind the listing.
                 connection.pipeline_next_setup();
             }
             found.fetch(connection, pattern)?;
@@ -94,7 +94,7 @@ fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
 
 fn fetching(file: Found, case: bool) -> Result<Download, Error> {
     let local = local::last_part(&file.path)?;
-    let local = if case { local::lowered(local) } else { local }.into();
+    let local = if case { local::lowercase_name(local) } else { local }.into();
     let known = if file.exact {
         RemoteFacts { size: file.entry.size, modified: file.entry.modified }
     } else {
@@ -105,7 +105,7 @@ fn fetching(file: Found, case: bool) -> Result<Download, Error> {
     Ok(Download { remote, target, kept, known, listed, connections, continued_by })
 }
 
-/// Sends what matches into the remote directory.
+/// Sends the matching files into the remote directory.
 fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let settings = session.transfer_settings();
@@ -114,7 +114,7 @@ fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
         found.send(pattern)?;
     }
     let sent = found.run(session, &settings);
-    note_told(session, &sent);
+    record_printed_failure(session, &sent);
     sent
 }
 
@@ -123,7 +123,7 @@ fn sending(local: PathBuf, remote: Name) -> Job {
     Job::Upload(Upload { local, remote, placement: Placement::Replace, size })
 }
 
-/// Reports the outcome of one file of many: a message, and a JSON object for programs.
+/// Reports the outcome of one file of many: a message, and with `--json` an object.
 pub(super) fn report(
     settings: &TransferSettings,
 ) -> impl Fn(&TransferOutcome) -> Result<(), Error> + Sync {
@@ -141,7 +141,7 @@ pub(super) fn report(
     }
 }
 
-/// The local files that match a pattern whose last part alone may be one, in order.
+/// Returns the sorted local files that match a pattern. Only its last part may have wildcards.
 fn expand(pattern: &[u8]) -> Result<Vec<PathBuf>, Error> {
     let path = local::path(pattern)?;
     if !is_pattern(pattern) {
@@ -164,20 +164,20 @@ fn expand(pattern: &[u8]) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
-/// What is to be done, and what could not even begin.
+/// The transfers of one command, and the number of files that were rejected beforehand.
 struct Jobs {
     action: Action,
     began: Instant,
     messages: Messages,
-    /// Whether programs are told what becomes of each.
+    /// Outcomes are printed as JSON objects.
     json: bool,
     preferences: Preferences,
     jobs: Vec<Job>,
-    /// What the local file system might take for one name.
+    /// The case-folded target names, of which the local file system may treat two as equal.
     folded: BTreeSet<String>,
     found: usize,
     refused: usize,
-    /// Whether the user wants no more of it than that.
+    /// The user answered `q`: the remaining files are skipped.
     enough: bool,
 }
 
@@ -189,14 +189,14 @@ impl Jobs {
         Jobs { action, began, messages, json, preferences, jobs, folded, found, refused, enough }
     }
 
-    /// Forgets what was found, to look again.
+    /// Clears the jobs, to search again.
     fn forget(&mut self) {
         self.jobs.clear();
         self.folded.clear();
         (self.found, self.refused) = (0, 0);
     }
 
-    /// Whether a word stands for the names that match it.
+    /// Returns whether a word is a pattern to be expanded.
     fn is_pattern(&self, word: &[u8]) -> bool {
         self.preferences.glob && is_pattern(word)
     }
@@ -229,7 +229,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// Away from what is there, and from the files before it, where the user wants that.
+    /// Gives a download a unique local name, if RUNIQUE is on.
     fn with_own_name(&self, mut download: Download) -> Download {
         let is_taken =
             |path: &Path| path.symlink_metadata().is_ok() || self.folded.contains(&folded(path));
@@ -263,7 +263,7 @@ impl Jobs {
         self.jobs.push(job);
     }
 
-    /// Does them, but for those that the user does not want.
+    /// Runs the jobs that the user confirms.
     fn run(mut self, session: &mut Session, settings: &TransferSettings) -> Result<(), Error> {
         for job in std::mem::take(&mut self.jobs) {
             if !self.enough && self.is_wanted(session, &job)? {
@@ -281,7 +281,7 @@ impl Jobs {
             Job::Download(_) => "mget",
             Job::Upload(_) => "mput",
         };
-        match session.agrees(what, job.remote().as_bytes(), Usual::Yes) {
+        match session.confirms(what, job.remote().as_bytes(), DefaultAnswer::Yes) {
             Err(Error::Interrupted) => {
                 self.enough = true;
                 Ok(false)
@@ -311,7 +311,7 @@ impl Jobs {
         self.messages.note(&batch_summary(self.action, done, of, bytes, elapsed));
         let left = of.saturating_sub(done + tally.failed);
         if tally.is_stopped() && left > 0 {
-            self.messages.note(&format!("{left} of {of} files are left"));
+            self.messages.note(&format!("{left} of {of} files were not transferred"));
         }
         tally.result(of)?;
         if self.enough { Err(Error::Interrupted) } else { Ok(()) }

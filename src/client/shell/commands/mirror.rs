@@ -1,8 +1,7 @@
-//! MIRROR: makes a local directory what a remote one is, or the other way round.
+//! MIRROR: makes a local directory a copy of a remote one, or vice versa.
 //!
-//! Both trees are looked at first, then all that is to be done is planned, and then it is done; so
-//! `--dry-run` prints exactly that. What was done stays done: interrupted, a mirror that is run again
-//! does the rest.
+//! Both trees are listed first, then all steps are planned, and then they are executed; so `--dry-run`
+//! prints exactly these steps. An interrupted mirror that is run again executes the remaining steps.
 
 mod carry_out;
 mod clock;
@@ -28,7 +27,7 @@ use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
 use crate::sys::os_string;
 use crate::text::shown;
-use options::Wanted;
+use options::MirrorOptions;
 use plan::{MirrorStep, Plan, Rules, plan};
 use refusals::Refusals;
 use std::collections::BTreeSet;
@@ -36,45 +35,45 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 use summary::Summary;
-use walk::Walked;
+use walk::TreeScan;
 
 pub(super) const ROWS: &[Row] =
     &[Row::with_options(&["mirror"], "make one directory a copy of another", OPTIONS, mirror)
         .operands(&[Operand::remote_dir("FROM").optional(), Operand::local_dir("TO").optional()])
         .details(
-            "FROM is a remote directory and TO a local one; with -R the other way round.\n\
-             Without TO its name is the last part of FROM. Files that are new, or differ in\n\
-             size or time, are transferred. Links that stay inside the directory are copied\n\
-             as links; others, and with -R all links, are skipped\n",
+            "FROM is a remote directory and TO a local one; with -R vice versa. By default\n\
+             TO is the last part of FROM. Files that are new, or differ in size or time, are\n\
+             transferred. Links that stay inside the directory are copied as links; others,\n\
+             and with -R all links, are skipped\n",
         )
         .example("MIRROR pub")];
 
 const OPTIONS: &[Flag] = &[
     Flag::switch("reverse", "upload: copy a local directory to the server").short('R'),
-    Flag::switch("delete", "delete what FROM does not have, or what is in the way").short('e'),
+    Flag::switch("delete", "delete files that FROM does not have, or that conflict").short('e'),
     Flag::switch("only-newer", "skip files that are not newer").short('n'),
-    Flag::switch("dry-run", "print what would be done, and do nothing"),
-    Flag::option("include", "GLOB", "transfer only what matches; wins over --exclude")
+    Flag::switch("dry-run", "print the steps without executing them"),
+    Flag::option("include", "GLOB", "transfer only matching paths; overrides --exclude")
         .short('I')
         .also(&["include-glob"])
         .many(),
-    Flag::option("exclude", "GLOB", "skip what matches; with a / the whole path has to match")
+    Flag::option("exclude", "GLOB", "skip matching names; a GLOB with a / matches the whole path")
         .short('X')
         .also(&["exclude-glob"])
         .many(),
-    Flag::switch("dereference", "copy what links lead to, instead of links").short('L'),
+    Flag::switch("dereference", "copy the targets of links instead of links").short('L'),
     Flag::option("parallel", "N", "number of connections, instead of ftp_client's -j")
         .short('j')
         .also(&["P"]),
     Flag::switch("continue", "accepted: partial files are always continued").short('c'),
 ];
 
-/// Mirrors as the words say.
+/// Runs MIRROR.
 fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
-    let mut wanted = Wanted::new(options, words)?;
+    let mut wanted = MirrorOptions::new(options, words)?;
     let representation = session.connection()?.representation();
     wanted.rules.sizes_are_lost = representation == Representation::Ascii;
-    let (source, target) = wanted.ends();
+    let (source, target) = wanted.source_and_target();
     let (remote, here) = if wanted.upload { (target, source) } else { (source, target) };
     let root = local::path(&here)?;
     if wanted.upload {
@@ -83,10 +82,10 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     let mut mirror = Mirror::new(session, wanted, remote, root);
     let (mut from, mut to) = mirror.look()?;
     mirror.settle_times(&mut from, &mut to)?;
-    // What is missing in a listing that was not read whole is no reason to delete anything.
+    // Delete nothing unless the root was listed completely.
     mirror.wanted.rules.delete &= !from.root_is_partial && !to.root_is_partial;
-    mirror.tell_refused(from.refused.into_iter().chain(to.refused));
-    mirror.leave_links_out(&mut from.tree);
+    mirror.report_unreadable(from.refused.into_iter().chain(to.refused));
+    mirror.skip_links(&mut from.tree);
     let plan = mirror.plan(&from.tree, &to.tree)?;
     if mirror.wanted.dry_run {
         return print_lines(&mirror.described(&plan.steps));
@@ -98,27 +97,28 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     Ok(())
 }
 
-/// Everything below a remote directory, and the reasons why there may be more.
+/// Returns the tree below a remote directory, and the errors of directories that could not be listed.
 pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<(Tree, Vec<Error>), Error> {
     let armed = session.interrupt().begin().map_err(Error::Local)?;
     let walk =
         |connection: &mut Connection| walk::remote(connection, dir, &Rules::default(), &armed);
-    let walked = session.reading(walk)?;
-    Ok((walked.tree, walked.refused))
+    let scan = session.reading(walk)?;
+    Ok((scan.tree, scan.refused))
 }
 
-/// A mirror that is being made.
+/// The state of a running MIRROR.
 struct Mirror<'a> {
     session: &'a mut Session,
-    wanted: Wanted,
-    /// The remote directory and the local one.
+    wanted: MirrorOptions,
+    /// The remote directory.
     remote: Vec<u8>,
+    /// The local directory.
     root: PathBuf,
-    /// The remote directory was listed, and something is in it.
+    /// The remote directory exists and is not empty.
     is_there: bool,
-    /// The server has no listings of facts, as MLSD gives them.
+    /// The server lacks MLSD.
     is_rough: bool,
-    /// Directories that could not be made, below which nothing is tried.
+    /// Directories that could not be made; everything below them is skipped.
     unmade: BTreeSet<Vec<u8>>,
     refusals: Refusals,
     started: Instant,
@@ -126,7 +126,12 @@ struct Mirror<'a> {
 }
 
 impl<'a> Mirror<'a> {
-    fn new(session: &'a mut Session, wanted: Wanted, remote: Vec<u8>, root: PathBuf) -> Mirror<'a> {
+    fn new(
+        session: &'a mut Session,
+        wanted: MirrorOptions,
+        remote: Vec<u8>,
+        root: PathBuf,
+    ) -> Mirror<'a> {
         let summary = Summary { upload: wanted.upload, ..Summary::default() };
         Mirror {
             session,
@@ -144,11 +149,11 @@ impl<'a> Mirror<'a> {
 }
 
 impl Mirror<'_> {
-    /// The tree of the source and that of the target.
-    fn look(&mut self) -> Result<(Walked, Walked), Error> {
+    /// Lists the trees of the source and the target.
+    fn look(&mut self) -> Result<(TreeScan, TreeScan), Error> {
         let armed = self.session.interrupt().begin().map_err(Error::Local)?;
         let rules = self.wanted.rules.clone();
-        // Nothing is written, nor deleted, through a link.
+        // Links of the target are never followed, so that nothing is written or deleted through one.
         let plain = Rules { follow: false, ..rules.clone() };
         self.session.connection()?;
         let (remote, followed) = (&self.remote, if self.wanted.upload { &plain } else { &rules });
@@ -156,8 +161,8 @@ impl Mirror<'_> {
         if self.wanted.upload {
             let here = walk::local(&self.root, &rules, &armed)?;
             let there = match self.session.reading(walk) {
-                // It is to be made.
-                Err(Error::Refused(_)) => Walked::default(),
+                // The directory does not exist yet.
+                Err(Error::Refused(_)) => TreeScan::default(),
                 other => other?,
             };
             self.is_there = !there.tree.is_empty();
@@ -166,15 +171,15 @@ impl Mirror<'_> {
         let there = self.session.reading(walk)?;
         let here = match walk::local(&self.root, &plain, &armed) {
             Err(Error::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-                Walked::default()
+                TreeScan::default()
             }
             other => other?,
         };
         Ok((there, here))
     }
 
-    /// Makes the times of LIST such in UTC.
-    fn settle_times(&mut self, from: &mut Walked, to: &mut Walked) -> Result<(), Error> {
+    /// Converts the times of LIST to UTC.
+    fn settle_times(&mut self, from: &mut TreeScan, to: &mut TreeScan) -> Result<(), Error> {
         let (there, here) = if self.wanted.upload { (to, from) } else { (from, to) };
         self.is_rough = there.is_rough;
         if !there.is_rough {
@@ -204,9 +209,9 @@ impl Mirror<'_> {
         steps.iter().map(line).collect()
     }
 
-    /// Links cannot be made by FTP, and no server may lead us out of the directory by one. What stands
-    /// in their place on the other side stays as it is.
-    fn leave_links_out(&self, tree: &mut Tree) {
+    /// Skips links that cannot be copied: FTP cannot create links, and a link from a server must not point
+    /// outside of the directory. Files of their names on the other side are kept.
+    fn skip_links(&self, tree: &mut Tree) {
         let upload = self.wanted.upload;
         let is_out = |path: &[u8], node: &Node| match node {
             Node::Link(to) => upload || !stays_inside(path, to),
@@ -218,13 +223,16 @@ impl Mirror<'_> {
             count += 1;
         }
         if count > 0 {
-            let why = if upload { "FTP makes none" } else { "they lead out of the directory" };
-            let advice = "--dereference takes what they lead to";
-            self.session.messages.note(&format!("{count} links left out: {why}; {advice}"));
+            let why = match upload {
+                true => "FTP cannot create links",
+                false => "they point outside of the directory",
+            };
+            let advice = "--dereference copies their targets";
+            self.session.messages.note(&format!("skipped {count} links: {why}; {advice}"));
         }
     }
 
-    fn tell_refused(&mut self, errors: impl Iterator<Item = Error>) {
+    fn report_unreadable(&mut self, errors: impl Iterator<Item = Error>) {
         for error in errors {
             self.summary.failed += 1;
             self.session.messages.error(&format!("error: {error}"));
@@ -232,8 +240,8 @@ impl Mirror<'_> {
     }
 }
 
-/// Whether a link at `path` leads to something in the same tree. One that goes up after it went down
-/// may go down by another link, and up from wherever that leads.
+/// Returns whether a link at `path` points into the same tree. `..` after a name is rejected, because the
+/// name may be another link, whose parent is elsewhere.
 fn stays_inside(path: &[u8], to: &[u8]) -> bool {
     let Some(to) = os_string(to) else { return false };
     let mut above = path.iter().filter(|&&byte| byte == b'/').count();
@@ -264,7 +272,7 @@ mod tests {
             ("d/a", "../../b", false),
             ("a", "/etc", false),
             ("a", "x/../../y", false),
-            // Where x leads to the directory itself, y is beside that.
+            // If x is a link to the directory itself, y is outside of it.
             ("a", "x/../y", false),
             ("d/a", "../x/../y", false),
             ("d/e/a", "../../x/y", true),

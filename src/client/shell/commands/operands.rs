@@ -1,50 +1,49 @@
-//! The words after a command: what its row says of them, and how its function gets at them.
+//! The operands of a command: their descriptions in its row, and access to their values.
 
 use crate::client::error::Error;
 use crate::protocol::Secret;
 
-/// What a word after a command means.
+/// The description of an operand.
 pub(in crate::client) struct Operand {
-    /// What HELP calls it.
+    /// Its name in HELP.
     pub(super) name: &'static str,
-    /// What it names.
+    /// The kind of its value, for completion.
     pub(super) kind: Kind,
-    /// What there is to say of it, in a line or more.
+    /// Its help text; may be empty.
     pub(super) help: &'static str,
-    /// Whether it may be left out.
     pub(super) is_optional: bool,
-    /// Whether it stands for all words that follow.
+    /// It takes all following words.
     pub(super) is_many: bool,
-    /// For a name in which wildcards mean nothing: the command that expands them.
+    /// The command that expands wildcards, if this operand does not.
     pub(super) expanded_by: Option<&'static str>,
     pub(super) secrecy: Secrecy,
 }
 
-/// What an operand names, for completion.
+/// The kind of an operand, for completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client::shell) enum Kind {
-    /// Only the user knows.
+    /// Text that cannot be completed.
     Text,
     /// One of these words.
     Words(&'static [&'static str]),
-    /// Anything on the server.
+    /// A remote file or directory.
     Remote,
-    /// A directory on the server.
+    /// A remote directory.
     RemoteDir,
-    /// Anything here.
+    /// A local file or directory.
     Local,
-    /// A directory here.
+    /// A local directory.
     LocalDir,
     /// A command of the shell.
     Command,
 }
 
-/// Who may see an operand.
+/// Whether an operand may appear in messages and in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Secrecy {
-    /// Messages may show it, and the history keeps it.
+    /// It may appear in both.
     Public,
-    /// It is a part of a command of the server, which may hold a password.
+    /// It is part of a raw command for the server, which may contain a password.
     MayHold,
     /// It is a password.
     Secret,
@@ -64,83 +63,82 @@ impl Operand {
         }
     }
 
-    /// A word that cannot be completed.
+    /// Describes text that cannot be completed.
     pub(super) const fn text(name: &'static str) -> Operand {
         Operand::new(name, Kind::Text)
     }
 
-    /// Whether something is on; the other way round if it is left out.
+    /// Describes `on` or `off`. Without it the command toggles the setting.
     pub(super) const fn switch() -> Operand {
         Operand::words("on|off", &["on", "off"]).optional()
     }
 
-    /// One of a few words; `name` lists them.
+    /// Describes one of a few words; `name` lists them.
     pub(super) const fn words(name: &'static str, words: &'static [&'static str]) -> Operand {
         Operand::new(name, Kind::Words(words))
     }
 
-    /// A file or a directory on the server.
+    /// Describes a remote file or directory.
     pub(super) const fn remote(name: &'static str) -> Operand {
         Operand::new(name, Kind::Remote)
     }
 
-    /// A directory on the server.
+    /// Describes a remote directory.
     pub(super) const fn remote_dir(name: &'static str) -> Operand {
         Operand::new(name, Kind::RemoteDir)
     }
 
-    /// A file or a directory here.
+    /// Describes a local file or directory.
     pub(super) const fn local(name: &'static str) -> Operand {
         Operand::new(name, Kind::Local)
     }
 
-    /// A directory here.
+    /// Describes a local directory.
     pub(super) const fn local_dir(name: &'static str) -> Operand {
         Operand::new(name, Kind::LocalDir)
     }
 
-    /// A command of the shell.
+    /// Describes a command of the shell.
     pub(super) const fn command(name: &'static str) -> Operand {
         Operand::new(name, Kind::Command)
     }
 
-    /// The words of a command of the server.
+    /// Describes the words of a raw command for the server.
     pub(super) const fn of_server(name: &'static str) -> Operand {
         Operand { secrecy: Secrecy::MayHold, ..Operand::text(name) }.many()
     }
 
-    /// A password.
+    /// Describes a password.
     pub(super) const fn secret(name: &'static str) -> Operand {
         Operand { secrecy: Secrecy::Secret, ..Operand::text(name) }
     }
 
-    /// Lets it be left out, with all that follow.
+    /// Makes it and all following operands optional.
     pub(super) const fn optional(self) -> Operand {
         Operand { is_optional: true, ..self }
     }
 
-    /// Lets it stand for all words that follow.
+    /// Lets it take all following words.
     pub(super) const fn many(self) -> Operand {
         Operand { is_many: true, ..self }
     }
 
-    /// Takes wildcards as they are; names the command that expands them.
+    /// Takes wildcards literally, and names the command that expands them.
     pub(super) const fn literal(self, expanded_by: &'static str) -> Operand {
         Operand { expanded_by: Some(expanded_by), ..self }
     }
 
-    /// Says what there is to say of it.
+    /// Sets the help text.
     pub(super) const fn help(self, help: &'static str) -> Operand {
         Operand { help, ..self }
     }
 
-    /// Returns what it names.
     pub(in crate::client::shell) fn kind(&self) -> Kind {
         self.kind
     }
 }
 
-/// The operand at `index`; the table sees to it that there are enough.
+/// Returns the operand at `index`, which must be a required one.
 pub(super) fn operand(words: &[Vec<u8>], index: usize) -> &[u8] {
     optional(words, index).unwrap_or_default()
 }

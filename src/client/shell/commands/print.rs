@@ -1,4 +1,4 @@
-//! Commands that print: listings, and the content of files.
+//! Commands that print listings and the content of files.
 
 use super::get_put;
 use super::operands::Operand;
@@ -10,7 +10,7 @@ use crate::client::local::{self, Partial, PartialFiles};
 use crate::client::name::parse_name;
 use crate::client::output::{Coloured, Listing};
 use crate::client::remote_listing::is_empty_dir;
-use crate::client::shell::session::{Session, Usual};
+use crate::client::shell::session::{DefaultAnswer, Session};
 use crate::protocol::Name;
 use crate::text::shown;
 use std::io::{self, IsTerminal, Write};
@@ -20,30 +20,30 @@ pub(super) const ROWS: &[Row] = &[
         .operands(&[Operand::remote("PATH").optional(), INSTEAD])
         .details(
             "-OPTS are options of the server's ls, such as -l, -a or -t. With LOCAL, -f\n\
-             replaces a file that is there, which is asked about else\n",
+             replaces an existing file without asking\n",
         )
         .example("LIST pub")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::with_list_flags(&["nlist"], "print the names in a directory", nlist)
         .operands(&[Operand::remote("PATH").optional(), INSTEAD])
         .example("NLIST pub")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["cat"], "print remote files", cat)
         .operands(&[Operand::remote("FILES").many()])
         .example("CAT README")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["more", "less", "page"], "show remote files with PAGER", more)
         .operands(&[Operand::remote("FILES").many()])
         .example("MORE README")
-        .keeps_names(),
-    Row::not_offered(&["mls", "mdir"], "use LIST DIR LOCAL, which writes one listing to a file"),
+        .keeps_remote_names(),
+    Row::unsupported(&["mls", "mdir"], "use LIST DIR LOCAL, which writes one listing to a file"),
 ];
 
 const INSTEAD: Operand = Operand::local("LOCAL")
     .help("the file to write the listing to, instead of the screen")
     .optional();
 
-/// How standard output is called where a file could be.
+/// The file name that means standard output.
 const STANDARD: &[u8] = b"-";
 
 /// LIST or NLST.
@@ -75,7 +75,7 @@ fn list_as(
     session.connection()?;
     let (dir, local) = (words.first(), words.get(1).map(Vec::as_slice));
     let local = local.filter(|local| *local != STANDARD);
-    // With a local file it means that one, and not an option of the server's ls.
+    // With a local file, -f applies to that file and is not an option of the server's ls.
     let is_force = |flag: &&Vec<u8>| local.is_some() && *flag == b"-f";
     let replaces = flags.iter().any(|flag| is_force(&flag));
     let flags: Vec<&Vec<u8>> = flags.iter().filter(|flag| !is_force(flag)).collect();
@@ -83,19 +83,19 @@ fn list_as(
     let path = if asked.is_empty() { None } else { Some(parse_name(&asked.join(&b' '))?) };
     match (local, form) {
         (Some(local), form) => list_to_file(session, path, local, form, replaces),
-        // Options are for people.
+        // With --json the options of ls are ignored.
         (None, _) if session.transfers.json => {
             tree_listing::list_json(session, dir.map(|word| parse_name(word)).transpose()?)
         }
         (None, form) => {
             let printed = print_listing(session, path.clone(), form);
             match printed {
-                // With options it is the server's own affair what is listed.
+                // A refusal may mean an empty directory, but not with options of ls.
                 Err(Error::Refused(reply)) if flags.is_empty() => {
                     if !is_empty_dir(session.connection()?, path.as_ref(), &reply)? {
                         return Err(Error::Refused(reply));
                     }
-                    remark_empty(session, 0);
+                    confirm_empty(session, 0);
                     Ok(())
                 }
                 other => other,
@@ -116,14 +116,14 @@ fn print_lines(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let (mut listing, mut printed) = (Coloured::new(), 0);
     download.receive(&mut listing, |moved| printed = moved).map_err(Error::of_stdout)?;
     listing.finish().map_err(Error::of_output)?;
-    remark_empty(session, printed);
+    confirm_empty(session, printed);
     Ok(())
 }
 
-/// Says that nothing was listed, because a prompt that follows at once could mean anything.
-fn remark_empty(session: &Session, printed: u64) {
+/// Reports an empty listing, at a terminal.
+fn confirm_empty(session: &Session, printed: u64) {
     if printed == 0 {
-        session.remark("nothing to list");
+        session.confirm_success("nothing to list");
     }
 }
 
@@ -132,7 +132,7 @@ fn print_names(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let (mut listing, mut printed) = (Listing::new(), 0);
     download.receive(&mut listing, |moved| printed = moved).map_err(Error::of_stdout)?;
     listing.finish().map_err(Error::of_output)?;
-    remark_empty(session, printed);
+    confirm_empty(session, printed);
     Ok(())
 }
 
@@ -143,17 +143,18 @@ fn list_to_file(
     form: ListForm,
     replaces: bool,
 ) -> Result<(), Error> {
-    // The classic clients would run what follows.
+    // BSD ftp would run the rest as a program.
     if local.starts_with(b"|") {
-        return Err(Error::Usage("no program is run for a name that begins with |".to_owned()));
+        let text = "cannot write to a name that begins with |: programs are not supported";
+        return Err(Error::Usage(text.to_owned()));
     }
     let to = local::path(local)?;
     if to.is_file() && !replaces {
         if !session.asks() {
-            let text = format!("{} is here already; LIST -f replaces it", shown(local));
+            let text = format!("the local file {} exists; LIST -f replaces it", shown(local));
             return Err(Error::Usage(text));
         }
-        if !session.agrees("replace", local, Usual::No)? {
+        if !session.confirms("replace", local, DefaultAnswer::No)? {
             return Ok(());
         }
     }
@@ -188,7 +189,7 @@ pub(super) fn cat(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error>
     Ok(())
 }
 
-/// Shows files with the user's pager, and without a terminal as [`cat`] does.
+/// Shows files with the user's pager. Without a terminal it prints them like [`cat`].
 pub(super) fn more(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     if !io::stdout().is_terminal() {
         return cat(session, words);
@@ -201,7 +202,7 @@ pub(super) fn more(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error
         let shown = get_put::pour(session, &file, pager.input(), None);
         pager.finish()?;
         match shown {
-            // Who leaves the pager early has seen enough.
+            // The user may quit the pager before the end of the file.
             Err(error) if is_closed(&error) => {}
             other => other?,
         }

@@ -1,5 +1,5 @@
-//! Programs that the user starts from here: a shell, a pager. Nothing that a server says, and no name
-//! of a file, ever starts one.
+//! Local programs that the user starts: a command of `!`, a shell, a pager. Data from a server and file
+//! names never start a program.
 
 use super::operands::{Operand, optional};
 use super::row::Row;
@@ -16,9 +16,9 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 pub(super) const ROWS: &[Row] = &[Row::new(&["!"], "run a local command, or a shell", shell)
     .operands(&[Operand::local("COMMAND").many().optional()])
     .example("! ls -l")
-    .keeps_names()];
+    .keeps_remote_names()];
 
-/// `!COMMAND`, or a shell to work in.
+/// Runs `!COMMAND`, or an interactive shell.
 fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let mut command = match optional(words, 0) {
         Some(line) => {
@@ -27,7 +27,7 @@ fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         }
         None => Command::new(user_shell()),
     };
-    // Else it would read the commands that are ours.
+    // The program must not read the commands of the client.
     if session.input == Input::Commands {
         command.stdin(Stdio::null());
     }
@@ -40,8 +40,8 @@ fn shell(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 fn judge(status: ExitStatus) -> Result<(), Error> {
     match status.code() {
         Some(0) => Ok(()),
-        Some(code) => Err(Error::Program(format!("the command ended with status {code}"))),
-        None => Err(Error::Program(format!("the command was ended: {status}"))),
+        Some(code) => Err(Error::Program(format!("the command exited with status {code}"))),
+        None => Err(Error::Program(format!("the command was killed: {status}"))),
     }
 }
 
@@ -56,7 +56,7 @@ fn through_shell(line: OsString) -> Command {
     command
 }
 
-/// A pager that waits for what it shows.
+/// A running pager.
 pub(super) struct Pager<'a> {
     child: Child,
     input: Option<ChildStdin>,
@@ -75,12 +75,12 @@ impl Pager<'_> {
         Ok(Pager { child, input, _lent: lent })
     }
 
-    /// What it reads.
+    /// Returns its standard input.
     pub(super) fn input(&mut self) -> &mut impl Write {
         self
     }
 
-    /// Waits until the user has read enough.
+    /// Closes its input and waits until it exits.
     pub(super) fn finish(mut self) -> Result<(), Error> {
         drop(self.input.take());
         self.child.wait().map(drop).map_err(Error::Local)

@@ -1,7 +1,7 @@
-//! What is behind a refusal: a directory that is missing, or one that stands where a file was meant.
+//! Finds the cause of a refusal: a missing directory, or a directory in place of a file.
 //!
-//! Servers say both with 550 or 553 and in words of their own. Whether a directory is there is found out by
-//! entering it, which costs round trips after a failure alone.
+//! Servers reply 550 or 553 in both cases, with different texts. The client finds out by CWD whether a
+//! directory exists, which costs round trips only after a failure.
 
 use crate::client::error::Error;
 use crate::client::name::parse_name;
@@ -9,19 +9,18 @@ use crate::client::remote_listing::is_about_rights;
 use crate::client::shell::session::Session;
 use crate::protocol::{Code, Name, Reply};
 
-/// Returns true if the refusal may be about the name and not about rights.
+/// Returns true if the cause of the refusal may be the name and not a lack of permissions.
 fn may_be_about_name(reply: &Reply) -> bool {
     matches!(reply.code(), Code::UNAVAILABLE | Code::BAD_NAME) && !is_about_rights(reply)
 }
 
-/// Returns true if a directory of this name is on the server, after something with this name was refused.
+/// Returns true after a refusal if the name is that of a remote directory.
 pub(in crate::client::shell) fn is_dir(session: &mut Session, name: &Name, error: &Error) -> bool {
     matches!(error, Error::Refused(reply) if may_be_about_name(reply))
         && session.connection().and_then(|connection| connection.in_dir(name, |_| Ok(()))).is_ok()
 }
 
-/// Returns a more useful error than the refusal of something that was to be made at this path: that its
-/// directory is missing.
+/// Returns [`Error::NoRemoteDir`] in place of a refusal to create `path`, if its directory does not exist.
 pub(super) fn explained(session: &mut Session, path: &[u8], error: Error) -> Error {
     let above = path.strip_suffix(b"/").unwrap_or(path);
     let above = above.iter().rposition(|byte| *byte == b'/').map(|end| &path[..end]);

@@ -1,4 +1,4 @@
-//! Commands on what lies on the server, and those that ask it something.
+//! Commands on remote files and directories, and requests for the server's status.
 
 use super::mirror::{self, Node};
 use super::operands::{Operand, operand, optional};
@@ -9,25 +9,22 @@ use crate::client::name::parse_name;
 use crate::client::output::json::print_object;
 use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Expanded, Found, expand};
-use crate::client::shell::session::{Session, Usual};
+use crate::client::shell::session::{DefaultAnswer, Session};
 use crate::json::Object;
 use crate::protocol::{Name, Reply};
 use crate::text::rfc3339;
 use crate::text::{shown, shown_lines};
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["pwd"], "print the remote directory", pwd).keeps_names(),
-    Row::new(&["cd"], "change the remote directory; - goes back", cd)
+    Row::new(&["pwd"], "print the remote directory", pwd).keeps_remote_names(),
+    Row::new(&["cd"], "change the remote directory; - is the previous one", cd)
         .operands(&[Operand::remote_dir("DIR").optional()])
         .example("CD pub"),
     Row::new(&["cdup"], "change to the parent of the remote directory", cdup),
     Row::with_options(
         &["mkdir"],
         "make remote directories",
-        &[Flag::letter_switch(
-            'p',
-            "make missing parents too; a directory that exists is no error",
-        )],
+        &[Flag::letter_switch('p', "make missing parents too, and ignore existing directories")],
         mkdir,
     )
     .operands(&[Operand::remote_dir("DIRS").many()])
@@ -38,14 +35,14 @@ pub(super) const ROWS: &[Row] = &[
     Row::with_options(
         &["delete", "rm"],
         "delete remote files",
-        &[Flag::letter_switch('r', "delete directories too, with all that is in them")],
+        &[Flag::letter_switch('r', "delete directories and their content, too")],
         delete,
     )
     .operands(&[Operand::remote("FILES").literal("mdelete").many()])
     .example("DELETE old.txt"),
     Row::new(&["mdelete", "mrm"], "delete the remote files that match", mdelete)
         .operands(&[Operand::remote("PATTERNS").many()])
-        .details("Directories are kept. PROMPT decides whether you are asked before each file\n")
+        .details("Directories are skipped. PROMPT sets whether to ask before each file\n")
         .example("MDELETE *.bak"),
     Row::new(&["rename", "mv"], "rename a remote file or directory", rename)
         .operands(&[Operand::remote("FROM"), Operand::remote("TO")])
@@ -53,25 +50,25 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["chmod"], "set the mode of remote files", chmod)
         .operands(&[Operand::text("MODE"), Operand::remote("FILES").many()])
         .example("CHMOD 644 a.txt")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["size"], "print the size of a remote file in bytes", size)
         .operands(&[Operand::remote("FILE")])
         .example("SIZE a.txt")
-        .keeps_names(),
-    Row::new(&["modtime"], "print when a remote file was modified", modtime)
+        .keeps_remote_names(),
+    Row::new(&["modtime"], "print the modification time of a remote file", modtime)
         .operands(&[Operand::remote("FILE")])
         .example("MODTIME a.txt")
-        .keeps_names(),
-    Row::new(&["system"], "print the kind of system that the server is", system).keeps_names(),
-    Row::new(&["features"], "print the extensions that the server has", features).keeps_names(),
+        .keeps_remote_names(),
+    Row::new(&["system"], "print the server's system type", system).keeps_remote_names(),
+    Row::new(&["features"], "print the server's extensions", features).keeps_remote_names(),
     Row::new(&["rstatus"], "print the server's status", remote_status)
         .operands(&[Operand::remote("PATH").optional()])
         .example("RSTATUS")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["rhelp", "remotehelp"], "print the server's help", remote_help)
         .operands(&[Operand::text("COMMAND").many().optional()])
         .example("RHELP SITE")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["site"], "send a SITE command", site)
         .operands(&[Operand::of_server("WORDS")])
         .example("SITE HELP"),
@@ -81,7 +78,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["idle"], "print or set the server's idle timeout", idle)
         .operands(&[Operand::text("SECONDS").optional()])
         .example("IDLE 600"),
-    Row::new(&["quote", "literal"], "send a command to the server as it is", quote)
+    Row::new(&["quote", "literal"], "send a raw command to the server", quote)
         .operands(&[Operand::of_server("WORDS")])
         .example("QUOTE SITE HELP"),
 ];
@@ -94,22 +91,22 @@ fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     }
 }
 
-/// `-` is the directory before, and no word at all the root.
+/// Changes the directory. `-` is the previous directory; the default is the root.
 fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let to = match optional(words, 0) {
         None => parse_name(b"/")?,
-        Some(b"-") => parse_name(&session.dir_before()?)?,
+        Some(b"-") => parse_name(&session.previous_dir()?)?,
         Some(word) => parse_name(word)?,
     };
     session.change_dir(&to)?;
-    session.remark_dir();
+    session.confirm_dir();
     Ok(())
 }
 
 fn cdup(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     session.change_to_parent()?;
-    session.remark_dir();
+    session.confirm_dir();
     Ok(())
 }
 
@@ -122,16 +119,16 @@ fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(
             let made = session.connection()?.make_dir(&parse_name(dir)?);
             made.map_err(|error| super::refusal::explained(session, dir, error))?;
         }
-        session.remark(&format!("made the directory {}", shown(dir)));
+        session.confirm_success(&format!("made the directory {}", shown(dir)));
     }
     Ok(())
 }
 
-/// Makes a directory and those on the way to it. That it is there already is no error.
+/// Makes a directory and its missing parents. An existing directory is no error.
 pub(super) fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     for end in (1..dir.len()).filter(|end| dir[*end] == b'/') {
-        // What is there already is refused here, and what cannot be made below.
+        // A refusal usually means that the parent exists. If not, the last MKD is refused, too.
         match session.connection()?.make_dir(&parse_name(&dir[..end])?) {
             Ok(()) | Err(Error::Refused(_)) => {}
             Err(error) => return Err(error),
@@ -143,8 +140,8 @@ pub(super) fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(),
     }
 }
 
-/// No code says that a directory is there already but 521, which few servers send; most say it in
-/// words.
+/// Returns whether a refusal of MKD means that the directory exists. The code for this is 521, but most
+/// servers send 550 and say it in the text.
 fn is_there(reply: &Reply) -> bool {
     let text = String::from_utf8_lossy(reply.text()).to_lowercase();
     reply.code().number() == 521 || ["exists", "already"].iter().any(|word| text.contains(word))
@@ -153,7 +150,7 @@ fn is_there(reply: &Reply) -> bool {
 fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = operand(words, 0);
     session.connection()?.remove_dir(&parse_name(dir)?)?;
-    session.remark(&format!("removed the directory {}", shown(dir)));
+    session.confirm_success(&format!("removed the directory {}", shown(dir)));
     Ok(())
 }
 
@@ -168,18 +165,18 @@ fn delete(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
             other => other,
         };
         deleted.map_err(|error| if several { error.at_remote(word) } else { error })?;
-        session.remark(&format!("deleted {}", shown(word)));
+        session.confirm_success(&format!("deleted {}", shown(word)));
     }
     Ok(())
 }
 
-/// Deletes a directory with all that is in it: by RMDA where FEAT lists it, else one by one. Nothing is
-/// deleted of a tree that could not be read whole. Links are deleted and not followed.
+/// Deletes a directory and its content: by RMDA if FEAT lists it, else file by file. Nothing is deleted
+/// unless the whole tree could be listed. Links are deleted and not followed.
 fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), Error> {
     if !super::refusal::is_dir(session, dir, &refusal) {
         return Err(refusal);
     }
-    if !session.agrees("delete all below", dir.as_bytes(), Usual::No)? {
+    if !session.confirms("delete everything below", dir.as_bytes(), DefaultAnswer::No)? {
         return Ok(());
     }
     if session.connection()?.has_feature(b"RMDA")? {
@@ -189,12 +186,12 @@ fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), 
     if let Some(error) = unread.into_iter().next() {
         return Err(error);
     }
-    // What is in a directory comes after it.
+    // In reverse order the content of a directory comes before the directory.
     for (path, node) in tree.iter().rev() {
         let path = parse_name(&[dir.as_bytes(), b"/", path].concat())?;
         let connection = session.connection()?;
         let deleted = match node {
-            Node::Dir | Node::Closed => connection.remove_dir(&path),
+            Node::Dir | Node::Unreadable => connection.remove_dir(&path),
             Node::File(_) | Node::Link(_) | Node::Other => connection.delete(&path),
         };
         deleted.map_err(|error| error.at_remote(path.as_bytes()))?;
@@ -202,14 +199,14 @@ fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), 
     session.connection()?.remove_dir(dir)
 }
 
-/// Deletes what patterns match, asking before each where somebody can be asked. What fails is told of,
-/// and the others are deleted.
+/// Deletes the files that match patterns, and asks before each at a terminal. A failure is reported and
+/// does not stop the others.
 fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
     let (mut of, mut failed) = (0, 0);
     for word in words {
         for file in matches(session, word)? {
-            if !session.agrees("delete", file.as_bytes(), Usual::No)? {
+            if !session.confirms("delete", file.as_bytes(), DefaultAnswer::No)? {
                 continue;
             }
             of += 1;
@@ -224,11 +221,14 @@ fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         }
     }
     let deleted = of - failed;
-    session.remark(&format!("deleted {deleted} {}", if deleted == 1 { "file" } else { "files" }));
+    session.confirm_success(&format!(
+        "deleted {deleted} {}",
+        if deleted == 1 { "file" } else { "files" }
+    ));
     if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, class: ErrorClass::Remote }) }
 }
 
-/// The files that a pattern matches; a name without pattern is itself.
+/// Returns the files that match a pattern; a name without wildcards matches itself.
 fn matches(session: &mut Session, word: &[u8]) -> Result<Vec<Name>, Error> {
     let pattern = parse_name(word)?;
     if !session.globs() {
@@ -249,7 +249,7 @@ fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (from, to) = (parse_name(operand(words, 0))?, parse_name(operand(words, 1))?);
     session.connection()?.rename(&from, &to)?;
     let (from, to) = (shown(from.as_bytes()), shown(to.as_bytes()));
-    session.remark(&format!("renamed {from} to {to}"));
+    session.confirm_success(&format!("renamed {from} to {to}"));
     Ok(())
 }
 
@@ -275,10 +275,10 @@ fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    // It may have been CWD.
+    // The command may be CWD.
     session.forget_dir();
     say(session, &[], words)?;
-    // It may have been QUIT.
+    // The command may be QUIT.
     session.drop_lost();
     Ok(())
 }
@@ -323,7 +323,7 @@ fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sends words and prints what the server says to them.
+/// Sends a raw command and prints the reply.
 fn say(session: &mut Session, verb: &[&[u8]], words: &[Vec<u8>]) -> Result<(), Error> {
     let all: Vec<&[u8]> = verb.iter().copied().chain(words.iter().map(Vec::as_slice)).collect();
     let line: Name = parse_name(&all.join(&b' '))?;

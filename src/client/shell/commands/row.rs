@@ -1,7 +1,7 @@
-//! A command of the shell: one row that parsing, HELP, the man page, completion, messages and the
-//! history read.
+//! A command of the shell: one row, which parsing, HELP, the man page, completion, messages and the history
+//! read.
 //!
-//! The rows stand in the files of the functions they run; [`super::GROUPS`] lists those files.
+//! Each row is in the file of the function that it runs; [`super::GROUPS`] lists those files.
 
 use super::operands::{Operand, Secrecy};
 use crate::args::{Flag, Parsed, TypedOutcome, parse_typed};
@@ -12,48 +12,48 @@ use crate::protocol::{Code, Reply};
 use crate::text::shown;
 use std::io::ErrorKind;
 
-/// A command of the shell, with everything that is known of it.
+/// The description of a command.
 pub(in crate::client) struct Row {
-    /// Its name, then the others it answers to, in lower case.
+    /// Its name and its alternative names, in lower case.
     pub(super) names: &'static [&'static str],
-    /// What it does, in one line.
+    /// Its purpose in one line.
     pub(super) help: &'static str,
     pub(super) action: Action,
-    /// What the words after the name mean. Those that may be left out come last.
+    /// Its operands, the optional ones last.
     pub(super) operands: &'static [Operand],
-    /// What else HELP says, in lines.
+    /// Further lines for HELP.
     pub(super) details: &'static str,
     example: Option<&'static str>,
-    /// Whether names on the server are the same after it, at the same places.
-    keeps_names: bool,
+    /// The command does not change the names of remote files or the remote directory.
+    keeps_remote_names: bool,
 }
 
-/// A command without options: what begins with `-` is an operand like any other.
+/// The function of a command without options. Words that begin with `-` are operands.
 type Run = fn(&mut Session, &[Vec<u8>]) -> Result<(), Error>;
 
-/// A command with options, which come parsed, and without them in the operands.
+/// The function of a command with options, which are passed parsed and separate from the operands.
 type RunWithOptions = fn(&mut Session, &Parsed, &[Vec<u8>]) -> Result<(), Error>;
 
-/// A command that hands the words in front which begin with `-` on to the server's `ls`.
+/// The function of a command that passes the leading words with `-` to the server's `ls`.
 type RunWithListFlags = fn(&mut Session, &[Vec<u8>], &[Vec<u8>]) -> Result<(), Error>;
 
-/// What a command does.
+/// The function of a command.
 #[derive(Clone, Copy)]
 pub(super) enum Action {
     Run(Run),
     RunWithOptions(&'static [Flag], RunWithOptions),
     RunWithListFlags(RunWithListFlags),
-    /// Nothing: scripts of other clients use it. The text says why it is not offered.
-    NotOffered(&'static str),
+    /// A command of other clients that this client does not support; the text says why.
+    Unsupported(&'static str),
 }
 
 impl Row {
-    /// A command without options.
+    /// Describes a command without options.
     pub(super) const fn new(names: &'static [&'static str], help: &'static str, run: Run) -> Row {
         Row::of(names, help, Action::Run(run))
     }
 
-    /// A command with options.
+    /// Describes a command with options.
     pub(super) const fn with_options(
         names: &'static [&'static str],
         help: &'static str,
@@ -63,7 +63,7 @@ impl Row {
         Row::of(names, help, Action::RunWithOptions(options, run))
     }
 
-    /// A command that takes the options of the server's `ls`.
+    /// Describes a command that takes the options of the server's `ls`.
     pub(super) const fn with_list_flags(
         names: &'static [&'static str],
         help: &'static str,
@@ -72,43 +72,51 @@ impl Row {
         Row::of(names, help, Action::RunWithListFlags(run))
     }
 
-    /// A command of other clients that this one does not have, and why.
-    pub(super) const fn not_offered(names: &'static [&'static str], why: &'static str) -> Row {
-        Row::of(names, "", Action::NotOffered(why))
+    /// Describes a command of other clients that this client does not support.
+    pub(super) const fn unsupported(names: &'static [&'static str], why: &'static str) -> Row {
+        Row::of(names, "", Action::Unsupported(why))
     }
 
     const fn of(names: &'static [&'static str], help: &'static str, action: Action) -> Row {
-        Row { names, help, action, operands: &[], details: "", example: None, keeps_names: false }
+        Row {
+            names,
+            help,
+            action,
+            operands: &[],
+            details: "",
+            example: None,
+            keeps_remote_names: false,
+        }
     }
 
-    /// Names the words that may follow.
+    /// Sets the operands.
     pub(super) const fn operands(self, operands: &'static [Operand]) -> Row {
         Row { operands, ..self }
     }
 
-    /// Adds to HELP.
+    /// Adds lines to HELP.
     pub(super) const fn details(self, details: &'static str) -> Row {
         Row { details, ..self }
     }
 
-    /// Shows a use of it, for a command that is not used by its name alone.
+    /// Sets the example, for a command with operands.
     pub(super) const fn example(self, example: &'static str) -> Row {
         Row { example: Some(example), ..self }
     }
 
-    /// Lets completion use the remote names it knows after the command.
-    pub(super) const fn keeps_names(self) -> Row {
-        Row { keeps_names: true, ..self }
+    /// Lets completion keep its cache of remote names after the command.
+    pub(super) const fn keeps_remote_names(self) -> Row {
+        Row { keeps_remote_names: true, ..self }
     }
 
-    /// Returns true if it can be run.
-    pub(super) fn is_offered(&self) -> bool {
-        !matches!(self.action, Action::NotOffered(_))
+    /// Returns true if the client supports the command.
+    pub(super) fn is_supported(&self) -> bool {
+        !matches!(self.action, Action::Unsupported(_))
     }
 
-    /// Returns true if names on the server are the same after it, at the same places.
-    pub(in crate::client::shell) fn leaves_names(&self) -> bool {
-        self.keeps_names
+    /// Returns true if the command does not change the names of remote files or the remote directory.
+    pub(in crate::client::shell) fn preserves_remote_names(&self) -> bool {
+        self.keeps_remote_names
     }
 
     /// Returns the name, in lower case.
@@ -121,7 +129,7 @@ impl Row {
         self.name().to_uppercase()
     }
 
-    /// Returns how it is called: `PGET [-n N] FILE [LOCAL]`.
+    /// Returns the usage line, such as `PGET [-n N] FILE [LOCAL]`.
     pub(super) fn usage(&self) -> String {
         let mut usage = self.title();
         match (self.action, self.options()) {
@@ -140,20 +148,19 @@ impl Row {
         usage + &"]".repeat(self.operands.len() - self.needed())
     }
 
-    /// Returns one use of it.
+    /// Returns the example.
     pub(super) fn example_line(&self) -> String {
         self.example.map_or_else(|| self.title(), str::to_owned)
     }
 
-    /// Returns its options.
     pub(in crate::client::shell) fn options(&self) -> &'static [Flag] {
         match self.action {
             Action::RunWithOptions(options, _) => options,
-            Action::Run(_) | Action::RunWithListFlags(_) | Action::NotOffered(_) => &[],
+            Action::Run(_) | Action::RunWithListFlags(_) | Action::Unsupported(_) => &[],
         }
     }
 
-    /// Returns what the operand at `index` is; `None` if there can be none.
+    /// Returns the description of the operand at `index`; `None` if there are fewer.
     pub(in crate::client::shell) fn operand(&self, index: usize) -> Option<&'static Operand> {
         let last = self.operands.last().filter(|last| last.is_many);
         self.operands.get(index).or(last)
@@ -164,12 +171,12 @@ impl Row {
         self.operands.iter().position(|operand| operand.secrecy == Secrecy::Secret)
     }
 
-    /// Returns true if a command of the server may follow, with a password in it.
+    /// Returns true if an operand may be a raw command with a password.
     pub(in crate::client::shell) fn may_hold_secret(&self) -> bool {
         self.operands.iter().any(|operand| operand.secrecy == Secrecy::MayHold)
     }
 
-    /// Returns true if the value of an option may hold a password.
+    /// Returns true if the value of an option may contain a password.
     pub(in crate::client::shell) fn has_secret_option(&self) -> bool {
         self.options().iter().any(|flag| flag.secret)
     }
@@ -195,30 +202,30 @@ impl Row {
                 let step = Step::RunWithListFlags(run, flags.to_vec());
                 Ok(Call { row: self, step, operands: operands.to_vec() })
             }
-            Action::NotOffered(why) => Err(not_offered(why)),
+            Action::Unsupported(why) => Err(unsupported(why)),
         }
     }
 
-    /// Returns how many operands there have to be.
+    /// Returns the number of required operands.
     fn needed(&self) -> usize {
         self.operands.iter().filter(|operand| !operand.is_optional).count()
     }
 
-    /// Returns how many operands there may be.
+    /// Returns the largest number of operands.
     fn most(&self) -> usize {
         let is_many = self.operands.last().is_some_and(|last| last.is_many);
         if is_many { usize::MAX } else { self.operands.len() }
     }
 }
 
-/// A command and the words after it, parsed.
+/// A parsed command with its options and operands.
 pub(in crate::client::shell) struct Call {
     row: &'static Row,
     step: Step,
     operands: Vec<Vec<u8>>,
 }
 
-/// What is run, with the options it gets.
+/// The function to call, with its options.
 enum Step {
     Run(Run),
     RunWithOptions(RunWithOptions, Parsed),
@@ -229,14 +236,14 @@ impl Call {
     /// Runs the command.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the number of operands is wrong, else what the command fails with.
+    /// [`Error::Usage`] if the number of operands is wrong, and the errors of the command.
     pub(in crate::client::shell) fn run(&self, session: &mut Session) -> Result<(), Error> {
         if self.operands.len() < self.row.needed() {
             return Err(Error::Usage(format!("usage: {}", self.row.usage())));
         }
         if self.operands.len() > self.row.most() {
             let usage = self.row.usage();
-            return Err(Error::Usage(format!("usage: {usage}; quote a name that has spaces")));
+            return Err(Error::Usage(format!("usage: {usage}; quote names that contain spaces")));
         }
         match &self.step {
             Step::Run(run) => run(session, &self.operands),
@@ -245,12 +252,12 @@ impl Call {
         }
     }
 
-    /// Returns the command that is run.
+    /// Returns the description of the command.
     pub(in crate::client::shell) fn row(&self) -> &'static Row {
         self.row
     }
 
-    /// Returns how many operands there are.
+    /// Returns the number of operands.
     pub(in crate::client::shell) fn count(&self) -> usize {
         self.operands.len()
     }
@@ -264,8 +271,8 @@ impl Call {
 }
 
 impl Call {
-    /// Returns what to say after an error that another command would not have had: a name that looks like
-    /// a pattern, or that of a directory.
+    /// Returns a hint after an error that another command would avoid: the operand is a pattern or a
+    /// directory.
     pub(in crate::client::shell) fn advice(&self, error: &Error) -> Option<String> {
         self.advice_for_dir(error).or_else(|| self.advice_for_pattern(error))
     }
@@ -277,10 +284,7 @@ impl Call {
             self.row.operand(index)?.expanded_by.filter(|_| is_pattern(word))
         };
         let (name, expanded_by) = (self.row.title(), operands.filter_map(expanded_by).next()?);
-        Some(format!(
-            "{name} takes names as they are; {} takes patterns",
-            expanded_by.to_uppercase()
-        ))
+        Some(format!("{name} does not expand wildcards; {} does", expanded_by.to_uppercase()))
     }
 
     fn advice_for_dir(&self, error: &Error) -> Option<String> {
@@ -296,7 +300,7 @@ impl Call {
         }
     }
 
-    /// Returns whether the server refused a name in UTF-8 that was typed and is not plain ASCII.
+    /// Returns whether the server refused a typed name that is UTF-8 and not ASCII.
     pub(in crate::client::shell) fn is_refused_in_utf_8(&self, error: &Error) -> bool {
         let is_beyond_ascii = |word: &Vec<u8>| !word.is_ascii() && str::from_utf8(word).is_ok();
         matches!(error, Error::Refused(reply) if reply.code() == Code::UNAVAILABLE)
@@ -304,7 +308,7 @@ impl Call {
     }
 }
 
-/// Returns whether a refusal says that the name is that of a directory, and not that none is there.
+/// Returns whether the text of a refusal says that the name is a directory.
 fn says_directory(reply: &Reply) -> bool {
     let text = reply.to_string().to_lowercase();
     ["is a directory", "not a plain file", "not a regular file"]
@@ -312,11 +316,9 @@ fn says_directory(reply: &Reply) -> bool {
         .any(|said| text.contains(said))
 }
 
-/// For the test of the table.
 #[cfg(test)]
 impl Row {
-    /// Holds the operands to their rules: those that may be left out come last, and so does one that
-    /// stands for many.
+    /// Checks that optional operands come last, and that only the last takes all following words.
     pub(super) fn check_operands(&self) {
         let title = self.title();
         assert!(self.operands.iter().is_sorted_by_key(|operand| operand.is_optional), "{title}");
@@ -337,7 +339,7 @@ impl Call {
     }
 }
 
-/// The error of a command that is not offered.
-pub(super) fn not_offered(why: &str) -> Error {
-    Error::Usage(format!("not offered: {why}"))
+/// Returns the error of a command that the client does not support.
+pub(super) fn unsupported(why: &str) -> Error {
+    Error::Usage(format!("not supported: {why}"))
 }

@@ -1,7 +1,7 @@
-//! Commands that say how later ones work.
+//! Commands that change settings.
 
 use super::operands::{Operand, optional};
-use super::row::{Row, not_offered};
+use super::row::{Row, unsupported};
 use crate::client::connection::{DataMode, LineEnds, Representation};
 use crate::client::error::Error;
 use crate::client::output::json::print_object;
@@ -10,76 +10,78 @@ use crate::client::shell::session::Session;
 use crate::json::Object;
 use crate::text::shown;
 
-/// Why there is no TENEX and no EBCDIC.
-const OLD_MACHINES: &str = "no such machines are left; use ASCII or BINARY";
+/// The reason why TENEX and EBCDIC are not supported.
+const OBSOLETE_TYPES: &str = "the only types are ASCII and BINARY";
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new(&["ascii"], "transfer text files and convert their line ends", ascii).keeps_names(),
-    Row::new(&["binary", "image"], "transfer files unchanged (the default)", binary).keeps_names(),
+    Row::new(&["ascii"], "transfer text files and convert their line ends", ascii)
+        .keeps_remote_names(),
+    Row::new(&["binary", "image"], "transfer files unchanged (the default)", binary)
+        .keeps_remote_names(),
     Row::new(&["type"], "print or set the transfer type", transfer_type)
         .operands(&[Operand::words("ascii|binary", &["ascii", "binary"]).optional()])
         .example("TYPE binary")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["passive"], "use passive mode for data connections", passive)
         .operands(&[Operand::switch()])
         .example("PASSIVE off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["epsv"], "use EPSV and EPRT for data connections", epsv)
         .operands(&[Operand::switch()])
         .example("EPSV off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["epsv4"], "use EPSV and EPRT over IPv4", epsv4)
         .operands(&[Operand::switch()])
         .example("EPSV4 off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["epsv6"], "use EPSV and EPRT over IPv6", epsv6)
         .operands(&[Operand::switch()])
         .example("EPSV6 off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["prompt"], "ask before each file of MGET, MPUT, MDELETE", prompt)
         .operands(&[Operand::switch()])
         .example("PROMPT off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["glob"], "expand wildcards in file names", glob)
         .operands(&[Operand::switch()])
         .example("GLOB off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["case"], "fetch upper-case names under lower-case ones", case)
         .operands(&[Operand::switch()])
         .example("CASE on")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["runique"], "fetch under a new name if the local one exists", runique)
         .operands(&[Operand::switch()])
         .example("RUNIQUE on")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["cr"], "strip CR from line ends in ASCII transfers", cr)
         .operands(&[Operand::switch()])
         .example("CR off")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["verbose", "debug", "trace"], "show every command and reply", verbose)
         .operands(&[Operand::switch()])
         .example("VERBOSE on")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["bell"], "ring the bell after each command", bell)
         .operands(&[Operand::switch()])
         .example("BELL on")
-        .keeps_names(),
-    Row::new(&["hash"], "accepted: the progress line shows more", hash)
+        .keeps_remote_names(),
+    Row::new(&["hash"], "accepted, but has no effect", hash)
         .operands(&[Operand::switch()])
         .example("HASH")
-        .keeps_names(),
-    Row::new(&["mode", "form", "struct"], "accepted: only stream, non-print and file exist", only)
+        .keeps_remote_names(),
+    Row::new(&["mode", "form", "struct"], "accepted: only stream, non-print, file exist", only)
         .operands(&[Operand::words("NAME", &["stream", "non-print", "file"]).optional()])
         .example("MODE stream")
-        .keeps_names(),
-    Row::new(&["reset", "sendport", "tick"], "accepted: does nothing", nothing)
+        .keeps_remote_names(),
+    Row::new(&["reset", "sendport", "tick"], "accepted, but has no effect", nothing)
         .operands(&[Operand::switch()])
         .example("TICK")
-        .keeps_names(),
-    Row::new(&["status"], "print the connection and the settings", status).keeps_names(),
-    Row::not_offered(&["nmap", "ntrans"], "names are kept; RETRIEVE and STORE take a second name"),
-    Row::not_offered(&["tenex", "ebcdic"], OLD_MACHINES),
-    Row::not_offered(&["rate"], "use the option --rate-limit of ftp_client"),
+        .keeps_remote_names(),
+    Row::new(&["status"], "print the connection and the settings", status).keeps_remote_names(),
+    Row::unsupported(&["nmap", "ntrans"], "give RETRIEVE or STORE a second name instead"),
+    Row::unsupported(&["tenex", "ebcdic"], OBSOLETE_TYPES),
+    Row::unsupported(&["rate"], "use the option --rate-limit of ftp_client"),
 ];
 
 fn ascii(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
@@ -92,7 +94,7 @@ fn binary(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Sets the type, or tells it.
+/// Sets or prints the type.
 fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let Some(word) = optional(words, 0) else {
         let name = type_name(session.representation());
@@ -104,7 +106,7 @@ fn transfer_type(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> 
     match word.to_ascii_lowercase().as_slice() {
         b"ascii" | b"a" | b"text" => ascii(session, &[]),
         b"binary" | b"image" | b"i" => binary(session, &[]),
-        b"tenex" | b"ebcdic" => Err(not_offered(OLD_MACHINES)),
+        b"tenex" | b"ebcdic" => Err(unsupported(OBSOLETE_TYPES)),
         _ => Err(Error::Usage("expected ascii or binary".to_owned())),
     }
 }
@@ -119,7 +121,7 @@ fn type_name(representation: Representation) -> &'static str {
 fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let was = session.mode() != DataMode::Active;
     let mode = if turned(words, was)? { DataMode::Passive } else { DataMode::Active };
-    // One that was already chosen stays as it is: it may be the trusting kind.
+    // Keep the current mode if it is passive already: it may be the one of --trust-pasv-host.
     if (mode == DataMode::Active) == was {
         session.set_mode(mode);
     }
@@ -127,23 +129,23 @@ fn passive(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 fn epsv(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (epsv4, epsv6) = session.extended();
+    let (epsv4, epsv6) = session.uses_epsv();
     let on = turned(words, epsv4 && epsv6)?;
-    session.set_extended(on, on);
+    session.set_epsv(on, on);
     tell(session, "EPSV and EPRT", on)
 }
 
 fn epsv4(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (was, epsv6) = session.extended();
+    let (was, epsv6) = session.uses_epsv();
     let on = turned(words, was)?;
-    session.set_extended(on, epsv6);
+    session.set_epsv(on, epsv6);
     tell(session, "EPSV and EPRT over IPv4", on)
 }
 
 fn epsv6(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    let (epsv4, was) = session.extended();
+    let (epsv4, was) = session.uses_epsv();
     let on = turned(words, was)?;
-    session.set_extended(epsv4, on);
+    session.set_epsv(epsv4, on);
     tell(session, "EPSV and EPRT over IPv6", on)
 }
 
@@ -189,7 +191,7 @@ fn verbose(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     tell(session, "show every command and reply", traced)
 }
 
-/// `on`, `off`, a level as `debug 1` has it, or the other of the two.
+/// Parses `on`, `off` or a level such as that of `debug 1`; without an operand toggles `now`.
 fn turned(words: &[Vec<u8>], now: bool) -> Result<bool, Error> {
     match optional(words, 0).map(<[u8]>::to_ascii_lowercase).as_deref() {
         None => Ok(!now),
@@ -209,7 +211,7 @@ fn switch(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 
-/// Everything that commands of this file set.
+/// Prints the connection and all settings.
 fn status(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     let place = match session.endpoint() {
         None => "not connected".to_owned(),
@@ -279,12 +281,12 @@ fn status_object(session: &mut Session, mode: &str) -> Object {
         .flag("runique", preferences.unique)
 }
 
-/// What old scripts switch and what is the same here either way.
+/// Accepts a setting of BSD ftp that has no meaning here.
 fn nothing(_: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// `mode stream`, `form non-print`, `struct file`: what old scripts set is the only one there is.
+/// Accepts `mode stream`, `form non-print` and `struct file`, the only supported values.
 fn only(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     match optional(words, 0).map(<[u8]>::to_ascii_lowercase).as_deref() {
         None | Some(b"stream" | b"non-print" | b"file") => Ok(()),

@@ -1,4 +1,4 @@
-//! DU, FIND, and LIST for programs: what a server has, as lines.
+//! DU, FIND, and LIST with `--json`.
 
 use super::mirror::{self, Node, Tree};
 use super::operands::Operand;
@@ -19,14 +19,14 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(&["du"], "print the total size of each directory", du)
         .operands(&[Operand::remote_dir("DIR").optional()])
         .example("DU pub")
-        .keeps_names(),
+        .keeps_remote_names(),
     Row::new(&["find"], "print every path below a remote directory", find)
         .operands(&[Operand::remote_dir("DIR").optional()])
         .example("FIND pub")
-        .keeps_names(),
+        .keeps_remote_names(),
 ];
 
-/// Prints every path below a directory, directories with a `/` at their end.
+/// Prints every path below a directory. Directories end in `/`.
 fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
     let (tree, refused) = mirror::remote_tree(session, dir)?;
@@ -42,7 +42,7 @@ fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     tell(session, refused)
 }
 
-/// Tells of what could not be looked into: the command failed, whatever it printed.
+/// Reports directories that could not be listed, as the failure of the command.
 fn tell(session: &Session, mut refused: Vec<Error>) -> Result<(), Error> {
     let last = refused.pop();
     for error in refused {
@@ -51,7 +51,7 @@ fn tell(session: &Session, mut refused: Vec<Error>) -> Result<(), Error> {
     last.map_or(Ok(()), Err)
 }
 
-/// Prints how many bytes of files are below each directory, the directory itself at last.
+/// Prints the total size of the files below each directory, the named directory last.
 fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
     let (tree, refused) = mirror::remote_tree(session, dir)?;
@@ -65,12 +65,12 @@ fn du(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     tell(session, refused)
 }
 
-/// Returns the object for what is at a path.
+/// Returns the JSON object of a path.
 fn described(path: &[u8], node: &Node) -> Object {
     let kind = match node {
         Node::File(_) => Kind::File,
         Node::Link(to) => Kind::Link(to.clone()),
-        Node::Dir | Node::Closed => Kind::Dir,
+        Node::Dir | Node::Unreadable => Kind::Dir,
         Node::Other => Kind::Other,
     };
     let mut entry = Entry::new(path, kind);
@@ -81,7 +81,7 @@ fn described(path: &[u8], node: &Node) -> Object {
 }
 
 fn is_dir(node: &Node) -> bool {
-    matches!(node, Node::Dir | Node::Closed)
+    matches!(node, Node::Dir | Node::Unreadable)
 }
 
 fn below(dir: &[u8], path: &[u8]) -> Vec<u8> {
@@ -92,7 +92,7 @@ fn below(dir: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The bytes below each directory, the deepest first.
+/// Returns the total size below each directory, the deepest first.
 fn sums(tree: &Tree) -> Vec<(Vec<u8>, u64)> {
     let dirs = tree.iter().filter(|(_, node)| is_dir(node)).map(|(path, _)| (path.clone(), 0));
     let mut sums: BTreeMap<Vec<u8>, u64> = dirs.collect();
@@ -109,7 +109,7 @@ fn sums(tree: &Tree) -> Vec<(Vec<u8>, u64)> {
     sums.into_iter().rev().collect()
 }
 
-/// Prints what LIST would list, one object a line: a directory, one file, or what matches a pattern.
+/// Prints the entries of a directory, one file, or the matches of a pattern, one object per line.
 pub(super) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let globs = session.globs();
     let connection = session.connection()?;
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_count_for_every_directory_above() {
+    fn a_file_counts_in_every_parent_directory() {
         let mut tree = Tree::new();
         for dir in ["a", "a/b"] {
             tree.insert(dir.into(), Node::Dir);

@@ -1,4 +1,4 @@
-//! The connection of a session: made, found to be lost, and made again.
+//! Opening the connection of a session, and reconnecting after it was lost.
 
 use super::{LastServer, Session};
 use crate::client::connection::{Connection, Settings};
@@ -12,8 +12,7 @@ use crate::net;
 use std::time::Instant;
 
 impl Session {
-    /// The connection, which the command needs. A session that the server has ended meanwhile is made
-    /// again, in the same directory.
+    /// Returns the connection. If the server has closed it, the client reconnects to the same directory.
     pub(in crate::client::shell) fn connection(&mut self) -> Result<&mut Connection, Error> {
         if let Some(why) = self.connection.as_mut().and_then(Connection::ended) {
             self.restore(why)?;
@@ -21,17 +20,17 @@ impl Session {
         self.connection.as_mut().ok_or(Error::NotConnected)
     }
 
-    /// Returns the server that was connected to last.
+    /// Returns the server of the last CONNECT.
     pub(in crate::client::shell) fn last_server(&self) -> Option<LastServer> {
         self.last_server.clone()
     }
 
-    /// Returns true if there is a connection, be it one that the server has ended.
+    /// Returns true if there is a connection, even if the server has closed it.
     pub(in crate::client::shell) fn is_connected(&self) -> bool {
         self.connection.is_some()
     }
 
-    /// Runs a command, and once more where the server ended the session before it had any effect.
+    /// Runs a command, and repeats it once if the server closed the session before it had any effect.
     pub(in crate::client::shell) fn run(
         &mut self,
         command: impl Fn(&mut Session) -> Result<(), Error>,
@@ -50,8 +49,8 @@ impl Session {
         }
     }
 
-    /// Does what only reads, such as a walk through a tree, and begins it again where the connection is lost
-    /// meanwhile, as often as `--retries` says.
+    /// Runs an operation that only reads, such as a walk through a tree, and restarts it if the connection
+    /// is lost, at most `--retries` times.
     pub(in crate::client::shell) fn reading<T>(
         &mut self,
         mut read: impl FnMut(&mut Connection) -> Result<T, Error>,
@@ -70,12 +69,12 @@ impl Session {
         }
     }
 
-    /// Returns true if the user wanted no more of a command.
+    /// Returns true if the user interrupted the command or closed its output.
     fn was_stopped(&self, why: &Error) -> bool {
         matches!(why, Error::Interrupted | Error::OutputClosed) || self.interrupt().has_cut()
     }
 
-    /// Makes the connection again, or drops it where that cannot be done.
+    /// Reconnects, or drops the connection if that fails.
     fn restore(&mut self, why: Error) -> Result<(), Error> {
         let settings = self.transfer_settings();
         let host = self.place.as_ref().map_or(String::new(), |place| place.endpoint.to_string());
@@ -96,7 +95,7 @@ impl Session {
         }
     }
 
-    /// Makes a connection; returns the deadline of its login, too.
+    /// Opens a connection and returns it with the deadline of its login.
     pub(super) fn open(
         &self,
         to: &Endpoint,

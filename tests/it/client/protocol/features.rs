@@ -117,7 +117,7 @@ fn fetch_beyond_ascii(features: &'static str, reply: &'static str) -> (Run, Vec<
 
 #[test]
 fn a_typed_name_is_sent_in_utf_8_and_explained_where_that_may_be_wrong() {
-    const EXPLAINED: &str = "may not have its names in UTF-8";
+    const EXPLAINED: &str = "the name was sent in UTF-8";
     const LATIN: &str = "211-Features:\r\n SIZE\r\n211 End";
     for (features, reply, status, is_explained) in [
         (LATIN, "550 not here", 1, true),

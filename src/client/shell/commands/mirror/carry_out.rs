@@ -1,4 +1,4 @@
-//! The steps of a plan, done: directories first, then files over several connections, and the rest.
+//! Executes the steps of a plan: directories first, then files over several connections, then the rest.
 
 use super::plan::{FileFacts, MirrorStep, Node, Plan, Tree, above};
 use super::refusals::{Refusals, Verdict};
@@ -23,11 +23,11 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// How many commands go out before their answers are read.
+/// The number of commands that are pipelined.
 const BATCH: usize = 32;
 
 impl Mirror<'_> {
-    /// Does what was planned, and says what came of it.
+    /// Executes a plan and prints the summary.
     pub(super) fn carry_out(&mut self, plan: Plan) -> Result<(), Error> {
         self.make_root()?;
         let steps = plan.steps;
@@ -41,7 +41,7 @@ impl Mirror<'_> {
         let mut tally = self.transfer(jobs)?;
         let is_stopped = tally.is_stopped();
         if !is_stopped {
-            self.tell_untold();
+            self.report_unreported();
             self.all(&late)?;
         }
         let of = tried + self.summary.failed;
@@ -58,15 +58,15 @@ impl Mirror<'_> {
         result
     }
 
-    /// Removes the parts of files that are not in the source any more: after a mirror without a failure
-    /// there are no others in its directories.
+    /// Removes all partial files from the mirrored directories. After a mirror without failures they belong
+    /// to files that the source no longer has.
     pub(super) fn remove_partials(&self, source: &Tree) {
         let rules = &self.wanted.rules;
         let is_dir =
             |(path, node): &(&Vec<u8>, &Node)| **node == Node::Dir && rules.takes(path, node);
         let below = source.iter().filter(is_dir).map(|(path, _)| path.as_slice());
         for dir in iter::once(&b""[..]).chain(below).filter_map(|path| self.at(path).ok()) {
-            // Those that cannot be removed do no harm.
+            // A partial file that remains does no harm.
             let _ = local::remove_partials(&dir);
         }
     }
@@ -88,14 +88,14 @@ impl Mirror<'_> {
             Err(Error::Refused(reply)) => reply,
             other => return other,
         };
-        // It may be there all the same, which is said in as many ways as there are servers.
+        // The directory may exist, but the text of the refusal did not show it.
         match self.session.connection()?.in_dir(&parse_name(path)?, |_| Ok(())) {
             Err(Error::Refused(_)) => Err(Error::NotMade(path.to_vec(), reply)),
             other => other,
         }
     }
 
-    /// The files to be transferred, without those whose directory could not be made.
+    /// Returns the transfers, without those whose directory could not be made.
     fn jobs(&mut self, steps: &[MirrorStep]) -> Result<Vec<Job>, Error> {
         let mut jobs = Vec::new();
         for step in steps {
@@ -140,7 +140,7 @@ impl Mirror<'_> {
             let (placement, size) = (Placement::Resume, facts.size);
             return Ok(Job::Upload(Upload { local, remote, placement, size }));
         }
-        // Sizes and times of LIST are not such as to begin a download by.
+        // Sizes and times of LIST are not reliable enough for a download.
         let known = match facts.exact && !self.is_rough {
             true => RemoteFacts { size: facts.size, modified: facts.modified },
             false => RemoteFacts::default(),
@@ -180,7 +180,7 @@ impl Mirror<'_> {
             MirrorStep::Refuse(path) => Err(Error::InTheWay(path.clone())),
             MirrorStep::Remove(path) => done(path, |at| fs::remove_file(at)),
             MirrorStep::RemoveDir(path) => done(path, |at| {
-                // Parts of files, which the plan does not know of.
+                // The plan does not contain partial files.
                 local::remove_partials(at)?;
                 fs::remove_dir(at)
             }),
@@ -195,7 +195,7 @@ impl Mirror<'_> {
         }
     }
 
-    /// Without waiting for each answer before the next is asked.
+    /// Executes steps on the server, with pipelined commands.
     fn all_remote(&mut self, steps: &[MirrorStep]) -> Result<(), Error> {
         for batch in steps.chunks(BATCH) {
             let commands: Vec<Result<Command, Error>> =
@@ -245,7 +245,7 @@ impl Mirror<'_> {
             ) => self.fail(path, error),
             (MirrorStep::MakeDir(_), Ok(())) => {
                 self.summary.dirs += 1;
-                self.tell_held();
+                self.report_held();
             }
             (MirrorStep::Link(..), Ok(())) => self.summary.links += 1,
             (MirrorStep::Remove(_) | MirrorStep::RemoveDir(_), Ok(())) => self.summary.removed += 1,
@@ -254,22 +254,22 @@ impl Mirror<'_> {
         Ok(())
     }
 
-    /// Counts a directory that could not be made. Of those below it nothing is said.
+    /// Counts a directory that could not be made. Failures below it are not reported.
     fn count_unmade(&mut self, path: &[u8], error: Error) -> Result<(), Error> {
         let is_told = self.is_unmade(path);
         self.unmade.insert(path.to_vec());
         let verdict = match &error {
-            _ if is_told => Verdict::Hold,
+            _ if is_told => Verdict::Defer,
             Error::Refused(reply) => self.refusals.refused(path, reply),
-            _ => Verdict::Tell,
+            _ => Verdict::Report,
         };
         match (verdict, error) {
-            (Verdict::GiveUp, Error::Refused(reply)) => {
+            (Verdict::Abort, Error::Refused(reply)) => {
                 return Err(Error::Unwritable(self.remote.clone(), reply));
             }
-            (Verdict::Hold, _) => self.summary.failed += 1,
-            (Verdict::Tell | Verdict::GiveUp, error) => {
-                self.tell_held();
+            (Verdict::Defer, _) => self.summary.failed += 1,
+            (Verdict::Report | Verdict::Abort, error) => {
+                self.report_held();
                 self.fail(path, error);
             }
         }
@@ -281,25 +281,25 @@ impl Mirror<'_> {
         self.session.messages.error(&format!("error: {}: {error}", shown(path)));
     }
 
-    /// Tells of the refusals that were held back, now that they are not the end.
-    fn tell_held(&mut self) {
+    /// Reports the refusals that were held back.
+    fn report_held(&mut self) {
         for (path, reply) in self.refusals.is_over() {
             let error = Error::Refused(reply);
             self.session.messages.error(&format!("error: {}: {error}", shown(&path)));
         }
     }
 
-    /// Tells of refusals of which nobody was told, in one line.
-    fn tell_untold(&mut self) {
-        if let Some((path, error, more)) = self.refusals.untold() {
-            let others = if more > 0 { format!(" (and of {more} more)") } else { String::new() };
+    /// Reports in one line the refusals that are still held back.
+    fn report_unreported(&mut self) {
+        if let Some((path, error, more)) = self.refusals.take_unreported() {
+            let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             self.session.messages.error(&format!("error: {}: {error}{others}", shown(&path)));
         }
     }
 }
 
-/// Reports an upload. Refusals for good are held back until it is known whether the server takes anything
-/// at all; if it does not, the mirror ends.
+/// Reports an upload. Permanent refusals are held back until something succeeds; if the server refuses
+/// everything, the mirror ends.
 fn report_upload(
     settings: &TransferSettings,
     root: &[u8],
@@ -311,10 +311,10 @@ fn report_upload(
     {
         let path = outcome.remote.strip_prefix(&joined(root, b"")[..]).unwrap_or(&outcome.remote);
         match refusals.refused(path, reply) {
-            Verdict::Tell => {}
-            Verdict::Hold if settings.transfers.json => return outcome.print_json(),
-            Verdict::Hold => return Ok(()),
-            Verdict::GiveUp => return Err(Error::Unwritable(root.to_vec(), reply.clone())),
+            Verdict::Report => {}
+            Verdict::Defer if settings.transfers.json => return outcome.print_json(),
+            Verdict::Defer => return Ok(()),
+            Verdict::Abort => return Err(Error::Unwritable(root.to_vec(), reply.clone())),
         }
     }
     for (path, reply) in refusals.is_over() {

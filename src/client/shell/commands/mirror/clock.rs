@@ -1,12 +1,12 @@
-//! The times of LIST in UTC, so far as they decide about a file.
+//! Converts the times of LIST to UTC, as far as MIRROR needs them.
 //!
-//! LIST shows times to the minute, and of old files the day alone, in a zone that it does not name. MDTM
-//! tells times to the second in UTC (RFC 3659 section 2.3). Of each month in the listing the first file
-//! and the last are asked for by MDTM: if both times are as far from those of LIST, so are all of the
-//! month. A month in which summer time begins or ends has two such distances, and each of its files is
-//! asked for, as is a file whose time to the minute, or to the day, does not decide.
+//! LIST shows times to the minute, and for old files only the day, in an unknown time zone. MDTM returns
+//! times to the second in UTC (RFC 3659 section 2.3). For each month in the listing, MDTM is sent for the
+//! first and the last file. If both times of LIST have the same offset from UTC, so has the whole month.
+//! A month in which daylight saving time begins or ends has two offsets, so MDTM is sent for each of its
+//! files, and for each file whose time in LIST is not precise enough.
 //!
-//! Only files that are on both sides are asked for, and only if their sizes do not decide.
+//! MDTM is sent only for files that are on both sides and have the same size.
 
 use super::plan::{DAY, FileFacts, MINUTE, Node, Rules, Tree};
 use super::walk::joined;
@@ -19,17 +19,17 @@ use crate::protocol::time::Civil;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How many files are asked for before their answers are read.
+/// The number of MDTM commands that are pipelined.
 const BATCH: usize = 32;
 
 const HOUR: i64 = 60 * 60;
 
-/// The zones of the world lie between these distances from UTC, in full quarters of an hour.
+/// The range of the offsets of time zones from UTC, which are multiples of a quarter of an hour.
 const WEST: i64 = -12 * HOUR;
 const EAST: i64 = 14 * HOUR;
 const QUARTER: i64 = HOUR / 4;
 
-/// Replaces times of LIST in the tree of the server by such in UTC.
+/// Converts the times of LIST in the remote tree to UTC.
 pub(super) fn settle(
     connection: &mut Connection,
     root: &[u8],
@@ -40,7 +40,7 @@ pub(super) fn settle(
 ) -> Result<(), Error> {
     let files = undecided(remote, local, rules);
     let mut told = ask(connection, root, &samples(&files), armed)?;
-    let months = Months::of(&files, &told);
+    let months = MonthlyOffsets::of(&files, &told);
     let open = files.iter().filter(|file| !told.contains_key(&file.path));
     let open: Vec<&ListedFile> = open.filter(|file| months.leave_open(file, rules)).collect();
     told.extend(ask(connection, root, &open, armed)?);
@@ -55,18 +55,18 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// A file whose time in a listing decides what is done.
+/// A file whose time decides whether it is transferred.
 struct ListedFile {
     path: Vec<u8>,
-    /// Seconds since 1970 by the clock of the server.
+    /// The time in LIST, in seconds since 1970 of the server's time zone.
     listed: i64,
-    /// Seconds since 1970, of the file on this side.
+    /// The time of the local file, in seconds since 1970.
     local: i64,
     is_resized: bool,
 }
 
 impl ListedFile {
-    /// Returns whether only the day is listed. Midnight is taken for that, too.
+    /// Returns whether LIST shows only the day. A time of midnight counts as that, too.
     fn is_dated(&self) -> bool {
         self.listed.rem_euclid(DAY as i64) == 0
     }
@@ -81,7 +81,7 @@ impl ListedFile {
     }
 }
 
-/// The files on both sides whose sizes do not decide, in the order of the times that are listed.
+/// Returns the files on both sides whose sizes do not decide, sorted by their times in LIST.
 fn undecided(remote: &Tree, local: &Tree, rules: &Rules) -> Vec<ListedFile> {
     let mut files = Vec::new();
     for (path, node) in remote {
@@ -103,14 +103,14 @@ fn is_resized(there: &FileFacts, here: &FileFacts) -> bool {
     matches!((there.size, here.size), (Some(there), Some(here)) if there != here)
 }
 
-/// The first and the last file of each month that have a time of day.
+/// Returns the first and the last file of each month that have a time of day.
 fn samples(files: &[ListedFile]) -> Vec<&ListedFile> {
     let timed: Vec<&ListedFile> = files.iter().filter(|file| !file.is_dated()).collect();
     let of_month = timed.chunk_by(|one, other| one.month() == other.month());
     of_month.flat_map(|month| month.first().into_iter().chain(month[1..].last())).copied().collect()
 }
 
-/// Asks by MDTM for the times of files; those that the server does not tell are left out.
+/// Returns the times of files by MDTM, without the files for which it is refused.
 fn ask(
     connection: &mut Connection,
     root: &[u8],
@@ -132,43 +132,44 @@ fn ask(
     Ok(told)
 }
 
-/// How far the clock of the server is ahead of UTC in each month, in seconds.
-struct Months(BTreeMap<(i64, u8), Ahead>);
+/// The offset of the server's time zone from UTC in each month.
+struct MonthlyOffsets(BTreeMap<(i64, u8), UtcOffset>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ahead {
+enum UtcOffset {
+    /// In seconds.
     By(i64),
-    /// By more than one distance, or by one that no zone has.
+    /// There are several offsets, or one that no time zone has.
     Unclear,
 }
 
-impl Months {
-    fn of(files: &[ListedFile], told: &BTreeMap<Vec<u8>, SystemTime>) -> Months {
+impl MonthlyOffsets {
+    fn of(files: &[ListedFile], told: &BTreeMap<Vec<u8>, SystemTime>) -> MonthlyOffsets {
         let mut months = BTreeMap::new();
         for file in files.iter().filter(|file| !file.is_dated()) {
             if let (Some(month), Some(time)) = (file.month(), told.get(&file.path)) {
-                let ahead = Ahead::of(file.listed, seconds(*time));
+                let ahead = UtcOffset::of(file.listed, seconds(*time));
                 months
                     .entry(month)
                     .and_modify(|known| {
                         if *known != ahead {
-                            *known = Ahead::Unclear;
+                            *known = UtcOffset::Unclear;
                         }
                     })
                     .or_insert(ahead);
             }
         }
-        Months(months)
+        MonthlyOffsets(months)
     }
 
-    /// Returns what is known of the month of a file, or of the nearest one of which anything is.
-    fn ahead(&self, file: &ListedFile) -> Option<Ahead> {
+    /// Returns the offset in the month of a file, or in the nearest known month.
+    fn ahead(&self, file: &ListedFile) -> Option<UtcOffset> {
         let month = file.month()?;
         let before = self.0.range(..=month).next_back();
         before.or_else(|| self.0.range(month..).next()).map(|(_, ahead)| *ahead)
     }
 
-    /// Returns whether only MDTM can tell if a file is the same as, or newer than, the one here.
+    /// Returns whether MDTM is needed to decide if a file is the same as, or newer than, the local one.
     fn leave_open(&self, file: &ListedFile, rules: &Rules) -> bool {
         if file.is_dated() {
             let may_be =
@@ -176,32 +177,32 @@ impl Months {
             return may_be && (!file.is_of_day() || (rules.only_newer && file.is_resized));
         }
         match self.ahead(file) {
-            Some(Ahead::By(ahead)) => {
+            Some(UtcOffset::By(ahead)) => {
                 let minute = |time: i64| time.div_euclid(MINUTE as i64);
                 let is_of_minute = minute(file.listed - ahead) == minute(file.local);
                 rules.only_newer && file.is_resized && is_of_minute
             }
-            Some(Ahead::Unclear) => true,
+            Some(UtcOffset::Unclear) => true,
             None => false,
         }
     }
 
-    /// Returns the time of a file that was not asked for.
+    /// Returns the time of a file for which MDTM was not sent.
     fn in_utc(&self, file: &ListedFile) -> Option<SystemTime> {
         let ahead = match self.ahead(file) {
-            Some(Ahead::By(ahead)) if !file.is_dated() => ahead,
+            Some(UtcOffset::By(ahead)) if !file.is_dated() => ahead,
             _ => 0,
         };
         from_seconds(file.listed - ahead)
     }
 }
 
-impl Ahead {
-    fn of(listed: i64, time: i64) -> Ahead {
+impl UtcOffset {
+    fn of(listed: i64, time: i64) -> UtcOffset {
         let minute = |time: i64| time - time.rem_euclid(MINUTE as i64);
         let ahead = minute(listed) - minute(time);
         let is_zone = (WEST..=EAST).contains(&ahead) && ahead % QUARTER == 0;
-        if is_zone { Ahead::By(ahead) } else { Ahead::Unclear }
+        if is_zone { UtcOffset::By(ahead) } else { UtcOffset::Unclear }
     }
 }
 
@@ -241,12 +242,12 @@ mod tests {
         let found = samples(&files);
         let found: Vec<i64> = found.iter().map(|file| file.listed - OCTOBER - HOUR).collect();
         assert_eq!(found, [0, 2 * HOUR, 40 * DAYS, 41 * DAYS + 60, 80 * DAYS + 60]);
-        // Of midnights nothing can be learned.
+        // Midnight may be a date without a time.
         assert!(samples(&[file("f", OCTOBER, 0)]).is_empty());
     }
 
     #[test]
-    fn a_month_with_two_distances_is_unclear_and_its_neighbours_are_not() {
+    fn a_month_with_two_offsets_is_unclear_and_its_neighbors_are_not() {
         let september = OCTOBER - 10 * DAYS + HOUR;
         let files = [
             file("a", september, september - 2 * HOUR),
@@ -259,11 +260,11 @@ mod tests {
             ("b", OCTOBER - HOUR),
             ("c", OCTOBER + 30 * DAYS),
         ]);
-        let months = Months::of(&files, &told);
+        let months = MonthlyOffsets::of(&files, &told);
         let ahead: Vec<_> = files.iter().map(|file| months.ahead(file)).collect();
-        let unclear = Some(Ahead::Unclear);
-        // Nothing is known of the last month but from the one before.
-        assert_eq!(ahead, [Some(Ahead::By(2 * HOUR)), unclear, unclear, unclear]);
+        let unclear = Some(UtcOffset::Unclear);
+        // The last month has no sample, so that of the month before applies.
+        assert_eq!(ahead, [Some(UtcOffset::By(2 * HOUR)), unclear, unclear, unclear]);
         let rules = Rules::default();
         let open: Vec<bool> = files.iter().map(|file| months.leave_open(file, &rules)).collect();
         assert_eq!(open, [false, true, true, true]);
@@ -271,22 +272,22 @@ mod tests {
     }
 
     #[test]
-    fn only_distances_of_zones_count() {
+    fn only_offsets_of_time_zones_count() {
         for (listed, time, ahead) in [
-            (OCTOBER, OCTOBER + 59, Ahead::By(0)),
-            (OCTOBER, OCTOBER - 60, Ahead::Unclear),
-            (OCTOBER + 45 * 60 + 5 * HOUR, OCTOBER, Ahead::By(5 * HOUR + 45 * 60)),
-            (OCTOBER - 12 * HOUR, OCTOBER, Ahead::By(WEST)),
-            (OCTOBER + 14 * HOUR, OCTOBER, Ahead::By(EAST)),
-            (OCTOBER + 15 * HOUR, OCTOBER, Ahead::Unclear),
+            (OCTOBER, OCTOBER + 59, UtcOffset::By(0)),
+            (OCTOBER, OCTOBER - 60, UtcOffset::Unclear),
+            (OCTOBER + 45 * 60 + 5 * HOUR, OCTOBER, UtcOffset::By(5 * HOUR + 45 * 60)),
+            (OCTOBER - 12 * HOUR, OCTOBER, UtcOffset::By(WEST)),
+            (OCTOBER + 14 * HOUR, OCTOBER, UtcOffset::By(EAST)),
+            (OCTOBER + 15 * HOUR, OCTOBER, UtcOffset::Unclear),
         ] {
-            assert_eq!(Ahead::of(listed, time), ahead, "{listed} {time}");
+            assert_eq!(UtcOffset::of(listed, time), ahead, "{listed} {time}");
         }
     }
 
     #[test]
-    fn a_day_decides_unless_another_zone_makes_it_that_of_the_file_here() {
-        let months = Months(BTreeMap::new());
+    fn a_date_decides_unless_the_local_time_is_on_that_day_in_another_time_zone() {
+        let months = MonthlyOffsets(BTreeMap::new());
         for (local, is_open) in [
             (OCTOBER, false),
             (OCTOBER + DAYS - 1, false),

@@ -1,13 +1,13 @@
-//! What the words after MIRROR mean.
+//! The options and operands of MIRROR.
 
 use super::plan::Rules;
 use crate::args::{Parsed, integer};
 use crate::client::error::Error;
 use crate::client::options::MOST_CONNECTIONS;
 
-/// What the user wants.
+/// The parsed options and operands.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct MirrorOptions {
     pub(super) upload: bool,
     pub(super) dry_run: bool,
     pub(super) connections: Option<usize>,
@@ -15,12 +15,12 @@ pub(super) struct Wanted {
     operands: Vec<Vec<u8>>,
 }
 
-impl Wanted {
-    /// From the options and the operands.
+impl MirrorOptions {
+    /// Parses the options and operands.
     ///
     /// # Errors
-    /// [`Error::Usage`]: a value that is none.
-    pub(super) fn new(options: &Parsed, operands: &[Vec<u8>]) -> Result<Wanted, Error> {
+    /// [`Error::Usage`] for an invalid value.
+    pub(super) fn new(options: &Parsed, operands: &[Vec<u8>]) -> Result<MirrorOptions, Error> {
         let globs = |name| -> Vec<Vec<u8>> {
             let values = options.values(name).into_iter();
             values.map(|value| value.as_encoded_bytes().to_vec()).collect()
@@ -34,7 +34,7 @@ impl Wanted {
             times_are_lost: false,
             sizes_are_lost: false,
         };
-        Ok(Wanted {
+        Ok(MirrorOptions {
             upload: options.switch("reverse"),
             dry_run: options.switch("dry-run"),
             connections: options.get("parallel", integer(1..=MOST_CONNECTIONS))?,
@@ -43,8 +43,8 @@ impl Wanted {
         })
     }
 
-    /// Where from and where to. What is not named is called as the source is, here.
-    pub(super) fn ends(&self) -> (Vec<u8>, Vec<u8>) {
+    /// Returns the source and the target. The target defaults to the last part of the source.
+    pub(super) fn source_and_target(&self) -> (Vec<u8>, Vec<u8>) {
         let source = self.operands.first().cloned().unwrap_or_else(|| b".".to_vec());
         let own = || {
             let trimmed = source.strip_suffix(b"/").unwrap_or(&source);
@@ -66,34 +66,34 @@ mod tests {
         line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
     }
 
-    fn wanted(line: &str) -> Result<Wanted, Error> {
+    fn wanted(line: &str) -> Result<MirrorOptions, Error> {
         match parse_typed(OPTIONS, &words(line))? {
-            TypedOutcome::Run { options, operands } => Wanted::new(&options, &operands),
+            TypedOutcome::Run { options, operands } => MirrorOptions::new(&options, &operands),
             TypedOutcome::Help => panic!("{line} asks for help"),
         }
     }
 
     #[test]
-    fn words_after_mirror() {
+    fn options_and_operands_are_parsed() {
         let all = wanted("-R --delete --exclude *.o --include=x a b").unwrap();
         assert!(all.upload && all.rules.delete && !all.dry_run && !all.rules.follow);
         assert_eq!(all.rules.exclude, words("*.o"));
         assert_eq!(all.rules.include, words("x"));
-        assert_eq!(all.ends(), (b"a".to_vec(), b"b".to_vec()));
+        assert_eq!(all.source_and_target(), (b"a".to_vec(), b"b".to_vec()));
         for wrong in ["--frob", "--exclude", "-j 0"] {
             assert!(matches!(wanted(wrong), Err(Error::Usage(_))), "{wrong}");
         }
     }
 
     #[test]
-    fn names_of_lftp_mean_the_same() {
+    fn options_of_lftp_are_accepted() {
         let lftp = wanted("-P2 --include-glob=a --exclude-glob b -I c").unwrap();
         assert_eq!((lftp.rules.include, lftp.rules.exclude), (words("a c"), words("b")));
         assert_eq!(lftp.connections, Some(2));
     }
 
     #[test]
-    fn the_target_is_called_as_the_source_is() {
+    fn the_target_defaults_to_the_last_part_of_the_source() {
         for (line, source, target) in [
             ("", ".", "."),
             ("/a/b", "/a/b", "b"),
@@ -101,7 +101,7 @@ mod tests {
             ("/", "/", "."),
             ("..", "..", "."),
         ] {
-            let ends = wanted(line).unwrap().ends();
+            let ends = wanted(line).unwrap().source_and_target();
             assert_eq!(ends, (source.as_bytes().to_vec(), target.as_bytes().to_vec()));
         }
     }

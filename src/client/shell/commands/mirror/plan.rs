@@ -1,80 +1,80 @@
-//! What a mirror has to do, from two trees and the user's rules, without looking at anything else.
+//! Plans the steps of a mirror from two trees and the user's rules, without any I/O.
 //!
-//! - A step never depends on a later one: what is in the way goes first, then directories from the
-//!   top, files, links, and at last what is to be deleted, from the bottom.
-//! - Without `--delete` nothing is removed, and what is in the way is refused.
-//! - What could not be looked into is neither gone through nor deleted from, nor is what stands in
-//!   place of something that is not mirrored.
+//! - A step never depends on a later one: conflicting files are removed first, then directories are made
+//!   from the top, then files and links, and at last files are deleted, from the bottom.
+//! - Without `--delete` nothing is removed, and a conflict is an error.
+//! - Nothing is deleted below a directory that could not be listed, or in place of a file that is not
+//!   mirrored.
 
 use crate::client::error::Error;
 use crate::protocol::pattern::matches;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Dates of LIST that are to the minute, or to the day where they are old.
+/// The precision of times in LIST: a minute, or a day for old files.
 pub(super) const MINUTE: u64 = 60;
 pub(super) const DAY: u64 = 24 * 60 * MINUTE;
 
-/// How many paths are looked at before it is looked for Ctrl-C.
-const LISTENING: u64 = 1024;
+/// The number of paths between two checks for Ctrl-C.
+const INTERRUPT_CHECK_INTERVAL: u64 = 1024;
 
-/// Everything below one directory, by its path from there with `/` between its parts.
+/// The content of a directory, by relative paths with `/` between their parts.
 pub(in crate::client::shell) type Tree = BTreeMap<Vec<u8>, Node>;
 
-/// What stands at a path.
+/// An entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::client::shell) enum Node {
     /// A directory.
     Dir,
-    /// A directory whose content nobody knows.
-    Closed,
+    /// A directory whose content is unknown.
+    Unreadable,
     /// A file.
     File(FileFacts),
     /// A symbolic link.
     Link(Vec<u8>),
-    /// What is not mirrored: a device, a FIFO.
+    /// An entry that is not mirrored, such as a device or a FIFO.
     Other,
 }
 
-/// What is known of a file.
+/// The size and time of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::client::shell) struct FileFacts {
     pub(in crate::client::shell) size: Option<u64>,
     pub(in crate::client::shell) modified: Option<SystemTime>,
-    /// Whether the time is to the second.
+    /// The time has a precision of a second.
     pub(in crate::client::shell) exact: bool,
 }
 
-/// What the user wants, and what the other side can.
+/// The user's rules, and limits of the two sides.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     pub(super) delete: bool,
     pub(super) only_newer: bool,
-    /// Whether links are taken for what they lead to.
+    /// Links are followed.
     pub(super) follow: bool,
     pub(super) include: Vec<Vec<u8>>,
     pub(super) exclude: Vec<Vec<u8>>,
-    /// Whether what was stored may have the time at which it was stored, for want of a better one.
+    /// A remote file may have the time of its upload, because the server cannot set times.
     pub(super) times_are_lost: bool,
-    /// Whether the sizes of one file differ on the two sides, because the ends of its lines do.
+    /// The sizes of equal files may differ, because of their line ends.
     pub(super) sizes_are_lost: bool,
 }
 
 impl Rules {
-    /// Whether a path has a part in the mirror. What has none is not deleted either.
+    /// Returns whether a path is mirrored. Other paths are not deleted either.
     pub(super) fn takes(&self, path: &[u8], node: &Node) -> bool {
-        let is_dir = matches!(node, Node::Dir | Node::Closed);
+        let is_dir = matches!(node, Node::Dir | Node::Unreadable);
         let one_of = |patterns: &[Vec<u8>]| patterns.iter().any(|pattern| fits(pattern, path));
         match (one_of(&self.include), one_of(&self.exclude)) {
             (true, _) => true,
             (false, true) => false,
-            // What is in a directory may be wanted although it is not.
+            // A directory may contain matching files.
             (false, false) => self.include.is_empty() || is_dir || !self.exclude.is_empty(),
         }
     }
 }
 
-/// A pattern with a `/` is one of paths, any other one of names.
+/// Matches a pattern with a `/` against the path, and any other against the name.
 fn fits(pattern: &[u8], path: &[u8]) -> bool {
     if pattern.contains(&b'/') {
         return matches(pattern.strip_prefix(b"/").unwrap_or(pattern), path);
@@ -82,10 +82,10 @@ fn fits(pattern: &[u8], path: &[u8]) -> bool {
     path.split(|&byte| byte == b'/').next_back().is_some_and(|name| matches(pattern, name))
 }
 
-/// One thing to do at a path of the target.
+/// One action on a path of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum MirrorStep {
-    /// Something else stands there, and may not be removed.
+    /// Report a conflict: the path exists as something else, which must not be removed.
     Refuse(Vec<u8>),
     /// Remove a file or a link.
     Remove(Vec<u8>),
@@ -99,18 +99,18 @@ pub(super) enum MirrorStep {
     Link(Vec<u8>, Vec<u8>),
 }
 
-/// What makes of one tree what another is.
+/// The steps of a mirror.
 pub(super) struct Plan {
     pub(super) steps: Vec<MirrorStep>,
-    /// How many files are the same on both sides.
+    /// The number of files that are the same on both sides.
     pub(super) same: usize,
 }
 
-/// Returns what makes of `target` what `source` is, in a time that grows with their size. `is_stopped`
-/// is asked now and then whether the user still wants it.
+/// Plans the steps that make `target` a copy of `source`, in O(n log n) time. Checks `is_stopped`
+/// regularly.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if the user does not.
+/// [`Error::Interrupted`] if `is_stopped` returns true.
 pub(super) fn plan(
     source: &Tree,
     target: &Tree,
@@ -126,10 +126,10 @@ pub(super) fn plan(
         removed: BTreeSet::new(),
         plan: Plan { steps: Vec::new(), same: 0 },
     };
-    planner.clear_the_way()?;
+    planner.plan_conflicts()?;
     planner.make()?;
     if rules.delete {
-        planner.delete_the_rest()?;
+        planner.plan_deletions()?;
     }
     Ok(planner.plan)
 }
@@ -139,15 +139,15 @@ struct Planner<'a> {
     target: &'a Tree,
     rules: &'a Rules,
     is_stopped: &'a dyn Fn() -> bool,
-    /// Paths below which nothing is done.
+    /// Conflicting paths, below which nothing is done.
     refused: BTreeSet<&'a [u8]>,
-    /// Paths that were in the way.
+    /// Conflicting paths that are removed.
     removed: BTreeSet<&'a [u8]>,
     plan: Plan,
 }
 
 impl<'a> Planner<'a> {
-    /// The paths of a tree that have a part in the mirror, each an error once the user wants no more.
+    /// Returns the mirrored paths of a tree, or errors after Ctrl-C.
     fn taken(
         &self,
         tree: &'a Tree,
@@ -156,14 +156,14 @@ impl<'a> Planner<'a> {
         let mut seen = 0_u64;
         tree.iter().filter_map(move |(path, node)| {
             seen += 1;
-            if seen.is_multiple_of(LISTENING) && is_stopped() {
+            if seen.is_multiple_of(INTERRUPT_CHECK_INTERVAL) && is_stopped() {
                 return Some(Err(Error::Interrupted));
             }
             rules.takes(path, node).then_some(Ok((path.as_slice(), node)))
         })
     }
 
-    fn clear_the_way(&mut self) -> Result<(), Error> {
+    fn plan_conflicts(&mut self) -> Result<(), Error> {
         for taken in self.taken(self.source) {
             let (path, node) = taken?;
             let Some((path, there)) = self.target.get_key_value(path) else { continue };
@@ -180,13 +180,13 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Whether all that the target has at a path and below it is known, as is all that the source has
-    /// beside it.
+    /// Returns whether the target is completely known at and below a path, and so are the parent
+    /// directories in both trees.
     fn is_known(&self, path: &[u8]) -> bool {
-        let closed = |tree: &Tree, path: &[u8]| tree.get(path) == Some(&Node::Closed);
+        let closed = |tree: &Tree, path: &[u8]| tree.get(path) == Some(&Node::Unreadable);
         !above(path).any(|dir| closed(self.source, dir) || closed(self.target, dir))
             && !closed(self.target, path)
-            && below(self.target, path).all(|(_, node)| *node != Node::Closed)
+            && below(self.target, path).all(|(_, node)| *node != Node::Unreadable)
     }
 
     fn remove_tree(&mut self, path: &'a [u8], node: &Node) {
@@ -208,7 +208,9 @@ impl<'a> Planner<'a> {
             }
             let there = self.target.get(path).filter(|there| can_become(there, node));
             match (node, there) {
-                (Node::Dir | Node::Closed, None) => dirs.push(MirrorStep::MakeDir(path.to_vec())),
+                (Node::Dir | Node::Unreadable, None) => {
+                    dirs.push(MirrorStep::MakeDir(path.to_vec()))
+                }
                 (Node::File(facts), Some(Node::File(old))) if !self.is_due(facts, old) => {
                     self.plan.same += 1;
                 }
@@ -226,7 +228,7 @@ impl<'a> Planner<'a> {
     fn is_due(&self, new: &FileFacts, old: &FileFacts) -> bool {
         let age = (new.modified.map(seconds), old.modified.map(seconds));
         let is_exact = new.exact && old.exact;
-        // Some servers take times to the minute alone.
+        // Some servers set times only to the minute.
         let is_whole_minute =
             self.rules.times_are_lost && age.1.is_some_and(|old| old.is_multiple_of(MINUTE));
         let grain = if is_exact && !is_whole_minute { 1 } else { MINUTE };
@@ -250,12 +252,12 @@ impl<'a> Planner<'a> {
         resized || !same_time
     }
 
-    /// Plans the removal of what the source does not have, but of nothing whose place in the source is
-    /// not known and of no directory that something stays in.
-    fn delete_the_rest(&mut self) -> Result<(), Error> {
+    /// Plans the removal of paths that the source does not have, except below directories that could not
+    /// be listed, and except directories that are not empty afterwards.
+    fn plan_deletions(&mut self) -> Result<(), Error> {
         let other = self.source.iter().filter(|(_, node)| **node == Node::Other);
         let all = self.source.iter().chain(self.target);
-        let closed = all.filter(|(_, node)| **node == Node::Closed);
+        let closed = all.filter(|(_, node)| **node == Node::Unreadable);
         let closed: BTreeSet<&[u8]> =
             closed.chain(other).map(|(path, _)| path.as_slice()).collect();
         let holding = self.holding();
@@ -272,7 +274,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// The directories of the target that hold something which has no part in the mirror and so stays.
+    /// Returns the directories of the target that contain paths which are not mirrored and so stay.
     fn holding(&self) -> BTreeSet<&'a [u8]> {
         let mut holding = BTreeSet::new();
         for (path, _) in self.target.iter().filter(|(path, node)| !self.rules.takes(path, node)) {
@@ -282,25 +284,25 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The directories on the way to a path.
+/// Returns the parent directories of a path, from the top.
 pub(super) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
     ends.map(|end| &path[..end])
 }
 
-/// Everything below a directory.
+/// Returns the content of a directory, at any depth.
 fn below<'a>(tree: &'a Tree, dir: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a Node)> {
     let begin = [dir, b"/"].concat();
     let inside = tree.range(begin.clone()..).map(|(path, node)| (path.as_slice(), node));
     inside.take_while(move |(path, _)| path.starts_with(&begin))
 }
 
-/// Whether a path is one of these or below one.
+/// Returns whether a path is one of `dirs` or below one.
 fn is_in_one_of(path: &[u8], dirs: &BTreeSet<&[u8]>) -> bool {
     dirs.contains(path) || above(path).any(|dir| dirs.contains(dir))
 }
 
-/// Whether one of these is below a path.
+/// Returns whether one of `inside` is below a path.
 fn holds_one_of(path: &[u8], inside: &BTreeSet<&[u8]>) -> bool {
     let begin = [path, b"/"].concat();
     let first = inside.range(begin.as_slice()..).next();
@@ -309,24 +311,24 @@ fn holds_one_of(path: &[u8], inside: &BTreeSet<&[u8]>) -> bool {
 
 fn removal(path: &[u8], node: &Node) -> MirrorStep {
     match node {
-        Node::Dir | Node::Closed => MirrorStep::RemoveDir(path.to_vec()),
+        Node::Dir | Node::Unreadable => MirrorStep::RemoveDir(path.to_vec()),
         Node::File(_) | Node::Link(_) | Node::Other => MirrorStep::Remove(path.to_vec()),
     }
 }
 
-/// Whether what stands there can be made into that without removing it first.
+/// Returns whether `wanted` can be made without removing the existing entry first.
 fn can_become(there: &Node, wanted: &Node) -> bool {
     match (there, wanted) {
-        (Node::Dir | Node::Closed, Node::Dir | Node::Closed) => true,
+        (Node::Dir | Node::Unreadable, Node::Dir | Node::Unreadable) => true,
         (Node::File(_), Node::File(_)) => true,
         (Node::Link(_), Node::Link(_) | Node::File(_)) => true,
-        // Nothing will be made there.
+        // Nothing will be made at this path.
         (_, Node::Other) => true,
         _ => false,
     }
 }
 
-/// An old date of LIST is midnight of its day.
+/// Returns whether one of the times is a date of LIST, which is midnight, and the other is on that day.
 fn same_day(one: u64, other: u64) -> bool {
     (one.is_multiple_of(DAY) || other.is_multiple_of(DAY)) && one / DAY == other / DAY
 }
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_made_from_the_top() {
+    fn missing_directories_are_made_from_the_top() {
         let source = tree([
             ("a", Node::Dir),
             ("a/b", Node::Dir),
@@ -385,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn size_and_time_tell_what_changed() {
+    fn a_file_with_another_size_or_time_is_transferred() {
         let target = tree([("f", file(5, 100))]);
         for (new, due, newer) in [
             (file(5, 100), false, false),
@@ -409,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_to_the_minute_or_to_the_day_is_enough() {
+    fn times_to_the_minute_or_day_are_compared_with_that_precision() {
         let rough = |at| {
             let modified = Some(UNIX_EPOCH + Duration::from_secs(at));
             Node::File(FileFacts { size: Some(5), modified, exact: false })
@@ -422,19 +424,19 @@ mod tests {
         assert_eq!(steps(&tree([("f", rough(4 * DAY))]), &target, &Rules::default()), ["get f"]);
     }
 
-    /// So many files that a plan which compares each with each other does not end.
+    /// Enough files that quadratic planning would not finish.
     const MANY: u32 = 200_000;
 
     #[test]
-    fn many_changes_and_removals_are_planned_in_a_time_that_grows_with_their_number() {
+    fn large_trees_are_planned_in_less_than_quadratic_time() {
         let many = |first: &str, node: Node| -> Tree {
             (0..MANY).map(|n| (format!("{first}/{n}").into_bytes(), node.clone())).collect()
         };
         let (mut source, mut target) = (many("a", file(1, 1)), many("a", file(2, 1)));
-        // In the way, closed, kept and gone.
+        // Conflicting, unreadable, excluded and deleted entries.
         source.extend(many("b", Node::Dir));
         target.extend(many("b", file(1, 1)));
-        source.extend(many("c", Node::Closed));
+        source.extend(many("c", Node::Unreadable));
         target.extend(many("d", file(1, 1)));
         target.extend(many("e", file(1, 1)));
         let rules = Rules { exclude: vec![b"/e/*".to_vec()], ..deleting() };
@@ -444,21 +446,22 @@ mod tests {
 
     #[test]
     fn ctrl_c_ends_the_planning() {
-        let tree: Tree =
-            (0..2 * LISTENING).map(|n| (n.to_be_bytes().to_vec(), file(1, 1))).collect();
+        let tree: Tree = (0..2 * INTERRUPT_CHECK_INTERVAL)
+            .map(|n| (n.to_be_bytes().to_vec(), file(1, 1)))
+            .collect();
         let planned = plan(&tree, &Tree::new(), &deleting(), &|| true);
         assert!(matches!(planned, Err(Error::Interrupted)));
     }
 
     #[test]
-    fn only_delete_removes_and_from_the_bottom() {
+    fn only_delete_removes_files_and_from_the_bottom() {
         let target = tree([("a", Node::Dir), ("a/b", file(1, 1)), ("c", Node::Link(vec![b'x']))]);
         assert!(steps(&Tree::new(), &target, &Rules::default()).is_empty());
         assert_eq!(steps(&Tree::new(), &target, &deleting()), ["rm c", "rm a/b", "rmdir a"]);
     }
 
     #[test]
-    fn what_is_in_the_way_is_refused_or_goes_first() {
+    fn a_conflict_is_refused_or_removed_first() {
         let source = tree([("a", Node::Dir), ("a/x", file(1, 1)), ("f", file(1, 1))]);
         let target =
             tree([("a", Node::Link(b"/etc".to_vec())), ("f", Node::Dir), ("f/y", Node::Dir)]);
@@ -476,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_neither_fetched_nor_deleted() {
+    fn excluded_paths_are_neither_fetched_nor_deleted() {
         let source = tree([("a.c", file(1, 1)), ("a.o", file(1, 1)), ("d", Node::Dir)]);
         let target = tree([
             ("b.o", file(1, 1)),
@@ -494,30 +497,34 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_place_of_something_that_is_not_mirrored_stays() {
+    fn an_entry_in_place_of_one_that_is_not_mirrored_is_kept() {
         let source = tree([("a", Node::Other), ("b", Node::Other)]);
         let target = tree([("a", Node::Dir), ("a/c", file(1, 1)), ("b", file(1, 1))]);
         assert!(steps(&source, &target, &deleting()).is_empty());
     }
 
     #[test]
-    fn nothing_is_deleted_where_nobody_could_look() {
-        let source = tree([("a", Node::Closed)]);
-        let target = tree([("a", Node::Dir), ("a/b", file(1, 1)), ("c", Node::Closed)]);
+    fn nothing_is_deleted_below_a_directory_that_could_not_be_listed() {
+        let source = tree([("a", Node::Unreadable)]);
+        let target = tree([("a", Node::Dir), ("a/b", file(1, 1)), ("c", Node::Unreadable)]);
         assert!(steps(&source, &target, &deleting()).is_empty());
     }
 
     #[test]
-    fn nothing_is_removed_where_not_all_is_known() {
-        let source =
-            tree([("d", Node::Closed), ("d/a", file(1, 1)), ("e", file(1, 1)), ("f", file(1, 1))]);
+    fn a_conflicting_tree_is_not_removed_unless_it_is_completely_known() {
+        let source = tree([
+            ("d", Node::Unreadable),
+            ("d/a", file(1, 1)),
+            ("e", file(1, 1)),
+            ("f", file(1, 1)),
+        ]);
         let target = tree([
             ("d", Node::Dir),
             ("d/a", Node::Dir),
             ("d/a/x", file(1, 1)),
             ("d/old", file(1, 1)),
             ("e", Node::Dir),
-            ("e/g", Node::Closed),
+            ("e/g", Node::Unreadable),
             ("f", Node::Dir),
             ("f/x", file(1, 1)),
             ("old", file(1, 1)),

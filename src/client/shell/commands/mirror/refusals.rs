@@ -1,72 +1,72 @@
-//! Refusals of a server that takes nothing at all, which are told of in one line and end the mirror.
+//! Detects a server that refuses every upload, and then ends the mirror with one error.
 //!
-//! Refusals in the same words are held back until something succeeds or fails otherwise; then each is
-//! told of. If nothing does, one line stands for all of them.
+//! Refusals with the same text are held back until something succeeds or fails otherwise; then each is
+//! reported. If nothing does, one line reports all of them.
 
 use super::plan::above;
 use crate::client::error::Error;
 use crate::protocol::Reply;
 use std::collections::BTreeSet;
 
-/// After how many refusals in the same words a mirror ends, if they are not about one directory alone.
+/// The number of refusals with the same text after which a mirror ends, unless all are in one directory.
 const ENOUGH: usize = 3;
 
 /// The refusals of a mirror so far.
 #[derive(Default)]
 pub(super) struct Refusals {
-    /// Those in the same words, with the paths that they are about.
+    /// Refusals with the same text, and their paths.
     held: Vec<(Vec<u8>, Reply)>,
-    /// The directories that the paths are in.
+    /// The directories of these paths.
     dirs: BTreeSet<Vec<u8>>,
     /// Something succeeded, or failed otherwise.
     is_over: bool,
 }
 
-/// What follows a refusal.
+/// The consequence of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is told of like any other failure.
-    Tell,
-    /// It is told of later.
-    Hold,
-    /// The server takes nothing.
-    GiveUp,
+    /// Report it now.
+    Report,
+    /// Hold it back.
+    Defer,
+    /// End the mirror: the server refuses everything.
+    Abort,
 }
 
 impl Refusals {
-    /// Notes that the server refused for good to take something at a path.
+    /// Records a permanent refusal to store something at a path.
     pub(super) fn refused(&mut self, path: &[u8], reply: &Reply) -> Verdict {
         let is_new = self
             .held
             .first()
             .is_some_and(|(before, said)| !are_alike((before, said), (path, reply)));
         if self.is_over || is_new {
-            return Verdict::Tell;
+            return Verdict::Report;
         }
         self.held.push((path.to_vec(), reply.clone()));
         self.dirs.insert(above(path).last().unwrap_or_default().to_vec());
         let is_root_closed = self.dirs.len() > 1 || self.dirs.contains(&b""[..]);
         match self.held.len() >= ENOUGH && is_root_closed {
-            true => Verdict::GiveUp,
-            false => Verdict::Hold,
+            true => Verdict::Abort,
+            false => Verdict::Defer,
         }
     }
 
-    /// Notes that something succeeded, or failed otherwise; returns what was held back.
+    /// Records a success or another failure, and returns the refusals that were held back.
     pub(super) fn is_over(&mut self) -> Vec<(Vec<u8>, Reply)> {
         self.is_over = true;
         std::mem::take(&mut self.held)
     }
 
-    /// Returns the first refusal that nobody was told of, and how many are like it.
-    pub(super) fn untold(&mut self) -> Option<(Vec<u8>, Error, usize)> {
+    /// Returns the first refusal that was held back and never reported, and the number of the others.
+    pub(super) fn take_unreported(&mut self) -> Option<(Vec<u8>, Error, usize)> {
         let more = self.held.len().saturating_sub(1);
         let (path, reply) = std::mem::take(&mut self.held).into_iter().next()?;
         Some((path, Error::Refused(reply), more))
     }
 }
 
-/// Returns whether two refusals have the same words, but for the names that they are about.
+/// Returns whether two refusals have the same text, apart from the names of their files.
 fn are_alike(one: (&[u8], &Reply), other: (&[u8], &Reply)) -> bool {
     let [(one, one_says), (other, other_says)] =
         [one, other].map(|(path, reply)| (last_part(path), reply.to_string()));
@@ -93,42 +93,42 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_takes_nothing_is_given_up() {
+    fn a_mirror_ends_after_enough_equal_refusals() {
         for (paths, last) in [
-            (["a", "b", "c"], Verdict::GiveUp),
-            (["a", "b/x", "b/y"], Verdict::GiveUp),
-            (["a/x", "a/y", "b/z"], Verdict::GiveUp),
-            // One directory alone may be closed.
-            (["a/x", "a/y", "a/z"], Verdict::Hold),
+            (["a", "b", "c"], Verdict::Abort),
+            (["a", "b/x", "b/y"], Verdict::Abort),
+            (["a/x", "a/y", "b/z"], Verdict::Abort),
+            // One directory alone may be read-only.
+            (["a/x", "a/y", "a/z"], Verdict::Defer),
         ] {
             let mut refusals = Refusals::default();
             let verdicts = paths.map(|path| refused(&mut refusals, path, "not a chance"));
-            assert_eq!(verdicts, [Verdict::Hold, Verdict::Hold, last], "{paths:?}");
+            assert_eq!(verdicts, [Verdict::Defer, Verdict::Defer, last], "{paths:?}");
             let mut refusals = Refusals::default();
             let named = |path| refused(&mut refusals, path, &format!("/up/{path}: not a chance"));
-            assert_eq!(paths.map(named), [Verdict::Hold, Verdict::Hold, last], "{paths:?}");
+            assert_eq!(paths.map(named), [Verdict::Defer, Verdict::Defer, last], "{paths:?}");
         }
     }
 
     #[test]
-    fn a_success_and_other_words_end_the_holding() {
+    fn refusals_are_released_by_a_success_or_another_text() {
         let mut refusals = Refusals::default();
-        assert_eq!(refused(&mut refusals, "a", "no"), Verdict::Hold);
-        assert_eq!(refused(&mut refusals, "b", "not so"), Verdict::Tell);
+        assert_eq!(refused(&mut refusals, "a", "no"), Verdict::Defer);
+        assert_eq!(refused(&mut refusals, "b", "not so"), Verdict::Report);
         assert_eq!(refusals.is_over().len(), 1);
         for path in ["c", "d", "e"] {
-            assert_eq!(refused(&mut refusals, path, "no"), Verdict::Tell);
+            assert_eq!(refused(&mut refusals, path, "no"), Verdict::Report);
         }
-        assert!(refusals.untold().is_none());
+        assert!(refusals.take_unreported().is_none());
     }
 
     #[test]
-    fn one_line_stands_for_all_that_were_held() {
+    fn refusals_that_were_held_are_reported_as_one() {
         let mut refusals = Refusals::default();
         for path in ["a/x", "a/y"] {
             refused(&mut refusals, path, "no");
         }
-        let (path, error, more) = refusals.untold().unwrap();
+        let (path, error, more) = refusals.take_unreported().unwrap();
         assert_eq!((path, error.to_string(), more), (b"a/x".to_vec(), "550 no".to_owned(), 1));
     }
 }

@@ -1,20 +1,20 @@
-//! What a mirror says at its end: one line.
+//! The line that MIRROR prints at its end.
 
 use crate::client::output::summary::{duration_text, size};
 use std::fmt;
 use std::time::Duration;
 
-/// What came of a mirror.
+/// The counts of a mirror.
 #[derive(Default)]
 pub(super) struct Summary {
     pub(super) upload: bool,
     /// Files that were the same on both sides.
     pub(super) same: usize,
-    /// Files that were to be transferred, and those that were.
+    /// Files that had to be transferred, and those that were.
     pub(super) due: usize,
     pub(super) done: usize,
     pub(super) bytes: u64,
-    /// How long the mirror took.
+    /// The duration of the mirror.
     pub(super) elapsed: Duration,
     pub(super) dirs: usize,
     pub(super) links: usize,
@@ -23,7 +23,7 @@ pub(super) struct Summary {
 }
 
 impl fmt::Display for Summary {
-    /// Writes `300 files the same; sent 7 (14.7 KiB) in 0.3 s`, and after it whatever else there was.
+    /// Writes `300 files the same; sent 7 (14.7 KiB) in 0.3 s`, and the other counts that are not 0.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} the same; {}", counted(self.same, "file"), self.moved())?;
         let made = |count, what| (count > 0).then(|| format!("; made {}", counted(count, what)));
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_says_what_there_was_and_nothing_else() {
+    fn a_summary_omits_counts_of_zero() {
         let elapsed = Duration::from_millis(300);
         let sent = Summary {
             upload: true,

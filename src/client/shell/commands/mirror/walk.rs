@@ -1,9 +1,9 @@
-//! The two trees of a mirror: what the server lists, and what is on disk.
+//! Reads the two trees of a mirror: the listings of the server, and the local directories.
 //!
-//! Neither is trusted to end: depth and number are bounded. No link is followed unless the user wants
-//! that; then a local one that leads back to where it stands is refused, and in what a remote one leads
-//! to links stay links, since nobody can tell where those would lead. What a server calls a file
-//! becomes a path here only where it is nothing but a name.
+//! The depth and size of both are limited. Links are followed only with `--dereference`. Then a local link
+//! to one of its parent directories is an error, and links below the target of a remote link are not
+//! followed, because the client cannot detect a loop there. A remote name becomes a local path only if it
+//! is a plain file name.
 
 use super::plan::{FileFacts, Node, Rules, Tree};
 use crate::client::connection::{Connection, EPSV};
@@ -22,38 +22,38 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// How deep a tree may be, and how much may be in it.
+/// The largest depth of a tree, and its largest number of entries.
 const DEEPEST: usize = 64;
 const MOST_NODES: usize = 1_000_000;
 
-/// What a walk found, and what it would not take.
+/// A tree, and the errors of its entries that are left out.
 #[derive(Default)]
-pub(super) struct Walked {
+pub(super) struct TreeScan {
     pub(super) tree: Tree,
     pub(super) refused: Vec<Error>,
-    /// Whether the listing of the root has lines that could not be read; directories below it that
-    /// have some are [`Node::Closed`].
+    /// The listing of the root has lines that could not be parsed. Other directories with such lines are
+    /// [`Node::Unreadable`].
     pub(super) root_is_partial: bool,
-    /// Whether a listing of a server was none of facts, as MLSD gives them.
+    /// A listing came from LIST and not from MLSD.
     pub(super) is_rough: bool,
-    /// Paths as the local file system compares them.
+    /// Case-folded paths, to find names that are equal in the local file system.
     folded: BTreeSet<String>,
 }
 
-impl Walked {
+impl TreeScan {
     fn add(&mut self, path: Vec<u8>, node: Node) -> Result<(), Error> {
         self.tree.insert(path, node);
         self.check_end()
     }
 
-    /// What was refused takes room too.
+    /// Limits the number of entries. Errors count, because they take memory, too.
     fn check_end(&self) -> Result<(), Error> {
         let nodes = self.tree.len() + self.refused.len();
         if nodes > MOST_NODES { Err(Error::Endless) } else { Ok(()) }
     }
 }
 
-/// A path and a name in it.
+/// Joins a directory and a name.
 pub(super) fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
     match dir {
         b"" | b"." => name.to_vec(),
@@ -62,15 +62,15 @@ pub(super) fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
     }
 }
 
-/// What stands below a remote directory.
+/// Reads the tree below a remote directory.
 pub(super) fn remote(
     connection: &mut Connection,
     root: &[u8],
     rules: &Rules,
     armed: &Armed,
-) -> Result<Walked, Error> {
-    let mut walked = Walked::default();
-    let mut waiting = vec![RemoteFolder { path: Vec::new(), depth: 0, linked: false }];
+) -> Result<TreeScan, Error> {
+    let mut scan = TreeScan::default();
+    let mut waiting = vec![PendingRemoteDir { path: Vec::new(), depth: 0, linked: false }];
     let mut links = Vec::new();
     loop {
         while let Some(place) = waiting.pop() {
@@ -78,19 +78,19 @@ pub(super) fn remote(
                 return Err(Error::Interrupted);
             }
             let more = !waiting.is_empty();
-            let Some(listed) = walked.list(connection, root, &place, more)? else { continue };
+            let Some(listed) = scan.list(connection, root, &place, more)? else { continue };
             for entry in listed.entries {
-                let Some(path) = walked.take(&place.path, &entry) else {
-                    walked.check_end()?;
+                let Some(path) = scan.take(&place.path, &entry) else {
+                    scan.check_end()?;
                     continue;
                 };
                 let node = node(&entry, listed.exact);
                 if !rules.takes(&path, &node) {
-                    walked.add(path, if node == Node::Dir { Node::Closed } else { node })?;
+                    scan.add(path, if node == Node::Dir { Node::Unreadable } else { node })?;
                     continue;
                 }
                 if rules.follow && !place.linked && matches!(node, Node::Link(_)) {
-                    links.push(RemoteFolder { path, depth: place.depth + 1, linked: true });
+                    links.push(PendingRemoteDir { path, depth: place.depth + 1, linked: true });
                     if links.len() > MOST_NODES {
                         return Err(Error::Endless);
                     }
@@ -99,39 +99,39 @@ pub(super) fn remote(
                 if node == Node::Dir {
                     waiting.push(place.below(&path)?);
                 }
-                walked.add(path, node)?;
+                scan.add(path, node)?;
             }
         }
-        let Some(link) = links.pop() else { return Ok(walked) };
+        let Some(link) = links.pop() else { return Ok(scan) };
         if armed.came() {
             return Err(Error::Interrupted);
         }
-        // After all that is no link, so that the questions do not come between its listings.
+        // Links are resolved last, because SIZE and MDTM would interrupt the pipelined listings.
         let known = RemoteFacts::ask_at_once(connection, &parse_name(&joined(root, &link.path))?)?;
         if let RemoteFacts { size: size @ Some(_), modified } = known {
-            walked.add(link.path, Node::File(FileFacts { size, modified, exact: true }))?;
+            scan.add(link.path, Node::File(FileFacts { size, modified, exact: true }))?;
         } else {
-            walked.add(link.path.clone(), Node::Dir)?;
+            scan.add(link.path.clone(), Node::Dir)?;
             waiting.push(link);
         }
     }
 }
 
-/// A remote directory that is to be listed.
-struct RemoteFolder {
+/// A remote directory to be listed.
+struct PendingRemoteDir {
     path: Vec<u8>,
     depth: usize,
-    /// Whether a link led there.
+    /// It is the target of a link, or below one.
     linked: bool,
 }
 
-impl RemoteFolder {
-    fn below(&self, path: &[u8]) -> Result<RemoteFolder, Error> {
+impl PendingRemoteDir {
+    fn below(&self, path: &[u8]) -> Result<PendingRemoteDir, Error> {
         let depth = self.depth + 1;
         if depth >= DEEPEST {
             return Err(Error::Endless);
         }
-        Ok(RemoteFolder { path: path.to_vec(), depth, linked: self.linked })
+        Ok(PendingRemoteDir { path: path.to_vec(), depth, linked: self.linked })
     }
 }
 
@@ -146,19 +146,19 @@ fn list(connection: &mut Connection, place: &[u8], more: bool) -> Result<Listed,
     list_dir(connection, name.as_ref())
 }
 
-impl Walked {
-    /// What a directory holds; `None` where the server does not say, which is told of, as are lines
-    /// that cannot be read. Both close the directory: what is not in the tree may be there.
+impl TreeScan {
+    /// Lists a directory; `None` if the server refuses. A refusal, or lines that cannot be parsed, are
+    /// recorded as errors, and the directory becomes [`Node::Unreadable`], because it may have more entries.
     fn list(
         &mut self,
         connection: &mut Connection,
         root: &[u8],
-        place: &RemoteFolder,
+        place: &PendingRemoteDir,
         more: bool,
     ) -> Result<Option<Listed>, Error> {
         let at = if place.path.is_empty() { root.to_vec() } else { joined(root, &place.path) };
         match list(connection, &at, more) {
-            // The root is what the user named.
+            // A refusal of the root is the error of the command.
             Err(error @ Error::Refused(_)) if !place.path.is_empty() => {
                 self.refused.push(error.at_remote(&at));
                 self.close(place)?;
@@ -176,15 +176,15 @@ impl Walked {
         }
     }
 
-    fn close(&mut self, place: &RemoteFolder) -> Result<(), Error> {
+    fn close(&mut self, place: &PendingRemoteDir) -> Result<(), Error> {
         if place.path.is_empty() {
             self.root_is_partial = true;
             return Ok(());
         }
-        self.add(place.path.clone(), Node::Closed)
+        self.add(place.path.clone(), Node::Unreadable)
     }
 
-    /// The path of an entry, if it can be one here.
+    /// Returns the path of an entry, if it is a valid local path.
     fn take(&mut self, dir: &[u8], entry: &Entry) -> Option<Vec<u8>> {
         let name = Name::new(entry.name.as_slice()).filter(|name| !name.as_bytes().contains(&b'/'));
         let path = joined(dir, &entry.name);
@@ -197,7 +197,7 @@ impl Walked {
             return None;
         };
         if !self.folded.insert(folded(&Path::new(&place).join(local))) {
-            // Neither fetched, nor is deleted what is here under its name.
+            // The entry is not fetched, and the local file of this name is not deleted.
             self.tree.entry(path.clone()).or_insert(Node::Other);
             self.refused.push(Error::SameName(path));
             return None;
@@ -215,11 +215,11 @@ fn node(entry: &Entry, exact: bool) -> Node {
     }
 }
 
-/// What stands below a local directory.
-pub(super) fn local(root: &Path, rules: &Rules, armed: &Armed) -> Result<Walked, Error> {
-    let mut walked = Walked::default();
+/// Reads the tree below a local directory.
+pub(super) fn local(root: &Path, rules: &Rules, armed: &Armed) -> Result<TreeScan, Error> {
+    let mut scan = TreeScan::default();
     let mut waiting =
-        vec![LocalFolder { path: Vec::new(), at: root.to_owned(), depth: 0, from: None }];
+        vec![PendingLocalDir { path: Vec::new(), at: root.to_owned(), depth: 0, from: None }];
     while let Some(folder) = waiting.pop() {
         if armed.came() {
             return Err(Error::Interrupted);
@@ -227,8 +227,8 @@ pub(super) fn local(root: &Path, rules: &Rules, armed: &Armed) -> Result<Walked,
         let failed = |error| Error::File { path: folder.at.clone(), error };
         let entries = match fs::read_dir(&folder.at) {
             Err(error) if !folder.path.is_empty() => {
-                walked.refused.push(failed(error));
-                walked.add(folder.path, Node::Closed)?;
+                scan.refused.push(failed(error));
+                scan.add(folder.path, Node::Unreadable)?;
                 continue;
             }
             other => other.map_err(failed)?,
@@ -245,9 +245,9 @@ pub(super) fn local(root: &Path, rules: &Rules, armed: &Armed) -> Result<Walked,
             let linked = rules.follow && taken && matches!(node, Node::Link(_));
             let node = match if linked { folder.led_to(&at) } else { Ok(node) } {
                 Ok(node) => node,
-                // Neither sent, nor is deleted what the other side has under its name.
+                // The entry is not sent, and the remote file of this name is not deleted.
                 Err(error) => {
-                    walked.refused.push(Error::File { path: at.clone(), error });
+                    scan.refused.push(Error::File { path: at.clone(), error });
                     Node::Other
                 }
             };
@@ -255,29 +255,29 @@ pub(super) fn local(root: &Path, rules: &Rules, armed: &Armed) -> Result<Walked,
                 waiting.push(folder.below(&path, at, linked)?);
             }
             let unseen = node == Node::Dir && !taken;
-            walked.add(path, if unseen { Node::Closed } else { node })?;
+            scan.add(path, if unseen { Node::Unreadable } else { node })?;
         }
     }
-    Ok(walked)
+    Ok(scan)
 }
 
-/// A local directory that is to be looked into.
-struct LocalFolder {
+/// A local directory to be listed.
+struct PendingLocalDir {
     path: Vec<u8>,
     at: PathBuf,
     depth: usize,
-    /// The link that led there.
-    from: Option<Rc<Trail>>,
+    /// The last link that was followed to reach it.
+    from: Option<Rc<FollowedLink>>,
 }
 
-/// A directory in which a link was followed, and the one before that.
-struct Trail {
+/// The directory of a link that was followed, and the link before that.
+struct FollowedLink {
     dir: PathBuf,
-    before: Option<Rc<Trail>>,
+    before: Option<Rc<FollowedLink>>,
 }
 
-impl LocalFolder {
-    fn below(&self, path: &[u8], at: PathBuf, linked: bool) -> Result<LocalFolder, Error> {
+impl PendingLocalDir {
+    fn below(&self, path: &[u8], at: PathBuf, linked: bool) -> Result<PendingLocalDir, Error> {
         let depth = self.depth + 1;
         if depth >= DEEPEST {
             return Err(Error::Endless);
@@ -285,14 +285,14 @@ impl LocalFolder {
         let from = if linked {
             let failed = |error| Error::File { path: self.at.clone(), error };
             let dir = self.at.canonicalize().map_err(failed)?;
-            Some(Rc::new(Trail { dir, before: self.from.clone() }))
+            Some(Rc::new(FollowedLink { dir, before: self.from.clone() }))
         } else {
             self.from.clone()
         };
-        Ok(LocalFolder { path: path.to_vec(), at, depth, from })
+        Ok(PendingLocalDir { path: path.to_vec(), at, depth, from })
     }
 
-    /// What a link leads to, unless that is a directory on the way to it.
+    /// Returns the target of a link, unless the target is one of its parent directories.
     fn led_to(&self, link: &Path) -> io::Result<Node> {
         let node = disk_node(link, &fs::metadata(link)?)?;
         if node == Node::Dir {
@@ -304,7 +304,7 @@ impl LocalFolder {
                 trail = step.before.as_ref();
             }
             if is_on_the_way {
-                return Err(io::Error::other("a link that leads back to where it stands"));
+                return Err(io::Error::other("the link points to one of its parent directories"));
             }
         }
         Ok(node)
@@ -329,13 +329,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_refused_counts_as_what_is_taken() {
-        let mut walked = Walked::default();
+    fn rejected_entries_count_toward_the_limit() {
+        let mut scan = TreeScan::default();
         let bad = Entry::new(b"..", Kind::File);
         for _ in 0..MOST_NODES {
-            assert!(walked.take(b"d", &bad).is_none());
+            assert!(scan.take(b"d", &bad).is_none());
         }
-        walked.check_end().unwrap();
-        assert!(matches!(walked.add(b"a".to_vec(), Node::Dir), Err(Error::Endless)));
+        scan.check_end().unwrap();
+        assert!(matches!(scan.add(b"a".to_vec(), Node::Dir), Err(Error::Endless)));
     }
 }
