@@ -385,7 +385,7 @@ fn help_lists_the_commands() {
         assert!(run.stdout.to_uppercase().contains(command), "{run:#?}");
     }
     let run = client.run(&["-c", "HELP get"]).expect(0);
-    assert!(run.stdout.contains("of dir/file that is file"), "{run:#?}");
+    assert!(run.stdout.contains("by default the last part of FILE"), "{run:#?}");
     let run = client.run(&["-c", "HELP mirror"]).expect(0);
     for option in ["-R, --reverse ", "-e, --delete ", "--include", "-L, --dereference "] {
         assert!(run.stdout.contains(option), "{option}: {run:#?}");

@@ -66,7 +66,7 @@ fn commands_may_be_cut_short_where_only_one_begins_so() {
     client.write("a", "content");
     script(&server, &client, "bin\nsto a\nmodt a\nmkd dir\nstat\nrena a b").expect(0);
     assert!(server.has("b") && server.has("dir"));
-    client.run(&["-c", "m"]).expect(2).expect_error("ambiguous command; it may be");
+    client.run(&["-c", "m"]).expect(2).expect_error("ambiguous command: ");
 }
 
 #[test]

@@ -220,5 +220,5 @@ fn an_interrupted_mget_says_how_many_files_are_left() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.contains("3 of 3 files are left"), "{text}");
+    assert!(text.contains("3 of 3 files were not transferred"), "{text}");
 }
