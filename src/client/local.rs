@@ -1,7 +1,7 @@
-//! Local files: their names, and the files themselves in the rooms below.
+//! Local paths and files.
 //!
-//! - The last part of a remote name becomes a local name only where it can be nothing but a name in
-//!   this directory; a server must not choose `..` or, on Windows, `C:`.
+//! The last part of a remote name becomes a local name only if it is a plain file name: a server must not
+//! choose `..` or, on Windows, `C:`.
 
 mod file;
 mod partial;
@@ -12,8 +12,8 @@ mod range_table;
 pub(super) use file::{open, open_special};
 pub(super) use partial::{Continuation, Partial};
 pub(super) use partial_files::{PartialFiles, remove_partials};
-pub(super) use partial_name::{PartOf, is_partial};
-pub(super) use range_table::{MOST_PIECES, Piece};
+pub(super) use partial_name::{RemoteIdentity, is_partial};
+pub(super) use range_table::{FileRange, MAX_RANGES};
 
 use super::error::Error;
 use super::name::{is_plain, parse_name};
@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A path as it was typed; `~` in front is HOME.
+/// Parses a typed path. `~` at its beginning is HOME.
 pub(super) fn path(typed: &[u8]) -> Result<PathBuf, Error> {
     if let Some(below) = typed.strip_prefix(b"~").filter(|below| matches!(below, [] | [b'/', ..])) {
         let below = below.strip_prefix(b"/").unwrap_or_default();
@@ -37,42 +37,42 @@ pub(super) fn path(typed: &[u8]) -> Result<PathBuf, Error> {
     }
 }
 
-/// The user's own directory.
+/// Returns the home directory of the user.
 pub(super) fn home() -> Result<PathBuf, Error> {
     env::home_dir().ok_or_else(|| Error::Usage("HOME is not set".to_owned()))
 }
 
-/// The last part of a remote name, if a local file can be called so.
+/// Returns the last part of a remote name, if it is a valid local file name.
 pub(super) fn last_part(remote: &Name) -> Result<OsString, Error> {
     let name = remote.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let name = os_name(name).ok().filter(|name| is_plain(name));
     name.ok_or_else(|| Error::BadLocalName(remote.as_bytes().to_vec()))
 }
 
-/// Makes a symbolic link, in place of another one.
+/// Makes a symbolic link. An existing link of the same name is replaced.
 #[cfg(unix)]
-pub(super) fn link(at: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn make_link(at: &Path, to: &Path) -> io::Result<()> {
     if std::fs::symlink_metadata(at).is_ok_and(|old| old.is_symlink()) {
         std::fs::remove_file(at)?;
     }
     std::os::unix::fs::symlink(to, at)
 }
 
-/// Symbolic links need a privilege here that hardly any user has.
+/// Fails: on Windows, symbolic links need a privilege that few users have.
 #[cfg(not(unix))]
-pub(super) fn link(_: &Path, _: &Path) -> io::Result<()> {
+pub(super) fn make_link(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The local path of a remote file: the one that was typed, in it if it is a directory, or the
-/// remote file's own name.
+/// Returns the local path of a download: the typed path, a file in it if it is a directory, or the last
+/// part of the remote name.
 pub(super) fn target(remote: &Name, typed: Option<&[u8]>) -> Result<PathBuf, Error> {
     let Some(typed) = typed else { return Ok(last_part(remote)?.into()) };
     let path = path(typed)?;
     if path.is_dir() { Ok(path.join(last_part(remote)?)) } else { Ok(path) }
 }
 
-/// A name in upper case in lower case; one that has letters of both kinds as it is.
+/// Converts an upper-case name to lower case; a name in mixed case is unchanged.
 pub(super) fn lowercase_name(name: OsString) -> OsString {
     match name.to_str() {
         Some(text) if text == text.to_ascii_uppercase() => text.to_ascii_lowercase().into(),
@@ -80,7 +80,7 @@ pub(super) fn lowercase_name(name: OsString) -> OsString {
     }
 }
 
-/// A path, or the first of `path.1`, `path.2` and so on that is not `taken`.
+/// Returns `path`, or the first of `path.1`, `path.2` and so on that is not `taken`.
 pub(super) fn unique(path: PathBuf, taken: impl Fn(&Path) -> bool) -> PathBuf {
     let numbered = |number: u32| {
         let mut name = path.clone().into_os_string();
@@ -93,8 +93,8 @@ pub(super) fn unique(path: PathBuf, taken: impl Fn(&Path) -> bool) -> PathBuf {
     (1..).map(numbered).find(|path| !taken(path)).unwrap_or(path)
 }
 
-/// The remote name of a local file: the one that was typed, in it if it ends in `/`, or the local
-/// file's own name.
+/// Returns the remote name of an upload: the typed name, a file in it if it ends in `/`, or the name of
+/// the local file.
 pub(super) fn remote_name(local: &Path, typed: Option<&[u8]>) -> Result<Name, Error> {
     let own = local.file_name().map(name_bytes).unwrap_or_default();
     let name = match typed {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_name_becomes_a_local_one_only_where_it_is_nothing_else() {
+    fn a_remote_name_becomes_a_local_name_only_if_it_is_a_plain_file_name() {
         assert_eq!(last_part(&name(b"a/b/c d")).unwrap(), "c d");
         assert_eq!(last_part(&name(b".x")).unwrap(), ".x");
         for bad in [&b"a/.."[..], b"..", b".", b"a/", b"/"] {

@@ -24,7 +24,7 @@ pub(super) const NO_MARKS: &str = "\x1b[?2004l";
 
 /// Does what is to be done with an unfinished file at the end of the program; returns what the user is
 /// told of it.
-pub(super) type Tidying = Box<dyn FnOnce() -> Option<String> + Send>;
+pub(super) type Cleanup = Box<dyn FnOnce() -> Option<String> + Send>;
 
 /// An unfinished file that a signal would find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ struct Shared {
     /// Whether Ctrl-C has cut it.
     is_cut: bool,
     /// The work that is left to do with each file that is not whole yet.
-    unfinished: BTreeMap<Registration, Tidying>,
+    unfinished: BTreeMap<Registration, Cleanup>,
     /// The number of such files so far.
     registered: u64,
     /// While a password is typed.
@@ -136,7 +136,7 @@ impl Interrupt {
     /// Makes a file with what is done with it if the program ends before [`Interrupt::forget`].
     pub(super) fn create<T>(
         &self,
-        make: impl FnOnce() -> io::Result<(T, Tidying)>,
+        make: impl FnOnce() -> io::Result<(T, Cleanup)>,
     ) -> io::Result<(T, Registration)> {
         // With the lock held, so that no signal finds a file that nobody knows of.
         let mut shared = self.lock();
@@ -436,7 +436,7 @@ mod tests {
         let (sender, tidied) = channel();
         let register = |name: &'static str| {
             let sender = sender.clone();
-            let tidying: Tidying = Box::new(move || sender.send(name).err().map(|_| String::new()));
+            let tidying: Cleanup = Box::new(move || sender.send(name).err().map(|_| String::new()));
             interrupt.create(|| Ok(((), tidying))).unwrap().1
         };
         let [_partial, whole] = ["partial", "whole"].map(register);

@@ -1,22 +1,21 @@
-//! The local file of an upload, and what a download is written into without a partial file.
+//! Opens the local file of an upload, and devices and FIFOs as targets of downloads.
 //!
-//! - A target that is a symbolic link is replaced itself. To write through it would let whoever can
-//!   plant a link in the directory choose which file of the user is overwritten.
-//! - Only what holds no content of its own, a device or a FIFO, is written into directly:
-//!   `/dev/null` must not become a file.
+//! - A target that is a symbolic link is replaced. Writing through it would let anybody who can create a
+//!   link in the directory choose the file to overwrite.
+//! - Only devices and FIFOs are written into directly: `/dev/null` must not be replaced by a file.
 
 use crate::client::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Opens the file of an upload; its size comes with it.
+/// Opens the file of an upload and returns it with its size.
 pub(in crate::client) fn open(path: &Path) -> Result<(File, u64), Error> {
-    open_plain(path).map_err(|error| Error::File { path: path.to_owned(), error })
+    open_regular(path).map_err(|error| Error::File { path: path.to_owned(), error })
 }
 
-fn open_plain(path: &Path) -> io::Result<(File, u64)> {
-    // Before it is opened too: to open a FIFO is to wait for somebody to write to it.
+fn open_regular(path: &Path) -> io::Result<(File, u64)> {
+    // Check before opening, too, because opening a FIFO blocks until another process writes to it.
     refuse_special(&fs::metadata(path)?)?;
     let file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -30,11 +29,11 @@ fn refuse_special(metadata: &fs::Metadata) -> io::Result<()> {
     } else if metadata.is_dir() {
         Err(ErrorKind::IsADirectory.into())
     } else {
-        Err(io::Error::other("not a plain file"))
+        Err(io::Error::other("not a regular file"))
     }
 }
 
-/// Opens the target of a download if it is a device or a FIFO; a directory is refused.
+/// Opens the target of a download if it is a device or a FIFO. A directory is an error.
 pub(in crate::client) fn open_special(path: &Path) -> Result<Option<File>, Error> {
     let opened = match fs::metadata(path) {
         Ok(old) if old.is_dir() => Err(ErrorKind::IsADirectory.into()),
@@ -62,7 +61,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_device_is_written_into() {
+    fn a_device_is_written_into_and_not_replaced() {
         use std::io::Write;
         let mut device = open_special(Path::new("/dev/null")).unwrap().unwrap();
         device.write_all(b"x").unwrap();

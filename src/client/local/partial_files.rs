@@ -1,15 +1,14 @@
-//! The partial files of one command: made, found again, and held against other clients.
+//! Creates, finds and locks the partial files of one command.
 //!
-//! - A partial file is opened in its directory without following links. What was opened must be a
-//!   plain file of ours with one name and no other writer; anything else under the name is removed,
-//!   or stays, and another name is taken.
-//! - Who writes a partial file holds a lock on it (flock), which ends with the process. Another client
-//!   that fetches the same file at that time takes a name with a number.
-//! - Partial files of other remote files, or of other versions, for the same target are removed,
-//!   unless somebody holds them.
+//! - A partial file is opened without following links. It must be a regular file of this user with one
+//!   link and no other writer. Anything else of this name is removed or, if that fails, another name is
+//!   used.
+//! - The writer of a partial file holds a lock (flock), which ends with the process. Another client that
+//!   fetches the same file uses a name with a number.
+//! - Unlocked partial files of other remote files, or of other versions, for the same target are removed.
 
-use super::partial_name::{self, PartOf, is_partial, numbered};
-use crate::client::signals::{Interrupt, Registration, Tidying};
+use super::partial_name::{self, RemoteIdentity, is_partial, numbered};
+use crate::client::signals::{Cleanup, Interrupt, Registration};
 use crate::sys::{self, Dir, FileKind, Open, name_bytes};
 use crate::text::{Reason, shown};
 use std::collections::BTreeMap;
@@ -19,74 +18,73 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The most clients that fetch the same file to the same place at once.
-const MOST_CLIENTS: usize = 10;
+/// The largest number of clients that fetch the same file to the same target at once.
+const MAX_CLIENTS: usize = 10;
 
-/// The most tries to get a name that others remove or take meanwhile.
-const TRIES: usize = 16;
+/// The number of attempts to lock a name that other clients remove or create meanwhile.
+const LOCK_ATTEMPTS: usize = 16;
 
 /// The partial files of one command.
 #[derive(Clone, Default)]
 pub(in crate::client) struct PartialFiles {
     interrupt: Interrupt,
-    /// The partial files that were in each directory when the command came to it. It is read once,
-    /// since many files may be fetched into it.
+    /// The partial files of each directory. A directory is read only once per command, because many
+    /// files may be fetched into it.
     found: Arc<Mutex<BTreeMap<PathBuf, Vec<OsString>>>>,
 }
 
-/// A partial file that this client holds, and its place.
-pub(super) struct Held {
+/// A locked partial file, with its directory and name.
+pub(super) struct LockedPartial {
     pub(super) file: File,
     pub(super) dir: Arc<Dir>,
     pub(super) name: OsString,
 }
 
 impl PartialFiles {
-    /// Returns those of a new command.
+    /// Creates the state for a command.
     pub(in crate::client) fn new(interrupt: Interrupt) -> PartialFiles {
         PartialFiles { interrupt, found: Arc::default() }
     }
 
-    /// Holds the partial file of `of` that is to become `target`: one that an earlier run left, or a new
-    /// one. `tidying` returns what is done with it if a signal ends the program.
-    pub(super) fn hold(
+    /// Locks the partial file of `of` for `target`: one that an earlier run left, or a new one. `cleanup`
+    /// returns the cleanup to run if a signal ends the program.
+    pub(super) fn lock(
         &self,
         target: &Path,
-        of: &PartOf,
-        tidying: impl FnOnce(&Held) -> Tidying,
-    ) -> io::Result<(Held, Registration)> {
+        of: &RemoteIdentity,
+        cleanup: impl FnOnce(&LockedPartial) -> Cleanup,
+    ) -> io::Result<(LockedPartial, Registration)> {
         let name = file_name(target)?;
         let parent = parent(target);
         let failed = |error| cannot_write(parent, &error);
         let dir = Arc::new(Dir::open_path(parent).map_err(failed)?);
         let replaces = dir.stat(name).is_ok_and(|stat| stat.kind == FileKind::File);
-        let (held, registration) = self.interrupt.create(|| {
-            let held = hold_any(dir, &partial_name::partial_name(name, of), replaces);
-            let held = held.map_err(failed)?;
-            let tidying = tidying(&held);
-            Ok((held, tidying))
+        let (locked, registration) = self.interrupt.create(|| {
+            let locked = lock_any(dir, &partial_name::partial_name(name, of), replaces);
+            let locked = locked.map_err(failed)?;
+            let cleanup = cleanup(&locked);
+            Ok((locked, cleanup))
         })?;
-        // Those that cannot be removed stay, and are found again the next time.
-        let _ = self.remove_others(&held.dir, target, &held.name);
-        Ok((held, registration))
+        // The next run finds those that cannot be removed.
+        let _ = self.remove_others(&locked.dir, target, &locked.name);
+        Ok((locked, registration))
     }
 
-    /// Forgets a partial file that was renamed, removed or left where it is.
+    /// Unregisters the cleanup of a partial file.
     pub(super) fn forget(&self, registration: Registration) {
         self.interrupt.forget(registration);
     }
 
-    /// Removes the other partial files that were to become the same target: of other remote files, or of
-    /// clients that have ended meanwhile.
+    /// Removes the other unlocked partial files for the same target.
     pub(super) fn remove_others(&self, dir: &Dir, target: &Path, own: &OsStr) -> io::Result<()> {
-        let beginning = partial_name::beginning(file_name(target)?);
+        let name_prefix = partial_name::name_prefix(file_name(target)?);
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let found = found.entry(parent(target).to_owned());
         let names = found.or_insert_with(|| partial_names(dir));
         let is_other =
-            |name: &&OsString| *name != own && name_bytes(name).starts_with(beginning.as_bytes());
+            |name: &&OsString| *name != own && name_bytes(name).starts_with(name_prefix.as_bytes());
         for other in names.iter().filter(is_other) {
-            if let Existing::Ours(_file) = hold_existing(dir, other)? {
+            if let Existing::Acquired(_file) = lock_existing(dir, other)? {
                 dir.remove_file(other)?;
             }
         }
@@ -94,20 +92,17 @@ impl PartialFiles {
     }
 }
 
-/// Returns the names of the partial files in a directory; one that cannot be read has none.
+/// Returns the names of the partial files in a directory; none if it cannot be read.
 fn partial_names(dir: &Dir) -> Vec<OsString> {
     let names = dir.entries().into_iter().flatten().flatten();
     names.filter(|name| is_partial(&name_bytes(name))).collect()
 }
 
-/// Removes the partial files in a directory that no client holds.
-///
-/// # Errors
-/// What the system says.
+/// Removes the unlocked partial files in a directory.
 pub(in crate::client) fn remove_partials(path: &Path) -> io::Result<()> {
     let dir = Dir::open_path(path)?;
     for name in partial_names(&dir) {
-        if let Existing::Ours(_file) = hold_existing(&dir, &name)? {
+        if let Existing::Acquired(_file) = lock_existing(&dir, &name)? {
             dir.remove_file(&name)?;
         }
     }
@@ -122,15 +117,15 @@ fn parent(path: &Path) -> &Path {
 
 /// Returns the last part of a path that names a file.
 pub(super) fn file_name(path: &Path) -> io::Result<&OsStr> {
-    // Path::file_name overlooks a `/` at the end.
+    // Path::file_name ignores a `/` at the end.
     let end = path.as_os_str().as_encoded_bytes().last().copied().map(char::from);
     let name = path.file_name().filter(|_| !end.is_some_and(std::path::is_separator));
-    name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "not the name of a file"))
+    name.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "not a file name"))
 }
 
 fn cannot_write(dir: &Path, error: &io::Error) -> io::Error {
     if error.kind() == ErrorKind::NotFound {
-        // The error of the file says which directory is missing.
+        // The caller's error says which directory is missing.
         return ErrorKind::NotFound.into();
     }
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
@@ -138,34 +133,37 @@ fn cannot_write(dir: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot create files in \"{dir}\": {}", Reason(error)))
 }
 
-/// Holds the file of this name in a directory, or the first of those with a number that no other client
-/// holds. It is for its owner alone if it is `private`.
-fn hold_any(dir: Arc<Dir>, name: &str, private: bool) -> io::Result<Held> {
-    for before in 0..MOST_CLIENTS {
+/// Locks the partial file of this name, or the first one with a number that no other client has locked.
+/// If it is `private`, only its owner can read it.
+fn lock_any(dir: Arc<Dir>, name: &str, private: bool) -> io::Result<LockedPartial> {
+    for before in 0..MAX_CLIENTS {
         let name = OsString::from(numbered(name, before));
-        if let Some(file) = hold(&dir, &name, private)? {
-            return Ok(Held { file, dir, name });
+        if let Some(file) = lock(&dir, &name, private)? {
+            return Ok(LockedPartial { file, dir, name });
         }
     }
-    Err(io::Error::new(ErrorKind::ResourceBusy, "other clients are fetching the same file"))
+    Err(io::Error::new(
+        ErrorKind::ResourceBusy,
+        "too many other clients are fetching the same file",
+    ))
 }
 
-/// Opens or makes a partial file and locks it; returns `None` if another client holds it.
-fn hold(dir: &Dir, name: &OsStr, private: bool) -> io::Result<Option<File>> {
-    for _ in 0..TRIES {
+/// Opens or creates a partial file and locks it; returns `None` if another client has locked it.
+fn lock(dir: &Dir, name: &OsStr, private: bool) -> io::Result<Option<File>> {
+    for _ in 0..LOCK_ATTEMPTS {
         match dir.open(name, Open::CreateNew { private }) {
-            // A file system without locks is no reason not to fetch.
+            // On a file system without locks the file is used unlocked.
             Ok(file) if !is_locked(&file) && is_named(dir, name, &file) => return Ok(Some(file)),
-            // Another client took it for one that nobody writes.
+            // Another client locked or removed it before this one could lock it.
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                match hold_existing(dir, name)? {
-                    Existing::Ours(file) if private => {
+                match lock_existing(dir, name)? {
+                    Existing::Acquired(file) if private => {
                         sys::set_file_mode(&file, 0o600);
                         return Ok(Some(file));
                     }
-                    Existing::Ours(file) => return Ok(Some(file)),
-                    Existing::Held => return Ok(None),
+                    Existing::Acquired(file) => return Ok(Some(file)),
+                    Existing::Busy => return Ok(None),
                     Existing::Gone => {}
                 }
             }
@@ -175,44 +173,44 @@ fn hold(dir: &Dir, name: &OsStr, private: bool) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// The result of looking at a name that was there already.
+/// The result of opening an existing partial file.
 enum Existing {
-    /// It is a partial file of ours, and locked.
-    Ours(File),
-    /// Another client writes it, or it cannot be removed.
-    Held,
+    /// The file is valid, and now locked.
+    Acquired(File),
+    /// Another client has locked the file, or it cannot be removed.
+    Busy,
     Gone,
 }
 
-/// Opens and locks a file that another run has left. What can be no such file is removed: a link, a file
-/// of another user, or one that has another name too.
-fn hold_existing(dir: &Dir, name: &OsStr) -> io::Result<Existing> {
+/// Opens and locks a file that an earlier run left. An invalid file is removed: a link, a file of another
+/// user, or a file with several links.
+fn lock_existing(dir: &Dir, name: &OsStr) -> io::Result<Existing> {
     let kind = match dir.stat(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Existing::Gone),
         other => other?.kind,
     };
-    // To open a device can have effects.
+    // Opening a device can have side effects.
     let opened = (kind == FileKind::File).then(|| dir.open(name, Open::Write));
     if let Some(Ok(file)) = opened
         && is_ours(dir, &file)?
     {
-        // Without locks it cannot be known whether somebody writes it.
+        // On a file system without locks another client may be writing it.
         let is_mine = file.try_lock().is_ok();
         return Ok(match is_named(dir, name, &file) {
-            true if is_mine => Existing::Ours(file),
-            true => Existing::Held,
+            true if is_mine => Existing::Acquired(file),
+            true => Existing::Busy,
             false => Existing::Gone,
         });
     }
     match dir.remove_file(name) {
         Ok(()) => Ok(Existing::Gone),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Existing::Gone),
-        Err(_) => Ok(Existing::Held),
+        Err(_) => Ok(Existing::Busy),
     }
 }
 
-/// Returns whether an open file is a plain one with one name that belongs to this user. Some file systems
-/// give every file to the owner of its directory.
+/// Returns whether an open file is a regular file of this user with one link. On some file systems every
+/// file belongs to the owner of its directory.
 fn is_ours(dir: &Dir, file: &File) -> io::Result<bool> {
     let data = file.metadata()?;
     let (owner, links) = sys::owner_and_links(&data);

@@ -4,7 +4,7 @@
 use crate::client::connection::data::keep_early_epsv_reply;
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
-use crate::client::local::PartOf;
+use crate::client::local::RemoteIdentity;
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Name, Span};
 use std::fs::File;
@@ -84,11 +84,11 @@ impl RemoteFacts {
     }
 
     /// Names the remote file that a partial file is a part of.
-    pub(super) fn part(self, connection: &Connection, name: &Name) -> PartOf {
-        let part = PartOf::new(connection.identity_of(name), self.size, self.modified);
+    pub(super) fn part(self, connection: &Connection, name: &Name) -> RemoteIdentity {
+        let part = RemoteIdentity::new(connection.identity_of(name), self.size, self.modified);
         match connection.representation() {
             Representation::Image => part,
-            Representation::Ascii => part.in_text(),
+            Representation::Ascii => part.for_ascii(),
         }
     }
 

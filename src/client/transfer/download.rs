@@ -24,7 +24,7 @@ use super::sink::{DownloadSink, Overlap, is_overlap_mismatch};
 use super::worker_pool::Helpers;
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
-use crate::client::local::{self, Continuation, PartOf, Partial};
+use crate::client::local::{self, Continuation, Partial, RemoteIdentity};
 use crate::client::output::json::Action;
 use crate::protocol::{Command, Name};
 use std::io::Write;
@@ -151,7 +151,7 @@ impl Download {
         conclude(partial, fetched, retries.connection, kept)
     }
 
-    fn open(&self, settings: &TransferSettings, part: PartOf) -> Result<Partial, Error> {
+    fn open(&self, settings: &TransferSettings, part: RemoteIdentity) -> Result<Partial, Error> {
         let (name, command) = (self.remote.as_bytes().to_vec(), self.continued_by.clone());
         let continuation = Continuation { name, command };
         Partial::open(&settings.partials, &self.target, part, continuation).map_err(Error::Local)
@@ -165,7 +165,7 @@ impl Download {
         settings: &TransferSettings,
         next: &[Command],
     ) -> Result<Fetched, Error> {
-        if partial.pieces().is_some() {
+        if partial.ranges().is_some() {
             let ranged = RangedDownload { name: &self.remote, remote, connections: 1, settings };
             let (connection, meter) = retries.parts();
             if let Some(fetched) = ranged.fetch(partial, Helpers::none(), connection, meter)? {
@@ -173,7 +173,7 @@ impl Download {
             }
         }
         let begins_with_target =
-            self.kept == Kept::Target && partial.begin_with_target().map_err(Error::Local)?;
+            self.kept == Kept::Target && partial.continue_target().map_err(Error::Local)?;
         let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(partial));
         fetch.knows(remote, !begins_with_target)?;
         retries.connection.pipeline_after_transfer(next.to_vec());
@@ -357,7 +357,7 @@ impl Attempt for Fetch<'_> {
         // An earlier answer may have said what this one left out.
         let known = self.remote.unwrap_or_default();
         let (size, modified) = (remote.size.or(known.size), remote.modified.or(known.modified));
-        self.sink.become_part_of(size, modified)?;
+        self.sink.update_identity(size, modified)?;
         let start = self.start(connection, remote)?;
         self.remote = Some(RemoteFacts { size, modified });
         let length = match start {

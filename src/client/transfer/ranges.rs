@@ -1,6 +1,6 @@
 //! The ranges of one file that several connections fetch.
 
-use crate::client::local::{MOST_PIECES, Piece};
+use crate::client::local::{FileRange, MAX_RANGES};
 
 /// The smallest range that is worth another connection, or another half.
 pub(super) const SMALLEST: u64 = 256 * 1024;
@@ -8,7 +8,7 @@ pub(super) const SMALLEST: u64 = 256 * 1024;
 /// A range, and whether a connection fetches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
-    pub(super) piece: Piece,
+    pub(super) piece: FileRange,
     /// True if an earlier run fetched its beginning, whose end was not compared yet.
     pub(super) unchecked: bool,
     taken: bool,
@@ -28,21 +28,21 @@ impl Ranges {
         };
         let piece = |number| {
             let (at, end) = (border(number), border(number + 1));
-            Piece { start: if number == 0 { 0 } else { at }, at, end, synced: at }
+            FileRange { start: if number == 0 { 0 } else { at }, at, end, synced: at }
         };
         Ranges::of((0..count).map(piece).collect())
     }
 
     /// Takes up the ranges that an earlier run left.
-    pub(super) fn of(pieces: Vec<Piece>) -> Ranges {
-        let range = |piece: Piece| {
+    pub(super) fn of(pieces: Vec<FileRange>) -> Ranges {
+        let range = |piece: FileRange| {
             let unchecked = piece.start < piece.at;
             Range { piece, unchecked, taken: false }
         };
         Ranges(pieces.into_iter().map(range).collect())
     }
 
-    pub(super) fn pieces(&self) -> Vec<Piece> {
+    pub(super) fn pieces(&self) -> Vec<FileRange> {
         self.0.iter().map(|range| range.piece).collect()
     }
 
@@ -64,7 +64,7 @@ impl Ranges {
     }
 
     fn split(&mut self) -> Option<usize> {
-        let is_full = self.0.len() >= MOST_PIECES;
+        let is_full = self.0.len() >= MAX_RANGES;
         let longest = self.0.iter_mut().max_by_key(|range| range.piece.end - range.piece.at)?;
         let left = longest.piece.end - longest.piece.at;
         if left < 2 * SMALLEST || is_full {
@@ -72,7 +72,7 @@ impl Ranges {
         }
         let (start, end) = (longest.piece.at + left / 2, longest.piece.end);
         longest.piece.end = start;
-        let piece = Piece { start, at: start, end, synced: start };
+        let piece = FileRange { start, at: start, end, synced: start };
         self.0.push(Range { piece, unchecked: false, taken: false });
         Some(self.0.len() - 1)
     }
@@ -85,7 +85,7 @@ impl Ranges {
     }
 
     /// Notes that the bytes of ranges that had come at `before` are on the disk.
-    pub(super) fn synced(&mut self, before: &[Piece]) {
+    pub(super) fn synced(&mut self, before: &[FileRange]) {
         for (range, before) in self.0.iter_mut().zip(before) {
             range.piece.synced = before.at;
         }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn there_are_no_more_ranges_than_a_table_has_room_for() {
         let mut ranges = Ranges::new(1 << 40, 0, 4);
-        assert_eq!(std::iter::from_fn(|| ranges.take()).count(), MOST_PIECES);
+        assert_eq!(std::iter::from_fn(|| ranges.take()).count(), MAX_RANGES);
         assert!(cover(&ranges, 1 << 40));
     }
 }

@@ -78,7 +78,7 @@ impl RangedDownload<'_> {
         connection: &mut Connection,
         meter: &mut dyn Meter,
     ) -> Result<Option<(u64, Option<SystemTime>)>, Error> {
-        let came = partial.came().map_err(Error::Local)?;
+        let came = partial.received().map_err(Error::Local)?;
         let mut fetched = self.fetch_missing(partial, helpers, connection, meter);
         if matches!(fetched, Err(Error::OtherContent)) && came > 0 {
             partial.restart().map_err(Error::Local)?;
@@ -99,12 +99,12 @@ impl RangedDownload<'_> {
         meter: &mut dyn Meter,
     ) -> Result<Option<(u64, Option<SystemTime>)>, Error> {
         let Some(size) = self.remote.size else { return Ok(None) };
-        let came = partial.came().map_err(Error::Local)?;
-        let ranges = match partial.pieces() {
+        let came = partial.received().map_err(Error::Local)?;
+        let ranges = match partial.ranges() {
             Some(pieces) => Ranges::of(pieces),
             None => Ranges::new(size, came, self.connections as u64),
         };
-        partial.begin_pieces(&ranges.pieces()).map_err(Error::Local)?;
+        partial.begin_ranges(&ranges.pieces()).map_err(Error::Local)?;
         meter.begins(came, Some(size));
         let useful = (ranges.missing() / SMALLEST).max(1);
         let needed = usize::try_from(useful).unwrap_or(usize::MAX).min(self.connections) - 1;
@@ -122,7 +122,7 @@ impl RangedDownload<'_> {
             Some(error) => return Err(error),
             None => return Err(Error::NotConnected),
         }
-        partial.end_pieces().map_err(Error::Local)?;
+        partial.finish_ranges().map_err(Error::Local)?;
         // Some servers close everything where a transfer is stopped at the end of its range.
         let mut now = RemoteFacts::default();
         Retries::new(connection, self.settings, state.meter)?.until_done(|connection| {
@@ -240,7 +240,7 @@ impl<'a> RangeQueue<'a> {
         (state.synced, state.syncing) = (state.moved, false);
         synced?;
         state.ranges.synced(&before);
-        self.partial.save_pieces(&state.ranges.pieces())
+        self.partial.save_ranges(&state.ranges.pieces())
     }
 
     fn fetch(&self, connection: &mut Connection, index: usize) -> Result<u64, Error> {
@@ -354,7 +354,7 @@ impl Write for RangeSink<'_, '_> {
         }
         let count = partial.write_at(&bytes[..bytes.len().min(room)], piece.at)?;
         state.ranges.advance(self.index, count as u64);
-        partial.save_pieces(&state.ranges.pieces())?;
+        partial.save_ranges(&state.ranges.pieces())?;
         state.moved += count as u64;
         let moved = state.moved;
         state.meter.moved(moved);

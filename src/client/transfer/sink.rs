@@ -49,14 +49,14 @@ impl<'a> DownloadSink<'a> {
     }
 
     /// Makes sure that what is here is of the remote file of this size and time, or nothing.
-    pub(super) fn become_part_of(
+    pub(super) fn update_identity(
         &mut self,
         size: Option<u64>,
         modified: Option<SystemTime>,
     ) -> Result<(), Error> {
         match self {
             DownloadSink::Partial(partial) => {
-                partial.become_part_of(size, modified).map_err(Error::Local)
+                partial.update_identity(size, modified).map_err(Error::Local)
             }
             DownloadSink::Stream(_) => Ok(()),
         }

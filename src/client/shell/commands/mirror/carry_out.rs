@@ -188,7 +188,7 @@ impl Mirror<'_> {
             MirrorStep::Link(path, to) => {
                 let at = self.at(path)?;
                 let target = os_string(to).ok_or_else(|| Error::BadName(to.clone()))?;
-                local::link(&at, Path::new(&target))
+                local::make_link(&at, Path::new(&target))
                     .map_err(|error| Error::File { path: at, error })
             }
             MirrorStep::Transfer(..) => Ok(()),
