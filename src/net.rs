@@ -1,7 +1,7 @@
-//! Sockets with deadlines: every wait in both programs ends here.
+//! Sockets with deadlines. All waiting of both programs is done here.
 //!
-//! Sockets do not block; who would wait polls, for the socket and for what may end the wait. A
-//! deadline that passes is [`TimedOut`](std::io::ErrorKind::TimedOut), whatever the system calls it.
+//! Sockets are nonblocking; a caller that has to wait polls the socket together with whatever may end the wait. A
+//! passed deadline is always [`TimedOut`](std::io::ErrorKind::TimedOut).
 
 mod accept;
 mod connect;
@@ -9,10 +9,13 @@ pub(crate) mod data;
 mod stream;
 mod wait;
 
-pub use accept::{Accepted, Listeners, Strangers, accept, accept_from, canonical, is_passing};
+pub use accept::{
+    Accepted, Listeners, UnexpectedPeers, accept, accept_from, canonical, is_transient,
+};
 pub use connect::{connect, dial};
 pub use data::{Data, handshake};
 pub use stream::{Draining, Stream, prepare_listener};
 pub use wait::{
-    Attention, Verdict, Waited, deadline, has_passed, later, sooner, wait, wait_for_any, wait_with,
+    TransferHooks, Verdict, Waited, deadline, has_passed, later, sooner, wait, wait_for_any,
+    wait_with,
 };

@@ -1,122 +1,121 @@
-//! The one loop that moves the bytes of files, in both directions and both programs.
+//! The loop that moves the bytes of files, in both directions and in both programs.
 //!
-//! `std::io::copy` to a socket moves 8 KiB a time. This loop has one buffer that grows while reads
-//! fill it and is given back at the end; it never waits without listening to whoever may end the
-//! transfer, and it says why it ended. Time counts from the last byte that moved, so a slow
-//! transfer goes on and a stalled one does not; time for which our own side holds a transfer back
-//! does not count.
+//! `std::io::copy` to a socket moves 8 KiB at a time. This loop has one buffer, which grows while reads fill it and is
+//! freed at the end. While it waits, the caller's hooks can end the transfer, and the outcome says why the transfer
+//! ended. The stall timeout counts from the last byte that moved, so a slow transfer continues and a stalled one ends;
+//! time spent waiting for a rate limit does not count.
 //!
-//! Plain files need no buffer where the system moves the bytes itself: [`send_file`] and
-//! [`receive_file`] use it, and where it refuses, the buffer takes over from the byte reached.
+//! Plain files need no buffer where the system moves the bytes itself: [`send_file`] and [`receive_file`] use sendfile
+//! and splice. Where the system does not support them, the buffer continues from the position reached.
 
 mod file;
 
 pub use file::{FileSink, receive_file, send_file};
 
-use crate::net::{self, Attention, Data, Verdict, Waited};
+use crate::net::{self, Data, TransferHooks, Verdict, Waited};
 use crate::sys::{self, Interest, Waitable};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-/// Where the buffer begins, and how large it may grow. Small files should not cost a large buffer;
-/// beyond a MiB a larger one was no faster for reads from a file. What is received stays in the
-/// processor's cache between socket and file only while it is less.
+/// The initial and the largest size of the buffer. Small files should not need a large buffer, and for reads from a
+/// file, more than 1 MiB was no faster. The receive buffer is smaller, so that the data stays in the processor's cache
+/// between socket and file.
 const FIRST_BUFFER: usize = 32 * 1024;
 const LARGEST_SENT: usize = 1024 * 1024;
 const LARGEST_RECEIVED: usize = 256 * 1024;
 
-/// The same for both directions under TLS, whose records of 16 KiB cost the same in any buffer.
+/// The largest buffer under TLS, in both directions; its 16 KiB records take equally long in any buffer.
 const LARGEST_UNDER_TLS: usize = 64 * 1024;
 
-/// How many bytes may move before the attention is asked although nothing made the loop wait. At
-/// the slowest speed that never waits this is a few milliseconds.
-const ATTEND_EVERY: u64 = 8 * 1024 * 1024;
+/// The number of bytes after which the hooks are called although the loop did not wait. Even at the lowest speed
+/// without waits this takes a few milliseconds.
+const CHECK_EVERY: u64 = 8 * 1024 * 1024;
 
-/// How a transfer ended, and how far it came.
+/// The result of a transfer.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Bytes that went over the data connection.
+    /// The number of bytes that went over the data connection.
     pub moved: u64,
-    /// Why it ended.
+    /// The reason for the end.
     pub end: End,
 }
 
-/// Why a transfer ended.
+/// The reason why a transfer ended.
 #[derive(Debug)]
 pub enum End {
-    /// The source came to its end.
+    /// The source ended.
     Done,
-    /// The [`Attention`] said stop.
+    /// The [`TransferHooks`] stopped the transfer.
     Stopped,
-    /// Nothing moved for as long as was allowed.
+    /// Nothing moved within the timeout.
     Stalled,
-    /// The data connection broke.
+    /// The data connection failed.
     Peer(io::Error),
     /// The local file or listing failed.
     Local(io::Error),
 }
 
-/// Sends all of `source` over `data`, which must not block.
+/// Sends all of `source` over `data`, which must be nonblocking.
 pub fn send(
     source: &mut impl Read,
     data: &mut Data,
     stall: Duration,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> Outcome {
-    let mut flow = Flow::new(stall, attention);
-    let end = flow.send(source, data).err().unwrap_or(End::Done);
-    Outcome { moved: flow.moved, end }
+    let mut pump = Pump::new(stall, hooks);
+    let end = pump.send(source, data).err().unwrap_or(End::Done);
+    Outcome { moved: pump.moved, end }
 }
 
-/// Receives from `data`, which must not block, to its end and writes all of it to `sink`.
+/// Receives from `data`, which must be nonblocking, to its end and writes all of it to `sink`.
 pub fn receive(
     data: &mut Data,
     sink: &mut impl Write,
     stall: Duration,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> Outcome {
-    let mut flow = Flow::new(stall, attention);
-    let end = flow.receive(data, sink).err().unwrap_or(End::Done);
-    Outcome { moved: flow.moved, end }
+    let mut pump = Pump::new(stall, hooks);
+    let end = pump.receive(data, sink).err().unwrap_or(End::Done);
+    Outcome { moved: pump.moved, end }
 }
 
-/// Tells the peer of a transfer that came to its end that nothing more is sent, where TLS has a word for
-/// that (close_notify), and returns the outcome with it. In clear the end of the connection says it.
+/// Ends the sending side of a completed transfer and returns the final outcome. Under TLS this sends close_notify;
+/// without TLS nothing is sent, because the end of the connection ends the data.
 pub fn finish(
     outcome: Outcome,
     data: &mut Data,
     stall: Duration,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> Outcome {
     if !matches!(outcome.end, End::Done) || data.is_plain() {
         return outcome;
     }
-    let mut flow = Flow::new(stall, attention);
-    flow.moved = outcome.moved;
-    let end = flow.end_sending(data).err().unwrap_or(End::Done);
+    let mut pump = Pump::new(stall, hooks);
+    pump.moved = outcome.moved;
+    let end = pump.end_sending(data).err().unwrap_or(End::Done);
     Outcome { end, ..outcome }
 }
 
-/// What [`Flow::receive_up_to`] came to.
+/// The reason why [`Pump::receive_up_to`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reached {
-    /// As many bytes as were named.
+    /// The given number of bytes has been received.
     Count,
-    /// The end of what is sent.
+    /// The peer ended the data.
     End,
 }
 
-/// One transfer on its way.
-struct Flow<'a, A> {
+/// A running transfer.
+struct Pump<'a, A> {
     moved: u64,
-    attended: u64,
+    checked_at: u64,
     stall: Duration,
-    attention: &'a mut A,
+    hooks: &'a mut A,
 }
 
-impl<A: Attention> Flow<'_, A> {
-    fn new(stall: Duration, attention: &mut A) -> Flow<'_, A> {
-        Flow { moved: 0, attended: 0, stall, attention }
+impl<A: TransferHooks> Pump<'_, A> {
+    fn new(stall: Duration, hooks: &mut A) -> Pump<'_, A> {
+        Pump { moved: 0, checked_at: 0, stall, hooks }
     }
 
     fn send(&mut self, source: &mut impl Read, data: &mut Data) -> Result<(), End> {
@@ -151,7 +150,7 @@ impl<A: Attention> Flow<'_, A> {
         self.receive_up_to(u64::MAX, data, sink).map(drop)
     }
 
-    /// Receives to the end, or until so many bytes have moved in all.
+    /// Receives to the end, or until this many bytes have moved in total.
     fn receive_up_to(
         &mut self,
         most: u64,
@@ -182,53 +181,53 @@ impl<A: Attention> Flow<'_, A> {
         Ok(())
     }
 
-    /// How many bytes may move next, once some may. To be held back is no stall.
+    /// Waits until bytes may move, and returns their number. This wait does not count as a stall.
     fn allowance(&mut self) -> Result<usize, End> {
         loop {
-            match self.attention.allowance() {
+            match self.hooks.allowance() {
                 Ok(most) => return Ok(most),
-                Err(until) => self.hold_back(until)?,
+                Err(until) => self.wait_for_rate(until)?,
             }
         }
     }
 
-    fn hold_back(&mut self, until: Instant) -> Result<(), End> {
-        self.attended = self.moved;
-        match net::wait_for_any(Vec::new, Some(until), self.moved, self.attention) {
+    fn wait_for_rate(&mut self, until: Instant) -> Result<(), End> {
+        self.checked_at = self.moved;
+        match net::wait_for_any(Vec::new, Some(until), self.moved, self.hooks) {
             Ok(Waited::TimedOut | Waited::Ready) => Ok(()),
             Ok(Waited::Stopped) => Err(End::Stopped),
             Err(error) => Err(End::Local(error)),
         }
     }
 
-    /// Counts what has moved, and looks up now and then where nothing else makes the loop wait.
+    /// Counts moved bytes, and calls the hooks regularly, also when the loop never waits.
     fn advance(&mut self, count: usize) -> Result<(), End> {
         self.moved += count as u64;
-        self.attention.moved(self.moved);
-        if self.moved - self.attended < ATTEND_EVERY {
+        self.hooks.moved(self.moved);
+        if self.moved - self.checked_at < CHECK_EVERY {
             return Ok(());
         }
-        self.attended = self.moved;
-        match self.attention.attend(self.moved) {
+        self.checked_at = self.moved;
+        match self.hooks.check(self.moved) {
             Verdict::Continue => Ok(()),
             Verdict::Stop => Err(End::Stopped),
         }
     }
 
-    /// After an error of the data connection: waits if that is all it was about. `interest` is the
-    /// direction of what was tried.
+    /// Handles an error of the data connection: waits after `WouldBlock`, and returns other errors. `interest` is the
+    /// direction of the failed call.
     fn pause(&mut self, error: io::Error, data: &Data, interest: Interest) -> Result<(), End> {
         match error.kind() {
             ErrorKind::Interrupted => return Ok(()),
             ErrorKind::WouldBlock => {}
             _ => return Err(End::Peer(error)),
         }
-        self.attended = self.moved;
+        self.checked_at = self.moved;
         let interest = data.wants(interest);
-        let mut patience = Patience::new(self.stall);
+        let mut patience = StallTimer::new(self.stall);
         loop {
-            let (handle, look) = (data.handle(), patience.next_look());
-            match net::wait_with(handle, interest, look, self.moved, self.attention) {
+            let (handle, look) = (data.handle(), patience.next_check());
+            match net::wait_with(handle, interest, look, self.moved, self.hooks) {
                 Ok(Waited::Ready) => return Ok(()),
                 Ok(Waited::Stopped) => return Err(End::Stopped),
                 Ok(Waited::TimedOut) if patience.is_over(interest, data) => {
@@ -241,35 +240,35 @@ impl<A: Attention> Flow<'_, A> {
     }
 }
 
-/// Waits for a peer that may be slow but steady.
+/// Detects a stalled peer, but not a slow one.
 ///
-/// The system takes megabytes to send at once, and is ready for more only when a good part of them has
-/// been acknowledged. A peer that reads steadily can take longer for that part than a stall may last,
-/// so what counts is whether the bytes that it has not acknowledged become fewer.
-struct Patience {
+/// The system buffers megabytes of data to send, and is ready for more only after much of it has been acknowledged. A
+/// peer that reads slowly but steadily can take longer for that than the timeout. So the timer restarts whenever the
+/// number of unacknowledged bytes falls.
+struct StallTimer {
     stall: Duration,
-    /// The last time that the peer is known to have acknowledged something.
+    /// The last time at which the peer was seen to acknowledge data.
     progress: Instant,
     unacknowledged: Option<usize>,
 }
 
-impl Patience {
-    /// How many looks a stall is long.
-    const LOOKS: u32 = 4;
+impl StallTimer {
+    /// The number of checks within a timeout.
+    const CHECKS: u32 = 4;
 
-    fn new(stall: Duration) -> Patience {
-        Patience { stall, progress: Instant::now(), unacknowledged: None }
+    fn new(stall: Duration) -> StallTimer {
+        StallTimer { stall, progress: Instant::now(), unacknowledged: None }
     }
 
     fn end(&self) -> Option<Instant> {
         self.progress.checked_add(self.stall)
     }
 
-    fn next_look(&self) -> Option<Instant> {
-        net::sooner(self.end(), net::deadline(self.stall / Patience::LOOKS))
+    fn next_check(&self) -> Option<Instant> {
+        net::sooner(self.end(), net::deadline(self.stall / StallTimer::CHECKS))
     }
 
-    /// Looks whether the peer has acknowledged anything, and whether it has not for too long.
+    /// Checks whether the peer has acknowledged data, and returns whether the timeout has passed.
     fn is_over(&mut self, interest: Interest, data: &Data) -> bool {
         let now = Instant::now();
         if interest == Interest::Write {
@@ -292,8 +291,8 @@ fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// A read that filled the buffer says there is more where that came from. Where memory is short the
-/// transfer goes on with what it has: an allocation that fails ends the program.
+/// Enlarges a buffer that a read has filled, because more data is likely. If memory is short, the buffer stays as it
+/// is, because a failed allocation aborts the program.
 fn grow(buffer: &mut Vec<u8>, filled: usize, largest: usize) {
     const LEFT: usize = 8 * LARGEST_SENT;
     if filled < buffer.len() || filled >= largest {

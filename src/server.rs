@@ -1,9 +1,8 @@
-//! The server: what all sessions share, and the life of one session.
+//! The server: the state that all sessions share, and the course of a session.
 //!
-//! The program in `bin/server.rs` owns the listener, the signals and the threads; this module owns
-//! what happens on a connection. A session is a local variable of its thread. What sessions share
-//! is here: the options, the tree that is served, the log, the count of sessions and the word that
-//! the server ends.
+//! `bin/server.rs` owns the listener, the signals and the threads; this module handles the connections. A session is a
+//! local variable of its thread. [`Server`] has everything that sessions share: the settings, the logs, the limits, the
+//! counters and the shutdown.
 
 pub mod accounts;
 pub mod admission;
@@ -24,7 +23,7 @@ mod settings;
 pub mod tls;
 mod token_bucket;
 
-pub use admission::{Arrival, Client};
+pub use admission::{Client, IncomingConnection};
 
 use crate::args::Usage;
 use crate::net;
@@ -34,7 +33,7 @@ use crate::text::{Reason, fingerprint};
 use accounts::AccountsError;
 use auth::login_attempts::LoginAttempts;
 use auth::password_check::PasswordChecks;
-use config::{Config, StatusAt, access_name};
+use config::{Config, StatusAddress, access_name};
 use limits::account_sessions::AccountSessions;
 use limits::bandwidth::Bandwidth;
 use limits::sessions::SessionLimits;
@@ -54,7 +53,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tls::FailureKind;
 
-/// What all sessions share.
+/// The state that all sessions share.
 pub struct Server {
     settings: CurrentSettings,
     log: Arc<Log>,
@@ -75,14 +74,14 @@ pub struct Server {
     failed_handshakes: [Throttle; FailureKind::ALL.len()],
 }
 
-/// The time between two log lines about the transfers that the end of the server waits for.
+/// The interval between log lines about transfers that delay the shutdown.
 const DRAINING_EVERY: Duration = Duration::from_secs(10);
 
 impl Server {
-    /// A server that has no sessions yet. Reads the accounts.
+    /// Creates a server without sessions, and reads the accounts.
     ///
     /// # Errors
-    /// Which of its files or directories cannot be used, and why.
+    /// Returns the file or directory that cannot be used, and why.
     pub fn new(config: Config, shutdown: Shutdown, log: Arc<Log>) -> Result<Server, StartError> {
         let prepared = PreparedSettings::first(config)?;
         let config = prepared.config();
@@ -114,17 +113,17 @@ impl Server {
         })
     }
 
-    /// The settings in force.
+    /// Returns the settings in force.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.get()
     }
 
-    /// The log.
+    /// Returns the event log.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Logs that the server begins, and with what.
+    /// Logs the start of the server, with its addresses, root and accounts.
     pub fn log_started(&self, addresses: &[SocketAddr], root: &Path) {
         let settings = self.settings();
         let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
@@ -143,18 +142,17 @@ impl Server {
         );
     }
 
-    /// Waits until both logs are written, for a second at most; what is queued is lost with the
-    /// process.
+    /// Waits up to one second until both logs are written. Unwritten lines are lost when the process exits.
     pub fn flush_logs(&self) {
         let deadline = Instant::now() + Duration::from_secs(1);
-        // This one tells the other of lines that it lost.
+        // First the transfer log, because it reports lost lines to the event log.
         self.transfers.flush(deadline);
         self.log.flush(deadline);
     }
 
-    /// Reads the accounts again, opens the logs anew and puts `config` in force. What is wrong, and
-    /// what was `wrong` with the options before, is logged and stays as it was. Sessions follow with
-    /// their next command.
+    /// Reads the accounts again, reopens the logs and puts `config` in force. Errors, including `wrong` from reading
+    /// the options, are logged, and the settings concerned keep their values. Sessions use the new settings from their
+    /// next command on.
     pub fn reload(&self, config: Config, wrong: &[Usage]) {
         let before = self.settings();
         let (prepared, mut problems) = PreparedSettings::after(&before, config);
@@ -169,7 +167,7 @@ impl Server {
         self.log.event(Level::Info, "reloaded", &[("problems", &count)]);
     }
 
-    /// Logs the certificate that new sessions get from now on, if it is another one than before.
+    /// Logs the certificate that new sessions get, if it has changed.
     fn log_certificate(&self, before: &Settings, now: &Settings) {
         let certificate = |settings: &Settings| settings.tls.as_ref()?.own_certificate();
         let Some(new) = certificate(now) else { return };
@@ -178,14 +176,14 @@ impl Server {
         }
         let digest = fingerprint(&new.sha256());
         let mut fields: Vec<Field<'_>> = vec![("sha256", &digest)];
-        // An expired one has no days, and a warning.
+        // An expired certificate gets a warning instead.
         let days =
             tls::days_left(&new, SystemTime::now()).and_then(|days| u64::try_from(days).ok());
         fields.extend(days.iter().map(|days| -> Field<'_> { ("days", days) }));
         self.log.event(Level::Info, "certificate", &fields);
     }
 
-    /// Puts prepared settings in force. A log that cannot be opened stays where it was.
+    /// Puts prepared settings in force. A log that cannot be reopened continues in its old file.
     fn apply(
         &self,
         mut prepared: PreparedSettings,
@@ -214,31 +212,29 @@ impl Server {
         }
     }
 
-    /// Logs why something of a reload stays as it was, a line for each thing that is wrong, and
-    /// returns their number.
+    /// Logs why a setting was not reloaded, one line for each problem, and returns their number.
     fn log_problem(&self, problem: &dyn fmt::Display) -> usize {
         let problem = problem.to_string();
         let log = |why| self.log.event(Level::Error, "not-reloaded", &[("why", &why)]);
         problem.lines().map(log).count()
     }
 
-    /// The life of one session, from greeting to end. The client's place is given back when it
-    /// returns.
+    /// Runs a session from its greeting to its end, and then releases the client's slot.
     pub fn serve(&self, client: &Client) {
-        let Some((arrival, mut slot)) = client.take() else { return };
+        let Some((incoming, mut slot)) = client.take() else { return };
         let since = Instant::now();
-        match self.learn(&arrival, &mut slot, since) {
-            Ok(Some(origin)) => self.hold(arrival, origin, since),
+        match self.identify_client(&incoming, &mut slot, since) {
+            Ok(Some(origin)) => self.run_session(incoming, origin, since),
             Ok(None) => {}
-            Err(error) => self.log_lost(arrival.peer, &error),
+            Err(error) => self.log_lost(incoming.peer, &error),
         }
         drop(slot);
     }
 
-    /// Runs a session. It is boxed, since it is large and a thread keeps every page of its stack that
-    /// it has once touched.
-    fn hold(&self, arrival: Arrival, origin: ClientOrigin, since: Instant) {
-        match Session::new(self, arrival, &origin, since) {
+    /// Runs a session. The session is boxed because it is large, and a thread keeps every page of its stack that it has
+    /// ever used.
+    fn run_session(&self, incoming: IncomingConnection, origin: ClientOrigin, since: Instant) {
+        match Session::new(self, incoming, &origin, since) {
             Ok(mut session) => session.run(),
             Err(error) => self.log_lost(origin.peer, &error),
         }
@@ -248,14 +244,14 @@ impl Server {
         self.log.event(Level::Info, "lost", &[("peer", &peer), ("cause", cause)]);
     }
 
-    /// Begins the end: no new sessions, and idle ones leave.
+    /// Begins the shutdown: no new sessions, and idle ones end.
     pub fn drain(&self) {
         self.shutdown.drain();
     }
 
-    /// Waits for the sessions to end: idle ones leave at once, transfers have `grace`.
+    /// Waits for the sessions to end: idle ones end at once, transfers have `grace`.
     pub fn wait_for_sessions(&self, grace: Duration) {
-        const LAST_WORDS: Duration = Duration::from_secs(5);
+        const FINAL_REPLIES: Duration = Duration::from_secs(5);
         self.login_attempts.close();
         let end = net::deadline(grace);
         loop {
@@ -271,13 +267,13 @@ impl Server {
         let left = self.session_limits.count();
         self.log.event(Level::Warn, "grace-over", &[("sessions", &left)]);
         self.shutdown.stop();
-        self.session_limits.wait_until_empty(net::deadline(LAST_WORDS));
+        self.session_limits.wait_until_empty(net::deadline(FINAL_REPLIES));
     }
 
-    /// Logs which transfers the end of the server waits for, if there are any, and until when.
+    /// Logs the number of transfers that the shutdown waits for, if any, and the time that they have left.
     fn log_draining(&self, end: Option<Instant>) {
         let entries = self.session_list.all();
-        let transfers = entries.iter().filter(|entry| entry.moves_since().is_some()).count();
+        let transfers = entries.iter().filter(|entry| entry.transfer_started().is_some()).count();
         if transfers == 0 {
             return;
         }
@@ -288,7 +284,7 @@ impl Server {
         self.log.event(Level::Info, "draining", &fields);
     }
 
-    /// How many sessions there have been.
+    /// Returns the number of sessions since the start.
     fn sessions_so_far(&self) -> u64 {
         self.sessions.load(Ordering::Relaxed)
     }
@@ -298,16 +294,16 @@ impl Server {
     }
 }
 
-/// Why a server cannot start.
+/// The reason why a server cannot start, or a setting cannot be reloaded.
 #[derive(Debug)]
 pub enum StartError {
-    /// The directory cannot be served.
+    /// The root directory cannot be served.
     Root(PathBuf, io::Error),
     /// The accounts cannot be used.
     Accounts(AccountsError),
-    /// The address to announce cannot be used, or is not found.
+    /// An address of `--passive-address` cannot be used or resolved.
     PassiveAddress(io::Error),
-    /// This option needs a certificate, and there is none.
+    /// This option needs `--tls-cert`.
     NoCertificate(&'static str),
     /// The TLS library cannot be used.
     TlsLibrary(TlsUnavailable),
@@ -315,9 +311,9 @@ pub enum StartError {
     Tls(TlsError),
     /// The log cannot be written.
     Log(io::Error),
-    /// The status cannot be served there.
-    Status(StatusAt, io::Error),
-    /// This option was changed, but cannot be while the server runs.
+    /// The status page cannot be served at this address.
+    Status(StatusAddress, io::Error),
+    /// This option was changed, but only a restart can change it.
     NeedsRestart(&'static str),
 }
 
@@ -335,16 +331,18 @@ impl fmt::Display for StartError {
                     Reason(error)
                 )
             }
-            StartError::Status(StatusAt { host, port }, error) => {
+            StartError::Status(StatusAddress { host, port }, error) => {
                 write!(f, "cannot listen on {host} port {port} for --status: {}", Reason(error))
             }
             StartError::NoCertificate(option) => {
-                write!(f, "{option} needs a certificate: name its file with --tls-cert")
+                write!(f, "{option} needs a certificate: set its file with --tls-cert")
             }
             StartError::TlsLibrary(error) => error.fmt(f),
             StartError::Tls(error) => error.fmt(f),
             StartError::Log(error) => write!(f, "cannot write {error}"),
-            StartError::NeedsRestart(option) => write!(f, "{option} changes with a restart only"),
+            StartError::NeedsRestart(option) => {
+                write!(f, "cannot change {option}: restart the server")
+            }
         }
     }
 }

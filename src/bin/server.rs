@@ -1,6 +1,6 @@
-//! `ftp_server`: the listener, a thread for each client, and the signals that end it all.
+//! `ftp_server`: the listener, a thread for each client, and the signals that end the server.
 //!
-//! What happens on a connection is in [`mt_ftp::server`].
+//! The connections are handled by [`mt_ftp::server`].
 
 use mt_ftp::args::Parsed;
 use mt_ftp::net::{self, Accepted, Listeners};
@@ -10,7 +10,7 @@ use mt_ftp::server::cli::{certificate, check, listening, output, passwd, startup
 use mt_ftp::server::config::Config;
 use mt_ftp::server::log::{Level, Log};
 use mt_ftp::server::monitor::http::{self, Status};
-use mt_ftp::server::{Arrival, Server, StartError, panic_hook};
+use mt_ftp::server::{IncomingConnection, Server, StartError, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, Signal, Signals};
 use std::error::Error;
@@ -22,10 +22,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::{env, path, process, thread};
 
-/// A session keeps its buffers on the heap, so its stack can be small.
+/// The stack size of a session, which keeps its buffers on the heap.
 const SESSION_STACK: usize = 256 * 1024;
 
-/// How many clients may wait to be accepted. std's 128 make a burst of them wait a second.
+/// The number of clients that may wait to be accepted. With std's 128, a burst of clients waits a second.
 const BACKLOG: u32 = 4096;
 
 fn main() -> ExitCode {
@@ -39,15 +39,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Listens, accepts, and gives every client a thread, until a signal ends it.
+/// Listens, and starts a thread for each client, until a signal ends the server.
 fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
     if let Some(refused) = startup::refused_root(&given) {
         return Err(refused.into());
     }
     let (listeners, tls_listener) = listen(&config)?;
     let status = config.status.as_ref().map(http::listen).transpose()?;
-    // After the one question, which Ctrl-C may answer, and before the first thread, so that all of
-    // them leave the signals to the one that waits.
+    // Signals are blocked after the host prompt, which Ctrl-C may end, and before the first thread, so that all threads
+    // except the signal thread block them.
     let ends_with_terminal = sys::has_terminal() && !sys::ignores_hangup();
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])?;
     let descriptors = sys::raise_descriptor_limit();
@@ -58,7 +58,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
         .map_err(StartError::Log)?;
     let log = Arc::new(log);
     panic_hook::keep_quiet(Some(Arc::clone(&log)));
-    let exposed = check::exposed(&given, &config);
+    let files_in_root = check::files_in_root(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, &server, ends_with_terminal)?;
     let mut addresses = listeners.addresses()?;
@@ -68,17 +68,17 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let (served, settings) = (root.display().to_string(), server.settings());
     output::say(&startup::lines(&addresses, tls_address, status, &served, &settings));
     let named = (root.as_path(), given.value("root").is_some());
-    let few = startup::warnings(&addresses, status, named, descriptors, &settings);
-    output::warn(few.iter().chain(&exposed));
+    let warnings = startup::warnings(&addresses, status, named, descriptors, &settings);
+    output::warn(warnings.iter().chain(&files_in_root));
     drop(settings);
-    // After what is for people, which stands above it on a terminal.
+    // Logged after the messages for the user, so that a terminal shows those first.
     server.log_started(&all_addresses, &root);
     notify_manager("READY=1", &server);
 
-    // Two doors: at the one of --tls-port TLS comes before the greeting.
-    let arrival = |accepted: Accepted| {
+    // At the listener of --tls-port, TLS comes before the greeting.
+    let incoming = |accepted: Accepted| {
         let Accepted { stream, peer, listener } = accepted;
-        Arrival { stream, peer, tls_first: tls_listener == Some(listener) }
+        IncomingConnection { stream, peer, tls_first: tls_listener == Some(listener) }
     };
     let mut spare = SpareDescriptor::new(&listeners);
     loop {
@@ -86,15 +86,15 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
             Ok(Some(accepted)) => accepted,
             Ok(None) => break,
             Err(error) => {
-                spare.help(&listeners, &error, &server, &shutdown, arrival);
+                spare.recover(&listeners, &error, &server, &shutdown, incoming);
                 continue;
             }
         };
-        let Some(client) = server.admit(arrival(accepted)) else { continue };
-        let (serving, its) = (Arc::clone(&server), client.clone());
+        let Some(client) = server.admit(incoming(accepted)) else { continue };
+        let (server_of_session, client_of_session) = (Arc::clone(&server), client.clone());
         let session = thread::Builder::new().name("session".into()).stack_size(SESSION_STACK);
-        if let Err(error) = session.spawn(move || serving.serve(&its)) {
-            server.give_up(&client, &error);
+        if let Err(error) = session.spawn(move || server_of_session.serve(&client_of_session)) {
+            server.reject_unserved(&client, &error);
         }
     }
 
@@ -106,8 +106,8 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// Returns what the service manager has opened, or else a listener of our own, and the number of the one
-/// of `--tls-port`: one of these, or another of our own beside the first.
+/// Returns the sockets that the service manager has opened, or a new listener; and the index of the listener for
+/// `--tls-port`, which is bound if it is not among them.
 fn listen(config: &Config) -> Result<(Listeners, Option<usize>), Box<dyn Error>> {
     let mut listeners = sys::inherited_listeners()?;
     if listeners.is_empty() {
@@ -122,8 +122,7 @@ fn listen(config: &Config) -> Result<(Listeners, Option<usize>), Box<dyn Error>>
     Ok((Listeners::new(listeners)?, tls_listener))
 }
 
-/// Returns the number of the listener on this port, which is bound at the address of the first if none
-/// is there yet.
+/// Returns the index of the listener on this port. If there is none, binds one at the address of the first listener.
 fn find_or_bind(listeners: &mut Vec<TcpListener>, port: u16) -> Result<usize, Box<dyn Error>> {
     let addresses: Vec<SocketAddr> =
         listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
@@ -136,7 +135,7 @@ fn find_or_bind(listeners: &mut Vec<TcpListener>, port: u16) -> Result<usize, Bo
     Ok(addresses.len())
 }
 
-/// A listener on the host that is wanted. A wrong one that was typed is asked for again.
+/// Binds a listener to the host. If the user typed a wrong one at the prompt, asks again.
 fn bind(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
     loop {
         let host = listening::host(config)?;
@@ -155,12 +154,12 @@ fn bind(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
 
 fn bind_to(host: &str, port: u16) -> io::Result<TcpListener> {
     let mut addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
-    // A name such as localhost has both kinds, and more clients come by IPv4.
+    // A name such as localhost may have addresses of both kinds; IPv4 is preferred, because most clients use it.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     TcpListener::bind(addresses.as_slice())
 }
 
-/// Tells the service manager, if there is one. That it did not hear is for the log alone.
+/// Notifies the service manager, if there is one. A failure is only logged.
 fn notify_manager(state: &str, server: &Server) {
     if let Err(error) = sys::notify_manager(state) {
         server.log().event(
@@ -171,7 +170,7 @@ fn notify_manager(state: &str, server: &Server) {
     }
 }
 
-/// Serves the status, where it is wanted, until the process ends, and gives its address.
+/// Starts the thread of the status page, if it is enabled, and returns its address.
 fn spawn_status_thread(
     listener: Option<TcpListener>,
     server: &Arc<Server>,
@@ -184,8 +183,8 @@ fn spawn_status_thread(
     thread.spawn(move || status.run()).map(|_| Some(address))
 }
 
-/// SIGHUP reloads. The first of the other signals drains, a second one ends the program where it
-/// stands.
+/// Starts the thread that handles signals. SIGHUP reloads; the first other signal shuts down, and the second one exits
+/// at once.
 fn spawn_signal_thread(
     signals: Signals,
     words: Parsed,
@@ -197,16 +196,17 @@ fn spawn_signal_thread(
     thread::Builder::new().name("signals".into()).stack_size(SESSION_STACK).spawn(move || {
         let mut ending = false;
         while let Ok(signal) = signals.wait() {
-            // This waits for nothing, and comes before what the signal brings about.
+            // Logging does not block, so it can precede the action.
             server.log().event(Level::Info, "signal", &[("name", &format!("{signal:?}"))]);
             match signal {
-                // The shell sends one, and so does the system: none of them is a second one.
+                // Both the shell and the system send SIGHUP when the terminal closes; neither counts as a second
+                // signal.
                 Signal::Hangup if ends_with_terminal && !sys::has_terminal() => {
                     server.log().event(Level::Info, "terminal-closed", &[]);
                     ending = true;
                     server.drain();
                 }
-                // One that waits already will do for this one too.
+                // A reload that is already waiting is enough.
                 Signal::Hangup => drop(reload.try_send(())),
                 Signal::Resize | Signal::Continue => {}
                 Signal::Interrupt | Signal::Terminate if ending => {
@@ -222,8 +222,8 @@ fn spawn_signal_thread(
     })
 }
 
-/// A thread of its own, since a file or a name server that does not answer must not keep the signals
-/// from being heard.
+/// Starts the thread that reloads the settings. Reading files and resolving names may block, which must not delay other
+/// signals.
 fn spawn_reload_thread(words: Parsed, server: Arc<Server>) -> io::Result<SyncSender<()>> {
     let (sender, wanted) = sync_channel(1);
     thread::Builder::new().name("reload".into()).stack_size(SESSION_STACK).spawn(move || {

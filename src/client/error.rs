@@ -70,7 +70,7 @@ impl ErrorClass {
 }
 
 /// Returns whether a refusal may be over soon. A full disk (452) is not empty a second later.
-fn is_passing(reply: &Reply) -> bool {
+fn is_transient(reply: &Reply) -> bool {
     reply.code().is_transient_failure() && reply.code() != Code::NO_ROOM_NOW
 }
 
@@ -238,7 +238,7 @@ impl Error {
             | Error::Program(_)
             | Error::Local(_)
             | Error::File { .. } => ErrorClass::Local,
-            Error::Refused(reply) if is_passing(reply) => ErrorClass::Transfer,
+            Error::Refused(reply) if is_transient(reply) => ErrorClass::Transfer,
             Error::NotConnected
             | Error::Refused(_)
             | Error::Unintelligible(_)
@@ -283,7 +283,7 @@ impl Error {
         match self {
             Error::GaveUp { .. } | Error::Some { .. } => false,
             // A login that is refused stays refused, unless the server is only busy.
-            Error::Greeting(reply) | Error::Login(reply) => is_passing(reply),
+            Error::Greeting(reply) | Error::Login(reply) => is_transient(reply),
             other => other.class().is_worth_a_retry(),
         }
     }

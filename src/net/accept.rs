@@ -1,6 +1,6 @@
-//! Connections that the other side begins: at a program's listeners, or from one peer for its data.
+//! Accepting connections: at the listeners of a program, or a data connection from one peer.
 
-use super::wait::{Attention, Waited, has_passed, sooner, wait, wait_with};
+use super::wait::{TransferHooks, Waited, has_passed, sooner, wait, wait_with};
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
@@ -13,57 +13,57 @@ use std::time::{Duration, Instant};
 pub struct Accepted {
     /// The connection.
     pub stream: TcpStream,
-    /// Its peer.
+    /// The address of the peer.
     pub peer: SocketAddr,
-    /// The number of the listener that it came to.
+    /// The index of the listener that accepted the connection.
     pub listener: usize,
 }
 
-/// The listeners of a program, of which none must keep the others from being heard.
+/// The listeners of a program. They take turns, so that a busy one does not starve the others.
 #[derive(Debug)]
 pub struct Listeners {
     all: Vec<TcpListener>,
-    /// Whose turn it is, so that a crowd at one door leaves the others open.
+    /// The index of the listener that is tried first.
     turn: AtomicUsize,
 }
 
 impl Listeners {
-    /// Takes listeners, which will not block.
+    /// Takes the listeners and makes them nonblocking.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Fails if the system cannot configure a socket.
     pub fn new(all: Vec<TcpListener>) -> io::Result<Listeners> {
         all.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
         Ok(Listeners { all, turn: AtomicUsize::new(0) })
     }
 
-    /// Where they listen.
+    /// Returns the addresses of all listeners.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Fails if the system cannot read the address of a socket.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.all.iter().map(TcpListener::local_addr).collect()
     }
 
-    /// A descriptor of one of them once more.
+    /// Duplicates the descriptor of one listener.
     ///
     /// # Errors
-    /// None is free.
+    /// Fails if no descriptor is free.
     pub fn try_clone(&self) -> io::Result<TcpListener> {
         self.all.first().ok_or(io::ErrorKind::NotFound)?.try_clone()
     }
 
-    /// A connection that waits already.
+    /// Accepts a connection that is already waiting.
     ///
     /// # Errors
-    /// `WouldBlock` if there is none, or what the system says, `EMFILE` among it.
+    /// `WouldBlock` if no connection is waiting, or the system's error, such as `EMFILE`.
     pub fn accept_waiting(&self) -> io::Result<Accepted> {
         let turn = self.turn.load(Ordering::Relaxed);
         for step in 0..self.all.len() {
             let next = turn.wrapping_add(step) % self.all.len();
             match self.all[next].accept() {
-                // The client left before it was accepted: not an error of ours.
-                Err(error) if is_passing(&error) => {}
+                // The client disconnected before it was accepted, which is not an error.
+                Err(error) if is_transient(&error) => {}
                 accepted => {
                     self.turn.store(next + 1, Ordering::Relaxed);
                     let (stream, peer) = accepted?;
@@ -74,10 +74,10 @@ impl Listeners {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Waits until somebody connects or the program drains.
+    /// Waits until a client connects or the shutdown begins.
     ///
     /// # Errors
-    /// What the system says of the poll.
+    /// Fails if the poll fails.
     pub fn wait(&self, shutdown: &Shutdown) -> io::Result<()> {
         let item = |listener| PollItem::new(Waitable::handle(listener), Interest::Read);
         let mut items: Vec<PollItem<'_>> = self.all.iter().map(item).collect();
@@ -86,13 +86,12 @@ impl Listeners {
     }
 }
 
-/// Waits for the next connection; `None` once the program drains.
+/// Waits for the next connection. Returns `None` once the shutdown begins.
 ///
-/// What was already waiting is accepted without a poll, so that a burst costs one system call a
-/// connection.
+/// Waiting connections are accepted without a poll, so that in a burst each one costs a single system call.
 ///
 /// # Errors
-/// What the system says, `EMFILE` among it; the listeners can be used again.
+/// The system's error, such as `EMFILE`; the listeners remain usable.
 pub fn accept(listeners: &Listeners, shutdown: &Shutdown) -> io::Result<Option<Accepted>> {
     while shutdown.stage() == Stage::Running {
         match listeners.accept_waiting() {
@@ -103,51 +102,51 @@ pub fn accept(listeners: &Listeners, shutdown: &Shutdown) -> io::Result<Option<A
     Ok(None)
 }
 
-/// How long the wait for a peer goes on after only others have connected. The peer itself may still be
-/// on its way, but a minute of silence helps nobody whose data comes from another address.
-const AFTER_STRANGER: Duration = Duration::from_secs(5);
+/// The remaining wait for the peer after a connection from another address has come. The peer may still be on its way,
+/// but if its data comes from that other address, a full timeout would be a waste.
+const AFTER_UNEXPECTED: Duration = Duration::from_secs(5);
 
-/// Connections from addresses that were not waited for: the first of them, and when it came.
+/// Connections from unexpected addresses: the address of the first one, and its time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Strangers {
+pub struct UnexpectedPeers {
     first: Option<(IpAddr, Instant)>,
 }
 
-impl Strangers {
-    /// Notes a connection that came at `since` and is dropped because of its address.
+impl UnexpectedPeers {
+    /// Records a connection from `address` that came at `since` and is dropped.
     pub fn add(&mut self, address: IpAddr, since: Instant) {
         self.first.get_or_insert((address.to_canonical(), since));
     }
 
-    /// Returns the address of the first one.
+    /// Returns the address of the first unexpected connection.
     pub fn first(&self) -> Option<IpAddr> {
         self.first.map(|(address, _)| address)
     }
 
-    /// Returns them as a wait sees them that began at `begun`: what came before it came then, since
-    /// nobody was missed so far.
-    pub fn during(self, begun: Instant) -> Strangers {
-        Strangers { first: self.first.map(|(address, since)| (address, since.max(begun))) }
+    /// Returns a copy for a wait that began at `begun`: an earlier connection counts as having come at that time, so
+    /// that it does not shorten the wait.
+    pub fn during(self, begun: Instant) -> UnexpectedPeers {
+        UnexpectedPeers { first: self.first.map(|(address, since)| (address, since.max(begun))) }
     }
 
-    /// Returns when the wait ends: at `deadline`, or sooner if strangers have come.
+    /// Returns the end of the wait: `deadline`, or an earlier time if an unexpected connection has come.
     pub fn limit(&self, deadline: Option<Instant>) -> Option<Instant> {
-        let own = self.first.and_then(|(_, since)| since.checked_add(AFTER_STRANGER));
+        let own = self.first.and_then(|(_, since)| since.checked_add(AFTER_UNEXPECTED));
         sooner(deadline, own)
     }
 }
 
-/// Waits for a connection from `peer`, listening to `attention` meanwhile; what comes from elsewhere
-/// is dropped and noted in `strangers`. The listener must not block; the stream does not either.
+/// Waits for a connection from `peer`, and calls `hooks` meanwhile. Connections from other addresses are dropped and
+/// recorded in `unexpected`. The listener must be nonblocking; the returned stream is, too.
 ///
 /// # Errors
-/// What the system says; the listener can be used again.
+/// The system's error; the listener remains usable.
 pub fn accept_from(
     listener: &TcpListener,
     peer: IpAddr,
     deadline: Option<Instant>,
-    strangers: &mut Strangers,
-    attention: &mut impl Attention,
+    unexpected: &mut UnexpectedPeers,
+    hooks: &mut impl TransferHooks,
 ) -> io::Result<Result<TcpStream, Waited>> {
     loop {
         match listener.accept() {
@@ -155,29 +154,29 @@ pub fn accept_from(
                 stream.set_nonblocking(true)?;
                 return Ok(Ok(stream));
             }
-            // A crowd of strangers does not keep the deadline from being seen.
-            Ok(_stranger) if has_passed(deadline) => {
+            // Many unexpected connections must not delay the deadline.
+            Ok(_unexpected) if has_passed(deadline) => {
                 return Ok(Err(Waited::TimedOut));
             }
-            Ok((_, from)) => strangers.add(from.ip(), Instant::now()),
-            Err(error) if is_passing(&error) => {}
+            Ok((_, from)) => unexpected.add(from.ip(), Instant::now()),
+            Err(error) if is_transient(&error) => {}
             Err(error) => return Err(error),
         }
-        // After a stranger too: the attention is asked between any two.
-        let (handle, until) = (Waitable::handle(listener), strangers.limit(deadline));
-        match wait_with(handle, Interest::Read, until, 0, attention)? {
+        // Also after an unexpected connection: the hooks are checked between any two.
+        let (handle, until) = (Waitable::handle(listener), unexpected.limit(deadline));
+        match wait_with(handle, Interest::Read, until, 0, hooks)? {
             Waited::Ready => {}
             ended => return Ok(Err(ended)),
         }
     }
 }
 
-/// Whether nobody is there yet to be accepted, or somebody who was there has left.
-pub fn is_passing(error: &io::Error) -> bool {
+/// Returns whether `accept` should be tried again: no connection is waiting, or a waiting client disconnected.
+pub fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted)
 }
 
-/// IPv4 in IPv6's clothes (`::ffff:127.0.0.1`, what a dual-stack listener sees) as IPv4.
+/// Converts an IPv4-mapped IPv6 address (`::ffff:127.0.0.1`, which a dual-stack listener reports) to IPv4.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => SocketAddr::new(IpAddr::V4(ip), address.port()),

@@ -1,23 +1,22 @@
-//! Connections that this side begins: to a host by name, or to one address while something else is
-//! waited for.
+//! Opening connections: to a host by name, or to one address while other events are polled.
 
-use super::wait::{Attention, Waited, deadline, sooner, wait, wait_with};
+use super::wait::{TransferHooks, Waited, deadline, sooner, wait, wait_with};
 use crate::sys::{Interest, PollItem, Waitable, connect_from};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-/// How long an address is tried before the next one is too.
+/// The delay after which the next address is tried in parallel.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first address of `host` that answers. The addresses are tried in the system's
-/// order, but one of each protocol after the other, each with a short head start before the next
-/// (RFC 8305), so that a network that loses one protocol costs a moment and not the whole time.
+/// Connects to the first address of `host` that answers. The addresses are tried in the system's order, but IPv6 and
+/// IPv4 alternate, and each attempt starts shortly after the previous one (RFC 8305). So a network that drops one of
+/// the protocols costs a fraction of a second, not the whole timeout.
 ///
 /// # Errors
-/// `NotFound`-like errors of name resolution, or that of the first address that failed.
+/// The error of the name resolution, or that of the first address that failed.
 pub fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
-    let addresses = alternated((host, port).to_socket_addrs()?.collect());
+    let addresses = interleaved((host, port).to_socket_addrs()?.collect());
     if let [address] = addresses[..] {
         return TcpStream::connect_timeout(&address, patience);
     }
@@ -26,7 +25,7 @@ pub fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStrea
     let mut waiting = addresses.into_iter();
     let mut trying: Vec<TcpStream> = Vec::new();
     loop {
-        match waiting.next().map(|address| connect_from(any_of(address), address)) {
+        match waiting.next().map(|address| connect_from(unspecified_address(address), address)) {
             Some(Ok(stream)) => trying.push(stream),
             Some(Err(error)) => drop(failed.get_or_insert(error)),
             None if trying.is_empty() => {
@@ -36,15 +35,15 @@ pub fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStrea
             None => {}
         }
         let next = if waiting.len() == 0 { until } else { sooner(until, deadline(HEAD_START)) };
-        if let Some(stream) = first_made(&mut trying, next, until, &mut failed)? {
+        if let Some(stream) = first_connected(&mut trying, next, until, &mut failed)? {
             stream.set_nonblocking(false)?;
             return Ok(stream);
         }
     }
 }
 
-/// The one of these connections that is made first, if one is by then; what fails is left out.
-fn first_made(
+/// Returns the first connection that is established before `next`, if any. Failed ones are removed.
+fn first_connected(
     trying: &mut Vec<TcpStream>,
     next: Option<Instant>,
     until: Option<Instant>,
@@ -71,15 +70,15 @@ fn first_made(
     Ok(None)
 }
 
-fn any_of(address: SocketAddr) -> IpAddr {
+fn unspecified_address(address: SocketAddr) -> IpAddr {
     match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 
-/// The same addresses, the protocols taking turns.
-fn alternated(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+/// Reorders the addresses so that IPv6 and IPv4 alternate.
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_ipv6);
@@ -94,19 +93,19 @@ fn alternated(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// Connects to `to` from the address `local`, by which the peer knows us, listening to `attention`
-/// meanwhile. `Err` in the inner result is a wait that ended without a connection.
+/// Connects to `to` from the address `local`, which is the one that the peer expects, and calls `hooks` meanwhile. An
+/// inner `Err` is a wait that ended without a connection.
 ///
 /// # Errors
-/// What the system says: refused, unreachable.
+/// The system's error, such as a refused connection.
 pub fn dial(
     local: IpAddr,
     to: SocketAddr,
     deadline: Option<Instant>,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> io::Result<Result<TcpStream, Waited>> {
     let stream = connect_from(local, to)?;
-    match wait_with(Waitable::handle(&stream), Interest::Write, deadline, 0, attention)? {
+    match wait_with(Waitable::handle(&stream), Interest::Write, deadline, 0, hooks)? {
         Waited::Ready => stream.take_error()?.map_or(Ok(Ok(stream)), Err),
         ended => Ok(Err(ended)),
     }
@@ -118,17 +117,17 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn protocols_take_turns() {
+    fn ipv6_and_ipv4_alternate() {
         let [a, b, c]: [SocketAddr; 3] =
             ["[::1]:1", "[::2]:1", "127.0.0.1:1"].map(|text| text.parse().unwrap());
-        assert_eq!(alternated(vec![a, b, c]), [a, c, b]);
-        assert_eq!(alternated(vec![c, a, b]), [c, a, b]);
-        assert_eq!(alternated(vec![]), []);
+        assert_eq!(interleaved(vec![a, b, c]), [a, c, b]);
+        assert_eq!(interleaved(vec![c, a, b]), [c, a, b]);
+        assert_eq!(interleaved(vec![]), []);
     }
 
     #[test]
-    fn of_several_addresses_the_one_that_answers_is_taken() {
-        // Whatever this name leads to, it is here; one of its addresses may have no listener.
+    fn the_first_address_that_answers_is_used() {
+        // localhost may have several addresses, and only one of them has a listener here.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let stream = connect("localhost", port, Duration::from_secs(10)).unwrap();

@@ -1,27 +1,27 @@
-//! [`Data`]: a connection in clear or under TLS, and what each of them does at its ends.
+//! [`Data`]: a connection in clear or under TLS.
 
-use super::wait::{Attention, Waited, wait_with};
+use super::wait::{TransferHooks, Waited, wait_with};
 use crate::sys::{Handle, Interest, Tls, Waitable};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// A data connection, or what a control connection is read from and written to. It does not block.
+/// A data connection, or the transport of a control connection. It is nonblocking.
 #[derive(Debug)]
 pub enum Data {
-    /// In clear.
+    /// Without TLS.
     Plain(TcpStream),
-    /// Under TLS, its handshake done.
+    /// Under TLS, after the handshake.
     Tls(Box<Tls>),
 }
 
 impl Data {
-    /// Returns true if the bytes of files go as they are, so that the system can move them by itself.
+    /// Returns whether bytes are sent unencrypted, so that the system can move those of a file itself.
     pub fn is_plain(&self) -> bool {
         matches!(self, Data::Plain(_))
     }
 
-    /// The socket.
+    /// Returns the socket.
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Data::Plain(tcp) => tcp,
@@ -29,7 +29,7 @@ impl Data {
         }
     }
 
-    /// The TLS, if there is.
+    /// Returns the TLS connection, if any.
     pub fn tls(&self) -> Option<&Tls> {
         match self {
             Data::Plain(_) => None,
@@ -37,7 +37,7 @@ impl Data {
         }
     }
 
-    /// The TLS, if there is, to change it.
+    /// Returns the TLS connection, if any, for changes.
     pub fn tls_mut(&mut self) -> Option<&mut Tls> {
         match self {
             Data::Plain(_) => None,
@@ -45,22 +45,22 @@ impl Data {
         }
     }
 
-    /// Returns what to wait for after a call that would block. In clear that is `own`, the direction of
-    /// the call; TLS may have to write before it can read.
+    /// Returns what to poll for after a call that would block. Without TLS that is `own`, the direction of the call;
+    /// TLS may have to write before it can read.
     pub fn wants(&self, own: Interest) -> Interest {
         self.tls().map_or(own, Tls::wants)
     }
 
-    /// Returns how many bytes can be read at once though a poll does not show them.
+    /// Returns the number of decrypted bytes that can be read at once, although a poll does not show them.
     pub fn pending(&self) -> usize {
         self.tls().map_or(0, Tls::pending)
     }
 
-    /// Tells the peer that nothing more is sent: TLS says it by a close_notify, and then the half of the
-    /// socket is closed. In clear it does nothing, since the end of the connection says it.
+    /// Tells the peer that no more data follows: sends close_notify and closes the sending side of the socket. Without
+    /// TLS nothing is done, because the end of the connection ends the data.
     ///
     /// # Errors
-    /// `WouldBlock`, or what the system says of a connection that is lost.
+    /// `WouldBlock`, or the system's error if the connection is lost.
     pub fn end_sending(&mut self) -> io::Result<()> {
         match self {
             Data::Plain(_) => Ok(()),
@@ -112,14 +112,14 @@ impl Write for Data {
     }
 }
 
-/// Shakes hands, listening to `attention` meanwhile.
+/// Performs the TLS handshake, and calls `hooks` meanwhile.
 ///
 /// # Errors
-/// Why it failed: a [`TlsError`](crate::sys::TlsError) inside, or what the system says.
+/// A [`TlsError`](crate::sys::TlsError) inside the error, or the system's error.
 pub fn handshake(
     tls: &mut Tls,
     deadline: Option<Instant>,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> io::Result<Waited> {
     loop {
         match tls.handshake() {
@@ -128,7 +128,7 @@ pub fn handshake(
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
-        match wait_with(tls.handle(), tls.wants(), deadline, 0, attention)? {
+        match wait_with(tls.handle(), tls.wants(), deadline, 0, hooks)? {
             Waited::Ready => {}
             ended => return Ok(ended),
         }
@@ -137,7 +137,7 @@ pub fn handshake(
 
 #[cfg(test)]
 pub(crate) mod testing {
-    //! Both ends of a connection under TLS.
+    //! Both ends of a TLS connection, for tests.
 
     use super::*;
     use crate::net;
@@ -147,32 +147,32 @@ pub(crate) mod testing {
     use std::thread;
     use std::time::Duration;
 
-    /// How long anything may take.
+    /// The time limit of every wait in the tests.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// Waits for nothing else.
+    /// Hooks that never stop a wait.
     pub(crate) struct Nothing;
 
-    impl Attention for Nothing {
+    impl TransferHooks for Nothing {
         fn items(&self) -> [PollItem<'_>; 2] {
             [PollItem::nothing(), PollItem::nothing()]
         }
 
-        fn attend(&mut self, _: u64) -> net::Verdict {
+        fn check(&mut self, _: u64) -> net::Verdict {
             net::Verdict::Continue
         }
     }
 
-    /// Both ends of a TCP connection, which do not block.
+    /// Creates both ends of a nonblocking TCP connection.
     pub(crate) fn tcp_pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         (near, listener.accept().unwrap().0)
     }
 
-    /// A server's context and a client's; `None`, with a word, where there is no library for TLS.
+    /// Creates a server's and a client's TLS context. Prints a message and returns `None` without a TLS library.
     pub(crate) fn contexts() -> Option<(TlsContext, TlsContext)> {
-        let library = tls_library(None).inspect_err(|error| println!("left out: {error}")).ok()?;
+        let library = tls_library(None).inspect_err(|error| println!("skipped: {error}")).ok()?;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("certificate");
         fs::write(&file, make_certificate(library, &["localhost".into()], 9).unwrap().pem).unwrap();
@@ -181,8 +181,8 @@ pub(crate) mod testing {
         Some((server, client))
     }
 
-    /// The server's end and the client's, after the handshake, with this many tickets on their way to
-    /// the client.
+    /// Creates the server's and the client's end of a TLS connection after the handshake, in which the server sends
+    /// this many tickets.
     pub(crate) fn tls_pair(tickets: u32) -> Option<(Box<Tls>, Box<Tls>)> {
         let (server, client) = contexts()?;
         let (near, far) = tcp_pair();
@@ -211,21 +211,21 @@ mod tests {
     use crate::sys::{Event, PollItem};
     use std::time::Duration;
 
-    /// Says stop when it is called, which is at once.
+    /// Hooks that are called at once and stop the wait.
     struct Called(Event);
 
-    impl Attention for Called {
+    impl TransferHooks for Called {
         fn items(&self) -> [PollItem<'_>; 2] {
             [PollItem::new(self.0.handle(), Interest::Read), PollItem::nothing()]
         }
 
-        fn attend(&mut self, _: u64) -> Verdict {
+        fn check(&mut self, _: u64) -> Verdict {
             Verdict::Stop
         }
     }
 
     #[test]
-    fn a_handshake_that_hangs_ends_by_its_deadline_or_by_who_stops_it() {
+    fn a_stuck_handshake_ends_at_its_deadline_or_when_stopped() {
         let Some((server, client)) = contexts() else { return };
         let (near, _far) = tcp_pair();
         let mut tls = server.accept(near, &[1; 16], None).unwrap();
@@ -234,7 +234,7 @@ mod tests {
         let called = Event::new().unwrap();
         called.set();
         assert_eq!(handshake(&mut tls, None, &mut Called(called)).unwrap(), Waited::Stopped);
-        // And by the end of the peer.
+        // A handshake also ends when the peer disconnects.
         let (near, far) = tcp_pair();
         let mut tls = client.connect(near, "localhost", None).unwrap();
         drop(far);

@@ -1,4 +1,4 @@
-//! [`Stream`]: a control connection whose reads and writes end.
+//! [`Stream`]: a control connection whose reads and writes have deadlines.
 
 use super::data::Data;
 use super::wait::{deadline, sooner, wait};
@@ -9,115 +9,114 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
-/// How long a peer may leave a reply or a command of ours unread before it is given up.
+/// The time within which a peer must make room for a reply or a command.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// After how much silence the system asks a peer's machine whether it is still there.
+/// The idle time after which TCP keepalive probes the peer.
 const PROBE_AFTER: Duration = Duration::from_secs(120);
 
-/// After how much of a wait the memory is worth a system call or two.
+/// The wait after which releasing memory is worth its system calls.
 const LONG_WAIT: Duration = Duration::from_secs(2);
 
-/// A stream for a control connection: reads end at a deadline that its owner sets, and when the
-/// program drains; writes end when the peer does not read for half a minute.
+/// A stream for a control connection. Reads end at a deadline set by the owner, and when the shutdown begins; writes
+/// end if the peer does not read for half a minute.
 #[derive(Debug)]
 pub struct Stream {
     transport: Data,
     deadline: Option<Instant>,
     waiting: bool,
     shutdown: Option<Shutdown>,
-    thrifty: bool,
+    releases_stack: bool,
 }
 
 impl Stream {
-    /// Takes a connected socket. `shutdown` ends reads with [`Draining`] inside the error.
+    /// Takes a connected socket. When `shutdown` begins, reads fail with [`Draining`] inside the error.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Fails if the system cannot configure the socket.
     pub fn new(tcp: TcpStream, shutdown: Option<Shutdown>) -> io::Result<Stream> {
         tcp.set_nonblocking(true)?;
         if !tcp.nodelay()? {
             prepare(&tcp)?;
         }
         let transport = Data::Plain(tcp);
-        Ok(Stream { transport, deadline: None, waiting: true, shutdown, thrifty: false })
+        Ok(Stream { transport, deadline: None, waiting: true, shutdown, releases_stack: false })
     }
 
-    /// From when on reads fail with `TimedOut`; `None` is never.
+    /// Sets the time from which reads fail with `TimedOut`; `None` is never.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
 
-    /// Whether reads wait. If not, they fail with `WouldBlock` where nothing has arrived.
+    /// Sets whether reads wait. If not, they fail with `WouldBlock` when no data has arrived.
     pub fn set_waiting(&mut self, waiting: bool) {
         self.waiting = waiting;
     }
 
-    /// Has the thread that waits here for long give back the memory it does not need meanwhile. Not
-    /// for the main thread.
-    pub fn be_thrifty(&mut self) {
-        self.thrifty = true;
+    /// Makes long waits release the unused stack pages of the waiting thread. Not for the main thread.
+    pub fn release_stack_when_idle(&mut self) {
+        self.releases_stack = true;
     }
 
-    /// The socket.
+    /// Returns the socket.
     pub fn tcp(&self) -> &TcpStream {
         self.transport.tcp()
     }
 
-    /// The TLS that the stream is under, if it is.
+    /// Returns the TLS connection, if any.
     pub fn tls(&self) -> Option<&Tls> {
         self.transport.tls()
     }
 
-    /// The TLS that the stream is under, if it is, to change it.
+    /// Returns the TLS connection, if any, for changes.
     pub fn tls_mut(&mut self) -> Option<&mut Tls> {
         self.transport.tls_mut()
     }
 
-    /// Returns how many bytes can be read at once though a poll does not show them.
+    /// Returns the number of decrypted bytes that can be read at once, although a poll does not show them.
     pub fn pending(&self) -> usize {
         self.transport.pending()
     }
 
-    /// Returns what to wait for before the next read. TLS may have to write first: while a peer that asks
-    /// for new keys does not read the answer, its socket is ready to be read and no read gets on.
+    /// Returns what to poll for before the next read. TLS may have to write first: while a peer that requested a key
+    /// update does not read the answer, its socket is readable but no read succeeds.
     pub fn wants_to_read(&self) -> Interest {
         self.transport.wants(Interest::Read)
     }
 
-    /// Puts the stream under TLS, whose handshake over this socket is done. Nothing that was read in clear
-    /// may be left over above it.
-    pub fn secure(&mut self, tls: Box<Tls>) {
+    /// Replaces the transport by a TLS connection over this socket, after its handshake. No unread cleartext may be
+    /// buffered above the stream.
+    pub fn start_tls(&mut self, tls: Box<Tls>) {
         self.transport = Data::Tls(tls);
     }
 
-    /// Takes the TLS off, so that bytes go as they are from here on.
+    /// Removes TLS, so that later bytes are sent and received unencrypted.
     ///
     /// # Errors
-    /// No descriptor is free.
-    pub fn strip(&mut self) -> io::Result<()> {
+    /// Fails if no descriptor is free.
+    pub fn remove_tls(&mut self) -> io::Result<()> {
         self.transport = Data::Plain(self.tcp().try_clone()?);
         Ok(())
     }
 
-    /// Says that nothing more is sent, by a close_notify under TLS, and closes this half. What the peer
-    /// still sends is read as it is, to be thrown away.
+    /// Sends close_notify under TLS and closes the sending side of the socket. Afterwards, reads return the peer's
+    /// remaining bytes undecrypted, which the caller discards.
     ///
     /// # Errors
-    /// What the system says of a connection that is lost.
+    /// The system's error if the connection is lost.
     pub fn end_sending(&mut self) -> io::Result<()> {
         self.end_tls();
         if !self.transport.is_plain() {
-            // Without a descriptor for it the rest is read under TLS.
-            let _ = self.strip();
+            // If no descriptor is free, the remaining bytes are decrypted.
+            let _ = self.remove_tls();
         }
         self.tcp().shutdown(std::net::Shutdown::Write)
     }
 
-    /// Says close_notify under TLS, if there is room for it, and does nothing in clear.
+    /// Sends close_notify under TLS, if the socket has room for it. Does nothing without TLS.
     pub fn end_tls(&mut self) {
         if let Some(tls) = self.transport.tls_mut() {
-            // A peer that does not read needs no goodbye.
+            // If the peer does not read, close_notify is left out.
             let _ = tls.end_sending();
         }
     }
@@ -132,12 +131,12 @@ impl Waitable for Stream {
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.waiting {
-            // Also who never pauses meets the deadline.
+            // A peer that sends without a pause must not delay the deadline.
             if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             let is_plain = self.transport.is_plain();
-            // What is decrypted already does not show in a poll.
+            // A poll does not show data that is already decrypted.
             if !is_plain {
                 self.check_running()?;
                 match self.receive(buffer) {
@@ -148,8 +147,8 @@ impl Read for Stream {
             let shutdown = self.shutdown.as_ref().map_or(PollItem::nothing(), Shutdown::draining);
             let own = PollItem::new(self.handle(), self.wants_to_read());
             let mut items = [own, shutdown];
-            if self.thrifty {
-                wait_thriftily(&mut items, self.deadline)?;
+            if self.releases_stack {
+                wait_releasing_stack(&mut items, self.deadline)?;
             } else {
                 wait(&mut items, self.deadline)?;
             }
@@ -169,8 +168,8 @@ impl Read for Stream {
 }
 
 impl Stream {
-    /// Reads without waiting. A connection that ends without close_notify has ended all the same: lines
-    /// have ends of their own, so that none can be cut short unseen.
+    /// Reads without waiting. A connection that ends without close_notify counts as ended: lines have terminators, so a
+    /// truncated one is detected.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.transport.read(buffer) {
             Err(error) if was_truncated(&error) => Ok(0),
@@ -178,7 +177,7 @@ impl Stream {
         }
     }
 
-    /// Fails with [`Draining`] if the program drains.
+    /// Fails with [`Draining`] once the shutdown has begun.
     fn check_running(&self) -> io::Result<()> {
         match self.shutdown.as_ref().map(Shutdown::stage) {
             None | Some(Stage::Running) => Ok(()),
@@ -210,8 +209,8 @@ impl Write for Stream {
     }
 }
 
-/// [`wait`], giving back what this thread's stack holds unused once the wait is long.
-fn wait_thriftily(items: &mut [PollItem<'_>], until: Option<Instant>) -> io::Result<()> {
+/// Like [`wait`], but releases the unused stack pages of this thread after a while.
+fn wait_releasing_stack(items: &mut [PollItem<'_>], until: Option<Instant>) -> io::Result<()> {
     let at_first = sooner(until, deadline(LONG_WAIT));
     match wait(items, at_first) {
         Err(error) if error.kind() == io::ErrorKind::TimedOut && at_first != until => {
@@ -222,32 +221,32 @@ fn wait_thriftily(items: &mut [PollItem<'_>], until: Option<Instant>) -> io::Res
     }
 }
 
-/// Sets the options of a control connection on a listener, whose connections have them from the
-/// beginning where the system hands them on: six system calls less for each.
+/// Sets the options of a control connection on a listener if the system copies them to accepted connections. This saves
+/// six system calls per connection.
 ///
 /// # Errors
-/// What the system says of a broken socket.
+/// Fails if the system cannot configure the socket.
 pub fn prepare_listener(listener: &TcpListener) -> io::Result<()> {
     if sys::CAN_INHERIT_OPTIONS { prepare(listener) } else { Ok(()) }
 }
 
 fn prepare(socket: &impl Waitable) -> io::Result<()> {
-    // A system without one of these two serves all the same.
+    // The first two options are not essential.
     // RFC 959 section 4.1.3: ABOR may come after a Telnet Synch, whose mark is urgent data.
     let _ = sys::inline_urgent(socket);
-    // A peer that went away without a word would keep its place as long as it may be idle.
+    // Keepalive detects peers that disappeared, which would occupy a session until the idle timeout.
     let _ = sys::keep_alive(socket, PROBE_AFTER);
-    // A command or reply is one write and wants to leave at once (44 ms without this). Last, since it
-    // says that the others are set.
+    // Commands and replies are single writes and must be sent at once (44 ms faster). This option is set last, because
+    // `Stream::new` takes it as a sign that all are set.
     sys::no_delay(socket)
 }
 
-/// Inside the `io::Error` of a read that ended because the program drains.
+/// The inner error of a read that ended because the shutdown began.
 #[derive(Debug)]
 pub struct Draining;
 
 impl Draining {
-    /// Whether this is why `error` came.
+    /// Returns whether `error` has this cause.
     pub fn caused(error: &io::Error) -> bool {
         error.get_ref().is_some_and(|inner| inner.is::<Draining>())
     }
@@ -267,19 +266,19 @@ mod tests {
     use crate::net::data::testing::tls_pair;
     use crate::sys::{Interest, PollItem, poll};
 
-    /// Streams of a server and of a client under TLS.
+    /// Returns a server's and a client's stream of one TLS connection.
     fn streams() -> Option<(Stream, Stream)> {
         let (server, client) = tls_pair(2)?;
         let stream = |tls: Box<Tls>| {
             let mut stream = Stream::new(tls.tcp().try_clone().unwrap(), None).unwrap();
-            stream.secure(tls);
+            stream.start_tls(tls);
             stream
         };
         Some((stream(server), stream(client)))
     }
 
     #[test]
-    fn what_is_decrypted_is_read_without_a_poll() {
+    fn decrypted_data_is_read_without_a_poll() {
         let Some((mut server, mut client)) = streams() else { return };
         server.write_all(&[7; 3_000]).unwrap();
         let (mut piece, mut got) = ([0; 512], 0);
@@ -292,9 +291,9 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_readable_may_have_nothing_to_read() {
+    fn a_readable_tls_socket_may_have_no_data() {
         let Some((_server, mut client)) = streams() else { return };
-        // The tickets of TLS 1.3 have come, or will.
+        // The session tickets of TLS 1.3 make the socket readable.
         let mut items = [PollItem::new(client.handle(), Interest::Read)];
         assert_eq!(poll(&mut items, Some(Duration::from_secs(20))).unwrap(), 1);
         client.set_waiting(false);
@@ -305,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn the_deadline_and_the_end_of_the_program_count_though_bytes_are_there() {
+    fn reads_end_at_the_deadline_and_the_shutdown_despite_pending_data() {
         let Some((mut server, client)) = tls_pair(2) else { return };
         let shutdown = Shutdown::new().unwrap();
         let tcp = client.tcp().try_clone().unwrap();
         let mut client_stream = Stream::new(tcp, Some(shutdown.clone())).unwrap();
-        client_stream.secure(client);
+        client_stream.start_tls(client);
         server.write_all(&[7; 100]).unwrap();
         assert_eq!(client_stream.read(&mut [0; 1]).unwrap(), 1);
         client_stream.set_deadline(Some(Instant::now()));
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_with_the_connection_whatever_it_says() {
+    fn a_connection_ends_with_or_without_close_notify() {
         let Some((mut server, mut client)) = streams() else { return };
         server.end_tls();
         assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
@@ -332,19 +331,19 @@ mod tests {
     }
 
     #[test]
-    fn after_its_end_what_comes_is_read_as_it_is() {
+    fn after_end_sending_bytes_are_read_undecrypted() {
         let Some((mut server, mut client)) = streams() else { return };
         client.write_all(b"under TLS").unwrap();
         server.end_sending().unwrap();
         let mut byte = [0];
         assert_eq!(server.read(&mut byte).unwrap(), 1);
         assert_eq!(byte, [23], "the first byte of a record");
-        // And CCC continues in clear both ways.
+        // After CCC, data in both directions is unencrypted.
         let Some((mut server, mut client)) = streams() else { return };
         server.end_tls();
         assert_eq!(client.read(&mut [0; 9]).unwrap(), 0);
-        client.strip().unwrap();
-        server.strip().unwrap();
+        client.remove_tls().unwrap();
+        server.remove_tls().unwrap();
         client.write_all(b"in clear").unwrap();
         let mut text = [0; 8];
         server.read_exact(&mut text).unwrap();

@@ -1,4 +1,4 @@
-//! Waiting with a deadline, alone or with an eye on what may end the wait.
+//! Waiting with a deadline, optionally with hooks that can end the wait.
 
 use crate::sys::{Handle, Interest, PollItem, poll};
 use std::io;
@@ -20,83 +20,84 @@ pub fn wait(items: &mut [PollItem<'_>], deadline: Option<Instant>) -> io::Result
     }
 }
 
-/// The moment `patience` from now; `None`, which is never, where the clock cannot hold it.
+/// Returns the time `patience` from now, or `None` (never) if the clock cannot represent it.
 pub fn deadline(patience: Duration) -> Option<Instant> {
     Instant::now().checked_add(patience)
 }
 
-/// The first of two moments; `None` is never.
+/// Returns the earlier of two times; `None` is never.
 pub fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }
 
-/// A moment moved by this time.
+/// Returns the time plus a duration; `None` is never.
 pub fn later(moment: Option<Instant>, by: Duration) -> Option<Instant> {
     moment?.checked_add(by)
 }
 
-/// Whether a moment has passed; `None`, which is never, has not.
+/// Returns whether the time has passed; `None` is never.
 pub fn has_passed(moment: Option<Instant>) -> bool {
     moment.is_some_and(|moment| moment <= Instant::now())
 }
 
-/// Who must be listened to while a data connection is waited for or moves.
+/// Callbacks of a wait for a data connection or of a transfer over it.
 ///
-/// The server's is the control connection (ABOR, STAT) and the shutdown; the client's is Ctrl-C.
-pub trait Attention {
-    /// What to wait for besides the data connection.
+/// The server's implementation watches the control connection (ABOR, STAT) and the shutdown; the client's watches for
+/// Ctrl-C.
+pub trait TransferHooks {
+    /// Returns what to poll besides the data connection.
     fn items(&self) -> [PollItem<'_>; 2];
 
-    /// Called when one of the items is ready, and now and then while data flows without a pause.
-    /// `moved` is how many bytes have gone so far.
-    fn attend(&mut self, moved: u64) -> Verdict;
+    /// Called when one of the items is ready, and regularly while data moves without a wait. `moved` is the number of
+    /// bytes moved so far.
+    fn check(&mut self, moved: u64) -> Verdict;
 
-    /// Called after each piece that moved, for progress; must be cheap.
+    /// Called after each piece that has moved, for progress. Must be cheap.
     fn moved(&mut self, total: u64) {
         let _ = total;
     }
 
-    /// How many bytes may move next, asked before each piece; must be cheap.
+    /// Returns the number of bytes that may move next. Called before each piece; must be cheap.
     ///
     /// # Errors
-    /// None may before this moment.
+    /// Returns the time at which to ask again if no bytes may move yet.
     fn allowance(&mut self) -> Result<usize, Instant> {
         Ok(usize::MAX)
     }
 }
 
-/// What an [`Attention`] decides.
+/// The decision of [`TransferHooks::check`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on.
+    /// Continue the wait or the transfer.
     Continue,
-    /// Break off.
+    /// End it.
     Stop,
 }
 
-/// How a wait ended.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// The next call will not wait.
+    /// The next call will not block.
     Ready,
-    /// The [`Attention`] said stop.
+    /// The hooks stopped the wait.
     Stopped,
     /// The deadline passed.
     TimedOut,
 }
 
-/// Waits for `handle`, listening to `attention` meanwhile.
+/// Waits for `handle`, and calls `hooks` meanwhile.
 ///
 /// # Errors
-/// What the system says of the poll itself.
+/// Fails if the poll fails.
 pub fn wait_with(
     handle: Handle<'_>,
     interest: Interest,
     deadline: Option<Instant>,
     moved: u64,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> io::Result<Waited> {
-    attending(deadline, moved, attention, |[first, second]| {
+    wait_with_hooks(deadline, moved, hooks, |[first, second]| {
         let mut items = [PollItem::new(handle, interest), first, second];
         wait(&mut items, deadline)?;
         let [own, others @ ..] = items;
@@ -104,45 +105,45 @@ pub fn wait_with(
     })
 }
 
-/// [`wait_with`] for any of several things.
+/// Like [`wait_with`], but waits for any of several items.
 ///
 /// # Errors
-/// The same.
+/// Fails if the poll fails.
 pub fn wait_for_any<'a>(
     wanted: impl Fn() -> Vec<PollItem<'a>>,
     deadline: Option<Instant>,
     moved: u64,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> io::Result<Waited> {
-    attending(deadline, moved, attention, |called| {
+    wait_with_hooks(deadline, moved, hooks, |hook_items| {
         let mut items = wanted();
         let own = items.len();
-        items.extend(called);
+        items.extend(hook_items);
         wait(&mut items, deadline)?;
-        Ok([&items[..own], &items[own..]].map(|some| some.iter().any(PollItem::ready)))
+        Ok([&items[..own], &items[own..]].map(|part| part.iter().any(PollItem::ready)))
     })
 }
 
-/// Polls what is wanted and what the attention waits for, until something that is wanted is ready.
-/// `poll` gives whether either is, or `TimedOut`.
-fn attending<A: Attention>(
+/// Polls the caller's items and those of the hooks until one of the caller's is ready. `poll` returns whether any of
+/// the caller's, and any of the hooks' items, is ready, or fails with `TimedOut`.
+fn wait_with_hooks<A: TransferHooks>(
     deadline: Option<Instant>,
     moved: u64,
-    attention: &mut A,
+    hooks: &mut A,
     poll: impl Fn([PollItem<'_>; 2]) -> io::Result<[bool; 2]>,
 ) -> io::Result<Waited> {
     loop {
-        let [ready, called] = match poll(attention.items()) {
+        let [ready, hook_ready] = match poll(hooks.items()) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(Waited::TimedOut),
             other => other?,
         };
-        if called && attention.attend(moved) == Verdict::Stop {
+        if hook_ready && hooks.check(moved) == Verdict::Stop {
             return Ok(Waited::Stopped);
         }
         if ready {
             return Ok(Waited::Ready);
         }
-        // Also who never stops to talk meets the deadline.
+        // A peer that sends without a pause must not delay the deadline.
         if has_passed(deadline) {
             return Ok(Waited::TimedOut);
         }

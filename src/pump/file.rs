@@ -1,70 +1,69 @@
-//! Plain files, whose bytes the system moves by itself where it can.
+//! Plain files: the system moves the bytes itself (sendfile, splice) where it can.
 
-use super::{ATTEND_EVERY, End, FIRST_BUFFER, Flow, Outcome, Reached, read};
-use crate::net::{Attention, Data};
+use super::{CHECK_EVERY, End, FIRST_BUFFER, Outcome, Pump, Reached, read};
+use crate::net::{Data, TransferHooks};
 use crate::sys::{self, Interest, Pipe, Waitable};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::time::Duration;
 
-/// From how many received bytes on a transfer is large, so that it is worth a pipe, and how much
-/// that pipe holds. With a MiB the system's own buffers fall out of the cache, and it takes twice as
-/// long.
+/// The number of received bytes after which a pipe (splice) is worth its set-up, and the capacity of that pipe. With 1
+/// MiB, the kernel's buffers fall out of the processor's cache and the transfer takes twice as long.
 pub(super) const LARGE: u64 = 2 * 1024 * 1024;
 pub(super) const PIPE: usize = 512 * 1024;
 
-/// Sends these bytes of `file` over `data`, which must not block; fewer if the file ends before.
+/// Sends this range of `file` over `data`, which must be nonblocking. Sends less if the file ends early.
 pub fn send_file(
     file: &File,
     bytes: Range<u64>,
     data: &mut Data,
     stall: Duration,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> Outcome {
-    let mut flow = Flow::new(stall, attention);
-    let end = flow.send_file(file, bytes, data).err().unwrap_or(End::Done);
-    Outcome { moved: flow.moved, end }
+    let mut pump = Pump::new(stall, hooks);
+    let end = pump.send_file(file, bytes, data).err().unwrap_or(End::Done);
+    Outcome { moved: pump.moved, end }
 }
 
-/// [`receive`](super::receive) into a file.
+/// Like [`receive`](super::receive), into a file.
 pub fn receive_file(
     data: &mut Data,
     sink: &mut impl FileSink,
     stall: Duration,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> Outcome {
-    let mut flow = Flow::new(stall, attention);
-    let end = flow.receive_file(data, sink).err().unwrap_or(End::Done);
-    Outcome { moved: flow.moved, end }
+    let mut pump = Pump::new(stall, hooks);
+    let end = pump.receive_file(data, sink).err().unwrap_or(End::Done);
+    Outcome { moved: pump.moved, end }
 }
 
-/// A sink whose writes go to its file as they are, at the file's position.
+/// A sink that writes its bytes unchanged to a file, at the file's position.
 pub trait FileSink: Write {
-    /// The file, to which the system may write by itself.
+    /// Returns the file, to which the system may write directly.
     fn file(&self) -> &File;
 
-    /// How many bytes the system may write; whether the sink takes more its `write` says.
+    /// Returns the number of bytes that may be spliced. Beyond it, `write` decides.
     fn room(&self) -> u64 {
         u64::MAX
     }
 
-    /// Told before the system writes so many bytes.
+    /// Called before the system writes this many bytes.
     ///
     /// # Errors
-    /// They may not be written.
-    fn pouring(&mut self, count: u64) -> io::Result<()> {
+    /// Fails if they may not be written.
+    fn before_splice(&mut self, count: u64) -> io::Result<()> {
         let _ = count;
         Ok(())
     }
 
-    /// Told of bytes that the system wrote.
-    fn poured(&mut self, count: u64) {
+    /// Called after the system has written this many bytes.
+    fn after_splice(&mut self, count: u64) {
         let _ = count;
     }
 }
 
-impl<A: Attention> Flow<'_, A> {
+impl<A: TransferHooks> Pump<'_, A> {
     fn send_file(
         &mut self,
         mut file: &File,
@@ -82,15 +81,14 @@ impl<A: Attention> Flow<'_, A> {
         self.send(&mut file.take(bytes.end - at), data)
     }
 
-    /// Has the system send these bytes, and returns where the next one is.
+    /// Lets the system send these bytes (sendfile), and returns the position after the last one sent.
     ///
-    /// What the system says against it does not tell the file's fault from the peer's, nor does 0 tell
-    /// the end of a file from one that cannot be sent so. The buffer continues where it stopped, and
-    /// finds out.
+    /// An error of sendfile does not say whether the file or the peer caused it, and 0 can mean the end of the file or
+    /// a file that sendfile does not support. So the caller continues with a buffer, which shows the cause.
     fn send_directly(&mut self, file: &File, bytes: Range<u64>, data: &Data) -> Result<u64, End> {
         let mut at = bytes.start;
         while at < bytes.end {
-            let most = self.allowance()?.min((bytes.end - at).min(ATTEND_EVERY) as usize);
+            let most = self.allowance()?.min((bytes.end - at).min(CHECK_EVERY) as usize);
             match sys::send_file(data.handle(), file, at, most) {
                 Ok(count @ 1..) => {
                     at += count as u64;
@@ -113,7 +111,7 @@ impl<A: Attention> Flow<'_, A> {
         if self.receive_up_to(LARGE, data, sink)? == Reached::End {
             return Ok(());
         }
-        // Where there is no pipe to be had, the buffer does it all.
+        // Without a pipe, the buffer moves everything.
         if let Ok(pipe) = Pipe::new(PIPE)
             && self.receive_through(pipe, data, sink)? == Reached::End
         {
@@ -122,7 +120,7 @@ impl<A: Attention> Flow<'_, A> {
         self.receive(data, sink)
     }
 
-    /// Receives to the end, or as far as socket and file go along with it.
+    /// Receives through a pipe to the end, or as long as the socket and the file support splice.
     fn receive_through(
         &mut self,
         mut pipe: Pipe,
@@ -138,14 +136,15 @@ impl<A: Attention> Flow<'_, A> {
             match pipe.fill(data.handle(), most) {
                 Ok(0) => return Ok(Reached::End),
                 Ok(length) => {
-                    let may = sink.pouring(length as u64);
-                    let poured = may.and_then(|()| pour(&mut pipe, sink)).map_err(End::Local)?;
+                    let may = sink.before_splice(length as u64);
+                    let after_splice =
+                        may.and_then(|()| splice_into(&mut pipe, sink)).map_err(End::Local)?;
                     self.advance(length)?;
-                    if poured == Poured::Copied {
+                    if after_splice == SpliceEnd::Copied {
                         return Ok(Reached::Count);
                     }
                 }
-                Err(error) if refuses(&error) => return Ok(Reached::Count),
+                Err(error) if is_unsupported(&error) => return Ok(Reached::Count),
                 Err(error) => self.pause(error, data, Interest::Read)?,
             }
         }
@@ -154,37 +153,37 @@ impl<A: Attention> Flow<'_, A> {
 
 /// How a pipe was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Poured {
-    /// By the system.
+enum SpliceEnd {
+    /// By splice.
     Directly,
-    /// By hand in the end, since the file takes nothing from a pipe.
+    /// At least partly by read and write, because the file does not support splice.
     Copied,
 }
 
-/// Writes everything that is in a pipe, each byte once.
-fn pour(pipe: &mut Pipe, sink: &mut impl FileSink) -> io::Result<Poured> {
+/// Writes the whole content of a pipe to the sink, each byte once.
+fn splice_into(pipe: &mut Pipe, sink: &mut impl FileSink) -> io::Result<SpliceEnd> {
     while !pipe.is_empty() {
         match pipe.pour(sink.file()) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => sink.poured(count as u64),
+            Ok(count) => sink.after_splice(count as u64),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if refuses(&error) => return copy_rest(pipe, sink),
+            Err(error) if is_unsupported(&error) => return copy_rest(pipe, sink),
             Err(error) => return Err(error),
         }
     }
-    Ok(Poured::Directly)
+    Ok(SpliceEnd::Directly)
 }
 
-fn copy_rest(pipe: &mut Pipe, sink: &mut impl Write) -> io::Result<Poured> {
+fn copy_rest(pipe: &mut Pipe, sink: &mut impl Write) -> io::Result<SpliceEnd> {
     let mut buffer = vec![0; FIRST_BUFFER];
     while !pipe.is_empty() {
         let length = read(pipe, &mut buffer)?;
         sink.write_all(&buffer[..length])?;
     }
-    Ok(Poured::Copied)
+    Ok(SpliceEnd::Copied)
 }
 
-/// Whether this is no failure, but a way that is not open for this file or on this system.
-fn refuses(error: &io::Error) -> bool {
+/// Returns whether the error means that splice is not supported for this file or on this system.
+fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }

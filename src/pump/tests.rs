@@ -8,18 +8,18 @@ use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Says stop once as many bytes have moved, or when it is called.
-struct Until {
+/// Hooks that stop once this many bytes have moved, when they are called.
+struct StopAt {
     stop_at: u64,
     seen: u64,
 }
 
-impl Attention for Until {
+impl TransferHooks for StopAt {
     fn items(&self) -> [PollItem<'_>; 2] {
         [PollItem::nothing(), PollItem::nothing()]
     }
 
-    fn attend(&mut self, moved: u64) -> Verdict {
+    fn check(&mut self, moved: u64) -> Verdict {
         if moved >= self.stop_at { Verdict::Stop } else { Verdict::Continue }
     }
 
@@ -29,7 +29,7 @@ impl Attention for Until {
     }
 }
 
-/// Is called all the time, and says stop once something has moved.
+/// Hooks that are always called, and stop once data has moved.
 struct Called(Event);
 
 impl Called {
@@ -40,31 +40,31 @@ impl Called {
     }
 }
 
-impl Attention for Called {
+impl TransferHooks for Called {
     fn items(&self) -> [PollItem<'_>; 2] {
         [PollItem::new(self.0.handle(), Interest::Read), PollItem::nothing()]
     }
 
-    fn attend(&mut self, moved: u64) -> Verdict {
+    fn check(&mut self, moved: u64) -> Verdict {
         if moved > 0 { Verdict::Stop } else { Verdict::Continue }
     }
 }
 
-/// Lets seven bytes move, then none for a moment, and counts how often it is asked in vain.
-struct Sparing {
+/// Hooks that let seven bytes move, then none for a millisecond, and count the refusals.
+struct SevenAtATime {
     left: usize,
     held_back: usize,
     called: Option<Event>,
 }
 
-impl Attention for Sparing {
+impl TransferHooks for SevenAtATime {
     fn items(&self) -> [PollItem<'_>; 2] {
         let called = self.called.as_ref().map(|event| event.handle());
         let item = called.map_or(PollItem::nothing(), |it| PollItem::new(it, Interest::Read));
         [item, PollItem::nothing()]
     }
 
-    fn attend(&mut self, _: u64) -> Verdict {
+    fn check(&mut self, _: u64) -> Verdict {
         Verdict::Stop
     }
 
@@ -83,38 +83,38 @@ impl Attention for Sparing {
 }
 
 #[test]
-fn no_more_moves_than_is_allowed_and_holding_back_is_no_stall() {
+fn the_allowance_is_kept_and_waiting_for_it_is_no_stall() {
     let bytes = content(100);
-    let sparing = || Sparing { left: 7, held_back: 0, called: None };
+    let seven_at_a_time = || SevenAtATime { left: 7, held_back: 0, called: None };
     let no_time = Duration::ZERO;
 
     let (mut near, far) = pair();
     let reader = collect(far);
-    let mut attention = sparing();
-    let outcome = send_file(&file_of(&bytes), 0..100, &mut near, no_time, &mut attention);
+    let mut hooks = seven_at_a_time();
+    let outcome = send_file(&file_of(&bytes), 0..100, &mut near, no_time, &mut hooks);
     assert!(matches!(outcome.end, End::Done), "{outcome:?}");
-    let outcome = send(&mut &bytes[..], &mut near, no_time, &mut sparing());
+    let outcome = send(&mut &bytes[..], &mut near, no_time, &mut seven_at_a_time());
     assert!(matches!(outcome.end, End::Done), "{outcome:?}");
     drop(near);
-    assert_eq!((reader.join().unwrap(), attention.held_back), (bytes.repeat(2), 14));
+    assert_eq!((reader.join().unwrap(), hooks.held_back), (bytes.repeat(2), 14));
 
     let (mut near, mut far) = pair();
     far.write_all(&bytes).unwrap();
     drop(far);
-    let mut attention = sparing();
+    let mut hooks = seven_at_a_time();
     let mut sink = Sink(tempfile::tempfile().unwrap());
-    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Done) && outcome.moved == 100, "{outcome:?}");
-    assert_eq!(attention.held_back, 14);
+    assert_eq!(hooks.held_back, 14);
 }
 
 #[test]
-fn who_is_held_back_is_stopped_all_the_same() {
+fn a_transfer_that_waits_for_its_allowance_can_be_stopped() {
     let (mut near, _far) = pair();
     let called = Event::new().unwrap();
     called.set();
-    let mut attention = Sparing { left: 7, held_back: 0, called: Some(called) };
-    let outcome = send_file(&file_of(&content(100)), 0..100, &mut near, PATIENCE, &mut attention);
+    let mut hooks = SevenAtATime { left: 7, held_back: 0, called: Some(called) };
+    let outcome = send_file(&file_of(&content(100)), 0..100, &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Stopped) && outcome.moved == 7, "{outcome:?}");
 }
 
@@ -144,8 +144,8 @@ fn every_byte_arrives_in_both_directions() {
             far.read_to_end(&mut got).unwrap();
             (got, far)
         });
-        let mut attention = Until { stop_at: NEVER, seen: 0 };
-        let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut attention);
+        let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+        let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut hooks);
         assert!(matches!(outcome.end, End::Done), "{outcome:?}");
         assert_eq!(outcome.moved, length as u64);
         near.tcp().shutdown(std::net::Shutdown::Write).unwrap();
@@ -154,37 +154,37 @@ fn every_byte_arrives_in_both_directions() {
 
         let writer = thread::spawn(move || far.write_all(&expected));
         let mut got = Vec::new();
-        let mut attention = Until { stop_at: NEVER, seen: 0 };
-        let outcome = receive(&mut near, &mut got, PATIENCE, &mut attention);
+        let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+        let outcome = receive(&mut near, &mut got, PATIENCE, &mut hooks);
         writer.join().unwrap().unwrap();
         assert!(matches!(outcome.end, End::Done));
-        assert!(got == bytes && attention.seen == outcome.moved);
+        assert!(got == bytes && hooks.seen == outcome.moved);
     }
 }
 
 #[test]
-fn a_stalled_peer_ends_it() {
+fn a_stalled_peer_ends_the_transfer() {
     let (mut near, _far) = pair();
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let outcome = receive(&mut near, &mut Vec::new(), Duration::from_millis(1), &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let outcome = receive(&mut near, &mut Vec::new(), Duration::from_millis(1), &mut hooks);
     assert!(matches!(outcome.end, End::Stalled));
-    let outcome = send(&mut io::repeat(7), &mut near, Duration::from_millis(1), &mut attention);
+    let outcome = send(&mut io::repeat(7), &mut near, Duration::from_millis(1), &mut hooks);
     assert!(matches!(outcome.end, End::Stalled) && outcome.moved > 0);
 }
 
 #[test]
-fn a_flow_without_pauses_is_still_broken_off() {
+fn a_transfer_that_never_waits_can_be_stopped() {
     let (mut near, mut far) = pair();
     let reader = thread::spawn(move || io::copy(&mut far, &mut io::sink()));
-    let mut attention = Until { stop_at: 1, seen: 0 };
-    let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut attention);
+    let mut hooks = StopAt { stop_at: 1, seen: 0 };
+    let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Stopped));
     drop(near);
-    assert!(reader.join().unwrap().unwrap() >= ATTEND_EVERY);
+    assert!(reader.join().unwrap().unwrap() >= CHECK_EVERY);
 }
 
 #[test]
-fn whose_fault_it_was_is_told() {
+fn errors_of_the_source_and_of_the_peer_are_distinguished() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -192,15 +192,15 @@ fn whose_fault_it_was_is_told() {
         }
     }
     let (mut near, far) = pair();
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let outcome = send(&mut Broken, &mut near, PATIENCE, &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let outcome = send(&mut Broken, &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Local(_)));
     drop(far);
-    let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut attention);
+    let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Peer(_)), "{outcome:?}");
 }
 
-/// A plain file of these bytes.
+/// Creates a file with these bytes.
 fn file_of(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -216,15 +216,15 @@ fn collect(mut far: TcpStream) -> thread::JoinHandle<Vec<u8>> {
 }
 
 #[test]
-fn every_part_of_a_file_arrives() {
+fn any_range_of_a_file_is_sent() {
     let bytes = content(3_000_001);
     let file = file_of(&bytes);
     let length = bytes.len() as u64;
     for range in [0..0, 0..1, 0..length, 1..length - 1, 65_535..65_537, length - 1..length] {
         let (mut near, far) = pair();
         let reader = collect(far);
-        let mut attention = Until { stop_at: NEVER, seen: 0 };
-        let outcome = send_file(&file, range.clone(), &mut near, PATIENCE, &mut attention);
+        let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+        let outcome = send_file(&file, range.clone(), &mut near, PATIENCE, &mut hooks);
         drop(near);
         assert!(matches!(outcome.end, End::Done), "{outcome:?}");
         assert_eq!(outcome.moved, range.end - range.start);
@@ -236,45 +236,45 @@ fn every_part_of_a_file_arrives() {
 fn a_file_that_ends_early_is_sent_as_far_as_it_goes() {
     let (mut near, far) = pair();
     let reader = collect(far);
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
     let file = file_of(b"short");
-    let outcome = send_file(&file, 1..100, &mut near, PATIENCE, &mut attention);
+    let outcome = send_file(&file, 1..100, &mut near, PATIENCE, &mut hooks);
     drop(near);
     assert!(matches!(outcome.end, End::Done) && outcome.moved == 4, "{outcome:?}");
     assert_eq!(reader.join().unwrap(), b"hort");
 }
 
 #[test]
-fn a_file_on_its_way_is_broken_off_stalls_and_fails_like_any_source() {
-    let size = 3 * ATTEND_EVERY;
+fn sending_a_file_can_be_stopped_stall_and_fail() {
+    let size = 3 * CHECK_EVERY;
     let file = file_of(b"");
     file.set_len(size).unwrap();
     let (mut near, mut far) = pair();
     let reader = thread::spawn(move || io::copy(&mut far, &mut io::sink()));
     let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut Called::new());
     assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
-    assert!(outcome.moved <= 2 * ATTEND_EVERY);
+    assert!(outcome.moved <= 2 * CHECK_EVERY);
     drop(near);
     reader.join().unwrap().unwrap();
 
     let (mut near, far) = pair();
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
     let brief = Duration::from_millis(1);
-    let outcome = send_file(&file, 0..size, &mut near, brief, &mut attention);
+    let outcome = send_file(&file, 0..size, &mut near, brief, &mut hooks);
     assert!(matches!(outcome.end, End::Stalled) && outcome.moved > 0, "{outcome:?}");
     drop(far);
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Peer(_)), "{outcome:?}");
     let unreadable = tempfile::NamedTempFile::new().unwrap();
     unreadable.as_file().set_len(10).unwrap();
     let written = File::options().write(true).open(unreadable.path()).unwrap();
     let (mut near, _far) = pair();
-    let outcome = send_file(&written, 0..10, &mut near, PATIENCE, &mut attention);
+    let outcome = send_file(&written, 0..10, &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Local(_)), "{outcome:?}");
 }
 
-/// Writes to a file, and lends it.
+/// A sink that gives access to its file.
 struct Sink(File);
 
 impl Write for Sink {
@@ -298,7 +298,7 @@ fn send_in_pieces(mut far: TcpStream, bytes: Vec<u8>, piece: usize) -> thread::J
 }
 
 #[test]
-fn every_byte_is_stored_once_whatever_the_pieces() {
+fn every_byte_is_stored_once_for_any_size_of_pieces() {
     let large = LARGE as usize;
     for length in [0, 1, large - 1, large, large + 1, large + PIPE + 1, large + 5_000_001] {
         for piece in [10_000, 3_000_000] {
@@ -306,60 +306,60 @@ fn every_byte_is_stored_once_whatever_the_pieces() {
             let (mut near, far) = pair();
             let writer = send_in_pieces(far, bytes.clone(), piece);
             let place = tempfile::NamedTempFile::new().unwrap();
-            let mut attention = Until { stop_at: NEVER, seen: 0 };
+            let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
             let mut sink = Sink(place.reopen().unwrap());
-            let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+            let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
             writer.join().unwrap();
             assert!(matches!(outcome.end, End::Done), "{outcome:?}");
-            assert!(outcome.moved == length as u64 && attention.seen == outcome.moved);
+            assert!(outcome.moved == length as u64 && hooks.seen == outcome.moved);
             assert!(std::fs::read(place.path()).unwrap() == bytes, "{length} by {piece}");
         }
     }
 }
 
 #[test]
-fn a_file_that_takes_nothing_from_a_pipe_is_written_all_the_same() {
+fn a_file_without_splice_is_written() {
     let bytes = content(LARGE as usize + 3_000_001);
     let (mut near, far) = pair();
     let writer = send_in_pieces(far, bytes.clone(), 1_000_000);
     let place = tempfile::NamedTempFile::new().unwrap();
     let mut sink = Sink(File::options().append(true).open(place.path()).unwrap());
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
     writer.join().unwrap();
     assert!(matches!(outcome.end, End::Done), "{outcome:?}");
     assert!(std::fs::read(place.path()).unwrap() == bytes);
 }
 
 #[test]
-fn a_large_file_on_its_way_in_is_broken_off_and_stalls_like_a_small_one() {
+fn receiving_a_large_file_can_stall_and_be_stopped() {
     let (mut near, far) = pair();
     let writer = send_in_pieces(far.try_clone().unwrap(), content(LARGE as usize + 1), 65_536);
     let mut sink = Sink(tempfile::tempfile().unwrap());
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
     let brief = Duration::from_secs(1);
-    let outcome = receive_file(&mut near, &mut sink, brief, &mut attention);
+    let outcome = receive_file(&mut near, &mut sink, brief, &mut hooks);
     writer.join().unwrap();
     assert!(matches!(outcome.end, End::Stalled), "{outcome:?}");
     assert_eq!(outcome.moved, LARGE + 1);
     let mut far = far;
     let writer = thread::spawn(move || io::copy(&mut io::repeat(7), &mut far));
-    let mut attention = Called::new();
-    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut attention);
+    let mut hooks = Called::new();
+    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
     drop(near);
     assert!(writer.join().unwrap().is_err());
 }
 
-/// Both ends of a data connection under TLS.
+/// Returns both ends of a data connection under TLS.
 fn tls_ends() -> Option<(Data, Data)> {
-    // An end that is closed with a ticket unread resets the connection.
+    // Without tickets: closing an end with an unread ticket would reset the connection.
     let (server, client) = tls_pair(0)?;
     Some((server.into(), client.into()))
 }
 
 #[test]
-fn under_tls_every_byte_goes_both_ways_and_the_end_is_told() {
+fn under_tls_every_byte_arrives_and_close_notify_ends_the_data() {
     for length in [0, 1, 16_384, LARGEST_UNDER_TLS + 1, LARGE as usize + 3_000_001] {
         for server_sends in [true, false] {
             let Some((near, far)) = tls_ends() else { return };
@@ -367,15 +367,15 @@ fn under_tls_every_byte_goes_both_ways_and_the_end_is_told() {
             let bytes = content(length);
             let file = file_of(&bytes);
             let sender = thread::spawn(move || {
-                let mut attention = Until { stop_at: NEVER, seen: 0 };
+                let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
                 let all = 0..length as u64;
-                let sent = send_file(&file, all, &mut near, PATIENCE, &mut attention);
-                finish(sent, &mut near, PATIENCE, &mut attention)
+                let sent = send_file(&file, all, &mut near, PATIENCE, &mut hooks);
+                finish(sent, &mut near, PATIENCE, &mut hooks)
             });
             let place = tempfile::NamedTempFile::new().unwrap();
             let mut sink = Sink(place.reopen().unwrap());
-            let mut attention = Until { stop_at: NEVER, seen: 0 };
-            let received = receive_file(&mut far, &mut sink, PATIENCE, &mut attention);
+            let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+            let received = receive_file(&mut far, &mut sink, PATIENCE, &mut hooks);
             let sent = sender.join().unwrap();
             assert!(matches!((&sent.end, &received.end), (End::Done, End::Done)), "{received:?}");
             assert_eq!((sent.moved, received.moved), (length as u64, length as u64));
@@ -385,43 +385,43 @@ fn under_tls_every_byte_goes_both_ways_and_the_end_is_told() {
 }
 
 #[test]
-fn under_tls_an_end_that_is_not_told_is_no_end() {
+fn under_tls_an_end_without_close_notify_is_an_error() {
     let Some((mut near, mut far)) = tls_ends() else { return };
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let sent = send(&mut &b"not all"[..], &mut near, PATIENCE, &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let sent = send(&mut &b"not all"[..], &mut near, PATIENCE, &mut hooks);
     assert!(matches!(sent.end, End::Done));
     drop(near);
     let mut got = Vec::new();
-    let received = receive(&mut far, &mut got, PATIENCE, &mut Until { stop_at: NEVER, seen: 0 });
+    let received = receive(&mut far, &mut got, PATIENCE, &mut StopAt { stop_at: NEVER, seen: 0 });
     assert!(matches!(received.end, End::Peer(_)) && got == b"not all", "{received:?}");
-    // A transfer that has failed is not told to be at its end.
+    // `finish` does not end the data of a transfer that failed.
     let Some((mut near, mut far)) = tls_ends() else { return };
     let stopped = Outcome { moved: 0, end: End::Stopped };
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let finished = finish(stopped, &mut near, PATIENCE, &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let finished = finish(stopped, &mut near, PATIENCE, &mut hooks);
     assert!(matches!(finished.end, End::Stopped));
     drop(near);
-    let received = receive(&mut far, &mut got, PATIENCE, &mut attention);
+    let received = receive(&mut far, &mut got, PATIENCE, &mut hooks);
     assert!(matches!(received.end, End::Peer(_)), "{received:?}");
 }
 
 #[test]
-fn under_tls_a_peer_that_stalls_ends_it_and_rates_are_kept() {
+fn under_tls_a_stalled_peer_ends_the_transfer_and_rates_are_kept() {
     let Some((mut near, far)) = tls_ends() else { return };
     let brief = Duration::from_millis(1);
-    let mut attention = Until { stop_at: NEVER, seen: 0 };
-    let outcome = receive(&mut near, &mut Vec::new(), brief, &mut attention);
+    let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
+    let outcome = receive(&mut near, &mut Vec::new(), brief, &mut hooks);
     assert!(matches!(outcome.end, End::Stalled), "{outcome:?}");
-    let outcome = send(&mut io::repeat(7), &mut near, brief, &mut attention);
+    let outcome = send(&mut io::repeat(7), &mut near, brief, &mut hooks);
     assert!(matches!(outcome.end, End::Stalled) && outcome.moved > 0, "{outcome:?}");
     drop(far);
 
     let Some((mut near, mut far)) = tls_ends() else { return };
     let bytes = content(100);
-    let mut attention = Sparing { left: 7, held_back: 0, called: None };
-    let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut attention);
-    assert!(matches!(outcome.end, End::Done) && attention.held_back == 14, "{outcome:?}");
-    let outcome = finish(outcome, &mut near, PATIENCE, &mut attention);
+    let mut hooks = SevenAtATime { left: 7, held_back: 0, called: None };
+    let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut hooks);
+    assert!(matches!(outcome.end, End::Done) && hooks.held_back == 14, "{outcome:?}");
+    let outcome = finish(outcome, &mut near, PATIENCE, &mut hooks);
     assert!(matches!(outcome.end, End::Done), "{outcome:?}");
     let mut got = Vec::new();
     let outcome = receive(&mut far, &mut got, PATIENCE, &mut Called::new());

@@ -11,8 +11,8 @@ const ROUNDS: u64 = 2;
 /// The smallest piece in bytes; smaller ones are not worth the overhead of a turn.
 pub(super) const SMALLEST_PIECE: u64 = 64;
 
-/// The delay that can be made up for while bytes are moving, and after a time without members: the
-/// usual delay of timers, and that of a client between two files.
+/// The delay that is made up for while bytes are moving, and the one after a time without members: the usual delay of
+/// timers, and that of a client between two files.
 const LATE: Duration = Duration::from_millis(250);
 const LATE_WHEN_IDLE: Duration = Duration::from_millis(30);
 

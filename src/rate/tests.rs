@@ -26,8 +26,8 @@ impl Mover {
         Mover { turns, asks: now, moved: 0, speed: None, longest, since: now, stays: true }
     }
 
-    /// Moves the admitted bytes, or waits like a poll: in whole milliseconds, and `late`.
-    fn go_on(&mut self, now: Instant, late: Duration) {
+    /// Moves the admitted bytes; or waits like a poll, in whole milliseconds, and `late`.
+    fn step(&mut self, now: Instant, late: Duration) {
         match self.turns.next_piece(now) {
             Ok(piece) => {
                 self.moved += piece;
@@ -59,7 +59,7 @@ fn run(movers: &mut [Mover], length: Duration, late: u64) {
         && next.asks < end
     {
         noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        next.go_on(next.asks, Duration::from_micros(noise % (late + 1)));
+        next.step(next.asks, Duration::from_micros(noise % (late + 1)));
     }
 }
 
@@ -137,7 +137,7 @@ fn a_leaving_member_returns_its_unused_bytes() {
     let first = Instant::now();
     for file in 0..64 {
         let mut turns = Turns::new([(limit.clone(), Party(0))]);
-        // Each file is half a piece, and comes when the last one is paid for.
+        // Each file is half a piece, and begins when the rate allows it.
         let now = first + Duration::from_micros(31_250) * file;
         assert_eq!(turns.next_piece(now), Ok(KIB), "{file}");
         turns.left = KIB / 2;

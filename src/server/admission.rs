@@ -16,7 +16,7 @@ use std::time::Instant;
 
 /// A client that was just accepted.
 #[derive(Debug)]
-pub struct Arrival {
+pub struct IncomingConnection {
     /// Its connection.
     pub stream: TcpStream,
     /// Its address.
@@ -25,9 +25,9 @@ pub struct Arrival {
     pub tls_first: bool,
 }
 
-impl Arrival {
+impl IncomingConnection {
     /// The connection, if words in clear are understood on it.
-    fn speakable(&self) -> Option<&TcpStream> {
+    fn plain_stream(&self) -> Option<&TcpStream> {
         (!self.tls_first).then_some(&self.stream)
     }
 }
@@ -36,15 +36,15 @@ impl Arrival {
 /// client, so that who cannot start the thread can still tell it.
 #[derive(Clone, Debug)]
 pub struct Client {
-    waiting: Arc<Mutex<Option<(Arrival, Slot)>>>,
+    waiting: Arc<Mutex<Option<(IncomingConnection, Slot)>>>,
 }
 
 impl Client {
-    fn new(arrival: Arrival, slot: Slot) -> Client {
-        Client { waiting: Arc::new(Mutex::new(Some((arrival, slot)))) }
+    fn new(incoming: IncomingConnection, slot: Slot) -> Client {
+        Client { waiting: Arc::new(Mutex::new(Some((incoming, slot)))) }
     }
 
-    pub(super) fn take(&self) -> Option<(Arrival, Slot)> {
+    pub(super) fn take(&self) -> Option<(IncomingConnection, Slot)> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -52,29 +52,29 @@ impl Client {
 impl Server {
     /// A place for the session of a client that was just accepted. Where there is none, the client
     /// is told so and `None` is given.
-    pub fn admit(&self, arrival: Arrival) -> Option<Client> {
+    pub fn admit(&self, incoming: IncomingConnection) -> Option<Client> {
         // Left to those who are in: one of their allocations that fails ends the program.
         const ROOM: usize = 16 * 1024 * 1024;
         if let Err(cause) = sys::check_memory(ROOM) {
             self.log_exhausted(&cause);
-            self.send_away(&arrival);
+            self.reject_for_resources(&incoming);
             return None;
         }
         // For whom a balancer comes is known later.
-        let peer = arrival.peer;
+        let peer = incoming.peer;
         let balanced = self.settings().balancers.include(peer.ip());
         let place = match balanced {
             true => self.session_limits.enter_unnamed().map_err(Rejection::from),
             false => self.place(peer.ip()),
         };
         match place {
-            Ok(slot) => Some(Client::new(arrival, slot)),
+            Ok(slot) => Some(Client::new(incoming, slot)),
             Err(why) => {
                 // A header that was left unread would reset the connection, and the words be lost.
-                if balanced && arrival.stream.set_nonblocking(true).is_ok() {
-                    let _ = proxy::read_header(&arrival.stream, &mut Vec::new());
+                if balanced && incoming.stream.set_nonblocking(true).is_ok() {
+                    let _ = proxy::read_header(&incoming.stream, &mut Vec::new());
                 }
-                self.turn_away(arrival.speakable(), peer, None, why);
+                self.reject(incoming.plain_stream(), peer, None, why);
                 None
             }
         }
@@ -90,16 +90,16 @@ impl Server {
     }
 
     /// Sends a client away for whom no thread could be started.
-    pub fn give_up(&self, client: &Client, cause: &io::Error) {
-        if let Some((arrival, _slot)) = client.take() {
+    pub fn reject_unserved(&self, client: &Client, cause: &io::Error) {
+        if let Some((incoming, _slot)) = client.take() {
             self.log_exhausted(cause);
-            self.send_away(&arrival);
+            self.reject_for_resources(&incoming);
         }
     }
 
     /// Sends a client away because the system has run out of something.
-    pub fn send_away(&self, arrival: &Arrival) {
-        self.turn_away(arrival.speakable(), arrival.peer, None, Rejection::Resources);
+    pub fn reject_for_resources(&self, incoming: &IncomingConnection) {
+        self.reject(incoming.plain_stream(), incoming.peer, None, Rejection::Resources);
     }
 
     /// Logs now and then that the system has run out of something sessions are made of.
@@ -111,14 +111,14 @@ impl Server {
 
     /// Tells a client that there is no place for it. Its socket is new, so this does not wait. Without
     /// a stream there is nothing that it would understand before TLS.
-    fn turn_away(
+    fn reject(
         &self,
         stream: Option<&TcpStream>,
         peer: SocketAddr,
         via: Option<SocketAddr>,
         why: Rejection,
     ) {
-        self.counters.turn_away(why.closed());
+        self.counters.count_rejection(why.closed());
         let why = why.reply();
         if let Some(times) = self.turned_away.count() {
             let words = why.text();
@@ -138,13 +138,13 @@ impl Server {
     /// Who the client is, which a balancer says first. `None` if there is no place for that client, or
     /// nobody was named.
     #[inline(never)]
-    pub(super) fn learn(
+    pub(super) fn identify_client(
         &self,
-        arrival: &Arrival,
+        incoming: &IncomingConnection,
         slot: &mut Slot,
         since: Instant,
     ) -> io::Result<Option<ClientOrigin>> {
-        let (stream, peer) = (&arrival.stream, arrival.peer);
+        let (stream, peer) = (&incoming.stream, incoming.peer);
         let origin = ClientOrigin::direct(stream, peer)?;
         if slot.is_named() {
             return Ok(Some(origin));
@@ -166,7 +166,7 @@ impl Server {
         match named.and_then(|()| Ok(slot.name(address)?)) {
             Ok(()) => Ok(Some(origin)),
             Err(why) => {
-                self.turn_away(arrival.speakable(), origin.peer, origin.balancer(), why);
+                self.reject(incoming.plain_stream(), origin.peer, origin.balancer(), why);
                 Ok(None)
             }
         }

@@ -1,5 +1,4 @@
-//! The command line of `ftp_server`: its options, its subcommands and what it says to the person who
-//! starts it.
+//! The command line of `ftp_server`: its options, its subcommands, and its messages to the user who starts it.
 
 pub mod certificate;
 pub mod check;

@@ -1,4 +1,4 @@
-//! The server's options: the checked values made from their table.
+//! The server's options as checked values.
 
 mod options;
 mod values;
@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the server's command line is made of.
+/// The name, options and help texts of `ftp_server`.
 pub static PROGRAM: Program = Program {
     name: "ftp_server",
     version: env!("CARGO_PKG_VERSION"),
@@ -31,18 +31,18 @@ pub static PROGRAM: Program = Program {
         "ftp_server check [OPTIONS]",
     ],
     flags: &FLAGS,
-    after: "Every option can stand in the file of --config; the command line wins,\n\
-            and --sync=no undoes a switch that the file turns on.\n\
-            Durations are seconds, or 30s, 5m, 1h; rates are bytes a second, or 64K, 10M.\n\
-            SIGTERM and SIGINT end the server when the running transfers are done;\n\
-            a second one ends it at once. SIGHUP reads accounts and config again and\n\
-            opens the logs anew; what is wrong in them is logged, and the old stays.\n",
+    after: "Every option can also be set in the file of --config; the command line wins,\n\
+            and --sync=no turns off a switch that the file turns on.\n\
+            Durations are seconds, or 30s, 5m, 1h; rates are bytes per second, or 64K, 10M.\n\
+            SIGTERM or SIGINT ends the server when the running transfers are done;\n\
+            a second one ends it at once. SIGHUP reloads accounts and options and\n\
+            reopens the logs; what cannot be used is logged, and the old values stay.\n",
 };
 
-/// The address to listen on where nobody names one.
+/// The default of `--host` when nobody can be asked.
 pub const DEFAULT_HOST: &str = "127.0.0.1";
 
-/// What the server runs by, every value checked.
+/// The server's options, every value checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `--host`, if it was given.
@@ -51,13 +51,13 @@ pub struct Config {
     pub port: u16,
     /// `--root`.
     pub root: PathBuf,
-    /// `--anonymous`; `None` lets no visitors in.
+    /// `--anonymous`; `None` disables anonymous logins.
     pub anonymous: Option<Access>,
     /// `--users`.
     pub users: Option<PathBuf>,
     /// `--passive-ports`.
     pub passive_ports: Option<RangeInclusive<u16>>,
-    /// `--passive-address`, each network once.
+    /// `--passive-address`; each network occurs once.
     pub passive_address: Vec<PassiveAddress>,
     /// `--max-sessions`.
     pub max_sessions: usize,
@@ -90,8 +90,8 @@ pub struct Config {
     /// `--transfer-log`.
     pub transfer_log: Option<PathBuf>,
     /// `--status`.
-    pub status: Option<StatusAt>,
-    /// `--tls-cert`; `None` offers no TLS.
+    pub status: Option<StatusAddress>,
+    /// `--tls-cert`; `None` disables TLS.
     pub tls_cert: Option<PathBuf>,
     /// `--tls-key`; `None` is the file of the certificate.
     pub tls_key: Option<PathBuf>,
@@ -105,34 +105,33 @@ pub struct Config {
     pub tls_reuse_required: bool,
     /// `--tls-ccc`.
     pub tls_ccc: bool,
-    /// `--tls-library`; `None` is the system's.
+    /// `--tls-library`; `None` is the system's library.
     pub tls_library: Option<PathBuf>,
     /// `--proxy-protocol`.
     pub proxy_protocol: Vec<Network>,
 }
 
-/// Who must use TLS, for login and data, once there is a certificate.
+/// The users who must use TLS, for login and data, if there is a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsRequired {
-    /// Nobody.
+    /// No one.
     None,
     /// Accounts, so that no password is sent in clear.
     Accounts,
-    /// Accounts and visitors.
+    /// Accounts and anonymous visitors.
     All,
 }
 
-/// Where the status is served.
+/// The address of the status page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusAt {
-    /// An address, without brackets, or a name.
+pub struct StatusAddress {
+    /// An address without brackets, or a host name.
     pub host: String,
-    /// 0 picks a free one.
+    /// The port; 0 picks a free one.
     pub port: u16,
 }
 
-/// Returns what was given on the command line, and below it what the file of `--config` says; and
-/// what is wrong with the file or its lines.
+/// Merges the options of the file of `--config` below those of the command line. Also returns the errors in the file.
 pub fn with_file(given: Parsed) -> (Parsed, Vec<Usage>) {
     let Some(file) = given.value("config").map(PathBuf::from) else { return (given, Vec::new()) };
     match fs::read(&file) {
@@ -149,34 +148,36 @@ pub fn with_file(given: Parsed) -> (Parsed, Vec<Usage>) {
 }
 
 impl Config {
-    /// Checks what was given.
+    /// Checks the given values.
     ///
     /// # Errors
-    /// Every wrong value, named with its option and what was expected.
+    /// Returns every wrong value, with its option and the expected form.
     pub fn new(given: &Parsed) -> Result<Config, Vec<Usage>> {
-        let mut config = Config::unset();
-        let mut wrong: Vec<Usage> = values::misplaced(given.operands()).into_iter().collect();
+        let mut config = Config::empty();
+        let mut wrong: Vec<Usage> =
+            values::unexpected_operands(given.operands()).into_iter().collect();
         for option in OPTIONS {
             let values = given.one_by_one(option.name());
             let each = values.iter().filter_map(|one| option.set(&mut config, one).err());
             let before = wrong.len();
             wrong.extend(each);
             if wrong.len() == before {
-                // What is wrong with all of them together.
+                // An error of all values together, such as a duplicate.
                 wrong.extend(option.set(&mut config, given).err());
             }
         }
         if wrong.is_empty() { Ok(config) } else { Err(wrong) }
     }
 
-    /// Sets what only a restart changes back to what it is, and names what was to be changed.
-    pub fn keep_fixed(&mut self, before: &Config) -> Vec<StartError> {
+    /// Resets options that only a restart can change to their previous values, and returns an error for each that was
+    /// to be changed.
+    pub fn keep_restart_only(&mut self, before: &Config) -> Vec<StartError> {
         let changed = OPTIONS.iter().filter(|option| option.keep(self, before));
         changed.map(|option| StartError::NeedsRestart(option.name())).collect()
     }
 
-    /// What every option sets for itself.
-    fn unset() -> Config {
+    /// Returns placeholder values, all of which are overwritten by [`Config::new`].
+    fn empty() -> Config {
         Config {
             host: None,
             port: 0,
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sound() {
+    fn the_option_table_is_valid() {
         PROGRAM.check();
     }
 
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_on_this_machine_unless_told_otherwise() {
+    fn the_status_page_is_local_by_default() {
         for (value, host, port) in [
             ("9026", "127.0.0.1", 9026),
             (":0", "127.0.0.1", 0),
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn words_without_an_option_are_told_which_one_they_mean() {
+    fn operands_are_refused_with_the_option_to_use() {
         let hint = |words: &[&str]| config(words).unwrap_err();
         assert_eq!(
             hint(&["127.0.0.1", "2121"]),

@@ -1,21 +1,21 @@
-//! The data connection of a session: how the next one is to be made, and how it comes to be.
+//! The data connection of a session: how the next one was arranged, and opening it.
 //!
-//! Passive mode reserves a port of `--passive-ports` for each transfer ([`PassivePorts`]). Without
-//! that option the session binds one listener and keeps it: the system keeps every closed port from
-//! use for a minute, so a new port for each transfer runs out of ports. Connections that wait at the
-//! listener from before are dropped when its port is announced again.
+//! Passive mode reserves a port of `--passive-ports` for each transfer ([`PassivePorts`]). Without that
+//! option the session binds one listener and reuses it: the system blocks every closed port for a
+//! minute, so with a new port for each transfer, ports would run out. Connections that are already
+//! waiting at the listener are dropped when its port is announced again.
 //!
-//! A client must connect from the address of its control connection; a connection from elsewhere is
-//! dropped and the wait continues. A connection from one of the [`Balancers`] counts as coming from
-//! the address that it announces. Active mode connects to the address of the client alone, and to no
-//! port below 1024 (RFC 2577 section 3).
+//! A client must connect from the address of its control connection; other connections are dropped and
+//! the wait continues. A connection from one of the [`Balancers`] counts as coming from the address that
+//! it announces. Active mode connects only to the address of the client, and only to ports from 1024
+//! (RFC 2577 section 3).
 
 mod endpoints;
 pub(super) mod passive_address;
 pub(super) mod passive_ports;
 pub(super) mod proxied;
 
-use crate::net::{self, Attention, Strangers, Waited};
+use crate::net::{self, TransferHooks, UnexpectedPeers, Waited};
 use crate::server::data::passive_ports::{PassivePorts, Reservation};
 use crate::server::data::proxied::ProxiedConnections;
 use crate::server::error::Refusal;
@@ -30,7 +30,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How the next transfer's data connection is to be made.
+/// The arrangement for the next data connection.
 #[derive(Debug, Default)]
 enum Plan {
     /// Nothing was arranged.
@@ -38,56 +38,56 @@ enum Plan {
     None,
     /// The client connects to the session's own listener.
     Passive(OwnListener),
-    /// The client connects to a port that is shared.
+    /// The client connects to a reserved port, whose listener several sessions share.
     Reserved(Reservation),
-    /// The server connects there.
+    /// The server connects to this address.
     Active(SocketAddr),
 }
 
-/// A session's own listener and its port.
+/// A listener of one session.
 #[derive(Debug)]
 struct OwnListener {
     listener: TcpListener,
     port: u16,
     since: Instant,
-    /// Transfers whose connections came here.
+    /// The number of transfers with this listener.
     transfers: u32,
 }
 
 impl OwnListener {
-    /// Whether the next transfer may use it too. A port that stays the same for long can be found out
-    /// and taken by a stranger (RFC 2577 section 6).
-    fn may_stay(&self) -> bool {
+    /// Returns whether the next transfer may use this listener, too. A port that stays the same for long
+    /// can be discovered and taken by an attacker (RFC 2577 section 6).
+    fn is_reusable(&self) -> bool {
         const MOST_TRANSFERS: u32 = 256;
         const LONGEST: Duration = Duration::from_secs(60);
         self.transfers < MOST_TRANSFERS && self.since.elapsed() < LONGEST
     }
 }
 
-/// A session's arrangements for data connections.
+/// The data connections of a session.
 #[derive(Debug)]
 pub struct DataConnection {
     endpoints: Endpoints,
     plan: Plan,
-    /// The session's own listener while no transfer waits for it.
+    /// The session's listener between transfers.
     spare: Option<OwnListener>,
-    /// By whom the client may come.
+    /// The load balancers through which the client may connect.
     balancers: Arc<Balancers>,
     extended_only: bool,
-    /// A transfer was refused since the last PASV or EPSV.
+    /// Whether a transfer was refused since the last PASV or EPSV.
     keeps_port: bool,
-    /// A stranger that connected during the last wait.
-    stranger: Option<IpAddr>,
-    told_stranger: bool,
+    /// The address of an unexpected connection during the last wait.
+    unexpected_peer: Option<IpAddr>,
+    unexpected_peer_logged: bool,
 }
 
 impl DataConnection {
-    /// Nothing arranged for this client.
+    /// Creates the state of a client without an arrangement.
     pub fn new(origin: &ClientOrigin) -> DataConnection {
-        DataConnection::between(Endpoints::new(origin))
+        DataConnection::with_endpoints(Endpoints::new(origin))
     }
 
-    fn between(endpoints: Endpoints) -> DataConnection {
+    fn with_endpoints(endpoints: Endpoints) -> DataConnection {
         DataConnection {
             endpoints,
             plan: Plan::None,
@@ -95,25 +95,25 @@ impl DataConnection {
             balancers: Arc::default(),
             extended_only: false,
             keeps_port: false,
-            stranger: None,
-            told_stranger: false,
+            unexpected_peer: None,
+            unexpected_peer_logged: false,
         }
     }
 
-    /// The server's address as the client knows it.
+    /// Returns the server's address as the client knows it.
     pub fn local(&self) -> IpAddr {
         self.endpoints.reached
     }
 
-    /// After EPSV ALL nothing but EPSV is taken (RFC 2428 section 4).
+    /// Accepts only EPSV from now on, after EPSV ALL (RFC 2428 section 4).
     pub fn restrict_to_extended(&mut self) {
         self.extended_only = true;
     }
 
-    /// Refuses what EPSV ALL has ruled out.
+    /// Refuses the other commands after EPSV ALL.
     ///
     /// # Errors
-    /// 501, since the client broke its own word.
+    /// 501 after EPSV ALL.
     pub fn check_not_restricted(&self) -> Result<(), Refusal> {
         if self.extended_only {
             return Err(Refusal::Argument("Only EPSV is allowed after EPSV ALL."));
@@ -121,18 +121,18 @@ impl DataConnection {
         Ok(())
     }
 
-    /// Arranges passive mode and gives the port to announce, one of `ports` if there are such. The
-    /// client may come by one of these balancers.
+    /// Arranges passive mode and returns the port to announce, one of `ports` if given. The client may
+    /// connect through one of `balancers`.
     ///
     /// # Errors
-    /// No port is to be had.
+    /// 425 if no port is free.
     pub fn passive(
         &mut self,
         ports: Option<&PassivePorts>,
         balancers: &Arc<Balancers>,
     ) -> Result<u16, Refusal> {
-        // A client that asks again could not use the port it was given, so it gets another one, unless it
-        // was the transfer that was refused.
+        // A client that asks again could not connect to its last port, so it gets another one, unless a
+        // refused transfer is the reason.
         let unused = match std::mem::take(&mut self.plan) {
             Plan::Passive(own) if self.keeps_port => {
                 self.spare = Some(own);
@@ -152,13 +152,13 @@ impl DataConnection {
             return Ok(port);
         }
         self.balancers = Arc::clone(balancers);
-        let own = match self.spare.take().filter(OwnListener::may_stay) {
+        let own = match self.spare.take().filter(OwnListener::is_reusable) {
             Some(own) => {
                 drain(&own.listener);
                 own
             }
-            // Listens before what was unused is closed, so that it cannot be the same port.
-            None => listen_somewhere(self.endpoints).map_err(|_| NO_PORT)?,
+            // The new listener is bound before the old one is closed, so that it gets another port.
+            None => listen_on_random_port(self.endpoints).map_err(|_| NO_PORT)?,
         };
         drop(unused);
         let port = own.port;
@@ -166,64 +166,64 @@ impl DataConnection {
         Ok(port)
     }
 
-    /// Arranges active mode. The address is checked here, before anything is connected, so the
-    /// answer tells nothing about other machines.
+    /// Arranges active mode. The address is checked before any connection is made, so the reply reveals
+    /// nothing about other machines.
     ///
     /// # Errors
-    /// 501 for an address other than the client's own, or a port below 1024.
+    /// 501 for an address other than the client's, or a port below 1024.
     pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
         self.plan = Plan::None;
-        if to.ip().to_canonical() != self.endpoints.peer || self.endpoints.unnamed {
-            return Err(Refusal::Argument("Only your own address is connected to."));
+        if to.ip().to_canonical() != self.endpoints.peer || self.endpoints.client_unknown {
+            return Err(Refusal::Argument("The address must be your own."));
         }
         if to.port() < 1024 {
-            return Err(Refusal::Argument("Only ports from 1024 up are connected to."));
+            return Err(Refusal::Argument("The port must be 1024 or higher."));
         }
         self.plan = Plan::Active(self.endpoints.connecting_to(to));
         Ok(())
     }
 
-    /// Notes that a transfer was refused before it used what was arranged: the next one may use the same
-    /// port, since nothing is known against it.
+    /// Lets the next transfer use the same port, because a transfer was refused before it used the
+    /// arranged one.
     pub fn keep_port(&mut self) {
         self.keeps_port = true;
     }
 
-    /// Forgets everything (REIN); no port stays open.
+    /// Discards the arrangement and closes all ports (REIN).
     pub fn reset(&mut self) {
-        *self = DataConnection::between(self.endpoints);
+        *self = DataConnection::with_endpoints(self.endpoints);
     }
 
-    /// Whether a transfer may begin.
+    /// Checks that a transfer was arranged.
     ///
     /// # Errors
     /// 425 if nothing was arranged.
-    pub fn check_planned(&self) -> Result<(), Refusal> {
+    pub fn check_arranged(&self) -> Result<(), Refusal> {
         match self.plan {
             Plan::None => Err(Refusal::NoDataConnection("Use PASV, EPSV, PORT or EPRT first.")),
             Plan::Passive(_) | Plan::Reserved(_) | Plan::Active(_) => Ok(()),
         }
     }
 
-    /// Makes the connection that was arranged; the arrangement is used up.
+    /// Opens the arranged connection. The arrangement is used up.
     ///
     /// # Errors
-    /// 425 if the peer does not come or cannot be reached, 426 if the wait was broken off.
+    /// 425 if the peer does not connect or cannot be reached, 426 if the wait was stopped.
     pub fn open(
         &mut self,
         deadline: Option<Instant>,
-        attention: &mut impl Attention,
+        hooks: &mut impl TransferHooks,
     ) -> Result<TcpStream, Refusal> {
         let endpoints = self.endpoints;
-        let mut strangers = Strangers::default();
+        let mut unexpected = UnexpectedPeers::default();
         let opened = match std::mem::take(&mut self.plan) {
             Plan::Passive(mut own) => {
                 let (listener, peer) = (&own.listener, endpoints.peer);
                 let opened = match self.balancers.are_there() {
-                    false => net::accept_from(listener, peer, deadline, &mut strangers, attention),
-                    true => self.accept_announced(listener, deadline, &mut strangers, attention),
+                    false => net::accept_from(listener, peer, deadline, &mut unexpected, hooks),
+                    true => self.accept_proxied(listener, deadline, &mut unexpected, hooks),
                 };
-                // A port that the client did not come to may be one that it cannot reach.
+                // If the client did not connect, it may not be able to reach this port.
                 if !matches!(opened, Ok(Err(_))) {
                     own.transfers += 1;
                     self.spare = Some(own);
@@ -231,40 +231,41 @@ impl DataConnection {
                 opened
             }
             Plan::Reserved(port) => {
-                port.accept(deadline, &mut strangers, attention).and_then(not_blocking)
+                port.accept(deadline, &mut unexpected, hooks).and_then(nonblocking)
             }
-            Plan::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, attention),
+            Plan::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, hooks),
             Plan::None => Ok(Err(Waited::TimedOut)),
         };
-        self.stranger = strangers.first();
+        self.unexpected_peer = unexpected.first();
         match opened {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(Waited::Stopped)) => Err(Refusal::Broken("Transfer aborted.")),
-            Ok(Err(_)) if self.stranger.is_some() => Err(Refusal::NoDataConnection(
-                "Data connections came from another address than yours alone.",
+            Ok(Err(_)) if self.unexpected_peer.is_some() => Err(Refusal::NoDataConnection(
+                "The only data connections came from another address than yours.",
             )),
             Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection came in time.")),
             Err(_) => Err(Refusal::NoDataConnection("Cannot open the data connection.")),
         }
     }
 
-    /// Takes the address of a stranger that connected during the last [`DataConnection::open`], the
-    /// first time only: the log is told once a session.
-    pub fn take_stranger(&mut self) -> Option<IpAddr> {
-        let stranger = self.stranger.take().filter(|_| !self.told_stranger)?;
-        self.told_stranger = true;
-        Some(stranger)
+    /// Takes the address of an unexpected connection during the last [`DataConnection::open`]. Returns
+    /// it only once per session, for the log.
+    pub fn take_unexpected_peer(&mut self) -> Option<IpAddr> {
+        let unexpected_peer =
+            self.unexpected_peer.take().filter(|_| !self.unexpected_peer_logged)?;
+        self.unexpected_peer_logged = true;
+        Some(unexpected_peer)
     }
 }
 
 impl DataConnection {
-    /// [`net::accept_from`] where the client may also come by a balancer.
-    fn accept_announced(
+    /// Like [`net::accept_from`], if the client may also connect through a balancer.
+    fn accept_proxied(
         &self,
         listener: &TcpListener,
         deadline: Option<Instant>,
-        strangers: &mut Strangers,
-        attention: &mut impl Attention,
+        unexpected: &mut UnexpectedPeers,
+        hooks: &mut impl TransferHooks,
     ) -> io::Result<Result<TcpStream, Waited>> {
         let mut proxied = ProxiedConnections::default();
         loop {
@@ -273,22 +274,22 @@ impl DataConnection {
                     proxied.add(stream, from, 0);
                 }
                 Ok((stream, from)) if from.ip().to_canonical() == self.endpoints.peer => {
-                    return not_blocking(Ok(stream));
+                    return nonblocking(Ok(stream));
                 }
-                Ok((_, from)) => strangers.add(from.ip(), Instant::now()),
-                Err(error) if net::is_passing(&error) => {}
+                Ok((_, from)) => unexpected.add(from.ip(), Instant::now()),
+                Err(error) if net::is_transient(&error) => {}
                 Err(error) => return Err(error),
             }
             while let Some(identified) = proxied.next() {
                 if identified.client == self.endpoints.peer {
                     return Ok(Ok(identified.stream));
                 }
-                strangers.add(identified.client, Instant::now());
+                unexpected.add(identified.client, Instant::now());
             }
-            let headless = proxied.take_headless();
-            headless.into_iter().for_each(|(balancer, since)| strangers.add(balancer, since));
-            let end = strangers.limit(deadline);
-            // Also a crowd that goes on coming meets the deadline.
+            let dropped = proxied.take_dropped();
+            dropped.into_iter().for_each(|(balancer, since)| unexpected.add(balancer, since));
+            let end = unexpected.limit(deadline);
+            // Many unexpected connections must not delay the deadline.
             if net::has_passed(end) {
                 return Ok(Err(Waited::TimedOut));
             }
@@ -296,8 +297,7 @@ impl DataConnection {
                 let listener = PollItem::new(Waitable::handle(listener), Interest::Read);
                 proxied.items().chain([listener]).collect()
             };
-            match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, attention)?
-            {
+            match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, hooks)? {
                 Waited::Ready => {}
                 Waited::TimedOut if !net::has_passed(end) => {}
                 ended => return Ok(Err(ended)),
@@ -308,20 +308,20 @@ impl DataConnection {
 
 const NO_PORT: Refusal = Refusal::NoDataConnection("No port is free for a data connection.");
 
-/// A shared port accepts for all, and leaves this to whom it hands the stream.
-fn not_blocking(opened: Result<TcpStream, Waited>) -> io::Result<Result<TcpStream, Waited>> {
+/// Makes a stream from a shared port nonblocking.
+fn nonblocking(opened: Result<TcpStream, Waited>) -> io::Result<Result<TcpStream, Waited>> {
     if let Ok(stream) = &opened {
         stream.set_nonblocking(true)?;
     }
     Ok(opened)
 }
 
-/// Listens on a port picked at random, so that nobody can foresee it (RFC 2577 section 6).
+/// Listens on a random port, which an attacker cannot predict (RFC 2577 section 6).
 ///
-/// The system would pick one too, but passes over every port that a closed connection still holds:
-/// after some ten thousand sessions in a minute it finds none. To listen on such a port is allowed.
-fn listen_somewhere(endpoints: Endpoints) -> io::Result<OwnListener> {
-    /// What Linux gives out itself; other systems have theirs within or above.
+/// The system would pick one, too, but skips every port that a closed connection still blocks, and finds
+/// none after some ten thousand sessions in a minute. Listening on such a port explicitly is allowed.
+fn listen_on_random_port(endpoints: Endpoints) -> io::Result<OwnListener> {
+    /// The range that Linux uses; those of other systems lie within or above it.
     const PORTS: RangeInclusive<u16> = 32_768..=60_999;
     const TRIES: u64 = 64;
     let random = RandomState::new();
@@ -329,7 +329,7 @@ fn listen_somewhere(endpoints: Endpoints) -> io::Result<OwnListener> {
         let step = random.hash_one(number) % PORTS.len() as u64;
         let port = PORTS.start() + u16::try_from(step).unwrap_or_default();
         match listen(endpoints.listening_at(port)) {
-            // Taken, or kept back by the system.
+            // The port is in use, or reserved by the system.
             Err(error)
                 if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {}
             other => return other,
@@ -345,9 +345,9 @@ fn listen(at: SocketAddr) -> io::Result<OwnListener> {
     Ok(OwnListener { listener, port, since: Instant::now(), transfers: 0 })
 }
 
-/// Drops connections made for a transfer that never was: as many as can wait at once, since somebody
-/// may go on connecting.
+/// Drops connections for an earlier transfer: as many as can wait, because clients may continue to
+/// connect.
 fn drain(listener: &TcpListener) {
-    const QUEUE: usize = 128; // what std listens with
+    const QUEUE: usize = 128; // the backlog of std
     (0..=QUEUE).map_while(|_| listener.accept().ok()).for_each(drop);
 }

@@ -1,7 +1,8 @@
-//! One session: greeting, then read, permit, execute and reply, until one side leaves.
+//! One session: sends the greeting, then reads, checks, executes and answers commands until one side
+//! ends the session.
 //!
-//! The session is a local variable of its thread; nothing in it is shared or locked. Every command
-//! gets exactly one final reply, because a handler returns it and nothing else sends one.
+//! The session is a local variable of its thread; nothing in it is shared or locked. Every command gets
+//! exactly one final reply, because a handler returns the reply and only the command loop sends it.
 
 mod commands;
 mod control;
@@ -17,7 +18,7 @@ mod transfer;
 use crate::net::{self, Draining, Waited};
 use crate::protocol::{Code, Command, FtpPath, Line, Malformed, Mode, Reply, Structure};
 use crate::server::Server;
-use crate::server::admission::Arrival;
+use crate::server::admission::IncomingConnection;
 use crate::server::auth::permissions;
 use crate::server::data::DataConnection;
 use crate::server::error::{self, Refusal};
@@ -41,31 +42,31 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How a session ended that was not lost.
+/// The reason for the end of a session whose connection was not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The client said QUIT.
+    /// The client sent QUIT.
     Quit,
-    /// The client closed its side.
-    Left,
-    /// It was silent for too long.
-    Idle,
-    /// Nobody logged in in time.
-    NoLogin,
-    /// The server shuts down.
+    /// The client closed its side of the connection.
+    Disconnected,
+    /// No command came within the idle timeout.
+    IdleTimeout,
+    /// No login succeeded within the login timeout.
+    LoginTimeout,
+    /// The server is shutting down.
     Shutdown,
-    /// The server closed it with a 421, whose reason is in the log.
-    SentAway,
-    /// The TLS handshake failed, for the reason in the log.
-    NoTls,
+    /// The server closed the session with a 421; the log has the reason.
+    ServerClosed,
+    /// The TLS handshake failed; the log has the reason.
+    TlsFailed,
 }
 
 impl End {
-    /// Returns how the session ends after this reply, if it does.
+    /// Returns the reason if the session ends after this reply.
     fn after(reply: &Reply) -> Option<End> {
         match reply.code() {
             Code::CLOSING => Some(End::Quit),
-            Code::NOT_AVAILABLE => Some(End::SentAway),
+            Code::NOT_AVAILABLE => Some(End::ServerClosed),
             _ => None,
         }
     }
@@ -75,12 +76,12 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             End::Quit => "quit",
-            End::Left => "left",
-            End::Idle => "idle-timeout",
-            End::NoLogin => "login-timeout",
+            End::Disconnected => "left",
+            End::IdleTimeout => "idle-timeout",
+            End::LoginTimeout => "login-timeout",
             End::Shutdown => "shutdown",
-            End::SentAway => "sent-away",
-            End::NoTls => "tls-failed",
+            End::ServerClosed => "sent-away",
+            End::TlsFailed => "tls-failed",
         })
     }
 }
@@ -91,66 +92,66 @@ impl Value for End {
     }
 }
 
-/// A client's session: its parts, of which a command takes those that it needs.
+/// A client's session. Each command gets the parts of it that it needs.
 pub(super) struct Session<'a> {
     server: &'a Server,
-    /// The settings in force since the last command, and their edition.
+    /// The settings used since the last command, and their generation number.
     settings: Arc<Settings>,
-    edition: u64,
+    generation: u64,
     control: ControlConnection<'a>,
     login: Login,
     parameters: Parameters,
     data: DataConnection,
     security: Security,
-    /// TLS comes before the greeting.
+    /// Whether TLS comes before the greeting.
     tls_first: bool,
     bandwidth: SessionBandwidth<'a>,
     log: SessionLog<'a>,
 }
 
 impl<'a> Session<'a> {
-    /// A session on a connection that was accepted at `since`.
+    /// Creates a session on a connection that was accepted at `since`.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Fails if the system cannot configure the socket.
     #[inline(never)]
     pub(super) fn new(
         server: &'a Server,
-        arrival: Arrival,
+        incoming: IncomingConnection,
         origin: &ClientOrigin,
         since: Instant,
     ) -> io::Result<Box<Self>> {
-        let control = ControlConnection::new(arrival.stream, &server.shutdown)?;
+        let control = ControlConnection::new(incoming.stream, &server.shutdown)?;
         let log = SessionLog::new(server, origin, since);
         Ok(Box::new(Session {
             server,
-            edition: server.settings.edition(),
+            generation: server.settings.generation(),
             settings: server.settings(),
             control,
             login: Login::new(since),
             parameters: Parameters::new(),
             data: DataConnection::new(origin),
             security: Security::new(log.number()),
-            tls_first: arrival.tls_first,
+            tls_first: incoming.tls_first,
             bandwidth: server.bandwidth.of_session(log.number(), origin.peer.ip()),
             log,
         }))
     }
 
-    /// The life of the session.
+    /// Runs the session to its end.
     pub(super) fn run(&mut self) {
         self.log.connected();
-        let ended = panic_hook::catch(|| self.converse());
+        let ended = panic_hook::catch(|| self.command_loop());
         self.log.ended(&ended);
         if ended.is_err() {
-            let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; goodbye.");
+            let last = Reply::new(Code::NOT_AVAILABLE, "Internal error; closing the session.");
             let _ = self.send(&last).and_then(|()| self.control.close());
         }
     }
 
-    fn converse(&mut self) -> io::Result<End> {
+    fn command_loop(&mut self) -> io::Result<End> {
         if self.tls_first
-            && let Some(end) = self.secure_first()
+            && let Some(end) = self.start_implicit_tls()
         {
             return Ok(end);
         }
@@ -162,9 +163,9 @@ impl<'a> Session<'a> {
                     let end = End::after(&reply);
                     (reply, end)
                 }
-                Ok(None) => return Ok(End::Left),
+                Ok(None) => return Ok(End::Disconnected),
                 Err(error) => {
-                    let (reply, end) = self.farewell(error)?;
+                    let (reply, end) = self.final_reply(error)?;
                     (reply, Some(end))
                 }
             };
@@ -175,7 +176,8 @@ impl<'a> Session<'a> {
                         return Ok(end);
                     }
                 }
-                // After QUIT nothing is to come, and the client knows what it reads last.
+                // A client that sent QUIT last sends nothing more, so the connection can be closed at
+                // once.
                 Some(End::Quit) if !self.control.has_line() => {
                     self.control.end_tls();
                     return Ok(End::Quit);
@@ -185,46 +187,46 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Begins TLS before the greeting, with data connections protected; returns the end of the session
-    /// if that fails. A reload may have taken the certificate away.
+    /// Starts TLS before the greeting, with protected data connections. Returns the end of the session
+    /// if that fails. A reload may have removed the certificate.
     #[inline(never)]
-    fn secure_first(&mut self) -> Option<End> {
-        let Some(context) = self.settings.tls.clone() else { return Some(End::NoTls) };
+    fn start_implicit_tls(&mut self) -> Option<End> {
+        let Some(context) = self.settings.tls.clone() else { return Some(End::TlsFailed) };
         self.security.set_private(true);
-        self.secure(context)
+        self.start_tls(context)
     }
 
-    /// Carries out what AUTH or CCC has announced, now that their reply is sent; returns the end of the
-    /// session if there is nothing to go on with.
+    /// Starts or ends TLS after the reply to AUTH or CCC has been sent. Returns the end of the session
+    /// if that fails.
     #[inline(never)]
     fn change_security(&mut self) -> io::Result<Option<End>> {
-        match self.security.take_announced() {
+        match self.security.take_scheduled() {
             None => Ok(None),
-            Some(Change::Secure(context)) => Ok(self.secure(context)),
-            Some(Change::Strip) => {
-                self.control.strip(self.command_deadline())?;
-                self.security.stripped();
+            Some(Change::StartTls(context)) => Ok(self.start_tls(context)),
+            Some(Change::EndTls) => {
+                self.control.remove_tls(self.command_deadline())?;
+                self.security.set_tls_ended();
                 self.log.registration().set_tls(None);
                 Ok(None)
             }
         }
     }
 
-    /// Puts the control connection under TLS. What was said in clear is forgotten: somebody on the way
-    /// may have said it. A handshake that fails ends the session.
+    /// Starts TLS on the control connection. The state of the session is reset, because an attacker may
+    /// have inserted commands before TLS. A failed handshake ends the session.
     #[inline(never)]
-    fn secure(&mut self, context: Arc<TlsContext>) -> Option<End> {
+    fn start_tls(&mut self, context: Arc<TlsContext>) -> Option<End> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let Session { login, parameters, data, log, security, control, .. } = self;
-        commands::login::begin_again(login, parameters, data, log);
+        commands::login::reset_session(login, parameters, data, log);
         let login_end = login.deadline(self.settings.config.login_timeout);
         let deadline = net::sooner(net::deadline(PATIENCE), login_end);
-        let failure = match control.secure(&context, security.binding(), deadline) {
+        let failure = match control.start_tls(&context, security.binding(), deadline) {
             Ok(Waited::Ready) => {
                 if let Some(tls) = control.tls() {
-                    log.shook_hands(tls);
+                    log.count_handshake(tls);
                     log.registration().set_tls(Some(tls.version()));
-                    security.secured(context, tls.server_name());
+                    security.set_tls_started(context, tls.server_name());
                 }
                 return None;
             }
@@ -234,32 +236,32 @@ impl<'a> Session<'a> {
         };
         log.tls_failed(&failure);
         if failure.kind != FailureKind::Left {
-            // So that the alert arrives. The session has ended whatever comes of it.
+            // Lets the TLS alert arrive. A failure of `close` does not matter any more.
             let _ = control.close();
         }
-        Some(End::NoTls)
+        Some(End::TlsFailed)
     }
 
-    /// The last reply to a client that was silent for too long, or that the server leaves.
+    /// Returns the last reply and the reason if the session ends by a timeout or the shutdown.
     ///
     /// # Errors
-    /// Gives back an error that is neither.
-    fn farewell(&self, error: io::Error) -> io::Result<(Reply, End)> {
+    /// Returns any other error.
+    fn final_reply(&self, error: io::Error) -> io::Result<(Reply, End)> {
         if Draining::caused(&error) {
             return Ok((Refusal::ShuttingDown.reply(), End::Shutdown));
         }
-        let end = if self.login.is_in() { End::Idle } else { End::NoLogin };
+        let end = if self.login.is_logged_in() { End::IdleTimeout } else { End::LoginTimeout };
         match error.kind() {
             io::ErrorKind::TimedOut => Ok((Reply::new(Code::NOT_AVAILABLE, "Timeout."), end)),
             _ => Err(error),
         }
     }
 
-    /// Returns until when the next command has to come.
+    /// Returns the deadline for the next command.
     fn command_deadline(&self) -> Option<Instant> {
         let config = &self.settings.config;
         let idle_end = net::deadline(self.parameters.idle_timeout(config.idle_timeout));
-        match self.login.is_in() {
+        match self.login.is_logged_in() {
             true => idle_end,
             false => net::sooner(idle_end, self.login.deadline(config.login_timeout)),
         }
@@ -267,20 +269,21 @@ impl<'a> Session<'a> {
 
     fn next_line(&mut self) -> io::Result<Option<Line>> {
         let deadline = self.command_deadline();
-        if !self.login.is_in() {
-            // So that strangers, who may send no more than a login needs, cost little.
-            while let Err(wait) = self.login.keep_pace() {
-                self.control.hold_back(wait, deadline)?;
+        if !self.login.is_logged_in() {
+            // Limit the cost of clients that are not logged in to the few commands that a login needs.
+            while let Err(wait) = self.login.take_command_token() {
+                self.control.delay(wait, deadline)?;
             }
         }
         self.control.read_command(deadline)
     }
 
-    /// Not part of the loop that waits, so that a session that waits has a small stack.
+    /// Executes a command and returns its final reply. Not inlined into the loop, so that the stack of a
+    /// waiting session is small.
     #[inline(never)]
     fn answer(&mut self, line: Line) -> Reply {
-        self.catch_up();
-        let renamed = self.parameters.take_renamed();
+        self.update_settings();
+        let renamed = self.parameters.take_rename_source();
         let Line::Text(line) = line else {
             return Reply::new(Code::UNKNOWN_COMMAND, "Line too long.");
         };
@@ -289,17 +292,17 @@ impl<'a> Session<'a> {
             Err(malformed) => {
                 let why = format!("{malformed:?}");
                 self.log.event(Level::Debug, "malformed", &[("why", &why)]);
-                if malformed == Malformed::Unknown && self.login.is_no_ftp_client(&line) {
+                if malformed == Malformed::Unknown && self.login.is_not_ftp(&line) {
                     return Reply::new(Code::NOT_AVAILABLE, "This is an FTP server.");
                 }
-                if !self.login.is_in() && permissions::needs_login(&malformed) {
+                if !self.login.is_logged_in() && permissions::needs_login(&malformed) {
                     return Refusal::NotLoggedIn.reply();
                 }
                 return error::malformed(&malformed);
             }
         };
         self.log.command(&command);
-        // Before anything can refuse: a transfer that may not be carried out uses up REST all the same.
+        // Taken before any refusal: a refused transfer uses up REST, too.
         let taken = (self.parameters.take_pending(command.verb()), renamed);
         let permitted = self.login.require(permissions::right(&command));
         let answer = permitted.and_then(|()| self.execute(&command, &taken));
@@ -315,17 +318,17 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Catches up with settings that were changed since the last command.
-    fn catch_up(&mut self) {
-        let edition = self.server.settings.edition();
-        if edition == self.edition {
+    /// Uses the settings of a reload since the last command, if any.
+    fn update_settings(&mut self) {
+        let generation = self.server.settings.generation();
+        if generation == self.generation {
             return;
         }
-        self.edition = edition;
+        self.generation = generation;
         self.settings = self.server.settings();
-        if !self.login.renew(&self.settings.authenticator) {
+        if !self.login.refresh(&self.settings.authenticator) {
             let Session { login, parameters, data, log, .. } = self;
-            commands::login::end_void_login(login, parameters, data, log);
+            commands::login::end_invalid_login(login, parameters, data, log);
         }
     }
 
@@ -355,9 +358,9 @@ impl<'a> Session<'a> {
             Command::Stat(Some(path)) => listing::stat(login, path),
             Command::Type(kind) => commands::parameters::set_type(parameters, *kind),
             Command::Mode(Mode::Stream) => Ok(Reply::new(Code::OK, "Mode is stream.")),
-            Command::Mode(_) => Err(Refusal::Parameter("Only MODE S is offered.")),
+            Command::Mode(_) => Err(Refusal::Parameter("Only MODE S is supported.")),
             Command::Stru(Structure::File) => Ok(Reply::new(Code::OK, "Structure is file.")),
-            Command::Stru(_) => Err(Refusal::Parameter("Only STRU F is offered.")),
+            Command::Stru(_) => Err(Refusal::Parameter("Only STRU F is supported.")),
             Command::Allo(bytes) => query::allo(login, *bytes),
             Command::Host(_) => info::host(login),
             Command::Lang(tag) => info::lang(tag.as_ref()),
@@ -399,7 +402,7 @@ impl<'a> Session<'a> {
             Command::Rmda(name) => modify::rmda(login, log, control, name),
             Command::Rnfr(name) => modify::rnfr(login, parameters, name),
             Command::Rnto(name) => modify::rnto(login, log, name, renamed.as_ref()),
-            // What it aborts has answered by now; see `ControlWatch`.
+            // Aborted transfers have already been answered; see `ControlWatch`.
             Command::Abor => Ok(Reply::new(Code::TRANSFER_DONE, "Done; no transfer is running.")),
             Command::Auth(mechanism) => {
                 commands::security::auth(settings, control, login, security, *mechanism)

@@ -1,8 +1,7 @@
-//! What may change while the server runs: the options, the accounts and what is made from them.
+//! Everything that a reload can change: the options, the accounts and what is derived from them.
 //!
-//! A session holds what was in force when it last looked, so a command is carried out by one set
-//! from its beginning to its end. Before each command it asks whether there is a newer one,
-//! which costs a look at one number.
+//! A session keeps a reference to the settings that it read last, so each command runs with one consistent set. Before
+//! each command the session checks for newer settings, which costs one atomic load.
 
 use crate::server::StartError;
 use crate::server::accounts::Accounts;
@@ -21,28 +20,28 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct Settings {
     /// The options.
     pub config: Config,
-    /// Who may log in.
+    /// Checks logins.
     pub authenticator: Authenticator,
-    /// The ports of `--passive-ports`, the same ones for good: what is bound stays bound, or a later
-    /// range could not have it.
+    /// The ports of `--passive-ports`. Shared with earlier settings, so that ports that are already bound remain bound
+    /// when the range changes.
     ports: Arc<PassivePorts>,
     /// The addresses of `--passive-address`.
     pub passive_addresses: Arc<PassiveAddresses>,
     /// The addresses of `--proxy-protocol`.
     pub balancers: Arc<Balancers>,
-    /// What `--tls-cert` offers.
+    /// The certificate of `--tls-cert`, if TLS is enabled.
     pub tls: Option<Arc<TlsContext>>,
 }
 
 impl Settings {
-    /// The ports of `--passive-ports`, if there is such a range.
+    /// Returns the ports of `--passive-ports`, if that option is set.
     pub fn ports(&self) -> Option<&PassivePorts> {
         self.config.passive_ports.as_ref().map(|_| self.ports.as_ref())
     }
 }
 
-/// Settings that are checked and not in force yet. To prepare them reads files and looks up names,
-/// and changes nothing; [`PreparedSettings::apply`] does.
+/// Settings that have been checked but are not in force yet. Preparing them reads files and resolves names but changes
+/// nothing; [`PreparedSettings::apply`] puts them in force.
 pub struct PreparedSettings {
     config: Config,
     authenticator: PreparedAuthenticator,
@@ -53,11 +52,11 @@ pub struct PreparedSettings {
 }
 
 impl PreparedSettings {
-    /// The settings that a server starts with: all of them have to be right. A name of
-    /// `--passive-address` alone may be found later, since name servers may come up after this one.
+    /// Prepares the settings at the start of the server; all must be valid. Only a host name of `--passive-address` may
+    /// be unresolvable, because the name server may start later.
     ///
     /// # Errors
-    /// Which file or address cannot be used, and why.
+    /// Returns the file or address that cannot be used, and why.
     pub fn first(config: Config) -> Result<PreparedSettings, StartError> {
         let failed = |error| StartError::Root(config.root.clone(), error);
         let tree = Arc::new(ServedTree::open(&config.root).map_err(failed)?);
@@ -70,11 +69,12 @@ impl PreparedSettings {
         Ok(PreparedSettings { config, authenticator, ports, passive_addresses, balancers, tls })
     }
 
-    /// The settings after a reload, and what is wrong with them: what cannot be used stays as it was.
+    /// Prepares the settings of a reload, and returns the errors. Settings that cannot be used keep their previous
+    /// values.
     ///
-    /// The listener is held open, so it is the same as before.
+    /// Options that need a restart, such as the listening address, also keep their values.
     pub fn after(before: &Settings, mut config: Config) -> (PreparedSettings, Vec<StartError>) {
-        let mut problems = config.keep_fixed(&before.config);
+        let mut problems = config.keep_restart_only(&before.config);
         let accounts = accounts(&config).unwrap_or_else(|problem| {
             problems.push(problem);
             before.authenticator.accounts.clone()
@@ -107,12 +107,12 @@ impl PreparedSettings {
         &self.config
     }
 
-    /// The options, for what else cannot be applied and stays as it was.
+    /// Returns the options, to reset those that cannot be applied.
     pub fn config_mut(&mut self) -> &mut Config {
         &mut self.config
     }
 
-    /// Puts quotas and passive ports in force, and gives the settings for the sessions.
+    /// Puts quotas and passive ports in force, and returns the settings for the sessions.
     pub fn apply(self) -> Settings {
         let PreparedSettings { config, authenticator, ports, passive_addresses, balancers, tls } =
             self;
@@ -139,14 +139,14 @@ fn balancers(config: &Config) -> Arc<Balancers> {
 /// The settings in force, which a reload replaces.
 pub struct CurrentSettings {
     settings: RwLock<Arc<Settings>>,
-    /// Counts the replacements.
-    edition: AtomicU64,
+    /// The number of replacements so far.
+    generation: AtomicU64,
 }
 
 impl CurrentSettings {
     /// Puts the first settings in force.
     pub fn new(settings: Settings) -> CurrentSettings {
-        CurrentSettings { settings: RwLock::new(Arc::new(settings)), edition: AtomicU64::new(0) }
+        CurrentSettings { settings: RwLock::new(Arc::new(settings)), generation: AtomicU64::new(0) }
     }
 
     /// Returns the settings in force.
@@ -154,14 +154,14 @@ impl CurrentSettings {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns the number of replacements so far; a session that has seen fewer is behind.
-    pub fn edition(&self) -> u64 {
-        self.edition.load(Ordering::Acquire)
+    /// Returns the number of replacements so far; a session with a lower number has old settings.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Puts new settings in force.
     pub fn replace(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
-        self.edition.fetch_add(1, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::Release);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::client::connection::{Connection, DataMode, EPSV};
 use crate::client::error::Error;
-use crate::net::{self, Attention, Data, Strangers, Waited};
+use crate::net::{self, Data, TransferHooks, UnexpectedPeers, Waited};
 use crate::protocol::address::{parse_extended_passive, parse_passive};
 use crate::protocol::{Code, Command, Reply};
 use std::io;
@@ -25,7 +25,7 @@ pub(in crate::client) enum Route {
     From(TcpListener),
 }
 
-/// The result of a wait that its [`Attention`] stopped before there was a connection.
+/// The result of a wait that its [`TransferHooks`] stopped before there was a connection.
 pub(in crate::client) struct Stopped;
 
 impl Route {
@@ -66,15 +66,15 @@ impl Route {
         &self,
         ends: ControlAddresses,
         deadline: Option<Instant>,
-        attention: &mut impl Attention,
+        hooks: &mut impl TransferHooks,
     ) -> Result<Result<Data, Stopped>, Error> {
         let (to, connected) = match self {
             Route::To { address: to, .. } => {
-                (Some(*to), net::dial(source(ends, *to), *to, deadline, attention))
+                (Some(*to), net::dial(source(ends, *to), *to, deadline, hooks))
             }
             Route::From(listener) => {
-                let (peer, mut strangers) = (ends.peer.ip(), Strangers::default());
-                (None, net::accept_from(listener, peer, deadline, &mut strangers, attention))
+                let (peer, mut unexpected) = (ends.peer.ip(), UnexpectedPeers::default());
+                (None, net::accept_from(listener, peer, deadline, &mut unexpected, hooks))
             }
         };
         match connected {

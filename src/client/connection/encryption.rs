@@ -4,7 +4,7 @@ use super::{Capabilities, Connection};
 use crate::client::error::{Error, TlsFailure};
 use crate::client::signals::Armed;
 use crate::client::tls::{Encryption, Server, Unverified};
-use crate::net::{self, Attention, Verdict, Waited};
+use crate::net::{self, TransferHooks, Verdict, Waited};
 use crate::protocol::{Code, Command, Mechanism, Protection, Reply};
 use crate::sys::PollItem;
 use crate::sys::Tls;
@@ -32,12 +32,12 @@ pub(super) enum DataProtection {
 /// An [`Attention`] that stops at Ctrl-C.
 struct CtrlC<'a>(&'a Armed);
 
-impl Attention for CtrlC<'_> {
+impl TransferHooks for CtrlC<'_> {
     fn items(&self) -> [PollItem<'_>; 2] {
         [self.0.item(), PollItem::nothing()]
     }
 
-    fn attend(&mut self, _: u64) -> Verdict {
+    fn check(&mut self, _: u64) -> Verdict {
         Verdict::Stop
     }
 }
@@ -128,7 +128,7 @@ impl Connection {
             Waited::Ready | Waited::TimedOut => Error::TimedOut(self.settings.timeout),
         })?;
         let tls = unverified.trust(&self.settings.tls, Server { host, port }, deadline)?;
-        self.control.stream_mut().secure(tls);
+        self.control.stream_mut().start_tls(tls);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::TlsClient;
 use super::known_certificates::KnownCertificates;
 use crate::client::error::{Error, TlsFailure};
 use crate::client::pin::Pin;
-use crate::net::{self, Attention, Waited};
+use crate::net::{self, TransferHooks, Waited};
 use crate::sys::{Certificate, Tls};
 use crate::text::shown;
 use std::fmt;
@@ -128,13 +128,13 @@ fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
 pub(in crate::client) struct Unverified(Box<Tls>);
 
 impl Unverified {
-    /// Shakes hands before the deadline, unless `attention` stops it.
+    /// Shakes hands before the deadline, unless `hooks` stops it.
     pub(in crate::client) fn shake_hands(
         mut tls: Tls,
         deadline: Option<Instant>,
-        attention: &mut impl Attention,
+        hooks: &mut impl TransferHooks,
     ) -> io::Result<Result<Unverified, Waited>> {
-        match net::handshake(&mut tls, deadline, attention)? {
+        match net::handshake(&mut tls, deadline, hooks)? {
             Waited::Ready => Ok(Ok(Unverified(Box::new(tls)))),
             ended => Ok(Err(ended)),
         }

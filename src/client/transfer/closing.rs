@@ -1,6 +1,6 @@
 //! The end of a data connection, which tells the other side whether all bytes were sent.
 
-use crate::net::{self, Attention, Data, Waited};
+use crate::net::{self, Data, TransferHooks, Waited};
 use crate::pump::End;
 use crate::sys::Waitable;
 use std::io::{ErrorKind, Read, Write};
@@ -13,7 +13,11 @@ const MOST_DRAINED: u64 = 16 * 1024 * 1024;
 /// Ends an upload: a protected one ends in a close_notify. The connection stays open until the server has
 /// closed its half, or has said how the transfer ended: closed with unread tickets in it, it would be
 /// reset, and the last bytes would be lost.
-pub(super) fn end_upload(data: &mut Data, patience: Duration, watch: &mut impl Attention) -> End {
+pub(super) fn end_upload(
+    data: &mut Data,
+    patience: Duration,
+    watch: &mut impl TransferHooks,
+) -> End {
     let Data::Tls(tls) = data else { return End::Done };
     let deadline = net::deadline(patience);
     while let Err(error) = tls.end_sending() {

@@ -2,7 +2,7 @@
 
 use super::replies::ReplyTracker;
 use crate::client::error::Error;
-use crate::net::{Attention, Verdict};
+use crate::net::{TransferHooks, Verdict};
 use crate::rate::{Party, Turns};
 use crate::sys::{PollItem, poll};
 use std::time::{Duration, Instant};
@@ -62,12 +62,12 @@ impl<P> TransferWatch<'_, '_, P> {
     }
 }
 
-impl<P: FnMut(u64)> Attention for TransferWatch<'_, '_, P> {
+impl<P: FnMut(u64)> TransferHooks for TransferWatch<'_, '_, P> {
     fn items(&self) -> [PollItem<'_>; 2] {
         self.listened()
     }
 
-    fn attend(&mut self, _: u64) -> Verdict {
+    fn check(&mut self, _: u64) -> Verdict {
         match self.judge() {
             Ok(verdict) => verdict,
             Err(cause) => self.line.fail(cause),

@@ -8,7 +8,7 @@ use crate::client::connection::data::{ControlAddresses, Route, Stopped};
 use crate::client::connection::{Connection, MAX_UNSOLICITED_REPLIES};
 use crate::client::error::Error;
 use crate::client::tls::Unverified;
-use crate::net::{self, Attention, Data, Verdict, Waited};
+use crate::net::{self, Data, TransferHooks, Verdict, Waited};
 use crate::protocol::{Command, Reply};
 use crate::pump::{self, End, FileSink, Outcome};
 use crate::sys::{self, Waitable};
@@ -131,7 +131,7 @@ impl<'c> RunningTransfer<'c> {
         let ends = ControlAddresses { peer: connection.peer(), local: connection.local() };
         let mut watch = TransferWatch::new(&mut self.line);
         // A reply that was read together with an earlier one would not wake a poll.
-        let connected = match watch.attend(0) {
+        let connected = match watch.check(0) {
             Verdict::Continue => route.connect(ends, deadline, &mut watch)?,
             Verdict::Stop => Err(Stopped),
         };
@@ -158,7 +158,7 @@ impl<'c> RunningTransfer<'c> {
         let tls = self.line.connection.data_tls(tcp)?;
         let patience = self.patience();
         let mut watch = TransferWatch::new(&mut self.line);
-        let shaken = match watch.attend(0) {
+        let shaken = match watch.check(0) {
             Verdict::Continue => Unverified::shake_hands(tls, net::deadline(patience), &mut watch),
             Verdict::Stop => Ok(Err(Waited::Stopped)),
         };
@@ -208,7 +208,7 @@ impl<'c> RunningTransfer<'c> {
         let Some(data) = self.data.as_mut() else {
             return if is_done { Outcome { moved: 0, end: End::Done } } else { STOPPED_AT_ONCE };
         };
-        let outcome = match watch.attend(0) {
+        let outcome = match watch.check(0) {
             Verdict::Continue => receive(data, sink, stall, &mut watch),
             Verdict::Stop => STOPPED_AT_ONCE,
         };
@@ -270,10 +270,10 @@ impl<'c> RunningTransfer<'c> {
         let stall = self.line.timeout();
         let mut watch = TransferWatch::pacing(&mut self.line, moved);
         match self.data.as_mut() {
-            Some(data) if watch.attend(0) == Verdict::Continue => {
+            Some(data) if watch.check(0) == Verdict::Continue => {
                 let outcome = send(data, stall, &mut watch);
                 // Ctrl-C may have ended the source: the bytes so far must not pass for the file.
-                let end = match (outcome.end, watch.attend(outcome.moved)) {
+                let end = match (outcome.end, watch.check(outcome.moved)) {
                     (End::Done, Verdict::Stop) => End::Stopped,
                     (End::Done, Verdict::Continue) => end_upload(data, stall, &mut watch),
                     (end, _) => end,

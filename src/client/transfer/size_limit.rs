@@ -57,7 +57,7 @@ impl FileSink for SizeLimit<'_, File> {
         self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.taken))
     }
 
-    fn poured(&mut self, count: u64) {
+    fn after_splice(&mut self, count: u64) {
         self.taken += count;
     }
 }

@@ -5,7 +5,7 @@
 //! to accept a client and send it away.
 
 use crate::net::{self, Accepted, Listeners};
-use crate::server::{Arrival, Server};
+use crate::server::{IncomingConnection, Server};
 use crate::shutdown::Shutdown;
 use std::io;
 use std::net::TcpListener;
@@ -25,21 +25,21 @@ impl SpareDescriptor {
 
     /// After `accept` has failed: sends away the one who waits, waits for one, or rests for a moment
     /// if nothing can be done. The sessions that are open go on meanwhile; one that ends makes room.
-    pub fn help(
+    pub fn recover(
         &mut self,
         listeners: &Listeners,
         cause: &io::Error,
         server: &Server,
         shutdown: &Shutdown,
-        arrival: impl FnOnce(Accepted) -> Arrival,
+        incoming: impl FnOnce(Accepted) -> IncomingConnection,
     ) {
         const REST: Duration = Duration::from_millis(100);
         self.spare = None;
         let accepted = listeners.accept_waiting();
-        let arrived = accepted.map(arrival);
-        if let Ok(arrival) = &arrived {
+        let arrived = accepted.map(incoming);
+        if let Ok(incoming) = &arrived {
             server.log_exhausted(cause);
-            server.send_away(arrival);
+            server.reject_for_resources(incoming);
         }
         let failed = arrived.map(drop).err();
         // Before anything else can take it.

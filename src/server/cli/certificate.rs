@@ -1,4 +1,4 @@
-//! `ftp_server certificate`: makes a self-signed certificate, so that FTPS needs no authority.
+//! `ftp_server certificate`: creates a self-signed certificate, for FTPS without a certificate authority.
 
 use crate::args::{self, Expected, Flag, Outcome, Parsed, Program, Usage};
 use crate::server::cli::{output, private_file};
@@ -15,23 +15,26 @@ use std::process::ExitCode;
 pub static PROGRAM: Program = Program {
     name: "ftp_server certificate",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Makes a key and a self-signed certificate in FILE, for --tls-cert.",
+    about: "Creates a key and a self-signed certificate in FILE, for --tls-cert.",
     usage: &["ftp_server certificate [OPTIONS] FILE"],
     flags: &[
         Flag::option(
             "name",
             "NAME",
-            "host name or address that clients connect to [those of this machine]",
+            "host name or address that clients connect to [all of this machine]",
         )
         .many(),
-        Flag::option("days", "N", "how long it is valid, 1 to 36500").or("365"),
-        Flag::switch("renew", "replace FILE, for the names that it has unless --name says others"),
+        Flag::option("days", "N", "days of validity, 1 to 36500").or("365"),
+        Flag::switch(
+            "renew",
+            "replace FILE; without --name the new certificate has the same names",
+        ),
         Flag::option("tls-library", "FILE", "the libssl to load [the system's]"),
     ],
     after: "",
 };
 
-/// `ftp_server certificate`: makes the file and prints what clients will see.
+/// Runs `ftp_server certificate`: creates the file and prints the names and fingerprint that clients will see.
 pub fn run(words: Vec<OsString>) -> ExitCode {
     let request = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
@@ -45,7 +48,7 @@ pub fn run(words: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// What the words ask for.
+/// The parsed command line.
 #[derive(Debug)]
 struct Request {
     file: PathBuf,
@@ -73,11 +76,11 @@ impl Request {
         })
     }
 
-    /// Makes the file, and returns the lines that tell of it.
+    /// Creates or replaces the file, and returns the report for the user.
     fn make(&self) -> Result<String, Box<dyn Error>> {
         let library = sys::tls_library(self.library.as_deref())?;
         let file = self.file.display();
-        // A link stays one: the file that it leads to is made or replaced.
+        // If FILE is a symbolic link, its target is created or replaced.
         let target = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
         let exists = target.symlink_metadata().is_ok();
         if exists && !self.renew {
@@ -94,15 +97,15 @@ impl Request {
             ErrorKind::AlreadyExists => format!("{file} exists; --renew replaces it"),
             _ => format!("cannot write {file}: {}", text::Reason(&error)),
         })?;
-        Ok(self.told(&made))
+        Ok(self.summary(&made))
     }
 
     fn new_names(&self) -> Vec<String> {
         if self.names.is_empty() { names_of_this_machine() } else { self.names.clone() }
     }
 
-    /// Returns the names of the certificate that is replaced, unless others are given. A file that is none is not
-    /// replaced.
+    /// Returns the names of the certificate to be replaced, unless others are given. Fails if the file is not a
+    /// certificate, so that no other file is overwritten.
     fn renewed_names(&self, library: &'static TlsLibrary) -> Result<Vec<String>, Box<dyn Error>> {
         let old = TlsContext::server(library, &self.file, &self.file, TlsVersion::V1_2)?;
         if !self.names.is_empty() {
@@ -114,7 +117,7 @@ impl Request {
         if known.is_empty() { Ok(names_of_this_machine()) } else { Ok(known) }
     }
 
-    fn told(&self, made: &NewCertificate) -> String {
+    fn summary(&self, made: &NewCertificate) -> String {
         let certificate = &made.certificate;
         let names = certificate.names().join(", ");
         let until = certificate.not_after().map(text::rfc3339).unwrap_or_default();
@@ -129,7 +132,7 @@ impl Request {
     }
 }
 
-/// Returns the names that clients may know this machine by: its host name and its addresses.
+/// Returns the names by which clients may know this machine: its host name and its addresses.
 fn names_of_this_machine() -> Vec<String> {
     let host = sys::host_name().filter(|name| sys::is_certificate_name(name));
     let fixed = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
@@ -149,12 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sound() {
+    fn the_option_table_is_valid() {
         PROGRAM.check();
     }
 
     #[test]
-    fn a_machine_has_names_that_certificates_can_be_made_for() {
+    fn the_names_of_this_machine_are_valid_in_certificates() {
         let names = names_of_this_machine();
         assert!(names.contains(&"localhost".to_owned()), "{names:?}");
         assert!(names.iter().all(|name| sys::is_certificate_name(name)), "{names:?}");

@@ -1,4 +1,4 @@
-//! `ftp_server check`: what would be in force, and from where each value comes.
+//! `ftp_server check`: reports the effective options, the source of each value, and all problems.
 
 use crate::args::{self, Origin, Parsed};
 use crate::server::StartError;
@@ -19,30 +19,30 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The report, and how many problems it names.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Lines for people.
+    /// The report for the user.
     pub text: String,
-    /// What would keep the server from starting, an account from logging in, or PASV from working.
+    /// The problems that prevent the server from starting, an account from logging in, or PASV from working.
     pub problems: Vec<String>,
 }
 
-/// `ftp_server check`: prints the report.
+/// Runs `ftp_server check`: prints the report.
 ///
 /// # Errors
-/// All problems, if there are any.
+/// Returns all problems, if there are any.
 pub fn run(Options { given, config, .. }: Options) -> Result<(), Box<dyn Error>> {
     let report = report(&given, &config);
     output::write(&report.text)?;
     if report.problems.is_empty() { Ok(()) } else { Err(report.problems.join("\n").into()) }
 }
 
-/// Looks at everything the server would read, and starts nothing.
+/// Checks everything that the server would read, without starting it.
 pub fn report(given: &Parsed, config: &Config) -> Report {
     let mut report = Report::default();
     for option in OPTIONS {
-        for (value, origin) in in_force(option, given, config) {
+        for (value, origin) in effective_values(option, given, config) {
             report.line(format_args!("{} = {value}  ({origin})", option.name()));
         }
     }
@@ -54,7 +54,7 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
             None
         }
     };
-    for warning in exposed(given, config) {
+    for warning in files_in_root(given, config) {
         report.line(format_args!("warning: {warning}"));
     }
     report.accounts(config, jail.as_ref());
@@ -63,8 +63,8 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
     report
 }
 
-/// The server's own files that stand in the tree it serves, where clients may fetch or replace them.
-pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
+/// Returns a warning for each of the server's own files inside the root, where clients may fetch or replace it.
+pub fn files_in_root(given: &Parsed, config: &Config) -> Vec<String> {
     let Ok(root) = config.root.canonicalize() else { return Vec::new() };
     let files = OPTIONS.iter().filter(|option| option.is_file());
     let own = files.map(|option| (option.name(), given.value(option.name())));
@@ -73,15 +73,15 @@ pub fn exposed(given: &Parsed, config: &Config) -> Vec<String> {
         let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&root));
         inside.then(|| {
             let file = file.display();
-            format!("--{name} {file} is in the directory that is served: clients see it")
+            format!("--{name} {file} is inside the root: clients can see it")
         })
     };
     own.filter_map(inside).collect()
 }
 
-/// The values of an option, each with where it comes from, as a config file would say them; or else
-/// what stands in for them, which depends on other options or on where the server runs.
-fn in_force<'a>(
+/// Returns the values of an option in the form of a config file, each with its origin. If the option is not given,
+/// returns its default, which may depend on other options or on the environment.
+fn effective_values<'a>(
     option: &ServerOption,
     given: &'a Parsed,
     config: &Config,
@@ -93,7 +93,7 @@ fn in_force<'a>(
     }
     let values = given.values_with_origin(name);
     if values.is_empty() {
-        return vec![(option.unnamed_default(config), given.origin(name))];
+        return vec![(option.effective_default(config), given.origin(name))];
     }
     values.into_iter().map(|(value, origin)| (value.to_string_lossy().into(), origin)).collect()
 }
@@ -106,7 +106,7 @@ impl Report {
             Err(error) => return self.problem(error.to_string()),
         };
         for account in accounts.sorted() {
-            self.line(format_args!("account {}", described(account)));
+            self.line(format_args!("account {}", describe(account)));
             let visitors = config.anonymous.is_some();
             if let Some(why) = jail.and_then(|jail| startup::lockout(account, jail, visitors)) {
                 self.problem(format!("account {} cannot log in: {why}", account.name));
@@ -114,7 +114,7 @@ impl Report {
         }
     }
 
-    /// Host names have to be known when the server starts, but for those of `--passive-address`.
+    /// Checks the host names. The server needs all of them at its start, except those of `--passive-address`.
     fn names(&mut self, config: &Config) {
         let host = config.host.as_deref().unwrap_or(DEFAULT_HOST);
         if let Err(error) = (host, config.port).to_socket_addrs() {
@@ -125,11 +125,8 @@ impl Report {
         }
         match PassiveAddresses::new(&config.passive_address) {
             Ok(addresses) => addresses.unresolved().iter().for_each(|error| {
-                let text = "the server looks it up again, and PASV answers 425 until it is found";
-                self.problem(format!(
-                    "--passive-address: cannot resolve {}; {text}",
-                    Reason(error)
-                ));
+                let text = "the server retries, and PASV fails with 425 until then";
+                self.problem(format!("cannot resolve --passive-address {}; {text}", Reason(error)));
             }),
             Err(error) => self.problem(StartError::PassiveAddress(error).to_string()),
         }
@@ -141,7 +138,7 @@ impl Report {
             Ok(None) => return,
             Err(error) => return self.problem(error.to_string()),
         };
-        // The library is the one that the context was made with.
+        // This is the library that the context uses.
         if let Ok(library) = sys::tls_library(config.tls_library.as_deref()) {
             self.line(format_args!("TLS library: {}", library.version()));
         }
@@ -151,7 +148,7 @@ impl Report {
             Some(days @ 0..) => format!("valid for {days} days"),
             Some(-1) => "expired less than a day ago".to_owned(),
             Some(days) => format!("expired {} days ago", -1 - days),
-            None => "without an end that can be read".to_owned(),
+            None => "with an unreadable end date".to_owned(),
         };
         let digest = fingerprint(&certificate.sha256());
         self.line(format_args!(
@@ -173,13 +170,13 @@ impl Report {
     }
 }
 
-/// Describes an account in one line.
-pub(super) fn described(account: &Account) -> String {
+/// Describes an account in one line, for the user.
+pub(super) fn describe(account: &Account) -> String {
     let Account { name, access, home, terms, .. } = account;
     format!("{name}: {}, home {home}{}", access.word(), limits(terms))
 }
 
-/// What an account gets, behind what it may do.
+/// Returns the limits of an account, in the form of a list that continues a line.
 fn limits(terms: &Terms) -> String {
     let size = |name: &str, bytes: u64| format!(", {name} {}", args::size_text(bytes));
     let mut text = terms.quota.map_or(String::new(), |quota| size("quota", quota));

@@ -1,4 +1,4 @@
-//! The host to listen on, asked for where a person can answer, and why listening failed.
+//! The host to listen on, from the options or a prompt, and the errors of listening.
 
 use crate::server::cli::output;
 use crate::server::config::{Config, DEFAULT_HOST};
@@ -12,14 +12,14 @@ use std::net::{Ipv6Addr, SocketAddr};
 pub struct Host {
     /// An address or a name.
     pub name: String,
-    /// A person has typed it, and can type another one.
+    /// Whether the user typed the name at the prompt, and can type another one.
     pub is_typed: bool,
 }
 
-/// Returns the host of `--host`, or else the answer of the person at the terminal.
+/// Returns the host of `--host`, or asks for it on a terminal.
 ///
 /// # Errors
-/// The answer cannot be read.
+/// Fails if standard input cannot be read.
 pub fn host(config: &Config) -> io::Result<Host> {
     match &config.host {
         None if io::stdin().is_terminal() => ask_for_host(),
@@ -39,32 +39,34 @@ fn ask_for_host() -> io::Result<Host> {
     Ok(Host { name: if is_typed { name.into() } else { DEFAULT_HOST.into() }, is_typed })
 }
 
-/// Returns true if another host may do where this error came of one.
+/// Returns whether this error of listening is due to the host, so that another one may work.
 pub fn is_wrong_host(error: &io::Error) -> bool {
     !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }
 
-/// Returns why the server cannot listen there, and what to do about it.
+/// Returns the error message for a failure to listen, with what to do about it.
 pub fn failure(host: &str, port: u16, error: &io::Error) -> String {
     let why = match error.kind() {
         ErrorKind::AddrInUse => "another program listens there, perhaps another ftp_server; \
-                                 --port N picks another port"
+                                 choose another port with --port N"
             .into(),
         ErrorKind::PermissionDenied if port < 1024 => {
-            "ports below 1024 are for root; --port N picks another port, or a service manager opens \
-             this one (examples/ftp_server.socket)"
+            "ports below 1024 are for root; choose another port with --port N, or let a service \
+             manager open this one (examples/ftp_server.socket)"
                 .into()
         }
-        ErrorKind::AddrNotAvailable => format!("no address of this machine; it has {}", own()),
+        ErrorKind::AddrNotAvailable => {
+            format!("not an address of this machine; it has {}", own_addresses())
+        }
         _ => Reason(error).to_string(),
     };
     format!("cannot listen on {host} port {port}: {why}")
 }
 
-/// Returns the addresses that can be listened on.
-fn own() -> String {
+/// Returns the addresses that the server can listen on.
+fn own_addresses() -> String {
     let others = reach::addresses(&[SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))]);
     let mut all: Vec<String> = vec![DEFAULT_HOST.into()];
     all.extend(others.iter().map(|at| at.ip().to_string()));
-    all.join(", ") + "; 0.0.0.0 stands for all of them"
+    all.join(", ") + "; 0.0.0.0 is all of them"
 }

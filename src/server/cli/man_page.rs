@@ -1,11 +1,11 @@
-//! What the server's man page says beyond its table of options.
+//! The sections of the server's man page other than its options.
 
 use crate::args::Block::{Item, Lines, Text};
 use crate::args::{Manual, Operands, Section, Subcommand};
 use crate::server::cli::{certificate, passwd};
 use crate::server::config::PROGRAM;
 
-/// The manual of `ftp_server`.
+/// Returns the manual of `ftp_server`.
 pub fn manual() -> Manual {
     Manual {
         program: &PROGRAM,
@@ -26,14 +26,14 @@ static SUBCOMMANDS: [Subcommand; 3] = [
     },
     Subcommand {
         word: "certificate",
-        summary: "make a self-signed certificate for FTPS",
+        summary: "create a self-signed certificate for FTPS",
         program: &certificate::PROGRAM,
         operands: Operands::Files,
     },
     Subcommand {
         word: "check",
-        summary: "show what would be in force and from where each value comes, and look at what \
-                  the server would read",
+        summary: "show the effective options, the source of each value, and all problems in the \
+                  files that the server would read",
         program: &PROGRAM,
         operands: Operands::None,
     },
@@ -47,8 +47,8 @@ static SECTIONS: [Section; 11] = [
                 "Durations are seconds, or 30s, 5m, 1h; sizes and rates are bytes, or 64K, 10M, 1G.",
             ),
             Text(
-                "A switch such as --sync is undone by --sync=no, and of two values of an option the \
-                 last one counts, but where the option may be repeated.",
+                "--sync=no turns off a switch such as --sync. If an option is given twice, the last \
+                 value counts, unless the option may be repeated.",
             ),
         ],
     },
@@ -56,10 +56,10 @@ static SECTIONS: [Section; 11] = [
         title: "CONFIGURATION FILE",
         blocks: &[
             Text(
-                "The file of --config holds lines NAME = VALUE, the names being the long options \
+                "The file of --config contains lines NAME = VALUE. The names are the long options \
                  without their dashes; a switch takes yes or no. # begins a comment at the start of \
-                 a line or after a blank. A value with blanks around it stands in double quotes. \
-                 The command line wins over the file.",
+                 a line or after a space. A value that begins or ends with a space needs double \
+                 quotes. The command line wins over the file.",
             ),
             Lines("root = /srv/ftp\nanonymous = read\npassive-ports = 50000-50999"),
         ],
@@ -67,26 +67,26 @@ static SECTIONS: [Section; 11] = [
     Section {
         title: "ACCOUNTS",
         blocks: &[
-            Text("The file of --users holds a line for each account; # begins a comment."),
+            Text("The file of --users contains a line for each account; # begins a comment."),
             Lines("NAME:HASH:ACCESS:HOME[:QUOTA:SESSIONS:RATE]"),
             Text(
                 "HASH is $pbkdf2-sha256$ROUNDS$SALT$HASH, ACCESS is drop, read, store or write \
-                 (empty: read), HOME is a directory inside the root that the account sees as its / \
-                 (empty: the root itself). QUOTA is how many bytes the files in its home may have, \
-                 SESSIONS how many it may have at once, RATE how many bytes a second all of them \
-                 move (each empty: no limit). ftp_server passwd writes such lines.",
+                 (empty: read), HOME is a directory inside the root that the account sees as / \
+                 (empty: the root itself). QUOTA limits the total size of the files in the home, \
+                 SESSIONS the number of sessions at once, RATE the bytes per second of all sessions \
+                 together (each empty: no limit). ftp_server passwd writes such lines.",
             ),
         ],
     },
     Section {
         title: "ACCESS",
         blocks: &[
-            Text("The words of --anonymous and of accounts:"),
-            Item("none", "Not log in (visitors alone)."),
+            Text("The values of --anonymous and of accounts:"),
+            Item("none", "No login (only for --anonymous)."),
             Item(
                 "drop",
-                "List, and store files under new names: a hand-in box. Nothing can be fetched, \
-                 replaced, appended to, deleted or renamed.",
+                "List, and store files under new names, as in a hand-in box. Nothing can be \
+                 fetched, replaced, appended to, deleted or renamed.",
             ),
             Item("read", "List and fetch."),
             Item(
@@ -101,15 +101,15 @@ static SECTIONS: [Section; 11] = [
         title: "ENCRYPTION",
         blocks: &[
             Text(
-                "With --tls-cert the server speaks FTPS (RFC 4217) by OpenSSL. Clients begin it with \
-                 AUTH TLS, or connect to --tls-port, where TLS comes before the greeting; PROT P \
+                "With --tls-cert the server speaks FTPS (RFC 4217), using OpenSSL. Clients start TLS \
+                 with AUTH TLS, or connect to --tls-port, where TLS comes before the greeting; PROT P \
                  protects their data connections.",
             ),
             Text(
-                "Accounts must encrypt login and data then: USER in clear gets 530 before a password \
-                 is sent, a transfer in clear 521. --tls-required says who else must, or that nobody \
-                 must. SIGHUP reads the certificate again; sessions keep the one they began with. \
-                 ftp_server check shows its names, the days it is still valid, and its SHA-256.",
+                "Accounts must then encrypt login and data: without TLS, USER gets 530 before the \
+                 password is sent, and a transfer gets 521. --tls-required sets who must encrypt. \
+                 SIGHUP reads the certificate again; sessions keep the one they began with. \
+                 ftp_server check shows its names, the days until it expires, and its SHA-256.",
             ),
             Lines("ftp_server certificate tls.pem\nftp_server --tls-cert tls.pem"),
         ],
@@ -117,8 +117,8 @@ static SECTIONS: [Section; 11] = [
     Section {
         title: "EXIT STATUS",
         blocks: &[
-            Item("0", "After a clean shutdown."),
-            Item("1", "It could not start or run, or a second signal ended it."),
+            Item("0", "Clean shutdown."),
+            Item("1", "The server could not start or run, or a second signal ended it."),
             Item("2", "Wrong usage."),
         ],
     },
@@ -127,14 +127,14 @@ static SECTIONS: [Section; 11] = [
         blocks: &[
             Item(
                 "SIGTERM, SIGINT",
-                "No new sessions; those that transfer may finish within --shutdown-grace. A second \
-                 signal ends the server at once.",
+                "Shuts down: no new sessions; running transfers may finish within \
+                 --shutdown-grace. A second signal ends the server at once.",
             ),
             Item(
                 "SIGHUP",
-                "Reads accounts and configuration again and opens the logs anew. What is wrong in \
-                 them is logged, and the old stays. --host, --port and --root need a restart. If \
-                 the server was started on a terminal that is closed now, it ends as by SIGTERM.",
+                "Reloads accounts and configuration, and reopens the logs. What cannot be used is \
+                 logged, and the old values stay. --host, --port and --root need a restart. If \
+                 the server was started on a terminal that is now closed, it shuts down.",
             ),
         ],
     },
@@ -143,17 +143,17 @@ static SECTIONS: [Section; 11] = [
         blocks: &[
             Item(
                 "LISTEN_FDS, LISTEN_PID",
-                "Sockets that a service manager has opened, as systemd does: the server listens on \
-                 them, and on no --host and --port.",
+                "Sockets opened by a service manager such as systemd: the server listens on them \
+                 and ignores --host and --port.",
             ),
             Item(
                 "NOTIFY_SOCKET",
-                "Where the service manager hears that the server is ready or ends.",
+                "Socket on which the service manager is notified that the server is ready or ends.",
             ),
             Item(
                 "JOURNAL_STREAM",
-                "If standard error is the journal that this names, lines of the log have the \
-                 priority in front and no time, unless --log-format or --log-file is given.",
+                "If standard error is the journal of this name, log lines begin with the priority \
+                 and have no time, unless --log-format or --log-file is given.",
             ),
         ],
     },
@@ -161,21 +161,21 @@ static SECTIONS: [Section; 11] = [
         title: "FILES",
         blocks: &[Item(
             ".ftp-partial-*",
-            "Hidden beside the file it will be: an upload that is not whole. It waits a day to be \
-             resumed.",
+            "Incomplete uploads, hidden beside their destination. They are kept for a day, so that \
+             clients can resume them.",
         )],
     },
     Section {
         title: "EXAMPLES",
         blocks: &[
-            Text("A classroom, on every address of the machine:"),
+            Text("A classroom, on all addresses of the machine:"),
             Lines("ftp_server --host :: --root /srv/ftp"),
-            Text("Accounts, behind a firewall that lets 1,000 ports through:"),
+            Text("Accounts, behind a firewall that allows 1,000 ports:"),
             Lines(
                 "ftp_server passwd --access write /etc/ftp_server.users alice\n\
                  ftp_server --host :: --users /etc/ftp_server.users --passive-ports 50000-50999",
             ),
-            Text("What would be in force:"),
+            Text("Show the effective options and all problems:"),
             Lines("ftp_server check --config /etc/ftp_server.conf"),
         ],
     },

@@ -1,4 +1,4 @@
-//! The options of a run: those of the command line, and below them those of the file of `--config`.
+//! The options of a run: the command line, merged with the file of `--config`.
 
 use crate::args::{Outcome, Parsed, Usage};
 use crate::server::Server;
@@ -8,11 +8,11 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The options and what they come to.
+/// The options as given, and as checked values.
 pub struct Options {
-    /// The command line.
+    /// The options of the command line.
     pub words: Parsed,
-    /// The same, and below it what the file of `--config` says.
+    /// The same, merged with the file of `--config`; the command line wins.
     pub given: Parsed,
     /// The checked values.
     pub config: Config,
@@ -22,7 +22,7 @@ impl Options {
     /// Reads the file of `--config` and checks all values.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the lines.
+    /// Returns all errors, in the order of the lines.
     pub fn read(words: Parsed) -> Result<Options, Vec<Usage>> {
         let (given, mut wrong) = config::with_file(words.clone());
         match Config::new(&given) {
@@ -35,8 +35,7 @@ impl Options {
     }
 }
 
-/// Reads the options and hands them on. What goes wrong is printed, a line for each, and becomes the
-/// exit status.
+/// Reads the options and passes them to `action`. Errors are printed, one line each, and determine the exit status.
 pub fn with_options(
     words: Vec<OsString>,
     action: impl FnOnce(Options) -> Result<(), Box<dyn Error>>,
@@ -53,8 +52,8 @@ pub fn with_options(
     }
 }
 
-/// Reloads the server with the options as they are now; if they cannot be used, with those from
-/// before, so that accounts and logs are read and opened again all the same.
+/// Reloads the server with the current options. If they contain errors, the old options stay, but accounts and logs are
+/// reloaded nevertheless.
 pub fn reload(words: &Parsed, server: &Server) {
     match Options::read(words.clone()) {
         Ok(options) => server.reload(options.config, &[]),

@@ -1,7 +1,7 @@
-//! What the program prints besides its log.
+//! The output of the program besides its log.
 //!
-//! Standard output and standard error may be closed, full, or a pipe that nobody reads. Nothing here
-//! panics then, and only what the user asked for is waited for longer than a second.
+//! Standard output and standard error may be closed, full, or a pipe that is not read. That never causes a panic here,
+//! and only output that the user asked for is waited for longer than a second.
 
 use crate::args::{Program, Usage};
 use crate::server::config::PROGRAM;
@@ -16,11 +16,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Writes what the user asked for to standard output, and waits for its reader. A reader that went
-/// away is no failure.
+/// Writes output that the user asked for to standard output, and waits for its reader. A closed pipe is not an error.
 ///
 /// # Errors
-/// The text cannot be written, in words.
+/// Returns the error message if the text cannot be written.
 pub fn write(text: &str) -> Result<(), String> {
     let mut stdout = BlockingWriter(io::stdout());
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -31,17 +30,17 @@ pub fn write(text: &str) -> Result<(), String> {
     }
 }
 
-/// Prints what the user asked for, such as `--help`.
+/// Prints output that the user asked for, such as `--help`.
 pub fn print(text: &str) -> ExitCode {
     exit_code(write(text).map_err(Into::into))
 }
 
-/// Prints the version of the program, and the TLS library.
+/// Prints the versions of the program and of the TLS library.
 pub fn print_version() -> ExitCode {
     print(&format!("{}\n{}\n", PROGRAM.version_line(), sys::describe_tls()))
 }
 
-/// Prints lines that a script or a person waits for to standard output.
+/// Prints lines to standard output that scripts or users wait for.
 pub fn say(text: &str) {
     write_in_time(Sink::stdout, text);
 }
@@ -51,7 +50,7 @@ pub fn note(text: impl Display) {
     ask(format_args!("{text}\n"));
 }
 
-/// Prints a question to standard error, in the line of its answer.
+/// Prints text to standard error without a line end, such as a question.
 pub fn ask(text: impl Display) {
     write_in_time(Sink::stderr, &text.to_string());
 }
@@ -62,7 +61,7 @@ pub fn warn(warnings: impl Iterator<Item = impl Display>) {
     ask(warnings.map(line).collect::<String>());
 }
 
-/// Prints why the program failed, a line for each reason, and gives its exit status.
+/// Prints why the program failed, one line for each reason, and returns the exit status.
 pub fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     let error = match error.downcast_ref::<io::Error>() {
@@ -74,33 +73,32 @@ pub fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints what is wrong with the command line or the config file, a line for each, and gives the exit
-/// status for that.
+/// Prints the errors in the command line or config file, one line each, and returns exit status 2.
 pub fn wrong_usage(program: &Program, wrong: &[Usage]) -> ExitCode {
     let lines: String = wrong.iter().map(|one| format!("{}: {one}\n", program.name)).collect();
     note(lines + &program.usage_line());
     ExitCode::from(2)
 }
 
-/// Writes from a thread, which stays behind if the stream takes longer than a second.
+/// Writes from another thread, and stops waiting for it after a second.
 fn write_in_time(open: fn() -> Sink, text: &str) {
     if text.is_empty() {
         return;
     }
-    match LogWriter::start(move || Ok(open()), Arc::new(Nobody)) {
+    match LogWriter::start(move || Ok(open()), Arc::new(IgnoreErrors)) {
         Ok(writer) => {
             writer.push(text.as_bytes());
             writer.finish(Instant::now() + PATIENCE);
         }
-        // The system has no room for a thread, which may be what there is to say.
+        // No memory for a thread; the text may be the error message about that.
         Err(_) => drop(open().write_lines(text.as_bytes())),
     }
 }
 
-/// Hears of text that could not be printed, which nobody can be told of.
-struct Nobody;
+/// Ignores output that could not be printed.
+struct IgnoreErrors;
 
-impl Observer for Nobody {
+impl Observer for IgnoreErrors {
     fn count_lost(&self, _: u64) {}
 
     fn fails(&self, _: &dyn Display) {}

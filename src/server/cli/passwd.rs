@@ -1,7 +1,7 @@
-//! `ftp_server passwd`: adds an account to a file, changes or removes it, or lists all of them.
+//! `ftp_server passwd`: adds an account to a file, changes or removes one, or lists all of them.
 //!
-//! The file is replaced as a whole, so a reader never sees half of it, and every other line stays
-//! as it was, comments too. A new file can be read by its owner alone.
+//! The file is replaced atomically, and all other lines, including comments, stay as they are. A new file is readable
+//! only by its owner.
 
 mod home;
 mod prompt;
@@ -22,12 +22,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What the command line of `ftp_server passwd` is made of.
+/// The name, options and help texts of `ftp_server passwd`.
 pub static PROGRAM: Program = Program {
     name: "ftp_server passwd",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Adds an account to FILE, or changes its password. The password is asked for, or is the \
-            first line of standard input. A running server knows of it after SIGHUP.",
+    about: "Adds an account to FILE, or changes its password. The password is asked for, or read from \
+            the first line of standard input. Send a running server SIGHUP to reload the file.",
     usage: &[
         "ftp_server passwd [OPTIONS] FILE NAME",
         "ftp_server passwd --remove FILE NAME",
@@ -45,27 +45,27 @@ pub static PROGRAM: Program = Program {
         Flag::option(
             "root",
             "DIR",
-            "directory that the server serves: the home is made in it if it is missing, and may be \
-             given as a path of the system [no home is made]",
+            "directory that the server serves: creates the home in it if it is missing, and allows \
+             --home as an absolute path [no home is created]",
         ),
         Flag::option(
             "quota",
             "SIZE",
-            "bytes that the files in the home may have, or none for no limit [as it was; none]",
+            "total size of the files in the home, or none for no limit [as it was; none]",
         ),
         Flag::option("sessions", "N", "sessions at once, or none for no limit [as it was; none]"),
         Flag::option(
             "rate",
             "RATE",
-            "bytes a second of all its sessions, or none for no limit [as it was; none]",
+            "bytes per second of all its sessions, or none for no limit [as it was; none]",
         ),
-        Flag::switch("list", "show the accounts in FILE"),
+        Flag::switch("list", "list the accounts in FILE"),
         Flag::switch("remove", "remove the account; its files stay"),
     ],
     after: "Sizes and rates are bytes, or 64K, 10M, 1G.\n",
 };
 
-/// `ftp_server passwd`: does what the command line says.
+/// Runs `ftp_server passwd`.
 pub fn run(words: Vec<OsString>) -> ExitCode {
     let task = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
@@ -81,20 +81,20 @@ pub fn run(words: Vec<OsString>) -> ExitCode {
     })
 }
 
-/// What a command line asks for.
+/// The action that the command line asks for.
 enum Task {
-    /// To print the accounts of a file.
+    /// Print the accounts of a file.
     List(PathBuf),
-    /// To remove the account of this name from a file.
+    /// Remove the account of this name from a file.
     Remove(PathBuf, String),
-    /// To add or change an account.
+    /// Add or change an account.
     Store(Box<Request>),
 }
 
 impl Task {
     fn new(given: &Parsed) -> Result<Task, Usage> {
         match (given.switch("list"), given.switch("remove"), given.operands()) {
-            (true, true, _) => Err(given.wrong("list", "it or --remove, and not both")),
+            (true, true, _) => Err(given.wrong("list", "either --list or --remove, not both")),
             (true, false, [file]) => Ok(Task::List(file.into())),
             (true, false, _) => Err(Usage::missing_operand("FILE, and nothing else")),
             (false, true, _) => {
@@ -106,31 +106,31 @@ impl Task {
     }
 }
 
-/// Prints the accounts of a file, a line each.
+/// Prints the accounts of a file, one per line.
 fn list(file: &Path) -> Result<(), Box<dyn Error>> {
     let accounts = Accounts::read(file)?;
     let lines: String =
-        accounts.sorted().into_iter().map(|account| check::described(account) + "\n").collect();
+        accounts.sorted().into_iter().map(|account| check::describe(account) + "\n").collect();
     Ok(output::write(&lines)?)
 }
 
 fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
-    // Before the file would be made.
+    // Checked first, because `edit` creates a missing file.
     Accounts::read(file)?;
     edit(file, |text, accounts| {
         let known = Name::new(name).is_some_and(|name| accounts.get(&name).is_some());
         match known {
-            true => Ok((without(text, name), ())),
-            false => Err(format!("there is no account {name} in {}", file.display()).into()),
+            true => Ok((without_account(text, name), ())),
+            false => Err(format!("no account {name} in {}", file.display()).into()),
         }
     })?;
     output::note(format_args!("{name}: removed from {}; its files stay\n{RELOAD}", file.display()));
     Ok(())
 }
 
-/// Asks for the password, stores the account, and says what it may do.
+/// Asks for the password, stores the account, and prints its access and home.
 fn store(request: &Request) -> Result<(), Box<dyn Error>> {
-    // Nobody types a password for a file that cannot be used.
+    // Report an unusable file before asking for the password.
     let is_known = match Accounts::read(&request.file) {
         Err(AccountsError::File(_, error)) if error.kind() == ErrorKind::NotFound => false,
         read => {
@@ -147,36 +147,35 @@ fn store(request: &Request) -> Result<(), Box<dyn Error>> {
     };
     let place = match home {
         Some(path) => path.display().to_string(),
-        None if account.home.is_root() => "all that is served".into(),
-        None => format!("its home {} below the root", account.home),
+        None if account.home.is_root() => "the whole root".into(),
+        None => format!("the directory {} below the root", account.home),
     };
     let (name, file, may) = (&request.name, request.file.display(), account.access.allows());
     output::note(format_args!("{name}: {done} {file}; may {may}, in {place}\n{RELOAD}"));
-    if sys::is_superuser() && is_for_root_alone(&request.file) {
+    if sys::is_superuser() && is_readable_only_by_root(&request.file) {
         output::note(format_args!(
-            "{file} can be read by root alone: chown it to the user that runs the server"
+            "only root can read {file}: chown it to the user that runs the server"
         ));
     }
     Ok(())
 }
 
-/// How a running server comes to know of a change.
-const RELOAD: &str =
-    "A running server knows of it after SIGHUP: systemctl reload ftp_server, or kill -HUP PID";
+/// The hint how to make a running server use the change.
+const RELOAD: &str = "Send a running server SIGHUP: systemctl reload ftp_server, or kill -HUP PID";
 
-fn is_for_root_alone(file: &Path) -> bool {
+fn is_readable_only_by_root(file: &Path) -> bool {
     file.metadata().is_ok_and(|data| {
         sys::owners_of(&data).is_some_and(|(owner, _)| owner == 0)
             && !sys::is_accessible_to_others(&data)
     })
 }
 
-/// What is to be done.
+/// The account to store.
 #[derive(Debug)]
 pub struct Request {
     /// The accounts file.
     pub file: PathBuf,
-    /// The account.
+    /// The name of the account.
     pub name: String,
     access: Option<Access>,
     home: Option<String>,
@@ -189,7 +188,7 @@ pub struct Request {
 /// Returns the two operands.
 ///
 /// # Errors
-/// There are more or fewer, or the name would break the file or be that of visitors.
+/// Fails if there are more or fewer, or the name would break the file or is that of anonymous visitors.
 fn file_and_name(given: &Parsed) -> Result<(PathBuf, String), Usage> {
     let [file, name] = given.operands() else {
         return Err(Usage::missing_operand("FILE and NAME, and nothing else"));
@@ -200,12 +199,12 @@ fn file_and_name(given: &Parsed) -> Result<(PathBuf, String), Usage> {
         Usage::operand(name, "a name without colon, line end, or blanks around it")
     })?;
     if Name::new(text.clone()).is_some_and(|name| is_anonymous(&name)) {
-        return Err(Usage::operand(name, "another name: visitors have this one (--anonymous)"));
+        return Err(Usage::operand(name, "another name: this one is for anonymous visitors"));
     }
     Ok((file.into(), text))
 }
 
-/// Returns a text that fits in a field of the file.
+/// Returns the text if it can be stored in a field of the file.
 fn field(text: &str) -> Result<String, args::Expected> {
     match text.contains([':', '\n', '\r', '\0']) {
         true => Err(args::Expected("no colon and no line end".into())),
@@ -217,11 +216,11 @@ fn field(text: &str) -> Result<String, args::Expected> {
 struct Stored {
     done: Done,
     account: Arc<Account>,
-    /// Its home, if the root is known.
+    /// The home directory, if the root is known.
     home: Option<PathBuf>,
 }
 
-/// A parser that also takes `none`.
+/// Returns a parser that also accepts `none`.
 fn or_none<T>(
     parse: impl Fn(&str) -> Result<T, args::Expected>,
 ) -> impl Fn(&str) -> Result<Option<T>, args::Expected> {
@@ -234,20 +233,20 @@ fn or_none<T>(
     }
 }
 
-/// Whether the account was there before.
+/// The result of storing an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// It was not.
+    /// The account is new.
     Added,
-    /// It was.
+    /// An existing account was changed.
     Changed,
 }
 
 impl Request {
-    /// Checks what was given.
+    /// Checks the given values.
     ///
     /// # Errors
-    /// The first wrong value and what was expected.
+    /// Returns the first wrong value and what was expected.
     pub fn new(given: &Parsed) -> Result<Request, Usage> {
         let (file, name) = file_and_name(given)?;
         let root = given.value("root").map(PathBuf::from);
@@ -264,24 +263,23 @@ impl Request {
         })
     }
 
-    /// Returns true if anything but the password is named.
+    /// Returns whether any option besides the password was given.
     fn changes_more_than_the_password(&self) -> bool {
         let limits = [self.quota.is_some(), self.sessions.is_some(), self.rate.is_some()];
         self.access.is_some() || self.home.is_some() || limits.contains(&true)
     }
 
-    /// Stores the account with this password, or the one that it has, and makes its home if the root is
-    /// known.
+    /// Stores the account with this password, or with its old one, and creates its home if the root is known.
     ///
     /// # Errors
-    /// The file is no accounts file, or cannot be read or replaced, or the home cannot be made.
+    /// Fails if the file is not an accounts file, or cannot be read or replaced, or if the home cannot be created.
     fn store(&self, password: Option<&Secret>) -> Result<Stored, Box<dyn Error>> {
         let hash = password.map(|password| PasswordHash::new(password.expose(), rounds_of_new()));
         let hash = hash.transpose()?;
         edit(&self.file, |text, accounts| {
             let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
             let hash = hash.as_ref().or(old.as_ref().map(|old| &old.hash));
-            // Somebody may have removed the account meanwhile.
+            // Another process may have removed the account in the meantime.
             let hash = hash.ok_or("a password is needed")?;
             let (text, done) = self.changed(text, accounts, hash);
             let now = Accounts::parse(&self.file, &text)?;
@@ -294,7 +292,7 @@ impl Request {
     }
 
     fn changed(&self, text: &[u8], accounts: &Accounts, hash: &PasswordHash) -> (Vec<u8>, Done) {
-        // What follows another mark has been refused by now.
+        // The file was parsed before, so a second byte order mark cannot occur.
         let text = text::without_mark(text).unwrap_or(text);
         let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
         let access = self.access.or(old.as_ref().map(|old| old.access)).unwrap_or(Access::Read);
@@ -339,14 +337,14 @@ impl Request {
     }
 }
 
-/// Replaces the text of an accounts file by what `change` makes of it, and returns what else that
-/// gives. Nobody else changes the file meanwhile. If `change` fails, the file stays as it is.
+/// Replaces the text of an accounts file by the result of `change`, and returns its other result. The file is locked
+/// meanwhile. If `change` fails, the file stays as it is.
 fn edit<T>(
     file: &Path,
     change: impl FnOnce(&[u8], &Accounts) -> Result<(Vec<u8>, T), Box<dyn Error>>,
 ) -> Result<T, Box<dyn Error>> {
     let failed = |error| AccountsError::File(file.into(), error);
-    // The file itself is replaced, not a link to it.
+    // If the path is a symbolic link, its target is replaced.
     let real = file.canonicalize().unwrap_or_else(|_| file.into());
     let mut locked = lock(&real).map_err(failed)?;
     let mut text = Vec::new();
@@ -358,25 +356,25 @@ fn edit<T>(
 }
 
 /// Returns the text without the line of an account.
-fn without(text: &[u8], name: &str) -> Vec<u8> {
+fn without_account(text: &[u8], name: &str) -> Vec<u8> {
     let start = [name.as_bytes(), b":"].concat();
     let lines = text.split_inclusive(|&b| b == b'\n');
     lines.filter(|line| !line.trim_ascii_start().starts_with(&start)).flatten().copied().collect()
 }
 
-/// Opens the file, which is made if it is missing, for one that changes it at a time. Who waited for
-/// the lock may have waited at a file that was replaced meanwhile, and waits again at the new one.
+/// Opens and locks the file, which is created if it is missing. While this waits for the lock, the file may be
+/// replaced; then it waits again for the lock of the new file.
 fn lock(file: &Path) -> io::Result<File> {
     loop {
         let mut options = OpenOptions::new();
         sys::owner_only(&mut options);
         let opened = match options.read(true).write(true).create(true).truncate(false).open(file) {
-            // It is replaced, not written, so its own bits need not allow that.
+            // The file is replaced, not written, so a read-only file is accepted.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(file)?,
             other => other?,
         };
         match opened.lock() {
-            // A file system without locks is no reason not to store.
+            // A file system without locks is accepted.
             Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
             _ if sys::is_at(file, &opened) => return Ok(opened),
             _ => {}
@@ -405,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sound() {
+    fn the_option_table_is_valid() {
         PROGRAM.check();
     }
 
@@ -423,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_windows_editor_stays_one() {
+    fn crlf_line_ends_are_kept() {
         let old = PasswordHash::new(b"y", 1).unwrap();
         let file = format!("\u{feff}anna:{old}:write:/a\r\n# staff\r\n\tben:{old}:: \t");
         let changed = format!("anna:HASH:write:/a\r\n# staff\r\n\tben:{old}:: \t");
@@ -454,14 +452,14 @@ mod tests {
     fn a_line_is_removed_and_the_others_stay() {
         let text = "# anna:\nanna:x\r\nannabel:y\n  anna:z\nben:anna:\n";
         let left = "# anna:\nannabel:y\nben:anna:\n";
-        assert_eq!(without(text.as_bytes(), "anna"), left.as_bytes());
+        assert_eq!(without_account(text.as_bytes(), "anna"), left.as_bytes());
     }
 
     #[test]
     fn names_of_visitors_are_refused() {
         for name in ["anonymous", "ftp", "FTP"] {
             let error = request(&["users", name]).unwrap_err();
-            assert!(error.contains("visitors have this one"), "{error}");
+            assert!(error.contains("this one is for anonymous visitors"), "{error}");
         }
     }
 
@@ -476,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn many_at_once_lose_no_account() {
+    fn concurrent_changes_lose_no_account() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("users");
         let add = |number: usize| {

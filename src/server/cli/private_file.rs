@@ -1,30 +1,29 @@
-//! Files with secrets, which only their owner can read and which are replaced as a whole.
+//! Files with secrets: readable only by their owner, and replaced atomically.
 
 use crate::sys;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Makes a file with this content.
+/// Creates a file with this content.
 ///
 /// # Errors
-/// `AlreadyExists`, and then the file stays as it is; the system cannot make or write it, and then there
-/// is none.
+/// `AlreadyExists` if there is a file of this name, which stays as it is. If the file cannot be written, it is removed.
 pub fn create(file: &Path, content: &[u8]) -> io::Result<()> {
     let made = open_new(file)?;
     write(made, content).inspect_err(|_| drop(fs::remove_file(file)))
 }
 
-/// Writes a new file beside the old one and puts it in its place. Mode and access control list of the
-/// old one stay.
+/// Writes the content to a new file and renames it over the old one. Keeps the mode and the access control list of the
+/// old one.
 ///
 /// # Errors
-/// The system cannot make, write or rename it, and then the old one stays.
+/// Fails if the new file cannot be created, written or renamed; the old one stays as it is.
 pub fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = file.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
     name.push(".new");
     let new = file.with_file_name(name);
-    // Left over from a run that was cut off: its content is of no use.
+    // Left over from an interrupted run.
     let _ = fs::remove_file(&new);
     let written = open_new(&new)?;
     let result = (|| {
@@ -53,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_made_for_its_owner_and_replaced_whole() {
+    fn a_new_file_is_private_and_a_replaced_one_keeps_its_mode() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("users");
         replace(&file, b"one\n").unwrap();

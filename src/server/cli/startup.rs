@@ -1,4 +1,4 @@
-//! What the server says once it listens, and the directory that it does not serve.
+//! The messages at the start of the server, and the check for a root that must be given explicitly.
 
 use crate::args::Parsed;
 use crate::server::accounts::{Access, Account};
@@ -13,22 +13,20 @@ use std::env;
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Returns why the current directory is not served, if nobody named a directory and that would be
-/// more than whoever started the server can have meant.
+/// Returns why the current directory cannot be the default root: it is `/`, or root runs the server. Serving it is
+/// probably not intended.
 pub fn refused_root(given: &Parsed) -> Option<String> {
     let named = given.value("root").is_some();
     let dir = env::current_dir().ok().filter(|_| !named)?;
     let why = match () {
-        () if dir.parent().is_none() => {
-            "it is the current directory, and would be all of this machine"
-        }
-        () if sys::is_superuser() => "root serves no directory that was not named",
+        () if dir.parent().is_none() => "the current directory is /, the whole file system",
+        () if sys::is_superuser() => "as root, the server needs an explicit directory",
         () => return None,
     };
-    Some(format!("cannot serve {}: {why}; name one with --root DIR", dir.display()))
+    Some(format!("cannot serve {}: {why}; choose one with --root DIR", dir.display()))
 }
 
-/// Returns the lines that a script or a person waits for.
+/// Returns the lines for standard output, which scripts and users wait for.
 pub fn lines(
     addresses: &[SocketAddr],
     tls_address: Option<SocketAddr>,
@@ -52,12 +50,12 @@ pub fn lines(
     let command = |at| format!("Connect with: {}\n", reach::command(at, settings.tls.is_some()));
     text.extend(reached.first().map(command));
     if reach::is_local(addresses) {
-        text.push_str("Only this machine can reach it; --host 0.0.0.0 opens it to others\n");
+        text.push_str("Only this machine can connect; --host 0.0.0.0 allows others\n");
     }
     text
 }
 
-/// Returns why an account cannot log in, if that is so. With `visitors`, these are let in.
+/// Returns why an account cannot log in, if it cannot. `visitors` is whether anonymous logins are enabled.
 pub fn lockout(account: &Account, jail: &Jail, visitors: bool) -> Option<String> {
     match jail.enter(&account.home) {
         _ if visitors && is_anonymous(&account.name) => Some("visitors have this name".into()),
@@ -66,7 +64,7 @@ pub fn lockout(account: &Account, jail: &Jail, visitors: bool) -> Option<String>
     }
 }
 
-/// Returns how many accounts cannot log in, and why, in one line.
+/// Returns a line with the number of accounts that cannot log in, and the reasons.
 fn locked_out(settings: &Settings) -> Option<String> {
     const SHOWN: usize = 3;
     let accounts = settings.authenticator.accounts.as_ref()?;
@@ -91,8 +89,8 @@ fn locked_out(settings: &Settings) -> Option<String> {
     Some(format!("{count} of {of} accounts cannot log in: {out}; ftp_server check names all"))
 }
 
-/// Returns what the person who starts the server should know. The directory `root` was named or not,
-/// and the process may have `descriptors` open at once.
+/// Returns the warnings for the user who starts the server. `is_named` is whether `root` was given, and `descriptors`
+/// is the limit of open files of this process.
 pub fn warnings(
     addresses: &[SocketAddr],
     status: Option<SocketAddr>,
@@ -101,44 +99,44 @@ pub fn warnings(
     settings: &Settings,
 ) -> Vec<String> {
     let config = &settings.config;
-    let is_open = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
+    let is_remote = |address: &&SocketAddr| !address.ip().to_canonical().is_loopback();
     let mut warnings = Vec::new();
-    let open = addresses.iter().find(is_open);
+    let open = addresses.iter().find(is_remote);
     if let (Some(access), Some(address)) = (config.anonymous, open) {
         let allows = access.allows();
         if !is_named {
             warnings.push(format!(
-                "anyone who reaches {address} may {allows} in {}, the current directory; \
-                 --root DIR names another, --anonymous none keeps visitors out",
+                "anyone who can reach {address} may {allows} in {}, the current directory; \
+                 --root DIR serves another one, --anonymous none disables anonymous logins",
                 root.display()
             ));
         } else if matches!(access, Access::Store | Access::Write) {
             warnings.push(format!(
-                "anyone who reaches {address} may {allows}; --anonymous drop, read or none allows less"
+                "anyone who can reach {address} may {allows}; --anonymous drop, read or none allows less"
             ));
         }
     }
-    if let Some(address) = status.as_ref().filter(is_open) {
+    if let Some(address) = status.as_ref().filter(is_remote) {
         warnings.push(format!(
-            "anyone who reaches {address} sees who is connected and what they move; \
+            "anyone who can reach {address} sees who is connected and which files they transfer; \
              --status 127.0.0.1:{} prevents it",
             address.port()
         ));
     }
     let sessions = config.max_sessions;
-    // A session needs one descriptor, and two or three more while it transfers.
+    // A session needs one descriptor, and up to three more during a transfer. Few sessions transfer at once.
     let needed = sessions as u64 * 2;
     if descriptors < needed {
         warnings.push(format!(
-            "{sessions} sessions need about {needed} descriptors, and the system allows \
-             {descriptors}: raise its limit (ulimit -n) or lower --max-sessions"
+            "{sessions} sessions need about {needed} file descriptors, but the system allows \
+             {descriptors}: raise the limit (ulimit -n) or lower --max-sessions"
         ));
     }
     let threads = sys::max_threads();
     if threads < sessions {
         warnings.push(format!(
-            "the system has room for the threads of {threads} sessions, not {sessions}: raise \
-             vm.max_map_count by sysctl, five for each session"
+            "the system allows threads for {threads} sessions, not {sessions}: raise the sysctl \
+             vm.max_map_count, by five for each session"
         ));
     }
     warnings.extend(tls::warning(config, settings.tls.as_deref()));

@@ -1,80 +1,81 @@
-//! The options of the server, a row each.
+//! The options of the server, one row each.
 //!
-//! To add one takes a field in [`Config`] and a row here: how it is given, its help, what it sets, if
-//! a reload can change it, and what is in force without it. `--help`, the man page, the completions,
-//! config files, `ftp_server check` and the tests read the rows.
+//! A new option needs a field in [`Config`] and a row here: its name and value, its help, how it sets the field,
+//! whether a reload can change it, and its default. `--help`, the man page, the completions, config files, `ftp_server
+//! check` and the tests read the rows.
 
 use crate::args::{self, Flag, Origin, Parsed, Usage};
 use crate::server::accounts::Access;
 use crate::server::cidr::Network;
-use crate::server::config::values::{self, access_name, announcements, count, host, listed, ports};
+use crate::server::config::values::{
+    self, access_name, comma_separated, host, passive_addresses, ports, session_count,
+};
 use crate::server::config::values::{ANONYMOUS, FORMATS, LEVELS};
 use crate::server::config::values::{TLS_REQUIRED, TLS_REUSE, TLS_VERSIONS};
-use crate::server::config::values::{some_time, status};
+use crate::server::config::values::{nonzero_duration, status};
 use crate::server::config::{Config, DEFAULT_HOST};
 use crate::server::log::Format;
 use crate::sys;
 use std::path::PathBuf;
 
-/// Sets what the option of this name was given.
+/// Sets the field of the option of this name.
 type Set = fn(&mut Config, &Parsed, &'static str) -> Result<(), Usage>;
 
-/// Sets an option back to what it was before, and returns true if that changed it.
+/// Restores the previous value of an option. Returns whether it had changed.
 type Keep = fn(&mut Config, &Config) -> bool;
 
 /// An option.
 #[derive(Clone, Copy)]
 pub struct ServerOption {
-    /// How it is given, and its help.
+    /// The name, value and help of the option.
     pub flag: Flag,
     set: Set,
-    /// For an option that only a restart can change.
+    /// Restores the previous value after a reload; set if only a restart can change the option.
     keep: Option<Keep>,
-    /// What is in force where it is not given, if its help does not say that.
-    unnamed: Option<fn(&Config) -> String>,
+    /// The effective default, if it depends on other options or on the environment.
+    default_text: Option<fn(&Config) -> String>,
 }
 
 impl ServerOption {
     const fn new(flag: Flag, set: Set) -> ServerOption {
-        ServerOption { flag, set, keep: None, unnamed: None }
+        ServerOption { flag, set, keep: None, default_text: None }
     }
 
-    const fn fixed(self, keep: Keep) -> ServerOption {
+    const fn restart_only(self, keep: Keep) -> ServerOption {
         ServerOption { keep: Some(keep), ..self }
     }
 
-    const fn unnamed(self, text: fn(&Config) -> String) -> ServerOption {
-        ServerOption { unnamed: Some(text), ..self }
+    const fn default_text(self, text: fn(&Config) -> String) -> ServerOption {
+        ServerOption { default_text: Some(text), ..self }
     }
 
-    /// Its name without `--`.
+    /// Returns the name without `--`.
     pub fn name(&self) -> &'static str {
         self.flag.long.unwrap_or_default()
     }
 
-    /// Sets it to what was given, or to its default.
+    /// Sets the field to the given value or the default.
     ///
     /// # Errors
-    /// The value is wrong.
+    /// Returns the wrong value and what was expected.
     pub fn set(&self, config: &mut Config, given: &Parsed) -> Result<(), Usage> {
         (self.set)(config, given, self.name())
     }
 
-    /// Sets it back to what it was if only a restart can change it, and returns true if that changed
-    /// it.
+    /// Restores the previous value if only a restart can change the option. Returns whether it had changed.
     pub fn keep(&self, config: &mut Config, before: &Config) -> bool {
         self.keep.is_some_and(|keep| keep(config, before))
     }
 
-    /// Returns what is in force where it is not given.
-    pub fn unnamed_default(&self, config: &Config) -> String {
-        match self.unnamed {
+    /// Returns the value in force if the option is not given.
+    pub fn effective_default(&self, config: &Config) -> String {
+        match self.default_text {
             Some(text) => text(config),
             None => self.flag.unnamed_default().unwrap_or("none").into(),
         }
     }
 
-    /// Returns true if it names a file that the server reads or writes itself.
+    /// Returns whether the value is a file that the server itself reads or writes.
     pub fn is_file(&self) -> bool {
         self.flag.value == Some("FILE")
     }
@@ -94,8 +95,8 @@ pub const OPTIONS: &[ServerOption] = &[
             Ok(())
         },
     )
-    .fixed(|config, before| keep(&mut config.host, &before.host))
-    .unnamed(|_| DEFAULT_HOST.into()),
+    .restart_only(|config, before| keep(&mut config.host, &before.host))
+    .default_text(|_| DEFAULT_HOST.into()),
     ServerOption::new(
         Flag::option("port", "PORT", "control port; 0 picks a free one").or("1026"),
         |config, given, name| {
@@ -103,7 +104,7 @@ pub const OPTIONS: &[ServerOption] = &[
             Ok(())
         },
     )
-    .fixed(|config, before| keep(&mut config.port, &before.port)),
+    .restart_only(|config, before| keep(&mut config.port, &before.port)),
     ServerOption::new(
         Flag::option(
             "root",
@@ -116,25 +117,25 @@ pub const OPTIONS: &[ServerOption] = &[
             Ok(())
         },
     )
-    .fixed(|config, before| keep(&mut config.root, &before.root))
-    .unnamed(|_| values::current_dir()),
+    .restart_only(|config, before| keep(&mut config.root, &before.root))
+    .default_text(|_| values::current_dir()),
     ServerOption::new(
         Flag::option(
             "anonymous",
             "ACCESS",
-            "what visitors who log in as anonymous or ftp may do: none, drop (list, and store new \
+            "access of visitors who log in as anonymous or ftp: none, drop (list, and store new \
              files), read, store (read and store, not delete) or write [store, but none once \
              --users is given]",
         )
         .choices(&args::words(&ANONYMOUS)),
         |config, given, name| {
-            // Accounts alone, unless visitors are asked for too.
+            // If there are accounts, visitors must be allowed explicitly.
             let usual = given.value("users").is_none().then_some(Access::Store);
             config.anonymous = given.get(name, args::one_of(&ANONYMOUS))?.unwrap_or(usual);
             Ok(())
         },
     )
-    .unnamed(|config| access_name(config.anonymous).into()),
+    .default_text(|config| access_name(config.anonymous).into()),
     ServerOption::new(
         Flag::option("users", "FILE", "accounts, as ftp_server passwd writes them"),
         |config, given, name| {
@@ -143,7 +144,7 @@ pub const OPTIONS: &[ServerOption] = &[
         },
     ),
     ServerOption::new(
-        Flag::option("config", "FILE", "name = value lines, the names being these options")
+        Flag::option("config", "FILE", "read options from lines NAME = VALUE")
             .command_line_only(),
         |_, _, _| Ok(()),
     ),
@@ -162,19 +163,19 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "passive-address",
             "[CIDR=]HOST",
-            "address to announce in PASV replies (behind NAT), or to clients of one network; the \
-             narrowest decides [the address the client connected to]",
+            "IPv4 address to announce in PASV replies (behind NAT), or to clients of one network; \
+             the narrowest network wins [the address the client connected to]",
         )
         .many(),
         |config, given, name| {
-            config.passive_address = announcements(given, name)?;
+            config.passive_address = passive_addresses(given, name)?;
             Ok(())
         },
     ),
     ServerOption::new(
-        Flag::option("max-sessions", "N", "sessions at once; the next gets 421").or("4096"),
+        Flag::option("max-sessions", "N", "sessions at once; further clients get 421").or("4096"),
         |config, given, name| {
-            config.max_sessions = given.need(name, count)?;
+            config.max_sessions = given.need(name, session_count)?;
             Ok(())
         },
     ),
@@ -185,21 +186,21 @@ pub const OPTIONS: &[ServerOption] = &[
             "sessions at once from one client address [no limit]",
         ),
         |config, given, name| {
-            config.max_sessions_per_ip = given.get(name, count)?;
+            config.max_sessions_per_ip = given.get(name, session_count)?;
             Ok(())
         },
     ),
     ServerOption::new(
         Flag::option("login-timeout", "D", "time to log in").or("60s"),
         |config, given, name| {
-            config.login_timeout = given.need(name, some_time)?;
+            config.login_timeout = given.need(name, nonzero_duration)?;
             Ok(())
         },
     ),
     ServerOption::new(
         Flag::option("idle-timeout", "D", "time between commands; then 421 and close").or("300s"),
         |config, given, name| {
-            config.idle_timeout = given.need(name, some_time)?;
+            config.idle_timeout = given.need(name, nonzero_duration)?;
             Ok(())
         },
     ),
@@ -207,23 +208,23 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "transfer-timeout",
             "D",
-            "longest stall of a data connection, also its set-up",
+            "longest stall of a data connection, and longest wait for one",
         )
         .or("60s"),
         |config, given, name| {
-            config.transfer_timeout = given.need(name, some_time)?;
+            config.transfer_timeout = given.need(name, nonzero_duration)?;
             Ok(())
         },
     ),
     ServerOption::new(
-        Flag::option("rate-limit", "RATE", "bytes a second for each session [no limit]"),
+        Flag::option("rate-limit", "RATE", "bytes per second for each session [no limit]"),
         |config, given, name| {
             config.rate_limit = given.get(name, args::rate)?;
             Ok(())
         },
     ),
     ServerOption::new(
-        Flag::option("rate-limit-per-ip", "RATE", "the same, for one client address [no limit]"),
+        Flag::option("rate-limit-per-ip", "RATE", "bytes per second for each client address [no limit]"),
         |config, given, name| {
             config.rate_limit_per_ip = given.get(name, args::rate)?;
             Ok(())
@@ -233,7 +234,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "rate-limit-total",
             "RATE",
-            "the same, for all clients, divided evenly among their addresses [no limit]",
+            "bytes per second for all clients, divided evenly among their addresses [no limit]",
         ),
         |config, given, name| {
             config.rate_limit_total = given.get(name, args::rate)?;
@@ -241,8 +242,8 @@ pub const OPTIONS: &[ServerOption] = &[
         },
     ),
     ServerOption::new(
-        Flag::option("max-login-failures", "N", "wrong logins in one session; then 421 and close, and the address is refused for a while \
-             that grows")
+        Flag::option("max-login-failures", "N", "failed logins in one session; then 421 and close, and the address is refused for a while \
+             that grows with each repetition")
             .or("3"),
         |config, given, name| {
             config.max_login_failures = given.need(name, args::integer(1..=1_000_000))?;
@@ -253,7 +254,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "shutdown-grace",
             "D",
-            "how long running transfers may go on after SIGTERM or SIGINT",
+            "time for running transfers to finish after SIGTERM or SIGINT",
         )
         .or("30s"),
         |config, given, name| {
@@ -262,7 +263,7 @@ pub const OPTIONS: &[ServerOption] = &[
         },
     ),
     ServerOption::new(
-        Flag::switch("sync", "fsync a file and its directory before its 226"),
+        Flag::switch("sync", "fsync each uploaded file and its directory before the 226"),
         |config, given, name| {
             config.sync = given.switch(name);
             Ok(())
@@ -282,13 +283,13 @@ pub const OPTIONS: &[ServerOption] = &[
         },
     ),
     ServerOption::new(
-        Flag::option("log-format", "FORMAT", "text, or json: one object a line")
+        Flag::option("log-format", "FORMAT", "text, or json: one object per line")
             .choices(&args::words(&FORMATS))
             .or("text"),
         |config, given, name| {
             config.log_format = given.need(name, args::one_of(&FORMATS))?;
             let is_default = *given.origin(name) == Origin::Default;
-            // The journal has times and levels of its own.
+            // The journal adds time and level itself.
             if is_default && given.value("log-file").is_none() && sys::is_journal() {
                 config.log_format = Format::Journal;
             }
@@ -299,7 +300,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "log-file",
             "FILE",
-            "where the log goes, at its end; opened anew on SIGHUP [standard error]",
+            "append the log to FILE; reopened on SIGHUP [standard error]",
         ),
         |config, given, name| {
             config.log_file = given.value(name).map(PathBuf::from);
@@ -310,8 +311,8 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "transfer-log",
             "FILE",
-            "a line for each file that was moved or deleted, in the xferlog form that log analysers \
-             read; opened anew on SIGHUP [none]",
+            "append a line for each transferred or deleted file, in the xferlog format that log \
+             analyzers read; reopened on SIGHUP [none]",
         ),
         |config, given, name| {
             config.transfer_log = given.value(name).map(PathBuf::from);
@@ -322,20 +323,20 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "status",
             "HOST:PORT",
-            "serve a page of what goes on here by HTTP, /metrics for Prometheus, /healthz and \
-             /readyz; a port alone is that of 127.0.0.1 [off]",
+            "serve a status page by HTTP, with /metrics for Prometheus, /healthz and /readyz; a \
+             port alone listens on 127.0.0.1 [off]",
         ),
         |config, given, name| {
             config.status = given.get(name, status)?;
             Ok(())
         },
     )
-    .fixed(|config, before| keep(&mut config.status, &before.status)),
+    .restart_only(|config, before| keep(&mut config.status, &before.status)),
     ServerOption::new(
         Flag::option(
             "tls-cert",
             "FILE",
-            "offer encryption (FTPS) with this certificate: PEM, the server's own first [none]",
+            "offer encryption (FTPS) with this PEM file: certificate chain, the server's first [none]",
         ),
         |config, given, name| {
             config.tls_cert = given.value(name).map(PathBuf::from);
@@ -353,7 +354,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "tls-required",
             "WHO",
-            "who must encrypt login and data once there is a certificate: none, accounts or all",
+            "users who must encrypt login and data if there is a certificate: none, accounts or all",
         )
         .choices(&args::words(&TLS_REQUIRED))
         .or("accounts"),
@@ -366,7 +367,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "tls-port",
             "PORT",
-            "a second control port, where TLS comes first (ftps://), as on 990; 0 picks a free one \
+            "second control port for implicit TLS (ftps://), usually 990; 0 picks a free one \
              [none]",
         ),
         |config, given, name| {
@@ -374,9 +375,9 @@ pub const OPTIONS: &[ServerOption] = &[
             Ok(())
         },
     )
-    .fixed(|config, before| keep(&mut config.tls_port, &before.tls_port)),
+    .restart_only(|config, before| keep(&mut config.tls_port, &before.tls_port)),
     ServerOption::new(
-        Flag::option("tls-min", "VERSION", "the oldest version of TLS that is accepted")
+        Flag::option("tls-min", "VERSION", "oldest TLS version to accept")
             .choices(&args::words(&TLS_VERSIONS))
             .or("1.2"),
         |config, given, name| {
@@ -389,7 +390,7 @@ pub const OPTIONS: &[ServerOption] = &[
             "tls-reuse",
             "RULE",
             "allow, or require: data connections must resume the TLS session of their control \
-             connection, which not every client can",
+             connection, which some clients cannot",
         )
         .choices(&args::words(&TLS_REUSE))
         .or("allow"),
@@ -401,7 +402,7 @@ pub const OPTIONS: &[ServerOption] = &[
     ServerOption::new(
         Flag::switch(
             "tls-ccc",
-            "accept CCC: the control connection continues in clear after the login",
+            "accept CCC, after which the control connection continues unencrypted",
         ),
         |config, given, name| {
             config.tls_ccc = given.switch(name);
@@ -412,30 +413,30 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "tls-library",
             "FILE",
-            "the OpenSSL to load, such as /usr/lib/libssl.so.3 [the system's]",
+            "OpenSSL library to load, such as /usr/lib/libssl.so.3 [the system's]",
         ),
         |config, given, name| {
             config.tls_library = given.value(name).map(PathBuf::from);
             Ok(())
         },
     )
-    .fixed(|config, before| keep(&mut config.tls_library, &before.tls_library)),
+    .restart_only(|config, before| keep(&mut config.tls_library, &before.tls_library)),
     ServerOption::new(
         Flag::option(
             "proxy-protocol",
             "CIDR[,CIDR...]",
-            "load balancers, which have to announce each client's address by PROXY protocol 1 or 2 \
-             [none]",
+            "load balancers that announce each client's address by PROXY protocol 1 or 2; \
+             their connections must begin with it [none]",
         )
         .many(),
         |config, given, name| {
-            config.proxy_protocol = given.get_all(name, listed(Network::parse))?.concat();
+            config.proxy_protocol = given.get_all(name, comma_separated(Network::parse))?.concat();
             Ok(())
         },
     ),
 ];
 
-/// The same for the parser.
+/// The flags of all options, for the parser.
 pub static FLAGS: [Flag; OPTIONS.len()] = {
     let mut flags = [OPTIONS[0].flag; OPTIONS.len()];
     let mut row = 0;

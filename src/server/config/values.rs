@@ -1,8 +1,8 @@
-//! The values of the server's options.
+//! Parsers for the values of the server's options.
 
 use crate::args::{self, Parsed, Usage};
 use crate::server::accounts::Access;
-use crate::server::config::{DEFAULT_HOST, StatusAt, TlsRequired};
+use crate::server::config::{DEFAULT_HOST, StatusAddress, TlsRequired};
 use crate::server::data::passive_address::PassiveAddress;
 use crate::server::log::{Format, Level};
 use crate::sys::TlsVersion;
@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-/// What visitors may do: nothing, or what an account may.
+/// The values of `--anonymous`: `none`, or one of the access words of accounts.
 pub(super) const ANONYMOUS: [(&str, Option<Access>); 1 + Access::WORDS.len()] = {
     let mut words = [("none", None); 1 + Access::WORDS.len()];
     let mut row = 0;
@@ -25,7 +25,7 @@ pub(super) const ANONYMOUS: [(&str, Option<Access>); 1 + Access::WORDS.len()] = 
     words
 };
 
-/// The levels of the log.
+/// The log levels.
 pub(super) const LEVELS: [(&str, Level); 4] = [
     ("error", Level::Error),
     ("warn", Level::Warn),
@@ -33,31 +33,31 @@ pub(super) const LEVELS: [(&str, Level); 4] = [
     ("debug", Level::Debug),
 ];
 
-/// The formats of the log.
+/// The log formats.
 pub(super) const FORMATS: [(&str, Format); 2] = [("text", Format::Text), ("json", Format::Json)];
 
-/// Who must use TLS.
+/// The values of `--tls-required`.
 pub(super) const TLS_REQUIRED: [(&str, TlsRequired); 3] =
     [("none", TlsRequired::None), ("accounts", TlsRequired::Accounts), ("all", TlsRequired::All)];
 
-/// The versions of TLS.
+/// The TLS versions.
 pub(super) const TLS_VERSIONS: [(&str, TlsVersion); 2] =
     [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
 
-/// Whether data connections must resume a session.
+/// The values of `--tls-reuse`; true makes data connections resume a TLS session.
 pub(super) const TLS_REUSE: [(&str, bool); 2] = [("allow", false), ("require", true)];
 
-/// An address or a name.
+/// Parses an address or a host name.
 pub(super) fn host(text: &str) -> Result<String, args::Expected> {
     let host = text.trim();
-    // "[::1]" is how addresses stand in URLs; people copy them from there.
+    // Addresses in URLs are written "[::1]", and users copy them from there.
     let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let fits = !host.is_empty() && !host.contains(char::is_whitespace);
     if fits { Ok(host.into()) } else { Err(args::Expected("an address or a host name".into())) }
 }
 
-/// Returns the error for words without an option, which says what they may be meant as.
-pub(super) fn misplaced(words: &[OsString]) -> Option<Usage> {
+/// Returns the error for operands, which suggests the options to use instead.
+pub(super) fn unexpected_operands(words: &[OsString]) -> Option<Usage> {
     let meant = |word: &OsString| {
         let text = word.to_string_lossy();
         let option = match () {
@@ -72,13 +72,13 @@ pub(super) fn misplaced(words: &[OsString]) -> Option<Usage> {
     Some(Usage::operand(first, format!("options: {}", meant.join(" "))))
 }
 
-/// Each network once.
-pub(super) fn announcements(
+/// Returns the values of `--passive-address`, in which each network may occur once.
+pub(super) fn passive_addresses(
     given: &Parsed,
     name: &'static str,
 ) -> Result<Vec<PassiveAddress>, Usage> {
     let one = |text: &str| PassiveAddress::parse(text, host);
-    let all = given.get_all(name, listed(one))?.concat();
+    let all = given.get_all(name, comma_separated(one))?.concat();
     for (at, one) in all.iter().enumerate() {
         if all[..at].iter().any(|before| before.network == one.network) {
             let expected = format!("one address for clients of {}", one.network);
@@ -88,8 +88,8 @@ pub(super) fn announcements(
     Ok(all)
 }
 
-/// A parser for several of something with commas in between.
-pub(super) fn listed<T>(
+/// Returns a parser for comma-separated values.
+pub(super) fn comma_separated<T>(
     one: impl Fn(&str) -> Result<T, args::Expected>,
 ) -> impl Fn(&str) -> Result<Vec<T>, args::Expected> {
     move |text| text.split(',').map(|part| one(part.trim())).collect()
@@ -105,37 +105,39 @@ pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, args::Expected> {
     }
 }
 
-/// `HOST:PORT`, `[::1]:PORT`, and without a host `:PORT` or `PORT`.
-pub(super) fn status(text: &str) -> Result<StatusAt, args::Expected> {
+/// Parses `HOST:PORT`, `[::1]:PORT`, `:PORT` or `PORT`.
+pub(super) fn status(text: &str) -> Result<StatusAddress, args::Expected> {
     let (name, port) = text.rsplit_once(':').unwrap_or(("", text));
     let bracketed = name.starts_with('[') && name.ends_with(']');
     let name = if name.is_empty() { DEFAULT_HOST } else { name };
     match (host(name), args::port(port)) {
-        // ::1 could be port 1 of an address that is cut short.
-        (Ok(host), Ok(port)) if bracketed || !host.contains(':') => Ok(StatusAt { host, port }),
+        // Without brackets, the last part of ::1 cannot be told from a port.
+        (Ok(host), Ok(port)) if bracketed || !host.contains(':') => {
+            Ok(StatusAddress { host, port })
+        }
         _ => Err(args::Expected("HOST:PORT, such as 127.0.0.1:9026 or [::1]:9026".into())),
     }
 }
 
-/// A time-out of no time would end every session before it began.
-pub(super) fn some_time(text: &str) -> Result<Duration, args::Expected> {
+/// Parses a duration above 0; a timeout of 0 would end every session at once.
+pub(super) fn nonzero_duration(text: &str) -> Result<Duration, args::Expected> {
     match args::duration(text)? {
         Duration::ZERO => Err(args::Expected("a duration above 0, such as 30s, 5m or 1h".into())),
         duration => Ok(duration),
     }
 }
 
-/// A number of sessions.
-pub(super) fn count(text: &str) -> Result<usize, args::Expected> {
+/// Parses a number of sessions.
+pub(super) fn session_count(text: &str) -> Result<usize, args::Expected> {
     args::integer(1..=1_000_000)(text)
 }
 
-/// The word for what visitors or an account may do.
+/// Returns the word for the access of anonymous visitors or an account.
 pub fn access_name(access: Option<Access>) -> &'static str {
     access.map_or("none", Access::word)
 }
 
-/// The current directory, for `ftp_server check`.
+/// Returns the current directory, the default of `--root`.
 pub(super) fn current_dir() -> String {
     env::current_dir().map_or_else(|_| ".".into(), |dir| dir.display().to_string())
 }

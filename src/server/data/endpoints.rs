@@ -1,36 +1,42 @@
-//! The ends of a data connection, which are those of its control connection.
+//! The ends of a data connection, which are derived from those of its control connection.
 
 use crate::net;
 use crate::server::proxy::{ClientOrigin, Via};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-/// Both ends of the control connection, which the data connection has to join too.
+/// Both ends of the control connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Endpoints {
-    /// The address the client reached, which may be a balancer's.
+    /// The address that the client connected to, which may be a balancer's.
     pub(super) reached: IpAddr,
-    /// Our own address.
+    /// The server's own address.
     pub(super) own: SocketAddr,
     /// The client's address.
     pub(super) peer: IpAddr,
-    /// Whether it is the address of a balancer that does not know for whom it comes: its ports are not
-    /// the client's.
-    pub(super) unnamed: bool,
+    /// Whether `peer` is a balancer that does not announce its clients, so that its ports are not the
+    /// client's.
+    pub(super) client_unknown: bool,
 }
 
 impl Endpoints {
     pub(super) fn new(origin: &ClientOrigin) -> Endpoints {
-        let unnamed = origin.via == Via::Unnamed;
-        Endpoints { reached: origin.reached, own: origin.own, peer: origin.peer.ip(), unnamed }
+        let client_unknown = origin.via == Via::Unnamed;
+        Endpoints {
+            reached: origin.reached,
+            own: origin.own,
+            peer: origin.peer.ip(),
+            client_unknown,
+        }
     }
 
-    /// The server's end with a port.
+    /// Returns the address of the server's end with this port.
     pub(super) fn listening_at(self, port: u16) -> SocketAddr {
         with_scope(SocketAddr::new(self.own.ip(), port), scope(self.own))
     }
 
-    /// From where the client is connected to. A balancer's address is not ours to connect from; an
-    /// address of one link cannot be bound without its link. The way to the client chooses then.
+    /// Returns the address from which to connect to the client, or an unspecified one if the system
+    /// should choose: the server cannot connect from a balancer's address, nor bind a link-local address
+    /// without its link.
     pub(super) fn connecting_from(self) -> IpAddr {
         match (self.own.ip(), self.peer) {
             (IpAddr::V6(ip), _) if ip.is_unicast_link_local() => Ipv6Addr::UNSPECIFIED.into(),
@@ -40,14 +46,15 @@ impl Endpoints {
         }
     }
 
-    /// The client's end with a port, on the link it came by if addresses count on one link alone.
+    /// Returns the address of the client's end with this port, and with the link if the address is
+    /// link-local.
     pub(super) fn connecting_to(self, to: SocketAddr) -> SocketAddr {
         let direct = self.own.ip() == self.reached;
         with_scope(net::canonical(to), if direct { scope(self.own) } else { 0 })
     }
 }
 
-/// Which link an IPv6 address is on.
+/// Returns the scope (the link) of an IPv6 address.
 fn scope(address: SocketAddr) -> u32 {
     match address {
         SocketAddr::V6(v6) => v6.scope_id(),

@@ -1,7 +1,7 @@
-//! The addresses of `--passive-address`, which PASV announces in the place of the server's own.
+//! The addresses of `--passive-address`, which PASV announces instead of the server's own.
 //!
-//! There may be one for everybody, and others for clients of certain networks: who sits behind the
-//! same NAT as the server reaches it by another address than the world does.
+//! There may be one for all clients, and others for clients of certain networks: clients behind the same
+//! NAT as the server reach it by another address.
 
 use crate::args::Expected;
 use crate::server::cidr::Network;
@@ -14,27 +14,27 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// The pauses between two lookups of a name.
+/// The first and the longest pause between two lookups of a name.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Enough for the system's resolver.
+/// The stack size of the lookup thread, which is enough for the system's resolver.
 const STACK: usize = 256 * 1024;
 
-/// A value of `--passive-address`: `HOST` for everybody, `NETWORK=HOST` for clients from there.
+/// A value of `--passive-address`: `HOST` for all clients, or `NETWORK=HOST` for those of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassiveAddress {
-    /// For whom.
+    /// The clients for which the address is announced.
     pub network: Network,
-    /// An address, or a name of one.
+    /// An address or a host name.
     pub host: String,
 }
 
 impl PassiveAddress {
-    /// Reads one; `host` reads the part that names a host.
+    /// Parses a value; `host` parses the host in it.
     ///
     /// # Errors
-    /// What was expected.
+    /// Returns the expected form.
     pub fn parse(
         text: &str,
         host: impl Fn(&str) -> Result<String, Expected>,
@@ -48,11 +48,11 @@ impl PassiveAddress {
     }
 }
 
-/// What is announced to whom.
+/// The addresses that are announced in PASV replies.
 ///
-/// Names are looked up when this is created, and again by the thread that
-/// [`PassiveAddresses::keep_current`] starts, never by a session: the address of a name may change
-/// daily, and a name server may be out of reach when the server starts.
+/// Host names are resolved when this is created, and repeatedly by the thread that
+/// [`PassiveAddresses::keep_current`] starts, but never by a session: the address of a name may change
+/// daily, and the name server may be unreachable when the server starts.
 #[derive(Debug)]
 pub struct PassiveAddresses {
     hosts: Arc<Hosts>,
@@ -61,46 +61,45 @@ pub struct PassiveAddresses {
 }
 
 impl PassiveAddresses {
-    /// Looks all names up for the first time. One that is not found is no error: see
-    /// [`PassiveAddresses::unresolved`].
+    /// Resolves all names. A failure is not an error: see [`PassiveAddresses::unresolved`].
     ///
     /// # Errors
-    /// One is an address other than of IPv4, the only kind a 227 can carry. The error names it.
-    pub fn new(announcements: &[PassiveAddress]) -> io::Result<PassiveAddresses> {
-        let hosts = Arc::new(Hosts::new(announcements, look_up)?);
+    /// Returns an address that is not an IPv4 address, which a 227 reply cannot contain.
+    pub fn new(values: &[PassiveAddress]) -> io::Result<PassiveAddresses> {
+        let hosts = Arc::new(Hosts::new(values, look_up)?);
         Ok(PassiveAddresses { hosts, thread: OnceLock::new() })
     }
 
-    /// Returns the names whose address is not known yet, each with the reason.
+    /// Returns the names that could not be resolved yet, each with the reason.
     pub fn unresolved(&self) -> Vec<io::Error> {
         self.hosts.0.iter().filter_map(|(_, host)| host.address().err()).collect()
     }
 
-    /// Returns what a client is told who comes from `client`; `None` is the address it has reached.
+    /// Returns the address to announce to this client; `None` is the address that it connected to.
     ///
     /// # Errors
-    /// 425 while the address of the name for this client is not known.
+    /// 425 while the name for this client could not be resolved.
     pub fn address_for(&self, client: IpAddr) -> Result<Option<Ipv4Addr>, Refusal> {
         const UNKNOWN: Refusal =
-            Refusal::NoDataConnection("The address for PASV is not known yet; use EPSV.");
+            Refusal::NoDataConnection("The address for PASV could not be resolved yet; use EPSV.");
         let mut hosts = self.hosts.0.iter();
         let host = hosts.find(|(network, _)| network.contains(client));
         host.map(|(_, host)| host.address()).transpose().map_err(|_| UNKNOWN)
     }
 
-    /// Warns of names that are not found, and has a thread look all names up again: every minute, and
-    /// those that were never found sooner at first. It ends when this is dropped.
+    /// Logs the names that could not be resolved, and starts a thread that resolves all names every
+    /// minute, and unresolved ones more often at first. The thread ends when this is dropped.
     pub fn keep_current(&self, log: &Arc<Log>) {
         for error in self.unresolved() {
             log.event(Level::Warn, "passive-address-unknown", &[("cause", &error)]);
         }
-        if self.thread.get().is_some() || self.hosts.0.iter().all(|(_, host)| host.is_fixed()) {
+        if self.thread.get().is_some() || self.hosts.0.iter().all(|(_, host)| host.is_address()) {
             return;
         }
         let (ends, end) = channel();
-        let (hosts, its_log) = (Arc::clone(&self.hosts), Arc::clone(log));
+        let (hosts, thread_log) = (Arc::clone(&self.hosts), Arc::clone(log));
         let thread = thread::Builder::new().name("addresses".into()).stack_size(STACK);
-        match thread.spawn(move || look_up_again(&hosts, &end, &its_log)) {
+        match thread.spawn(move || keep_looking_up(&hosts, &end, &thread_log)) {
             Ok(_) => drop(self.thread.set(ends)),
             Err(error) => {
                 log.event(Level::Error, "passive-address-fixed", &[("cause", &error)]);
@@ -109,8 +108,8 @@ impl PassiveAddresses {
     }
 }
 
-/// The thread that looks names up, until `end` is closed.
-fn look_up_again(hosts: &Hosts, end: &Receiver<()>, log: &Log) {
+/// Runs the thread that resolves names, until `end` is closed.
+fn keep_looking_up(hosts: &Hosts, end: &Receiver<()>, log: &Log) {
     let mut pause = FIRST_PAUSE;
     while end.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         for (name, address) in hosts.refresh(look_up) {
@@ -121,28 +120,28 @@ fn look_up_again(hosts: &Hosts, end: &Receiver<()>, log: &Log) {
     }
 }
 
-/// The hosts to announce, those of the narrowest network first, so that the first that fits is it.
+/// The hosts to announce, sorted so that the first network that contains a client is the narrowest.
 #[derive(Debug)]
 struct Hosts(Vec<(Network, Host)>);
 
 impl Hosts {
     fn new(
-        announcements: &[PassiveAddress],
+        values: &[PassiveAddress],
         look_up: impl Fn(&str) -> io::Result<Ipv4Addr>,
     ) -> io::Result<Hosts> {
-        let known = announcements.iter().map(|it| Ok((it.network, Host::new(&it.host, &look_up)?)));
+        let known = values.iter().map(|it| Ok((it.network, Host::new(&it.host, &look_up)?)));
         let mut hosts: Vec<(Network, Host)> = known.collect::<io::Result<_>>()?;
         hosts.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
         Ok(Hosts(hosts))
     }
 
-    /// Looks all names up, and returns those that have another address than before.
+    /// Resolves all names, and returns those whose address has changed.
     fn refresh(&self, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> Vec<(&str, Ipv4Addr)> {
         self.0.iter().filter_map(|(_, host)| host.refresh(&look_up)).collect()
     }
 
-    /// Returns how long to wait after this pause: a minute once all names are known, and twice as long
-    /// as before, but no longer than that, until then.
+    /// Returns the pause after this one: a minute if all names are known; otherwise twice as long as the
+    /// last one, but at most a minute.
     fn next_pause(&self, pause: Duration) -> Duration {
         match self.0.iter().all(|(_, host)| host.address().is_ok()) {
             true => LONGEST_PAUSE,
@@ -151,7 +150,7 @@ impl Hosts {
     }
 }
 
-/// An address, or a name with the address that was found for it last.
+/// An address, or a name with its last known address.
 #[derive(Debug)]
 enum Host {
     Address(Ipv4Addr),
@@ -170,11 +169,11 @@ impl Host {
         address.map(Host::Address).ok_or_else(wrong)
     }
 
-    fn is_fixed(&self) -> bool {
+    fn is_address(&self) -> bool {
         matches!(self, Host::Address(_))
     }
 
-    /// Returns the address, or why it is not known, with the name.
+    /// Returns the address, or the name and the reason why its address is unknown.
     fn address(&self) -> io::Result<Ipv4Addr> {
         match self {
             Host::Address(address) => Ok(*address),
@@ -185,11 +184,11 @@ impl Host {
         }
     }
 
-    /// Looks the name up, and returns it with its address if that is another one. A name that is not
-    /// found keeps the address that it had.
+    /// Resolves the name, and returns it with its address if that has changed. If this fails, the name
+    /// keeps its last address.
     fn refresh(&self, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> Option<(&str, Ipv4Addr)> {
         let Host::Name(name, found) = self else { return None };
-        // Not under the lock, since this may take long.
+        // Without the lock, because this may take long.
         let now = look_up(name);
         let mut found = locked(found);
         match (&*found, &now) {
@@ -213,7 +212,7 @@ fn look_up(name: &str) -> io::Result<Ipv4Addr> {
         IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(_) => None,
     });
-    let missing = || io::Error::new(ErrorKind::NotFound, "it has no IPv4 address");
+    let missing = || io::Error::new(ErrorKind::NotFound, "the name has no IPv4 address");
     v4.into_iter().find(|ip| !ip.is_unspecified()).ok_or_else(missing)
 }
 
@@ -231,34 +230,35 @@ mod tests {
         PassiveAddresses::new(&parsed(values))
     }
 
-    fn told(announced: &PassiveAddresses, client: &str) -> Option<String> {
+    fn address_for(announced: &PassiveAddresses, client: &str) -> Option<String> {
         let address = announced.address_for(client.parse().unwrap());
         address.unwrap().map(|address| address.to_string())
     }
 
     #[test]
-    fn addresses_and_names_are_taken_and_others_are_not() {
-        let text =
-            |name| announced(&[name]).map(|announced| told(&announced, "192.0.2.1").unwrap());
+    fn ipv4_addresses_and_names_are_accepted() {
+        let text = |name| {
+            announced(&[name]).map(|announced| address_for(&announced, "192.0.2.1").unwrap())
+        };
         assert_eq!(text("203.0.113.7").unwrap(), "203.0.113.7");
         assert_eq!(text("localhost").unwrap(), "127.0.0.1");
         assert!(text("::1").is_err() && text("0.0.0.0").is_err() && text("300.1.1.1").is_err());
     }
 
     #[test]
-    fn the_narrowest_network_of_the_client_decides() {
+    fn the_narrowest_network_of_the_client_wins() {
         let values = ["203.0.113.7", "10.0.0.0/8=10.0.0.5", "10.1.0.0/16=10.1.0.5"];
         for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
             let it = announced(&order.map(|at| values[at])).unwrap();
-            assert_eq!(told(&it, "198.51.100.1").unwrap(), "203.0.113.7");
-            assert_eq!(told(&it, "10.2.0.1").unwrap(), "10.0.0.5");
-            assert_eq!(told(&it, "10.1.255.1").unwrap(), "10.1.0.5");
+            assert_eq!(address_for(&it, "198.51.100.1").unwrap(), "203.0.113.7");
+            assert_eq!(address_for(&it, "10.2.0.1").unwrap(), "10.0.0.5");
+            assert_eq!(address_for(&it, "10.1.255.1").unwrap(), "10.1.0.5");
         }
         let it = announced(&["10.0.0.0/8=10.0.0.5"]).unwrap();
-        assert_eq!(told(&it, "198.51.100.1"), None);
+        assert_eq!(address_for(&it, "198.51.100.1"), None);
     }
     #[test]
-    fn a_name_is_looked_up_until_it_is_found_and_keeps_what_was_found() {
+    fn a_name_is_resolved_repeatedly_and_keeps_its_last_address() {
         let fails = |_: &str| Err(io::Error::other("no name server"));
         let finds = |last: u8| move |_: &str| Ok(Ipv4Addr::new(203, 0, 113, last));
         let hosts =
@@ -270,16 +270,16 @@ mod tests {
             assert!(it.hosts.refresh(fails).is_empty());
             assert_eq!(it.address_for(world).unwrap_err().reply().code(), Code::CANNOT_OPEN_DATA);
             assert_eq!(it.unresolved()[0].to_string(), "ftp.example.com: no name server");
-            assert_eq!(told(&it, "10.2.0.1").unwrap(), "10.0.0.5");
+            assert_eq!(address_for(&it, "10.2.0.1").unwrap(), "10.0.0.5");
             pause = it.hosts.next_pause(pause);
             assert_eq!(pause.as_secs(), seconds);
         }
         for (last, changes) in [(7, 1), (7, 0), (8, 1)] {
             assert_eq!(it.hosts.refresh(finds(last)).len(), changes);
-            assert_eq!(told(&it, "192.0.2.1").unwrap(), format!("203.0.113.{last}"));
+            assert_eq!(address_for(&it, "192.0.2.1").unwrap(), format!("203.0.113.{last}"));
         }
         assert!(it.hosts.refresh(fails).is_empty() && it.unresolved().is_empty());
-        assert_eq!(told(&it, "192.0.2.1").unwrap(), "203.0.113.8");
+        assert_eq!(address_for(&it, "192.0.2.1").unwrap(), "203.0.113.8");
         assert_eq!(it.hosts.next_pause(FIRST_PAUSE), LONGEST_PAUSE);
     }
 }

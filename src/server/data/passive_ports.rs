@@ -1,12 +1,12 @@
 //! The ports of `--passive-ports`, shared by all sessions.
 //!
-//! Behind a firewall there may be ten ports for thousands of transfers. One listener serves many
-//! clients at once, told apart by their addresses: whoever accepts a connection that is meant for
-//! another session hands it over. So a port is taken only for clients of the same address, from
-//! PASV to the moment the data connection stands. Ports are given out in random order, because one
-//! that can be guessed can be taken by a stranger (RFC 2577 section 6).
+//! Behind a firewall there may be ten ports for thousands of transfers. One listener serves many clients
+//! at once, which are distinguished by their addresses: a session that accepts another session's
+//! connection delivers it to that session. So a port is blocked only for clients of the same address,
+//! from PASV until the data connection is open. Ports are assigned in random order, because an attacker
+//! could take a predictable port (RFC 2577 section 6).
 
-use crate::net::{self, Attention, Strangers, Waited};
+use crate::net::{self, TransferHooks, UnexpectedPeers, Waited};
 use crate::server::data::proxied::{IdentifiedConnection, ProxiedConnections};
 use crate::server::proxy::Balancers;
 use crate::sys::{Interest, PollItem, Waitable, Waker};
@@ -25,60 +25,60 @@ use std::time::{Duration, Instant};
 /// All ports of the range.
 #[derive(Debug)]
 pub struct PassivePorts {
-    /// `None` while there is no `--passive-ports`.
+    /// The range; `None` without `--passive-ports`.
     range: Mutex<Option<RangeInclusive<u16>>>,
-    /// By the server's address. Some ports stay bound when nobody has reserved them.
+    /// The open ports, by the server's address. Some remain bound without a reservation.
     open: Mutex<HashMap<SocketAddr, Arc<Port>>>,
     releases: Arc<Releases>,
 }
 
-/// Counts reservations that were given back, for those who wait for one.
+/// Counts released reservations, and wakes sessions that wait for one.
 #[derive(Debug, Default)]
 struct Releases {
     count: Mutex<u64>,
     changed: Condvar,
 }
 
-/// How long a port is held for a client that has not begun its transfer, if another session of its
-/// address wants the port.
-const HELD: Duration = Duration::from_secs(30);
+/// The time for which a port stays reserved for a client without a transfer, if another session of the
+/// same address needs the port.
+const HOLD_TIME: Duration = Duration::from_secs(30);
 
-/// How long PASV waits for a port if all are taken for its client's address. The other transfers of
-/// that address end their reservations as soon as their data connections stand.
+/// The time that PASV waits for a port if all are reserved for the client's address. Other transfers of
+/// that address release their ports as soon as their data connections are open.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One listener and the clients it waits for.
+/// A listener and the clients that it waits for.
 #[derive(Debug)]
 struct Port {
     number: u16,
     listener: TcpListener,
-    lobby: Mutex<Lobby>,
+    state: Mutex<PortState>,
 }
 
-/// Who is expected at a port, and who has come.
+/// The clients that are expected at a port, and the connections that have come.
 #[derive(Debug, Default)]
-struct Lobby {
-    guests: HashMap<IpAddr, Guest>,
-    /// Those of balancers that no session waits for at the moment.
+struct PortState {
+    expected: HashMap<IpAddr, ExpectedClient>,
+    /// Connections of balancers that no session is waiting for at the moment.
     proxied: ProxiedConnections,
-    /// How many invitations there were: no number is given twice.
-    invited: u64,
+    /// The number of reservations so far; each gets a new number.
+    reservations: u64,
 }
 
-/// A client that was told to come.
+/// A client for which the port is reserved.
 #[derive(Debug)]
-struct Guest {
+struct ExpectedClient {
     /// Tells it from one that was told before and never came.
     number: u64,
     since: Instant,
     identified: Option<TcpStream>,
-    /// Connections that no client was expected for while this was the only one that was.
-    strangers: Strangers,
-    /// Wakes the session that waits for it.
+    /// Unexpected connections that came while this client was the only expected one.
+    unexpected: UnexpectedPeers,
+    /// Wakes the session that waits for the client.
     waker: Option<Arc<Waker>>,
 }
 
-/// A port that is reserved for one client's next data connection.
+/// A port that is reserved for the next data connection of one client.
 #[derive(Debug)]
 pub struct Reservation {
     port: Arc<Port>,
@@ -90,24 +90,24 @@ pub struct Reservation {
 }
 
 impl PassivePorts {
-    /// The ports of a range, none of them open yet.
+    /// Creates the ports of a range, none of them open yet.
     pub fn new(range: Option<RangeInclusive<u16>>) -> PassivePorts {
         PassivePorts { range: Mutex::new(range), open: Mutex::default(), releases: Arc::default() }
     }
 
-    /// Gives out ports of another range from now on. Those that are reserved stay so; what is
-    /// outside the range is closed when its last reservation goes.
+    /// Changes the range. Ports outside it that are reserved are closed when their last reservation is
+    /// released.
     pub fn set_range(&self, range: Option<RangeInclusive<u16>>) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|at, _| range.as_ref().is_some_and(|range| range.contains(&at.port())));
         *self.range() = range;
     }
 
-    /// How many ports of the range are reserved, and how many it has; `None` without a range.
+    /// Returns the numbers of reserved ports and of all ports; `None` without a range.
     pub fn reserved(&self) -> Option<(usize, usize)> {
         let all = self.range().as_ref()?.len();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        // What nobody has reserved is held by this map alone.
+        // The map holds the only reference to a port without reservations.
         Some((open.values().filter(|port| Arc::strong_count(port) > 1).count(), all))
     }
 
@@ -115,12 +115,12 @@ impl PassivePorts {
         self.range.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves a port at the address of `local` for a client at `peer`, who may come by one of these
-    /// balancers, waiting a while if all are taken. The port `avoided` is given out only if no other one
-    /// is free.
+    /// Reserves a port at the address of `local` for a client at `peer`, which may connect through one
+    /// of `balancers`. Waits a while if all ports are taken. The port `avoided` is used only if no other
+    /// one is free.
     ///
     /// # Errors
-    /// `AddrInUse` if none came free, or what the system says.
+    /// `AddrInUse` if no port became free, or the system's error.
     pub fn reserve(
         &self,
         local: SocketAddr,
@@ -140,11 +140,13 @@ impl PassivePorts {
         balancers: &Arc<Balancers>,
     ) -> io::Result<Reservation> {
         let until = Instant::now() + patience;
-        // Before a port is taken: who runs out of descriptors here must not leave it taken.
+        // Created first, so that no port stays reserved if the descriptors run out.
         let waker = Arc::new(Waker::new()?);
         loop {
             let before = *self.releases.lock();
-            if let Some((port, number)) = self.invite_somewhere(local, peer, avoided, balancers)? {
+            if let Some((port, number)) =
+                self.expect_on_any_port(local, peer, avoided, balancers)?
+            {
                 let (waker, releases) = (Arc::clone(&waker), Arc::clone(&self.releases));
                 let balancers = Arc::clone(balancers);
                 return Ok(Reservation { port, peer, number, waker, releases, balancers });
@@ -155,7 +157,7 @@ impl PassivePorts {
         }
     }
 
-    fn invite_somewhere(
+    fn expect_on_any_port(
         &self,
         mut local: SocketAddr,
         peer: IpAddr,
@@ -165,23 +167,24 @@ impl PassivePorts {
         let Some(range) = self.range().clone() else { return Ok(None) };
         let (first, count) = (*range.start(), range.len());
         let start = RandomState::new().hash_one(count) as usize % count;
-        // At most 65,535 of them, so the sum fits.
+        // The range has at most 65,535 ports, so the sum does not overflow.
         let all = (0..count).map(|step| first + ((start + step) % count) as u16);
         let last = avoided.filter(|port| range.contains(port));
         for port in all.filter(|port| Some(*port) != last).chain(last) {
             local.set_port(port);
             let Some(port) = self.port(local)? else { continue };
-            if let Some(number) = port.invite(peer, balancers) {
+            if let Some(number) = port.expect(peer, balancers) {
                 return Ok(Some((port, number)));
             }
         }
         Ok(None)
     }
 
-    /// The listener there; `None` if another program has the port, or it is not ours any more.
+    /// Returns the port at this address, which is opened if necessary; `None` if another program uses
+    /// it, or it is no longer in the range.
     fn port(&self, at: SocketAddr) -> io::Result<Option<Arc<Port>>> {
-        /// So many listeners are kept for those who come next: a range may have tens of thousands
-        /// of ports, and each takes a descriptor.
+        /// The number of ports that are kept open without a reservation. A range may have tens of
+        /// thousands of ports, and each open one needs a descriptor.
         const MOST_IDLE: usize = 64;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(port) = open.get(&at) {
@@ -191,7 +194,7 @@ impl PassivePorts {
             return Ok(None);
         }
         if open.len() >= MOST_IDLE {
-            // What nobody has reserved is held by this map alone.
+            // The map holds the only reference to a port without reservations.
             open.retain(|_, port| Arc::strong_count(port) > 1);
         }
         let listener = match TcpListener::bind(at) {
@@ -199,7 +202,7 @@ impl PassivePorts {
             other => other?,
         };
         listener.set_nonblocking(true)?;
-        let port = Arc::new(Port { number: at.port(), listener, lobby: Mutex::default() });
+        let port = Arc::new(Port { number: at.port(), listener, state: Mutex::default() });
         open.insert(at, Arc::clone(&port));
         Ok(Some(port))
     }
@@ -215,7 +218,7 @@ impl Releases {
         self.changed.notify_all();
     }
 
-    /// Whether the count has gone up, or goes up in time.
+    /// Waits until the count has increased, and returns false if it has not in time.
     fn wait_for_more_than(&self, before: u64, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
         let waited = self.changed.wait_timeout_while(self.lock(), left, |count| *count == before);
@@ -224,128 +227,134 @@ impl Releases {
 }
 
 impl Port {
-    fn lobby(&self) -> MutexGuard<'_, Lobby> {
-        self.lobby.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, PortState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Expects a client, if none of its address is expected already. What waits in the queue was
-    /// meant for someone before and is dealt with first.
-    /// Gives the number of the invitation.
-    fn invite(&self, peer: IpAddr, balancers: &Balancers) -> Option<u64> {
-        let mut lobby = self.lobby();
-        let before = lobby.guests.get(&peer);
-        if before.is_some_and(|guest| guest.waker.is_some() || guest.since.elapsed() < HELD) {
+    /// Reserves the port for a client and returns the number of the reservation, or `None` if a client
+    /// of the same address is already expected. Connections that are already waiting belong to earlier
+    /// reservations and are delivered first.
+    fn expect(&self, peer: IpAddr, balancers: &Balancers) -> Option<u64> {
+        let mut state = self.state();
+        let before = state.expected.get(&peer);
+        if before.is_some_and(|client_entry| {
+            client_entry.waker.is_some() || client_entry.since.elapsed() < HOLD_TIME
+        }) {
             return None;
         }
-        self.let_in(&mut lobby, balancers).ok()?;
-        lobby.wake_all_for_arrivals();
-        let number = lobby.invited;
-        lobby.invited += 1;
-        let (since, strangers) = (Instant::now(), Strangers::default());
-        let guest = Guest { number, since, identified: None, strangers, waker: None };
-        lobby.guests.insert(peer, guest);
+        self.accept_waiting(&mut state, balancers).ok()?;
+        state.wake_for_proxied();
+        let number = state.reservations;
+        state.reservations += 1;
+        let (since, unexpected) = (Instant::now(), UnexpectedPeers::default());
+        let client_entry =
+            ExpectedClient { number, since, identified: None, unexpected, waker: None };
+        state.expected.insert(peer, client_entry);
         Some(number)
     }
 
-    /// Accepts all that have come, and gives each to the session that expects it. Strangers are
-    /// dropped.
-    fn let_in(&self, lobby: &mut Lobby, balancers: &Balancers) -> io::Result<()> {
-        // No more at a time, however many strangers go on coming.
+    /// Accepts all waiting connections, and delivers each to the session that expects it. Unexpected
+    /// ones are dropped.
+    fn accept_waiting(&self, state: &mut PortState, balancers: &Balancers) -> io::Result<()> {
+        // Limits the work if unexpected connections keep coming.
         const MOST: usize = 256;
         for _ in 0..MOST {
             match self.listener.accept() {
                 Ok((stream, from)) if balancers.include(from.ip()) => {
-                    lobby.proxied.add(stream, from, lobby.invited);
+                    state.proxied.add(stream, from, state.reservations);
                 }
                 Ok((stream, from)) => {
-                    let (client, mark) = (from.ip().to_canonical(), lobby.invited);
-                    lobby.hand_over(IdentifiedConnection { stream, client, mark });
+                    let (client, sequence) = (from.ip().to_canonical(), state.reservations);
+                    state.deliver(IdentifiedConnection { stream, client, sequence });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             }
         }
-        while let Some(identified) = lobby.proxied.next() {
-            lobby.hand_over(identified);
+        while let Some(identified) = state.proxied.next() {
+            state.deliver(identified);
         }
-        let headless = lobby.proxied.take_headless();
-        headless.into_iter().for_each(|(balancer, since)| lobby.note_stranger(balancer, since));
+        let dropped = state.proxied.take_dropped();
+        dropped.into_iter().for_each(|(balancer, since)| state.note_unexpected(balancer, since));
         Ok(())
     }
 }
 
-impl Lobby {
-    /// Gives a connection to the session that expected it when it came.
-    fn hand_over(&mut self, IdentifiedConnection { stream, client, mark }: IdentifiedConnection) {
-        let Some(guest) = self.guests.get_mut(&client) else {
-            return self.note_stranger(client, Instant::now());
+impl PortState {
+    /// Delivers a connection to the session that expected it when it came.
+    fn deliver(&mut self, IdentifiedConnection { stream, client, sequence }: IdentifiedConnection) {
+        let Some(client_entry) = self.expected.get_mut(&client) else {
+            return self.note_unexpected(client, Instant::now());
         };
-        // The first one is it; a second is somebody else's idea. One that came before the invitation,
-        // and said only now for whom, was meant for someone before.
-        if guest.identified.is_none() && guest.number < mark {
-            guest.identified = Some(stream);
-            guest.waker.iter().for_each(|waker| waker.wake());
+        // Only the first connection counts. One that came before the reservation, but whose PROXY header
+        // is read only now, belonged to an earlier reservation.
+        if client_entry.identified.is_none() && client_entry.number < sequence {
+            client_entry.identified = Some(stream);
+            client_entry.waker.iter().for_each(|waker| waker.wake());
         }
     }
 
-    /// Notes a connection of nobody who is expected. It is told to a client that is the only one
-    /// expected here; of several nobody can know whose it was meant to be.
-    fn note_stranger(&mut self, address: IpAddr, since: Instant) {
-        let mut guests = self.guests.values_mut();
-        if let (Some(guest), None) = (guests.next(), guests.next()) {
-            guest.strangers.add(address, since);
-            guest.waker.iter().for_each(|waker| waker.wake());
+    /// Records an unexpected connection for the expected client, if there is only one. With several, the
+    /// connection cannot be attributed.
+    fn note_unexpected(&mut self, address: IpAddr, since: Instant) {
+        let mut expected = self.expected.values_mut();
+        if let (Some(client_entry), None) = (expected.next(), expected.next()) {
+            client_entry.unexpected.add(address, since);
+            client_entry.waker.iter().for_each(|waker| waker.wake());
         }
     }
 
-    /// Lets those who wait look at what nobody waits for.
-    fn wake_all_for_arrivals(&self) {
+    /// Wakes all waiting sessions to take over the connections of balancers.
+    fn wake_for_proxied(&self) {
         if !self.proxied.is_empty() {
-            self.guests.values().flat_map(|guest| &guest.waker).for_each(|waker| waker.wake());
+            self.expected
+                .values()
+                .flat_map(|client_entry| &client_entry.waker)
+                .for_each(|waker| waker.wake());
         }
     }
 }
 
 impl Reservation {
-    /// The port to announce.
+    /// Returns the port to announce.
     pub fn number(&self) -> u16 {
         self.port.number
     }
 
-    /// Waits for the client, listening to `attention` meanwhile.
+    /// Waits for the client's connection, and calls `hooks` meanwhile.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn accept(
         &self,
         deadline: Option<Instant>,
-        strangers: &mut Strangers,
-        attention: &mut impl Attention,
+        unexpected: &mut UnexpectedPeers,
+        hooks: &mut impl TransferHooks,
     ) -> io::Result<Result<TcpStream, Waited>> {
         let mut proxied = ProxiedConnections::default();
-        let accepted = self.accept_among(&mut proxied, deadline, strangers, attention);
-        let mut lobby = self.port.lobby();
-        lobby.proxied.append(&mut proxied);
-        lobby.wake_all_for_arrivals();
+        let accepted = self.accept_among(&mut proxied, deadline, unexpected, hooks);
+        let mut state = self.port.state();
+        state.proxied.append(&mut proxied);
+        state.wake_for_proxied();
         accepted
     }
 
-    /// Waits for all that may be the client: these connections too.
+    /// Waits for the client's connection, at the port and among these connections of balancers.
     fn accept_among(
         &self,
         proxied: &mut ProxiedConnections,
         deadline: Option<Instant>,
-        strangers: &mut Strangers,
-        attention: &mut impl Attention,
+        unexpected: &mut UnexpectedPeers,
+        hooks: &mut impl TransferHooks,
     ) -> io::Result<Result<TcpStream, Waited>> {
         let begun = Instant::now();
         loop {
-            if let Some(stream) = self.look(proxied, strangers, begun)? {
+            if let Some(stream) = self.poll_client(proxied, unexpected, begun)? {
                 return Ok(Ok(stream));
             }
-            let end = strangers.limit(deadline);
-            // Also a crowd that goes on coming meets the deadline.
+            let end = unexpected.limit(deadline);
+            // Many unexpected connections must not delay the deadline.
             if net::has_passed(end) {
                 return Ok(Err(Waited::TimedOut));
             }
@@ -354,8 +363,7 @@ impl Reservation {
                 let waker = PollItem::new(self.waker.handle(), Interest::Read);
                 [port, waker].into_iter().chain(proxied.items()).collect()
             };
-            match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, attention)?
-            {
+            match net::wait_for_any(wanted, net::sooner(end, proxied.next_expiry()), 0, hooks)? {
                 Waited::Ready => {}
                 Waited::TimedOut if !net::has_passed(end) => {}
                 ended => return Ok(Err(ended)),
@@ -363,36 +371,43 @@ impl Reservation {
         }
     }
 
-    /// Looks whether the client has come, for a wait that began at `begun`.
-    /// Under the lock nobody can hand over between the look and the request to be woken.
-    fn look(
+    /// Returns the client's connection if it has come, for a wait that began at `begun`. The lock
+    /// prevents that a connection is delivered between the check and the registration of the waker.
+    fn poll_client(
         &self,
         proxied: &mut ProxiedConnections,
-        strangers: &mut Strangers,
+        unexpected: &mut UnexpectedPeers,
         begun: Instant,
     ) -> io::Result<Option<TcpStream>> {
-        let mut lobby = self.port.lobby();
+        let mut state = self.port.state();
         self.waker.reset();
-        lobby.proxied.append(proxied);
-        let let_in = self.port.let_in(&mut lobby, &self.balancers);
-        proxied.append(&mut lobby.proxied);
-        let_in?;
-        let guest = lobby.guests.get_mut(&self.peer).filter(|guest| guest.number == self.number);
-        // It was held for so long without a transfer that somebody else has it now.
-        let guest = guest.ok_or(io::ErrorKind::TimedOut)?;
-        guest.waker.get_or_insert_with(|| Arc::clone(&self.waker));
-        *strangers = guest.strangers.during(begun);
-        Ok(guest.identified.take())
+        state.proxied.append(proxied);
+        let accept_waiting = self.port.accept_waiting(&mut state, &self.balancers);
+        proxied.append(&mut state.proxied);
+        accept_waiting?;
+        let client_entry = state
+            .expected
+            .get_mut(&self.peer)
+            .filter(|client_entry| client_entry.number == self.number);
+        // The reservation was unused for so long that it has been given to another session.
+        let client_entry = client_entry.ok_or(io::ErrorKind::TimedOut)?;
+        client_entry.waker.get_or_insert_with(|| Arc::clone(&self.waker));
+        *unexpected = client_entry.unexpected.during(begun);
+        Ok(client_entry.identified.take())
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut lobby = self.port.lobby();
-        if lobby.guests.get(&self.peer).is_some_and(|guest| guest.number == self.number) {
-            lobby.guests.remove(&self.peer);
+        let mut state = self.port.state();
+        if state
+            .expected
+            .get(&self.peer)
+            .is_some_and(|client_entry| client_entry.number == self.number)
+        {
+            state.expected.remove(&self.peer);
         }
-        drop(lobby);
+        drop(state);
         self.releases.add();
     }
 }
@@ -405,14 +420,14 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::thread;
 
-    struct BlockingWriter;
+    struct NoHooks;
 
-    impl Attention for BlockingWriter {
+    impl TransferHooks for NoHooks {
         fn items(&self) -> [PollItem<'_>; 2] {
             [PollItem::nothing(), PollItem::nothing()]
         }
 
-        fn attend(&mut self, _moved: u64) -> Verdict {
+        fn check(&mut self, _moved: u64) -> Verdict {
             Verdict::Continue
         }
     }
@@ -423,7 +438,7 @@ mod tests {
         IpAddr::V4(Ipv4Addr::new(127, 0, 0, number))
     }
 
-    /// A range of one port that is free.
+    /// Returns a range of one free port.
     fn one_port() -> PassivePorts {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
@@ -444,7 +459,7 @@ mod tests {
     fn accept(reservation: &Reservation) -> TcpStream {
         let deadline = net::deadline(Duration::from_secs(20));
         let stream = reservation
-            .accept(deadline, &mut Strangers::default(), &mut BlockingWriter)
+            .accept(deadline, &mut UnexpectedPeers::default(), &mut NoHooks)
             .unwrap()
             .unwrap();
         stream.set_nonblocking(false).unwrap();
@@ -452,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn one_port_serves_many_addresses_at_once_and_each_gets_its_own() {
+    fn one_port_serves_many_addresses_at_once() {
         let ports = one_port();
         let reservations: Vec<Reservation> =
             (1..=20).map(|n| reserve(&ports, client(n)).unwrap()).collect();
@@ -475,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_taken_for_an_address_until_its_reservation_goes() {
+    fn a_port_is_reserved_for_an_address_until_it_is_released() {
         let ports = one_port();
         let first = reserve(&ports, client(1)).unwrap();
         let refused = ports
@@ -490,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn no_invitation_is_taken_for_a_later_one() {
+    fn every_reservation_has_a_new_number() {
         let ports = one_port();
         let numbers: Vec<u64> =
             (0..3).map(|_| reserve(&ports, client(1)).unwrap().number).collect();
@@ -498,19 +513,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_before_the_wait_leaves_it_its_time() {
+    fn an_unexpected_connection_before_the_wait_does_not_shorten_it() {
         let ports = one_port();
         let reservation = reserve(&ports, client(1)).unwrap();
-        reservation.port.lobby().note_stranger(client(2), Instant::now());
-        let (begun, mut strangers) = (Instant::now() + HELD, Strangers::default());
+        reservation.port.state().note_unexpected(client(2), Instant::now());
+        let (begun, mut unexpected) = (Instant::now() + HOLD_TIME, UnexpectedPeers::default());
         let none = &mut ProxiedConnections::default();
-        assert!(reservation.look(none, &mut strangers, begun).unwrap().is_none());
-        assert_eq!(strangers.first(), Some(client(2)));
-        assert!(strangers.limit(None).is_some_and(|end| end > begun));
+        assert!(reservation.poll_client(none, &mut unexpected, begun).unwrap().is_none());
+        assert_eq!(unexpected.first(), Some(client(2)));
+        assert!(unexpected.limit(None).is_some_and(|end| end > begun));
     }
 
     #[test]
-    fn strangers_and_late_comers_are_dropped() {
+    fn unexpected_and_late_connections_are_dropped() {
         let ports = one_port();
         let first = reserve(&ports, client(1)).unwrap();
         let mut stranger = connect(client(2), first.number());

@@ -1,7 +1,7 @@
-//! Data connections that came by a balancer and have not yet said for whom.
+//! Data connections from balancers whose PROXY header has not been read yet.
 //!
-//! One is waited for like the listener it came in by, and never alone: a balancer that says nothing
-//! must not hold up the transfers of others.
+//! They are polled together with their listener, never alone, so that a silent balancer does not delay
+//! other transfers.
 
 use crate::protocol::proxy::Header;
 use crate::server::proxy::{PATIENCE, read_header};
@@ -10,95 +10,95 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Instant;
 
-/// The connections, the one that has waited longest first.
+/// The connections, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct ProxiedConnections {
     waiting: VecDeque<ProxiedConnection>,
-    /// The first connection that was dropped without a header: its balancer, and when it came.
-    headless: Option<(IpAddr, Instant)>,
+    /// The balancer and the time of the first connection that was dropped without a header.
+    dropped: Option<(IpAddr, Instant)>,
 }
 
 #[derive(Debug)]
 struct ProxiedConnection {
     stream: TcpStream,
-    /// The balancer.
+    /// The address of the balancer.
     from: SocketAddr,
-    /// What it has said so far.
+    /// The part of the header that has been read.
     head: Vec<u8>,
     since: Instant,
-    /// What [`ProxiedConnections::add`] was told.
-    mark: u64,
+    /// The number passed to [`ProxiedConnections::add`].
+    sequence: u64,
 }
 
-/// One whose client is known now. Its stream does not block.
+/// A connection whose client is known. Its stream is nonblocking.
 #[derive(Debug)]
 pub struct IdentifiedConnection {
-    /// The connection, its header read.
+    /// The connection after its header.
     pub stream: TcpStream,
-    /// The client, or the balancer if it connects for itself.
+    /// The address of the client, or of the balancer if the connection is its own.
     pub client: IpAddr,
-    /// What was told when it came.
-    pub mark: u64,
+    /// The number passed to [`ProxiedConnections::add`].
+    pub sequence: u64,
 }
 
 impl ProxiedConnections {
-    /// Adds a connection from a balancer. `mark` comes back with it.
-    pub fn add(&mut self, stream: TcpStream, from: SocketAddr, mark: u64) {
+    /// Adds a connection from a balancer. `sequence` is returned with it.
+    pub fn add(&mut self, stream: TcpStream, from: SocketAddr, sequence: u64) {
         const MOST: usize = 64;
         if stream.set_nonblocking(true).is_err() {
             return;
         }
         if self.waiting.len() >= MOST {
             let oldest = self.waiting.pop_front();
-            self.note_headless(oldest);
+            self.note_dropped(oldest);
         }
         let (head, since) = (Vec::new(), Instant::now());
-        self.waiting.push_back(ProxiedConnection { stream, from, head, since, mark });
+        self.waiting.push_back(ProxiedConnection { stream, from, head, since, sequence });
     }
 
-    /// Takes those of another.
+    /// Moves all connections of `other` here.
     pub fn append(&mut self, other: &mut ProxiedConnections) {
         self.waiting.append(&mut other.waiting);
-        self.headless = self.headless.or(other.headless.take());
+        self.dropped = self.dropped.or(other.dropped.take());
     }
 
-    fn note_headless(&mut self, dropped: Option<ProxiedConnection>) {
+    fn note_dropped(&mut self, dropped: Option<ProxiedConnection>) {
         let seen = dropped.map(|connection| (connection.from.ip(), connection.since));
-        self.headless = self.headless.or(seen);
+        self.dropped = self.dropped.or(seen);
     }
 
-    /// Takes the balancer of a connection that was dropped because no header came, or no valid one, and
-    /// when it came.
-    pub fn take_headless(&mut self) -> Option<(IpAddr, Instant)> {
-        self.headless.take()
+    /// Takes the balancer and the time of the first connection that was dropped without a valid header.
+    pub fn take_dropped(&mut self) -> Option<(IpAddr, Instant)> {
+        self.dropped.take()
     }
 
-    /// Returns when the first connection that waits is dropped.
+    /// Returns the time at which the next connection is dropped.
     pub fn next_expiry(&self) -> Option<Instant> {
         self.waiting.iter().filter_map(|connection| connection.since.checked_add(PATIENCE)).min()
     }
 
-    /// Whether nobody waits.
+    /// Returns whether no connection is waiting.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Takes out the next whose header is complete. Who is late, or says something else, is dropped.
+    /// Removes and returns the next connection with a complete header. Drops connections that are too
+    /// late or have an invalid header.
     pub fn next(&mut self) -> Option<IdentifiedConnection> {
         for _ in 0..self.waiting.len() {
             let mut connection = self.waiting.pop_front()?;
             match read_header(&connection.stream, &mut connection.head) {
-                Ok(Some(header)) => return Some(connection.named(header)),
+                Ok(Some(header)) => return Some(connection.identify(header)),
                 Ok(None) if connection.since.elapsed() < PATIENCE => {
                     self.waiting.push_back(connection)
                 }
-                Ok(None) | Err(_) => self.note_headless(Some(connection)),
+                Ok(None) | Err(_) => self.note_dropped(Some(connection)),
             }
         }
         None
     }
 
-    /// What to wait for.
+    /// Returns what to poll for.
     pub fn items(&self) -> impl Iterator<Item = PollItem<'_>> {
         let item = |connection| PollItem::new(Waitable::handle(connection), Interest::Read);
         self.waiting.iter().map(|connection| &connection.stream).map(item)
@@ -106,11 +106,11 @@ impl ProxiedConnections {
 }
 
 impl ProxiedConnection {
-    fn named(self, header: Header) -> IdentifiedConnection {
+    fn identify(self, header: Header) -> IdentifiedConnection {
         let client = match header {
             Header::Proxied { from, .. } => from.ip(),
             Header::Unknown | Header::Local => self.from.ip().to_canonical(),
         };
-        IdentifiedConnection { stream: self.stream, client, mark: self.mark }
+        IdentifiedConnection { stream: self.stream, client, sequence: self.sequence }
     }
 }

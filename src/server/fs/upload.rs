@@ -340,10 +340,10 @@ impl Upload {
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.begin_writing()?;
-        self.pouring(bytes.len() as u64)?;
+        self.before_splice(bytes.len() as u64)?;
         let count = self.file.write(bytes)?;
         self.has_written |= count > 0;
-        self.poured(count as u64);
+        self.after_splice(count as u64);
         Ok(count)
     }
 
@@ -358,11 +358,11 @@ impl FileSink for Upload {
         &self.file
     }
 
-    fn pouring(&mut self, count: u64) -> io::Result<()> {
+    fn before_splice(&mut self, count: u64) -> io::Result<()> {
         self.writing.as_mut().map_or(Ok(()), |writing| writing.take(count))
     }
 
-    fn poured(&mut self, count: u64) {
+    fn after_splice(&mut self, count: u64) {
         if let Some(writing) = &mut self.writing {
             writing.wrote(count);
         }

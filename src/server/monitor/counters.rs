@@ -134,7 +134,7 @@ impl Counters {
     }
 
     /// Counts a rejected client.
-    pub fn turn_away(&self, why: RejectionCause) {
+    pub fn count_rejection(&self, why: RejectionCause) {
         add(&self.turned_away[why as usize], 1);
     }
 

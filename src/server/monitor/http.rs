@@ -24,7 +24,7 @@ mod page;
 mod process;
 mod routes;
 
-use crate::server::config::StatusAt;
+use crate::server::config::StatusAddress;
 use crate::server::{Server, StartError};
 use crate::sys::{Interest, PollItem, Waitable, poll};
 use connection::Connection;
@@ -45,7 +45,7 @@ const REST: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Fails if the name cannot be resolved.
-pub fn addresses(at: &StatusAt) -> Result<Vec<SocketAddr>, StartError> {
+pub fn addresses(at: &StatusAddress) -> Result<Vec<SocketAddr>, StartError> {
     let found = (at.host.as_str(), at.port).to_socket_addrs();
     let mut found: Vec<SocketAddr> =
         found.map_err(|error| StartError::Status(at.clone(), error))?.collect();
@@ -57,7 +57,7 @@ pub fn addresses(at: &StatusAt) -> Result<Vec<SocketAddr>, StartError> {
 ///
 /// # Errors
 /// Fails if the name cannot be resolved or the address cannot be bound.
-pub fn listen(at: &StatusAt) -> Result<TcpListener, StartError> {
+pub fn listen(at: &StatusAddress) -> Result<TcpListener, StartError> {
     let addresses = addresses(at)?;
     let listener = TcpListener::bind(addresses.as_slice()).and_then(|listener| {
         listener.set_nonblocking(true)?;

@@ -122,7 +122,7 @@ impl SessionEntry {
     }
 
     /// Returns the start of the running transfer, if there is one.
-    pub fn moves_since(&self) -> Option<Instant> {
+    pub fn transfer_started(&self) -> Option<Instant> {
         self.lock().info.as_ref().map(|info| info.started)
     }
 

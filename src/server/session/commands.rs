@@ -1,7 +1,7 @@
-//! The commands, one file for each group of verbs.
+//! The command handlers, one file for each group of verbs.
 //!
-//! A command is a function of the parts of the session that it needs. It returns its one final
-//! reply, or the refusal that becomes it.
+//! A handler is a function of the parts of the session that it needs. It returns its one final reply, or
+//! a refusal, which becomes the reply.
 
 pub(super) mod checksum;
 pub(super) mod info;

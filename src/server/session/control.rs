@@ -1,36 +1,36 @@
-//! The control connection of a session: commands in, replies out.
+//! The control connection of a session: reading commands and sending replies.
 
-use crate::net::{self, Attention, Draining, Stream, Verdict, Waited};
+use crate::net::{self, Draining, Stream, TransferHooks, Verdict, Waited};
 use crate::protocol::{Control, Line, Reply};
 use crate::server::monitor::sessions::Registration;
 use crate::server::session::control_watch::ControlWatch;
 use crate::server::session::read_ahead;
-use crate::server::session::security::shake;
+use crate::server::session::security::accept_tls;
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{Interest, PollItem, Tls, TlsContext, Waitable};
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// What a client did that sent more under TLS after CCC.
+/// The error of a client that continues to use TLS after CCC.
 const SENT_AFTER_CCC: &str = "the client continued under TLS after CCC";
 
-/// Returns true if the next byte begins a record of TLS (RFC 8446 section 5.1): no line of text begins
-/// so.
+/// Returns whether the next byte begins a TLS record (RFC 8446 section 5.1). No command line begins with
+/// such a byte.
 fn is_tls_record(tcp: &TcpStream) -> io::Result<bool> {
     let mut first = [0];
     Ok(tcp.peek(&mut first)? > 0 && (20..=23).contains(&first[0]))
 }
 
-/// Stops a wait when the server drains.
-struct UntilDrain<'a>(&'a Shutdown);
+/// Hooks that stop a wait when the shutdown begins.
+struct StopOnDrain<'a>(&'a Shutdown);
 
-impl Attention for UntilDrain<'_> {
+impl TransferHooks for StopOnDrain<'_> {
     fn items(&self) -> [PollItem<'_>; 2] {
         [self.0.draining(), PollItem::nothing()]
     }
 
-    fn attend(&mut self, _moved: u64) -> Verdict {
+    fn check(&mut self, _moved: u64) -> Verdict {
         if self.0.stage() == Stage::Running { Verdict::Continue } else { Verdict::Stop }
     }
 }
@@ -41,41 +41,41 @@ pub(super) struct ControlConnection<'a> {
     shutdown: &'a Shutdown,
     /// Whether the client had closed its half before the last transfer began.
     half_closed: bool,
-    /// Whether the last command came before the reply to the one before it, as those of scripts do.
-    unasked: bool,
+    /// Whether the last command came before the reply to the previous one, as in scripts.
+    pipelined: bool,
 }
 
 impl<'a> ControlConnection<'a> {
-    /// Speaks on `stream` until `shutdown` says that the server ends.
+    /// Takes the connection. Its reads end when `shutdown` begins.
     ///
     /// # Errors
-    /// What the system says of a broken socket.
+    /// Fails if the system cannot configure the socket.
     pub(super) fn new(stream: TcpStream, shutdown: &'a Shutdown) -> io::Result<Self> {
         let mut stream = Stream::new(stream, Some(shutdown.clone()))?;
-        stream.be_thrifty();
+        stream.release_stack_when_idle();
         Ok(ControlConnection {
             control: Control::new(stream),
             shutdown,
             half_closed: false,
-            unasked: false,
+            pipelined: false,
         })
     }
 
-    /// Waits for the next command; `None` if the client has closed its side.
+    /// Waits for the next command. Returns `None` if the client has closed its side.
     ///
     /// # Errors
-    /// `TimedOut` at the deadline, [`Draining`] when the server ends, or a lost connection.
+    /// `TimedOut` at the deadline, [`Draining`] if the shutdown begins, or a lost connection.
     pub(super) fn read_command(&mut self, deadline: Option<Instant>) -> io::Result<Option<Line>> {
-        self.unasked = self.has_line();
+        self.pipelined = self.has_line();
         self.control.stream_mut().set_deadline(deadline);
         self.control.read_command()
     }
 
-    /// Waits for `wait` before the next command is read, at most until `deadline`.
+    /// Waits for `wait` before the next command is read, but not beyond `deadline`.
     ///
     /// # Errors
-    /// [`Draining`] when the server ends, or `TimedOut` at the deadline.
-    pub(super) fn hold_back(&self, wait: Duration, deadline: Option<Instant>) -> io::Result<()> {
+    /// [`Draining`] if the shutdown begins, or `TimedOut` at the deadline.
+    pub(super) fn delay(&self, wait: Duration, deadline: Option<Instant>) -> io::Result<()> {
         let until = net::sooner(net::deadline(wait), deadline);
         match net::wait(&mut [self.shutdown.draining()], until) {
             Ok(()) => Err(io::Error::other(Draining)),
@@ -87,21 +87,21 @@ impl<'a> ControlConnection<'a> {
     /// Sends a reply.
     ///
     /// # Errors
-    /// The connection is lost, or the client does not read.
+    /// Fails if the connection is lost, or the client does not read.
     pub(super) fn send(&mut self, reply: &Reply) -> io::Result<()> {
         self.control.send_reply(reply)
     }
 
-    /// Returns true if a command waits that was read already.
+    /// Returns whether another command has already been read.
     pub(super) fn has_line(&self) -> bool {
         self.control.peek_line().is_some()
     }
 
-    /// Closes so that the last reply arrives: what comes in after a close, or was left unread by it,
-    /// resets the connection, and the reply may be lost with it. So the client may close first.
+    /// Closes the connection so that the last reply arrives. Unread data would reset the connection, and
+    /// the reply might be lost, so this waits up to a second for the client to close first.
     ///
     /// # Errors
-    /// The connection is lost.
+    /// Fails if the connection is lost.
     pub(super) fn close(&mut self) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_secs(1);
         let stream = self.control.stream_mut();
@@ -113,34 +113,34 @@ impl<'a> ControlConnection<'a> {
         Ok(())
     }
 
-    /// Says that nothing more comes, where TLS has a word for that.
+    /// Sends close_notify if the connection uses TLS.
     pub(super) fn end_tls(&mut self) {
         self.control.stream_mut().end_tls();
     }
 
-    /// Returns true if the client has sent nothing beyond the last command.
+    /// Returns whether the client has sent nothing after the last command.
     pub(super) fn is_empty(&self) -> bool {
         self.control.is_empty() && self.control.stream().pending() == 0
     }
 
-    /// The TLS that the connection is under, if it is.
+    /// Returns the TLS connection, if any.
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.control.stream().tls()
     }
 
-    /// Sends a new ticket to a client of TLS 1.3 with the next reply: it may have used up the one for its
-    /// last data connection, or the old ones may be out of date.
+    /// Sends a new session ticket with the next reply (TLS 1.3). The client may have used its last one
+    /// for a data connection, or it may have expired.
     pub(super) fn renew_ticket(&mut self) {
         if let Some(tls) = self.control.stream_mut().tls_mut() {
             tls.renew_ticket();
         }
     }
 
-    /// Shakes hands, until the deadline or until the server drains, and puts the connection under TLS.
+    /// Performs the TLS handshake, until the deadline or the shutdown, and starts TLS on the connection.
     ///
     /// # Errors
-    /// Why the handshake failed.
-    pub(super) fn secure(
+    /// Returns why the handshake failed.
+    pub(super) fn start_tls(
         &mut self,
         context: &TlsContext,
         binding: &[u8; 16],
@@ -148,20 +148,20 @@ impl<'a> ControlConnection<'a> {
     ) -> io::Result<Waited> {
         let stream = self.control.stream_mut();
         let tcp = stream.tcp().try_clone()?;
-        let mut attention = UntilDrain(self.shutdown);
-        let (waited, tls) = shake(context, tcp, binding, None, deadline, &mut attention)?;
+        let mut hooks = StopOnDrain(self.shutdown);
+        let (waited, tls) = accept_tls(context, tcp, binding, None, deadline, &mut hooks)?;
         if waited == Waited::Ready {
-            stream.secure(Box::new(tls));
+            stream.start_tls(Box::new(tls));
         }
         Ok(waited)
     }
 
-    /// Takes the TLS off: says close_notify, and waits for what the client sends next. If that is its
-    /// close_notify, it is read under TLS; curl sends none in passive mode and continues in clear.
+    /// Ends TLS: sends close_notify and waits for data from the client. If that is the client's
+    /// close_notify, it is consumed; curl in passive mode sends none and continues without TLS.
     ///
     /// # Errors
-    /// `TimedOut` at the deadline, [`Draining`] when the server ends, or a lost connection.
-    pub(super) fn strip(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+    /// `TimedOut` at the deadline, [`Draining`] if the shutdown begins, or a lost connection.
+    pub(super) fn remove_tls(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let stream = self.control.stream_mut();
         stream.end_tls();
         let mut items = [PollItem::new(stream.handle(), Interest::Read), self.shutdown.draining()];
@@ -175,37 +175,40 @@ impl<'a> ControlConnection<'a> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, SENT_AFTER_CCC));
             }
         }
-        stream.strip()
+        stream.remove_tls()
     }
 
-    /// Listens to the client during a transfer, whose bytes `registration` counts.
+    /// Watches the control connection during a transfer, whose bytes `registration` counts.
     pub(super) fn watch<'w>(&'w mut self, registration: &'w Registration<'w>) -> ControlWatch<'w> {
         let watch = ControlWatch::new(&mut self.control, self.shutdown, registration);
-        watch.of_script(self.half_closed, self.unasked)
+        watch.with_script_state(self.half_closed, self.pipelined)
     }
 
-    /// Listens for ABOR during a command that gives no sign before its answer.
+    /// Watches for ABOR during a command that sends no preliminary reply.
     pub(super) fn watch_for_abort(&mut self) -> ControlWatch<'_> {
         ControlWatch::for_abort(&mut self.control, self.shutdown)
     }
 
-    /// Looks whether the client has closed its half before a transfer begins.
-    pub(super) fn look_ahead(&mut self) {
+    /// Checks whether the client has closed its half before a transfer begins.
+    pub(super) fn check_half_closed(&mut self) {
         self.half_closed = matches!(read_ahead::read_all(&mut self.control), Some(Ok(())));
     }
 
-    /// Notes whether the client had closed its half, as the watch of the transfer has found out.
+    /// Records whether the client had closed its half, as the transfer's watch has found out.
     pub(super) fn set_half_closed(&mut self, half_closed: bool) {
         self.half_closed = half_closed;
     }
 
-    /// Returns true if nobody waits for the 226 of an upload. The system closes the connections of a
-    /// process that was killed one right after the other, the data connection first as often as not, so
-    /// the second end is waited for: a small part of the time the transfer took, and not at all after one
-    /// that was sent in one go. A client that has said QUIT may close, and one that had closed its half
-    /// before the upload began is there until the connection is lost.
+    /// Returns whether the client is gone after an upload, so that the end of the data may not be the
+    /// end of the file.
+    ///
+    /// When a process is killed, the system closes its connections one after the other, the data
+    /// connection often first. So this waits for the end of the control connection, for a small part of
+    /// the duration of the transfer, and not at all after a small, quick one. A client that has sent
+    /// QUIT may close the connection, and one that had closed its half before the upload is present
+    /// until the connection is lost.
     pub(super) fn client_is_gone(&mut self, moved: u64, took: Duration) -> bool {
-        const ONE_GO: (u64, Duration) = (64 * 1024, Duration::from_millis(50));
+        const QUICK: (u64, Duration) = (64 * 1024, Duration::from_millis(50));
         const SHORTEST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(40);
         let patience = net::deadline((took / 32).clamp(SHORTEST, LONGEST));
@@ -217,8 +220,8 @@ impl<'a> ControlConnection<'a> {
             let _ = net::wait(&mut [PollItem::new(handle, Interest::Loss)], patience);
             return read_ahead::is_lost(&self.control);
         }
-        let in_one_go = moved <= ONE_GO.0 && took < ONE_GO.1;
-        if !in_one_go && !self.has_line() {
+        let is_quick = moved <= QUICK.0 && took < QUICK.1;
+        if !is_quick && !self.has_line() {
             let _ = net::wait(&mut [PollItem::new(handle, Interest::Read)], patience);
         }
         match read_ahead::read_all(&mut self.control) {

@@ -1,6 +1,6 @@
-//! Listening to the control connection while something long runs.
+//! Watches the control connection during a transfer or another long command.
 
-use crate::net::{self, Attention, Stream, Verdict};
+use crate::net::{self, Stream, TransferHooks, Verdict};
 use crate::protocol::{Code, Command, Control, Line, Reply};
 use crate::rate::{Party, Rate, Turns};
 use crate::server::error::Refusal;
@@ -14,51 +14,50 @@ use std::time::{Duration, Instant};
 const LOST: Refusal = Refusal::Broken("The control connection is lost.");
 const CLOSED: Refusal = Refusal::Broken("The control connection was closed.");
 
-/// Listens to the control connection while a transfer runs.
+/// Watches the control connection while a transfer runs.
 ///
-/// ABOR breaks it off and stays in its place: the session answers it after the transfer's own
-/// reply. NOOP and STAT are answered at once. Anything else waits for its turn, and everything
-/// after it too, so commands are never answered out of order.
+/// ABOR stops the transfer and stays in the queue: the session answers it after the transfer's own
+/// reply. NOOP and STAT are answered at once. Any other command waits, and so does everything after it,
+/// so that commands are answered in order.
 ///
-/// The end of the control connection breaks a transfer off as well (RFC 959 section 3.2), unless QUIT
-/// came before it. A client that had closed its half before the transfer began is a script that has
-/// sent all its commands, as in `printf ... | nc`: its transfer continues as long as the connection is
-/// not lost. A script is told from a client that has closed both halves by the 150, which the system of
-/// the latter answers with a reset.
+/// The end of the control connection also stops a transfer (RFC 959 section 3.2), unless QUIT came
+/// before it. A client that closed its half before the transfer began is a script that has sent all its
+/// commands, as in `printf ... | nc`; its transfer continues unless the connection is lost. A client
+/// that has closed both halves is recognized by the reset with which its system answers the 150.
 pub(in crate::server::session) struct ControlWatch<'a> {
     control: &'a mut Control<Stream>,
     shutdown: &'a Shutdown,
-    /// Where is counted what moves.
+    /// Counts the moved bytes.
     registration: Option<&'a Registration<'a>>,
-    /// Its part of the rates that are limited, and how many bytes it took of that.
+    /// The transfer's share of the rate limits, and the number of its bytes that were counted there.
     turns: Option<Turns>,
     spent: u64,
-    hearing: Hearing,
-    /// Whether the client was told by a 150 that something runs. Without it NOOP and STAT cannot be
-    /// answered at once: the client would take that for the answer to its command.
+    watched: Watched,
+    /// Whether the client has received a 150. If not, NOOP and STAT cannot be answered at once, because
+    /// the client would take the reply for that of its running command.
     is_transfer: bool,
     /// Whether the client had closed its half before the transfer began.
     half_closed: bool,
-    /// Until when its end still counts as one before the transfer.
+    /// The time until which the end of the client's half counts as having come before the transfer.
     script_until: Option<Instant>,
     stopped: Option<Refusal>,
 }
 
-/// What is heard on the control connection.
+/// The events of the control connection that are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hearing {
-    /// Commands.
+enum Watched {
+    /// Commands, and the end of the connection.
     Commands,
-    /// The end alone, behind commands that wait for their turn.
+    /// Only the end of the connection, behind commands that wait.
     End,
-    /// A reset alone.
+    /// Only a reset of the connection.
     Loss,
     /// Nothing.
     Nothing,
 }
 
 impl ControlWatch<'_> {
-    /// Listens to `control` and to `shutdown` during a transfer, whose bytes `registration` counts.
+    /// Watches `control` and `shutdown` during a transfer, whose bytes `registration` counts.
     pub(in crate::server::session) fn new<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
@@ -68,21 +67,25 @@ impl ControlWatch<'_> {
         ControlWatch { registration: Some(registration), is_transfer: true, ..quiet }
     }
 
-    /// Says whether the client had closed its half before the transfer, or sent the transfer without
-    /// waiting for the reply before it. The end of such a script follows its last command at once, but the
-    /// system may deliver it a little later.
-    pub(in crate::server::session) fn of_script(self, half_closed: bool, unasked: bool) -> Self {
+    /// Sets whether the client had closed its half before the transfer (`half_closed`), or sent the
+    /// command before the previous reply (`pipelined`). The end of such a script follows its last
+    /// command immediately, but the system may deliver it a little later.
+    pub(in crate::server::session) fn with_script_state(
+        self,
+        half_closed: bool,
+        pipelined: bool,
+    ) -> Self {
         const DELAY: Duration = Duration::from_millis(200);
-        let script_until = if unasked { net::deadline(DELAY) } else { None };
+        let script_until = if pipelined { net::deadline(DELAY) } else { None };
         ControlWatch { half_closed, script_until, ..self }
     }
 
-    /// Returns true if the client had closed its half when the transfer began.
+    /// Returns whether the client had closed its half when the transfer began.
     pub(in crate::server::session) fn is_half_closed(&self) -> bool {
         self.half_closed
     }
 
-    /// The same for a command that gives no sign before its answer: only ABOR is heard.
+    /// Watches only for ABOR, for a command that sends no preliminary reply.
     pub(in crate::server::session) fn for_abort<'a>(
         control: &'a mut Control<Stream>,
         shutdown: &'a Shutdown,
@@ -93,7 +96,7 @@ impl ControlWatch<'_> {
             registration: None,
             turns: None,
             spent: 0,
-            hearing: Hearing::Commands,
+            watched: Watched::Commands,
             is_transfer: false,
             half_closed: false,
             script_until: None,
@@ -101,12 +104,12 @@ impl ControlWatch<'_> {
         }
     }
 
-    /// Keeps to these rates from now on.
-    pub(in crate::server::session) fn keep_to(&mut self, rates: Vec<(Rate, Party)>) {
+    /// Applies these rate limits to the rest of the transfer.
+    pub(in crate::server::session) fn set_rates(&mut self, rates: Vec<(Rate, Party)>) {
         self.turns = (!rates.is_empty()).then(|| Turns::new(rates));
     }
 
-    /// Why the transfer was stopped.
+    /// Returns why the transfer was stopped.
     pub(in crate::server::session) fn refusal(self) -> Refusal {
         self.stopped.unwrap_or(Refusal::Broken("Transfer aborted."))
     }
@@ -116,10 +119,10 @@ impl ControlWatch<'_> {
         Verdict::Stop
     }
 
-    /// Deals with the lines that have arrived already.
-    pub(in crate::server::session) fn look_at_lines(&mut self) -> Verdict {
+    /// Handles the lines that have already arrived.
+    pub(in crate::server::session) fn handle_lines(&mut self) -> Verdict {
         let moved = self.registration.map_or(0, |registration| registration.entry().moved());
-        while self.hearing == Hearing::Commands {
+        while self.watched == Watched::Commands {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };
             let Line::Text(text) = line else { break };
             let reply = match Command::parse(text) {
@@ -138,29 +141,30 @@ impl ControlWatch<'_> {
                 return self.stop(LOST);
             }
         }
-        if self.hearing == Hearing::Commands {
-            self.hear_the_end_alone();
+        if self.watched == Watched::Commands {
+            self.stop_handling_commands();
         }
         Verdict::Continue
     }
 
-    /// A command waits for its turn, so that no other is answered. After QUIT the client may close.
-    fn hear_the_end_alone(&mut self) {
-        self.hearing = if !self.is_transfer || read_ahead::has_quit(self.control) {
-            Hearing::Nothing
+    /// Stops handling commands, because one waits for its turn. After QUIT the client may close the
+    /// connection.
+    fn stop_handling_commands(&mut self) {
+        self.watched = if !self.is_transfer || read_ahead::has_quit(self.control) {
+            Watched::Nothing
         } else if read_ahead::is_full(self.control) {
-            Hearing::Loss
+            Watched::Loss
         } else {
-            Hearing::End
+            Watched::End
         };
     }
 
-    /// Reads what has come on the control connection, without waiting. What TLS has decrypted already
-    /// does not show in the next poll, so it is read too.
+    /// Reads all data from the control connection, without waiting. This includes data that TLS has
+    /// already decrypted, which the next poll would not show.
     fn read_all(&mut self) -> Verdict {
         loop {
             let verdict = self.read();
-            let hears = matches!(self.hearing, Hearing::Commands | Hearing::End);
+            let hears = matches!(self.watched, Watched::Commands | Watched::End);
             if verdict == Verdict::Stop || !hears || self.control.stream().pending() == 0 {
                 return verdict;
             }
@@ -170,21 +174,21 @@ impl ControlWatch<'_> {
     fn read(&mut self) -> Verdict {
         match read_ahead::read(self.control) {
             Ok(0) if self.half_closed || self.script_until > Some(Instant::now()) => {
-                (self.half_closed, self.hearing) = (true, Hearing::Loss);
+                (self.half_closed, self.watched) = (true, Watched::Loss);
             }
             Ok(0) if self.is_transfer => return self.stop(CLOSED),
-            // No command but a transfer is broken off: its answer is all that the client waits for.
-            Ok(0) => self.hearing = Hearing::Nothing,
-            Ok(_) if self.hearing == Hearing::End => self.hear_the_end_alone(),
-            Ok(_) => return self.look_at_lines(),
+            // Only transfers are stopped; the client waits for the reply to other commands.
+            Ok(0) => self.watched = Watched::Nothing,
+            Ok(_) if self.watched == Watched::End => self.stop_handling_commands(),
+            Ok(_) => return self.handle_lines(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return self.stop(LOST),
         }
         Verdict::Continue
     }
 
-    /// Looks whether a connection that the client has half closed is lost by now.
-    fn look_for_loss(&mut self) -> Verdict {
+    /// Checks whether a connection that the client has half closed is lost.
+    fn check_loss(&mut self) -> Verdict {
         if read_ahead::is_lost(self.control) {
             return self.stop(LOST);
         }
@@ -192,14 +196,14 @@ impl ControlWatch<'_> {
     }
 }
 
-impl Attention for ControlWatch<'_> {
+impl TransferHooks for ControlWatch<'_> {
     fn items(&self) -> [PollItem<'_>; 2] {
         let stream = self.control.stream();
         let handle = stream.handle();
-        let control = match self.hearing {
-            Hearing::Commands | Hearing::End => PollItem::new(handle, stream.wants_to_read()),
-            Hearing::Loss => PollItem::new(handle, Interest::Loss),
-            Hearing::Nothing => PollItem::nothing(),
+        let control = match self.watched {
+            Watched::Commands | Watched::End => PollItem::new(handle, stream.wants_to_read()),
+            Watched::Loss => PollItem::new(handle, Interest::Loss),
+            Watched::Nothing => PollItem::nothing(),
         };
         [control, self.shutdown.stopping()]
     }
@@ -218,14 +222,14 @@ impl Attention for ControlWatch<'_> {
         self.turns.as_mut().map_or(Ok(usize::MAX), Turns::allowance)
     }
 
-    fn attend(&mut self, _moved: u64) -> Verdict {
+    fn check(&mut self, _moved: u64) -> Verdict {
         if self.shutdown.stage() == Stage::Stopping {
             return self.stop(Refusal::Broken("The server is shutting down."));
         }
-        match self.hearing {
-            Hearing::Commands | Hearing::End => self.read_all(),
-            Hearing::Loss => self.look_for_loss(),
-            Hearing::Nothing => Verdict::Continue,
+        match self.watched {
+            Watched::Commands | Watched::End => self.read_all(),
+            Watched::Loss => self.check_loss(),
+            Watched::Nothing => Verdict::Continue,
         }
     }
 }
@@ -237,20 +241,21 @@ mod tests {
     use crate::sys::poll;
     use std::io::Write;
 
-    /// It took all the time of a processor: its socket was ready to be read, and no read got on.
+    /// Regression test: such a client used to keep the processor busy, with a readable socket but no
+    /// readable data.
     #[test]
-    fn a_client_that_does_not_read_the_answers_of_tls_does_not_keep_a_transfer_busy() {
+    fn a_client_that_does_not_read_key_updates_causes_no_busy_loop() {
         let Some((server, mut client)) = tls_pair(0) else { return };
         let mut raw = server.tcp().try_clone().unwrap();
         let mut stream = Stream::new(server.tcp().try_clone().unwrap(), None).unwrap();
-        stream.secure(server);
+        stream.start_tls(server);
         let (mut control, shutdown) = (Control::new(stream), Shutdown::new().unwrap());
         let mut watch = ControlWatch::for_abort(&mut control, &shutdown);
         while watch.control.stream().wants_to_read() == Interest::Read {
             while raw.write(&[0; 64 * 1024]).is_ok() {}
             let Some(asked) = client.ask_for_new_keys() else { return };
             asked.unwrap();
-            assert_eq!(watch.attend(0), Verdict::Continue);
+            assert_eq!(watch.check(0), Verdict::Continue);
         }
         client.ask_for_new_keys().unwrap().unwrap();
         assert_eq!(poll(&mut watch.items(), Some(Duration::ZERO)).unwrap(), 0);

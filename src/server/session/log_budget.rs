@@ -3,53 +3,53 @@
 use crate::server::token_bucket::TokenBucket;
 use std::time::Instant;
 
-/// How many refusals of a session are logged at once, and how many a second after that: who asks
-/// for what is not there all the time must not fill the disk. A transfer that broke off before it
-/// moved a byte is as cheap, and counts as one.
+/// The number of refusals that a session can log at once, and per second after that, so that a client
+/// that causes many errors does not fill the disk. A transfer that failed before its first byte counts
+/// as a refusal.
 const REFUSALS_AT_ONCE: u32 = 20;
 const REFUSALS_A_SECOND: u32 = 1;
 
-/// The log lines that a session has caused.
+/// The budget of log lines of one session.
 #[derive(Debug)]
 pub struct LogBudget {
     refusals: TokenBucket,
-    /// Refusals beyond these.
-    untold: u64,
-    /// The running command is a transfer that has been logged.
+    /// The number of refusals that were not logged.
+    suppressed: u64,
+    /// Whether the running command is a transfer that has been logged.
     transfer: bool,
 }
 
 impl LogBudget {
-    /// Nothing yet.
+    /// Creates a full budget.
     pub fn new() -> LogBudget {
         let refusals = TokenBucket::new(REFUSALS_AT_ONCE, REFUSALS_A_SECOND, Instant::now());
-        LogBudget { refusals, untold: 0, transfer: false }
+        LogBudget { refusals, suppressed: 0, transfer: false }
     }
 
-    /// Another command begins.
+    /// Begins the next command.
     pub fn begin(&mut self) {
         self.transfer = false;
     }
 
-    /// The running command is a transfer and has been logged.
-    pub fn tell_of_transfer(&mut self) {
+    /// Records that the running command is a transfer and has been logged.
+    pub fn set_transfer_logged(&mut self) {
         self.transfer = true;
     }
 
-    /// Returns true if the running command is a transfer that has been logged.
-    pub fn has_told_of_transfer(&self) -> bool {
+    /// Returns whether the running command is a transfer that has been logged.
+    pub fn is_transfer_logged(&self) -> bool {
         self.transfer
     }
 
-    /// How many refusals there was no room for.
-    pub fn untold(&self) -> u64 {
-        self.untold
+    /// Returns the number of refusals that were not logged.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
     }
 
-    /// Takes room for one more refusal; without room it is counted as untold.
-    pub fn has_room(&mut self) -> bool {
+    /// Takes one refusal from the budget, or counts it as not logged if the budget is used up.
+    pub fn try_take(&mut self) -> bool {
         let has_room = self.refusals.take(0, Instant::now()).is_ok();
-        self.untold += u64::from(!has_room);
+        self.suppressed += u64::from(!has_room);
         has_room
     }
 }

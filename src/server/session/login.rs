@@ -1,7 +1,7 @@
-//! How far the login of a session has come, and what the running command may do.
+//! The login state of a session, and the permissions of the running command.
 //!
-//! The login is one value. USER replaces all of it, so no right of an earlier login can be left
-//! over; a name alone gives none.
+//! The login is one value that USER replaces entirely, so no right of an earlier login can remain. A
+//! user name without a password gives no rights.
 
 use crate::protocol::{FtpPath, Name, Verb};
 use crate::server::auth::authenticator::Authenticator;
@@ -12,63 +12,63 @@ use crate::server::fs::jail::Jail;
 use crate::server::token_bucket::TokenBucket;
 use std::time::{Duration, Instant};
 
-/// The number of commands that may come at once before login, and the number a second after that.
-/// A login needs about ten.
+/// The number of commands allowed at once before login, and per second after that. A login needs about
+/// ten.
 const COMMANDS_AT_ONCE: u32 = 50;
 const COMMANDS_A_SECOND: u32 = 10;
 
-/// The number of lines before login that may be no commands.
-const MOST_NONSENSE: u32 = 10;
+/// The number of invalid commands before login after which the session ends.
+const MAX_INVALID_LINES: u32 = 10;
 
 /// The login of a session.
 #[derive(Debug)]
 pub(super) struct Login {
     state: State,
-    /// What the running command needs, asked for again at every path that it names.
+    /// The right that the running command needs, checked again for each path that it names.
     right: Right,
-    /// Wrong passwords in this session.
+    /// The number of wrong passwords in this session.
     failures: u32,
-    /// Since when nobody is logged in.
-    outside_since: Instant,
-    /// Commands before login.
-    pace: TokenBucket,
-    /// Lines before login that were no commands.
-    nonsense: u32,
+    /// The time since which the session has not been logged in.
+    logged_out_since: Instant,
+    /// Limits the rate of commands before login.
+    command_rate: TokenBucket,
+    /// The number of invalid commands before login.
+    invalid_lines: u32,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nobody.
-    Fresh,
-    /// USER was given, PASS is awaited.
-    Named(Name),
+    /// Not logged in.
+    LoggedOut,
+    /// USER was sent; PASS must follow.
+    UserGiven(Name),
     /// Logged in.
-    In(Identity),
+    LoggedIn(Identity),
 }
 
 impl Login {
-    /// Nobody is logged in; the client connected at `since`.
+    /// Creates the state of a client that connected at `since`.
     pub(super) fn new(since: Instant) -> Login {
         Login {
-            state: State::Fresh,
+            state: State::LoggedOut,
             right: Right::Anyone,
             failures: 0,
-            outside_since: since,
-            pace: new_pace(),
-            nonsense: 0,
+            logged_out_since: since,
+            command_rate: new_command_rate(),
+            invalid_lines: 0,
         }
     }
 
-    /// Notes the name that USER gave.
-    pub(super) fn name(&mut self, name: Name) {
-        self.leave();
-        self.state = State::Named(name);
+    /// Sets the name from USER.
+    pub(super) fn set_user(&mut self, name: Name) {
+        self.log_out();
+        self.state = State::UserGiven(name);
     }
 
-    /// Takes the name that USER gave; a password is good for one attempt.
-    pub(super) fn take_name(&mut self) -> Option<Name> {
-        match std::mem::replace(&mut self.state, State::Fresh) {
-            State::Named(name) => Some(name),
+    /// Takes the name from USER; it is valid for one attempt.
+    pub(super) fn take_user(&mut self) -> Option<Name> {
+        match std::mem::replace(&mut self.state, State::LoggedOut) {
+            State::UserGiven(name) => Some(name),
             other => {
                 self.state = other;
                 None
@@ -77,107 +77,107 @@ impl Login {
     }
 
     /// Logs in.
-    pub(super) fn enter(&mut self, identity: Identity) {
-        self.state = State::In(identity);
+    pub(super) fn log_in(&mut self, identity: Identity) {
+        self.state = State::LoggedIn(identity);
     }
 
-    /// Logs out: the time to log in and the pace of commands begin again.
-    pub(super) fn leave(&mut self) {
-        if self.is_in() {
-            self.outside_since = Instant::now();
-            self.pace = new_pace();
+    /// Logs out. The login timeout and the rate limit of commands start again.
+    pub(super) fn log_out(&mut self) {
+        if self.is_logged_in() {
+            self.logged_out_since = Instant::now();
+            self.command_rate = new_command_rate();
         }
-        self.state = State::Fresh;
+        self.state = State::LoggedOut;
     }
 
-    /// Brings the login up to date after a reload; false if that ended it.
-    pub(super) fn renew(&mut self, authenticator: &Authenticator) -> bool {
+    /// Updates the login after a reload. Returns false if the login is no longer valid.
+    pub(super) fn refresh(&mut self, authenticator: &Authenticator) -> bool {
         match &mut self.state {
-            State::In(identity) => authenticator.renew(identity).is_some(),
-            State::Fresh | State::Named(_) => true,
+            State::LoggedIn(identity) => authenticator.renew(identity).is_some(),
+            State::LoggedOut | State::UserGiven(_) => true,
         }
     }
 
-    /// Returns true if somebody is logged in.
-    pub(super) fn is_in(&self) -> bool {
-        matches!(self.state, State::In(_))
+    /// Returns whether the session is logged in.
+    pub(super) fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::LoggedIn(_))
     }
 
-    /// Returns true if USER has not been sent either.
-    pub(super) fn is_fresh(&self) -> bool {
-        matches!(self.state, State::Fresh)
+    /// Returns whether USER has not been sent.
+    pub(super) fn is_before_user(&self) -> bool {
+        matches!(self.state, State::LoggedOut)
     }
 
-    /// Counts a wrong password and returns how many there were.
+    /// Counts a wrong password and returns the total.
     pub(super) fn fail(&mut self) -> u32 {
         self.failures += 1;
         self.failures
     }
 
-    /// Until when the client has to log in. The deadline is absolute: commands sent before login do
-    /// not extend it.
+    /// Returns the deadline of the login. The deadline is absolute: commands sent before login do not
+    /// extend it.
     pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
-        self.outside_since.checked_add(timeout)
+        self.logged_out_since.checked_add(timeout)
     }
 
-    /// Takes one command from the pace of those before login.
+    /// Takes a command from the rate limit before login.
     ///
     /// # Errors
-    /// How long to wait for the next one.
-    pub(super) fn keep_pace(&mut self) -> Result<(), Duration> {
-        self.pace.take(0, Instant::now())
+    /// Returns the time to wait for the next command.
+    pub(super) fn take_command_token(&mut self) -> Result<(), Duration> {
+        self.command_rate.take(0, Instant::now())
     }
 
-    /// Counts a line that is no command, and returns true if it did not come from an FTP client: a
-    /// browser or a scanner, or a peer that has tried ten unknown verbs before login.
-    pub(super) fn is_no_ftp_client(&mut self, line: &[u8]) -> bool {
+    /// Counts an invalid command, and returns whether the peer is not an FTP client: it sent an HTTP
+    /// method, or ten invalid commands before login.
+    pub(super) fn is_not_ftp(&mut self, line: &[u8]) -> bool {
         const HTTP: [&[u8]; 9] = [
             b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
         ];
-        if self.is_in() {
+        if self.is_logged_in() {
             return false;
         }
-        self.nonsense += 1;
+        self.invalid_lines += 1;
         let word = line.split(|&b| b == b' ').next().unwrap_or_default();
-        self.nonsense >= MOST_NONSENSE || HTTP.contains(&word)
+        self.invalid_lines >= MAX_INVALID_LINES || HTTP.contains(&word)
     }
 
-    /// Asks for a right, which then holds for every path that the command names.
+    /// Checks the right that a command needs. It is checked again for every path that the command names.
     ///
     /// # Errors
     /// See [`may`].
     pub(super) fn require(&mut self, right: Right) -> Result<(), Refusal> {
         self.right = right;
-        self.permit(None)
+        self.check_right(None)
     }
 
-    fn permit(&self, path: Option<&FtpPath>) -> Result<(), Refusal> {
+    fn check_right(&self, path: Option<&FtpPath>) -> Result<(), Refusal> {
         may(self.identity().ok().map(Identity::access), self.right, path)
     }
 
-    /// Who is logged in.
+    /// Returns the logged-in identity.
     ///
     /// # Errors
-    /// 530 if nobody is.
+    /// 530 without a login.
     pub(super) fn identity(&self) -> Result<&Identity, Refusal> {
         match &self.state {
-            State::In(identity) => Ok(identity),
-            State::Fresh | State::Named(_) => Err(Refusal::NotLoggedIn),
+            State::LoggedIn(identity) => Ok(identity),
+            State::LoggedOut | State::UserGiven(_) => Err(Refusal::NotLoggedIn),
         }
     }
 
-    /// The tree of who is logged in.
+    /// Returns the file tree of the login.
     ///
     /// # Errors
-    /// 530 if nobody is.
+    /// 530 without a login.
     pub(super) fn jail(&self) -> Result<&Jail, Refusal> {
         self.identity().map(Identity::jail)
     }
 
-    /// The current directory.
+    /// Returns the current directory.
     ///
     /// # Errors
-    /// 530 if nobody is logged in.
+    /// 530 without a login.
     pub(super) fn cwd(&self) -> Result<&FtpPath, Refusal> {
         self.identity().map(Identity::cwd)
     }
@@ -185,45 +185,45 @@ impl Login {
     /// Changes the current directory.
     ///
     /// # Errors
-    /// 530 if nobody is logged in, or there is no such directory.
+    /// 530 without a login, or 550 if there is no such directory.
     pub(super) fn change_dir(&mut self, path: FtpPath) -> Result<(), Refusal> {
         match &mut self.state {
-            State::In(identity) => identity.enter(path),
-            State::Fresh | State::Named(_) => Err(Refusal::NotLoggedIn),
+            State::LoggedIn(identity) => identity.enter(path),
+            State::LoggedOut | State::UserGiven(_) => Err(Refusal::NotLoggedIn),
         }
     }
 
-    /// The path that `name` means to who is logged in, if the running command may act there.
+    /// Resolves `name` against the current directory, and checks that the running command may act there.
     ///
     /// # Errors
-    /// 530 if nobody is logged in, 550 where the command may not act, 553 for a path that is too long.
+    /// 530 without a login, 550 without permission, 553 for a path that is too long.
     pub(super) fn path(&self, name: &Name) -> Result<FtpPath, Refusal> {
         let path = self.cwd()?.join(name)?;
-        self.permit(Some(&path))?;
+        self.check_right(Some(&path))?;
         Ok(path)
     }
 
-    /// Returns true if what is stored at `path` may replace what has that name.
+    /// Returns whether the login may replace the file at `path`.
     pub(super) fn may_replace(&self, path: &FtpPath) -> bool {
         let access = self.identity().ok().map(Identity::access);
         may(access, Right::Store, Some(path)).is_ok()
     }
 
-    /// Returns true if the login, or any client before login, may use this verb somewhere.
+    /// Returns whether the login may use this verb somewhere. Before login, all verbs count as usable.
     pub(super) fn may_use(&self, verb: Verb) -> bool {
         let access = self.identity().ok().map(Identity::access);
         access.is_none() || may(access, right_of_verb(verb), None).is_ok()
     }
 
-    /// The same; without a name the current directory.
+    /// Like [`path`](Login::path), but without a name returns the current directory.
     ///
     /// # Errors
-    /// The same.
+    /// As for [`path`](Login::path).
     pub(super) fn path_or_cwd(&self, name: Option<&Name>) -> Result<FtpPath, Refusal> {
         name.map_or_else(|| Ok(self.cwd()?.clone()), |name| self.path(name))
     }
 }
 
-fn new_pace() -> TokenBucket {
+fn new_command_rate() -> TokenBucket {
     TokenBucket::new(COMMANDS_AT_ONCE, COMMANDS_A_SECOND, Instant::now())
 }

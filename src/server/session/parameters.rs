@@ -1,31 +1,31 @@
-//! What commands set for the commands after them.
+//! The parameters of a session, which commands set for later commands.
 
 use crate::protocol::listing::Facts;
 use crate::protocol::{Algorithm, FtpPath, Span, Verb};
 use crate::server::error::Refusal;
 use std::time::Duration;
 
-/// The factor by which a session may be idle longer than others if it asks for it (SITE IDLE).
+/// The factor by which SITE IDLE may exceed `--idle-timeout`.
 pub(super) const LONGEST_IDLE: u32 = 10;
 
-/// Which part of a file the next transfer takes.
+/// The part of a file that the next transfer is to move.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Pending {
-    /// All of it.
+    /// The whole file.
     #[default]
     Nothing,
-    /// REST: where the next transfer begins.
+    /// REST: the offset at which the next transfer begins.
     Restart(u64),
-    /// RANG: which bytes the next RETR or HASH takes.
+    /// RANG: the bytes for the next RETR or HASH.
     Range(Span),
 }
 
 impl Pending {
-    /// Returns which part of `size` bytes is wanted: its start and its length.
+    /// Returns the requested part of `size` bytes, as its start and its length.
     ///
     /// # Errors
-    /// 554 if the part is beyond the end.
-    pub(super) fn portion(&self, size: u64) -> Result<(u64, u64), Refusal> {
+    /// 554 if the part begins beyond the end.
+    pub(super) fn resolve(&self, size: u64) -> Result<(u64, u64), Refusal> {
         match *self {
             Pending::Restart(offset) if offset <= size => Ok((offset, size - offset)),
             Pending::Range(Span { start, end }) if start < size => {
@@ -37,32 +37,32 @@ impl Pending {
     }
 }
 
-/// How file data is sent.
+/// The representation of file data (TYPE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Representation {
-    /// As text, with CR LF at the ends of lines.
+    /// Text, with lines that end in CR LF.
     Ascii,
-    /// As it is.
+    /// Unchanged bytes.
     Image,
 }
 
-/// The parameters of a session, which REIN sets back.
+/// The parameters of a session, which REIN resets.
 #[derive(Debug)]
 pub(super) struct Parameters {
     pending: Pending,
-    /// RNFR: what is to be renamed.
+    /// The path named by RNFR.
     renamed: Option<FtpPath>,
     facts: Facts,
     algorithm: Algorithm,
     representation: Representation,
-    /// SITE UMASK; `None` is that of the server.
+    /// The mask of SITE UMASK; `None` is the server's.
     umask: Option<u32>,
-    /// SITE IDLE: in the place of `--idle-timeout`.
+    /// The timeout of SITE IDLE, which replaces `--idle-timeout`.
     idle_timeout: Option<Duration>,
 }
 
 impl Parameters {
-    /// The parameters of a new session.
+    /// Creates the parameters of a new session.
     pub(super) fn new() -> Parameters {
         Parameters {
             pending: Pending::Nothing,
@@ -75,21 +75,22 @@ impl Parameters {
         }
     }
 
-    /// Sets which part of a file the next transfer takes (REST, RANG).
-    pub(super) fn leave(&mut self, pending: Pending) {
+    /// Sets the part of a file that the next transfer moves (REST, RANG).
+    pub(super) fn set_pending(&mut self, pending: Pending) {
         self.pending = pending;
     }
 
-    /// Forgets what commands have left for later ones.
+    /// Discards REST, RANG and RNFR.
     pub(super) fn forget_pending(&mut self) {
         (self.pending, self.renamed) = (Pending::Nothing, None);
     }
 
-    /// Returns the part of a file that a command of this verb takes. A transfer of a file uses it up,
-    /// also one that is refused, and so do USER and, with a range, HASH; REIN sets all parameters back.
+    /// Returns the part of a file that a command of this verb uses. Transfers of files use REST and RANG
+    /// up, even if they are refused; so do USER and, for a range, HASH.
     ///
-    /// Every other command leaves it: a client that has sent REST appends what the next RETR gives it
-    /// to what it has, whatever it sends in between. Listings have no offset and so use none.
+    /// Every other command leaves them in force: a client that has sent REST appends the data of the
+    /// next RETR to what it has, whatever commands it sends in between. Listings have no offset and so
+    /// do not use them.
     pub(super) fn take_pending(&mut self, verb: Verb) -> Pending {
         match verb {
             Verb::Retr | Verb::Stor | Verb::Stou | Verb::Appe | Verb::User => {
@@ -103,18 +104,18 @@ impl Parameters {
         }
     }
 
-    /// Sets what the next command renames if it is RNTO (RNFR).
-    pub(super) fn rename_next(&mut self, path: FtpPath) {
+    /// Sets the path that the next RNTO renames (RNFR).
+    pub(super) fn set_rename_source(&mut self, path: FtpPath) {
         self.renamed = Some(path);
     }
 
-    /// Takes what RNFR has named. RNTO follows at once (RFC 959 section 4.1.3), so whatever line comes
-    /// next takes it.
-    pub(super) fn take_renamed(&mut self) -> Option<FtpPath> {
+    /// Takes the path from RNFR. RNTO must follow immediately (RFC 959 section 4.1.3), so any line takes
+    /// it.
+    pub(super) fn take_rename_source(&mut self) -> Option<FtpPath> {
         self.renamed.take()
     }
 
-    /// The facts that MLST and MLSD list.
+    /// Returns the facts that MLST and MLSD list.
     pub(super) fn facts(&self) -> Facts {
         self.facts
     }
@@ -124,7 +125,7 @@ impl Parameters {
         self.facts = facts;
     }
 
-    /// The algorithm of HASH.
+    /// Returns the algorithm of HASH.
     pub(super) fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -134,43 +135,43 @@ impl Parameters {
         self.algorithm = algorithm;
     }
 
-    /// Returns true if files are sent as text.
+    /// Returns whether files are transferred as text (TYPE A).
     pub(super) fn is_ascii(&self) -> bool {
         self.representation == Representation::Ascii
     }
 
-    /// Sets how files are sent (TYPE).
+    /// Sets the representation (TYPE).
     pub(super) fn set_representation(&mut self, representation: Representation) {
         self.representation = representation;
     }
 
-    /// The mask of SITE UMASK, if the session has one.
+    /// Returns the mask of SITE UMASK, if set.
     pub(super) fn umask(&self) -> Option<u32> {
         self.umask
     }
 
-    /// Sets the mask.
+    /// Sets the mask (SITE UMASK).
     pub(super) fn set_umask(&mut self, mask: u32) {
         self.umask = Some(mask);
     }
 
-    /// The permission bits of a new directory, if the session's mask decides them.
+    /// Returns the mode of new directories, if SITE UMASK was used.
     pub(super) fn dir_mode(&self) -> Option<u32> {
         self.umask.map(|mask| 0o777 & !mask)
     }
 
-    /// The permission bits of a new file, if the session's mask decides them.
+    /// Returns the mode of new files, if SITE UMASK was used.
     pub(super) fn file_mode(&self) -> Option<u32> {
         self.umask.map(|mask| 0o666 & !mask)
     }
 
-    /// Returns the idle timeout of the session: `timeout`, unless SITE IDLE has set another.
+    /// Returns the idle timeout of the session: `timeout`, unless SITE IDLE was used.
     pub(super) fn idle_timeout(&self, timeout: Duration) -> Duration {
         let longest = timeout.saturating_mul(LONGEST_IDLE);
         self.idle_timeout.map_or(timeout, |own| own.min(longest))
     }
 
-    /// Sets how long the client may be silent (SITE IDLE).
+    /// Sets the idle timeout of the session (SITE IDLE).
     pub(super) fn set_idle_timeout(&mut self, timeout: Duration) {
         self.idle_timeout = Some(timeout);
     }

@@ -1,16 +1,16 @@
-//! Commands that are read ahead of their turn, while something else is carried out.
+//! Reading commands in advance, while another command runs.
 
 use crate::net::Stream;
 use crate::protocol::{Command, Control, Line};
 use std::io;
 
-/// The memory for commands that wait for their turn, in bytes. More is not read ahead.
-const MOST: usize = 64 * 1024;
+/// The memory for commands read in advance, in bytes. When it is used up, no more are read.
+const MAX_MEMORY: usize = 64 * 1024;
 
-/// Reads once what has come on the control connection, without waiting.
+/// Reads once from the control connection, without waiting.
 ///
 /// # Errors
-/// `WouldBlock` if nothing has come, or what the system says of a connection that is lost.
+/// `WouldBlock` if no data has come, or the system's error if the connection is lost.
 pub(super) fn read(control: &mut Control<Stream>) -> io::Result<usize> {
     control.stream_mut().set_waiting(false);
     let read = control.fill();
@@ -18,11 +18,11 @@ pub(super) fn read(control: &mut Control<Stream>) -> io::Result<usize> {
     read
 }
 
-/// Reads all that has come, as far as there is room for it, and returns how that ended: `Ok` at the end
-/// of the client's half, `None` where there may be more.
+/// Reads all data that has come, as far as there is room. Returns `Ok` at the end of the client's half,
+/// and `None` if more may follow.
 pub(super) fn read_all(control: &mut Control<Stream>) -> Option<io::Result<()>> {
-    const MOST_READS: usize = 64; // a line without an end takes no room
-    for _ in 0..MOST_READS {
+    const MAX_READS: usize = 64; // an endless line takes no room
+    for _ in 0..MAX_READS {
         if is_full(control) {
             break;
         }
@@ -36,23 +36,23 @@ pub(super) fn read_all(control: &mut Control<Stream>) -> Option<io::Result<()>> 
     None
 }
 
-/// Returns true if there is no room for more commands that wait.
+/// Returns whether there is no room for more commands.
 pub(super) fn is_full(control: &Control<Stream>) -> bool {
     let size = |line: &Line| match line {
         Line::Text(text) => size_of::<Line>() + text.len(),
         Line::TooLong => size_of::<Line>(),
     };
-    control.lines().map(size).sum::<usize>() >= MOST
+    control.lines().map(size).sum::<usize>() >= MAX_MEMORY
 }
 
-/// Returns true if QUIT is among the commands that wait, after which the client may close.
+/// Returns whether a waiting command is QUIT, after which the client may close the connection.
 pub(super) fn has_quit(control: &Control<Stream>) -> bool {
     control
         .lines()
         .any(|line| matches!(line, Line::Text(text) if Command::parse(text) == Ok(Command::Quit)))
 }
 
-/// Returns true if the connection was reset, which a read does not tell once the client has closed its
+/// Returns whether the connection was reset. A read does not show that once the client has closed its
 /// half.
 pub(super) fn is_lost(control: &Control<Stream>) -> bool {
     !matches!(control.stream().tcp().take_error(), Ok(None))

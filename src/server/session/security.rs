@@ -1,9 +1,10 @@
-//! The encryption of a session: how far AUTH has come, and what data connections are under.
+//! The TLS state of a session: the control connection (AUTH, CCC) and the protection of data connections
+//! (PROT).
 //!
-//! There is one AUTH in a session. What AUTH and CCC announce is done when their replies are sent: the
-//! handler leaves it here, and the session's loop takes it.
+//! A session can use AUTH once. TLS starts or ends after the reply to AUTH or CCC has been sent: the
+//! handler schedules the change here, and the command loop takes it.
 
-use crate::net::{self, Attention, Data, Waited};
+use crate::net::{self, Data, TransferHooks, Waited};
 use crate::server::config::TlsRequired;
 use crate::server::error::Refusal;
 use crate::server::session::login::Login;
@@ -15,129 +16,133 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The encryption of a session.
+/// The TLS state of a session.
 pub(super) struct Security {
     control: ControlSecurity,
-    /// What the sessions of TLS are bound to: this control connection.
+    /// The identifier of this control connection, to which TLS sessions are bound.
     binding: [u8; 16],
-    /// PBSZ was sent, which has to come before PROT.
+    /// Whether PBSZ was sent, which PROT requires.
     has_buffer_size: bool,
-    /// Data connections are under TLS.
+    /// Whether data connections use TLS (PROT P).
     private: bool,
-    /// What is done once the reply is sent.
-    announced: Option<Change>,
-    /// Why the handshake of the last data connection failed.
+    /// The change to make once the reply is sent.
+    scheduled: Option<Change>,
+    /// The reason why the last TLS handshake of a data connection failed.
     data_failure: Option<HandshakeFailure>,
-    /// The host that the client has asked for (SNI).
+    /// The host name that the client requested (SNI).
     server_name: Option<String>,
 }
 
-/// How far AUTH has come.
+/// The TLS state of the control connection.
 enum ControlSecurity {
-    /// It was not sent.
+    /// AUTH was not sent.
     Clear,
-    /// The control connection is under TLS.
-    Secured(Arc<TlsContext>),
-    /// It was, up to CCC. Data connections may still be.
-    Stripped(Arc<TlsContext>),
+    /// The control connection uses TLS.
+    Tls(Arc<TlsContext>),
+    /// CCC has ended TLS on the control connection; data connections may still use it.
+    ClearAfterCcc(Arc<TlsContext>),
 }
 
-/// What AUTH or CCC has announced.
+/// A change of the control connection's TLS state, made after the reply to AUTH or CCC.
 pub(super) enum Change {
-    /// TLS begins.
-    Secure(Arc<TlsContext>),
-    /// TLS ends.
-    Strip,
+    /// Start TLS.
+    StartTls(Arc<TlsContext>),
+    /// End TLS.
+    EndTls,
 }
 
 impl Security {
-    /// Nothing is encrypted in the session of this number.
+    /// Creates the state of a session without TLS. `session` is its number.
     pub(super) fn new(session: u64) -> Security {
         Security {
             control: ControlSecurity::Clear,
             binding: u128::from(session).to_be_bytes(),
             has_buffer_size: false,
             private: false,
-            announced: None,
+            scheduled: None,
             data_failure: None,
             server_name: None,
         }
     }
 
-    /// What the sessions of TLS are bound to.
+    /// Returns the identifier to which TLS sessions are bound.
     pub(super) fn binding(&self) -> &[u8; 16] {
         &self.binding
     }
 
-    /// Returns true if the control connection is under TLS.
-    pub(super) fn is_secured(&self) -> bool {
-        matches!(self.control, ControlSecurity::Secured(_))
+    /// Returns whether the control connection uses TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.control, ControlSecurity::Tls(_))
     }
 
-    /// Returns true if there was an AUTH, also if CCC has ended it.
-    pub(super) fn has_begun(&self) -> bool {
+    /// Returns whether AUTH was used, even if CCC has ended TLS.
+    pub(super) fn had_auth(&self) -> bool {
         !matches!(self.control, ControlSecurity::Clear)
     }
 
-    /// Returns true if data connections are under TLS.
+    /// Returns whether data connections use TLS (PROT P).
     pub(super) fn is_private(&self) -> bool {
         self.private
     }
 
-    /// Announces TLS with this context, `private` for data connections too.
-    pub(super) fn announce(&mut self, context: Arc<TlsContext>, private: bool) {
+    /// Schedules the start of TLS with this context; `private` protects data connections too.
+    pub(super) fn schedule_tls(&mut self, context: Arc<TlsContext>, private: bool) {
         self.private = private;
-        self.announced = Some(Change::Secure(context));
+        self.scheduled = Some(Change::StartTls(context));
     }
 
-    /// Announces the end of TLS on the control connection.
-    pub(super) fn announce_end(&mut self) {
-        self.announced = Some(Change::Strip);
+    /// Schedules the end of TLS on the control connection.
+    pub(super) fn schedule_tls_end(&mut self) {
+        self.scheduled = Some(Change::EndTls);
     }
 
-    /// Takes what was announced.
-    pub(super) fn take_announced(&mut self) -> Option<Change> {
-        self.announced.take()
+    /// Takes the scheduled change.
+    pub(super) fn take_scheduled(&mut self) -> Option<Change> {
+        self.scheduled.take()
     }
 
-    /// The host that the client has asked for (SNI).
+    /// Returns the host name that the client requested (SNI).
     pub(super) fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// Notes that the control connection is under TLS.
-    pub(super) fn secured(&mut self, context: Arc<TlsContext>, server_name: Option<String>) {
+    /// Records that the control connection uses TLS.
+    pub(super) fn set_tls_started(
+        &mut self,
+        context: Arc<TlsContext>,
+        server_name: Option<String>,
+    ) {
         self.server_name = server_name;
-        self.control = ControlSecurity::Secured(context);
+        self.control = ControlSecurity::Tls(context);
     }
 
-    /// Notes that it is not any more.
-    pub(super) fn stripped(&mut self) {
+    /// Records that CCC has ended TLS on the control connection.
+    pub(super) fn set_tls_ended(&mut self) {
         self.control = match std::mem::replace(&mut self.control, ControlSecurity::Clear) {
-            ControlSecurity::Secured(context) => ControlSecurity::Stripped(context),
+            ControlSecurity::Tls(context) => ControlSecurity::ClearAfterCcc(context),
             other => other,
         };
     }
 
-    /// Notes PBSZ.
+    /// Records PBSZ.
     pub(super) fn set_buffer_size(&mut self) {
         self.has_buffer_size = true;
     }
 
-    /// Returns true if PBSZ was sent.
+    /// Returns whether PBSZ was sent.
     pub(super) fn has_buffer_size(&self) -> bool {
         self.has_buffer_size
     }
 
-    /// Puts data connections under TLS, or in clear (PROT).
+    /// Sets whether data connections use TLS (PROT).
     pub(super) fn set_private(&mut self, private: bool) {
         self.private = private;
     }
 
-    /// Refuses a transfer in clear where `--tls-required` does not allow it.
+    /// Refuses a transfer without TLS if `--tls-required` forbids it.
     ///
     /// # Errors
-    /// 521.
+    /// 521 if the transfer needs TLS.
     pub(super) fn check_data(&self, settings: &Settings, login: &Login) -> Result<(), Refusal> {
         match self.private || !requires_private_data(settings, login) {
             true => Ok(()),
@@ -145,38 +150,40 @@ impl Security {
         }
     }
 
-    /// Puts a data connection under TLS if it has to be. To one that only receives no ticket is sent:
-    /// a client that closes with a ticket unread resets the connection, and the end of its upload is
-    /// lost. The sessions of data connections are bound to the control connection, so that one that was
-    /// resumed is the client's. After CCC that is not asked for, since it has spoiled the session of
-    /// some clients (curl).
+    /// Performs the TLS handshake of a data connection if PROT P is set.
+    ///
+    /// Before an upload no session ticket is sent, because a client that closes with an unread ticket
+    /// resets the connection, and the end of its upload is lost. TLS sessions of data connections are
+    /// bound to the control connection, so a resumed session proves that the peer is the client. After
+    /// CCC resumption is not required, because some clients (curl) lose their session with it.
     ///
     /// # Errors
-    /// 425 if the handshake fails, 426 if it was broken off, 522 if the session was not resumed.
+    /// 425 if the handshake fails, 426 if it was aborted, 522 if the session was not resumed.
     pub(super) fn protect(
         &mut self,
         stream: TcpStream,
         rules: &DataRules,
         deadline: Option<Instant>,
-        attention: &mut impl Attention,
+        hooks: &mut impl TransferHooks,
     ) -> Result<Data, Refusal> {
         let context = match &self.control {
-            ControlSecurity::Secured(context) | ControlSecurity::Stripped(context)
+            ControlSecurity::Tls(context) | ControlSecurity::ClearAfterCcc(context)
                 if self.private =>
             {
                 context
             }
             _ => return Ok(Data::Plain(stream)),
         };
-        let must_resume = rules.must_resume && self.is_secured();
-        // Where no new ticket can be sent on the control connection, one on each upload has to do.
+        let must_resume = rules.must_resume && self.is_tls();
+        // If no new tickets can be sent on the control connection, each upload needs one.
         let needs_ticket = must_resume && !context.can_renew_tickets();
         let tickets = rules.is_upload.then_some(u32::from(needs_ticket));
-        let failure = match shake(context, stream, &self.binding, tickets, deadline, attention) {
+        let failure = match accept_tls(context, stream, &self.binding, tickets, deadline, hooks) {
             Ok((Waited::Ready, tls)) if !must_resume || tls.is_resumed() => {
                 if rules.is_upload {
-                    // Without a ticket nothing of ours carries the acknowledgment of the handshake, which
-                    // a client with Nagle's algorithm waits for before it sends a small file: 40 ms.
+                    // Without a ticket, no data of the server carries the acknowledgment of the
+                    // handshake, for which Nagle's algorithm makes a client wait before it sends a small
+                    // file: 40 ms.
                     let _ = sys::acknowledge_now(tls.tcp());
                 }
                 return Ok(Data::Tls(Box::new(tls)));
@@ -193,21 +200,21 @@ impl Security {
         Err(Refusal::NoDataConnection("The TLS handshake of the data connection failed."))
     }
 
-    /// Takes the reason why the handshake of the last data connection failed.
+    /// Takes the reason why the last TLS handshake of a data connection failed.
     pub(super) fn take_data_failure(&mut self) -> Option<HandshakeFailure> {
         self.data_failure.take()
     }
 }
 
-/// What a data connection has to be like.
+/// The requirements for a data connection.
 pub(super) struct DataRules {
-    /// The client sends.
+    /// Whether the client sends the data.
     pub(super) is_upload: bool,
     /// `--tls-reuse require`.
     pub(super) must_resume: bool,
 }
 
-/// Returns true if data may not be sent in clear to who is logged in.
+/// Returns whether the logged-in user must encrypt data connections.
 pub(super) fn requires_private_data(settings: &Settings, login: &Login) -> bool {
     let is_account = || login.identity().is_ok_and(|identity| identity.account().is_some());
     settings.tls.is_some()
@@ -218,16 +225,16 @@ pub(super) fn requires_private_data(settings: &Settings, login: &Login) -> bool 
         }
 }
 
-/// Shakes hands on a connection that was accepted.
-pub(super) fn shake(
+/// Accepts a TLS connection and performs the handshake.
+pub(super) fn accept_tls(
     context: &TlsContext,
     stream: TcpStream,
     binding: &[u8; 16],
     tickets: Option<u32>,
     deadline: Option<Instant>,
-    attention: &mut impl Attention,
+    hooks: &mut impl TransferHooks,
 ) -> io::Result<(Waited, Tls)> {
     let mut tls = context.accept(stream, binding, tickets)?;
-    let waited = net::handshake(&mut tls, deadline, attention)?;
+    let waited = net::handshake(&mut tls, deadline, hooks)?;
     Ok((waited, tls))
 }

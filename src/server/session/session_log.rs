@@ -1,4 +1,4 @@
-//! What the log says of a session: its transfers, its refusals and its end.
+//! The log events of a session: its transfers, its refusals and its end.
 
 use crate::protocol::{Code, Command, FtpPath, Reply};
 use crate::server::Server;
@@ -18,14 +18,14 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
-/// What is logged and counted of one session, with its number, address and user.
+/// Logs and counts the events of one session, with its number, address and user.
 pub(super) struct SessionLog<'a> {
     server: &'a Server,
     registration: Registration<'a>,
     budget: LogBudget,
-    /// The log says that the root is gone.
-    has_told_of_root: bool,
-    /// The level of the session's beginning and end.
+    /// Whether the loss of the root has been logged.
+    root_loss_logged: bool,
+    /// The level of the events that begin and end the session.
     level: Level,
     started: Instant,
 }
@@ -38,29 +38,29 @@ impl<'a> SessionLog<'a> {
             server,
             registration: server.session_list.register(number, origin.peer, via),
             budget: LogBudget::new(),
-            has_told_of_root: false,
-            // Load balancers look every other second whether the server is well.
+            root_loss_logged: false,
+            // Health checks of load balancers come every few seconds and would fill the log.
             level: if origin.via == Via::Probe { Level::Debug } else { Level::Info },
             started,
         }
     }
 
-    /// The session as others see it.
+    /// Returns the entry of the session in the list of sessions.
     pub(super) fn registration(&self) -> &Registration<'a> {
         &self.registration
     }
 
-    /// The number of the session.
+    /// Returns the number of the session.
     pub(super) fn number(&self) -> u64 {
         self.registration.entry().number
     }
 
-    /// The address of the client.
+    /// Returns the address of the client.
     pub(super) fn peer(&self) -> SocketAddr {
         self.registration.entry().peer
     }
 
-    /// How long the session has lasted.
+    /// Returns the duration of the session.
     pub(super) fn age(&self) -> Duration {
         self.started.elapsed()
     }
@@ -78,14 +78,14 @@ impl<'a> SessionLog<'a> {
         self.server.log.event(level, event, &all);
     }
 
-    /// Logs that the session begins.
+    /// Logs the beginning of the session.
     pub(super) fn connected(&self) {
         let via = &self.registration.entry().via;
         let via: Vec<Field<'_>> = via.iter().map(|via| ("via", via as &dyn Value)).collect();
         self.event(self.level, "connected", &via);
     }
 
-    /// Logs a command that is about to be carried out.
+    /// Logs a command before it is executed.
     pub(super) fn command(&mut self, command: &Command) {
         self.event(Level::Debug, "command", &[("line", command)]);
         self.budget.begin();
@@ -96,25 +96,24 @@ impl<'a> SessionLog<'a> {
         self.event(Level::Debug, "reply", &[("code", &reply.code()), ("text", &reply.text())]);
     }
 
-    /// Logs that something in the tree was changed.
+    /// Logs a change of the served tree.
     pub(super) fn change(&self, event: &str, path: &FtpPath) {
         self.event(Level::Info, event, &[("path", path)]);
     }
 
     /// Logs that a data connection came from another address than the client's.
-    pub(super) fn stranger(&self, from: &IpAddr) {
+    pub(super) fn data_from_elsewhere(&self, from: &IpAddr) {
         let fields: [Field<'_>; 2] = [("from", from), ("expected", &self.peer().ip())];
         self.event(Level::Warn, "data-from-elsewhere", &fields);
     }
 
-    /// Counts a TLS handshake of the control connection that failed, and logs it. Port scans cause many:
-    /// of each kind one line every ten seconds tells how many there were, and the others are logged at
-    /// debug.
+    /// Counts and logs a failed TLS handshake of the control connection. Port scans cause many, so there is
+    /// one line of each kind every ten seconds, with their number; the others are logged at debug.
     pub(super) fn tls_failed(&self, failure: &HandshakeFailure) {
         self.server.counters.handshake_failed(failure.kind);
         let reason = failure.kind.name();
         let mut fields: Vec<Field<'_>> = vec![("reason", &reason), ("why", &failure.why)];
-        // The probes of a balancer are logged at debug and hide no client.
+        // Probes of a balancer are logged at debug, and must not hide a client's failure.
         let times = match self.level {
             Level::Debug => None,
             _ => self.server.failed_handshakes[failure.kind as usize].count(),
@@ -124,9 +123,9 @@ impl<'a> SessionLog<'a> {
         self.event(level, "tls-failed", &fields);
     }
 
-    /// The same for a data connection, of which there may be many.
+    /// Logs and counts a failed TLS handshake of a data connection, within the log budget.
     pub(super) fn data_tls_failed(&mut self, failure: &HandshakeFailure) {
-        let level = if self.budget.has_room() { Level::Info } else { Level::Debug };
+        let level = if self.budget.try_take() { Level::Info } else { Level::Debug };
         self.server.counters.handshake_failed(failure.kind);
         let reason = failure.kind.name();
         let fields: [Field<'_>; 3] =
@@ -134,12 +133,12 @@ impl<'a> SessionLog<'a> {
         self.event(level, "tls-failed", &fields);
     }
 
-    /// Counts a TLS handshake that went well.
-    pub(super) fn shook_hands(&self, tls: &Tls) {
+    /// Counts a successful TLS handshake.
+    pub(super) fn count_handshake(&self, tls: &Tls) {
         self.server.counters.handshake(tls.is_resumed());
     }
 
-    /// Logs a login, and what the control connection is under.
+    /// Logs a login, with the TLS version and the requested host name.
     pub(super) fn logged_in(&self, server_name: Option<&str>) {
         let tls = self.registration.entry().tls();
         let mut fields: Vec<Field<'_>> = Vec::new();
@@ -148,12 +147,12 @@ impl<'a> SessionLog<'a> {
         self.event(Level::Info, "login", &fields);
     }
 
-    /// Notes that a transfer begins.
+    /// Records the beginning of a transfer.
     pub(super) fn begin_transfer(&self, info: &TransferInfo) {
         self.registration.begin(info);
     }
 
-    /// Logs and counts a transfer that is over.
+    /// Logs and counts a transfer that has ended.
     pub(super) fn end_transfer(
         &mut self,
         info: &TransferInfo,
@@ -162,7 +161,7 @@ impl<'a> SessionLog<'a> {
         result: &Result<u64, Refusal>,
     ) {
         self.registration.end();
-        self.budget.tell_of_transfer();
+        self.budget.set_transfer_logged();
         let (moved, took) = (self.registration.entry().moved(), info.started.elapsed());
         self.count(info, moved, took, result);
         if let (Some(direction), Some(identity)) = (direction(info.kind), identity) {
@@ -179,8 +178,8 @@ impl<'a> SessionLog<'a> {
         let why = reply.text();
         fields.push(("failed", &why));
         fields.extend(cause_of(refusal));
-        // What has moved nothing costs the client as little as any refusal.
-        let level = if moved > 0 || self.budget.has_room() { Level::Warn } else { Level::Debug };
+        // A failed transfer without data is as cheap for the client as any refused command.
+        let level = if moved > 0 || self.budget.try_take() { Level::Warn } else { Level::Debug };
         self.event(level, info.kind.event(), &fields);
     }
 
@@ -194,7 +193,7 @@ impl<'a> SessionLog<'a> {
         let failed = || result.as_ref().err().map(Refusal::reply);
         let counters = &self.server.counters;
         counters.transfer(info.kind, took, result.is_ok());
-        // Listings would soon have pushed all files out.
+        // Listings would soon displace all files in the list of last transfers.
         if info.kind.is_listing() && result.is_ok() {
             return;
         }
@@ -211,7 +210,7 @@ impl<'a> SessionLog<'a> {
         });
     }
 
-    /// Logs that a file was deleted.
+    /// Logs the deletion of a file.
     pub(super) fn deleted(&self, path: &FtpPath, identity: &Identity, is_text: bool) {
         self.change("dele", path);
         let file = FileRecord { path, bytes: 0, took: Duration::ZERO, is_text };
@@ -242,19 +241,19 @@ impl<'a> SessionLog<'a> {
         self.server.transfers.add(&transfer);
     }
 
-    /// Logs a command that was refused, unless it was a transfer, which is logged when it is over.
+    /// Logs a refused command, except a transfer, which has been logged when it ended.
     pub(super) fn refused(&mut self, command: &Command, refusal: &Refusal, cwd: Option<&FtpPath>) {
-        if self.budget.has_told_of_transfer() {
+        if self.budget.is_transfer_logged() {
             return;
         }
         if let Some(cause) = refusal.cause().filter(|cause| RootGone::caused(cause))
-            && !std::mem::replace(&mut self.has_told_of_root, true)
+            && !std::mem::replace(&mut self.root_loss_logged, true)
         {
             self.event(Level::Warn, "root-gone", &[("cause", cause)]);
         }
-        let level = match weight(command, refusal) {
+        let level = match level_of_refusal(command, refusal) {
             Level::Debug => Level::Debug,
-            level if self.budget.has_room() => level,
+            level if self.budget.try_take() => level,
             _ => Level::Debug,
         };
         let reply = refusal.reply();
@@ -266,11 +265,11 @@ impl<'a> SessionLog<'a> {
         self.event(level, "refused", &fields);
     }
 
-    /// Logs how the session ended.
+    /// Logs the end of the session.
     pub(super) fn ended(&self, ended: &Result<io::Result<End>, Panicked>) {
         let seconds = self.age().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
-        let untold = self.budget.untold();
+        let untold = self.budget.suppressed();
         if untold > 0 {
             fields.push(("untold", &untold));
         }
@@ -293,7 +292,7 @@ impl<'a> SessionLog<'a> {
     }
 }
 
-/// A file that was moved or deleted, for the transfer log.
+/// A transferred or deleted file, for the transfer log.
 struct FileRecord<'f> {
     path: &'f FtpPath,
     bytes: u64,
@@ -305,7 +304,7 @@ fn cause_of(refusal: &Refusal) -> Option<Field<'_>> {
     refusal.cause().map(|cause| -> Field<'_> { ("cause", cause) })
 }
 
-/// Which way a file goes; listings are none.
+/// Returns the direction of a file transfer; listings have none.
 fn direction(kind: TransferKind) -> Option<Direction> {
     match kind {
         TransferKind::Retrieve => Some(Direction::Outgoing),
@@ -316,9 +315,9 @@ fn direction(kind: TransferKind) -> Option<Direction> {
     }
 }
 
-/// Who runs the server wants to hear of what it could not do and of what somebody may not do, and
-/// of files that somebody did not get. That clients ask what is there, and it is not, is usual.
-fn weight(command: &Command, refusal: &Refusal) -> Level {
+/// Returns the level at which a refused command is logged. Failures of the server and denied permissions
+/// are warnings, and failed transfers are informational. Queries for files that do not exist are normal.
+fn level_of_refusal(command: &Command, refusal: &Refusal) -> Level {
     let is_forbidden = match refusal {
         Refusal::NotPermitted | Refusal::NameTaken => true,
         Refusal::System(cause) => {

@@ -1,5 +1,5 @@
-//! A transfer, in this order: 150, open the data connection and check its peer, move the bytes
-//! while listening to the control connection, close the data connection, commit, log.
+//! A transfer, in this order: send the 150, open the data connection and check its peer, move the bytes
+//! while watching the control connection, close the data connection, commit, log.
 
 use crate::net::{self, Data, Verdict};
 use crate::protocol::ascii::DecodingWriter;
@@ -22,7 +22,7 @@ use crate::server::settings::Settings;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-const SHORTER: Refusal = Refusal::Broken("The file became shorter while it was sent.");
+const SHORTER: Refusal = Refusal::Broken("The file became shorter during the transfer.");
 
 /// The parts of a session that a transfer needs.
 pub(super) struct Transfer<'t, 'a> {
@@ -37,7 +37,7 @@ pub(super) struct Transfer<'t, 'a> {
 }
 
 impl<'a> Session<'a> {
-    /// The parts that a transfer needs.
+    /// Returns the parts that a transfer needs.
     pub(super) fn transfer(&mut self) -> Transfer<'_, 'a> {
         Transfer {
             login: &self.login,
@@ -53,38 +53,38 @@ impl<'a> Session<'a> {
 }
 
 impl<'t> Transfer<'t, '_> {
-    /// The login of the session.
+    /// Returns the login of the session.
     pub(super) fn login(&self) -> &'t Login {
         self.login
     }
 
-    /// The parameters of the session.
+    /// Returns the parameters of the session.
     pub(super) fn parameters(&self) -> &'t Parameters {
         self.parameters
     }
 
-    /// Refuses a transfer for which no data connection was arranged, or one in clear that must not be.
+    /// Refuses a transfer if no data connection was arranged, or if it must be encrypted but is not.
     ///
     /// # Errors
-    /// 425 and 521.
-    pub(super) fn check_planned(&self) -> Result<(), Refusal> {
+    /// 425 or 521.
+    pub(super) fn check_arranged(&self) -> Result<(), Refusal> {
         self.security.check_data(self.settings, self.login)?;
-        self.data.check_planned()
+        self.data.check_arranged()
     }
 
-    /// Returns the 150 of a file. lftp, ncftp and curl read the size in it, one of them at the last
-    /// parenthesis, another at the first " bytes", so a name does not belong here: that of
-    /// `a (5 bytes).txt` was taken for the size.
-    pub(super) fn opening(&self, info: &TransferInfo) -> Reply {
+    /// Returns the 150 reply of a file transfer. lftp, ncftp and curl parse the size from it, one of
+    /// them at the last parenthesis, another at the first " bytes", so the reply must not contain the
+    /// file name: `a (5 bytes).txt` would be misread.
+    pub(super) fn opening_reply(&self, info: &TransferInfo) -> Reply {
         let kind = if self.parameters.is_ascii() { "ASCII" } else { "BINARY" };
         let size = info.expected.map(|size| format!(" ({size} bytes)")).unwrap_or_default();
         Reply::new(Code::OPENING_DATA, format!("Opening {kind} mode data connection{size}."))
     }
 
-    /// Sends all that `source` gives.
+    /// Sends the content of `source`.
     ///
     /// # Errors
-    /// Why the transfer failed.
+    /// Returns why the transfer failed.
     pub(super) fn send_from(
         self,
         info: &TransferInfo,
@@ -94,37 +94,37 @@ impl<'t> Transfer<'t, '_> {
         let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
             pump::send(&mut source, data, stall, watch)
         };
-        self.send_by(info, opening, send, |_| Ok(true))
+        self.send_with(info, opening, send, |_| Ok(true))
     }
 
-    /// Sends what `pump` moves; `is_whole` says afterwards if those bytes were all.
+    /// Sends the bytes that `pump` moves; `is_whole` checks afterwards whether they are the whole file.
     ///
     /// # Errors
-    /// Why the transfer failed.
-    pub(super) fn send_by(
+    /// Returns why the transfer failed.
+    pub(super) fn send_with(
         mut self,
         info: &TransferInfo,
         opening: &Reply,
         pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
         is_whole: impl FnOnce(u64) -> io::Result<bool>,
     ) -> Result<u64, Refusal> {
-        // What cannot begin is a refusal, and no transfer that failed.
-        self.check_planned()?;
+        // A transfer that cannot begin is a refused command, not a failed transfer.
+        self.check_arranged()?;
         self.log.begin_transfer(info);
         let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
             pump::finish(pump(data, stall, watch), data, stall, watch)
         };
-        let result = self.over_data(info.kind, opening, send);
-        // Before the log and the client are told that it went well.
+        let result = self.with_data_connection(info.kind, opening, send);
+        // Checked before success is logged and reported to the client.
         let result =
             result.and_then(|moved| if is_whole(moved)? { Ok(moved) } else { Err(SHORTER) });
         self.finish(info, result)
     }
 
-    /// Receives into `upload`, and commits it if it is whole.
+    /// Receives into `upload`, and commits it if it is complete.
     ///
     /// # Errors
-    /// Why the transfer failed.
+    /// Returns why the transfer failed.
     pub(super) fn receive_into(
         mut self,
         info: &TransferInfo,
@@ -138,12 +138,12 @@ impl<'t> Transfer<'t, '_> {
         let received = if self.parameters.is_ascii() {
             self.receive_text(info, opening, &mut upload)
         } else {
-            let received = self.over_data(info.kind, opening, |data, stall, watch| {
+            let received = self.with_data_connection(info.kind, opening, |data, stall, watch| {
                 pump::receive_file(data, &mut upload, stall, watch)
             });
-            self.believe(received, info.started)
+            self.check_client_alive(received, info.started)
         };
-        let result = settle(upload, received, self.settings.config.sync);
+        let result = commit_or_discard(upload, received, self.settings.config.sync);
         self.finish(info, result)
     }
 
@@ -153,8 +153,8 @@ impl<'t> Transfer<'t, '_> {
         result
     }
 
-    /// Where a text breaks off, a CR at its end is half a line end: it is not stored, and a resume
-    /// sends it again with its LF.
+    /// Receives text (TYPE A). If the transfer fails after a CR, the CR is not stored, because it may be
+    /// half of a line end; a resume sends it again with its LF.
     fn receive_text(
         &mut self,
         info: &TransferInfo,
@@ -162,10 +162,10 @@ impl<'t> Transfer<'t, '_> {
         upload: &mut Upload,
     ) -> Result<u64, Refusal> {
         let mut text = DecodingWriter::new(upload);
-        let received = self.over_data(info.kind, opening, |data, stall, watch| {
+        let received = self.with_data_connection(info.kind, opening, |data, stall, watch| {
             pump::receive(data, &mut text, stall, watch)
         });
-        let received = self.believe(received, info.started);
+        let received = self.check_client_alive(received, info.started);
         match &received {
             Ok(_) => text.finish().map(drop)?,
             Err(_) => text.flush()?,
@@ -173,9 +173,10 @@ impl<'t> Transfer<'t, '_> {
         received
     }
 
-    /// A client that died closes both connections, and the end of the data looks like the end of
-    /// the file. A client that meant it would wait for the 226. TLS has a word for the end.
-    fn believe(
+    /// Fails a completed upload if the client is gone. A client that dies closes both connections, which
+    /// looks like the end of the file; a live client waits for the 226. Under TLS, close_notify marks
+    /// the end.
+    fn check_client_alive(
         &mut self,
         received: Result<u64, Refusal>,
         started: Instant,
@@ -185,14 +186,15 @@ impl<'t> Transfer<'t, '_> {
                 if !self.security.is_private()
                     && self.control.client_is_gone(moved, started.elapsed()) =>
             {
-                Err(Refusal::Broken("The control connection was closed before the end."))
+                Err(Refusal::Broken("The control connection was closed before the transfer ended."))
             }
             other => other,
         }
     }
 
-    /// Everything between the 150 and the closing of the data connection.
-    fn over_data(
+    /// Sends the 150, opens the data connection and moves the bytes. Then logs problems of the data
+    /// connection.
+    fn with_data_connection(
         &mut self,
         kind: TransferKind,
         opening: &Reply,
@@ -202,8 +204,8 @@ impl<'t> Transfer<'t, '_> {
         if let Some(failure) = self.security.take_data_failure() {
             self.log.data_tls_failed(&failure);
         }
-        if let Some(stranger) = self.data.take_stranger() {
-            self.log.stranger(&stranger);
+        if let Some(unexpected_peer) = self.data.take_unexpected_peer() {
+            self.log.data_from_elsewhere(&unexpected_peer);
         }
         moved
     }
@@ -215,14 +217,14 @@ impl<'t> Transfer<'t, '_> {
         pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
         const LOST: Refusal = Refusal::Broken("The control connection is lost.");
-        self.control.look_ahead();
+        self.control.check_half_closed();
         self.log.reply(opening);
         self.control.send(opening).map_err(|_| LOST)?;
         let stall = self.settings.config.transfer_timeout;
         let account = self.login.identity().ok().and_then(Identity::account);
         let rates = self.bandwidth.rates(account, &self.settings.config);
         let mut watch = self.control.watch(self.log.registration());
-        if watch.look_at_lines() == Verdict::Stop {
+        if watch.handle_lines() == Verdict::Stop {
             return Err(watch.refusal());
         }
         let deadline = net::deadline(stall);
@@ -237,9 +239,9 @@ impl<'t> Transfer<'t, '_> {
             other => other?,
         };
         if let Some(tls) = data.tls() {
-            self.log.shook_hands(tls);
+            self.log.count_handshake(tls);
         }
-        watch.keep_to(rates);
+        watch.set_rates(rates);
         let outcome = pump(&mut data, stall, &mut watch);
         let half_closed = watch.is_half_closed();
         let moved = match outcome.end {
@@ -251,8 +253,8 @@ impl<'t> Transfer<'t, '_> {
         };
         self.control.set_half_closed(half_closed);
         if moved.is_ok() && !data.is_plain() {
-            // The client may be gone, since an upload has ended already. What a client says while it
-            // receives is of no use, but if it were left unread, the close would reset the connection.
+            // For an upload, the client may already have closed the connection. For a download, data
+            // from the client is read and discarded, because unread data would reset the connection.
             let _ = match kind.is_upload() {
                 true => data.end_sending(),
                 false => data.read(&mut [0; 64]).map(drop),
@@ -263,8 +265,12 @@ impl<'t> Transfer<'t, '_> {
     }
 }
 
-/// Commits an upload that is whole, and decides what remains of one that is not.
-fn settle(mut upload: Upload, received: Result<u64, Refusal>, sync: bool) -> Result<u64, Refusal> {
+/// Commits a complete upload. Discards an incomplete one if the disk or the quota is full.
+fn commit_or_discard(
+    mut upload: Upload,
+    received: Result<u64, Refusal>,
+    sync: bool,
+) -> Result<u64, Refusal> {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let settled = received.and_then(|moved| {
         upload.commit(sync)?;

@@ -1,4 +1,4 @@
-//! The home of an account: how it is given, and the directory itself.
+//! The home directory of an account: parsing `--home`, and creating the directory.
 
 use crate::args::Expected;
 use crate::protocol::FtpPath;
@@ -7,11 +7,11 @@ use crate::server::fs::jail::Jail;
 use std::error::Error;
 use std::path::{Component, Path, PathBuf};
 
-/// Parses `--home` to the path that the accounts file has. With `root`, a path of the system inside
-/// of that directory is understood too.
+/// Parses `--home` to a path for the accounts file. With `root`, a path of this machine inside that directory is
+/// accepted too.
 ///
 /// # Errors
-/// The path leads out of the root, or means a directory of the machine that is not inside of it.
+/// Fails if the path contains `..`, or names a directory of this machine outside the root.
 pub(super) fn parse(text: &str, root: Option<&Path>) -> Result<String, Expected> {
     let path = Path::new(text);
     if path.components().any(|part| part == Component::ParentDir) {
@@ -33,19 +33,18 @@ pub(super) fn parse(text: &str, root: Option<&Path>) -> Result<String, Expected>
     }
 }
 
-/// Returns an absolute path relative to the root that it lies in.
+/// Returns an absolute path relative to the root that contains it.
 fn inside(path: &Path, root: &Path) -> Option<String> {
     let roots = [std::path::absolute(root).ok(), root.canonicalize().ok()];
     let found = roots.iter().flatten().find_map(|root| path.strip_prefix(root).ok())?;
     found.to_str().map(str::to_owned)
 }
 
-/// Makes the directory at `home` below `root` with all that is missing above it, and returns its path.
-/// A new one gets the owner and the permissions of the root, so that the user who runs the server can
-/// use it if root made it.
+/// Creates the directory `home` below `root`, with missing parents, and returns its path. A new directory gets the
+/// owner and permissions of the root, so that the server can use it even if the superuser creates it.
 ///
 /// # Errors
-/// The root cannot be used, or the directory cannot be made.
+/// Fails if the root cannot be used, or the directory cannot be created.
 pub(super) fn make(root: &Path, home: &FtpPath) -> Result<PathBuf, Box<dyn Error>> {
     let jail = Jail::new(root).map_err(|error| StartError::Root(root.into(), error))?;
     let path = home
@@ -54,7 +53,7 @@ pub(super) fn make(root: &Path, home: &FtpPath) -> Result<PathBuf, Box<dyn Error
     let (made, result) = jail.make_dirs(home, None);
     if let Err(refusal) = result {
         let why = String::from_utf8_lossy(refusal.reply().text()).into_owned();
-        return Err(format!("cannot make the home {}: {why}", path.display()).into());
+        return Err(format!("cannot create the home {}: {why}", path.display()).into());
     }
     if made.is_some() {
         jail.adopt_root(home)?;
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_home_lies_inside_the_root() {
+    fn a_home_outside_the_root_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let root = Some(dir.path());
         let below = dir.path().join("class/anna");
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_home_that_is_missing_is_made() {
+    fn a_missing_home_is_created() {
         let dir = tempfile::tempdir().unwrap();
         let home = |path: &str| FtpPath::root().join(&crate::protocol::Name::new(path).unwrap());
         let made = make(dir.path(), &home("class/anna").unwrap()).unwrap();
@@ -94,6 +93,6 @@ mod tests {
         make(dir.path(), &home("class/anna").unwrap()).unwrap();
         std::fs::write(dir.path().join("file"), "").unwrap();
         let error = make(dir.path(), &home("file/anna").unwrap()).unwrap_err().to_string();
-        assert!(error.starts_with("cannot make the home "), "{error}");
+        assert!(error.starts_with("cannot create the home "), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Asks for a password, without echo.
+//! Asks for a password without echo.
 
 use crate::protocol::Secret;
 use crate::server::cli::output;
@@ -9,16 +9,16 @@ use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::{process, thread};
 
-/// The terminal while it shows nothing of what is typed.
+/// The guard that keeps the terminal's echo off, while it is off.
 static SILENT: Mutex<Option<EchoOff>> = Mutex::new(None);
 
-/// Gives the terminal its echo back, or takes it away.
+/// Turns the terminal's echo off (with a guard) or on (`None`).
 fn set_silent(echo_off: Option<EchoOff>) {
     *SILENT.lock().unwrap_or_else(PoisonError::into_inner) = echo_off;
 }
 
-/// Reads a password from the terminal, twice and without echo, or from the first line of what is piped in.
-/// `None` is an empty one, which keeps the old password if `may_keep` allows that.
+/// Reads a password: from the terminal, twice and without echo, or from the first line of standard input if that is not
+/// a terminal. An empty one is `None`, which keeps the old password if `may_keep` allows that.
 pub(super) fn ask_for_password(
     name: &str,
     may_keep: bool,
@@ -30,7 +30,7 @@ pub(super) fn ask_for_password(
     if !io::stdin().is_terminal() {
         return needed(read_password()?);
     }
-    // Ctrl-C at the prompt must not leave the terminal mute.
+    // Ctrl-C at the prompt must not leave the terminal without echo.
     let signals = Signals::block(&[Signal::Interrupt, Signal::Terminate])?;
     thread::spawn(move || {
         let _ = signals.wait();
@@ -40,8 +40,8 @@ pub(super) fn ask_for_password(
     });
     let keep = if may_keep { " (Enter keeps the old one)" } else { "" };
     let password = needed(type_password(&format!("New password for {name}{keep}"))?)?;
-    if password.is_some() && type_password("The same again")? != password {
-        return Err("the two passwords differ; nothing was changed".into());
+    if password.is_some() && type_password("Repeat the password")? != password {
+        return Err("the passwords differ; nothing was changed".into());
     }
     Ok(password)
 }
@@ -55,7 +55,7 @@ fn type_password(prompt: &str) -> Result<Option<Secret>, Box<dyn Error>> {
     password
 }
 
-/// Reads a line; `None` is an empty one.
+/// Reads a line; an empty one is `None`.
 fn read_password() -> Result<Option<Secret>, Box<dyn Error>> {
     let mut line = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut line)?;
@@ -66,5 +66,5 @@ fn read_password() -> Result<Option<Secret>, Box<dyn Error>> {
     if line.is_empty() {
         return Ok(None);
     }
-    Secret::new(line).map(Some).ok_or("a password cannot hold CR, LF or NUL".into())
+    Secret::new(line).map(Some).ok_or("a password cannot contain CR, LF or NUL".into())
 }

@@ -73,8 +73,8 @@ impl Jail {
         Ok(())
     }
 
-    /// Returns the total size of all files below the directory at `path`, or `None` if `attend`
-    /// stops the count. `attend` is called regularly with the size so far. Partial uploads and
+    /// Returns the total size of all files below the directory at `path`, or `None` if `check`
+    /// stops the count. `check` is called regularly with the size so far. Partial uploads and
     /// files that disappear meanwhile do not count.
     ///
     /// # Errors
@@ -82,25 +82,25 @@ impl Jail {
     pub fn total_size(
         &self,
         path: &FtpPath,
-        attend: &mut dyn FnMut(u64) -> Verdict,
+        check: &mut dyn FnMut(u64) -> Verdict,
     ) -> Result<Option<u64>, Refusal> {
         let (_, dir) = self.enter_dir(path)?;
-        Count { attend, names: 0 }.total_size(&dir, 0)
+        Count { check, names: 0 }.total_size(&dir, 0)
     }
 
     /// Removes the directory at `path` and everything in it. Links are removed and not followed.
-    /// `attend` is called regularly and can stop the removal.
+    /// `check` is called regularly and can stop the removal.
     ///
     /// # Errors
     /// Returns the system error, or a refusal if the tree is too deep.
     pub fn remove_tree(
         &self,
         path: &FtpPath,
-        attend: &mut dyn FnMut() -> Verdict,
+        check: &mut dyn FnMut() -> Verdict,
     ) -> Result<Verdict, Refusal> {
         let place = self.locate(path, Last::Keep)?;
         let (dir, ledger) = (place.dir.open_dir(&place.name)?, self.ledger_inside(&place));
-        if empty(&dir, ledger.as_ref(), 0, attend)? == Verdict::Stop {
+        if empty(&dir, ledger.as_ref(), 0, check)? == Verdict::Stop {
             return Ok(Verdict::Stop);
         }
         place.dir.remove_dir(&place.name)?;
@@ -110,7 +110,7 @@ impl Jail {
 
 /// The state of a count.
 struct Count<'a> {
-    attend: &'a mut dyn FnMut(u64) -> Verdict,
+    check: &'a mut dyn FnMut(u64) -> Verdict,
     names: u64,
 }
 
@@ -124,7 +124,7 @@ impl Count<'_> {
             if self.names > MOST || depth > MAX_DEPTH {
                 return Err(Refusal::Unavailable("The directory tree is too large to count."));
             }
-            if self.names.is_multiple_of(256) && (self.attend)(total) == Verdict::Stop {
+            if self.names.is_multiple_of(256) && (self.check)(total) == Verdict::Stop {
                 return Ok(None);
             }
             if partial::is_partial(&sys::name_bytes(&name)) {
@@ -162,7 +162,7 @@ fn empty(
     dir: &Dir,
     ledger: Option<&Ledger>,
     depth: u32,
-    attend: &mut dyn FnMut() -> Verdict,
+    check: &mut dyn FnMut() -> Verdict,
 ) -> Result<Verdict, Refusal> {
     const AT_A_TIME: usize = 256;
     if depth > MAX_DEPTH {
@@ -181,12 +181,12 @@ fn empty(
                 continue;
             }
             let (inner, below) = (dir.open_dir(&name)?, ledger.map(|ledger| ledger.below(&name)));
-            if empty(&inner, below.as_ref(), depth + 1, attend)? == Verdict::Stop {
+            if empty(&inner, below.as_ref(), depth + 1, check)? == Verdict::Stop {
                 return Ok(Verdict::Stop);
             }
             dir.remove_dir(&name)?;
         }
-        if attend() == Verdict::Stop {
+        if check() == Verdict::Stop {
             return Ok(Verdict::Stop);
         }
     }

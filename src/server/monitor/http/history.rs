@@ -92,7 +92,7 @@ impl History {
     fn pace(&mut self, server: &Server, seconds: f64) {
         let before = std::mem::take(&mut self.paces);
         for entry in server.session_list.all() {
-            let Some(began) = entry.moves_since() else { continue };
+            let Some(began) = entry.transfer_started() else { continue };
             let moved = entry.moved();
             let known = before.get(&entry.number).filter(|pace| pace.began == began);
             let rate = match known {

@@ -123,7 +123,7 @@ impl Page {
             self.value(TRANSFERS, &format!("kind=\"{name}\",result=\"failed\""), counts.failed);
         }
         let entries = server.session_list.all();
-        let running = entries.iter().filter(|entry| entry.moves_since().is_some()).count();
+        let running = entries.iter().filter(|entry| entry.transfer_started().is_some()).count();
         self.one("mt_ftp_transfers_running", "gauge", "Current transfers.", running);
         const BYTES: &str = "mt_ftp_transferred_bytes_total";
         let traffic = server.session_list.traffic();

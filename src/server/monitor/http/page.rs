@@ -48,7 +48,7 @@ impl View<'_> {
     pub fn page(&self) -> String {
         let entries = self.server.session_list.all();
         let (moving, quiet): (Vec<_>, Vec<_>) =
-            entries.into_iter().partition(|entry| entry.moves_since().is_some());
+            entries.into_iter().partition(|entry| entry.transfer_started().is_some());
         let mut out = String::with_capacity(64 * 1024);
         self.head(&mut out, moving.len() + quiet.len());
         self.header(&mut out);

@@ -1,8 +1,9 @@
-//! HASH, XCRC and their kin: digests of files, so that a client need not fetch them to compare.
+//! HASH, XCRC and similar commands: digests of files, with which a client can compare files without
+//! fetching them.
 //!
-//! A large file takes a while, so the control connection is listened to: ABOR breaks it off.
+//! A large file takes a while, so the control connection is watched for ABOR.
 
-use crate::net::{Attention, Verdict};
+use crate::net::{TransferHooks, Verdict};
 use crate::protocol::digest::Hasher;
 use crate::protocol::{Algorithm, Code, Name, Reply, Span};
 use crate::server::error::Refusal;
@@ -14,18 +15,17 @@ use crate::server::session::parameters::{Parameters, Pending};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-/// How much is read between two looks at the control connection: some milliseconds of work.
+/// The number of bytes read between two checks of the control connection: some milliseconds of work.
 const CHUNK: usize = 256 * 1024;
 
-/// The size of a file that has no bytes by its size: it may be one of which nobody knows it before it
-/// is read.
+/// The assumed size of a file with the size 0, whose real size may be unknown until it is read.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Which bytes of a file: from the first to before the second.
-type Bytes = (u64, u64);
+/// A range of bytes: the first one, and the one after the last.
+type ByteRange = (u64, u64);
 
-/// `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1). Where no file has the name
-/// yet, the digest is that of the partial upload, whose size SIZE tells.
+/// Answers `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1). If there is no file
+/// of this name but a partial upload, its digest is returned, as SIZE returns its size.
 pub(in crate::server::session) fn hash(
     login: &Login,
     parameters: &Parameters,
@@ -34,22 +34,22 @@ pub(in crate::server::session) fn hash(
     pending: &Pending,
 ) -> Answer {
     let path = login.path(name)?;
-    let range = |size: u64| pending.portion(size).map(|(start, length)| (start, start + length));
+    let range = |size: u64| pending.resolve(size).map(|(start, length)| (start, start + length));
     let ((start, end), digest) =
         digest_of(login.jail()?.open_stored(&path)?, control, parameters.algorithm(), range)?;
     if matches!(pending, Pending::Range(_)) && start == end {
         return Err(Refusal::BadRestart);
     }
     let algorithm = parameters.algorithm().name();
-    // The draft's range is by first and last byte; nothing is written as 0-0.
+    // In the draft, a range ends with its last byte; an empty one is written as 0-0.
     let last = end.saturating_sub(1).max(start);
     let mut text = format!("{algorithm} {start}-{last} {digest} ").into_bytes();
     text.extend_from_slice(&name.to_wire());
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
-/// `250 digest`. The range is by the first byte and the one after the last, and an end of 0 is
-/// that of the file, as the servers have it that these commands come from.
+/// Answers `250 digest`. The range ends before its second number, and an end of 0 is the end of the
+/// file, as in the servers that introduced these commands.
 pub(in crate::server::session) fn digest(
     login: &Login,
     control: &mut ControlConnection<'_>,
@@ -76,21 +76,21 @@ fn digest_of(
     (mut file, size): (File, u64),
     control: &mut ControlConnection<'_>,
     algorithm: Algorithm,
-    range: impl Fn(u64) -> Result<Bytes, Refusal>,
-) -> Result<(Bytes, String), Refusal> {
+    range: impl Fn(u64) -> Result<ByteRange, Refusal>,
+) -> Result<(ByteRange, String), Refusal> {
     let (start, end) = range(if size == 0 { UNKNOWN } else { size })?;
     file.seek(SeekFrom::Start(start))?;
     let mut watch = control.watch_for_abort();
-    match feed(Hasher::new(algorithm), &mut file, size, end - start, &mut watch)? {
+    match hash_bytes(Hasher::new(algorithm), &mut file, size, end - start, &mut watch)? {
         Some((0, _)) if size == 0 && start > 0 => Err(Refusal::BadRestart),
         Some((length, digest)) => Ok(((start, start + length), digest)),
         None => Err(watch.refusal()),
     }
 }
 
-/// The digest of the next `left` bytes of a file of this size, and how many there were; `None` if the
-/// wait was broken off.
-fn feed(
+/// Returns the digest of the next `left` bytes of a file of this size, and their number; `None` if the
+/// client aborted the command.
+fn hash_bytes(
     mut hasher: Hasher,
     file: &mut File,
     size: u64,
@@ -99,7 +99,7 @@ fn feed(
 ) -> Result<Option<(u64, String)>, Refusal> {
     let mut buffer = vec![0; CHUNK];
     let mut done = 0;
-    if watch.look_at_lines() == Verdict::Stop {
+    if watch.handle_lines() == Verdict::Stop {
         return Ok(None);
     }
     while left > 0 {
@@ -109,12 +109,12 @@ fn feed(
             break;
         }
         if length == 0 {
-            return Err(Refusal::Unavailable("The file became shorter while it was read."));
+            return Err(Refusal::Unavailable("The file became shorter during the command."));
         }
         hasher.update(&buffer[..length]);
         left -= length as u64;
         done += length as u64;
-        if watch.attend(done) == Verdict::Stop {
+        if watch.check(done) == Verdict::Stop {
             return Ok(None);
         }
     }

@@ -1,4 +1,4 @@
-//! Commands about the session itself: what it can do and what it is set to.
+//! Commands about the session itself: its features and its state.
 
 use crate::protocol::{Algorithm, Code, Name, Opts, Reply, Row, TABLE, Verb};
 use crate::server::error::Refusal;
@@ -12,8 +12,8 @@ use crate::sys::{self, Tls};
 
 pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) -> Reply {
     match opts {
-        // Names are bytes and go as they are, which is what UTF-8 clients want. There is no
-        // other encoding to switch to, so OFF changes nothing, and says so.
+        // Names are bytes and are sent unchanged, which suits UTF-8 clients. OFF has no effect, because
+        // there is no other encoding.
         Opts::Utf8(true) => Reply::new(Code::OK, "Names are UTF-8."),
         Opts::Utf8(false) => Reply::new(Code::OK, "Names are sent as they are stored."),
         Opts::Mlst(facts) => {
@@ -31,8 +31,8 @@ pub(in crate::server::session) fn opts(parameters: &mut Parameters, opts: Opts) 
     }
 }
 
-/// FEAT names exactly what works, after the login for that login: a client that finds no MFMT there
-/// does not try to set times that it may not set.
+/// FEAT lists exactly what the client can use, after a login only what its permissions allow: a client
+/// that does not see MFMT does not try to set times without permission.
 pub(in crate::server::session) fn feat(
     login: &Login,
     parameters: &Parameters,
@@ -41,14 +41,14 @@ pub(in crate::server::session) fn feat(
     let rows = TABLE.iter().filter(|row| !row.feature.is_empty() && login.may_use(row.verb));
     let mut lines: Vec<Vec<u8>> =
         rows.filter_map(|row| feature(row, parameters, settings)).collect();
-    // Two that are no verbs (RFC 3659 section 6, RFC 2640 section 3.2).
+    // Two features that are not commands (RFC 3659 section 6, RFC 2640 section 3.2).
     lines.extend([b"TVFS".to_vec(), b"UTF8".to_vec()]);
     lines.sort_unstable();
     let lines = lines.into_iter().map(|line| [b" ", line.as_slice()].concat());
     Reply::lines(Code::SYSTEM_STATUS, "Extensions:", lines, "End.")
 }
 
-/// Returns the line of a verb; `None` for what this system cannot do, or this server does not offer.
+/// Returns the feature line of a verb, or `None` if the system or the configuration does not support it.
 fn feature(row: &Row, parameters: &Parameters, settings: &Settings) -> Option<Vec<u8>> {
     let mut line = row.feature.as_bytes().to_vec();
     match row.verb {
@@ -67,7 +67,7 @@ fn feature(row: &Row, parameters: &Parameters, settings: &Settings) -> Option<Ve
     Some(line)
 }
 
-/// ` SHA-256*;SHA-512;...`, the chosen one with a star.
+/// Returns ` SHA-256*;SHA-512;...`, with a star after the selected one.
 fn algorithms(parameters: &Parameters) -> Vec<u8> {
     let names = Algorithm::ALL.map(|known| {
         let star = if known == parameters.algorithm() { "*" } else { "" };
@@ -91,38 +91,38 @@ pub(in crate::server::session) fn status(
         format!(" Connected from {}", log.peer().ip()),
         who,
         format!("{kind}, STRU: file, MODE: stream"),
-        protection(security, tls),
+        protection_line(security, tls),
         format!(" Session open for {} seconds", log.age().as_secs()),
     ];
     Reply::lines(Code::SYSTEM_STATUS, "mt_ftp:", lines.map(String::into_bytes), "End.")
 }
 
-/// The line about what the connections of a session are under.
-fn protection(security: &Security, tls: Option<&Tls>) -> String {
+/// Returns the status line about the encryption of the connections.
+fn protection_line(security: &Security, tls: Option<&Tls>) -> String {
     let control = match tls {
         Some(tls) => format!("{}, {}", tls.version(), tls.cipher()),
-        None => "in clear".to_owned(),
+        None => "not encrypted".to_owned(),
     };
-    let data = if security.is_private() { "protected" } else { "in clear" };
+    let data = if security.is_private() { "encrypted" } else { "not encrypted" };
     format!(" Control connection: {control}; data connections: {data}")
 }
 
-/// RFC 7151: before login. There is one host, which answers to every name.
+/// HOST (RFC 7151) must precede the login. All host names lead to the same tree.
 pub(in crate::server::session) fn host(login: &Login) -> Answer {
-    match login.is_fresh() {
-        true => Ok(Reply::new(Code::READY, "All names lead here.")),
-        false => Err(Refusal::Sequence("HOST comes before USER.")),
+    match login.is_before_user() {
+        true => Ok(Reply::new(Code::READY, "Host accepted; all hosts share one tree.")),
+        false => Err(Refusal::Sequence("Send HOST before USER.")),
     }
 }
 
-/// RFC 2640 section 4.1: without a tag the default, and 504 for a language that is not spoken.
+/// LANG (RFC 2640 section 4.1): without a tag, selects the default; other languages get 504.
 pub(in crate::server::session) fn lang(tag: Option<&Name>) -> Answer {
     let english = |tag: &Name| {
         let tag = tag.as_bytes().to_ascii_lowercase();
         tag == b"en" || tag.starts_with(b"en-")
     };
     match tag {
-        Some(tag) if !english(tag) => Err(Refusal::Parameter("Only English is spoken.")),
+        Some(tag) if !english(tag) => Err(Refusal::Parameter("Only English is available.")),
         _ => Ok(Reply::new(Code::OK, "The language is English.")),
     }
 }
@@ -136,18 +136,18 @@ pub(in crate::server::session) fn csid() -> Reply {
     Reply::new(Code::OK, text)
 }
 
-/// HELP lists the verbs, or gives the one line of a verb's row.
+/// HELP lists the commands, or explains one.
 pub(in crate::server::session) fn help(verb: Option<&Name>) -> Answer {
     let Some(name) = verb else {
         let spellings: Vec<&str> = TABLE.iter().map(|row| row.spelling).collect();
         let lines = spellings.chunks(12).map(|line| format!(" {}", line.join(" ")).into_bytes());
-        return Ok(Reply::lines(Code::HELP, "Commands:", lines, "HELP and a command explains it."));
+        return Ok(Reply::lines(Code::HELP, "Commands:", lines, "Send HELP COMMAND for details."));
     };
     if name.as_bytes().eq_ignore_ascii_case(b"SITE") {
         return Ok(site::help());
     }
-    let verb = Verb::parse(name.as_bytes().trim_ascii())
-        .ok_or(Refusal::Argument("There is no such command."))?;
+    let verb =
+        Verb::parse(name.as_bytes().trim_ascii()).ok_or(Refusal::Argument("Unknown command."))?;
     let row = verb.row();
     let syntax = format!("{} {}", row.spelling, row.syntax);
     Ok(Reply::new(Code::HELP, format!("{}: {} ({})", syntax.trim_end(), row.help, row.rfc)))

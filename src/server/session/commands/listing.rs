@@ -16,7 +16,7 @@ use crate::server::session::transfer::Transfer;
 use crate::sys::FileKind;
 use std::io::Read;
 
-/// The largest listing that one STAT may show: it is held in memory and sent as one reply.
+/// The largest listing in a reply to STAT, which is built in memory.
 const LARGEST_STATUS: u64 = 1024 * 1024;
 
 pub(in crate::server::session) fn list(
@@ -39,7 +39,7 @@ pub(in crate::server::session) fn nlst(
 pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<&Name>) -> Answer {
     let path = transfer.login().path_or_cwd(name)?;
     let identity = transfer.login().identity()?;
-    // RFC 3659 section 7.2.1: MLSD is for directories alone, and 501 is for anything else.
+    // RFC 3659 section 7.2.1: MLSD is only for directories; anything else gets 501.
     if identity.jail().stat(&path, Last::Follow)?.kind != FileKind::Dir {
         return Err(Refusal::Argument("Not a directory; use MLST."));
     }
@@ -71,7 +71,7 @@ pub(in crate::server::session) fn stat(login: &Login, argument: &Name) -> Answer
     let mut text = Vec::new();
     let length = lines.take(LARGEST_STATUS).read_to_end(&mut text)?;
     if length as u64 == LARGEST_STATUS {
-        return Err(Refusal::Unavailable("Too much to show on this connection; use LIST."));
+        return Err(Refusal::Unavailable("The listing is too long for STAT; use LIST."));
     }
     let body = text.strip_suffix(b"\r\n").map_or(Vec::new(), |text| {
         let without_cr = |line: &[u8]| line.strip_suffix(b"\r").unwrap_or(line).to_vec();
@@ -87,8 +87,8 @@ fn list_argument(
     argument.map_or(Ok((Options::default(), None)), |argument| split_options(login, argument))
 }
 
-/// Returns the options and the path of an `ls`-like argument. One that begins with a dash may also
-/// be a name.
+/// Splits an argument into options, as for `ls`, and a path. An argument that begins with a dash is a
+/// path if it exists.
 fn split_options(login: &Login, argument: &Name) -> Result<(Options, Option<Name>), Refusal> {
     let dashed = argument.as_bytes().starts_with(b"-");
     if dashed && login.jail()?.stat(&login.path(argument)?, Last::Keep).is_err() {
@@ -97,8 +97,8 @@ fn split_options(login: &Login, argument: &Name) -> Result<(Options, Option<Name
     Ok((Options::default(), Some(argument.clone())))
 }
 
-/// Names are listed as they were asked for, so that RETR takes them back: `NLST dir` gives
-/// `dir/name`.
+/// Returns the form of NLST, in which names include the path that was given, so that RETR accepts them:
+/// `NLST dir` lists `dir/name`.
 fn names_form(path: Option<&Name>) -> Form {
     let Some(name) = path else { return Form::Names(Vec::new()) };
     let slash: &[u8] = if name.as_bytes().ends_with(b"/") { b"" } else { b"/" };
@@ -114,11 +114,12 @@ fn send_listing(
 ) -> Answer {
     let path = transfer.login().path_or_cwd(name)?;
     let lines = lines(transfer.login(), &path, name, form, options)?;
-    let opening = Reply::new(Code::OPENING_DATA, "Here comes the listing.");
+    let opening = Reply::new(Code::OPENING_DATA, "Opening data connection for the listing.");
     transfer.send_from(&TransferInfo::new(kind, &path, None), &opening, lines).map(|_| done())
 }
 
-/// Returns what is listed: a directory, a file, or what matches a pattern that is not itself a name.
+/// Returns the lines of the listing: of a directory, a file, or the matches of a pattern. A pattern that
+/// is the name of a file is not expanded.
 fn lines(
     login: &Login,
     path: &FtpPath,
@@ -136,7 +137,7 @@ fn lines(
             Ok(Lines::of(found, form))
         }
         _ => match (name, &form, jail.stat(path, Last::Follow)?) {
-            // A file is named as it was asked for, too.
+            // NLST of a file returns the path that was given.
             (Some(name), Form::Names(_), stat) if stat.kind != FileKind::Dir || options.itself => {
                 let name = name.as_bytes().to_vec();
                 let one = vec![DirEntry { name, stat, target: Vec::new() }];

@@ -16,8 +16,8 @@ use crate::server::session::security::Security;
 use crate::server::session::session_log::SessionLog;
 use crate::server::settings::Settings;
 
-/// USER: forgets any earlier login. A name that needs TLS is refused before a password can be sent in
-/// clear, also one that nobody has.
+/// USER: ends any earlier login. If TLS is required for this name, USER is refused, so that the password
+/// is not sent in clear. Unknown names are treated alike.
 pub(in crate::server::session) fn user(
     login: &mut Login,
     log: &SessionLog<'_>,
@@ -25,42 +25,42 @@ pub(in crate::server::session) fn user(
     security: &Security,
     name: &Name,
 ) -> Answer {
-    leave(login, log);
+    log_out(login, log);
     let is_visitor = is_visitor(settings, name);
     check_encrypted(settings, security, is_visitor)?;
-    login.name(name.clone());
+    login.set_user(name.clone());
     let text = match is_visitor {
-        true => "Any password will do; your e-mail address is the custom.",
-        false => "Password, please.",
+        true => "Send any password, usually your e-mail address.",
+        false => "Password required.",
     };
     Ok(Reply::new(Code::NEED_PASSWORD, text))
 }
 
-/// Returns true if a visitor may log in by this name.
+/// Returns whether this name is for anonymous visitors, and they are allowed.
 fn is_visitor(settings: &Settings, name: &Name) -> bool {
     is_anonymous(name) && settings.authenticator.anonymous.is_some()
 }
 
-/// Refuses a login in clear where `--tls-required` does not allow it.
+/// Refuses a login without TLS if `--tls-required` forbids it.
 fn check_encrypted(
     settings: &Settings,
     security: &Security,
     is_visitor: bool,
 ) -> Result<(), Refusal> {
-    if settings.tls.is_none() || security.is_secured() {
+    if settings.tls.is_none() || security.is_tls() {
         return Ok(());
     }
     match settings.config.tls_required {
-        TlsRequired::All => Err(Refusal::TlsRequired("TLS is required: AUTH TLS first.")),
+        TlsRequired::All => Err(Refusal::TlsRequired("TLS is required; send AUTH TLS first.")),
         TlsRequired::Accounts if !is_visitor => {
-            Err(Refusal::TlsRequired("TLS is required for accounts: AUTH TLS first."))
+            Err(Refusal::TlsRequired("TLS is required for accounts; send AUTH TLS first."))
         }
         TlsRequired::Accounts | TlsRequired::None => Ok(()),
     }
 }
 
-/// PASS: the one way to be logged in. Between USER and PASS, CCC may have ended TLS, or a reload may
-/// require it.
+/// PASS: the only way to log in. TLS is checked again, because since USER, CCC may have ended it or a
+/// reload may require it.
 pub(in crate::server::session) fn pass(
     server: &Server,
     settings: &Settings,
@@ -68,7 +68,7 @@ pub(in crate::server::session) fn pass(
     log: &SessionLog<'_>,
     password: &Secret,
 ) -> Answer {
-    let name = login.take_name().ok_or(Refusal::Sequence("Send USER first."))?;
+    let name = login.take_user().ok_or(Refusal::Sequence("Send USER first."))?;
     check_encrypted(settings, security, is_visitor(settings, &name))?;
     let admitted = match settings.authenticator.visitor(&name) {
         Some(identity) => Ok(identity),
@@ -79,7 +79,7 @@ pub(in crate::server::session) fn pass(
     match admitted {
         Ok(identity) => {
             log.registration().set_user(Some(identity.user()));
-            login.enter(identity);
+            login.log_in(identity);
             log.logged_in(security.server_name());
             Ok(Reply::new(Code::LOGGED_IN, "Logged in."))
         }
@@ -91,7 +91,8 @@ pub(in crate::server::session) fn pass(
     }
 }
 
-/// Gives an account's session its place. Only who has the password learns that there is none.
+/// Takes one of the account's session slots. Checked after the password, so that only its owner learns
+/// that the account is in use.
 fn with_slot(server: &Server, mut identity: Identity) -> Result<Identity, Refusal> {
     if let Some(account) = identity.account() {
         let slot = server.account_sessions.enter(account).ok_or(Refusal::TooManySessions)?;
@@ -100,7 +101,7 @@ fn with_slot(server: &Server, mut identity: Identity) -> Result<Identity, Refusa
     Ok(identity)
 }
 
-/// Checks a password when it is the turn of its address, and is late to say that it was wrong.
+/// Checks a password when the address may try one, and delays the refusal of a wrong one.
 fn check_password(
     server: &Server,
     settings: &Settings,
@@ -125,12 +126,12 @@ fn check_password(
     }
     let (failures, most) = (login.fail(), settings.config.max_login_failures);
     let late = net::deadline(turn.wrong(failures, most));
-    // The end of the server is nothing to wait for.
+    // The shutdown ends the delay early.
     let _ = net::wait(&mut [server.shutdown.draining()], late);
     Err(if failures < most { Refusal::LoginFailed } else { Refusal::TooManyFailures })
 }
 
-/// REIN: as if the connection had just been made.
+/// REIN: resets the session to its beginning.
 pub(in crate::server::session) fn rein(
     login: &mut Login,
     parameters: &mut Parameters,
@@ -138,40 +139,44 @@ pub(in crate::server::session) fn rein(
     security: &Security,
     log: &SessionLog<'_>,
 ) -> Answer {
-    // RFC 4217 section 11 would have the connection in clear again, which nobody expects to be.
-    if security.has_begun() {
-        return Err(Refusal::Sequence("REIN does not go with AUTH; connect again."));
+    // RFC 4217 section 11 would end TLS here, which no client expects.
+    if security.had_auth() {
+        return Err(Refusal::Sequence("REIN cannot be used after AUTH; reconnect instead."));
     }
-    begin_again(login, parameters, data, log);
-    Ok(Reply::new(Code::READY, "Begin again with USER."))
+    reset_session(login, parameters, data, log);
+    Ok(Reply::new(Code::READY, "Session reset; log in with USER."))
 }
 
-/// Forgets all that commands have set.
-pub(in crate::server::session) fn begin_again(
+/// Resets the login, the parameters and the data connection.
+pub(in crate::server::session) fn reset_session(
     login: &mut Login,
     parameters: &mut Parameters,
     data: &mut DataConnection,
     log: &SessionLog<'_>,
 ) {
-    leave(login, log);
+    log_out(login, log);
     data.reset();
     *parameters = Parameters::new();
 }
 
-/// Ends a login that a reload has made void, and with it what was begun under it.
-pub(in crate::server::session) fn end_void_login(
+/// Ends a login that is no longer valid after a reload, and discards what it has prepared.
+pub(in crate::server::session) fn end_invalid_login(
     login: &mut Login,
     parameters: &mut Parameters,
     data: &mut DataConnection,
     log: &SessionLog<'_>,
 ) {
-    log.event(Level::Info, "login-ended", &[("why", &"the rules have changed")]);
+    log.event(
+        Level::Info,
+        "login-ended",
+        &[("why", &"the account or its permissions have changed")],
+    );
     parameters.forget_pending();
     data.reset();
-    leave(login, log);
+    log_out(login, log);
 }
 
-fn leave(login: &mut Login, log: &SessionLog<'_>) {
-    login.leave();
+fn log_out(login: &mut Login, log: &SessionLog<'_>) {
+    login.log_out();
     log.registration().set_user(None);
 }

@@ -1,6 +1,6 @@
-//! Commands that change names: make, remove, rename, and their times and modes.
+//! Commands that change files and directories: create, remove, rename, and set times and modes.
 
-use crate::net::{Attention, Verdict};
+use crate::net::{TransferHooks, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
 use crate::server::error::Refusal;
@@ -53,8 +53,8 @@ pub(in crate::server::session) fn rnfr(
 ) -> Answer {
     let path = login.path(name)?;
     login.jail()?.stat(&path, Last::Keep)?;
-    parameters.rename_next(path);
-    Ok(Reply::new(Code::PENDING, "Now send RNTO with the new name."))
+    parameters.set_rename_source(path);
+    Ok(Reply::new(Code::PENDING, "Ready for RNTO with the new name."))
 }
 
 pub(in crate::server::session) fn rnto(
@@ -85,11 +85,11 @@ pub(in crate::server::session) fn mfmt(
     write_timestamp(time, &mut text);
     text.extend_from_slice(b"; ");
     text.extend_from_slice(&path.to_wire());
-    // 213 and not another success: rclone takes other codes for a failure.
+    // The code must be 213: rclone treats other codes as failures.
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
-/// Sets when the file or directory `name` was last modified, and returns its path.
+/// Sets the modification time of a file or directory, and returns its path.
 pub(super) fn set_modified(
     login: &Login,
     log: &SessionLog<'_>,
@@ -140,7 +140,7 @@ pub(in crate::server::session) fn mff(
     Ok(Reply::new(Code::FILE_STATUS, text))
 }
 
-/// RMDA: a directory with all that is in it. Links in it are removed, never followed.
+/// RMDA: removes a directory and its contents. Links in it are removed, not followed.
 pub(in crate::server::session) fn rmda(
     login: &Login,
     log: &SessionLog<'_>,
@@ -149,14 +149,14 @@ pub(in crate::server::session) fn rmda(
 ) -> Answer {
     let path = login.path(name)?;
     let mut watch = control.watch_for_abort();
-    if login.jail()?.remove_tree(&path, &mut || watch.attend(0))? == Verdict::Stop {
+    if login.jail()?.remove_tree(&path, &mut || watch.check(0))? == Verdict::Stop {
         return Err(watch.refusal());
     }
     log.change("rmda", &path);
-    Ok(Reply::new(Code::FILE_DONE, "Directory removed with all that was in it."))
+    Ok(Reply::new(Code::FILE_DONE, "Directory and its contents removed."))
 }
 
-/// Refuses the bits that lend the rights of a file's owner to whoever runs it.
+/// Refuses the set-user-ID, set-group-ID and sticky bits.
 pub(super) fn check_mode(mode: u32) -> Result<(), Refusal> {
     match mode {
         0..=0o777 => Ok(()),

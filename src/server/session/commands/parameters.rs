@@ -1,4 +1,4 @@
-//! Commands that say how the next transfer is to be made.
+//! Commands that prepare the next transfer.
 
 use crate::protocol::address::{write_extended_passive, write_passive};
 use crate::protocol::{Code, Extended, Format, Reply, Span, Type};
@@ -11,11 +11,11 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 pub(in crate::server::session) fn set_type(parameters: &mut Parameters, kind: Type) -> Answer {
     let (representation, text) = match kind {
-        // RFC 1123 section 4.1.2.2: without a printer the two are the same.
+        // RFC 1123 section 4.1.2.2: these two are the same unless files are printed.
         Type::Ascii(Format::NonPrint | Format::Telnet) => (Representation::Ascii, "Type is ASCII."),
         Type::Image | Type::Local(8) => (Representation::Image, "Type is image (binary)."),
         Type::Ascii(Format::CarriageControl) | Type::Ebcdic(_) | Type::Local(_) => {
-            return Err(Refusal::Parameter("Only TYPE A, I and L 8 are offered."));
+            return Err(Refusal::Parameter("Only TYPE A, I and L 8 are supported."));
         }
     };
     parameters.set_representation(representation);
@@ -23,21 +23,21 @@ pub(in crate::server::session) fn set_type(parameters: &mut Parameters, kind: Ty
 }
 
 pub(in crate::server::session) fn rest(parameters: &mut Parameters, offset: u64) -> Reply {
-    parameters.leave(Pending::Restart(offset));
+    parameters.set_pending(Pending::Restart(offset));
     Reply::new(Code::PENDING, format!("The next transfer begins at byte {offset}."))
 }
 
-/// RANG takes first and last byte, and `1 0` sets all of the file again (the draft's section 3).
+/// RANG takes the first and the last byte; `1 0` resets it (section 3 of the draft).
 pub(in crate::server::session) fn rang(parameters: &mut Parameters, span: Span) -> Answer {
     if (span.start, span.end) == (1, 0) {
-        parameters.leave(Pending::Nothing);
-        return Ok(Reply::new(Code::PENDING, "The range is taken back."));
+        parameters.set_pending(Pending::Nothing);
+        return Ok(Reply::new(Code::PENDING, "Range reset."));
     }
     if span.end < span.start {
         return Err(Refusal::Argument("The last byte is before the first."));
     }
-    parameters.leave(Pending::Range(span));
-    let text = format!("The next RETR or HASH takes bytes {} to {}.", span.start, span.end);
+    parameters.set_pending(Pending::Range(span));
+    let text = format!("The next RETR or HASH uses bytes {} to {}.", span.start, span.end);
     Ok(Reply::new(Code::PENDING, text))
 }
 
@@ -48,8 +48,8 @@ pub(in crate::server::session) fn pasv(
 ) -> Answer {
     data.check_not_restricted()?;
     let IpAddr::V4(local) = data.local() else {
-        // RFC 2428 section 1: PASV cannot say an IPv6 address.
-        return Err(Refusal::NoDataConnection("PASV is for IPv4; use EPSV."));
+        // RFC 2428 section 1: PASV cannot express an IPv6 address.
+        return Err(Refusal::NoDataConnection("PASV supports only IPv4; use EPSV."));
     };
     let announced = settings.passive_addresses.address_for(peer)?.unwrap_or(local);
     let port = data.passive(settings.ports(), &settings.balancers)?;
@@ -66,7 +66,7 @@ pub(in crate::server::session) fn epsv(
     match (wanted, data.local()) {
         (Extended::All, _) => {
             data.restrict_to_extended();
-            return Ok(Reply::new(Code::OK, "Only EPSV from now on."));
+            return Ok(Reply::new(Code::OK, "Only EPSV is accepted from now on."));
         }
         (Extended::V4, IpAddr::V6(_)) => {
             return Err(Refusal::Protocol("This connection is IPv6, use (2)."));
@@ -85,5 +85,5 @@ pub(in crate::server::session) fn epsv(
 pub(in crate::server::session) fn active(data: &mut DataConnection, to: SocketAddr) -> Answer {
     data.check_not_restricted()?;
     data.active(to)?;
-    Ok(Reply::new(Code::OK, "The next transfer connects there."))
+    Ok(Reply::new(Code::OK, "The next transfer will connect to this address."))
 }

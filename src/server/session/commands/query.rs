@@ -1,6 +1,7 @@
-//! Commands that ask about names and change nothing: the current directory, sizes and times.
+//! Commands that query files and directories without changing them: the current directory, sizes and
+//! times.
 
-use crate::net::Attention;
+use crate::net::TransferHooks;
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
 use crate::server::auth::permissions::Right;
@@ -26,7 +27,8 @@ pub(in crate::server::session) fn cdup(login: &mut Login) -> Answer {
 }
 
 fn enter(login: &mut Login, path: FtpPath) -> Answer {
-    let reply = Reply::new(Code::FILE_DONE, [b"Now in ", &path.to_wire()[..], b"."].concat());
+    let reply =
+        Reply::new(Code::FILE_DONE, [b"Current directory is ", &path.to_wire()[..], b"."].concat());
     login.change_dir(path)?;
     Ok(reply)
 }
@@ -42,7 +44,8 @@ pub(in crate::server::session) fn size(
 ) -> Answer {
     let stored = login.jail()?.stored(&login.path(name)?)?;
     let size = match stored.found() {
-        // RFC 3659 section 4: the size is that of the transfer, which in TYPE A has longer lines.
+        // RFC 3659 section 4: SIZE is the size of the transfer, which in TYPE A includes the CRs of line
+        // ends.
         Some(stat) if stat.kind == FileKind::File && parameters.is_ascii() => {
             let file = stored.open(Open::Read)?;
             match stored.is_partial() {
@@ -56,8 +59,8 @@ pub(in crate::server::session) fn size(
     Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
 }
 
-/// MDTM asks, but `MDTM YYYYMMDDHHMMSS name` sets, as clients from before MFMT do it, unless that is
-/// a name itself.
+/// MDTM queries a time. `MDTM YYYYMMDDHHMMSS name` sets it, for clients older than MFMT, unless the
+/// whole argument is the name of a file.
 pub(in crate::server::session) fn mdtm(
     login: &mut Login,
     log: &SessionLog<'_>,
@@ -81,13 +84,13 @@ pub(in crate::server::session) fn mdtm(
     }
 }
 
-/// AVBL: how many bytes may still be stored.
+/// AVBL: returns the number of bytes that can still be stored.
 pub(in crate::server::session) fn avbl(login: &Login, name: Option<&Name>) -> Answer {
     let path = login.path_or_cwd(name)?;
     Ok(Reply::new(Code::FILE_STATUS, login.jail()?.space(&path)?.to_string()))
 }
 
-/// DSIZ: the size of all files below a directory.
+/// DSIZ: returns the total size of all files below a directory.
 pub(in crate::server::session) fn dsiz(
     login: &Login,
     control: &mut ControlConnection<'_>,
@@ -95,21 +98,21 @@ pub(in crate::server::session) fn dsiz(
 ) -> Answer {
     let path = login.path_or_cwd(name)?;
     let mut watch = control.watch_for_abort();
-    match login.jail()?.total_size(&path, &mut |size| watch.attend(size))? {
+    match login.jail()?.total_size(&path, &mut |size| watch.check(size))? {
         Some(size) => Ok(Reply::new(Code::FILE_STATUS, size.to_string())),
         None => Err(watch.refusal()),
     }
 }
 
-/// ALLO: whether there is room, and nothing more; it costs nothing to be told before.
+/// ALLO: checks whether there is enough space, and reserves nothing.
 pub(in crate::server::session) fn allo(login: &Login, bytes: u64) -> Answer {
     if login.jail()?.space(login.cwd()?)? < bytes {
         return Err(io::Error::from(ErrorKind::StorageFull).into());
     }
-    Ok(Reply::new(Code::OK, "There is room."))
+    Ok(Reply::new(Code::OK, "Enough space is available."))
 }
 
-/// A 257 (RFC 959 appendix II).
+/// Returns a 257 reply with a quoted path (RFC 959 appendix II).
 pub(in crate::server::session) fn path_reply(path: &FtpPath, text: &str) -> Reply {
     let mut line = Vec::new();
     write_quoted(path.as_bytes(), &mut line);

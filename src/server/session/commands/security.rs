@@ -9,8 +9,8 @@ use crate::server::session::security::{Security, requires_private_data};
 use crate::server::settings::Settings;
 use std::sync::Arc;
 
-/// AUTH. What the client sent in clear behind it may have been put there by somebody on the way, to be
-/// carried out under the login that follows (CVE-2011-0411), so it ends the session.
+/// AUTH. Commands that the client sent in clear after it may have been inserted by an attacker, to be
+/// executed under TLS (CVE-2011-0411), so they end the session.
 pub(in crate::server::session) fn auth(
     settings: &Settings,
     control: &ControlConnection<'_>,
@@ -18,79 +18,79 @@ pub(in crate::server::session) fn auth(
     security: &mut Security,
     mechanism: Mechanism,
 ) -> Answer {
-    if security.has_begun() {
-        return Err(Refusal::Sequence("There is one AUTH in a session."));
+    if security.had_auth() {
+        return Err(Refusal::Sequence("AUTH was already used in this session."));
     }
     let context = settings.tls.as_ref().ok_or(Refusal::NoTls)?;
-    if login.is_in() {
-        return Err(Refusal::Sequence("AUTH comes before USER and PASS."));
+    if login.is_logged_in() {
+        return Err(Refusal::Sequence("Send AUTH before USER."));
     }
     if !control.is_empty() {
         return Err(Refusal::Injected);
     }
-    // The drafts before RFC 4217: SSL means that data connections are under TLS at once.
+    // In the drafts before RFC 4217, AUTH SSL also protects data connections.
     let private = matches!(mechanism, Mechanism::Ssl | Mechanism::TlsP);
-    security.announce(Arc::clone(context), private);
-    Ok(Reply::new(Code::AUTH_ACCEPTED, "TLS begins now."))
+    security.schedule_tls(Arc::clone(context), private);
+    Ok(Reply::new(Code::AUTH_ACCEPTED, "Starting TLS."))
 }
 
-/// Refuses what goes with a control connection under TLS alone: `otherwise`, or that the server has no
-/// TLS at all.
-fn check_secured(
+/// Refuses a command that requires TLS on the control connection, with `otherwise`, or with the refusal
+/// for servers without TLS.
+fn require_tls(
     settings: &Settings,
     security: &Security,
     otherwise: Refusal,
 ) -> Result<(), Refusal> {
-    match security.is_secured() {
+    match security.is_tls() {
         true => Ok(()),
-        false if settings.tls.is_none() && !security.has_begun() => Err(Refusal::NoTls),
+        false if settings.tls.is_none() && !security.had_auth() => Err(Refusal::NoTls),
         false => Err(otherwise),
     }
 }
 
-/// PBSZ: TLS needs no buffer of an agreed size, and says 0 whatever was asked for (RFC 4217 section 8).
+/// PBSZ: TLS needs no agreed buffer size, so the answer is always 0 (RFC 4217 section 8).
 pub(in crate::server::session) fn pbsz(settings: &Settings, security: &mut Security) -> Answer {
-    check_secured(settings, security, Refusal::Sequence("PBSZ comes after AUTH."))?;
+    require_tls(settings, security, Refusal::Sequence("Send AUTH before PBSZ."))?;
     security.set_buffer_size();
     Ok(Reply::new(Code::OK, "PBSZ=0"))
 }
 
-/// PROT: if data connections are under TLS.
+/// PROT: sets whether data connections use TLS.
 pub(in crate::server::session) fn prot(
     settings: &Settings,
     login: &Login,
     security: &mut Security,
     protection: Protection,
 ) -> Answer {
-    check_secured(settings, security, Refusal::Sequence("PROT comes after AUTH."))?;
+    require_tls(settings, security, Refusal::Sequence("Send AUTH before PROT."))?;
     if !security.has_buffer_size() {
-        return Err(Refusal::Sequence("PROT comes after PBSZ 0."));
+        return Err(Refusal::Sequence("Send PBSZ 0 before PROT."));
     }
     let text = match protection {
-        Protection::Private => "Data connections are protected.",
+        Protection::Private => "Data connections are encrypted.",
         Protection::Clear if requires_private_data(settings, login) => {
-            return Err(Refusal::AgainstPolicy("Data connections must be protected here."));
+            return Err(Refusal::AgainstPolicy("This server requires PROT P."));
         }
-        Protection::Clear => "Data connections are in clear.",
+        Protection::Clear => "Data connections are not encrypted.",
         Protection::Safe | Protection::Confidential => return Err(Refusal::NoSuchProtection),
     };
     security.set_private(protection == Protection::Private);
     Ok(Reply::new(Code::OK, text))
 }
 
-/// CCC: the control connection continues in clear, so that a firewall can read the ports in it.
+/// CCC: ends TLS on the control connection, so that a firewall can read the ports in replies.
 pub(in crate::server::session) fn ccc(
     settings: &Settings,
     control: &ControlConnection<'_>,
     security: &mut Security,
 ) -> Answer {
-    check_secured(settings, security, Refusal::NotSecured)?;
+    require_tls(settings, security, Refusal::NotSecured)?;
     if !settings.config.tls_ccc {
         return Err(Refusal::AgainstPolicy("CCC is not allowed on this server."));
     }
     if !control.is_empty() {
         return Err(Refusal::Sequence("Wait for the reply to CCC before the next command."));
     }
-    security.announce_end();
-    Ok(Reply::new(Code::OK, "The control connection continues in clear."))
+    security.schedule_tls_end();
+    Ok(Reply::new(Code::OK, "The control connection is no longer encrypted."))
 }

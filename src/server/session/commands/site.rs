@@ -1,7 +1,7 @@
 //! The commands of SITE.
 //!
-//! To add one takes its variant and its row in `protocol/command/site.rs`, the right that it
-//! needs in `auth/permissions.rs`, and its function here.
+//! A new one needs a variant and a row in `protocol/command/site.rs`, its right in
+//! `auth/permissions.rs`, and a function here.
 
 use crate::protocol::{Code, Name, Reply, SITE_TABLE, Site};
 use crate::server::Server;
@@ -16,7 +16,7 @@ use crate::server::settings::Settings;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Carries out a command of SITE.
+/// Executes a command of SITE.
 pub(in crate::server::session) fn execute(
     server: &Server,
     settings: &Settings,
@@ -53,28 +53,28 @@ fn utime(login: &Login, log: &SessionLog<'_>, time: SystemTime, name: &Name) -> 
     Ok(Reply::new(Code::OK, "Time changed."))
 }
 
-/// SITE SYMLINK. The link leads to a path inside the jail, whatever is there.
+/// SITE SYMLINK. The target is a path inside the jail, which need not exist.
 fn symlink(login: &Login, log: &SessionLog<'_>, target: &Name, link: &Name) -> Answer {
     let link = login.path(link)?;
-    // As with any link, a relative target counts from the directory of the link.
+    // A relative target is relative to the directory of the link.
     let target = link.parent().join(target)?;
     login.jail()?.link(&target, &link)?;
     log.change("symlink", &link);
-    Ok(Reply::new(Code::OK, "Link made."))
+    Ok(Reply::new(Code::OK, "Link created."))
 }
 
-/// SITE MKDIR: a directory and all that is missing above it.
+/// SITE MKDIR: creates a directory and its missing parents.
 fn mkdir(login: &Login, parameters: &Parameters, log: &SessionLog<'_>, name: &Name) -> Answer {
     let path = login.path(name)?;
     let (made, result) = login.jail()?.make_dirs(&path, parameters.dir_mode());
-    // One line, however many were made: the log must not grow much faster than what is said.
+    // Only the deepest directory is logged, so that a short command cannot write many lines.
     if let Some(deepest) = made {
         log.change("mkd", &deepest);
     }
-    result.map(|()| Reply::new(Code::OK, "Directories made."))
+    result.map(|()| Reply::new(Code::OK, "Directories created."))
 }
 
-/// What new files and directories of this session are not allowed, if it asked for that.
+/// SITE UMASK: sets or shows the mask for new files and directories of the session.
 fn umask(parameters: &mut Parameters, mask: Option<u32>) -> Reply {
     if let Some(mask) = mask {
         parameters.set_umask(mask);
@@ -83,34 +83,34 @@ fn umask(parameters: &mut Parameters, mask: Option<u32>) -> Reply {
         Code::OK,
         match parameters.umask() {
             Some(mask) => format!("UMASK is {mask:03o}."),
-            None => "UMASK is that of the server.".into(),
+            None => "UMASK is the server's default.".into(),
         },
     )
 }
 
-/// A session may be shorter or longer idle than others, up to ten times as long.
+/// SITE IDLE: sets or shows the idle timeout of the session, which may be up to ten times the default.
 fn idle(parameters: &mut Parameters, settings: &Settings, seconds: Option<u64>) -> Answer {
     if let Some(seconds) = seconds {
         let wanted = Duration::from_secs(seconds);
         if wanted > settings.config.idle_timeout.saturating_mul(LONGEST_IDLE) {
-            return Err(Refusal::Argument("That is longer than a session may be idle."));
+            return Err(Refusal::Argument("The idle timeout is too long."));
         }
         parameters.set_idle_timeout(wanted);
     }
     Ok(Reply::new(
         Code::OK,
         format!(
-            "Idle for {} seconds at most.",
+            "The idle timeout is {} seconds.",
             parameters.idle_timeout(settings.config.idle_timeout).as_secs()
         ),
     ))
 }
 
-/// SITE WHO: the sessions, and how much they move; not what, which may be in a home of their own. Their
-/// addresses are not for visitors, whatever those may do.
+/// SITE WHO: lists the sessions and the number of bytes that they move, but no file names, which may be
+/// private. Anonymous visitors may not see client addresses.
 fn who(server: &Server, login: &Login) -> Answer {
     if login.identity()?.account().is_none() {
-        return Err(Refusal::Unavailable("SITE WHO is for accounts alone."));
+        return Err(Refusal::Unavailable("SITE WHO requires an account."));
     }
     let line = |entry: Arc<SessionEntry>| {
         let SessionState { user, info, tls } = entry.state();
@@ -129,14 +129,14 @@ fn who(server: &Server, login: &Login) -> Answer {
     Ok(Reply::lines(Code::SYSTEM_STATUS, "Sessions:", lines, "End."))
 }
 
-/// SITE QUOTA: how much may be stored here, and how much is.
+/// SITE QUOTA: shows the quota and its use.
 fn quota(login: &Login) -> Answer {
     let text = match login.jail()?.usage()? {
         Some(usage) => {
             let Usage { used, quota, left } = usage;
-            format!("{used} of {quota} bytes are used, {left} are left.")
+            format!("{used} of {quota} bytes used, {left} bytes left.")
         }
-        None => "There is no quota.".into(),
+        None => "No quota is set.".into(),
     };
     Ok(Reply::new(Code::OK, text))
 }

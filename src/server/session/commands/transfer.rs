@@ -1,7 +1,7 @@
 //! RETR, STOR, APPE and STOU.
 //!
-//! Each takes what is pending, opens the file, so that a 550 comes before the 150, and hands it to
-//! [`Transfer`].
+//! Each takes the pending offset or range, opens the file, so that a 550 comes before the 150, and hands
+//! it to [`Transfer`].
 
 use crate::net::Data;
 use crate::protocol::{Code, FtpPath, Name, Reply};
@@ -17,7 +17,7 @@ use crate::server::session::transfer::Transfer;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
-/// The final reply of a transfer that went well.
+/// Returns the final reply of a successful transfer.
 pub(in crate::server::session) fn done() -> Reply {
     Reply::new(Code::TRANSFER_DONE, "Transfer complete.")
 }
@@ -35,32 +35,31 @@ pub(in crate::server::session) fn retr(
     if size == 0 {
         return retr_unsized(transfer, &path, file, pending);
     }
-    let (offset, expected) = pending.portion(size)?;
+    let (offset, expected) = pending.resolve(size)?;
     let info = TransferInfo::new(TransferKind::Retrieve, &path, Some(expected));
-    // No more than was announced, even of a file that grows meanwhile.
+    // If the file grows, only the announced size is sent.
     let bytes = offset..offset + expected;
     let send = |data: &mut Data, stall, watch: &mut ControlWatch<'_>| {
         pump::send_file(&file, bytes, data, stall, watch)
     };
-    // A file that never had as many bytes as it said (sysfs) did not become shorter.
+    // Some files (sysfs) have fewer bytes than their size; they did not become shorter.
     let is_whole = |moved| Ok(moved >= expected || file.metadata()?.len() == size);
-    let opening = transfer.opening(&info);
-    transfer.send_by(&info, &opening, send, is_whole)?;
+    let opening = transfer.opening_reply(&info);
+    transfer.send_with(&info, &opening, send, is_whole)?;
     Ok(done())
 }
 
-/// Sends a file that has no bytes by its size. It may be one whose size nobody knows before it is read
-/// (`/proc`, some FUSE), so it is read to its end, and no size is announced that clients would
-/// believe.
+/// Sends a file with the size 0. Its real size may be unknown until it is read (`/proc`, some FUSE file
+/// systems), so it is read to its end, and no size is announced.
 fn retr_unsized(
     transfer: Transfer<'_, '_>,
     path: &FtpPath,
     mut file: File,
     pending: &Pending,
 ) -> Answer {
-    // The first piece is large: some of these files give all with the first read, or nothing.
+    // The first read is large, because some of these files must be read at once.
     const PIECE: usize = 64 * 1024;
-    let (offset, length) = pending.portion(u64::MAX)?;
+    let (offset, length) = pending.resolve(u64::MAX)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut source = BufReader::with_capacity(PIECE, file);
     let needs_bytes = offset > 0 || matches!(pending, Pending::Range(_));
@@ -68,15 +67,16 @@ fn retr_unsized(
         return Err(Refusal::BadRestart);
     }
     let info = TransferInfo::new(TransferKind::Retrieve, path, None);
-    let opening = transfer.opening(&info);
+    let opening = transfer.opening_reply(&info);
     transfer.send_from(&info, &opening, source.take(length))?;
     Ok(done())
 }
 
-/// In TYPE A offsets count the bytes of the transfer, so what is before them is read and dropped.
+/// Sends a file in TYPE A. Offsets count the bytes of the transfer, so the text before the offset is
+/// read and dropped.
 fn retr_text(transfer: Transfer<'_, '_>, path: &FtpPath, file: File, pending: &Pending) -> Answer {
     let ranged = matches!(pending, Pending::Range(_));
-    let (offset, length) = pending.portion(u64::MAX)?;
+    let (offset, length) = pending.resolve(u64::MAX)?;
     let (mut place, stored) = (file.try_clone()?, file.metadata()?.len());
     let mut text = stored_text::read_from(file, offset)?;
     let mut first = Vec::new();
@@ -91,8 +91,8 @@ fn retr_text(transfer: Transfer<'_, '_>, path: &FtpPath, file: File, pending: &P
     };
     let is_whole =
         |_| Ok(ranged || place.stream_position()? >= stored || place.metadata()?.len() == stored);
-    let opening = transfer.opening(&info);
-    transfer.send_by(&info, &opening, send, is_whole)?;
+    let opening = transfer.opening_reply(&info);
+    transfer.send_with(&info, &opening, send, is_whole)?;
     Ok(done())
 }
 
@@ -106,7 +106,7 @@ pub(in crate::server::session) fn stor(
             UploadMode::ResumeText(offset)
         }
         Pending::Restart(offset) => UploadMode::Resume(offset),
-        Pending::Range(_) => return Err(Refusal::Sequence("RANG does not go with STOR.")),
+        Pending::Range(_) => return Err(Refusal::Sequence("RANG cannot be used with STOR.")),
         Pending::Nothing => UploadMode::Replace,
     };
     store(transfer, name, mode, TransferKind::Store)
@@ -117,20 +117,20 @@ pub(in crate::server::session) fn appe(
     name: &Name,
     pending: &Pending,
 ) -> Answer {
-    // An append has its place already.
+    // APPE determines its own offset.
     if let Pending::Restart(1..) | Pending::Range(_) = pending {
-        return Err(Refusal::Sequence("REST and RANG do not go with APPE."));
+        return Err(Refusal::Sequence("REST and RANG cannot be used with APPE."));
     }
     store(transfer, name, UploadMode::Append, TransferKind::Append)
 }
 
 fn store(transfer: Transfer<'_, '_>, name: &Name, mode: UploadMode, kind: TransferKind) -> Answer {
-    transfer.check_planned()?;
+    transfer.check_arranged()?;
     let path = transfer.login().path(name)?;
     let only_new = !transfer.login().may_replace(&path);
     let upload = Upload::begin(transfer.login().jail()?, &path, mode, only_new)?;
     let info = TransferInfo::new(kind, &path, None);
-    let opening = transfer.opening(&info);
+    let opening = transfer.opening_reply(&info);
     transfer.receive_into(&info, &opening, upload).map(|_| done())
 }
 
@@ -140,21 +140,21 @@ pub(in crate::server::session) fn stou(
     pending: &Pending,
 ) -> Answer {
     if let Pending::Restart(1..) | Pending::Range(_) = pending {
-        return Err(Refusal::Sequence("REST and RANG do not go with STOU."));
+        return Err(Refusal::Sequence("REST and RANG cannot be used with STOU."));
     }
-    transfer.check_planned()?;
+    transfer.check_arranged()?;
     let (login, cwd) = (transfer.login(), transfer.login().cwd()?);
     let prefix = match prefix {
         Some(name) => login.path(name)?.file_name().ok_or(Refusal::BadName)?.to_vec(),
         None => b"upload".to_vec(),
     };
     let (upload, name) = Upload::begin_unique(login.jail()?, cwd, &prefix)?;
-    // RFC 1123 section 4.1.2.9: exactly this form, so that programs can read the name.
+    // RFC 1123 section 4.1.2.9 prescribes this form, so that programs can read the name.
     let opening = Reply::new(Code::OPENING_DATA, [b"FILE: ", &name.to_wire()[..]].concat());
     let path = cwd.join(&name)?;
     let info = TransferInfo::new(TransferKind::StoreUnique, &path, None);
     transfer.receive_into(&info, &opening, upload)?;
-    // The words that Net::FTP looks for; BSD's server had them first.
+    // Net::FTP looks for this text, which is that of BSD's server.
     let text = [b"Transfer complete (unique file name: ", &name.to_wire()[..], b")."].concat();
     Ok(Reply::new(Code::TRANSFER_DONE, text))
 }

@@ -97,7 +97,7 @@ fn the_last_byte_fits_and_the_next_one_does_not() {
     assert_eq!(anna.say("AVBL").expect(213).text(), "213 300");
     anna.say("ALLO 300").expect(200);
     let text = anna.say("SITE QUOTA").expect(200).text();
-    assert!(text.ends_with("700 of 1000 bytes are used, 300 are left."), "{text}");
+    assert!(text.ends_with("700 of 1000 bytes used, 300 bytes left."), "{text}");
     assert_eq!(try_to(&mut anna, "APPE a", &[4; 301]), 552);
     assert_eq!(try_to(&mut anna, "STOU", &[4; 300]), 226);
     assert_eq!(site.size("anna"), 1000);
@@ -184,7 +184,7 @@ fn a_quota_applies_to_all_clients() {
     anna.say("DELE v").expect(250);
     assert_eq!(try_to(&mut carl, "STOR x", &[1; 100]), 226);
     let text = root.say("SITE QUOTA").expect(200).text();
-    assert!(text.ends_with("There is no quota."), "{text}");
+    assert!(text.ends_with("No quota is set."), "{text}");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn changes_by_other_programs_count_after_a_reload() {
     assert_eq!(used(&mut anna), 600);
     site.reload(&["anna:write:/anna:800"]);
     let text = anna.say("SITE QUOTA").expect(200).text();
-    assert!(text.ends_with("900 of 800 bytes are used, 0 are left."), "{text}");
+    assert!(text.ends_with("900 of 800 bytes used, 0 bytes left."), "{text}");
     assert_eq!(try_to(&mut anna, "STOR c", &[1; 1]), 552);
     fs::remove_file(site.server.path("anna/a")).unwrap();
     site.reload(&["anna:write:/anna:"]);

@@ -109,8 +109,8 @@ fn without_root_option_the_directory_is_served_only_if_that_is_safe() {
     let dir = dir.path().canonicalize().unwrap();
     assert!(told.contains(dir.to_str().unwrap()) && told.contains("--root"), "{told}");
     match mt_ftp::sys::is_superuser() {
-        true => assert!(told.contains("root serves no directory that was not named"), "{told}"),
-        false => assert!(told.contains("warning: anyone who reaches 0.0.0.0:"), "{told}"),
+        true => assert!(told.contains("as root, the server needs an explicit directory"), "{told}"),
+        false => assert!(told.contains("warning: anyone who can reach 0.0.0.0:"), "{told}"),
     }
 }
 
@@ -128,7 +128,7 @@ fn the_output_shows_how_to_reach_the_server() {
     };
     let (lines, port, server) = rest("127.0.0.1");
     assert_eq!(lines, [format!("Connect with: ftp_client 127.0.0.1 {port}")]);
-    assert!(server.next_line().starts_with("Only this machine can reach it; --host 0.0.0.0 "));
+    assert!(server.next_line().starts_with("Only this machine can connect; --host 0.0.0.0 "));
     let own = mt_ftp::sys::own_addresses().unwrap();
     let Some(ip) = own.iter().filter(|ip| ip.is_ipv4()).min() else { return };
     let (lines, port, _) = rest("0.0.0.0");
@@ -168,7 +168,7 @@ fn the_error_for_a_foreign_address_lists_the_own_addresses() {
     let lines = complaint(&["--root", ".", "--host", "192.0.2.77", "--port", "0"], 1);
     assert_eq!(lines.len(), 1, "{lines:?}");
     let begin =
-        "ftp_server: cannot listen on 192.0.2.77 port 0: no address of this machine; it has ";
+        "ftp_server: cannot listen on 192.0.2.77 port 0: not an address of this machine; it has ";
     assert!(lines[0].starts_with(begin), "{lines:?}");
     assert!(lines[0].contains("127.0.0.1") && lines[0].contains("0.0.0.0"), "{lines:?}");
 }
@@ -308,7 +308,7 @@ fn a_wrong_host_at_the_question_is_asked_for_again() {
     }
     let told = lines.join("\n");
     assert!(
-        told.contains("cannot listen on 192.0.2.77 port 0: no address of this machine"),
+        told.contains("cannot listen on 192.0.2.77 port 0: not an address of this machine"),
         "{told}"
     );
 }

@@ -448,7 +448,7 @@ fn passwd_refuses_homes_outside_and_names_of_visitors() {
         (&["--home", "../anna", users, "anna"][..], "without .."),
         (&["--home", "/etc", users, "anna"], "inside the root of the server"),
         (&["--root", dir, "--home", "/etc", users, "anna"], "expected a directory inside"),
-        (&[users, "anonymous"], "visitors have this one"),
+        (&[users, "anonymous"], "this one is for anonymous visitors"),
         (&["--list", users, "anna"], "FILE, and nothing else"),
         (&["--list", "--remove", users], "not both"),
     ] {

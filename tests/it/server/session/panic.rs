@@ -8,7 +8,7 @@ use crate::support::wire;
 use mt_ftp::args::Outcome;
 use mt_ftp::server::config::{Config, PROGRAM};
 use mt_ftp::server::log::{Level, Log};
-use mt_ftp::server::{Arrival, Server, panic_hook};
+use mt_ftp::server::{IncomingConnection, Server, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -42,8 +42,8 @@ fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
     let serving = Arc::clone(&server);
     thread::spawn(move || {
         while let Ok((stream, peer)) = listener.accept() {
-            let arrival = Arrival { stream, peer, tls_first: false };
-            let Some(client) = serving.admit(arrival) else { continue };
+            let incoming = IncomingConnection { stream, peer, tls_first: false };
+            let Some(client) = serving.admit(incoming) else { continue };
             let server = Arc::clone(&serving);
             thread::spawn(move || server.serve(&client));
         }
