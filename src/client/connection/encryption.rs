@@ -29,7 +29,7 @@ pub(super) enum DataProtection {
     Private,
 }
 
-/// An [`Attention`] that stops at Ctrl-C.
+/// [`TransferHooks`] that stop at Ctrl-C.
 struct CtrlC<'a>(&'a Armed);
 
 impl TransferHooks for CtrlC<'_> {
