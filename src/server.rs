@@ -67,7 +67,7 @@ pub struct Server {
     session_list: SessionList,
     counters: Counters,
     sessions: AtomicU64,
-    turned_away: Throttle,
+    rejected: Throttle,
     exhausted: Throttle,
     unannounced: Throttle,
     /// The failed handshakes of control connections, by [`FailureKind`]: a flood of one kind hides no other.
@@ -106,7 +106,7 @@ impl Server {
             shutdown,
             session_list: SessionList::default(),
             sessions: AtomicU64::new(0),
-            turned_away: Throttle::default(),
+            rejected: Throttle::default(),
             exhausted: Throttle::default(),
             unannounced: Throttle::default(),
             failed_handshakes: Default::default(),

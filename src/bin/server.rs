@@ -57,7 +57,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let log = Log::open(config.log_level, config.log_format, config.log_file.as_deref())
         .map_err(StartError::Log)?;
     let log = Arc::new(log);
-    panic_hook::keep_quiet(Some(Arc::clone(&log)));
+    panic_hook::install(Some(Arc::clone(&log)));
     let files_in_root = check::files_in_root(&given, &config);
     let server = Arc::new(Server::new(config, shutdown.clone(), log)?);
     spawn_signal_thread(signals, words, &server, ends_with_terminal)?;

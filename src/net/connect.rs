@@ -15,12 +15,12 @@ const HEAD_START: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// The error of the name resolution, or that of the first address that failed.
-pub fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
+pub fn connect(host: &str, port: u16, timeout: Duration) -> io::Result<TcpStream> {
     let addresses = interleaved((host, port).to_socket_addrs()?.collect());
     if let [address] = addresses[..] {
-        return TcpStream::connect_timeout(&address, patience);
+        return TcpStream::connect_timeout(&address, timeout);
     }
-    let until = deadline(patience);
+    let until = deadline(timeout);
     let mut failed = None;
     let mut waiting = addresses.into_iter();
     let mut trying: Vec<TcpStream> = Vec::new();

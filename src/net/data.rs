@@ -148,7 +148,7 @@ pub(crate) mod testing {
     use std::time::Duration;
 
     /// The time limit of every wait in the tests.
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     /// Hooks that never stop a wait.
     pub(crate) struct Nothing;
@@ -190,7 +190,7 @@ pub(crate) mod testing {
         let mut far = client.connect(far, "localhost", None).unwrap();
         thread::scope(|scope| {
             let shake = |tls: &mut Tls| {
-                let ended = handshake(tls, net::deadline(PATIENCE), &mut Nothing);
+                let ended = handshake(tls, net::deadline(TIMEOUT), &mut Nothing);
                 assert_eq!(ended.unwrap(), Waited::Ready);
             };
             let other = scope.spawn(move || {

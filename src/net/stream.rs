@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{error, fmt};
 
 /// The time within which a peer must make room for a reply or a command.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The idle time after which TCP keepalive probes the peer.
 const PROBE_AFTER: Duration = Duration::from_secs(120);
@@ -192,12 +192,12 @@ fn was_truncated(error: &io::Error) -> bool {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let patience = deadline(WRITE_PATIENCE);
+        let until = deadline(WRITE_TIMEOUT);
         loop {
             match self.transport.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let interest = self.transport.wants(Interest::Write);
-                    wait(&mut [PollItem::new(self.handle(), interest)], patience)?;
+                    wait(&mut [PollItem::new(self.handle(), interest)], until)?;
                 }
                 other => return other,
             }

@@ -20,9 +20,9 @@ pub fn wait(items: &mut [PollItem<'_>], deadline: Option<Instant>) -> io::Result
     }
 }
 
-/// Returns the time `patience` from now, or `None` (never) if the clock cannot represent it.
-pub fn deadline(patience: Duration) -> Option<Instant> {
-    Instant::now().checked_add(patience)
+/// Returns the time `timeout` from now, or `None` (never) if the clock cannot represent it.
+pub fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
 }
 
 /// Returns the earlier of two times; `None` is never.

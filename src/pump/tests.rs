@@ -103,7 +103,7 @@ fn the_allowance_is_kept_and_waiting_for_it_is_no_stall() {
     drop(far);
     let mut hooks = seven_at_a_time();
     let mut sink = Sink(tempfile::tempfile().unwrap());
-    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
+    let outcome = receive_file(&mut near, &mut sink, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Done) && outcome.moved == 100, "{outcome:?}");
     assert_eq!(hooks.held_back, 14);
 }
@@ -114,12 +114,12 @@ fn a_transfer_that_waits_for_its_allowance_can_be_stopped() {
     let called = Event::new().unwrap();
     called.set();
     let mut hooks = SevenAtATime { left: 7, held_back: 0, called: Some(called) };
-    let outcome = send_file(&file_of(&content(100)), 0..100, &mut near, PATIENCE, &mut hooks);
+    let outcome = send_file(&file_of(&content(100)), 0..100, &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Stopped) && outcome.moved == 7, "{outcome:?}");
 }
 
 const NEVER: u64 = u64::MAX;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn pair() -> (Data, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -145,7 +145,7 @@ fn every_byte_arrives_in_both_directions() {
             (got, far)
         });
         let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-        let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut hooks);
+        let outcome = send(&mut &bytes[..], &mut near, TIMEOUT, &mut hooks);
         assert!(matches!(outcome.end, End::Done), "{outcome:?}");
         assert_eq!(outcome.moved, length as u64);
         near.tcp().shutdown(std::net::Shutdown::Write).unwrap();
@@ -155,7 +155,7 @@ fn every_byte_arrives_in_both_directions() {
         let writer = thread::spawn(move || far.write_all(&expected));
         let mut got = Vec::new();
         let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-        let outcome = receive(&mut near, &mut got, PATIENCE, &mut hooks);
+        let outcome = receive(&mut near, &mut got, TIMEOUT, &mut hooks);
         writer.join().unwrap().unwrap();
         assert!(matches!(outcome.end, End::Done));
         assert!(got == bytes && hooks.seen == outcome.moved);
@@ -177,7 +177,7 @@ fn a_transfer_that_never_waits_can_be_stopped() {
     let (mut near, mut far) = pair();
     let reader = thread::spawn(move || io::copy(&mut far, &mut io::sink()));
     let mut hooks = StopAt { stop_at: 1, seen: 0 };
-    let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut hooks);
+    let outcome = send(&mut io::repeat(7), &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Stopped));
     drop(near);
     assert!(reader.join().unwrap().unwrap() >= CHECK_EVERY);
@@ -193,10 +193,10 @@ fn errors_of_the_source_and_of_the_peer_are_distinguished() {
     }
     let (mut near, far) = pair();
     let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-    let outcome = send(&mut Broken, &mut near, PATIENCE, &mut hooks);
+    let outcome = send(&mut Broken, &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Local(_)));
     drop(far);
-    let outcome = send(&mut io::repeat(7), &mut near, PATIENCE, &mut hooks);
+    let outcome = send(&mut io::repeat(7), &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Peer(_)), "{outcome:?}");
 }
 
@@ -224,7 +224,7 @@ fn any_range_of_a_file_is_sent() {
         let (mut near, far) = pair();
         let reader = collect(far);
         let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-        let outcome = send_file(&file, range.clone(), &mut near, PATIENCE, &mut hooks);
+        let outcome = send_file(&file, range.clone(), &mut near, TIMEOUT, &mut hooks);
         drop(near);
         assert!(matches!(outcome.end, End::Done), "{outcome:?}");
         assert_eq!(outcome.moved, range.end - range.start);
@@ -238,7 +238,7 @@ fn a_file_that_ends_early_is_sent_as_far_as_it_goes() {
     let reader = collect(far);
     let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
     let file = file_of(b"short");
-    let outcome = send_file(&file, 1..100, &mut near, PATIENCE, &mut hooks);
+    let outcome = send_file(&file, 1..100, &mut near, TIMEOUT, &mut hooks);
     drop(near);
     assert!(matches!(outcome.end, End::Done) && outcome.moved == 4, "{outcome:?}");
     assert_eq!(reader.join().unwrap(), b"hort");
@@ -251,7 +251,7 @@ fn sending_a_file_can_be_stopped_stall_and_fail() {
     file.set_len(size).unwrap();
     let (mut near, mut far) = pair();
     let reader = thread::spawn(move || io::copy(&mut far, &mut io::sink()));
-    let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut Called::new());
+    let outcome = send_file(&file, 0..size, &mut near, TIMEOUT, &mut Called::new());
     assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
     assert!(outcome.moved <= 2 * CHECK_EVERY);
     drop(near);
@@ -264,13 +264,13 @@ fn sending_a_file_can_be_stopped_stall_and_fail() {
     assert!(matches!(outcome.end, End::Stalled) && outcome.moved > 0, "{outcome:?}");
     drop(far);
     let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-    let outcome = send_file(&file, 0..size, &mut near, PATIENCE, &mut hooks);
+    let outcome = send_file(&file, 0..size, &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Peer(_)), "{outcome:?}");
     let unreadable = tempfile::NamedTempFile::new().unwrap();
     unreadable.as_file().set_len(10).unwrap();
     let written = File::options().write(true).open(unreadable.path()).unwrap();
     let (mut near, _far) = pair();
-    let outcome = send_file(&written, 0..10, &mut near, PATIENCE, &mut hooks);
+    let outcome = send_file(&written, 0..10, &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Local(_)), "{outcome:?}");
 }
 
@@ -308,7 +308,7 @@ fn every_byte_is_stored_once_for_any_size_of_pieces() {
             let place = tempfile::NamedTempFile::new().unwrap();
             let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
             let mut sink = Sink(place.reopen().unwrap());
-            let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
+            let outcome = receive_file(&mut near, &mut sink, TIMEOUT, &mut hooks);
             writer.join().unwrap();
             assert!(matches!(outcome.end, End::Done), "{outcome:?}");
             assert!(outcome.moved == length as u64 && hooks.seen == outcome.moved);
@@ -325,7 +325,7 @@ fn a_file_without_splice_is_written() {
     let place = tempfile::NamedTempFile::new().unwrap();
     let mut sink = Sink(File::options().append(true).open(place.path()).unwrap());
     let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
+    let outcome = receive_file(&mut near, &mut sink, TIMEOUT, &mut hooks);
     writer.join().unwrap();
     assert!(matches!(outcome.end, End::Done), "{outcome:?}");
     assert!(std::fs::read(place.path()).unwrap() == bytes);
@@ -345,7 +345,7 @@ fn receiving_a_large_file_can_stall_and_be_stopped() {
     let mut far = far;
     let writer = thread::spawn(move || io::copy(&mut io::repeat(7), &mut far));
     let mut hooks = Called::new();
-    let outcome = receive_file(&mut near, &mut sink, PATIENCE, &mut hooks);
+    let outcome = receive_file(&mut near, &mut sink, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Stopped), "{outcome:?}");
     drop(near);
     assert!(writer.join().unwrap().is_err());
@@ -369,13 +369,13 @@ fn under_tls_every_byte_arrives_and_close_notify_ends_the_data() {
             let sender = thread::spawn(move || {
                 let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
                 let all = 0..length as u64;
-                let sent = send_file(&file, all, &mut near, PATIENCE, &mut hooks);
-                finish(sent, &mut near, PATIENCE, &mut hooks)
+                let sent = send_file(&file, all, &mut near, TIMEOUT, &mut hooks);
+                finish(sent, &mut near, TIMEOUT, &mut hooks)
             });
             let place = tempfile::NamedTempFile::new().unwrap();
             let mut sink = Sink(place.reopen().unwrap());
             let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-            let received = receive_file(&mut far, &mut sink, PATIENCE, &mut hooks);
+            let received = receive_file(&mut far, &mut sink, TIMEOUT, &mut hooks);
             let sent = sender.join().unwrap();
             assert!(matches!((&sent.end, &received.end), (End::Done, End::Done)), "{received:?}");
             assert_eq!((sent.moved, received.moved), (length as u64, length as u64));
@@ -388,20 +388,20 @@ fn under_tls_every_byte_arrives_and_close_notify_ends_the_data() {
 fn under_tls_an_end_without_close_notify_is_an_error() {
     let Some((mut near, mut far)) = tls_ends() else { return };
     let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-    let sent = send(&mut &b"not all"[..], &mut near, PATIENCE, &mut hooks);
+    let sent = send(&mut &b"not all"[..], &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(sent.end, End::Done));
     drop(near);
     let mut got = Vec::new();
-    let received = receive(&mut far, &mut got, PATIENCE, &mut StopAt { stop_at: NEVER, seen: 0 });
+    let received = receive(&mut far, &mut got, TIMEOUT, &mut StopAt { stop_at: NEVER, seen: 0 });
     assert!(matches!(received.end, End::Peer(_)) && got == b"not all", "{received:?}");
     // `finish` does not end the data of a transfer that failed.
     let Some((mut near, mut far)) = tls_ends() else { return };
     let stopped = Outcome { moved: 0, end: End::Stopped };
     let mut hooks = StopAt { stop_at: NEVER, seen: 0 };
-    let finished = finish(stopped, &mut near, PATIENCE, &mut hooks);
+    let finished = finish(stopped, &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(finished.end, End::Stopped));
     drop(near);
-    let received = receive(&mut far, &mut got, PATIENCE, &mut hooks);
+    let received = receive(&mut far, &mut got, TIMEOUT, &mut hooks);
     assert!(matches!(received.end, End::Peer(_)), "{received:?}");
 }
 
@@ -419,11 +419,11 @@ fn under_tls_a_stalled_peer_ends_the_transfer_and_rates_are_kept() {
     let Some((mut near, mut far)) = tls_ends() else { return };
     let bytes = content(100);
     let mut hooks = SevenAtATime { left: 7, held_back: 0, called: None };
-    let outcome = send(&mut &bytes[..], &mut near, PATIENCE, &mut hooks);
+    let outcome = send(&mut &bytes[..], &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Done) && hooks.held_back == 14, "{outcome:?}");
-    let outcome = finish(outcome, &mut near, PATIENCE, &mut hooks);
+    let outcome = finish(outcome, &mut near, TIMEOUT, &mut hooks);
     assert!(matches!(outcome.end, End::Done), "{outcome:?}");
     let mut got = Vec::new();
-    let outcome = receive(&mut far, &mut got, PATIENCE, &mut Called::new());
+    let outcome = receive(&mut far, &mut got, TIMEOUT, &mut Called::new());
     assert!(matches!(outcome.end, End::Done | End::Stopped), "{outcome:?}");
 }

@@ -1,11 +1,10 @@
-//! Accounts: the file they stand in, and checking a password against it.
+//! Accounts: the accounts file, and the check of passwords.
 //!
-//! A line an account, `name:hash:access:home`, and behind it `:quota:sessions:rate`, or as many of
-//! these as there are; `#` begins a comment. Everything is checked when the
-//! file is read, and every broken line is named, so that nobody finds out at three in the morning
-//! that an account never worked.
+//! A line of the file is `name:hash:access:home`, optionally followed by `:quota:sessions:rate` or some
+//! of these; `#` begins a comment. The whole file is checked when it is read, and every invalid line is
+//! reported, so that an unusable account is noticed at once.
 //!
-//! An unknown name costs the same work as a wrong password and gets the same answer.
+//! An unknown name costs the same time as a wrong password and gets the same reply.
 
 pub(super) mod password_hash;
 
@@ -19,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, io};
 
-/// What visitors or an account may do. `auth/permissions.rs` decides which commands that includes.
+/// The access of anonymous visitors or an account. `auth/permissions.rs` has the commands that it
+/// includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// List, and store files under new names: a hand-in box.
@@ -33,7 +33,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Every access, with its word in options and accounts files.
+    /// All values, with their words in options and accounts files.
     pub const WORDS: [(&str, Access); 4] = [
         ("drop", Access::Drop),
         ("read", Access::Read),
@@ -41,12 +41,12 @@ impl Access {
         ("write", Access::Write),
     ];
 
-    /// Returns its word in options and accounts files.
+    /// Returns the word in options and accounts files.
     pub fn word(self) -> &'static str {
         Access::WORDS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
     }
 
-    /// Returns what it allows, for people: words that follow "may".
+    /// Returns a description that follows "may" in a sentence.
     pub fn allows(self) -> &'static str {
         match self {
             Access::Drop => "list, and store new files",
@@ -57,29 +57,29 @@ impl Access {
     }
 }
 
-/// One account.
+/// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name.
+    /// The login name.
     pub name: Name,
-    /// What its password is checked against.
+    /// The password hash.
     pub hash: PasswordHash,
-    /// What it may do.
+    /// The access.
     pub access: Access,
-    /// The directory it sees as `/`, as seen from the root that is served.
+    /// The directory that the account sees as `/`, relative to the root.
     pub home: FtpPath,
-    /// How much of what is limited it gets.
-    pub terms: Terms,
+    /// The limits.
+    pub limits: AccountLimits,
 }
 
-/// What an account gets; `None` is no limit.
+/// The limits of an account; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// How many bytes the files in its home may have.
+pub struct AccountLimits {
+    /// The largest total size of the files in its home.
     pub quota: Option<u64>,
-    /// How many sessions it may have at once.
+    /// The largest number of sessions at once.
     pub sessions: Option<usize>,
-    /// How many bytes a second all of them move.
+    /// The bandwidth of all its sessions together, in bytes per second.
     pub rate: Option<u64>,
 }
 
@@ -87,33 +87,33 @@ pub struct Terms {
 #[derive(Debug)]
 pub struct Accounts {
     by_name: HashMap<Vec<u8>, Arc<Account>>,
-    /// What the password of an unknown name is checked against, as expensive as the others.
+    /// The hash for passwords of unknown names, which costs as much time as the others.
     decoy: PasswordHash,
 }
 
-/// Why accounts could not be read.
+/// The reason why accounts could not be read.
 #[derive(Debug)]
 pub enum AccountsError {
     /// The file cannot be read.
     File(PathBuf, io::Error),
-    /// The file is not in UTF-8.
+    /// The file is not encoded in UTF-8.
     Encoding(PathBuf, WrongEncoding),
-    /// Lines that are no accounts, at least one.
-    Lines(Vec<BadLine>),
+    /// The invalid lines, at least one.
+    Lines(Vec<InvalidLine>),
 }
 
-/// A line that is no account.
+/// An invalid line.
 #[derive(Debug, PartialEq, Eq)]
-pub struct BadLine {
+pub struct InvalidLine {
     /// The file.
     pub file: PathBuf,
-    /// Which line, from 1.
+    /// The line number, from 1.
     pub line: usize,
-    /// What was expected there.
+    /// The expected form.
     pub expected: &'static str,
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for InvalidLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: expected {}", self.file.display(), self.line, self.expected)
     }
@@ -124,14 +124,11 @@ impl fmt::Display for AccountsError {
         match self {
             AccountsError::File(file, error) => {
                 let file = file.display();
-                write!(f, "cannot use the accounts in {file}: {}", Reason(error))?;
+                write!(f, "cannot read accounts file {file}: {}", Reason(error))?;
                 match error.kind() {
                     io::ErrorKind::PermissionDenied => {
                         let user = sys::user_name();
-                        write!(
-                            f,
-                            "; they have to be {user}'s, who runs the server: chown {user} {file}"
-                        )
+                        write!(f, "; the server runs as {user}: chown {user} {file}")
                     }
                     _ => Ok(()),
                 }
@@ -140,7 +137,7 @@ impl fmt::Display for AccountsError {
                 write!(f, "{}: expected {wrong}", file.display())
             }
             AccountsError::Lines(lines) => {
-                let lines: Vec<String> = lines.iter().map(BadLine::to_string).collect();
+                let lines: Vec<String> = lines.iter().map(InvalidLine::to_string).collect();
                 f.write_str(&lines.join("\n"))
             }
         }
@@ -153,16 +150,16 @@ impl Accounts {
     /// Reads the accounts in `file`.
     ///
     /// # Errors
-    /// The file cannot be read, or a line of it is broken; then all broken lines are named.
+    /// Fails if the file cannot be read, or returns all invalid lines.
     pub fn read(file: &Path) -> Result<Accounts, AccountsError> {
         let text = fs::read(file).map_err(|error| AccountsError::File(file.into(), error))?;
         Accounts::parse(file, &text)
     }
 
-    /// The accounts in the text of `file`.
+    /// Parses the text of `file`.
     ///
     /// # Errors
-    /// Names all broken lines.
+    /// Returns all invalid lines.
     pub fn parse(file: &Path, text: &[u8]) -> Result<Accounts, AccountsError> {
         let text = text::without_mark(text)
             .map_err(|wrong| AccountsError::Encoding(file.into(), wrong))?;
@@ -177,7 +174,7 @@ impl Accounts {
                 }
             });
             if let Err(expected) = parsed {
-                bad.push(BadLine { file: file.into(), line: number, expected });
+                bad.push(InvalidLine { file: file.into(), line: number, expected });
             }
         }
         if !bad.is_empty() {
@@ -187,17 +184,17 @@ impl Accounts {
         Ok(Accounts { by_name, decoy: PasswordHash::decoy(rounds) })
     }
 
-    /// The account of this name, if the password is its.
+    /// Returns the account of this name if the password is correct.
     pub fn check(&self, name: &Name, password: &[u8]) -> Option<&Arc<Account>> {
         let account = self.by_name.get(name.as_bytes());
         let hash = account.map_or(&self.decoy, |account| &account.hash);
         let matches = hash.matches(password);
-        // The hashes of a file may cost differently; who asks shall not see which one it was.
-        hash.spend(password, self.decoy.rounds().saturating_sub(hash.rounds()));
+        // Hashes may have different rounds; a constant time does not reveal which account was checked.
+        hash.spend_rounds(password, self.decoy.rounds().saturating_sub(hash.rounds()));
         account.filter(|_| matches)
     }
 
-    /// The account of this name.
+    /// Returns the account of this name.
     pub fn get(&self, name: &Name) -> Option<&Arc<Account>> {
         self.by_name.get(name.as_bytes())
     }
@@ -207,7 +204,7 @@ impl Accounts {
         self.by_name.len()
     }
 
-    /// All accounts by name.
+    /// Returns all accounts, sorted by name.
     pub fn sorted(&self) -> Vec<&Account> {
         let mut all: Vec<&Account> = self.by_name.values().map(Arc::as_ref).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -216,10 +213,10 @@ impl Accounts {
 }
 
 impl Account {
-    /// The account in a line, or what was expected.
+    /// Parses a line. The error is the expected form.
     fn parse(line: &[u8]) -> Result<Account, &'static str> {
         let fields: Vec<&[u8]> = line.split(|&b| b == b':').collect();
-        let [name, hash, access, home, ref terms @ ..] = fields[..] else {
+        let [name, hash, access, home, ref limits @ ..] = fields[..] else {
             return Err(FORM);
         };
         let name = Name::new(name).ok_or("a name before the first colon")?;
@@ -237,15 +234,15 @@ impl Account {
             None => FtpPath::root(),
             Some(home) => FtpPath::root().join(&home).map_err(|_| "a shorter path as the home")?,
         };
-        Ok(Account { name, hash, access, home, terms: Terms::parse(terms)? })
+        Ok(Account { name, hash, access, home, limits: AccountLimits::parse(limits)? })
     }
 }
 
 const FORM: &str = "name:hash:access:home, or name:hash:access:home:quota:sessions:rate";
 
-impl Terms {
-    /// The terms in the last fields of a line, each of which may be empty or missing.
-    fn parse(fields: &[&[u8]]) -> Result<Terms, &'static str> {
+impl AccountLimits {
+    /// Parses the limits in the last fields of a line, each of which may be empty or missing.
+    fn parse(fields: &[&[u8]]) -> Result<AccountLimits, &'static str> {
         if fields.len() > 3 {
             return Err(FORM);
         }
@@ -253,19 +250,19 @@ impl Terms {
             let text = fields.get(index).map(|text| text.trim_ascii()).unwrap_or_default();
             std::str::from_utf8(text)
         };
-        Ok(Terms {
+        Ok(AccountLimits {
             quota: optional(field(0), args::size)
                 .ok_or("a quota in bytes, such as 500M or 10G, or nothing")?,
             sessions: optional(field(1), args::integer(1..=1_000_000))
                 .ok_or("a number of sessions from 1 to 1000000, or nothing")?,
             rate: optional(field(2), args::rate)
-                .ok_or("a rate in bytes a second, such as 64K or 10M, or nothing")?,
+                .ok_or("a rate in bytes per second, such as 64K or 10M, or nothing")?,
         })
     }
 
-    /// The fields behind those that every account has; nothing where there are no limits.
+    /// Returns the fields of the limits in a line; empty without limits.
     pub fn fields(&self) -> String {
-        if *self == Terms::default() {
+        if *self == AccountLimits::default() {
             return String::new();
         }
         let size = |bytes: Option<u64>| bytes.map_or(String::new(), args::size_text);
@@ -274,7 +271,7 @@ impl Terms {
     }
 }
 
-/// What an optional field says; `None` if that is nonsense.
+/// Parses an optional field. Returns `None` if it is invalid.
 fn optional<T>(
     text: Result<&str, std::str::Utf8Error>,
     parse: impl FnOnce(&str) -> Result<T, args::Expected>,
@@ -310,18 +307,19 @@ mod tests {
     }
 
     #[test]
-    fn what_an_account_gets_is_read_and_written() {
+    fn limits_are_read_and_written() {
         let of = |fields: &str| {
-            parse(&format!("anna:{HASH}::{fields}")).map(|all| all.sorted()[0].terms)
+            parse(&format!("anna:{HASH}::{fields}")).map(|all| all.sorted()[0].limits)
         };
-        let terms = Terms { quota: Some(10 << 30), sessions: Some(3), rate: Some(64 << 10) };
-        assert_eq!(of(":10G:3:64K").unwrap(), terms);
-        assert_eq!(terms.fields(), ":10G:3:64K");
-        let quota = Terms { quota: Some(1_000_000), ..Terms::default() };
+        let limits =
+            AccountLimits { quota: Some(10 << 30), sessions: Some(3), rate: Some(64 << 10) };
+        assert_eq!(of(":10G:3:64K").unwrap(), limits);
+        assert_eq!(limits.fields(), ":10G:3:64K");
+        let quota = AccountLimits { quota: Some(1_000_000), ..AccountLimits::default() };
         assert_eq!(of("/home: 1000000 ").unwrap(), quota);
         assert_eq!(quota.fields(), ":1000000::");
         for fields in ["", ":", "::", ":::"] {
-            assert_eq!(of(fields).unwrap(), Terms::default(), "{fields}");
+            assert_eq!(of(fields).unwrap(), AccountLimits::default(), "{fields}");
         }
         assert_eq!(of(":0").unwrap().quota, Some(0));
         for (fields, expected) in [
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_needs_its_password_and_an_unknown_one_gets_nothing() {
+    fn only_the_right_password_is_accepted() {
         let accounts = parse(&format!("anna:{HASH}::")).unwrap();
         assert!(accounts.check(&name("anna"), b"password").is_some());
         assert!(accounts.check(&name("anna"), b"Password").is_none());
@@ -345,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_are_all_named() {
+    fn all_invalid_lines_are_reported() {
         let text =
             format!("anna\nben:x::\n#\ncarl:{HASH}:all:\n:{HASH}::\ndora:{HASH}::\ndora:{HASH}::");
         assert_eq!(
@@ -357,6 +355,6 @@ mod tests {
              users:7: expected each name once"
         );
         let missing = Accounts::read(Path::new("/nonexistent/users")).unwrap_err();
-        assert!(missing.to_string().starts_with("cannot use the accounts in /nonexistent/users: "));
+        assert!(missing.to_string().starts_with("cannot read accounts file /nonexistent/users: "));
     }
 }

@@ -1,4 +1,5 @@
-//! The door: who gets in, who is sent away, and who it is that a balancer brings.
+//! Admission of connections: which clients get a session, the rejection of others, and the clients that
+//! a load balancer announces.
 
 mod rejection;
 pub mod spare_descriptor;
@@ -14,26 +15,26 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// A client that was just accepted.
+/// A connection that was just accepted.
 #[derive(Debug)]
 pub struct IncomingConnection {
-    /// Its connection.
+    /// The connection.
     pub stream: TcpStream,
-    /// Its address.
+    /// The address of its peer.
     pub peer: SocketAddr,
-    /// It came to `--tls-port`: TLS comes before the greeting.
+    /// Whether it came to `--tls-port`, where TLS comes before the greeting.
     pub tls_first: bool,
 }
 
 impl IncomingConnection {
-    /// The connection, if words in clear are understood on it.
+    /// Returns the stream if the client understands a reply in clear on it.
     fn plain_stream(&self) -> Option<&TcpStream> {
         (!self.tls_first).then_some(&self.stream)
     }
 }
 
-/// A client that has a place and waits for the thread that will serve it. Clones are the same
-/// client, so that who cannot start the thread can still tell it.
+/// An admitted client that waits for its thread. Clones refer to the same client, so that it can be
+/// rejected if its thread cannot be started.
 #[derive(Clone, Debug)]
 pub struct Client {
     waiting: Arc<Mutex<Option<(IncomingConnection, Slot)>>>,
@@ -50,27 +51,27 @@ impl Client {
 }
 
 impl Server {
-    /// A place for the session of a client that was just accepted. Where there is none, the client
-    /// is told so and `None` is given.
+    /// Reserves a slot for the session of a new connection. If none is free, rejects the client and
+    /// returns `None`.
     pub fn admit(&self, incoming: IncomingConnection) -> Option<Client> {
-        // Left to those who are in: one of their allocations that fails ends the program.
+        // Memory reserved for running sessions, because a failed allocation aborts the process.
         const ROOM: usize = 16 * 1024 * 1024;
         if let Err(cause) = sys::check_memory(ROOM) {
             self.log_exhausted(&cause);
             self.reject_for_resources(&incoming);
             return None;
         }
-        // For whom a balancer comes is known later.
+        // The client behind a load balancer is not known yet.
         let peer = incoming.peer;
-        let balanced = self.settings().balancers.include(peer.ip());
+        let balanced = self.settings().balancers.contains(peer.ip());
         let place = match balanced {
-            true => self.session_limits.enter_unnamed().map_err(Rejection::from),
-            false => self.place(peer.ip()),
+            true => self.session_limits.enter_without_address().map_err(Rejection::from),
+            false => self.take_slot(peer.ip()),
         };
         match place {
             Ok(slot) => Some(Client::new(incoming, slot)),
             Err(why) => {
-                // A header that was left unread would reset the connection, and the words be lost.
+                // An unread PROXY header would reset the connection, and the reply would be lost.
                 if balanced && incoming.stream.set_nonblocking(true).is_ok() {
                     let _ = proxy::read_header(&incoming.stream, &mut Vec::new());
                 }
@@ -80,16 +81,18 @@ impl Server {
         }
     }
 
-    fn place(&self, address: IpAddr) -> Result<Slot, Rejection> {
+    fn take_slot(&self, address: IpAddr) -> Result<Slot, Rejection> {
         self.check_not_refused(address)?;
         Ok(self.session_limits.enter(address)?)
     }
 
     fn check_not_refused(&self, address: IpAddr) -> Result<(), Rejection> {
-        self.login_attempts.refuses(address).map_or(Ok(()), |left| Err(Rejection::Guessing(left)))
+        self.login_attempts
+            .refuses(address)
+            .map_or(Ok(()), |left| Err(Rejection::AddressBlocked(left)))
     }
 
-    /// Sends a client away for whom no thread could be started.
+    /// Rejects a client whose thread could not be started.
     pub fn reject_unserved(&self, client: &Client, cause: &io::Error) {
         if let Some((incoming, _slot)) = client.take() {
             self.log_exhausted(cause);
@@ -97,20 +100,20 @@ impl Server {
         }
     }
 
-    /// Sends a client away because the system has run out of something.
+    /// Rejects a client because the system has run out of a resource.
     pub fn reject_for_resources(&self, incoming: &IncomingConnection) {
         self.reject(incoming.plain_stream(), incoming.peer, None, Rejection::Resources);
     }
 
-    /// Logs now and then that the system has run out of something sessions are made of.
+    /// Logs that the system has run out of a resource that sessions need; repetitions are joined.
     pub fn log_exhausted(&self, cause: &io::Error) {
         if let Some(times) = self.exhausted.count() {
             self.log.event(Level::Error, "exhausted", &[("cause", cause), ("times", &times)]);
         }
     }
 
-    /// Tells a client that there is no place for it. Its socket is new, so this does not wait. Without
-    /// a stream there is nothing that it would understand before TLS.
+    /// Logs and counts a rejection, and sends the 421 if there is a stream. The socket is new, so this
+    /// does not block. Without a stream, the client would not understand a reply before TLS.
     fn reject(
         &self,
         stream: Option<&TcpStream>,
@@ -118,9 +121,9 @@ impl Server {
         via: Option<SocketAddr>,
         why: Rejection,
     ) {
-        self.counters.count_rejection(why.closed());
+        self.counters.count_rejection(why.cause());
         let why = why.reply();
-        if let Some(times) = self.turned_away.count() {
+        if let Some(times) = self.rejected.count() {
             let words = why.text();
             let mut fields: Vec<Field<'_>> = vec![("peer", &peer)];
             fields.extend(via.iter().map(|via| -> Field<'_> { ("via", via) }));
@@ -135,8 +138,8 @@ impl Server {
         }
     }
 
-    /// Who the client is, which a balancer says first. `None` if there is no place for that client, or
-    /// nobody was named.
+    /// Returns the origin of the client, from the PROXY header if the peer is a load balancer. Returns
+    /// `None` if the client is rejected or the header is missing.
     #[inline(never)]
     pub(super) fn identify_client(
         &self,
@@ -146,11 +149,11 @@ impl Server {
     ) -> io::Result<Option<ClientOrigin>> {
         let (stream, peer) = (&incoming.stream, incoming.peer);
         let origin = ClientOrigin::direct(stream, peer)?;
-        if slot.is_named() {
+        if slot.has_address() {
             return Ok(Some(origin));
         }
-        let patience = proxy::PATIENCE.min(self.settings().config.login_timeout);
-        let until = since.checked_add(patience);
+        let timeout = proxy::TIMEOUT.min(self.settings().config.login_timeout);
+        let until = since.checked_add(timeout);
         let origin = match proxy::wait_for_header(stream, until, &self.shutdown) {
             Ok(header) => origin.announced(header),
             Err(why) => {
@@ -163,7 +166,7 @@ impl Server {
         }
         let address = origin.peer.ip();
         let named = self.check_not_refused(address);
-        match named.and_then(|()| Ok(slot.name(address)?)) {
+        match named.and_then(|()| Ok(slot.set_address(address)?)) {
             Ok(()) => Ok(Some(origin)),
             Err(why) => {
                 self.reject(incoming.plain_stream(), origin.peer, origin.balancer(), why);
@@ -172,8 +175,8 @@ impl Server {
         }
     }
 
-    /// Logs that a balancer did not say for whom it comes. One that only looks whether somebody
-    /// listens is no news.
+    /// Logs that a load balancer did not announce its client. A port check without data is logged at
+    /// debug.
     fn log_unannounced(&self, peer: SocketAddr, why: &NoHeader) {
         match why {
             NoHeader::Probe => self.log.event(Level::Debug, "probed", &[("peer", &peer)]),

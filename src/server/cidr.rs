@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn networks_are_parsed_and_displayed() {
         for text in ["10.0.0.0/8", "0.0.0.0/0", "192.0.2.1/32", "::/0", "2001:db8::/33", "::1/128"]
         {
             assert_eq!(network(text).to_string(), text);

@@ -219,7 +219,7 @@ impl DataConnection {
         let opened = match std::mem::take(&mut self.plan) {
             Plan::Passive(mut own) => {
                 let (listener, peer) = (&own.listener, endpoints.peer);
-                let opened = match self.balancers.are_there() {
+                let opened = match self.balancers.is_configured() {
                     false => net::accept_from(listener, peer, deadline, &mut unexpected, hooks),
                     true => self.accept_proxied(listener, deadline, &mut unexpected, hooks),
                 };
@@ -239,7 +239,7 @@ impl DataConnection {
         self.unexpected_peer = unexpected.first();
         match opened {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(Waited::Stopped)) => Err(Refusal::Broken("Transfer aborted.")),
+            Ok(Err(Waited::Stopped)) => Err(Refusal::Aborted("Transfer aborted.")),
             Ok(Err(_)) if self.unexpected_peer.is_some() => Err(Refusal::NoDataConnection(
                 "The only data connections came from another address than yours.",
             )),
@@ -270,7 +270,7 @@ impl DataConnection {
         let mut proxied = ProxiedConnections::default();
         loop {
             match listener.accept() {
-                Ok((stream, from)) if self.balancers.include(from.ip()) => {
+                Ok((stream, from)) if self.balancers.contains(from.ip()) => {
                     proxied.add(stream, from, 0);
                 }
                 Ok((stream, from)) if from.ip().to_canonical() == self.endpoints.peer => {

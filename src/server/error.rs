@@ -1,7 +1,7 @@
-//! Every way to say no, and the one table from the system's errors to reply codes.
+//! The reasons for refusing a command, and the table from the system's errors to reply codes.
 //!
-//! The peer hears our words; what the system said goes to the log (see [`Refusal::cause`]), since
-//! its texts may hold real paths and differ from system to system.
+//! Clients see only texts of this program. The system's error goes to the log (see [`Refusal::cause`]),
+//! because its text may contain real paths and differs between systems.
 
 use crate::protocol::{Code, Malformed, PathTooLong, Reply};
 use crate::sys;
@@ -9,82 +9,84 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// Why a command was not carried out.
+/// The reason why a command was not executed.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Not before login.
+    /// The command needs a login.
     NotLoggedIn,
-    /// Name or password wrong; the same for both.
+    /// The name or the password is wrong.
     LoginFailed,
-    /// Too many wrong passwords in one session; it ends.
+    /// Too many wrong passwords in this session, which ends.
     TooManyFailures,
-    /// Wrong passwords have come from this address, and none is checked for so much longer.
-    Guessing(Duration),
-    /// No password is checked in time: too many wait for theirs, or the time to log in is over.
-    NoTurn,
-    /// Name and password were right, but the account has as many sessions as it may have.
+    /// Too many wrong passwords came from this address, which is refused for this remaining time.
+    AddressBlocked(Duration),
+    /// The password could not be checked in time: too many are waiting, or the login timeout has passed.
+    TooManyLogins,
+    /// The login is correct, but the account has reached its limit of sessions.
     TooManySessions,
-    /// Name and password were right, but the home is missing.
+    /// The login is correct, but the home directory is missing.
     NoHome,
-    /// The account may not do this.
+    /// The login lacks the permission.
     NotPermitted,
-    /// The commands before this one do not lead up to it.
+    /// The command is out of sequence.
     Sequence(&'static str),
-    /// The server has no certificate, so that it offers no TLS.
+    /// TLS is not enabled.
     NoTls,
-    /// Whom the name belongs to may log in under TLS alone.
+    /// This login requires TLS.
     TlsRequired(&'static str),
-    /// Data may not be sent in clear to who is logged in.
-    DataInClear,
+    /// This login requires encrypted data connections.
+    DataNotEncrypted,
     /// The data connection did not resume the TLS session of the control connection.
     NotResumed,
-    /// The control connection is not under TLS.
-    NotSecured,
-    /// Forbidden by an option of the server, and what it asks for.
-    AgainstPolicy(&'static str),
-    /// PROT S and E, which TLS does not offer apart.
-    NoSuchProtection,
-    /// Commands came in clear behind AUTH; the session ends.
-    Injected,
-    /// The system the server runs on cannot do this.
+    /// The control connection does not use TLS.
+    ControlNotEncrypted,
+    /// The configuration forbids the command.
+    Forbidden(&'static str),
+    /// PROT S or E, which TLS does not support.
+    UnsupportedProtection,
+    /// Unencrypted commands followed AUTH; the session ends.
+    CommandInjection,
+    /// The server's operating system does not support this.
     NotImplemented,
-    /// The argument is wrong in a way only the session can see.
+    /// The argument is invalid for this session.
     Argument(&'static str),
-    /// The argument is right, but names what is not offered.
+    /// The argument is valid, but not supported.
     Parameter(&'static str),
-    /// A network protocol this control connection cannot use; the text names in parentheses those
-    /// it can (RFC 2428 section 2).
+    /// The control connection cannot use this network protocol; the text has the supported ones in
+    /// parentheses (RFC 2428 section 2).
     Protocol(&'static str),
-    /// Only plain files are sent.
+    /// The path is not a plain file.
     NotPlainFile,
-    /// The name is not one that can be used.
+    /// The file name is not allowed.
     BadName,
-    /// The name is taken, and the login may store new names only.
+    /// The name exists, and the login may store only new names.
     NameTaken,
-    /// REST or RANG is beyond what is there.
+    /// The offset of REST or RANG is beyond the end of the file.
     BadRestart,
-    /// Someone else is writing this file.
+    /// Another session is writing this file.
     Busy,
-    /// No data connection came to be, and why.
+    /// The data connection could not be opened.
     NoDataConnection(&'static str),
-    /// The transfer was broken off, and by what.
-    Broken(&'static str),
-    /// Not possible for this name, and why.
+    /// The transfer was aborted.
+    Aborted(&'static str),
+    /// The operation is not possible for this path.
     Unavailable(&'static str),
-    /// The server ends.
+    /// The server is shutting down.
     ShuttingDown,
-    /// The system refused.
+    /// A system error.
     System(io::Error),
 }
 
 impl Refusal {
-    /// What the client is told.
+    /// Returns the reply to the client.
     pub fn reply(&self) -> Reply {
         let (code, text) = match self {
-            Refusal::Guessing(left) => return guessing(*left),
-            Refusal::NoTurn => (Code::NOT_AVAILABLE, "Too many logins at once; try again later."),
+            Refusal::AddressBlocked(left) => return address_blocked(*left),
+            Refusal::TooManyLogins => {
+                (Code::NOT_AVAILABLE, "Too many logins at the same time; try again later.")
+            }
             Refusal::TooManySessions => {
-                (Code::NOT_AVAILABLE, "Too many sessions of this account; try again later.")
+                (Code::NOT_AVAILABLE, "Too many sessions for this account; try again later.")
             }
             Refusal::NotLoggedIn => (Code::NOT_LOGGED_IN, "Please log in with USER and PASS."),
             Refusal::LoginFailed => (Code::NOT_LOGGED_IN, "Login incorrect."),
@@ -94,24 +96,25 @@ impl Refusal {
             Refusal::NoHome => (Code::NOT_LOGGED_IN, "Your home directory is not available."),
             Refusal::NoTls => (Code::NOT_IMPLEMENTED, "TLS is not enabled on this server."),
             Refusal::TlsRequired(why) => (Code::NOT_LOGGED_IN, *why),
-            Refusal::DataInClear => (
+            Refusal::DataNotEncrypted => (
                 Code::DATA_NOT_PROTECTED,
-                "Data connections must be protected here: AUTH TLS, PBSZ 0 and PROT P first.",
+                "Data connections must be encrypted: send PBSZ 0 and PROT P first.",
             ),
             Refusal::NotResumed => (
                 Code::TLS_REFUSED,
                 "The data connection must resume the TLS session of the control connection.",
             ),
-            Refusal::NotSecured => (Code::NOT_PROTECTED, "The control connection is in clear."),
-            Refusal::AgainstPolicy(why) => (Code::AGAINST_POLICY, *why),
-            Refusal::NoSuchProtection => {
-                (Code::NO_SUCH_PROTECTION, "TLS offers PROT C and P alone.")
+            Refusal::ControlNotEncrypted => {
+                (Code::NOT_PROTECTED, "The control connection is not encrypted.")
             }
-            Refusal::Injected => (
-                Code::NOT_AVAILABLE,
-                "Commands came in clear behind AUTH; they are not carried out.",
-            ),
-            Refusal::NotImplemented => (Code::NOT_IMPLEMENTED, "Not possible on this system."),
+            Refusal::Forbidden(why) => (Code::AGAINST_POLICY, *why),
+            Refusal::UnsupportedProtection => {
+                (Code::NO_SUCH_PROTECTION, "Only PROT C and PROT P are supported.")
+            }
+            Refusal::CommandInjection => {
+                (Code::NOT_AVAILABLE, "Commands after AUTH must be encrypted; closing the session.")
+            }
+            Refusal::NotImplemented => (Code::NOT_IMPLEMENTED, "Not supported on this system."),
             Refusal::NotPermitted => (Code::UNAVAILABLE, "Permission denied."),
             Refusal::Sequence(why) => (Code::BAD_SEQUENCE, *why),
             Refusal::Argument(why) => (Code::BAD_ARGUMENT, *why),
@@ -120,14 +123,14 @@ impl Refusal {
             Refusal::NotPlainFile => (Code::UNAVAILABLE, "Not a plain file."),
             Refusal::BadName => (Code::BAD_NAME, "File name not allowed."),
             Refusal::NameTaken => {
-                (Code::BAD_NAME, "That name is taken, and you may store new files only.")
+                (Code::BAD_NAME, "The file exists, and you may store only new files.")
             }
             Refusal::BadRestart => {
-                (Code::BAD_RESTART, "That is beyond the end of what is stored; begin anew.")
+                (Code::BAD_RESTART, "Restart offset is beyond the end of the stored data.")
             }
-            Refusal::Busy => (Code::FILE_BUSY, "The file is being written by someone else."),
+            Refusal::Busy => (Code::FILE_BUSY, "The file is being written by another session."),
             Refusal::NoDataConnection(why) => (Code::CANNOT_OPEN_DATA, *why),
-            Refusal::Broken(why) => (Code::TRANSFER_ABORTED, *why),
+            Refusal::Aborted(why) => (Code::TRANSFER_ABORTED, *why),
             Refusal::Unavailable(why) => (Code::UNAVAILABLE, *why),
             Refusal::ShuttingDown => (Code::NOT_AVAILABLE, "The server is shutting down."),
             Refusal::System(error) => system(error),
@@ -135,7 +138,7 @@ impl Refusal {
         Reply::new(code, text)
     }
 
-    /// What the system said, for the log alone.
+    /// Returns the system's error, for the log.
     pub fn cause(&self) -> Option<&io::Error> {
         match self {
             Refusal::System(error) => Some(error),
@@ -144,17 +147,17 @@ impl Refusal {
     }
 }
 
-fn guessing(left: Duration) -> Reply {
+fn address_blocked(left: Duration) -> Reply {
     let seconds = left.as_secs() + 1;
-    let text = format!("Too many wrong passwords from your address; come back in {seconds} s.");
+    let text = format!("Too many wrong passwords from your address; try again in {seconds} s.");
     Reply::new(Code::NOT_AVAILABLE, text)
 }
 
-/// The only table from the system's errors to replies.
+/// Returns the reply code and text for a system error.
 fn system(error: &io::Error) -> (Code, &'static str) {
     match error.kind() {
         _ if RootGone::caused(error) => {
-            (Code::UNAVAILABLE, "The directory of this login is gone; log in again.")
+            (Code::UNAVAILABLE, "Your root directory no longer exists; log in again.")
         }
         ErrorKind::NotFound => (Code::UNAVAILABLE, "No such file or directory."),
         ErrorKind::PermissionDenied => (Code::UNAVAILABLE, "Permission denied."),
@@ -163,10 +166,12 @@ fn system(error: &io::Error) -> (Code, &'static str) {
         ErrorKind::IsADirectory => (Code::UNAVAILABLE, "Is a directory."),
         ErrorKind::DirectoryNotEmpty => (Code::UNAVAILABLE, "Directory not empty."),
         ErrorKind::ReadOnlyFilesystem => (Code::UNAVAILABLE, "The file system is read-only."),
-        ErrorKind::CrossesDevices => (Code::UNAVAILABLE, "Cannot move to another file system."),
+        ErrorKind::CrossesDevices => {
+            (Code::UNAVAILABLE, "Cannot move files to another file system.")
+        }
         ErrorKind::QuotaExceeded => (Code::NO_ROOM, "Quota exceeded."),
         ErrorKind::StorageFull | ErrorKind::FileTooLarge => {
-            (Code::NO_ROOM, "No room left for this file.")
+            (Code::NO_ROOM, "Not enough space for this file.")
         }
         ErrorKind::InvalidFilename | ErrorKind::InvalidInput => {
             (Code::BAD_NAME, "File name not allowed.")
@@ -191,12 +196,12 @@ impl From<PathTooLong> for Refusal {
     }
 }
 
-/// The root of a login is not the directory at its path any more.
+/// The root directory of a login was removed or replaced.
 #[derive(Clone, Copy, Debug)]
 pub struct RootGone;
 
 impl RootGone {
-    /// Returns true if this is what an error is about.
+    /// Returns whether `error` has this cause.
     pub fn caused(error: &io::Error) -> bool {
         error.get_ref().is_some_and(|inner| inner.is::<RootGone>())
     }
@@ -216,7 +221,7 @@ impl From<RootGone> for io::Error {
     }
 }
 
-/// What a client is told of a line that is no command (RFC 959 section 4.2.2, RFC 2428 section 2).
+/// Returns the reply to an invalid line (RFC 959 section 4.2.2, RFC 2428 section 2).
 pub fn malformed(malformed: &Malformed) -> Reply {
     match malformed {
         Malformed::Unknown => Reply::new(Code::UNKNOWN_COMMAND, "Unknown command."),
@@ -231,7 +236,7 @@ pub fn malformed(malformed: &Malformed) -> Reply {
             Reply::new(Code::BAD_ARGUMENT, format!("{verb}: expected {expected}."))
         }
         Malformed::Parameter(verb) => {
-            Reply::new(Code::BAD_PARAMETER, format!("{verb} is not implemented for that."))
+            Reply::new(Code::BAD_PARAMETER, format!("{verb} does not support this parameter."))
         }
         Malformed::Protocol => {
             Reply::new(Code::BAD_PROTOCOL, "Network protocol not supported, use (1,2).")

@@ -87,13 +87,13 @@ const LONGEST_VALUE: usize = 300;
 
 /// Accepts events and writes them, without waiting for their destination.
 pub struct Log {
-    writing: Arc<Writing>,
+    state: Arc<LogState>,
     output: Output,
 }
 
 /// The state that decides what happens to an event.
 #[derive(Debug)]
-struct Writing {
+struct LogState {
     level: AtomicU8,
     format: RwLock<Format>,
     recent: Ring<Event>,
@@ -107,17 +107,17 @@ impl Log {
     /// # Errors
     /// Fails if the file cannot be opened; the error contains the path.
     pub fn open(level: Level, format: Format, file: Option<&Path>) -> io::Result<Log> {
-        let writing = Writing::new(level, format);
+        let state = LogState::new(level, format);
         let target = Target::new(file, Target::Stderr);
-        let output = Output::open("the log", target, writing.clone())?;
-        Ok(Log { writing, output })
+        let output = Output::open("the log", target, state.clone())?;
+        Ok(Log { state, output })
     }
 
     /// Creates a log that passes each event as text to `take`, in the thread that logs it.
     pub fn to(level: Level, take: impl Fn(&str) + Send + Sync + 'static) -> Log {
-        let writing = Writing::new(level, Format::Text);
-        let output = Output::to(Box::new(take), writing.clone());
-        Log { writing, output }
+        let state = LogState::new(level, Format::Text);
+        let output = Output::to(Box::new(take), state.clone());
+        Log { state, output }
     }
 
     /// Opens `file` and continues there, so that a file that was renamed by log rotation is
@@ -136,45 +136,45 @@ impl Log {
 
     /// Sets the level up to which events are written.
     pub fn set_level(&self, level: Level) {
-        self.writing.level.store(level as u8, Ordering::Relaxed);
+        self.state.level.store(level as u8, Ordering::Relaxed);
     }
 
     /// Sets the format of the lines.
     pub fn set_format(&self, format: Format) {
-        *self.writing.format.write().unwrap_or_else(PoisonError::into_inner) = format;
+        *self.state.format.write().unwrap_or_else(PoisonError::into_inner) = format;
     }
 
     /// Keeps recent warnings and errors from now on, whatever the level is.
     pub fn keep_recent(&self) {
-        self.writing.recent.keep(RECENT);
+        self.state.recent.keep(RECENT);
     }
 
     /// Returns the recent warnings and errors.
     pub fn recent(&self) -> &Ring<Event> {
-        &self.writing.recent
+        &self.state.recent
     }
 
     /// Returns the number of lines that were lost because they could not be written in time.
     pub fn lost(&self) -> u64 {
-        self.writing.lost.load(Ordering::Relaxed)
+        self.state.lost.load(Ordering::Relaxed)
     }
 
     /// Returns whether events of this level are written or kept.
     pub fn wants(&self, level: Level) -> bool {
-        self.writing.writes(level) || level <= Level::Warn && self.writing.recent.is_wanted()
+        self.state.writes(level) || level <= Level::Warn && self.state.recent.is_wanted()
     }
 
     /// Writes an event. This never waits: an event without room in the queue is counted as lost.
     pub fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
-        if let Some(line) = self.writing.line(level, event, fields) {
+        if let Some(line) = self.state.line(level, event, fields) {
             self.output.push(&line);
         }
     }
 }
 
-impl Writing {
-    fn new(level: Level, format: Format) -> Arc<Writing> {
-        Arc::new(Writing {
+impl LogState {
+    fn new(level: Level, format: Format) -> Arc<LogState> {
+        Arc::new(LogState {
             level: AtomicU8::new(level as u8),
             format: RwLock::new(format),
             recent: Ring::default(),
@@ -204,17 +204,17 @@ impl Writing {
     }
 }
 
-impl Observer for Writing {
+impl Observer for LogState {
     fn count_lost(&self, lines: u64) {
         self.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
-    fn fails(&self, cause: &dyn Display) {
+    fn on_failure(&self, cause: &dyn Display) {
         // A failure of the log cannot be logged; the status page shows it.
         self.keep(Level::Error, "log-fails", &[("cause", &cause.to_string())]);
     }
 
-    fn works(&self, lost: u64) -> Option<String> {
+    fn on_recovery(&self, lost: u64) -> Option<String> {
         self.line(Level::Warn, "log-works", &[("lost", &lost)])
     }
 }

@@ -28,32 +28,32 @@ pub struct Panicked {
 /// Installs a panic hook that prints nothing for a panic inside [`catch`], because the caller of
 /// [`catch`] reports it. Other panics are written to `log` if there is one, because standard error
 /// may be a pipe that nobody reads.
-pub fn keep_quiet(log: Option<Arc<Log>>) {
+pub fn install(log: Option<Arc<Log>>) {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        let noted = PLACE.try_with(|place| note(place, info)).unwrap_or(false);
+        let noted = PLACE.try_with(|place| record_place(place, info)).unwrap_or(false);
         match &log {
             _ if noted => {}
-            Some(log) => tell(log, info),
+            Some(log) => log_panic(log, info),
             None => before(info),
         }
     }));
 }
 
 /// Logs a panic of a thread that may end the process.
-fn tell(log: &Log, info: &PanicHookInfo<'_>) {
+fn log_panic(log: &Log, info: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let fields: [Field<'_>; 3] = [
         ("thread", &thread.name().unwrap_or_default()),
         ("place", &place),
-        ("words", &words(info.payload())),
+        ("words", &message(info.payload())),
     ];
     log.event(Level::Error, "panic", &fields);
     log.flush(Instant::now() + Duration::from_secs(1));
 }
 
-fn note(place: &RefCell<Option<String>>, info: &PanicHookInfo<'_>) -> bool {
+fn record_place(place: &RefCell<Option<String>>, info: &PanicHookInfo<'_>) -> bool {
     let Ok(mut place) = place.try_borrow_mut() else { return false };
     let Some(place) = place.as_mut() else { return false };
     *place = info.location().map(ToString::to_string).unwrap_or_default();
@@ -69,10 +69,10 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     PLACE.set(Some(String::new()));
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     let place = PLACE.take().unwrap_or_default();
-    result.map_err(|payload| Panicked { place, words: words(payload.as_ref()) })
+    result.map_err(|payload| Panicked { place, words: message(payload.as_ref()) })
 }
 
-fn words(payload: &(dyn Any + Send)) -> String {
+fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

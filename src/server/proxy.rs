@@ -21,7 +21,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The time limit for a header; load balancers send it in the first packet.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The load balancers of `--proxy-protocol`.
 #[derive(Debug, Default)]
@@ -36,12 +36,12 @@ impl Balancers {
     }
 
     /// Returns whether any load balancers are configured.
-    pub fn are_there(&self) -> bool {
+    pub fn is_configured(&self) -> bool {
         !self.networks.is_empty()
     }
 
     /// Returns whether an address belongs to a load balancer.
-    pub fn include(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 }
@@ -63,11 +63,11 @@ pub struct ClientOrigin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     /// No load balancer is involved.
-    Nobody,
+    Direct,
     /// The load balancer at this address announced the client.
     Balancer(SocketAddr),
     /// The load balancer does not know the client's address, so its own address is used.
-    Unnamed,
+    UnknownClient,
     /// The load balancer itself connects, for a health check.
     Probe,
 }
@@ -79,7 +79,7 @@ impl ClientOrigin {
     /// Returns the system error of a broken socket.
     pub fn direct(stream: &TcpStream, peer: SocketAddr) -> io::Result<ClientOrigin> {
         let own = net::canonical(stream.local_addr()?);
-        Ok(ClientOrigin { peer, reached: own.ip(), own, via: Via::Nobody })
+        Ok(ClientOrigin { peer, reached: own.ip(), own, via: Via::Direct })
     }
 
     /// Returns the origin that the header of a load balancer announces.
@@ -88,7 +88,7 @@ impl ClientOrigin {
             Header::Proxied { from, to } => {
                 ClientOrigin { peer: from, reached: to.ip(), via: Via::Balancer(self.peer), ..self }
             }
-            Header::Unknown => ClientOrigin { via: Via::Unnamed, ..self },
+            Header::Unknown => ClientOrigin { via: Via::UnknownClient, ..self },
             Header::Local => ClientOrigin { via: Via::Probe, ..self },
         }
     }
@@ -97,7 +97,7 @@ impl ClientOrigin {
     pub fn balancer(&self) -> Option<SocketAddr> {
         match self.via {
             Via::Balancer(balancer) => Some(balancer),
-            Via::Nobody | Via::Unnamed | Via::Probe => None,
+            Via::Direct | Via::UnknownClient | Via::Probe => None,
         }
     }
 }
@@ -122,7 +122,7 @@ pub enum NoHeader {
 impl fmt::Display for NoHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NoHeader::Probe => f.write_str("it said nothing"),
+            NoHeader::Probe => f.write_str("the connection was closed without data"),
             NoHeader::Cut => f.write_str("the connection ended within the PROXY protocol header"),
             NoHeader::Late => f.write_str("no PROXY protocol header came in time"),
             NoHeader::Malformed(why) => why.fmt(f),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn wait(stream: &TcpStream) -> Result<Header, NoHeader> {
-        wait_for_header(stream, net::deadline(PATIENCE * 4), &Shutdown::new().unwrap())
+        wait_for_header(stream, net::deadline(TIMEOUT * 4), &Shutdown::new().unwrap())
     }
 
     #[test]

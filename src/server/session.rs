@@ -216,11 +216,11 @@ impl<'a> Session<'a> {
     /// have inserted commands before TLS. A failed handshake ends the session.
     #[inline(never)]
     fn start_tls(&mut self, context: Arc<TlsContext>) -> Option<End> {
-        const PATIENCE: Duration = Duration::from_secs(10);
+        const TIMEOUT: Duration = Duration::from_secs(10);
         let Session { login, parameters, data, log, security, control, .. } = self;
         commands::login::reset_session(login, parameters, data, log);
         let login_end = login.deadline(self.settings.config.login_timeout);
-        let deadline = net::sooner(net::deadline(PATIENCE), login_end);
+        let deadline = net::sooner(net::deadline(TIMEOUT), login_end);
         let failure = match control.start_tls(&context, security.binding(), deadline) {
             Ok(Waited::Ready) => {
                 if let Some(tls) = control.tls() {
@@ -231,11 +231,11 @@ impl<'a> Session<'a> {
                 return None;
             }
             Ok(Waited::Stopped) => return Some(End::Shutdown),
-            Ok(Waited::TimedOut) => HandshakeFailure::late(),
+            Ok(Waited::TimedOut) => HandshakeFailure::timeout(),
             Err(error) => HandshakeFailure::from(&error),
         };
         log.tls_failed(&failure);
-        if failure.kind != FailureKind::Left {
+        if failure.kind != FailureKind::Disconnected {
             // Lets the TLS alert arrive. A failure of `close` does not matter any more.
             let _ = control.close();
         }
@@ -308,7 +308,7 @@ impl<'a> Session<'a> {
         let answer = permitted.and_then(|()| self.execute(&command, &taken));
         answer.unwrap_or_else(|refusal| {
             self.log.refused(&command, &refusal, self.login.cwd().ok());
-            if matches!(refusal, Refusal::Injected) {
+            if matches!(refusal, Refusal::CommandInjection) {
                 self.log.tls_failed(&HandshakeFailure::injected());
             }
             if command.verb().is_transfer() {

@@ -1,7 +1,8 @@
-//! TLS at the server (RFC 4217): the certificate in force, and why a handshake fails.
+//! TLS (RFC 4217): the certificate in force, and the reasons for failed handshakes.
 //!
-//! A context is made from the options at the start and at each reload. A session keeps the one that it
-//! did AUTH with, also for its data connections: tickets are read by the context alone that gave them.
+//! A context is created from the options at the start and at each reload. A session keeps the context of
+//! its AUTH, also for its data connections, because session tickets work only with the context that
+//! issued them.
 
 use crate::server::StartError;
 use crate::server::config::{Config, TlsRequired};
@@ -12,17 +13,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How long before the end of a certificate the server warns of it, in days.
+/// The number of days before the expiry of a certificate from which the server warns.
 const WARN_DAYS: i64 = 14;
 
-/// Makes the context of `--tls-cert`; `None` without it.
+/// Creates the context of `--tls-cert`; `None` without that option.
 ///
 /// # Errors
-/// The library cannot be loaded, or a file cannot be used. Without a certificate: an option that promises
-/// TLS, since a server that forgets it must not serve in clear.
+/// Fails if the library or a file cannot be used. Also fails if another option needs TLS but there is no
+/// certificate, because the server must not silently serve without encryption.
 pub fn context(config: &Config) -> Result<Option<Arc<TlsContext>>, StartError> {
     let Some(certificate) = &config.tls_cert else {
-        return useless_option(config)
+        return option_without_certificate(config)
             .map_or(Ok(None), |name| Err(StartError::NoCertificate(name)));
     };
     let library =
@@ -32,8 +33,8 @@ pub fn context(config: &Config) -> Result<Option<Arc<TlsContext>>, StartError> {
     Ok(Some(Arc::new(context.map_err(StartError::Tls)?)))
 }
 
-/// Returns the option that is of no use without a certificate, if there is one.
-fn useless_option(config: &Config) -> Option<&'static str> {
+/// Returns the first option that has no effect without a certificate.
+fn option_without_certificate(config: &Config) -> Option<&'static str> {
     match config {
         Config { tls_key: Some(_), .. } => Some("--tls-key"),
         Config { tls_port: Some(_), .. } => Some("--tls-port"),
@@ -42,8 +43,8 @@ fn useless_option(config: &Config) -> Option<&'static str> {
     }
 }
 
-/// Returns the number of whole days for which a certificate is still valid, negative once it has
-/// expired; `None` if it does not say until when it is.
+/// Returns the number of whole days until a certificate expires, negative after that; `None` if its end
+/// date is unreadable.
 pub fn days_left(certificate: &Certificate, now: SystemTime) -> Option<i64> {
     const DAY: u64 = 24 * 60 * 60;
     let days = |time: Duration| i64::try_from(time.as_secs() / DAY).unwrap_or(i64::MAX);
@@ -54,43 +55,43 @@ pub fn days_left(certificate: &Certificate, now: SystemTime) -> Option<i64> {
     })
 }
 
-/// Returns what is to be said of a certificate that has expired or soon will, with its file.
+/// Returns a warning if a certificate has expired or soon will, with its file.
 pub fn expiry_warning(file: &Path, certificate: &Certificate, now: SystemTime) -> Option<String> {
     let file = file.display();
     match days_left(certificate, now)? {
-        ..0 => Some(format!("the certificate in {file} has expired: clients refuse it")),
+        ..0 => Some(format!("the certificate in {file} has expired: clients will refuse it")),
         days if days < WARN_DAYS => {
-            Some(format!("the certificate in {file} is valid for {days} days more"))
+            Some(format!("the certificate in {file} expires in {days} days"))
         }
         _ => None,
     }
 }
 
-/// [`expiry_warning`] for the certificate of a context.
+/// Returns the expiry warning for the certificate of a context.
 pub fn warning(config: &Config, context: Option<&TlsContext>) -> Option<String> {
     expiry_warning(config.tls_cert.as_ref()?, &context?.own_certificate()?, SystemTime::now())
 }
 
-/// The kinds of failed handshakes, as they are counted and logged.
+/// The kinds of failed handshakes, for counters and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The client sent clear text where TLS was due.
+    /// The client sent unencrypted data instead of TLS.
     ClearText,
-    /// There is no version of TLS in common.
+    /// Client and server have no TLS version in common.
     Version,
-    /// There is no cipher in common.
+    /// Client and server have no cipher in common.
     Cipher,
-    /// The client wants another protocol than FTP (ALPN).
+    /// The client requested another protocol than FTP (ALPN).
     Protocol,
     /// The client refused the certificate.
     CertificateRefused,
-    /// The client left.
-    Left,
+    /// The client disconnected.
+    Disconnected,
     /// The handshake took too long.
-    Late,
+    Timeout,
     /// A data connection did not resume the session of its control connection.
     NotResumed,
-    /// Anything else.
+    /// Any other reason.
     Other,
 }
 
@@ -102,13 +103,13 @@ impl FailureKind {
         FailureKind::Cipher,
         FailureKind::Protocol,
         FailureKind::CertificateRefused,
-        FailureKind::Left,
-        FailureKind::Late,
+        FailureKind::Disconnected,
+        FailureKind::Timeout,
         FailureKind::NotResumed,
         FailureKind::Other,
     ];
 
-    /// Its name for machines.
+    /// Returns the name in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
             FailureKind::ClearText => "clear-text",
@@ -116,39 +117,39 @@ impl FailureKind {
             FailureKind::Cipher => "cipher",
             FailureKind::Protocol => "protocol",
             FailureKind::CertificateRefused => "certificate-refused",
-            FailureKind::Left => "left",
-            FailureKind::Late => "late",
+            FailureKind::Disconnected => "left",
+            FailureKind::Timeout => "late",
             FailureKind::NotResumed => "not-resumed",
             FailureKind::Other => "other",
         }
     }
 }
 
-/// A handshake that failed.
+/// A failed handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandshakeFailure {
-    /// As what it is counted.
+    /// The kind, for counters.
     pub kind: FailureKind,
-    /// The reason in words. They may hold what the client has sent.
+    /// The reason. It may contain data sent by the client.
     pub why: String,
 }
 
 impl HandshakeFailure {
     /// The client took too long.
-    pub fn late() -> HandshakeFailure {
+    pub fn timeout() -> HandshakeFailure {
         let why = "the client did not finish the TLS handshake in time".to_owned();
-        HandshakeFailure { kind: FailureKind::Late, why }
+        HandshakeFailure { kind: FailureKind::Timeout, why }
     }
 
-    /// The session was not resumed, as `--tls-reuse require` demands it.
+    /// The session was not resumed, although `--tls-reuse require` is set.
     pub fn not_resumed() -> HandshakeFailure {
-        let why = "the data connection did not resume the session of its control connection";
+        let why = "the data connection did not resume the TLS session of its control connection";
         HandshakeFailure { kind: FailureKind::NotResumed, why: why.to_owned() }
     }
 
-    /// The client sent commands in clear behind AUTH.
+    /// The client sent unencrypted commands after AUTH.
     pub fn injected() -> HandshakeFailure {
-        let why = "commands came in clear behind AUTH; they were not carried out".to_owned();
+        let why = "unencrypted commands followed AUTH; they were not executed".to_owned();
         HandshakeFailure { kind: FailureKind::ClearText, why }
     }
 }
@@ -170,7 +171,7 @@ fn kind_of(error: &io::Error) -> FailureKind {
         return match error.kind() {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof => FailureKind::Left,
+            | io::ErrorKind::UnexpectedEof => FailureKind::Disconnected,
             _ => FailureKind::Other,
         };
     };
@@ -180,7 +181,7 @@ fn kind_of(error: &io::Error) -> FailureKind {
         TlsErrorKind::NoCommonCipher => FailureKind::Cipher,
         TlsErrorKind::ApplicationProtocol => FailureKind::Protocol,
         TlsErrorKind::CertificateRefused => FailureKind::CertificateRefused,
-        TlsErrorKind::Truncated | TlsErrorKind::HandshakeEnded => FailureKind::Left,
+        TlsErrorKind::Truncated | TlsErrorKind::HandshakeEnded => FailureKind::Disconnected,
         _ => FailureKind::Other,
     }
 }
@@ -190,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_days_are_left_and_none_after_the_end() {
+    fn days_left_are_whole_days_and_negative_after_the_end() {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let Ok(library) = sys::tls_library(None) else { return };
         let made = sys::make_certificate(library, &["localhost".into()], 30).unwrap();
@@ -211,7 +212,7 @@ mod tests {
         let warning = |now| expiry_warning(Path::new("tls.pem"), &certificate, now);
         assert_eq!(warning(end - 14 * DAY), None);
         let soon = warning(end - 13 * DAY).unwrap();
-        assert_eq!(soon, "the certificate in tls.pem is valid for 13 days more");
+        assert_eq!(soon, "the certificate in tls.pem expires in 13 days");
         assert!(warning(end + second).unwrap().contains("tls.pem has expired"));
     }
 

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_and_then_a_rate() {
+    fn a_burst_is_followed_by_the_rate() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(3, 10, start);
         let taken = (0..10).filter(|_| bucket.take(0, start).is_ok()).count();
@@ -88,7 +88,7 @@ mod tests {
         bucket.put_back();
         bucket.put_back();
         assert_eq!((0..9).filter(|_| bucket.take(0, start).is_ok()).count(), 2);
-        // A clock that seems to go back changes nothing.
+        // A clock that goes backwards changes nothing.
         assert!(bucket.take(0, start - Duration::from_secs(9)).is_err());
     }
 }

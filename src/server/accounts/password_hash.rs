@@ -7,16 +7,16 @@ use crate::sys;
 use crate::text::{base64, parse_base64};
 use std::{fmt, io};
 
-/// Returns the rounds of a new hash: 600,000, as OWASP asks, where the processor has instructions for
-/// SHA-256, which takes 55 to 80 ms. Without them these would take 300 ms, so it is 80,000 there.
-pub fn rounds_of_new() -> u32 {
+/// Returns the rounds of a new hash: 600,000 as recommended by OWASP if the processor has SHA-256
+/// instructions (55 to 80 ms), otherwise 80,000, because 600,000 would take 300 ms.
+pub fn default_rounds() -> u32 {
     if sys::has_sha256() { 600_000 } else { 80_000 }
 }
 
-/// No more than this is read from a file: a check would take minutes.
-const MOST_ROUNDS: u32 = 10_000_000;
+/// The largest number of rounds accepted in a file; a check with more would take minutes.
+const MAX_ROUNDS: u32 = 10_000_000;
 
-/// A password, salted and hashed. Its `Debug` shows neither.
+/// A salted password hash. Its `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     rounds: u32,
@@ -25,10 +25,10 @@ pub struct PasswordHash {
 }
 
 impl PasswordHash {
-    /// A new hash of `password`, with a salt of its own.
+    /// Creates a hash of `password` with a random salt.
     ///
     /// # Errors
-    /// The system has no random bytes.
+    /// Fails if the system has no random bytes.
     pub fn new(password: &[u8], rounds: u32) -> io::Result<PasswordHash> {
         let mut salt = vec![0; 16];
         sys::fill_random(&mut salt)?;
@@ -36,36 +36,36 @@ impl PasswordHash {
         Ok(PasswordHash { rounds, salt, hash })
     }
 
-    /// Returns a hash that no password has, to spend the same time on.
+    /// Returns a hash that no password has, to spend the time of a check.
     pub fn decoy(rounds: Option<u32>) -> PasswordHash {
-        let rounds = rounds.unwrap_or_else(rounds_of_new);
+        let rounds = rounds.unwrap_or_else(default_rounds);
         PasswordHash { rounds, salt: vec![0; 16], hash: [0; 32] }
     }
 
-    /// Parses the form above.
+    /// Parses the form of passlib.
     pub fn parse(text: &str) -> Option<PasswordHash> {
         let fields: Vec<&str> = text.split('$').collect();
         let ["", "pbkdf2-sha256", rounds, salt, hash] = fields[..] else { return None };
-        // As passlib: no sign, no leading zero.
+        // As in passlib: no sign, no leading zero.
         let plain = rounds.bytes().all(|b| b.is_ascii_digit()) && !rounds.starts_with('0');
-        let rounds = rounds.parse().ok().filter(|n| plain && (1..=MOST_ROUNDS).contains(n))?;
+        let rounds = rounds.parse().ok().filter(|n| plain && (1..=MAX_ROUNDS).contains(n))?;
         Some(PasswordHash { rounds, salt: decode(salt)?, hash: decode(hash)?.try_into().ok()? })
     }
 
-    /// How many rounds a check takes.
+    /// Returns the number of rounds of a check.
     pub fn rounds(&self) -> u32 {
         self.rounds
     }
 
-    /// Whether this is the hash of `password`. Takes the same time for every wrong one.
+    /// Returns whether this is the hash of `password`, in constant time.
     pub fn matches(&self, password: &[u8]) -> bool {
         let hash = pbkdf2_sha256(password, &self.salt, self.rounds);
         let differences = hash.iter().zip(self.hash).fold(0, |sum, (a, b)| sum | (a ^ b));
         std::hint::black_box(differences) == 0
     }
 
-    /// Takes as long as `rounds` more of a check would, and nothing else.
-    pub fn spend(&self, password: &[u8], rounds: u32) {
+    /// Spends the time of `rounds` more rounds.
+    pub fn spend_rounds(&self, password: &[u8], rounds: u32) {
         if rounds > 0 {
             std::hint::black_box(pbkdf2_sha256(password, &self.salt, rounds));
         }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_hash_takes_its_password_alone_and_never_repeats() {
+    fn a_new_hash_matches_only_its_password_and_has_a_new_salt() {
         let one = PasswordHash::new(b"geheim", 10).unwrap();
         let two = PasswordHash::new(b"geheim", 10).unwrap();
         assert!(one != two);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_refused() {
+    fn invalid_hashes_are_refused() {
         let (salt, hash) = (encode(&[1; 16]), encode(&[2; 32]));
         for text in [
             String::new(),

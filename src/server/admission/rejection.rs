@@ -1,4 +1,4 @@
-//! Why a client does not get in, and what it is told.
+//! The reasons for rejecting a connection, and the replies to the client.
 
 use crate::protocol::{Code, Reply};
 use crate::server::error::Refusal;
@@ -6,14 +6,14 @@ use crate::server::limits::sessions::Full;
 use crate::server::monitor::counters::RejectionCause;
 use std::time::Duration;
 
-/// Why a client does not get in.
+/// The reason for rejecting a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// There is no place.
+    /// A session limit is reached.
     Full(Full),
-    /// Too many wrong passwords came from its address, and for so long it is refused.
-    Guessing(Duration),
-    /// The system has run out of something.
+    /// Too many wrong passwords came from the address, which is refused for this remaining time.
+    AddressBlocked(Duration),
+    /// The system has run out of a resource.
     Resources,
 }
 
@@ -24,22 +24,22 @@ impl From<Full> for Rejection {
 }
 
 impl Rejection {
-    /// What the client is told.
+    /// Returns the reply to the client.
     pub fn reply(self) -> Reply {
         const OUT: &str = "The server is out of resources; try again later.";
         match self {
             Rejection::Full(full) => full.reply(),
-            Rejection::Guessing(left) => Refusal::Guessing(left).reply(),
+            Rejection::AddressBlocked(left) => Refusal::AddressBlocked(left).reply(),
             Rejection::Resources => Reply::new(Code::NOT_AVAILABLE, OUT),
         }
     }
 
-    /// As what it is counted.
-    pub fn closed(self) -> RejectionCause {
+    /// Returns the cause under which the rejection is counted.
+    pub fn cause(self) -> RejectionCause {
         match self {
             Rejection::Full(Full::Server) => RejectionCause::Full,
             Rejection::Full(Full::Address) => RejectionCause::Address,
-            Rejection::Guessing(_) => RejectionCause::Guessing,
+            Rejection::AddressBlocked(_) => RejectionCause::AddressBlocked,
             Rejection::Resources => RejectionCause::Resources,
         }
     }

@@ -1,8 +1,8 @@
-//! Clients that come when there is no descriptor left.
+//! Handles clients that connect when no descriptor is left.
 //!
-//! The listener could neither accept them, nor tell them to come back, nor rest: they wait in its
-//! queue and keep it ready. So one descriptor is kept aside. It is given up for the moment it takes
-//! to accept a client and send it away.
+//! The listener cannot accept them; they wait in its queue, so that a poll always returns at once. One
+//! spare descriptor is kept for this case. It is closed for as long as it takes to accept a client and
+//! reject it.
 
 use crate::net::{self, Accepted, Listeners};
 use crate::server::{IncomingConnection, Server};
@@ -11,20 +11,20 @@ use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// A descriptor for bad times.
+/// The spare descriptor.
 #[derive(Debug)]
 pub struct SpareDescriptor {
     spare: Option<TcpListener>,
 }
 
 impl SpareDescriptor {
-    /// Puts one aside, if there is one.
+    /// Reserves a descriptor, if one is free.
     pub fn new(listeners: &Listeners) -> SpareDescriptor {
         SpareDescriptor { spare: listeners.try_clone().ok() }
     }
 
-    /// After `accept` has failed: sends away the one who waits, waits for one, or rests for a moment
-    /// if nothing can be done. The sessions that are open go on meanwhile; one that ends makes room.
+    /// Handles a failed `accept`: rejects a waiting client, or waits for one, or pauses for a moment if
+    /// neither is possible. Running sessions continue; when one ends, a descriptor becomes free.
     pub fn recover(
         &mut self,
         listeners: &Listeners,
@@ -33,27 +33,27 @@ impl SpareDescriptor {
         shutdown: &Shutdown,
         incoming: impl FnOnce(Accepted) -> IncomingConnection,
     ) {
-        const REST: Duration = Duration::from_millis(100);
+        const PAUSE: Duration = Duration::from_millis(100);
         self.spare = None;
         let accepted = listeners.accept_waiting();
-        let arrived = accepted.map(incoming);
-        if let Ok(incoming) = &arrived {
+        let accepted = accepted.map(incoming);
+        if let Ok(incoming) = &accepted {
             server.log_exhausted(cause);
             server.reject_for_resources(incoming);
         }
-        let failed = arrived.map(drop).err();
-        // Before anything else can take it.
+        let failed = accepted.map(drop).err();
+        // Reserved again before another thread can take it.
         self.spare = listeners.try_clone().ok();
-        let rested = match failed {
+        let waited = match failed {
             None => Ok(()),
-            // The system looks for a descriptor first, and then whether anybody is there.
+            // The system checks for a free descriptor before it checks for a waiting client.
             Some(error) if error.kind() == io::ErrorKind::WouldBlock => listeners.wait(shutdown),
             Some(error) => {
                 server.log_exhausted(&error);
-                net::wait(&mut [shutdown.draining()], net::deadline(REST))
+                net::wait(&mut [shutdown.draining()], net::deadline(PAUSE))
             }
         };
-        // That a rest is over is no news.
-        let _ = rested;
+        // The end of the pause is not an error.
+        let _ = waited;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::protocol::{Name, Secret};
 use crate::server::accounts::{Access, Account, Accounts};
-use crate::server::auth::hash_queue::Standing;
+use crate::server::auth::hash_queue::Reputation;
 use crate::server::auth::identity::{Identity, is_anonymous};
 use crate::server::auth::password_check::PasswordChecks;
 use crate::server::error::Refusal;
@@ -22,7 +22,7 @@ pub struct Authenticator {
     pub anonymous: Option<Access>,
     /// The accounts, if any are configured.
     pub accounts: Option<Arc<Accounts>>,
-    /// The edition of the quotas that belong to these accounts.
+    /// The generation of the quotas of these accounts.
     quotas: AtomicU64,
 }
 
@@ -64,7 +64,7 @@ impl PreparedAuthenticator {
 fn quotas(jail: &Jail, accounts: Option<&Accounts>) -> Vec<(Vec<OsString>, u64)> {
     let all = accounts.into_iter().flat_map(|accounts| accounts.sorted());
     let quotas = all.filter_map(|account| {
-        let quota = account.terms.quota?;
+        let quota = account.limits.quota?;
         Some((jail.trail_to(&account.home).ok()?, quota))
     });
     quotas.collect()
@@ -82,8 +82,8 @@ impl Authenticator {
     /// are set on it.
     fn jail(&self) -> Jail {
         self.tree.jail(|new| {
-            let edition = new.quotas().set(quotas(new, self.accounts.as_deref()));
-            self.quotas.store(edition, Ordering::Relaxed);
+            let generation = new.quotas().set(quotas(new, self.accounts.as_deref()));
+            self.quotas.store(generation, Ordering::Relaxed);
         })
     }
 
@@ -96,15 +96,15 @@ impl Authenticator {
         user: &Name,
         password: &Secret,
         checks: &PasswordChecks,
-        standing: Standing,
+        reputation: Reputation,
         until: Option<Instant>,
     ) -> Result<Identity, Refusal> {
         let accounts = self.accounts.as_ref().ok_or(Refusal::LoginFailed)?;
-        let checked = checks.check(accounts, (user, password), standing, until);
-        let account = checked.ok_or(Refusal::NoTurn)?.ok_or(Refusal::LoginFailed)?;
+        let checked = checks.check(accounts, (user, password), reputation, until);
+        let account = checked.ok_or(Refusal::TooManyLogins)?.ok_or(Refusal::LoginFailed)?;
         let tree = self.jail();
         let jail = tree.enter(&account.home).map_err(|_| Refusal::NoHome)?;
-        if let Some(quota) = account.terms.quota
+        if let Some(quota) = account.limits.quota
             && let Ok(trail) = tree.trail_to(&account.home)
         {
             // The home may have been created or replaced since the accounts were read.

@@ -1,8 +1,8 @@
 //! Limits and orders the hashing of passwords.
 //!
 //! A hash deliberately takes tens of milliseconds of processor time, so at most as many run at
-//! once as there are processors. Further passwords wait in the order of their [`Standing`]. Within
-//! one standing the newest goes first: under overload its client is still waiting for the reply,
+//! once as there are processors. Further passwords wait in the order of their [`Reputation`]. Within
+//! one reputation the newest goes first: under overload its client is still waiting for the reply,
 //! while the client of the oldest is about to give up. Each address has at most one password in
 //! the queue, which [`LoginAttempts`](super::login_attempts::LoginAttempts) ensures, so a flood
 //! from one address takes one entry.
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// The reputation of the address that a password comes from; the best one sorts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum Reputation {
     /// The address has logged in to this account before.
     Known,
     /// The number of wrong passwords from this address lately.
@@ -23,7 +23,7 @@ pub enum Standing {
 }
 
 /// The sort key of a waiting password; the lowest key is next.
-type Place = (Standing, Reverse<u64>);
+type QueueKey = (Reputation, Reverse<u64>);
 
 /// The queue of passwords to be hashed.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct HashQueue {
 struct State {
     free: usize,
     arrived: u64,
-    waiting: BTreeMap<Place, Arc<Condvar>>,
+    waiting: BTreeMap<QueueKey, Arc<Condvar>>,
 }
 
 impl Default for HashQueue {
@@ -52,32 +52,32 @@ impl HashQueue {
     /// Runs `hash` when its turn has come. Returns `None` if the turn does not come by `until`.
     pub fn run<T>(
         &self,
-        standing: Standing,
+        reputation: Reputation,
         until: Option<Instant>,
         hash: impl FnOnce() -> T,
     ) -> Option<T> {
-        let _slot = self.slot(standing, until)?;
+        let _slot = self.slot(reputation, until)?;
         Some(hash())
     }
 
-    fn slot(&self, standing: Standing, until: Option<Instant>) -> Option<Slot<'_>> {
+    fn slot(&self, reputation: Reputation, until: Option<Instant>) -> Option<Slot<'_>> {
         const FOR_EVER: Duration = Duration::from_secs(60 * 60);
         let mut state = self.state();
         state.arrived += 1;
-        let place = (standing, Reverse(state.arrived));
+        let key = (reputation, Reverse(state.arrived));
         let turn = Arc::new(Condvar::new());
-        state.waiting.insert(place, Arc::clone(&turn));
-        while state.free == 0 || state.waiting.first_key_value().is_some_and(|(p, _)| *p != place) {
+        state.waiting.insert(key, Arc::clone(&turn));
+        while state.free == 0 || state.waiting.first_key_value().is_some_and(|(p, _)| *p != key) {
             let left =
                 until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                state.waiting.remove(&place);
+                state.waiting.remove(&key);
                 state.wake_next();
                 return None;
             }
             state = turn.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.waiting.remove(&place);
+        state.waiting.remove(&key);
         state.free -= 1;
         state.wake_next();
         Some(Slot(self))
@@ -127,7 +127,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..32 {
                 scope.spawn(|| {
-                    queue.run(Standing::Wrong(0), None, || {
+                    queue.run(Reputation::Wrong(0), None, || {
                         let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                         peak.fetch_max(now, Ordering::SeqCst);
                         thread::yield_now();
@@ -141,23 +141,23 @@ mod tests {
     }
 
     #[test]
-    fn the_best_standing_is_first_and_within_one_the_newest() {
+    fn the_best_reputation_is_first_and_then_the_newest() {
         let queue = HashQueue::new(1);
         let order = Mutex::new(Vec::new());
         let arrivals = [
-            (1, Standing::Wrong(2)),
-            (2, Standing::Wrong(0)),
-            (3, Standing::Known),
-            (4, Standing::Wrong(0)),
-            (5, Standing::Wrong(7)),
+            (1, Reputation::Wrong(2)),
+            (2, Reputation::Wrong(0)),
+            (3, Reputation::Known),
+            (4, Reputation::Wrong(0)),
+            (5, Reputation::Wrong(7)),
         ];
         thread::scope(|scope| {
-            let first = queue.slot(Standing::Wrong(9), None).unwrap();
-            for (waiting, (number, standing)) in arrivals.into_iter().enumerate() {
+            let first = queue.slot(Reputation::Wrong(9), None).unwrap();
+            for (waiting, (number, reputation)) in arrivals.into_iter().enumerate() {
                 until_waiting(&queue, waiting);
                 let (queue, order) = (&queue, &order);
                 scope.spawn(move || {
-                    queue.run(standing, None, || order.lock().unwrap().push(number));
+                    queue.run(reputation, None, || order.lock().unwrap().push(number));
                 });
             }
             until_waiting(&queue, arrivals.len());
@@ -167,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_comes_too_late_is_passed_on() {
+    fn a_late_turn_is_passed_to_the_next() {
         let queue = HashQueue::new(1);
-        let first = queue.slot(Standing::Known, None).unwrap();
-        assert_eq!(queue.run(Standing::Known, Some(Instant::now()), || 7), None);
+        let first = queue.slot(Reputation::Known, None).unwrap();
+        assert_eq!(queue.run(Reputation::Known, Some(Instant::now()), || 7), None);
         assert!(queue.state().waiting.is_empty());
         drop(first);
-        assert_eq!(queue.run(Standing::Wrong(0), Some(Instant::now()), || 7), Some(7));
+        assert_eq!(queue.run(Reputation::Wrong(0), Some(Instant::now()), || 7), Some(7));
     }
 }

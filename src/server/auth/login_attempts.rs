@@ -19,10 +19,10 @@
 //! IPv6 addresses count by their first 64 bits, the usual allocation to one customer. At most
 //! [`MAX_ADDRESSES`] are stored. The address with the longest inactivity is dropped first;
 //! addresses that have logged in are dropped only if they are the majority, so that a flood of
-//! attempts cannot take away their standing in the queue.
+//! attempts cannot take away their reputation in the queue.
 
 use crate::protocol::Name;
-use crate::server::auth::hash_queue::Standing;
+use crate::server::auth::hash_queue::Reputation;
 use crate::server::cidr::client_network;
 use crate::server::token_bucket::TokenBucket;
 use std::collections::HashMap;
@@ -90,11 +90,11 @@ pub struct LoginAttempts {
 
 /// The reason why a password is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoTurn {
+pub enum CheckDenied {
     /// The address is refused for this remaining time.
     Refused(Duration),
     /// Too many sessions of the address are waiting.
-    Crowded,
+    TooManyWaiting,
     /// The turn would come too late: after the login timeout, or after the end of the server.
     TooLate,
 }
@@ -102,11 +102,11 @@ pub enum NoTurn {
 /// The right to have one password checked, the only one of its address. If it is dropped without
 /// an outcome, the turn is not counted.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    guard: &'a LoginAttempts,
+pub struct CheckPermit<'a> {
+    attempts: &'a LoginAttempts,
     key: IpAddr,
     name: u64,
-    standing: Standing,
+    reputation: Reputation,
     has_outcome: bool,
 }
 
@@ -141,12 +141,12 @@ impl LoginAttempts {
     ///
     /// # Errors
     /// Returns the reason why the password is not checked.
-    pub fn turn(
+    pub fn acquire(
         &self,
         address: IpAddr,
         name: &Name,
         until: Option<Instant>,
-    ) -> Result<Turn<'_>, NoTurn> {
+    ) -> Result<CheckPermit<'_>, CheckDenied> {
         let (key, name) = (client_network(address), self.hasher.hash_one(name));
         let mut addresses = self.addresses();
         loop {
@@ -154,12 +154,18 @@ impl LoginAttempts {
             make_room(&mut addresses, key, now);
             let record = addresses.entry(key).or_insert_with(|| AddressRecord::new(now));
             let Some(wait) = record.take_turn(name, now)? else {
-                let standing = record.standing(name);
-                return Ok(Turn { guard: self, key, name, standing, has_outcome: false });
+                let reputation = record.reputation(name);
+                return Ok(CheckPermit {
+                    attempts: self,
+                    key,
+                    name,
+                    reputation,
+                    has_outcome: false,
+                });
             };
             let left = until.map_or(wait, |until| until.saturating_duration_since(now));
             if left.is_zero() || self.closed.load(Ordering::SeqCst) {
-                return Err(NoTurn::TooLate);
+                return Err(CheckDenied::TooLate);
             }
             let changed = Arc::clone(&record.changed);
             record.waiting += 1;
@@ -188,42 +194,42 @@ impl LoginAttempts {
     }
 }
 
-impl Turn<'_> {
-    /// Returns the standing of the address, which decides when the password is hashed.
-    pub fn standing(&self) -> Standing {
-        self.standing
+impl CheckPermit<'_> {
+    /// Returns the reputation of the address, which decides when the password is hashed.
+    pub fn reputation(&self) -> Reputation {
+        self.reputation
     }
 
     /// Records that the password was correct.
-    pub fn right(mut self) {
+    pub fn succeeded(mut self) {
         self.has_outcome = true;
-        if let Some(record) = self.guard.addresses().get_mut(&self.key) {
-            record.right(self.name, Instant::now());
+        if let Some(record) = self.attempts.addresses().get_mut(&self.key) {
+            record.record_success(self.name, Instant::now());
         }
     }
 
     /// Records that the password was wrong, the session's `nth` of at most `most`. Returns the
     /// delay of the reply.
-    pub fn wrong(mut self, nth: u32, most: u32) -> Duration {
+    pub fn failed(mut self, nth: u32, most: u32) -> Duration {
         self.has_outcome = true;
         let now = Instant::now();
-        let mut addresses = self.guard.addresses();
+        let mut addresses = self.attempts.addresses();
         let Some(record) = addresses.get_mut(&self.key) else { return delay(nth) };
-        let refuse = record.wrong(self.name, nth, most, now);
+        let refuse = record.record_failure(self.name, nth, most, now);
         if let Some(until) = refuse {
-            let until = self.guard.milliseconds(until).saturating_add(1);
-            self.guard.refusing_until.fetch_max(until, Ordering::Relaxed);
+            let until = self.attempts.milliseconds(until).saturating_add(1);
+            self.attempts.refusing_until.fetch_max(until, Ordering::Relaxed);
         }
         delay(record.wrong)
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for CheckPermit<'_> {
     fn drop(&mut self) {
         if let Some(record) =
-            self.guard.addresses().get_mut(&self.key).filter(|_| !self.has_outcome)
+            self.attempts.addresses().get_mut(&self.key).filter(|_| !self.has_outcome)
         {
-            record.give_back();
+            record.return_turn();
         }
     }
 }
@@ -246,7 +252,7 @@ struct AddressRecord {
     refused_until: Instant,
     known: Vec<Known>,
     /// The time of the last attempt.
-    heard: Instant,
+    last_seen: Instant,
 }
 
 /// An account that the address has logged in to.
@@ -270,18 +276,18 @@ impl AddressRecord {
             refusals: 0,
             refused_until: now,
             known: Vec::new(),
-            heard: now,
+            last_seen: now,
         }
     }
 
     /// Takes a turn for this name, or returns the time to wait before another try.
-    fn take_turn(&mut self, name: u64, now: Instant) -> Result<Option<Duration>, NoTurn> {
-        self.heard = now;
+    fn take_turn(&mut self, name: u64, now: Instant) -> Result<Option<Duration>, CheckDenied> {
+        self.last_seen = now;
         self.forget(now);
         if let Some(left) = self.refused_for(now)
             && !self.known.iter().any(|known| known.name == name)
         {
-            return Err(NoTurn::Refused(left));
+            return Err(CheckDenied::Refused(left));
         }
         /// The end of the running check wakes the waiting session earlier.
         const AGAIN: Duration = Duration::from_secs(5);
@@ -289,27 +295,27 @@ impl AddressRecord {
         self.checking |= taken.is_ok();
         match taken {
             Ok(()) => Ok(None),
-            Err(_) if self.waiting >= MAX_WAITING => Err(NoTurn::Crowded),
+            Err(_) if self.waiting >= MAX_WAITING => Err(CheckDenied::TooManyWaiting),
             Err(wait) => Ok(Some(wait)),
         }
     }
 
-    fn standing(&self, name: u64) -> Standing {
+    fn reputation(&self, name: u64) -> Reputation {
         match self.known.iter().any(|known| known.name == name && known.wrong == 0) {
-            true => Standing::Known,
-            false => Standing::Wrong(self.wrong),
+            true => Reputation::Known,
+            false => Reputation::Wrong(self.wrong),
         }
     }
 
     /// Returns the turn after a check that did not fail.
-    fn give_back(&mut self) {
+    fn return_turn(&mut self) {
         self.turns.put_back();
         self.checking = false;
         self.changed.notify_one();
     }
 
-    fn right(&mut self, name: u64, now: Instant) {
-        self.give_back();
+    fn record_success(&mut self, name: u64, now: Instant) {
+        self.return_turn();
         self.known.retain(|known| known.name != name);
         if self.known.len() >= MAX_KNOWN {
             self.known.remove(0);
@@ -318,7 +324,7 @@ impl AddressRecord {
     }
 
     /// Counts a wrong password. Returns the end of the refusal if the limit is reached.
-    fn wrong(&mut self, name: u64, nth: u32, most: u32, now: Instant) -> Option<Instant> {
+    fn record_failure(&mut self, name: u64, nth: u32, most: u32, now: Instant) -> Option<Instant> {
         let too_many = most.saturating_mul(ADDRESS_FACTOR);
         self.checking = false;
         self.changed.notify_one();
@@ -357,7 +363,7 @@ impl AddressRecord {
     }
 
     /// Returns whether the record can be dropped without any effect.
-    fn is_blank(&mut self, now: Instant) -> bool {
+    fn has_no_effect(&mut self, now: Instant) -> bool {
         self.forget(now);
         let quiet = self.waiting == 0 && !self.checking && self.turns.is_full(now);
         quiet && self.wrong == 0 && self.refusals == 0 && self.known.is_empty()
@@ -369,14 +375,15 @@ fn make_room(addresses: &mut HashMap<IpAddr, AddressRecord>, key: IpAddr, now: I
     if addresses.len() < MAX_ADDRESSES || addresses.contains_key(&key) {
         return;
     }
-    addresses.retain(|_, record| !record.is_blank(now));
+    addresses.retain(|_, record| !record.has_no_effect(now));
     if addresses.len() < MAX_ADDRESSES {
         return;
     }
     let known = addresses.values().filter(|record| !record.known.is_empty()).count();
     let spares_known = known <= MAX_ADDRESSES / 2;
     let free = addresses.iter().filter(|(_, record)| record.waiting == 0 && !record.checking);
-    let rank = |record: &AddressRecord| (spares_known && !record.known.is_empty(), record.heard);
+    let rank =
+        |record: &AddressRecord| (spares_known && !record.known.is_empty(), record.last_seen);
     if let Some(key) = free.min_by_key(|(_, record)| rank(record)).map(|(key, _)| *key) {
         addresses.remove(&key);
     }
@@ -414,14 +421,14 @@ mod tests {
         let mut record = AddressRecord::new(start);
         let mut now = start;
         for expected in [5, 10, 20, 40] {
-            assert_eq!(record.wrong(1, MOST, MOST, now), Some(now + second(expected)));
-            assert_eq!(record.take_turn(1, now), Err(NoTurn::Refused(second(expected))));
+            assert_eq!(record.record_failure(1, MOST, MOST, now), Some(now + second(expected)));
+            assert_eq!(record.take_turn(1, now), Err(CheckDenied::Refused(second(expected))));
             now += second(expected);
             assert_eq!(record.take_turn(1, now), Ok(None));
             record.checking = false;
         }
         now += FORGET_ALL;
-        assert_eq!(record.wrong(1, MOST, MOST, now), Some(now + second(5)));
+        assert_eq!(record.record_failure(1, MOST, MOST, now), Some(now + second(5)));
         assert!(refusal(u32::MAX) < second(6000));
     }
 
@@ -429,7 +436,7 @@ mod tests {
     fn one_attempt_per_session_is_refused_too() {
         let now = Instant::now();
         let mut record = AddressRecord::new(now);
-        let refused = (1..=20).filter(|_| record.wrong(1, 1, MOST, now).is_some()).count();
+        let refused = (1..=20).filter(|_| record.record_failure(1, 1, MOST, now).is_some()).count();
         assert_eq!(refused, 20 - 8);
     }
 
@@ -438,7 +445,7 @@ mod tests {
         let now = Instant::now();
         let mut record = AddressRecord::new(now);
         for _ in 0..4 {
-            record.wrong(1, 1, MOST, now);
+            record.record_failure(1, 1, MOST, now);
         }
         record.forget(now + second(59));
         assert_eq!(record.wrong, 4);
@@ -470,7 +477,7 @@ mod tests {
             for _ in 0..200 {
                 scope.spawn(|| {
                     let until = Some(Instant::now() + second(60));
-                    guard.turn(host(1), &name("anna"), until).unwrap().right();
+                    guard.acquire(host(1), &name("anna"), until).unwrap().succeeded();
                 });
             }
         });
@@ -480,20 +487,20 @@ mod tests {
     #[test]
     fn an_account_with_an_earlier_login_is_admitted_while_the_address_is_refused() {
         let guard = LoginAttempts::default();
-        let turn = |who: &str| guard.turn(host(1), &name(who), None);
-        turn("anna").unwrap().right();
-        turn("root").unwrap().wrong(MOST, MOST);
-        assert!(matches!(turn("root"), Err(NoTurn::Refused(_))));
-        assert!(matches!(turn("ben"), Err(NoTurn::Refused(_))));
+        let turn = |who: &str| guard.acquire(host(1), &name(who), None);
+        turn("anna").unwrap().succeeded();
+        turn("root").unwrap().failed(MOST, MOST);
+        assert!(matches!(turn("root"), Err(CheckDenied::Refused(_))));
+        assert!(matches!(turn("ben"), Err(CheckDenied::Refused(_))));
         assert_eq!(guard.refuses(host(1)), None);
-        turn("anna").unwrap().right();
-        assert!(guard.turn(host(2), &name("root"), None).is_ok());
+        turn("anna").unwrap().succeeded();
+        assert!(guard.acquire(host(2), &name("root"), None).is_ok());
         // The exception ends if that account is attacked from the address.
         for _ in 0..2 {
-            turn("anna").unwrap().wrong(1, 1);
+            turn("anna").unwrap().failed(1, 1);
         }
-        turn("anna").unwrap().wrong(1, 1);
-        assert!(matches!(turn("anna"), Err(NoTurn::Refused(_))));
+        turn("anna").unwrap().failed(1, 1);
+        assert!(matches!(turn("anna"), Err(CheckDenied::Refused(_))));
         assert!(guard.refuses(host(1)).is_some());
     }
 
@@ -501,7 +508,7 @@ mod tests {
     fn ipv6_addresses_count_by_their_64_bit_network() {
         let guard = LoginAttempts::default();
         let at = |text: &str| text.parse::<IpAddr>().unwrap();
-        guard.turn(at("2001:db8:1:2::1"), &name("a"), None).unwrap().wrong(MOST, MOST);
+        guard.acquire(at("2001:db8:1:2::1"), &name("a"), None).unwrap().failed(MOST, MOST);
         assert!(guard.refuses(at("2001:db8:1:2:ffff::9")).is_some());
         assert!(guard.refuses(at("2001:db8:1:3::1")).is_none());
     }
@@ -509,9 +516,9 @@ mod tests {
     #[test]
     fn the_table_is_bounded_and_attackers_are_not_dropped_for_others() {
         let guard = LoginAttempts::default();
-        guard.turn(host(0), &name("a"), None).unwrap().wrong(MOST, MOST);
+        guard.acquire(host(0), &name("a"), None).unwrap().failed(MOST, MOST);
         for n in 1..=2 * MAX_ADDRESSES as u32 {
-            drop(guard.turn(host(n), &name("a"), None).unwrap());
+            drop(guard.acquire(host(n), &name("a"), None).unwrap());
         }
         assert!(guard.addresses().len() <= MAX_ADDRESSES);
         assert!(guard.refuses(host(0)).is_some());
@@ -520,24 +527,24 @@ mod tests {
     #[test]
     fn addresses_that_have_logged_in_are_not_dropped_for_attackers() {
         let guard = LoginAttempts::default();
-        guard.turn(host(0), &name("a"), None).unwrap().right();
+        guard.acquire(host(0), &name("a"), None).unwrap().succeeded();
         for n in 1..=MAX_ADDRESSES as u32 + 1 {
-            guard.turn(host(n), &name("a"), None).unwrap().wrong(1, MOST);
+            guard.acquire(host(n), &name("a"), None).unwrap().failed(1, MOST);
         }
         assert!(guard.addresses().len() <= MAX_ADDRESSES);
-        let again = guard.turn(host(0), &name("a"), None).unwrap();
-        assert_eq!(again.standing(), Standing::Known);
+        let again = guard.acquire(host(0), &name("a"), None).unwrap();
+        assert_eq!(again.reputation(), Reputation::Known);
     }
 
     #[test]
     fn attempts_stay_counted_among_many_addresses_that_have_logged_in() {
         let guard = LoginAttempts::default();
         for n in 1..=MAX_ADDRESSES as u32 {
-            guard.turn(host(n), &name("a"), None).unwrap().right();
+            guard.acquire(host(n), &name("a"), None).unwrap().succeeded();
         }
         let guessers = [host(0), host(MAX_ADDRESSES as u32 + 1)];
         for guesser in guessers {
-            guard.turn(guesser, &name("a"), None).unwrap().wrong(1, MOST);
+            guard.acquire(guesser, &name("a"), None).unwrap().failed(1, MOST);
         }
         assert!(guard.addresses().len() <= MAX_ADDRESSES);
         assert!(guessers.iter().all(|guesser| guard.addresses().contains_key(guesser)));
@@ -546,11 +553,11 @@ mod tests {
     #[test]
     fn no_wait_exceeds_its_deadline_or_the_life_of_the_server() {
         let guard = LoginAttempts::default();
-        let first = guard.turn(host(1), &name("anna"), None).unwrap();
-        let turn = |until| guard.turn(host(1), &name("anna"), until).map(drop);
-        assert_eq!(turn(Some(Instant::now())), Err(NoTurn::TooLate));
+        let first = guard.acquire(host(1), &name("anna"), None).unwrap();
+        let turn = |until| guard.acquire(host(1), &name("anna"), until).map(drop);
+        assert_eq!(turn(Some(Instant::now())), Err(CheckDenied::TooLate));
         guard.close();
-        assert_eq!(turn(None), Err(NoTurn::TooLate));
+        assert_eq!(turn(None), Err(CheckDenied::TooLate));
         drop(first);
         assert_eq!(turn(None), Ok(()));
     }

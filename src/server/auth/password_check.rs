@@ -2,7 +2,7 @@
 
 use crate::protocol::{Name, Secret};
 use crate::server::accounts::{Account, Accounts};
-use crate::server::auth::hash_queue::{HashQueue, Standing};
+use crate::server::auth::hash_queue::{HashQueue, Reputation};
 use crate::server::auth::login_cache::LoginCache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ impl PasswordChecks {
         &self,
         accounts: &'a Accounts,
         (name, password): (&Name, &Secret),
-        standing: Standing,
+        reputation: Reputation,
         until: Option<Instant>,
     ) -> Option<Option<&'a Arc<Account>>> {
         let account = accounts.get(name);
@@ -34,7 +34,7 @@ impl PasswordChecks {
             self.remembered.fetch_add(1, Ordering::Relaxed);
             return Some(account);
         }
-        let account = self.queue.run(standing, until, || {
+        let account = self.queue.run(reputation, until, || {
             let account = accounts.check(name, password.expose());
             self.hashed.fetch_add(1, Ordering::Relaxed);
             account

@@ -2,7 +2,7 @@
 
 use crate::args::{self, Origin, Parsed};
 use crate::server::StartError;
-use crate::server::accounts::{Account, Accounts, Terms};
+use crate::server::accounts::{Account, AccountLimits, Accounts};
 use crate::server::cli::options::Options;
 use crate::server::cli::{output, startup};
 use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption};
@@ -172,15 +172,15 @@ impl Report {
 
 /// Describes an account in one line, for the user.
 pub(super) fn describe(account: &Account) -> String {
-    let Account { name, access, home, terms, .. } = account;
-    format!("{name}: {}, home {home}{}", access.word(), limits(terms))
+    let Account { name, access, home, limits, .. } = account;
+    format!("{name}: {}, home {home}{}", access.word(), limits_text(limits))
 }
 
 /// Returns the limits of an account, in the form of a list that continues a line.
-fn limits(terms: &Terms) -> String {
+fn limits_text(limits: &AccountLimits) -> String {
     let size = |name: &str, bytes: u64| format!(", {name} {}", args::size_text(bytes));
-    let mut text = terms.quota.map_or(String::new(), |quota| size("quota", quota));
-    text.extend(terms.sessions.map(|most| format!(", sessions {most}")));
-    text.extend(terms.rate.map(|rate| size("rate", rate)));
+    let mut text = limits.quota.map_or(String::new(), |quota| size("quota", quota));
+    text.extend(limits.sessions.map(|most| format!(", sessions {most}")));
+    text.extend(limits.rate.map(|rate| size("rate", rate)));
     text
 }

@@ -6,7 +6,7 @@
 use crate::args::{Program, Usage};
 use crate::server::config::PROGRAM;
 use crate::server::log::sink::Sink;
-use crate::server::log::writer::{LogWriter, Observer, PATIENCE};
+use crate::server::log::writer::{LogWriter, Observer, TIMEOUT};
 use crate::sys::{self, BlockingWriter};
 use crate::text::Reason;
 use std::error::Error;
@@ -88,7 +88,7 @@ fn write_in_time(open: fn() -> Sink, text: &str) {
     match LogWriter::start(move || Ok(open()), Arc::new(IgnoreErrors)) {
         Ok(writer) => {
             writer.push(text.as_bytes());
-            writer.finish(Instant::now() + PATIENCE);
+            writer.finish(Instant::now() + TIMEOUT);
         }
         // No memory for a thread; the text may be the error message about that.
         Err(_) => drop(open().write_lines(text.as_bytes())),
@@ -101,9 +101,9 @@ struct IgnoreErrors;
 impl Observer for IgnoreErrors {
     fn count_lost(&self, _: u64) {}
 
-    fn fails(&self, _: &dyn Display) {}
+    fn on_failure(&self, _: &dyn Display) {}
 
-    fn works(&self, _: u64) -> Option<String> {
+    fn on_recovery(&self, _: u64) -> Option<String> {
         None
     }
 }

@@ -8,8 +8,8 @@ mod prompt;
 
 use crate::args::{self, Flag, Outcome, Parsed, Program, Usage};
 use crate::protocol::{FtpPath, Name, Secret};
-use crate::server::accounts::password_hash::{PasswordHash, rounds_of_new};
-use crate::server::accounts::{Access, Account, Accounts, AccountsError, Terms};
+use crate::server::accounts::password_hash::{PasswordHash, default_rounds};
+use crate::server::accounts::{Access, Account, AccountLimits, Accounts, AccountsError};
 use crate::server::auth::identity::is_anonymous;
 use crate::server::cli::{check, output, private_file};
 use crate::sys;
@@ -274,7 +274,7 @@ impl Request {
     /// # Errors
     /// Fails if the file is not an accounts file, or cannot be read or replaced, or if the home cannot be created.
     fn store(&self, password: Option<&Secret>) -> Result<Stored, Box<dyn Error>> {
-        let hash = password.map(|password| PasswordHash::new(password.expose(), rounds_of_new()));
+        let hash = password.map(|password| PasswordHash::new(password.expose(), default_rounds()));
         let hash = hash.transpose()?;
         edit(&self.file, |text, accounts| {
             let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
@@ -303,8 +303,8 @@ impl Request {
             (None, None) => Vec::new(),
         };
         let access = access.word();
-        let before = old.as_ref().map(|old| old.terms).unwrap_or_default();
-        let terms = Terms {
+        let before = old.as_ref().map(|old| old.limits).unwrap_or_default();
+        let limits = AccountLimits {
             quota: self.quota.unwrap_or(before.quota),
             sessions: self.sessions.unwrap_or(before.sessions),
             rate: self.rate.unwrap_or(before.rate),
@@ -315,7 +315,7 @@ impl Request {
             .next()
             .is_some_and(|line| line.ends_with(b"\r\n"));
         let end: &[u8] = if is_dos { b"\r\n" } else { b"\n" };
-        let line = [line.as_bytes(), &home, terms.fields().as_bytes(), end].concat();
+        let line = [line.as_bytes(), &home, limits.fields().as_bytes(), end].concat();
 
         let start = [self.name.as_bytes(), b":"].concat();
         let mut out = Vec::new();

@@ -20,7 +20,7 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     pub(super) fn new(origin: &ClientOrigin) -> Endpoints {
-        let client_unknown = origin.via == Via::Unnamed;
+        let client_unknown = origin.via == Via::UnknownClient;
         Endpoints {
             reached: origin.reached,
             own: origin.own,

@@ -45,7 +45,7 @@ const HOLD_TIME: Duration = Duration::from_secs(30);
 
 /// The time that PASV waits for a port if all are reserved for the client's address. Other transfers of
 /// that address release their ports as soon as their data connections are open.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A listener and the clients that it waits for.
 #[derive(Debug)]
@@ -128,18 +128,18 @@ impl PassivePorts {
         avoided: Option<u16>,
         balancers: &Arc<Balancers>,
     ) -> io::Result<Reservation> {
-        self.reserve_within(PATIENCE, local, peer, avoided, balancers)
+        self.reserve_within(TIMEOUT, local, peer, avoided, balancers)
     }
 
     fn reserve_within(
         &self,
-        patience: Duration,
+        timeout: Duration,
         local: SocketAddr,
         peer: IpAddr,
         avoided: Option<u16>,
         balancers: &Arc<Balancers>,
     ) -> io::Result<Reservation> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         // Created first, so that no port stays reserved if the descriptors run out.
         let waker = Arc::new(Waker::new()?);
         loop {
@@ -260,7 +260,7 @@ impl Port {
         const MOST: usize = 256;
         for _ in 0..MOST {
             match self.listener.accept() {
-                Ok((stream, from)) if balancers.include(from.ip()) => {
+                Ok((stream, from)) if balancers.contains(from.ip()) => {
                     state.proxied.add(stream, from, state.reservations);
                 }
                 Ok((stream, from)) => {

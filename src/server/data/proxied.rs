@@ -4,7 +4,7 @@
 //! other transfers.
 
 use crate::protocol::proxy::Header;
-use crate::server::proxy::{PATIENCE, read_header};
+use crate::server::proxy::{TIMEOUT, read_header};
 use crate::sys::{Interest, PollItem, Waitable};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -74,7 +74,7 @@ impl ProxiedConnections {
 
     /// Returns the time at which the next connection is dropped.
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.waiting.iter().filter_map(|connection| connection.since.checked_add(PATIENCE)).min()
+        self.waiting.iter().filter_map(|connection| connection.since.checked_add(TIMEOUT)).min()
     }
 
     /// Returns whether no connection is waiting.
@@ -89,7 +89,7 @@ impl ProxiedConnections {
             let mut connection = self.waiting.pop_front()?;
             match read_header(&connection.stream, &mut connection.head) {
                 Ok(Some(header)) => return Some(connection.identify(header)),
-                Ok(None) if connection.since.elapsed() < PATIENCE => {
+                Ok(None) if connection.since.elapsed() < TIMEOUT => {
                     self.waiting.push_back(connection)
                 }
                 Ok(None) | Err(_) => self.note_dropped(Some(connection)),

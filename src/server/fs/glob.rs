@@ -8,7 +8,7 @@
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::protocol::{FtpPath, Name};
 use crate::server::error::Refusal;
-use crate::server::fs::jail::{DirEntry, Jail, Last};
+use crate::server::fs::jail::{DirEntry, FinalLink, Jail};
 use crate::sys;
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ impl Search<'_> {
 
     fn exists(&self, at: &FtpPath, name: &[u8]) -> bool {
         let path = Name::new(name).and_then(|name| at.join(&name).ok());
-        path.is_some_and(|path| self.jail.stat(&path, Last::Keep).is_ok())
+        path.is_some_and(|path| self.jail.stat(&path, FinalLink::NoFollow).is_ok())
     }
 
     fn step(
@@ -119,7 +119,7 @@ impl Search<'_> {
     }
 
     fn add(&mut self, at: &FtpPath, shown: &[u8]) -> Result<(), Refusal> {
-        if let Ok(mut listed) = self.jail.look(at) {
+        if let Ok(mut listed) = self.jail.entry(at) {
             // The name of each match is its whole path.
             self.hold(size_of::<DirEntry>() + shown.len() + listed.target.len())?;
             listed.name = shown.to_vec();
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_matched_one_by_one_and_named_as_written() {
+    fn each_component_is_matched() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a/x.c", "a/y.c", "b/x.c", "b/z.h", ".hidden/x.c"] {
             let path = dir.path().join(name);

@@ -33,11 +33,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The treatment of a link in the last component of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Last {
+pub enum FinalLink {
     /// Follow the link.
     Follow,
     /// Use the link itself.
-    Keep,
+    NoFollow,
 }
 
 /// A directory tree that clients cannot leave. Clones share it.
@@ -47,18 +47,18 @@ pub struct Jail {
     /// The metadata of the root when it was opened, which identifies it.
     root_stat: Stat,
     /// The paths of the root on the system, for absolute links into it.
-    known_as: Arc<[PathBuf]>,
+    root_paths: Arc<[PathBuf]>,
     /// The names of the directories from the served root to this one, without links.
     above: Arc<[OsString]>,
     quotas: Arc<Quotas>,
-    broken_off: BrokenOff,
+    interrupted_upload: InterruptedUpload,
 }
 
 /// The partial of the last interrupted upload of one login.
 #[derive(Clone, Debug, Default)]
-pub struct BrokenOff(Arc<Mutex<Option<FileId>>>);
+pub struct InterruptedUpload(Arc<Mutex<Option<FileId>>>);
 
-impl BrokenOff {
+impl InterruptedUpload {
     /// Records that the upload to this partial was interrupted.
     pub(crate) fn set(&self, partial: FileId) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(partial);
@@ -93,19 +93,26 @@ impl Jail {
         let dir = Dir::open_path(root)?;
         // Opening alone also succeeds for a directory without search permission.
         dir.open_dir(OsStr::new("."))?;
-        let mut known_as = vec![std::path::absolute(root)?];
-        known_as.extend(root.canonicalize());
-        known_as.dedup();
+        let mut root_paths = vec![std::path::absolute(root)?];
+        root_paths.extend(root.canonicalize());
+        root_paths.dedup();
         let root = Arc::new(dir);
         let quotas = Arc::new(Quotas::new(Arc::clone(&root)));
-        let (known_as, above) = (known_as.into(), Arc::default());
+        let (root_paths, above) = (root_paths.into(), Arc::default());
         let root_stat = root.stat_self()?;
-        Ok(Jail { root, root_stat, known_as, above, quotas, broken_off: BrokenOff::default() })
+        Ok(Jail {
+            root,
+            root_stat,
+            root_paths,
+            above,
+            quotas,
+            interrupted_upload: InterruptedUpload::default(),
+        })
     }
 
     /// Returns the jail for another login.
     pub fn for_login(&self) -> Jail {
-        Jail { broken_off: BrokenOff::default(), ..self.clone() }
+        Jail { interrupted_upload: InterruptedUpload::default(), ..self.clone() }
     }
 
     /// Returns the jail of a login whose `/` is the directory at `path` in this one.
@@ -122,10 +129,10 @@ impl Jail {
             path.parts().for_each(|part| root.extend(sys::os_name(part)));
             root
         };
-        let known_as = self.known_as.iter().map(below).collect();
+        let root_paths = self.root_paths.iter().map(below).collect();
         let (above, quotas) = (self.trail_into(&place).into(), Arc::clone(&self.quotas));
-        let (root_stat, broken_off) = (dir.stat_self()?, BrokenOff::default());
-        Ok(Jail { root: Arc::new(dir), root_stat, known_as, above, quotas, broken_off })
+        let (root_stat, interrupted_upload) = (dir.stat_self()?, InterruptedUpload::default());
+        Ok(Jail { root: Arc::new(dir), root_stat, root_paths, above, quotas, interrupted_upload })
     }
 
     /// Checks that the root is still the directory at its path. If it was removed or renamed, or
@@ -135,7 +142,7 @@ impl Jail {
     /// # Errors
     /// Returns [`RootGone`] or the system error.
     pub fn check_root(&self) -> io::Result<()> {
-        let Some(path) = self.known_as.first() else { return Ok(()) };
+        let Some(path) = self.root_paths.first() else { return Ok(()) };
         match sys::is_dir_at(path, &self.root_stat) {
             Ok(true) => Ok(()),
             Ok(false) => Err(RootGone.into()),
@@ -152,8 +159,8 @@ impl Jail {
     }
 
     /// Returns the partial of the last interrupted upload of this login.
-    pub fn broken_off(&self) -> &BrokenOff {
-        &self.broken_off
+    pub fn interrupted_upload(&self) -> &InterruptedUpload {
+        &self.interrupted_upload
     }
 
     /// Returns the names of the directories from the served root to the one at `path`, inclusive.

@@ -14,7 +14,7 @@ pub use options::{Options, Order};
 
 use crate::protocol::FtpPath;
 use crate::protocol::listing::{Entry, Facts, Kind, Perm};
-use crate::server::fs::jail::{DirEntry, DirReader, Jail, Last};
+use crate::server::fs::jail::{DirEntry, DirReader, FinalLink, Jail};
 use crate::server::fs::sorted_names::SortedNames;
 use crate::sys::{FileKind, Stat};
 use facts::describe;
@@ -67,7 +67,7 @@ impl Lines {
     /// # Errors
     /// Fails if the path does not exist or may not be read.
     pub fn open(jail: &Jail, path: &FtpPath, form: Form, options: Options) -> io::Result<Lines> {
-        let stat = jail.stat(path, Last::Follow)?;
+        let stat = jail.stat(path, FinalLink::Follow)?;
         if stat.kind != FileKind::Dir || options.itself {
             let name = path.file_name().unwrap_or(b"/").to_vec();
             return Ok(Lines::of(vec![DirEntry { name, stat, target: Vec::new() }], form));
@@ -115,7 +115,7 @@ impl Lines {
             }
             self.names = names;
         } else {
-            let mut listed = look_at_some(&mut listing)?;
+            let mut listed = read_entries(&mut listing)?;
             self.options.sort(&mut listed);
             self.sorted = listed.into_iter();
         }
@@ -130,7 +130,7 @@ impl Lines {
         if !facts && !self.options.all {
             return;
         }
-        let above = jail.stat(&path.parent(), Last::Follow).unwrap_or(stat);
+        let above = jail.stat(&path.parent(), FinalLink::Follow).unwrap_or(stat);
         let dots = [(&b"."[..], Kind::CurrentDir, stat), (b"..", Kind::ParentDir, above)];
         for (name, kind, stat) in dots {
             let listed = DirEntry { name: name.to_vec(), stat, target: Vec::new() };
@@ -143,7 +143,7 @@ impl Lines {
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        while self.made.len() < CHUNK && (self.next()? || self.next_branch()) {}
+        while self.made.len() < CHUNK && (self.next()? || self.next_directory()) {}
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl Lines {
                 return Ok(true);
             }
             // A name that no longer exists has no line.
-            if let Some((stat, target)) = listing.look(name) {
+            if let Some((stat, target)) = listing.stat(name) {
                 self.add(stat, target)?;
                 return Ok(true);
             }
@@ -175,7 +175,7 @@ impl Lines {
 
     fn add(&mut self, stat: Stat, target: Vec<u8>) -> io::Result<()> {
         if let Some(tree) = &mut self.tree {
-            tree.note(&self.entry.name, stat.kind)?;
+            tree.add(&self.entry.name, stat.kind)?;
         }
         describe(&mut self.entry, stat, target);
         self.write();
@@ -184,22 +184,22 @@ impl Lines {
 
     /// Continues with the next directory of the tree, and returns whether there is one. A
     /// directory that cannot be read or no longer exists is shown as empty, as in `ls`.
-    fn next_branch(&mut self) -> bool {
+    fn next_directory(&mut self) -> bool {
         let Some(tree) = &mut self.tree else { return false };
-        let Some(branch) = tree.take() else { return false };
+        let Some(dir) = tree.take() else { return false };
         let jail = tree.jail.clone();
-        tree.at = branch.clone();
+        tree.at = dir.clone();
         if let Form::Names(prefix) = &mut self.form {
             // Names are for programs, so each is a whole path, without headings between them.
             prefix.truncate(tree.start);
-            prefix.extend_from_slice(branch.shown.strip_prefix(b"./").unwrap_or(&branch.shown));
+            prefix.extend_from_slice(dir.shown.strip_prefix(b"./").unwrap_or(&dir.shown));
             prefix.push(b'/');
         } else {
             self.made.extend_from_slice(b"\r\n");
-            self.made.extend(branch.shown.iter().map(|&b| visible(b)));
+            self.made.extend(dir.shown.iter().map(|&b| visible(b)));
             self.made.extend_from_slice(b":\r\n");
         }
-        let _ = self.enter(&jail, &branch.path);
+        let _ = self.enter(&jail, &dir.path);
         true
     }
 
@@ -220,11 +220,11 @@ impl Lines {
 }
 
 /// Reads as many entries as may be sorted by metadata.
-fn look_at_some(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
+fn read_entries(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     let (mut listed, mut bytes) = (Vec::new(), 0);
     let mut name = Vec::new();
     while listed.len() < SORTED_BY_FACTS && bytes < SORTED_BYTES && listing.read_name(&mut name)? {
-        if let Some((stat, target)) = listing.look(&name) {
+        if let Some((stat, target)) = listing.stat(&name) {
             bytes += name.len() + target.len();
             listed.push(DirEntry { name: name.clone(), stat, target });
         }

@@ -23,9 +23,9 @@ const AGE: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) enum Locked {
     /// The partial, opened for reading and writing and locked until it is closed, with its
     /// metadata and its identity.
-    Mine(File, Metadata, FileId),
+    Acquired(File, Metadata, FileId),
     /// Another session is writing the partial.
-    Taken,
+    Busy,
 }
 
 /// Returns whether this is the name of a partial, which clients cannot see or name.
@@ -43,7 +43,7 @@ pub fn name_for(name: &OsStr) -> OsString {
 }
 
 /// Returns the metadata of a partial, if it exists.
-pub fn waiting(dir: &Dir, partial: &OsStr) -> Option<Stat> {
+pub fn stat_partial(dir: &Dir, partial: &OsStr) -> Option<Stat> {
     dir.stat(partial).ok().filter(|stat| stat.kind == FileKind::File)
 }
 
@@ -68,10 +68,10 @@ pub(crate) fn lock(dir: &Dir, partial: &OsStr, private: bool) -> io::Result<Lock
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         if sys::is_named(dir, partial, id) {
-            return Ok(Locked::Mine(file, data, id));
+            return Ok(Locked::Acquired(file, data, id));
         }
     }
-    Ok(Locked::Taken)
+    Ok(Locked::Busy)
 }
 
 /// Removes all partials in `dir` that are not being written, before the directory is removed.
@@ -92,7 +92,7 @@ pub fn sweep(dir: &Dir, ledger: Option<&Ledger>) -> io::Result<()> {
 pub fn remove_if_old(dir: &Dir, partial: &OsStr, ledger: Option<&Ledger>) {
     let old =
         |stat: Stat| SystemTime::now().duration_since(stat.modified).is_ok_and(|age| age > AGE);
-    if waiting(dir, partial).is_some_and(old) {
+    if stat_partial(dir, partial).is_some_and(old) {
         remove_unlocked(dir, partial, ledger);
     }
 }

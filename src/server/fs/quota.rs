@@ -20,12 +20,12 @@ mod books;
 mod rename;
 mod writing;
 
-pub use rename::{Spot, rename};
+pub use rename::{NameInDir, rename};
 pub use writing::Writing;
 
 use crate::server::fs::tree_size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
-use books::{Books, Home, Place};
+use books::{Books, DirId, QuotaDir};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -71,29 +71,29 @@ impl Quotas {
         }
     }
 
-    /// Replaces all quotas; all are counted again. Returns the number of the new edition.
+    /// Replaces all quotas; all are counted again. Returns the number of the new generation.
     pub fn set(&self, quotas: impl IntoIterator<Item = (Vec<OsString>, u64)>) -> u64 {
         let mut books = self.books();
-        books.edition += 1;
+        books.generation += 1;
         let mut before = std::mem::take(&mut books.homes);
         for (trail, quota) in quotas {
             if let Some(known) = before.remove(&trail) {
-                let again = Home { quota, counted: None, changes: known.changes + 1, ..known };
+                let again = QuotaDir { quota, counted: None, changes: known.changes + 1, ..known };
                 books.homes.insert(trail, again);
             } else {
                 books.add(trail, quota);
             }
         }
         self.any.store(!books.homes.is_empty(), Ordering::Release);
-        books.edition
+        books.generation
     }
 
-    /// Adds a quota to an edition, if that is still the current one. Its directory may be new or
+    /// Adds a quota to an generation, if that is still the current one. Its directory may be new or
     /// may have replaced the one that was counted.
-    pub fn add(&self, edition: u64, trail: Vec<OsString>, quota: u64) {
-        let place = walk(&self.root, &trail).and_then(|dir| place_of(&dir)).ok();
+    pub fn add(&self, generation: u64, trail: Vec<OsString>, quota: u64) {
+        let place = walk(&self.root, &trail).and_then(|dir| dir_id(&dir)).ok();
         let mut books = self.books();
-        if books.edition == edition {
+        if books.generation == generation {
             books.forget_other(&trail, place);
             books.add(trail, quota);
             self.any.store(true, Ordering::Release);
@@ -136,10 +136,10 @@ impl Quotas {
                 return Ok(());
             }
             let dir = walk(&self.root, trail)?;
-            let (size, place) = (size_below(&dir)?, place_of(&dir)?);
+            let (size, place) = (size_below(&dir)?, dir_id(&dir)?);
             let last_try = stop.is_some();
             // Waits until a change and its entry in the books are complete.
-            let _turn = stop.unwrap_or_else(|| self.change());
+            let _guard = stop.unwrap_or_else(|| self.change());
             let mut books = self.books();
             let after = books.state(trail);
             let is_good = after == Some(before) && !before.is_busy;
@@ -147,7 +147,7 @@ impl Quotas {
             // Even an inexact first count is better than none; the next upload counts again.
             if is_good || (last_try && home.used.is_none()) {
                 home.used = Some(size);
-                home.place = Some(place);
+                home.counted_dir = Some(place);
                 home.counted = is_good.then(Instant::now);
                 return Ok(());
             }
@@ -157,7 +157,7 @@ impl Quotas {
 }
 
 /// Returns the identity of a directory.
-fn place_of(dir: &Dir) -> io::Result<Place> {
+fn dir_id(dir: &Dir) -> io::Result<DirId> {
     dir.stat_self().map(|stat| (stat.device, stat.inode))
 }
 
@@ -204,7 +204,7 @@ impl Ledger {
     ) -> io::Result<Writing> {
         let quotas = Arc::clone(&self.quotas);
         quotas.count_due(&self.trail)?;
-        let _turn = quotas.change();
+        let _guard = quotas.change();
         self.check(dir)?;
         if !sys::is_named(dir, name, id) {
             return Err(ErrorKind::ResourceBusy.into());
@@ -268,7 +268,7 @@ impl Ledger {
 /// Returns the system error.
 pub fn remove_file(ledger: Option<&Ledger>, dir: &Dir, name: &OsStr) -> io::Result<()> {
     let Some(ledger) = ledger else { return dir.remove_file(name) };
-    let _turn = ledger.quotas.change();
+    let _guard = ledger.quotas.change();
     ledger.check(dir)?;
     let size = ledger.size_of(dir, name);
     dir.remove_file(name)?;

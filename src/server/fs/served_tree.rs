@@ -32,7 +32,7 @@ impl ServedTree {
     /// than before, `prepare` is called first.
     pub fn jail(&self, prepare: impl FnOnce(&Jail)) -> Jail {
         let mut current = self.current();
-        if let Ok(Some(new)) = self.look(&current) {
+        if let Ok(Some(new)) = self.reopen_if_changed(&current) {
             prepare(&new);
             *current = new;
         }
@@ -43,7 +43,7 @@ impl ServedTree {
     /// current directory.
     pub fn peek(&self) -> (Jail, io::Result<()>) {
         let current = self.current();
-        match self.look(&current) {
+        match self.reopen_if_changed(&current) {
             Ok(Some(new)) => (new, Ok(())),
             Ok(None) => (current.clone(), Ok(())),
             Err(error) => (current.clone(), Err(error)),
@@ -64,7 +64,7 @@ impl ServedTree {
     }
 
     /// Returns a new jail if the directory is not that of `current`.
-    fn look(&self, current: &Jail) -> io::Result<Option<Jail>> {
+    fn reopen_if_changed(&self, current: &Jail) -> io::Result<Option<Jail>> {
         match current.check_root() {
             Ok(()) => Ok(None),
             Err(_) => Jail::new(&self.path).map(Some),
@@ -82,7 +82,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_jail_is_kept_until_its_directory_is_another() {
+    fn a_jail_is_replaced_when_its_directory_changes() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         fs::create_dir(&root).unwrap();

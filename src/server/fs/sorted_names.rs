@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn they_come_back_sorted() {
+    fn names_are_returned_sorted() {
         let mut some = names(&["b", "", "a", "aa", "B"]);
         some.sort();
         assert_eq!(taken(some), ["", "B", "a", "aa", "b"]);

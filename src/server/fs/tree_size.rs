@@ -19,19 +19,19 @@ use std::io;
 pub fn size_below(top: &Dir) -> io::Result<u64> {
     let mut here = walk(top, &[])?;
     let (mut total, mut trail) = (0, Vec::new());
-    let mut levels = vec![Level::look(&here, &mut total)?];
+    let mut levels = vec![Level::read(&here, &mut total)?];
     while let Some(level) = levels.last_mut() {
         if let Some(name) = level.dirs.pop() {
             let Ok(dir) = here.open_dir(&name) else { continue };
             here = dir;
             trail.push(name);
-            levels.push(Level::look(&here, &mut total)?);
+            levels.push(Level::read(&here, &mut total)?);
             continue;
         }
         levels.pop();
         trail.pop();
         let Some(level) = levels.last_mut() else { break };
-        match level.again(&here).map_or_else(|| walk(top, &trail), Ok) {
+        match level.reopen_from(&here).map_or_else(|| walk(top, &trail), Ok) {
             Ok(dir) => here = dir,
             // The directory is gone, and its remaining subdirectories with it.
             Err(_) => level.dirs.clear(),
@@ -61,7 +61,7 @@ struct Level {
 
 impl Level {
     /// Reads a directory, and adds the sizes of its files to `total`.
-    fn look(dir: &Dir, total: &mut u64) -> io::Result<Level> {
+    fn read(dir: &Dir, total: &mut u64) -> io::Result<Level> {
         let mut level = Level { itself: dir.stat_self().ok(), dirs: Vec::new() };
         let Ok(names) = dir.entries() else { return Ok(level) };
         for name in names {
@@ -77,7 +77,7 @@ impl Level {
     }
 
     /// Opens this directory as the parent of `below`, if that is certain to be the same directory.
-    fn again(&self, below: &Dir) -> Option<Dir> {
+    fn reopen_from(&self, below: &Dir) -> Option<Dir> {
         let itself = self.itself.filter(|stat| stat.inode != 0)?;
         let above = below.open_dir(OsStr::new("..")).ok()?;
         let stat = above.stat_self().ok()?;
@@ -134,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_moved_meanwhile_is_left_by_a_walk_from_the_top() {
+    fn a_moved_directory_is_reopened_from_the_top() {
         let dir = TempDir::new().unwrap();
         fs::create_dir_all(dir.path().join("a/b")).unwrap();
         let top = Dir::open_path(dir.path()).unwrap();
-        let above = Level::look(&walk(&top, &["a".into()]).unwrap(), &mut 0).unwrap();
+        let above = Level::read(&walk(&top, &["a".into()]).unwrap(), &mut 0).unwrap();
         let below = walk(&top, &["a".into(), "b".into()]).unwrap();
-        assert!(above.again(&below).is_some());
+        assert!(above.reopen_from(&below).is_some());
         fs::rename(dir.path().join("a/b"), dir.path().join("b")).unwrap();
-        assert!(above.again(&below).is_none());
+        assert!(above.reopen_from(&below).is_none());
     }
 }

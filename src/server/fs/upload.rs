@@ -34,7 +34,7 @@ use crate::protocol::digest::hex;
 use crate::protocol::{FtpPath, Name};
 use crate::pump::FileSink;
 use crate::server::error::Refusal;
-use crate::server::fs::jail::{BrokenOff, Jail, Last, ResolvedPath};
+use crate::server::fs::jail::{FinalLink, InterruptedUpload, Jail, ResolvedPath};
 use crate::server::fs::partial::Locked;
 use crate::server::fs::quota::Writing;
 use crate::server::fs::stored_text::{self, Direction};
@@ -73,7 +73,7 @@ pub struct Upload {
     /// upload.
     has_written: bool,
     /// The record in which the login notes an interrupted upload.
-    broken_off: BrokenOff,
+    interrupted_upload: InterruptedUpload,
     /// True if the name must not exist, neither when the upload begins nor when it is committed.
     only_new: bool,
 }
@@ -86,7 +86,7 @@ enum Kind {
     /// `resumable`.
     Partial { path: ResolvedPath, resumable: bool },
     /// The upload was committed or discarded.
-    Settled,
+    Done,
 }
 
 impl Upload {
@@ -100,13 +100,13 @@ impl Upload {
         mode: UploadMode,
         only_new: bool,
     ) -> Result<Upload, Refusal> {
-        let place = jail.locate(path, Last::Follow)?;
+        let place = jail.locate(path, FinalLink::Follow)?;
         if only_new && place.found().is_some() {
             return Err(Refusal::NameTaken);
         }
         let mut upload = Upload::open(jail, place, mode)?;
         upload.only_new = only_new;
-        upload.broken_off = jail.broken_off().clone();
+        upload.interrupted_upload = jail.interrupted_upload().clone();
         if let Some(ledger) = jail.ledger(&upload.place) {
             let mut writing = upload.written_to().begin_writing(ledger, &upload.file, upload.id)?;
             if mode != UploadMode::Append {
@@ -125,14 +125,14 @@ impl Upload {
         }
         let partial = place.partial();
         if let UploadMode::Replace | UploadMode::Resume(0) | UploadMode::ResumeText(0) = mode {
-            return Upload::fresh(place, partial);
+            return Upload::to_partial(place, partial);
         }
         // A partial without data has nothing to continue.
         let waiting = partial.found().filter(|stat| stat.size > 0);
-        let is_own = || jail.broken_off().get().is_some_and(|id| partial.is_of(id));
+        let is_own = || jail.interrupted_upload().get().is_some_and(|id| partial.is_of(id));
         match (mode, waiting, place.found()) {
             (UploadMode::Replace, _, _) | (UploadMode::Append, None, None) => {
-                Upload::fresh(place, partial)
+                Upload::to_partial(place, partial)
             }
             (UploadMode::Resume(_) | UploadMode::ResumeText(_), Some(_), _)
             | (UploadMode::Append, Some(_), None) => Upload::resume(place, partial, mode),
@@ -165,13 +165,13 @@ impl Upload {
         Ok((Upload::begin(jail, &dir.join(&name)?, UploadMode::Replace, true)?, name))
     }
 
-    fn fresh(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {
+    fn to_partial(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {
         // A file that may not be written must not be replaced either.
         let old = place.found().map(|_| place.open_known(Open::Write)).transpose()?;
         let (file, data, id, kind) = match make_partial(partial, old.is_some()) {
             Ok(made) => made,
             Err(error) => match old {
-                Some((old, _)) if is_fixed(&error) => return Upload::over(place, old),
+                Some((old, _)) if cannot_create(&error) => return Upload::overwrite(place, old),
                 _ => return Err(error.into()),
             },
         };
@@ -186,13 +186,13 @@ impl Upload {
     }
 
     fn new(file: File, id: FileId, place: ResolvedPath, kind: Kind, cut: Option<u64>) -> Upload {
-        let broken_off = BrokenOff::default();
+        let interrupted_upload = InterruptedUpload::default();
         let (writing, has_written, only_new) = (None, false, false);
-        Upload { file, id, place, kind, cut, writing, has_written, broken_off, only_new }
+        Upload { file, id, place, kind, cut, writing, has_written, interrupted_upload, only_new }
     }
 
     /// Begins to overwrite an existing file from its first byte.
-    fn over(place: ResolvedPath, file: File) -> Result<Upload, Refusal> {
+    fn overwrite(place: ResolvedPath, file: File) -> Result<Upload, Refusal> {
         lock(&file)?;
         let (_, id) = sys::identify(&file)?;
         Ok(Upload::new(file, id, place, Kind::InPlace, Some(0)))
@@ -206,7 +206,7 @@ impl Upload {
         if place.found().is_some() {
             place.open(Open::Write)?;
         }
-        let Locked::Mine(mut file, _, id) = partial.lock(false)? else {
+        let Locked::Acquired(mut file, _, id) = partial.lock(false)? else {
             return Err(Refusal::Busy);
         };
         let cut = Some(offset(&mut file, mode, Direction::Received)?);
@@ -267,12 +267,12 @@ impl Upload {
         let (from, id) = (self.written_to(), self.id);
         let named = self.place.commit(from, id, self.only_new, writing.as_mut());
         let Err(error) = named else {
-            self.kind = Kind::Settled;
+            self.kind = Kind::Done;
             return if sync && is_partial { Ok(self.place.sync_dir()?) } else { Ok(()) };
         };
         self.writing = writing;
         // The data is complete, so the upload was not interrupted.
-        self.broken_off = BrokenOff::default();
+        self.interrupted_upload = InterruptedUpload::default();
         if self.only_new && error.kind() == ErrorKind::AlreadyExists {
             self.clear();
             return Err(Refusal::NameTaken);
@@ -320,7 +320,7 @@ impl Upload {
     fn written_to(&self) -> &ResolvedPath {
         match &self.kind {
             Kind::Partial { path, .. } => path,
-            Kind::InPlace | Kind::Settled => &self.place,
+            Kind::InPlace | Kind::Done => &self.place,
         }
     }
 
@@ -332,7 +332,7 @@ impl Upload {
     fn clear(&mut self) {
         if let Kind::Partial { path, .. } = &self.kind {
             path.end_writing(self.writing.take(), true);
-            self.kind = Kind::Settled;
+            self.kind = Kind::Done;
         }
     }
 }
@@ -374,8 +374,8 @@ impl Drop for Upload {
         let is_empty = || self.file.metadata().is_ok_and(|data| data.len() == 0);
         match &self.kind {
             Kind::Partial { resumable, .. } if !resumable || is_empty() => self.clear(),
-            Kind::Partial { .. } if self.has_written => self.broken_off.set(self.id),
-            Kind::Partial { .. } | Kind::InPlace | Kind::Settled => {}
+            Kind::Partial { .. } if self.has_written => self.interrupted_upload.set(self.id),
+            Kind::Partial { .. } | Kind::InPlace | Kind::Done => {}
         }
         if let Some(writing) = self.writing.take() {
             self.written_to().end_writing(Some(writing), false);
@@ -385,7 +385,7 @@ impl Drop for Upload {
 
 /// Returns whether an error means that no file can be created in a directory, although an existing
 /// one may be writable.
-fn is_fixed(error: &io::Error) -> bool {
+fn cannot_create(error: &io::Error) -> bool {
     sys::cannot_replace(error) || error.kind() == ErrorKind::ReadOnlyFilesystem
 }
 
@@ -394,7 +394,7 @@ fn make_partial(
     partial: ResolvedPath,
     private: bool,
 ) -> io::Result<(File, Metadata, FileId, Kind)> {
-    if let Locked::Mine(file, data, id) = partial.lock(private)? {
+    if let Locked::Acquired(file, data, id) = partial.lock(private)? {
         return Ok((file, data, id, Kind::Partial { path: partial, resumable: true }));
     }
     let path = partial.with_suffix(&format!("-{}", hex(&random().to_be_bytes())));

@@ -23,7 +23,7 @@ impl AccountSessions {
     pub fn enter(&self, account: &Account) -> Option<AccountSlot> {
         let mut counts = self.counts();
         let here = counts.entry(account.name.clone()).or_insert(0);
-        if account.terms.sessions.is_some_and(|most| *here >= most) {
+        if account.limits.sessions.is_some_and(|most| *here >= most) {
             return None;
         }
         *here += 1;

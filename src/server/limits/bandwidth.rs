@@ -72,9 +72,9 @@ impl SessionBandwidth<'_> {
             rates.push((self.own.clone(), session));
         }
         if let Some(account) = account
-            && account.terms.rate.is_some()
+            && account.limits.rate.is_some()
         {
-            let rate = self.shared.by_account.of(&account.name, account.terms.rate);
+            let rate = self.shared.by_account.of(&account.name, account.limits.rate);
             rates.push((rate, session));
         }
         if config.rate_limit_per_ip.is_some() {

@@ -80,8 +80,8 @@ impl SessionLimits {
     /// # Errors
     /// Returns the limit that is reached.
     pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
-        let mut slot = self.enter_unnamed()?;
-        slot.name(address)?;
+        let mut slot = self.enter_without_address()?;
+        slot.set_address(address)?;
         Ok(slot)
     }
 
@@ -89,7 +89,7 @@ impl SessionLimits {
     ///
     /// # Errors
     /// Fails if no slot is free.
-    pub fn enter_unnamed(&self) -> Result<Slot, Full> {
+    pub fn enter_without_address(&self) -> Result<Slot, Full> {
         let mut counts = self.counts();
         if counts.all >= counts.most {
             return Err(Full::Server);
@@ -139,7 +139,7 @@ impl Slot {
     ///
     /// # Errors
     /// Fails if the address has reached its limit.
-    pub fn name(&mut self, address: IpAddr) -> Result<(), Full> {
+    pub fn set_address(&mut self, address: IpAddr) -> Result<(), Full> {
         let address = client_network(address);
         let mut counts = self.limits.counts();
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
@@ -152,7 +152,7 @@ impl Slot {
     }
 
     /// Returns whether the session is counted under an address.
-    pub fn is_named(&self) -> bool {
+    pub fn has_address(&self) -> bool {
         self.address.is_some()
     }
 }
@@ -198,15 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_counted_by_its_address_once_that_is_known() {
+    fn a_slot_is_counted_by_its_address_once_that_is_known() {
         let limits = SessionLimits::new(2, Some(1));
-        let mut first = limits.enter_unnamed().unwrap();
-        let mut second = limits.enter_unnamed().unwrap();
-        assert_eq!(limits.enter_unnamed().unwrap_err(), Full::Server);
-        first.name(A).unwrap();
-        assert_eq!(second.name(A).unwrap_err(), Full::Address);
-        assert!(first.is_named() && !second.is_named());
-        second.name(B).unwrap();
+        let mut first = limits.enter_without_address().unwrap();
+        let mut second = limits.enter_without_address().unwrap();
+        assert_eq!(limits.enter_without_address().unwrap_err(), Full::Server);
+        first.set_address(A).unwrap();
+        assert_eq!(second.set_address(A).unwrap_err(), Full::Address);
+        assert!(first.has_address() && !second.has_address());
+        second.set_address(B).unwrap();
         drop((first, second));
         assert!(limits.counts().by_address.is_empty() && limits.count() == 0);
     }

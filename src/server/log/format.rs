@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_differ_differ_in_text_and_in_json() {
+    fn different_values_stay_different() {
         let values: [(&[u8], &str, &str); 6] = [
             (b"\xe4", "\"\\xe4\"", "\"\\\\xe4\""),
             (b"\\xe4", "\"\\\\xe4\"", "\"\\\\\\\\xe4\""),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn for_machines_numbers_are_numbers() {
+    fn numbers_stay_numbers_in_json() {
         let time = UNIX_EPOCH + Duration::from_micros(1_999);
         let took = Seconds(Duration::from_micros(61_000_900));
         let fields: [Field<'_>; 3] =

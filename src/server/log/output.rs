@@ -1,7 +1,7 @@
 //! The destination of log lines, which a reload opens again or replaces.
 
 use crate::server::log::sink::Sink;
-use crate::server::log::writer::{LogWriter, Observer, PATIENCE};
+use crate::server::log::writer::{LogWriter, Observer, TIMEOUT};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ impl Output {
     /// # Errors
     /// Fails if the file cannot be opened; the lines then continue to go to the old destination.
     pub(super) fn reopen(&self, target: Target) -> io::Result<()> {
-        if self.stays(&target) {
+        if self.is_kept(&target) {
             return Ok(());
         }
         let next = destination(self.what, &target, &self.observer)?;
@@ -79,14 +79,14 @@ impl Output {
         if let Destination::Writer(writer) = before
             && let Some(writer) = Arc::into_inner(writer)
         {
-            writer.finish(Instant::now() + PATIENCE);
+            writer.finish(Instant::now() + TIMEOUT);
         }
         Ok(())
     }
 
     /// Returns whether nothing needs to be opened: standard error is always open, and if a FIFO
     /// without a reader is stuck, another thread that opens it would be stuck too.
-    fn stays(&self, target: &Target) -> bool {
+    fn is_kept(&self, target: &Target) -> bool {
         let current = self.current();
         match (&current.0 == target, target, &current.1) {
             (true, Target::Stderr | Target::Nowhere, _) => true,

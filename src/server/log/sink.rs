@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_torn_by_a_full_disk_does_not_spoil_the_next() {
+    fn a_partial_line_after_a_full_disk_is_ended_before_the_next() {
         let disk = Disk::default();
         let mut sink = Sink::to(Box::new(disk.clone()));
         let room = |bytes: usize| *disk.room.lock().unwrap() = bytes;

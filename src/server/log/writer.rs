@@ -26,7 +26,7 @@ const KEPT_ROOM: usize = 1 << 16;
 
 /// The longest wait for the sink to open or to take the queued lines. A FIFO without a reader and
 /// a stopped terminal take longer.
-pub(in crate::server) const PATIENCE: Duration = Duration::from_secs(1);
+pub(in crate::server) const TIMEOUT: Duration = Duration::from_secs(1);
 
 const STACK: usize = 128 * 1024;
 
@@ -36,11 +36,11 @@ pub(in crate::server) trait Observer: Send + Sync {
     fn count_lost(&self, lines: u64);
 
     /// Reports the first lost line since the sink last worked.
-    fn fails(&self, cause: &dyn Display);
+    fn on_failure(&self, cause: &dyn Display);
 
     /// Reports that the sink works again after this many lost lines. May return a line about this
     /// for the sink itself.
-    fn works(&self, lost: u64) -> Option<String>;
+    fn on_recovery(&self, lost: u64) -> Option<String>;
 }
 
 /// The queue of a thread that writes lines. After this is dropped, the thread writes the queued
@@ -97,11 +97,11 @@ impl LogWriter {
             Err(error) => {
                 // If the caller no longer waits for the result, the observer is notified.
                 if let Err(SendError(Err(error))) = sender.send(Err(error)) {
-                    own.lose(0, &error);
+                    own.count_lost(0, &error);
                 }
             }
         })?;
-        match opened.recv_timeout(PATIENCE) {
+        match opened.recv_timeout(TIMEOUT) {
             Ok(result) => result?,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
@@ -114,7 +114,7 @@ impl LogWriter {
         if state.lines.len() + line.len() > ROOM {
             state.lost += 1;
             drop(state);
-            self.queue.lose(1, &"lines arrive faster than they can be written");
+            self.queue.count_lost(1, &"lines arrive faster than they can be written");
             return;
         }
         state.lines.extend_from_slice(line);
@@ -132,7 +132,7 @@ impl LogWriter {
         state.urgent = true;
         self.queue.filled.notify_one();
         while !state.is_empty() {
-            let until = state.busy.map_or(deadline, |since| deadline.min(since + PATIENCE));
+            let until = state.busy.map_or(deadline, |since| deadline.min(since + TIMEOUT));
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -154,7 +154,7 @@ impl LogWriter {
 
     /// Returns whether the sink has not opened or not taken a piece for a second.
     pub(in crate::server) fn is_stuck(&self) -> bool {
-        self.queue.lock().busy.is_some_and(|since| since.elapsed() >= PATIENCE)
+        self.queue.lock().busy.is_some_and(|since| since.elapsed() >= TIMEOUT)
     }
 }
 
@@ -217,10 +217,10 @@ impl Queue {
         Some(std::mem::take(&mut state.lost))
     }
 
-    fn lose(&self, lines: u64, cause: &dyn Display) {
+    fn count_lost(&self, lines: u64, cause: &dyn Display) {
         self.observer.count_lost(lines);
         if !self.failing.swap(true, Ordering::Relaxed) {
-            self.observer.fails(cause);
+            self.observer.on_failure(cause);
         }
     }
 }
@@ -252,7 +252,7 @@ impl Thread<'_> {
         self.queue.lock().busy = Some(Instant::now());
         let Err((lines, cause)) = self.sink.write_lines(piece) else { return true };
         self.lost += lines;
-        self.queue.lose(lines, &cause);
+        self.queue.count_lost(lines, &cause);
         false
     }
 
@@ -260,7 +260,7 @@ impl Thread<'_> {
     fn report_recovery(&mut self) {
         let lost = std::mem::take(&mut self.lost);
         self.queue.failing.store(false, Ordering::Relaxed);
-        if let Some(line) = self.queue.observer.works(lost) {
+        if let Some(line) = self.queue.observer.on_recovery(lost) {
             self.write(line.as_bytes());
         }
     }

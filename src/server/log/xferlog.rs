@@ -191,11 +191,11 @@ impl Observer for LostLines {
         self.lost.fetch_add(lines, Ordering::Relaxed);
     }
 
-    fn fails(&self, cause: &dyn Display) {
+    fn on_failure(&self, cause: &dyn Display) {
         self.log.event(Level::Error, "transfer-log-fails", &[("cause", &cause.to_string())]);
     }
 
-    fn works(&self, lost: u64) -> Option<String> {
+    fn on_recovery(&self, lost: u64) -> Option<String> {
         self.log.event(Level::Warn, "transfer-log-works", &[("lost", &lost)]);
         None
     }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_are_kept_in_pairs_alone() {
+    fn only_paired_brackets_are_kept() {
         for (name, shown) in [
             ("a (1) [x]", "/a_(1)_[x]"),
             ("a (1", "/a__1"),

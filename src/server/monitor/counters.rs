@@ -27,7 +27,7 @@ pub enum RejectionCause {
     /// `--max-sessions-per-ip` is reached for its address.
     Address,
     /// Too many wrong passwords came from its address.
-    Guessing,
+    AddressBlocked,
     /// The system is out of a resource.
     Resources,
 }
@@ -37,7 +37,7 @@ impl RejectionCause {
     pub const ALL: [RejectionCause; 4] = [
         RejectionCause::Full,
         RejectionCause::Address,
-        RejectionCause::Guessing,
+        RejectionCause::AddressBlocked,
         RejectionCause::Resources,
     ];
 
@@ -46,7 +46,7 @@ impl RejectionCause {
         match self {
             RejectionCause::Full => "full",
             RejectionCause::Address => "address",
-            RejectionCause::Guessing => "guessing",
+            RejectionCause::AddressBlocked => "guessing",
             RejectionCause::Resources => "resources",
         }
     }
@@ -58,7 +58,7 @@ pub struct Counters {
     /// The start time of the server.
     pub began: SystemTime,
     since: Instant,
-    turned_away: [AtomicU64; RejectionCause::ALL.len()],
+    rejections: [AtomicU64; RejectionCause::ALL.len()],
     logins: [AtomicU64; 2],
     /// TLS handshakes: full ones, and those that resumed a TLS session.
     handshakes: [AtomicU64; 2],
@@ -119,7 +119,7 @@ impl Counters {
         Counters {
             began: SystemTime::now(),
             since: Instant::now(),
-            turned_away: Default::default(),
+            rejections: Default::default(),
             logins: Default::default(),
             handshakes: Default::default(),
             failed_handshakes: Default::default(),
@@ -135,12 +135,12 @@ impl Counters {
 
     /// Counts a rejected client.
     pub fn count_rejection(&self, why: RejectionCause) {
-        add(&self.turned_away[why as usize], 1);
+        add(&self.rejections[why as usize], 1);
     }
 
     /// Returns the number of rejected clients by reason.
-    pub fn turned_away(&self) -> [(RejectionCause, u64); RejectionCause::ALL.len()] {
-        RejectionCause::ALL.map(|why| (why, get(&self.turned_away[why as usize])))
+    pub fn rejections(&self) -> [(RejectionCause, u64); RejectionCause::ALL.len()] {
+        RejectionCause::ALL.map(|why| (why, get(&self.rejections[why as usize])))
     }
 
     /// Counts a login attempt.

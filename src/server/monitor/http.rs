@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 const MAX_CONNECTIONS: usize = 16;
 
 /// The pause after the system ran out of a resource for connections.
-const REST: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Returns the addresses of `--status`, IPv4 first.
 ///
@@ -73,7 +73,7 @@ pub struct Status {
     spare: Option<TcpListener>,
     routes: Routes,
     connections: Vec<Connection>,
-    rests_until: Option<Instant>,
+    paused_until: Option<Instant>,
 }
 
 impl Status {
@@ -83,7 +83,7 @@ impl Status {
             server.settings().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
         let spare = listener.try_clone().ok();
         let routes = Routes::new(server, serving, host);
-        Status { listener, spare, routes, connections: Vec::new(), rests_until: None }
+        Status { listener, spare, routes, connections: Vec::new(), paused_until: None }
     }
 
     /// Serves until the process ends.
@@ -108,18 +108,18 @@ impl Status {
     /// ready.
     fn wait(&self) -> (bool, Vec<bool>) {
         let now = Instant::now();
-        let rests = self.rests_until.is_some_and(|until| until > now);
-        let listening = match rests || self.is_full() {
+        let is_paused = self.paused_until.is_some_and(|until| until > now);
+        let listening = match is_paused || self.is_full() {
             true => PollItem::nothing(),
             false => PollItem::new(Waitable::handle(&self.listener), Interest::Read),
         };
         let mut items = vec![listening];
         items.extend(self.connections.iter().map(Connection::item));
         let ends = self.connections.iter().map(|connection| connection.deadline(self.is_full()));
-        let rest = self.rests_until.filter(|_| rests);
-        let until = ends.chain(rest).fold(self.routes.history.next(), Instant::min);
+        let pause = self.paused_until.filter(|_| is_paused);
+        let until = ends.chain(pause).fold(self.routes.history.next(), Instant::min);
         if poll(&mut items, Some(until.saturating_duration_since(now))).is_err() {
-            thread::park_timeout(REST);
+            thread::park_timeout(PAUSE);
         }
         let mut ready = items.iter().map(PollItem::ready);
         (ready.next().unwrap_or(false), ready.collect())
@@ -146,7 +146,7 @@ impl Status {
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if is_no_client(&error) => return,
                 Err(_) if self.spare.take().is_some() => {}
-                Err(_) => return self.rests_until = Instant::now().checked_add(REST),
+                Err(_) => return self.paused_until = Instant::now().checked_add(PAUSE),
             }
         }
     }

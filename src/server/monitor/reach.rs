@@ -43,8 +43,9 @@ fn addresses_among(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> 
         let all = at.ip().is_unspecified();
         // A listener on all IPv6 addresses also accepts IPv4 connections.
         let served = own.iter().filter(|ip| all && (at.is_ipv6() || ip.is_ipv4()));
-        found
-            .extend(served.filter(|ip| is_given_out(ip)).map(|ip| SocketAddr::new(*ip, at.port())));
+        found.extend(
+            served.filter(|ip| is_usable_elsewhere(ip)).map(|ip| SocketAddr::new(*ip, at.port())),
+        );
         if !all {
             found.push(SocketAddr::new(at.ip().to_canonical(), at.port()));
         }
@@ -56,7 +57,7 @@ fn addresses_among(listening: &[SocketAddr], own: &[IpAddr]) -> Vec<SocketAddr> 
 
 /// Returns whether other machines can use an address as it is. A link-local IPv6 address is usable only
 /// with the name of the client's interface after it.
-fn is_given_out(ip: &IpAddr) -> bool {
+fn is_usable_elsewhere(ip: &IpAddr) -> bool {
     match ip {
         IpAddr::V4(_) => true,
         IpAddr::V6(ip) => !ip.is_unicast_link_local(),
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_on_all_addresses_is_reached_at_each_of_its_kind() {
+    fn a_wildcard_listener_is_reachable_at_each_address_of_its_kind() {
         let own = ["2001:db8::7", "192.0.2.7", "fe80::1", "10.0.0.5"];
         let v4 = ["ftp://10.0.0.5:1026/", "ftp://192.0.2.7:1026/"];
         assert_eq!(urls(&["0.0.0.0:1026"], &own), v4);
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn other_listeners_are_reached_where_they_listen() {
+    fn other_listeners_are_reachable_at_their_own_address() {
         assert_eq!(urls(&["127.0.0.1:1026"], &["192.0.2.7"]), ["ftp://127.0.0.1:1026/"]);
         assert_eq!(urls(&["[::ffff:192.0.2.7]:2121"], &[]), ["ftp://192.0.2.7:2121/"]);
         assert_eq!(urls(&["192.0.2.7:21", "[::1]:21"], &[]), ["ftp://192.0.2.7/", "ftp://[::1]/"]);

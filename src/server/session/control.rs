@@ -103,10 +103,10 @@ impl<'a> ControlConnection<'a> {
     /// # Errors
     /// Fails if the connection is lost.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(1);
+        const TIMEOUT: Duration = Duration::from_secs(1);
         let stream = self.control.stream_mut();
         stream.end_sending()?;
-        stream.set_deadline(net::deadline(PATIENCE));
+        stream.set_deadline(net::deadline(TIMEOUT));
         while self.control.fill().is_ok_and(|length| length > 0) {
             while self.control.take_line().is_some() {}
         }
@@ -211,18 +211,18 @@ impl<'a> ControlConnection<'a> {
         const QUICK: (u64, Duration) = (64 * 1024, Duration::from_millis(50));
         const SHORTEST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(40);
-        let patience = net::deadline((took / 32).clamp(SHORTEST, LONGEST));
+        let deadline = net::deadline((took / 32).clamp(SHORTEST, LONGEST));
         let handle = self.control.stream().handle();
         if self.half_closed {
             if read_ahead::has_quit(&self.control) {
                 return false;
             }
-            let _ = net::wait(&mut [PollItem::new(handle, Interest::Loss)], patience);
+            let _ = net::wait(&mut [PollItem::new(handle, Interest::Loss)], deadline);
             return read_ahead::is_lost(&self.control);
         }
         let is_quick = moved <= QUICK.0 && took < QUICK.1;
         if !is_quick && !self.has_line() {
-            let _ = net::wait(&mut [PollItem::new(handle, Interest::Read)], patience);
+            let _ = net::wait(&mut [PollItem::new(handle, Interest::Read)], deadline);
         }
         match read_ahead::read_all(&mut self.control) {
             Some(Ok(())) => !read_ahead::has_quit(&self.control),

@@ -11,8 +11,8 @@ use crate::sys::{Interest, PollItem, Waitable};
 use std::io;
 use std::time::{Duration, Instant};
 
-const LOST: Refusal = Refusal::Broken("The control connection is lost.");
-const CLOSED: Refusal = Refusal::Broken("The control connection was closed.");
+const LOST: Refusal = Refusal::Aborted("The control connection is lost.");
+const CLOSED: Refusal = Refusal::Aborted("The control connection was closed.");
 
 /// Watches the control connection while a transfer runs.
 ///
@@ -111,7 +111,7 @@ impl ControlWatch<'_> {
 
     /// Returns why the transfer was stopped.
     pub(in crate::server::session) fn refusal(self) -> Refusal {
-        self.stopped.unwrap_or(Refusal::Broken("Transfer aborted."))
+        self.stopped.unwrap_or(Refusal::Aborted("Transfer aborted."))
     }
 
     fn stop(&mut self, why: Refusal) -> Verdict {
@@ -126,7 +126,7 @@ impl ControlWatch<'_> {
             let Some(line) = self.control.peek_line() else { return Verdict::Continue };
             let Line::Text(text) = line else { break };
             let reply = match Command::parse(text) {
-                Ok(Command::Abor) => return self.stop(Refusal::Broken("Transfer aborted.")),
+                Ok(Command::Abor) => return self.stop(Refusal::Aborted("Transfer aborted.")),
                 Ok(Command::Noop) if self.is_transfer => {
                     Reply::new(Code::OK, "Transfer in progress.")
                 }
@@ -224,7 +224,7 @@ impl TransferHooks for ControlWatch<'_> {
 
     fn check(&mut self, _moved: u64) -> Verdict {
         if self.shutdown.stage() == Stage::Stopping {
-            return self.stop(Refusal::Broken("The server is shutting down."));
+            return self.stop(Refusal::Aborted("The server is shutting down."));
         }
         match self.watched {
             Watched::Commands | Watched::End => self.read_all(),

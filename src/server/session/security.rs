@@ -146,7 +146,7 @@ impl Security {
     pub(super) fn check_data(&self, settings: &Settings, login: &Login) -> Result<(), Refusal> {
         match self.private || !requires_private_data(settings, login) {
             true => Ok(()),
-            false => Err(Refusal::DataInClear),
+            false => Err(Refusal::DataNotEncrypted),
         }
     }
 
@@ -192,8 +192,8 @@ impl Security {
                 self.data_failure = Some(HandshakeFailure::not_resumed());
                 return Err(Refusal::NotResumed);
             }
-            Ok((Waited::Stopped, _)) => return Err(Refusal::Broken("Transfer aborted.")),
-            Ok((Waited::TimedOut, _)) => HandshakeFailure::late(),
+            Ok((Waited::Stopped, _)) => return Err(Refusal::Aborted("Transfer aborted.")),
+            Ok((Waited::TimedOut, _)) => HandshakeFailure::timeout(),
             Err(error) => HandshakeFailure::from(&error),
         };
         self.data_failure = Some(failure);

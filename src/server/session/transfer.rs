@@ -22,7 +22,7 @@ use crate::server::settings::Settings;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-const SHORTER: Refusal = Refusal::Broken("The file became shorter during the transfer.");
+const SHORTER: Refusal = Refusal::Aborted("The file became shorter during the transfer.");
 
 /// The parts of a session that a transfer needs.
 pub(super) struct Transfer<'t, 'a> {
@@ -186,7 +186,9 @@ impl<'t> Transfer<'t, '_> {
                 if !self.security.is_private()
                     && self.control.client_is_gone(moved, started.elapsed()) =>
             {
-                Err(Refusal::Broken("The control connection was closed before the transfer ended."))
+                Err(Refusal::Aborted(
+                    "The control connection was closed before the transfer ended.",
+                ))
             }
             other => other,
         }
@@ -216,7 +218,7 @@ impl<'t> Transfer<'t, '_> {
         opening: &Reply,
         pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
-        const LOST: Refusal = Refusal::Broken("The control connection is lost.");
+        const LOST: Refusal = Refusal::Aborted("The control connection is lost.");
         self.control.check_half_closed();
         self.log.reply(opening);
         self.control.send(opening).map_err(|_| LOST)?;
@@ -235,7 +237,7 @@ impl<'t> Transfer<'t, '_> {
             .open(deadline, &mut watch)
             .and_then(|stream| self.security.protect(stream, &rules, deadline, &mut watch));
         let mut data = match opened {
-            Err(Refusal::Broken(_)) => return Err(watch.refusal()),
+            Err(Refusal::Aborted(_)) => return Err(watch.refusal()),
             other => other?,
         };
         if let Some(tls) = data.tls() {
@@ -247,8 +249,8 @@ impl<'t> Transfer<'t, '_> {
         let moved = match outcome.end {
             End::Done => Ok(outcome.moved),
             End::Stopped => Err(watch.refusal()),
-            End::Stalled => Err(Refusal::Broken("The data connection stalled.")),
-            End::Peer(_) => Err(Refusal::Broken("The data connection was lost.")),
+            End::Stalled => Err(Refusal::Aborted("The data connection stalled.")),
+            End::Peer(_) => Err(Refusal::Aborted("The data connection was lost.")),
             End::Local(error) => Err(Refusal::System(error)),
         };
         self.control.set_half_closed(half_closed);

@@ -1,7 +1,7 @@
 //! The entries of a directory, as far as clients may see them.
 
 use crate::protocol::FtpPath;
-use crate::server::fs::jail::{Jail, Last};
+use crate::server::fs::jail::{FinalLink, Jail};
 use crate::server::fs::partial;
 use crate::server::fs::quota::Ledger;
 use crate::sys::{self, Dir, Entries, FileKind, Stat};
@@ -15,7 +15,7 @@ impl Jail {
     /// # Errors
     /// Fails if it is missing, not a directory, or not readable.
     pub fn read_dir(&self, path: &FtpPath) -> io::Result<DirReader> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
         let entries = dir.entries()?;
         let depth = place.trail.len() + usize::from(place.name != ".");
@@ -27,8 +27,8 @@ impl Jail {
     ///
     /// # Errors
     /// Fails if the name does not exist or the path to it is not accessible.
-    pub fn look(&self, path: &FtpPath) -> io::Result<DirEntry> {
-        let place = self.locate(path, Last::Keep)?;
+    pub fn entry(&self, path: &FtpPath) -> io::Result<DirEntry> {
+        let place = self.locate(path, FinalLink::NoFollow)?;
         let stat = place.found.ok_or(ErrorKind::NotFound)?;
         let target = match stat.kind {
             FileKind::Link => self.shown_target(&place.dir, place.trail.len(), &place.name),
@@ -119,7 +119,7 @@ impl DirReader {
 
     /// Returns the metadata of a name and the target of a link; `None` if the name no longer
     /// exists.
-    pub fn look(&self, name: &[u8]) -> Option<(Stat, Vec<u8>)> {
+    pub fn stat(&self, name: &[u8]) -> Option<(Stat, Vec<u8>)> {
         let name = sys::name_of(name);
         let stat = self.dir.stat(&name).ok()?;
         let target = match stat.kind {

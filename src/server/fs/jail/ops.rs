@@ -2,9 +2,9 @@
 
 use crate::protocol::FtpPath;
 use crate::server::error::Refusal;
-use crate::server::fs::jail::{Jail, Last, ResolvedPath};
+use crate::server::fs::jail::{FinalLink, Jail, ResolvedPath};
 use crate::server::fs::partial::{self, Locked};
-use crate::server::fs::quota::{self, Ledger, Spot, Usage, Writing};
+use crate::server::fs::quota::{self, Ledger, NameInDir, Usage, Writing};
 use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -27,7 +27,7 @@ impl Jail {
     ///
     /// # Errors
     /// Fails if the name does not exist or the path to it is not accessible.
-    pub fn stat(&self, path: &FtpPath, last: Last) -> io::Result<Stat> {
+    pub fn stat(&self, path: &FtpPath, last: FinalLink) -> io::Result<Stat> {
         self.locate(path, last)?.found.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
@@ -41,7 +41,7 @@ impl Jail {
 
     /// Opens the directory at `path` if it may be entered.
     pub(super) fn enter_dir(&self, path: &FtpPath) -> io::Result<(ResolvedPath, Dir)> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         let dir = place.dir.open_dir(&place.name)?;
         dir.open_dir(OsStr::new("."))?;
         Ok((place, dir))
@@ -52,7 +52,7 @@ impl Jail {
     /// # Errors
     /// Fails if it is missing or not a regular file.
     pub fn open_file(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         let (file, data) = place.open_known(Open::Read)?;
         Ok((file, data.len()))
     }
@@ -63,7 +63,7 @@ impl Jail {
     /// # Errors
     /// `NotFound` if neither exists.
     pub fn stored(&self, path: &FtpPath) -> io::Result<ResolvedPath> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         let stored = if place.found.is_some() { place } else { place.partial() };
         if stored.found.is_some() { Ok(stored) } else { Err(ErrorKind::NotFound.into()) }
     }
@@ -83,7 +83,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error.
     pub fn make_dir(&self, path: &FtpPath, mode: Option<u32>) -> io::Result<()> {
-        let place = self.locate(path, Last::Keep)?;
+        let place = self.locate(path, FinalLink::NoFollow)?;
         make_dir(&place.dir, &place.name, mode)
     }
 
@@ -92,7 +92,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error.
     pub fn remove_dir(&self, path: &FtpPath) -> io::Result<()> {
-        let place = self.locate(path, Last::Keep)?;
+        let place = self.locate(path, FinalLink::NoFollow)?;
         let Err(error) = place.dir.remove_dir(&place.name) else { return Ok(()) };
         // The directory may contain only partial uploads, which no client can see.
         if error.kind() != ErrorKind::DirectoryNotEmpty
@@ -111,7 +111,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error, or [`Refusal::Busy`] while the partial is being written.
     pub fn remove_file(&self, path: &FtpPath) -> Result<(), Refusal> {
-        let place = self.locate(path, Last::Keep)?;
+        let place = self.locate(path, FinalLink::NoFollow)?;
         match place.found.map(|stat| stat.kind) {
             Some(FileKind::Dir) => Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(FileKind::File | FileKind::Link | FileKind::Other) => {
@@ -133,8 +133,8 @@ impl Jail {
             return Ok(false);
         }
         match partial.lock(false)? {
-            Locked::Taken => Err(Refusal::Busy),
-            Locked::Mine(_file, ..) => {
+            Locked::Busy => Err(Refusal::Busy),
+            Locked::Acquired(_file, ..) => {
                 let ledger = self.ledger(&partial);
                 quota::remove_file(ledger.as_ref(), &partial.dir, &partial.name)?;
                 Ok(true)
@@ -147,12 +147,12 @@ impl Jail {
     /// # Errors
     /// Returns the system error.
     pub fn rename(&self, from: &FtpPath, to: &FtpPath) -> io::Result<()> {
-        let from = self.locate(from, Last::Keep)?;
-        let to = self.locate(to, Last::Keep)?;
+        let from = self.locate(from, FinalLink::NoFollow)?;
+        let to = self.locate(to, FinalLink::NoFollow)?;
         match (self.ledger(&from), self.ledger(&to)) {
             (Some(before), Some(after)) => {
-                let from = Spot { ledger: &before, dir: &from.dir, name: &from.name };
-                quota::rename(from, Spot { ledger: &after, dir: &to.dir, name: &to.name })
+                let from = NameInDir { ledger: &before, dir: &from.dir, name: &from.name };
+                quota::rename(from, NameInDir { ledger: &after, dir: &to.dir, name: &to.name })
             }
             _ => from.dir.rename(&from.name, &to.dir, &to.name),
         }
@@ -163,7 +163,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error.
     pub fn set_mode(&self, path: &FtpPath, mode: u32) -> io::Result<()> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         place.dir.set_mode(&place.name, mode)
     }
 
@@ -172,7 +172,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error.
     pub fn set_modified(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         place.dir.set_modified(&place.name, time)
     }
 
@@ -181,7 +181,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error; `Unsupported` if the system cannot set it.
     pub fn set_created(&self, path: &FtpPath, time: SystemTime) -> io::Result<()> {
-        let place = self.locate(path, Last::Follow)?;
+        let place = self.locate(path, FinalLink::Follow)?;
         place.dir.set_created(&place.name, time)
     }
 
@@ -212,7 +212,7 @@ impl Jail {
     /// # Errors
     /// Returns the system error.
     pub fn link(&self, target: &FtpPath, link: &FtpPath) -> io::Result<()> {
-        let place = self.locate(link, Last::Keep)?;
+        let place = self.locate(link, FinalLink::NoFollow)?;
         // The relative target starts at the real directory of the link, since the path to it may
         // contain links.
         let from = &place.trail;
@@ -244,7 +244,7 @@ impl ResolvedPath {
     /// Returns the path of this file's partial upload: a hidden name in the same directory.
     pub fn partial(&self) -> ResolvedPath {
         let mut partial = self.beside(partial::name_for(&self.name));
-        partial.found = partial::waiting(&partial.dir, &partial.name);
+        partial.found = partial::stat_partial(&partial.dir, &partial.name);
         partial
     }
 

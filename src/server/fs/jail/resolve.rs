@@ -1,7 +1,7 @@
 //! Resolves a client's path to the directory of its last component.
 
 use crate::protocol::FtpPath;
-use crate::server::fs::jail::{Jail, Last, ResolvedPath};
+use crate::server::fs::jail::{FinalLink, Jail, ResolvedPath};
 use crate::server::fs::partial;
 use crate::sys::{self, Dir, FileKind, Stat};
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ impl Jail {
     /// # Errors
     /// Fails if a directory in the path is missing, not a directory, or may not be entered. A
     /// missing last component is not an error.
-    pub fn locate(&self, path: &FtpPath, last: Last) -> io::Result<ResolvedPath> {
+    pub fn locate(&self, path: &FtpPath, last: FinalLink) -> io::Result<ResolvedPath> {
         let mut todo: VecDeque<OsString> = VecDeque::new();
         for part in path.parts() {
             todo.push_back(sys::os_name(part)?);
@@ -40,7 +40,7 @@ impl Jail {
         self.walk(todo, last)
     }
 
-    fn walk(&self, mut todo: VecDeque<OsString>, last: Last) -> io::Result<ResolvedPath> {
+    fn walk(&self, mut todo: VecDeque<OsString>, last: FinalLink) -> io::Result<ResolvedPath> {
         self.check_root()?;
         let mut here = Arc::clone(&self.root);
         // The names of the directories from the root to `here`, without links.
@@ -77,7 +77,7 @@ impl Jail {
             } else {
                 let found = optional(here.stat(&name))?;
                 let is_link = found.is_some_and(|stat| stat.kind == FileKind::Link);
-                if last == Last::Keep || !is_link {
+                if last == FinalLink::NoFollow || !is_link {
                     return Ok(ResolvedPath { dir: here, name, found, trail });
                 }
                 here.read_link(&name)?
@@ -122,7 +122,7 @@ impl Jail {
     /// Converts an absolute path of the system to one relative to the root, if it is below the
     /// root.
     pub(super) fn inside<'a>(&self, target: &'a Path) -> Option<&'a Path> {
-        self.known_as.iter().find_map(|root| target.strip_prefix(root).ok())
+        self.root_paths.iter().find_map(|root| target.strip_prefix(root).ok())
     }
 }
 

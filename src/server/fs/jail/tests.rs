@@ -31,13 +31,13 @@ fn read(jail: &Jail, name: &str) -> Option<String> {
 }
 
 #[test]
-fn files_are_found_where_they_are() {
+fn files_are_found() {
     let (_dir, jail) = jail();
     assert_eq!(read(&jail, "/in/file").as_deref(), Some("inside"));
     assert_eq!(read(&jail, "/in/none"), None);
-    assert!(jail.locate(&path("/in/none"), Last::Keep).unwrap().found.is_none());
-    assert!(jail.locate(&path("/none/x"), Last::Keep).is_err());
-    assert_eq!(jail.stat(&path("/"), Last::Keep).unwrap().kind, FileKind::Dir);
+    assert!(jail.locate(&path("/in/none"), FinalLink::NoFollow).unwrap().found.is_none());
+    assert!(jail.locate(&path("/none/x"), FinalLink::NoFollow).is_err());
+    assert_eq!(jail.stat(&path("/"), FinalLink::NoFollow).unwrap().kind, FileKind::Dir);
     assert!(jail.check_dir(&path("/in/file")).is_err());
 }
 
@@ -53,9 +53,9 @@ fn links_that_stay_inside_are_followed() {
     for name in ["in/relative", "in/winding", "absolute", "dir/file", "in/deep/up/in/file"] {
         assert_eq!(read(&jail, name).as_deref(), Some("inside"), "{name}");
     }
-    assert_eq!(jail.stat(&path("dir"), Last::Keep).unwrap().kind, FileKind::Link);
-    assert_eq!(jail.stat(&path("dir"), Last::Follow).unwrap().kind, FileKind::Dir);
-    assert_eq!(jail.stat(&path("in/deep/up"), Last::Follow).unwrap().kind, FileKind::Dir);
+    assert_eq!(jail.stat(&path("dir"), FinalLink::NoFollow).unwrap().kind, FileKind::Link);
+    assert_eq!(jail.stat(&path("dir"), FinalLink::Follow).unwrap().kind, FileKind::Dir);
+    assert_eq!(jail.stat(&path("in/deep/up"), FinalLink::Follow).unwrap().kind, FileKind::Dir);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn links_that_leave_are_missing_files() {
         ["up/secret", "in/up", "in/out-and-back", "absolute/secret", "sly/secret", "proc", "loop"]
     {
         assert_eq!(read(&jail, name), None, "{name}");
-        let error = jail.stat(&path(name), Last::Follow).unwrap_err();
+        let error = jail.stat(&path(name), FinalLink::Follow).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{name}");
     }
 }
@@ -111,10 +111,10 @@ fn targets_of_links_reveal_nothing_outside() {
     symlink("../outside/secret", root.join("up")).unwrap();
     symlink("in/../in/file", root.join("winding")).unwrap();
     let listing = jail.read_dir(&FtpPath::root()).unwrap();
-    assert_eq!(listing.look(b"absolute").unwrap().1, b"/in/file");
-    assert_eq!(listing.look(b"outside").unwrap().1, b"");
-    assert_eq!(listing.look(b"up").unwrap().1, b"");
-    assert_eq!(listing.look(b"winding").unwrap().1, b"in/../in/file");
+    assert_eq!(listing.stat(b"absolute").unwrap().1, b"/in/file");
+    assert_eq!(listing.stat(b"outside").unwrap().1, b"");
+    assert_eq!(listing.stat(b"up").unwrap().1, b"");
+    assert_eq!(listing.stat(b"winding").unwrap().1, b"in/../in/file");
 }
 
 #[test]

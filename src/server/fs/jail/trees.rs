@@ -4,7 +4,7 @@ use crate::net::Verdict;
 use crate::protocol::FtpPath;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::ops::make_dir;
-use crate::server::fs::jail::{Jail, Last};
+use crate::server::fs::jail::{FinalLink, Jail};
 use crate::server::fs::partial;
 use crate::server::fs::quota::{self, Ledger};
 use crate::sys::{self, Dir, FileKind, Open};
@@ -60,7 +60,7 @@ impl Jail {
         way.reverse();
         // A missing directory has only missing children, so a binary search finds the first
         // missing one.
-        let there = way[1..].partition_point(|path| self.stat(path, Last::Follow).is_ok());
+        let there = way[1..].partition_point(|path| self.stat(path, FinalLink::Follow).is_ok());
         // Each directory is opened from its parent: resolving every path from the root would take
         // two million steps for two thousand components.
         let (_, mut dir) = self.enter_dir(&way[there])?;
@@ -98,7 +98,7 @@ impl Jail {
         path: &FtpPath,
         check: &mut dyn FnMut() -> Verdict,
     ) -> Result<Verdict, Refusal> {
-        let place = self.locate(path, Last::Keep)?;
+        let place = self.locate(path, FinalLink::NoFollow)?;
         let (dir, ledger) = (place.dir.open_dir(&place.name)?, self.ledger_inside(&place));
         if empty(&dir, ledger.as_ref(), 0, check)? == Verdict::Stop {
             return Ok(Verdict::Stop);

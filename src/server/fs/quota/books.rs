@@ -10,26 +10,26 @@ const AGE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    pub(super) homes: HashMap<Vec<OsString>, Home>,
+    pub(super) homes: HashMap<Vec<OsString>, QuotaDir>,
     /// The number of times that the quotas were replaced.
-    pub(super) edition: u64,
+    pub(super) generation: u64,
     /// The files that are being written, with their directories.
     pub(super) open: Vec<(FileId, Vec<OsString>)>,
 }
 
 /// The identity of a directory: the numbers of its file system and its inode.
-pub(super) type Place = (u64, u64);
+pub(super) type DirId = (u64, u64);
 
 /// A directory with a quota.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct QuotaDir {
     pub(super) quota: u64,
     /// The number of bytes stored; `None` before the first count.
     pub(super) used: Option<u64>,
     /// The time of the count; `None` if it has to be repeated.
     pub(super) counted: Option<Instant>,
     /// The directory that was counted.
-    pub(super) place: Option<Place>,
+    pub(super) counted_dir: Option<DirId>,
     /// The number of changes.
     pub(super) changes: u64,
 }
@@ -42,7 +42,7 @@ pub(super) struct State {
     pub(super) is_busy: bool,
 }
 
-impl Home {
+impl QuotaDir {
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let counted = self.counted.filter(|_| self.used.is_some());
         counted.is_none_or(|counted| now.saturating_duration_since(counted) > AGE)
@@ -66,18 +66,18 @@ impl Home {
 
 impl Books {
     pub(super) fn add(&mut self, trail: Vec<OsString>, quota: u64) {
-        let new = Home { quota, used: None, counted: None, place: None, changes: 0 };
+        let new = QuotaDir { quota, used: None, counted: None, counted_dir: None, changes: 0 };
         let home = self.homes.entry(trail).or_insert(new);
         home.quota = home.quota.min(quota);
     }
 
     /// Discards the count of `trail` if it was made in a directory other than `place`.
-    pub(super) fn forget_other(&mut self, trail: &[OsString], place: Option<Place>) {
-        if let Some(home) = self.homes.get_mut(trail).filter(|home| home.place.is_some())
-            && home.place != place
+    pub(super) fn forget_other(&mut self, trail: &[OsString], place: Option<DirId>) {
+        if let Some(home) = self.homes.get_mut(trail).filter(|home| home.counted_dir.is_some())
+            && home.counted_dir != place
         {
             home.changes += 1;
-            (home.used, home.counted, home.place) = (None, None, None);
+            (home.used, home.counted, home.counted_dir) = (None, None, None);
         }
     }
 
@@ -92,7 +92,11 @@ impl Books {
     }
 
     /// Calls `action` for every quota that applies in the directory of `trail`.
-    pub(super) fn each(&mut self, trail: &[OsString], mut action: impl FnMut(usize, &mut Home)) {
+    pub(super) fn each(
+        &mut self,
+        trail: &[OsString],
+        mut action: impl FnMut(usize, &mut QuotaDir),
+    ) {
         for depth in 0..=trail.len() {
             if let Some(home) = self.homes.get_mut(&trail[..depth]) {
                 action(depth, home);

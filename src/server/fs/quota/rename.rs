@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 
 /// A name in a directory, with the quotas that apply there.
 #[derive(Clone, Copy, Debug)]
-pub struct Spot<'a> {
+pub struct NameInDir<'a> {
     /// The quotas of the directory.
     pub ledger: &'a Ledger,
     /// The directory.
@@ -24,10 +24,10 @@ pub struct Spot<'a> {
 /// `PermissionDenied` for a directory that contains a directory with a quota, which would then be
 /// missing from its path, or that would take the path of a directory with a quota, because its
 /// bytes were not counted there.
-pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
+pub fn rename(from: NameInDir<'_>, to: NameInDir<'_>) -> io::Result<()> {
     let quotas = &from.ledger.quotas;
     quotas.count_due(&to.ledger.trail)?;
-    let _turn = quotas.change();
+    let _guard = quotas.change();
     from.ledger.check(from.dir)?;
     to.ledger.check(to.dir)?;
     let moved = from.dir.stat(from.name)?;
@@ -69,11 +69,11 @@ pub fn rename(from: Spot<'_>, to: Spot<'_>) -> io::Result<()> {
     Ok(())
 }
 
-impl Spot<'_> {
+impl NameInDir<'_> {
     /// Returns the total size of a directory that is to be moved; 0 if the same quotas apply at
     /// its new path.
-    fn size_of_tree(&self, to: Spot<'_>) -> io::Result<u64> {
-        let [trail, new] = [self, &to].map(|spot| spot.ledger.below(spot.name).trail);
+    fn size_of_tree(&self, to: NameInDir<'_>) -> io::Result<u64> {
+        let [trail, new] = [self, &to].map(|side| side.ledger.below(side.name).trail);
         let to = to.ledger;
         let shared = shared_depth(&self.ledger.trail, &to.trail);
         let books = self.ledger.quotas.books();

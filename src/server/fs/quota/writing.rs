@@ -77,7 +77,7 @@ impl Writing {
         rename: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         let quotas = Arc::clone(&self.ledger.quotas);
-        let _turn = quotas.change();
+        let _guard = quotas.change();
         let replaced = self.ledger.size_of(dir, name);
         rename()?;
         self.ledger.give_back(replaced);
@@ -89,7 +89,7 @@ impl Writing {
     /// exists.
     pub fn end(mut self, dir: &Dir, name: &OsStr, last: impl FnOnce()) {
         let quotas = Arc::clone(&self.ledger.quotas);
-        let _turn = quotas.change();
+        let _guard = quotas.change();
         last();
         if !sys::is_named(dir, name, self.id) {
             self.ledger.give_back(self.length);

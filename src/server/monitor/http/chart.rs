@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_too_large_and_none_is_needed() {
+    fn huge_values_and_no_values_are_drawn() {
         let lines = [Line { class: "in", values: vec![f64::MAX, f64::INFINITY] }];
         assert_eq!(top(&lines, 1), 1 << 62);
         assert_eq!(top(&[], 1000), 1024);

@@ -2,7 +2,7 @@
 //! transfer.
 //!
 //! One thread takes and shows the samples, so no lock is needed. The rates of transfers are
-//! sampled only while somebody views the page.
+//! sampled only while the page is viewed.
 
 use crate::server::Server;
 use crate::server::monitor::sessions::Traffic;
@@ -36,12 +36,12 @@ pub struct History {
     last: Instant,
     traffic: Traffic,
     watched: Option<Instant>,
-    paces: HashMap<u64, Pace>,
+    rates: HashMap<u64, TransferRate>,
 }
 
 /// The rate of a session's transfer.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct TransferRate {
     /// The start of the transfer, which identifies it within its session.
     began: Instant,
     moved: u64,
@@ -56,7 +56,7 @@ impl History {
             last: now,
             traffic: Traffic::default(),
             watched: None,
-            paces: HashMap::new(),
+            rates: HashMap::new(),
         }
     }
 
@@ -84,26 +84,26 @@ impl History {
         self.traffic = traffic;
         self.last = now;
         match self.watched {
-            Some(at) if now.duration_since(at) < WATCHED => self.pace(server, seconds),
-            _ => self.paces = HashMap::new(),
+            Some(at) if now.duration_since(at) < WATCHED => self.sample_rates(server, seconds),
+            _ => self.rates = HashMap::new(),
         }
     }
 
-    fn pace(&mut self, server: &Server, seconds: f64) {
-        let before = std::mem::take(&mut self.paces);
+    fn sample_rates(&mut self, server: &Server, seconds: f64) {
+        let before = std::mem::take(&mut self.rates);
         for entry in server.session_list.all() {
             let Some(began) = entry.transfer_started() else { continue };
             let moved = entry.moved();
-            let known = before.get(&entry.number).filter(|pace| pace.began == began);
+            let known = before.get(&entry.number).filter(|sampled| sampled.began == began);
             let rate = match known {
                 // A weight of 1/4 for the latest value smooths the rate without a long lag.
-                Some(pace) => {
-                    let latest = moved.saturating_sub(pace.moved) as f64 / seconds;
-                    pace.rate * 0.75 + latest * 0.25
+                Some(sampled) => {
+                    let latest = moved.saturating_sub(sampled.moved) as f64 / seconds;
+                    sampled.rate * 0.75 + latest * 0.25
                 }
                 None => average(moved, began),
             };
-            self.paces.insert(entry.number, Pace { began, moved, rate });
+            self.rates.insert(entry.number, TransferRate { began, moved, rate });
         }
     }
 
@@ -115,8 +115,8 @@ impl History {
     /// Returns the rate of a session's transfer that started at `began`, in bytes per second:
     /// recently if it was sampled, otherwise on average.
     pub fn rate(&self, session: u64, began: Instant, moved: u64) -> f64 {
-        let pace = self.paces.get(&session).filter(|pace| pace.began == began);
-        pace.map_or_else(|| average(moved, began), |pace| pace.rate)
+        let sampled = self.rates.get(&session).filter(|sampled| sampled.began == began);
+        sampled.map_or_else(|| average(moved, began), |sampled| sampled.rate)
     }
 
     /// Returns the samples, oldest first.

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_text_the_end_is_shown() {
+    fn a_long_text_is_cut_at_its_beginning() {
         let shown = text(format!("{}<end", "x".repeat(5000)));
         assert!(shown.starts_with('…') && shown.ends_with("x&lt;end"), "{shown}");
         assert_eq!(text("x".repeat(LONGEST)).len(), LONGEST);

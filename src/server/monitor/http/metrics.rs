@@ -68,10 +68,10 @@ impl Page {
         );
         let all = server.sessions_so_far();
         self.one("mt_ftp_sessions_total", "counter", "Sessions since the start.", all);
-        const AWAY: &str = "mt_ftp_turned_away_total";
-        self.family(AWAY, "counter", "Rejected clients by reason.");
-        for (why, times) in server.counters.turned_away() {
-            self.value(AWAY, &format!("reason=\"{}\"", why.name()), times);
+        const REJECTED: &str = "mt_ftp_turned_away_total";
+        self.family(REJECTED, "counter", "Rejected clients by reason.");
+        for (why, times) in server.counters.rejections() {
+            self.value(REJECTED, &format!("reason=\"{}\"", why.name()), times);
         }
         const LOGINS: &str = "mt_ftp_logins_total";
         let (ok, failed) = server.counters.logins();
@@ -176,7 +176,7 @@ impl Page {
         let began = format!("{:.3}", began.as_secs_f64());
         const START: &str = "process_start_time_seconds";
         self.one(START, "gauge", "Start time of the server, in seconds since 1970.", began);
-        let process = Process::look();
+        let process = Process::read();
         for (name, help, value) in [
             ("process_open_fds", "Open descriptors.", process.descriptors),
             ("process_max_fds", "Maximum number of open descriptors.", process.most_descriptors),

@@ -67,7 +67,7 @@ impl View<'_> {
         self.limits(&mut out);
         out.push_str("</div>");
         out.push_str(
-            "</div></main><footer>For machines: <a href=\"/metrics\">/metrics</a>, \
+            "</div></main><footer>For programs: <a href=\"/metrics\">/metrics</a>, \
              <a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a></footer>\
              </body></html>\n",
         );
@@ -121,7 +121,7 @@ impl View<'_> {
         let (server, counters) = (self.server, &self.server.counters);
         let (latest, traffic) = (self.history.latest(), server.session_list.traffic());
         let (logins, failed_logins) = counters.logins();
-        let away: u64 = counters.turned_away().iter().map(|(_, times)| times).sum();
+        let rejected: u64 = counters.rejections().iter().map(|(_, times)| times).sum();
         let sum = |wanted: &dyn Fn(TransferKind) -> bool| {
             let kinds = TransferKind::ALL.into_iter().filter(|kind| wanted(*kind));
             kinds.fold((0, 0), |(done, failed), kind| {
@@ -138,18 +138,18 @@ impl View<'_> {
                 server.session_limits.count().to_string(),
                 format!("{} since the start", server.sessions_so_far()),
             ),
-            ("Moving now", moving.to_string(), "transfers".into()),
-            ("In", rate(latest.received), format!("{} in all", bytes(traffic.received as f64))),
-            ("Out", rate(latest.sent), format!("{} in all", bytes(traffic.sent as f64))),
+            ("Active transfers", moving.to_string(), "now".into()),
+            ("In", rate(latest.received), format!("{} in total", bytes(traffic.received as f64))),
+            ("Out", rate(latest.sent), format!("{} in total", bytes(traffic.sent as f64))),
             (
                 "Files",
                 files.to_string(),
                 format!("{failed} failed; {}", count(listings, "listing")),
             ),
             ("Logins", logins.to_string(), format!("{failed_logins} failed")),
-            ("Turned away", away.to_string(), self.reasons()),
+            ("Rejected", rejected.to_string(), self.reasons()),
             (
-                "Up for",
+                "Uptime",
                 html::short(counters.uptime()),
                 format!("since {}", html::since(counters.began, self.now)),
             ),
@@ -161,11 +161,10 @@ impl View<'_> {
 
     /// Returns the reasons for which clients were rejected, with their counts.
     fn reasons(&self) -> String {
-        let reasons =
-            self.server.counters.turned_away().into_iter().filter(|(_, times)| *times > 0);
+        let reasons = self.server.counters.rejections().into_iter().filter(|(_, times)| *times > 0);
         let reasons: Vec<String> =
             reasons.map(|(why, times)| format!("{times} {}", why.name())).collect();
-        if reasons.is_empty() { "nobody so far".into() } else { reasons.join(", ") }
+        if reasons.is_empty() { "none so far".into() } else { reasons.join(", ") }
     }
 
     fn throughput(&self, out: &mut String) {
@@ -207,8 +206,8 @@ impl View<'_> {
         begin(out, "access", "Access", "");
         out.push_str("<ul class=\"texts\">");
         let name = match reach::is_local(self.serving) {
-            true => "Only this machine, at",
-            false => "Reach it at",
+            true => "Only on this machine",
+            false => "Reachable at",
         };
         let addresses = reach::addresses(self.serving);
         for address in &addresses {
@@ -219,12 +218,12 @@ impl View<'_> {
             line(out, "Connect with", &text(reach::command(address, offers_tls)));
         }
         let may = self.server.settings().config.anonymous.map_or("not log in", Access::allows);
-        line(out, "Visitors may", may);
+        line(out, "Anonymous visitors may", may);
         out.push_str("</ul></section>");
     }
 
     fn limits(&self, out: &mut String) {
-        let (server, settings, process) = (self.server, self.server.settings(), Process::look());
+        let (server, settings, process) = (self.server, self.server.settings(), Process::read());
         begin(out, "limits", "Limits", "");
         out.push_str("<ul>");
         meter(
@@ -314,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_meter_without_an_end_is_a_number() {
+    fn a_meter_without_a_limit_is_a_number() {
         let shown = |most| {
             let mut out = String::new();
             meter(&mut out, "Doors", 9, most);

@@ -17,7 +17,7 @@ pub struct Process {
 
 impl Process {
     /// Reads the values from the system.
-    pub fn look() -> Process {
+    pub fn read() -> Process {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
         // The descriptor for reading this directory is not counted.

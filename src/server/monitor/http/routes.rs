@@ -57,7 +57,7 @@ impl Routes {
                 Ok(()) => Response::plain("200 OK", "ready"),
                 Err(why) => Response::plain("503 Service Unavailable", why),
             },
-            "/" | "/metrics" if !self.is_ours(request.host.as_deref()) => Response::plain(
+            "/" | "/metrics" if !self.is_accepted_host(request.host.as_deref()) => Response::plain(
                 "421 Misdirected Request",
                 "Ask for an address, or for the name in --status.",
             ),
@@ -87,7 +87,7 @@ impl Routes {
     /// Returns whether the request is addressed to this server. Another web site can point its own
     /// name to this machine and read what the browser then receives (DNS rebinding); it cannot do
     /// so with an IP address or one of the accepted names.
-    fn is_ours(&self, host: Option<&str>) -> bool {
+    fn is_accepted_host(&self, host: Option<&str>) -> bool {
         let Some(host) = host else { return true };
         let host = host.strip_suffix('.').unwrap_or(host);
         host.parse::<IpAddr>().is_ok()

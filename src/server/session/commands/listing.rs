@@ -5,7 +5,7 @@ use crate::protocol::{Code, FtpPath, Name, Reply};
 use crate::server::auth::permissions;
 use crate::server::error::Refusal;
 use crate::server::fs::glob;
-use crate::server::fs::jail::{DirEntry, Last};
+use crate::server::fs::jail::{DirEntry, FinalLink};
 use crate::server::fs::listing::{self, Form, Lines, Options};
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::commands::Answer;
@@ -40,7 +40,7 @@ pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<
     let path = transfer.login().path_or_cwd(name)?;
     let identity = transfer.login().identity()?;
     // RFC 3659 section 7.2.1: MLSD is only for directories; anything else gets 501.
-    if identity.jail().stat(&path, Last::Follow)?.kind != FileKind::Dir {
+    if identity.jail().stat(&path, FinalLink::Follow)?.kind != FileKind::Dir {
         return Err(Refusal::Argument("Not a directory; use MLST."));
     }
     let form = Form::Facts(transfer.parameters().facts(), permissions::letters(identity.access()));
@@ -54,7 +54,7 @@ pub(in crate::server::session) fn mlst(
 ) -> Answer {
     let path = login.path_or_cwd(name)?;
     let identity = login.identity()?;
-    let stat = identity.jail().stat(&path, Last::Follow)?;
+    let stat = identity.jail().stat(&path, FinalLink::Follow)?;
     let name = path.as_bytes().to_vec();
     let mut entry = listing::entry(DirEntry { name, stat, target: Vec::new() });
     entry.perm = Some(listing::perm(&entry, permissions::letters(identity.access())));
@@ -91,7 +91,7 @@ fn list_argument(
 /// path if it exists.
 fn split_options(login: &Login, argument: &Name) -> Result<(Options, Option<Name>), Refusal> {
     let dashed = argument.as_bytes().starts_with(b"-");
-    if dashed && login.jail()?.stat(&login.path(argument)?, Last::Keep).is_err() {
+    if dashed && login.jail()?.stat(&login.path(argument)?, FinalLink::NoFollow).is_err() {
         return Ok(Options::split(argument.as_bytes()));
     }
     Ok((Options::default(), Some(argument.clone())))
@@ -130,13 +130,13 @@ fn lines(
     let jail = login.jail()?;
     let facts = matches!(form, Form::Facts(..));
     match name.filter(|name| !facts && is_pattern(name.as_bytes())) {
-        Some(pattern) if jail.stat(path, Last::Keep).is_err() => {
+        Some(pattern) if jail.stat(path, FinalLink::NoFollow).is_err() => {
             let mut found = glob::expand(jail, login.cwd()?, pattern)?;
             options.sort(&mut found);
             let form = if form == Form::Long { form } else { Form::Names(Vec::new()) };
             Ok(Lines::of(found, form))
         }
-        _ => match (name, &form, jail.stat(path, Last::Follow)?) {
+        _ => match (name, &form, jail.stat(path, FinalLink::Follow)?) {
             // NLST of a file returns the path that was given.
             (Some(name), Form::Names(_), stat) if stat.kind != FileKind::Dir || options.itself => {
                 let name = name.as_bytes().to_vec();

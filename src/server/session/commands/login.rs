@@ -4,7 +4,7 @@ use crate::net;
 use crate::protocol::{Code, Name, Reply, Secret};
 use crate::server::Server;
 use crate::server::auth::identity::{Identity, is_anonymous};
-use crate::server::auth::login_attempts::NoTurn;
+use crate::server::auth::login_attempts::CheckDenied;
 use crate::server::config::TlsRequired;
 use crate::server::data::DataConnection;
 use crate::server::error::Refusal;
@@ -110,22 +110,22 @@ fn check_password(
     (name, password): (&Name, &Secret),
 ) -> Result<Identity, Refusal> {
     let until = login.deadline(settings.config.login_timeout);
-    let turn = server.login_attempts.turn(log.peer().ip(), name, until);
-    let turn = turn.map_err(|no_turn| match no_turn {
-        NoTurn::Refused(left) => Refusal::Guessing(left),
-        NoTurn::Crowded | NoTurn::TooLate => Refusal::NoTurn,
+    let permit = server.login_attempts.acquire(log.peer().ip(), name, until);
+    let permit = permit.map_err(|denied| match denied {
+        CheckDenied::Refused(left) => Refusal::AddressBlocked(left),
+        CheckDenied::TooManyWaiting | CheckDenied::TooLate => Refusal::TooManyLogins,
     })?;
-    let (checks, standing) = (&server.password_checks, turn.standing());
-    match settings.authenticator.admit(name, password, checks, standing, until) {
+    let (checks, reputation) = (&server.password_checks, permit.reputation());
+    match settings.authenticator.admit(name, password, checks, reputation, until) {
         Err(Refusal::LoginFailed) => {}
-        Err(Refusal::NoTurn) => return Err(Refusal::NoTurn),
+        Err(Refusal::TooManyLogins) => return Err(Refusal::TooManyLogins),
         admitted => {
-            turn.right();
+            permit.succeeded();
             return admitted;
         }
     }
     let (failures, most) = (login.fail(), settings.config.max_login_failures);
-    let late = net::deadline(turn.wrong(failures, most));
+    let late = net::deadline(permit.failed(failures, most));
     // The shutdown ends the delay early.
     let _ = net::wait(&mut [server.shutdown.draining()], late);
     Err(if failures < most { Refusal::LoginFailed } else { Refusal::TooManyFailures })

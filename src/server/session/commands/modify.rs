@@ -4,7 +4,7 @@ use crate::net::{TransferHooks, Verdict};
 use crate::protocol::time::write_timestamp;
 use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
 use crate::server::error::Refusal;
-use crate::server::fs::jail::Last;
+use crate::server::fs::jail::FinalLink;
 use crate::server::session::commands::Answer;
 use crate::server::session::commands::query::path_reply;
 use crate::server::session::control::ControlConnection;
@@ -52,7 +52,7 @@ pub(in crate::server::session) fn rnfr(
     name: &Name,
 ) -> Answer {
     let path = login.path(name)?;
-    login.jail()?.stat(&path, Last::Keep)?;
+    login.jail()?.stat(&path, FinalLink::NoFollow)?;
     parameters.set_rename_source(path);
     Ok(Reply::new(Code::PENDING, "Ready for RNTO with the new name."))
 }

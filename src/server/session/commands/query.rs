@@ -6,7 +6,7 @@ use crate::protocol::time::write_timestamp;
 use crate::protocol::{Code, Command, FtpPath, Name, Reply, write_quoted};
 use crate::server::auth::permissions::Right;
 use crate::server::error::Refusal;
-use crate::server::fs::jail::Last;
+use crate::server::fs::jail::FinalLink;
 use crate::server::fs::stored_text;
 use crate::server::session::commands::{Answer, modify};
 use crate::server::session::control::ControlConnection;
@@ -67,7 +67,7 @@ pub(in crate::server::session) fn mdtm(
     name: &Name,
 ) -> Answer {
     let path = login.path(name)?;
-    match login.jail()?.stat(&path, Last::Follow) {
+    match login.jail()?.stat(&path, FinalLink::Follow) {
         Ok(stat) => {
             let mut text = Vec::new();
             write_timestamp(stat.modified, &mut text);

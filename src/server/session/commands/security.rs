@@ -26,7 +26,7 @@ pub(in crate::server::session) fn auth(
         return Err(Refusal::Sequence("Send AUTH before USER."));
     }
     if !control.is_empty() {
-        return Err(Refusal::Injected);
+        return Err(Refusal::CommandInjection);
     }
     // In the drafts before RFC 4217, AUTH SSL also protects data connections.
     let private = matches!(mechanism, Mechanism::Ssl | Mechanism::TlsP);
@@ -69,10 +69,10 @@ pub(in crate::server::session) fn prot(
     let text = match protection {
         Protection::Private => "Data connections are encrypted.",
         Protection::Clear if requires_private_data(settings, login) => {
-            return Err(Refusal::AgainstPolicy("This server requires PROT P."));
+            return Err(Refusal::Forbidden("This server requires PROT P."));
         }
         Protection::Clear => "Data connections are not encrypted.",
-        Protection::Safe | Protection::Confidential => return Err(Refusal::NoSuchProtection),
+        Protection::Safe | Protection::Confidential => return Err(Refusal::UnsupportedProtection),
     };
     security.set_private(protection == Protection::Private);
     Ok(Reply::new(Code::OK, text))
@@ -84,9 +84,9 @@ pub(in crate::server::session) fn ccc(
     control: &ControlConnection<'_>,
     security: &mut Security,
 ) -> Answer {
-    require_tls(settings, security, Refusal::NotSecured)?;
+    require_tls(settings, security, Refusal::ControlNotEncrypted)?;
     if !settings.config.tls_ccc {
-        return Err(Refusal::AgainstPolicy("CCC is not allowed on this server."));
+        return Err(Refusal::Forbidden("CCC is not allowed on this server."));
     }
     if !control.is_empty() {
         return Err(Refusal::Sequence("Wait for the reply to CCC before the next command."));

@@ -143,7 +143,7 @@ fn it_warns_if_clients_can_see_the_server_s_own_files() {
     std::fs::write(&users, "").unwrap();
     let words = ["--users", users.to_str().unwrap()];
     let server = Server::launch(root, "127.0.0.1", &words);
-    server.wait_for_log(&["warning", "--users", "in the directory that is served"]);
+    server.wait_for_log(&["warning", "--users", "is inside the root"]);
     let elsewhere = TempDir::new().unwrap();
     let users = elsewhere.path().join("users");
     std::fs::write(&users, "").unwrap();
@@ -160,7 +160,7 @@ fn an_address_in_use_is_one_line_and_exit_1() {
     let lines = complaint(&["--root", ".", "--host", "127.0.0.1", "--port", &port], 1);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("127.0.0.1") && lines[0].contains(&port), "{lines:?}");
-    assert!(lines[0].ends_with("--port N picks another port"), "{lines:?}");
+    assert!(lines[0].ends_with("choose another port with --port N"), "{lines:?}");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn the_page_loads_nothing_from_elsewhere() {
         assert!(!page.body.contains(word), "{word}");
     }
     page.shows("http-equiv=\"refresh\"");
-    page.shows("Nobody is connected.");
+    page.shows("No sessions.");
     let paused = watched.get("/?paused").expect(200);
     assert!(!paused.body.contains("http-equiv=\"refresh\""));
 }
@@ -346,9 +346,9 @@ fn the_page_says_how_the_server_is_reached_and_what_visitors_may_do() {
     let watched = Watched::with(&["--anonymous", "drop"]);
     let address = watched.server.addr();
     let page = watched.page();
-    page.shows(&format!("Only this machine, at</span><span>ftp://{address}/<"));
+    page.shows(&format!("Only on this machine</span><span>ftp://{address}/<"));
     page.shows(&format!("Connect with</span><span>ftp_client 127.0.0.1 {}<", address.port()));
-    page.shows("Visitors may</span><span>list, and store new files<");
+    page.shows("Anonymous visitors may</span><span>list, and store new files<");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn check_and_the_start_show_the_certificate() {
     let soon = identity.file();
     let soon = soon.to_str().unwrap();
     let (stdout, ..) = run(&["check", "--root", root, "--tls-cert", soon]);
-    let warning = format!("warning: the certificate in {soon} is valid for 6 days more");
+    let warning = format!("warning: the certificate in {soon} expires in 6 days");
     assert!(stdout.contains(&warning), "{stdout}");
     let server = Server::with(&["--tls-cert", soon]);
     server.next_line();
@@ -174,7 +174,7 @@ fn a_reload_uses_a_renewed_certificate_and_keeps_sessions() {
 
     certificate(dir, name, &["127.0.0.1"], 3);
     ftps.server.signal("HUP");
-    ftps.server.wait_for_log(&["certificate-expires", "valid for 2 days"]);
+    ftps.server.wait_for_log(&["certificate-expires", "expires in 2 days"]);
 }
 
 #[test]

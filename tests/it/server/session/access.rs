@@ -42,7 +42,7 @@ fn drop_cannot_change_existing_files() {
     for name in ["theirs", "mine"] {
         for line in [format!("STOR {name}"), format!("APPE {name}")] {
             peer.epsv();
-            peer.say(line).expect_text(553, "That name is taken");
+            peer.say(line).expect_text(553, "The file exists");
         }
         peer.epsv();
         peer.say("REST 2").expect(350);
@@ -77,7 +77,7 @@ fn of_two_drops_to_one_name_the_first_to_finish_wins() {
         let slow = first.begin_with("STOR name", "slow");
         second.stor("name", "quick");
         drop(slow);
-        first.expect_text(553, "That name is taken");
+        first.expect_text(553, "The file exists");
         assert_eq!(server.read("name"), b"quick");
         assert_eq!(server.partials(""), 0);
     }

@@ -420,11 +420,10 @@ fn passwords_are_in_no_log() {
 
 #[test]
 fn passwd_creates_the_home_and_shows_the_access() {
-    let root = TempDir::new().unwrap();
-    let (dir, users) = (root.path().join("homes"), root.path().join("users"));
-    fs::create_dir(&dir).unwrap();
-    fs::set_permissions(&dir, fs::Permissions::from_mode(0o750)).unwrap();
-    let (dir, users) = (dir.to_str().unwrap(), users.to_str().unwrap());
+    let (root, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o750)).unwrap();
+    let (dir, users) = (root.path().to_str().unwrap().to_owned(), elsewhere.path().join("users"));
+    let (dir, users) = (dir.as_str(), users.to_str().unwrap());
     let words = ["passwd", "--root", dir, "--access=store", "--home=5b/anna", users, "anna"];
     let told = run(&words, "secret\n").expect(0).stderr;
     let home = format!("{dir}/5b/anna");
@@ -435,6 +434,8 @@ fn passwd_creates_the_home_and_shows_the_access() {
         assert!(told.ends_with("chown it to the user that runs the server\n"), "{told}");
     }
     let server = Server::launch(root, "127.0.0.1", &["--users", users]);
+    server.caller().say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
     assert!(!server.log().contains("cannot log in"), "{}", server.log());
 }
 

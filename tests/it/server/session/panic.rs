@@ -30,7 +30,7 @@ impl Touchy {
 
 /// Serves a directory from this process with one thread per client.
 fn serve(root: &TempDir, log: Touchy) -> (Arc<Server>, SocketAddr) {
-    panic_hook::keep_quiet(None);
+    panic_hook::install(None);
     let words =
         ["--root", root.path().to_str().unwrap(), "--max-sessions", "2", "--anonymous", "write"];
     let Ok(Outcome::Run(given)) = PROGRAM.parse(words.iter().map(Into::into)) else { panic!() };

@@ -238,7 +238,7 @@ fn existing_and_unknown_accounts_need_tls_before_the_password() {
     let refusals: Vec<String> = ["anna", "nobody", "../x", "ROOT"]
         .map(|name| peer.say(format!("USER {name}")).expect(530).text())
         .into();
-    assert_eq!(refusals[0], "530 TLS is required for accounts: AUTH TLS first.");
+    assert_eq!(refusals[0], "530 TLS is required for accounts; send AUTH TLS first.");
     assert!(refusals.iter().all(|text| *text == refusals[0]), "{refusals:?}");
     peer.say("PASS secret").expect(503);
     // The refused USER has also ended the earlier login.
@@ -253,7 +253,7 @@ fn tls_required_can_be_all_or_none() {
     let Some(ftps) = Ftps::start(&["--tls-required", "all"]) else { return };
     let mut peer = ftps.server.caller();
     for name in ["anonymous", "ftp", "anna", "nobody"] {
-        peer.say(format!("USER {name}")).expect_text(530, "TLS is required: AUTH TLS first.");
+        peer.say(format!("USER {name}")).expect_text(530, "TLS is required; send AUTH TLS first.");
     }
     ftps.auth(&mut peer, "AUTH TLS");
     peer.login();
@@ -543,7 +543,7 @@ fn a_flood_of_failed_handshakes_is_counted_and_does_not_fill_the_log() {
 #[test]
 fn stat_log_page_and_metrics_show_tls() {
     let Some((ftps, page)) = with_status() else { return };
-    ftps.server.caller().say("STAT").expect_text(211, "Control connection: in clear");
+    ftps.server.caller().say("STAT").expect_text(211, "Control connection: not encrypted");
     let mut peer = ftps.caller();
     let version = peer.tls().unwrap().version();
     peer.say("STAT").expect_text(211, &format!("Control connection: {version}, "));

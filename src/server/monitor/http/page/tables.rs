@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The maximum number of sessions that are shown.
-const MOST_ROWS: usize = 200;
+const MAX_ROWS: usize = 200;
 
 impl View<'_> {
     pub(super) fn sessions(
@@ -21,21 +21,26 @@ impl View<'_> {
         quiet: &[Arc<SessionEntry>],
     ) {
         let all = moving.len() + quiet.len();
-        begin(out, "here", "Who is here", &count(all as u64, "session"));
+        begin(out, "here", "Sessions", &count(all as u64, "session"));
         if all == 0 {
-            return none(out, "Nobody is connected.");
+            return empty_section(out, "No sessions.");
         }
         table(
             out,
             "here",
-            &[("tight", "No."), ("who", "Who"), ("tight roomy", "Here for"), ("what", "Doing")],
+            &[
+                ("tight", "No."),
+                ("who", "User"),
+                ("tight roomy", "Connected"),
+                ("what", "Activity"),
+            ],
         );
         // Sessions with transfers come first, then the newest sessions.
-        let shown = moving.iter().chain(quiet.iter().rev()).take(MOST_ROWS);
+        let shown = moving.iter().chain(quiet.iter().rev()).take(MAX_ROWS);
         shown.for_each(|entry| self.session(out, entry));
         out.push_str("</tbody></table>");
-        if all > MOST_ROWS {
-            let _ = write!(out, "<p class=\"none\">and {} more</p>", all - MOST_ROWS);
+        if all > MAX_ROWS {
+            let _ = write!(out, "<p class=\"none\">and {} more</p>", all - MAX_ROWS);
         }
         out.push_str("</section>");
     }
@@ -90,17 +95,17 @@ impl View<'_> {
 
     pub(super) fn last_transfers(&self, out: &mut String) {
         let last = self.server.counters.last.newest_first();
-        begin(out, "last", "Last transfers", "");
+        begin(out, "last", "FinalLink transfers", "");
         if last.is_empty() {
-            return none(out, "No file has moved yet.");
+            return empty_section(out, "No transfers yet.");
         }
         let columns = [
             ("tight", "When"),
             ("tight roomy", "No."),
-            ("who", "Who"),
-            ("what", "What"),
+            ("who", "User"),
+            ("what", "File"),
             ("number roomy", "Size"),
-            ("number roomy", "Took"),
+            ("number roomy", "Duration"),
             ("number roomy", "Rate"),
         ];
         table(out, "last", &columns);
@@ -133,11 +138,11 @@ impl View<'_> {
 
     pub(super) fn problems(&self, out: &mut String) {
         let events = self.server.log.recent().newest_first();
-        begin(out, "problems", "Failures and refusals", "");
+        begin(out, "problems", "Warnings and errors", "");
         if events.is_empty() {
-            return none(out, "None so far.");
+            return empty_section(out, "None so far.");
         }
-        table(out, "problems", &[("tight", "When"), ("tight", "What"), ("", "Details")]);
+        table(out, "problems", &[("tight", "When"), ("tight", "Event"), ("", "Details")]);
         for Event { time, level, name, fields } in &events {
             let class = if *level == Level::Error { "bad" } else { "warn" };
             let details: Vec<String> = fields
@@ -160,7 +165,7 @@ impl View<'_> {
 }
 
 /// Ends a section that has nothing to show.
-fn none(out: &mut String, why: &str) {
+fn empty_section(out: &mut String, why: &str) {
     let _ = write!(out, "<p class=\"none\">{why}</p></section>");
 }
 
