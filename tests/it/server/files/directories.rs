@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 #[test]
-fn cwd_goes_down_and_cdup_goes_up() {
+fn cwd_and_cdup_change_the_directory() {
     let server = Server::start();
     server.make_dir("a/b c");
     let mut peer = server.visitor();
@@ -25,7 +25,7 @@ fn cwd_goes_down_and_cdup_goes_up() {
 }
 
 #[test]
-fn a_refused_cwd_stays_where_it_was() {
+fn a_refused_cwd_keeps_the_working_directory() {
     let server = Server::start();
     server.make_dir("a");
     server.write("a/file", "");
@@ -54,7 +54,7 @@ fn names_are_relative_to_the_working_directory() {
 }
 
 #[test]
-fn a_rename_takes_two_commands() {
+fn a_rename_needs_two_commands() {
     let server = Server::start();
     server.make_dir("dir");
     server.write("old name", "content");
@@ -66,7 +66,7 @@ fn a_rename_takes_two_commands() {
 }
 
 #[test]
-fn rnto_follows_rnfr_at_once_or_not_at_all() {
+fn rnto_must_follow_rnfr_immediately() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();
@@ -82,7 +82,7 @@ fn rnto_follows_rnfr_at_once_or_not_at_all() {
 }
 
 #[test]
-fn renaming_what_is_missing_is_550() {
+fn renaming_a_missing_file_is_550() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();
@@ -94,7 +94,7 @@ fn renaming_what_is_missing_is_550() {
 }
 
 #[test]
-fn a_rename_replaces_a_file_but_no_directory_with_something_in_it() {
+fn a_rename_replaces_a_file_but_not_a_nonempty_directory() {
     let server = Server::start();
     server.write("new", "new");
     server.write("old", "old");
@@ -133,7 +133,7 @@ fn a_directory_can_be_renamed() {
 }
 
 #[test]
-fn dele_removes_files_alone() {
+fn dele_removes_only_files() {
     let server = Server::start();
     server.write("file", "");
     server.make_dir("dir");
@@ -160,7 +160,7 @@ fn dele_and_rename_act_on_a_link_itself() {
 }
 
 #[test]
-fn mkd_makes_one_directory() {
+fn mkd_creates_one_directory() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();
@@ -174,7 +174,7 @@ fn mkd_makes_one_directory() {
 }
 
 #[test]
-fn rmd_removes_empty_directories_alone() {
+fn rmd_removes_only_empty_directories() {
     let server = Server::start();
     server.make_dir("full/empty");
     server.write("file", "");
@@ -189,7 +189,7 @@ fn rmd_removes_empty_directories_alone() {
 }
 
 #[test]
-fn the_root_stays_where_it_is() {
+fn the_root_cannot_be_removed_or_renamed() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -244,7 +244,7 @@ fn a_name_has_at_most_255_bytes() {
 }
 
 #[test]
-fn an_upload_under_the_longest_name_can_be_broken_off_and_continued() {
+fn an_upload_with_the_longest_name_can_be_resumed() {
     let server = Server::start();
     let longest = "n".repeat(255);
     let mut peer = server.visitor();

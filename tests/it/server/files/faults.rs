@@ -30,7 +30,7 @@ fn overfill(peer: &mut Peer, command: &str) {
 }
 
 #[test]
-fn no_room_is_552_and_leaves_the_old_file_and_nothing_else() {
+fn a_full_disk_is_552_and_leaves_only_the_old_file() {
     let server = Server::limited(A_MEGABYTE, &[]);
     server.write("file", "old");
     let _witness = server.caller();
@@ -46,11 +46,11 @@ fn no_room_is_552_and_leaves_the_old_file_and_nothing_else() {
     }
     peer.stor("file", "new");
     drop(peer);
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
 }
 
 #[test]
-fn no_room_for_the_rest_of_a_resumed_upload_removes_its_partial() {
+fn a_full_disk_during_a_resume_removes_the_partial() {
     let server = Server::limited(A_MEGABYTE, &[]);
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -79,7 +79,7 @@ fn an_append_without_space_keeps_the_old_content() {
 }
 
 /// All commands that depend on the working directory.
-const STANDING: [&str; 28] = [
+const CWD_COMMANDS: [&str; 28] = [
     "LIST",
     "NLST",
     "MLSD",
@@ -111,7 +111,7 @@ const STANDING: [&str; 28] = [
 ];
 
 fn expect_refused(peer: &mut Peer) {
-    for command in STANDING {
+    for command in CWD_COMMANDS {
         peer.epsv();
         peer.say(command).expect(550);
     }
@@ -132,7 +132,7 @@ fn in_a_removed_working_directory_commands_get_550_and_cwd_works() {
     peer.stor("file", "content");
     assert_eq!(peer.retr("file"), b"content");
     drop(peer);
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_renamed_working_directory_works_again_after_it_is_renamed_back() {
 }
 
 #[test]
-fn a_server_whose_root_was_removed_refuses_and_lives() {
+fn a_server_whose_root_was_removed_refuses_commands() {
     let server = Server::start();
     let mut peer = server.visitor();
     fs::remove_dir(server.root()).unwrap();
@@ -167,7 +167,7 @@ const AT_THE_ROOT: [&str; 11] = [
 ];
 
 fn expect_root_gone(peer: &mut Peer) {
-    for command in STANDING.iter().chain(&AT_THE_ROOT) {
+    for command in CWD_COMMANDS.iter().chain(&AT_THE_ROOT) {
         peer.epsv();
         peer.say(command).expect(550);
     }
@@ -256,7 +256,7 @@ fn a_reload_without_the_root_logs_it_and_keeps_the_old_settings() {
 }
 
 #[test]
-fn a_file_that_is_deleted_or_replaced_while_it_is_sent_arrives_as_it_was() {
+fn a_deleted_or_replaced_file_is_sent_unchanged() {
     let old = noise(32 << 20, 2);
     let faults: [Fault; 2] = [
         |server| fs::remove_file(server.path("file")).unwrap(),
@@ -312,7 +312,7 @@ fn setting_the_clock_does_not_break_running_uploads() {
 }
 
 #[test]
-fn a_partial_with_a_future_time_is_kept_like_any_other() {
+fn a_partial_with_a_future_time_is_kept() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.break_off("STOR file", "first ");
@@ -326,19 +326,19 @@ type Fault = fn(&Server);
 
 /// Ways in which connections break while they are used. Each of them leaves `old` unchanged.
 const BREAKS: &[(&str, Fault)] = &[
-    ("a download that nobody reads", |server| {
+    ("an unread download", |server| {
         let mut peer = server.visitor();
         let _data = peer.begin("RETR large");
         peer.expect(426);
     }),
-    ("a data connection that is half closed by who reads", |server| {
+    ("a data connection half closed by its reader", |server| {
         let mut peer = server.visitor();
         let data = peer.begin("RETR large");
         data.shutdown(Shutdown::Write).unwrap();
         assert_eq!(drain(data).len() as u64, LARGE);
         peer.expect(226);
     }),
-    ("a data connection that is half closed by who writes", |server| {
+    ("a data connection half closed by its writer", |server| {
         let mut peer = server.visitor();
         let mut data = peer.begin("STOR new");
         data.write_all(b"content").unwrap();
@@ -389,14 +389,14 @@ const BREAKS: &[(&str, Fault)] = &[
         peer.reset();
         server.wait_for_log(&["list", "control connection is lost"]);
     }),
-    ("a control connection that is half closed in a download nobody reads", |server| {
+    ("a control connection that is half closed in an unread download", |server| {
         let mut peer = server.visitor();
         let _data = peer.begin("RETR large");
         peer.half_close();
         peer.expect(426);
         peer.expect_end();
     }),
-    ("a control connection that is half closed in an upload that stands still", |server| {
+    ("a control connection that is half closed in a stalled upload", |server| {
         let mut peer = server.visitor();
         let _data = peer.begin("STOR old");
         peer.half_close();
@@ -406,12 +406,12 @@ const BREAKS: &[(&str, Fault)] = &[
 ];
 
 together! { connections_that_break_are_noticed:
-    broken_connections_leave_nothing_behind
-    a_client_that_reads_no_replies_is_no_longer_read
-    pieces_of_a_command_are_no_command
+    broken_connections_leave_no_resources
+    the_server_stops_reading_from_a_client_that_reads_no_replies
+    an_incomplete_command_is_not_executed
 }
 
-fn broken_connections_leave_nothing_behind() {
+fn broken_connections_leave_no_resources() {
     std::thread::scope(|scope| {
         for (what, fault) in BREAKS {
             scope.spawn(move || {
@@ -431,7 +431,7 @@ fn broken_connections_leave_nothing_behind() {
     });
 }
 
-fn a_client_that_reads_no_replies_is_no_longer_read() {
+fn the_server_stops_reading_from_a_client_that_reads_no_replies() {
     const MOST: usize = 64 << 20;
     let server = Server::start();
     let _witness = server.caller();
@@ -446,17 +446,17 @@ fn a_client_that_reads_no_replies_is_no_longer_read() {
             Ok(length) => sent += length,
             Err(error) => break error,
         }
-        assert!(sent < MOST, "the server goes on reading");
+        assert!(sent < MOST, "the server continues to read");
     };
     assert!(matches!(ended.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{ended}");
     #[cfg(target_os = "linux")]
     assert!(server.peak_memory() < 32 << 10, "{} KiB", server.peak_memory());
     assert_eq!(server.visitor().list("NLST"), "");
     drop(deaf);
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
 }
 
-fn pieces_of_a_command_are_no_command() {
+fn an_incomplete_command_is_not_executed() {
     let server = Server::with(&["--idle-timeout", "1"]);
     let mut peer = server.visitor();
     let since = Instant::now();
@@ -497,5 +497,5 @@ fn an_upload_that_is_reset_is_an_error() {
     assert_eq!(server.partial_sizes(""), [4]);
     peer.say("NOOP").expect(200);
     drop(peer);
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
 }

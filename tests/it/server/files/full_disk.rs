@@ -68,7 +68,7 @@ fn overfill(peer: &mut Peer, command: &str) {
 
 #[test]
 #[ignore = "needs root"]
-fn a_full_disk_is_552_and_leaves_the_old_file_and_nothing_else() {
+fn a_full_file_system_is_552_and_leaves_only_the_old_file() {
     let disk = Disk::with("size=2m");
     let mut peer = disk.server.visitor();
     for kind in ["TYPE I", "TYPE A"] {
@@ -104,7 +104,7 @@ fn a_disk_that_fills_while_an_upload_is_resumed_is_552() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_disk_that_is_full_already_can_be_read_and_tidied() {
+fn a_full_disk_can_be_read_and_cleaned_up() {
     let disk = Disk::with("size=2m");
     let mut rest = fs::File::create(disk.path("large")).unwrap();
     while rest.write_all(&[7; 4096]).is_ok() {}
@@ -189,7 +189,7 @@ fn a_file_system_cannot_be_remounted_read_only_during_an_upload() {
     let disk = Disk::with("size=2m");
     let mut peer = disk.server.visitor();
     let mut data = peer.begin_with("STOR old", "new and ");
-    assert!(!disk.remount("ro"), "the system lets no file system go that is written to");
+    assert!(!disk.remount("ro"), "remounted although a file is open for writing");
     data.write_all(b"longer").unwrap();
     drop(data);
     peer.expect(226);

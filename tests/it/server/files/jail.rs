@@ -30,7 +30,7 @@ fn expect_nothing_there(peer: &mut Peer, name: &str) {
 }
 
 #[test]
-fn above_the_root_is_the_root() {
+fn the_parent_of_the_root_is_the_root() {
     let server = Server::start();
     server.write("file", "content");
     let mut peer = server.visitor();
@@ -43,7 +43,7 @@ fn above_the_root_is_the_root() {
 }
 
 #[test]
-fn absolute_names_are_those_of_the_client() {
+fn absolute_names_start_at_the_root_of_the_client() {
     let server = Server::start();
     let mut peer = server.visitor();
     expect_nothing_there(&mut peer, "/etc/passwd");
@@ -52,7 +52,7 @@ fn absolute_names_are_those_of_the_client() {
 }
 
 #[test]
-fn links_to_files_outside_lead_nowhere() {
+fn links_to_files_outside_are_not_followed() {
     let (server, outside) = server_beside_a_secret();
     symlink(outside.path().join("secret"), server.path("link")).unwrap();
     let relative = format!("../{}/secret", outside.path().file_name().unwrap().to_str().unwrap());
@@ -65,7 +65,7 @@ fn links_to_files_outside_lead_nowhere() {
 }
 
 #[test]
-fn links_to_directories_outside_lead_nowhere() {
+fn links_to_directories_outside_are_not_followed() {
     let (server, outside) = server_beside_a_secret();
     symlink(outside.path(), server.path("link")).unwrap();
     symlink("..", server.path("up")).unwrap();
@@ -136,7 +136,7 @@ fn storing_through_a_link_to_a_file_keeps_the_link() {
 }
 
 #[test]
-fn circles_of_links_end() {
+fn cycles_of_links_are_detected() {
     let server = Server::start();
     symlink("b", server.path("a")).unwrap();
     symlink("a", server.path("b")).unwrap();
@@ -148,7 +148,7 @@ fn circles_of_links_end() {
 }
 
 #[test]
-fn a_path_may_lead_through_40_links_and_no_more() {
+fn a_path_may_contain_at_most_40_links() {
     let server = Server::start();
     server.write("l0", "content");
     for n in 1..=41 {
@@ -177,7 +177,7 @@ fn only_regular_files_are_opened() {
 }
 
 #[test]
-fn a_link_from_far_below_may_lead_up_again() {
+fn a_link_may_lead_far_up() {
     let server = Server::start();
     let deep = ["d"; 200].join("/");
     server.make_dir(&deep);
@@ -200,7 +200,7 @@ fn deep_paths_work() {
 }
 
 #[test]
-fn ten_thousand_parts_are_refused_and_cost_nothing() {
+fn ten_thousand_components_are_refused_quickly() {
     let server = Server::start();
     symlink(".", server.path("d")).unwrap();
     let mut peer = server.visitor();
@@ -247,7 +247,7 @@ fn a_link_to_a_partial_is_a_dangling_link() {
 }
 
 #[test]
-fn a_path_of_any_depth_holds_few_descriptors() {
+fn a_deep_path_needs_few_descriptors() {
     let server = Server::with_descriptors(64);
     let deep = ["d"; 200].join("/");
     server.make_dir(&deep);

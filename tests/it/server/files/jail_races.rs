@@ -163,7 +163,7 @@ fn a_session_whose_directory_was_moved_outside_cannot_access_it() {
     let mut peer = server.visitor();
     peer.say("CWD dir").expect(250);
     fs::rename(server.path("dir"), outside.path("dir")).unwrap();
-    let before = outside.look();
+    let before = outside.snapshot();
     peer.epsv();
     for command in ["RETR secret", "LIST", "NLST", "MLSD", "STOR secret", "APPE new"] {
         peer.say(command).expect(550);
@@ -178,7 +178,7 @@ fn a_session_whose_directory_was_moved_outside_cannot_access_it() {
     assert_eq!(peer.retr("../secret"), b"inside");
     peer.say("CDUP").expect(250);
     peer.say("PWD").expect_text(257, "\"/\"");
-    assert_eq!(outside.look(), before);
+    assert_eq!(outside.snapshot(), before);
 }
 
 /// The directory outside of the root, whose content must not leak or change.
@@ -189,7 +189,7 @@ struct Outside {
 }
 
 /// Kind and permissions, time of the last change in nanoseconds, and size of each file.
-type Look = BTreeMap<PathBuf, (u32, i64, i64, u64)>;
+type Snapshot = BTreeMap<PathBuf, (u32, i64, i64, u64)>;
 
 impl Outside {
     fn new() -> Outside {
@@ -203,7 +203,7 @@ impl Outside {
         }
         fs::create_dir_all(path("tree/leaf")).unwrap();
         fs::create_dir(path("empty")).unwrap();
-        // The place for a directory that is moved outside; its `..` is then the outside.
+        // A parent for a directory that is moved outside, so that its `..` is outside.
         fs::create_dir(path("away")).unwrap();
         fs::copy(path("secret"), path("away/secret")).unwrap();
         for name in ["secret", "away/secret"] {
@@ -220,7 +220,7 @@ impl Outside {
 
     /// Adds the digests of the secret file as reported by the server itself, since they must not
     /// leak either.
-    fn learn_digests(&mut self, server: &Server) {
+    fn add_digests(&mut self, server: &Server) {
         let mut peer = server.visitor();
         fs::copy(self.path("secret"), server.path("copy")).unwrap();
         for verb in ["HASH", "XCRC"] {
@@ -232,13 +232,13 @@ impl Outside {
     }
 
     /// Returns the state of everything outside, except directories that were moved there.
-    fn look(&self) -> Look {
-        let mut look = Look::new();
+    fn snapshot(&self) -> Snapshot {
+        let mut look = Snapshot::new();
         self.walk(self.dir.path(), &mut look);
         look
     }
 
-    fn walk(&self, at: &Path, look: &mut Look) {
+    fn walk(&self, at: &Path, look: &mut Snapshot) {
         let Ok(data) = at.symlink_metadata() else { return };
         if at == self.path("away/dir") {
             return;
@@ -254,7 +254,7 @@ impl Outside {
         }
     }
 
-    fn is_told_by(&self, text: &str) -> bool {
+    fn occurs_in(&self, text: &str) -> bool {
         self.marks.iter().any(|mark| text.contains(mark.as_str()))
     }
 }
@@ -283,9 +283,9 @@ impl Seen {
 fn race(flip: Flip, tries: usize) {
     let server = Server::with(&["--log-level", "warn"]);
     let mut outside = Outside::new();
-    outside.learn_digests(&server);
+    outside.add_digests(&server);
     prepare(&server);
-    let before = outside.look();
+    let before = outside.snapshot();
     let all = if flip == Flip::Below { WALKS } else { TRIES };
     let done = AtomicBool::new(false);
     let mut seen = Seen::default();
@@ -302,9 +302,9 @@ fn race(flip: Flip, tries: usize) {
                 break;
             }
             attempt(&mut peer, all[number % all.len()], &outside, &mut seen);
-            look_at_the_flip(&mut peer, flip, &mut seen);
+            check_side(&mut peer, flip, &mut seen);
             if number % LOOK == 0 {
-                assert_eq!(outside.look(), before, "{}", last_said(&peer));
+                assert_eq!(outside.snapshot(), before, "{}", last_said(&peer));
             }
             if number % TRIES.len() == TRIES.len() - 1 {
                 peer = server.visitor();
@@ -312,7 +312,7 @@ fn race(flip: Flip, tries: usize) {
         }
         assert!(!flipper.is_finished(), "the race is over");
     });
-    assert_eq!(outside.look(), before);
+    assert_eq!(outside.snapshot(), before);
     assert!(seen.is_race(flip), "no race: {seen:?}");
 }
 
@@ -402,10 +402,10 @@ fn attempt(peer: &mut Peer, what: Try, outside: &Outside, seen: &mut Seen) {
         200..400 => seen.worked += 1,
         // 450 and 451: the file has changed between its resolution and its use.
         500..600 | 450 | 451 => seen.refused += 1,
-        _ => peer.fail("an answer that does not fit"),
+        _ => peer.fail("unexpected reply"),
     }
     let came = String::from_utf8_lossy(&came).into_owned();
-    if outside.is_told_by(&said.text()) || outside.is_told_by(&came) {
+    if outside.occurs_in(&said.text()) || outside.occurs_in(&came) {
         panic!("an escape: {came:?}\n{}", last_said(peer));
     }
 }
@@ -426,7 +426,7 @@ fn transfer(
 
 /// Asks the server for its view of the name. A listing distinguishes a link from its target, so it
 /// shows which side the server sees.
-fn look_at_the_flip(peer: &mut Peer, flip: Flip, seen: &mut Seen) {
+fn check_side(peer: &mut Peer, flip: Flip, seen: &mut Seen) {
     let (dir, name) = match flip {
         Flip::Dir | Flip::Away => ("/", "dir"),
         Flip::File => ("/dir", "secret"),

@@ -47,7 +47,7 @@ fn names(line: &[u8], name: &[u8]) -> bool {
 }
 
 #[test]
-fn list_shows_lines_as_ls_does() {
+fn list_has_the_format_of_ls() {
     let server = Server::start();
     server.write("file", "content");
     fs::set_permissions(server.path("file"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -82,7 +82,7 @@ fn an_empty_directory_is_an_empty_listing() {
 }
 
 #[test]
-fn every_name_is_listed_byte_by_byte() {
+fn every_name_is_listed_unchanged() {
     let server = server_of_odd_names();
     let mut peer = server.visitor();
     let mut sorted = ODD.to_vec();
@@ -148,7 +148,7 @@ fn line_ends_in_a_name_are_shown_as_question_marks() {
 }
 
 #[test]
-fn two_thousand_names_are_listed_all_and_sorted() {
+fn two_thousand_names_are_listed_and_sorted() {
     let server = Server::start();
     let expected: Vec<Vec<u8>> = (0..2000).map(|n| format!("file {n:04}").into_bytes()).collect();
     expected.iter().rev().for_each(|name| server.write(OsStr::from_bytes(name), ""));
@@ -159,7 +159,7 @@ fn two_thousand_names_are_listed_all_and_sorted() {
 }
 
 #[test]
-fn nlst_names_things_as_they_were_asked_for() {
+fn nlst_returns_paths_in_the_form_of_the_argument() {
     let server = Server::start();
     server.make_dir("dir/sub");
     server.write("dir/file", "");
@@ -174,7 +174,7 @@ fn nlst_names_things_as_they_were_asked_for() {
 }
 
 #[test]
-fn list_takes_a_path_and_the_options_of_ls() {
+fn list_accepts_a_path_and_ls_options() {
     let server = Server::start();
     server.make_dir("a dir");
     server.write("a dir/.dot", "");
@@ -195,7 +195,7 @@ fn list_takes_a_path_and_the_options_of_ls() {
 }
 
 #[test]
-fn a_name_that_looks_like_options_is_a_name_where_it_exists() {
+fn an_existing_name_that_looks_like_options_is_a_name() {
     let server = Server::start();
     server.write("-la", "content");
     server.write("other", "");
@@ -205,7 +205,7 @@ fn a_name_that_looks_like_options_is_a_name_where_it_exists() {
 }
 
 #[test]
-fn listing_what_is_missing_is_550() {
+fn listing_a_missing_path_is_550() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.epsv();
@@ -232,7 +232,7 @@ fn mlsd_begins_with_the_directory_and_its_parent() {
 }
 
 #[test]
-fn mlsd_is_for_directories_alone() {
+fn mlsd_accepts_only_directories() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();
@@ -255,7 +255,7 @@ fn mlst_shows_one_name_on_the_control_connection() {
 }
 
 #[test]
-fn opts_mlst_chooses_the_facts() {
+fn opts_mlst_selects_the_facts() {
     let server = Server::start();
     server.write("file", "content");
     let mut peer = server.visitor();
@@ -312,7 +312,7 @@ fn stat_lists_a_path_on_the_control_connection() {
 }
 
 #[test]
-fn a_listing_is_text_in_either_type() {
+fn a_listing_is_text_in_every_type() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();

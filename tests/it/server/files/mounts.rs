@@ -98,7 +98,7 @@ fn a_mount_on_the_root_is_used_only_by_new_logins() {
 
 #[test]
 #[ignore = "needs root, unshare and mount"]
-fn files_without_a_size_are_sent_to_their_end() {
+fn files_without_a_size_are_sent_completely() {
     let script =
         "mkdir $1/proc $1/sys; mount --bind /proc $1/proc; mount --bind /sys/kernel $1/sys";
     let mounted = Mounted::after(script, &[]);
@@ -152,7 +152,7 @@ fn a_file_that_is_mounted_read_only_is_refused_before_the_upload() {
 
 #[test]
 #[ignore = "needs root, unshare and mount"]
-fn a_mounted_file_without_room_for_the_new_content_keeps_the_old() {
+fn a_mounted_file_without_space_for_the_new_content_keeps_the_old() {
     let disk = "mkdir $2/disk; mount -t tmpfs -o size=1m none $2/disk; echo old > $2/disk/file";
     let mount = ": > $1/file; mount --bind $2/disk/file $1/file";
     let mounted = Mounted::after(&format!("{disk}; {mount}"), &[]);

@@ -34,7 +34,7 @@ fn long_names(peer: &mut Peer, command: &str) -> Vec<String> {
 }
 
 #[test]
-fn nlst_gives_the_names_that_match_and_retr_takes_them() {
+fn nlst_returns_matching_names_that_retr_accepts() {
     let (_server, mut peer) = server();
     assert_eq!(names(&mut peer, "NLST *.c"), ["a.c", "b.c"]);
     assert_eq!(names(&mut peer, "NLST [a-b].?"), ["a.c", "b.c"]);
@@ -47,7 +47,7 @@ fn nlst_gives_the_names_that_match_and_retr_takes_them() {
 }
 
 #[test]
-fn list_shows_what_matches_after_its_options() {
+fn list_expands_a_pattern_after_its_options() {
     let (_server, mut peer) = server();
     assert_eq!(long_names(&mut peer, "LIST *.h"), ["c.h"]);
     assert_eq!(long_names(&mut peer, "LIST -la *.c"), ["a.c", "b.c"]);
@@ -55,7 +55,7 @@ fn list_shows_what_matches_after_its_options() {
 }
 
 #[test]
-fn a_pattern_without_a_match_is_550_and_a_file_of_that_name_is_itself() {
+fn a_pattern_without_a_match_is_550_unless_it_is_a_file() {
     let (server, mut peer) = server();
     peer.epsv();
     peer.say("NLST *.none").expect(550);
@@ -98,7 +98,7 @@ fn other_verbs_do_not_expand_patterns() {
 }
 
 #[test]
-fn no_pattern_leads_out() {
+fn patterns_stay_inside_the_root() {
     let (_server, mut peer) = server();
     assert_eq!(names(&mut peer, "NLST ../../../*.c"), ["../../../a.c", "../../../b.c"]);
 }
@@ -117,7 +117,7 @@ fn a_whole_tree_is_listed_directory_by_directory() {
 }
 
 #[test]
-fn sorting_by_size_and_time_and_backwards() {
+fn listings_are_sorted_by_size_and_time_and_in_reverse() {
     let (_server, mut peer) = server();
     for (name, year) in [("a.c", 2003), ("b.c", 2001), ("c.h", 2002)] {
         peer.say(format!("MFMT {year}0101000000 {name}")).expect(213);
@@ -129,7 +129,7 @@ fn sorting_by_size_and_time_and_backwards() {
 }
 
 #[test]
-fn a_directory_itself_and_dots() {
+fn options_d_and_a_list_the_directory_and_dots() {
     let (_server, mut peer) = server();
     assert_eq!(long_names(&mut peer, "LIST -d src"), ["src"]);
     assert_eq!(long_names(&mut peer, "LIST -a doc"), [".", ".."]);
@@ -153,7 +153,7 @@ fn a_pattern_that_takes_too_long_is_refused() {
 /// However long their common path is, many names need only a few MiB in a session.
 #[cfg(target_os = "linux")]
 #[test]
-fn many_names_with_a_long_path_take_little_memory() {
+fn many_matches_with_a_long_path_need_little_memory() {
     let server = Server::start();
     let deep = vec!["d".repeat(250); 15].join("/");
     for number in 0..4000 {

@@ -83,7 +83,7 @@ fn try_to(peer: &mut Peer, command: &str, bytes: &[u8]) -> u16 {
 }
 
 #[test]
-fn the_last_byte_fits_and_the_next_one_does_not() {
+fn a_quota_is_exact_to_the_byte() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     site.server.write("anna/old", [1; 300]);
     let mut anna = site.server.user("anna");
@@ -104,7 +104,7 @@ fn the_last_byte_fits_and_the_next_one_does_not() {
 }
 
 #[test]
-fn a_text_counts_as_it_is_stored() {
+fn text_counts_with_its_stored_size() {
     let site = Site::new(&["anna:write:/anna:10"]);
     let mut anna = site.server.user("anna");
     anna.say("TYPE A").expect(200);
@@ -124,7 +124,7 @@ fn large_files_are_stopped_at_the_same_byte() {
 }
 
 #[test]
-fn a_replacement_needs_space_beside_the_old_file() {
+fn a_replacement_needs_space_in_addition_to_the_old_file() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     let mut anna = site.server.user("anna");
     anna.stor("a", [1; 600]);
@@ -242,7 +242,7 @@ fn no_directory_replaces_one_with_a_quota() {
 }
 
 #[test]
-fn links_count_nothing_and_their_targets_count_in_place() {
+fn links_do_not_count_and_their_targets_count_where_they_are() {
     let site = Site::new(&["anna:write:/anna:1000", "root:write:/"]);
     symlink("anna", site.server.path("way")).unwrap();
     site.server.make_dir("other");
@@ -295,7 +295,7 @@ fn a_new_quota_applies_to_running_uploads() {
 }
 
 #[test]
-fn a_file_that_is_removed_while_it_is_written_is_forgotten_at_its_end() {
+fn a_file_removed_during_its_upload_is_released_at_the_end() {
     let site = Site::new(&["anna:write:/anna:1000"]);
     let (mut anna, mut other) = (site.server.user("anna"), site.server.user("anna"));
     anna.say("MKD dir").expect(257);
@@ -319,7 +319,7 @@ fn a_file_that_is_removed_while_it_is_written_is_forgotten_at_its_end() {
 }
 
 #[test]
-fn an_account_has_no_more_sessions_than_it_may() {
+fn the_sessions_of_an_account_are_limited() {
     let site = Site::new(&["anna:write:/anna::2:"]);
     let (first, mut second) = (site.server.user("anna"), site.server.user("anna"));
     let mut third = site.server.caller();
@@ -329,7 +329,7 @@ fn an_account_has_no_more_sessions_than_it_may() {
     third.say("PASS secret").expect(421);
     third.expect_end();
     drop(first);
-    eventually("a place", || {
+    eventually("a free slot", || {
         let mut peer = site.server.caller();
         peer.say("USER anna").expect(331);
         peer.say("PASS secret").hear().code == 230
@@ -410,7 +410,7 @@ fn watch(site: &Site, accounts: &[&str], running: &AtomicUsize) {
 
 /// `QUOTA_ROUNDS=1000 QUOTA_SEED=7` runs a longer test.
 #[test]
-fn concurrent_sessions_neither_exceed_nor_miscount_a_quota() {
+fn concurrent_sessions_keep_and_count_a_quota_exactly() {
     const SESSIONS: u64 = 4;
     const ACTS: usize = 40;
     const ACCOUNTS: [&str; 2] = ["anna:write:/anna:1000", "ben:write:/anna/in:500"];

@@ -57,7 +57,7 @@ fn mfmt_takes_directories_and_fractions() {
 }
 
 #[test]
-fn mfmt_refuses_what_is_no_time_or_no_file() {
+fn mfmt_refuses_invalid_times_and_missing_files() {
     let server = Server::start();
     server.write("file", "");
     let before = modified(&server, "file");

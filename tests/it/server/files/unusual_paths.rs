@@ -66,7 +66,7 @@ fn ready(server: &Server) -> Peer {
 }
 
 #[test]
-fn links_through_proc_lead_nowhere() {
+fn links_through_proc_are_not_followed() {
     let server = Server::start();
     let outside = tempfile::tempdir().unwrap();
     let secret = outside.path().join("secret");
@@ -103,7 +103,7 @@ fn links_through_proc_lead_nowhere() {
 }
 
 #[test]
-fn dots_in_every_spelling_stay_inside() {
+fn dot_dot_in_every_spelling_stays_inside() {
     let server = Server::start();
     server.make_dir("dir");
     let name = server.root().file_name().unwrap().to_str().unwrap();
@@ -198,7 +198,7 @@ fn names_of_256_bytes_are_refused_by_every_verb() {
 }
 
 #[test]
-fn ten_thousand_parts_are_refused_by_every_verb() {
+fn ten_thousand_components_are_refused_by_every_verb() {
     let server = Server::start();
     let mut peer = ready(&server);
     for verb in verbs_with_paths() {
@@ -217,7 +217,7 @@ fn ten_thousand_parts_are_refused_by_every_verb() {
 }
 
 #[test]
-fn quotes_in_names_are_doubled_and_undone() {
+fn quotes_in_names_are_doubled_in_replies() {
     let server = Server::start();
     let mut peer = server.visitor();
     for name in ["\"", "\"\"", "a\"b", "\"a\" \"b\"", "a \"", "\" x"] {
@@ -298,7 +298,7 @@ fn a_socket_is_never_opened() {
 }
 
 #[test]
-fn a_fifo_in_the_place_of_a_partial_is_never_opened() {
+fn a_fifo_with_the_name_of_a_partial_is_never_opened() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.break_off("STOR file", "half");

@@ -19,7 +19,7 @@ fn sixty_four_clients_store_and_retrieve_their_own_files() {
             scope.spawn(move || store_and_retrieve(server, client));
         }
     });
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
     assert_eq!(server.partials(""), 0);
 }
 
@@ -33,7 +33,7 @@ fn store_and_retrieve(server: &Server, client: u64) {
 }
 
 #[test]
-fn clients_that_vanish_leave_nothing_behind() {
+fn clients_that_disconnect_abruptly_leave_no_resources() {
     let server = Server::start();
     server.write_sparse("large", 64 << 20);
     let _witness = server.caller();
@@ -48,7 +48,7 @@ fn clients_that_vanish_leave_nothing_behind() {
         let mut writing = server.visitor();
         writing.begin("STOR new").write_all(b"half").unwrap();
     }
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_thousand_small_transfers_follow_each_other_in_one_session() {
 }
 
 #[test]
-fn directories_change_under_those_who_list_them() {
+fn directories_may_change_while_they_are_listed() {
     let server = Server::start();
     (0..200).for_each(|n| server.write(format!("stays {n}"), ""));
     thread::scope(|scope| {

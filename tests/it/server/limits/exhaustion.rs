@@ -56,7 +56,7 @@ fn exhaust_but_one(server: &Server) -> Crowd {
     let before = server.threads();
     let mut crowd = exhaust(server);
     drop(crowd.inside.pop());
-    eventually("an answer to who was outside", || heard(&crowd.outside).is_some());
+    eventually("a reply to the rejected client", || heard(&crowd.outside).is_some());
     drop(crowd.inside.pop());
     let came_in = heard(&crowd.outside) == Some(*b"220");
     let sessions = crowd.inside.len() + usize::from(came_in);
@@ -79,7 +79,7 @@ fn expect_for_now(peer: &mut Peer, command: &str) {
     let code = peer.say(command).hear().code;
     let code = if code == 150 { peer.hear().code } else { code };
     if !(400..500).contains(&code) || code == 421 {
-        peer.fail("expected a failure that may pass");
+        peer.fail("expected a temporary failure");
     }
     peer.say("NOOP").expect(200);
 }
@@ -113,7 +113,7 @@ fn out_of_descriptors_every_command_is_answered() {
     }
     assert_untouched(&server);
     drop(crowd);
-    eventually("all to be given back", || server.footprint() == before);
+    eventually("the release of all resources", || server.footprint() == before);
     peer.stor("new", "content");
     assert_eq!(server.visitor().retr("new"), b"content");
 }
@@ -145,7 +145,7 @@ fn accepting_for(server: &Server) -> u64 {
 }
 
 #[test]
-fn out_of_descriptors_it_neither_spins_nor_fills_the_log() {
+fn out_of_descriptors_the_server_neither_spins_nor_fills_the_log() {
     let server = server_with_old_file(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
     // Waits for a second of real time.
@@ -175,7 +175,7 @@ fn a_server_out_of_threads_serves_again_when_some_are_free() {
     let errors = server.log().lines().filter(|line| line.contains(" error ")).count();
     assert!(errors <= 3, "{errors} lines");
     drop(crowd);
-    eventually("all to be given back", || server.footprint() == before);
+    eventually("the release of all resources", || server.footprint() == before);
     assert_eq!(server.visitor().retr("file"), b"content");
 }
 

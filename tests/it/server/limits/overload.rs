@@ -33,7 +33,7 @@ fn out_of_descriptors_clients_get_421_and_sessions_continue() {
 }
 
 #[test]
-fn out_of_descriptors_it_does_not_spin() {
+fn out_of_descriptors_the_server_does_not_spin() {
     let server = Server::with_descriptors(32);
     let mut first = server.visitor();
     let crowd: Vec<Peer> = (0..40).map(|_| Peer::connect(server.addr())).collect();
@@ -41,7 +41,7 @@ fn out_of_descriptors_it_does_not_spin() {
     first.say("NOOP").expect(200);
     // No other client connects, so the server must not use the processor. A server that spins is
     // switched hundreds of times while a client talks to it.
-    eventually("rest", || {
+    eventually("an idle server", || {
         let before = server.switches();
         for _ in 0..20 {
             first.say("NOOP").expect(200);
@@ -52,7 +52,7 @@ fn out_of_descriptors_it_does_not_spin() {
 }
 
 #[test]
-fn one_session_has_one_passive_listener_however_often_it_asks() {
+fn one_session_has_one_passive_listener_after_many_pasvs() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.epsv();
@@ -65,7 +65,7 @@ fn one_session_has_one_passive_listener_however_often_it_asks() {
 }
 
 #[test]
-fn a_range_of_ports_takes_no_more_listeners_than_are_used() {
+fn a_range_of_ports_opens_only_the_listeners_in_use() {
     let server = Server::with(&["--passive-ports", "20000-29999"]);
     server.write("file", "content");
     let mut peer = server.visitor();
@@ -79,7 +79,7 @@ fn a_range_of_ports_takes_no_more_listeners_than_are_used() {
 }
 
 #[test]
-fn commands_before_login_are_held_back_and_those_after_it_are_not() {
+fn commands_are_rate_limited_only_before_login() {
     let server = Server::start();
     let mut peer = server.caller();
     let since = Instant::now();

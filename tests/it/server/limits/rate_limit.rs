@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 /// More data than any rate here allows in a second.
 const LARGE: u64 = 64 * 1024 * 1024;
 
-/// Starts a server that holds back all but the first few bytes.
-fn sparing(option: &str) -> Server {
+/// Starts a server with a rate limit of a few bytes per second.
+fn limited_server(option: &str) -> Server {
     let server = Server::with(&[option, "1", "--transfer-timeout", "1s"]);
     server.write_sparse("large", LARGE);
     server
@@ -23,14 +23,14 @@ const LIMITS: [&str; 3] = ["--rate-limit", "--rate-limit-per-ip", "--rate-limit-
 
 together! { rates_hold_back:
     a_rate_limited_transfer_is_not_stalled
-    removing_a_rate_limit_releases_waiting_transfers
+    removing_a_rate_limit_wakes_waiting_transfers
     a_rate_limited_transfer_can_be_aborted
     the_shutdown_does_not_wait_for_rate_limits
 }
 
 fn a_rate_limited_transfer_can_be_aborted() {
     for option in LIMITS {
-        let server = sparing(option);
+        let server = limited_server(option);
         let mut peer = server.visitor();
         let data = peer.begin("RETR large");
         peer.say("NOOP").expect(200);
@@ -57,7 +57,7 @@ fn the_shutdown_does_not_wait_for_rate_limits() {
     assert!(server.exit().success());
 }
 
-fn removing_a_rate_limit_releases_waiting_transfers() {
+fn removing_a_rate_limit_wakes_waiting_transfers() {
     let dir = tempfile::TempDir::new().unwrap();
     let config = dir.path().join("config");
     std::fs::write(&config, "rate-limit-total = 1\nrate-limit-per-ip = 1\n").unwrap();
@@ -79,7 +79,7 @@ fn a_rate_limited_transfer_is_not_stalled() {
 }
 
 #[test]
-fn listings_count_too() {
+fn rate_limits_apply_to_listings() {
     let server = Server::with(&["--rate-limit", "1"]);
     (0..50).for_each(|number| server.write(format!("file{number}"), ""));
     let mut peer = server.visitor();
@@ -183,7 +183,7 @@ fn race(server: &Server, addresses: &[u8], length: Duration) -> Vec<u64> {
 
 #[test]
 #[ignore = "needs a quiet machine and half a minute"]
-fn one_greedy_address_among_fifty_takes_no_more_than_its_share() {
+fn one_address_with_many_sessions_gets_only_its_share() {
     const SECONDS: u64 = 10;
     const RATE: u64 = 20 << 20;
     let server = Server::with(&["--rate-limit-total", "20M"]);

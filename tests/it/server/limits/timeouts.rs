@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Checks that about a second has passed: not less, except for the clock's tolerance, and much
-/// less than the test's patience.
+/// less than the time limit of tests.
 fn assert_took_a_second(since: Instant) {
     let took = since.elapsed();
     assert!(took > SECOND - SECOND / 10 && took < PATIENCE / 2, "{took:?}");
@@ -54,9 +54,9 @@ together! { deadlines_are_kept:
     a_data_connection_that_does_not_come_is_425
     an_upload_that_stalls_is_426
     commands_do_not_keep_a_stalled_transfer_alive
-    a_download_that_nobody_reads_is_426
-    a_transfer_that_moves_is_neither_idle_nor_stalled
-    the_login_timeout_begins_again_after_rein
+    an_unread_download_is_426
+    a_slow_transfer_is_neither_idle_nor_stalled
+    rein_restarts_the_login_timeout
     a_flood_of_commands_does_not_keep_a_stalled_transfer_alive
 }
 
@@ -165,7 +165,7 @@ fn commands_do_not_keep_a_stalled_transfer_alive() {
     assert!(!server.has("file"));
 }
 
-fn a_download_that_nobody_reads_is_426() {
+fn an_unread_download_is_426() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     server.write_sparse("large", 256 << 20);
     let mut peer = server.visitor();
@@ -175,7 +175,7 @@ fn a_download_that_nobody_reads_is_426() {
     peer.say("NOOP").expect(200);
 }
 
-fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
+fn a_slow_transfer_is_neither_idle_nor_stalled() {
     let server = Server::with(&["--transfer-timeout", "1", "--idle-timeout", "1"]);
     let mut peer = server.visitor();
     let mut data = connect(peer.epsv());
@@ -194,7 +194,7 @@ fn a_transfer_that_moves_is_neither_idle_nor_stalled() {
     peer.say("NOOP").expect(200);
 }
 
-fn the_login_timeout_begins_again_after_rein() {
+fn rein_restarts_the_login_timeout() {
     let server = Server::with(&["--login-timeout", "1"]);
     let (mut back, mut other) = (server.visitor(), server.visitor());
     let mut never = server.caller();

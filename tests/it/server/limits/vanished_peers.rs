@@ -106,7 +106,7 @@ fn server_with_cable(options: &[&str]) -> Server {
 
 #[test]
 #[ignore = "needs root, iproute2 and bash"]
-fn peers_that_disappear_silently_leave_nothing_behind() {
+fn peers_that_disappear_silently_leave_no_resources() {
     assert!(PATIENCE.as_secs() > 10, "it takes a few seconds");
     let server = server_with_cable(&["--idle-timeout", "2", "--transfer-timeout", "1"]);
     server.write("old", "old");
@@ -136,14 +136,14 @@ fn peers_that_disappear_silently_leave_nothing_behind() {
     server.wait_for_log(&["retr", "failed", "stalled"]);
     server.wait_for_log(&["stor", "failed", "stalled"]);
     server.wait_for_log(&["list", "failed", "in time"]);
-    eventually("threads and descriptors to be given back", || server.footprint() == before);
+    eventually("the release of threads and descriptors", || server.footprint() == before);
     assert_eq!(server.read("old"), b"old");
     assert_eq!(server.partial_sizes(""), [4]);
 }
 
 #[test]
 #[ignore = "needs strace"]
-fn the_system_is_asked_to_probe_silent_clients() {
+fn keepalive_is_enabled_for_clients() {
     let trace = TempDir::new().unwrap();
     let calls = trace.path().join("calls").to_str().unwrap().to_owned();
     let words = ["strace", "-D", "-f", "-qq", "-e", "trace=setsockopt", "-o", &calls];

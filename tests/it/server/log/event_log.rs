@@ -123,7 +123,7 @@ fn complete_log(server: &Server) -> String {
 pub fn check_line(line: &str) -> Result<(), &'static str> {
     let strange = |c: char| c.is_control() || !(c.is_ascii() || c.is_alphanumeric());
     if line.contains(strange) {
-        return Err("a character that was to be escaped");
+        return Err("an unescaped character");
     }
     let (time, rest) = line.split_at_checked(20).ok_or("no time")?;
     if !time.ends_with('Z') || time.as_bytes()[10] != b'T' {
@@ -132,7 +132,7 @@ pub fn check_line(line: &str) -> Result<(), &'static str> {
     let rest = rest.trim_start();
     let (level, rest) = rest.split_once(' ').ok_or("no level")?;
     if !["error", "warn", "info", "debug"].contains(&level) {
-        return Err("no such level");
+        return Err("an unknown level");
     }
     let rest = rest.trim_start();
     let event = rest.split(' ').next().unwrap_or_default();
@@ -149,12 +149,12 @@ fn check_fields(mut rest: &str) -> Result<(), &'static str> {
             return Err("a field without a name");
         }
         let length = match value.strip_prefix('"') {
-            Some(quoted) => end_of_quoted(quoted).ok_or("quotes without end")?,
+            Some(quoted) => end_of_quoted(quoted).ok_or("unterminated quotes")?,
             None => value.find(' ').unwrap_or(value.len()),
         };
         let plain = !value.starts_with('"');
         if plain && value[..length].contains(['"', '=', '\\']) {
-            return Err("a plain value that is not plain");
+            return Err("an unquoted value with special characters");
         }
         rest = &value[length..];
     }
@@ -186,7 +186,7 @@ fn check_log(log: &str) {
 }
 
 #[test]
-fn the_reader_of_this_test_reads_a_log() {
+fn the_log_parser_of_this_test_works() {
     let start = "2026-01-02T03:04:05Z info  ";
     for fields in ["login", "login user=anna peer=1.2.3.4:5", "x-y a=\"b \\\" \\\\\" c=\"\" d=e"] {
         assert_eq!(check_line(&format!("{start}{fields}")), Ok(()), "{fields}");
@@ -242,7 +242,7 @@ fn no_user_name_forges_or_colors_a_log_line() {
 }
 
 #[test]
-fn passwords_are_in_no_log_in_whatever_line_they_come() {
+fn passwords_are_never_logged_wherever_they_occur() {
     const PASSWORD: &str = "hunter2";
     let long = |verb: &str| format!("{verb} {PASSWORD}{}\r\n", "x".repeat(5000));
     let (too_long, too_long_account) = (long("PASS"), long("ACCT"));
@@ -381,7 +381,7 @@ fn json_text(text: &str) -> Option<(String, &str)> {
 }
 
 #[test]
-fn the_reader_of_this_test_reads_json() {
+fn the_json_parser_of_this_test_works() {
     let text = |text: &str| Json::Text(text.into());
     let read = |line| members(line).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(read("{}"), []);
@@ -454,7 +454,7 @@ fn legible(name: &[u8]) -> String {
 }
 
 #[test]
-fn names_that_differ_in_bytes_differ_in_the_log() {
+fn different_names_stay_different_in_the_log() {
     const NAMES: [&[u8]; 6] =
         [b"\xe4", b"\xe5", b"\\xe4", b"\\\\xe4", b"\xe4\xe4", "\u{fffd}".as_bytes()];
     for format in ["text", "json"] {
@@ -491,7 +491,7 @@ fn names_that_differ_in_bytes_differ_in_the_log() {
 }
 
 #[test]
-fn every_json_line_is_an_object_whatever_a_peer_sends() {
+fn every_json_line_is_an_object_for_any_input() {
     for level in ["info", "debug"] {
         let log = nasty_log(&["--log-format", "json", "--log-level", level]);
         let events = check_json(&log);
@@ -551,7 +551,7 @@ fn events_of(log: &str, session: u32) -> Vec<&str> {
 }
 
 #[test]
-fn a_session_can_be_followed_by_its_number_from_greeting_to_end() {
+fn all_events_of_a_session_have_its_number() {
     let server = Server::start();
     let (mut one, mut two) = (server.caller(), server.caller());
     let ports = [&one, &two].map(|peer| format!(" peer={} ", peer.local()));
@@ -640,7 +640,7 @@ fn a_forbidden_command_is_a_warning_and_a_missing_file_is_not() {
 }
 
 #[test]
-fn endless_refusals_do_not_fill_the_disk() {
+fn many_refusals_do_not_fill_the_log() {
     const TIMES: usize = 500;
     let server = Server::start();
     let mut peer = server.visitor();
@@ -658,7 +658,7 @@ fn endless_refusals_do_not_fill_the_disk() {
 }
 
 #[test]
-fn transfers_that_cannot_begin_are_refusals_and_do_not_fill_the_disk_either() {
+fn transfers_that_cannot_begin_do_not_fill_the_log() {
     const TIMES: usize = 500;
     let server = Server::start();
     server.write("file", "text");
@@ -676,7 +676,7 @@ fn transfers_that_cannot_begin_are_refusals_and_do_not_fill_the_disk_either() {
 }
 
 #[test]
-fn transfers_that_move_nothing_do_not_fill_the_disk_either() {
+fn transfers_without_data_do_not_fill_the_log() {
     const TIMES: usize = 300;
     let server = Server::start();
     server.write("file", "text");

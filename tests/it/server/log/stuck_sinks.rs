@@ -132,7 +132,7 @@ fn work(server: &Server) {
 }
 
 #[test]
-fn sessions_continue_and_each_signal_works_whatever_is_stuck() {
+fn sessions_and_signals_work_while_a_log_is_stuck() {
     thread::scope(|scope| {
         for stuck in ALL {
             scope.spawn(move || {
@@ -227,7 +227,7 @@ fn a_fifo_receives_the_lines_logged_before_it_was_opened() {
 }
 
 #[test]
-fn a_reload_leaves_a_log_that_is_stuck() {
+fn a_reload_replaces_a_stuck_log() {
     let dir = TempDir::new().unwrap();
     let [config, fifo, file] = ["config", "fifo", "file"].map(|name| dir.path().join(name));
     make_fifo(&fifo);
@@ -290,7 +290,7 @@ fn queued_lines_are_written_before_the_end() {
 
 #[test]
 #[ignore = "needs script"]
-fn a_terminal_that_nobody_reads_stops_no_session() {
+fn an_unread_terminal_stops_no_session() {
     for signal in ["TERM", "INT"] {
         let root = TempDir::new().unwrap();
         let program = env!("CARGO_BIN_EXE_ftp_server");

@@ -125,7 +125,7 @@ fn line(bytes: u64, path: &str, letters: &str, user: &str, end: &str) -> Line {
 }
 
 #[test]
-fn every_file_that_was_moved_or_deleted_has_its_line_and_nothing_else() {
+fn exactly_transferred_and_deleted_files_are_logged() {
     let it = Logging::start();
     it.server.make_dir("dir");
     let mut peer = it.server.visitor();
@@ -179,7 +179,7 @@ fn an_interrupted_transfer_is_logged_as_incomplete() {
 }
 
 #[test]
-fn a_file_that_becomes_shorter_while_it_is_sent_is_incomplete() {
+fn a_download_of_a_truncated_file_is_logged_as_incomplete() {
     let it = Logging::start();
     it.server.write_sparse("file", 1 << 30);
     let mut peer = it.server.visitor();
@@ -192,7 +192,7 @@ fn a_file_that_becomes_shorter_while_it_is_sent_is_incomplete() {
 }
 
 #[test]
-fn a_logged_path_begins_at_the_root_whatever_the_home_is() {
+fn a_logged_path_is_relative_to_the_root_for_every_home() {
     let accounts = AccountsFile::new(&["anna:write:/homes/anna", "ben:write:"]);
     let it = Logging::with(&["--users", accounts.path()]);
     it.server.make_dir("homes/anna");
@@ -232,7 +232,7 @@ fn no_name_breaks_a_line() {
 }
 
 #[test]
-fn a_transfer_log_that_cannot_be_opened_keeps_the_server_from_starting() {
+fn an_unusable_transfer_log_prevents_the_start() {
     let output = Command::new(env!("CARGO_BIN_EXE_ftp_server"))
         .args(["--host", "127.0.0.1", "--port", "0", "--root", "."])
         .args(["--transfer-log", "/nonexistent/xferlog"])
@@ -314,7 +314,7 @@ fn rotated(dir: &Path, name: &str, times: usize) -> String {
 }
 
 #[test]
-fn rotation_under_transfers_loses_no_line_and_tears_none() {
+fn log_rotation_during_transfers_keeps_all_lines_whole() {
     const TIMES: usize = 10;
     let dir = TempDir::new().unwrap();
     let [log, xferlog] = ["log", "xferlog"].map(|name| dir.path().join(name));

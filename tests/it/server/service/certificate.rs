@@ -89,7 +89,7 @@ fn an_existing_file_is_replaced_only_with_renew() {
 }
 
 #[test]
-fn a_file_that_is_no_certificate_is_never_replaced() {
+fn a_file_that_is_not_a_certificate_is_never_replaced() {
     let Some(_) = library() else { return };
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("notes");

@@ -35,7 +35,7 @@ fn check(words: &[&str]) -> String {
 }
 
 #[test]
-fn the_sample_sets_nothing_as_it_is() {
+fn the_sample_sets_no_options() {
     let (parsed, _) = PROGRAM.parse_config("sample".as_ref(), sample().as_bytes());
     let set = flags().filter(|flag| {
         let name = flag.long.unwrap();
@@ -71,7 +71,7 @@ fn the_sample_has_every_option_and_its_default() {
 }
 
 #[test]
-fn check_shows_every_option_with_where_it_comes_from() {
+fn check_shows_every_option_with_its_source() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("conf");
     let text = "# nothing\nport = 0\nsync = yes\npassive-address = 192.0.2.1\n\

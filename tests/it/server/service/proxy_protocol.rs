@@ -64,7 +64,7 @@ fn both_kinds() -> [Server; 2] {
 }
 
 #[test]
-fn the_announced_address_is_the_client_s() {
+fn the_announced_address_is_used_as_the_client_address() {
     let server = server(&[]);
     for header in [line("192.0.2.1"), binary_for(Ipv4Addr::new(192, 0, 2, 1))] {
         let mut peer = announced(&server, header);
@@ -210,7 +210,7 @@ fn health_checks_are_neither_logged_as_warnings_nor_counted() {
 }
 
 #[test]
-fn a_client_that_the_balancer_does_not_know_counts_as_the_balancer() {
+fn an_unannounced_client_counts_as_the_balancer() {
     let server = server(&["--max-sessions-per-ip", "1"]);
     let mut peer = announced(&server, "PROXY UNKNOWN\r\n");
     peer.expect(220);
@@ -231,7 +231,7 @@ fn pasv_announces_the_address_the_client_connected_to_by_default() {
 }
 
 #[test]
-fn data_goes_to_the_announced_address_alone() {
+fn data_goes_only_to_the_announced_address() {
     let server = server(&[]);
     server.write("file", "content");
     let mut peer = visitor(&server, "127.0.0.9");
@@ -245,7 +245,7 @@ fn data_goes_to_the_announced_address_alone() {
 }
 
 #[test]
-fn data_that_the_balancer_brings_is_the_announced_client_s() {
+fn data_connections_through_the_balancer_belong_to_the_announced_client() {
     for server in both_kinds() {
         server.write("file", "content");
         let mut peer = visitor(&server, "192.0.2.1");
@@ -279,7 +279,7 @@ fn data_that_the_balancer_brings_is_the_announced_client_s() {
 }
 
 #[test]
-fn a_client_may_come_to_the_passive_port_directly() {
+fn a_client_may_connect_to_the_passive_port_directly() {
     for server in both_kinds() {
         server.write("file", "content");
         let mut peer = visitor(&server, "127.0.0.9");
@@ -312,7 +312,7 @@ fn silent_connections_delay_no_transfer() {
 }
 
 #[test]
-fn a_balancer_that_brings_only_others_or_no_header_ends_the_wait() {
+fn a_balancer_with_other_clients_or_no_header_ends_the_wait() {
     let kinds: [(&[u8], &str); 3] = [
         (b"PROXY TCP4 192.0.2.2 203.0.113.7 50000 21\r\n", "from=192.0.2.2"),
         (b"USER anonymous\r\n", "from=127.0.0.1"),
@@ -340,7 +340,7 @@ fn a_balancer_that_brings_only_others_or_no_header_ends_the_wait() {
 }
 
 #[test]
-fn one_port_carries_the_clients_of_a_balancer_at_once() {
+fn one_port_serves_many_clients_of_a_balancer_at_once() {
     let port = free_port();
     let server = server(&["--passive-ports", &format!("{port}-{port}")]);
     let clients: Vec<String> = (1..=20).map(|n| format!("192.0.2.{n}")).collect();
@@ -371,7 +371,7 @@ fn one_port_carries_the_clients_of_a_balancer_at_once() {
 }
 
 #[test]
-fn a_connection_accepted_for_another_session_outlives_the_acceptor() {
+fn a_connection_accepted_for_another_session_is_kept() {
     let port = free_port();
     let server = server(&["--passive-ports", &format!("{port}-{port}")]);
     server.write("file", "content");
@@ -393,7 +393,7 @@ fn a_connection_accepted_for_another_session_outlives_the_acceptor() {
 }
 
 #[test]
-fn trusted_balancers_follow_a_reload() {
+fn a_reload_changes_the_trusted_balancers() {
     let dir = tempfile::TempDir::new().unwrap();
     let file = dir.path().join("conf");
     std::fs::write(&file, "proxy-protocol = 192.0.2.1\nproxy-protocol = 127.0.0.1\n").unwrap();
@@ -419,7 +419,7 @@ fn say_anything(server: &Server, bytes: &[u8], cut: usize) -> Vec<u8> {
 }
 
 #[test]
-fn no_input_from_a_balancer_stops_the_server() {
+fn malformed_headers_do_not_stop_the_server() {
     const ROUNDS: u64 = 100;
     let server = server(&["--log-level", "debug"]);
     let samples = [

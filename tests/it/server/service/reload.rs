@@ -71,7 +71,7 @@ fn a_revoked_permission_applies_to_the_next_command() {
 }
 
 #[test]
-fn a_login_whose_account_is_gone_or_has_another_password_or_home_ends() {
+fn a_login_ends_if_its_account_password_or_home_changes() {
     let before = accounts(&["anna:SECRET:write:", "ben:SECRET:write:", "carl:SECRET:write:"]);
     let mut it = Changing::start("users = USERS", &before);
     it.server.make_dir("home");
@@ -96,7 +96,7 @@ fn a_login_whose_account_is_gone_or_has_another_password_or_home_ends() {
 }
 
 #[test]
-fn a_transfer_that_runs_is_finished_under_the_rules_it_began_with() {
+fn a_running_transfer_keeps_its_old_settings() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
     let mut anna = it.server.user("anna");
     anna.say("TYPE I").expect(200);
@@ -126,7 +126,7 @@ fn visitors_who_are_no_longer_allowed_are_logged_out() {
 }
 
 #[test]
-fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
+fn invalid_accounts_are_all_reported_and_the_old_ones_stay() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
     let mut anna = it.server.user("anna");
     it.write("users", "nonsense\nanna:x:write:\n");
@@ -143,7 +143,7 @@ fn broken_accounts_keep_the_old_ones_and_every_line_is_named() {
 }
 
 #[test]
-fn invalid_options_keep_the_old_ones_and_the_accounts_are_reloaded() {
+fn invalid_options_are_not_applied_but_accounts_are_reloaded() {
     let mut it = Changing::start("users = USERS", &accounts(&["anna:SECRET:write:"]));
     it.write("config", "users = USERS\nidle-timeout = soon\nlisten\n");
     it.write("users", &accounts(&["anna:SECRET:read:", "ben:SECRET:read:"]));
@@ -160,7 +160,7 @@ fn invalid_options_keep_the_old_ones_and_the_accounts_are_reloaded() {
 }
 
 #[test]
-fn limits_and_deadlines_follow() {
+fn a_reload_changes_limits_and_timeouts() {
     let mut it = Changing::start("max-sessions = 1", "");
     let mut first = it.server.visitor();
     Peer::connect(it.server.addr()).expect(421);
@@ -174,7 +174,7 @@ fn limits_and_deadlines_follow() {
 }
 
 #[test]
-fn options_that_need_a_restart_are_reported_and_unchanged() {
+fn options_that_need_a_restart_are_reported_and_not_changed() {
     let mut it = Changing::start("", "");
     let elsewhere = TempDir::new().unwrap();
     fs::write(elsewhere.path().join("secret"), "").unwrap();
@@ -186,7 +186,7 @@ fn options_that_need_a_restart_are_reported_and_unchanged() {
 }
 
 #[test]
-fn a_renamed_log_is_opened_again() {
+fn a_reload_reopens_a_renamed_log() {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("log");
     let mut it = Changing::start(&format!("log-file = {}", log.display()), "");
@@ -219,7 +219,7 @@ fn a_log_that_cannot_be_opened_continues_in_the_old_file() {
 }
 
 #[test]
-fn ports_follow_and_those_in_use_stay() {
+fn a_reload_changes_the_passive_ports_and_keeps_those_in_use() {
     let ports = [free_port(), free_port()];
     let range = |n: usize| format!("passive-ports = {0}-{0}", ports[n]);
     let mut it = Changing::start(&range(0), "");

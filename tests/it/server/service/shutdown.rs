@@ -66,14 +66,14 @@ fn no_session_is_admitted_during_the_shutdown() {
     let mut peer = server.visitor();
     let data = peer.begin_with("STOR file", "content");
     server.terminate();
-    eventually("a closed door", || TcpStream::connect(server.addr()).is_err());
+    eventually("a refused connection", || TcpStream::connect(server.addr()).is_err());
     drop(data);
     peer.expect(226);
     assert_eq!(server.exit().code(), Some(0));
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_the_server_at_once() {
     let mut server = Server::start();
     server.write("file", "old");
     let (mut peer, mut idle) = (server.visitor(), server.caller());
@@ -86,7 +86,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn transfers_have_no_more_than_the_grace() {
+fn transfers_end_after_the_grace_period() {
     let mut server = Server::with(&["--shutdown-grace", "1"]);
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -101,7 +101,7 @@ fn transfers_have_no_more_than_the_grace() {
 }
 
 #[test]
-fn a_transfer_that_waits_for_its_data_connection_ends_with_the_grace_too() {
+fn waiting_transfers_end_after_the_grace_period() {
     let mut server = Server::with(&["--shutdown-grace", "0"]);
     let mut peer = server.visitor();
     peer.epsv();

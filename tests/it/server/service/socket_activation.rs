@@ -177,7 +177,7 @@ fn hears(heard: &UnixDatagram, name: &str) {
 }
 
 #[test]
-fn the_manager_is_notified_of_the_start_and_the_end() {
+fn the_service_manager_is_notified_of_start_and_end() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("notify");
     hears(&UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap());
@@ -185,7 +185,7 @@ fn the_manager_is_notified_of_the_start_and_the_end() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_manager_with_an_abstract_socket_is_notified_too() {
+fn a_service_manager_with_an_abstract_socket_is_notified() {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::SocketAddr;
     let name = format!("mt_ftp test {}", std::process::id());
@@ -194,7 +194,7 @@ fn a_manager_with_an_abstract_socket_is_notified_too() {
 }
 
 #[test]
-fn no_connect_is_refused_while_the_program_is_replaced() {
+fn no_connection_is_refused_while_the_program_is_replaced() {
     const RESTARTS: usize = 4;
     const BETWEEN: usize = 50;
     let (listener, root) = (listener(), TempDir::new().unwrap());

@@ -71,7 +71,7 @@ fn without_a_terminal_the_host_is_127_0_0_1() {
 }
 
 #[test]
-fn it_warns_if_visitors_from_other_machines_may_write() {
+fn a_warning_is_printed_if_remote_visitors_may_write() {
     let at = |host: &str, access: &str| {
         let server = Server::launch(TempDir::new().unwrap(), host, &["--anonymous", access]);
         server.caller().say("QUIT").expect(221);
@@ -101,7 +101,7 @@ fn first_word_in(dir: &std::path::Path, host: &str) -> String {
 }
 
 #[test]
-fn without_root_option_the_directory_is_served_only_if_that_is_safe() {
+fn without_root_option_only_a_safe_directory_is_served() {
     let told = first_word_in("/".as_ref(), "127.0.0.1");
     assert!(told.starts_with("ftp_server: cannot serve /: ") && told.contains("--root"), "{told}");
     let dir = TempDir::new().unwrap();
@@ -137,7 +137,7 @@ fn the_output_shows_how_to_reach_the_server() {
 }
 
 #[test]
-fn it_warns_if_clients_can_see_the_server_s_own_files() {
+fn a_warning_is_printed_if_clients_can_see_the_server_s_own_files() {
     let root = TempDir::new().unwrap();
     let users = root.path().join("users");
     std::fs::write(&users, "").unwrap();
@@ -203,7 +203,7 @@ fn missing_permissions_are_reported_with_a_remedy() {
 }
 
 #[test]
-fn a_root_that_is_missing_or_no_directory_is_one_line_and_exit_1() {
+fn an_unusable_root_is_one_line_and_exit_1() {
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("file"), "").unwrap();
     for name in ["missing", "file"] {
@@ -242,7 +242,7 @@ fn a_wrong_value_is_named_with_its_option_and_what_was_expected() {
 }
 
 #[test]
-fn an_unknown_option_a_missing_value_and_a_stray_word_are_wrong_usage() {
+fn unknown_options_missing_values_and_operands_are_wrong_usage() {
     for (options, word) in [
         (&["--prot", "1"][..], "--prot"),
         (&["-x"], "-x"),
@@ -259,7 +259,7 @@ fn an_unknown_option_a_missing_value_and_a_stray_word_are_wrong_usage() {
 }
 
 #[test]
-fn help_names_every_option_and_exits_0() {
+fn help_lists_every_option_and_exits_0() {
     for spelling in ["--help", "-h"] {
         let output = server().arg(spelling).assert().code(0).stderr("").get_output().clone();
         let help = String::from_utf8(output.stdout).unwrap();
@@ -270,7 +270,7 @@ fn help_names_every_option_and_exits_0() {
 }
 
 #[test]
-fn version_names_the_program_and_the_tls_library() {
+fn version_shows_the_program_and_the_tls_library() {
     let version = env!("CARGO_PKG_VERSION");
     let expected = format!("ftp_server {version}\n{}\n", mt_ftp::sys::describe_tls());
     for spelling in ["--version", "-V"] {
@@ -294,7 +294,7 @@ fn a_closed_stdout_is_not_an_error() {
 
 #[test]
 #[ignore = "needs script"]
-fn a_wrong_host_at_the_question_is_asked_for_again() {
+fn the_prompt_asks_again_after_a_wrong_host() {
     let root = TempDir::new().unwrap();
     let program = env!("CARGO_BIN_EXE_ftp_server");
     let mut terminal =

@@ -199,13 +199,13 @@ fn requests_for_another_host_are_refused() {
 }
 
 #[test]
-fn the_name_in_the_option_is_one_of_its_names() {
+fn requests_for_the_name_in_the_option_are_accepted() {
     let watched = Watched::of(Server::with(&["--status", "LOCALHOST:0"]));
     watched.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect(200);
 }
 
 #[test]
-fn a_response_arrives_although_the_request_continues() {
+fn a_response_arrives_before_the_end_of_a_long_request() {
     let watched = Watched::with(&[]);
     let mut stream = connect(watched.status);
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n";
@@ -218,7 +218,7 @@ fn a_response_arrives_although_the_request_continues() {
 }
 
 #[test]
-fn sessions_and_what_they_move_are_shown() {
+fn sessions_and_their_transfers_are_shown() {
     let watched = Watched::with(&[]);
     watched.server.write_sparse("a film.mp4", 256 << 20);
     let (mut down, mut up, mut stranger) =
@@ -245,7 +245,7 @@ fn sessions_and_what_they_move_are_shown() {
 }
 
 #[test]
-fn the_charts_grow() {
+fn the_charts_show_new_samples() {
     let watched = Watched::with(&[]);
     let mut peer = watched.server.visitor();
     watched.page().shows("aria-label=\"Throughput of the last five minutes. In: 0 B/s now");
@@ -258,7 +258,7 @@ fn the_charts_grow() {
 }
 
 #[test]
-fn no_text_from_outside_is_markup() {
+fn text_from_clients_is_escaped() {
     let watched = Watched::with(&[]);
     let mut peer = watched.server.visitor();
     peer.stor(NASTY, "content");
@@ -275,7 +275,7 @@ fn no_text_from_outside_is_markup() {
 }
 
 #[test]
-fn failures_are_shown_whatever_is_logged() {
+fn failures_are_shown_at_every_log_level() {
     let watched = Watched::with(&["--log-level", "error"]);
     let mut peer = watched.server.caller();
     peer.say("USER anna").expect(331);
@@ -287,7 +287,7 @@ fn failures_are_shown_whatever_is_logged() {
 }
 
 #[test]
-fn metrics_count_what_happens() {
+fn metrics_count_sessions_logins_and_transfers() {
     let watched = Watched::with(&[]);
     let metrics = watched.get("/metrics").expect(200);
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -327,7 +327,7 @@ fn metrics_count_what_happens() {
 }
 
 #[test]
-fn bytes_count_while_they_move_and_never_twice() {
+fn bytes_are_counted_once_while_they_move() {
     const IN: &str = "mt_ftp_transferred_bytes_total{direction=\"in\"}";
     let watched = Watched::with(&[]);
     let mut peer = watched.server.visitor();
@@ -342,7 +342,7 @@ fn bytes_count_while_they_move_and_never_twice() {
 }
 
 #[test]
-fn the_page_says_how_the_server_is_reached_and_what_visitors_may_do() {
+fn the_page_shows_addresses_and_the_access_of_visitors() {
     let watched = Watched::with(&["--anonymous", "drop"]);
     let address = watched.server.addr();
     let page = watched.page();
@@ -396,7 +396,7 @@ fn status_is_available_without_free_descriptors() {
 }
 
 #[test]
-fn status_shows_that_the_server_drains() {
+fn the_page_shows_a_draining_server() {
     let mut watched = Watched::with(&[]);
     let mut peer = watched.server.visitor();
     let data = peer.begin_with("STOR file", "content");
@@ -474,7 +474,7 @@ fn clients_may_disconnect_early() {
 }
 
 #[test]
-fn many_ask_at_once_and_all_are_answered() {
+fn many_concurrent_requests_are_answered() {
     let watched = Watched::with(&[]);
     let status = watched.status;
     thread::scope(|scope| {
@@ -530,7 +530,7 @@ fn a_status_page_that_others_can_read_causes_a_warning() {
 }
 
 #[test]
-fn an_unusable_status_address_keeps_the_server_from_starting() {
+fn an_unusable_status_address_prevents_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = taken.local_addr().unwrap().to_string();
     let mut server = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
@@ -636,7 +636,7 @@ fn busy() -> (Watched, Vec<(Peer, TcpStream)>) {
 
 #[test]
 #[ignore = "needs chromium"]
-fn a_browser_shows_the_page_and_runs_nothing_in_it() {
+fn a_browser_shows_the_page_and_runs_no_script() {
     let (control, complaint) = browse("data:text/html,<p>x<script>console.error(7)</script>", &[]);
     assert!(control.contains("<p>x") && complaint.contains('7'), "{control}{complaint}");
     let (watched, _running) = busy();
@@ -649,7 +649,7 @@ fn a_browser_shows_the_page_and_runs_nothing_in_it() {
 
 #[test]
 #[ignore = "needs chromium"]
-fn a_telephone_shows_the_page_without_scrolling_sideways() {
+fn a_phone_shows_the_page_without_horizontal_scrolling() {
     let (watched, _running) = busy();
     // Names longer than those of visitors, and an address longer than that of this machine.
     let page = watched.page().body.replace(">anonymous<", &format!(">{}<", "x".repeat(60)));
@@ -663,7 +663,7 @@ fn a_telephone_shows_the_page_without_scrolling_sideways() {
 
 #[test]
 #[ignore = "needs chromium"]
-fn the_page_is_dark_where_that_is_wanted() {
+fn the_page_supports_dark_mode() {
     let watched = Watched::with(&[]);
     let page = watched.page().body;
     let ground = "getComputedStyle(document.body).backgroundColor";
@@ -685,7 +685,7 @@ fn the_page_shows_the_load_balancer_of_a_session() {
 }
 
 #[test]
-fn readiness_follows_the_existence_of_the_root() {
+fn readiness_depends_on_the_root() {
     let watched = Watched::with(&[]);
     watched.get("/readyz").expect(200);
     fs::remove_dir(watched.server.root()).unwrap();

@@ -130,7 +130,7 @@ fn an_expired_certificate_starts_with_a_warning() {
     }
     let dir = TempDir::new().unwrap();
     let file = certificate(dir.path(), "file", &["localhost"], 0);
-    eventually("its end", || {
+    eventually("the expiry", || {
         let (stdout, ..) = run(&["check", "--root", ".", "--tls-cert", &file]);
         stdout.contains("expired")
     });

@@ -19,7 +19,7 @@ fn features(peer: &mut Peer) -> Vec<String> {
 }
 
 #[test]
-fn drop_takes_new_names() {
+fn drop_accepts_new_names() {
     let server = server("drop");
     let mut peer = server.visitor();
     peer.stor("stored", "stored");
@@ -70,7 +70,7 @@ fn drop_continues_an_interrupted_upload() {
 }
 
 #[test]
-fn of_two_drops_to_one_name_the_first_to_finish_wins() {
+fn the_first_of_two_drops_to_one_name_wins() {
     let with_quota = Server::with_accounts(&["anna:write::1M"], &["--anonymous", "drop"]);
     for server in [server("drop"), with_quota] {
         let (mut first, mut second) = (server.visitor(), server.visitor());
@@ -84,7 +84,7 @@ fn of_two_drops_to_one_name_the_first_to_finish_wins() {
 }
 
 #[test]
-fn store_replaces_and_appends_but_removes_nothing() {
+fn store_replaces_and_appends_but_does_not_delete() {
     let server = server("store");
     let mut peer = server.visitor();
     peer.stor("theirs", "new");
@@ -101,7 +101,7 @@ fn store_replaces_and_appends_but_removes_nothing() {
 }
 
 #[test]
-fn visitors_store_unless_the_options_say_otherwise() {
+fn visitors_may_store_by_default() {
     // With `--config`, `Server` adds no `--anonymous` of its own.
     let server = Server::with(&["--config", "/dev/null"]);
     assert!(server.next_line().contains("may read and store, not delete"));

@@ -53,7 +53,7 @@ fn server(options: &[&str]) -> Server {
 }
 
 #[test]
-fn passwd_makes_a_file_whose_account_logs_in() {
+fn passwd_creates_a_file_whose_account_can_log_in() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("users");
     let users = file.to_str().unwrap();
@@ -73,7 +73,7 @@ fn passwd_makes_a_file_whose_account_logs_in() {
 }
 
 #[test]
-fn passwd_changes_one_line_and_keeps_all_else() {
+fn passwd_changes_one_line_and_keeps_the_others() {
     let before = format!("# staff\n\nanna:{SECRET}:write:/a b\n# the boss\n  ben:{SECRET}::\n#end");
     let file = AccountsFile::with_text(&before);
     fs::set_permissions(file.path(), fs::Permissions::from_mode(0o640)).unwrap();
@@ -131,7 +131,7 @@ fn passwd_sets_limits_and_check_shows_them() {
 }
 
 #[test]
-fn passwd_refuses_a_broken_file_and_leaves_it_alone() {
+fn passwd_refuses_an_invalid_file_and_keeps_it() {
     let text = format!("anna:{SECRET}::\nnonsense\n");
     let file = AccountsFile::with_text(&text);
     let users = file.path();
@@ -204,7 +204,7 @@ fn check_reports_settings_that_would_fail() {
 }
 
 #[test]
-fn a_broken_accounts_file_keeps_the_server_from_starting() {
+fn an_invalid_accounts_file_prevents_the_start() {
     let broken =
         AccountsFile::with_text(&format!("# a comment\nanna:{SECRET}::\nanna:{SECRET}::\nben\n"));
     let users = broken.path();
@@ -219,7 +219,7 @@ fn a_broken_accounts_file_keeps_the_server_from_starting() {
 }
 
 #[test]
-fn a_hash_of_passlib_logs_in() {
+fn a_hash_from_passlib_is_accepted() {
     let file = AccountsFile::with_text(&format!("anna:{PASSWORD}::"));
     let server = Server::with(&["--users", file.path()]);
     let mut peer = server.caller();
@@ -228,7 +228,7 @@ fn a_hash_of_passlib_logs_in() {
 }
 
 #[test]
-fn names_and_passwords_are_used_exactly() {
+fn names_and_passwords_are_compared_exactly() {
     let server = server(&[]);
     let wrong = [
         ("anna", "Secret"),
@@ -251,7 +251,7 @@ fn names_and_passwords_are_used_exactly() {
 }
 
 #[test]
-fn an_unknown_name_and_a_wrong_password_get_the_same_words() {
+fn an_unknown_name_and_a_wrong_password_get_the_same_reply() {
     let server = server(&[]);
     let heard = Mutex::new(BTreeSet::new());
     at_once((2..).zip(["anna", "carl", "nobody", "root", "anonymous"]), |(host, name)| {
@@ -279,7 +279,7 @@ fn read_and_write_access_allow_what_is_documented() {
 }
 
 #[test]
-fn a_home_is_all_that_its_account_sees() {
+fn an_account_sees_only_its_home() {
     let server = server(&[]);
     let mut carl = server.user("carl");
     carl.say("PWD").expect_text(257, "\"/\"");
@@ -304,7 +304,7 @@ fn a_home_is_all_that_its_account_sees() {
 }
 
 #[test]
-fn links_out_of_a_home_lead_nowhere() {
+fn links_out_of_a_home_are_not_followed() {
     let server = server(&[]);
     symlink("../file", server.path("carl/up")).unwrap();
     symlink(server.root(), server.path("carl/root")).unwrap();
@@ -341,7 +341,7 @@ fn a_missing_home_refuses_the_login_and_affects_no_other_account() {
 }
 
 #[test]
-fn user_in_a_session_drops_all_rights() {
+fn user_ends_all_rights_of_the_session() {
     let server = server(&[]);
     let mut peer = server.user("anna");
     peer.say("CWD carl").expect(250);
@@ -364,7 +364,7 @@ fn user_in_a_session_drops_all_rights() {
 }
 
 #[test]
-fn too_many_failures_end_the_session() {
+fn too_many_failed_logins_end_the_session() {
     let server = server(&["--max-login-failures", "2"]);
     let mut peer = server.caller();
     peer.say("USER anna").expect(331);
@@ -391,7 +391,7 @@ fn with_accounts_visitors_are_admitted_only_if_configured() {
 }
 
 #[test]
-fn passwords_are_in_no_log() {
+fn passwords_of_accounts_are_never_logged() {
     let server = server(&["--log-level", "debug", "--max-login-failures", "100"]);
     let mut peer = server.caller();
     for line in ["PASS hunter-1", "pass hunter-2", "ACCT hunter-3", "PASS\thunter-4"] {

@@ -33,14 +33,14 @@ fn use_up(server: &Server, number: u8) {
 }
 
 together! { wrong_passwords_are_answered_late:
-    replies_to_wrong_passwords_are_delayed_and_those_to_right_ones_are_not
+    only_replies_to_wrong_passwords_are_delayed
     too_many_failed_logins_block_only_their_address
     an_address_that_has_logged_in_before_may_log_in_while_it_is_blocked
-    fifty_connections_get_no_more_replies_than_one
+    fifty_connections_can_try_no_more_passwords_than_one
     the_shutdown_does_not_wait_for_delayed_logins
 }
 
-fn replies_to_wrong_passwords_are_delayed_and_those_to_right_ones_are_not() {
+fn only_replies_to_wrong_passwords_are_delayed() {
     let server = server(&["--max-login-failures", "9"]);
     let mut peer = server.caller_from(2);
     let mut least = Duration::from_millis(250);
@@ -105,7 +105,7 @@ fn visitors_are_not_counted() {
     }
 }
 
-fn fifty_connections_get_no_more_replies_than_one() {
+fn fifty_connections_can_try_no_more_passwords_than_one() {
     const ANSWERS: u32 = 12;
     let server = server(&["--max-login-failures", "1000000"]);
     let (sender, answers) = channel();
@@ -129,7 +129,7 @@ fn fifty_connections_get_no_more_replies_than_one() {
 }
 
 #[test]
-fn a_class_behind_one_address_logs_in_at_once() {
+fn a_class_behind_one_address_logs_in_without_delay() {
     let server = server(&[]);
     thread::scope(|scope| {
         for _ in 0..60 {

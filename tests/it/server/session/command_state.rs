@@ -146,7 +146,7 @@ fn is_denied(peer: &mut Peer, line: &str) -> bool {
 }
 
 #[test]
-fn every_row_is_of_its_verb() {
+fn every_case_belongs_to_its_verb() {
     for row in TABLE {
         for (_, line) in case(row.verb) {
             let word = line.split(' ').next().unwrap();
@@ -156,7 +156,7 @@ fn every_row_is_of_its_verb() {
 }
 
 #[test]
-fn readers_are_denied_exactly_what_changes_things() {
+fn readers_are_denied_exactly_the_changing_commands() {
     let server = server("read");
     let mut before = BTreeMap::new();
     snapshot(server.root(), &mut before);
@@ -183,7 +183,7 @@ fn writers_are_denied_nothing() {
 }
 
 #[test]
-fn before_login_the_tree_is_neither_shown_nor_changed() {
+fn before_login_the_tree_is_not_accessible() {
     let server = server("write");
     let mut before = BTreeMap::new();
     snapshot(server.root(), &mut before);
@@ -212,7 +212,7 @@ fn after(peer: &mut Peer, offset: &str, line: &str) -> Vec<u8> {
 }
 
 #[test]
-fn rest_outlives_everything_but_a_transfer_of_a_file() {
+fn rest_is_kept_until_a_file_transfer() {
     let too_long = "X".repeat(10_000);
     for access in ["read", "write"] {
         let kept = lines().filter(|(kind, _)| !matches!(kind, Offsets | Leaves));
@@ -227,7 +227,7 @@ fn rest_outlives_everything_but_a_transfer_of_a_file() {
 }
 
 #[test]
-fn rang_outlives_everything_but_a_transfer_of_a_file_and_hash() {
+fn rang_is_kept_until_a_file_transfer_or_hash() {
     let server = server("read");
     for (_, line) in lines().filter(|(kind, _)| !matches!(kind, Offsets | Leaves)) {
         let mut peer = server.visitor();
@@ -239,7 +239,7 @@ fn rang_outlives_everything_but_a_transfer_of_a_file_and_hash() {
 }
 
 #[test]
-fn an_offset_serves_one_transfer_and_the_last_one_counts() {
+fn an_offset_applies_to_one_transfer_and_the_last_one_wins() {
     let server = server("write");
     let mut peer = server.visitor();
     peer.say("REST 4").expect(350);
@@ -313,7 +313,7 @@ fn the_end_of_a_login_resets_the_session() {
 }
 
 #[test]
-fn rein_sets_everything_back() {
+fn rein_resets_everything() {
     let server = server("write");
     let mut peer = server.visitor();
     for line in ["CWD dir", "OPTS HASH MD5", "OPTS MLST type;", "SITE IDLE 77", "SITE UMASK 077"] {
@@ -335,7 +335,7 @@ fn rein_sets_everything_back() {
 }
 
 #[test]
-fn epsv_all_leaves_epsv_alone() {
+fn epsv_all_allows_only_epsv() {
     let server = server("write");
     let mut peer = server.visitor();
     peer.say("EPSV ALL").expect(200);
@@ -349,7 +349,7 @@ fn epsv_all_leaves_epsv_alone() {
 }
 
 #[test]
-fn an_arrangement_serves_one_transfer() {
+fn an_arrangement_is_used_up_by_one_transfer() {
     let server = server("write");
     let mut peer = server.visitor();
     assert_eq!(peer.retr("file"), b"0123456789");
@@ -386,7 +386,7 @@ fn offsets_at_the_limits_of_their_type_are_handled() {
 }
 
 #[test]
-fn every_verb_gets_one_final_reply_when_all_come_at_once() {
+fn pipelined_verbs_each_get_one_final_reply() {
     let server = server("write");
     let mut peer = server.visitor();
     // No data connection is arranged before the transfers, so they get a 425 and nothing waits.

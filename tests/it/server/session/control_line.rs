@@ -42,7 +42,7 @@ fn a_line_that_is_too_long_gets_one_500_and_is_skipped() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_line_without_end_costs_no_memory() {
+fn an_endless_line_needs_no_memory() {
     let server = Server::start();
     let mut peer = server.caller();
     let base = server.peak_memory();
@@ -74,7 +74,7 @@ fn a_line_end_in_a_name_is_refused_and_forges_nothing() {
 }
 
 #[test]
-fn a_carriage_return_in_a_name_comes_with_a_nul() {
+fn a_carriage_return_in_a_name_is_followed_by_nul() {
     let server = Server::start();
     let mut peer = server.visitor();
     let made = peer.say(b"MKD a\r\0b").expect(257);
@@ -94,7 +94,7 @@ fn a_carriage_return_in_a_name_comes_with_a_nul() {
 }
 
 #[test]
-fn a_carriage_return_goes_out_with_its_nul_in_every_reply_that_names_a_path() {
+fn a_carriage_return_in_a_reply_is_followed_by_nul() {
     let server = Server::start();
     server.make_dir("d\rx");
     server.write("d\rx/a\rb", "x");
@@ -129,7 +129,7 @@ fn patterns_and_prefixes_may_contain_carriage_returns() {
 }
 
 #[test]
-fn the_end_of_a_line_may_have_carriage_returns_and_nuls_too_many() {
+fn extra_carriage_returns_and_nuls_at_a_line_end_are_ignored() {
     let server = Server::start();
     let mut peer = server.visitor();
     for end in ["\r\r\n", "\r\0\n", "\r\n\0", "\r\r\r\n"] {
@@ -144,7 +144,7 @@ fn the_end_of_a_line_may_have_carriage_returns_and_nuls_too_many() {
 }
 
 #[test]
-fn blanks_before_a_verb_and_words_after_noop_and_quit_mean_nothing() {
+fn blanks_before_a_verb_and_arguments_of_noop_and_quit_are_ignored() {
     let server = Server::start();
     let mut peer = server.visitor();
     for line in [" NOOP", "\t  NOOP", "NOOP x", "noop are you there?"] {
@@ -174,7 +174,7 @@ fn pipelined_commands_are_answered_in_order() {
 }
 
 #[test]
-fn commands_after_quit_are_not_carried_out() {
+fn commands_after_quit_are_not_executed() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.raw("QUIT\r\nMKD late\r\n").expect(221);
@@ -223,7 +223,7 @@ fn commands_before_a_half_close_are_answered() {
 }
 
 #[test]
-fn a_command_cut_off_by_the_end_is_not_carried_out() {
+fn a_command_cut_off_by_the_end_is_not_executed() {
     let server = Server::start();
     server.write("file.old", "");
     let mut peer = server.visitor();
@@ -244,7 +244,7 @@ fn spaces_of_a_name_are_kept() {
 }
 
 #[test]
-fn no_bytes_bring_a_session_down() {
+fn random_bytes_do_not_end_a_session() {
     let server = Server::start();
     let mut peer = server.visitor();
     for seed in 1..300 {

@@ -143,7 +143,7 @@ fn help_explains_each_verb_in_one_line() {
 }
 
 #[test]
-fn site_help_names_what_site_does() {
+fn site_help_lists_the_site_commands() {
     let (_server, mut peer) = writer();
     let text = peer.say("SITE HELP").expect(214).text();
     for command in ["HELP", "CHMOD", "UTIME", "UMASK", "SYMLINK", "MKDIR", "IDLE", "WHO", "QUOTA"] {
@@ -183,7 +183,7 @@ fn lang_accepts_only_english() {
 }
 
 #[test]
-fn client_and_server_say_who_they_are() {
+fn clnt_and_csid_identify_client_and_server() {
     let server = Server::start();
     let mut peer = server.caller();
     let said = peer.say("CSID Name=test; Version=1;").expect(200).words();
@@ -227,7 +227,7 @@ fn allo_checks_the_free_space() {
 }
 
 #[test]
-fn avbl_is_about_a_directory() {
+fn avbl_needs_a_directory() {
     let (_server, mut peer) = writer();
     for line in ["AVBL", "AVBL dir", "AVBL /"] {
         let room: u64 = peer.say(line).expect(213).words().parse().unwrap();
@@ -238,7 +238,7 @@ fn avbl_is_about_a_directory() {
 }
 
 #[test]
-fn dsiz_adds_up_files_and_follows_no_links() {
+fn dsiz_adds_file_sizes_and_follows_no_links() {
     let (server, mut peer) = writer();
     server.make_dir("dir/sub/empty");
     server.write("dir/sub/ten", "0123456789");
@@ -256,14 +256,14 @@ fn dsiz_adds_up_files_and_follows_no_links() {
 }
 
 #[test]
-fn dsiz_counts_nothing_that_cannot_be_seen() {
+fn dsiz_omits_partial_files() {
     let (_server, mut peer) = writer();
     peer.break_off("STOR dir/broken", "0123456789");
     peer.say("DSIZ dir").expect_text(213, "213 7");
 }
 
 #[test]
-fn rmda_removes_links_and_not_what_they_lead_to() {
+fn rmda_removes_links_and_keeps_their_targets() {
     let (server, mut peer) = writer();
     server.make_dir("doomed/deep/er");
     server.write("doomed/deep/file", "x");
@@ -281,7 +281,7 @@ fn rmda_removes_links_and_not_what_they_lead_to() {
 }
 
 #[test]
-fn rmda_is_for_directories_inside() {
+fn rmda_accepts_only_directories_below_the_root() {
     let (server, mut peer) = writer();
     symlink("dir", server.path("link")).unwrap();
     symlink("/tmp", server.path("out")).unwrap();
@@ -356,7 +356,7 @@ fn a_creation_time_that_cannot_be_set_changes_nothing() {
 }
 
 #[test]
-fn site_utime_takes_both_forms() {
+fn site_utime_accepts_both_forms() {
     let (server, mut peer) = writer();
     let earlier = MOMENT - 6;
     for (line, time) in [
@@ -433,7 +433,7 @@ fn site_umask_applies_to_files_that_the_session_creates() {
 }
 
 #[test]
-fn site_symlink_makes_links_that_stay_inside() {
+fn site_symlink_creates_links_that_stay_inside() {
     let (server, mut peer) = writer();
     for (target, link, way) in [
         ("dir", "link", "dir"),
@@ -476,7 +476,7 @@ fn site_symlink_replaces_nothing() {
 }
 
 #[test]
-fn site_mkdir_makes_what_is_missing_above() {
+fn site_mkdir_creates_missing_parents() {
     let (server, mut peer) = writer();
     peer.say("SITE MKDIR dir/new/and deeper").expect(200);
     assert!(server.path("dir/new/and deeper").is_dir());
@@ -485,7 +485,7 @@ fn site_mkdir_makes_what_is_missing_above() {
 }
 
 #[test]
-fn site_mkdir_makes_as_many_as_a_line_has_room_for_and_logs_one_line() {
+fn site_mkdir_creates_many_directories_and_logs_one_line() {
     let (server, mut peer) = writer();
     let deep = "d/".repeat(2000);
     peer.say(format!("SITE MKDIR {deep}")).expect(200);
@@ -498,13 +498,13 @@ fn site_mkdir_makes_as_many_as_a_line_has_room_for_and_logs_one_line() {
 }
 
 #[test]
-fn site_mkdir_does_not_take_a_file_for_a_directory() {
+fn site_mkdir_refuses_a_file_as_parent() {
     let (_server, mut peer) = writer();
     peer.say("SITE MKDIR dir/a file").expect(550);
 }
 
 #[test]
-fn site_idle_sets_how_long_this_session_may_wait() {
+fn site_idle_sets_the_idle_timeout() {
     let (server, mut peer) = writer();
     peer.say("SITE IDLE").expect_text(200, "300");
     peer.say("SITE IDLE 600").expect_text(200, "600");
@@ -579,7 +579,7 @@ fn ten_unknown_commands_before_login_end_the_session() {
 }
 
 #[test]
-fn new_files_are_of_now() {
+fn new_files_have_the_current_time() {
     let (server, mut peer) = writer();
     peer.say("MFMT 20010203040506 dir/a file").expect(213);
     peer.stor("dir/a file", "new");
@@ -588,7 +588,7 @@ fn new_files_are_of_now() {
 }
 
 #[test]
-fn modes_that_lend_rights_and_that_of_the_root_are_not_set() {
+fn special_modes_and_the_mode_of_the_root_cannot_be_set() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();

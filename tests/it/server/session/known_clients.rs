@@ -80,7 +80,7 @@ fn ftp_exe_of_windows() {
 }
 
 #[test]
-fn a_camera_that_makes_its_directories_each_time() {
+fn a_camera_that_creates_its_directories_each_time() {
     let server = Server::start();
     for shot in ["1.jpg", "2.jpg"] {
         let mut peer = server.caller();

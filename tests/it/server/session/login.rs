@@ -32,7 +32,7 @@ fn a_visitor_s_password_may_be_empty() {
 }
 
 #[test]
-fn an_unknown_name_is_refused_only_after_the_password_and_in_the_same_words() {
+fn an_unknown_name_is_refused_after_the_password_like_a_wrong_one() {
     let server = Server::with(&["--anonymous", "none"]);
     let texts = Mutex::new(BTreeSet::new());
     at_once((2..).zip(["root", "anonymous", "ftp", "nobody at all"]), |(host, name)| {
@@ -45,7 +45,7 @@ fn an_unknown_name_is_refused_only_after_the_password_and_in_the_same_words() {
 }
 
 #[test]
-fn a_name_alone_gives_no_rights() {
+fn a_user_name_alone_gives_no_rights() {
     let server = Server::start();
     let mut peer = server.caller();
     peer.say("USER anonymous").expect(331);
@@ -55,7 +55,7 @@ fn a_name_alone_gives_no_rights() {
 }
 
 #[test]
-fn a_password_needs_a_name_before_it() {
+fn pass_needs_user_before_it() {
     let server = Server::start();
     let mut peer = server.caller();
     peer.say("PASS guest@").expect(503);
@@ -65,7 +65,7 @@ fn a_password_needs_a_name_before_it() {
 }
 
 #[test]
-fn user_ends_the_login_before_it() {
+fn user_ends_an_earlier_login() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.say("USER root").expect(331);
@@ -85,7 +85,7 @@ fn a_failed_password_forgets_the_name() {
 }
 
 #[test]
-fn rein_begins_again() {
+fn rein_resets_the_login() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.epsv();
@@ -115,7 +115,7 @@ fn quit_says_goodbye_and_closes() {
 }
 
 #[test]
-fn readers_may_change_nothing() {
+fn readers_cannot_change_the_tree() {
     let server = Server::with(&["--anonymous", "read"]);
     server.write("file", "old");
     let mut peer = server.visitor();

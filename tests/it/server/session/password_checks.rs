@@ -35,7 +35,7 @@ fn attempt(watched: &Watched, number: u8, name: &str, password: &str) -> u16 {
 }
 
 #[test]
-fn a_login_that_succeeded_needs_no_second_hash() {
+fn a_repeated_login_needs_no_second_hash() {
     let accounts = AccountsFile::new(&["anna:write:", "ben::"]);
     let watched = watched(&accounts);
     for number in 1..=5 {
@@ -54,7 +54,7 @@ fn a_login_that_succeeded_needs_no_second_hash() {
 }
 
 #[test]
-fn an_account_with_another_password_forgets_its_login() {
+fn a_changed_password_invalidates_the_login_cache() {
     let accounts = AccountsFile::new(&["anna::"]);
     let watched = watched(&accounts);
     assert_eq!(attempt(&watched, 1, "anna", "secret"), 230);
@@ -73,7 +73,7 @@ fn an_account_with_another_password_forgets_its_login() {
 }
 
 #[test]
-fn a_good_login_does_not_wait_for_a_flood_of_wrong_ones() {
+fn a_correct_login_does_not_wait_for_a_flood_of_wrong_ones() {
     const CROWD: u8 = 100;
     // Every check costs as much as the most expensive account, here enough for the crowd to be
     // still waiting when its last client has connected.

@@ -95,7 +95,7 @@ fn server(access: &str) -> Server {
 }
 
 #[test]
-fn before_login_only_what_needs_no_login_works() {
+fn before_login_only_commands_without_login_work() {
     let server = server("write");
     for row in TABLE {
         let Case(line, code, ..) = case(row.verb);
@@ -137,7 +137,7 @@ fn a_missing_argument_is_501() {
 }
 
 #[test]
-fn an_argument_where_none_belongs_is_501() {
+fn an_unexpected_argument_is_501() {
     let server = server("write");
     let mut peer = server.visitor();
     for row in TABLE.iter().filter(|row| row.argument == ArgumentRule::None) {
@@ -146,7 +146,7 @@ fn an_argument_where_none_belongs_is_501() {
 }
 
 #[test]
-fn a_wrong_argument_before_login_is_530_where_the_command_needs_a_login() {
+fn a_wrong_argument_of_a_command_that_needs_a_login_is_530() {
     let server = server("write");
     for row in TABLE {
         let wrong = match row.argument {
@@ -170,7 +170,7 @@ fn a_wrong_argument_before_login_is_530_where_the_command_needs_a_login() {
 }
 
 #[test]
-fn wrong_arguments_get_the_codes_of_their_kind() {
+fn wrong_arguments_get_the_right_codes() {
     let server = server("write");
     let mut peer = server.visitor();
     for (line, code) in [
@@ -205,7 +205,7 @@ fn wrong_arguments_get_the_codes_of_their_kind() {
 }
 
 #[test]
-fn nonsense_is_500_and_what_other_rfcs_define_502() {
+fn unknown_commands_are_500_and_those_of_other_rfcs_502() {
     let server = Server::start();
     let mut peer = server.caller();
     for line in ["", " ", "RETRX file", "\u{fc}ser x", "HELLO", "user:x"] {
@@ -218,7 +218,7 @@ fn nonsense_is_500_and_what_other_rfcs_define_502() {
 }
 
 #[test]
-fn browsers_and_guessers_are_sent_away_before_login_alone() {
+fn browsers_and_scanners_are_disconnected_only_before_login() {
     let server = Server::start();
     let mut browser = server.caller();
     browser.raw("GET / HTTP/1.1\r\nHost: here\r\n\r\n").expect(421);
@@ -231,7 +231,7 @@ fn browsers_and_guessers_are_sent_away_before_login_alone() {
 }
 
 #[test]
-fn feat_lists_extensions_one_a_line_after_a_space() {
+fn feat_lists_one_extension_per_line_after_a_space() {
     let server = Server::start();
     let said = server.caller().say("FEAT").expect(211);
     let (first, rest) = said.lines.split_first().unwrap();
@@ -264,7 +264,7 @@ fn stat_describes_the_session() {
 }
 
 #[test]
-fn pwd_and_mkd_answer_with_a_quoted_path() {
+fn pwd_and_mkd_reply_with_a_quoted_path() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.say("PWD").expect_text(257, "257 \"/\" ");

@@ -200,7 +200,7 @@ fn commands_in_clear_after_auth_are_never_executed() {
         assert!(!rest.windows(3).any(|word| word == b"200"), "{split}: {}", rest.escape_ascii());
     }
     assert!(!ftps.server.has("made"));
-    ftps.server.wait_for_log(&["tls-failed", "reason=clear-text", "behind AUTH"]);
+    ftps.server.wait_for_log(&["tls-failed", "reason=clear-text", "followed AUTH"]);
     ftps.user().say("NOOP").expect(200);
 }
 
@@ -267,7 +267,7 @@ fn tls_required_can_be_all_or_none() {
     peer.stor("file", "content");
     let mut peer = ftps.caller();
     log_in(&mut peer, "anna");
-    assert_eq!(peer.retr("file"), b"content", "the control connection alone is protected");
+    assert_eq!(peer.retr("file"), b"content", "only the control connection is encrypted");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn one_record_can_hold_many_commands_and_a_command_many_records() {
 }
 
 #[test]
-fn a_client_that_disconnects_without_close_notify_has_left() {
+fn a_disconnect_without_close_notify_ends_the_session() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     drop(ftps.user());
     ftps.server.wait_for_log(&["closed", "user=anna", "why=left"]);
@@ -314,7 +314,7 @@ fn a_client_that_disconnects_without_close_notify_has_left() {
 }
 
 #[test]
-fn after_ccc_data_connections_remain_protected() {
+fn after_ccc_data_connections_remain_encrypted() {
     let Some(ftps) = Ftps::start(&["--tls-ccc", "--tls-reuse", "require"]) else { return };
     // With close_notify of the client, and without it, as in curl.
     for says_so in [true, false] {
@@ -375,7 +375,7 @@ fn implicit(options: &[&str]) -> Option<(Ftps, SocketAddr)> {
 }
 
 #[test]
-fn on_the_tls_port_the_handshake_comes_first_and_data_is_protected() {
+fn on_the_tls_port_the_handshake_comes_first_and_data_is_encrypted() {
     let Some((ftps, address)) = implicit(&[]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.implicit(address);
@@ -403,7 +403,7 @@ fn running_handshakes_count_as_sessions() {
     // A client that waits for TLS could not read a reply without TLS.
     assert!(rest(&Peer::connect(address)).is_empty());
     drop((early, peer));
-    eventually("a place", || Peer::connect(ftps.server.addr()).hear().code == 220);
+    eventually("a free slot", || Peer::connect(ftps.server.addr()).hear().code == 220);
 }
 
 #[test]
@@ -464,7 +464,7 @@ fn garbage_instead_of_a_handshake_ends_only_its_session() {
     ftps.user().say("NOOP").expect(200);
     let failures = || ftps.server.log().matches("tls-failed session").count();
     eventually("a line for each", || failures() == 2 * cases.len());
-    assert!(!ftps.server.log().contains("error:"), "OpenSSL's own words are for nobody");
+    assert!(!ftps.server.log().contains("error:"), "texts of OpenSSL do not belong in the log");
 }
 
 fn the_login_timeout_ends_an_endless_handshake() {
@@ -533,7 +533,7 @@ fn a_flood_of_failed_handshakes_is_counted_and_does_not_fill_the_log() {
     for (reason, times) in [("clear-text", MANY), ("left", 1)] {
         let counted =
             format!("mt_ftp_tls_handshakes_failed_total{{reason=\"{reason}\"}} {times}\n");
-        eventually("an exact number", || page("/metrics").contains(&counted));
+        eventually("the exact count", || page("/metrics").contains(&counted));
         ftps.server.wait_for_log(&["tls-failed", &format!("reason={reason}"), "times=1"]);
     }
     let lines = ftps.server.log().matches("tls-failed session").count();
@@ -548,7 +548,7 @@ fn stat_log_page_and_metrics_show_tls() {
     let version = peer.tls().unwrap().version();
     peer.say("STAT").expect_text(211, &format!("Control connection: {version}, "));
     protect(&mut peer);
-    peer.say("STAT").expect_text(211, "data connections: protected");
+    peer.say("STAT").expect_text(211, "data connections: encrypted");
     log_in(&mut peer, "anna");
     peer.say("SITE WHO").expect_text(211, &format!("seconds, {version}"));
     ftps.server.wait_for_log(&["login", "user=anna", &format!("tls={version}")]);
@@ -569,5 +569,5 @@ fn stat_log_page_and_metrics_show_tls() {
     other.raw(b"NOOP\r\n");
     rest(&other);
     let failed = "mt_ftp_tls_handshakes_failed_total{reason=\"clear-text\"} 1";
-    eventually("a failure that is counted", || page("/metrics").contains(failed));
+    eventually("a counted failure", || page("/metrics").contains(failed));
 }

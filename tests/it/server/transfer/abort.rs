@@ -15,7 +15,7 @@ fn server_with_large_file() -> Server {
 }
 
 #[test]
-fn abor_ends_a_download_that_nobody_reads() {
+fn abor_ends_an_unread_download() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let _data = peer.begin("RETR large");
@@ -92,7 +92,7 @@ fn abor_may_come_with_a_telnet_synch() {
 }
 
 #[test]
-fn abor_in_pieces_is_understood() {
+fn abor_in_pieces_is_recognized() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let _data = peer.begin("RETR large");
@@ -119,7 +119,7 @@ fn noop_and_stat_are_answered_while_a_transfer_runs() {
 }
 
 #[test]
-fn other_commands_wait_for_their_turn() {
+fn other_commands_wait_for_the_end_of_the_transfer() {
     let server = Server::start();
     let mut peer = server.visitor();
     let data = peer.begin_with("STOR file", "content");
@@ -144,7 +144,7 @@ fn quit_lets_the_transfer_finish() {
 }
 
 #[test]
-fn a_client_that_quits_may_close_before_its_download_is_whole() {
+fn after_quit_a_client_may_close_before_its_download_is_complete() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let data = peer.begin("RETR large");
@@ -163,7 +163,7 @@ fn end_script(server: &Server, peer: &mut Peer, lines: &str) {
 }
 
 #[test]
-fn a_script_that_has_sent_everything_receives_its_downloads() {
+fn a_half_closed_script_receives_its_downloads() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let data = connect(peer.epsv());
@@ -176,7 +176,7 @@ fn a_script_that_has_sent_everything_receives_its_downloads() {
 }
 
 #[test]
-fn a_script_that_has_sent_everything_stores_its_uploads() {
+fn a_half_closed_script_stores_its_uploads() {
     let server = Server::start();
     server.write("file", "old");
     for kind in ["TYPE I", "TYPE A"] {
@@ -215,7 +215,7 @@ fn a_script_may_end_just_after_its_last_transfer_has_begun() {
 }
 
 #[test]
-fn a_client_that_dies_as_its_upload_begins_is_no_script() {
+fn a_client_that_dies_at_the_start_of_an_upload_interrupts_it() {
     let server = Server::start();
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -257,7 +257,7 @@ fn the_end_of_the_control_connection_ends_its_transfer() {
 }
 
 #[test]
-fn a_client_that_is_gone_ends_its_transfer() {
+fn a_disconnected_client_ends_its_transfer() {
     let server = server_with_large_file();
     let mut peer = server.visitor();
     let data = peer.begin("RETR large");

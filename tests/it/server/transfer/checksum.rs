@@ -80,7 +80,7 @@ fn expect_digest(peer: &mut Peer, line: &str, code: u16, words: &str) {
 }
 
 #[test]
-fn every_algorithm_gives_the_published_values() {
+fn every_algorithm_returns_known_values() {
     let server = Server::start();
     server.write("empty", "");
     server.write("a b c", "abc");
@@ -103,7 +103,7 @@ fn every_algorithm_gives_the_published_values() {
 }
 
 #[test]
-fn opts_hash_chooses_and_feat_shows_the_choice() {
+fn opts_hash_selects_the_algorithm_that_feat_shows() {
     let (_server, mut peer) = digits();
     peer.say("OPTS HASH").expect_text(200, "MD5");
     peer.say("FEAT").expect_text(211, "\n HASH SHA-256;SHA-512;SHA-1;MD5*;CRC32\n");
@@ -116,7 +116,7 @@ fn opts_hash_chooses_and_feat_shows_the_choice() {
 }
 
 #[test]
-fn a_digest_is_of_the_stored_bytes_in_every_type() {
+fn a_digest_covers_the_stored_bytes_in_every_type() {
     let server = Server::start();
     server.write("text", "one\ntwo\n");
     let mut peer = server.visitor();
@@ -218,7 +218,7 @@ fn rang_does_not_apply_to_uploads() {
 }
 
 #[test]
-fn x_verbs_take_a_range_that_ends_before_its_second_number() {
+fn x_verbs_accept_a_range_that_ends_before_its_second_number() {
     let (_server, mut peer) = digits();
     for (range, digest) in [
         ("0 10", MD5_ALL),
@@ -256,7 +256,7 @@ fn a_name_that_looks_like_a_range_is_quoted() {
 }
 
 #[test]
-fn only_plain_files_inside_have_digests() {
+fn digests_are_only_for_plain_files_inside_the_root() {
     let server = Server::start();
     server.make_dir("dir");
     symlink("/etc/hostname", server.path("out")).unwrap();
@@ -297,7 +297,7 @@ fn replies_stay_in_order_while_a_digest_runs() {
 }
 
 #[test]
-fn hash_of_a_missing_file_is_that_of_its_interrupted_upload() {
+fn hash_of_a_missing_file_uses_its_interrupted_upload() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.say("OPTS HASH MD5").expect(200);

@@ -78,7 +78,7 @@ impl History {
     }
 
     /// Returns the last upload of a name if it got no `226`.
-    fn broken_off(&self, name: &str) -> Option<u64> {
+    fn interrupted(&self, name: &str) -> Option<u64> {
         let last = self.uploads[name].last().unwrap();
         last.done.is_none().then_some(last.version)
     }
@@ -202,11 +202,11 @@ fn check_files(root: &Path, history: &History) {
         let bytes = match fs::read(root.join(name)) {
             Ok(bytes) => bytes,
             Err(_) if !history.requires(name) => continue,
-            Err(error) => panic!("{name} got a 226 and is not there: {error}"),
+            Err(error) => panic!("{name} got a 226 but does not exist: {error}"),
         };
         let version = version_of(name, &bytes).unwrap_or_else(|| {
             let start = bytes[..bytes.len().min(40)].escape_ascii();
-            panic!("{name} is no whole version: {} bytes, \"{start}\"", bytes.len())
+            panic!("{name} is not a complete version: {} bytes, \"{start}\"", bytes.len())
         });
         let uploads = &history.uploads[name];
         assert!(history.allows(name, version), "{name} fell back to {version}: {uploads:?}");
@@ -232,14 +232,14 @@ fn check_listings(peer: &mut Peer, root: &Path, history: &History, since: u64) {
 /// with REST and STOR otherwise. Returns the number of resumed uploads.
 fn resume(peer: &mut Peer, root: &Path, history: &mut History, since: u64) -> u32 {
     let own = history.names_since(since).filter(|name| !name.starts_with("shared"));
-    let broken = own.filter_map(|name| Some((name.clone(), history.broken_off(name)?)));
+    let broken = own.filter_map(|name| Some((name.clone(), history.interrupted(name)?)));
     let mut resumed = 0;
     for (name, version) in broken.collect::<Vec<_>>() {
         let (bytes, dir) = (content(&name, version), root.join(name.trim_end_matches("/file")));
         let whole = fs::read(root.join(&name)).unwrap_or_default() == bytes;
         let Some(partial) = partial_in(&dir) else { continue };
-        assert!(bytes.starts_with(&partial), "{name}: the partial is not what was sent");
-        assert!(!whole, "{name} is there and its partial too");
+        assert!(bytes.starts_with(&partial), "{name}: the partial differs from the data sent");
+        assert!(!whole, "{name} exists and so does its partial");
         let (at, rest) = (partial.len(), &bytes[partial.len()..]);
         let is_new = !root.join(&name).exists();
         if is_new {
@@ -254,7 +254,7 @@ fn resume(peer: &mut Peer, root: &Path, history: &mut History, since: u64) -> u3
         resumed += 1;
         history.finish(&name, version);
         assert!(fs::read(root.join(&name)).unwrap() == bytes, "{name} was resumed wrongly");
-        assert!(partial_in(&dir).is_none(), "{name} was resumed and its partial is still there");
+        assert!(partial_in(&dir).is_none(), "{name} was resumed but its partial still exists");
     }
     resumed
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use tempfile::TempDir;
 
-const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const OTHER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 fn server_with_file() -> Server {
     let server = Server::start();
@@ -83,7 +83,7 @@ fn a_client_that_asks_again_gets_another_port() {
 }
 
 #[test]
-fn a_port_does_not_stay_for_ever() {
+fn a_passive_port_changes_after_a_while() {
     let server = server_with_file();
     let mut peer = server.visitor();
     let mut ports = BTreeSet::new();
@@ -98,37 +98,37 @@ fn a_port_does_not_stay_for_ever() {
     assert!((3..=4).contains(&ports.len()), "{ports:?}");
 }
 
-/// A stranger connects together with the client, and then alone.
-fn only_a_stranger_comes(options: &[&str]) {
+/// Another address connects together with the client, and then alone.
+fn only_another_address_connects(options: &[&str]) {
     let server = Server::with(options);
     server.write("file", "content");
     let mut peer = server.visitor();
     let to = peer.epsv();
-    let (stranger, data) = (connect_as(STRANGER, to), connect(to));
+    let (stranger, data) = (connect_as(OTHER_ADDRESS, to), connect(to));
     peer.say("RETR file").expect(150);
     assert_eq!(drain(data), b"content");
     drop(stranger);
     peer.expect(226);
-    let stranger = connect_as(STRANGER, peer.epsv());
+    let stranger = connect_as(OTHER_ADDRESS, peer.epsv());
     peer.say("RETR file").expect(150);
     peer.expect_text(425, "another address");
     drop(stranger);
     eventually("a warning in the log", || server.log().contains("elsewhere"));
     let log = server.log();
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("elsewhere")).collect();
-    let [warning] = warnings[..] else { panic!("one warning a session: {log}") };
+    let [warning] = warnings[..] else { panic!("one warning per session: {log}") };
     assert!(warning.contains(" warn ") && warning.contains("from=127.0.0.2"), "{warning}");
     assert!(warning.contains("expected=127.0.0.1"), "{warning}");
     assert_eq!(peer.retr("file"), b"content");
 }
 
 #[test]
-fn a_data_connection_from_another_address_is_logged_and_alone_it_ends_the_wait() {
+fn an_unexpected_data_connection_is_logged_and_shortens_the_wait() {
     let hour = ["--transfer-timeout", "1h"];
     let shared = [&hour[..], &["--passive-ports", "20000-60000"]].concat();
     thread::scope(|scope| {
-        scope.spawn(|| only_a_stranger_comes(&hour));
-        scope.spawn(|| only_a_stranger_comes(&shared));
+        scope.spawn(|| only_another_address_connects(&hour));
+        scope.spawn(|| only_another_address_connects(&shared));
     });
 }
 
@@ -221,7 +221,7 @@ fn a_refused_active_connection_is_425() {
 }
 
 #[test]
-fn a_transfer_needs_an_arrangement_and_uses_it_up() {
+fn a_transfer_uses_up_its_arrangement() {
     let server = server_with_file();
     let mut peer = server.visitor();
     peer.say("RETR file").expect(425);
@@ -233,7 +233,7 @@ fn a_transfer_needs_an_arrangement_and_uses_it_up() {
 }
 
 #[test]
-fn the_last_arrangement_counts() {
+fn the_last_arrangement_wins() {
     let server = server_with_file();
     let mut peer = server.visitor();
     let listener = listener();
@@ -247,7 +247,7 @@ fn the_last_arrangement_counts() {
 }
 
 #[test]
-fn a_connection_made_for_an_earlier_arrangement_is_not_taken() {
+fn a_connection_for_an_earlier_arrangement_is_not_used() {
     let server = server_with_file();
     let mut peer = server.visitor();
     let stale = connect(peer.epsv());
@@ -261,7 +261,7 @@ fn a_connection_made_for_an_earlier_arrangement_is_not_taken() {
 }
 
 #[test]
-fn a_wrong_active_address_forgets_the_arrangement_before_it() {
+fn a_wrong_active_address_discards_the_earlier_arrangement() {
     let server = server_with_file();
     let mut peer = server.visitor();
     peer.epsv();
@@ -270,7 +270,7 @@ fn a_wrong_active_address_forgets_the_arrangement_before_it() {
 }
 
 #[test]
-fn epsv_all_rules_out_everything_else() {
+fn epsv_all_refuses_all_other_commands() {
     let server = server_with_file();
     let mut peer = server.visitor();
     peer.say("EPSV ALL").expect(200);
@@ -284,11 +284,11 @@ fn epsv_all_rules_out_everything_else() {
 }
 
 #[test]
-fn a_stranger_is_dropped_and_the_client_served() {
+fn an_unexpected_connection_is_dropped_and_the_client_is_served() {
     let server = server_with_file();
     let mut peer = server.visitor();
     let to = peer.epsv();
-    let strangers = [connect_as(STRANGER, to), connect_as(STRANGER, to)];
+    let strangers = [connect_as(OTHER_ADDRESS, to), connect_as(OTHER_ADDRESS, to)];
     let data = connect(to);
     peer.say("RETR file").expect(150);
     assert_eq!(drain(data), b"content");
@@ -299,12 +299,12 @@ fn a_stranger_is_dropped_and_the_client_served() {
 }
 
 #[test]
-fn a_stranger_cannot_store() {
+fn an_unexpected_connection_cannot_store() {
     let server = Server::start();
     let mut peer = server.visitor();
     let to = peer.epsv();
     peer.say("STOR new").expect(150);
-    let mut stranger = connect_as(STRANGER, to);
+    let mut stranger = connect_as(OTHER_ADDRESS, to);
     let _ = stranger.write_all(b"forged");
     drop(stranger);
     connect(to).write_all(b"right").unwrap();
@@ -328,12 +328,12 @@ fn ipv6_clients_are_served() {
 }
 
 #[test]
-fn a_server_on_all_addresses_serves_ipv4_as_ipv4() {
+fn a_dual_stack_server_treats_ipv4_clients_as_ipv4() {
     let Some(server) = server_on("::") else { return };
-    let mut peer = Peer::connect(SocketAddr::new(STRANGER, server.addr().port()));
+    let mut peer = Peer::connect(SocketAddr::new(OTHER_ADDRESS, server.addr().port()));
     peer.expect(220);
     peer.login();
-    assert_eq!(peer.pasv().ip(), STRANGER);
+    assert_eq!(peer.pasv().ip(), OTHER_ADDRESS);
     peer.say("EPSV 2").expect(522);
     peer.say("EPSV 1").expect(229);
     assert!(peer.say("STAT").expect(211).text().contains(" 127.0.0."), "{}", peer.dialogue());

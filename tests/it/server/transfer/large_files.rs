@@ -28,7 +28,7 @@ fn large_uploads_of_every_size_arrive_whole() {
 }
 
 #[test]
-fn a_large_upload_that_broke_off_is_continued_at_its_byte() {
+fn an_interrupted_large_upload_is_resumed_at_its_byte() {
     let server = Server::start();
     let mut peer = server.visitor();
     let bytes = noise(LARGE * 3, 2);
@@ -45,7 +45,7 @@ fn a_large_upload_that_broke_off_is_continued_at_its_byte() {
 }
 
 #[test]
-fn a_large_upload_goes_into_the_middle_of_a_file_and_to_its_end() {
+fn a_large_upload_can_continue_or_append_to_a_file() {
     let server = Server::start();
     let mut peer = server.visitor();
     let (old, new) = (noise(1_000_000, 3), noise(LARGE + 2_000_001, 4));
@@ -74,7 +74,7 @@ fn an_upload_in_small_pieces_is_stored_whole() {
 }
 
 #[test]
-fn every_part_of_a_large_file_is_sent() {
+fn every_range_of_a_large_file_is_sent() {
     let server = Server::start();
     let mut peer = server.visitor();
     let bytes = noise(9_000_001, 6);
@@ -109,7 +109,7 @@ fn a_file_truncated_during_a_download_is_an_error() {
 }
 
 #[test]
-fn a_file_that_grows_while_it_is_sent_is_sent_as_announced() {
+fn a_growing_file_is_sent_with_its_announced_size() {
     let server = Server::start();
     let mut peer = server.visitor();
     let size = 32 * 1024 * 1024;
@@ -153,7 +153,7 @@ fn abor_noop_and_stat_are_answered_during_a_large_transfer() {
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_of_a_large_file_is_noticed() {
+fn a_disconnect_during_a_large_transfer_is_detected() {
     let server = Server::start();
     let mut peer = server.visitor();
     drop(begin_huge(&server, &mut peer));
@@ -196,7 +196,7 @@ fn a_full_disk_ends_a_large_upload_with_552_and_leaves_the_old_file() {
 }
 
 #[test]
-fn nothing_is_left_open_after_large_transfers() {
+fn large_transfers_leave_no_descriptors() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.stor("file", noise(LARGE + 1, 11));
@@ -206,7 +206,7 @@ fn nothing_is_left_open_after_large_transfers() {
         peer.break_off("STOR other", noise(LARGE + 1, 11));
         peer.retr("file");
     }
-    eventually("descriptors are given back", || server.descriptors() <= before);
+    eventually("the release of descriptors", || server.descriptors() <= before);
     assert_eq!(fs::read_dir(server.root()).unwrap().count(), 2);
 }
 
@@ -231,7 +231,7 @@ fn calls(transfers: usize, transfer: fn(&mut Peer)) -> usize {
 
 #[test]
 #[ignore = "needs strace"]
-fn small_transfers_take_few_system_calls() {
+fn small_transfers_need_few_system_calls() {
     const MANY: usize = 50;
     let each = |transfer| (calls(MANY + 1, transfer) - calls(1, transfer)) / MANY;
     let retr = each(|peer| assert_eq!(peer.retr("file").len(), 4096));
@@ -261,7 +261,7 @@ fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
 
 #[test]
 #[ignore = "needs strace"]
-fn the_client_takes_few_system_calls_for_a_large_file() {
+fn the_client_needs_few_system_calls_for_a_large_file() {
     const MOST: usize = 600;
     let (server, client) = (Server::start(), Client::new());
     let bytes = noise(32 * 1024 * 1024, 7);

@@ -17,7 +17,7 @@ fn address(number: u8) -> IpAddr {
 }
 
 #[test]
-fn the_range_is_never_left() {
+fn passive_ports_are_always_in_the_range() {
     let port = free_port();
     let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
     server.write("a", "content");
@@ -30,7 +30,7 @@ fn the_range_is_never_left() {
 }
 
 #[test]
-fn one_port_carries_transfers_of_many_addresses_at_once() {
+fn one_port_serves_transfers_of_many_addresses_at_once() {
     let port = free_port();
     let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
     for number in 1..=20u8 {
@@ -75,7 +75,7 @@ fn two_sessions_of_one_address_take_turns_on_one_port() {
 }
 
 #[test]
-fn a_wait_for_a_shared_port_is_broken_off_by_abor() {
+fn abor_ends_the_wait_for_a_shared_port() {
     let port = free_port();
     let server = Server::with(&["--passive-ports", &format!("{port}-{port}")]);
     server.write("a", "content");
@@ -88,7 +88,7 @@ fn a_wait_for_a_shared_port_is_broken_off_by_abor() {
 }
 
 #[test]
-fn the_announced_address_is_in_the_227_alone() {
+fn the_announced_address_is_only_in_the_227() {
     for (host, announced) in [("203.0.113.7", "203,0,113,7"), ("localhost", "127,0,0,1")] {
         let server = Server::with(&["--passive-address", host]);
         let mut peer = server.visitor();
@@ -101,7 +101,7 @@ fn the_announced_address_is_in_the_227_alone() {
 const NO_NAME: &str = "no-such-host.invalid";
 
 #[test]
-fn a_name_that_is_not_found_leaves_epsv_and_those_of_other_networks() {
+fn an_unresolved_name_affects_only_pasv_in_its_network() {
     let elsewhere = format!("{NO_NAME},127.0.0.2=10.0.0.6");
     let server = Server::with(&["--passive-address", &elsewhere]);
     server.wait_for_log(&["warn", "passive-address-unknown", NO_NAME]);
@@ -126,7 +126,7 @@ fn check_reports_a_name_that_cannot_be_resolved() {
 }
 
 #[test]
-fn an_address_that_no_227_can_carry_keeps_the_server_from_starting() {
+fn an_ipv6_passive_address_prevents_the_start() {
     for address in ["::1", "0.0.0.0", "300.1.1.1"] {
         let mut start = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
         let options = ["--port=0", "--host=127.0.0.1", "--root=.", "--passive-address", address];

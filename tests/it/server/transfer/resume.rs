@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 /// Starts a server with an upload of `name` that was interrupted after `half`; `name` may already
 /// exist.
-fn broken_off(old: Option<&str>) -> (Server, crate::support::wire::Peer) {
+fn interrupted(old: Option<&str>) -> (Server, crate::support::wire::Peer) {
     let server = Server::start();
     if let Some(old) = old {
         server.write("name", old);
@@ -21,7 +21,7 @@ fn broken_off(old: Option<&str>) -> (Server, crate::support::wire::Peer) {
 #[test]
 fn rest_and_stor_resume_an_interrupted_upload() {
     for old in [None, Some("something old and longer")] {
-        let (server, mut peer) = broken_off(old);
+        let (server, mut peer) = interrupted(old);
         peer.say("REST 4").expect(350);
         peer.send("STOR name", " and half");
         assert_eq!(server.read("name"), b"half and half");
@@ -31,15 +31,15 @@ fn rest_and_stor_resume_an_interrupted_upload() {
 
 #[test]
 fn rest_before_the_end_of_the_partial_truncates_it() {
-    let (server, mut peer) = broken_off(None);
+    let (server, mut peer) = interrupted(None);
     peer.say("REST 2").expect(350);
     peer.send("STOR name", "t");
     assert_eq!(server.read("name"), b"hat");
 }
 
 #[test]
-fn another_session_may_continue() {
-    let (server, peer) = broken_off(None);
+fn another_session_may_resume_an_upload() {
+    let (server, peer) = interrupted(None);
     drop(peer);
     let mut peer = server.visitor();
     peer.say("REST 4").expect(350);
@@ -48,7 +48,7 @@ fn another_session_may_continue() {
 }
 
 #[test]
-fn a_partial_outlives_a_crash_of_the_server() {
+fn a_partial_survives_a_crash_of_the_server() {
     let server = Server::start();
     let mut peer = server.visitor();
     let _data = peer.begin_with("STOR name", "half");
@@ -62,7 +62,7 @@ fn a_partial_outlives_a_crash_of_the_server() {
 
 #[test]
 fn rest_beyond_the_partial_is_554_and_changes_nothing() {
-    let (server, mut peer) = broken_off(Some("old content"));
+    let (server, mut peer) = interrupted(Some("old content"));
     peer.epsv();
     // lftp does this: it asks SIZE, gets the size of the old file, and continues from there.
     peer.say("SIZE name").expect_text(213, "213 11");
@@ -76,8 +76,8 @@ fn rest_beyond_the_partial_is_554_and_changes_nothing() {
 }
 
 #[test]
-fn size_of_a_name_that_only_broke_off_is_that_of_the_partial() {
-    let (server, mut peer) = broken_off(None);
+fn size_of_an_interrupted_new_upload_is_that_of_the_partial() {
+    let (server, mut peer) = interrupted(None);
     peer.say("SIZE name").expect_text(213, "213 4");
     peer.say("SIZE other").expect(550);
     peer.epsv();
@@ -86,8 +86,8 @@ fn size_of_a_name_that_only_broke_off_is_that_of_the_partial() {
 }
 
 #[test]
-fn appe_continues_where_the_name_does_not_exist() {
-    let (server, mut peer) = broken_off(None);
+fn appe_resumes_if_the_name_does_not_exist() {
+    let (server, mut peer) = interrupted(None);
     peer.send("APPE name", " done");
     assert_eq!(server.read("name"), b"half done");
     assert_eq!(server.partials(""), 0);
@@ -95,7 +95,7 @@ fn appe_continues_where_the_name_does_not_exist() {
 
 #[test]
 fn appe_is_refused_if_it_is_ambiguous() {
-    let (server, mut peer) = broken_off(Some("old"));
+    let (server, mut peer) = interrupted(Some("old"));
     peer.epsv();
     let text = peer.say("APPE name").expect(550).text();
     assert!(text.contains("REST") && text.contains("STOR"), "{text}");
@@ -106,8 +106,8 @@ fn appe_is_refused_if_it_is_ambiguous() {
 }
 
 #[test]
-fn appe_works_on_the_file_where_another_login_broke_off() {
-    let (server, peer) = broken_off(Some("old"));
+fn appe_appends_to_the_file_if_another_login_was_interrupted() {
+    let (server, peer) = interrupted(Some("old"));
     let mut other = server.visitor();
     other.send("APPE name", "er");
     drop(peer);
@@ -126,7 +126,7 @@ fn appe_works_on_the_file_where_another_login_broke_off() {
 }
 
 #[test]
-fn appe_works_on_the_file_after_a_crash_of_the_server() {
+fn appe_appends_to_the_file_after_a_crash_of_the_server() {
     let server = Server::start();
     server.write("name", "old");
     let mut peer = server.visitor();
@@ -141,7 +141,7 @@ fn appe_works_on_the_file_after_a_crash_of_the_server() {
 }
 
 #[test]
-fn without_a_partial_rest_and_stor_work_on_the_file_in_place() {
+fn without_a_partial_rest_and_stor_write_in_place() {
     let server = Server::start();
     server.write("name", "0123456789");
     let mut peer = server.visitor();
@@ -169,7 +169,7 @@ fn without_a_partial_rest_beyond_the_end_is_554() {
 
 #[test]
 fn rest_0_is_an_ordinary_stor() {
-    let (server, mut peer) = broken_off(Some("old content"));
+    let (server, mut peer) = interrupted(Some("old content"));
     peer.say("REST 0").expect(350);
     peer.send("STOR name", "new");
     assert_eq!(server.read("name"), b"new");
@@ -202,7 +202,7 @@ fn a_partial_that_is_being_written_cannot_be_continued() {
 
 #[test]
 fn partials_are_never_listed() {
-    let (_server, mut peer) = broken_off(None);
+    let (_server, mut peer) = interrupted(None);
     for command in ["LIST", "LIST -a", "NLST", "NLST -a", "MLSD"] {
         assert!(!peer.list(command).contains("partial"), "{command}: {}", peer.dialogue());
     }
@@ -212,7 +212,7 @@ fn partials_are_never_listed() {
 
 #[test]
 fn partials_cannot_be_named() {
-    let (server, mut peer) = broken_off(None);
+    let (server, mut peer) = interrupted(None);
     let partial = fs::read_dir(server.root()).unwrap().next().unwrap().unwrap().file_name();
     let partial = partial.to_str().unwrap();
     peer.epsv();
@@ -229,17 +229,17 @@ fn partials_cannot_be_named() {
 }
 
 #[test]
-fn a_finished_stor_clears_the_partial() {
-    let (server, mut peer) = broken_off(None);
+fn a_finished_stor_removes_the_partial() {
+    let (server, mut peer) = interrupted(None);
     peer.stor("name", "new");
     assert_eq!(server.partials(""), 0);
     assert_eq!(server.read("name"), b"new");
 }
 
 #[test]
-fn dele_clears_the_partial_with_and_without_the_file() {
+fn dele_removes_the_partial_with_and_without_the_file() {
     for old in [None, Some("old")] {
-        let (server, mut peer) = broken_off(old);
+        let (server, mut peer) = interrupted(old);
         peer.say("DELE name").expect(250);
         assert_eq!(fs::read_dir(server.root()).unwrap().count(), 0);
         peer.say("DELE name").expect(550);
@@ -247,7 +247,7 @@ fn dele_clears_the_partial_with_and_without_the_file() {
 }
 
 #[test]
-fn rmd_of_a_directory_with_nothing_but_partials_works() {
+fn rmd_removes_a_directory_with_only_partials() {
     let server = Server::start();
     server.make_dir("dir");
     let mut peer = server.visitor();
@@ -258,8 +258,8 @@ fn rmd_of_a_directory_with_nothing_but_partials_works() {
 }
 
 #[test]
-fn partials_older_than_a_day_are_cleared() {
-    let (server, mut peer) = broken_off(None);
+fn partials_older_than_a_day_are_removed() {
+    let (server, mut peer) = interrupted(None);
     let partial = fs::read_dir(server.root()).unwrap().next().unwrap().unwrap().path();
     peer.list("LIST");
     assert_eq!(server.partials(""), 1);
@@ -270,7 +270,7 @@ fn partials_older_than_a_day_are_cleared() {
 }
 
 #[test]
-fn an_upload_that_broke_off_before_its_first_byte_leaves_nothing() {
+fn an_upload_interrupted_before_its_first_byte_leaves_no_partial() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.break_off("STOR name", "");
@@ -280,7 +280,7 @@ fn an_upload_that_broke_off_before_its_first_byte_leaves_nothing() {
 /// In TYPE A the bytes on the wire are not those of the file: offsets count the bytes on the wire
 /// (RFC 3659 section 5.4), and so does SIZE. A resume that cannot be exact must be refused.
 #[test]
-fn text_is_resumed_where_it_broke_off_or_not_at_all() {
+fn text_is_resumed_exactly_or_refused() {
     const WIRE: &str = "one\r\ntwo\r\nthree\r\n";
     let server = Server::start();
     let mut peer = server.visitor();
@@ -298,7 +298,7 @@ fn text_is_resumed_where_it_broke_off_or_not_at_all() {
 }
 
 #[test]
-fn text_that_broke_off_between_cr_and_lf_is_resumed_without_half_a_line_end() {
+fn text_interrupted_between_cr_and_lf_is_resumed_correctly() {
     const WIRE: &str = "one\r\ntwo\r\n";
     let server = Server::start();
     let mut peer = server.visitor();
@@ -314,7 +314,7 @@ fn text_that_broke_off_between_cr_and_lf_is_resumed_without_half_a_line_end() {
 }
 
 #[test]
-fn text_is_continued_in_place_where_the_client_counts_or_not_at_all() {
+fn text_is_continued_in_place_exactly_or_refused() {
     let server = Server::start();
     server.write("name", "one\ntwo\n");
     let mut peer = server.visitor();

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 
 #[test]
-fn files_of_every_size_arrive_whole() {
+fn files_of_every_size_are_sent_completely() {
     let server = Server::start();
     let mut peer = server.visitor();
     for size in [0, 1, 2, 32_767, 32_768, 65_535, 65_536, 65_537, 1_048_577, 9_000_000] {
@@ -29,7 +29,7 @@ fn the_150_contains_the_size() {
 }
 
 #[test]
-fn an_empty_file_announces_no_size_and_has_no_middle() {
+fn an_empty_file_announces_no_size() {
     let server = Server::start();
     server.write("file", "");
     let mut peer = server.visitor();
@@ -83,7 +83,7 @@ fn a_file_that_cannot_be_sent_is_refused_before_the_150() {
 }
 
 #[test]
-fn rest_begins_in_the_middle() {
+fn rest_begins_at_an_offset() {
     let server = Server::start();
     let bytes = noise(100_000, 3);
     server.write("file", &bytes);
@@ -107,7 +107,7 @@ fn rest_beyond_the_end_is_554() {
 }
 
 #[test]
-fn rest_is_for_the_next_transfer_alone() {
+fn rest_applies_only_to_the_next_transfer() {
     let server = Server::start();
     server.write("file", "content");
     let mut peer = server.visitor();
@@ -117,7 +117,7 @@ fn rest_is_for_the_next_transfer_alone() {
 }
 
 #[test]
-fn rest_is_used_up_by_a_refused_transfer_and_kept_by_everything_else() {
+fn only_transfers_use_up_rest_even_refused_ones() {
     let server = Server::start();
     server.write("file", "content");
     let mut peer = server.visitor();
@@ -132,7 +132,7 @@ fn rest_is_used_up_by_a_refused_transfer_and_kept_by_everything_else() {
 }
 
 #[test]
-fn text_is_sent_with_the_line_ends_of_the_network() {
+fn text_is_sent_with_crlf() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.say("TYPE A").expect(200);
@@ -156,7 +156,7 @@ fn text_is_sent_with_the_line_ends_of_the_network() {
 }
 
 #[test]
-fn text_is_right_across_the_borders_of_chunks() {
+fn text_is_converted_correctly_across_chunks() {
     let server = Server::start();
     let local: Vec<u8> = noise(300_000, 5).iter().map(|b| b"\n\rab"[*b as usize % 4]).collect();
     let mut wire: Vec<u8> = Vec::new();
@@ -189,7 +189,7 @@ fn type_a_is_the_default() {
 }
 
 #[test]
-fn a_file_that_grows_is_sent_as_it_was_announced() {
+fn a_growing_file_is_sent_as_announced() {
     const SIZE: u64 = 32 << 20;
     let server = Server::start();
     server.write_sparse("file", SIZE);

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
-fn files_of_every_size_are_stored_whole() {
+fn files_of_every_size_are_stored_completely() {
     let server = Server::start();
     let mut peer = server.visitor();
     for size in [0, 1, 32_767, 32_768, 65_535, 65_537, 1_048_577, 9_000_000] {
@@ -72,7 +72,7 @@ fn a_running_download_reads_the_old_file_to_its_end() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_leaves_the_old_file() {
+fn an_interrupted_upload_keeps_the_old_file() {
     let server = Server::start();
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -82,7 +82,7 @@ fn an_upload_that_breaks_off_leaves_the_old_file() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_leaves_no_new_name() {
+fn an_interrupted_upload_creates_no_new_name() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.break_off("STOR new", "half");
@@ -91,7 +91,7 @@ fn an_upload_that_breaks_off_leaves_no_new_name() {
 }
 
 #[test]
-fn a_client_killed_in_the_middle_leaves_the_old_file() {
+fn a_killed_client_leaves_the_old_file() {
     let server = Server::start();
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -110,7 +110,7 @@ fn a_client_killed_in_the_middle_leaves_the_old_file() {
 }
 
 #[test]
-fn a_half_closed_control_connection_after_quit_does_not_interrupt_an_upload() {
+fn a_half_close_after_quit_does_not_interrupt_an_upload() {
     let server = Server::start();
     let mut peer = server.visitor();
     let mut data = connect(peer.epsv());
@@ -126,7 +126,7 @@ fn a_half_closed_control_connection_after_quit_does_not_interrupt_an_upload() {
 }
 
 #[test]
-fn a_half_closed_control_connection_without_quit_counts_as_broken_off() {
+fn a_half_close_without_quit_interrupts_an_upload() {
     let server = Server::start();
     server.write("file", "old");
     let mut peer = server.visitor();
@@ -155,7 +155,7 @@ fn a_crash_of_the_server_leaves_the_old_file() {
 }
 
 #[test]
-fn of_two_concurrent_uploads_the_last_to_finish_wins_completely() {
+fn the_last_of_two_concurrent_uploads_wins_completely() {
     let server = Server::start();
     let (mut first, mut second) = (server.visitor(), server.visitor());
     let mut slow = first.begin_with("STOR file", "slow ");
@@ -208,7 +208,7 @@ fn a_file_that_cannot_be_stored_is_refused_before_the_150() {
 }
 
 #[test]
-fn a_directory_with_an_upload_on_its_way_cannot_be_removed() {
+fn a_directory_with_a_running_upload_cannot_be_removed() {
     let server = Server::start();
     server.make_dir("dir");
     let (mut writer, mut other) = (server.visitor(), server.visitor());
@@ -231,7 +231,7 @@ fn a_new_name_cannot_be_deleted_during_its_upload() {
 }
 
 #[test]
-fn an_upload_follows_its_directory_when_that_is_renamed() {
+fn an_upload_continues_when_its_directory_is_renamed() {
     let server = Server::start();
     server.make_dir("dir");
     let (mut writer, mut other) = (server.visitor(), server.visitor());
@@ -312,7 +312,7 @@ fn a_replaced_file_keeps_its_access_control_list() {
 }
 
 #[test]
-fn appe_appends_and_makes_what_is_missing() {
+fn appe_appends_and_creates_a_missing_file() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.send("APPE log", "one ");
@@ -343,7 +343,7 @@ fn stou_creates_a_new_name_and_returns_it() {
 }
 
 #[test]
-fn text_is_stored_with_the_line_ends_of_this_system() {
+fn text_is_stored_with_native_line_ends() {
     let server = Server::start();
     let mut peer = server.visitor();
     peer.say("TYPE A").expect(200);
@@ -361,7 +361,7 @@ fn text_is_stored_with_the_line_ends_of_this_system() {
 }
 
 #[test]
-fn text_survives_both_ways_across_the_borders_of_chunks() {
+fn text_is_unchanged_after_upload_and_download_across_chunks() {
     let server = Server::start();
     let mut local: Vec<u8> = noise(300_000, 5).iter().map(|b| b"\n\rab"[*b as usize % 4]).collect();
     // A CR LF would come back as LF.
@@ -375,7 +375,7 @@ fn text_survives_both_ways_across_the_borders_of_chunks() {
 }
 
 #[test]
-fn sync_changes_nothing_but_the_wait() {
+fn sync_changes_only_the_timing() {
     let server = Server::with(&["--sync"]);
     let mut peer = server.visitor();
     peer.stor("file", "content");
@@ -398,7 +398,7 @@ fn a_waiting_command_does_not_mean_that_the_client_is_connected() {
 }
 
 #[test]
-fn a_partial_outlives_a_stor_without_data() {
+fn a_partial_survives_a_stor_without_data() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
     peer.break_off("STOR file", "half");

@@ -59,7 +59,7 @@ fn send_from(peer: &mut Peer, offset: u32, command: &str, bytes: &str) {
 
 #[test]
 #[ignore = "needs strace"]
-fn with_sync_file_and_directory_are_on_the_disk_before_the_226() {
+fn with_sync_file_and_directory_are_synced_before_the_226() {
     const RENAMED: [&str; 4] = ["fsync", "rename", "fsync", "226 "];
     const IN_PLACE: [&str; 2] = ["fsync", "226 "];
     let traced = Traced::with(WATCHED, &["--sync"]);
@@ -145,7 +145,7 @@ fn expect_failure(root: TempDir, words: &[&str], code: u16, partials: usize) {
 
 #[test]
 #[ignore = "needs strace"]
-fn writes_that_fail_leave_the_old_file() {
+fn failed_writes_leave_the_old_file() {
     for (error, code) in [("EIO", 451), ("EROFS", 550), ("ENOSPC", 552), ("EDQUOT", 552)] {
         // Only calls for the partial are to fail, so its name must be known.
         let server = Server::start();
@@ -159,7 +159,7 @@ fn writes_that_fail_leave_the_old_file() {
 
 #[test]
 #[ignore = "needs strace"]
-fn a_rename_that_fails_leaves_the_old_file() {
+fn a_failed_rename_leaves_the_old_file() {
     let errors = [("EIO", 451, 1), ("EROFS", 550, 1), ("ENOSPC", 552, 0), ("EDQUOT", 552, 0)];
     for (error, code, partials) in errors {
         let inject = format!("inject=rename,renameat,renameat2:error={error}");

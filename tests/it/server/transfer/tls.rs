@@ -254,7 +254,7 @@ fn data_connections_resume_only_the_tls_session_of_their_control_connection() {
                 _ => {
                     peer.expect(522);
                     if let Ok(mut data) = data {
-                        assert!(data.all().is_err(), "this is no empty file");
+                        assert!(data.all().is_err(), "the data ended like an empty file");
                     }
                     let tcp = peer.begin("STOR file");
                     let _data = ftps.shake(tcp, control);
@@ -269,7 +269,7 @@ fn data_connections_resume_only_the_tls_session_of_their_control_connection() {
 }
 
 #[test]
-fn required_protection_refuses_transfers_in_clear() {
+fn required_encryption_refuses_unencrypted_transfers() {
     let Some(ftps) = Ftps::start(&[]) else { return };
     ftps.server.write("file", "content");
     let mut peer = ftps.caller();
@@ -342,7 +342,7 @@ fn footprint(ftps: &Ftps) -> (usize, usize, usize) {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "long: thousands of sessions; TLS_SESSIONS=100000 for more"]
-fn many_tls_sessions_leave_nothing_behind() {
+fn many_tls_sessions_leave_no_resources() {
     let Some(ftps) = Ftps::start(&["--log-level", "warn", "--tls-reuse", "require"]) else {
         return;
     };
