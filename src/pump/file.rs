@@ -151,7 +151,7 @@ impl<A: TransferHooks> Pump<'_, A> {
     }
 }
 
-/// How a pipe was emptied.
+/// The way in which a pipe was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SpliceEnd {
     /// By splice.

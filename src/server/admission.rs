@@ -22,7 +22,7 @@ pub struct IncomingConnection {
     pub stream: TcpStream,
     /// The address of its peer.
     pub peer: SocketAddr,
-    /// Whether it came to `--tls-port`, where TLS comes before the greeting.
+    /// True if it came to `--tls-port`, where TLS comes before the greeting.
     pub tls_first: bool,
 }
 

@@ -19,7 +19,7 @@ impl Network {
     /// All of IPv4.
     pub const ALL_V4: Network = Network { first: IpAddr::V4(Ipv4Addr::UNSPECIFIED), prefix: 0 };
 
-    /// Parses `ADDRESS/BITS`, or an address, which is a network of its own.
+    /// Parses `ADDRESS/BITS`, or a single address.
     ///
     /// # Errors
     /// Returns the expected form.

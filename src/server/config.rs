@@ -39,7 +39,7 @@ pub static PROGRAM: Program = Program {
             reopens the logs; what cannot be used is logged, and the old values stay.\n",
 };
 
-/// The default of `--host` when nobody can be asked.
+/// The default of `--host` without a terminal.
 pub const DEFAULT_HOST: &str = "127.0.0.1";
 
 /// The server's options, every value checked.

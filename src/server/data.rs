@@ -74,7 +74,7 @@ pub struct DataConnection {
     /// The load balancers through which the client may connect.
     balancers: Arc<Balancers>,
     extended_only: bool,
-    /// Whether a transfer was refused since the last PASV or EPSV.
+    /// True if a transfer was refused since the last PASV or EPSV.
     keeps_port: bool,
     /// The address of an unexpected connection during the last wait.
     unexpected_peer: Option<IpAddr>,

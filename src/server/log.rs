@@ -4,8 +4,8 @@
 //! line or change the colors of a terminal. Passwords do not appear, because their type displays
 //! as stars.
 //!
-//! Logging never waits. A thread writes the lines (`log/writer.rs`). If they go to a pipe, a FIFO
-//! or a terminal that nobody reads, or to a full disk, sessions continue, lines without room in
+//! Logging never waits. A thread writes the lines (`log/writer.rs`). If they go to an unread pipe, FIFO
+//! or terminal, or to a full disk, sessions continue, lines without room in
 //! the queue are counted, and `log-works lost=N` reports their number once a line can be written
 //! again.
 

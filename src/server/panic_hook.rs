@@ -27,7 +27,7 @@ pub struct Panicked {
 
 /// Installs a panic hook that prints nothing for a panic inside [`catch`], because the caller of
 /// [`catch`] reports it. Other panics are written to `log` if there is one, because standard error
-/// may be a pipe that nobody reads.
+/// may be an unread pipe.
 pub fn install(log: Option<Arc<Log>>) {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -103,7 +103,7 @@ pub(super) struct Session<'a> {
     parameters: Parameters,
     data: DataConnection,
     security: Security,
-    /// Whether TLS comes before the greeting.
+    /// True if TLS comes before the greeting.
     tls_first: bool,
     bandwidth: SessionBandwidth<'a>,
     log: SessionLog<'a>,

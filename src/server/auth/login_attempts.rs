@@ -1,6 +1,6 @@
 //! Brute-force protection for logins.
 //!
-//! Attempts are counted per client address and never per account, so nobody can lock another
+//! Attempts are counted per client address and never per account, so no one can lock another
 //! user's account. Three measures slow an address down:
 //!
 //! 1. A password is checked only when it is the address's turn: [`BURST`] at once and then

@@ -12,7 +12,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 pub struct Host {
     /// An address or a name.
     pub name: String,
-    /// Whether the user typed the name at the prompt, and can type another one.
+    /// True if the user typed the name at the prompt, and can type another one.
     pub is_typed: bool,
 }
 

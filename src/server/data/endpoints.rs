@@ -13,7 +13,7 @@ pub(super) struct Endpoints {
     pub(super) own: SocketAddr,
     /// The client's address.
     pub(super) peer: IpAddr,
-    /// Whether `peer` is a balancer that does not announce its clients, so that its ports are not the
+    /// True if `peer` is a balancer that does not announce its clients, so that its ports are not the
     /// client's.
     pub(super) client_unknown: bool,
 }

@@ -24,7 +24,7 @@
 //! partial with a random suffix, which could not be found again and is therefore removed if that
 //! upload is interrupted.
 //!
-//! A file may be written but not replaced if it is a mount point of its own, if it belongs to
+//! A file may be written but not replaced if it is itself a mount point, if it belongs to
 //! another user in a sticky directory, or if its directory is not writable. Only the attempt to
 //! rename shows this reliably, so the data is in the partial by then, and the space for the copy
 //! is reserved before the old content is overwritten. A new file takes over the owner, the

@@ -48,7 +48,7 @@ pub struct SessionEntry {
 /// The changing part of an entry.
 #[derive(Clone, Debug, Default)]
 pub struct SessionState {
-    /// The user who is logged in.
+    /// The logged-in user.
     pub user: Option<Name>,
     /// The running transfer.
     pub info: Option<TransferInfo>,

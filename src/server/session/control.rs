@@ -39,9 +39,9 @@ impl TransferHooks for StopOnDrain<'_> {
 pub(super) struct ControlConnection<'a> {
     control: Control<Stream>,
     shutdown: &'a Shutdown,
-    /// Whether the client had closed its half before the last transfer began.
+    /// True if the client had closed its half before the last transfer began.
     half_closed: bool,
-    /// Whether the last command came before the reply to the previous one, as in scripts.
+    /// True if the last command came before the reply to the previous one, as in scripts.
     pipelined: bool,
 }
 

@@ -33,10 +33,10 @@ pub(in crate::server::session) struct ControlWatch<'a> {
     turns: Option<Turns>,
     spent: u64,
     watched: Watched,
-    /// Whether the client has received a 150. If not, NOOP and STAT cannot be answered at once, because
+    /// True if the client has received a 150. If not, NOOP and STAT cannot be answered at once, because
     /// the client would take the reply for that of its running command.
     is_transfer: bool,
-    /// Whether the client had closed its half before the transfer began.
+    /// True if the client had closed its half before the transfer began.
     half_closed: bool,
     /// The time until which the end of the client's half counts as having come before the transfer.
     script_until: Option<Instant>,

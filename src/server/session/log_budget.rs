@@ -15,7 +15,7 @@ pub struct LogBudget {
     refusals: TokenBucket,
     /// The number of refusals that were not logged.
     suppressed: u64,
-    /// Whether the running command is a transfer that has been logged.
+    /// True if the running command is a transfer that has been logged.
     transfer: bool,
 }
 

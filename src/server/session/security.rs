@@ -21,9 +21,9 @@ pub(super) struct Security {
     control: ControlSecurity,
     /// The identifier of this control connection, to which TLS sessions are bound.
     binding: [u8; 16],
-    /// Whether PBSZ was sent, which PROT requires.
+    /// True if PBSZ was sent, which PROT requires.
     has_buffer_size: bool,
-    /// Whether data connections use TLS (PROT P).
+    /// True if data connections use TLS (PROT P).
     private: bool,
     /// The change to make once the reply is sent.
     scheduled: Option<Change>,
@@ -208,7 +208,7 @@ impl Security {
 
 /// The requirements for a data connection.
 pub(super) struct DataRules {
-    /// Whether the client sends the data.
+    /// True if the client sends the data.
     pub(super) is_upload: bool,
     /// `--tls-reuse require`.
     pub(super) must_resume: bool,

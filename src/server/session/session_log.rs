@@ -23,7 +23,7 @@ pub(super) struct SessionLog<'a> {
     server: &'a Server,
     registration: Registration<'a>,
     budget: LogBudget,
-    /// Whether the loss of the root has been logged.
+    /// True if the loss of the root has been logged.
     root_loss_logged: bool,
     /// The level of the events that begin and end the session.
     level: Level,

@@ -1,4 +1,4 @@
-//! A log that is full or that nobody reads: sessions continue, signals work at once, and lost
+//! A log that is full or unread: sessions continue, signals work at once, and lost
 //! lines are counted and reported.
 
 use crate::support::wire::{Peer, connect};

@@ -102,7 +102,7 @@ fn store_replaces_and_appends_but_does_not_delete() {
 
 #[test]
 fn visitors_may_store_by_default() {
-    // With `--config`, `Server` adds no `--anonymous` of its own.
+    // With `--config`, `Server` adds no `--anonymous`.
     let server = Server::with(&["--config", "/dev/null"]);
     assert!(server.next_line().contains("may read and store, not delete"));
     let mut peer = server.visitor();

@@ -528,7 +528,7 @@ fn a_flood_of_failed_handshakes_is_counted_and_does_not_fill_the_log() {
         rest(&peer);
     };
     (0..MANY).for_each(|_| fail(b"GET / HTTP/1.1\r\n\r\n"));
-    // One of another kind is logged all the same.
+    // A failure of another kind is logged.
     fail(b"");
     for (reason, times) in [("clear-text", MANY), ("left", 1)] {
         let counted =
