@@ -70,8 +70,8 @@ impl Rate {
 
     /// Returns whether the rate holds no state that matters: there is no other clone, no member,
     /// and the time of all moved bytes has passed.
-    pub fn is_forgotten(&self) -> bool {
-        Arc::strong_count(&self.shared) == 1 && self.queue().paid <= Instant::now()
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1 && self.queue().caught_up_at <= Instant::now()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

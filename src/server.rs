@@ -83,7 +83,7 @@ impl Server {
     /// # Errors
     /// Returns the file or directory that cannot be used, and why.
     pub fn new(config: Config, shutdown: Shutdown, log: Arc<Log>) -> Result<Server, StartError> {
-        let prepared = PreparedSettings::first(config)?;
+        let prepared = PreparedSettings::initial(config)?;
         let config = prepared.config();
         let transfers = TransferLog::open(config.transfer_log.as_deref(), Arc::clone(&log))
             .map_err(StartError::Log)?;
@@ -155,7 +155,7 @@ impl Server {
     /// next command on.
     pub fn reload(&self, config: Config, wrong: &[Usage]) {
         let before = self.settings();
-        let (prepared, mut problems) = PreparedSettings::after(&before, config);
+        let (prepared, mut problems) = PreparedSettings::reloaded(&before, config);
         self.apply(prepared, &before.config, &mut problems);
         let wrong = wrong.iter().map(|wrong| self.log_problem(wrong));
         let count: usize = wrong.chain(problems.iter().map(|it| self.log_problem(it))).sum();

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 
 /// Listens, and starts a thread for each client, until a signal ends the server.
 fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> {
-    if let Some(refused) = startup::refused_root(&given) {
+    if let Some(refused) = startup::unsafe_default_root(&given) {
         return Err(refused.into());
     }
     let (listeners, tls_listener) = listen(&config)?;
@@ -66,7 +66,7 @@ fn run(Options { words, given, config }: Options) -> Result<(), Box<dyn Error>> 
     let all_addresses = addresses.clone();
     let tls_address = tls_listener.map(|listener| addresses.remove(listener));
     let (served, settings) = (root.display().to_string(), server.settings());
-    output::say(&startup::lines(&addresses, tls_address, status, &served, &settings));
+    output::print_lines(&startup::lines(&addresses, tls_address, status, &served, &settings));
     let named = (root.as_path(), given.value("root").is_some());
     let warnings = startup::warnings(&addresses, status, named, descriptors, &settings);
     output::warn(warnings.iter().chain(&files_in_root));
@@ -146,7 +146,7 @@ fn bind(config: &Config) -> Result<TcpListener, Box<dyn Error>> {
                 if !host.is_typed || !listening::is_wrong_host(&error) {
                     return Err(failure.into());
                 }
-                output::note(failure);
+                output::print_error(failure);
             }
         }
     }

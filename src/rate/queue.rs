@@ -30,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Queue {
     /// The time at which the bytes moved so far are within the rate.
-    pub(super) paid: Instant,
+    pub(super) caught_up_at: Instant,
     /// The start position of the piece that was admitted last.
     at: u64,
     parties: BTreeMap<Party, PartyState>,
@@ -68,7 +68,7 @@ pub(super) struct Member {
 impl Queue {
     pub(super) fn new(now: Instant) -> Queue {
         Queue {
-            paid: now,
+            caught_up_at: now,
             at: 0,
             parties: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -79,7 +79,7 @@ impl Queue {
 
     pub(super) fn join(&mut self, party: Party, now: Instant) -> Member {
         if self.members == 0 {
-            self.paid = self.paid.max(before(now, LATE_WHEN_IDLE));
+            self.caught_up_at = self.caught_up_at.max(before(now, LATE_WHEN_IDLE));
         }
         let at = self.at;
         // A party that leaves and returns must not get a better position than it had.
@@ -97,7 +97,7 @@ impl Queue {
             back += self.waiting.remove(&(at, member.number)).map_or(0, |piece| piece.size);
         }
         if rate > 0 {
-            self.paid = before(self.paid, price(unused, rate));
+            self.caught_up_at = before(self.caught_up_at, time_for(unused, rate));
         }
         self.members -= 1;
         if let Some(state) = self.parties.get_mut(&member.party) {
@@ -124,13 +124,13 @@ impl Queue {
         bytes: u64,
         now: Instant,
     ) -> Result<u64, Instant> {
-        let at = member.waits.unwrap_or_else(|| self.line_up(member, bytes, now));
+        let at = member.waits.unwrap_or_else(|| self.enqueue(member, bytes, now));
         if rate > 0 {
-            let turn = match self.ahead(at, member.number, rate, now) {
-                0 => self.paid,
-                // Counted from the fixed time `paid`: counted from `now`, the time would move on
+            let turn = match self.bytes_ahead(at, member.number, rate, now) {
+                0 => self.caught_up_at,
+                // Counted from the fixed time `caught_up_at`: counted from `now`, the time would move on
                 // as long as the members ahead do not ask.
-                ahead => after(self.paid, price(ahead, rate) + SLACK),
+                ahead => after(self.caught_up_at, time_for(ahead, rate) + SLACK),
             };
             if turn > now {
                 let retry_at = turn.min(after(now, LONGEST_WAIT));
@@ -143,14 +143,15 @@ impl Queue {
         member.waits = None;
         let size = self.waiting.remove(&(at, member.number)).map_or(bytes, |piece| piece.size);
         if rate > 0 {
-            self.paid = after(self.paid.max(before(now, LATE)), price(size, rate));
+            self.caught_up_at =
+                after(self.caught_up_at.max(before(now, LATE)), time_for(size, rate));
         }
         self.at = self.at.max(at);
         Ok(size)
     }
 
     /// Appends a piece to those of its party, at a position not before the last admitted piece.
-    fn line_up(&mut self, member: &mut Member, bytes: u64, now: Instant) -> u64 {
+    fn enqueue(&mut self, member: &mut Member, bytes: u64, now: Instant) -> u64 {
         let state = self.parties.entry(member.party).or_default();
         let at = state.next.max(self.at);
         state.next = at.saturating_add(bytes);
@@ -160,7 +161,7 @@ impl Queue {
 
     /// Returns the number of bytes that are to move before the piece of this member. Counting
     /// stops beyond the longest wait, and members that have not asked again in time are skipped.
-    fn ahead(&self, at: u64, number: u64, rate: u64, now: Instant) -> u64 {
+    fn bytes_ahead(&self, at: u64, number: u64, rate: u64, now: Instant) -> u64 {
         let mut sum = 0u64;
         let ahead = self.waiting.range(..(at, number)).map(|(_, piece)| piece);
         for piece in ahead.filter(|piece| after(piece.retry_at, MISSING) >= now) {
@@ -175,7 +176,7 @@ impl Queue {
     /// Applies a new rate. The wait for bytes that moved at the old rate is shortened to `LATE`,
     /// and waiting pieces are reduced to the largest size at the new rate.
     pub(super) fn change(&mut self, rate: u64, now: Instant) {
-        self.paid = self.paid.min(after(now, LATE));
+        self.caught_up_at = self.caught_up_at.min(after(now, LATE));
         if rate > 0 {
             let most = (rate / PIECES).clamp(SMALLEST_PIECE, LARGEST_PIECE);
             self.waiting.values_mut().for_each(|piece| piece.size = piece.size.min(most));
@@ -184,7 +185,7 @@ impl Queue {
 }
 
 /// Returns the time that this many bytes take.
-pub(super) fn price(bytes: u64, rate: u64) -> Duration {
+pub(super) fn time_for(bytes: u64, rate: u64) -> Duration {
     let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }

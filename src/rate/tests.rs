@@ -1,6 +1,6 @@
 //! Tests of `rate`.
 
-use super::queue::{SMALLEST_PIECE, price};
+use super::queue::{SMALLEST_PIECE, time_for};
 use super::*;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl Mover {
             Ok(piece) => {
                 self.moved += piece;
                 self.longest = self.longest.max(now - self.since);
-                let took = self.speed.map_or(Duration::ZERO, |speed| price(piece, speed));
+                let took = self.speed.map_or(Duration::ZERO, |speed| time_for(piece, speed));
                 self.asks = now + took;
                 self.since = self.asks;
             }

@@ -65,7 +65,7 @@ impl Server {
         let peer = incoming.peer;
         let balanced = self.settings().balancers.contains(peer.ip());
         let place = match balanced {
-            true => self.session_limits.enter_without_address().map_err(Rejection::from),
+            true => self.session_limits.acquire_without_address().map_err(Rejection::from),
             false => self.take_slot(peer.ip()),
         };
         match place {
@@ -83,12 +83,12 @@ impl Server {
 
     fn take_slot(&self, address: IpAddr) -> Result<Slot, Rejection> {
         self.check_not_refused(address)?;
-        Ok(self.session_limits.enter(address)?)
+        Ok(self.session_limits.acquire(address)?)
     }
 
     fn check_not_refused(&self, address: IpAddr) -> Result<(), Rejection> {
         self.login_attempts
-            .refuses(address)
+            .blocked_for(address)
             .map_or(Ok(()), |left| Err(Rejection::AddressBlocked(left)))
     }
 

@@ -160,8 +160,8 @@ impl Log {
     }
 
     /// Returns whether events of this level are written or kept.
-    pub fn wants(&self, level: Level) -> bool {
-        self.state.writes(level) || level <= Level::Warn && self.state.recent.is_wanted()
+    pub fn is_enabled(&self, level: Level) -> bool {
+        self.state.is_written(level) || level <= Level::Warn && self.state.recent.is_wanted()
     }
 
     /// Writes an event. This never waits: an event without room in the queue is counted as lost.
@@ -182,7 +182,7 @@ impl LogState {
         })
     }
 
-    fn writes(&self, level: Level) -> bool {
+    fn is_written(&self, level: Level) -> bool {
         level as u8 <= self.level.load(Ordering::Relaxed)
     }
 
@@ -200,7 +200,7 @@ impl LogState {
             Format::Json => format::json,
             Format::Journal => format::journal,
         };
-        self.writes(level).then(|| write(SystemTime::now(), level, event, fields))
+        self.is_written(level).then(|| write(SystemTime::now(), level, event, fields))
     }
 }
 

@@ -57,7 +57,7 @@ impl PreparedSettings {
     ///
     /// # Errors
     /// Returns the file or address that cannot be used, and why.
-    pub fn first(config: Config) -> Result<PreparedSettings, StartError> {
+    pub fn initial(config: Config) -> Result<PreparedSettings, StartError> {
         let failed = |error| StartError::Root(config.root.clone(), error);
         let tree = Arc::new(ServedTree::open(&config.root).map_err(failed)?);
         let accounts = accounts(&config)?;
@@ -73,7 +73,7 @@ impl PreparedSettings {
     /// values.
     ///
     /// Options that need a restart, such as the listening address, also keep their values.
-    pub fn after(before: &Settings, mut config: Config) -> (PreparedSettings, Vec<StartError>) {
+    pub fn reloaded(before: &Settings, mut config: Config) -> (PreparedSettings, Vec<StartError>) {
         let mut problems = config.keep_restart_only(&before.config);
         let accounts = accounts(&config).unwrap_or_else(|problem| {
             problems.push(problem);

@@ -45,7 +45,7 @@ impl PreparedAuthenticator {
         anonymous: Option<Access>,
         accounts: Option<Arc<Accounts>>,
     ) -> (PreparedAuthenticator, io::Result<()>) {
-        let (jail, opened) = tree.peek();
+        let (jail, opened) = tree.current_jail();
         let quotas = quotas(&jail, accounts.as_deref());
         (PreparedAuthenticator { tree, jail, anonymous, accounts, quotas }, opened)
     }

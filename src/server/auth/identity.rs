@@ -69,7 +69,7 @@ impl Identity {
     }
 
     /// Takes a slot among the sessions of the account.
-    pub fn occupy(&mut self, slot: AccountSlot) {
+    pub fn set_slot(&mut self, slot: AccountSlot) {
         self.slot = Some(Arc::new(slot));
     }
 

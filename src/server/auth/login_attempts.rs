@@ -126,7 +126,7 @@ impl LoginAttempts {
     /// Returns the remaining time for which connections from an address are refused. An address
     /// that has logged in to an account before is not refused here, because it may log in to that
     /// account.
-    pub fn refuses(&self, address: IpAddr) -> Option<Duration> {
+    pub fn blocked_for(&self, address: IpAddr) -> Option<Duration> {
         let now = Instant::now();
         if self.milliseconds(now) >= self.refusing_until.load(Ordering::Relaxed) {
             return None;
@@ -472,91 +472,91 @@ mod tests {
 
     #[test]
     fn correct_passwords_use_up_no_turns() {
-        let guard = LoginAttempts::default();
+        let attempts = LoginAttempts::default();
         thread::scope(|scope| {
             for _ in 0..200 {
                 scope.spawn(|| {
                     let until = Some(Instant::now() + second(60));
-                    guard.acquire(host(1), &name("anna"), until).unwrap().succeeded();
+                    attempts.acquire(host(1), &name("anna"), until).unwrap().succeeded();
                 });
             }
         });
-        assert!(guard.began.elapsed() < second(20), "they waited");
+        assert!(attempts.began.elapsed() < second(20), "they waited");
     }
 
     #[test]
     fn an_account_with_an_earlier_login_is_admitted_while_the_address_is_refused() {
-        let guard = LoginAttempts::default();
-        let turn = |who: &str| guard.acquire(host(1), &name(who), None);
+        let attempts = LoginAttempts::default();
+        let turn = |who: &str| attempts.acquire(host(1), &name(who), None);
         turn("anna").unwrap().succeeded();
         turn("root").unwrap().failed(MOST, MOST);
         assert!(matches!(turn("root"), Err(CheckDenied::Refused(_))));
         assert!(matches!(turn("ben"), Err(CheckDenied::Refused(_))));
-        assert_eq!(guard.refuses(host(1)), None);
+        assert_eq!(attempts.blocked_for(host(1)), None);
         turn("anna").unwrap().succeeded();
-        assert!(guard.acquire(host(2), &name("root"), None).is_ok());
+        assert!(attempts.acquire(host(2), &name("root"), None).is_ok());
         // The exception ends if that account is attacked from the address.
         for _ in 0..2 {
             turn("anna").unwrap().failed(1, 1);
         }
         turn("anna").unwrap().failed(1, 1);
         assert!(matches!(turn("anna"), Err(CheckDenied::Refused(_))));
-        assert!(guard.refuses(host(1)).is_some());
+        assert!(attempts.blocked_for(host(1)).is_some());
     }
 
     #[test]
     fn ipv6_addresses_count_by_their_64_bit_network() {
-        let guard = LoginAttempts::default();
+        let attempts = LoginAttempts::default();
         let at = |text: &str| text.parse::<IpAddr>().unwrap();
-        guard.acquire(at("2001:db8:1:2::1"), &name("a"), None).unwrap().failed(MOST, MOST);
-        assert!(guard.refuses(at("2001:db8:1:2:ffff::9")).is_some());
-        assert!(guard.refuses(at("2001:db8:1:3::1")).is_none());
+        attempts.acquire(at("2001:db8:1:2::1"), &name("a"), None).unwrap().failed(MOST, MOST);
+        assert!(attempts.blocked_for(at("2001:db8:1:2:ffff::9")).is_some());
+        assert!(attempts.blocked_for(at("2001:db8:1:3::1")).is_none());
     }
 
     #[test]
     fn the_table_is_bounded_and_attackers_are_not_dropped_for_others() {
-        let guard = LoginAttempts::default();
-        guard.acquire(host(0), &name("a"), None).unwrap().failed(MOST, MOST);
+        let attempts = LoginAttempts::default();
+        attempts.acquire(host(0), &name("a"), None).unwrap().failed(MOST, MOST);
         for n in 1..=2 * MAX_ADDRESSES as u32 {
-            drop(guard.acquire(host(n), &name("a"), None).unwrap());
+            drop(attempts.acquire(host(n), &name("a"), None).unwrap());
         }
-        assert!(guard.addresses().len() <= MAX_ADDRESSES);
-        assert!(guard.refuses(host(0)).is_some());
+        assert!(attempts.addresses().len() <= MAX_ADDRESSES);
+        assert!(attempts.blocked_for(host(0)).is_some());
     }
 
     #[test]
     fn addresses_that_have_logged_in_are_not_dropped_for_attackers() {
-        let guard = LoginAttempts::default();
-        guard.acquire(host(0), &name("a"), None).unwrap().succeeded();
+        let attempts = LoginAttempts::default();
+        attempts.acquire(host(0), &name("a"), None).unwrap().succeeded();
         for n in 1..=MAX_ADDRESSES as u32 + 1 {
-            guard.acquire(host(n), &name("a"), None).unwrap().failed(1, MOST);
+            attempts.acquire(host(n), &name("a"), None).unwrap().failed(1, MOST);
         }
-        assert!(guard.addresses().len() <= MAX_ADDRESSES);
-        let again = guard.acquire(host(0), &name("a"), None).unwrap();
+        assert!(attempts.addresses().len() <= MAX_ADDRESSES);
+        let again = attempts.acquire(host(0), &name("a"), None).unwrap();
         assert_eq!(again.reputation(), Reputation::Known);
     }
 
     #[test]
     fn attempts_stay_counted_among_many_addresses_that_have_logged_in() {
-        let guard = LoginAttempts::default();
+        let attempts = LoginAttempts::default();
         for n in 1..=MAX_ADDRESSES as u32 {
-            guard.acquire(host(n), &name("a"), None).unwrap().succeeded();
+            attempts.acquire(host(n), &name("a"), None).unwrap().succeeded();
         }
         let guessers = [host(0), host(MAX_ADDRESSES as u32 + 1)];
         for guesser in guessers {
-            guard.acquire(guesser, &name("a"), None).unwrap().failed(1, MOST);
+            attempts.acquire(guesser, &name("a"), None).unwrap().failed(1, MOST);
         }
-        assert!(guard.addresses().len() <= MAX_ADDRESSES);
-        assert!(guessers.iter().all(|guesser| guard.addresses().contains_key(guesser)));
+        assert!(attempts.addresses().len() <= MAX_ADDRESSES);
+        assert!(guessers.iter().all(|guesser| attempts.addresses().contains_key(guesser)));
     }
 
     #[test]
     fn no_wait_exceeds_its_deadline_or_the_life_of_the_server() {
-        let guard = LoginAttempts::default();
-        let first = guard.acquire(host(1), &name("anna"), None).unwrap();
-        let turn = |until| guard.acquire(host(1), &name("anna"), until).map(drop);
+        let attempts = LoginAttempts::default();
+        let first = attempts.acquire(host(1), &name("anna"), None).unwrap();
+        let turn = |until| attempts.acquire(host(1), &name("anna"), until).map(drop);
         assert_eq!(turn(Some(Instant::now())), Err(CheckDenied::TooLate));
-        guard.close();
+        attempts.close();
         assert_eq!(turn(None), Err(CheckDenied::TooLate));
         drop(first);
         assert_eq!(turn(None), Ok(()));

@@ -34,7 +34,7 @@ impl Default for LoginCache {
 
 impl LoginCache {
     /// Returns whether this was the password of the last login to the account.
-    pub fn knows(&self, name: &Name, password: &Secret, hash: &PasswordHash) -> bool {
+    pub fn contains(&self, name: &Name, password: &Secret, hash: &PasswordHash) -> bool {
         let Some(tag) = self.tag(name, password, hash) else { return false };
         let Some(known) = self.tags().get(name).copied() else { return false };
         // A comparison in variable time is safe: the tags are pseudorandom under a secret key, so
@@ -85,15 +85,15 @@ mod tests {
     fn the_same_login_is_known_and_every_other_is_not() {
         let (hash, other) = (PasswordHash::decoy(Some(1)), PasswordHash::decoy(Some(2)));
         let cache = LoginCache::default();
-        assert!(!cache.knows(&name("anna"), &secret("x"), &hash));
+        assert!(!cache.contains(&name("anna"), &secret("x"), &hash));
         cache.remember(&name("anna"), &secret("x"), &hash);
-        assert!(cache.knows(&name("anna"), &secret("x"), &hash));
-        assert!(!cache.knows(&name("anna"), &secret("y"), &hash));
-        assert!(!cache.knows(&name("ann"), &secret("ax"), &hash));
+        assert!(cache.contains(&name("anna"), &secret("x"), &hash));
+        assert!(!cache.contains(&name("anna"), &secret("y"), &hash));
+        assert!(!cache.contains(&name("ann"), &secret("ax"), &hash));
         // The account has another hash now.
-        assert!(!cache.knows(&name("anna"), &secret("x"), &other));
+        assert!(!cache.contains(&name("anna"), &secret("x"), &other));
         cache.remember(&name("anna"), &secret("x"), &other);
-        assert!(!cache.knows(&name("anna"), &secret("x"), &hash));
+        assert!(!cache.contains(&name("anna"), &secret("x"), &hash));
         // Another process has another key.
         let here = cache.tag(&name("anna"), &secret("x"), &hash);
         assert_ne!(LoginCache::default().tag(&name("anna"), &secret("x"), &hash), here);
@@ -106,6 +106,6 @@ mod tests {
             cache.remember(&name(&format!("user{number}")), &secret("x"), &hash);
         }
         assert_eq!(cache.tags().len(), MAX_ACCOUNTS);
-        assert!(cache.knows(&name(&format!("user{}", MAX_ACCOUNTS + 9)), &secret("x"), &hash));
+        assert!(cache.contains(&name(&format!("user{}", MAX_ACCOUNTS + 9)), &secret("x"), &hash));
     }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 pub struct PasswordChecks {
     cache: LoginCache,
     queue: HashQueue,
-    remembered: AtomicU64,
+    cached: AtomicU64,
     hashed: AtomicU64,
 }
 
@@ -29,9 +29,9 @@ impl PasswordChecks {
         until: Option<Instant>,
     ) -> Option<Option<&'a Arc<Account>>> {
         let account = accounts.get(name);
-        let account = account.filter(|account| self.cache.knows(name, password, &account.hash));
+        let account = account.filter(|account| self.cache.contains(name, password, &account.hash));
         if account.is_some() {
-            self.remembered.fetch_add(1, Ordering::Relaxed);
+            self.cached.fetch_add(1, Ordering::Relaxed);
             return Some(account);
         }
         let account = self.queue.run(reputation, until, || {
@@ -46,8 +46,8 @@ impl PasswordChecks {
     }
 
     /// Returns the number of passwords that were found in the cache.
-    pub fn remembered(&self) -> u64 {
-        self.remembered.load(Ordering::Relaxed)
+    pub fn cached(&self) -> u64 {
+        self.cached.load(Ordering::Relaxed)
     }
 
     /// Returns the number of passwords that were hashed.

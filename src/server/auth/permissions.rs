@@ -160,7 +160,7 @@ pub fn may(access: Option<Access>, right: Right, path: Option<&FtpPath>) -> Resu
 }
 
 /// Returns the letters of the `perm` fact (RFC 3659 section 7.5.5) that `access` allows.
-pub fn letters(access: Access) -> Perm {
+pub fn perm_letters(access: Access) -> Perm {
     let letters = [
         (Right::List, Perm::ENTER | Perm::LIST),
         (Right::Read, Perm::RETRIEVE),

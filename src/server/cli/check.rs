@@ -46,7 +46,7 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
             report.line(format_args!("{} = {value}  ({origin})", option.name()));
         }
     }
-    report.problems.extend(startup::refused_root(given));
+    report.problems.extend(startup::unsafe_default_root(given));
     let jail = match Jail::new(&config.root) {
         Ok(jail) => Some(jail),
         Err(error) => {
@@ -108,7 +108,9 @@ impl Report {
         for account in accounts.sorted() {
             self.line(format_args!("account {}", describe(account)));
             let visitors = config.anonymous.is_some();
-            if let Some(why) = jail.and_then(|jail| startup::lockout(account, jail, visitors)) {
+            if let Some(why) =
+                jail.and_then(|jail| startup::login_obstacle(account, jail, visitors))
+            {
                 self.problem(format!("account {} cannot log in: {why}", account.name));
             }
         }

@@ -31,7 +31,7 @@ pub fn host(config: &Config) -> io::Result<Host> {
 }
 
 fn ask_for_host() -> io::Result<Host> {
-    output::ask(format_args!("Host to listen on [{DEFAULT_HOST}]: "));
+    output::prompt(format_args!("Host to listen on [{DEFAULT_HOST}]: "));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     let name = line.trim();

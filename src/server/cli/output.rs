@@ -41,24 +41,24 @@ pub fn print_version() -> ExitCode {
 }
 
 /// Prints lines to standard output that scripts or users wait for.
-pub fn say(text: &str) {
+pub fn print_lines(text: &str) {
     write_in_time(Sink::stdout, text);
 }
 
 /// Prints a line to standard error.
-pub fn note(text: impl Display) {
-    ask(format_args!("{text}\n"));
+pub fn print_error(text: impl Display) {
+    prompt(format_args!("{text}\n"));
 }
 
 /// Prints text to standard error without a line end, such as a question.
-pub fn ask(text: impl Display) {
+pub fn prompt(text: impl Display) {
     write_in_time(Sink::stderr, &text.to_string());
 }
 
 /// Prints warnings.
 pub fn warn(warnings: impl Iterator<Item = impl Display>) {
     let line = |text| format!("ftp_server: warning: {text}\n");
-    ask(warnings.map(line).collect::<String>());
+    prompt(warnings.map(line).collect::<String>());
 }
 
 /// Prints why the program failed, one line for each reason, and returns the exit status.
@@ -69,14 +69,14 @@ pub fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
         None => error.to_string(),
     };
     let lines: Vec<String> = error.lines().map(|line| format!("ftp_server: {line}")).collect();
-    note(lines.join("\n"));
+    print_error(lines.join("\n"));
     ExitCode::FAILURE
 }
 
 /// Prints the errors in the command line or config file, one line each, and returns exit status 2.
 pub fn wrong_usage(program: &Program, wrong: &[Usage]) -> ExitCode {
     let lines: String = wrong.iter().map(|one| format!("{}: {one}\n", program.name)).collect();
-    note(lines + &program.usage_line());
+    print_error(lines + &program.usage_line());
     ExitCode::from(2)
 }
 

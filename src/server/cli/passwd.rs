@@ -124,7 +124,10 @@ fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
             false => Err(format!("no account {name} in {}", file.display()).into()),
         }
     })?;
-    output::note(format_args!("{name}: removed from {}; its files stay\n{RELOAD}", file.display()));
+    output::print_error(format_args!(
+        "{name}: removed from {}; its files stay\n{RELOAD}",
+        file.display()
+    ));
     Ok(())
 }
 
@@ -151,9 +154,9 @@ fn store(request: &Request) -> Result<(), Box<dyn Error>> {
         None => format!("the directory {} below the root", account.home),
     };
     let (name, file, may) = (&request.name, request.file.display(), account.access.allows());
-    output::note(format_args!("{name}: {done} {file}; may {may}, in {place}\n{RELOAD}"));
+    output::print_error(format_args!("{name}: {done} {file}; may {may}, in {place}\n{RELOAD}"));
     if sys::is_superuser() && is_readable_only_by_root(&request.file) {
-        output::note(format_args!(
+        output::print_error(format_args!(
             "only root can read {file}: chown it to the user that runs the server"
         ));
     }

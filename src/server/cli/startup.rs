@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// Returns why the current directory cannot be the default root: it is `/`, or root runs the server. Serving it is
 /// probably not intended.
-pub fn refused_root(given: &Parsed) -> Option<String> {
+pub fn unsafe_default_root(given: &Parsed) -> Option<String> {
     let named = given.value("root").is_some();
     let dir = env::current_dir().ok().filter(|_| !named)?;
     let why = match () {
@@ -56,7 +56,7 @@ pub fn lines(
 }
 
 /// Returns why an account cannot log in, if it cannot. `visitors` is whether anonymous logins are enabled.
-pub fn lockout(account: &Account, jail: &Jail, visitors: bool) -> Option<String> {
+pub fn login_obstacle(account: &Account, jail: &Jail, visitors: bool) -> Option<String> {
     match jail.enter(&account.home) {
         _ if visitors && is_anonymous(&account.name) => Some("visitors have this name".into()),
         Ok(_) => None,
@@ -65,16 +65,16 @@ pub fn lockout(account: &Account, jail: &Jail, visitors: bool) -> Option<String>
 }
 
 /// Returns a line with the number of accounts that cannot log in, and the reasons.
-fn locked_out(settings: &Settings) -> Option<String> {
+fn locked_out_warning(settings: &Settings) -> Option<String> {
     const SHOWN: usize = 3;
     let accounts = settings.authenticator.accounts.as_ref()?;
-    let (jail, _) = settings.authenticator.tree.peek();
+    let (jail, _) = settings.authenticator.tree.current_jail();
     let visitors = settings.config.anonymous.is_some();
     let all = accounts.sorted();
     let mut out: Vec<String> = all
         .iter()
         .filter_map(|account| {
-            Some(format!("{} ({})", account.name, lockout(account, &jail, visitors)?))
+            Some(format!("{} ({})", account.name, login_obstacle(account, &jail, visitors)?))
         })
         .collect();
     let count = out.len();
@@ -140,6 +140,6 @@ pub fn warnings(
         ));
     }
     warnings.extend(tls::warning(config, settings.tls.as_deref()));
-    warnings.extend(locked_out(settings));
+    warnings.extend(locked_out_warning(settings));
     warnings
 }

@@ -51,18 +51,18 @@ struct Search<'a> {
     until: Instant,
     found: Vec<DirEntry>,
     /// The memory in bytes that the matches and the names still to be followed take.
-    held: usize,
+    memory: usize,
 }
 
 impl Search<'_> {
     fn new(jail: &Jail) -> Search<'_> {
         let until = Instant::now() + MAX_TIME;
-        Search { jail, names: MAX_NAMES, until, found: Vec::new(), held: 0 }
+        Search { jail, names: MAX_NAMES, until, found: Vec::new(), memory: 0 }
     }
 
     /// Finds the matches for the rest of the pattern below `at`.
     fn walk(&mut self, at: &FtpPath, shown: &[u8], parts: &[&[u8]]) -> Result<(), Refusal> {
-        self.spend()?;
+        self.count_name()?;
         let Some((part, rest)) = parts.split_first() else { return self.add(at, shown) };
         if !is_pattern(part) || self.exists(at, part) {
             return self.step(at, shown, part, rest);
@@ -71,7 +71,7 @@ impl Search<'_> {
         let Ok(names) = self.matching_names(at, part)? else { return Ok(()) };
         names.into_iter().try_for_each(|name| {
             self.step(at, shown, &name, rest)?;
-            self.held -= weight(&name);
+            self.memory -= memory_of(&name);
             Ok(())
         })
     }
@@ -104,13 +104,13 @@ impl Search<'_> {
         };
         let mut names = Vec::new();
         while let Some(name) = listing.next_name()? {
-            self.spend()?;
+            self.count_name()?;
             let name = sys::name_bytes(&name);
             // As in shells, a leading dot has to be matched explicitly.
             let hidden = name.starts_with(b".") && !part.starts_with(b".");
             if !hidden && matches(part, &name) {
                 let name = name.into_owned();
-                self.hold(weight(&name))?;
+                self.add_memory(memory_of(&name))?;
                 names.push(name);
             }
         }
@@ -121,19 +121,19 @@ impl Search<'_> {
     fn add(&mut self, at: &FtpPath, shown: &[u8]) -> Result<(), Refusal> {
         if let Ok(mut listed) = self.jail.entry(at) {
             // The name of each match is its whole path.
-            self.hold(size_of::<DirEntry>() + shown.len() + listed.target.len())?;
+            self.add_memory(size_of::<DirEntry>() + shown.len() + listed.target.len())?;
             listed.name = shown.to_vec();
             self.found.push(listed);
         }
         Ok(())
     }
 
-    fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
-        self.held += bytes;
-        if self.held > MAX_BYTES { Err(TOO_MUCH) } else { Ok(()) }
+    fn add_memory(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.memory += bytes;
+        if self.memory > MAX_BYTES { Err(TOO_MUCH) } else { Ok(()) }
     }
 
-    fn spend(&mut self) -> Result<(), Refusal> {
+    fn count_name(&mut self) -> Result<(), Refusal> {
         self.names = self.names.checked_sub(1).ok_or(TOO_MUCH)?;
         // The clock is read only once in 256 names.
         let late = self.names.is_multiple_of(256) && Instant::now() >= self.until;
@@ -142,7 +142,7 @@ impl Search<'_> {
 }
 
 /// Returns the memory in bytes that a name takes.
-fn weight(name: &[u8]) -> usize {
+fn memory_of(name: &[u8]) -> usize {
     size_of::<Vec<u8>>() + name.len()
 }
 
@@ -204,6 +204,6 @@ mod tests {
         let jail = Jail::new(dir.path()).unwrap();
         let mut search = Search::new(&jail);
         search.walk(&FtpPath::root(), b"", &[b"*", b"x"]).unwrap();
-        assert_eq!(search.held, 2 * (size_of::<DirEntry>() + "a/x".len()));
+        assert_eq!(search.memory, 2 * (size_of::<DirEntry>() + "a/x".len()));
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn lock(dir: &Dir, partial: &OsStr, private: bool) -> io::Result<Lock
 ///
 /// # Errors
 /// Fails if the directory cannot be read.
-pub fn sweep(dir: &Dir, ledger: Option<&Ledger>) -> io::Result<()> {
+pub fn remove_abandoned(dir: &Dir, ledger: Option<&Ledger>) -> io::Result<()> {
     for name in dir.entries()? {
         let name = name?;
         if is_partial(&sys::name_bytes(&name)) {

@@ -94,7 +94,7 @@ impl Quotas {
         let place = walk(&self.root, &trail).and_then(|dir| dir_id(&dir)).ok();
         let mut books = self.books();
         if books.generation == generation {
-            books.forget_other(&trail, place);
+            books.discard_count_of_other(&trail, place);
             books.add(trail, quota);
             self.any.store(true, Ordering::Release);
         }
@@ -116,12 +116,12 @@ impl Quotas {
     }
 
     /// Counts the files below every directory of `trail` whose last count is missing or too old.
-    fn count_due(&self, trail: &[OsString]) -> io::Result<()> {
+    fn count_if_needed(&self, trail: &[OsString]) -> io::Result<()> {
         let now = Instant::now();
         let due: Vec<usize> = {
             let books = self.books();
             let depths = (0..=trail.len()).filter(|depth| {
-                books.homes.get(&trail[..*depth]).is_some_and(|home| home.is_due(now))
+                books.homes.get(&trail[..*depth]).is_some_and(|home| home.needs_count(now))
             });
             depths.collect()
         };
@@ -181,7 +181,7 @@ impl Ledger {
     /// # Errors
     /// Fails if the files cannot be counted.
     pub fn usage(&self) -> io::Result<Option<Usage>> {
-        self.quotas.count_due(&self.trail)?;
+        self.quotas.count_if_needed(&self.trail)?;
         let mut nearest: Option<Usage> = None;
         self.quotas.books().each(&self.trail, |_, home| {
             let (used, quota) = (home.used.unwrap_or(0), home.quota);
@@ -203,7 +203,7 @@ impl Ledger {
         id: FileId,
     ) -> io::Result<Writing> {
         let quotas = Arc::clone(&self.quotas);
-        quotas.count_due(&self.trail)?;
+        quotas.count_if_needed(&self.trail)?;
         let _guard = quotas.change();
         self.check(dir)?;
         if !sys::is_named(dir, name, id) {
@@ -224,14 +224,14 @@ impl Ledger {
         }
     }
 
-    fn take(&self, bytes: u64) -> io::Result<()> {
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
         let mut books = self.quotas.books();
         let mut known = true;
         books.each(&self.trail, |_, home| known &= home.used.is_some());
         if !known {
             // The quota was added after the upload began.
             drop(books);
-            self.quotas.count_due(&self.trail)?;
+            self.quotas.count_if_needed(&self.trail)?;
             books = self.quotas.books();
         }
         let mut fits = true;
@@ -239,13 +239,13 @@ impl Ledger {
         if !fits {
             return Err(ErrorKind::QuotaExceeded.into());
         }
-        books.each(&self.trail, |_, home| home.take(bytes));
+        books.each(&self.trail, |_, home| home.reserve(bytes));
         Ok(())
     }
 
     /// Releases bytes.
-    pub fn give_back(&self, bytes: u64) {
-        self.quotas.books().each(&self.trail, |_, home| home.give_back(bytes));
+    pub fn release(&self, bytes: u64) {
+        self.quotas.books().each(&self.trail, |_, home| home.release(bytes));
     }
 
     /// Returns the number of bytes that are released with the name `name` of `dir`; 0 for a file
@@ -272,7 +272,7 @@ pub fn remove_file(ledger: Option<&Ledger>, dir: &Dir, name: &OsStr) -> io::Resu
     ledger.check(dir)?;
     let size = ledger.size_of(dir, name);
     dir.remove_file(name)?;
-    ledger.give_back(size);
+    ledger.release(size);
     Ok(())
 }
 

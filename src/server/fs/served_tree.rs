@@ -41,7 +41,7 @@ impl ServedTree {
 
     /// Returns the jail that the next login would get, and an error if that is not the jail of the
     /// current directory.
-    pub fn peek(&self) -> (Jail, io::Result<()>) {
+    pub fn current_jail(&self) -> (Jail, io::Result<()>) {
         let current = self.current();
         match self.reopen_if_changed(&current) {
             Ok(Some(new)) => (new, Ok(())),
@@ -50,7 +50,7 @@ impl ServedTree {
         }
     }
 
-    /// Uses `jail`, which [`ServedTree::peek`] returned, for later logins.
+    /// Uses `jail`, which [`ServedTree::current_jail`] returned, for later logins.
     pub fn replace(&self, jail: Jail) {
         *self.current() = jail;
     }
@@ -91,7 +91,7 @@ mod tests {
         fs::rename(&root, dir.path().join("moved")).unwrap();
         let held = tree.jail(|_| panic!("there is none"));
         assert!(first.check_root().is_err() && held.check_root().is_err());
-        assert!(tree.check().is_err() && tree.peek().1.is_err());
+        assert!(tree.check().is_err() && tree.current_jail().1.is_err());
         fs::create_dir(&root).unwrap();
         let mut told = 0;
         let second = tree.jail(|_| told += 1);
@@ -100,6 +100,6 @@ mod tests {
         fs::remove_dir(&root).unwrap();
         fs::rename(dir.path().join("moved"), &root).unwrap();
         assert!(second.check_root().is_err() && first.check_root().is_ok());
-        assert!(tree.check().is_ok() && tree.peek().1.is_ok());
+        assert!(tree.check().is_ok() && tree.current_jail().1.is_ok());
     }
 }

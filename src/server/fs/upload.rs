@@ -129,7 +129,7 @@ impl Upload {
         }
         // A partial without data has nothing to continue.
         let waiting = partial.found().filter(|stat| stat.size > 0);
-        let is_own = || jail.interrupted_upload().get().is_some_and(|id| partial.is_of(id));
+        let is_own = || jail.interrupted_upload().get().is_some_and(|id| partial.has_id(id));
         match (mode, waiting, place.found()) {
             (UploadMode::Replace, _, _) | (UploadMode::Append, None, None) => {
                 Upload::to_partial(place, partial)
@@ -167,7 +167,7 @@ impl Upload {
 
     fn to_partial(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {
         // A file that may not be written must not be replaced either.
-        let old = place.found().map(|_| place.open_known(Open::Write)).transpose()?;
+        let old = place.found().map(|_| place.open_with_metadata(Open::Write)).transpose()?;
         let (file, data, id, kind) = match make_partial(partial, old.is_some()) {
             Ok(made) => made,
             Err(error) => match old {
@@ -300,12 +300,12 @@ impl Upload {
         let mut writing = ledger.map(begin).transpose()?;
         if let Some(writing) = &mut writing {
             writing.seek(0);
-            writing.take(length)?;
+            writing.reserve(length)?;
         }
         sys::reserve(&file, length)?;
         let copied = copy(&mut self.file, &mut file, length, sync);
         if let Some(mut writing) = writing {
-            writing.settle_at(file.metadata()?.len());
+            writing.set_length(file.metadata()?.len());
             self.place.end_writing(Some(writing), false);
         }
         copied?;
@@ -359,7 +359,7 @@ impl FileSink for Upload {
     }
 
     fn before_splice(&mut self, count: u64) -> io::Result<()> {
-        self.writing.as_mut().map_or(Ok(()), |writing| writing.take(count))
+        self.writing.as_mut().map_or(Ok(()), |writing| writing.reserve(count))
     }
 
     fn after_splice(&mut self, count: u64) {

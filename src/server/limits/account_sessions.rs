@@ -20,7 +20,7 @@ pub struct AccountSlot {
 
 impl AccountSessions {
     /// Takes a slot for a session of an account; `None` if the account has reached its limit.
-    pub fn enter(&self, account: &Account) -> Option<AccountSlot> {
+    pub fn acquire(&self, account: &Account) -> Option<AccountSlot> {
         let mut counts = self.counts();
         let here = counts.entry(account.name.clone()).or_insert(0);
         if account.limits.sessions.is_some_and(|most| *here >= most) {

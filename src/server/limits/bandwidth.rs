@@ -103,10 +103,10 @@ impl<K: Clone + Eq + Hash> Rates<K> {
     fn of(&self, key: &K, a_second: Option<u64>) -> Rate {
         const FEW: usize = 64;
         let mut known = lock(&self.known);
-        // A rate is kept while bytes moved at it are not paid for, so that a client cannot evade
+        // A rate is kept while bytes moved at it are not caught_up_at for, so that a client cannot evade
         // it by reconnecting; it is dropped after that.
         if known.len() >= FEW && known.len().is_power_of_two() {
-            known.retain(|_, rate| !rate.is_forgotten());
+            known.retain(|_, rate| !rate.is_idle());
         }
         let rate = known.entry(key.clone()).or_insert_with(|| Rate::new(a_second));
         rate.set(a_second);

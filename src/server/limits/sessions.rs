@@ -79,8 +79,8 @@ impl SessionLimits {
     ///
     /// # Errors
     /// Returns the limit that is reached.
-    pub fn enter(&self, address: IpAddr) -> Result<Slot, Full> {
-        let mut slot = self.enter_without_address()?;
+    pub fn acquire(&self, address: IpAddr) -> Result<Slot, Full> {
+        let mut slot = self.acquire_without_address()?;
         slot.set_address(address)?;
         Ok(slot)
     }
@@ -89,7 +89,7 @@ impl SessionLimits {
     ///
     /// # Errors
     /// Fails if no slot is free.
-    pub fn enter_without_address(&self) -> Result<Slot, Full> {
+    pub fn acquire_without_address(&self) -> Result<Slot, Full> {
         let mut counts = self.counts();
         if counts.all >= counts.most {
             return Err(Full::Server);
@@ -185,14 +185,14 @@ mod tests {
     #[test]
     fn slots_are_counted_and_released() {
         let limits = SessionLimits::new(3, Some(2));
-        let first = limits.enter(A).unwrap();
-        let _second = limits.enter(A).unwrap();
-        assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
-        let _third = limits.enter(B).unwrap();
-        assert_eq!(limits.enter(B).unwrap_err(), Full::Server);
+        let first = limits.acquire(A).unwrap();
+        let _second = limits.acquire(A).unwrap();
+        assert_eq!(limits.acquire(A).unwrap_err(), Full::Address);
+        let _third = limits.acquire(B).unwrap();
+        assert_eq!(limits.acquire(B).unwrap_err(), Full::Server);
         drop(first);
         assert_eq!(limits.count(), 2);
-        let _fourth = limits.enter(A).unwrap();
+        let _fourth = limits.acquire(A).unwrap();
         assert_eq!(limits.busiest(9), [(A, 2), (B, 1)]);
         assert_eq!(limits.busiest(1), [(A, 2)]);
     }
@@ -200,9 +200,9 @@ mod tests {
     #[test]
     fn a_slot_is_counted_by_its_address_once_that_is_known() {
         let limits = SessionLimits::new(2, Some(1));
-        let mut first = limits.enter_without_address().unwrap();
-        let mut second = limits.enter_without_address().unwrap();
-        assert_eq!(limits.enter_without_address().unwrap_err(), Full::Server);
+        let mut first = limits.acquire_without_address().unwrap();
+        let mut second = limits.acquire_without_address().unwrap();
+        assert_eq!(limits.acquire_without_address().unwrap_err(), Full::Server);
         first.set_address(A).unwrap();
         assert_eq!(second.set_address(A).unwrap_err(), Full::Address);
         assert!(first.has_address() && !second.has_address());
@@ -214,20 +214,20 @@ mod tests {
     #[test]
     fn a_lower_limit_ends_no_existing_session() {
         let limits = SessionLimits::new(2, None);
-        let (first, second) = (limits.enter(A).unwrap(), limits.enter(B).unwrap());
+        let (first, second) = (limits.acquire(A).unwrap(), limits.acquire(B).unwrap());
         limits.set(1, None);
         drop(first);
-        assert_eq!(limits.enter(A).unwrap_err(), Full::Server);
+        assert_eq!(limits.acquire(A).unwrap_err(), Full::Server);
         drop(second);
-        let _third = limits.enter(A).unwrap();
+        let _third = limits.acquire(A).unwrap();
         limits.set(2, Some(1));
-        assert_eq!(limits.enter(A).unwrap_err(), Full::Address);
+        assert_eq!(limits.acquire(A).unwrap_err(), Full::Address);
     }
 
     #[test]
     fn the_last_session_wakes_the_waiting_thread() {
         let limits = SessionLimits::new(1, None);
-        let slot = limits.enter(A).unwrap();
+        let slot = limits.acquire(A).unwrap();
         assert!(!limits.wait_until_empty(Some(Instant::now())));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| limits.wait_until_empty(None));

@@ -14,7 +14,7 @@ use std::time::Instant;
 /// All sessions by number.
 #[derive(Debug, Default)]
 pub struct SessionList {
-    present: Mutex<BTreeMap<u64, Arc<SessionEntry>>>,
+    entries: Mutex<BTreeMap<u64, Arc<SessionEntry>>>,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -80,13 +80,13 @@ impl SessionList {
             receives: AtomicBool::new(false),
             state: Mutex::default(),
         });
-        self.present().insert(number, Arc::clone(&entry));
+        self.entries().insert(number, Arc::clone(&entry));
         Registration { session_list: self, entry }
     }
 
     /// Returns all entries in the order of their numbers.
     pub fn all(&self) -> Vec<Arc<SessionEntry>> {
-        self.present().values().map(Arc::clone).collect()
+        self.entries().values().map(Arc::clone).collect()
     }
 
     /// Returns the bytes of all transfers since the start, including running ones.
@@ -95,8 +95,8 @@ impl SessionList {
         Traffic { received: get(&self.received), sent: get(&self.sent) }
     }
 
-    fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SessionEntry>>> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SessionEntry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,6 +170,6 @@ impl Registration<'_> {
 
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        self.session_list.present().remove(&self.entry.number);
+        self.session_list.entries().remove(&self.entry.number);
     }
 }

@@ -67,7 +67,7 @@ impl<'a> SessionLog<'a> {
 
     /// Logs an event with the number, address and user of this session.
     pub(super) fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
-        if !self.server.log.wants(level) {
+        if !self.server.log.is_enabled(level) {
             return;
         }
         let entry = self.registration.entry();

@@ -202,7 +202,7 @@ impl<'t> Transfer<'t, '_> {
         opening: &Reply,
         pump: impl FnOnce(&mut Data, Duration, &mut ControlWatch<'_>) -> Outcome,
     ) -> Result<u64, Refusal> {
-        let moved = self.exchange(kind, opening, pump);
+        let moved = self.run_transfer(kind, opening, pump);
         if let Some(failure) = self.security.take_data_failure() {
             self.log.data_tls_failed(&failure);
         }
@@ -212,7 +212,7 @@ impl<'t> Transfer<'t, '_> {
         moved
     }
 
-    fn exchange(
+    fn run_transfer(
         &mut self,
         kind: TransferKind,
         opening: &Reply,

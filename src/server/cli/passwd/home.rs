@@ -56,7 +56,7 @@ pub(super) fn make(root: &Path, home: &FtpPath) -> Result<PathBuf, Box<dyn Error
         return Err(format!("cannot create the home {}: {why}", path.display()).into());
     }
     if made.is_some() {
-        jail.adopt_root(home)?;
+        jail.copy_root_attributes(home)?;
     }
     Ok(path)
 }

@@ -35,7 +35,7 @@ pub(super) fn ask_for_password(
     thread::spawn(move || {
         let _ = signals.wait();
         set_silent(None);
-        output::note("");
+        output::print_error("");
         process::exit(130);
     });
     let keep = if may_keep { " (Enter keeps the old one)" } else { "" };
@@ -47,11 +47,11 @@ pub(super) fn ask_for_password(
 }
 
 fn type_password(prompt: &str) -> Result<Option<Secret>, Box<dyn Error>> {
-    output::ask(format_args!("{prompt}: "));
+    output::prompt(format_args!("{prompt}: "));
     set_silent(Some(EchoOff::new()?));
     let password = read_password();
     set_silent(None);
-    output::note("");
+    output::print_error("");
     password
 }
 

@@ -53,7 +53,7 @@ impl Jail {
     /// Fails if it is missing or not a regular file.
     pub fn open_file(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
         let place = self.locate(path, FinalLink::Follow)?;
-        let (file, data) = place.open_known(Open::Read)?;
+        let (file, data) = place.open_with_metadata(Open::Read)?;
         Ok((file, data.len()))
     }
 
@@ -74,7 +74,7 @@ impl Jail {
     /// # Errors
     /// Fails if both are missing or the file is not a regular file.
     pub fn open_stored(&self, path: &FtpPath) -> Result<(File, u64), Refusal> {
-        let (file, data) = self.stored(path)?.open_known(Open::Read)?;
+        let (file, data) = self.stored(path)?.open_with_metadata(Open::Read)?;
         Ok((file, data.len()))
     }
 
@@ -101,7 +101,7 @@ impl Jail {
             return Err(error);
         }
         let ledger = self.ledger_inside(&place);
-        partial::sweep(&place.dir.open_dir(&place.name)?, ledger.as_ref())?;
+        partial::remove_abandoned(&place.dir.open_dir(&place.name)?, ledger.as_ref())?;
         place.dir.remove_dir(&place.name)
     }
 
@@ -243,7 +243,7 @@ impl ResolvedPath {
 
     /// Returns the path of this file's partial upload: a hidden name in the same directory.
     pub fn partial(&self) -> ResolvedPath {
-        let mut partial = self.beside(partial::name_for(&self.name));
+        let mut partial = self.sibling(partial::name_for(&self.name));
         partial.found = partial::stat_partial(&partial.dir, &partial.name);
         partial
     }
@@ -252,10 +252,10 @@ impl ResolvedPath {
     pub fn with_suffix(&self, suffix: &str) -> ResolvedPath {
         let mut name = self.name.clone();
         name.push(suffix);
-        self.beside(name)
+        self.sibling(name)
     }
 
-    fn beside(&self, name: OsString) -> ResolvedPath {
+    fn sibling(&self, name: OsString) -> ResolvedPath {
         ResolvedPath { name, found: None, ..self.clone() }
     }
 
@@ -276,7 +276,7 @@ impl ResolvedPath {
     }
 
     /// Returns whether this is a name of the file `id`.
-    pub(crate) fn is_of(&self, id: FileId) -> bool {
+    pub(crate) fn has_id(&self, id: FileId) -> bool {
         sys::is_named(&self.dir, &self.name, id)
     }
 
@@ -307,12 +307,12 @@ impl ResolvedPath {
     ) -> io::Result<()> {
         let rename = || {
             // A client that removed or replaced the partial meanwhile wins.
-            if !from.is_of(id) {
+            if !from.has_id(id) {
                 return Err(ErrorKind::ResourceBusy.into());
             }
             match from.name == self.name {
                 true => Ok(()),
-                false if only_new => self.take_new_name(from),
+                false if only_new => self.link_new_name(from),
                 false => from.dir.rename(&from.name, &self.dir, &self.name),
             }
         };
@@ -323,7 +323,7 @@ impl ResolvedPath {
     }
 
     /// Renames the file at `from` to this name, unless the name exists.
-    fn take_new_name(&self, from: &ResolvedPath) -> io::Result<()> {
+    fn link_new_name(&self, from: &ResolvedPath) -> io::Result<()> {
         match from.dir.hard_link(&from.name, &self.dir, &self.name) {
             Ok(()) => {
                 // If the partial cannot be removed, it is removed later because of its age.
@@ -367,14 +367,14 @@ impl ResolvedPath {
     /// # Errors
     /// Fails if the file is missing or not a regular file, even if it was replaced just now.
     pub fn open(&self, how: Open) -> Result<File, Refusal> {
-        self.open_known(how).map(|(file, _)| file)
+        self.open_with_metadata(how).map(|(file, _)| file)
     }
 
     /// Like [`ResolvedPath::open`], and returns the metadata of the file.
     ///
     /// # Errors
     /// Fails if the file is missing or not a regular file, even if it was replaced just now.
-    pub fn open_known(&self, how: Open) -> Result<(File, Metadata), Refusal> {
+    pub fn open_with_metadata(&self, how: Open) -> Result<(File, Metadata), Refusal> {
         match self.found.map(|stat| stat.kind) {
             None | Some(FileKind::File) => {}
             Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),

@@ -33,7 +33,7 @@ impl Jail {
     ///
     /// # Errors
     /// Fails if there is no such directory.
-    pub fn adopt_root(&self, path: &FtpPath) -> io::Result<()> {
+    pub fn copy_root_attributes(&self, path: &FtpPath) -> io::Result<()> {
         let (_, dir) = self.enter_dir(path)?;
         let open = |dir: &Dir| {
             let file = dir.open(OsStr::new("."), Open::Read)?;
@@ -100,7 +100,7 @@ impl Jail {
     ) -> Result<Verdict, Refusal> {
         let place = self.locate(path, FinalLink::NoFollow)?;
         let (dir, ledger) = (place.dir.open_dir(&place.name)?, self.ledger_inside(&place));
-        if empty(&dir, ledger.as_ref(), 0, check)? == Verdict::Stop {
+        if remove_entries(&dir, ledger.as_ref(), 0, check)? == Verdict::Stop {
             return Ok(Verdict::Stop);
         }
         place.dir.remove_dir(&place.name)?;
@@ -158,7 +158,7 @@ fn is_out_of_reach(error: &io::Error) -> bool {
 }
 
 /// Removes everything in a directory, a limited number of names at a time.
-fn empty(
+fn remove_entries(
     dir: &Dir,
     ledger: Option<&Ledger>,
     depth: u32,
@@ -181,7 +181,7 @@ fn empty(
                 continue;
             }
             let (inner, below) = (dir.open_dir(&name)?, ledger.map(|ledger| ledger.below(&name)));
-            if empty(&inner, below.as_ref(), depth + 1, check)? == Verdict::Stop {
+            if remove_entries(&inner, below.as_ref(), depth + 1, check)? == Verdict::Stop {
                 return Ok(Verdict::Stop);
             }
             dir.remove_dir(&name)?;

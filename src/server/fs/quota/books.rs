@@ -43,17 +43,17 @@ pub(super) struct State {
 }
 
 impl QuotaDir {
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub(super) fn needs_count(&self, now: Instant) -> bool {
         let counted = self.counted.filter(|_| self.used.is_some());
         counted.is_none_or(|counted| now.saturating_duration_since(counted) > AGE)
     }
 
-    pub(super) fn take(&mut self, bytes: u64) {
+    pub(super) fn reserve(&mut self, bytes: u64) {
         self.used = self.used.map(|used| used.saturating_add(bytes));
         self.changes += 1;
     }
 
-    pub(super) fn give_back(&mut self, bytes: u64) {
+    pub(super) fn release(&mut self, bytes: u64) {
         self.used = self.used.map(|used| used.saturating_sub(bytes));
         self.changes += 1;
     }
@@ -72,7 +72,7 @@ impl Books {
     }
 
     /// Discards the count of `trail` if it was made in a directory other than `place`.
-    pub(super) fn forget_other(&mut self, trail: &[OsString], place: Option<DirId>) {
+    pub(super) fn discard_count_of_other(&mut self, trail: &[OsString], place: Option<DirId>) {
         if let Some(home) = self.homes.get_mut(trail).filter(|home| home.counted_dir.is_some())
             && home.counted_dir != place
         {

@@ -26,7 +26,7 @@ pub struct NameInDir<'a> {
 /// bytes were not counted there.
 pub fn rename(from: NameInDir<'_>, to: NameInDir<'_>) -> io::Result<()> {
     let quotas = &from.ledger.quotas;
-    quotas.count_due(&to.ledger.trail)?;
+    quotas.count_if_needed(&to.ledger.trail)?;
     let _guard = quotas.change();
     from.ledger.check(from.dir)?;
     to.ledger.check(to.dir)?;
@@ -48,22 +48,22 @@ pub fn rename(from: NameInDir<'_>, to: NameInDir<'_>) -> io::Result<()> {
     let shared = shared_depth(&from.ledger.trail, &to.ledger.trail);
     // The additional bytes in each directory that contains only the new name.
     let gained = size.saturating_sub(replaced);
-    quotas.take_beyond(&to.ledger.trail, shared, gained)?;
+    quotas.reserve_below(&to.ledger.trail, shared, gained)?;
     if let Err(error) = from.dir.rename(from.name, to.dir, to.name) {
         quotas.books().each(&to.ledger.trail, |depth, home| {
             if depth > shared {
-                home.give_back(gained);
+                home.release(gained);
             }
         });
         return Err(error);
     }
     let mut books = quotas.books();
     books.each(&to.ledger.trail, |depth, home| {
-        home.give_back(if depth > shared { replaced.saturating_sub(size) } else { replaced });
+        home.release(if depth > shared { replaced.saturating_sub(size) } else { replaced });
     });
     books.each(&from.ledger.trail, |depth, home| {
         if depth > shared {
-            home.give_back(size);
+            home.release(size);
         }
     });
     Ok(())
@@ -97,7 +97,7 @@ impl NameInDir<'_> {
 
 impl Quotas {
     /// Reserves bytes in the quotas of directories deeper than `shared`.
-    fn take_beyond(&self, trail: &[OsString], shared: usize, bytes: u64) -> io::Result<()> {
+    fn reserve_below(&self, trail: &[OsString], shared: usize, bytes: u64) -> io::Result<()> {
         let mut books = self.books();
         let mut fits = true;
         books.each(trail, |depth, home| fits &= depth <= shared || home.has_room(bytes));
@@ -106,7 +106,7 @@ impl Quotas {
         }
         books.each(trail, |depth, home| {
             if depth > shared {
-                home.take(bytes);
+                home.reserve(bytes);
             }
         });
         Ok(())

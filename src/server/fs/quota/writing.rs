@@ -23,7 +23,7 @@ pub struct Writing {
 impl Writing {
     /// Records that the file was truncated to `length`.
     pub fn cut(&mut self, length: u64) {
-        self.ledger.give_back(self.length.saturating_sub(length));
+        self.ledger.release(self.length.saturating_sub(length));
         self.length = self.length.min(length);
         self.at = length;
     }
@@ -37,10 +37,10 @@ impl Writing {
     ///
     /// # Errors
     /// `QuotaExceeded`; nothing may be written then.
-    pub fn take(&mut self, bytes: u64) -> io::Result<()> {
+    pub fn reserve(&mut self, bytes: u64) -> io::Result<()> {
         let growth = self.at.saturating_add(bytes).saturating_sub(self.length);
         let more = growth.saturating_sub(self.taken);
-        self.ledger.take(more)?;
+        self.ledger.reserve(more)?;
         self.taken += more;
         Ok(())
     }
@@ -59,7 +59,7 @@ impl Writing {
     }
 
     /// Records that the file now has this length, however it was written.
-    pub fn settle_at(&mut self, length: u64) {
+    pub fn set_length(&mut self, length: u64) {
         self.seek(0);
         self.wrote(length);
         self.cut(length);
@@ -80,8 +80,8 @@ impl Writing {
         let _guard = quotas.change();
         let replaced = self.ledger.size_of(dir, name);
         rename()?;
-        self.ledger.give_back(replaced);
-        self.release();
+        self.ledger.release(replaced);
+        self.close();
         Ok(())
     }
 
@@ -92,13 +92,13 @@ impl Writing {
         let _guard = quotas.change();
         last();
         if !sys::is_named(dir, name, self.id) {
-            self.ledger.give_back(self.length);
+            self.ledger.release(self.length);
         }
-        self.release();
+        self.close();
     }
 
-    fn release(&mut self) {
-        self.ledger.give_back(std::mem::take(&mut self.taken));
+    fn close(&mut self) {
+        self.ledger.release(std::mem::take(&mut self.taken));
         if std::mem::replace(&mut self.is_open, false) {
             let mut books = self.ledger.quotas.books();
             if let Some(index) = books.open.iter().position(|(id, _)| *id == self.id) {
@@ -110,6 +110,6 @@ impl Writing {
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.release();
+        self.close();
     }
 }

@@ -108,7 +108,7 @@ impl History {
     }
 
     /// Records that the page was requested.
-    pub fn watch(&mut self, now: Instant) {
+    pub fn record_request(&mut self, now: Instant) {
         self.watched = Some(now);
     }
 

@@ -67,7 +67,7 @@ pub fn short(duration: Duration) -> String {
 }
 
 /// Formats the duration of an operation, which may be very short.
-pub fn took(duration: Duration) -> String {
+pub fn precise_duration(duration: Duration) -> String {
     match duration.as_secs_f64() {
         seconds if seconds < 9.995 => format!("{seconds:.2} s"),
         _ => self::duration(duration),
@@ -97,7 +97,7 @@ pub fn count(number: u64, what: &str) -> String {
 }
 
 /// Returns the hash that identifies an inline script or style in a Content-Security-Policy.
-pub fn hash(text: &str) -> String {
+pub fn csp_hash(text: &str) -> String {
     format!("sha256-{}", text::base64(&Sha256::of(text.as_bytes())))
 }
 
@@ -144,7 +144,7 @@ mod tests {
             let time = Duration::from_secs(seconds);
             assert_eq!((duration(time), short(time)), (long.to_string(), one.to_string()));
         }
-        assert_eq!(took(Duration::from_millis(1234)), "1.23 s");
+        assert_eq!(precise_duration(Duration::from_millis(1234)), "1.23 s");
         assert_eq!(
             (count(1, "session"), count(2, "session")),
             ("1 session".into(), "2 sessions".into())
@@ -161,6 +161,6 @@ mod tests {
     #[test]
     fn the_hash_is_base64() {
         // printf '' | openssl dgst -sha256 -binary | base64
-        assert_eq!(hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+        assert_eq!(csp_hash(""), "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
     }
 }

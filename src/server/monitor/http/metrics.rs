@@ -86,7 +86,7 @@ impl Page {
             "Passwords checked, by their slow hash or by the cache of earlier logins.",
         );
         self.value(CHECKS, "by=\"hash\"", checks.hashed());
-        self.value(CHECKS, "by=\"cache\"", checks.remembered());
+        self.value(CHECKS, "by=\"cache\"", checks.cached());
     }
 
     fn handshakes(&mut self, server: &Server) {

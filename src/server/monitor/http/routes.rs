@@ -26,7 +26,7 @@ pub struct Routes {
 impl Routes {
     /// Creates the pages of a server that listens at `serving`. `host` is the host of `--status`.
     pub fn new(server: Arc<Server>, serving: Vec<SocketAddr>, host: String) -> Routes {
-        let style = html::hash(STYLE);
+        let style = html::csp_hash(STYLE);
         let policy = format!(
             "default-src 'none'; style-src '{style}'; img-src data:; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'"
@@ -77,7 +77,7 @@ impl Routes {
     }
 
     fn page(&mut self, paused: bool, now: SystemTime) -> Response {
-        self.history.watch(Instant::now());
+        self.history.record_request(Instant::now());
         let (server, history, serving) = (&self.server, &self.history, &self.serving);
         let page = View { server, history, serving, now, paused }.page();
         Response::new("200 OK", "text/html; charset=utf-8", page)

@@ -43,7 +43,8 @@ pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<
     if identity.jail().stat(&path, FinalLink::Follow)?.kind != FileKind::Dir {
         return Err(Refusal::Argument("Not a directory; use MLST."));
     }
-    let form = Form::Facts(transfer.parameters().facts(), permissions::letters(identity.access()));
+    let form =
+        Form::Facts(transfer.parameters().facts(), permissions::perm_letters(identity.access()));
     send_listing(transfer, name, form, Options::default(), TransferKind::Facts)
 }
 
@@ -57,7 +58,7 @@ pub(in crate::server::session) fn mlst(
     let stat = identity.jail().stat(&path, FinalLink::Follow)?;
     let name = path.as_bytes().to_vec();
     let mut entry = listing::entry(DirEntry { name, stat, target: Vec::new() });
-    entry.perm = Some(listing::perm(&entry, permissions::letters(identity.access())));
+    entry.perm = Some(listing::perm(&entry, permissions::perm_letters(identity.access())));
     // RFC 3659 section 7.2: the line with the facts begins with a space.
     let mut line = b" ".to_vec();
     entry.write_mlsx(parameters.facts(), &mut line);

@@ -95,8 +95,8 @@ pub(in crate::server::session) fn pass(
 /// that the account is in use.
 fn with_slot(server: &Server, mut identity: Identity) -> Result<Identity, Refusal> {
     if let Some(account) = identity.account() {
-        let slot = server.account_sessions.enter(account).ok_or(Refusal::TooManySessions)?;
-        identity.occupy(slot);
+        let slot = server.account_sessions.acquire(account).ok_or(Refusal::TooManySessions)?;
+        identity.set_slot(slot);
     }
     Ok(identity)
 }

@@ -77,7 +77,7 @@ impl View<'_> {
             None => bytes(moved as f64),
         }];
         parts.push(rate(rate_now));
-        out.push_str(&what(info));
+        out.push_str(&describe_transfer(info));
         if let Some(size) = info.expected.filter(|size| *size > 0) {
             let percent = (moved as f64 / size as f64 * 100.0).clamp(0.0, 100.0);
             let class = direction(info.kind);
@@ -86,7 +86,7 @@ impl View<'_> {
                 "<progress class=\"{class}\" max=\"100\" value=\"{percent:.1}\" \
                  aria-label=\"{percent:.0} percent\"></progress>"
             );
-            parts.extend(left(size.saturating_sub(moved), rate_now));
+            parts.extend(remaining_time(size.saturating_sub(moved), rate_now));
         }
         // Lines may break only between the parts.
         let parts = parts.iter().map(|part| part.replace(' ', "\u{a0}"));
@@ -130,8 +130,8 @@ impl View<'_> {
             html::ago(done.ended, self.now),
             done.session,
             done.peer.ip(),
-            what(&done.info),
-            html::took(done.took),
+            describe_transfer(&done.info),
+            html::precise_duration(done.took),
             rate(done.bytes as f64 / seconds),
         );
     }
@@ -179,7 +179,7 @@ fn table(out: &mut String, id: &str, columns: &[(&str, &str)]) {
 }
 
 /// Returns the direction and the path of a transfer.
-fn what(info: &TransferInfo) -> String {
+fn describe_transfer(info: &TransferInfo) -> String {
     let word = match info.kind {
         TransferKind::Retrieve => "download",
         TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique => "upload",
@@ -194,7 +194,7 @@ fn direction(kind: TransferKind) -> &'static str {
 }
 
 /// Returns the remaining time of a transfer, if it is moving and will end within 100 days.
-fn left(bytes: u64, rate: f64) -> Option<String> {
+fn remaining_time(bytes: u64, rate: f64) -> Option<String> {
     const LONGEST: f64 = 100.0 * 86_400.0;
     let seconds = bytes as f64 / rate;
     let known = rate >= 1.0 && seconds <= LONGEST;
@@ -207,9 +207,9 @@ mod tests {
 
     #[test]
     fn a_stalled_transfer_has_no_remaining_time() {
-        assert_eq!(left(10, 0.0), None);
-        assert_eq!(left(u64::MAX, 1.0), None);
-        assert_eq!(left(0, f64::INFINITY), Some("0 s left".into()));
-        assert_eq!(left(100, 40.0), Some("3 s left".into()));
+        assert_eq!(remaining_time(10, 0.0), None);
+        assert_eq!(remaining_time(u64::MAX, 1.0), None);
+        assert_eq!(remaining_time(0, f64::INFINITY), Some("0 s left".into()));
+        assert_eq!(remaining_time(100, 40.0), Some("3 s left".into()));
     }
 }
