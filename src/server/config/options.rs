@@ -109,7 +109,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "root",
             "DIR",
-            "the directory served; clients see it as / and nothing outside it [the current \
+            "directory to serve; clients see it as / and nothing outside it [the current \
              directory]",
         ),
         |config, given, name| {
@@ -137,7 +137,7 @@ pub const OPTIONS: &[ServerOption] = &[
     )
     .default_text(|config| access_name(config.anonymous).into()),
     ServerOption::new(
-        Flag::option("users", "FILE", "accounts, as ftp_server passwd writes them"),
+        Flag::option("users", "FILE", "accounts file, as written by ftp_server passwd"),
         |config, given, name| {
             config.users = given.value(name).map(PathBuf::from);
             Ok(())

@@ -476,7 +476,7 @@ fn the_start_lists_unusable_accounts_in_one_line() {
     let accounts = ["anna::/gone", "ben::", "carl::/file", "ftp::"];
     let server = Server::with_accounts(&accounts, &["--anonymous", "read"]);
     let line = "warning: 3 of 4 accounts cannot log in: anna (home /gone: No such file or directory), \
-                carl (home /file: No such file or directory), ftp (visitors have this name)";
+                carl (home /file: No such file or directory), ftp (reserved for anonymous visitors)";
     server.wait_for_log(&[line]);
     let server = Server::with_accounts(&["anna::", "ben::"], &[]);
     server.caller().say("QUIT").expect(221);
