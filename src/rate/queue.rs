@@ -11,16 +11,16 @@ const ROUNDS: u64 = 2;
 /// The smallest piece in bytes; smaller ones are not worth the overhead of a turn.
 pub(super) const SMALLEST_PIECE: u64 = 64;
 
-/// The delay that is made up for while bytes are moving, and the one after a time without members: the usual delay of
-/// timers, and that of a client between two files.
+/// The longest delay that is made up for: while bytes are moving, and after a time without members. The
+/// first covers the usual delay of timers, the second the pause of a client between two files.
 const LATE: Duration = Duration::from_millis(250);
 const LATE_WHEN_IDLE: Duration = Duration::from_millis(30);
 
 /// The delay after the calculated time of a turn at which the members behind it go first.
 const SLACK: Duration = Duration::from_millis(4);
 
-/// The delay after which a member that has not asked again is no longer counted by those behind
-/// it: its thread may be blocked by something else, for as long as its client likes.
+/// The delay after which the members behind ignore a member that has not asked again. Its thread may
+/// be blocked by its client for any time.
 const MISSING: Duration = LATE;
 
 /// The longest wait before a member asks again, because the rate may change meanwhile.

@@ -115,7 +115,7 @@ fn bandwidth_that_one_party_does_not_use_goes_to_the_others() {
     begin_together(&mut movers);
     run(&mut movers, 5 * SECONDS, 2000);
     let [slow, rest @ ..] = &movers[..] else { panic!() };
-    // Moving takes all of its time, and waiting a part of that.
+    // The slow member also waits for its turns, so it is slower than its own speed.
     assert!(slow.moved as f64 >= 20.0 * KIB as f64 * 20.0 * 0.8, "{}", slow.moved);
     let left = rate as f64 * 20.0 - slow.moved as f64;
     rest.iter().for_each(|other| assert_near(other.moved, left / 9.0, "others"));

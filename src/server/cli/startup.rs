@@ -58,7 +58,9 @@ pub fn lines(
 /// Returns why an account cannot log in, if it cannot. `visitors` is whether anonymous logins are enabled.
 pub fn login_obstacle(account: &Account, jail: &Jail, visitors: bool) -> Option<String> {
     match jail.enter(&account.home) {
-        _ if visitors && is_anonymous(&account.name) => Some("reserved for anonymous visitors".into()),
+        _ if visitors && is_anonymous(&account.name) => {
+            Some("reserved for anonymous visitors".into())
+        }
         Ok(_) => None,
         Err(error) => Some(format!("home {}: {}", account.home, Reason(&error))),
     }

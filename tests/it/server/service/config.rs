@@ -26,7 +26,7 @@ fn settings(sample: &str) -> Vec<&str> {
 }
 
 /// Returns the output of `ftp_server check` for these arguments. The tests may run as root, for whom
-/// the server serves only a directory that is named.
+/// the server serves only an explicit directory.
 fn check(words: &[&str]) -> String {
     let mut check = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
     let output =

@@ -320,7 +320,7 @@ fn links_out_of_a_home_are_not_followed() {
     }
     carl.say("CWD root").expect(550);
     carl.say("LIST root/carl").expect(550);
-    // Links within the home work, whatever they consist of.
+    // Links within the home work, in every form.
     assert_eq!(carl.retr("sub/same"), b"of carl");
     assert_eq!(carl.retr("sub/home/own"), b"of carl");
     // Removing a link removes the link itself.

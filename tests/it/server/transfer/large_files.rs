@@ -235,11 +235,11 @@ fn small_transfers_need_few_system_calls() {
     const MANY: usize = 50;
     let each = |transfer| (calls(MANY + 1, transfer) - calls(1, transfer)) / MANY;
     let retr = each(|peer| assert_eq!(peer.retr("file").len(), 4096));
-    // 16, one to check the root, one to check whether the client has closed its half, and further
+    // 16, plus one that checks the root, one that checks whether the client has closed its half, and further
     // ones if the client is slow.
     assert!(retr <= 20, "{retr} for a RETR");
     let stor = each(|peer| peer.stor("file", [0; 4096]));
-    // 29, four to read the metadata that a replaced file passes on, and those that RETR has too.
+    // 29, plus four that read the metadata of the replaced file, plus those that RETR needs, too.
     assert!(stor <= 36, "{stor} for a STOR");
 }
 
