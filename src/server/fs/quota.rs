@@ -16,7 +16,7 @@
 //! reload, when a client stores a file and no upload is running. A count during which something
 //! changed is discarded.
 
-mod books;
+mod table;
 mod rename;
 mod writing;
 
@@ -25,7 +25,7 @@ pub use writing::Writing;
 
 use crate::server::fs::tree_size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
-use books::{Books, DirId, QuotaDir};
+use table::{Books, DirId, QuotaDir};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
