@@ -16,8 +16,8 @@
 //! reload, when a client stores a file and no upload is running. A count during which something
 //! changed is discarded.
 
-mod table;
 mod rename;
+mod table;
 mod writing;
 
 pub use rename::{NameInDir, rename};
@@ -25,13 +25,13 @@ pub use writing::Writing;
 
 use crate::server::fs::tree_size::{size_below, walk};
 use crate::sys::{self, Dir, FileId, FileKind};
-use table::{Books, DirId, QuotaDir};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use table::{DirId, QuotaDir, QuotaTable};
 
 /// The number of times that the files of a busy directory are counted before further changes have
 /// to wait for the count.
@@ -43,7 +43,7 @@ pub struct Quotas {
     root: Arc<Dir>,
     /// True if there are any quotas.
     any: AtomicBool,
-    books: Mutex<Books>,
+    table: Mutex<QuotaTable>,
     /// Held while a file is removed or renamed, so that exactly the bytes that existed are
     /// released.
     changing: Mutex<()>,
@@ -66,36 +66,36 @@ impl Quotas {
         Quotas {
             root,
             any: AtomicBool::new(false),
-            books: Mutex::default(),
+            table: Mutex::default(),
             changing: Mutex::default(),
         }
     }
 
     /// Replaces all quotas; all are counted again. Returns the number of the new generation.
     pub fn set(&self, quotas: impl IntoIterator<Item = (Vec<OsString>, u64)>) -> u64 {
-        let mut books = self.books();
-        books.generation += 1;
-        let mut before = std::mem::take(&mut books.homes);
+        let mut table = self.table();
+        table.generation += 1;
+        let mut before = std::mem::take(&mut table.homes);
         for (trail, quota) in quotas {
             if let Some(known) = before.remove(&trail) {
                 let again = QuotaDir { quota, counted: None, changes: known.changes + 1, ..known };
-                books.homes.insert(trail, again);
+                table.homes.insert(trail, again);
             } else {
-                books.add(trail, quota);
+                table.add(trail, quota);
             }
         }
-        self.any.store(!books.homes.is_empty(), Ordering::Release);
-        books.generation
+        self.any.store(!table.homes.is_empty(), Ordering::Release);
+        table.generation
     }
 
     /// Adds a quota to an generation, if that is still the current one. Its directory may be new or
     /// may have replaced the one that was counted.
     pub fn add(&self, generation: u64, trail: Vec<OsString>, quota: u64) {
         let place = walk(&self.root, &trail).and_then(|dir| dir_id(&dir)).ok();
-        let mut books = self.books();
-        if books.generation == generation {
-            books.discard_count_of_other(&trail, place);
-            books.add(trail, quota);
+        let mut table = self.table();
+        if table.generation == generation {
+            table.discard_count_of_other(&trail, place);
+            table.add(trail, quota);
             self.any.store(true, Ordering::Release);
         }
     }
@@ -107,8 +107,8 @@ impl Quotas {
         any.then(|| Ledger { quotas: Arc::clone(self), trail: trail() })
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, QuotaTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self) -> MutexGuard<'_, ()> {
@@ -119,9 +119,9 @@ impl Quotas {
     fn count_if_needed(&self, trail: &[OsString]) -> io::Result<()> {
         let now = Instant::now();
         let due: Vec<usize> = {
-            let books = self.books();
+            let table = self.table();
             let depths = (0..=trail.len()).filter(|depth| {
-                books.homes.get(&trail[..*depth]).is_some_and(|home| home.needs_count(now))
+                table.homes.get(&trail[..*depth]).is_some_and(|home| home.needs_count(now))
             });
             depths.collect()
         };
@@ -131,19 +131,19 @@ impl Quotas {
     fn count(&self, trail: &[OsString]) -> io::Result<()> {
         for attempt in 1.. {
             let stop = (attempt >= TRIES).then(|| self.change());
-            let Some(before) = self.books().state(trail) else { return Ok(()) };
+            let Some(before) = self.table().state(trail) else { return Ok(()) };
             if before.is_known && (before.is_busy || attempt > 1) {
                 return Ok(());
             }
             let dir = walk(&self.root, trail)?;
             let (size, place) = (size_below(&dir)?, dir_id(&dir)?);
             let last_try = stop.is_some();
-            // Waits until a change and its entry in the books are complete.
+            // Waits until a change and its entry in the table are complete.
             let _guard = stop.unwrap_or_else(|| self.change());
-            let mut books = self.books();
-            let after = books.state(trail);
+            let mut table = self.table();
+            let after = table.state(trail);
             let is_good = after == Some(before) && !before.is_busy;
-            let Some(home) = books.homes.get_mut(trail) else { return Ok(()) };
+            let Some(home) = table.homes.get_mut(trail) else { return Ok(()) };
             // Even an inexact first count is better than none; the next upload counts again.
             if is_good || (last_try && home.used.is_none()) {
                 home.used = Some(size);
@@ -183,7 +183,7 @@ impl Ledger {
     pub fn usage(&self) -> io::Result<Option<Usage>> {
         self.quotas.count_if_needed(&self.trail)?;
         let mut nearest: Option<Usage> = None;
-        self.quotas.books().each(&self.trail, |_, home| {
+        self.quotas.table().each(&self.trail, |_, home| {
             let (used, quota) = (home.used.unwrap_or(0), home.quota);
             let above = nearest.map_or(u64::MAX, |usage| usage.left);
             nearest = Some(Usage { used, quota, left: above.min(quota.saturating_sub(used)) });
@@ -210,7 +210,7 @@ impl Ledger {
             return Err(ErrorKind::ResourceBusy.into());
         }
         let length = file.metadata()?.len();
-        quotas.books().open.push((id, self.trail.clone()));
+        quotas.table().open.push((id, self.trail.clone()));
         Ok(Writing { ledger: self, id, length, at: length, taken: 0, is_open: true })
     }
 
@@ -225,27 +225,27 @@ impl Ledger {
     }
 
     fn reserve(&self, bytes: u64) -> io::Result<()> {
-        let mut books = self.quotas.books();
+        let mut table = self.quotas.table();
         let mut known = true;
-        books.each(&self.trail, |_, home| known &= home.used.is_some());
+        table.each(&self.trail, |_, home| known &= home.used.is_some());
         if !known {
             // The quota was added after the upload began.
-            drop(books);
+            drop(table);
             self.quotas.count_if_needed(&self.trail)?;
-            books = self.quotas.books();
+            table = self.quotas.table();
         }
         let mut fits = true;
-        books.each(&self.trail, |_, home| fits &= home.has_room(bytes));
+        table.each(&self.trail, |_, home| fits &= home.has_room(bytes));
         if !fits {
             return Err(ErrorKind::QuotaExceeded.into());
         }
-        books.each(&self.trail, |_, home| home.reserve(bytes));
+        table.each(&self.trail, |_, home| home.reserve(bytes));
         Ok(())
     }
 
     /// Releases bytes.
     pub fn release(&self, bytes: u64) {
-        self.quotas.books().each(&self.trail, |_, home| home.release(bytes));
+        self.quotas.table().each(&self.trail, |_, home| home.release(bytes));
     }
 
     /// Returns the number of bytes that are released with the name `name` of `dir`; 0 for a file
@@ -256,8 +256,8 @@ impl Ledger {
     }
 
     fn is_open(&self, dir: &Dir, name: &OsStr) -> bool {
-        let books = self.quotas.books();
-        let mut here = books.open.iter().filter(|(_, trail)| *trail == self.trail);
+        let table = self.quotas.table();
+        let mut here = table.open.iter().filter(|(_, trail)| *trail == self.trail);
         here.any(|(id, _)| sys::is_named(dir, name, *id))
     }
 }

@@ -50,18 +50,18 @@ pub fn rename(from: NameInDir<'_>, to: NameInDir<'_>) -> io::Result<()> {
     let gained = size.saturating_sub(replaced);
     quotas.reserve_below(&to.ledger.trail, shared, gained)?;
     if let Err(error) = from.dir.rename(from.name, to.dir, to.name) {
-        quotas.books().each(&to.ledger.trail, |depth, home| {
+        quotas.table().each(&to.ledger.trail, |depth, home| {
             if depth > shared {
                 home.release(gained);
             }
         });
         return Err(error);
     }
-    let mut books = quotas.books();
-    books.each(&to.ledger.trail, |depth, home| {
+    let mut table = quotas.table();
+    table.each(&to.ledger.trail, |depth, home| {
         home.release(if depth > shared { replaced.saturating_sub(size) } else { replaced });
     });
-    books.each(&from.ledger.trail, |depth, home| {
+    table.each(&from.ledger.trail, |depth, home| {
         if depth > shared {
             home.release(size);
         }
@@ -76,21 +76,21 @@ impl NameInDir<'_> {
         let [trail, new] = [self, &to].map(|side| side.ledger.below(side.name).trail);
         let to = to.ledger;
         let shared = shared_depth(&self.ledger.trail, &to.trail);
-        let books = self.ledger.quotas.books();
+        let table = self.ledger.quotas.table();
         let hides = |home: &[OsString]| home.starts_with(&trail) || home.starts_with(&new);
-        if books.homes.keys().any(|home| hides(home)) {
+        if table.homes.keys().any(|home| hides(home)) {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        if books.is_open_below(&trail) {
+        if table.is_open_below(&trail) {
             return Err(ErrorKind::ResourceBusy.into());
         }
         let counts = |trail: &[OsString]| {
-            (shared + 1..=trail.len()).any(|depth| books.homes.contains_key(&trail[..depth]))
+            (shared + 1..=trail.len()).any(|depth| table.homes.contains_key(&trail[..depth]))
         };
         if !counts(&self.ledger.trail) && !counts(&to.trail) {
             return Ok(0);
         }
-        drop(books);
+        drop(table);
         size_below(&self.dir.open_dir(self.name)?)
     }
 }
@@ -98,13 +98,13 @@ impl NameInDir<'_> {
 impl Quotas {
     /// Reserves bytes in the quotas of directories deeper than `shared`.
     fn reserve_below(&self, trail: &[OsString], shared: usize, bytes: u64) -> io::Result<()> {
-        let mut books = self.books();
+        let mut table = self.table();
         let mut fits = true;
-        books.each(trail, |depth, home| fits &= depth <= shared || home.has_room(bytes));
+        table.each(trail, |depth, home| fits &= depth <= shared || home.has_room(bytes));
         if !fits {
             return Err(ErrorKind::QuotaExceeded.into());
         }
-        books.each(trail, |depth, home| {
+        table.each(trail, |depth, home| {
             if depth > shared {
                 home.reserve(bytes);
             }

@@ -1,4 +1,4 @@
-//! The books: the usage of each quota, and the files that are being written.
+//! The table of quotas: the usage of each quota, and the files that are being written.
 
 use crate::sys::FileId;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const AGE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct QuotaTable {
     pub(super) homes: HashMap<Vec<OsString>, QuotaDir>,
     /// The number of times that the quotas were replaced.
     pub(super) generation: u64,
@@ -64,7 +64,7 @@ impl QuotaDir {
     }
 }
 
-impl Books {
+impl QuotaTable {
     pub(super) fn add(&mut self, trail: Vec<OsString>, quota: u64) {
         let new = QuotaDir { quota, used: None, counted: None, counted_dir: None, changes: 0 };
         let home = self.homes.entry(trail).or_insert(new);

@@ -100,9 +100,9 @@ impl Writing {
     fn close(&mut self) {
         self.ledger.release(std::mem::take(&mut self.taken));
         if std::mem::replace(&mut self.is_open, false) {
-            let mut books = self.ledger.quotas.books();
-            if let Some(index) = books.open.iter().position(|(id, _)| *id == self.id) {
-                books.open.swap_remove(index);
+            let mut table = self.ledger.quotas.table();
+            if let Some(index) = table.open.iter().position(|(id, _)| *id == self.id) {
+                table.open.swap_remove(index);
             }
         }
     }
