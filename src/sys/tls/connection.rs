@@ -271,8 +271,8 @@ impl Tls {
             self.finish_writing()?;
         }
         self.close_notify = CloseNotify::Started;
-        // Zero is success too: the peer's close_notify has not arrived yet. SAFETY: the `SSL` object is
-        // valid.
+        // Zero is success too: the peer's close_notify has not arrived yet.
+        // SAFETY: the `SSL` object is valid.
         let sent = self.call(|api, ssl| match unsafe { (api.SSL_shutdown)(ssl) } {
             0 => 1,
             other => other,
