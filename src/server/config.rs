@@ -28,6 +28,7 @@ pub static PROGRAM: Program = Program {
     usage: &[
         "ftp_server [OPTIONS]",
         "ftp_server passwd [OPTIONS] FILE NAME",
+        "ftp_server certificate [OPTIONS] FILE",
         "ftp_server check [OPTIONS]",
     ],
     flags: &FLAGS,

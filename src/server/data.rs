@@ -58,9 +58,9 @@ impl OwnListener {
     /// Returns whether the next transfer may use this listener, too. A port that stays the same for long
     /// can be discovered and taken by an attacker (RFC 2577 section 6).
     fn is_reusable(&self) -> bool {
-        const MOST_TRANSFERS: u32 = 256;
+        const MAX_TRANSFERS: u32 = 256;
         const LONGEST: Duration = Duration::from_secs(60);
-        self.transfers < MOST_TRANSFERS && self.since.elapsed() < LONGEST
+        self.transfers < MAX_TRANSFERS && self.since.elapsed() < LONGEST
     }
 }
 

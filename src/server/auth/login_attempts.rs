@@ -395,7 +395,7 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::thread;
 
-    const MOST: u32 = 3;
+    const MAX: u32 = 3;
 
     fn second(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -421,14 +421,14 @@ mod tests {
         let mut record = AddressRecord::new(start);
         let mut now = start;
         for expected in [5, 10, 20, 40] {
-            assert_eq!(record.record_failure(1, MOST, MOST, now), Some(now + second(expected)));
+            assert_eq!(record.record_failure(1, MAX, MAX, now), Some(now + second(expected)));
             assert_eq!(record.take_turn(1, now), Err(CheckDenied::Refused(second(expected))));
             now += second(expected);
             assert_eq!(record.take_turn(1, now), Ok(None));
             record.checking = false;
         }
         now += FORGET_ALL;
-        assert_eq!(record.record_failure(1, MOST, MOST, now), Some(now + second(5)));
+        assert_eq!(record.record_failure(1, MAX, MAX, now), Some(now + second(5)));
         assert!(refusal(u32::MAX) < second(6000));
     }
 
@@ -436,7 +436,7 @@ mod tests {
     fn one_attempt_per_session_is_refused_too() {
         let now = Instant::now();
         let mut record = AddressRecord::new(now);
-        let refused = (1..=20).filter(|_| record.record_failure(1, 1, MOST, now).is_some()).count();
+        let refused = (1..=20).filter(|_| record.record_failure(1, 1, MAX, now).is_some()).count();
         assert_eq!(refused, 20 - 8);
     }
 
@@ -445,7 +445,7 @@ mod tests {
         let now = Instant::now();
         let mut record = AddressRecord::new(now);
         for _ in 0..4 {
-            record.record_failure(1, 1, MOST, now);
+            record.record_failure(1, 1, MAX, now);
         }
         record.forget(now + second(59));
         assert_eq!(record.wrong, 4);
@@ -489,7 +489,7 @@ mod tests {
         let attempts = LoginAttempts::default();
         let turn = |who: &str| attempts.acquire(host(1), &name(who), None);
         turn("anna").unwrap().succeeded();
-        turn("root").unwrap().failed(MOST, MOST);
+        turn("root").unwrap().failed(MAX, MAX);
         assert!(matches!(turn("root"), Err(CheckDenied::Refused(_))));
         assert!(matches!(turn("ben"), Err(CheckDenied::Refused(_))));
         assert_eq!(attempts.blocked_for(host(1)), None);
@@ -508,7 +508,7 @@ mod tests {
     fn ipv6_addresses_count_by_their_64_bit_network() {
         let attempts = LoginAttempts::default();
         let at = |text: &str| text.parse::<IpAddr>().unwrap();
-        attempts.acquire(at("2001:db8:1:2::1"), &name("a"), None).unwrap().failed(MOST, MOST);
+        attempts.acquire(at("2001:db8:1:2::1"), &name("a"), None).unwrap().failed(MAX, MAX);
         assert!(attempts.blocked_for(at("2001:db8:1:2:ffff::9")).is_some());
         assert!(attempts.blocked_for(at("2001:db8:1:3::1")).is_none());
     }
@@ -516,7 +516,7 @@ mod tests {
     #[test]
     fn the_table_is_bounded_and_attackers_are_not_dropped_for_others() {
         let attempts = LoginAttempts::default();
-        attempts.acquire(host(0), &name("a"), None).unwrap().failed(MOST, MOST);
+        attempts.acquire(host(0), &name("a"), None).unwrap().failed(MAX, MAX);
         for n in 1..=2 * MAX_ADDRESSES as u32 {
             drop(attempts.acquire(host(n), &name("a"), None).unwrap());
         }
@@ -529,7 +529,7 @@ mod tests {
         let attempts = LoginAttempts::default();
         attempts.acquire(host(0), &name("a"), None).unwrap().succeeded();
         for n in 1..=MAX_ADDRESSES as u32 + 1 {
-            attempts.acquire(host(n), &name("a"), None).unwrap().failed(1, MOST);
+            attempts.acquire(host(n), &name("a"), None).unwrap().failed(1, MAX);
         }
         assert!(attempts.addresses().len() <= MAX_ADDRESSES);
         let again = attempts.acquire(host(0), &name("a"), None).unwrap();
@@ -544,7 +544,7 @@ mod tests {
         }
         let guessers = [host(0), host(MAX_ADDRESSES as u32 + 1)];
         for guesser in guessers {
-            attempts.acquire(guesser, &name("a"), None).unwrap().failed(1, MOST);
+            attempts.acquire(guesser, &name("a"), None).unwrap().failed(1, MAX);
         }
         assert!(attempts.addresses().len() <= MAX_ADDRESSES);
         assert!(guessers.iter().all(|guesser| attempts.addresses().contains_key(guesser)));

@@ -185,7 +185,7 @@ impl PassivePorts {
     fn port(&self, at: SocketAddr) -> io::Result<Option<Arc<Port>>> {
         /// The number of ports that are kept open without a reservation. A range may have tens of
         /// thousands of ports, and each open one needs a descriptor.
-        const MOST_IDLE: usize = 64;
+        const MAX_IDLE: usize = 64;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(port) = open.get(&at) {
             return Ok(Some(Arc::clone(port)));
@@ -193,7 +193,7 @@ impl PassivePorts {
         if self.range().as_ref().is_none_or(|range| !range.contains(&at.port())) {
             return Ok(None);
         }
-        if open.len() >= MOST_IDLE {
+        if open.len() >= MAX_IDLE {
             // The map holds the only reference to a port without reservations.
             open.retain(|_, port| Arc::strong_count(port) > 1);
         }
@@ -257,8 +257,8 @@ impl Port {
     /// ones are dropped.
     fn accept_waiting(&self, state: &mut PortState, balancers: &Balancers) -> io::Result<()> {
         // Limits the work if unexpected connections keep coming.
-        const MOST: usize = 256;
-        for _ in 0..MOST {
+        const MAX: usize = 256;
+        for _ in 0..MAX {
             match self.listener.accept() {
                 Ok((stream, from)) if balancers.contains(from.ip()) => {
                     state.proxied.add(stream, from, state.reservations);

@@ -44,11 +44,11 @@ pub struct IdentifiedConnection {
 impl ProxiedConnections {
     /// Adds a connection from a balancer. `sequence` is returned with it.
     pub fn add(&mut self, stream: TcpStream, from: SocketAddr, sequence: u64) {
-        const MOST: usize = 64;
+        const MAX: usize = 64;
         if stream.set_nonblocking(true).is_err() {
             return;
         }
-        if self.waiting.len() >= MOST {
+        if self.waiting.len() >= MAX {
             let oldest = self.waiting.pop_front();
             self.note_dropped(oldest);
         }

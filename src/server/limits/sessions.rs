@@ -24,7 +24,7 @@ struct Shared {
 #[derive(Debug)]
 struct Counts {
     most: usize,
-    most_by_address: Option<usize>,
+    max_by_address: Option<usize>,
     all: usize,
     by_address: HashMap<IpAddr, usize>,
 }
@@ -60,19 +60,19 @@ impl Full {
 
 impl SessionLimits {
     /// Creates limits: at most `most` sessions or as many as there can be threads, and
-    /// `most_by_address` from one address.
-    pub fn new(most: usize, most_by_address: Option<usize>) -> SessionLimits {
+    /// `max_by_address` from one address.
+    pub fn new(most: usize, max_by_address: Option<usize>) -> SessionLimits {
         let most = most.min(sys::max_threads());
-        let counts = Counts { most, most_by_address, all: 0, by_address: HashMap::new() };
+        let counts = Counts { most, max_by_address, all: 0, by_address: HashMap::new() };
         let shared = Shared { counts: Mutex::new(counts), ended: Condvar::new() };
         SessionLimits { shared: Arc::new(shared) }
     }
 
     /// Changes the limits. Sessions above them continue.
-    pub fn set(&self, most: usize, most_by_address: Option<usize>) {
+    pub fn set(&self, most: usize, max_by_address: Option<usize>) {
         let mut counts = self.counts();
         counts.most = most.min(sys::max_threads());
-        counts.most_by_address = most_by_address;
+        counts.max_by_address = max_by_address;
     }
 
     /// Takes a slot for a session from `address`; an IPv6 /64 network counts as one address.
@@ -143,7 +143,7 @@ impl Slot {
         let address = client_network(address);
         let mut counts = self.limits.counts();
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        if counts.most_by_address.is_some_and(|most| here >= most) {
+        if counts.max_by_address.is_some_and(|most| here >= most) {
             return Err(Full::Address);
         }
         counts.by_address.insert(address, here + 1);

@@ -154,8 +154,8 @@ impl Page {
 
     fn limits(&mut self, server: &Server) {
         let settings = server.settings();
-        const MOST: &str = "mt_ftp_sessions_limit";
-        self.one(MOST, "gauge", "Maximum number of sessions.", settings.config.max_sessions);
+        const MAX: &str = "mt_ftp_sessions_limit";
+        self.one(MAX, "gauge", "Maximum number of sessions.", settings.config.max_sessions);
         if let Some((reserved, all)) = settings.ports().and_then(|ports| ports.reserved()) {
             const USED: &str = "mt_ftp_passive_ports_reserved";
             self.one(USED, "gauge", "Passive ports that wait for a data connection.", reserved);
@@ -179,7 +179,7 @@ impl Page {
         let process = Process::read();
         for (name, help, value) in [
             ("process_open_fds", "Open descriptors.", process.descriptors),
-            ("process_max_fds", "Maximum number of open descriptors.", process.most_descriptors),
+            ("process_max_fds", "Maximum number of open descriptors.", process.max_descriptors),
             ("process_threads", "Threads.", process.threads),
             ("process_resident_memory_bytes", "Resident memory.", process.memory),
         ] {

@@ -242,7 +242,7 @@ impl View<'_> {
             line(out, "Certificate valid for", &format!("{days} days"));
         }
         if let Some(open) = process.descriptors {
-            meter(out, "Descriptors", open, process.most_descriptors);
+            meter(out, "Descriptors", open, process.max_descriptors);
         }
         if let Some(threads) = process.threads {
             meter(out, "Threads", threads, None);

@@ -8,7 +8,7 @@ pub struct Process {
     /// The number of open descriptors.
     pub descriptors: Option<u64>,
     /// The limit of open descriptors.
-    pub most_descriptors: Option<u64>,
+    pub max_descriptors: Option<u64>,
     /// The number of threads.
     pub threads: Option<u64>,
     /// The resident memory in bytes.
@@ -24,7 +24,7 @@ impl Process {
         let open = fs::read_dir("/proc/self/fd").ok().map(|open| open.count().saturating_sub(1));
         Process {
             descriptors: open.map(|open| open as u64),
-            most_descriptors: number_after(&limits, "Max open files"),
+            max_descriptors: number_after(&limits, "Max open files"),
             threads: number_after(&status, "Threads:"),
             memory: number_after(&status, "VmRSS:").map(|kibibytes| kibibytes * 1024),
         }

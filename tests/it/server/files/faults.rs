@@ -432,7 +432,7 @@ fn broken_connections_leave_no_resources() {
 }
 
 fn the_server_stops_reading_from_a_client_that_reads_no_replies() {
-    const MOST: usize = 64 << 20;
+    const MAX: usize = 64 << 20;
     let server = Server::start();
     let _witness = server.caller();
     let before = server.footprint();
@@ -446,7 +446,7 @@ fn the_server_stops_reading_from_a_client_that_reads_no_replies() {
             Ok(length) => sent += length,
             Err(error) => break error,
         }
-        assert!(sent < MOST, "the server continues to read");
+        assert!(sent < MAX, "the server continues to read");
     };
     assert!(matches!(ended.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{ended}");
     #[cfg(target_os = "linux")]

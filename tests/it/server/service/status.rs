@@ -377,8 +377,8 @@ fn status_is_available_when_no_session_is_admitted() {
 #[cfg(target_os = "linux")]
 #[test]
 fn status_is_available_without_free_descriptors() {
-    const MOST: &str = "-n 40";
-    let watched = Watched::of(Server::limited(MOST, &["--status", "127.0.0.1:0"]));
+    const MAX: &str = "-n 40";
+    let watched = Watched::of(Server::limited(MAX, &["--status", "127.0.0.1:0"]));
     let mut inside = Vec::new();
     loop {
         let mut peer = Peer::connect(watched.server.addr());

@@ -23,7 +23,7 @@ const CLIENTS: u64 = 4;
 const CHUNK: usize = 16 * 1024;
 
 /// The maximum number of bytes that the server receives in a round before it is killed.
-const MOST_TAKEN: u64 = 12 << 20;
+const MAX_TAKEN: u64 = 12 << 20;
 
 /// An upload: its version, its start, and the time of its `226`, by a logical clock that every
 /// event increments.
@@ -279,7 +279,7 @@ fn a_crash_during_uploads_loses_only_the_data_not_yet_received() {
         let options: &[&str] = if round % 5 == 4 { &["--sync"] } else { &[] };
         let server = Server::launch(root, "127.0.0.1", options);
         let since = history.lock().unwrap().clock;
-        let limit = 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % MOST_TAKEN;
+        let limit = 1 + round.wrapping_mul(0x9e37_79b9_7f4a_7c15) % MAX_TAKEN;
         root = crash_under_load(server, round, limit, &history);
         let mut history = history.lock().unwrap();
         check_files(root.path(), &history);

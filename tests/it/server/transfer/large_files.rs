@@ -262,7 +262,7 @@ fn calls_of(client: &Client, server: &Server, commands: &str) -> usize {
 #[test]
 #[ignore = "needs strace"]
 fn the_client_needs_few_system_calls_for_a_large_file() {
-    const MOST: usize = 600;
+    const MAX: usize = 600;
     let (server, client) = (Server::start(), Client::new());
     let bytes = noise(32 * 1024 * 1024, 7);
     server.write("file", &bytes);
@@ -270,5 +270,5 @@ fn the_client_needs_few_system_calls_for_a_large_file() {
     assert!(client.read("file") == bytes);
     let up = calls_of(&client, &server, "STORE file up");
     assert!(server.read("up") == bytes);
-    assert!(down <= MOST && up <= MOST, "{down} calls down, {up} calls up");
+    assert!(down <= MAX && up <= MAX, "{down} calls down, {up} calls up");
 }
