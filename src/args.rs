@@ -1,4 +1,4 @@
-//! The command line and the config file of both programs, parsed by one table of options.
+//! The command line and the config file of both programs, parsed with one table of options.
 //!
 //! A program defines its options once, as a `static` [`Program`]. The parsers of the command line
 //! and the config file, `--help`, `--version`, the names in errors, the man page and the
@@ -76,11 +76,11 @@ mod value;
 #[cfg(test)]
 pub(crate) use check::check_flags;
 pub(crate) use help::columns;
-pub use manual::{Block, Manual, Operands, Section, Subcommand, Typed};
+pub use manual::{Block, Manual, Operands, PromptCommand, Section, Subcommand};
 pub(crate) use near::nearest;
 pub use parsed::Parsed;
 pub use scan::Outcome;
-pub(crate) use scan::{TypedOutcome, parse_typed};
+pub(crate) use scan::{PromptOutcome, parse_prompt_words};
 pub use table::{Flag, Program};
 pub use usage::{Expected, Origin, Usage};
 pub use value::{boolean, duration, integer, one_of, port, rate, size, size_text, words};

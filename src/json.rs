@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_text_stay_different() {
+    fn names_that_are_not_utf_8_stay_different() {
         let object = |name: &[u8]| Object::new().text("a", name).finish();
         assert_eq!(object(b"\xe4"), "{\"a\":\"\u{fffd}\",\"a_base64\":\"5A==\"}");
         assert_ne!(object(b"\xe4"), object(b"\xf6"));

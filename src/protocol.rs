@@ -34,8 +34,8 @@ pub mod time;
 mod verb;
 
 pub use command::{
-    Algorithm, Changes, Command, Extended, Format, Malformed, Mechanism, Mode, Name, Opts,
-    Protection, SITE_TABLE, Secret, Site, SiteRow, Span, Structure, Type, UtimeForm,
+    Algorithm, ByteRange, Command, EpsvArgument, Format, Malformed, Mechanism, MffFacts, Mode,
+    Name, Opts, Protection, SITE_TABLE, Secret, Site, SiteRow, Structure, Type, UtimeForm,
 };
 pub use control::{Control, Line};
 pub use path::{FtpPath, PathTooLong, parse_quoted, write_quoted};

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`is_hidden`] | every place that shows bytes from outside: terminals, logs, JSON, pages |
 //! | [`shown`], [`shown_lines`], [`EscapingWriter`] | the client's terminal, errors about words from outside |
-//! | [`legible`] | logs, which programs read as well |
-//! | [`without_mark`], [`lines`] | accounts, config files, `.netrc`, files of commands |
+//! | [`legible`] | logs, which programs also read |
+//! | [`strip_bom`], [`lines`] | accounts, config files, `.netrc`, files of commands |
 //! | [`rfc3339`], [`http_date`] | logs, pages, JSON, `modtime` |
 //! | [`base64`], [`parse_base64`] | password hashes, the digests of a page's own scripts |
 //! | [`Reason`] | system errors in messages and logs |
@@ -20,7 +20,7 @@ mod file;
 
 pub use base64::{base64, parse_base64};
 pub use escape::{EscapingWriter, append_byte, is_hidden, legible, shown, shown_lines};
-pub use file::{WrongEncoding, lines, without_mark};
+pub use file::{WrongEncoding, lines, strip_bom};
 
 use crate::protocol::time::{self, Civil};
 use std::time::SystemTime;
@@ -87,7 +87,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
-    fn a_time_has_one_form_for_each_format() {
+    fn times_are_formatted_in_each_format() {
         let time = UNIX_EPOCH + Duration::from_millis(784_111_777_042);
         assert_eq!(rfc3339(time), "1994-11-06T08:49:37Z");
         assert_eq!(rfc3339_millis(time), "1994-11-06T08:49:37.042Z");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_has_no_number_of_the_system() {
+    fn a_reason_contains_no_error_number() {
         let error = io::Error::from_raw_os_error(2);
         assert!(error.to_string().contains("os error"));
         assert_eq!(Reason(&error).to_string(), "No such file or directory");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_at_least_one_of_its_unit() {
+    fn a_size_is_at_least_one_in_its_unit() {
         for (bytes, number, unit) in [
             (0.0, 0.0, "B"),
             (1023.0, 1023.0, "B"),

@@ -10,16 +10,19 @@ impl Program {
     /// Panics at the first violation.
     pub fn check(&self) {
         for text in [self.name, self.version, self.about] {
-            assert!(!text.is_empty(), "{}: name, version and about have text", self.name);
+            assert!(!text.is_empty(), "{}: name, version or about is empty", self.name);
         }
-        assert!(!self.usage.is_empty(), "{}: it has a usage line", self.name);
+        assert!(!self.usage.is_empty(), "{}: no usage line", self.name);
         for usage in self.usage {
-            assert!(usage.starts_with(self.name), "{usage}: begins with the program's name");
+            assert!(
+                usage.starts_with(self.name),
+                "{usage}: does not begin with the program's name"
+            );
         }
         check_flags(self.flags);
         for line in self.help().lines() {
-            assert!(line.chars().count() <= HELP_WIDTH, "{line}: fits {HELP_WIDTH} columns");
-            assert!(!line.contains(char::is_control), "{line}: is plain text");
+            assert!(line.chars().count() <= HELP_WIDTH, "{line}: wider than {HELP_WIDTH} columns");
+            assert!(!line.contains(char::is_control), "{line}: contains control characters");
         }
     }
 }
@@ -32,7 +35,7 @@ pub(crate) fn check_flags(flags: &[Flag]) {
     for (row, flag) in flags.iter().enumerate() {
         flag.check();
         for other in flags[row + 1..].iter().chain(&BUILT_IN) {
-            assert!(!flag.clashes(other), "{}: stands twice", flag.spelled());
+            assert!(!flag.conflicts(other), "{}: defined twice", flag.spelled());
         }
     }
 }
@@ -40,23 +43,32 @@ pub(crate) fn check_flags(flags: &[Flag]) {
 impl Flag {
     fn check(&self) {
         let name = self.spelled();
-        assert!(!name.is_empty(), "{self:?}: has a name");
+        assert!(!name.is_empty(), "{self:?}: has no name");
         let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         if let Some(long) = self.long {
-            assert!(long.bytes().all(plain), "{name}: is lower case ASCII, digits and dashes");
-            assert!(long.len() > 1, "{name}: is longer than a letter");
-            assert!(!long.starts_with('-') && !long.ends_with('-'), "{name}: has no dash outside");
+            assert!(long.bytes().all(plain), "{name}: not lower-case ASCII, digits and dashes");
+            assert!(long.len() > 1, "{name}: shorter than two letters");
+            assert!(
+                !long.starts_with('-') && !long.ends_with('-'),
+                "{name}: begins or ends with a dash"
+            );
         }
-        assert!(self.short.is_none_or(|c| c.is_ascii_alphanumeric()), "{name}: letter or digit");
-        assert!(!self.help.is_empty() && self.help.trim() == self.help, "{name}: has help");
+        assert!(
+            self.short.is_none_or(|c| c.is_ascii_alphanumeric()),
+            "{name}: the short form is not a letter or digit"
+        );
+        assert!(
+            !self.help.is_empty() && self.help.trim() == self.help,
+            "{name}: the help is empty or has blanks around it"
+        );
         match self.value {
             Some(value) => {
                 let bad = value.is_empty() || value.contains(char::is_whitespace);
-                assert!(!bad, "{name}: its value has a name without blanks");
+                assert!(!bad, "{name}: the name of its value is empty or has blanks");
             }
             None => {
                 let plain = self.default.is_none() && !self.many && self.choices.is_empty();
-                assert!(plain, "{name}: is only a switch");
+                assert!(plain, "{name}: a switch with the properties of an option");
             }
         }
     }
@@ -68,13 +80,13 @@ mod tests {
     use crate::args::testing::{CLIENT, SERVER};
 
     #[test]
-    fn the_tables_keep_the_rules() {
+    fn both_test_tables_are_valid() {
         SERVER.check();
         CLIENT.check();
     }
 
     #[test]
-    fn check_finds_what_breaks_the_rules() {
+    fn check_finds_invalid_tables() {
         fn broken(flags: Vec<Flag>) {
             let program = Program { flags: flags.leak(), ..CLIENT_WITHOUT_FLAGS };
             let found = std::panic::catch_unwind(|| program.check());

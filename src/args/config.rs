@@ -14,7 +14,7 @@ impl Program {
     pub fn parse_config(&self, file: &Path, text: &[u8]) -> (Parsed, Vec<Usage>) {
         let mut parsed = Parsed::new(self.flags);
         let origin = |line: usize| Origin::Config { file: file.to_owned(), line };
-        let text = match text::without_mark(text) {
+        let text = match text::strip_bom(text) {
             Ok(text) => text,
             Err(wrong) => {
                 let problem = Problem::Operand { word: None, expected: wrong.to_string() };
@@ -80,7 +80,7 @@ fn config_setting(flag: &Flag, raw: &[u8], origin: &Origin) -> Result<Setting, U
     let value =
         config_value(raw).map_err(|Expected(text)| flag.wrong(origin.clone(), typed(), text))?;
     if flag.value.is_none() {
-        return flag.turned(lossy(value), origin).map(Setting::Switch);
+        return flag.parse_switch(lossy(value), origin).map(Setting::Switch);
     }
     // An empty value is more often a mistake than intended; `""` is an explicit empty value.
     if value.is_empty() && !raw.trim_ascii_start().starts_with(b"\"") {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_config_line_is_named_by_its_number() {
+    fn an_invalid_line_is_reported_by_its_number() {
         for (text, error) in [
             ("\n\nprot = 1", "f.conf:3: prot: unknown option; did you mean port?"),
             ("--port = 1", "f.conf:1: --port: unknown option; did you mean port?"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_line_is_named_and_the_others_count() {
+    fn every_invalid_line_is_reported_and_the_others_apply() {
         let text = b"prot = 1\nroot = /a\nlisten\nsync = maybe\nport = 7\n";
         let (parsed, wrong) = SERVER.parse_config(Path::new("f.conf"), text);
         let lines: Vec<Option<usize>> = wrong.iter().map(Usage::line).collect();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_five_nasty_pieces_of_a_config_file_do_harm() {
+    fn no_config_file_of_hostile_pieces_causes_a_panic() {
         let nasty: [&[u8]; 11] =
             [b"port", b"sync", b"=", b" ", b"\"", b"#", b"\n", b"\r", b"\xff", b"\0", b"21"];
         for number in 0..nasty.len().pow(5) {

@@ -71,7 +71,7 @@ fn row(left: &str, right: &str, column: usize) -> String {
     row
 }
 
-/// Splits a text into lines of at most `width` columns. A longer word gets a line of its own.
+/// Splits a text into lines of at most `width` columns. A longer word gets its own line.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -97,15 +97,15 @@ mod tests {
 Usage: ftp_server [OPTIONS]
        ftp_server passwd FILE NAME
 
-Serve a directory by FTP, to people and to programs, for as long as they like
-it.
+Serve a directory by FTP, to people and to programs, until the server is
+stopped.
 
 Options:
       --port PORT    control port; 0 picks a free one [1026]
       --root DIR     the directory served [the current directory]
       --passive-ports FIRST-LAST
-                     ports for passive data connections, which a firewall has to
-                     let through
+                     ports for passive data connections, which a firewall must
+                     allow
       --max-sessions-per-ip N
                      sessions of one client address
       --proxy CIDR   a trusted balancer (may be repeated)

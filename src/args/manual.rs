@@ -15,7 +15,7 @@ pub struct Manual {
     /// The subcommands, which the first word selects.
     pub subcommands: &'static [Subcommand],
     /// The commands at the program's prompt.
-    pub commands: Vec<Typed>,
+    pub commands: Vec<PromptCommand>,
     /// The sections after options and commands.
     pub sections: &'static [Section],
 }
@@ -46,7 +46,7 @@ pub enum Operands {
 
 /// The description of a command at the program's prompt.
 #[derive(Debug)]
-pub struct Typed {
+pub struct PromptCommand {
     /// The name of the command and its arguments.
     pub usage: String,
     /// The purpose of the command.
@@ -140,7 +140,7 @@ impl Subcommand {
     }
 }
 
-impl Typed {
+impl PromptCommand {
     fn explained(&self) -> String {
         let also = match self.also {
             [] => String::new(),
@@ -156,7 +156,7 @@ impl Page {
         self.item(flag.left().trim_start(), &flag.right());
     }
 
-    fn typed(&mut self, typed: &Typed) {
+    fn typed(&mut self, typed: &PromptCommand) {
         self.item(&typed.usage, &typed.explained());
         if !(typed.details.is_empty() && typed.operands.is_empty() && typed.options.is_empty()) {
             self.indented(|page| {
@@ -213,7 +213,7 @@ mod tests {
             summary: "serve files",
             operands: Operands::None,
             subcommands: &PASSWD,
-            commands: vec![Typed {
+            commands: vec![PromptCommand {
                 usage: "cd [DIR]".into(),
                 help: "go there",
                 also: &["cwd"],

@@ -16,7 +16,7 @@ fn difference(typed: &str, name: &str) -> Option<usize> {
     if typed.len() > 1 && name.starts_with(typed) {
         return Some(limit);
     }
-    // This also keeps very long words from the quadratic comparison.
+    // This also excludes very long words from the quadratic comparison.
     if typed.len().abs_diff(name.len()) > limit {
         return None;
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_count_what_has_to_change() {
+    fn the_distance_counts_edits() {
         assert_eq!(distance(b"port", b"prot"), 1);
         assert_eq!(distance(b"", b"abc"), 3);
         assert_eq!(distance(b"kitten", b"sitting"), 3);

@@ -132,8 +132,8 @@ impl Parsed {
         self.origin_of(self.row(name))
     }
 
-    /// Returns the error for an option whose value proves wrong after parsing, such as a directory
-    /// that does not exist, or an option that excludes another.
+    /// Returns the error for an option that is found to be invalid after parsing, such as a directory
+    /// that does not exist or an option that excludes another.
     ///
     /// # Panics
     /// Panics if the table has no such option.
@@ -218,7 +218,7 @@ mod tests {
     use crate::sys::os_string;
 
     #[test]
-    fn the_last_of_two_wins_unless_many_count() {
+    fn the_last_value_applies_unless_the_option_is_repeatable() {
         let parsed = run(&SERVER, &["--port=1", "--proxy=a", "--port=2", "--proxy", "b", "--sync"]);
         assert_eq!(parsed.value("port").unwrap(), "2");
         assert_eq!(parsed.values("port"), ["2"]);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_are_not_given_have_their_default_or_none() {
+    fn a_missing_option_has_its_default_or_no_value() {
         let parsed = run(&SERVER, &[]);
         assert_eq!(parsed.need("port", port), Ok(1026));
         assert_eq!(parsed.get("max-sessions-per-ip", integer(1..=9_u32)), Ok(None));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_wins_over_the_config_file() {
+    fn the_command_line_overrides_the_config_file() {
         let line = run(&SERVER, &["--port=1", "--proxy=a", "--sync", "operand"]);
         let file = config("port = 2\nroot = /f\nproxy = b\nproxy = c\nsync = no");
         let both = line.over(file.clone());

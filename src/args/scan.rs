@@ -20,7 +20,7 @@ pub enum Outcome {
 
 /// The result of parsing the words after a command at the prompt.
 #[derive(Debug)]
-pub(crate) enum TypedOutcome {
+pub(crate) enum PromptOutcome {
     /// Run the command.
     Run {
         /// The options.
@@ -102,13 +102,13 @@ impl Program {
 ///
 /// # Errors
 /// Returns the first error in the words.
-pub(crate) fn parse_typed(
+pub(crate) fn parse_prompt_words(
     flags: &'static [Flag],
     words: &[Vec<u8>],
-) -> Result<TypedOutcome, Usage> {
+) -> Result<PromptOutcome, Usage> {
     match Scan::new(flags, &BUILT_IN[..1], words.iter().cloned()).run() {
-        Ok((options, operands)) => Ok(TypedOutcome::Run { options, operands }),
-        Err(Stop::Asked(_)) => Ok(TypedOutcome::Help),
+        Ok((options, operands)) => Ok(PromptOutcome::Run { options, operands }),
+        Err(Stop::Asked(_)) => Ok(PromptOutcome::Help),
         Err(Stop::Wrong(usage)) => Err(usage),
     }
 }
@@ -169,7 +169,7 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
 
     /// Finds the option with this spelling, which includes the dashes.
     fn find(&self, typed: &str) -> Option<(usize, &'static Flag)> {
-        self.all().enumerate().find(|(_, flag)| flag.answers_to(typed))
+        self.all().enumerate().find(|(_, flag)| flag.has_spelling(typed))
     }
 
     fn take(&mut self, row: usize, flag: &Flag, attached: Option<OsString>) -> Result<(), Stop> {
@@ -213,7 +213,7 @@ impl<W: Word, I: Iterator<Item = W>> Scan<W, I> {
         if let Some(short) = letters.find(|short| typed.chars().eq([*short])) {
             return Some(format!("-{short}"));
         }
-        if let Some(switch) = self.flags.iter().find(|flag| flag.is_undone_by(typed)) {
+        if let Some(switch) = self.flags.iter().find(|flag| flag.is_negated_by(typed)) {
             return Some(format!("{}=no", switch.spelled()));
         }
         let long = nearest(typed, self.all().filter_map(|flag| flag.long));
@@ -229,10 +229,10 @@ fn value(flag: &Flag, word: &impl Word, from: usize) -> Result<OsString, Stop> {
 
 /// Parses the value of a switch; `--help` and `--version` take none.
 fn yes_or_no(flag: &Flag, given: OsString) -> Result<bool, Stop> {
-    if BUILT_IN.iter().any(|asks| asks.clashes(flag)) {
+    if BUILT_IN.iter().any(|asks| asks.conflicts(flag)) {
         return Err(Stop::Wrong(flag.wrong(Origin::CommandLine, Some(given), "no value".into())));
     }
-    flag.turned(given, &Origin::CommandLine).map_err(Stop::Wrong)
+    flag.parse_switch(given, &Origin::CommandLine).map_err(Stop::Wrong)
 }
 
 #[cfg(test)]

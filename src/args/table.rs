@@ -110,7 +110,7 @@ impl Flag {
         Flag { secret: true, ..self }
     }
 
-    /// Returns the default that is not a value: the bracketed text at the end of `help`.
+    /// Returns the bracketed text at the end of `help`, a default that is not a value.
     pub fn unnamed_default(&self) -> Option<&'static str> {
         Some(self.help.strip_suffix(']')?.rsplit_once(" [")?.1)
     }
@@ -144,7 +144,7 @@ impl Flag {
     }
 
     /// Returns whether `typed` is a spelling of the option.
-    pub(super) fn answers_to(&self, typed: &str) -> bool {
+    pub(super) fn has_spelling(&self, typed: &str) -> bool {
         self.all_spellings().iter().any(|name| name == typed)
     }
 
@@ -159,12 +159,12 @@ impl Flag {
 
     /// Returns whether `typed` is the form `no-NAME` with which other programs turn this switch
     /// off.
-    pub(super) fn is_undone_by(&self, typed: &str) -> bool {
+    pub(super) fn is_negated_by(&self, typed: &str) -> bool {
         self.value.is_none() && self.long.is_some() && typed.strip_prefix("no-") == self.long
     }
 
-    pub(super) fn clashes(&self, other: &Flag) -> bool {
-        self.all_spellings().iter().any(|name| other.answers_to(name))
+    pub(super) fn conflicts(&self, other: &Flag) -> bool {
+        self.all_spellings().iter().any(|name| other.has_spelling(name))
     }
 
     /// Returns the long form, or the letter if the option has no long form.
@@ -187,7 +187,7 @@ impl Flag {
     }
 
     /// Parses the value of a switch: `--sync=no` on the command line, `sync = no` in a file.
-    pub(super) fn turned(&self, given: OsString, origin: &Origin) -> Result<bool, Usage> {
+    pub(super) fn parse_switch(&self, given: OsString, origin: &Origin) -> Result<bool, Usage> {
         match given.to_str().map(boolean) {
             Some(Ok(on)) => Ok(on),
             Some(Err(Expected(text))) => Err(self.wrong(origin.clone(), Some(given), text)),

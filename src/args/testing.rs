@@ -9,7 +9,7 @@ use std::path::Path;
 pub(super) static SERVER: Program = Program {
     name: "ftp_server",
     version: "1.2.3",
-    about: "Serve a directory by FTP, to people and to programs, for as long as they like it.",
+    about: "Serve a directory by FTP, to people and to programs, until the server is stopped.",
     usage: &["ftp_server [OPTIONS]", "ftp_server passwd FILE NAME"],
     flags: &[
         Flag::option("port", "PORT", "control port; 0 picks a free one").or("1026"),
@@ -17,7 +17,7 @@ pub(super) static SERVER: Program = Program {
         Flag::option(
             "passive-ports",
             "FIRST-LAST",
-            "ports for passive data connections, which a firewall has to let through",
+            "ports for passive data connections, which a firewall must allow",
         ),
         Flag::option("max-sessions-per-ip", "N", "sessions of one client address"),
         Flag::option("proxy", "CIDR", "a trusted balancer").many(),
@@ -35,7 +35,7 @@ pub(super) static CLIENT: Program = Program {
     flags: &[
         Flag::letter_option('c', "COMMANDS", "run commands"),
         Flag::letter_option('j', "N", "parallel connections").or("4"),
-        Flag::letter_switch('k', "go on after a failed command"),
+        Flag::letter_switch('k', "continue after a failed command"),
         Flag::letter_switch('q', "only errors"),
         Flag::switch("active", "active mode").short('a'),
         Flag::option("port", "PORT", "port of the server").short('p'),

@@ -36,7 +36,7 @@ pub(super) enum Problem {
     Operand { word: Option<OsString>, expected: String },
 }
 
-/// A parser's rejection of a value: the words after "expected" in the error.
+/// The description of a valid value, after "expected" in a usage error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected(pub String);
 
@@ -119,7 +119,7 @@ mod tests {
     use crate::args::{integer, port};
 
     #[test]
-    fn wrong_values_are_named_with_what_was_expected() {
+    fn errors_show_the_value_and_the_expectation() {
         let parsed = run(&SERVER, &["--port=a'b\n", "--proxy=1", "--proxy=x"]);
         let wrong = parsed.need("port", port).unwrap_err().to_string();
         assert_eq!(wrong, r"--port 'a'b\x0a': expected a port number from 0 to 65535");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_make_errors_of_the_same_form() {
+    fn errors_built_by_callers_have_the_same_form() {
         let parsed = run(&SERVER, &["--root=/x", "--sync"]);
         let wrong = |name| parsed.wrong(name, "a directory").to_string();
         assert_eq!(wrong("root"), "--root '/x': expected a directory");

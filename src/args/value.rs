@@ -56,7 +56,7 @@ pub fn size(text: &str) -> Result<u64, Expected> {
 /// Parses a rate in bytes per second, which must not be 0.
 pub fn rate(text: &str) -> Result<u64, Expected> {
     match size(text)? {
-        0 => Err(Expected("bytes a second, such as 512, 64K or 10M".into())),
+        0 => Err(Expected("a number of bytes per second, such as 512, 64K or 10M".into())),
         rate => Ok(rate),
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     use crate::args::testing::expected;
 
     #[test]
-    fn whole_numbers_keep_to_their_range() {
+    fn numbers_outside_the_range_are_rejected() {
         assert_eq!(integer(1..=255_u8)("255"), Ok(255));
         assert_eq!(integer(0..=u64::MAX)("18446744073709551615"), Ok(u64::MAX));
         for text in ["", "0", "256", "+1", "-1", "1.0", " 1", "1 ", "1e2", "99999999999999999999"] {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units_and_an_end() {
+    fn durations_have_units_and_a_maximum() {
         for (text, seconds) in [("0", 0), ("30", 30), ("30s", 30), ("5m", 300), ("1h", 3600)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn booleans_have_many_spellings() {
+    fn booleans_have_several_spellings() {
         assert!(["yes", "TRUE", "On", "1"].iter().all(|text| boolean(text) == Ok(true)));
         assert!(["no", "False", "OFF", "0"].iter().all(|text| boolean(text) == Ok(false)));
         assert!(["", "y", "2", "yes "].iter().all(|text| boolean(text).is_err()));
     }
 
     #[test]
-    fn one_of_a_list_names_the_list() {
+    fn an_unknown_word_is_reported_with_the_choices() {
         let access = one_of(&[("none", 0), ("read", 1), ("write", 2)]);
         assert_eq!(access("write"), Ok(2));
         assert_eq!(expected(access("Write")), "none, read or write");

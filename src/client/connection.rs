@@ -32,7 +32,7 @@ use super::output::TraceEvent;
 use super::signals::Interrupt;
 use super::tls::{Encryption, TlsClient};
 use crate::net::Stream;
-use crate::protocol::{Command, Control, Extended, Format, Reply, Type};
+use crate::protocol::{Command, Control, EpsvArgument, Format, Reply, Type};
 use crate::rate::Rate;
 use byte_255::IacForm;
 use encryption::DataProtection;
@@ -204,7 +204,7 @@ impl Representation {
 }
 
 /// EPSV with the address family of the control connection.
-pub(super) const EPSV: Command = Command::Epsv(Extended::Same);
+pub(super) const EPSV: Command = Command::Epsv(EpsvArgument::Same);
 
 fn number(reply: &Reply) -> Option<u64> {
     std::str::from_utf8(reply.text().trim_ascii()).ok()?.parse().ok()

@@ -39,7 +39,7 @@ pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>
     let Some(path) = path() else { return Ok(None) };
     let failed = |error| Error::File { path: path.clone(), error };
     let Some((file, text)) = read(&path).map_err(failed)? else { return Ok(None) };
-    let text = text::without_mark(&text)
+    let text = text::strip_bom(&text)
         .map_err(|wrong| failed(io::Error::new(ErrorKind::InvalidData, wrong)))?;
     let Some(login) = parse(text).into_iter().find(|login| login.fits(host, user)) else {
         return Ok(None);

@@ -42,7 +42,7 @@ pub static PROGRAM: Program = Program {
         Flag::letter_switch('e', "do not edit the lines typed at a terminal"),
         Flag::letter_switch('t', "accepted and ignored, as packet tracing of BSD ftp"),
         Flag::switch("no-netrc", "do not read .netrc"),
-        Flag::letter_switch('k', "go on after a failed command"),
+        Flag::letter_switch('k', "continue after a failed command"),
         Flag::letter_switch('q', "say nothing but errors"),
         Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
         Flag::letter_option('j', "N", "connections of MGET, MPUT, MIRROR and PGET").or("4"),

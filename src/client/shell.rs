@@ -241,7 +241,7 @@ impl Shell {
         let line = self.source.next()?;
         match line {
             Some(line) if std::mem::take(&mut self.is_first) => {
-                let line = text::without_mark(&line).map_err(|wrong| {
+                let line = text::strip_bom(&line).map_err(|wrong| {
                     let error = io::Error::new(io::ErrorKind::InvalidData, wrong);
                     Error::File { path: self.source.path(), error }
                 })?;

@@ -55,7 +55,7 @@ pub fn write_passive(address: SocketAddrV4, out: &mut Vec<u8>) {
 
 /// The reason why the argument of EPRT cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadExtended {
+pub enum EprtError {
     /// The argument does not have the form `|1|address|port|`; the reply is 501.
     Syntax,
     /// The network protocol is neither 1 (IPv4) nor 2 (IPv6); the reply is 522 (RFC 2428 section
@@ -66,24 +66,23 @@ pub enum BadExtended {
 /// Parses `|1|132.235.1.2|6275|` or `|2|1080::8:800:200C:417A|5282|` with any delimiter.
 ///
 /// # Errors
-/// Returns [`BadExtended`] if the form is wrong or the network protocol is unknown.
-pub fn parse_extended(argument: &[u8]) -> Result<SocketAddr, BadExtended> {
-    let text = std::str::from_utf8(argument).map_err(|_| BadExtended::Syntax)?;
+/// Returns [`EprtError`] if the form is wrong or the network protocol is unknown.
+pub fn parse_extended(argument: &[u8]) -> Result<SocketAddr, EprtError> {
+    let text = std::str::from_utf8(argument).map_err(|_| EprtError::Syntax)?;
     // RFC 2428: the delimiter is any of the printable ASCII characters 33 to 126.
-    let delimiter =
-        text.chars().next().filter(char::is_ascii_graphic).ok_or(BadExtended::Syntax)?;
+    let delimiter = text.chars().next().filter(char::is_ascii_graphic).ok_or(EprtError::Syntax)?;
     let parts: Vec<&str> = text.split(delimiter).collect();
-    let ["", protocol, address, port, ""] = parts[..] else { return Err(BadExtended::Syntax) };
-    let port = parse_port_number(port.as_bytes()).ok_or(BadExtended::Syntax)?;
+    let ["", protocol, address, port, ""] = parts[..] else { return Err(EprtError::Syntax) };
+    let port = parse_port_number(port.as_bytes()).ok_or(EprtError::Syntax)?;
     let address = match protocol {
         "1" => address.parse().map(IpAddr::V4).ok(),
         "2" => address.parse().map(IpAddr::V6).ok(),
         number if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
-            return Err(BadExtended::Protocol);
+            return Err(EprtError::Protocol);
         }
         _ => None,
     };
-    Ok(SocketAddr::new(address.ok_or(BadExtended::Syntax)?, port))
+    Ok(SocketAddr::new(address.ok_or(EprtError::Syntax)?, port))
 }
 
 /// Writes `|1|address|port|` or `|2|address|port|`.
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn port_is_strict() {
+    fn port_is_parsed_strictly() {
         assert_eq!(parse_port(b"127,0,0,1,4,1"), Some(v4("127.0.0.1:1025")));
         let bad: [&[u8]; 10] = [
             b"",
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn passive_replies_of_many_servers() {
+    fn passive_replies_of_many_servers_are_parsed() {
         let same = Some(v4("10.1.2.3:1029"));
         for text in [
             "Entering Passive Mode (10,1,2,3,4,5).",
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_forms() {
+    fn extended_addresses_are_parsed() {
         assert_eq!(
             parse_extended(b"|1|132.235.1.2|6275|"),
             Ok("132.235.1.2:6275".parse().unwrap())
@@ -204,7 +203,7 @@ mod tests {
             Ok("[1080::8:800:200c:417a]:5282".parse().unwrap())
         );
         assert_eq!(parse_extended(b"!1!1.2.3.4!21!"), Ok("1.2.3.4:21".parse().unwrap()));
-        assert_eq!(parse_extended(b"|3|x|21|"), Err(BadExtended::Protocol));
+        assert_eq!(parse_extended(b"|3|x|21|"), Err(EprtError::Protocol));
         let bad: [&[u8]; 8] = [
             b"",
             b"|",
@@ -216,7 +215,7 @@ mod tests {
             b"|1|1.2.3.4|21|x",
         ];
         for argument in bad {
-            assert_eq!(parse_extended(argument), Err(BadExtended::Syntax));
+            assert_eq!(parse_extended(argument), Err(EprtError::Syntax));
         }
         assert_eq!(parse_extended_passive(b"Ok (|||6446|)", PEER), Some(6446));
         assert_eq!(parse_extended_passive(b"Ok (|2|::1|6446|)", PEER), None);

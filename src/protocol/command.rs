@@ -13,7 +13,8 @@ mod parse;
 mod site;
 
 pub use argument::{
-    Algorithm, Changes, Extended, Format, Mechanism, Mode, Opts, Protection, Span, Structure, Type,
+    Algorithm, ByteRange, EpsvArgument, Format, Mechanism, MffFacts, Mode, Opts, Protection,
+    Structure, Type,
 };
 pub use name::{Name, Secret};
 pub use site::{SITE_TABLE, Site, SiteRow, UtimeForm};
@@ -41,7 +42,7 @@ pub enum Command {
     Port(SocketAddrV4),
     Eprt(SocketAddr),
     Pasv,
-    Epsv(Extended),
+    Epsv(EpsvArgument),
     Type(Type),
     Mode(Mode),
     Stru(Structure),
@@ -75,9 +76,9 @@ pub enum Command {
     Host(Name),
     Hash(Name),
     /// The argument of XCRC, XMD5, XSHA1, XSHA256 and XSHA512.
-    Digest(Algorithm, Name, Option<Span>),
-    Rang(Span),
-    Mff(Changes, Name),
+    Digest(Algorithm, Name, Option<ByteRange>),
+    Rang(ByteRange),
+    Mff(MffFacts, Name),
     Mfct(SystemTime, Name),
     Avbl(Option<Name>),
     Dsiz(Option<Name>),

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_of_the_standards() {
+    fn digests_match_the_test_vectors_of_the_standards() {
         use Algorithm::*;
         let cases: &[(Algorithm, &[u8], &str)] = &[
             // FIPS 180-4, examples of NIST
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_letters_in_uneven_pieces() {
+    fn a_long_message_may_arrive_in_pieces_of_any_size() {
         use Algorithm::*;
         let million = vec![b'a'; 1_000_000];
         let expected = [
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn every_length_around_a_block_is_padded_right() {
+    fn messages_of_every_length_around_a_block_are_padded_correctly() {
         // One piece and many pieces must agree where the padding just fits and where it does not.
         for algorithm in Algorithm::ALL {
             for length in 0..300 {

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn too_long_a_path_is_an_error_not_a_cut() {
+    fn a_path_that_is_too_long_is_an_error() {
         let part = Name::new("x".repeat(200)).unwrap();
         let mut path = FtpPath::root();
         while let Ok(next) = path.join(&part) {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn quoting_and_its_inverse() {
+    fn quoted_paths_are_parsed_back() {
         for path in [&b"/"[..], b"/a \"b\"", b"\"", b"\"\"", b"/\xff\xfe", b"/end\""] {
             let mut text = Vec::new();
             write_quoted(path, &mut text);

@@ -309,14 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_both_versions_are_read() {
+    fn headers_of_both_versions_are_parsed() {
         for (bytes, header) in good() {
             assert_eq!(parse(&bytes), Ok(Some((header, bytes.len()))), "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
-    fn an_incomplete_header_waits_and_bytes_after_the_header_remain() {
+    fn an_incomplete_header_is_not_an_error_and_bytes_after_it_remain() {
         for (bytes, header) in good() {
             for end in 0..bytes.len() {
                 assert_eq!(parse(&bytes[..end]), Ok(None), "{}", bytes[..end].escape_ascii());
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_header_is_detected_at_its_first_wrong_byte() {
+    fn an_invalid_header_is_rejected_at_its_first_wrong_byte() {
         for text in
             ["USER anna\r\n", "GET / HTTP/1.1\r\n", "PROXYS", "proxy TCP4", "\r\n\r\n\r", "\x16"]
         {
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_beyond_the_limit_is_refused_at_once() {
+    fn a_header_beyond_the_limit_is_rejected_immediately() {
         let line = |length| [&b"PROXY "[..], &vec![b'x'; length - WORD.len()]].concat();
         assert_eq!(parse(&line(MAX_LINE - 1)), Ok(None));
         assert_eq!(parse(&line(MAX_LINE)), Err(Malformed::TooLong));
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_is_that_of_the_published_vector() {
+    fn the_checksum_matches_the_published_vector() {
         // RFC 3720 appendix B.4 has a vector of 32 bytes of ones and one of 32 zeros. The four
         // bytes of the checksum itself count as zeros, so they are appended here.
         assert_eq!(checksum(&[0; 32], 0), 0x8a91_36aa);
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_panic_and_more_of_them_change_no_answer() {
+    fn no_input_panics_and_more_data_never_changes_an_error() {
         // Every change of one byte in every valid header, and every prefix of the result.
         for (good, _) in good() {
             for at in 0..good.len().min(120) {

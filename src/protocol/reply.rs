@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_and_many() {
+    fn replies_of_one_and_of_several_lines_are_written() {
         assert_eq!(wire(&Reply::new(Code::OK, "Fine.")), "200 Fine.\r\n");
         let features = Reply::lines(
             Code::SYSTEM_STATUS,
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_as_servers_write_them() {
+    fn replies_of_real_servers_are_parsed() {
         let text = "220-FileZilla\r\n220-by Tim\r\n220 Please visit\r\n331 Password\r\n";
         let replies = read(text);
         assert_eq!(replies.len(), 2);
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_replies_are_given_up() {
+    fn a_reply_beyond_the_limit_is_an_error() {
         let mut parser = ReplyParser::default();
         assert_eq!(parser.line(b"200-x"), Ok(None));
         let more = (0..).map(|_| parser.line(b"x")).find(|line| line != &Ok(None));
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_banner_is_bounded_by_its_bytes() {
+    fn a_banner_is_limited_in_bytes() {
         let mut parser = ReplyParser::default();
         assert_eq!(parser.line(b"220-x"), Ok(None));
         assert!((0..20_000).all(|_| parser.line(&[b'x'; 80]) == Ok(None)));
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn before_a_greeting_there_may_be_text() {
+    fn text_may_precede_a_greeting() {
         for line in ["220 ready", "220Welcome", "220", "120 wait", "421Too many"] {
             let mut parser = ReplyParser::of_greeting();
             for text in ["", " ", "Welcome!", "100MB for each", "2200 files"] {

@@ -161,8 +161,8 @@ impl Accounts {
     /// # Errors
     /// Returns all invalid lines.
     pub fn parse(file: &Path, text: &[u8]) -> Result<Accounts, AccountsError> {
-        let text = text::without_mark(text)
-            .map_err(|wrong| AccountsError::Encoding(file.into(), wrong))?;
+        let text =
+            text::strip_bom(text).map_err(|wrong| AccountsError::Encoding(file.into(), wrong))?;
         let mut by_name = HashMap::new();
         let mut bad = Vec::new();
         for (number, line) in text::lines(text).filter(|(_, line)| !line.starts_with(b"#")) {

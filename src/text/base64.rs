@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_its_own_inverse_at_every_length() {
+    fn encoded_bytes_of_every_length_are_decoded_back() {
         for length in 0..20u8 {
             let bytes: Vec<u8> = (0..length).map(|i| i.wrapping_mul(89)).collect();
             let text = base64(&bytes);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_than_base64_is_refused() {
+    fn invalid_base64_is_rejected() {
         for text in
             ["a", "abcde", "ab=", "abc==", "a===", "=", "====", "a.bc", "ab c", "ab\n", "äb"]
         {

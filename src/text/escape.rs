@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_shown_and_all_else_is_kept() {
+    fn control_characters_are_escaped_and_everything_else_is_kept() {
         assert_eq!(shown("Grüße\\ 日本".as_bytes()), "Grüße\\ 日本");
         assert_eq!(shown(b"a\x1b[2Jb\rc\nd\te\x7f"), "a\\x1b[2Jb\\x0dc\\x0ad\\x09e\\x7f");
         assert_eq!(shown("\u{9b}2J".as_bytes()), "\\u{9b}2J");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_at_every_split() {
+    fn the_output_is_the_same_at_every_split() {
         let text = "a\u{9b}\u{1b}日本\n\t".as_bytes();
         let text = [text, b"\xe6\x97"].concat();
         for split in 0..text.len() {

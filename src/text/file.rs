@@ -28,7 +28,7 @@ impl std::error::Error for WrongEncoding {}
 ///
 /// # Errors
 /// Fails if the mark belongs to another encoding.
-pub fn without_mark(text: &[u8]) -> Result<&[u8], WrongEncoding> {
+pub fn strip_bom(text: &[u8]) -> Result<&[u8], WrongEncoding> {
     match MARKS.iter().find(|(mark, _)| text.starts_with(mark)) {
         Some((_, name)) => Err(WrongEncoding(name)),
         None => Ok(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)),
@@ -47,22 +47,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mark_of_utf_8_is_left_out_and_others_are_named() {
-        assert_eq!(without_mark(b"\xef\xbb\xbfa"), Ok(&b"a"[..]));
-        assert_eq!(without_mark(b"\xe4"), Ok(&b"\xe4"[..]));
-        assert_eq!(without_mark(b""), Ok(&b""[..]));
+    fn the_utf_8_mark_is_removed_and_others_are_rejected_by_name() {
+        assert_eq!(strip_bom(b"\xef\xbb\xbfa"), Ok(&b"a"[..]));
+        assert_eq!(strip_bom(b"\xe4"), Ok(&b"\xe4"[..]));
+        assert_eq!(strip_bom(b""), Ok(&b""[..]));
         for (text, name) in [
             (&b"\xff\xfea\0"[..], "UTF-16 (little-endian)"),
             (b"\xfe\xff\0a", "UTF-16 (big-endian)"),
             (b"\xff\xfe\0\0a\0\0\0", "UTF-32 (little-endian)"),
             (b"\0\0\xfe\xff\0\0\0a", "UTF-32 (big-endian)"),
         ] {
-            assert_eq!(without_mark(text), Err(WrongEncoding(name)));
+            assert_eq!(strip_bom(text), Err(WrongEncoding(name)));
         }
     }
 
     #[test]
-    fn lines_have_numbers_and_no_ends() {
+    fn lines_are_numbered_and_trimmed() {
         let all: Vec<(usize, &[u8])> = lines(b"a\r\n\n\t b c \t\n \t\r\nd").collect();
         assert_eq!(all, [(1, &b"a"[..]), (3, b"b c"), (5, b"d")]);
     }

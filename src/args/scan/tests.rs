@@ -40,7 +40,7 @@ fn operands_mix_with_options_until_two_dashes() {
 }
 
 #[test]
-fn a_switch_can_be_undone() {
+fn a_switch_can_be_turned_off() {
     assert!(!run(&SERVER, &["--sync", "--sync=no"]).switch("sync"));
     assert!(run(&SERVER, &["--sync=no", "--sync=yes"]).switch("sync"));
     assert!(!run(&SERVER, &["--sync=no"]).over(config("sync = yes")).switch("sync"));
@@ -51,7 +51,7 @@ fn a_switch_can_be_undone() {
 }
 
 #[test]
-fn help_and_version_win_over_what_comes_after_them() {
+fn help_and_version_end_parsing() {
     for line in [&["--help", "--bad"][..], &["-h"], &["-kh"], &["x", "--help", "--version"]] {
         assert!(matches!(CLIENT.parse(words(line)), Ok(Outcome::Help)), "{line:?}");
     }
@@ -64,7 +64,7 @@ fn help_and_version_win_over_what_comes_after_them() {
 }
 
 #[test]
-fn wrong_options_are_named_with_what_was_expected() {
+fn errors_name_the_option_and_the_expected_value() {
     let client = |line: &[&str]| refused(&CLIENT, line);
     assert_eq!(client(&["--port"]), "--port: expected a value (PORT)");
     assert_eq!(client(&["-kc"]), "-c: expected a value (COMMANDS)");
@@ -77,7 +77,7 @@ fn wrong_options_are_named_with_what_was_expected() {
 }
 
 #[test]
-fn an_unknown_option_suggests_the_one_it_is_like() {
+fn an_unknown_option_suggests_a_similar_one() {
     let server = |word: &str| refused(&SERVER, &[word]);
     for (typed, meant) in [
         ("--prot=21", "--port"),
@@ -97,34 +97,34 @@ fn an_unknown_option_suggests_the_one_it_is_like() {
 }
 
 #[test]
-fn words_at_a_prompt_are_read_by_the_same_grammar_and_stay_bytes() {
+fn words_at_a_prompt_follow_the_same_grammar_and_stay_bytes() {
     let typed = |line: &[&[u8]]| {
         let words: Vec<Vec<u8>> = line.iter().map(|word| word.to_vec()).collect();
-        parse_typed(CLIENT.flags, &words)
+        parse_prompt_words(CLIENT.flags, &words)
     };
     let line: &[&[u8]] = &[b"a\xff", b"-kj4", b"--port=21", b"--", b"-q"];
-    let Ok(TypedOutcome::Run { options, operands }) = typed(line) else { panic!() };
+    let Ok(PromptOutcome::Run { options, operands }) = typed(line) else { panic!() };
     assert_eq!(
         (options.value("j").unwrap(), options.value("port").unwrap()),
         ("4".as_ref(), "21".as_ref())
     );
     assert!(options.switch("k") && !options.switch("q"));
     assert_eq!(operands, [&b"a\xff"[..], b"-q"]);
-    assert!(matches!(typed(&[b"x", b"--help"]), Ok(TypedOutcome::Help)));
+    assert!(matches!(typed(&[b"x", b"--help"]), Ok(PromptOutcome::Help)));
     assert_eq!(typed(&[b"-V"]).unwrap_err().to_string(), "-V: unknown option");
     assert_eq!(typed(&[b"-\xff"]).unwrap_err().to_string(), "-\u{fffd}: unknown option");
 }
 
 #[test]
-fn other_names_are_taken_and_secret_values_are_not_shown() {
+fn names_from_other_programs_are_accepted_and_secrets_are_masked() {
     static FLAGS: &[Flag] = &[
         Flag::option("include", "GLOB", "x").short('I').also(&["include-glob", "G"]).many(),
         Flag::letter_option('u', "NAME", "x").secret(),
     ];
     let typed = |words: &[&str]| {
         let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().into()).collect();
-        match parse_typed(FLAGS, &words) {
-            Ok(TypedOutcome::Run { options, .. }) => options,
+        match parse_prompt_words(FLAGS, &words) {
+            Ok(PromptOutcome::Run { options, .. }) => options,
             other => panic!("{words:?} gave {other:?}"),
         }
     };
@@ -134,7 +134,7 @@ fn other_names_are_taken_and_secret_values_are_not_shown() {
     assert_eq!(wrong, "-u '****': expected a name");
 }
 
-fn nasty_words() -> Vec<OsString> {
+fn hostile_words() -> Vec<OsString> {
     let mut nasty = words(&[
         "",
         "-",
@@ -194,8 +194,8 @@ fn survives(program: &Program, line: &[&OsString]) {
 }
 
 #[test]
-fn no_three_nasty_words_do_harm() {
-    let nasty = nasty_words();
+fn no_three_hostile_words_cause_a_panic() {
+    let nasty = hostile_words();
     for program in [&SERVER, &CLIENT] {
         survives(program, &[]);
         for a in &nasty {

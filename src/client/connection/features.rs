@@ -6,7 +6,7 @@ use super::{Capabilities, Connection, DataMode, EPSV, Representation, Settings, 
 use crate::client::error::Error;
 use crate::net;
 use crate::protocol::time::parse_timestamp;
-use crate::protocol::{Algorithm, Code, Command, Name, Opts, Reply, Span};
+use crate::protocol::{Algorithm, ByteRange, Code, Command, Name, Opts, Reply};
 use std::net::SocketAddr;
 use std::time::{Instant, SystemTime};
 
@@ -220,9 +220,9 @@ impl Connection {
     pub(in crate::client) fn hash_of_range(
         &mut self,
         name: &Name,
-        span: Span,
+        span: ByteRange,
     ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
-        const ALL: Span = Span { start: 1, end: 0 };
+        const ALL: ByteRange = ByteRange { start: 1, end: 0 };
         if !self.has_feature(b"RANG")? || !self.has_feature(b"HASH")? {
             return Ok(None);
         }

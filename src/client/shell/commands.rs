@@ -20,7 +20,7 @@ pub(super) use operands::{Kind, Operand};
 pub(super) use row::Call;
 pub(in crate::client) use row::Row;
 
-use crate::args::{Typed, nearest};
+use crate::args::{PromptCommand, nearest};
 use crate::client::error::Error;
 use crate::text::shown;
 use row::Action;
@@ -94,7 +94,7 @@ impl Row {
     }
 
     /// Returns all commands for the man page.
-    pub(in crate::client) fn for_manual() -> Vec<Typed> {
+    pub(in crate::client) fn for_manual() -> Vec<PromptCommand> {
         rows().filter(|row| row.is_supported()).map(Row::typed).collect()
     }
 

@@ -6,7 +6,7 @@ use crate::client::connection::{Connection, Representation};
 use crate::client::error::Error;
 use crate::client::local::RemoteIdentity;
 use crate::protocol::digest::Hasher;
-use crate::protocol::{Algorithm, Name, Span};
+use crate::protocol::{Algorithm, ByteRange, Name};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -206,7 +206,7 @@ pub(super) fn matches_beginning(
 ) -> Result<Option<bool>, Error> {
     for start in (0..length).step_by(HASHED_AT_ONCE as usize) {
         let end = length.min(start + HASHED_AT_ONCE);
-        let span = Span { start, end: end - 1 };
+        let span = ByteRange { start, end: end - 1 };
         let told = connection.hash_of_range(name, span);
         let Some((algorithm, theirs)) = unless_slow(told, connection)? else { return Ok(None) };
         file.seek(SeekFrom::Start(start)).map_err(Error::Local)?;

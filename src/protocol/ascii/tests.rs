@@ -51,14 +51,14 @@ fn long_text(length: usize) -> Vec<u8> {
 }
 
 /// A stream that passes a few bytes at a time and fails every other call.
-struct Hesitant<S> {
+struct Flaky<S> {
     inner: S,
     calls: usize,
 }
 
-impl<S> Hesitant<S> {
-    fn new(inner: S) -> Hesitant<S> {
-        Hesitant { inner, calls: 0 }
+impl<S> Flaky<S> {
+    fn new(inner: S) -> Flaky<S> {
+        Flaky { inner, calls: 0 }
     }
 
     fn step(&mut self, length: usize) -> io::Result<usize> {
@@ -71,14 +71,14 @@ impl<S> Hesitant<S> {
     }
 }
 
-impl<R: Read> Read for Hesitant<R> {
+impl<R: Read> Read for Flaky<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.step(buffer.len())?;
         self.inner.read(&mut buffer[..length])
     }
 }
 
-impl<W: Write> Write for Hesitant<W> {
+impl<W: Write> Write for Flaky<W> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let length = self.step(buffer.len())?;
         self.inner.write(&buffer[..length])
@@ -89,7 +89,7 @@ impl<W: Write> Write for Hesitant<W> {
     }
 }
 
-fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> T {
+fn retry<T>(mut attempt: impl FnMut() -> io::Result<T>) -> T {
     loop {
         match attempt() {
             Ok(value) => return value,
@@ -101,7 +101,7 @@ fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> T {
 }
 
 #[test]
-fn lf_is_sent_as_cr_lf_and_all_else_as_it_is() {
+fn lf_is_sent_as_cr_lf_and_everything_else_unchanged() {
     assert_eq!(encoded(b"one\ntwo\n"), b"one\r\ntwo\r\n");
     assert_eq!(encoded(b"one\r\ntwo\r\n\n"), b"one\r\ntwo\r\n\r\n");
     assert_eq!(encoded(b"a\r\r\nb\rc\r"), b"a\r\r\nb\rc\r");
@@ -110,14 +110,14 @@ fn lf_is_sent_as_cr_lf_and_all_else_as_it_is() {
 }
 
 #[test]
-fn every_cr_lf_is_stored_as_lf_and_all_else_as_it_is() {
+fn every_cr_lf_is_stored_as_lf_and_everything_else_unchanged() {
     assert_eq!(decoded(&[b"one\r\ntwo\r\n"]), b"one\ntwo\n");
     assert_eq!(decoded(&[b"bare\nlf, bare\rcr, end\r"]), b"bare\nlf, bare\rcr, end\r");
     assert_eq!(decoded(&[b"\r", b"", b"\n", b"\r", b"\r", b"\n"]), b"\n\r\n");
 }
 
 #[test]
-fn every_text_survives_every_split() {
+fn every_text_is_converted_alike_at_every_split() {
     for text in every_text(6) {
         let (sent, wire) = (encoded(&text), received(&text));
         for split in 0..=text.len() {
@@ -136,7 +136,7 @@ fn every_text_survives_every_split() {
 }
 
 #[test]
-fn foreign_wire_text_decodes_alike_at_every_split() {
+fn unconverted_wire_text_decodes_alike_at_every_split() {
     for wire in every_text(6) {
         let whole = decoded(&[&wire]);
         for split in 0..=wire.len() {
@@ -146,7 +146,7 @@ fn foreign_wire_text_decodes_alike_at_every_split() {
 }
 
 #[test]
-fn the_reader_gives_the_encoded_bytes_whatever_the_buffer() {
+fn the_reader_returns_the_encoded_bytes_with_any_buffer_size() {
     let text = long_text(3 * CHUNK);
     let wire = encoded(&text);
     for size in [1, 2, 3, 1000, CHUNK, 10 * CHUNK] {
@@ -164,12 +164,12 @@ fn the_reader_gives_the_encoded_bytes_whatever_the_buffer() {
 }
 
 #[test]
-fn a_read_that_failed_can_be_repeated() {
+fn a_failed_read_can_be_repeated() {
     let text = long_text(2 * CHUNK);
-    let mut reader = EncodingReader::new(Hesitant::new(text.as_slice()));
+    let mut reader = EncodingReader::new(Flaky::new(text.as_slice()));
     let (mut all, mut buffer) = (Vec::new(), [0; 700]);
     loop {
-        let count = patiently(|| reader.read(&mut buffer));
+        let count = retry(|| reader.read(&mut buffer));
         all.extend_from_slice(&buffer[..count]);
         if count == 0 {
             break;
@@ -179,7 +179,7 @@ fn a_read_that_failed_can_be_repeated() {
 }
 
 #[test]
-fn the_writer_stores_the_decoded_bytes_whatever_the_pieces() {
+fn the_writer_stores_the_decoded_bytes_in_pieces_of_any_size() {
     let text = [long_text(3 * CHUNK), b"\r".to_vec()].concat();
     let wire = received(&text);
     for size in [1, 2, 3, 1000, CHUNK, 10 * CHUNK] {
@@ -193,16 +193,16 @@ fn the_writer_stores_the_decoded_bytes_whatever_the_pieces() {
 }
 
 #[test]
-fn a_write_that_failed_neither_loses_nor_doubles_bytes() {
+fn a_failed_write_neither_loses_nor_repeats_bytes() {
     let text = long_text(3 * CHUNK);
     let wire = received(&text);
-    let mut writer = DecodingWriter::new(Hesitant::new(Vec::new()));
+    let mut writer = DecodingWriter::new(Flaky::new(Vec::new()));
     let mut rest = wire.as_slice();
     while !rest.is_empty() {
-        let count = patiently(|| writer.write(&rest[..rest.len().min(1500)]));
+        let count = retry(|| writer.write(&rest[..rest.len().min(1500)]));
         rest = &rest[count..];
     }
-    patiently(|| writer.flush());
+    retry(|| writer.flush());
     assert!(writer.finish().expect("nothing is left").inner == text);
 }
 

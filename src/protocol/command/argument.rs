@@ -1,4 +1,4 @@
-//! The types of command arguments, and how each is parsed and written.
+//! Types for command arguments, with their parsers and writers.
 
 use super::{Malformed, Name};
 
@@ -10,8 +10,8 @@ use std::time::SystemTime;
 
 /// The argument of EPSV (RFC 2428 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extended {
-    /// No argument: the network protocol of the control connection.
+pub enum EpsvArgument {
+    /// No argument: use the network protocol of the control connection.
     Same,
     /// `1`: IPv4.
     V4,
@@ -28,7 +28,7 @@ pub enum Type {
     Ascii(Format),
     /// EBCDIC text.
     Ebcdic(Format),
-    /// Unchanged bytes.
+    /// Binary data, sent unchanged.
     Image,
     /// Bytes of the given number of bits.
     Local(u8),
@@ -64,7 +64,7 @@ pub enum Structure {
     Page,
 }
 
-/// The argument of AUTH: the mechanisms that mean TLS (RFC 4217 section 2 and earlier drafts).
+/// The argument of AUTH: names for TLS (RFC 4217 section 2 and earlier drafts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
     /// `TLS`: data connections are not encrypted until PROT P.
@@ -143,23 +143,23 @@ pub(super) fn parse_number(digits: &[u8]) -> Option<u64> {
 /// A range of bytes with its first and last byte, as RANG specifies it. For XCRC and its relatives
 /// the server decides what the second number means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct ByteRange {
     /// The first byte; 0 is the start of the file.
     pub start: u64,
     /// The second number.
     pub end: u64,
 }
 
-impl Span {
-    pub(super) fn parse(text: &[u8]) -> Option<Span> {
+impl ByteRange {
+    pub(super) fn parse(text: &[u8]) -> Option<ByteRange> {
         let (start, end) = split_word(text);
-        Some(Span { start: parse_number(start)?, end: parse_number(end)? })
+        Some(ByteRange { start: parse_number(start)?, end: parse_number(end)? })
     }
 }
 
 /// The facts that MFF sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct MffFacts {
     /// The `modify` fact.
     pub modified: Option<SystemTime>,
     /// The `create` fact.
@@ -168,7 +168,7 @@ pub struct Changes {
     pub mode: Option<u32>,
 }
 
-impl Changes {
+impl MffFacts {
     pub(super) fn set(&mut self, fact: &[u8], value: &[u8]) -> Result<(), Malformed> {
         const TIME: Malformed = Malformed::Argument(Verb::Mff, "YYYYMMDDHHMMSS as the time");
         const MODE: Malformed = Malformed::Argument(Verb::Mff, "octal digits as the mode");
@@ -196,13 +196,13 @@ impl Changes {
     }
 }
 
-impl Extended {
-    pub(super) fn parse(word: &[u8]) -> Result<Extended, Malformed> {
+impl EpsvArgument {
+    pub(super) fn parse(word: &[u8]) -> Result<EpsvArgument, Malformed> {
         match word {
-            b"" => Ok(Extended::Same),
-            b"1" => Ok(Extended::V4),
-            b"2" => Ok(Extended::V6),
-            all if all.eq_ignore_ascii_case(b"ALL") => Ok(Extended::All),
+            b"" => Ok(EpsvArgument::Same),
+            b"1" => Ok(EpsvArgument::V4),
+            b"2" => Ok(EpsvArgument::V6),
+            all if all.eq_ignore_ascii_case(b"ALL") => Ok(EpsvArgument::All),
             number if parse_number(number).is_some() => Err(Malformed::Protocol),
             _ => Err(Malformed::Argument(Verb::Epsv, "1, 2 or ALL")),
         }
@@ -210,10 +210,10 @@ impl Extended {
 
     pub(super) fn spelling(self) -> &'static [u8] {
         match self {
-            Extended::Same => b"",
-            Extended::V4 => b"1",
-            Extended::V6 => b"2",
-            Extended::All => b"ALL",
+            EpsvArgument::Same => b"",
+            EpsvArgument::V4 => b"1",
+            EpsvArgument::V6 => b"2",
+            EpsvArgument::All => b"ALL",
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Parses the argument of each verb into a [`Command`].
 
 use super::argument::{
-    Algorithm, Changes, Extended, Mechanism, Mode, Opts, Protection, Span, Structure, Type,
-    parse_number, split_name, split_word,
+    Algorithm, ByteRange, EpsvArgument, Mechanism, MffFacts, Mode, Opts, Protection, Structure,
+    Type, parse_number, split_name, split_word,
 };
 use super::{Command, Malformed, Name, Secret, Site};
-use crate::protocol::address::{self, BadExtended};
+use crate::protocol::address::{self, EprtError};
 use crate::protocol::time;
 use crate::protocol::verb::Verb;
 use std::net::Ipv6Addr;
@@ -28,11 +28,11 @@ pub(super) fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Mal
             address::parse_port(word).ok_or(Malformed::Argument(verb, verb.row().syntax))?,
         ),
         Verb::Eprt => Command::Eprt(address::parse_extended(word).map_err(|bad| match bad {
-            BadExtended::Protocol => Malformed::Protocol,
-            BadExtended::Syntax => Malformed::Argument(verb, verb.row().syntax),
+            EprtError::Protocol => Malformed::Protocol,
+            EprtError::Syntax => Malformed::Argument(verb, verb.row().syntax),
         })?),
         Verb::Pasv => Command::Pasv,
-        Verb::Epsv => Command::Epsv(Extended::parse(word)?),
+        Verb::Epsv => Command::Epsv(EpsvArgument::parse(word)?),
         Verb::Type => Command::Type(Type::parse(word)?),
         Verb::Mode => Command::Mode(Mode::parse(word)?),
         Verb::Stru => Command::Stru(Structure::parse(word)?),
@@ -73,9 +73,9 @@ pub(super) fn parse_argument(verb: Verb, argument: &[u8]) -> Result<Command, Mal
         Verb::Xsha1 => parse_digest(verb, Algorithm::Sha1, argument)?,
         Verb::Xsha256 => parse_digest(verb, Algorithm::Sha256, argument)?,
         Verb::Xsha512 => parse_digest(verb, Algorithm::Sha512, argument)?,
-        Verb::Rang => {
-            Command::Rang(Span::parse(word).ok_or(Malformed::Argument(verb, verb.row().syntax))?)
-        }
+        Verb::Rang => Command::Rang(
+            ByteRange::parse(word).ok_or(Malformed::Argument(verb, verb.row().syntax))?,
+        ),
         Verb::Mff => parse_mff(argument)?,
         Verb::Mfct => {
             let (time, name) = parse_timed(verb, argument)?;
@@ -144,7 +144,7 @@ fn parse_digest(verb: Verb, algorithm: Algorithm, argument: &[u8]) -> Result<Com
         },
     }
     .ok_or_else(bad)?;
-    let span = if rest.is_empty() { None } else { Some(Span::parse(rest).ok_or_else(bad)?) };
+    let span = if rest.is_empty() { None } else { Some(ByteRange::parse(rest).ok_or_else(bad)?) };
     Ok(Command::Digest(algorithm, name.ok_or_else(bad)?, span))
 }
 
@@ -153,14 +153,14 @@ fn parse_digest(verb: Verb, algorithm: Algorithm, argument: &[u8]) -> Result<Com
 fn rsplit_numbers(argument: &[u8]) -> Option<(&[u8], &[u8])> {
     let last = argument.iter().rposition(|&b| b == b' ')?;
     let first = argument[..last].iter().rposition(|&b| b == b' ')?;
-    Span::parse(&argument[first + 1..]).map(|_| (&argument[..first], &argument[first + 1..]))
+    ByteRange::parse(&argument[first + 1..]).map(|_| (&argument[..first], &argument[first + 1..]))
 }
 
 /// Parses `modify=20250102030405;UNIX.mode=0644; name` (draft-somers-ftp-mfxx-04 section 6).
 fn parse_mff(argument: &[u8]) -> Result<Command, Malformed> {
     let bad = || Malformed::Argument(Verb::Mff, Verb::Mff.row().syntax);
     let (facts, name) = split_word(argument);
-    let mut changes = Changes::default();
+    let mut changes = MffFacts::default();
     // ncftp omits the last semicolon.
     for fact in facts.strip_suffix(b";").unwrap_or(facts).split(|&b| b == b';') {
         let equals = fact.iter().position(|&b| b == b'=').ok_or_else(bad)?;

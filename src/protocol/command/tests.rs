@@ -36,10 +36,10 @@ fn samples() -> Vec<Command> {
         Eprt("1.2.3.4:5".parse().unwrap()),
         Eprt("[::1]:65535".parse().unwrap()),
         Pasv,
-        Epsv(Extended::Same),
-        Epsv(Extended::V4),
-        Epsv(Extended::V6),
-        Epsv(Extended::All),
+        Epsv(EpsvArgument::Same),
+        Epsv(EpsvArgument::V4),
+        Epsv(EpsvArgument::V6),
+        Epsv(EpsvArgument::All),
         Type(super::Type::Ascii(Format::NonPrint)),
         Type(super::Type::Ascii(Format::Telnet)),
         Type(super::Type::Ascii(Format::CarriageControl)),
@@ -114,12 +114,12 @@ fn samples() -> Vec<Command> {
         Host(name("ftp.example.org")),
         Hash(name("a b")),
         Digest(Algorithm::Crc32, name("a \"b\" 1 2"), None),
-        Digest(Algorithm::Md5, name("a"), Some(Span { start: 0, end: u64::MAX })),
+        Digest(Algorithm::Md5, name("a"), Some(ByteRange { start: 0, end: u64::MAX })),
         Digest(Algorithm::Sha1, name("a"), None),
         Digest(Algorithm::Sha256, name("\""), None),
         Digest(Algorithm::Sha512, name("a"), None),
-        Rang(Span { start: 1, end: 0 }),
-        Mff(Changes { modified: Some(time), created: Some(time), mode: Some(0o644) }, name("a b")),
+        Rang(ByteRange { start: 1, end: 0 }),
+        Mff(MffFacts { modified: Some(time), created: Some(time), mode: Some(0o644) }, name("a b")),
         Mfct(time, name("a b")),
         Avbl(None),
         Avbl(Some(name("d"))),
@@ -184,7 +184,7 @@ fn argument_rules_hold_for_every_verb() {
 }
 
 #[test]
-fn verbs_in_any_case_and_names_to_the_last_byte() {
+fn verbs_ignore_case_and_names_keep_every_byte() {
     assert_eq!(Command::parse(b"retr  a "), Ok(Command::Retr(name(" a "))));
     assert_eq!(Command::parse(b"xCwD /"), Ok(Command::Cwd(name("/"))));
     let raw = Name::new(&b"\xff\xfe caf\xe9"[..]).unwrap();
@@ -192,7 +192,7 @@ fn verbs_in_any_case_and_names_to_the_last_byte() {
 }
 
 #[test]
-fn errors_are_distinguished() {
+fn each_kind_of_error_is_reported() {
     use Malformed::*;
     let cases: &[(&[u8], Malformed)] = &[
         (b"", Unknown),
@@ -250,7 +250,7 @@ fn errors_are_distinguished() {
 }
 
 #[test]
-fn lenient_where_clients_are_sloppy() {
+fn common_deviations_of_clients_are_accepted() {
     assert_eq!(Command::parse(b"type i"), Ok(Command::Type(Type::Image)));
     assert_eq!(Command::parse(b"TYPE L8"), Ok(Command::Type(Type::Local(8))));
     assert_eq!(Command::parse(b"TYPE A N "), Ok(Command::Type(Type::Ascii(Format::NonPrint))));
@@ -277,7 +277,7 @@ fn lenient_where_clients_are_sloppy() {
     assert_eq!(Command::parse(b"OPTS UTF8"), Ok(Command::Opts(Opts::Utf8(true))));
     let digest = |name: &str, span| Ok(Command::Digest(Algorithm::Crc32, self::name(name), span));
     assert_eq!(Command::parse(b"XCRC a b"), digest("a b", None));
-    let span = Some(Span { start: 0, end: 9 });
+    let span = Some(ByteRange { start: 0, end: 9 });
     assert_eq!(Command::parse(b"XCRC a b 0 9"), digest("a b", span));
     assert_eq!(Command::parse(b"XCRC \"a b\" 0 9"), digest("a b", span));
     for (form, words) in [
@@ -292,7 +292,7 @@ fn lenient_where_clients_are_sloppy() {
 }
 
 #[test]
-fn secrets_are_stars_wherever_they_are_shown() {
+fn secrets_are_masked_in_debug_and_display() {
     let command = Command::parse(b"PASS geheim").unwrap();
     assert_eq!(command.to_string(), "PASS ****");
     assert!(!format!("{command:?}").contains("geheim"));
@@ -300,7 +300,7 @@ fn secrets_are_stars_wherever_they_are_shown() {
 }
 
 #[test]
-fn no_line_panics() {
+fn no_line_causes_a_panic() {
     let mut seed = 1u64;
     let mut next = || {
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hmac_of_rfc_4231() {
+    fn hmac_matches_the_vectors_of_rfc_4231() {
         let cases: [(&[u8], &[u8], &str); 3] = [
             (
                 &[0x0b; 20],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn pbkdf2_of_rfc_7914_section_11() {
+    fn pbkdf2_matches_the_vectors_of_rfc_7914() {
         // The first 32 of the 64 bytes of the vector, which are T_1.
         let one = "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
         assert_eq!(hex(&pbkdf2_sha256(b"passwd", b"salt", 1)), one);

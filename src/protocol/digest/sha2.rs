@@ -243,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn the_portable_code_gives_the_digest_of_the_standard() {
+    fn the_portable_code_matches_the_test_vectors() {
         let expected = Sha256::of(b"abc").map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(expected, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(portable(b"abc"), Sha256::of(b"abc"));
     }
 
     #[test]
-    fn instructions_and_portable_code_agree_at_every_length() {
+    fn instructions_and_portable_code_agree_for_every_length() {
         let message: Vec<u8> = (0..1000u32).map(|i| (i * i / 8) as u8).collect();
         for length in 0..=message.len() {
             assert_eq!(Sha256::of(&message[..length]), portable(&message[..length]), "{length}");

@@ -28,7 +28,7 @@ pub(super) struct DateHabits {
 }
 
 impl DateHabits {
-    /// Returns the latest moment that a date in the past may have.
+    /// Returns the latest time that still counts as a date in the past.
     pub(super) fn latest(&self) -> SystemTime {
         self.now.checked_add(DAY).unwrap_or(self.now)
     }

@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permissions_are_read_as_they_are_written() {
+    fn written_permissions_are_parsed_back() {
         for set in 0..1 << 10 {
             let mut out = Vec::new();
             Perm(set).write(&mut out);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn unique_values_are_written_as_they_were_read() {
+    fn parsed_unique_values_are_written_unchanged() {
         let node = Unique::Node { device: 0x806, inode: 0x246e0b1 };
         assert_eq!(Unique::parse(b"806U246e0b1"), node);
         assert_eq!(Unique::parse(b"0U0"), Unique::Node { device: 0, inode: 0 });

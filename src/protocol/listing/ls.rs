@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn ls_lines_are_those_of_ls() {
+    fn lines_look_like_those_of_ls() {
         let file = Entry { size: Some(1234), group: Some(Owner::Id(0)), ..full() };
         assert_eq!(ls(&file), "-rw-r--r--   1 0        0            1234 Jan  2 03:04 a name");
         let old = Entry { modified: Some(at("20240102030405")), ..file };
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn ls_lines_are_parsed_as_they_are_written() {
+    fn written_ls_lines_are_parsed_back() {
         let mut random = Random(3);
         let now = at("20250301000000");
         for _ in 0..50_000 {

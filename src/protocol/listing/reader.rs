@@ -1,4 +1,4 @@
-//! Parses whole listings: each line is an entry, a line that is known to be none, or unreadable.
+//! Parses whole listings. Each line is an entry, a known non-entry such as a heading, or unreadable.
 
 use std::iter::{Peekable, once};
 use std::time::SystemTime;

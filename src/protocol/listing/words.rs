@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_they_are_written() {
+    fn written_numbers_are_parsed_back() {
         for number in [0, 1, 7, 8, 15, 16, 255, 0o7777, u64::MAX] {
             let mut out = [Vec::new(), Vec::new(), Vec::new()];
             push_number::<8>(number, 0, &mut out[0]);

@@ -14,7 +14,7 @@
 //! does not rename, so a client that stores under a temporary name leaves the file under that name.
 
 use crate::protocol::listing::Perm;
-use crate::protocol::{Changes, Command, FtpPath, Malformed, Site, Verb};
+use crate::protocol::{Command, FtpPath, Malformed, MffFacts, Site, Verb};
 use crate::server::accounts::Access;
 use crate::server::error::Refusal;
 
@@ -44,7 +44,7 @@ pub enum Right {
 pub fn right(command: &Command) -> Right {
     match command {
         Command::Stat(None) => Right::Anyone,
-        Command::Mff(Changes { mode: Some(_), .. }, _) => Right::Alter,
+        Command::Mff(MffFacts { mode: Some(_), .. }, _) => Right::Alter,
         Command::Site(site) => right_of_site(site),
         other => right_of_verb(other.verb()),
     }

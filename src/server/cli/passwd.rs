@@ -296,7 +296,7 @@ impl Request {
 
     fn changed(&self, text: &[u8], accounts: &Accounts, hash: &PasswordHash) -> (Vec<u8>, Done) {
         // The file was parsed before, so a second byte order mark cannot occur.
-        let text = text::without_mark(text).unwrap_or(text);
+        let text = text::strip_bom(text).unwrap_or(text);
         let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
         let access = self.access.or(old.as_ref().map(|old| old.access)).unwrap_or(Access::Read);
         let old_home = old.as_ref().map(|old| &old.home).filter(|home| **home != FtpPath::root());

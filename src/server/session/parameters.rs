@@ -1,7 +1,7 @@
 //! The parameters of a session, which commands set for later commands.
 
 use crate::protocol::listing::Facts;
-use crate::protocol::{Algorithm, FtpPath, Span, Verb};
+use crate::protocol::{Algorithm, FtpPath, ByteRange, Verb};
 use crate::server::error::Refusal;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) enum Pending {
     /// REST: the offset at which the next transfer begins.
     Restart(u64),
     /// RANG: the bytes for the next RETR or HASH.
-    Range(Span),
+    Range(ByteRange),
 }
 
 impl Pending {
@@ -28,7 +28,7 @@ impl Pending {
     pub(super) fn resolve(&self, size: u64) -> Result<(u64, u64), Refusal> {
         match *self {
             Pending::Restart(offset) if offset <= size => Ok((offset, size - offset)),
-            Pending::Range(Span { start, end }) if start < size => {
+            Pending::Range(ByteRange { start, end }) if start < size => {
                 Ok((start, end.saturating_add(1).min(size) - start))
             }
             Pending::Restart(_) | Pending::Range(_) => Err(Refusal::BadRestart),

@@ -3,7 +3,7 @@
 use super::operands::Operand;
 use super::row::Row;
 use super::{GROUPS, rows};
-use crate::args::{Flag, Typed, columns};
+use crate::args::{Flag, PromptCommand, columns};
 use crate::client::error::Error;
 use crate::client::output::json::print_object;
 use crate::client::output::print_lines;
@@ -123,8 +123,8 @@ impl Row {
     }
 
     /// Returns the same facts for the man page.
-    pub(super) fn typed(&self) -> Typed {
-        Typed {
+    pub(super) fn typed(&self) -> PromptCommand {
+        PromptCommand {
             usage: self.usage().replacen(&self.title(), self.name(), 1),
             help: self.help,
             also: self.names.get(1..).unwrap_or_default(),

@@ -4,7 +4,7 @@
 //! Each row is in the file of the function that it runs; [`super::GROUPS`] lists those files.
 
 use super::operands::{Operand, Secrecy};
-use crate::args::{Flag, Parsed, TypedOutcome, parse_typed};
+use crate::args::{Flag, Parsed, PromptOutcome, parse_prompt_words};
 use crate::client::error::Error;
 use crate::client::shell::session::Session;
 use crate::protocol::pattern::is_pattern;
@@ -190,11 +190,11 @@ impl Row {
             Action::Run(run) => {
                 Ok(Call { row: self, step: Step::Run(run), operands: words.to_vec() })
             }
-            Action::RunWithOptions(flags, run) => match parse_typed(flags, words)? {
-                TypedOutcome::Run { options, operands } => {
+            Action::RunWithOptions(flags, run) => match parse_prompt_words(flags, words)? {
+                PromptOutcome::Run { options, operands } => {
                     Ok(Call { row: self, step: Step::RunWithOptions(run, options), operands })
                 }
-                TypedOutcome::Help => Row::find(b"help")?.call(&[self.name().into()]),
+                PromptOutcome::Help => Row::find(b"help")?.call(&[self.name().into()]),
             },
             Action::RunWithListFlags(run) => {
                 let is_flag = |word: &&Vec<u8>| word.starts_with(b"-") && word.len() > 1;

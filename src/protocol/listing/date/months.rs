@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_month_is_read_in_every_encoding_of_its_language() {
+    fn every_month_is_recognized_in_every_encoding_of_its_language() {
         for language in LANGUAGES {
             for (name, month) in names(language) {
                 let upper = Some(name.to_uppercase()).filter(|upper| upper.to_lowercase() == name);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn months_of_croatian_are_known_by_its_own_names() {
+    fn croatian_is_recognized_by_its_unique_month_names() {
         for (name, month) in names(&CROATIAN) {
             for bytes in encodings(name) {
                 assert_eq!(parse_month_name(&bytes, true), Some(month), "{name}");
@@ -332,14 +332,14 @@ mod tests {
     }
 
     #[test]
-    fn no_name_stands_for_two_months() {
+    fn no_name_means_two_months() {
         for (name, month) in LANGUAGES.iter().flat_map(names) {
             assert_eq!(months()[name], month, "{name}");
         }
     }
 
     #[test]
-    fn other_words_are_no_months() {
+    fn other_words_are_not_months() {
         for word in ["", ".", "x", "janx", "5", "Jan 2", "jan13", "jan3", "\u{4e00}"] {
             assert_eq!(parse_month_name(word.as_bytes(), false), None, "{word}");
         }

@@ -23,8 +23,8 @@ fn try_parse(line: &str) -> Option<Entry> {
     Entry::parse_ls(line.as_bytes(), at(NOW))
 }
 
-/// The name of the server, the lines of the listing, and the entries that are read from them; an
-/// unreadable line follows `?`. Bytes that are not ASCII may be written `\x9f`, and a tab `\t`.
+/// The name of the server, the lines of the listing, and the expected entries; `?` marks an unreadable
+/// line. Bytes that are not ASCII may be written as `\x9f`, and a tab as `\t`.
 type Sample = (&'static str, &'static [&'static str], &'static [&'static str]);
 
 fn samples() -> impl Iterator<Item = Sample> {
@@ -64,7 +64,7 @@ fn shown(line: Result<Entry, Unreadable<'_>>) -> String {
 }
 
 #[test]
-fn listings_of_real_servers_are_read() {
+fn listings_of_real_servers_are_parsed() {
     let mut wrong = String::new();
     for (server, lines, facts) in samples() {
         let found: Vec<String> = read_list(&listing(lines), at(NOW)).map(shown).collect();
@@ -78,7 +78,7 @@ fn listings_of_real_servers_are_read() {
 }
 
 #[test]
-fn a_line_alone_is_read_as_in_a_listing() {
+fn a_single_line_is_parsed_as_in_a_listing() {
     for (server, lines, facts) in samples() {
         if let ([line], [expected]) = (lines, facts)
             && !expected.starts_with('?')
@@ -90,13 +90,13 @@ fn a_line_alone_is_read_as_in_a_listing() {
 }
 
 #[test]
-fn directories_and_names_are_kept_as_they_are() {
+fn names_are_kept_unchanged() {
     assert_eq!(parsed("drwxr-xr-x 2 a b 4096 Jan 15 10:22 x").size, Some(4096));
     assert_eq!(parsed("+r,\ta\tb\u{e4} ").name, "a\tb\u{e4} ".as_bytes());
 }
 
 #[test]
-fn links_have_targets() {
+fn link_targets_are_parsed() {
     for (shown, name, target) in [
         ("ltconfig -> /usr/share/lt", "ltconfig", "/usr/share/lt"),
         ("a -> b -> c", "a", "b -> c"),
@@ -140,7 +140,7 @@ fn devices_keep_their_owners() {
 }
 
 #[test]
-fn modes_have_twelve_bits() {
+fn all_twelve_mode_bits_are_parsed() {
     for (shown, mode) in [
         ("----------", 0),
         ("-rwxrwxrwx", 0o777),
@@ -155,7 +155,7 @@ fn modes_have_twelve_bits() {
 }
 
 #[test]
-fn eplf_facts_are_kept() {
+fn eplf_facts_are_parsed() {
     let entry = parsed("+i8.50690,up644,unknown,,m824255907,\tx");
     assert_eq!((entry.mode, entry.kind), (Some(0o644), Kind::Other));
     assert_eq!(entry.unique, Some(Unique::Opaque(b"8.50690".to_vec())));
@@ -163,7 +163,7 @@ fn eplf_facts_are_kept() {
 }
 
 #[test]
-fn vms_owners_are_in_brackets() {
+fn vms_owners_in_brackets_are_parsed() {
     let entry = parsed("PUB.DIR;1  1 19-NOV-2001 21:41 [ftp,root] (RWE,RWE,RE,RE)");
     assert_eq!(entry.owner, Some(Owner::Name(b"root".to_vec())));
     assert_eq!(entry.group, Some(Owner::Name(b"ftp".to_vec())));
@@ -189,7 +189,7 @@ fn the_directory_itself_and_its_parent_are_marked() {
 }
 
 #[test]
-fn other_lines_are_no_entries() {
+fn other_lines_are_not_entries() {
     for line in [
         "",
         " ",
@@ -228,7 +228,7 @@ fn other_lines_are_no_entries() {
 }
 
 #[test]
-fn no_input_breaks_the_parsers_or_their_output() {
+fn no_input_causes_a_panic_or_a_forged_line() {
     let mut random = Random(4);
     let moments = [at(NOW), UNIX_EPOCH, at("20240229120000"), at("99991231235959")];
     let samples: Vec<Vec<u8>> = samples().map(|(_, lines, _)| listing(lines)).collect();
@@ -249,10 +249,9 @@ fn no_input_breaks_the_parsers_or_their_output() {
     }
 }
 
-/// The cost of a line must depend on its length alone. With a quadratic parser, this test would
-/// not end.
+/// With a quadratic parser, this test would not finish.
 #[test]
-fn no_line_is_slow() {
+fn every_line_is_parsed_in_linear_time() {
     let starts =
         ["-rw-r--r-- ", "lrwxrwxrwx 1 a b 7 Jan 2 03:04 x", "d [R] ", "A.B;1 ", "+", "1 ", ""];
     let parts =

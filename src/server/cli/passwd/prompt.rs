@@ -59,7 +59,7 @@ fn type_password(prompt: &str) -> Result<Option<Secret>, Box<dyn Error>> {
 fn read_password() -> Result<Option<Secret>, Box<dyn Error>> {
     let mut line = Vec::new();
     io::stdin().lock().read_until(b'\n', &mut line)?;
-    let mut line = text::without_mark(&line).map_err(|wrong| format!("expected {wrong}"))?.to_vec();
+    let mut line = text::strip_bom(&line).map_err(|wrong| format!("expected {wrong}"))?.to_vec();
     let end =
         line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
     line.truncate(end);

@@ -5,7 +5,7 @@
 
 use crate::net::{TransferHooks, Verdict};
 use crate::protocol::digest::Hasher;
-use crate::protocol::{Algorithm, Code, Name, Reply, Span};
+use crate::protocol::{Algorithm, ByteRange, Code, Name, Reply};
 use crate::server::error::Refusal;
 use crate::server::session::commands::Answer;
 use crate::server::session::control::ControlConnection;
@@ -55,7 +55,7 @@ pub(in crate::server::session) fn digest(
     control: &mut ControlConnection<'_>,
     algorithm: Algorithm,
     name: &Name,
-    span: Option<Span>,
+    span: Option<ByteRange>,
 ) -> Answer {
     let path = login.path(name)?;
     let range = |size: u64| match span {

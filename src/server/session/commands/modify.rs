@@ -2,7 +2,7 @@
 
 use crate::net::{TransferHooks, Verdict};
 use crate::protocol::time::write_timestamp;
-use crate::protocol::{Changes, Code, FtpPath, Name, Reply};
+use crate::protocol::{Code, FtpPath, MffFacts, Name, Reply};
 use crate::server::error::Refusal;
 use crate::server::fs::jail::FinalLink;
 use crate::server::session::commands::Answer;
@@ -108,13 +108,13 @@ pub(in crate::server::session) fn mfct(
     time: SystemTime,
     name: &Name,
 ) -> Answer {
-    mff(login, log, Changes { created: Some(time), ..Changes::default() }, name)
+    mff(login, log, MffFacts { created: Some(time), ..MffFacts::default() }, name)
 }
 
 pub(in crate::server::session) fn mff(
     login: &Login,
     log: &SessionLog<'_>,
-    changes: Changes,
+    changes: MffFacts,
     name: &Name,
 ) -> Answer {
     changes.mode.map_or(Ok(()), check_mode)?;

@@ -1,7 +1,7 @@
 //! Commands that prepare the next transfer.
 
 use crate::protocol::address::{write_extended_passive, write_passive};
-use crate::protocol::{Code, Extended, Format, Reply, Span, Type};
+use crate::protocol::{Code, EpsvArgument, Format, Reply, ByteRange, Type};
 use crate::server::data::DataConnection;
 use crate::server::error::Refusal;
 use crate::server::session::commands::Answer;
@@ -28,7 +28,7 @@ pub(in crate::server::session) fn rest(parameters: &mut Parameters, offset: u64)
 }
 
 /// RANG takes the first and the last byte; `1 0` resets it (section 3 of the draft).
-pub(in crate::server::session) fn rang(parameters: &mut Parameters, span: Span) -> Answer {
+pub(in crate::server::session) fn rang(parameters: &mut Parameters, span: ByteRange) -> Answer {
     if (span.start, span.end) == (1, 0) {
         parameters.set_pending(Pending::Nothing);
         return Ok(Reply::new(Code::PENDING, "Range reset."));
@@ -61,20 +61,20 @@ pub(in crate::server::session) fn pasv(
 pub(in crate::server::session) fn epsv(
     data: &mut DataConnection,
     settings: &Settings,
-    wanted: Extended,
+    wanted: EpsvArgument,
 ) -> Answer {
     match (wanted, data.local()) {
-        (Extended::All, _) => {
+        (EpsvArgument::All, _) => {
             data.restrict_to_extended();
             return Ok(Reply::new(Code::OK, "Only EPSV is accepted from now on."));
         }
-        (Extended::V4, IpAddr::V6(_)) => {
+        (EpsvArgument::V4, IpAddr::V6(_)) => {
             return Err(Refusal::Protocol("This connection is IPv6, use (2)."));
         }
-        (Extended::V6, IpAddr::V4(_)) => {
+        (EpsvArgument::V6, IpAddr::V4(_)) => {
             return Err(Refusal::Protocol("This connection is IPv4, use (1)."));
         }
-        (Extended::Same, _) | (Extended::V4, _) | (Extended::V6, _) => {}
+        (EpsvArgument::Same, _) | (EpsvArgument::V4, _) | (EpsvArgument::V6, _) => {}
     }
     let port = data.passive(settings.ports(), &settings.balancers)?;
     let mut text = Vec::new();

@@ -60,16 +60,16 @@ impl MirrorOptions {
 mod tests {
     use super::super::OPTIONS;
     use super::*;
-    use crate::args::{TypedOutcome, parse_typed};
+    use crate::args::{PromptOutcome, parse_prompt_words};
 
     fn words(line: &str) -> Vec<Vec<u8>> {
         line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
     }
 
     fn wanted(line: &str) -> Result<MirrorOptions, Error> {
-        match parse_typed(OPTIONS, &words(line))? {
-            TypedOutcome::Run { options, operands } => MirrorOptions::new(&options, &operands),
-            TypedOutcome::Help => panic!("{line} asks for help"),
+        match parse_prompt_words(OPTIONS, &words(line))? {
+            PromptOutcome::Run { options, operands } => MirrorOptions::new(&options, &operands),
+            PromptOutcome::Help => panic!("{line} asks for help"),
         }
     }
 
