@@ -1,4 +1,4 @@
-//! Long walks of random commands and damaged input, each determined by a seed.
+//! Randomized tests, each determined by a seed: a model-based test, and fuzzing.
 
 mod fuzz;
 mod model;

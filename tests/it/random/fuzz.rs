@@ -1,9 +1,9 @@
-//! The server and every parser, fed with what nobody would send.
+//! Fuzzes the server and all parsers.
 //!
-//! [`grammar`] makes lines and damages them, [`session`] says them and mistreats data connections,
-//! [`replies`] reads the answers strictly, and [`parsers`] feeds the crate's parsers in this
-//! process. `FUZZ_SECONDS=600 cargo test fuzz` goes on for so long, `FUZZ_SEED=7` elsewhere. A
-//! failure prints the seed of its batch, which is then the first one with that seed.
+//! [`grammar`] generates and corrupts command lines, [`session`] sends them and misuses data
+//! connections, [`replies`] parses the replies strictly, and [`parsers`] feeds the crate's parsers
+//! directly. `FUZZ_SECONDS=600 cargo test fuzz` runs longer, and `FUZZ_SEED=7` starts with another
+//! seed. A failure prints the seed of its batch; with `FUZZ_SEED` set to it, that batch runs first.
 
 mod grammar;
 mod parsers;
@@ -19,36 +19,36 @@ use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 use tempfile::TempDir;
 
-/// How long a plain `cargo test` fuzzes, in seconds.
+/// Default duration in seconds.
 const SECONDS: u64 = 2;
 
-/// How many batches it does at most.
+/// Maximum number of batches in a default run.
 const BATCHES: u64 = 8;
 
-/// Sessions of a batch, all at once.
+/// Number of simultaneous sessions in a batch.
 const SESSIONS: u64 = 32;
 
-/// Batches between two new servers: what one has logged is kept in memory here.
-const LIFE: u64 = 40;
+/// Number of batches per server, limited because this process keeps the server's log in memory.
+const BATCHES_PER_SERVER: u64 = 40;
 
-/// Names of partials that can be taken up again have no more than this.
-const PARTIAL: usize = ".ftp-partial-".len() + 32;
+/// Length of the names of resumable partial files.
+const PARTIAL_LENGTH: usize = ".ftp-partial-".len() + 32;
 
-/// The time that one test may take of what all of them have.
+/// One test's share of the total duration.
 struct Budget {
     ends: Instant,
     most: u64,
 }
 
 impl Budget {
-    /// So many parts of a hundred, and no more than `most` rounds in a plain run.
+    /// Takes `percent` of the total duration, and at most `most` rounds in a default run.
     fn new(percent: u64, most: u64) -> Budget {
         let seconds = setting("FUZZ_SECONDS", SECONDS);
         let most = if seconds > SECONDS { u64::MAX } else { most };
         Budget { ends: Instant::now() + Duration::from_millis(seconds * percent * 10), most }
     }
 
-    /// Seeds until time or rounds are over; there is always one.
+    /// Returns seeds, at least one, until the time or the rounds are used up.
     fn seeds(self) -> impl Iterator<Item = Seed> {
         let first = setting("FUZZ_SEED", 1);
         let more =
@@ -57,40 +57,40 @@ impl Budget {
     }
 }
 
-/// Tells how to do it again where it fails.
+/// Prints on failure how to repeat it.
 struct Seed(u64);
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("--- again with FUZZ_SEED={}", self.0);
+            eprintln!("--- to repeat: FUZZ_SEED={}", self.0);
         }
     }
 }
 
 #[test]
-fn whatever_is_said_the_server_serves_on() {
+fn no_input_stops_the_server() {
     let (mut target, mut codes) = (None, BTreeMap::new());
     for (round, seed) in Budget::new(80, BATCHES).seeds().enumerate() {
-        if (round as u64).is_multiple_of(LIFE) {
+        if (round as u64).is_multiple_of(BATCHES_PER_SERVER) {
             target = Some(Target::new(seed.0));
         }
         for code in target.as_ref().unwrap().batch(seed.0) {
             *codes.entry(code).or_insert(0) += 1;
         }
     }
-    // Or it would be the fuzzer that is broken.
+    // Otherwise the fuzzer itself is broken.
     for code in [200, 226, 227, 229, 230, 331, 350, 425, 500, 501, 530, 550] {
         assert!(codes.contains_key(&code), "no {code} among {codes:?}");
     }
 }
 
-/// A server whose root stands beside what nobody may touch.
+/// A server, and files next to its root that must not change.
 struct Target {
     server: Server,
-    /// What it holds without a session.
-    rest: (usize, usize),
-    /// Around its root.
+    /// The numbers of threads and descriptors without a session.
+    footprint: (usize, usize),
+    /// The parent directory of the root.
     around: TempDir,
 }
 
@@ -121,12 +121,12 @@ impl Target {
                 level,
             ],
         );
-        let rest = footprint_at_rest(&server);
-        Target { server, rest, around }
+        let footprint = footprint_without_sessions(&server);
+        Target { server, footprint, around }
     }
 
     fn batch(&self, seed: u64) -> Vec<u16> {
-        self.plant();
+        self.create_tree();
         let outside = self.outside();
         let mut random = Random(seed);
         let seeds: Vec<u64> = (0..SESSIONS).map(|_| random.number()).collect();
@@ -137,8 +137,8 @@ impl Target {
             running.into_iter().map(|session| session.join().unwrap()).collect()
         });
         self.serve_a_good_client();
-        eventually("threads and descriptors as in the beginning", || {
-            self.server.footprint() == self.rest
+        eventually("threads and descriptors as at the start", || {
+            self.server.footprint() == self.footprint
         });
         assert_eq!(self.outside(), outside);
         check_partials(self.server.root());
@@ -149,8 +149,8 @@ impl Target {
         codes.unwrap_or_else(|failure| panic!("{failure}")).concat()
     }
 
-    /// The same tree for every batch.
-    fn plant(&self) {
+    /// Creates the same tree for every batch.
+    fn create_tree(&self) {
         let root = self.server.root();
         clear(root);
         for dir in ["dir/sub", "home/dir"] {
@@ -180,7 +180,7 @@ impl Target {
         peer.expect_end();
     }
 
-    /// All that is beside the root, and when it changed.
+    /// Returns the metadata of everything outside the root.
     fn outside(&self) -> BTreeMap<PathBuf, (u32, i64, i64, u64)> {
         let mut found = BTreeMap::new();
         let mut todo = vec![self.around.path().to_owned()];
@@ -199,14 +199,14 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // What may not be read could not be removed.
+        // The temporary directory could not be deleted with unreadable directories in it.
         clear(self.server.root());
     }
 }
 
-/// From what the first session and the second one add: what begins with the server may not be there
-/// yet when it says where it listens.
-fn footprint_at_rest(server: &Server) -> (usize, usize) {
+/// Extrapolates from one and two sessions, because some of the server's own threads may start only
+/// after it has printed its address.
+fn footprint_without_sessions(server: &Server) -> (usize, usize) {
     let _first = server.caller();
     let one = server.footprint();
     let _second = server.caller();
@@ -214,7 +214,7 @@ fn footprint_at_rest(server: &Server) -> (usize, usize) {
     (2 * one.0 - two.0, 2 * one.1 - two.1)
 }
 
-/// Empties a directory whatever its modes are.
+/// Empties a directory, ignoring modes.
 fn clear(dir: &Path) {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
@@ -227,7 +227,7 @@ fn clear(dir: &Path) {
     }
 }
 
-/// With all sessions over, only such partials are left as can be taken up again.
+/// Checks that after all sessions only resumable partial files are left.
 fn check_partials(dir: &Path) {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
     for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
@@ -235,9 +235,9 @@ fn check_partials(dir: &Path) {
         if entry.file_type().unwrap().is_dir() {
             check_partials(&path);
         } else if name.to_string_lossy().starts_with(".ftp-partial-") {
-            assert_eq!(name.len(), PARTIAL, "{path:?} cannot be taken up again");
+            assert_eq!(name.len(), PARTIAL_LENGTH, "{path:?} cannot be resumed");
             let file = fs::File::open(&path).unwrap();
-            assert!(file.metadata().unwrap().len() > 0, "{path:?} holds nothing");
+            assert!(file.metadata().unwrap().len() > 0, "{path:?} is empty");
             assert!(file.try_lock().is_ok(), "{path:?} is still locked");
         }
     }

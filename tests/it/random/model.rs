@@ -1,12 +1,13 @@
-//! The session as a small program, walked at random against the real server.
+//! A model-based test: random commands are sent to a server and compared with a simple model of a
+//! session.
 //!
-//! [`session`] says what every command answers and changes, [`choice`] what to say next. After each
-//! command code and visible state agree; now and then the whole tree is read from the disk.
-//! Commands come one at a time, in two pieces, or several in one write; transfers run over all
-//! kinds of data connections, and some are broken off.
+//! [`session`] is the model: it predicts the reply and the effect of each command. [`choice`] selects
+//! the next command. After each command the reply code and visible state must agree with the model;
+//! regularly the whole tree is compared with the disk. Commands are sent one at a time, in two pieces,
+//! or several in one write. Transfers use all kinds of data connections, and some are interrupted.
 //!
-//! `MODEL_COMMANDS=100000` walks farther, `MODEL_SEED=7` elsewhere. A failure prints the seed, the
-//! step and what was said last.
+//! `MODEL_COMMANDS=100000` runs longer, and `MODEL_SEED=7` uses another seed. A failure prints the
+//! seed, the step and the end of the dialogue.
 
 mod choice;
 mod session;
@@ -15,7 +16,7 @@ mod tree;
 use crate::support::Server;
 use crate::support::random::{Random, setting};
 use crate::support::wire::{Peer, Said, accept, connect, drain};
-use session::{Command, Expect, Listed, Listing, Manner, Session, Setter, User, resolve};
+use session::{Command, Expect, Listed, Listing, Outcome, Session, Setter, User, resolve};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -24,16 +25,16 @@ use std::rc::Rc;
 use std::{fs, thread};
 use tree::{Node, Path, Tree};
 
-/// How many commands a plain `cargo test` walks.
+/// Number of commands in a default run.
 const COMMANDS: u64 = 5_000;
 
-/// Commands in one session at most.
+/// Maximum number of commands per session.
 const SESSION: u64 = 200;
 
-/// Commands between two looks at the disk.
+/// Number of commands between two comparisons with the disk.
 const LOOK: u64 = 50;
 
-/// How much of what was said a failure shows.
+/// Number of dialogue lines that a failure shows.
 const SHOWN: usize = 20;
 
 #[test]
@@ -43,15 +44,15 @@ fn server_and_model_agree() {
 
 #[test]
 #[ignore = "long: walks 100,000 commands"]
-fn server_and_model_agree_for_long() {
+fn server_and_model_agree_in_a_long_run() {
     for seed in 2..6 {
         walk(seed, 25_000);
     }
 }
 
-/// Found by a walk.
+/// A case that this test once found.
 #[test]
-fn nlst_of_a_file_gives_a_name_that_retr_takes_back() {
+fn retr_accepts_the_name_that_nlst_prints_for_a_file() {
     let server = Server::start();
     server.make_dir("a");
     server.write("a/b", "content");
@@ -88,7 +89,7 @@ fn walk(seed: u64, commands: u64) {
     walker.look();
 }
 
-/// Where the next data connection is made.
+/// The endpoint of the next data connection.
 enum Data {
     Passive(SocketAddr),
     Active(Rc<TcpListener>),
@@ -117,7 +118,7 @@ impl Drop for Walker {
 }
 
 impl Walker {
-    /// Walks a session from its greeting to its end.
+    /// Runs a session from greeting to end.
     fn session(&mut self) {
         self.session = Session::new();
         self.peer = Peer::connect(self.address);
@@ -140,7 +141,7 @@ impl Walker {
         }
     }
 
-    /// One command or a few, each chosen in the state that those before it lead to.
+    /// Returns one or several commands, each chosen for the state after the previous ones.
     fn choose(&mut self) -> Vec<(Command, Expect)> {
         let most = if self.random.chance(25) { 2 + self.random.below(5) } else { 1 };
         let mut batch: Vec<(Command, Expect)> = Vec::new();
@@ -161,7 +162,7 @@ impl Walker {
         batch
     }
 
-    /// Sends it in one write, or a single command in two.
+    /// Sends a batch in one write, or a single command in one or two.
     fn say(&mut self, batch: &[(Command, Expect)]) {
         let mut lines = Vec::new();
         for (command, expect) in batch {
@@ -170,7 +171,7 @@ impl Walker {
                 lines.extend_from_slice(b"NOOP\r\nnobody hears this\r\n");
             }
         }
-        // What comes after the end of a session must come with it, or it resets the connection.
+        // Commands after QUIT must be in the same packet, or they would reset the connection.
         let ends = batch.iter().any(|(_, expect)| matches!(expect, Expect::End(_)));
         if batch.len() == 1 && !ends && self.random.chance(20) {
             let (first, second) = lines.split_at(self.random.below(lines.len() as u64) as usize);
@@ -184,7 +185,7 @@ impl Walker {
         let mut line = spell(command);
         if self.random.chance(10) {
             let verb = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-            // Browsers write theirs in capitals.
+            // Browsers use capitals.
             if !matches!(command, Command::Http) {
                 line[..verb].make_ascii_lowercase();
             }
@@ -193,7 +194,7 @@ impl Walker {
         line
     }
 
-    /// The replies to one command, and its transfer.
+    /// Reads the replies to a command, and runs its transfer.
     fn hear(&mut self, command: &Command, expect: &Expect) {
         let shown = spell(command);
         let shown = shown[..shown.len().min(100)].escape_ascii().to_string();
@@ -223,11 +224,11 @@ impl Walker {
                 let got = self.fetch();
                 self.check_names(wanted, &got);
             }
-            Expect::Takes(bytes, manner) => {
+            Expect::Takes(bytes, outcome) => {
                 self.expect(150);
                 let mut data = self.open();
                 data.write_all(bytes).unwrap();
-                if *manner == Manner::Aborted {
+                if *outcome == Outcome::Aborted {
                     self.abort_after(bytes.len());
                 } else {
                     drop(data);
@@ -258,7 +259,8 @@ impl Walker {
         }
     }
 
-    /// Gives what STOU stored a name of ours, so that a seed always walks the same way.
+    /// Renames the file that STOU stored to a predictable name, so that a seed always gives the same
+    /// run.
     fn settle_name(&mut self, dir: &Path, name: &str) {
         let [old, new] = [name, "stou"].map(|name| [&dir[..], &[name.to_owned()]].concat());
         self.tree.rename(&old, &new).unwrap();
@@ -289,7 +291,7 @@ impl Walker {
         }
     }
 
-    /// The port of a 227 or a 229.
+    /// Returns the port of a 227 or 229.
     fn announced(&self, said: &Said) -> u16 {
         let text = said.text();
         let port = match text.split_once("(|||") {
@@ -323,7 +325,7 @@ impl Walker {
             let twice = listed.insert(resolve(home, from, name), node).is_some();
             self.check(!twice, &format!("twice: {line}"));
         }
-        // OPTS MLST may have left the size out.
+        // OPTS MLST may have deselected the size.
         let sizeless = listed.values().flatten().any(|(kind, size)| *kind == 'f' && size.is_none());
         if sizeless {
             wanted.values_mut().flatten().for_each(|(_, size)| *size = None);
@@ -356,17 +358,18 @@ impl Walker {
     }
 }
 
-/// These say more while they run, and nothing may stand behind them.
+/// Returns true for commands that must be last in a batch, because the test reacts to their preliminary
+/// reply.
 fn needs_attention(command: &Command) -> bool {
     match command {
         Command::Stou(_) => true,
-        Command::Stor(_, _, manner) | Command::Appe(_, _, manner) => *manner != Manner::Whole,
-        Command::Retr(_, manner) | Command::List(_, _, manner) => *manner != Manner::Whole,
+        Command::Stor(_, _, outcome) | Command::Appe(_, _, outcome) => *outcome != Outcome::Whole,
+        Command::Retr(_, outcome) | Command::List(_, _, outcome) => *outcome != Outcome::Whole,
         _ => false,
     }
 }
 
-/// Whether it would be answered while something before it still runs.
+/// Returns true if the server would answer a command while an earlier one still runs.
 fn overtakes(command: &Command, batch: &[(Command, Expect)]) -> bool {
     let transfers = batch.iter().any(|(_, expect)| is_transfer(expect));
     let digests = batch.iter().any(|(command, _)| is_digest(command));
@@ -385,7 +388,7 @@ fn is_digest(command: &Command) -> bool {
     matches!(command, Command::Hash(_) | Command::Crc(..))
 }
 
-/// `d` or `f`, and the size of a file.
+/// The kind, `d` or `f`, and the size of a file.
 type Known = (char, Option<usize>);
 
 fn is_dots(line: &str) -> bool {
@@ -500,7 +503,7 @@ fn spell(command: &Command) -> Vec<u8> {
 fn show(expect: &Expect) -> String {
     match expect {
         Expect::Bytes(bytes) => format!("sends {} bytes", bytes.len()),
-        Expect::Takes(bytes, manner) => format!("takes {} bytes, {manner:?}", bytes.len()),
+        Expect::Takes(bytes, outcome) => format!("takes {} bytes, {outcome:?}", bytes.len()),
         Expect::Names(listed) => format!("lists {} names", listed.all.len()),
         Expect::Stores(..) => "stores under a new name".into(),
         Expect::Active(_) => "connects".into(),

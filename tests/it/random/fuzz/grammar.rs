@@ -1,9 +1,9 @@
-//! Lines as a client might send them, and what remains of them after some damage.
+//! Generates command lines as a client might send them, and corrupts them.
 
 use crate::support::random::Random;
 use mt_ftp::protocol::{ArgumentRule, Row, TABLE, Verb};
 
-/// Names in the tree the sessions share. The last ones lead outside.
+/// Names in the shared tree. The last ones point outside the root.
 pub const NAMES: &[&str] = &[
     "a",
     "b",
@@ -25,7 +25,7 @@ pub const NAMES: &[&str] = &[
     "secret",
 ];
 
-/// Parts of paths that need care.
+/// Unusual path components.
 const ODD: &[&[u8]] = &[
     b"",
     b".",
@@ -74,7 +74,7 @@ const ODD: &[&[u8]] = &[
     b"%s%n",
 ];
 
-/// Numbers at whose borders things break.
+/// Numbers around limits.
 const NUMBERS: &[&str] = &[
     "0",
     "1",
@@ -124,7 +124,7 @@ const TIMES: &[&str] = &[
     "99999999999999",
 ];
 
-/// Sequences that mean something to a line reader or a Telnet filter.
+/// Sequences with a meaning for a line reader or Telnet parser.
 const CONTROLS: &[&[u8]] = &[
     b"\r\n",
     b"\n",
@@ -149,8 +149,9 @@ const CONTROLS: &[&[u8]] = &[
     b"\x80",
 ];
 
-/// Whether a text has no CR, LF or NUL but in the pair `CR NUL`, which is a CR in a name (RFC 2640).
-pub fn ends_no_line(text: &[u8]) -> bool {
+/// Returns true if a text has no CR, LF or NUL, except `CR NUL`, which encodes a CR in a name (RFC
+/// 2640).
+pub fn has_no_line_end(text: &[u8]) -> bool {
     let ends = |byte: &u8| matches!(byte, b'\r' | b'\n' | 0);
     let mut rest = text;
     while let Some(at) = rest.iter().position(ends) {
@@ -162,7 +163,7 @@ pub fn ends_no_line(text: &[u8]) -> bool {
     true
 }
 
-/// A command without the end of its line.
+/// Returns a command without its line end.
 pub fn line(random: &mut Random) -> Vec<u8> {
     match random.below(40) {
         0 => words(random),
@@ -175,7 +176,7 @@ pub fn line(random: &mut Random) -> Vec<u8> {
 
 fn command(random: &mut Random) -> Vec<u8> {
     let mut row = &TABLE[random.index(TABLE.len())];
-    // These end what there is to be tried; seldom is often enough.
+    // These end the session or its login, so they are rare.
     if matches!(row.verb, Verb::User | Verb::Rein | Verb::Quit | Verb::Pass) && random.chance(80) {
         row = Verb::Retr.row();
     }
@@ -235,7 +236,7 @@ fn name_of_user(random: &mut Random) -> &'static str {
     random.pick(&["anonymous", "ftp", "FTP", "reader", "homebody", "root", "../x", "a\"b=c"])
 }
 
-/// A path, often one that exists.
+/// Returns a path, often of an existing file.
 pub fn path(random: &mut Random) -> Vec<u8> {
     match random.below(20) {
         0 => "n".repeat(254 + random.index(3)).into(),
@@ -347,7 +348,7 @@ fn site(random: &mut Random) -> Vec<u8> {
         "UMASK" => random.pick(&["", "022", "777", "1777", "x"]).into(),
         "SYMLINK" => symlink(random),
         "MKDIR" => path(random),
-        // 0 and what is less than a second are refused, and what is short ends idle sessions.
+        // 0 is refused, and a short timeout would end idle sessions.
         "IDLE" => random.pick(&["", "1", "2", "0", "x", "99999999999"]).into(),
         _ => Vec::new(),
     };
@@ -385,12 +386,12 @@ fn words(random: &mut Random) -> Vec<u8> {
     words.join(&b' ')
 }
 
-/// Up to so many bytes of any kind.
+/// Returns at most `most` random bytes.
 pub fn garbage(random: &mut Random, most: usize) -> Vec<u8> {
     (0..random.index(most)).map(|_| random.number() as u8).collect()
 }
 
-/// The end of a line, as clients write it and as they do not.
+/// Returns a usual or unusual line end.
 pub fn end_of_line(random: &mut Random) -> &'static [u8] {
     match random.below(30) {
         0..4 => b"\n",
@@ -401,7 +402,7 @@ pub fn end_of_line(random: &mut Random) -> &'static [u8] {
     }
 }
 
-/// Does some damage.
+/// Corrupts the bytes.
 pub fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     for _ in 0..=random.below(3) {
         let at = random.index(bytes.len());
@@ -420,7 +421,7 @@ pub fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
                 bytes.splice(at..end, other[random.index(other.len())..].to_vec());
             }
             6 if random.chance(20) => {
-                // Around the longest line, and far beyond it.
+                // Around the maximum line length, and far beyond it.
                 let length = random.pick(&[4000, 4095, 4096, 4097, 20_000]);
                 bytes.splice(at..at, vec![b'x'; length]);
             }

@@ -1,4 +1,4 @@
-//! Every parser of the crate in this process: no bytes panic, and what was written is read back.
+//! Fuzzes every parser of the crate: no input causes a panic, and written values are parsed back.
 
 use super::{Budget, grammar};
 use crate::support::random::Random;
@@ -20,10 +20,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Inputs for each parser between two looks at the clock.
+/// Inputs per parser and round; the time limit is checked after each round.
 const ROUND: u64 = 200;
 
-/// Rounds of a plain `cargo test` at most.
+/// Maximum number of rounds in a default run.
 const ROUNDS: u64 = 40;
 
 type Fuzz = fn(&mut Random);
@@ -47,7 +47,7 @@ const PARSERS: &[(&str, Fuzz)] = &[
 ];
 
 #[test]
-fn no_bytes_panic_and_what_is_written_is_read_back() {
+fn no_input_panics_and_written_values_are_parsed_back() {
     for seed in Budget::new(20, ROUNDS).seeds() {
         for (name, fuzz) in PARSERS {
             let mut random = Random(seed.0);
@@ -57,7 +57,7 @@ fn no_bytes_panic_and_what_is_written_is_read_back() {
     }
 }
 
-/// Tells which one failed.
+/// Prints the parser's name on failure.
 struct Which<'a>(&'a str);
 
 impl Drop for Which<'_> {
@@ -68,14 +68,14 @@ impl Drop for Which<'_> {
     }
 }
 
-/// What a function appends.
+/// Returns the bytes that a function appends.
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
     out
 }
 
-/// One of them, damaged more often than not.
+/// Returns one of the samples, usually corrupted.
 fn damaged(random: &mut Random, samples: &[&str]) -> Vec<u8> {
     let mut bytes = random.pick(samples).as_bytes().to_vec();
     if random.chance(70) {
@@ -102,10 +102,10 @@ fn command(random: &mut Random) {
     let once = written(|out| command.write_to(out));
     let again = Command::parse(&once);
     assert!(again.is_ok(), "{} {}: {again:?}", shown(&line), shown(&once));
-    // Not the values: what is written of a time has no fraction.
+    // Compares the text and not the values, because written times have no fraction.
     let twice = written(|out| again.unwrap().write_to(out));
     assert_eq!(shown(&twice), shown(&once), "{}", shown(&line));
-    assert!(grammar::ends_no_line(&once), "{}", shown(&once));
+    assert!(grammar::has_no_line_end(&once), "{}", shown(&once));
     if let Verb::Pass | Verb::Acct = command.verb() {
         assert_eq!(command.to_string(), format!("{} ****", command.verb()));
     }
@@ -133,7 +133,7 @@ fn reply(random: &mut Random) {
     }
 }
 
-/// The same lines, however the bytes come.
+/// Checks that lines do not depend on how the bytes are split.
 fn control_line(random: &mut Random) {
     let mut bytes = Vec::new();
     for _ in 0..=random.below(3) {
@@ -145,7 +145,7 @@ fn control_line(random: &mut Random) {
         let Line::Text(text) = line else { continue };
         assert!(text.len() <= MAX_LINE && !text.contains(&b'\n'), "{}", shown(&bytes));
     }
-    // At every place would take too long for the longest.
+    // Splitting long inputs everywhere would take too long.
     let step = 1 + bytes.len() / 64;
     for at in (0..bytes.len()).step_by(step) {
         let (head, tail) = bytes.split_at(at);
@@ -164,10 +164,10 @@ fn lines_of(pieces: &[&[u8]]) -> Vec<Line> {
     lines
 }
 
-/// Gives at most one piece with every read.
+/// A reader that returns at most one piece per call.
 struct Pieces<'a> {
     rest: &'a [&'a [u8]],
-    /// How much of the first was given already.
+    /// The number of bytes already returned from the first piece.
     given: usize,
 }
 
@@ -228,7 +228,8 @@ fn addresses(random: &mut Random) {
     }
 }
 
-/// What a part of the bytes has led to stays so with all of them, and nothing behind the end counts.
+/// Checks that the result for a prefix does not change with more data, and that bytes after the header
+/// do not matter.
 fn proxy_header(random: &mut Random) {
     const BINARY: &str = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x13\x0a\0\0\x01\x0a\0\0\x02\x01\x01\0\x15\x02\0\x01x\x04\0\0";
     let samples = [
@@ -311,7 +312,7 @@ const LS: &[&str] = &[
     "PROFILE  EXEC     F        65      107        2 2005-10-04 15:28:42 060191",
 ];
 
-/// Lines that change what those below them are.
+/// Headings, which change how the following lines are parsed.
 const HEADINGS: &[&str] = &[
     "Volume Unit    Referred Ext Used Recfm Lrecl BlkSz Dsorg Dsname",
     " Name     VV.MM   Created       Changed      Size  Init   Mod   Id",
@@ -322,7 +323,7 @@ const HEADINGS: &[&str] = &[
     "",
 ];
 
-/// Whole listings: no line is lost, and no name is one that a directory cannot hold.
+/// Checks that no line of a listing is lost, and that all names are valid.
 fn listings(random: &mut Random) {
     let lines = [LS, MLSX, HEADINGS].concat();
     let pieces = (0..random.below(8)).map(|_| damaged(random, &lines));
@@ -348,7 +349,7 @@ fn ls(random: &mut Random) {
 }
 
 fn times(random: &mut Random) {
-    // All that 14 digits can say.
+    // Any 14 digits.
     let seconds = random.below(315_000_000_000) as i64 - 62_000_000_000;
     let offset = Duration::from_secs(seconds.unsigned_abs());
     let time = if seconds < 0 { UNIX_EPOCH - offset } else { UNIX_EPOCH + offset };
@@ -380,7 +381,7 @@ fn text(random: &mut Random) {
     let mut reader = ascii::EncodingReader::new(&local[..]);
     reader.read_to_end(&mut encoded).unwrap();
     assert_eq!(shown(&encoded), shown(&wire));
-    // Whatever the client sends, and what the server itself sent.
+    // Any data from a client, and data that the server itself sent.
     let stored = shown(&local).replace("\\r\\n", "\\n");
     for (stream, expected) in [(&wire, Some(&stored)), (&local, None)] {
         let mut whole = ascii::DecodingWriter::new(Vec::new());

@@ -1,31 +1,31 @@
-//! What a server says, read as strictly as `wire` reads it, but without waiting for it.
+//! A strict, incremental parser of replies.
 
-use super::grammar::ends_no_line;
+use super::grammar::has_no_line_end;
 
-/// Puts replies together from bytes however they come.
+/// Assembles replies from bytes that arrive in any pieces.
 #[derive(Debug, Default)]
 pub struct Replies {
     unread: Vec<u8>,
-    /// The code whose last line is awaited.
+    /// The code of a reply whose last line has not arrived.
     open: Option<u16>,
-    /// The first line of every final reply, the greeting among them.
+    /// The code and last line of every final reply, including the greeting.
     pub finals: Vec<(u16, String)>,
-    /// How many said that something begins.
+    /// The number of preliminary replies (1yz).
     pub preliminary: usize,
 }
 
-/// No line of a reply is longer: the longest path with all its quotes doubled, and some words.
+/// Maximum length of a reply line: the longest path with all quotes doubled, and some text.
 const LONGEST: usize = 3 * 4096;
 
 impl Replies {
-    /// Takes what came.
+    /// Adds received bytes.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Describes the first invalid line.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.unread.extend_from_slice(bytes);
         loop {
-            // Refusals of Telnet options may stand before a reply, and an option may be the byte LF.
+            // Refusals of Telnet options may precede a reply, and an option may be the byte LF.
             match self.unread[..] {
                 [255, 252 | 254, _, ..] => {
                     self.unread.drain(..3);
@@ -38,17 +38,17 @@ impl Replies {
             let line: Vec<u8> = self.unread.drain(..=end).collect();
             self.take_line(&line).map_err(|why| format!("{why}: \"{}\"", line.escape_ascii()))?;
         }
-        if self.unread.len() > LONGEST { Err("a line without end".into()) } else { Ok(()) }
+        if self.unread.len() > LONGEST { Err("a line that is too long".into()) } else { Ok(()) }
     }
 
-    /// Whether it ended where a reply does.
+    /// Returns true if no partial reply is left.
     pub fn is_complete(&self) -> bool {
         self.unread.is_empty() && self.open.is_none()
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), &'static str> {
         let text = line.strip_suffix(b"\r\n").ok_or("a line ends without CR")?;
-        if !ends_no_line(text) {
+        if !has_no_line_end(text) {
             return Err("CR or NUL in a line");
         }
         if let Some(code) = self.open {
@@ -58,15 +58,15 @@ impl Replies {
             }
             return Ok(());
         }
-        if self.has_parted() {
-            return Err("said after the last word");
+        if self.has_closed() {
+            return Err("a reply after 221 or 421");
         }
         let code = text.get(..3).and_then(|code| std::str::from_utf8(code).ok());
         let code = code.and_then(|code| code.parse().ok()).filter(|code| (100..600).contains(code));
         match (code, text.get(3)) {
             (Some(code), Some(b' ')) => self.end(code, text),
             (Some(code), Some(b'-')) => self.open = Some(code),
-            _ => return Err("this is no reply"),
+            _ => return Err("not a reply"),
         }
         Ok(())
     }
@@ -79,8 +79,8 @@ impl Replies {
         }
     }
 
-    /// Whether the server has said its last word.
-    pub fn has_parted(&self) -> bool {
+    /// Returns true if the last reply was 221 or 421.
+    pub fn has_closed(&self) -> bool {
         matches!(self.finals.last(), Some((221 | 421, _)))
     }
 }

@@ -1,7 +1,7 @@
-//! One session that a seed determines: what it says, and what it does with its data connections.
+//! A random session determined by a seed: its commands and its use of data connections.
 //!
-//! What the server answers changes nothing of what is said, but for the ports of passive mode. Only
-//! how sessions and the machine's threads take turns is not in the seed.
+//! Except for passive ports, the replies do not influence the commands, so only the scheduling of
+//! threads is not determined by the seed.
 
 use super::grammar;
 use super::replies::Replies;
@@ -15,39 +15,38 @@ use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// How long something is waited for that may never come.
-const MOMENT: Duration = Duration::from_millis(150);
+/// Time limit for events that may never occur.
+const BRIEFLY: Duration = Duration::from_millis(150);
 
-/// How much of a transfer is carried before it is left alone.
-const CARRIED: usize = 4 << 20;
+/// Maximum number of bytes to transfer.
+const MAX_TRANSFER: usize = 4 << 20;
 
-/// Runs the session of this seed at the server that listens at `address`, and gives the codes of
-/// all final replies.
+/// Runs the session of this seed, and returns the codes of all final replies.
 ///
 /// # Errors
-/// What the server said wrong, and all that was said.
+/// Describes the server's error, with everything that was sent and received.
 pub fn run(address: SocketAddr, seed: u64) -> Result<Vec<u16>, String> {
     let mut random = Random(seed);
-    // Never that of the good client: what these do may get their address refused.
+    // Never the address of the well-behaved client, because the server may block this address.
     let [a, b, c] = [0; 3].map(|_: u8| 2 + random.below(250) as u8);
     let local = IpAddr::V4(Ipv4Addr::new(127, a, b, c));
-    let control = connect(local, address).and_then(|control| patient(control, PATIENCE));
+    let control = connect(local, address).and_then(|control| with_timeouts(control, PATIENCE));
     let control = control.ok_or("cannot connect")?;
-    let heard = Heard::default();
-    let (deaf, manner) = (random.chance(10), manner(&mut random));
+    let received = Received::default();
+    let (ignores_replies, ending) = (random.chance(10), ending(&mut random));
     let sent = thread::scope(|scope| {
         let mut session =
-            Session { control, local, heard: &heard, sent: Vec::new(), held: Vec::new() };
-        if !deaf {
+            Session { control, local, received: &received, sent: Vec::new(), held: Vec::new() };
+        if !ignores_replies {
             let control = session.control.try_clone().map_err(|error| error.to_string())?;
-            scope.spawn(|| heard.listen(control));
+            scope.spawn(|| received.listen(control));
         }
-        session.live(&mut random, manner);
+        session.run_steps(&mut random, ending);
         Ok::<_, String>(session.sent)
     })?;
-    let said = heard.said.into_inner().unwrap();
+    let said = received.said.into_inner().unwrap();
     let finals = &said.replies.finals;
-    match said.judge(&sent, manner) {
+    match said.judge(&sent, ending) {
         Ok(()) => Ok(finals.iter().map(|(code, _)| *code).collect()),
         Err(why) => {
             let finals: Vec<&str> = finals.iter().map(|(_, text)| text.as_str()).collect();
@@ -57,31 +56,31 @@ pub fn run(address: SocketAddr, seed: u64) -> Result<Vec<u16>, String> {
     }
 }
 
-/// How a session ends.
+/// The way in which a session ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Manner {
-    /// QUIT, and waiting for the end.
+enum Ending {
+    /// QUIT, then wait for the end.
     Quit,
-    /// The end of what is said, and waiting for the answers.
+    /// Close the sending side, then wait for the replies.
     HalfClose,
-    /// Gone, whatever is on its way.
+    /// Close both directions immediately.
     Vanish,
-    /// Nothing more is said until the server has enough.
+    /// Stay silent until the server closes the connection.
     Wait,
 }
 
-fn manner(random: &mut Random) -> Manner {
+fn ending(random: &mut Random) -> Ending {
     match random.below(20) {
-        0..4 => Manner::Quit,
-        4..14 => Manner::HalfClose,
-        14..19 => Manner::Vanish,
-        _ => Manner::Wait,
+        0..4 => Ending::Quit,
+        4..14 => Ending::HalfClose,
+        14..19 => Ending::Vanish,
+        _ => Ending::Wait,
     }
 }
 
-/// What came, for the thread that says something.
+/// The replies received so far, shared with the sending thread.
 #[derive(Default)]
-struct Heard {
+struct Received {
     said: Mutex<Said>,
     more: Condvar,
 }
@@ -89,13 +88,13 @@ struct Heard {
 #[derive(Default)]
 struct Said {
     replies: Replies,
-    /// What is wrong with it.
+    /// The first error in the replies.
     problem: Option<String>,
-    /// How it ended.
+    /// The end of the connection.
     end: Option<io::Result<()>>,
 }
 
-impl Heard {
+impl Received {
     fn listen(&self, mut control: TcpStream) {
         let mut chunk = [0; 4096];
         loop {
@@ -117,7 +116,7 @@ impl Heard {
         self.said.lock().unwrap().replies.finals.len()
     }
 
-    /// Waits a moment for a final reply after the first `known` that this takes something from.
+    /// Waits briefly for a final reply after the first `known` for which `take` returns a value.
     fn find<T>(&self, known: usize, take: impl Fn(u16, &str) -> Option<T>) -> Option<T> {
         let look = |said: &Said| {
             said.replies.finals.iter().skip(known).find_map(|(code, text)| take(*code, text))
@@ -125,24 +124,28 @@ impl Heard {
         let said = self.said.lock().unwrap();
         let waits =
             |said: &mut Said| said.end.is_none() && said.problem.is_none() && look(said).is_none();
-        let (said, _) = self.more.wait_timeout_while(said, MOMENT, waits).unwrap();
+        let (said, _) = self.more.wait_timeout_while(said, BRIEFLY, waits).unwrap();
         look(&said)
     }
 }
 
 impl Said {
-    fn judge(&self, sent: &[u8], manner: Manner) -> Result<(), String> {
+    fn judge(&self, sent: &[u8], ending: Ending) -> Result<(), String> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
         let answers = self.replies.finals.len();
         let lines = 1 + lines_of(sent);
         match &self.end {
-            Some(Ok(())) if !self.replies.is_complete() => Err("half a reply at the end".into()),
-            Some(Err(error)) if is_timeout(error) => Err("no end".into()),
-            // The greeting, one for each line, and perhaps a farewell.
+            Some(Ok(())) if !self.replies.is_complete() => {
+                Err("an incomplete reply at the end".into())
+            }
+            Some(Err(error)) if is_timeout(error) => {
+                Err("the server did not close the connection".into())
+            }
+            // The greeting, one reply per line, and perhaps a final 421.
             _ if answers > lines + 1 => Err(format!("{answers} final replies to {lines} lines")),
-            Some(Ok(())) if manner == Manner::HalfClose && !self.replies.has_parted() => {
+            Some(Ok(())) if ending == Ending::HalfClose && !self.replies.has_closed() => {
                 match answers == lines {
                     true => Ok(()),
                     false => Err(format!("{answers} final replies to {lines} lines")),
@@ -153,7 +156,7 @@ impl Said {
     }
 }
 
-/// How many lines a server reads in these bytes, which is not for this test to judge.
+/// Returns the number of lines in these bytes, as the crate's own reader counts them.
 fn lines_of(sent: &[u8]) -> usize {
     let mut control = Control::new(sent);
     let mut lines = 0;
@@ -170,17 +173,17 @@ fn is_timeout(error: &io::Error) -> bool {
 struct Session<'a> {
     control: TcpStream,
     local: IpAddr,
-    heard: &'a Heard,
+    received: &'a Received,
     sent: Vec<u8>,
-    /// Connections that are left open to the end.
+    /// Data connections that stay open until the session ends.
     held: Vec<TcpStream>,
 }
 
 impl Session<'_> {
-    fn live(&mut self, random: &mut Random, manner: Manner) {
+    fn run_steps(&mut self, random: &mut Random, ending: Ending) {
         self.log_in(random);
         for _ in 0..3 + random.below(15) {
-            // So that what one step meets changes nothing of the next.
+            // A separate generator per step, so that timing in one step does not change the next.
             let random = &mut Random(random.number());
             match random.below(20) {
                 0..8 => self.talk(random),
@@ -189,12 +192,12 @@ impl Session<'_> {
                     let garbage = grammar::garbage(random, 300);
                     self.say(random, &garbage);
                 }
-                17 => drop(self.heard.find(self.heard.finals(), |_, _| Some(()))),
+                17 => drop(self.received.find(self.received.finals(), |_, _| Some(()))),
                 18 => drop(self.held.pop()),
                 _ => self.say(random, b"\r\nUSER ftp\r\nPASS x\r\nTYPE I\r\n"),
             }
         }
-        self.part(manner);
+        self.end(ending);
     }
 
     fn log_in(&mut self, random: &mut Random) {
@@ -209,7 +212,7 @@ impl Session<'_> {
         self.say(random, login);
     }
 
-    /// Sends it in one piece or in several. Who is not listened to any more goes on all the same.
+    /// Sends bytes in one or several pieces. Ignores a closed connection.
     fn say(&mut self, random: &mut Random, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -235,24 +238,24 @@ impl Session<'_> {
         self.say(random, &bytes);
     }
 
-    /// Arranges a data connection, asks for a transfer, and does something with the connection.
+    /// Sets up a data connection, starts a transfer, and uses the connection somehow.
     fn transfer(&mut self, random: &mut Random) {
         if random.chance(60) {
             self.passive(random);
         } else {
             self.active(random);
         }
-        // What this line did not end would be part of the next.
+        // Ends a line that may still be incomplete.
         if random.chance(90) {
             self.say(random, b"\r\n");
         }
     }
 
     fn passive(&mut self, random: &mut Random) {
-        let known = self.heard.finals();
+        let known = self.received.finals();
         let line = random.pick(&["EPSV\r\n", "PASV\r\n", "epsv 1\r\n"]);
         self.say(random, line.as_bytes());
-        let port = self.heard.find(known, announced_port);
+        let port = self.received.find(known, announced_port);
         let (early, stranger, twice) = (random.chance(50), random.chance(10), random.chance(10));
         let mut stream = None;
         let to = port.map(|port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
@@ -270,7 +273,7 @@ impl Session<'_> {
         if let Some(to) = to.filter(|_| twice) {
             self.held.extend(connect(self.local, to));
         }
-        self.carry(random, stream);
+        self.use_data_connection(random, stream);
     }
 
     fn active(&mut self, random: &mut Random) {
@@ -287,7 +290,7 @@ impl Session<'_> {
         let listener = Some(listener).filter(|_| random.chance(85));
         self.ask(random);
         let stream = listener.and_then(|listener| accept(&listener));
-        self.carry(random, stream);
+        self.use_data_connection(random, stream);
     }
 
     fn ask(&mut self, random: &mut Random) {
@@ -314,18 +317,18 @@ impl Session<'_> {
         self.say(random, &bytes);
     }
 
-    fn carry(&mut self, random: &mut Random, stream: Option<TcpStream>) {
+    fn use_data_connection(&mut self, random: &mut Random, stream: Option<TcpStream>) {
         let what = random.below(12);
         let bytes = grammar::garbage(random, [10, 1000, 300_000][what as usize % 3]);
         let Some(mut stream) = stream else { return };
         match what {
-            0..3 => drain(&mut stream, CARRIED),
-            // Closed with something unread, it is reset.
+            0..3 => drain(&mut stream, MAX_TRANSFER),
+            // Closing the socket with unread data resets the connection.
             3 => drain(&mut stream, 100),
             4..6 => drop(stream.write_all(&bytes)),
             6 => {
                 let _ = stream.write_all(&bytes).and_then(|()| stream.shutdown(Shutdown::Write));
-                drain(&mut stream, CARRIED);
+                drain(&mut stream, MAX_TRANSFER);
             }
             7 => {
                 let _ = stream.shutdown(Shutdown::Write);
@@ -341,27 +344,27 @@ impl Session<'_> {
             10 => {
                 self.say(random, b"STAT\r\nNOOP\r\n");
                 let _ = stream.write_all(&bytes);
-                drain(&mut stream, CARRIED);
+                drain(&mut stream, MAX_TRANSFER);
             }
             _ => {}
         }
     }
 
-    fn part(&mut self, manner: Manner) {
-        match manner {
-            Manner::Quit => {
+    fn end(&mut self, ending: Ending) {
+        match ending {
+            Ending::Quit => {
                 let _ = self.control.write_all(b"\r\nQUIT\r\n");
                 self.sent.extend_from_slice(b"\r\nQUIT\r\n");
                 let _ = self.control.shutdown(Shutdown::Write);
             }
-            Manner::HalfClose => drop(self.control.shutdown(Shutdown::Write)),
-            Manner::Vanish => drop(self.control.shutdown(Shutdown::Both)),
-            Manner::Wait => {}
+            Ending::HalfClose => drop(self.control.shutdown(Shutdown::Write)),
+            Ending::Vanish => drop(self.control.shutdown(Shutdown::Both)),
+            Ending::Wait => {}
         }
     }
 }
 
-/// The port of a 227 or 229.
+/// Returns the port of a 227 or 229.
 fn announced_port(code: u16, text: &str) -> Option<u16> {
     let inner = text.split_once('(')?.1.split_once(')')?.0;
     match code {
@@ -376,7 +379,7 @@ fn announced_port(code: u16, text: &str) -> Option<u16> {
     }
 }
 
-/// Reads to the end, or until there were so many bytes, or until nothing comes.
+/// Reads until the end, until `most` bytes have arrived, or until nothing arrives in time.
 fn drain(stream: &mut TcpStream, most: usize) {
     let mut chunk = [0; 8192];
     let mut left = most;
@@ -385,22 +388,22 @@ fn drain(stream: &mut TcpStream, most: usize) {
     }
 }
 
-/// Connects from another address of this machine; `None` where nobody listens any more.
+/// Connects from the address `local`; `None` if nothing listens there.
 fn connect(local: IpAddr, to: SocketAddr) -> Option<TcpStream> {
     let stream = connect_from(local, to).ok()?;
     poll(&mut [PollItem::new(Waitable::handle(&stream), Interest::Write)], Some(PATIENCE)).ok()?;
     stream.take_error().ok().filter(Option::is_none)?;
     stream.set_nonblocking(false).ok()?;
-    patient(stream, MOMENT)
+    with_timeouts(stream, BRIEFLY)
 }
 
 fn accept(listener: &TcpListener) -> Option<TcpStream> {
     let mut items = [PollItem::new(Waitable::handle(listener), Interest::Read)];
-    let came = poll(&mut items, Some(MOMENT)).ok()? > 0;
-    patient(came.then(|| listener.accept().ok())??.0, MOMENT)
+    let came = poll(&mut items, Some(BRIEFLY)).ok()? > 0;
+    with_timeouts(came.then(|| listener.accept().ok())??.0, BRIEFLY)
 }
 
-fn patient(stream: TcpStream, patience: Duration) -> Option<TcpStream> {
+fn with_timeouts(stream: TcpStream, patience: Duration) -> Option<TcpStream> {
     stream.set_read_timeout(Some(patience)).ok()?;
     stream.set_write_timeout(Some(patience)).ok()?;
     stream.set_nodelay(true).ok()?;

@@ -1,12 +1,12 @@
-//! What to say next: at random, but so that the walk gets somewhere.
+//! Chooses random commands, weighted so that sessions make progress.
 
-use super::session::{Command, Listing, Manner, Plan, Right, Session, Setter, User};
+use super::session::{Command, Listing, Outcome, Plan, Right, Session, Setter, User};
 use super::tree::{Path, Tree};
 use crate::support::random::Random;
 use std::net::TcpListener;
 use std::rc::Rc;
 
-/// Commands that always get the same answer from who may use them.
+/// Commands that always get the same reply if the login may use them.
 const PLAIN: &[(&str, Right, u16)] = &[
     ("NOOP", Right::Anyone, 200),
     ("SYST", Right::Anyone, 215),
@@ -40,7 +40,7 @@ const PLAIN: &[(&str, Right, u16)] = &[
     ("ALLO 10", Right::Write, 200),
 ];
 
-/// Lines that are no commands.
+/// Invalid commands.
 const MALFORMED: &[(&str, Right, u16)] = &[
     ("", Right::Anyone, 500),
     ("XYZZY", Right::Anyone, 500),
@@ -67,12 +67,12 @@ const MALFORMED: &[(&str, Right, u16)] = &[
     ("MFF modify=never; a", Right::Login, 501),
 ];
 
-/// Arguments of PORT that lead elsewhere, or where nobody is to be disturbed.
+/// Arguments of PORT with other addresses or privileged ports.
 const FOREIGN: &[&str] = &["10,0,0,1,200,1", "127,0,0,2,200,1", "127,0,0,1,0,21"];
 
 const NAMES: &[&str] = &["a", "b", "c", "d e", "ü", " x", "q\"q", "home"];
 
-/// Ways to say a path that need care.
+/// Unusual spellings of paths.
 const ODD: &[&str] =
     &["/", ".", "..", "../..", "/../a", "a/..", "//a//b/", "a/./b", "no/../a", "/a/"];
 
@@ -80,10 +80,10 @@ const TIMES: &[&str] = &["20010203040506", "19990101000000", "20240229235959"];
 
 const ALGORITHMS: &[&str] = &["SHA-256", "SHA-512", "SHA-1", "MD5", "CRC32"];
 
-/// More than this in the tree, and it is thinned out.
+/// Number of entries in the tree above which the walk deletes more.
 const CROWDED: usize = 40;
 
-/// The next command.
+/// Returns the next command.
 pub fn command(random: &mut Random, session: &Session, tree: &Tree) -> Command {
     match random.below(100) {
         0..3 => return malformed(random),
@@ -133,7 +133,8 @@ fn user(random: &mut Random) -> User {
     random.pick(&[User::Visitor, User::Visitor, User::Visitor, User::Reader, User::Homebody])
 }
 
-/// How often a login goes wrong: the server takes longer to say so each time.
+/// Returns true in one of 400 calls. Wrong logins are rare, because the server delays each refusal
+/// longer.
 fn rarely(random: &mut Random) -> bool {
     random.below(400) == 0
 }
@@ -153,18 +154,18 @@ fn plan(random: &mut Random) -> Command {
 
 fn transfer(random: &mut Random, session: &Session, tree: &Tree) -> Command {
     let no_show = session.plan() == Plan::Passive && random.chance(5);
-    let manner = if no_show { Manner::NoShow } else { Manner::Whole };
-    // What is aborted in TYPE A depends on where a line was cut.
+    let outcome = if no_show { Outcome::NoShow } else { Outcome::Whole };
+    // The result of an abort in TYPE A depends on where a line was cut.
     let aborted = match session.is_ascii() {
-        false if !no_show && random.chance(25) => Manner::Aborted,
-        _ => manner,
+        false if !no_show && random.chance(25) => Outcome::Aborted,
+        _ => outcome,
     };
     match random.below(20) {
-        0..6 => Command::Retr(path(random, session, tree), manner),
+        0..6 => Command::Retr(path(random, session, tree), outcome),
         6..10 => {
             let form = random.pick(&[Listing::List, Listing::Nlst, Listing::Mlsd]);
             let typed = random.chance(60).then(|| path(random, session, tree));
-            Command::List(form, typed, manner)
+            Command::List(form, typed, outcome)
         }
         10..16 => Command::Stor(path(random, session, tree), content(random), aborted),
         16..19 => Command::Appe(path(random, session, tree), content(random), aborted),
@@ -213,13 +214,13 @@ fn other(random: &mut Random, session: &Session, tree: &Tree) -> Command {
     }
 }
 
-/// Often 0 or a little, seldom much.
+/// Returns a number that is often 0 or small, and rarely large.
 fn offset(random: &mut Random) -> u64 {
     let end = random.pick(&[1, 10, 100, 1000, 100_000]);
     random.below(end)
 }
 
-/// Text of some lines, so that TYPE A has something to do.
+/// Returns several lines of text, so that TYPE A has something to convert.
 fn content(random: &mut Random) -> Vec<u8> {
     let most = random.pick(&[1, 20, 20, 300, 300, 3000, 70_000]);
     let length = random.below(most);
@@ -234,7 +235,7 @@ fn content(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Half of them lead to something that is there.
+/// Half of the paths exist.
 fn path(random: &mut Random, session: &Session, tree: &Tree) -> String {
     let home = session.home();
     let known = tree.below(&home);
@@ -257,7 +258,7 @@ fn path(random: &mut Random, session: &Session, tree: &Tree) -> String {
     }
 }
 
-/// Someone lives there.
+/// Returns true if a command would remove, rename or replace the home of an account.
 fn harms_home(command: &Command, session: &Session) -> bool {
     let (Command::Rmd(path)
     | Command::Rmda(path)

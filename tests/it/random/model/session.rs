@@ -1,6 +1,6 @@
-//! The session as a small program: what each command answers, and what it changes.
+//! The model of a session: the reply and the effect of each command.
 //!
-//! It knows the RFCs and what README promises, and shares no code with the server.
+//! It follows the RFCs and the guide, and shares no code with the server.
 
 use super::tree::{BAD_RESTART, Code, Node, Path, Start, Tree, UNAVAILABLE};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::mem;
 use std::net::TcpListener;
 use std::rc::Rc;
 
-/// Who may log in.
+/// The users of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum User {
     /// May write, with any password.
@@ -21,7 +21,7 @@ pub enum User {
     Nobody,
 }
 
-/// What a command asks of the login.
+/// The access that a command requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
     Anyone,
@@ -29,27 +29,27 @@ pub enum Right {
     Write,
 }
 
-/// What a transfer comes to.
+/// The way in which a transfer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// Its end.
+pub enum Outcome {
+    /// Complete.
     Whole,
-    /// ABOR after all that we have to send; for uploads in TYPE I.
+    /// ABOR after all data was sent; only for uploads in TYPE I.
     Aborted,
-    /// ABOR while the server waits for our data connection; in passive mode.
+    /// ABOR while the server waits for the data connection; only in passive mode.
     NoShow,
 }
 
-/// A command as the model understands it. Paths are as they are typed.
+/// A command of the model, with paths as typed.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Answered with this code whatever the state, once the right is there.
+    /// Gets this code in any state if the login has the right.
     Plain(&'static str, Right, Code),
-    /// No command: this code, to those who have the right that the command would need.
+    /// An invalid command; gets this code if the login has the right that the command would need.
     Malformed(&'static str, Right, Code),
-    /// The line of a browser.
+    /// An HTTP request of a browser.
     Http,
-    /// More than a line may hold.
+    /// A line beyond the maximum length.
     TooLong,
     User(User),
     Pass {
@@ -65,7 +65,7 @@ pub enum Command {
         extended: bool,
         listener: Rc<TcpListener>,
     },
-    /// PORT with this argument, which is not ours.
+    /// PORT with this argument, an address other than the client's.
     Foreign(&'static str),
     Type {
         ascii: bool,
@@ -73,7 +73,7 @@ pub enum Command {
     Rest(u64),
     Rang(u64, u64),
     Algorithm(&'static str),
-    /// OPTS MLST: all facts or nothing but the type.
+    /// OPTS MLST with all facts, or only with the type.
     Facts {
         all: bool,
     },
@@ -93,18 +93,18 @@ pub enum Command {
     Dsiz(String),
     Avbl(String),
     Chmod(String),
-    /// MFMT, MFF or SITE UTIME, all of which set this time.
+    /// MFMT, MFF or SITE UTIME with this time.
     Time(Setter, &'static str, String),
     Hash(String),
     Crc(String, Option<(u64, u64)>),
-    Retr(String, Manner),
-    List(Listing, Option<String>, Manner),
-    Stor(String, Vec<u8>, Manner),
-    Appe(String, Vec<u8>, Manner),
+    Retr(String, Outcome),
+    List(Listing, Option<String>, Outcome),
+    Stor(String, Vec<u8>, Outcome),
+    Appe(String, Vec<u8>, Outcome),
     Stou(Vec<u8>),
 }
 
-/// The commands that set when a file was modified.
+/// The commands that set modification times.
 #[derive(Clone, Copy, Debug)]
 pub enum Setter {
     Mfmt,
@@ -112,7 +112,7 @@ pub enum Setter {
     Utime,
 }
 
-/// The commands that list.
+/// The listing commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
     List,
@@ -120,36 +120,36 @@ pub enum Listing {
     Mlsd,
 }
 
-/// What has to come back.
+/// The expected response.
 #[derive(Clone, Debug)]
 pub enum Expect {
     Reply(Code),
-    /// With these words somewhere in it.
+    /// A reply that contains this text.
     Saying(Code, String),
-    /// A 227 or 229 that says where to connect to.
+    /// A 227 or 229 with an address.
     Passive(Code),
-    /// A 200, and from now on the server connects there.
+    /// A 200, after which the server connects to this listener.
     Active(Rc<TcpListener>),
-    /// A last reply and the end of the connection.
+    /// A final reply and the end of the connection.
     End(Code),
-    /// A 150 and these bytes.
+    /// A 150, these bytes, and a 226.
     Bytes(Vec<u8>),
-    /// A 150 and a listing of these.
+    /// A 150, a listing of these names, and a 226.
     Names(Listed),
-    /// A 150, and it takes these bytes.
-    Takes(Vec<u8>, Manner),
-    /// A 150 and nothing, until ABOR comes.
+    /// A 150, after which the client sends these bytes.
+    Takes(Vec<u8>, Outcome),
+    /// A 150, and then nothing until ABOR.
     Waits,
-    /// A 150 that tells a new name in this directory, which then holds these bytes.
+    /// A 150 with a new name in this directory, which then contains these bytes.
     Stores(Path, Vec<u8>, Vec<u8>),
 }
 
-/// A listing, and what its names are relative to.
+/// A listing and its directory.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub form: Listing,
     pub home: Path,
-    /// Below the home.
+    /// Relative to the home.
     pub from: Path,
     pub all: BTreeMap<Path, Node>,
 }
@@ -162,7 +162,7 @@ enum Login {
     In(User),
 }
 
-/// Which part of a file the next transfer takes.
+/// The pending offset or range for the next transfer.
 #[derive(Clone, Copy, Debug, Default)]
 enum Pending {
     #[default]
@@ -171,7 +171,7 @@ enum Pending {
     Range(u64, u64),
 }
 
-/// How the next data connection is to be made.
+/// The kind of the next data connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Plan {
     #[default]
@@ -180,29 +180,29 @@ pub enum Plan {
     Active,
 }
 
-/// A session.
+/// The state of a session.
 #[derive(Debug)]
 pub struct Session {
     login: Login,
     pending: Pending,
-    /// What RNFR has named, for the next command.
+    /// The path of RNFR, for the next command.
     renamed: Option<Path>,
     plan: Plan,
-    /// EPSV ALL was said.
+    /// True after EPSV ALL.
     extended_only: bool,
     ascii: bool,
     algorithm: &'static str,
     all_facts: bool,
-    /// Below the home.
+    /// Relative to the home.
     cwd: Path,
-    /// Lines before login that were no commands.
+    /// The number of invalid commands before login.
     nonsense: u32,
 }
 
 type Answer = Result<Expect, Code>;
 
 impl Session {
-    /// As it is after the greeting.
+    /// Creates the state after the greeting.
     pub fn new() -> Session {
         Session {
             login: Login::Fresh,
@@ -238,12 +238,12 @@ impl Session {
         self.renamed.is_some()
     }
 
-    /// Where it stands, below its home.
+    /// Returns the current directory, relative to the home.
     pub fn cwd(&self) -> &[String] {
         &self.cwd
     }
 
-    /// What it sees as `/`.
+    /// Returns the home, which the client sees as `/`.
     pub fn home(&self) -> Path {
         match self.login {
             Login::In(User::Homebody) => vec!["home".into()],
@@ -251,12 +251,12 @@ impl Session {
         }
     }
 
-    /// The path in the whole tree of what is typed.
+    /// Returns the path in the whole tree for a typed path.
     pub fn resolve(&self, typed: &str) -> Path {
         resolve(&self.home(), &self.cwd, typed)
     }
 
-    /// Carries a command out.
+    /// Executes a command, and returns the expected response.
     pub fn apply(&mut self, command: &Command, tree: &mut Tree) -> Expect {
         self.answer(command, tree).unwrap_or_else(Expect::Reply)
     }
@@ -294,7 +294,7 @@ impl Session {
         }
     }
 
-    /// A transfer of a file uses up REST and RANG, and so do USER and, of RANG, HASH.
+    /// File transfers and USER clear REST and RANG; HASH clears RANG.
     fn take_pending(&mut self, command: &Command) -> Pending {
         match (command, self.pending) {
             (Command::Retr(..) | Command::Stor(..) | Command::Appe(..), _)
@@ -315,7 +315,7 @@ impl Session {
         let done = |code| move |()| Expect::Reply(code);
         match command {
             Command::Malformed(..) | Command::Http | Command::TooLong => unreachable!(),
-            // The room is that of the directory it stands in, which may be gone.
+            // The free space is that of the current directory, which may not exist any more.
             Command::Plain("ALLO 10", _, code) => tree.dir(&self.resolve("")).map(done(*code)),
             Command::Plain("SITE WHO", ..) if matches!(self.login, Login::In(User::Visitor)) => {
                 Err(UNAVAILABLE)
@@ -422,22 +422,22 @@ impl Session {
                 let (start, end) = crc_range(bytes.len(), *range)?;
                 Ok(Expect::Saying(250, crc32(&bytes[start..end])))
             }
-            Command::Retr(path, manner) => {
+            Command::Retr(path, outcome) => {
                 let bytes = tree.file(&self.resolve(path))?;
                 let bytes = if self.ascii { to_wire(bytes) } else { bytes.clone() };
                 let (start, end) = portion(&bytes, &pending)?;
                 self.take_plan()?;
-                Ok(match manner {
-                    Manner::NoShow => Expect::Waits,
+                Ok(match outcome {
+                    Outcome::NoShow => Expect::Waits,
                     _ => Expect::Bytes(bytes[start..end].to_vec()),
                 })
             }
-            Command::List(form, path, manner) => {
+            Command::List(form, path, outcome) => {
                 let expect = self.list(*form, path.as_deref().unwrap_or_default(), tree)?;
                 self.take_plan()?;
-                Ok(if *manner == Manner::NoShow { Expect::Waits } else { expect })
+                Ok(if *outcome == Outcome::NoShow { Expect::Waits } else { expect })
             }
-            Command::Stor(path, bytes, manner) => {
+            Command::Stor(path, bytes, outcome) => {
                 if let Pending::Range(..) = pending {
                     return Err(503);
                 }
@@ -445,9 +445,9 @@ impl Session {
                 let path = self.resolve(path);
                 tree.storable(&path)?;
                 let from = self.stor_from(&path, &pending, tree)?;
-                self.receive(&path, from, bytes, *manner, tree)
+                self.receive(&path, from, bytes, *outcome, tree)
             }
-            Command::Appe(path, bytes, manner) => {
+            Command::Appe(path, bytes, outcome) => {
                 if let Pending::Restart(1..) | Pending::Range(..) = pending {
                     return Err(503);
                 }
@@ -460,7 +460,7 @@ impl Session {
                     (Some(_), Ok(_)) if tree.is_own(&path) => return Err(UNAVAILABLE),
                     (_, Ok(old)) => Start::Place(old.len()),
                 };
-                self.receive(&path, from, bytes, *manner, tree)
+                self.receive(&path, from, bytes, *outcome, tree)
             }
             Command::Stou(bytes) => {
                 if let Pending::Restart(1..) | Pending::Range(..) = pending {
@@ -494,7 +494,7 @@ impl Session {
         Ok(Expect::Reply(250))
     }
 
-    /// What may be removed or renamed: not the root.
+    /// Returns the path of something that may be removed or renamed, which excludes the root.
     fn changeable(&self, typed: &str) -> Result<Path, Code> {
         let path = self.resolve(typed);
         if path == self.home() { Err(UNAVAILABLE) } else { Ok(path) }
@@ -548,7 +548,7 @@ impl Session {
         };
         let home = self.home();
         let below = &path[home.len()..];
-        // NLST tells names as they were asked for, the others alone.
+        // NLST prints names with the requested path; the others print only the name.
         let from = match (form, tree.dir(&path)) {
             (Listing::Nlst, _) => self.cwd.clone(),
             (_, Ok(())) => below.to_vec(),
@@ -575,19 +575,19 @@ impl Session {
         path: &Path,
         from: Start,
         bytes: &[u8],
-        manner: Manner,
+        outcome: Outcome,
         tree: &mut Tree,
     ) -> Answer {
         self.take_plan()?;
         let stored = if self.ascii { to_local(bytes) } else { bytes.to_vec() };
-        match manner {
-            Manner::Whole => tree.store(path, from, &stored),
-            Manner::Aborted => tree.break_off(path, from, &stored),
-            Manner::NoShow => tree.break_off(path, from, &[]),
+        match outcome {
+            Outcome::Whole => tree.store(path, from, &stored),
+            Outcome::Aborted => tree.break_off(path, from, &stored),
+            Outcome::NoShow => tree.break_off(path, from, &[]),
         }
-        Ok(match manner {
-            Manner::NoShow => Expect::Waits,
-            _ => Expect::Takes(bytes.to_vec(), manner),
+        Ok(match outcome {
+            Outcome::NoShow => Expect::Waits,
+            _ => Expect::Takes(bytes.to_vec(), outcome),
         })
     }
 }
@@ -612,7 +612,7 @@ fn right(command: &Command) -> Right {
     }
 }
 
-/// Which bytes of a file are meant.
+/// Returns the requested range of a file.
 fn portion(bytes: &[u8], pending: &Pending) -> Result<(usize, usize), Code> {
     let size = bytes.len();
     let within =
@@ -627,7 +627,7 @@ fn portion(bytes: &[u8], pending: &Pending) -> Result<(usize, usize), Code> {
     }
 }
 
-/// XCRC counts to before its second number, and 0 is the end.
+/// The second number of XCRC is exclusive, and 0 means the end.
 fn crc_range(size: usize, range: Option<(u64, u64)>) -> Result<(usize, usize), Code> {
     let Some((start, end)) = range else { return Ok((0, size)) };
     let start = usize::try_from(start).ok().filter(|start| *start <= size).ok_or(BAD_RESTART)?;
@@ -638,7 +638,7 @@ fn crc_range(size: usize, range: Option<(u64, u64)>) -> Result<(usize, usize), C
     }
 }
 
-/// The path in the whole tree of what someone types who sees `home` as `/` and stands at `cwd`.
+/// Resolves a typed path for a home and a current directory.
 pub fn resolve(home: &[String], cwd: &[String], typed: &str) -> Path {
     let mut path = if typed.starts_with('/') { Path::new() } else { cwd.to_vec() };
     for part in typed.split('/') {
@@ -651,12 +651,12 @@ pub fn resolve(home: &[String], cwd: &[String], typed: &str) -> Path {
     [home, &path].concat()
 }
 
-/// A path as a 257 has it.
+/// Returns a path as 257 replies quote it.
 pub fn quoted(path: &[String]) -> String {
     format!("257 \"/{}\"", path.join("/").replace('"', "\"\""))
 }
 
-/// A text as TYPE A sends it.
+/// Converts a text as TYPE A sends it.
 fn to_wire(bytes: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
     for byte in bytes {
@@ -668,18 +668,18 @@ fn to_wire(bytes: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// How many bytes brought a text that TYPE A stored: every LF was a CR LF.
+/// Returns the length on the wire of a text stored in TYPE A, where every LF was CR LF.
 fn received_length(bytes: &[u8]) -> usize {
     bytes.iter().map(|byte| if *byte == b'\n' { 2 } else { 1 }).sum()
 }
 
-/// A text as TYPE A stores it.
+/// Converts a text as TYPE A stores it.
 fn to_local(bytes: &[u8]) -> Vec<u8> {
     let is_end = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
     (0..bytes.len()).filter(|at| !is_end(*at)).map(|at| bytes[at]).collect()
 }
 
-/// Where in a stored text its transfer has come to `offset`: the upload that brought it, or RETR.
+/// Converts an offset on the wire to one in the stored text, for the upload (`received`) or for RETR.
 fn local_offset(bytes: &[u8], offset: u64, received: bool) -> Option<usize> {
     let mut moved = 0;
     let after = |at: usize| at > 0 && bytes[at - 1] == b'\r' && !received;
@@ -690,7 +690,7 @@ fn local_offset(bytes: &[u8], offset: u64, received: bool) -> Option<usize> {
     offsets.position(|moved| moved == offset)
 }
 
-/// CRC-32 as zip and everyone has it, bit by bit.
+/// Computes the CRC-32 of zip, bit by bit.
 pub fn crc32(bytes: &[u8]) -> String {
     let mut crc = u32::MAX;
     for byte in bytes {

@@ -1,72 +1,72 @@
-//! The tree as the model has it: what is there, and which uploads wait to be resumed.
+//! The model of the served tree: files, directories and resumable uploads.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path as RealPath;
 
-/// The parts of an absolute path; none for the root.
+/// The components of an absolute path; empty for the root.
 pub type Path = Vec<String>;
 
-/// A reply code that refuses.
+/// The code of an error reply.
 pub type Code = u16;
 
-/// For what is missing, or is not of the right kind.
+/// The code for a missing file or one of the wrong kind.
 pub const UNAVAILABLE: Code = 550;
 
-/// For an offset beyond the end.
+/// The code for an offset beyond the end.
 pub const BAD_RESTART: Code = 554;
 
-/// What a name stands for.
+/// A file or directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
     Dir,
     File(Vec<u8>),
 }
 
-/// Where an upload begins.
+/// The starting point of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// In a new partial.
+    /// A new partial file.
     Nothing,
-    /// In the partial that waits, cut to so many bytes.
+    /// The existing partial file, truncated to this length.
     Partial(usize),
-    /// In the file itself, at this byte.
+    /// The file itself, from this offset.
     Place(usize),
 }
 
-/// Files, directories and partials.
+/// Files, directories and partial files.
 #[derive(Debug, Default)]
 pub struct Tree {
     nodes: BTreeMap<Path, Node>,
     partials: BTreeMap<Path, Vec<u8>>,
-    /// When files were modified, as far as a command has set that.
+    /// Modification times that were set by commands.
     times: BTreeMap<Path, &'static str>,
-    /// Where the last upload of this login broke off.
+    /// The path of this login's last interrupted upload.
     own: Option<Path>,
 }
 
 impl Tree {
-    /// A login that has broken nothing off.
+    /// Starts a new login, without an interrupted upload.
     pub fn log_in(&mut self) {
         self.own = None;
     }
 
-    /// Whether the partial of a path is that of the last upload that this login broke off.
+    /// Returns true if the partial file of this path belongs to this login's last interrupted upload.
     pub fn is_own(&self, path: &[String]) -> bool {
         self.own.as_deref() == Some(path)
     }
 
-    /// What is at a path.
+    /// Returns the node at a path.
     pub fn get(&self, path: &[String]) -> Option<&Node> {
         if path.is_empty() { Some(&Node::Dir) } else { self.nodes.get(path) }
     }
 
-    /// The partial that waits for a path.
+    /// Returns the partial file for a path.
     pub fn partial(&self, path: &[String]) -> Option<&Vec<u8>> {
         self.partials.get(path)
     }
 
-    /// The file at a path.
+    /// Returns the file at a path.
     pub fn file(&self, path: &[String]) -> Result<&Vec<u8>, Code> {
         match self.get(path) {
             Some(Node::File(bytes)) => Ok(bytes),
@@ -74,7 +74,7 @@ impl Tree {
         }
     }
 
-    /// The file at a path, or the partial that waits for it if nothing is there.
+    /// Returns the file at a path, or its partial file if there is no file.
     pub fn stored(&self, path: &[String]) -> Result<&Vec<u8>, Code> {
         match (self.get(path), self.partial(path)) {
             (None, Some(partial)) => Ok(partial),
@@ -82,45 +82,45 @@ impl Tree {
         }
     }
 
-    /// Makes sure that a directory is at a path.
+    /// Fails unless a directory is at the path.
     pub fn dir(&self, path: &[String]) -> Result<(), Code> {
         if self.get(path) == Some(&Node::Dir) { Ok(()) } else { Err(UNAVAILABLE) }
     }
 
-    /// Makes sure that anything is at a path.
+    /// Fails unless anything is at the path.
     pub fn any(&self, path: &[String]) -> Result<(), Code> {
         self.get(path).map(drop).ok_or(UNAVAILABLE)
     }
 
-    /// What a directory holds, by name.
+    /// Returns the entries of a directory.
     pub fn children(&self, path: &[String]) -> BTreeMap<String, Node> {
         let below = self.nodes.iter().filter(|(other, _)| other.len() == path.len() + 1);
         let inside = below.filter(|(other, _)| other.starts_with(path));
         inside.map(|(other, node)| (other.last().unwrap().clone(), node.clone())).collect()
     }
 
-    /// All paths below one.
+    /// Returns all paths below a path.
     pub fn below(&self, path: &[String]) -> Vec<&Path> {
         self.nodes.keys().filter(|other| is_below(other, path)).collect()
     }
 
-    /// How many bytes all files below a directory have.
+    /// Returns the total size of the files below a directory.
     pub fn size_below(&self, path: &[String]) -> usize {
         let sizes = self.below(path).into_iter().filter_map(|file| self.file(file).ok());
         sizes.map(Vec::len).sum()
     }
 
-    /// Whether a partial waits anywhere below a path.
+    /// Returns true if there is a partial file below a path.
     pub fn has_partials(&self, path: &[String]) -> bool {
         self.partials.keys().any(|other| is_below(other, path))
     }
 
-    /// When a file was modified, if that is known.
+    /// Returns the modification time of a file, if known.
     pub fn time(&self, path: &[String]) -> Option<&'static str> {
         self.times.get(path).copied()
     }
 
-    /// Sets when a file was modified.
+    /// Sets the modification time of a file.
     pub fn set_time(&mut self, path: &[String], time: &'static str) -> Result<(), Code> {
         self.any(path)?;
         if self.file(path).is_ok() {
@@ -192,7 +192,7 @@ impl Tree {
             return Ok(());
         }
         if is_below(to, from) {
-            return Err(UNAVAILABLE); // a directory does not go into itself
+            return Err(UNAVAILABLE); // a directory cannot be moved into itself
         }
         match (self.get(from), self.get(to)) {
             (Some(Node::Dir), Some(Node::Dir)) if self.is_empty(to) => {}
@@ -209,7 +209,7 @@ impl Tree {
             }
             self.nodes.insert(moved(&path), node);
         }
-        // A partial stands in a directory and belongs to a name: it moves with the one alone.
+        // A partial file moves with its directory, but not with the file of its name.
         let inside = |path: &Path| is_below(path, from);
         for path in self.partials.keys().filter(|path| inside(path)).cloned().collect::<Vec<_>>() {
             let partial = self.partials.remove(&path).unwrap();
@@ -219,13 +219,13 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes sure that a file may be stored at a path.
+    /// Fails unless a file can be stored at the path.
     pub fn storable(&self, path: &[String]) -> Result<(), Code> {
         self.parent(path)?;
         if self.dir(path).is_ok() { Err(UNAVAILABLE) } else { Ok(()) }
     }
 
-    /// An upload that came to its end.
+    /// Applies a complete upload.
     pub fn store(&mut self, path: &[String], from: Start, bytes: &[u8]) {
         let stored = self.written(path, from, bytes);
         if !matches!(from, Start::Place(_)) {
@@ -235,9 +235,9 @@ impl Tree {
         self.nodes.insert(path.to_vec(), Node::File(stored));
     }
 
-    /// An upload that broke off.
+    /// Applies an interrupted upload.
     pub fn break_off(&mut self, path: &[String], from: Start, bytes: &[u8]) {
-        // What waits for a resume is worth keeping until something better has come.
+        // An upload without data leaves an existing partial file unchanged.
         if bytes.is_empty() && !matches!(from, Start::Place(_)) {
             return;
         }
@@ -247,7 +247,7 @@ impl Tree {
                 self.times.remove(path);
                 self.nodes.insert(path.to_vec(), Node::File(written));
             }
-            // An empty partial is of no use to anyone.
+            // Empty partial files are not kept.
             _ if written.is_empty() => drop(self.partials.remove(path)),
             _ => {
                 self.partials.insert(path.to_vec(), written);
@@ -256,7 +256,7 @@ impl Tree {
         }
     }
 
-    /// What is different on the disk.
+    /// Returns the first difference between the model and the disk.
     pub fn difference(&self, root: &RealPath) -> Option<String> {
         let (mut nodes, mut partials) = (BTreeMap::new(), Vec::new());
         read(root, &mut Vec::new(), &mut nodes, &mut partials);
@@ -283,7 +283,7 @@ impl Tree {
         self.dir(&path[..path.len().saturating_sub(1)])
     }
 
-    /// Empty for the system, which does not know what a partial is.
+    /// Returns true if the system sees the directory as empty; partial files count.
     fn is_empty(&self, dir: &[String]) -> bool {
         self.children(dir).is_empty() && !self.has_partials(dir)
     }
