@@ -1,7 +1,7 @@
 //! The parameters of a session, which commands set for later commands.
 
 use crate::protocol::listing::Facts;
-use crate::protocol::{Algorithm, FtpPath, ByteRange, Verb};
+use crate::protocol::{Algorithm, ByteRange, FtpPath, Verb};
 use crate::server::error::Refusal;
 use std::time::Duration;
 

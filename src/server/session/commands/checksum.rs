@@ -22,7 +22,7 @@ const CHUNK: usize = 256 * 1024;
 const UNKNOWN: u64 = u64::MAX;
 
 /// A range of bytes: the first one, and the one after the last.
-type ByteRange = (u64, u64);
+type FileRange = (u64, u64);
 
 /// Answers `213 SHA-256 0-49 digest name` (draft-bryan-ftpext-hash-02 section 3.1). If there is no file
 /// of this name but a partial upload, its digest is returned, as SIZE returns its size.
@@ -76,8 +76,8 @@ fn digest_of(
     (mut file, size): (File, u64),
     control: &mut ControlConnection<'_>,
     algorithm: Algorithm,
-    range: impl Fn(u64) -> Result<ByteRange, Refusal>,
-) -> Result<(ByteRange, String), Refusal> {
+    range: impl Fn(u64) -> Result<FileRange, Refusal>,
+) -> Result<(FileRange, String), Refusal> {
     let (start, end) = range(if size == 0 { UNKNOWN } else { size })?;
     file.seek(SeekFrom::Start(start))?;
     let mut watch = control.watch_for_abort();

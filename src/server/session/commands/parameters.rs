@@ -1,7 +1,7 @@
 //! Commands that prepare the next transfer.
 
 use crate::protocol::address::{write_extended_passive, write_passive};
-use crate::protocol::{Code, EpsvArgument, Format, Reply, ByteRange, Type};
+use crate::protocol::{ByteRange, Code, EpsvArgument, Format, Reply, Type};
 use crate::server::data::DataConnection;
 use crate::server::error::Refusal;
 use crate::server::session::commands::Answer;
