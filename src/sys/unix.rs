@@ -10,6 +10,7 @@ mod file;
 mod interfaces;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 mod name_service;
+mod new_name;
 mod replace;
 mod rlimit;
 #[cfg(target_os = "linux")]

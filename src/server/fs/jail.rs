@@ -36,6 +36,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum FinalLink {
     /// Follow the link.
     Follow,
+    /// Follow the link; the name is probably new ([`Dir::stat_new`]).
+    FollowNew,
     /// Use the link itself.
     NoFollow,
 }

@@ -3,10 +3,15 @@
 //!
 //! The data is written to a hidden partial file in the same directory and renamed to the final
 //! name when it is complete. Until then the name refers to the previous file, or does not exist.
+//! If the name is new, the file has no name at all at first, where the system has such files, and
+//! is linked in when it is complete: that changes the directory once, so uploads to one directory
+//! wait for each other less, and a crash leaves nothing behind. When the upload has to wait for
+//! more data, when it is interrupted, and from 1 MiB on, such a file becomes a partial.
 //!
 //! | situation | what happens |
 //! |---|---|
-//! | STOR | a new partial, renamed to the name at the end |
+//! | STOR of a new name | a file without a name, linked in at the end |
+//! | STOR of an existing name | a new partial, renamed to the name at the end |
 //! | the upload is interrupted | the name keeps its file; the partial remains for a resume |
 //! | REST n, STOR, a partial exists | the partial is truncated to n bytes and continued; 554 if n is beyond its end |
 //! | APPE, a partial exists, the name does not | the partial is continued |
@@ -36,13 +41,17 @@ use crate::pump::FileSink;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::{FinalLink, InterruptedUpload, Jail, ResolvedPath};
 use crate::server::fs::partial::Locked;
-use crate::server::fs::quota::Writing;
+use crate::server::fs::quota::{Ledger, Writing};
 use crate::server::fs::stored_text::{self, Direction};
 use crate::sys::{self, FileId, FileKind, Open};
 use std::collections::hash_map::RandomState;
 use std::fs::{File, Metadata, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+
+/// The size from which a file without a name gets the name of its partial, so that a crash leaves
+/// something to resume.
+const NAMED_FROM: u64 = 1024 * 1024;
 
 /// The kind of upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,16 +71,15 @@ pub enum UploadMode {
 #[derive(Debug)]
 pub struct Upload {
     file: File,
-    id: FileId,
     place: ResolvedPath,
     kind: Kind,
     /// The length to which the file is truncated before the first byte is written.
     cut: Option<u64>,
     /// The reservations in the quotas that apply.
     writing: Option<Writing>,
-    /// True after the first byte. Before that, the partial still contains the data of an earlier
-    /// upload.
-    has_written: bool,
+    /// The number of bytes written. Before the first one, the partial still contains the data of an
+    /// earlier upload.
+    written: u64,
     /// The record in which the login notes an interrupted upload.
     interrupted_upload: InterruptedUpload,
     /// True if the name must not exist, neither when the upload begins nor when it is committed.
@@ -81,10 +89,13 @@ pub struct Upload {
 #[derive(Debug)]
 enum Kind {
     /// The data is written to the file itself.
-    InPlace,
+    InPlace(FileId),
+    /// The file has no name yet. It gets that of its partial when the upload is large, pauses, or is
+    /// interrupted; `None` if that name was taken.
+    Unnamed(Option<ResolvedPath>),
     /// The data is written to this name in the same directory. It is kept after an interruption if
     /// `resumable`.
-    Partial { path: ResolvedPath, resumable: bool },
+    Partial { path: ResolvedPath, id: FileId, resumable: bool },
     /// The upload was committed or discarded.
     Done,
 }
@@ -100,7 +111,7 @@ impl Upload {
         mode: UploadMode,
         only_new: bool,
     ) -> Result<Upload, Refusal> {
-        let place = jail.locate(path, FinalLink::Follow)?;
+        let place = jail.locate(path, FinalLink::FollowNew)?;
         if only_new && place.found().is_some() {
             return Err(Refusal::NameTaken);
         }
@@ -108,13 +119,20 @@ impl Upload {
         upload.only_new = only_new;
         upload.interrupted_upload = jail.interrupted_upload().clone();
         if let Some(ledger) = jail.ledger(&upload.place) {
-            let mut writing = upload.written_to().begin_writing(ledger, &upload.file, upload.id)?;
-            if mode != UploadMode::Append {
-                writing.seek(upload.file.stream_position()?);
-            }
-            upload.writing = Some(writing);
+            upload.begin_counting(ledger, mode)?;
         }
         Ok(upload)
+    }
+
+    /// Begins to count the bytes in the quotas of `ledger`.
+    fn begin_counting(&mut self, ledger: Ledger, mode: UploadMode) -> Result<(), Refusal> {
+        let Some((path, id)) = self.named() else { return Ok(()) };
+        let mut writing = path.begin_writing(ledger, &self.file, id)?;
+        if mode != UploadMode::Append {
+            writing.seek(self.file.stream_position()?);
+        }
+        self.writing = Some(writing);
+        Ok(())
     }
 
     fn open(jail: &Jail, place: ResolvedPath, mode: UploadMode) -> Result<Upload, Refusal> {
@@ -123,10 +141,10 @@ impl Upload {
             Some(FileKind::Dir) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
         }
-        let partial = place.partial();
         if let UploadMode::Replace | UploadMode::Resume(0) | UploadMode::ResumeText(0) = mode {
-            return Upload::to_partial(place, partial);
+            return Upload::begin_anew(jail, place);
         }
+        let partial = place.partial();
         // A partial without data has nothing to continue.
         let waiting = partial.found().filter(|stat| stat.size > 0);
         let is_own = || jail.interrupted_upload().get().is_some_and(|id| partial.has_id(id));
@@ -165,10 +183,25 @@ impl Upload {
         Ok((Upload::begin(jail, &dir.join(&name)?, UploadMode::Replace, true)?, name))
     }
 
+    /// Begins to store a whole file.
+    fn begin_anew(jail: &Jail, place: ResolvedPath) -> Result<Upload, Refusal> {
+        // A quota counts names, so it needs one from the start.
+        if place.found().is_none() && jail.ledger(&place).is_none() {
+            let partial = place.new_partial();
+            if partial.found().is_none()
+                && let Ok(file) = place.create_unnamed()
+            {
+                return Ok(Upload::new(file, place, Kind::Unnamed(Some(partial)), None));
+            }
+        }
+        let partial = place.partial_name();
+        Upload::to_partial(place, partial)
+    }
+
     fn to_partial(place: ResolvedPath, partial: ResolvedPath) -> Result<Upload, Refusal> {
         // A file that may not be written must not be replaced either.
         let old = place.found().map(|_| place.open_with_metadata(Open::Write)).transpose()?;
-        let (file, data, id, kind) = match make_partial(partial, old.is_some()) {
+        let (file, data, kind) = match make_partial(partial, old.is_some()) {
             Ok(made) => made,
             Err(error) => match old {
                 Some((old, _)) if cannot_create(&error) => return Upload::overwrite(place, old),
@@ -182,20 +215,28 @@ impl Upload {
         }
         // Only this session writes to the partial, so an empty one remains empty.
         let cut = (data.len() > 0).then_some(0);
-        Ok(Upload::new(file, id, place, kind, cut))
+        Ok(Upload::new(file, place, kind, cut))
     }
 
-    fn new(file: File, id: FileId, place: ResolvedPath, kind: Kind, cut: Option<u64>) -> Upload {
+    fn new(file: File, place: ResolvedPath, kind: Kind, cut: Option<u64>) -> Upload {
         let interrupted_upload = InterruptedUpload::default();
-        let (writing, has_written, only_new) = (None, false, false);
-        Upload { file, id, place, kind, cut, writing, has_written, interrupted_upload, only_new }
+        Upload {
+            file,
+            place,
+            kind,
+            cut,
+            writing: None,
+            written: 0,
+            interrupted_upload,
+            only_new: false,
+        }
     }
 
     /// Begins to overwrite an existing file from its first byte.
     fn overwrite(place: ResolvedPath, file: File) -> Result<Upload, Refusal> {
         lock(&file)?;
         let (_, id) = sys::identify(&file)?;
-        Ok(Upload::new(file, id, place, Kind::InPlace, Some(0)))
+        Ok(Upload::new(file, place, Kind::InPlace(id), Some(0)))
     }
 
     fn resume(
@@ -210,7 +251,7 @@ impl Upload {
             return Err(Refusal::Busy);
         };
         let cut = Some(offset(&mut file, mode, Direction::Received)?);
-        Ok(Upload::new(file, id, place, Kind::Partial { path: partial, resumable: true }, cut))
+        Ok(Upload::new(file, place, Kind::Partial { path: partial, id, resumable: true }, cut))
     }
 
     fn in_place(place: ResolvedPath, mode: UploadMode) -> Result<Upload, Refusal> {
@@ -222,7 +263,7 @@ impl Upload {
             file.seek(SeekFrom::Start(at))?;
         }
         let (_, id) = sys::identify(&file)?;
-        Ok(Upload::new(file, id, place, Kind::InPlace, None))
+        Ok(Upload::new(file, place, Kind::InPlace(id), None))
     }
 
     /// Truncates the file to the start of the upload, once: the existing data is kept until the
@@ -262,13 +303,16 @@ impl Upload {
             // success the next time, so the partial must not be used any more.
             self.file.sync_all().inspect_err(|_| self.clear())?;
         }
-        let is_partial = matches!(self.kind, Kind::Partial { .. });
+        let in_place = matches!(self.kind, Kind::InPlace(_));
+        if self.name_unnamed()? {
+            return if sync { Ok(self.place.sync_dir()?) } else { Ok(()) };
+        }
         let mut writing = self.writing.take();
-        let (from, id) = (self.written_to(), self.id);
+        let Some((from, id)) = self.named() else { return Ok(()) };
         let named = self.place.commit(from, id, self.only_new, writing.as_mut());
         let Err(error) = named else {
             self.kind = Kind::Done;
-            return if sync && is_partial { Ok(self.place.sync_dir()?) } else { Ok(()) };
+            return if sync && !in_place { Ok(self.place.sync_dir()?) } else { Ok(()) };
         };
         self.writing = writing;
         // The data is complete, so the upload was not interrupted.
@@ -277,7 +321,7 @@ impl Upload {
             self.clear();
             return Err(Refusal::NameTaken);
         }
-        match is_partial && !self.only_new && sys::cannot_replace(&error) {
+        match !in_place && !self.only_new && sys::cannot_replace(&error) {
             true => self.copy_into_place(error, sync),
             false => Err(error.into()),
         }
@@ -316,11 +360,78 @@ impl Upload {
         Ok(())
     }
 
-    /// Returns the name to which the data is written until it is complete.
-    fn written_to(&self) -> &ResolvedPath {
+    /// Gives the final name to a file without a name, and returns true if that completes the upload.
+    /// If the name exists by now, the file becomes a partial.
+    fn name_unnamed(&mut self) -> Result<bool, Refusal> {
+        let Kind::Unnamed(_) = self.kind else { return Ok(false) };
+        match self.place.link(&self.file) {
+            Ok(()) => {
+                self.place.report_complete();
+                self.kind = Kind::Done;
+                return Ok(true);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.check_replaceable()?,
+            Err(_) => {}
+        }
+        self.become_partial();
+        if let Kind::Unnamed(_) = self.kind {
+            // The partial belongs to another upload, or this process cannot name such files (without
+            // /proc, for example).
+            let (mut file, _, kind) = make_partial(self.place.partial(), false)?;
+            let length = self.file.metadata()?.len();
+            copy(&mut self.file, &mut file, length, false)?;
+            (self.file, self.kind) = (file, kind);
+        }
+        Ok(false)
+    }
+
+    /// Checks that the file that has the name by now may be replaced, and takes over its owner, its
+    /// permissions and its attributes. Otherwise nothing remains of the upload.
+    fn check_replaceable(&mut self) -> Result<(), Refusal> {
+        let kind = std::mem::replace(&mut self.kind, Kind::Done);
+        if self.only_new {
+            return Err(Refusal::NameTaken);
+        }
+        match self.place.look_again() {
+            Ok(place) => {
+                let (old, before) = place.open_with_metadata(Open::Write)?;
+                sys::copy_attributes((&self.file, &self.file.metadata()?), (&old, &before));
+            }
+            // Removed just now.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.kind = kind;
+        Ok(())
+    }
+
+    /// Gives a file without a name that of its partial, if no other upload has taken that. From then
+    /// on a crash leaves the partial for a resume.
+    fn become_partial(&mut self) {
+        let Kind::Unnamed(partial) = &mut self.kind else { return };
+        let Some(path) = partial.take() else { return };
+        // The lock shows that the partial is in use; nobody else can have it.
+        let _ = self.file.try_lock();
+        if let (Ok((_, id)), Ok(())) = (sys::identify(&self.file), path.link(&self.file)) {
+            self.kind = Kind::Partial { path, id, resumable: true };
+        }
+    }
+
+    /// Counts bytes that were written.
+    fn count(&mut self, bytes: u64) {
+        self.written += bytes;
+        if self.written >= NAMED_FROM {
+            self.become_partial();
+        }
+    }
+
+    /// Returns the name to which the data is written until it is complete, and the identity of the
+    /// file; `None` for a file without a name and for a settled upload.
+    fn named(&self) -> Option<(&ResolvedPath, FileId)> {
         match &self.kind {
-            Kind::Partial { path, .. } => path,
-            Kind::InPlace | Kind::Done => &self.place,
+            Kind::Partial { path, id, .. } => Some((path, *id)),
+            Kind::InPlace(id) => Some((&self.place, *id)),
+            Kind::Unnamed(_) | Kind::Done => None,
         }
     }
 
@@ -330,10 +441,12 @@ impl Upload {
     }
 
     fn clear(&mut self) {
-        if let Kind::Partial { path, .. } = &self.kind {
-            path.end_writing(self.writing.take(), true);
-            self.kind = Kind::Done;
+        match &self.kind {
+            Kind::Partial { path, .. } => path.end_writing(self.writing.take(), true),
+            Kind::Unnamed(_) => {}
+            Kind::InPlace(_) | Kind::Done => return,
         }
+        self.kind = Kind::Done;
     }
 }
 
@@ -342,12 +455,16 @@ impl Write for Upload {
         self.begin_writing()?;
         self.before_splice(bytes.len() as u64)?;
         let count = self.file.write(bytes)?;
-        self.has_written |= count > 0;
         self.after_splice(count as u64);
         Ok(count)
     }
 
+    /// Called before a wait for more data. A file without a name becomes a partial, which other sessions
+    /// can see and which is left after a crash.
     fn flush(&mut self) -> io::Result<()> {
+        if self.written > 0 {
+            self.become_partial();
+        }
         Ok(())
     }
 }
@@ -366,19 +483,23 @@ impl FileSink for Upload {
         if let Some(writing) = &mut self.writing {
             writing.wrote(count);
         }
+        self.count(count);
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
+        if self.written > 0 {
+            self.become_partial();
+        }
         let is_empty = || self.file.metadata().is_ok_and(|data| data.len() == 0);
         match &self.kind {
             Kind::Partial { resumable, .. } if !resumable || is_empty() => self.clear(),
-            Kind::Partial { .. } if self.has_written => self.interrupted_upload.set(self.id),
-            Kind::Partial { .. } | Kind::InPlace | Kind::Done => {}
+            Kind::Partial { id, .. } if self.written > 0 => self.interrupted_upload.set(*id),
+            Kind::Partial { .. } | Kind::InPlace(_) | Kind::Unnamed(_) | Kind::Done => {}
         }
-        if let Some(writing) = self.writing.take() {
-            self.written_to().end_writing(Some(writing), false);
+        if let (Some(writing), Some((path, _))) = (self.writing.take(), self.named()) {
+            path.end_writing(Some(writing), false);
         }
     }
 }
@@ -390,19 +511,16 @@ fn cannot_create(error: &io::Error) -> bool {
 }
 
 /// Opens or creates the partial and locks it; creates another one if it is being written.
-fn make_partial(
-    partial: ResolvedPath,
-    private: bool,
-) -> io::Result<(File, Metadata, FileId, Kind)> {
+fn make_partial(partial: ResolvedPath, private: bool) -> io::Result<(File, Metadata, Kind)> {
     if let Locked::Acquired(file, data, id) = partial.lock(private)? {
-        return Ok((file, data, id, Kind::Partial { path: partial, resumable: true }));
+        return Ok((file, data, Kind::Partial { path: partial, id, resumable: true }));
     }
     let path = partial.with_suffix(&format!("-{}", hex(&random().to_be_bytes())));
     let file = path.create_new(private)?;
     // The lock shows that the partial is in use.
     let _ = file.try_lock();
     let (data, id) = sys::identify(&file)?;
-    Ok((file, data, id, Kind::Partial { path, resumable: false }))
+    Ok((file, data, Kind::Partial { path, id, resumable: false }))
 }
 
 /// Locks a file that is written in place.
@@ -441,3 +559,6 @@ fn offset(file: &mut File, mode: UploadMode, direction: Direction) -> Result<u64
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -9,7 +9,7 @@ use crate::protocol::{Code, Command, FtpPath, Name};
 use crate::server::log::Level;
 use crate::text::{Reason, is_hidden, legible, rfc3339, rfc3339_millis};
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -72,7 +72,12 @@ values!(false, |command| command.masked(), Command);
 
 /// Formats `2026-01-02T03:04:05Z info  login user=anna`.
 pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
-    let line = format!("{} {:<5} {event}", rfc3339(time), level.name());
+    const MOST_LINES: usize = 192; // bytes
+    let mut line = String::with_capacity(MOST_LINES);
+    let padding = &"     "[level.name().len().min(5)..];
+    for part in [&rfc3339(time), " ", level.name(), padding, " ", event] {
+        line.push_str(part);
+    }
     with_fields(line, fields)
 }
 
@@ -89,8 +94,9 @@ pub(super) fn journal(_: SystemTime, level: Level, event: &str, fields: &[Field<
 
 fn with_fields(mut line: String, fields: &[Field<'_>]) -> String {
     for (name, value) in fields {
-        // Writing to a String cannot fail.
-        let _ = write!(line, " {name}=");
+        line.push(' ');
+        line.push_str(name);
+        line.push('=');
         push_escaped(&mut line, &value.bytes());
     }
     line.push('\n');
@@ -113,8 +119,11 @@ pub(super) fn json(time: SystemTime, level: Level, event: &str, fields: &[Field<
 /// Appends `value`, in quotes if it contains special characters.
 fn push_escaped(line: &mut String, value: &[u8]) {
     let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
-    if !value.is_empty() && value.iter().all(plain) {
-        line.extend(value.iter().copied().map(char::from));
+    if !value.is_empty()
+        && value.iter().all(plain)
+        && let Ok(value) = str::from_utf8(value)
+    {
+        line.push_str(value);
         return;
     }
     line.push('"');

@@ -98,6 +98,12 @@ mod system {
     pub(in crate::sys) const UTIME_OMIT: c_long = 0x3fff_fffe;
     pub(in crate::sys) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
     pub(in crate::sys) const AT_REMOVEDIR: c_int = 0x200;
+    pub(in crate::sys) const AT_SYMLINK_FOLLOW: c_int = 0x400;
+    pub(in crate::sys) const AT_EMPTY_PATH: c_int = 0x1000;
+    pub(in crate::sys) const AT_FDCWD: c_int = -100;
+    pub(in crate::sys) const RESOLVE_CACHED: u64 = 0x20;
+    pub(in crate::sys) const SYS_OPENAT2: c_long = 437;
+    pub(in crate::sys) const EAGAIN: c_int = 11;
 
     pub(in crate::sys) const O_RDONLY: c_int = 0;
     pub(in crate::sys) const O_RDWR: c_int = 0o2;
@@ -118,6 +124,7 @@ mod system {
     pub(in crate::sys) const O_NOFOLLOW: c_int = 0o400_000;
     /// Opens a directory for lookups only, which does not require read permission.
     pub(in crate::sys) const O_WALK: c_int = 0o10_000_000; // O_PATH
+    pub(in crate::sys) const O_TMPFILE: c_int = 0o20_000_000 | O_DIRECTORY;
 
     /// For `socket`: child processes do not inherit the socket, and it is nonblocking
     /// (SOCK_CLOEXEC and SOCK_NONBLOCK, which have these values).

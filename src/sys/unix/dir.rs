@@ -109,11 +109,21 @@ impl Dir {
         Ok(File::from(self.open_with_mode(name, flags, mode)?))
     }
 
+    /// Returns the number of the descriptor.
+    pub(super) fn raw(&self) -> c_int {
+        self.fd.as_raw_fd()
+    }
+
     fn open_at(&self, name: &OsStr, flags: c_int) -> io::Result<OwnedFd> {
         self.open_with_mode(name, flags, 0)
     }
 
-    fn open_with_mode(&self, name: &OsStr, flags: c_int, mode: c_uint) -> io::Result<OwnedFd> {
+    pub(super) fn open_with_mode(
+        &self,
+        name: &OsStr,
+        flags: c_int,
+        mode: c_uint,
+    ) -> io::Result<OwnedFd> {
         let dir = self.fd.as_raw_fd();
         with_c_string(name, |name| {
             // SAFETY: `name` ends in NUL and is valid during the call; the mode is read with O_CREAT.
@@ -203,10 +213,21 @@ impl Dir {
     /// `AlreadyExists` if `new` exists, or the system error, such as that of a file system without hard
     /// links.
     pub fn hard_link(&self, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
-        let (name, new) = (c_string(name)?, c_string(new)?);
-        let (from, to) = (self.fd.as_raw_fd(), to.fd.as_raw_fd());
-        // SAFETY: both names end in NUL and are valid during the call.
-        check(unsafe { linkat(from, name.as_ptr(), to, new.as_ptr(), 0) }).map(drop)
+        to.link_from((self.fd.as_raw_fd(), &c_string(name)?), new, 0)
+    }
+
+    /// Creates `new` in this directory as a further name of a file: that of a path relative to an
+    /// open directory, with the flags of `linkat`.
+    pub(super) fn link_from(
+        &self,
+        (from, path): (c_int, &CStr),
+        new: &OsStr,
+        flags: c_int,
+    ) -> io::Result<()> {
+        let new = c_string(new)?;
+        // SAFETY: both strings end in NUL and are valid during the call.
+        check(unsafe { linkat(from, path.as_ptr(), self.fd.as_raw_fd(), new.as_ptr(), flags) })
+            .map(drop)
     }
 
     /// Sets the permission bits of `name`.
@@ -360,7 +381,7 @@ fn clear_errno() {
     unsafe { *errno_location() = 0 };
 }
 
-fn owned(fd: c_int) -> OwnedFd {
+pub(super) fn owned(fd: c_int) -> OwnedFd {
     // SAFETY: the descriptor was just opened, and nothing else owns it.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
@@ -385,7 +406,10 @@ fn path_string(path: &OsStr) -> io::Result<CString> {
 
 /// Calls `action` with the name as a C string, like [`c_string`], but keeps names of the usual
 /// length on the stack, because it is called for every name of a directory.
-fn with_c_string<T>(name: &OsStr, action: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
+pub(super) fn with_c_string<T>(
+    name: &OsStr,
+    action: impl FnOnce(&CStr) -> io::Result<T>,
+) -> io::Result<T> {
     refuse_path(name)?;
     let mut short = [0; 256]; // NAME_MAX and the NUL
     match short.get_mut(..name.len()) {

@@ -135,6 +135,30 @@ impl Dir {
         fs::hard_link(self.at(name)?, to.at(new)?)
     }
 
+    /// Returns the metadata of `name`, like [`Dir::stat`].
+    ///
+    /// # Errors
+    /// Fails if the name does not exist, or with another system error.
+    pub(crate) fn stat_new(&self, name: &OsStr) -> io::Result<Stat> {
+        self.stat(name)
+    }
+
+    /// Fails always: this system has no files without a name.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn create_unnamed(&self) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Fails always: this system has no files without a name.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn link_unnamed(&self, _file: &File, _name: &OsStr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes `name` read-only or writable according to the write bits of `mode`; Windows has no
     /// other mode bits.
     ///

@@ -243,9 +243,30 @@ impl ResolvedPath {
 
     /// Returns the path of this file's partial upload: a hidden name in the same directory.
     pub fn partial(&self) -> ResolvedPath {
-        let mut partial = self.sibling(partial::name_for(&self.name));
+        let mut partial = self.partial_name();
         partial.found = partial::stat_partial(&partial.dir, &partial.name);
         partial
+    }
+
+    /// Returns the path of this file's partial upload without looking for it.
+    pub(crate) fn partial_name(&self) -> ResolvedPath {
+        self.sibling(partial::name_for(&self.name))
+    }
+
+    /// Returns the path of this new file's partial upload, which probably does not exist
+    /// ([`Dir::stat_new`]).
+    pub(crate) fn new_partial(&self) -> ResolvedPath {
+        let mut partial = self.partial_name();
+        partial.found = self.dir.stat_new(&partial.name).ok();
+        partial
+    }
+
+    /// Returns this path with the metadata of the name as it is now.
+    ///
+    /// # Errors
+    /// Fails if the name does not exist, or with another system error.
+    pub(crate) fn look_again(&self) -> io::Result<ResolvedPath> {
+        Ok(ResolvedPath { found: Some(self.dir.stat(&self.name)?), ..self.clone() })
     }
 
     /// Returns this path with a suffix, for a second upload at the same time.
@@ -273,6 +294,28 @@ impl ResolvedPath {
     /// Returns the system error; fails if the name exists.
     pub fn create_new(&self, private: bool) -> io::Result<File> {
         self.dir.open(&self.name, Open::CreateNew { private })
+    }
+
+    /// Creates a file without a name in the directory; [`ResolvedPath::link`] names it.
+    ///
+    /// # Errors
+    /// Returns the system error; fails on file systems without such files.
+    pub(crate) fn create_unnamed(&self) -> io::Result<File> {
+        self.dir.create_unnamed()
+    }
+
+    /// Gives this name to a file of [`ResolvedPath::create_unnamed`].
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the name exists, or the system error.
+    pub(crate) fn link(&self, file: &File) -> io::Result<()> {
+        self.dir.link_unnamed(file, &self.name)
+    }
+
+    /// Opens this name for writing and closes it, for programs that wait for complete files
+    /// (inotify): the system reports the end of an upload without a name under no name.
+    pub(crate) fn report_complete(&self) {
+        drop(self.dir.open(&self.name, Open::Write));
     }
 
     /// Returns whether this is a name of the file `id`.

@@ -75,7 +75,10 @@ impl Jail {
                     Err(error) => self.link_target(&here, &name, error)?,
                 }
             } else {
-                let found = optional(here.stat(&name))?;
+                let found = optional(match last {
+                    FinalLink::FollowNew => here.stat_new(&name),
+                    FinalLink::Follow | FinalLink::NoFollow => here.stat(&name),
+                })?;
                 let is_link = found.is_some_and(|stat| stat.kind == FileKind::Link);
                 if last == FinalLink::NoFollow || !is_link {
                     return Ok(ResolvedPath { dir: here, name, found, trail });
