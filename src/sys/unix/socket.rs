@@ -132,9 +132,8 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     // SAFETY: plain numbers in, a descriptor out.
     let fd = check(unsafe { socket(family(to), SOCK_STREAM | NEW_SOCKET, 0) })?;
     // SAFETY: the descriptor is new, open, and owned by nothing else.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    set_option(fd.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1)?;
-    let stream = TcpStream::from(fd);
+    let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    choose_port_late(&stream)?;
     if NEW_SOCKET == 0 {
         close_on_exec(stream.as_raw_fd())?;
         stream.set_nonblocking(true)?;
@@ -148,6 +147,18 @@ pub fn connect_from(local: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
         Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
         _ => Ok(stream),
     }
+}
+
+/// Leaves the choice of the local port to `connect`, which needs one that is free for this peer. `bind`
+/// looks for one that is free for every peer: with ten thousand connections in TIME_WAIT that search
+/// takes longer than the transfer of a small file. A system without the option lets `bind` take a port
+/// in TIME_WAIT.
+fn choose_port_late(stream: &TcpStream) -> io::Result<()> {
+    const IPPROTO_IP: c_int = 0;
+    const IP_BIND_ADDRESS_NO_PORT: c_int = 24;
+    let is_late = cfg!(target_os = "linux")
+        && set_option(stream.as_fd(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1).is_ok();
+    if is_late { Ok(()) } else { set_option(stream.as_fd(), SOL_SOCKET, SO_REUSEADDR, 1) }
 }
 
 /// Sets an option to a number.
