@@ -47,6 +47,8 @@ pub(in crate::client) struct Partial {
     registration: Registration,
     /// The old target, if the download may continue it and has not compared it yet.
     base: Option<File>,
+    /// Whether this client created the file and has written nothing to it, so that its length is known.
+    is_untouched: bool,
     on_drop: DropAction,
 }
 
@@ -67,7 +69,8 @@ impl Partial {
         continuation: Continuation,
     ) -> io::Result<Partial> {
         let cleanup = |locked: &LockedPartial| Partial::cleanup(locked, &of, continuation.clone());
-        let (LockedPartial { file, dir, name }, registration) = files.lock(target, &of, cleanup)?;
+        let (locked, registration) = files.lock(target, &of, cleanup)?;
+        let LockedPartial { file, dir, name, is_new: is_untouched } = locked;
         let on_drop = if of.is_text() { DropAction::Removed } else { DropAction::Kept };
         let (target, files, base) = (target.to_owned(), files.clone(), None);
         let mut partial = Partial {
@@ -80,6 +83,7 @@ impl Partial {
             files,
             registration,
             base,
+            is_untouched,
             on_drop,
         };
         if partial.length()? > 0 {
@@ -125,6 +129,7 @@ impl Partial {
 
     /// Returns the file, positioned at its end.
     pub(in crate::client) fn file(&mut self) -> &mut File {
+        self.is_untouched = false;
         &mut self.file
     }
 
@@ -135,17 +140,27 @@ impl Partial {
 
     /// Returns the number of bytes that are present from the beginning of the file on.
     pub(in crate::client) fn length(&self) -> io::Result<u64> {
-        Ok(self.base.as_ref().unwrap_or(&self.file).metadata()?.len())
+        match &self.base {
+            Some(base) => Ok(base.metadata()?.len()),
+            None if self.is_untouched => Ok(0),
+            None => Ok(self.file.metadata()?.len()),
+        }
     }
 
     /// Returns the last `count` bytes.
     pub(in crate::client) fn tail(&mut self, count: u64) -> io::Result<Vec<u8>> {
+        if self.is_untouched && self.base.is_none() {
+            return Ok(Vec::new());
+        }
         tail(self.base.as_mut().unwrap_or(&mut self.file), count)
     }
 
     /// Empties the file.
     pub(in crate::client) fn restart(&mut self) -> io::Result<()> {
         self.base = None;
+        if self.is_untouched {
+            return Ok(());
+        }
         self.file.set_len(0)?;
         self.file.rewind()
     }
@@ -180,6 +195,7 @@ impl Partial {
     pub(in crate::client) fn copy_base(&mut self) -> io::Result<()> {
         if let Some(mut base) = self.base.take() {
             base.rewind()?;
+            self.is_untouched = false;
             io::copy(&mut base, &mut self.file)?;
         }
         Ok(())
@@ -187,14 +203,15 @@ impl Partial {
 
     /// Returns the ranges of the file, if it was fetched in ranges.
     pub(in crate::client) fn ranges(&self) -> Option<Vec<FileRange>> {
-        let size = self.of.size()?;
+        let size = self.of.size().filter(|_| !self.is_untouched)?;
         let is_longer = self.file.metadata().is_ok_and(|data| data.len() > size);
         is_longer.then(|| range_table::load(&self.file, size))?
     }
 
     /// Starts a download in ranges. The table is synced before any data, because a file without a table
     /// would be taken for the beginning of the remote file.
-    pub(in crate::client) fn begin_ranges(&self, ranges: &[FileRange]) -> io::Result<()> {
+    pub(in crate::client) fn begin_ranges(&mut self, ranges: &[FileRange]) -> io::Result<()> {
+        self.is_untouched = false;
         self.save_ranges(ranges)?;
         // Without the sync the file can still be continued until a reboot.
         let _ = self.file.sync_all();
@@ -280,6 +297,7 @@ impl Partial {
 impl Write for Partial {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.copy_base()?;
+        self.is_untouched = false;
         self.file.write(bytes)
     }
 

@@ -38,6 +38,8 @@ pub(super) struct LockedPartial {
     pub(super) file: File,
     pub(super) dir: Arc<Dir>,
     pub(super) name: OsString,
+    /// Whether this client made the file just now, so that nothing is in it.
+    pub(super) is_new: bool,
 }
 
 impl PartialFiles {
@@ -138,8 +140,8 @@ fn cannot_write(dir: &Path, error: &io::Error) -> io::Error {
 fn lock_any(dir: Arc<Dir>, name: &str, private: bool) -> io::Result<LockedPartial> {
     for before in 0..MAX_CLIENTS {
         let name = OsString::from(numbered(name, before));
-        if let Some(file) = lock(&dir, &name, private)? {
-            return Ok(LockedPartial { file, dir, name });
+        if let Some((file, is_new)) = lock(&dir, &name, private)? {
+            return Ok(LockedPartial { file, dir, name, is_new });
         }
     }
     Err(io::Error::new(
@@ -148,21 +150,24 @@ fn lock_any(dir: Arc<Dir>, name: &str, private: bool) -> io::Result<LockedPartia
     ))
 }
 
-/// Opens or creates a partial file and locks it; returns `None` if another client has locked it.
-fn lock(dir: &Dir, name: &OsStr, private: bool) -> io::Result<Option<File>> {
+/// Opens or creates a partial file and locks it; returns it and whether it is new, or `None` if another
+/// client has locked it.
+fn lock(dir: &Dir, name: &OsStr, private: bool) -> io::Result<Option<(File, bool)>> {
     for _ in 0..LOCK_ATTEMPTS {
         match dir.open(name, Open::CreateNew { private }) {
             // On a file system without locks the file is used unlocked.
-            Ok(file) if !is_locked(&file) && is_named(dir, name, &file) => return Ok(Some(file)),
+            Ok(file) if !is_locked(&file) && is_named(dir, name, &file) => {
+                return Ok(Some((file, true)));
+            }
             // Another client locked or removed it before this one could lock it.
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 match lock_existing(dir, name)? {
                     Existing::Acquired(file) if private => {
                         sys::set_file_mode(&file, 0o600);
-                        return Ok(Some(file));
+                        return Ok(Some((file, false)));
                     }
-                    Existing::Acquired(file) => return Ok(Some(file)),
+                    Existing::Acquired(file) => return Ok(Some((file, false))),
                     Existing::Busy => return Ok(None),
                     Existing::Gone => {}
                 }

@@ -208,6 +208,7 @@ fn a_signal_keeps_a_large_partial_file_and_names_the_command_that_continues_it()
             file: partial.file.try_clone().unwrap(),
             dir: Arc::clone(&partial.dir),
             name: partial.name.clone(),
+            is_new: true,
         };
         let tidy = Partial::cleanup(&locked, &partial.of, partial.continuation.clone());
         assert_eq!(tidy().as_deref(), text);
@@ -237,7 +238,7 @@ fn ranges_are_continued_until_the_file_is_complete() {
     let scene = Scene::new();
     let range = |start, at, end| FileRange { start, at, end, synced: start };
     let ranges = [range(0, LARGE as u64, 500_000), range(500_000, 500_000, 1 << 20)];
-    let partial = scene.open(version(1));
+    let mut partial = scene.open(version(1));
     partial.begin_ranges(&ranges).unwrap();
     partial.write_at(&[b'x'; LARGE], 0).unwrap();
     drop(partial);
