@@ -18,7 +18,6 @@ use crate::client::error::{Error, ErrorClass};
 use crate::client::output::progress::BatchProgress;
 use crate::client::signals::Armed;
 use crate::protocol::{Code, Command, Name};
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +55,47 @@ impl Job {
             Job::Download(download) => download.run(connection, settings, next, meter),
             Job::Upload(upload) => upload.run(connection, settings, Some(next), meter),
         }
+    }
+}
+
+/// The files of a batch. Each job is made when a connection takes it: a job with its paths is several
+/// times as large as what it is made of.
+pub(in crate::client) struct Jobs<'a> {
+    rest: Box<dyn Iterator<Item = Job> + Send + 'a>,
+    /// The jobs that a connection left to the others; they come first.
+    left: Vec<Job>,
+    /// How many there are, with those that were left.
+    count: usize,
+    /// Their bytes, if all sizes are known.
+    bytes: Option<u64>,
+}
+
+impl<'a> Jobs<'a> {
+    /// Makes `count` jobs of `bytes` bytes one after the other.
+    pub(in crate::client) fn new(
+        rest: impl Iterator<Item = Job> + Send + 'a,
+        count: usize,
+        bytes: Option<u64>,
+    ) -> Jobs<'a> {
+        Jobs { rest: Box::new(rest), left: Vec::new(), count, bytes }
+    }
+
+    fn take(&mut self) -> Option<Job> {
+        let job = self.left.pop().or_else(|| self.rest.next())?;
+        self.count = self.count.saturating_sub(1);
+        Some(job)
+    }
+
+    fn leave(&mut self, job: Job) {
+        self.left.push(job);
+        self.count += 1;
+    }
+}
+
+impl From<Vec<Job>> for Jobs<'_> {
+    fn from(jobs: Vec<Job>) -> Self {
+        let (count, bytes) = (jobs.len(), jobs.iter().map(Job::size).sum());
+        Jobs::new(jobs.into_iter(), count, bytes)
     }
 }
 
@@ -104,23 +144,24 @@ pub(in crate::client) type Report<'a> = &'a (dyn Fn(&TransferOutcome) -> Result<
 /// Transfers the files and reports what became of each.
 pub(in crate::client) fn run(
     connection: &mut Connection,
-    jobs: Vec<Job>,
+    jobs: Jobs<'_>,
     settings: &TransferSettings,
     report: Report<'_>,
 ) -> Result<Tally, Error> {
-    let helpers = settings.transfers.connections.min(jobs.len()).saturating_sub(1);
+    let helpers = settings.transfers.connections.min(jobs.count).saturating_sub(1);
     let mut jobs = Some(jobs);
-    run_found(connection, helpers, settings, report, |_| Ok(jobs.take().unwrap_or_default()))
+    let find = |_: &mut Connection| Ok(jobs.take().unwrap_or_else(|| Vec::new().into()));
+    run_found(connection, helpers, settings, report, find)
 }
 
 /// Transfers files that have to be found first; `helpers` more connections are made meanwhile. If one of
 /// them ends the first, the files are looked for again.
-pub(in crate::client) fn run_found(
+pub(in crate::client) fn run_found<'j>(
     connection: &mut Connection,
     helpers: usize,
     settings: &TransferSettings,
     report: Report<'_>,
-    mut find: impl FnMut(&mut Connection) -> Result<Vec<Job>, Error>,
+    mut find: impl FnMut(&mut Connection) -> Result<Jobs<'j>, Error>,
 ) -> Result<Tally, Error> {
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
     let mut called = Helpers::call(connection, helpers, settings);
@@ -138,7 +179,7 @@ pub(in crate::client) fn run_found(
     worker_pool::run(connection, called, helpers, &queue);
     let mut state = queue.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     drop(state.progress);
-    if !state.jobs.is_empty() {
+    if state.jobs.count > 0 {
         let why = state.unreachable.unwrap_or(Error::NotConnected);
         state.tally.stopped.get_or_insert(why);
     }
@@ -150,11 +191,11 @@ struct JobQueue<'a> {
     settings: &'a TransferSettings,
     report: Report<'a>,
     armed: Armed,
-    state: Mutex<BatchState>,
+    state: Mutex<BatchState<'a>>,
 }
 
-struct BatchState {
-    jobs: VecDeque<Job>,
+struct BatchState<'a> {
+    jobs: Jobs<'a>,
     tally: Tally,
     progress: BatchProgress,
     /// Whether the server has lost a command that came together with another.
@@ -163,11 +204,10 @@ struct BatchState {
     unreachable: Option<Error>,
 }
 
-impl BatchState {
-    fn new(jobs: Vec<Job>, settings: &TransferSettings) -> BatchState {
-        let total = jobs.iter().map(Job::size).sum::<Option<u64>>();
-        let progress = BatchProgress::new(jobs.len(), total, settings.messages.progress());
-        let (jobs, tally) = (jobs.into(), Tally::default());
+impl<'a> BatchState<'a> {
+    fn new(jobs: Jobs<'a>, settings: &TransferSettings) -> BatchState<'a> {
+        let progress = BatchProgress::new(jobs.count, jobs.bytes, settings.messages.progress());
+        let tally = Tally::default();
         BatchState { jobs, tally, progress, one_at_a_time: false, unreachable: None }
     }
 }
@@ -178,7 +218,7 @@ impl Work for JobQueue<'_> {
             if let Err(error) = self.reconnect_if_lost(connection, &job) {
                 let mut state = self.lock();
                 state.unreachable.get_or_insert(error);
-                return state.jobs.push_front(job);
+                return state.jobs.leave(job);
             }
             let outcome = self.carry_out(connection, &job, more);
             if !connection.capabilities().pipelining {
@@ -191,7 +231,7 @@ impl Work for JobQueue<'_> {
                 is_crowded(error) || (is_lost && may_move)
             };
             if worker == Worker::Helper && outcome.result.as_ref().is_err_and(is_left) {
-                return self.lock().jobs.push_front(job);
+                return self.lock().jobs.leave(job);
             }
             self.account(outcome);
             if connection.is_lost() && worker == Worker::Helper {
@@ -201,8 +241,8 @@ impl Work for JobQueue<'_> {
     }
 }
 
-impl JobQueue<'_> {
-    fn lock(&self) -> MutexGuard<'_, BatchState> {
+impl<'a> JobQueue<'a> {
+    fn lock(&self) -> MutexGuard<'_, BatchState<'a>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,9 +273,8 @@ impl JobQueue<'_> {
             return None;
         }
         connection.capabilities().pipelining &= !state.one_at_a_time;
-        let job = state.jobs.pop_front()?;
-        let more = !state.jobs.is_empty();
-        Some((job, more))
+        let job = state.jobs.take()?;
+        Some((job, state.jobs.count > 0))
     }
 
     fn carry_out(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {

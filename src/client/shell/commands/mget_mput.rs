@@ -85,7 +85,7 @@ fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
             }
             found.fetch(connection, pattern)?;
         }
-        Ok(std::mem::take(&mut found.jobs))
+        Ok(std::mem::take(&mut found.jobs).into())
     };
     let tally =
         batch::run_found(session.connection()?, helpers, &settings, &report(&settings), find)?;
@@ -271,7 +271,7 @@ impl Jobs {
             }
         }
         self.found = self.jobs.len();
-        let jobs = std::mem::take(&mut self.jobs);
+        let jobs = std::mem::take(&mut self.jobs).into();
         let tally = batch::run(session.connection()?, jobs, settings, &report(settings))?;
         self.finish(tally)
     }

@@ -90,9 +90,13 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     if mirror.wanted.dry_run {
         return print_lines(&mirror.described(&plan.steps));
     }
+    // Large trees are not held while the files are transferred.
+    drop(to.tree);
+    let tidies = mirror.wanted.rules.delete && !mirror.wanted.upload;
+    let source = if tidies { from.tree } else { Tree::new() };
     mirror.carry_out(plan)?;
-    if mirror.wanted.rules.delete && !mirror.wanted.upload {
-        mirror.remove_partials(&from.tree);
+    if tidies {
+        mirror.remove_partials(&source);
     }
     Ok(())
 }

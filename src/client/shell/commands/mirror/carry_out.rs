@@ -9,7 +9,7 @@ use crate::client::local;
 use crate::client::name::parse_name;
 use crate::client::shell::commands::remote::make_with_parents;
 use crate::client::transfer::TransferSettings;
-use crate::client::transfer::batch::{self, Job, Tally};
+use crate::client::transfer::batch::{self, Job, Jobs, Tally};
 use crate::client::transfer::compare::RemoteFacts;
 use crate::client::transfer::download::{Download, Kept};
 use crate::client::transfer::outcome::TransferOutcome;
@@ -36,9 +36,9 @@ impl Mirror<'_> {
         let (before, rest) = steps.split_at(cut);
         self.all(before)?;
         let late: Vec<MirrorStep> = rest.iter().filter(|step| is_late(step)).cloned().collect();
-        let jobs = self.jobs(rest)?;
-        let tried = jobs.len();
-        let mut tally = self.transfer(jobs)?;
+        let files = self.transferable(rest);
+        let tried = files.len();
+        let mut tally = self.transfer(&files)?;
         let is_stopped = tally.is_stopped();
         if !is_stopped {
             self.report_unreported();
@@ -95,65 +95,57 @@ impl Mirror<'_> {
         }
     }
 
-    /// Returns the transfers, without those whose directory could not be made.
-    fn jobs(&mut self, steps: &[MirrorStep]) -> Result<Vec<Job>, Error> {
-        let mut jobs = Vec::new();
+    /// Returns the files to be transferred, without those whose directory could not be made and those whose names
+    /// cannot be said.
+    fn transferable<'s>(&mut self, steps: &'s [MirrorStep]) -> Vec<(&'s [u8], &'s FileFacts)> {
+        let mut files = Vec::new();
         for step in steps {
             let MirrorStep::Transfer(path, facts) = step else { continue };
             if self.is_unmade(path) {
                 self.summary.failed += 1;
                 continue;
             }
-            match self.job(path, facts) {
-                Ok(job) => jobs.push(job),
+            match self.transfers().job(path, facts) {
+                Ok(_) => files.push((path.as_slice(), facts)),
                 Err(error) => self.fail(path, error),
             }
         }
-        Ok(jobs)
+        files
     }
 
     fn is_unmade(&self, path: &[u8]) -> bool {
         above(path).any(|dir| self.unmade.contains(dir))
     }
 
-    fn transfer(&mut self, jobs: Vec<Job>) -> Result<Tally, Error> {
-        let mut settings = self.session.transfer_settings();
-        if let Some(connections) = self.wanted.connections {
-            settings.transfers.connections = connections;
+    fn transfers(&self) -> FileTransfers<'_> {
+        FileTransfers {
+            remote: &self.remote,
+            root: &self.root,
+            upload: self.wanted.upload,
+            is_rough: self.is_rough,
         }
-        let connection = self.session.connection()?;
+    }
+
+    fn transfer(&mut self, files: &[(&[u8], &FileFacts)]) -> Result<Tally, Error> {
+        let settings = self.wanted.transfer_settings(self.session);
+        let Mirror { session, wanted, remote, root, is_rough, refusals, .. } = self;
+        let transfers = FileTransfers { remote, root, upload: wanted.upload, is_rough: *is_rough };
+        let connection = session.connection()?;
         connection.reconnect_if_lost()?;
-        if !self.wanted.upload {
+        let jobs = transfers.jobs(files);
+        if !wanted.upload {
             return batch::run(connection, jobs, &settings, &report(&settings));
         }
-        let refusals = Mutex::new(&mut self.refusals);
+        let refusals = Mutex::new(refusals);
         let report = |outcome: &TransferOutcome| {
             let mut refusals = refusals.lock().unwrap_or_else(PoisonError::into_inner);
-            report_upload(&settings, &self.remote, outcome, &mut refusals)
+            report_upload(&settings, remote, outcome, &mut refusals)
         };
         batch::run(connection, jobs, &settings, &report)
     }
 
-    fn job(&self, path: &[u8], facts: &FileFacts) -> Result<Job, Error> {
-        let (remote, local) = (parse_name(&joined(&self.remote, path))?, self.at(path)?);
-        if self.wanted.upload {
-            let (placement, size) = (Placement::Resume, facts.size);
-            return Ok(Job::Upload(Upload { local, remote, placement, size }));
-        }
-        // Sizes and times of LIST are not reliable enough for a download.
-        let known = match facts.exact && !self.is_rough {
-            true => RemoteFacts { size: facts.size, modified: facts.modified },
-            false => RemoteFacts::default(),
-        };
-        let (target, kept, connections) = (local, Kept::Partial, None);
-        let (listed, continued_by) = (facts.modified, "the same MIRROR".to_owned());
-        let download = Download { remote, target, kept, known, listed, connections, continued_by };
-        Ok(Job::Download(download))
-    }
-
     fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {
-        let relative = os_string(path).ok_or_else(|| Error::BadName(path.to_vec()))?;
-        Ok(self.root.join(relative))
+        local_path(&self.root, path)
     }
 
     fn all(&mut self, steps: &[MirrorStep]) -> Result<(), Error> {
@@ -296,6 +288,53 @@ impl Mirror<'_> {
             self.session.messages.error(&format!("error: {}: {error}{others}", shown(&path)));
         }
     }
+}
+
+/// The transfers of a mirror, each described from the facts of its file.
+#[derive(Clone, Copy)]
+struct FileTransfers<'a> {
+    remote: &'a [u8],
+    root: &'a Path,
+    upload: bool,
+    /// Whether sizes and times are those of LIST.
+    is_rough: bool,
+}
+
+impl<'a> FileTransfers<'a> {
+    /// Returns the jobs of these files, each of which can be described.
+    fn jobs(self, files: &'a [(&'a [u8], &'a FileFacts)]) -> Jobs<'a> {
+        let bytes = files.iter().map(|(_, facts)| self.known(facts).size).sum();
+        let jobs = files.iter().filter_map(move |(path, facts)| self.job(path, facts).ok());
+        Jobs::new(jobs, files.len(), bytes)
+    }
+
+    fn job(self, path: &[u8], facts: &FileFacts) -> Result<Job, Error> {
+        let (remote, local) =
+            (parse_name(&joined(self.remote, path))?, local_path(self.root, path)?);
+        let known = self.known(facts);
+        if self.upload {
+            let placement = Placement::Resume;
+            return Ok(Job::Upload(Upload { local, remote, placement, size: known.size }));
+        }
+        let (target, kept, connections) = (local, Kept::Partial, None);
+        let (listed, continued_by) = (facts.modified, "the same MIRROR".to_owned());
+        let download = Download { remote, target, kept, known, listed, connections, continued_by };
+        Ok(Job::Download(download))
+    }
+
+    /// Returns what is known of a file before its transfer. Sizes and times of LIST are not reliable
+    /// enough for a download.
+    fn known(self, facts: &FileFacts) -> RemoteFacts {
+        match self.upload || (facts.exact && !self.is_rough) {
+            true => RemoteFacts { size: facts.size, modified: facts.modified },
+            false => RemoteFacts::default(),
+        }
+    }
+}
+
+fn local_path(root: &Path, path: &[u8]) -> Result<PathBuf, Error> {
+    let relative = os_string(path).ok_or_else(|| Error::BadName(path.to_vec()))?;
+    Ok(root.join(relative))
 }
 
 /// Reports an upload. Permanent refusals are held back until something succeeds; if the server refuses

@@ -4,6 +4,8 @@ use super::plan::Rules;
 use crate::args::{Parsed, integer};
 use crate::client::error::Error;
 use crate::client::options::MOST_CONNECTIONS;
+use crate::client::shell::session::Session;
+use crate::client::transfer::TransferSettings;
 
 /// The parsed options and operands.
 #[derive(Debug, Default)]
@@ -41,6 +43,15 @@ impl MirrorOptions {
             rules,
             operands: operands.to_vec(),
         })
+    }
+
+    /// Returns the settings of the session, with the number of connections that the words name.
+    pub(super) fn transfer_settings(&self, session: &Session) -> TransferSettings {
+        let mut settings = session.transfer_settings();
+        if let Some(connections) = self.connections {
+            settings.transfers.connections = connections;
+        }
+        settings
     }
 
     /// Returns the source and the target. The target defaults to the last part of the source.
