@@ -39,7 +39,7 @@ pub(super) mod session_limit;
 mod sink;
 mod size_limit;
 pub(super) mod upload;
-mod worker_pool;
+pub(super) mod worker_pool;
 
 pub(super) use outcome::TransferSettings;
 

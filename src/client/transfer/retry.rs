@@ -166,7 +166,7 @@ impl<'a> Tries<'a> {
 }
 
 /// Returns whether the server has no room for so many connections.
-pub(super) fn is_crowded(error: &Error) -> bool {
+pub(in crate::client) fn is_crowded(error: &Error) -> bool {
     match error {
         Error::Closing(_) | Error::Greeting(_) | Error::Login(_) => true,
         Error::Refused(reply) => {

@@ -61,7 +61,7 @@ impl SessionLimit {
     }
 
     /// Notes that a connection has done a piece of work.
-    pub(super) fn succeeded(&self, is_helper: bool) {
+    pub(in crate::client) fn succeeded(&self, is_helper: bool) {
         let mut known = self.lock();
         match is_helper {
             true => known.suspicion = Suspicion::None,

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, SendError, Sender};
 use std::thread;
 
 /// Work that several connections take pieces of.
-pub(super) trait Work: Sync {
+pub(in crate::client) trait Work: Sync {
     /// Works until nothing is left for this connection. What a helper leaves is done by the others,
     /// the first connection at last.
     fn work(&self, connection: &mut Connection, worker: Worker);
@@ -19,14 +19,14 @@ pub(super) trait Work: Sync {
 
 /// The connection that works.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Worker {
+pub(in crate::client) enum Worker {
     /// The session's own.
     First,
     Helper,
 }
 
 /// Connections that are being made while the first finds out what there is to do.
-pub(super) struct Helpers(Vec<Helper>);
+pub(in crate::client) struct Helpers(Vec<Helper>);
 
 /// A connection that is being made. Dropped, it is given up.
 struct Helper {
@@ -56,7 +56,7 @@ impl Helpers {
 
     /// Begins to make this many connections, unless the server has room for one session alone. One that
     /// turns out not to be needed leaves again.
-    pub(super) fn call(
+    pub(in crate::client) fn call(
         connection: &Connection,
         count: usize,
         settings: &TransferSettings,
@@ -89,7 +89,12 @@ fn call(connection: &Connection, settings: &TransferSettings) -> Option<Helper> 
 }
 
 /// Does the work over the first connection and at most `needed` helpers.
-pub(super) fn run(connection: &mut Connection, helpers: Helpers, needed: usize, work: &impl Work) {
+pub(in crate::client) fn run(
+    connection: &mut Connection,
+    helpers: Helpers,
+    needed: usize,
+    work: &impl Work,
+) {
     thread::scope(|scope| {
         let mut called = Vec::new();
         for Helper { arrival, calling } in helpers.0.into_iter().take(needed) {

@@ -1,6 +1,7 @@
 //! MIRROR, both ways, against our own server and against servers that mean harm.
 
 mod interrupted;
+mod large_trees;
 mod list_times;
 mod upload_target;
 mod upload_times;

@@ -8,6 +8,7 @@ mod clock;
 mod options;
 mod plan;
 mod refusals;
+mod remote_walk;
 mod summary;
 mod walk;
 
@@ -104,8 +105,9 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
 /// Returns the tree below a remote directory, and the errors of directories that could not be listed.
 pub(super) fn remote_tree(session: &mut Session, dir: &[u8]) -> Result<(Tree, Vec<Error>), Error> {
     let armed = session.interrupt().begin().map_err(Error::Local)?;
-    let walk =
-        |connection: &mut Connection| walk::remote(connection, dir, &Rules::default(), &armed);
+    let walk = |connection: &mut Connection| {
+        remote_walk::remote(connection, dir, &Rules::default(), &armed, None)
+    };
     let scan = session.reading(walk)?;
     Ok((scan.tree, scan.refused))
 }
@@ -161,7 +163,10 @@ impl Mirror<'_> {
         let plain = Rules { follow: false, ..rules.clone() };
         self.session.connection()?;
         let (remote, followed) = (&self.remote, if self.wanted.upload { &plain } else { &rules });
-        let walk = |connection: &mut Connection| walk::remote(connection, remote, followed, &armed);
+        let settings = self.wanted.transfer_settings(self.session);
+        let walk = |connection: &mut Connection| {
+            remote_walk::remote(connection, remote, followed, &armed, Some(&settings))
+        };
         if self.wanted.upload {
             let here = walk::local(&self.root, &rules, &armed)?;
             let there = match self.session.reading(walk) {

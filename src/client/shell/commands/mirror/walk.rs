@@ -1,30 +1,21 @@
-//! Reads the two trees of a mirror: the listings of the server, and the local directories.
+//! The trees of a mirror, and the scan of the local one; `remote_walk` scans the remote one.
 //!
-//! The depth and size of both are limited. Links are followed only with `--dereference`. Then a local link
-//! to one of its parent directories is an error, and links below the target of a remote link are not
-//! followed, because the client cannot detect a loop there. A remote name becomes a local path only if it
-//! is a plain file name.
+//! The depth and size of both are limited. Links are followed only with `--dereference`; a local link to
+//! one of its parent directories is an error then.
 
 use super::plan::{FileFacts, Node, Rules, Tree};
-use crate::client::connection::{Connection, EPSV};
 use crate::client::error::Error;
-use crate::client::local::{self, is_partial};
-use crate::client::name::{folded, parse_name};
-use crate::client::remote_listing::{Listed, list_dir};
+use crate::client::local::is_partial;
 use crate::client::signals::Armed;
-use crate::client::transfer::compare::RemoteFacts;
-use crate::protocol::Name;
-use crate::protocol::listing::{Entry, Kind};
-use crate::sys::{name_bytes, os_string};
-use std::collections::BTreeSet;
+use crate::sys::name_bytes;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The largest depth of a tree, and its largest number of entries.
-const DEEPEST: usize = 64;
-const MOST_NODES: usize = 1_000_000;
+pub(super) const DEEPEST: usize = 64;
+pub(super) const MOST_NODES: usize = 1_000_000;
 
 /// A tree, and the errors of its entries that are left out.
 #[derive(Default)]
@@ -36,18 +27,16 @@ pub(super) struct TreeScan {
     pub(super) root_is_partial: bool,
     /// A listing came from LIST and not from MLSD.
     pub(super) is_rough: bool,
-    /// Case-folded paths, to find names that are equal in the local file system.
-    folded: BTreeSet<String>,
 }
 
 impl TreeScan {
-    fn add(&mut self, path: Vec<u8>, node: Node) -> Result<(), Error> {
+    pub(super) fn add(&mut self, path: Vec<u8>, node: Node) -> Result<(), Error> {
         self.tree.insert(path, node);
         self.check_end()
     }
 
     /// Limits the number of entries. Errors count, because they take memory, too.
-    fn check_end(&self) -> Result<(), Error> {
+    pub(super) fn check_end(&self) -> Result<(), Error> {
         let nodes = self.tree.len() + self.refused.len();
         if nodes > MOST_NODES { Err(Error::Endless) } else { Ok(()) }
     }
@@ -59,159 +48,6 @@ pub(super) fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
         b"" | b"." => name.to_vec(),
         _ if dir.ends_with(b"/") => [dir, name].concat(),
         _ => [dir, b"/", name].concat(),
-    }
-}
-
-/// Reads the tree below a remote directory.
-pub(super) fn remote(
-    connection: &mut Connection,
-    root: &[u8],
-    rules: &Rules,
-    armed: &Armed,
-) -> Result<TreeScan, Error> {
-    let mut scan = TreeScan::default();
-    let mut waiting = vec![PendingRemoteDir { path: Vec::new(), depth: 0, linked: false }];
-    let mut links = Vec::new();
-    loop {
-        while let Some(place) = waiting.pop() {
-            if armed.came() {
-                return Err(Error::Interrupted);
-            }
-            let more = !waiting.is_empty();
-            let Some(listed) = scan.list(connection, root, &place, more)? else { continue };
-            for entry in listed.entries {
-                let Some(path) = scan.take(&place.path, &entry) else {
-                    scan.check_end()?;
-                    continue;
-                };
-                let node = node(&entry, listed.exact);
-                if !rules.takes(&path, &node) {
-                    scan.add(path, if node == Node::Dir { Node::Unreadable } else { node })?;
-                    continue;
-                }
-                if rules.follow && !place.linked && matches!(node, Node::Link(_)) {
-                    links.push(PendingRemoteDir { path, depth: place.depth + 1, linked: true });
-                    if links.len() > MOST_NODES {
-                        return Err(Error::Endless);
-                    }
-                    continue;
-                }
-                if node == Node::Dir {
-                    waiting.push(place.below(&path)?);
-                }
-                scan.add(path, node)?;
-            }
-        }
-        let Some(link) = links.pop() else { return Ok(scan) };
-        if armed.came() {
-            return Err(Error::Interrupted);
-        }
-        // Links are resolved last, because SIZE and MDTM would interrupt the pipelined listings.
-        let known = RemoteFacts::ask_at_once(connection, &parse_name(&joined(root, &link.path))?)?;
-        if let RemoteFacts { size: size @ Some(_), modified } = known {
-            scan.add(link.path, Node::File(FileFacts { size, modified, exact: true }))?;
-        } else {
-            scan.add(link.path.clone(), Node::Dir)?;
-            waiting.push(link);
-        }
-    }
-}
-
-/// A remote directory to be listed.
-struct PendingRemoteDir {
-    path: Vec<u8>,
-    depth: usize,
-    /// It is the target of a link, or below one.
-    linked: bool,
-}
-
-impl PendingRemoteDir {
-    fn below(&self, path: &[u8]) -> Result<PendingRemoteDir, Error> {
-        let depth = self.depth + 1;
-        if depth >= DEEPEST {
-            return Err(Error::Endless);
-        }
-        Ok(PendingRemoteDir { path: path.to_vec(), depth, linked: self.linked })
-    }
-}
-
-fn list(connection: &mut Connection, place: &[u8], more: bool) -> Result<Listed, Error> {
-    if more && connection.can_set_up_ahead() {
-        connection.pipeline_after_transfer(vec![EPSV]);
-    }
-    let name = match place {
-        b"" | b"." => None,
-        _ => Some(parse_name(place)?),
-    };
-    list_dir(connection, name.as_ref())
-}
-
-impl TreeScan {
-    /// Lists a directory; `None` if the server refuses. A refusal, or lines that cannot be parsed, are
-    /// recorded as errors, and the directory becomes [`Node::Unreadable`], because it may have more entries.
-    fn list(
-        &mut self,
-        connection: &mut Connection,
-        root: &[u8],
-        place: &PendingRemoteDir,
-        more: bool,
-    ) -> Result<Option<Listed>, Error> {
-        let at = if place.path.is_empty() { root.to_vec() } else { joined(root, &place.path) };
-        match list(connection, &at, more) {
-            // A refusal of the root is the error of the command.
-            Err(error @ Error::Refused(_)) if !place.path.is_empty() => {
-                self.refused.push(error.at_remote(&at));
-                self.close(place)?;
-                Ok(None)
-            }
-            other => {
-                let mut listed = other?;
-                self.is_rough |= !listed.exact;
-                if let Some(error) = listed.take_error(&at) {
-                    self.refused.push(error);
-                    self.close(place)?;
-                }
-                Ok(Some(listed))
-            }
-        }
-    }
-
-    fn close(&mut self, place: &PendingRemoteDir) -> Result<(), Error> {
-        if place.path.is_empty() {
-            self.root_is_partial = true;
-            return Ok(());
-        }
-        self.add(place.path.clone(), Node::Unreadable)
-    }
-
-    /// Returns the path of an entry, if it is a valid local path.
-    fn take(&mut self, dir: &[u8], entry: &Entry) -> Option<Vec<u8>> {
-        let name = Name::new(entry.name.as_slice()).filter(|name| !name.as_bytes().contains(&b'/'));
-        let path = joined(dir, &entry.name);
-        let Some(local) = name.and_then(|name| local::last_part(&name).ok()) else {
-            self.refused.push(Error::BadLocalName(path));
-            return None;
-        };
-        let Some(place) = os_string(dir) else {
-            self.refused.push(Error::BadLocalName(path));
-            return None;
-        };
-        if !self.folded.insert(folded(&Path::new(&place).join(local))) {
-            // The entry is not fetched, and the local file of this name is not deleted.
-            self.tree.entry(path.clone()).or_insert(Node::Other);
-            self.refused.push(Error::SameName(path));
-            return None;
-        }
-        Some(path)
-    }
-}
-
-fn node(entry: &Entry, exact: bool) -> Node {
-    match &entry.kind {
-        Kind::File => Node::File(FileFacts { size: entry.size, modified: entry.modified, exact }),
-        Kind::Dir => Node::Dir,
-        Kind::Link(to) => Node::Link(to.clone()),
-        Kind::CurrentDir | Kind::ParentDir | Kind::Other => Node::Other,
     }
 }
 
@@ -322,20 +158,4 @@ fn disk_node(path: &Path, metadata: &Metadata) -> io::Result<Node> {
     } else {
         Node::Other
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rejected_entries_count_toward_the_limit() {
-        let mut scan = TreeScan::default();
-        let bad = Entry::new(b"..", Kind::File);
-        for _ in 0..MOST_NODES {
-            assert!(scan.take(b"d", &bad).is_none());
-        }
-        scan.check_end().unwrap();
-        assert!(matches!(scan.add(b"a".to_vec(), Node::Dir), Err(Error::Endless)));
-    }
 }
