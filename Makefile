@@ -88,7 +88,7 @@ bench: $(MANIFEST) ## measure the server and others side by side; TLS=1, QUICK=1
 	@$(foreach name,TLS QUICK ROUNDS BENCH_PEERS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
 	  examples/bench/run.sh
 
-bench-clients: $(MANIFEST) ## hold the client against curl and lftp; QUICK=1, ROUNDS=, BENCH_DIR=, ROWS=
+bench-clients: $(MANIFEST) ## hold the client against curl, lftp and rclone; QUICK=1, ROUNDS=, BENCH_DIR=, ROWS=
 	$(CARGO) build $(OFFLINE) --release --bins
 	@$(foreach name,QUICK ROUNDS BENCH_DIR ROWS,$(if $($(name)),$(name)='$($(name))')) \
 	  examples/bench/clients.sh
