@@ -283,6 +283,9 @@ compare() {
 # Runs the measurements that take long or leave many ports behind, once.
 endure() {
     local server sessions
+    # A process for each of 10,000 sessions would exceed the resources of the machine.
+    local with_many='mt_ftp pyftpdlib bare'
+    sessions=$(most_sessions)
     for server in "${servers[@]}"; do
         run "$dir/compare" "$server" "RETR 4 KiB, $([ "$quick" ] && echo 10,000 || echo 40,000) in a row, 8 sessions" --file 4K \
             --clients 8 --count "$(n 40000)" --seconds 15 retr
@@ -290,17 +293,14 @@ endure() {
     for server in "${servers[@]}"; do
         idle "$server" 1,000
     done
-    # A process for each session would exceed the resources of the machine.
-    for server in mt_ftp pyftpdlib bare; do
-        [ -z "${pids[$server anonymous]:-}" ] || idle "$server" 10,000
+    for server in $with_many; do
+        [ -z "${pids[$server anonymous]:-}" ] || idle "$server" "$(grouped "$sessions")"
     done
-    # The sessions also have data connections and files.
-    sessions=$(most_sessions)
-    for server in mt_ftp pyftpdlib bare; do
+    for server in $with_many; do
         [ -z "${pids[$server anonymous]:-}" ] || run_fresh "$dir/compare" "$server" \
             "RETR 4 KiB once a second, $(grouped "$sessions") sessions" --file 4K --size 4K \
-            --clients "$sessions" --rate "$sessions" --count $((sessions * $(n 10))) \
-            --seconds 30 --timeout 20 retr
+            --clients "$sessions" --list --dir few --rate "$sessions" \
+            --count $((sessions * $(n 10))) --seconds 30 --timeout 20 retr
     done
 }
 

@@ -105,7 +105,6 @@ impl Client {
     fn begin(&mut self) -> io::Result<TcpStream> {
         self.reply("150 here")?;
         let passive = self.passive.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        self.buffer.resize(BUFFER, 0);
         passive.accept().map(|(data, _)| data)
     }
 
@@ -116,6 +115,7 @@ impl Client {
     fn retrieve(&mut self, name: &str) -> io::Result<()> {
         let mut file = File::open(self.path(name))?;
         let mut data = self.begin()?;
+        self.buffer.resize(BUFFER, 0);
         let length = file.read(&mut self.buffer)?;
         data.write_all(&self.buffer[..length])?;
         if length == BUFFER {
@@ -128,6 +128,7 @@ impl Client {
     fn store(&mut self, name: &str) -> io::Result<()> {
         let mut file = File::create(self.path(name))?;
         let mut data = self.begin()?;
+        self.buffer.resize(BUFFER, 0);
         loop {
             let length = data.read(&mut self.buffer)?;
             if length == 0 {

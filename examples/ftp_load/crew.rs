@@ -24,10 +24,6 @@ const STACK: usize = 256 * 1024;
 /// The number of errors that ends a run.
 const MOST_ERRORS: u64 = 100;
 
-/// The number of sessions that are opened at a time, so that a server's queue of connections that
-/// it has not accepted yet does not overflow.
-const OPENERS: usize = 32;
-
 /// The number of parts of a run; the rates of the first and the last one are compared.
 const PARTS: u64 = 10;
 
@@ -89,13 +85,13 @@ pub fn run<S: Send>(
     let desk = Desk::new(plan);
     thread::scope(|scope| {
         let member = || desk.member(&open, &work);
+        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, member);
         let mut threads = Vec::new();
-        for _ in 0..plan.clients {
-            match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, member) {
+        for spawned in (0..plan.clients).map(spawn) {
+            match spawned {
                 Ok(thread) => threads.push(thread),
                 Err(error) => desk.fail(&error),
             }
-            desk.gate.wait_for(threads.len().saturating_sub(OPENERS));
         }
         desk.gate.wait_for(threads.len());
         let before = Sample::take(plan);

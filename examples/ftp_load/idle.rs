@@ -11,6 +11,9 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The time limit for opening sessions.
+const OPENING: Duration = Duration::from_secs(60);
+
 /// The number of sessions that are opened at a time: enough to keep the server busy, without a
 /// thread for each session.
 const OPENERS: usize = 32;
@@ -54,7 +57,7 @@ pub fn run(options: &Options) -> Finding {
     Finding { record, verdict }
 }
 
-/// Opens this many sessions.
+/// Opens this many sessions in TYPE I, which list the directory if the options say so.
 pub fn open(options: &Options, count: usize) -> (Outcome, Vec<Session<'_>>) {
     if count == 0 {
         return (Outcome::default(), Vec::new());
@@ -62,7 +65,7 @@ pub fn open(options: &Options, count: usize) -> (Outcome, Vec<Session<'_>>) {
     let plan = Plan {
         clients: count.min(OPENERS),
         count: count as u64,
-        limit: options.limit,
+        limit: OPENING,
         rate: None,
         server: options.server,
         workers: Workers::Stay,
@@ -75,8 +78,7 @@ fn open_one<'a>(
     options: &'a Options,
 ) -> impl Fn(&mut Vec<Session<'a>>, Turn) -> io::Result<u64> + Sync {
     |sessions, turn| {
-        let mut session = Session::connect(&options.target)?;
-        session.login()?;
+        let mut session = Session::open(&options.target)?;
         if options.list {
             session.receive(&format!("LIST {}", options.dir), &mut [0; 4096], turn.deadline)?;
         }

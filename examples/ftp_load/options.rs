@@ -42,7 +42,7 @@ pub static PROGRAM: Program = Program {
         ),
         Flag::switch("overwrite", "use one name for each session, not one for each stored file"),
         Flag::option("dir", "DIR", "directory to list").or("."),
-        Flag::switch("list", "idle sessions list --dir after login"),
+        Flag::switch("list", "idle sessions, and those of retr --rate, list --dir after login"),
         Flag::option("verb", "VERB", "LIST, NLST or MLSD").or("LIST"),
         Flag::option("pid", "PID", "process of the server, to measure its resource use (Linux)"),
         Flag::switch("json", "print one line of JSON instead of a table"),
@@ -63,8 +63,8 @@ Scenarios:
 
 With --rate, the pieces of work start at equal intervals, and their latency
 counts from the time at which they should have started: a server that falls
-behind does not get fewer of them. With as many clients as --rate, each client
-does one piece a second.
+behind does not get fewer of them. retr then uses its sessions in turn: with as
+many --clients as --rate, each session fetches a file once a second.
 A session's data connection is a new one for each transfer; with --tls it
 resumes the TLS session of the control connection, and certificates are not
 checked. Every client is a thread, and takes one or two descriptors: ulimit -Hn
@@ -104,7 +104,7 @@ pub struct Options {
     pub naming: Naming,
     /// The directory to list.
     pub dir: String,
-    /// Whether idle sessions list the directory after login.
+    /// Whether idle sessions, and those that fetch files at a rate, list the directory after login.
     pub list: bool,
     /// LIST, NLST or MLSD.
     pub verb: &'static str,

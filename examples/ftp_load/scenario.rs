@@ -9,6 +9,7 @@ use crate::session::Session;
 use crate::{idle, soak};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The size of the transfer buffer in bytes. A larger one is not faster and exceeds the
@@ -17,6 +18,10 @@ pub const BUFFER: usize = 256 * 1024;
 
 /// The default size of stored files in bytes.
 pub const SMALL: u64 = 4096;
+
+/// The number of threads that share the sessions if the files are fetched at a rate: the number of
+/// transfers that can run at the same time.
+const WORKERS: usize = 64;
 
 /// The default prefix of the names of stored files.
 const STEM: &str = "load";
@@ -48,6 +53,7 @@ fn run_beside(options: &Options) -> Finding {
     let outcome = match options.scenario {
         Scenario::Idle => return idle::run(options),
         Scenario::Soak => return soak::run(options),
+        Scenario::Retr if options.rate.is_some() => retr_at_rate(options, &plan),
         Scenario::Retr => retr(options, &plan),
         Scenario::Stor => stor(options, &plan),
         Scenario::List => return list(options, &plan),
@@ -85,30 +91,56 @@ impl<'a> Mover<'a> {
     fn open(options: &'a Options, numbers: &AtomicU64) -> io::Result<Mover<'a>> {
         let session = Session::open(&options.target)?;
         let number = numbers.fetch_add(1, Ordering::Relaxed);
-        Ok(Mover { session, buffer: vec![0; buffer_size(options)], number })
-    }
-}
-
-/// Returns the size of a buffer in bytes: a small one if the files are small, because there may be
-/// thousands of sessions.
-fn buffer_size(options: &Options) -> usize {
-    match options.size {
-        Some(..=SMALL) => 2 * SMALL as usize,
-        _ => BUFFER,
+        Ok(Mover { session, buffer: vec![0; BUFFER], number })
     }
 }
 
 fn retr(options: &Options, plan: &Plan) -> Outcome {
     let numbers = AtomicU64::new(0);
-    let command = format!("RETR {}", options.fetched());
     let fetch = |mover: &mut Mover<'_>, turn: Turn| {
-        let bytes = mover.session.receive(&command, &mut mover.buffer, turn.deadline)?;
-        match options.size.filter(|size| *size != bytes) {
-            Some(size) => Err(io::Error::other(format!("{bytes} bytes came, not {size}"))),
-            None => Ok(bytes),
-        }
+        fetch(options, &mut mover.session, &mut mover.buffer, turn.deadline)
     };
     crew::run(plan, || Mover::open(options, &numbers), fetch).0
+}
+
+/// Fetches files at a rate, with the sessions in turn. A few threads share the sessions: a thread for
+/// each of thousands of sessions takes twice the processor time, which the server would lack.
+fn retr_at_rate(options: &Options, plan: &Plan) -> Outcome {
+    let (opened, sessions) = idle::open(options, options.clients);
+    if sessions.is_empty() {
+        return opened;
+    }
+    let sessions: Vec<_> = sessions.into_iter().map(|session| Mutex::new(Some(session))).collect();
+    let fetch = |buffer: &mut Vec<u8>, turn: Turn| {
+        let index = (turn.number % sessions.len() as u64) as usize;
+        let mut place = sessions[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = match place.take() {
+            Some(session) => session,
+            None => Session::open(&options.target)?,
+        };
+        let bytes = fetch(options, &mut session, buffer, turn.deadline)?;
+        *place = Some(session);
+        Ok(bytes)
+    };
+    let plan = Plan { clients: plan.clients.min(WORKERS), ..*plan };
+    let (mut outcome, _) = crew::run(&plan, || Ok(vec![0; BUFFER]), fetch);
+    outcome.errors += opened.errors;
+    outcome.error = opened.error.or(outcome.error);
+    outcome
+}
+
+/// Fetches the file, and checks its size.
+fn fetch(
+    options: &Options,
+    session: &mut Session<'_>,
+    buffer: &mut [u8],
+    deadline: Instant,
+) -> io::Result<u64> {
+    let bytes = session.receive(&format!("RETR {}", options.fetched()), buffer, deadline)?;
+    match options.size.filter(|size| *size != bytes) {
+        Some(size) => Err(io::Error::other(format!("{bytes} bytes came, not {size}"))),
+        None => Ok(bytes),
+    }
 }
 
 fn stor(options: &Options, plan: &Plan) -> Outcome {
