@@ -9,7 +9,7 @@ use mt_ftp::server::cli::options::{self, Options, with_options};
 use mt_ftp::server::cli::{certificate, check, listening, output, passwd, startup};
 use mt_ftp::server::config::Config;
 use mt_ftp::server::log::{Level, Log};
-use mt_ftp::server::monitor::http::{self, Status};
+use mt_ftp::server::monitor::http::{self, StatusServer};
 use mt_ftp::server::{IncomingConnection, Server, StartError, panic_hook};
 use mt_ftp::shutdown::Shutdown;
 use mt_ftp::sys::{self, Signal, Signals};
@@ -178,7 +178,7 @@ fn spawn_status_thread(
 ) -> io::Result<Option<SocketAddr>> {
     let Some(listener) = listener else { return Ok(None) };
     let address = listener.local_addr()?;
-    let status = Status::new(listener, Arc::clone(server), serving.to_vec());
+    let status = StatusServer::new(listener, Arc::clone(server), serving.to_vec());
     let thread = thread::Builder::new().name("status".into()).stack_size(SESSION_STACK);
     thread.spawn(move || status.run()).map(|_| Some(address))
 }

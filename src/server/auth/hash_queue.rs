@@ -19,7 +19,7 @@ pub enum Reputation {
     /// The address has logged in to this account before.
     Known,
     /// The number of wrong passwords from this address lately.
-    Wrong(u32),
+    WrongPasswords(u32),
 }
 
 /// The sort key of a waiting password; the lowest key is next.
@@ -127,7 +127,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..32 {
                 scope.spawn(|| {
-                    queue.run(Reputation::Wrong(0), None, || {
+                    queue.run(Reputation::WrongPasswords(0), None, || {
                         let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                         peak.fetch_max(now, Ordering::SeqCst);
                         thread::yield_now();
@@ -145,14 +145,14 @@ mod tests {
         let queue = HashQueue::new(1);
         let order = Mutex::new(Vec::new());
         let arrivals = [
-            (1, Reputation::Wrong(2)),
-            (2, Reputation::Wrong(0)),
+            (1, Reputation::WrongPasswords(2)),
+            (2, Reputation::WrongPasswords(0)),
             (3, Reputation::Known),
-            (4, Reputation::Wrong(0)),
-            (5, Reputation::Wrong(7)),
+            (4, Reputation::WrongPasswords(0)),
+            (5, Reputation::WrongPasswords(7)),
         ];
         thread::scope(|scope| {
-            let first = queue.slot(Reputation::Wrong(9), None).unwrap();
+            let first = queue.slot(Reputation::WrongPasswords(9), None).unwrap();
             for (waiting, (number, reputation)) in arrivals.into_iter().enumerate() {
                 until_waiting(&queue, waiting);
                 let (queue, order) = (&queue, &order);
@@ -173,6 +173,6 @@ mod tests {
         assert_eq!(queue.run(Reputation::Known, Some(Instant::now()), || 7), None);
         assert!(queue.state().waiting.is_empty());
         drop(first);
-        assert_eq!(queue.run(Reputation::Wrong(0), Some(Instant::now()), || 7), Some(7));
+        assert_eq!(queue.run(Reputation::WrongPasswords(0), Some(Instant::now()), || 7), Some(7));
     }
 }

@@ -303,7 +303,7 @@ impl AddressRecord {
     fn reputation(&self, name: u64) -> Reputation {
         match self.known.iter().any(|known| known.name == name && known.wrong == 0) {
             true => Reputation::Known,
-            false => Reputation::Wrong(self.wrong),
+            false => Reputation::WrongPasswords(self.wrong),
         }
     }
 

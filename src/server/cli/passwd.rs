@@ -67,22 +67,22 @@ pub static PROGRAM: Program = Program {
 
 /// Runs `ftp_server passwd`.
 pub fn run(words: Vec<OsString>) -> ExitCode {
-    let task = match PROGRAM.parse(words) {
+    let action = match PROGRAM.parse(words) {
         Ok(Outcome::Help) => return output::print(&PROGRAM.help()),
         Ok(Outcome::Version) => return output::print_version(),
-        Ok(Outcome::Run(given)) => Task::new(&given),
+        Ok(Outcome::Run(given)) => Action::new(&given),
         Err(usage) => Err(usage),
     };
-    output::exit_code(match task {
-        Ok(Task::List(file)) => list(&file),
-        Ok(Task::Remove(file, name)) => remove(&file, &name),
-        Ok(Task::Store(request)) => store(&request),
+    output::exit_code(match action {
+        Ok(Action::List(file)) => list(&file),
+        Ok(Action::Remove(file, name)) => remove(&file, &name),
+        Ok(Action::Store(request)) => store(&request),
         Err(usage) => return output::wrong_usage(&PROGRAM, &[usage]),
     })
 }
 
 /// The action that the command line asks for.
-enum Task {
+enum Action {
     /// Print the accounts of a file.
     List(PathBuf),
     /// Remove the account of this name from a file.
@@ -91,17 +91,17 @@ enum Task {
     Store(Box<Request>),
 }
 
-impl Task {
-    fn new(given: &Parsed) -> Result<Task, Usage> {
+impl Action {
+    fn new(given: &Parsed) -> Result<Action, Usage> {
         match (given.switch("list"), given.switch("remove"), given.operands()) {
             (true, true, _) => Err(given.wrong("list", "either --list or --remove, not both")),
-            (true, false, [file]) => Ok(Task::List(file.into())),
+            (true, false, [file]) => Ok(Action::List(file.into())),
             (true, false, _) => Err(Usage::missing_operand("FILE, and nothing else")),
             (false, true, _) => {
                 let (file, name) = file_and_name(given)?;
-                Ok(Task::Remove(file, name))
+                Ok(Action::Remove(file, name))
             }
-            (false, false, _) => Ok(Task::Store(Box::new(Request::new(given)?))),
+            (false, false, _) => Ok(Action::Store(Box::new(Request::new(given)?))),
         }
     }
 }
@@ -143,10 +143,10 @@ fn store(request: &Request) -> Result<(), Box<dyn Error>> {
     };
     let may_keep = is_known && request.changes_more_than_the_password();
     let password = prompt::ask_for_password(&request.name, may_keep)?;
-    let Stored { done, account, home } = request.store(password.as_ref())?;
-    let done = match done {
-        Done::Added => "added to",
-        Done::Changed => "changed in",
+    let Stored { change, account, home } = request.store(password.as_ref())?;
+    let change = match change {
+        AccountChange::Added => "added to",
+        AccountChange::Changed => "changed in",
     };
     let place = match home {
         Some(path) => path.display().to_string(),
@@ -154,7 +154,7 @@ fn store(request: &Request) -> Result<(), Box<dyn Error>> {
         None => format!("the directory {} below the root", account.home),
     };
     let (name, file, may) = (&request.name, request.file.display(), account.access.allows());
-    output::print_error(format_args!("{name}: {done} {file}; may {may}, in {place}\n{RELOAD}"));
+    output::print_error(format_args!("{name}: {change} {file}; may {may}, in {place}\n{RELOAD}"));
     if sys::is_superuser() && is_readable_only_by_root(&request.file) {
         output::print_error(format_args!(
             "only root can read {file}: chown it to the user that runs the server"
@@ -217,7 +217,7 @@ fn field(text: &str) -> Result<String, args::Expected> {
 
 /// An account as it was stored.
 struct Stored {
-    done: Done,
+    change: AccountChange,
     account: Arc<Account>,
     /// The home directory, if the root is known.
     home: Option<PathBuf>,
@@ -238,7 +238,7 @@ fn or_none<T>(
 
 /// The result of storing an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum AccountChange {
     /// The account is new.
     Added,
     /// An existing account was changed.
@@ -284,17 +284,22 @@ impl Request {
             let hash = hash.as_ref().or(old.as_ref().map(|old| &old.hash));
             // Another process may have removed the account in the meantime.
             let hash = hash.ok_or("a password is needed")?;
-            let (text, done) = self.changed(text, accounts, hash);
+            let (text, change) = self.changed(text, accounts, hash);
             let now = Accounts::parse(&self.file, &text)?;
             let account = Name::new(self.name.clone()).and_then(|name| now.get(&name).cloned());
             let account = account.ok_or("the account cannot be stored")?;
             let root = self.root.as_deref();
             let home = root.map(|root| home::make(root, &account.home)).transpose()?;
-            Ok((text, Stored { done, account, home }))
+            Ok((text, Stored { change, account, home }))
         })
     }
 
-    fn changed(&self, text: &[u8], accounts: &Accounts, hash: &PasswordHash) -> (Vec<u8>, Done) {
+    fn changed(
+        &self,
+        text: &[u8],
+        accounts: &Accounts,
+        hash: &PasswordHash,
+    ) -> (Vec<u8>, AccountChange) {
         // The file was parsed before, so a second byte order mark cannot occur.
         let text = text::strip_bom(text).unwrap_or(text);
         let old = Name::new(self.name.clone()).and_then(|name| accounts.get(&name).cloned());
@@ -330,13 +335,13 @@ impl Request {
             }
         }
         if old.is_some() {
-            return (out, Done::Changed);
+            return (out, AccountChange::Changed);
         }
         if !out.is_empty() && !out.ends_with(b"\n") {
             out.extend_from_slice(end);
         }
         out.extend_from_slice(&line);
-        (out, Done::Added)
+        (out, AccountChange::Added)
     }
 }
 
@@ -398,11 +403,11 @@ mod tests {
         }
     }
 
-    fn change(text: &str, words: &[&str]) -> (String, Done) {
+    fn change(text: &str, words: &[&str]) -> (String, AccountChange) {
         let accounts = Accounts::parse(Path::new("users"), text.as_bytes()).unwrap();
         let hash = PasswordHash::new(b"x", 1).unwrap();
-        let (text, done) = request(words).unwrap().changed(text.as_bytes(), &accounts, &hash);
-        (String::from_utf8(text).unwrap().replace(&hash.to_string(), "HASH"), done)
+        let (text, change) = request(words).unwrap().changed(text.as_bytes(), &accounts, &hash);
+        (String::from_utf8(text).unwrap().replace(&hash.to_string(), "HASH"), change)
     }
 
     #[test]
@@ -415,12 +420,12 @@ mod tests {
         let old = PasswordHash::new(b"y", 1).unwrap();
         let file = format!("# staff\nanna:{old}:write:/a\nben:{old}::");
         let added = format!("# staff\nanna:{old}:write:/a\nben:{old}::\ncarl:HASH:read:\n");
-        assert_eq!(change(&file, &["users", "carl"]), (added, Done::Added));
+        assert_eq!(change(&file, &["users", "carl"]), (added, AccountChange::Added));
         let changed = format!("# staff\nanna:HASH:write:/a\nben:{old}::");
-        assert_eq!(change(&file, &["users", "anna"]), (changed, Done::Changed));
+        assert_eq!(change(&file, &["users", "anna"]), (changed, AccountChange::Changed));
         let all = ["--access=write", "--home", "b c", "users", "ben"];
         let changed = format!("# staff\nanna:{old}:write:/a\nben:HASH:write:b c\n");
-        assert_eq!(change(&file, &all), (changed, Done::Changed));
+        assert_eq!(change(&file, &all), (changed, AccountChange::Changed));
     }
 
     #[test]
@@ -428,12 +433,12 @@ mod tests {
         let old = PasswordHash::new(b"y", 1).unwrap();
         let file = format!("\u{feff}anna:{old}:write:/a\r\n# staff\r\n\tben:{old}:: \t");
         let changed = format!("anna:HASH:write:/a\r\n# staff\r\n\tben:{old}:: \t");
-        assert_eq!(change(&file, &["users", "anna"]), (changed, Done::Changed));
+        assert_eq!(change(&file, &["users", "anna"]), (changed, AccountChange::Changed));
         let changed = format!("anna:{old}:write:/a\r\n# staff\r\nben:HASH:read:\r\n");
-        assert_eq!(change(&file, &["users", "ben"]), (changed, Done::Changed));
+        assert_eq!(change(&file, &["users", "ben"]), (changed, AccountChange::Changed));
         let added =
             format!("anna:{old}:write:/a\r\n# staff\r\n\tben:{old}:: \t\r\ncarl:HASH:read:\r\n");
-        assert_eq!(change(&file, &["users", "carl"]), (added, Done::Added));
+        assert_eq!(change(&file, &["users", "carl"]), (added, AccountChange::Added));
     }
 
     #[test]

@@ -163,8 +163,8 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "passive-address",
             "[CIDR=]HOST",
-            "IPv4 address to announce in PASV replies (behind NAT), or to clients of one network; \
-             the narrowest network wins [the address the client connected to]",
+            "IPv4 address or host name to announce in PASV replies (behind NAT), or to clients of one \
+             network; the narrowest network wins [the address the client connected to]",
         )
         .many(),
         |config, given, name| {

@@ -33,7 +33,7 @@ const CHUNK: usize = 32 * 1024;
 
 /// The format of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ListingFormat {
     /// The format of `ls -l` (LIST).
     Long,
     /// The name after this prefix, so that RETR accepts it (NLST).
@@ -45,7 +45,7 @@ pub enum Form {
 /// The lines of a listing, produced as they are read.
 #[derive(Debug)]
 pub struct Lines {
-    form: Form,
+    form: ListingFormat,
     options: Options,
     now: SystemTime,
     /// The entries sorted by metadata; the names sorted by name; and the rest of the directory.
@@ -66,7 +66,12 @@ impl Lines {
     ///
     /// # Errors
     /// Fails if the path does not exist or may not be read.
-    pub fn open(jail: &Jail, path: &FtpPath, form: Form, options: Options) -> io::Result<Lines> {
+    pub fn open(
+        jail: &Jail,
+        path: &FtpPath,
+        form: ListingFormat,
+        options: Options,
+    ) -> io::Result<Lines> {
         let stat = jail.stat(path, FinalLink::Follow)?;
         if stat.kind != FileKind::Dir || options.itself {
             let name = path.file_name().unwrap_or(b"/").to_vec();
@@ -77,8 +82,9 @@ impl Lines {
         lines.enter(jail, path)?;
         lines.add_dots(jail, path, stat);
         if options.recursive {
-            let start = if let Form::Names(prefix) = &lines.form { prefix.len() } else { 0 };
-            if !matches!(lines.form, Form::Names(_)) {
+            let start =
+                if let ListingFormat::Names(prefix) = &lines.form { prefix.len() } else { 0 };
+            if !matches!(lines.form, ListingFormat::Names(_)) {
                 lines.made.splice(0..0, *b".:\r\n");
             }
             lines.tree = Some(Tree::new(jail, path, start));
@@ -87,7 +93,7 @@ impl Lines {
     }
 
     /// Creates a listing of exactly these entries.
-    pub fn of(names: Vec<DirEntry>, form: Form) -> Lines {
+    pub fn of(names: Vec<DirEntry>, form: ListingFormat) -> Lines {
         Lines {
             form,
             options: Options::default(),
@@ -126,7 +132,7 @@ impl Lines {
     /// Adds `.` and `..`: always in MLSD (RFC 3659 section 7.5.1), otherwise with `-a`. The parent
     /// of the root is the root.
     fn add_dots(&mut self, jail: &Jail, path: &FtpPath, stat: Stat) {
-        let facts = matches!(self.form, Form::Facts(..));
+        let facts = matches!(self.form, ListingFormat::Facts(..));
         if !facts && !self.options.all {
             return;
         }
@@ -161,7 +167,7 @@ impl Lines {
             if !self.names.take(name) && !listing.read_name(name)? {
                 return Ok(false);
             }
-            if matches!(self.form, Form::Names(_)) && self.tree.is_none() {
+            if matches!(self.form, ListingFormat::Names(_)) && self.tree.is_none() {
                 self.write();
                 return Ok(true);
             }
@@ -189,7 +195,7 @@ impl Lines {
         let Some(dir) = tree.take() else { return false };
         let jail = tree.jail.clone();
         tree.at = dir.clone();
-        if let Form::Names(prefix) = &mut self.form {
+        if let ListingFormat::Names(prefix) = &mut self.form {
             // Names are for programs, so each is a whole path, without headings between them.
             prefix.truncate(tree.start);
             prefix.extend_from_slice(dir.shown.strip_prefix(b"./").unwrap_or(&dir.shown));
@@ -206,11 +212,11 @@ impl Lines {
     fn write(&mut self) {
         let (entry, out) = (&mut self.entry, &mut self.made);
         match &self.form {
-            Form::Long => entry.write_ls(self.now, out),
-            Form::Names(prefix) => {
+            ListingFormat::Long => entry.write_ls(self.now, out),
+            ListingFormat::Names(prefix) => {
                 out.extend(prefix.iter().chain(&entry.name).map(|&b| visible(b)));
             }
-            Form::Facts(facts, allowed) => {
+            ListingFormat::Facts(facts, allowed) => {
                 entry.perm = Some(perm(entry, *allowed));
                 entry.write_mlsx(*facts, out);
             }
@@ -267,7 +273,7 @@ mod tests {
         }
         let jail = Jail::new(dir.path()).unwrap();
         let newest = Options { order: Order::Time, ..Options::default() };
-        let form = Form::Names(Vec::new());
+        let form = ListingFormat::Names(Vec::new());
         let mut lines = Lines::open(&jail, &FtpPath::root(), form, newest).unwrap();
         let sorted = lines.sorted.as_slice();
         let bytes: usize = sorted.iter().map(|one| one.name.len() + one.target.len()).sum();

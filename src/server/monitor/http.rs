@@ -67,7 +67,7 @@ pub fn listen(at: &StatusAddress) -> Result<TcpListener, StartError> {
 }
 
 /// The status server.
-pub struct Status {
+pub struct StatusServer {
     listener: TcpListener,
     /// The spare descriptor, released for a client if no other is left.
     spare: Option<TcpListener>,
@@ -76,14 +76,18 @@ pub struct Status {
     paused_until: Option<Instant>,
 }
 
-impl Status {
+impl StatusServer {
     /// Creates the status server of `server`, which serves FTP clients at `serving`.
-    pub fn new(listener: TcpListener, server: Arc<Server>, serving: Vec<SocketAddr>) -> Status {
+    pub fn new(
+        listener: TcpListener,
+        server: Arc<Server>,
+        serving: Vec<SocketAddr>,
+    ) -> StatusServer {
         let host =
             server.settings().config.status.as_ref().map_or(String::new(), |at| at.host.clone());
         let spare = listener.try_clone().ok();
         let routes = Routes::new(server, serving, host);
-        Status { listener, spare, routes, connections: Vec::new(), paused_until: None }
+        StatusServer { listener, spare, routes, connections: Vec::new(), paused_until: None }
     }
 
     /// Serves until the process ends.

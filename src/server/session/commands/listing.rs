@@ -6,7 +6,7 @@ use crate::server::auth::permissions;
 use crate::server::error::Refusal;
 use crate::server::fs::glob;
 use crate::server::fs::jail::{DirEntry, FinalLink};
-use crate::server::fs::listing::{self, Form, Lines, Options};
+use crate::server::fs::listing::{self, Lines, ListingFormat, Options};
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::commands::Answer;
 use crate::server::session::commands::transfer::done;
@@ -24,7 +24,7 @@ pub(in crate::server::session) fn list(
     argument: Option<&Name>,
 ) -> Answer {
     let (options, path) = list_argument(transfer.login(), argument)?;
-    send_listing(transfer, path.as_ref(), Form::Long, options, TransferKind::List)
+    send_listing(transfer, path.as_ref(), ListingFormat::Long, options, TransferKind::List)
 }
 
 pub(in crate::server::session) fn nlst(
@@ -32,7 +32,7 @@ pub(in crate::server::session) fn nlst(
     argument: Option<&Name>,
 ) -> Answer {
     let (options, path) = list_argument(transfer.login(), argument)?;
-    let form = if options.long { Form::Long } else { names_form(path.as_ref()) };
+    let form = if options.long { ListingFormat::Long } else { nlst_format(path.as_ref()) };
     send_listing(transfer, path.as_ref(), form, options, TransferKind::Names)
 }
 
@@ -43,8 +43,10 @@ pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<
     if identity.jail().stat(&path, FinalLink::Follow)?.kind != FileKind::Dir {
         return Err(Refusal::Argument("Not a directory; use MLST."));
     }
-    let form =
-        Form::Facts(transfer.parameters().facts(), permissions::perm_letters(identity.access()));
+    let form = ListingFormat::Facts(
+        transfer.parameters().facts(),
+        permissions::perm_letters(identity.access()),
+    );
     send_listing(transfer, name, form, Options::default(), TransferKind::Facts)
 }
 
@@ -68,7 +70,7 @@ pub(in crate::server::session) fn mlst(
 pub(in crate::server::session) fn stat(login: &Login, argument: &Name) -> Answer {
     let (options, path) = split_options(login, argument)?;
     let path = login.path_or_cwd(path.as_ref())?;
-    let lines = Lines::open(login.jail()?, &path, Form::Long, options)?;
+    let lines = Lines::open(login.jail()?, &path, ListingFormat::Long, options)?;
     let mut text = Vec::new();
     let length = lines.take(LARGEST_STATUS).read_to_end(&mut text)?;
     if length as u64 == LARGEST_STATUS {
@@ -100,16 +102,16 @@ fn split_options(login: &Login, argument: &Name) -> Result<(Options, Option<Name
 
 /// Returns the form of NLST, in which names include the path that was given, so that RETR accepts them:
 /// `NLST dir` lists `dir/name`.
-fn names_form(path: Option<&Name>) -> Form {
-    let Some(name) = path else { return Form::Names(Vec::new()) };
+fn nlst_format(path: Option<&Name>) -> ListingFormat {
+    let Some(name) = path else { return ListingFormat::Names(Vec::new()) };
     let slash: &[u8] = if name.as_bytes().ends_with(b"/") { b"" } else { b"/" };
-    Form::Names([name.as_bytes(), slash].concat())
+    ListingFormat::Names([name.as_bytes(), slash].concat())
 }
 
 fn send_listing(
     transfer: Transfer<'_, '_>,
     name: Option<&Name>,
-    form: Form,
+    form: ListingFormat,
     options: Options,
     kind: TransferKind,
 ) -> Answer {
@@ -125,24 +127,27 @@ fn lines(
     login: &Login,
     path: &FtpPath,
     name: Option<&Name>,
-    form: Form,
+    form: ListingFormat,
     options: Options,
 ) -> Result<Lines, Refusal> {
     let jail = login.jail()?;
-    let facts = matches!(form, Form::Facts(..));
+    let facts = matches!(form, ListingFormat::Facts(..));
     match name.filter(|name| !facts && is_pattern(name.as_bytes())) {
         Some(pattern) if jail.stat(path, FinalLink::NoFollow).is_err() => {
             let mut found = glob::expand(jail, login.cwd()?, pattern)?;
             options.sort(&mut found);
-            let form = if form == Form::Long { form } else { Form::Names(Vec::new()) };
+            let form =
+                if form == ListingFormat::Long { form } else { ListingFormat::Names(Vec::new()) };
             Ok(Lines::of(found, form))
         }
         _ => match (name, &form, jail.stat(path, FinalLink::Follow)?) {
             // NLST of a file returns the path that was given.
-            (Some(name), Form::Names(_), stat) if stat.kind != FileKind::Dir || options.itself => {
+            (Some(name), ListingFormat::Names(_), stat)
+                if stat.kind != FileKind::Dir || options.itself =>
+            {
                 let name = name.as_bytes().to_vec();
                 let one = vec![DirEntry { name, stat, target: Vec::new() }];
-                Ok(Lines::of(one, Form::Names(Vec::new())))
+                Ok(Lines::of(one, ListingFormat::Names(Vec::new())))
             }
             _ => Ok(Lines::open(jail, path, form, options)?),
         },
