@@ -5,7 +5,7 @@ mod rejection;
 pub mod spare_descriptor;
 
 use crate::server::Server;
-use crate::server::limits::sessions::Slot;
+use crate::server::limits::sessions::SessionSlot;
 use crate::server::log::{Field, Level};
 use crate::server::proxy::{self, ClientOrigin, NoHeader, Via};
 use crate::sys;
@@ -37,15 +37,15 @@ impl IncomingConnection {
 /// rejected if its thread cannot be started.
 #[derive(Clone, Debug)]
 pub struct Client {
-    waiting: Arc<Mutex<Option<(IncomingConnection, Slot)>>>,
+    waiting: Arc<Mutex<Option<(IncomingConnection, SessionSlot)>>>,
 }
 
 impl Client {
-    fn new(incoming: IncomingConnection, slot: Slot) -> Client {
+    fn new(incoming: IncomingConnection, slot: SessionSlot) -> Client {
         Client { waiting: Arc::new(Mutex::new(Some((incoming, slot)))) }
     }
 
-    pub(super) fn take(&self) -> Option<(IncomingConnection, Slot)> {
+    pub(super) fn take(&self) -> Option<(IncomingConnection, SessionSlot)> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -81,7 +81,7 @@ impl Server {
         }
     }
 
-    fn take_slot(&self, address: IpAddr) -> Result<Slot, Rejection> {
+    fn take_slot(&self, address: IpAddr) -> Result<SessionSlot, Rejection> {
         self.check_not_refused(address)?;
         Ok(self.session_limits.acquire(address)?)
     }
@@ -144,7 +144,7 @@ impl Server {
     pub(super) fn identify_client(
         &self,
         incoming: &IncomingConnection,
-        slot: &mut Slot,
+        slot: &mut SessionSlot,
         since: Instant,
     ) -> io::Result<Option<ClientOrigin>> {
         let (stream, peer) = (&incoming.stream, incoming.peer);

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 /// The arrangement for the next data connection.
 #[derive(Debug, Default)]
-enum Plan {
+enum Arrangement {
     /// Nothing was arranged.
     #[default]
     None,
@@ -68,7 +68,7 @@ impl OwnListener {
 #[derive(Debug)]
 pub struct DataConnection {
     endpoints: Endpoints,
-    plan: Plan,
+    arrangement: Arrangement,
     /// The session's listener between transfers.
     spare: Option<OwnListener>,
     /// The load balancers through which the client may connect.
@@ -90,7 +90,7 @@ impl DataConnection {
     fn with_endpoints(endpoints: Endpoints) -> DataConnection {
         DataConnection {
             endpoints,
-            plan: Plan::None,
+            arrangement: Arrangement::None,
             spare: None,
             balancers: Arc::default(),
             extended_only: false,
@@ -133,22 +133,25 @@ impl DataConnection {
     ) -> Result<u16, Refusal> {
         // A client that asks again could not connect to its last port, so it gets another one, unless a
         // refused transfer is the reason.
-        let unused = match std::mem::take(&mut self.plan) {
-            Plan::Passive(own) if self.keeps_port => {
+        let unused = match std::mem::take(&mut self.arrangement) {
+            Arrangement::Passive(own) if self.keeps_port => {
                 self.spare = Some(own);
-                Plan::None
+                Arrangement::None
             }
             unused => unused,
         };
         self.keeps_port = false;
         if let Some(ports) = ports {
-            let avoided =
-                if let Plan::Reserved(unused) = &unused { Some(unused.number()) } else { None };
+            let avoided = if let Arrangement::Reserved(unused) = &unused {
+                Some(unused.number())
+            } else {
+                None
+            };
             drop(unused);
             let (here, peer) = (self.endpoints.listening_at(0), self.endpoints.peer);
             let reserved = ports.reserve(here, peer, avoided, balancers).map_err(|_| NO_PORT)?;
             let port = reserved.number();
-            self.plan = Plan::Reserved(reserved);
+            self.arrangement = Arrangement::Reserved(reserved);
             return Ok(port);
         }
         self.balancers = Arc::clone(balancers);
@@ -162,7 +165,7 @@ impl DataConnection {
         };
         drop(unused);
         let port = own.port;
-        self.plan = Plan::Passive(own);
+        self.arrangement = Arrangement::Passive(own);
         Ok(port)
     }
 
@@ -172,14 +175,14 @@ impl DataConnection {
     /// # Errors
     /// 501 for an address other than the client's, or a port below 1024.
     pub fn active(&mut self, to: SocketAddr) -> Result<(), Refusal> {
-        self.plan = Plan::None;
+        self.arrangement = Arrangement::None;
         if to.ip().to_canonical() != self.endpoints.peer || self.endpoints.client_unknown {
             return Err(Refusal::Argument("The address must be your own."));
         }
         if to.port() < 1024 {
             return Err(Refusal::Argument("The port must be 1024 or higher."));
         }
-        self.plan = Plan::Active(self.endpoints.connecting_to(to));
+        self.arrangement = Arrangement::Active(self.endpoints.connecting_to(to));
         Ok(())
     }
 
@@ -199,9 +202,11 @@ impl DataConnection {
     /// # Errors
     /// 425 if nothing was arranged.
     pub fn check_arranged(&self) -> Result<(), Refusal> {
-        match self.plan {
-            Plan::None => Err(Refusal::NoDataConnection("Use PASV, EPSV, PORT or EPRT first.")),
-            Plan::Passive(_) | Plan::Reserved(_) | Plan::Active(_) => Ok(()),
+        match self.arrangement {
+            Arrangement::None => {
+                Err(Refusal::NoDataConnection("Use PASV, EPSV, PORT or EPRT first."))
+            }
+            Arrangement::Passive(_) | Arrangement::Reserved(_) | Arrangement::Active(_) => Ok(()),
         }
     }
 
@@ -216,8 +221,8 @@ impl DataConnection {
     ) -> Result<TcpStream, Refusal> {
         let endpoints = self.endpoints;
         let mut unexpected = UnexpectedPeers::default();
-        let opened = match std::mem::take(&mut self.plan) {
-            Plan::Passive(mut own) => {
+        let opened = match std::mem::take(&mut self.arrangement) {
+            Arrangement::Passive(mut own) => {
                 let (listener, peer) = (&own.listener, endpoints.peer);
                 let opened = match self.balancers.is_configured() {
                     false => net::accept_from(listener, peer, deadline, &mut unexpected, hooks),
@@ -230,11 +235,11 @@ impl DataConnection {
                 }
                 opened
             }
-            Plan::Reserved(port) => {
+            Arrangement::Reserved(port) => {
                 port.accept(deadline, &mut unexpected, hooks).and_then(nonblocking)
             }
-            Plan::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, hooks),
-            Plan::None => Ok(Err(Waited::TimedOut)),
+            Arrangement::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, hooks),
+            Arrangement::None => Ok(Err(Waited::TimedOut)),
         };
         self.unexpected_peer = unexpected.first();
         match opened {

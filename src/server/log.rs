@@ -18,7 +18,7 @@ pub(super) mod writer;
 mod xferlog;
 
 pub use format::{Field, Seconds, Value};
-pub use xferlog::{Direction, Transfer, TransferLog};
+pub use xferlog::{TransferDirection, TransferLog, TransferRecord};
 
 use crate::text::legible;
 use output::{Output, Target};

@@ -44,7 +44,7 @@ use std::time::{Duration, Instant};
 
 /// The reason for the end of a session whose connection was not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum SessionEnd {
     /// The client sent QUIT.
     Quit,
     /// The client closed its side of the connection.
@@ -61,32 +61,32 @@ pub(super) enum End {
     TlsFailed,
 }
 
-impl End {
+impl SessionEnd {
     /// Returns the reason if the session ends after this reply.
-    fn after(reply: &Reply) -> Option<End> {
+    fn after(reply: &Reply) -> Option<SessionEnd> {
         match reply.code() {
-            Code::CLOSING => Some(End::Quit),
-            Code::NOT_AVAILABLE => Some(End::ServerClosed),
+            Code::CLOSING => Some(SessionEnd::Quit),
+            Code::NOT_AVAILABLE => Some(SessionEnd::ServerClosed),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for SessionEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            End::Quit => "quit",
-            End::Disconnected => "left",
-            End::IdleTimeout => "idle-timeout",
-            End::LoginTimeout => "login-timeout",
-            End::Shutdown => "shutdown",
-            End::ServerClosed => "sent-away",
-            End::TlsFailed => "tls-failed",
+            SessionEnd::Quit => "quit",
+            SessionEnd::Disconnected => "left",
+            SessionEnd::IdleTimeout => "idle-timeout",
+            SessionEnd::LoginTimeout => "login-timeout",
+            SessionEnd::Shutdown => "shutdown",
+            SessionEnd::ServerClosed => "sent-away",
+            SessionEnd::TlsFailed => "tls-failed",
         })
     }
 }
 
-impl Value for End {
+impl Value for SessionEnd {
     fn bytes(&self) -> Cow<'_, [u8]> {
         self.to_string().into_bytes().into()
     }
@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn command_loop(&mut self) -> io::Result<End> {
+    fn command_loop(&mut self) -> io::Result<SessionEnd> {
         if self.tls_first
             && let Some(end) = self.start_implicit_tls()
         {
@@ -160,10 +160,10 @@ impl<'a> Session<'a> {
             let (reply, end) = match self.next_line() {
                 Ok(Some(line)) => {
                     let reply = self.answer(line);
-                    let end = End::after(&reply);
+                    let end = SessionEnd::after(&reply);
                     (reply, end)
                 }
-                Ok(None) => return Ok(End::Disconnected),
+                Ok(None) => return Ok(SessionEnd::Disconnected),
                 Err(error) => {
                     let (reply, end) = self.final_reply(error)?;
                     (reply, Some(end))
@@ -178,9 +178,9 @@ impl<'a> Session<'a> {
                 }
                 // A client that sent QUIT last sends nothing more, so the connection can be closed at
                 // once.
-                Some(End::Quit) if !self.control.has_line() => {
+                Some(SessionEnd::Quit) if !self.control.has_line() => {
                     self.control.end_tls();
-                    return Ok(End::Quit);
+                    return Ok(SessionEnd::Quit);
                 }
                 Some(end) => return self.control.close().map(|()| end),
             }
@@ -190,8 +190,8 @@ impl<'a> Session<'a> {
     /// Starts TLS before the greeting, with protected data connections. Returns the end of the session
     /// if that fails. A reload may have removed the certificate.
     #[inline(never)]
-    fn start_implicit_tls(&mut self) -> Option<End> {
-        let Some(context) = self.settings.tls.clone() else { return Some(End::TlsFailed) };
+    fn start_implicit_tls(&mut self) -> Option<SessionEnd> {
+        let Some(context) = self.settings.tls.clone() else { return Some(SessionEnd::TlsFailed) };
         self.security.set_private(true);
         self.start_tls(context)
     }
@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
     /// Starts or ends TLS after the reply to AUTH or CCC has been sent. Returns the end of the session
     /// if that fails.
     #[inline(never)]
-    fn change_security(&mut self) -> io::Result<Option<End>> {
+    fn change_security(&mut self) -> io::Result<Option<SessionEnd>> {
         match self.security.take_scheduled() {
             None => Ok(None),
             Some(Change::StartTls(context)) => Ok(self.start_tls(context)),
@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
     /// Starts TLS on the control connection. The state of the session is reset, because an attacker may
     /// have inserted commands before TLS. A failed handshake ends the session.
     #[inline(never)]
-    fn start_tls(&mut self, context: Arc<TlsContext>) -> Option<End> {
+    fn start_tls(&mut self, context: Arc<TlsContext>) -> Option<SessionEnd> {
         const TIMEOUT: Duration = Duration::from_secs(10);
         let Session { login, parameters, data, log, security, control, .. } = self;
         commands::login::reset_session(login, parameters, data, log);
@@ -230,7 +230,7 @@ impl<'a> Session<'a> {
                 }
                 return None;
             }
-            Ok(Waited::Stopped) => return Some(End::Shutdown),
+            Ok(Waited::Stopped) => return Some(SessionEnd::Shutdown),
             Ok(Waited::TimedOut) => HandshakeFailure::timeout(),
             Err(error) => HandshakeFailure::from(&error),
         };
@@ -239,18 +239,22 @@ impl<'a> Session<'a> {
             // Lets the TLS alert arrive. A failure of `close` does not matter any more.
             let _ = control.close();
         }
-        Some(End::TlsFailed)
+        Some(SessionEnd::TlsFailed)
     }
 
     /// Returns the last reply and the reason if the session ends by a timeout or the shutdown.
     ///
     /// # Errors
     /// Returns any other error.
-    fn final_reply(&self, error: io::Error) -> io::Result<(Reply, End)> {
+    fn final_reply(&self, error: io::Error) -> io::Result<(Reply, SessionEnd)> {
         if Draining::caused(&error) {
-            return Ok((Refusal::ShuttingDown.reply(), End::Shutdown));
+            return Ok((Refusal::ShuttingDown.reply(), SessionEnd::Shutdown));
         }
-        let end = if self.login.is_logged_in() { End::IdleTimeout } else { End::LoginTimeout };
+        let end = if self.login.is_logged_in() {
+            SessionEnd::IdleTimeout
+        } else {
+            SessionEnd::LoginTimeout
+        };
         match error.kind() {
             io::ErrorKind::TimedOut => Ok((Reply::new(Code::NOT_AVAILABLE, "Timeout."), end)),
             _ => Err(error),

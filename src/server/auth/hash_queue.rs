@@ -60,7 +60,7 @@ impl HashQueue {
         Some(hash())
     }
 
-    fn slot(&self, reputation: Reputation, until: Option<Instant>) -> Option<Slot<'_>> {
+    fn slot(&self, reputation: Reputation, until: Option<Instant>) -> Option<HashSlot<'_>> {
         const FOR_EVER: Duration = Duration::from_secs(60 * 60);
         let mut state = self.state();
         state.arrived += 1;
@@ -80,7 +80,7 @@ impl HashQueue {
         state.waiting.remove(&key);
         state.free -= 1;
         state.wake_next();
-        Some(Slot(self))
+        Some(HashSlot(self))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -98,9 +98,9 @@ impl State {
 }
 
 /// The right to hash one password.
-struct Slot<'a>(&'a HashQueue);
+struct HashSlot<'a>(&'a HashQueue);
 
-impl Drop for Slot<'_> {
+impl Drop for HashSlot<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.free += 1;

@@ -250,14 +250,14 @@ struct AddressRecord {
     forgetting: Instant,
     refusals: u32,
     refused_until: Instant,
-    known: Vec<Known>,
+    known: Vec<KnownAccount>,
     /// The time of the last attempt.
     last_seen: Instant,
 }
 
 /// An account that the address has logged in to.
 #[derive(Debug)]
-struct Known {
+struct KnownAccount {
     name: u64,
     at: Instant,
     /// The number of wrong passwords for the account since then.
@@ -320,7 +320,7 @@ impl AddressRecord {
         if self.known.len() >= MAX_KNOWN {
             self.known.remove(0);
         }
-        self.known.push(Known { name, at: now, wrong: 0 });
+        self.known.push(KnownAccount { name, at: now, wrong: 0 });
     }
 
     /// Counts a wrong password. Returns the end of the refusal if the limit is reached.
@@ -358,7 +358,8 @@ impl AddressRecord {
         if now.saturating_duration_since(self.refused_until) >= FORGET_ALL {
             self.refusals = 0;
         }
-        let recent = |known: &Known| now.saturating_duration_since(known.at) < REMEMBER_LOGIN;
+        let recent =
+            |known: &KnownAccount| now.saturating_duration_since(known.at) < REMEMBER_LOGIN;
         self.known.retain(recent);
     }
 

@@ -9,7 +9,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 /// A host to listen on.
 #[derive(Debug)]
-pub struct Host {
+pub struct ListenHost {
     /// An address or a name.
     pub name: String,
     /// True if the user typed the name at the prompt, and can type another one.
@@ -20,23 +20,23 @@ pub struct Host {
 ///
 /// # Errors
 /// Fails if standard input cannot be read.
-pub fn host(config: &Config) -> io::Result<Host> {
+pub fn host(config: &Config) -> io::Result<ListenHost> {
     match &config.host {
         None if io::stdin().is_terminal() => ask_for_host(),
         host => {
             let name = host.as_deref().unwrap_or(DEFAULT_HOST).into();
-            Ok(Host { name, is_typed: false })
+            Ok(ListenHost { name, is_typed: false })
         }
     }
 }
 
-fn ask_for_host() -> io::Result<Host> {
+fn ask_for_host() -> io::Result<ListenHost> {
     output::prompt(format_args!("Host to listen on [{DEFAULT_HOST}]: "));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     let name = line.trim();
     let is_typed = !name.is_empty();
-    Ok(Host { name: if is_typed { name.into() } else { DEFAULT_HOST.into() }, is_typed })
+    Ok(ListenHost { name: if is_typed { name.into() } else { DEFAULT_HOST.into() }, is_typed })
 }
 
 /// Returns whether this error of listening is due to the host, so that another one may work.

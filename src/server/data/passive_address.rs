@@ -122,15 +122,16 @@ fn keep_looking_up(hosts: &Hosts, end: &Receiver<()>, log: &Log) {
 
 /// The hosts to announce, sorted so that the first network that contains a client is the narrowest.
 #[derive(Debug)]
-struct Hosts(Vec<(Network, Host)>);
+struct Hosts(Vec<(Network, AnnouncedHost)>);
 
 impl Hosts {
     fn new(
         values: &[PassiveAddress],
         look_up: impl Fn(&str) -> io::Result<Ipv4Addr>,
     ) -> io::Result<Hosts> {
-        let known = values.iter().map(|it| Ok((it.network, Host::new(&it.host, &look_up)?)));
-        let mut hosts: Vec<(Network, Host)> = known.collect::<io::Result<_>>()?;
+        let known =
+            values.iter().map(|it| Ok((it.network, AnnouncedHost::new(&it.host, &look_up)?)));
+        let mut hosts: Vec<(Network, AnnouncedHost)> = known.collect::<io::Result<_>>()?;
         hosts.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
         Ok(Hosts(hosts))
     }
@@ -152,32 +153,35 @@ impl Hosts {
 
 /// An address, or a name with its last known address.
 #[derive(Debug)]
-enum Host {
+enum AnnouncedHost {
     Address(Ipv4Addr),
     Name(String, Mutex<io::Result<Ipv4Addr>>),
 }
 
-impl Host {
-    fn new(text: &str, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> io::Result<Host> {
+impl AnnouncedHost {
+    fn new(
+        text: &str,
+        look_up: impl Fn(&str) -> io::Result<Ipv4Addr>,
+    ) -> io::Result<AnnouncedHost> {
         let is_address =
             text.contains(':') || text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.'));
         if !is_address {
-            return Ok(Host::Name(text.into(), Mutex::new(look_up(text))));
+            return Ok(AnnouncedHost::Name(text.into(), Mutex::new(look_up(text))));
         }
         let address = text.parse().ok().filter(|address: &Ipv4Addr| !address.is_unspecified());
         let wrong = || io::Error::new(ErrorKind::InvalidInput, text.to_owned());
-        address.map(Host::Address).ok_or_else(wrong)
+        address.map(AnnouncedHost::Address).ok_or_else(wrong)
     }
 
     fn is_address(&self) -> bool {
-        matches!(self, Host::Address(_))
+        matches!(self, AnnouncedHost::Address(_))
     }
 
     /// Returns the address, or the name and the reason why its address is unknown.
     fn address(&self) -> io::Result<Ipv4Addr> {
         match self {
-            Host::Address(address) => Ok(*address),
-            Host::Name(name, found) => match &*locked(found) {
+            AnnouncedHost::Address(address) => Ok(*address),
+            AnnouncedHost::Name(name, found) => match &*locked(found) {
                 Ok(address) => Ok(*address),
                 Err(error) => Err(io::Error::new(error.kind(), format!("{name}: {error}"))),
             },
@@ -187,7 +191,7 @@ impl Host {
     /// Resolves the name, and returns it with its address if that has changed. If this fails, the name
     /// keeps its last address.
     fn refresh(&self, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> Option<(&str, Ipv4Addr)> {
-        let Host::Name(name, found) = self else { return None };
+        let AnnouncedHost::Name(name, found) = self else { return None };
         // Without the lock, because this may take long.
         let now = look_up(name);
         let mut found = locked(found);

@@ -10,7 +10,7 @@ mod options;
 mod tree;
 
 pub use facts::{entry, perm};
-pub use options::{Options, Order};
+pub use options::{LsOptions, Order};
 
 use crate::protocol::FtpPath;
 use crate::protocol::listing::{Entry, Facts, Kind, Perm};
@@ -46,7 +46,7 @@ pub enum ListingFormat {
 #[derive(Debug)]
 pub struct Lines {
     form: ListingFormat,
-    options: Options,
+    options: LsOptions,
     now: SystemTime,
     /// The entries sorted by metadata; the names sorted by name; and the rest of the directory.
     /// They are listed in this order.
@@ -70,7 +70,7 @@ impl Lines {
         jail: &Jail,
         path: &FtpPath,
         form: ListingFormat,
-        options: Options,
+        options: LsOptions,
     ) -> io::Result<Lines> {
         let stat = jail.stat(path, FinalLink::Follow)?;
         if stat.kind != FileKind::Dir || options.itself {
@@ -96,7 +96,7 @@ impl Lines {
     pub fn of(names: Vec<DirEntry>, form: ListingFormat) -> Lines {
         Lines {
             form,
-            options: Options::default(),
+            options: LsOptions::default(),
             now: SystemTime::now(),
             sorted: names.into_iter(),
             names: SortedNames::default(),
@@ -272,7 +272,7 @@ mod tests {
             std::os::unix::fs::symlink(&target, dir.path().join(number.to_string())).unwrap();
         }
         let jail = Jail::new(dir.path()).unwrap();
-        let newest = Options { order: Order::Time, ..Options::default() };
+        let newest = LsOptions { order: Order::Time, ..LsOptions::default() };
         let form = ListingFormat::Names(Vec::new());
         let mut lines = Lines::open(&jail, &FtpPath::root(), form, newest).unwrap();
         let sorted = lines.sorted.as_slice();

@@ -51,7 +51,7 @@ pub struct Quotas {
 
 /// The usage of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct QuotaUsage {
     /// The number of bytes stored.
     pub used: u64,
     /// The limit in bytes.
@@ -180,13 +180,13 @@ impl Ledger {
     ///
     /// # Errors
     /// Fails if the files cannot be counted.
-    pub fn usage(&self) -> io::Result<Option<Usage>> {
+    pub fn usage(&self) -> io::Result<Option<QuotaUsage>> {
         self.quotas.count_if_needed(&self.trail)?;
-        let mut nearest: Option<Usage> = None;
+        let mut nearest: Option<QuotaUsage> = None;
         self.quotas.table().each(&self.trail, |_, home| {
             let (used, quota) = (home.used.unwrap_or(0), home.quota);
             let above = nearest.map_or(u64::MAX, |usage| usage.left);
-            nearest = Some(Usage { used, quota, left: above.min(quota.saturating_sub(used)) });
+            nearest = Some(QuotaUsage { used, quota, left: above.min(quota.saturating_sub(used)) });
         });
         Ok(nearest)
     }

@@ -31,7 +31,7 @@ struct Counts {
 
 /// The slot of one session, released on drop.
 #[derive(Debug)]
-pub struct Slot {
+pub struct SessionSlot {
     limits: SessionLimits,
     /// The address under which the session is counted; not known yet for a connection from a load
     /// balancer.
@@ -79,7 +79,7 @@ impl SessionLimits {
     ///
     /// # Errors
     /// Returns the limit that is reached.
-    pub fn acquire(&self, address: IpAddr) -> Result<Slot, Full> {
+    pub fn acquire(&self, address: IpAddr) -> Result<SessionSlot, Full> {
         let mut slot = self.acquire_without_address()?;
         slot.set_address(address)?;
         Ok(slot)
@@ -89,13 +89,13 @@ impl SessionLimits {
     ///
     /// # Errors
     /// Fails if no slot is free.
-    pub fn acquire_without_address(&self) -> Result<Slot, Full> {
+    pub fn acquire_without_address(&self) -> Result<SessionSlot, Full> {
         let mut counts = self.counts();
         if counts.all >= counts.most {
             return Err(Full::Server);
         }
         counts.all += 1;
-        Ok(Slot { limits: self.clone(), address: None })
+        Ok(SessionSlot { limits: self.clone(), address: None })
     }
 
     /// Returns the number of sessions.
@@ -134,7 +134,7 @@ impl SessionLimits {
     }
 }
 
-impl Slot {
+impl SessionSlot {
     /// Counts the session under its address, once that is known.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for SessionSlot {
     fn drop(&mut self) {
         let mut counts = self.limits.counts();
         counts.all -= 1;

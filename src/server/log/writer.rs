@@ -46,11 +46,11 @@ pub(in crate::server) trait Observer: Send + Sync {
 /// The queue of a thread that writes lines. After this is dropped, the thread writes the queued
 /// lines and ends.
 pub(in crate::server) struct LogWriter {
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Queue {
+struct LineQueue {
     state: Mutex<State>,
     /// Signals that lines were queued or that the queue was closed.
     filled: Condvar,
@@ -85,7 +85,7 @@ impl LogWriter {
         open: impl FnOnce() -> io::Result<Sink> + Send + 'static,
         observer: Arc<dyn Observer>,
     ) -> io::Result<LogWriter> {
-        let queue = Arc::new(Queue::new(observer));
+        let queue = Arc::new(LineQueue::new(observer));
         let (sender, opened) = sync_channel(1);
         let own = Arc::clone(&queue);
         let thread = thread::Builder::new().name("log".into()).stack_size(STACK);
@@ -171,12 +171,12 @@ impl State {
     }
 }
 
-impl Queue {
-    fn new(observer: Arc<dyn Observer>) -> Queue {
+impl LineQueue {
+    fn new(observer: Arc<dyn Observer>) -> LineQueue {
         let busy = Some(Instant::now());
         let state =
             State { lines: Vec::new(), lost: 0, busy, asleep: false, urgent: false, closed: false };
-        Queue {
+        LineQueue {
             state: Mutex::new(state),
             filled: Condvar::new(),
             emptied: Condvar::new(),
@@ -227,7 +227,7 @@ impl Queue {
 
 /// The state of the thread.
 struct Thread<'a> {
-    queue: &'a Queue,
+    queue: &'a LineQueue,
     sink: Sink,
     /// The number of lines lost since the sink last worked.
     lost: u64,

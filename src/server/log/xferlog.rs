@@ -32,7 +32,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum TransferDirection {
     /// The file was stored.
     Incoming,
     /// The file was retrieved.
@@ -43,7 +43,7 @@ pub enum Direction {
 
 /// The content of a line.
 #[derive(Clone, Copy, Debug)]
-pub struct Transfer<'a> {
+pub struct TransferRecord<'a> {
     /// The end of the transfer.
     pub time: SystemTime,
     /// The duration of the transfer.
@@ -59,7 +59,7 @@ pub struct Transfer<'a> {
     /// True if line ends were converted.
     pub is_text: bool,
     /// The direction.
-    pub direction: Direction,
+    pub direction: TransferDirection,
     /// True if the user has no account.
     pub is_visitor: bool,
     /// The name that the user logged in with.
@@ -68,7 +68,7 @@ pub struct Transfer<'a> {
     pub is_complete: bool,
 }
 
-impl Transfer<'_> {
+impl TransferRecord<'_> {
     fn line(&self) -> String {
         let mut time = Vec::new();
         write_ctime(self.time, &mut time);
@@ -83,9 +83,9 @@ impl Transfer<'_> {
         push_clean(&mut line, self.path.as_bytes());
         let kind = if self.is_text { 'a' } else { 'b' };
         let direction = match self.direction {
-            Direction::Incoming => 'i',
-            Direction::Outgoing => 'o',
-            Direction::Deleted => 'd',
+            TransferDirection::Incoming => 'i',
+            TransferDirection::Outgoing => 'o',
+            TransferDirection::Deleted => 'd',
         };
         let access = if self.is_visitor { 'a' } else { 'r' };
         let _ = write!(line, " {kind} _ {direction} {access} ");
@@ -168,7 +168,7 @@ impl TransferLog {
 
     /// Writes one line without waiting. The first lost line is reported to the event log, and so
     /// is the number of lost lines once a line can be written again.
-    pub fn add(&self, transfer: &Transfer<'_>) {
+    pub fn add(&self, transfer: &TransferRecord<'_>) {
         if self.output.is_wanted() {
             self.output.push(&transfer.line());
         }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn line(home: &[u8], name: &[u8], user: &[u8]) -> String {
-        let transfer = Transfer {
+        let transfer = TransferRecord {
             time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_793_561_400),
             took: Duration::from_millis(2_999),
             host: "2001:db8::1".parse().unwrap(),
@@ -218,7 +218,7 @@ mod tests {
             home: &path(home),
             path: &path(name),
             is_text: false,
-            direction: Direction::Incoming,
+            direction: TransferDirection::Incoming,
             is_visitor: false,
             user: &Name::new(user).unwrap(),
             is_complete: true,

@@ -63,14 +63,14 @@ pub struct Counters {
     /// TLS handshakes: full ones, and those that resumed a TLS session.
     handshakes: [AtomicU64; 2],
     failed_handshakes: [AtomicU64; FailureKind::ALL.len()],
-    transfers: [Counts; TransferKind::ALL.len()],
+    transfers: [TransferCounts; TransferKind::ALL.len()],
     /// The most recent file transfers, and listings that failed.
     pub last: Ring<FinishedTransfer>,
 }
 
 /// The counters for transfers of one kind.
 #[derive(Debug, Default)]
-struct Counts {
+struct TransferCounts {
     done: AtomicU64,
     failed: AtomicU64,
     microseconds: AtomicU64,

@@ -27,7 +27,7 @@ mod routes;
 use crate::server::config::StatusAddress;
 use crate::server::{Server, StartError};
 use crate::sys::{Interest, PollItem, Waitable, poll};
-use connection::Connection;
+use connection::HttpConnection;
 use routes::Routes;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -72,7 +72,7 @@ pub struct StatusServer {
     /// The spare descriptor, released for a client if no other is left.
     spare: Option<TcpListener>,
     routes: Routes,
-    connections: Vec<Connection>,
+    connections: Vec<HttpConnection>,
     paused_until: Option<Instant>,
 }
 
@@ -118,7 +118,7 @@ impl StatusServer {
             false => PollItem::new(Waitable::handle(&self.listener), Interest::Read),
         };
         let mut items = vec![listening];
-        items.extend(self.connections.iter().map(Connection::item));
+        items.extend(self.connections.iter().map(HttpConnection::item));
         let ends = self.connections.iter().map(|connection| connection.deadline(self.is_full()));
         let pause = self.paused_until.filter(|_| is_paused);
         let until = ends.chain(pause).fold(self.routes.history.next(), Instant::min);
@@ -146,7 +146,7 @@ impl StatusServer {
     fn accept(&mut self) {
         while !self.is_full() {
             match self.listener.accept() {
-                Ok((stream, _)) => self.connections.extend(Connection::new(stream).ok()),
+                Ok((stream, _)) => self.connections.extend(HttpConnection::new(stream).ok()),
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if is_no_client(&error) => return,
                 Err(_) if self.spare.take().is_some() => {}

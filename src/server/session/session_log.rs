@@ -4,13 +4,13 @@ use crate::protocol::{Code, Command, FtpPath, Reply};
 use crate::server::Server;
 use crate::server::auth::identity::Identity;
 use crate::server::error::{Refusal, RootGone};
-use crate::server::log::{Direction, Field, Level, Seconds, Transfer, Value};
+use crate::server::log::{Field, Level, Seconds, TransferDirection, TransferRecord, Value};
 use crate::server::monitor::counters::FinishedTransfer;
 use crate::server::monitor::sessions::Registration;
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::panic_hook::Panicked;
 use crate::server::proxy::{ClientOrigin, Via};
-use crate::server::session::End;
+use crate::server::session::SessionEnd;
 use crate::server::session::log_budget::LogBudget;
 use crate::server::tls::HandshakeFailure;
 use crate::sys::Tls;
@@ -214,18 +214,18 @@ impl<'a> SessionLog<'a> {
     pub(super) fn deleted(&self, path: &FtpPath, identity: &Identity, is_text: bool) {
         self.change("dele", path);
         let file = FileRecord { path, bytes: 0, took: Duration::ZERO, is_text };
-        self.record_file(Direction::Deleted, &file, identity, true);
+        self.record_file(TransferDirection::Deleted, &file, identity, true);
     }
 
     fn record_file(
         &self,
-        direction: Direction,
+        direction: TransferDirection,
         file: &FileRecord<'_>,
         identity: &Identity,
         is_complete: bool,
     ) {
         let account = identity.account();
-        let transfer = Transfer {
+        let transfer = TransferRecord {
             time: SystemTime::now(),
             took: file.took,
             host: self.peer().ip(),
@@ -266,7 +266,7 @@ impl<'a> SessionLog<'a> {
     }
 
     /// Logs the end of the session.
-    pub(super) fn ended(&self, ended: &Result<io::Result<End>, Panicked>) {
+    pub(super) fn ended(&self, ended: &Result<io::Result<SessionEnd>, Panicked>) {
         let seconds = self.age().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
         let untold = self.budget.suppressed();
@@ -305,11 +305,11 @@ fn cause_of(refusal: &Refusal) -> Option<Field<'_>> {
 }
 
 /// Returns the direction of a file transfer; listings have none.
-fn direction(kind: TransferKind) -> Option<Direction> {
+fn direction(kind: TransferKind) -> Option<TransferDirection> {
     match kind {
-        TransferKind::Retrieve => Some(Direction::Outgoing),
+        TransferKind::Retrieve => Some(TransferDirection::Outgoing),
         TransferKind::Store | TransferKind::Append | TransferKind::StoreUnique => {
-            Some(Direction::Incoming)
+            Some(TransferDirection::Incoming)
         }
         TransferKind::List | TransferKind::Names | TransferKind::Facts => None,
     }

@@ -4,7 +4,7 @@ use crate::protocol::FtpPath;
 use crate::server::error::Refusal;
 use crate::server::fs::jail::{FinalLink, Jail, ResolvedPath};
 use crate::server::fs::partial::{self, Locked};
-use crate::server::fs::quota::{self, Ledger, NameInDir, Usage, Writing};
+use crate::server::fs::quota::{self, Ledger, NameInDir, QuotaUsage, Writing};
 use crate::sys::{self, Dir, FileId, FileKind, Open, Stat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -201,7 +201,7 @@ impl Jail {
     ///
     /// # Errors
     /// Fails if the files cannot be counted.
-    pub fn usage(&self) -> io::Result<Option<Usage>> {
+    pub fn usage(&self) -> io::Result<Option<QuotaUsage>> {
         let ledger = self.quotas.ledger(|| self.above.to_vec());
         Ok(ledger.map(|ledger| ledger.usage()).transpose()?.flatten())
     }

@@ -5,7 +5,7 @@ use crate::server::fs::jail::DirEntry;
 
 /// The supported `ls` options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct LsOptions {
     /// `-a`: include `.` and `..`.
     pub all: bool,
     /// `-l`: use the long format, also for NLST.
@@ -32,11 +32,11 @@ pub enum Order {
     Size,
 }
 
-impl Options {
+impl LsOptions {
     /// Splits the options from an argument; the rest is the path. Letters that `ls` knows but that
     /// have no effect here are ignored.
-    pub fn split(argument: &[u8]) -> (Options, Option<Name>) {
-        let mut options = Options::default();
+    pub fn split(argument: &[u8]) -> (LsOptions, Option<Name>) {
+        let mut options = LsOptions::default();
         let mut rest = argument;
         while let [b'-', letters @ ..] = rest {
             let end = letters.iter().position(|&b| b == b' ').unwrap_or(letters.len());
@@ -83,20 +83,20 @@ impl Options {
 mod tests {
     use super::*;
 
-    fn split(argument: &str) -> (Options, Option<String>) {
-        let (options, path) = Options::split(argument.as_bytes());
+    fn split(argument: &str) -> (LsOptions, Option<String>) {
+        let (options, path) = LsOptions::split(argument.as_bytes());
         (options, path.map(|path| path.to_string()))
     }
 
     #[test]
     fn options_precede_the_path() {
-        let all = Options { all: true, long: true, ..Options::default() };
+        let all = LsOptions { all: true, long: true, ..LsOptions::default() };
         assert_eq!(split("-la"), (all, None));
         assert_eq!(split("-a -l my dir"), (all, Some("my dir".into())));
-        assert_eq!(split("my -dir"), (Options::default(), Some("my -dir".into())));
-        let newest = Options { order: Order::Time, reverse: true, ..Options::default() };
+        assert_eq!(split("my -dir"), (LsOptions::default(), Some("my -dir".into())));
+        let newest = LsOptions { order: Order::Time, reverse: true, ..LsOptions::default() };
         assert_eq!(split("-tr x"), (newest, Some("x".into())));
-        assert_eq!(split("-- -x"), (Options::default(), Some("-x".into())));
-        assert_eq!(split("-1AFhZ"), (Options::default(), None));
+        assert_eq!(split("-- -x"), (LsOptions::default(), Some("-x".into())));
+        assert_eq!(split("-1AFhZ"), (LsOptions::default(), None));
     }
 }

@@ -1,6 +1,6 @@
 //! One HTTP connection: reads the request, writes the response, closes the connection.
 //!
-//! No operation waits. Each step does what is possible without waiting, and [`Connection::item`]
+//! No operation waits. Each step does what is possible without waiting, and [`HttpConnection::item`]
 //! tells which event to poll for.
 
 use crate::server::monitor::http::message::MAX_HEAD;
@@ -20,14 +20,14 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// A connection.
 #[derive(Debug)]
-pub struct Connection {
+pub struct HttpConnection {
     stream: TcpStream,
     since: Instant,
-    stage: Stage,
+    stage: ConnectionStage,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum ConnectionStage {
     /// Reading the request; contains the bytes so far.
     Reading(Vec<u8>),
     /// Writing the response; contains the response and the number of bytes written.
@@ -39,21 +39,27 @@ enum Stage {
     Closed,
 }
 
-impl Connection {
+impl HttpConnection {
     /// Creates a connection that was just accepted.
     ///
     /// # Errors
     /// Returns the system error of a broken socket.
-    pub fn new(stream: TcpStream) -> io::Result<Connection> {
+    pub fn new(stream: TcpStream) -> io::Result<HttpConnection> {
         stream.set_nonblocking(true)?;
-        Ok(Connection { stream, since: Instant::now(), stage: Stage::Reading(Vec::new()) })
+        Ok(HttpConnection {
+            stream,
+            since: Instant::now(),
+            stage: ConnectionStage::Reading(Vec::new()),
+        })
     }
 
     /// Returns the event to poll for.
     pub fn item(&self) -> PollItem<'_> {
         let interest = match self.stage {
-            Stage::Writing(..) => Interest::Write,
-            Stage::Reading(_) | Stage::Closing(_) | Stage::Closed => Interest::Read,
+            ConnectionStage::Writing(..) => Interest::Write,
+            ConnectionStage::Reading(_) | ConnectionStage::Closing(_) | ConnectionStage::Closed => {
+                Interest::Read
+            }
         };
         PollItem::new(Waitable::handle(&self.stream), interest)
     }
@@ -62,14 +68,14 @@ impl Connection {
     pub fn deadline(&self, crowded: bool) -> Instant {
         let last = self.since + if crowded { CROWDED_LIFETIME } else { LIFETIME };
         match self.stage {
-            Stage::Closing(since) => last.min(since + CLOSE_TIME),
+            ConnectionStage::Closing(since) => last.min(since + CLOSE_TIME),
             _ => last,
         }
     }
 
     /// Returns whether the connection is finished.
     pub fn is_closed(&self) -> bool {
-        matches!(self.stage, Stage::Closed)
+        matches!(self.stage, ConnectionStage::Closed)
     }
 
     /// Proceeds as far as possible without waiting. `answer` returns the response once the bytes
@@ -82,7 +88,7 @@ impl Connection {
                 Ok(()) if !self.is_closed() => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Ok(()) | Err(_) => return self.stage = Stage::Closed,
+                Ok(()) | Err(_) => return self.stage = ConnectionStage::Closed,
             }
         }
     }
@@ -90,26 +96,28 @@ impl Connection {
     fn step(&mut self, answer: &mut impl FnMut(&[u8]) -> Option<Vec<u8>>) -> io::Result<()> {
         let mut chunk = [0; 4096];
         match &mut self.stage {
-            Stage::Reading(head) => {
+            ConnectionStage::Reading(head) => {
                 // Bounds the size of the head.
                 let room = (MAX_HEAD - head.len()).min(chunk.len());
                 let length = self.stream.read(&mut chunk[..room])?;
                 head.extend_from_slice(&chunk[..length]);
                 match answer(head) {
-                    Some(text) => self.stage = Stage::Writing(text, 0),
-                    None if length == 0 => self.stage = Stage::Closed,
+                    Some(text) => self.stage = ConnectionStage::Writing(text, 0),
+                    None if length == 0 => self.stage = ConnectionStage::Closed,
                     None => {}
                 }
             }
-            Stage::Writing(text, written) if *written < text.len() => {
+            ConnectionStage::Writing(text, written) if *written < text.len() => {
                 *written += self.stream.write(&text[*written..])?;
             }
-            Stage::Writing(..) => {
+            ConnectionStage::Writing(..) => {
                 self.stream.shutdown(Shutdown::Write)?;
-                self.stage = Stage::Closing(Instant::now());
+                self.stage = ConnectionStage::Closing(Instant::now());
             }
-            Stage::Closing(_) if self.stream.read(&mut chunk)? == 0 => self.stage = Stage::Closed,
-            Stage::Closing(_) | Stage::Closed => {}
+            ConnectionStage::Closing(_) if self.stream.read(&mut chunk)? == 0 => {
+                self.stage = ConnectionStage::Closed
+            }
+            ConnectionStage::Closing(_) | ConnectionStage::Closed => {}
         }
         Ok(())
     }

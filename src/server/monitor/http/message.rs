@@ -28,7 +28,7 @@ pub struct Request {
 
 /// The reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum RequestError {
     /// The data is not HTTP.
     Malformed,
     /// The method is neither GET nor HEAD.
@@ -42,15 +42,15 @@ pub enum Problem {
 }
 
 /// Parses the bytes that have arrived; `None` if the head is incomplete.
-pub fn read(bytes: &[u8]) -> Option<Result<Request, Problem>> {
+pub fn read(bytes: &[u8]) -> Option<Result<Request, RequestError>> {
     // RFC 9112 section 2.2: empty lines before the request are ignored.
     let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
     match end_of_head(&bytes[start..]) {
         Some(end) => Some(parse(&bytes[start..start + end])),
         None if bytes.len() < MAX_HEAD => None,
-        None if bytes[start..].contains(&b'\n') => Some(Err(Problem::LongHead)),
-        None if start > 0 => Some(Err(Problem::Malformed)),
-        None => Some(Err(Problem::LongTarget)),
+        None if bytes[start..].contains(&b'\n') => Some(Err(RequestError::LongHead)),
+        None if start > 0 => Some(Err(RequestError::Malformed)),
+        None => Some(Err(RequestError::LongTarget)),
     }
 }
 
@@ -62,28 +62,28 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     ends.next()
 }
 
-fn parse(head: &[u8]) -> Result<Request, Problem> {
-    let head = std::str::from_utf8(head).map_err(|_| Problem::Malformed)?;
+fn parse(head: &[u8]) -> Result<Request, RequestError> {
+    let head = std::str::from_utf8(head).map_err(|_| RequestError::Malformed)?;
     let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let first = lines.next().unwrap_or_default();
     let words: Vec<&str> = first.split(' ').collect();
-    let [method, target, version] = words[..] else { return Err(Problem::Malformed) };
+    let [method, target, version] = words[..] else { return Err(RequestError::Malformed) };
     let hosts = hosts(lines)?;
     let is_old = match version {
         "HTTP/1.1" => false,
         "HTTP/1.0" => true,
-        _ if version.starts_with("HTTP/") => return Err(Problem::Version),
-        _ => return Err(Problem::Malformed),
+        _ if version.starts_with("HTTP/") => return Err(RequestError::Version),
+        _ => return Err(RequestError::Malformed),
     };
     if method.is_empty() || !method.bytes().all(is_token) {
-        return Err(Problem::Malformed);
+        return Err(RequestError::Malformed);
     }
     if !matches!(method, "GET" | "HEAD") {
-        return Err(Problem::Method);
+        return Err(RequestError::Method);
     }
     // RFC 9112 section 3.2: exactly one Host field, which is optional in HTTP/1.0.
     if hosts.len() != 1 && !(hosts.is_empty() && is_old) {
-        return Err(Problem::Malformed);
+        return Err(RequestError::Malformed);
     }
     let (authority, path, query) = split_target(target)?;
     let host = authority.or(hosts.first().copied());
@@ -92,13 +92,13 @@ fn parse(head: &[u8]) -> Result<Request, Problem> {
 }
 
 /// Returns the values of all Host fields. An invalid field makes the request malformed.
-fn hosts<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<&'a str>, Problem> {
+fn hosts<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<&'a str>, RequestError> {
     let mut hosts = Vec::new();
     for line in lines {
-        let (name, value) = line.split_once(':').ok_or(Problem::Malformed)?;
+        let (name, value) = line.split_once(':').ok_or(RequestError::Malformed)?;
         let clean = !value.contains(|c: char| c.is_ascii_control() && c != '\t');
         if name.is_empty() || !name.bytes().all(is_token) || !clean {
-            return Err(Problem::Malformed);
+            return Err(RequestError::Malformed);
         }
         if name.eq_ignore_ascii_case("host") {
             hosts.push(value.trim_matches([' ', '\t']));
@@ -113,12 +113,12 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// Splits `/path?query`, which may follow `http://host`, as clients of proxies send it.
-fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), Problem> {
+fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), RequestError> {
     if target.len() > MAX_TARGET {
-        return Err(Problem::LongTarget);
+        return Err(RequestError::LongTarget);
     }
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Problem::Malformed);
+        return Err(RequestError::Malformed);
     }
     let (authority, rest) = match target.strip_prefix("http://") {
         Some(rest) => {
@@ -128,7 +128,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), Problem> {
         None => (None, target),
     };
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if path.starts_with('/') { Ok((authority, path, query)) } else { Err(Problem::Malformed) }
+    if path.starts_with('/') { Ok((authority, path, query)) } else { Err(RequestError::Malformed) }
 }
 
 /// Removes the port and the brackets from `name:80` and `[::1]:80`.
@@ -185,22 +185,24 @@ impl Response {
     }
 }
 
-impl From<Problem> for Response {
-    fn from(problem: Problem) -> Response {
+impl From<RequestError> for Response {
+    fn from(problem: RequestError) -> Response {
         match problem {
-            Problem::Malformed => Response::plain("400 Bad Request", "Malformed HTTP request."),
-            Problem::Method => {
+            RequestError::Malformed => {
+                Response::plain("400 Bad Request", "Malformed HTTP request.")
+            }
+            RequestError::Method => {
                 Response::plain("405 Method Not Allowed", "Only GET and HEAD are supported.")
                     .with("Allow", "GET, HEAD")
             }
-            Problem::LongTarget => {
+            RequestError::LongTarget => {
                 Response::plain("414 URI Too Long", "The request target is too long.")
             }
-            Problem::LongHead => Response::plain(
+            RequestError::LongHead => Response::plain(
                 "431 Request Header Fields Too Large",
                 "The request head is too large.",
             ),
-            Problem::Version => Response::plain(
+            RequestError::Version => Response::plain(
                 "505 HTTP Version Not Supported",
                 "Only HTTP/1.0 and HTTP/1.1 are supported.",
             ),
@@ -213,7 +215,7 @@ mod tests {
     use super::*;
     use std::time::{Duration, UNIX_EPOCH};
 
-    fn ask(head: &str) -> Result<Request, Problem> {
+    fn ask(head: &str) -> Result<Request, RequestError> {
         read(head.as_bytes()).unwrap()
     }
 
@@ -234,24 +236,24 @@ mod tests {
         let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(MAX_TARGET));
         let fields = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "x".repeat(MAX_HEAD));
         for (head, problem) in [
-            ("\0\r\n\r\n", Problem::Malformed),
-            ("GET /\r\n\r\n", Problem::Malformed),
-            ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
-            ("GET / HTTP/1.1\r\n\r\n", Problem::Malformed),
-            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Problem::Malformed),
-            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", Problem::Malformed),
-            ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", Problem::Malformed),
-            ("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", Problem::Malformed),
-            ("GET x HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
-            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
-            ("GET / FTP/1.1\r\nHost: a\r\n\r\n", Problem::Malformed),
-            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Problem::Version),
-            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Method),
-            ("get / HTTP/1.1\r\nHost: a\r\n\r\n", Problem::Method),
-            (&long, Problem::LongTarget),
-            (&"x".repeat(MAX_HEAD), Problem::LongTarget),
-            (&fields, Problem::LongHead),
-            (&"\r\n".repeat(MAX_HEAD), Problem::Malformed),
+            ("\0\r\n\r\n", RequestError::Malformed),
+            ("GET /\r\n\r\n", RequestError::Malformed),
+            ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", RequestError::Malformed),
+            ("GET / HTTP/1.1\r\n\r\n", RequestError::Malformed),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", RequestError::Malformed),
+            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", RequestError::Malformed),
+            ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", RequestError::Malformed),
+            ("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", RequestError::Malformed),
+            ("GET x HTTP/1.1\r\nHost: a\r\n\r\n", RequestError::Malformed),
+            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", RequestError::Malformed),
+            ("GET / FTP/1.1\r\nHost: a\r\n\r\n", RequestError::Malformed),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", RequestError::Version),
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", RequestError::Method),
+            ("get / HTTP/1.1\r\nHost: a\r\n\r\n", RequestError::Method),
+            (&long, RequestError::LongTarget),
+            (&"x".repeat(MAX_HEAD), RequestError::LongTarget),
+            (&fields, RequestError::LongHead),
+            (&"\r\n".repeat(MAX_HEAD), RequestError::Malformed),
         ] {
             assert_eq!(ask(head), Err(problem), "{head:?}");
         }

@@ -17,7 +17,7 @@ pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns all metrics.
 pub fn text(server: &Server) -> String {
-    let mut page = Page(String::new());
+    let mut page = MetricsText(String::new());
     page.server(server);
     page.sessions(server);
     page.handshakes(server);
@@ -30,9 +30,9 @@ pub fn text(server: &Server) -> String {
 }
 
 /// The text so far. Writing to a String cannot fail.
-struct Page(String);
+struct MetricsText(String);
 
-impl Page {
+impl MetricsText {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }

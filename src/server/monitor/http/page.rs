@@ -7,7 +7,7 @@ mod tables;
 
 use crate::server::Server;
 use crate::server::accounts::Access;
-use crate::server::monitor::http::chart::{self, Line};
+use crate::server::monitor::http::chart::{self, Series};
 use crate::server::monitor::http::history::History;
 use crate::server::monitor::http::html::{self, bytes, count, rate, text};
 use crate::server::monitor::http::process::Process;
@@ -30,7 +30,7 @@ const REFRESH: u32 = 5;
 const BUSIEST: usize = 5;
 
 /// The data of a page.
-pub struct View<'a> {
+pub struct StatusPage<'a> {
     /// The server.
     pub server: &'a Server,
     /// The history of the last minutes.
@@ -43,7 +43,7 @@ pub struct View<'a> {
     pub paused: bool,
 }
 
-impl View<'_> {
+impl StatusPage<'_> {
     /// Returns the page. Writing to a String cannot fail.
     pub fn page(&self) -> String {
         let entries = self.server.session_list.all();
@@ -171,8 +171,8 @@ impl View<'_> {
         let values = |of: fn(&crate::server::monitor::http::history::Sample) -> f64| {
             self.history.samples().map(of)
         };
-        let received = Line { class: "in", values: values(|sample| sample.received).collect() };
-        let sent = Line { class: "out", values: values(|sample| sample.sent).collect() };
+        let received = Series { class: "in", values: values(|sample| sample.received).collect() };
+        let sent = Series { class: "out", values: values(|sample| sample.sent).collect() };
         let latest = self.history.latest();
         let label = format!(
             "Throughput of the last five minutes. In: {} now, {} at most. Out: {} now, {} at most.",
@@ -191,7 +191,7 @@ impl View<'_> {
 
     fn sessions_chart(&self, out: &mut String) {
         let values = self.history.samples().map(|sample| sample.sessions as f64);
-        let line = Line { class: "all", values: values.collect() };
+        let line = Series { class: "all", values: values.collect() };
         let label = format!(
             "Sessions of the last five minutes: {} now, {} at most.",
             self.history.latest().sessions,
@@ -273,7 +273,7 @@ fn figure(
     name: &str,
     legend: &str,
     label: &str,
-    lines: &[Line],
+    lines: &[Series],
     least: u64,
     scale: fn(u64) -> String,
 ) {

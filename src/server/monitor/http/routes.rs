@@ -5,7 +5,7 @@ use crate::server::monitor::http::history::History;
 use crate::server::monitor::http::html;
 use crate::server::monitor::http::message::{self, Request, Response};
 use crate::server::monitor::http::metrics;
-use crate::server::monitor::http::page::{STYLE, View};
+use crate::server::monitor::http::page::{STYLE, StatusPage};
 use crate::server::{Server, panic_hook};
 use crate::shutdown::Stage;
 use std::net::{IpAddr, SocketAddr};
@@ -79,7 +79,7 @@ impl Routes {
     fn page(&mut self, paused: bool, now: SystemTime) -> Response {
         self.history.record_request(Instant::now());
         let (server, history, serving) = (&self.server, &self.history, &self.serving);
-        let page = View { server, history, serving, now, paused }.page();
+        let page = StatusPage { server, history, serving, now, paused }.page();
         Response::new("200 OK", "text/html; charset=utf-8", page)
             .with("Content-Security-Policy", &self.policy)
     }

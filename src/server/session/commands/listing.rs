@@ -6,7 +6,7 @@ use crate::server::auth::permissions;
 use crate::server::error::Refusal;
 use crate::server::fs::glob;
 use crate::server::fs::jail::{DirEntry, FinalLink};
-use crate::server::fs::listing::{self, Lines, ListingFormat, Options};
+use crate::server::fs::listing::{self, Lines, ListingFormat, LsOptions};
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use crate::server::session::commands::Answer;
 use crate::server::session::commands::transfer::done;
@@ -47,7 +47,7 @@ pub(in crate::server::session) fn mlsd(transfer: Transfer<'_, '_>, name: Option<
         transfer.parameters().facts(),
         permissions::perm_letters(identity.access()),
     );
-    send_listing(transfer, name, form, Options::default(), TransferKind::Facts)
+    send_listing(transfer, name, form, LsOptions::default(), TransferKind::Facts)
 }
 
 pub(in crate::server::session) fn mlst(
@@ -86,18 +86,18 @@ pub(in crate::server::session) fn stat(login: &Login, argument: &Name) -> Answer
 fn list_argument(
     login: &Login,
     argument: Option<&Name>,
-) -> Result<(Options, Option<Name>), Refusal> {
-    argument.map_or(Ok((Options::default(), None)), |argument| split_options(login, argument))
+) -> Result<(LsOptions, Option<Name>), Refusal> {
+    argument.map_or(Ok((LsOptions::default(), None)), |argument| split_options(login, argument))
 }
 
 /// Splits an argument into options, as for `ls`, and a path. An argument that begins with a dash is a
 /// path if it exists.
-fn split_options(login: &Login, argument: &Name) -> Result<(Options, Option<Name>), Refusal> {
+fn split_options(login: &Login, argument: &Name) -> Result<(LsOptions, Option<Name>), Refusal> {
     let dashed = argument.as_bytes().starts_with(b"-");
     if dashed && login.jail()?.stat(&login.path(argument)?, FinalLink::NoFollow).is_err() {
-        return Ok(Options::split(argument.as_bytes()));
+        return Ok(LsOptions::split(argument.as_bytes()));
     }
-    Ok((Options::default(), Some(argument.clone())))
+    Ok((LsOptions::default(), Some(argument.clone())))
 }
 
 /// Returns the form of NLST, in which names include the path that was given, so that RETR accepts them:
@@ -112,7 +112,7 @@ fn send_listing(
     transfer: Transfer<'_, '_>,
     name: Option<&Name>,
     form: ListingFormat,
-    options: Options,
+    options: LsOptions,
     kind: TransferKind,
 ) -> Answer {
     let path = transfer.login().path_or_cwd(name)?;
@@ -128,7 +128,7 @@ fn lines(
     path: &FtpPath,
     name: Option<&Name>,
     form: ListingFormat,
-    options: Options,
+    options: LsOptions,
 ) -> Result<Lines, Refusal> {
     let jail = login.jail()?;
     let facts = matches!(form, ListingFormat::Facts(..));

@@ -6,7 +6,7 @@
 use crate::protocol::{Code, Name, Reply, SITE_TABLE, Site};
 use crate::server::Server;
 use crate::server::error::Refusal;
-use crate::server::fs::quota::Usage;
+use crate::server::fs::quota::QuotaUsage;
 use crate::server::monitor::sessions::{SessionEntry, SessionState};
 use crate::server::session::commands::{Answer, modify};
 use crate::server::session::login::Login;
@@ -133,7 +133,7 @@ fn who(server: &Server, login: &Login) -> Answer {
 fn quota(login: &Login) -> Answer {
     let text = match login.jail()?.usage()? {
         Some(usage) => {
-            let Usage { used, quota, left } = usage;
+            let QuotaUsage { used, quota, left } = usage;
             format!("{used} of {quota} bytes used, {left} bytes left.")
         }
         None => "No quota is set.".into(),

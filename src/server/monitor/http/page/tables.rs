@@ -3,7 +3,7 @@
 use crate::server::log::{Event, Level};
 use crate::server::monitor::counters::FinishedTransfer;
 use crate::server::monitor::http::html::{self, bytes, count, rate, text};
-use crate::server::monitor::http::page::{View, begin};
+use crate::server::monitor::http::page::{StatusPage, begin};
 use crate::server::monitor::sessions::{SessionEntry, SessionState};
 use crate::server::monitor::transfer::{TransferInfo, TransferKind};
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The maximum number of sessions that are shown.
 const MAX_ROWS: usize = 200;
 
-impl View<'_> {
+impl StatusPage<'_> {
     pub(super) fn sessions(
         &self,
         out: &mut String,
