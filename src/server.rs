@@ -327,7 +327,7 @@ impl fmt::Display for StartError {
             StartError::PassiveAddress(error) => {
                 write!(
                     f,
-                    "--passive-address: expected an IPv4 address or a name of one: {}",
+                    "cannot use --passive-address {}; expected an IPv4 address or a host name with one",
                     Reason(error)
                 )
             }

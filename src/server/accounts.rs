@@ -170,7 +170,7 @@ impl Accounts {
                 let name = account.name.as_bytes().to_vec();
                 match by_name.insert(name, Arc::new(account)) {
                     None => Ok(()),
-                    Some(_) => Err("each name once"),
+                    Some(_) => Err("each name only once"),
                 }
             });
             if let Err(expected) = parsed {
@@ -352,7 +352,7 @@ mod tests {
              users:2: expected a hash of the form $pbkdf2-sha256$ROUNDS$SALT$HASH\n\
              users:4: expected drop, read, store or write as the access\n\
              users:5: expected a name before the first colon\n\
-             users:7: expected each name once"
+             users:7: expected each name only once"
         );
         let missing = Accounts::read(Path::new("/nonexistent/users")).unwrap_err();
         assert!(missing.to_string().starts_with("cannot read accounts file /nonexistent/users: "));

@@ -141,7 +141,7 @@ pub fn with_file(given: Parsed) -> (Parsed, Vec<Usage>) {
             (given.over(config), wrong)
         }
         Err(error) => {
-            let expected = format!("a file that can be read ({})", Reason(&error));
+            let expected = format!("a readable file ({})", Reason(&error));
             let wrong = given.wrong("config", expected);
             (given, vec![wrong])
         }

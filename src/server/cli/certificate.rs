@@ -84,7 +84,9 @@ impl Request {
         let target = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
         let exists = target.symlink_metadata().is_ok();
         if exists && !self.renew {
-            return Err(format!("{file} exists; --renew replaces it").into());
+            return Err(
+                format!("cannot create {file}: it exists; use --renew to replace it").into()
+            );
         }
         let names = if exists { self.renewed_names(library)? } else { self.new_names() };
         let made = sys::make_certificate(library, &names, self.days)?;
@@ -94,7 +96,9 @@ impl Request {
             false => private_file::create(&target, pem),
         };
         stored.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => format!("{file} exists; --renew replaces it"),
+            ErrorKind::AlreadyExists => {
+                format!("cannot create {file}: it exists; use --renew to replace it")
+            }
             _ => format!("cannot write {file}: {}", text::Reason(&error)),
         })?;
         Ok(self.summary(&made))

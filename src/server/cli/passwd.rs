@@ -121,7 +121,9 @@ fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
         let known = Name::new(name).is_some_and(|name| accounts.get(&name).is_some());
         match known {
             true => Ok((without_account(text, name), ())),
-            false => Err(format!("no account {name} in {}", file.display()).into()),
+            false => {
+                Err(format!("cannot remove {name}: no such account in {}", file.display()).into())
+            }
         }
     })?;
     output::print_error(format_args!(

@@ -75,7 +75,10 @@ fn an_existing_file_is_replaced_only_with_renew() {
     let first = fs::read(&file).unwrap();
     let (status, _, stderr) = certificate(&[path]);
     assert_eq!(status, Some(1));
-    assert_eq!(stderr, format!("ftp_server: {path} exists; --renew replaces it\n"));
+    assert_eq!(
+        stderr,
+        format!("ftp_server: cannot create {path}: it exists; use --renew to replace it\n")
+    );
     assert_eq!(fs::read(&file).unwrap(), first);
 
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();

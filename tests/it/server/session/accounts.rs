@@ -211,7 +211,7 @@ fn an_invalid_accounts_file_prevents_the_start() {
     let words = ["--users", users, "--host", "127.0.0.1", "--port", "0", "--root", "."];
     let started = run(&words, "")
         .expect(1)
-        .expect_error(&format!("{users}:3: expected each name once"))
+        .expect_error(&format!("{users}:3: expected each name only once"))
         .expect_error(&format!("{users}:4: expected name:hash:access:home"));
     assert_eq!(started.stdout, "");
     let missing = run(&["--root=.", "--users", "/nonexistent/users", "--port", "0"], "").expect(1);
@@ -467,7 +467,9 @@ fn passwd_lists_and_removes_accounts() {
     assert_eq!(listed, "anna: store, home /anna, quota 10G\nben: read, home /\n");
     run(&["passwd", "--remove", users, "anna"], "").expect(0).expect_error("SIGHUP");
     assert_eq!(fs::read_to_string(users).unwrap(), format!("# staff\nben:{SECRET}::\n"));
-    run(&["passwd", "--remove", users, "anna"], "").expect(1).expect_error("no account anna");
+    run(&["passwd", "--remove", users, "anna"], "")
+        .expect(1)
+        .expect_error("cannot remove anna: no such account");
     run(&["passwd", "--remove", "/nonexistent/users", "anna"], "").expect(1);
 }
 
