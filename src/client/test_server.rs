@@ -1,7 +1,10 @@
 //! A server for tests: it says what its script says, and fails when it hears anything else.
 
 use super::connection::{Connection, Settings};
+use crate::net::data::testing::Nothing;
+use crate::net::{self, Stream, Waited};
 use crate::protocol::address::{parse_extended, write_extended_passive, write_passive};
+use crate::sys::TlsContext;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::thread;
@@ -11,10 +14,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The server's side of a dialogue.
 pub(super) struct Script {
-    control: BufReader<TcpStream>,
+    control: BufReader<Stream>,
 }
 
 impl Script {
+    /// Waits for a client and greets it.
+    pub(super) fn accept(listener: &TcpListener) -> Script {
+        let control = Stream::new(listener.accept().unwrap().0, None).unwrap();
+        let mut server = Script { control: BufReader::new(control) };
+        server.say("220 hello");
+        server
+    }
+
+    /// Answers AUTH TLS and does the handshake.
+    pub(super) fn start_tls(&mut self, context: &TlsContext) {
+        self.expect("AUTH TLS", "234 go on");
+        let tcp = self.control.get_ref().tcp().try_clone().unwrap();
+        let mut tls = context.accept(tcp, &[1; 16], None).unwrap();
+        let waited = net::handshake(&mut tls, net::deadline(PATIENCE), &mut Nothing).unwrap();
+        assert_eq!(waited, Waited::Ready);
+        self.control.get_mut().start_tls(Box::new(tls));
+    }
+
     /// A connection to a server that has greeted and follows `script`.
     pub(super) fn serve(script: impl FnOnce(&mut Script) + Send + 'static) -> Connection {
         Script::serve_as(Settings { timeout: PATIENCE, ..Settings::default() }, script)
@@ -26,13 +47,7 @@ impl Script {
     ) -> Connection {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        thread::spawn(move || {
-            let (control, _) = listener.accept().unwrap();
-            control.set_read_timeout(Some(PATIENCE)).unwrap();
-            let mut server = Script { control: BufReader::new(control) };
-            server.say("220 hello");
-            script(&mut server);
-        });
+        thread::spawn(move || script(&mut Script::accept(&listener)));
         Connection::open("127.0.0.1", port, settings).unwrap()
     }
 
@@ -42,6 +57,7 @@ impl Script {
     }
 
     pub(super) fn hear(&mut self) -> String {
+        self.control.get_mut().set_deadline(net::deadline(PATIENCE));
         let mut line = String::new();
         self.control.read_line(&mut line).unwrap();
         line.trim_end_matches(['\r', '\n']).to_owned()
@@ -78,7 +94,7 @@ impl Script {
 
     /// Closes the control connection while the data connection stays.
     pub(super) fn leave(&mut self) {
-        self.control.get_ref().shutdown(std::net::Shutdown::Both).unwrap();
+        self.control.get_ref().tcp().shutdown(std::net::Shutdown::Both).unwrap();
     }
 }
 

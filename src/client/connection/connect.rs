@@ -45,14 +45,14 @@ impl ConnectionPlan {
         self
     }
 
-    /// Opens the connection, logs in and changes to the directory.
+    /// Opens the connection, logs in and changes to the directory. Nobody is asked about a certificate: this
+    /// may run in another thread, in the middle of a transfer. It has to be one that is accepted already.
     pub(in crate::client) fn connect(&self) -> Result<Connection, Error> {
         let (host, port) = self.origin.address();
         let mut deadline = net::deadline(self.settings.timeout);
         let tls = self.settings.tls.without_questions();
         let settings = Settings { tls, ..self.settings.clone() };
         let mut made = Connection::open_by(host, port, settings, &mut deadline)?;
-        made.settings = self.settings.clone();
         made.wanted = self.wanted;
         made.features = self.features.clone();
         made.is_helper = self.is_helper;
@@ -68,6 +68,8 @@ impl ConnectionPlan {
             made.call(step)?;
         }
         made.origin = self.origin.clone();
+        // A command of the user may ask again.
+        made.settings.tls = self.settings.tls.clone();
         Ok(made)
     }
 }

@@ -147,6 +147,7 @@ impl Connection {
                 let settings = self.settings.clone();
                 let mut made = Connection::open_by(host, port, settings, deadline)?;
                 made.wanted = self.wanted;
+                made.is_helper = self.is_helper;
                 self.replace(made);
                 Ok(())
             }
@@ -203,5 +204,112 @@ impl Connection {
     /// Sends close_notify, if that is possible without waiting.
     pub(super) fn end_tls(&mut self) {
         self.control.stream_mut().end_tls();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::connection::Settings;
+    use crate::client::pin::Pin;
+    use crate::client::signals::Interrupt;
+    use crate::client::test_server::Script;
+    use crate::client::tls::{Person, TlsClient, TlsOptions};
+    use crate::net::data::testing::contexts;
+    use crate::protocol::{Name, Secret};
+    use std::net::TcpListener;
+    use std::thread;
+
+    const DEMAND: &str = "530 Non-anonymous sessions must use encryption.";
+
+    /// A person whom nobody may ask.
+    struct Undisturbed;
+
+    impl Person for Undisturbed {
+        fn confirms(&self, question: &str) -> Result<bool, Error> {
+            panic!("asked {question}")
+        }
+
+        fn warns(&self, warning: &str) {
+            panic!("heard {warning}")
+        }
+    }
+
+    /// Logs in, in clear, to a server that follows `script`.
+    fn log_in(pins: Vec<Pin>, script: impl FnOnce(TcpListener) + Send + 'static) -> Connection {
+        let options = TlsOptions { pins, ..TlsOptions::default() };
+        let tls = TlsClient::new(options, None, Some(Box::new(Undisturbed)));
+        let settings = Settings { tls, ..Settings::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || script(listener));
+        let mut connection = Connection::open("127.0.0.1", port, settings).unwrap();
+        let user = Name::new("me").unwrap();
+        connection.login(&user, || Ok(Secret::new("secret").unwrap())).unwrap();
+        connection
+    }
+
+    fn welcome(listener: &TcpListener) -> Script {
+        let mut first = Script::accept(listener);
+        first.expect("USER me", "331 password");
+        first.expect("PASS secret", "230 welcome");
+        first.expect("FEAT", "502 none");
+        first
+    }
+
+    #[test]
+    fn who_makes_another_connection_is_not_asked_about_a_certificate() {
+        for closes in [false, true] {
+            let Some((context, _)) = contexts() else { return };
+            let first = log_in(Vec::new(), move |listener| {
+                let _first = welcome(&listener);
+                let mut second = Script::accept(&listener);
+                second.expect("USER me", DEMAND);
+                if closes {
+                    drop(second);
+                    second = Script::accept(&listener);
+                }
+                second.start_tls(&context);
+                second.hear();
+            });
+            let plan = first.plan().helper(Interrupt::default());
+            let refused = matches!(
+                plan.connect().err(),
+                Some(Error::Tls(TlsFailure::Untrusted { shown: Some(_), .. }))
+            );
+            assert!(refused, "{closes}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_beside_another_uses_what_is_accepted_and_stays_beside_it() {
+        for closes in [false, true] {
+            let Some((context, _)) = contexts() else { return };
+            let pin = Pin::of(&context.own_certificate().unwrap());
+            let log_in_by_tls = move |server: &mut Script| {
+                server.start_tls(&context);
+                server.expect("USER me", "331 password");
+                server.expect("PASS secret", "230 welcome");
+                server.expect("PBSZ 0", "200 ok");
+                server.expect("PROT P", "200 ok");
+                server.expect("FEAT", "211-Extensions:\r\n HASH SHA-256\r\n211 End");
+            };
+            let first = log_in(vec![pin], move |listener| {
+                let _first = welcome(&listener);
+                let mut second = Script::accept(&listener);
+                second.expect("USER me", DEMAND);
+                if closes {
+                    drop(second);
+                    second = Script::accept(&listener);
+                }
+                log_in_by_tls(&mut second);
+                second.hear();
+            });
+            let plan = first.plan().helper(Interrupt::default());
+            let mut helper = plan.connect().unwrap();
+            assert!(helper.is_helper() && helper.protects_data(), "{closes}");
+            assert!(helper.has_feature(b"HASH").unwrap(), "{closes}");
+            assert!(helper.settings().tls.asks(), "the user's own commands may ask");
+        }
     }
 }
