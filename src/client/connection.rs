@@ -22,6 +22,7 @@ mod encryption;
 mod features;
 mod file_time;
 mod idle;
+mod quote;
 mod restore;
 
 pub(super) use control::{MAX_UNSOLICITED_REPLIES, PIPELINE_TIMEOUT, ReplyWait};
@@ -38,6 +39,7 @@ use byte_255::IacForm;
 use encryption::DataProtection;
 use file_time::TimeSupport;
 use idle::Exchange;
+use quote::QuotedSettings;
 use restore::ConnectionOrigin;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -124,6 +126,8 @@ pub struct Connection {
     local: SocketAddr,
     /// The server, login and directory, from which the connection can be made again.
     origin: ConnectionOrigin,
+    /// Settings that the user made with raw commands.
+    quoted: QuotedSettings,
     /// The representation type of the next transfers.
     wanted: Representation,
     /// The type that the server has now; `None` if unknown.

@@ -71,6 +71,8 @@ pub struct TlsClient {
     shared: Arc<Shared>,
     /// The person may be asked about a certificate.
     asks: bool,
+    /// Data connections are protected.
+    protects_data: bool,
 }
 
 struct Shared {
@@ -94,13 +96,14 @@ impl TlsClient {
         person: Option<Box<dyn Person>>,
     ) -> TlsClient {
         let trust = TrustPolicy::new(options.pins.clone(), trusted, person);
+        let protects_data = !options.clear_data;
         let shared = Shared { options, context: OnceLock::new(), trust };
-        TlsClient { shared: Arc::new(shared), asks: true }
+        TlsClient { shared: Arc::new(shared), asks: true, protects_data }
     }
 
     /// Returns a clone that asks nobody, for connections that are made beside or in place of another.
     pub(super) fn without_questions(&self) -> TlsClient {
-        TlsClient { shared: Arc::clone(&self.shared), asks: false }
+        TlsClient { asks: false, ..self.clone() }
     }
 
     pub(super) fn asks(&self) -> bool {
@@ -113,7 +116,12 @@ impl TlsClient {
 
     /// Returns whether data connections are protected.
     pub(super) fn protects_data(&self) -> bool {
-        !self.shared.options.clear_data
+        self.protects_data
+    }
+
+    /// Protects data connections, or does not, whatever the options say.
+    pub(super) fn set_protects_data(&mut self, protects_data: bool) {
+        self.protects_data = protects_data;
     }
 
     /// Loads the library and the authorities, so that what is wrong with them is told before anything is

@@ -2,10 +2,10 @@
 
 use super::super::error::Error;
 use super::super::output::TraceEvent;
-use super::idle::{Exchange, is_idempotent};
+use super::idle::Exchange;
 use super::{Connection, DataMode, LineEnds, Representation, file_time, number};
 use crate::protocol::time::parse_timestamp;
-use crate::protocol::{Code, Command, Name, Reply, Secret, parse_quoted};
+use crate::protocol::{Command, Name, Secret, parse_quoted};
 use std::time::SystemTime;
 
 /// Commands that are not transfers.
@@ -140,31 +140,6 @@ impl Connection {
         self.call(&Command::Acct(account.clone()))?;
         self.origin.set_account(account);
         Ok(())
-    }
-
-    /// Sends a raw command line and returns the reply, positive or negative. Transfer commands do not
-    /// work this way.
-    ///
-    /// # Errors
-    /// Those of every reply.
-    pub fn quote(&mut self, line: &Name) -> Result<Reply, Error> {
-        self.discard_unsolicited()?;
-        self.trace(TraceEvent::RawCommand(line.as_bytes()));
-        let command = Command::parse(line.as_bytes());
-        self.exchange = self.exchange.sent(command.as_ref().is_ok_and(is_idempotent));
-        self.transmit(&[line.as_bytes(), b"\r\n"].concat())?;
-        // The line may be TYPE or REIN.
-        self.current = None;
-        let reply = self.final_reply()?;
-        if let Ok(step @ (Command::Cwd(_) | Command::Cdup)) = command
-            && reply.code().is_success()
-        {
-            self.origin.push_step(step);
-        }
-        // The server closes the connection after a 221.
-        self.lost = reply.code() == Code::CLOSING;
-        self.begin_tls_if_agreed(&reply)?;
-        Ok(reply)
     }
 
     /// Sets the representation type of the next transfers.

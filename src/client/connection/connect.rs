@@ -2,6 +2,7 @@
 
 use super::encryption::{DataProtection, Exposure};
 use super::idle::Exchange;
+use super::quote::QuotedSettings;
 use super::restore::{ConnectionOrigin, Login};
 use super::{Capabilities, Connection, Representation, Settings};
 use crate::client::error::Error;
@@ -24,6 +25,7 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(3);
 pub(in crate::client) struct ConnectionPlan {
     origin: ConnectionOrigin,
     settings: Settings,
+    quoted: QuotedSettings,
     wanted: Representation,
     capabilities: Capabilities,
     features: Option<Arc<[Vec<u8>]>>,
@@ -53,6 +55,7 @@ impl ConnectionPlan {
         let tls = self.settings.tls.without_questions();
         let settings = Settings { tls, ..self.settings.clone() };
         let mut made = Connection::open_by(host, port, settings, &mut deadline)?;
+        made.quoted = self.quoted.clone();
         made.wanted = self.wanted;
         made.features = self.features.clone();
         made.is_helper = self.is_helper;
@@ -60,6 +63,7 @@ impl ConnectionPlan {
             pipelining: self.capabilities.pipelining && made.capabilities.pipelining,
             ..self.capabilities
         };
+        made.name_host(deadline)?;
         if let Some(Login { user, password, account }) = self.origin.login() {
             let password = |_| password.clone().ok_or(Error::NoPassword);
             made.login_by(deadline, user, password, || Ok(account.clone()))?;
@@ -130,6 +134,7 @@ impl Connection {
             peer: net::canonical(peer),
             local: net::canonical(local),
             origin,
+            quoted: QuotedSettings::default(),
             wanted: Representation::Image,
             current: None,
             capabilities: Capabilities::ALL,
@@ -161,6 +166,7 @@ impl Connection {
         ConnectionPlan {
             origin: self.origin.clone(),
             settings: self.settings.clone(),
+            quoted: self.quoted.clone(),
             wanted: self.wanted,
             capabilities: self.capabilities,
             features: self.features.clone(),
@@ -260,6 +266,10 @@ impl Connection {
         if !reply.code().is_success() {
             return Err(Error::Login(reply));
         }
+        if self.origin.login().is_some() {
+            // The server may offer another user something else.
+            self.discard_server_state();
+        }
         self.origin.logged_in(used);
         self.protect_data(deadline)?;
         self.learn_features(deadline)
@@ -301,6 +311,11 @@ impl Connection {
     /// Returns a clone of the socket, by which another thread can cut the connection.
     pub(in crate::client) fn socket(&self) -> Option<TcpStream> {
         self.control.stream().tcp().try_clone().ok()
+    }
+
+    /// Returns the user who is logged in.
+    pub(in crate::client) fn user(&self) -> Option<&Name> {
+        self.origin.login().map(|login| &login.user)
     }
 
     /// Returns the server's address.
@@ -384,6 +399,7 @@ mod tests {
             server.expect("FEAT", "502 none");
             server.expect("USER me", "331 password");
             server.expect("PASS secret", "230-welcome\r\n 331 nothing\r\n230 back");
+            server.expect("FEAT", "502 none");
         });
         log_in(&mut connection).unwrap();
         log_in(&mut connection).unwrap();

@@ -80,7 +80,7 @@ impl Connection {
             return Err(Error::Tls(TlsFailure::Injected));
         }
         self.encrypt(deadline)?;
-        self.discard_cleartext_state();
+        self.discard_server_state();
         Ok(())
     }
 
@@ -94,9 +94,11 @@ impl Connection {
         self.begin_tls(&mut net::deadline(self.settings.timeout))
     }
 
-    /// Discards everything that was learned in clear, because an attacker may have altered it. The lack of
-    /// pipelining is kept: it can only slow the client down, and only the greeting reveals it.
-    fn discard_cleartext_state(&mut self) {
+    /// Discards everything that was learned of the server: after a handshake, because an attacker may have
+    /// altered what came in clear, and after another login, because the server may offer other users
+    /// something else. The lack of pipelining is kept: it can only slow the client down, and only the
+    /// greeting reveals it.
+    pub(super) fn discard_server_state(&mut self) {
         let pipelining = self.capabilities.pipelining;
         self.capabilities = Capabilities { pipelining, ..Capabilities::ALL };
         self.features = None;
@@ -141,18 +143,19 @@ impl Connection {
     ) -> Result<(), Error> {
         self.settings.encryption = Encryption::Explicit;
         match self.start_tls(deadline) {
-            Err(Error::Tls(TlsFailure::Refused(_))) => Err(Error::TlsRequired(demand)),
+            Err(Error::Tls(TlsFailure::Refused(_))) => return Err(Error::TlsRequired(demand)),
             Err(Error::Lost(_) | Error::Closing(_)) => {
                 let (host, port) = self.origin.address();
                 let settings = self.settings.clone();
                 let mut made = Connection::open_by(host, port, settings, deadline)?;
+                made.quoted = self.quoted.clone();
                 made.wanted = self.wanted;
                 made.is_helper = self.is_helper;
                 self.replace(made);
-                Ok(())
             }
-            started => started,
+            started => started?,
         }
+        self.name_host(*deadline)
     }
 
     /// Sends PBSZ and PROT. If the server refuses PROT, the connection is given up.

@@ -60,7 +60,7 @@ impl Connection {
         if !self.lists(b"UTF8") {
             return Ok(());
         }
-        match self.call_by(&Command::Opts(Opts::Utf8(true)), deadline) {
+        match self.call_by(&Command::Opts(Opts::Utf8(self.wants_utf8())), deadline) {
             // Servers that always use UTF-8 may not know this option.
             Ok(_) | Err(Error::Refused(_)) => Ok(()),
             Err(error) => Err(error),

@@ -14,6 +14,8 @@ pub(super) struct ConnectionOrigin {
     host: String,
     port: u16,
     login: Option<Login>,
+    /// The user of a raw USER command that was not followed by PASS yet.
+    named: Option<Name>,
     steps: Vec<Command>,
 }
 
@@ -28,7 +30,8 @@ pub(super) struct Login {
 impl ConnectionOrigin {
     /// Returns the origin of a connection before its login.
     pub(super) fn new(host: &str, port: u16) -> ConnectionOrigin {
-        ConnectionOrigin { host: host.to_owned(), port, login: None, steps: Vec::new() }
+        let host = host.to_owned();
+        ConnectionOrigin { host, port, login: None, named: None, steps: Vec::new() }
     }
 
     /// Returns the host and port as the user gave them.
@@ -39,7 +42,28 @@ impl ConnectionOrigin {
     /// Records a login, which resets the directory.
     pub(super) fn logged_in(&mut self, login: Login) {
         self.login = Some(login);
+        self.named = None;
         self.steps.clear();
+    }
+
+    /// Records that nobody is logged in.
+    pub(super) fn logged_out(&mut self) {
+        self.login = None;
+        self.named = None;
+        self.steps.clear();
+    }
+
+    /// Records a raw USER command, which ends the previous login.
+    pub(super) fn user_named(&mut self, user: Name) {
+        self.logged_out();
+        self.named = Some(user);
+    }
+
+    /// Records that the named user is logged in, with this password if the server asked for one.
+    pub(super) fn password_accepted(&mut self, password: Option<Secret>) {
+        if let Some(user) = self.named.take() {
+            self.logged_in(Login { user, password, account: None });
+        }
     }
 
     /// Records an account that was sent after the login.

@@ -518,6 +518,13 @@ impl Session {
         }
     }
 
+    /// Updates the user in the prompt after a raw command.
+    pub(super) fn update_user(&mut self) {
+        if let (Some(connection), Some(place)) = (&self.connection, &mut self.place) {
+            place.user = connection.user().filter(|user| !is_anonymous(user)).cloned();
+        }
+    }
+
     /// Forgets the directory after a command that may have changed it.
     pub(super) fn forget_dir(&mut self) {
         if let Some(place) = &mut self.place {

@@ -4,4 +4,5 @@ mod byte_255;
 mod data_connections;
 mod encryption;
 mod features;
+mod quote;
 mod replies;

@@ -11,7 +11,7 @@ use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Expanded, Found, expand};
 use crate::client::shell::session::{DefaultAnswer, Session};
 use crate::json::Object;
-use crate::protocol::{Name, Reply};
+use crate::protocol::{Name, Reply, Verb};
 use crate::text::rfc3339;
 use crate::text::{shown, shown_lines};
 
@@ -275,9 +275,16 @@ fn modtime(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 fn quote(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    // The command may be CWD.
-    session.forget_dir();
-    say(session, &[], words)?;
+    let verb = words.first().and_then(|word| Verb::parse(word));
+    // RNTO must follow immediately, without the PWD that the prompt would send.
+    if verb != Some(Verb::Rnfr) {
+        // The command may be CWD.
+        session.forget_dir();
+    }
+    let result = say(session, &[], words);
+    // The command may be USER or REIN.
+    session.update_user();
+    result?;
     // The command may be QUIT.
     session.drop_lost();
     Ok(())
