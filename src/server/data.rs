@@ -192,9 +192,12 @@ impl DataConnection {
         self.keeps_port = true;
     }
 
-    /// Discards the arrangement and closes all ports (REIN).
+    /// Discards the arrangement and closes all ports (REIN). An unexpected peer is still logged only once a
+    /// session.
     pub fn reset(&mut self) {
-        *self = DataConnection::with_endpoints(self.endpoints);
+        let unexpected_peer_logged = self.unexpected_peer_logged;
+        let new = DataConnection::with_endpoints(self.endpoints);
+        *self = DataConnection { unexpected_peer_logged, ..new };
     }
 
     /// Checks that a transfer was arranged.

@@ -120,6 +120,16 @@ fn only_another_address_connects(options: &[&str]) {
     assert!(warning.contains(" warn ") && warning.contains("from=127.0.0.2"), "{warning}");
     assert!(warning.contains("expected=127.0.0.1"), "{warning}");
     assert_eq!(peer.retr("file"), b"content");
+    // It is still the same session.
+    peer.say("REIN").expect(220);
+    peer.login();
+    let stranger = connect_as(OTHER_ADDRESS, peer.epsv());
+    peer.say("RETR file").expect(150);
+    peer.expect_text(425, "another address");
+    drop(stranger);
+    peer.say("QUIT").expect(221);
+    server.wait_for_log(&["closed"]);
+    assert_eq!(server.log().matches("elsewhere").count(), 1, "{}", server.log());
 }
 
 #[test]
