@@ -1,7 +1,7 @@
 //! [`Stream`]: a control connection whose reads and writes have deadlines.
 
 use super::data::Data;
-use super::wait::{deadline, sooner, wait};
+use super::wait::{deadline, has_passed, sooner, wait};
 use crate::shutdown::{Shutdown, Stage};
 use crate::sys::{self, Handle, Interest, PollItem, Tls, TlsError, TlsErrorKind, Waitable};
 use std::io::{self, Read, Write};
@@ -9,8 +9,11 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use std::{error, fmt};
 
-/// The time within which a peer must make room for a reply or a command.
+/// The time within which a peer must read a reply or a command.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The number of bytes that extend [`WRITE_TIMEOUT`] by a second, for long replies to slow clients.
+const BYTES_PER_SECOND: u64 = 4096;
 
 /// The idle time after which TCP keepalive probes the peer.
 const PROBE_AFTER: Duration = Duration::from_secs(120);
@@ -192,19 +195,49 @@ fn was_truncated(error: &io::Error) -> bool {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let until = deadline(WRITE_TIMEOUT);
+        self.write_by(bytes, write_deadline(bytes.len()))
+    }
+
+    /// Writes all bytes before one deadline, which a peer that reads slowly does not move.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_by(bytes, write_deadline(bytes.len()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_deadline(length: usize) -> Option<Instant> {
+    deadline(WRITE_TIMEOUT.saturating_add(Duration::from_secs(length as u64 / BYTES_PER_SECOND)))
+}
+
+impl Stream {
+    fn write_by(&mut self, bytes: &[u8], deadline: Option<Instant>) -> io::Result<usize> {
         loop {
             match self.transport.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Without this a peer that always makes room again could exceed the deadline.
+                    if has_passed(deadline) {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
                     let interest = self.transport.wants(Interest::Write);
-                    wait(&mut [PollItem::new(self.handle(), interest)], until)?;
+                    wait(&mut [PollItem::new(self.handle(), interest)], deadline)?;
                 }
                 other => return other,
             }
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn write_all_by(&mut self, mut bytes: &[u8], deadline: Option<Instant>) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write_by(bytes, deadline) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 }
@@ -263,7 +296,7 @@ impl error::Error for Draining {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::data::testing::tls_pair;
+    use crate::net::data::testing::{tcp_pair, tls_pair};
     use crate::sys::{Interest, PollItem, poll};
 
     /// Returns a server's and a client's stream of one TLS connection.
@@ -318,6 +351,24 @@ mod tests {
         client_stream.set_deadline(None);
         shutdown.drain();
         assert!(Draining::caused(&client_stream.read(&mut [0; 1]).unwrap_err()));
+    }
+
+    #[test]
+    fn a_peer_that_reads_slowly_does_not_move_the_deadline_of_a_write() {
+        let (near, mut far) = tcp_pair();
+        let mut stream = Stream::new(near, None).unwrap();
+        let reading =
+            std::thread::spawn(
+                move || {
+                    while far.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {}
+                },
+            );
+        // More than the buffers of any system hold.
+        let long = vec![7; 64 << 20];
+        let error = stream.write_all_by(&long, Some(Instant::now())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(stream);
+        reading.join().unwrap();
     }
 
     #[test]
