@@ -15,11 +15,13 @@ pub(super) struct TransferWatch<'a, 'c, P> {
     turns: Option<Turns>,
     /// How many bytes were counted against the limit.
     spent: u64,
+    /// A reply that ends the transfer stops the wait, even if it is good.
+    pub(super) stops_when_done: bool,
 }
 
 impl<'a, 'c> TransferWatch<'a, 'c, fn(u64)> {
     pub(super) fn new(line: &'a mut ReplyTracker<'c>) -> Self {
-        TransferWatch { line, moved: |_| (), turns: None, spent: 0 }
+        TransferWatch { line, moved: |_| (), turns: None, spent: 0, stops_when_done: false }
     }
 }
 
@@ -28,7 +30,7 @@ impl<'a, 'c, P> TransferWatch<'a, 'c, P> {
     pub(super) fn pacing(line: &'a mut ReplyTracker<'c>, moved: P) -> Self {
         let rate = line.connection.settings().rate.clone();
         let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
-        TransferWatch { line, moved, turns, spent: 0 }
+        TransferWatch { line, moved, turns, spent: 0, stops_when_done: false }
     }
 }
 
@@ -39,11 +41,12 @@ impl<P> TransferWatch<'_, '_, P> {
             return Err(Error::Interrupted);
         }
         let is_due = control || self.line.connection.has_unread();
-        if is_due && self.line.is_listened_to() && self.line.connection.has_reply()? {
-            self.line.overhear()
-        } else {
-            Ok(Verdict::Continue)
+        if !(is_due && self.line.is_listened_to() && self.line.connection.has_reply()?) {
+            return Ok(Verdict::Continue);
         }
+        let verdict = self.line.overhear()?;
+        let is_done = self.stops_when_done && self.line.last.is_some();
+        Ok(if is_done { Verdict::Stop } else { verdict })
     }
 
     fn ready(&self) -> Result<[bool; 2], Error> {

@@ -44,6 +44,10 @@ const EXTENDED_SHARE: u32 = 3;
 /// server that finds nothing to list may not open the data connection.
 const LATE_LISTING: Duration = Duration::from_secs(1);
 
+/// The longest wait for the server to connect once it has called the transfer done. It has connected
+/// before, if it ever did.
+const LATE_CONNECTION: Duration = Duration::from_secs(2);
+
 /// A transfer whose command was sent.
 pub(super) struct RunningTransfer<'c> {
     pub(super) line: ReplyTracker<'c>,
@@ -96,7 +100,7 @@ impl<'c> RunningTransfer<'c> {
         let lists = matches!(command, Command::List(_) | Command::Nlst(_) | Command::Mlsd(_));
         transfer.is_done_early = lists && transfer.line.last.is_some();
         if let Route::From(_) = route {
-            transfer.wait_for_server(&route, lists)?;
+            transfer.wait_for_server(&route)?;
         }
         if transfer.line.connection.protects_data() {
             transfer.encrypt()?;
@@ -129,7 +133,10 @@ impl<'c> RunningTransfer<'c> {
     fn connect(&mut self, route: &Route, deadline: Option<Instant>) -> Result<(), Error> {
         let connection = &self.line.connection;
         let ends = ControlAddresses { peer: connection.peer(), local: connection.local() };
+        let is_down = self.line.direction == TransferDirection::Down;
+        let can_be_done = is_down && matches!(route, Route::From(_)) && self.line.last.is_none();
         let mut watch = TransferWatch::new(&mut self.line);
+        watch.stops_when_done = can_be_done;
         // A reply that was read together with an earlier one would not wake a poll.
         let connected = match watch.check(0) {
             Verdict::Continue => route.connect(ends, deadline, &mut watch)?,
@@ -139,14 +146,20 @@ impl<'c> RunningTransfer<'c> {
         Ok(())
     }
 
-    /// Waits for the server to connect. One that has called a listing done may have found nothing to list,
-    /// and then never connects.
-    fn wait_for_server(&mut self, route: &Route, lists: bool) -> Result<(), Error> {
-        match self.connect(route, net::deadline(self.patience())) {
-            Err(Error::NoData { .. }) if lists && self.line.is_confirmed() => {
-                self.is_done_early = true;
-                Ok(())
+    /// Waits for the server to connect. One that has called a listing done without a 150 may have found
+    /// nothing to list, and then never connects. After a 150 the bytes may have gone elsewhere.
+    fn wait_for_server(&mut self, route: &Route) -> Result<(), Error> {
+        let deadline = net::deadline(self.patience());
+        let connected = match self.connect(route, deadline) {
+            Err(Error::EndedEarly(done)) if self.line.direction == TransferDirection::Down => {
+                self.line.last = Some(done);
+                let soon = net::sooner(deadline, net::deadline(LATE_CONNECTION));
+                self.connect(route, soon)
             }
+            other => other,
+        };
+        match connected {
+            Err(Error::NoData { .. }) if self.is_done_early => Ok(()),
             other => other,
         }
     }

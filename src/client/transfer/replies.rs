@@ -214,11 +214,6 @@ impl ReplyTracker<'_> {
         self.last.is_none() && self.cause.is_none()
     }
 
-    /// Returns whether the server has said that the transfer is done.
-    pub(super) fn is_confirmed(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| last.code().is_success())
-    }
-
     /// Notes a failure of the control connection. Incoming bytes may come to their end without it, and
     /// then need not be fetched again.
     pub(super) fn fail(&mut self, cause: Error) -> Verdict {

@@ -569,6 +569,22 @@ fn in_active_mode_a_425_ends_the_wait() {
 }
 
 #[test]
+fn in_active_mode_a_226_without_a_connection_soon_ends_the_wait() {
+    let timeout = Duration::from_secs(60);
+    let settings = || Settings { mode: DataMode::Active, timeout, ..Settings::default() };
+    for replies in ["150 here\r\n226 done", "125 here\r\n250 done"] {
+        let mut connection = Script::serve_as(settings(), move |server| {
+            expect_size(server, 5);
+            server.expect_active();
+            server.expect("RETR a", replies);
+            server.expect("PWD", "257 \"/\"");
+        });
+        assert!(matches!(fetch(&mut connection), Err(Error::NoData { to: None, .. })), "{replies}");
+        assert!(is_in_order(&mut connection));
+    }
+}
+
+#[test]
 fn what_cannot_be_reached_is_told_before_any_command() {
     // A port that is in use, so that nobody else can begin to listen there.
     let somebody = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -373,6 +373,20 @@ fn a_226_without_a_150_ends_the_listing_at_once() {
     assert_eq!(run.stdout, "/\n");
 }
 
+/// After a 150 the listing may have gone elsewhere, as behind a firewall that answers for the client.
+#[test]
+fn in_active_mode_a_listing_that_never_comes_is_not_whole() {
+    let commands = ["LIST", "NLIST", "FIND", "MIRROR --delete / ."];
+    at_once(commands, |command| {
+        let client = Client::with_file("precious", "old");
+        let script = |server: &mut ScriptedServer| find_nothing(server, "150 here\r\n226 done");
+        let options = ["-a", "--retries", "0", "--timeout", "60"];
+        let run = play_all(&client, &options, command, vec![Box::new(script)]).expect(1);
+        run.expect_error("no data connection from the server");
+        assert_eq!(client.read("precious"), b"old", "{command}");
+    });
+}
+
 /// A server that has nothing to list, and says so in these words.
 fn find_nothing(server: &mut ScriptedServer, list: &str) {
     server.serve(|server, verb, _| {
