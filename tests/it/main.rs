@@ -1,11 +1,11 @@
-//! Both programs, driven over real sockets as their users drive them.
+//! Tests of both programs over real sockets.
 //!
-//! [`support`] starts programs and ends them, and has a peer that reads like the protocol. Every
-//! other file is about one subject, and every test about one behavior. All ports are picked by the
-//! system, nothing sleeps, and no test needs another one. Those that need root or other programs
-//! are ignored; `.ci/run` runs them with `--ignored`.
+//! [`support`] starts and stops the programs, and has a peer that speaks FTP line by line. Every other
+//! file tests one subject, and every test one behavior. The system chooses all ports, no test sleeps,
+//! and no test depends on another. Tests that need root or other programs are ignored; `.ci/run` runs
+//! them with `--ignored`.
 
-// Signals, links, modes and names that are not UTF-8 are what these tests are about.
+// These tests use signals, links, modes and names that are not UTF-8.
 #![cfg(unix)]
 
 mod client;

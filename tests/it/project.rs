@@ -1,4 +1,4 @@
-//! The repository itself: its structure, its documents, its examples.
+//! Tests of the repository itself: its structure, documents and examples.
 
 #[cfg(target_os = "linux")]
 mod cluster;

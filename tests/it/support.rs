@@ -18,4 +18,4 @@ pub use server::Server;
 #[cfg(target_os = "linux")]
 pub use terminal::UnreadTerminal;
 pub(crate) use wait::together;
-pub use wait::{PATIENCE, at_once, comes_in, eventually, noise, run_together, signal};
+pub use wait::{PATIENCE, at_once, connect_when_admitted, eventually, noise, run_together, signal};

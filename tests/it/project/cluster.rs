@@ -1,7 +1,7 @@
-//! `examples/cluster`: HAProxy in front of three servers on one directory.
+//! Tests of `examples/cluster`: HAProxy in front of three servers that share a directory.
 //!
-//! The balancer's configuration is the example's, with addresses of this test alone in the place of
-//! the example's. Each cluster has a network of its own in 127.0.0.0/8, so its ports are free.
+//! The balancer uses the example's configuration with other addresses. Each cluster has its own network
+//! in 127.0.0.0/8, so its ports are free.
 
 use crate::support::wire::{self, Peer};
 use crate::support::{Client, PATIENCE, Server, eventually, noise};
@@ -14,15 +14,15 @@ use tempfile::TempDir;
 
 const EXAMPLE: &str = "examples/cluster";
 
-/// Uploads, and how many clients share them.
+/// The number of uploads, and of the clients that share them.
 const UPLOADS: usize = 100;
 const CLIENTS: usize = 10;
 
-/// The balancer and its nodes; dropped, all of them are killed.
+/// The balancer and its nodes, which are killed on drop.
 struct Cluster {
     balancer: Child,
     nodes: Vec<Option<Server>>,
-    /// Ends with a dot.
+    /// The first three bytes of the addresses, with a dot at the end.
     network: String,
     shared: TempDir,
     own: TempDir,
@@ -33,7 +33,7 @@ impl Cluster {
         Cluster::announcing("send-proxy-v2")
     }
 
-    /// With these words for how the balancer announces clients.
+    /// Starts a cluster in which the balancer announces clients with these HAProxy keywords.
     fn announcing(how: &str) -> Cluster {
         static CLUSTERS: AtomicU32 = AtomicU32::new(0);
         let id = std::process::id() * 8 + CLUSTERS.fetch_add(1, Ordering::Relaxed);
@@ -52,9 +52,9 @@ impl Cluster {
             .stderr(log)
             .spawn()
             .unwrap();
-        let it = Cluster { balancer, nodes, network, shared, own };
-        eventually("a greeting by the balancer", || it.greets());
-        it
+        let cluster = Cluster { balancer, nodes, network, shared, own };
+        eventually("a greeting through the balancer", || cluster.greets());
+        cluster
     }
 
     fn address(&self) -> SocketAddr {
@@ -84,7 +84,7 @@ impl Cluster {
         self.nodes[number].as_ref().unwrap()
     }
 
-    /// How many sessions of clients a node has had.
+    /// Returns the number of client sessions of a node so far.
     fn served(&self, number: usize) -> usize {
         self.node(number).log().matches(" connected ").count()
     }
@@ -109,7 +109,7 @@ fn example(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE).join(name)
 }
 
-/// A node with the example's `node.conf`, but for its places.
+/// Starts a node with the example's `node.conf` and other addresses and directories.
 fn node(network: &str, number: usize, shared: &TempDir) -> Server {
     let ports = format!("{}-{}", 20_900 + 100 * number, 20_999 + 100 * number);
     let host = format!("{network}{}", 10 + number);
@@ -119,13 +119,13 @@ fn node(network: &str, number: usize, shared: &TempDir) -> Server {
     let options = ["--config", config.to_str().unwrap(), "--port", "2121", "--status", &status];
     let options =
         [&options[..], &["--passive-ports", &ports, "--proxy-protocol", "127.0.0.1"]].concat();
-    // The root that the harness gives is another one, and empty.
+    // Overrides the empty root directory of the test fixture.
     let options = [&options[..], &["--root", root]].concat();
     Server::launch(TempDir::new().unwrap(), &host, &options)
 }
 
-/// The example with this test's addresses, without ports that only root may have, and not for more
-/// connections than any machine allows.
+/// Returns the example with other addresses, without privileged ports, and with a lower connection
+/// limit.
 fn adapted(network: &str) -> String {
     let text = fs::read_to_string(example("haproxy.cfg")).unwrap();
     let text =
@@ -133,7 +133,7 @@ fn adapted(network: &str) -> String {
     text.replace("*:", &format!("{network}10:")).replace(":21\n", ":2121\n")
 }
 
-/// Whether a node is in the middle of an upload.
+/// Returns true if a node is receiving an upload.
 fn is_uploading(node: &Server) -> bool {
     let open = fs::read_dir(format!("/proc/{}/fd", node.pid())).unwrap();
     open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
@@ -142,7 +142,7 @@ fn is_uploading(node: &Server) -> bool {
 
 #[test]
 #[ignore = "needs haproxy"]
-fn the_balancer_takes_the_example_as_it_is() {
+fn haproxy_accepts_the_example() {
     let mut check = Command::new("haproxy");
     let output = check.args(["-c", "-f"]).arg(example("haproxy.cfg")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -151,7 +151,7 @@ fn the_balancer_takes_the_example_as_it_is() {
 
 #[test]
 #[ignore = "needs haproxy"]
-fn uploads_are_whole_though_a_node_dies_under_them() {
+fn uploads_are_complete_even_if_a_node_is_killed() {
     let mut cluster = Cluster::start();
     let address = cluster.address();
     let content = |n: usize| noise(200_000 + n, n as u64);
@@ -163,33 +163,33 @@ fn uploads_are_whole_though_a_node_dies_under_them() {
         let puts: Vec<String> = mine.iter().map(|n| format!("put file{n}")).collect();
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         let puts = puts.join("; ");
-        // Slow enough that a node can be killed in the middle.
+        // Slow enough to kill a node during the uploads.
         let words = ["--rate-limit", "1M", "--retries", "10", "-c", &puts, &host, &port];
         running.push(client.spawn(&words));
     }
-    eventually("a part of the uploads", || cluster.files() >= UPLOADS / 5);
-    assert!((0..3).all(|number| cluster.served(number) > 0), "they are balanced");
+    eventually("some of the uploads", || cluster.files() >= UPLOADS / 5);
+    assert!((0..3).all(|number| cluster.served(number) > 0), "sessions are not balanced");
     eventually("an upload at the second node", || is_uploading(cluster.node(1)));
     let dead = cluster.nodes[1].take().unwrap();
     let before = cluster.files();
     drop(dead);
-    assert!(before < UPLOADS, "all were done before it died");
+    assert!(before < UPLOADS, "all uploads finished before the node was killed");
     for client in running {
         let output = client.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     for n in 0..UPLOADS {
         let stored = fs::read(cluster.shared.path().join(format!("file{n}"))).unwrap();
-        assert!(stored == content(n), "file{n} is another one");
+        assert!(stored == content(n), "file{n} has the wrong content");
     }
     assert_eq!(cluster.files(), UPLOADS);
-    // The two that are left serve everybody.
+    // The remaining two nodes serve new clients.
     (0..10).for_each(|_| drop(cluster.visitor()));
 }
 
 #[test]
 #[ignore = "needs haproxy"]
-fn a_download_from_a_node_that_dies_is_finished_at_another() {
+fn a_download_from_a_killed_node_is_finished_on_another() {
     let mut cluster = Cluster::start();
     let content = noise(3_000_000, 7);
     fs::write(cluster.shared.path().join("file"), &content).unwrap();
@@ -204,7 +204,7 @@ fn a_download_from_a_node_that_dies_is_finished_at_another() {
             fs::metadata(client.path(name)).is_ok_and(|part| part.len() > 500_000)
         })
     };
-    eventually("a part of the file", some);
+    eventually("part of the file", some);
     let busy = (0..3).find(|number| cluster.served(*number) > 0).unwrap();
     cluster.nodes[busy] = None;
     let output = running.wait_with_output().unwrap();
@@ -214,18 +214,18 @@ fn a_download_from_a_node_that_dies_is_finished_at_another() {
 
 #[test]
 #[ignore = "needs haproxy"]
-fn data_goes_through_the_balancer_and_clients_are_told_apart() {
+fn data_goes_through_the_balancer_and_clients_are_distinguished() {
     let cluster = Cluster::start();
     let mut peers: Vec<Peer> = (0..6).map(|_| cluster.visitor()).collect();
     for (number, peer) in peers.iter_mut().enumerate() {
-        // PASV announces the balancer, as it says itself, and a port that it carries.
+        // PASV announces the balancer's address, and a port that it forwards.
         assert_eq!(peer.pasv().ip(), cluster.address().ip());
         let content = noise(100_000, number as u64);
         peer.stor(format!("file{number}"), &content);
         assert_eq!(peer.retr(format!("file{number}")), content);
         assert!(peer.list("LIST").contains(&format!("file{number}")));
     }
-    // A client of another address does not get what was announced to this one.
+    // A client with another address cannot take the data connection.
     let mut peer = cluster.visitor();
     let to = peer.pasv();
     let stranger = wire::connect_as("127.0.0.9".parse().unwrap(), to);
@@ -233,14 +233,14 @@ fn data_goes_through_the_balancer_and_clients_are_told_apart() {
     assert_eq!(wire::drain(wire::connect(to)), noise(100_000, 0));
     peer.expect(226);
     drop(stranger);
-    (0..3).for_each(|number| assert!(cluster.served(number) >= 2, "they are balanced"));
+    (0..3).for_each(|number| assert!(cluster.served(number) >= 2, "sessions are not balanced"));
     let log = cluster.node(0).log();
     assert!(log.contains("via=127.0.0.1:") && !log.contains(" warn "), "{log}");
 }
 
 #[test]
 #[ignore = "needs haproxy"]
-fn every_kind_of_header_that_the_balancer_sends_is_read() {
+fn every_header_that_haproxy_can_send_is_accepted() {
     for how in ["send-proxy", "send-proxy-v2 proxy-v2-options crc32c,unique-id"] {
         let cluster = Cluster::announcing(how);
         let mut peer = cluster.visitor();
@@ -252,7 +252,7 @@ fn every_kind_of_header_that_the_balancer_sends_is_read() {
 
 #[test]
 #[ignore = "needs haproxy"]
-fn a_node_that_drains_gets_no_new_sessions_and_finishes_its_own() {
+fn a_draining_node_gets_no_new_sessions_and_finishes_its_own() {
     let mut cluster = Cluster::start();
     let mut peers: Vec<Peer> = (0..3).map(|_| cluster.visitor()).collect();
     let mut uploads: Vec<_> = peers
@@ -261,7 +261,7 @@ fn a_node_that_drains_gets_no_new_sessions_and_finishes_its_own() {
         .map(|(n, peer)| peer.begin_with(&format!("STOR up{n}"), "first "))
         .collect();
     let before = cluster.served(2);
-    assert_eq!(before, 1, "one each");
+    assert_eq!(before, 1, "not one session per node");
     cluster.node(2).terminate();
     cluster.node(2).wait_for_log(&["signal", "Terminate"]);
     (0..20).for_each(|n| cluster.visitor().stor(format!("new{n}"), "content"));
@@ -269,8 +269,8 @@ fn a_node_that_drains_gets_no_new_sessions_and_finishes_its_own() {
     for data in &mut uploads {
         std::io::Write::write_all(data, b"second").unwrap();
     }
-    // The balancer has asked it, and not only been refused.
-    eventually("word that it drains", || cluster.balancer_log().contains("503"));
+    // The balancer has seen the failing health check, not only refused connections.
+    eventually("the node's health check to fail", || cluster.balancer_log().contains("503"));
     drop(uploads);
     for (number, peer) in peers.iter_mut().enumerate() {
         peer.expect(226);

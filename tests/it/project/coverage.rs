@@ -17,7 +17,7 @@ fn spans(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// Returns the names in the table below a heading, after a look at the files beside them.
+/// Returns the names in the table below a heading, and checks that the files in their rows exist.
 fn covered(heading: &str) -> BTreeSet<String> {
     let readme = fs::read_to_string(tests().join("README.md")).unwrap();
     let (_, below) = readme.split_once(&format!("\n### {heading}\n")).expect(heading);
@@ -33,7 +33,7 @@ fn covered(heading: &str) -> BTreeSet<String> {
             assert!(tests().join("it").join(file).is_file(), "{heading}: no file {file}");
         }
         for name in spans(left) {
-            assert!(names.insert(name.to_owned()), "{heading}: {name} is there twice");
+            assert!(names.insert(name.to_owned()), "{heading}: {name} has two rows");
         }
     }
     names

@@ -1,5 +1,5 @@
-//! Man pages and completions: all of the tables is in them, and those who read them have no
-//! complaint.
+//! Tests of man pages and completions: they contain all options and commands, and their readers accept
+//! them.
 
 use mt_ftp::args::{Block, Flag, Manual, Outcome};
 use mt_ftp::{client, server};
@@ -13,14 +13,14 @@ fn manuals() -> [Manual; 2] {
     [server::cli::man_page::manual(), client::man_page::manual()]
 }
 
-/// The flags of a program and of its subcommands.
+/// Returns the flags of a program and its subcommands.
 fn flags(manual: &Manual) -> Vec<&'static Flag> {
     let below = manual.subcommands.iter().map(|subcommand| subcommand.program);
     let programs = [manual.program].into_iter().chain(below);
     programs.flat_map(|program| program.all_flags()).collect()
 }
 
-/// Whether a text has this word by itself.
+/// Returns true if a text contains this whole word.
 fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let after = text[at + word.len()..].chars().next();
@@ -68,7 +68,7 @@ fn every_flag_is_in_each_completion() {
     }
 }
 
-/// The words of a line as a shell reads it, the program's name left out.
+/// Splits a line into words like a shell, without the program's name.
 fn words(line: &str) -> Vec<OsString> {
     let (_, rest) = line.split_once(' ').unwrap();
     let script = format!("set -f; printf '%s\\n' {rest}");
@@ -77,7 +77,7 @@ fn words(line: &str) -> Vec<OsString> {
 }
 
 #[test]
-fn examples_on_the_man_pages_could_be_run() {
+fn examples_on_the_man_pages_are_valid_command_lines() {
     for manual in manuals() {
         let blocks = manual.sections.iter().flat_map(|section| section.blocks);
         let texts = blocks.filter_map(|block| match block {
@@ -100,7 +100,7 @@ fn examples_on_the_man_pages_could_be_run() {
     }
 }
 
-/// The files as they would be installed.
+/// A directory with the files as they are installed.
 struct Installed(TempDir);
 
 impl Installed {
@@ -124,11 +124,11 @@ impl Installed {
         self.0.path().join(name)
     }
 
-    /// What a program says about a file, on both channels. It has a home of its own here.
+    /// Runs a program in the directory, and returns its lines on stdout and stderr.
     fn ask(&self, words: &[&str]) -> Vec<String> {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(self.0.path()).env("HOME", self.0.path());
-        // Without it groff writes ASCII and misses every letter that is not.
+        // Otherwise groff writes ASCII and fails on other characters.
         let output = command.env("LC_ALL", "C.UTF-8").env("TERM", "dumb").output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
@@ -154,7 +154,7 @@ impl Installed {
 
 #[test]
 #[ignore = "needs man, groff and mandoc"]
-fn readers_of_man_pages_find_no_fault() {
+fn man_page_tools_report_no_problems() {
     let installed = Installed::new();
     for page in ["ftp_server.1", "ftp_client.1"] {
         for reader in [
@@ -170,7 +170,7 @@ fn readers_of_man_pages_find_no_fault() {
 
 #[test]
 #[ignore = "needs bash, zsh and fish"]
-fn shells_find_no_fault_in_completions() {
+fn shells_accept_the_completions() {
     let installed = Installed::new();
     for name in ["ftp_server", "ftp_client"] {
         for (shell, file) in [
@@ -224,7 +224,7 @@ fn fish_completes_options_and_their_values() {
         }
     }
     assert_eq!(complete(&["ftp_server", "pa"]), ["passwd"]);
-    // fish sorts.
+    // fish sorts the words.
     assert_eq!(
         complete(&["ftp_server", "--anonymous", ""]),
         ["drop", "none", "read", "store", "write"]
@@ -236,7 +236,7 @@ fn fish_completes_options_and_their_values() {
     assert_eq!(complete(&["ftp_server", "--root", "w"]), ["with space/"]);
 }
 
-/// zsh completes at a terminal alone: it is given one, and a Tab.
+/// zsh completes only at a terminal, so the script creates one and types a Tab.
 #[test]
 #[ignore = "needs zsh"]
 fn zsh_completes_options_and_their_values() {

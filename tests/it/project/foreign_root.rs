@@ -1,8 +1,8 @@
-//! The static programs of `make dist` in a root of another release of the system, whose glibc is not the
-//! one that they were linked with.
+//! Tests of the static programs of `make dist` in the root directory of another system release, with a
+//! different glibc.
 //!
-//! `MT_FTP_FOREIGN_ROOT` names such a root, in which `libnss_myhostname` is installed; the programs come
-//! from `dist/`.
+//! `MT_FTP_FOREIGN_ROOT` names the root directory, in which `libnss_myhostname` must be installed. The
+//! programs are taken from `dist/`.
 
 use std::env;
 use std::fs;
@@ -10,10 +10,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// No name server knows it.
+/// A name that does not exist.
 const NO_NAME: &str = "no-such-host.invalid";
 
-/// Lines of `/etc/nsswitch.conf`, as distributions have them.
+/// Lines of `/etc/nsswitch.conf` from several distributions.
 const SERVICES: [&str; 5] = [
     "files dns",
     "files myhostname dns",
@@ -22,7 +22,7 @@ const SERVICES: [&str; 5] = [
     "mymachines resolve [!UNAVAIL=return] files myhostname dns",
 ];
 
-/// The root, with the programs in its top directory and a name server that does not answer.
+/// Prepares the root directory: copies the programs, and configures a name server that does not answer.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = env::var("MT_FTP_FOREIGN_ROOT").expect("MT_FTP_FOREIGN_ROOT names a directory");
@@ -42,7 +42,7 @@ fn run(root: &Path, words: &[&str]) -> Output {
 
 #[test]
 #[ignore = "needs root, MT_FTP_FOREIGN_ROOT and make dist"]
-fn static_programs_survive_names_whatever_nsswitch_conf_says() {
+fn static_programs_resolve_names_with_any_nsswitch_conf() {
     let root = root();
     for services in SERVICES {
         fs::write(root.join("etc/nsswitch.conf"), format!("hosts: {services}\n")).unwrap();
@@ -65,7 +65,7 @@ fn static_programs_survive_names_whatever_nsswitch_conf_says() {
     }
 }
 
-/// A server in the root, killed when it is dropped.
+/// A server in the root directory, killed on drop.
 struct Server(Child);
 
 impl Drop for Server {
@@ -75,7 +75,7 @@ impl Drop for Server {
     }
 }
 
-/// Starts a server of `/served` in the root, and gives the port that it listens on.
+/// Starts a server for `/served` in the root directory, and returns its port.
 fn serve(root: &Path, options: &[&str]) -> (Server, String) {
     let words = ["/ftp_server", "--host", "127.0.0.1", "--port", "0", "--root", "/served"];
     let mut command = Command::new("chroot");
@@ -88,7 +88,7 @@ fn serve(root: &Path, options: &[&str]) -> (Server, String) {
 
 #[test]
 #[ignore = "needs root, MT_FTP_FOREIGN_ROOT and make dist"]
-fn static_programs_speak_tls_beside_any_c_library() {
+fn static_programs_speak_tls_with_any_c_library() {
     let root = root();
     let _ = fs::remove_dir_all(root.join("served"));
     let _ = fs::remove_file(root.join("tls.pem"));

@@ -1,10 +1,10 @@
-//! Runs what README and the guide show: each command of a `console` block, and compares what it prints.
+//! Runs each command in the `console` blocks of README and the guide, and compares its output.
 //!
-//! A section (a heading of the second level) is one scene, which plays in an empty directory. A server
-//! that is started there runs until the scene is over, on a port that the system picks; the port and
-//! the addresses that the section names are replaced in later commands. In what is printed, words that
-//! have a digit, and the names of months, are compared as "some number" and "some month", and lines
-//! that are the same after that count once. A line of `...` stands for any number of lines.
+//! The commands of a section (a heading of the second level) run in one empty directory. A server
+//! started there runs until the end of the section, on a port that the system chooses; in later
+//! commands, its port and addresses are substituted. Numbers and month names in the output are compared
+//! only by kind, and consecutive lines that are then equal count as one. A line of `...` matches any
+//! number of lines.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,17 +20,17 @@ const GUIDE: &[&str] = &[
     "examples/guide/operations.md",
 ];
 
-/// Addresses and names that documents use for a server elsewhere (RFC 5737, RFC 2606).
+/// Addresses and names that stand for a remote server in documents (RFC 5737, RFC 2606).
 const ELSEWHERE: &[&str] = &["192.0.2.7", "ftp.example.org"];
 
-/// Files that examples use without making them.
+/// Files that the examples use without creating them.
 const FILES: &[(&str, &str)] = &[("note.txt", "Files over FTP, since 1971.\n")];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A command of a console and the lines that it prints.
+/// A command and its documented output.
 struct Shown<'a> {
     command: String,
     printed: Vec<&'a str>,
@@ -42,7 +42,7 @@ fn sections(text: &str) -> Vec<(&str, &str)> {
     parts.map(|part| part.split_once('\n').unwrap_or((part, ""))).collect()
 }
 
-/// Returns the commands of the consoles in a section, with what they print.
+/// Returns the commands in the `console` blocks of a section, with their output.
 fn commands(section: &str) -> Vec<Shown<'_>> {
     let blocks = section.split("```console\n").skip(1);
     let mut shown: Vec<Shown<'_>> = Vec::new();
@@ -61,7 +61,7 @@ fn commands(section: &str) -> Vec<Shown<'_>> {
     shown
 }
 
-/// Adds the lines that belong to a command: those after a backslash, and those of a here-document.
+/// Appends the continuation lines and the here-document of a command.
 fn whole<'a>(typed: &str, lines: &mut impl Iterator<Item = &'a str>) -> String {
     let end = typed.split_once("<<").map(|(_, end)| end.trim().trim_matches('\''));
     let mut command = typed.to_owned();
@@ -74,11 +74,11 @@ fn whole<'a>(typed: &str, lines: &mut impl Iterator<Item = &'a str>) -> String {
     command
 }
 
-/// Where a section is played.
+/// The state of a section: its directory, its servers and its substitutions.
 struct Scene {
     dir: TempDir,
     servers: Vec<Child>,
-    /// What stands in the text, and what is meant here.
+    /// Texts in the document and their substitutes.
     replaced: Vec<(String, String)>,
 }
 
@@ -113,8 +113,8 @@ impl Scene {
         shell
     }
 
-    /// Runs a command and compares what it prints; what a server says is read as far as it is shown. Returns
-    /// what is wrong.
+    /// Runs a command and compares its output; of a server, only as many lines as documented. Returns a
+    /// description of the difference.
     fn play(&mut self, shown: &Shown<'_>) -> Option<String> {
         let printed = match is_server(&shown.command) {
             true => self.serve(&shown.command, shown.printed.len()),
@@ -133,7 +133,7 @@ impl Scene {
         };
         let command = &shown.command;
         (!is_same)
-            .then(|| format!("$ {command}\nprints {printed:#?}\nand not {:#?}", shown.printed))
+            .then(|| format!("$ {command}\nprints {printed:#?}\ninstead of {:#?}", shown.printed))
     }
 
     fn run(&mut self, command: &str) -> Vec<String> {
@@ -142,7 +142,7 @@ impl Scene {
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
 
-    /// Starts a server at a port that is free, and returns what it says at its start, `lines` of it.
+    /// Starts a server on a free port, and returns the first `lines` lines of its output.
     fn serve(&mut self, command: &str, lines: usize) -> Vec<String> {
         let words: Vec<&str> = command.split_whitespace().collect();
         let port = words.iter().position(|word| *word == "--port").map(|at| words[at + 1]);
@@ -181,7 +181,7 @@ fn is_server(command: &str) -> bool {
         && !["--help", "--version"].iter().any(|option| command.contains(option))
 }
 
-/// Returns lines without what differs from run to run, and without repetitions.
+/// Replaces everything that varies between runs, and removes repetitions.
 fn alike<L: AsRef<str>>(lines: &[L]) -> Vec<String> {
     const MONTHS: &str = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
     const UNITS: &str = "B KiB MiB GiB B/s KiB/s MiB/s GiB/s ms s";
@@ -198,7 +198,7 @@ fn alike<L: AsRef<str>>(lines: &[L]) -> Vec<String> {
 }
 
 #[test]
-fn every_command_of_the_guide_prints_what_the_guide_shows() {
+fn every_command_of_the_guide_prints_the_documented_output() {
     let (mut count, mut wrong) = (0, Vec::new());
     for name in GUIDE {
         let text = fs::read_to_string(root().join(name)).unwrap();
@@ -214,7 +214,7 @@ fn every_command_of_the_guide_prints_what_the_guide_shows() {
     assert!(count > 40, "only {count} commands");
 }
 
-/// Returns true unless a command needs make, cargo or root.
+/// Returns true unless the command is make, cargo, sudo or git.
 fn is_run(command: &str) -> bool {
     let first = command.split_whitespace().next().unwrap_or_default();
     !["make", "cargo", "sudo", "git"].contains(&first)
@@ -237,7 +237,7 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
-/// The source of the server.
+/// Returns the source of the server.
 fn source() -> String {
     let mut dirs = vec![root().join("src/server")];
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();

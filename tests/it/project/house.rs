@@ -1,8 +1,8 @@
-//! The structure of the repository: layers without circles, `unsafe` in one folder, no dependency,
-//! folders that can be taken in at a glance, and a README that names every option.
+//! Tests of the repository's structure: layers without cyclic dependencies, `unsafe` in one folder, no
+//! dependencies, small folders, and a guide that names every option.
 //!
-//! The source is read as text, without its comments, strings and unit tests. This is no parser, but
-//! `rustfmt` keeps the text in a form where it is enough.
+//! The source is searched as text, without comments, strings and unit tests. This is not a real parser,
+//! but it is sufficient for text formatted by `rustfmt`.
 
 use assert_cmd::Command;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The layers of the crate, the lowest first. An arrow goes down, or stays in its own folder.
+/// The layers of the crate, the lowest first. A module may use lower layers and its own folder.
 const LAYERS: &[&[&str]] = &[
     &["sys"],
     &["protocol"],
@@ -21,10 +21,10 @@ const LAYERS: &[&[&str]] = &[
     &["bin"],
 ];
 
-/// The layer whose modules may use each other: bytes, time and waking.
-const BYTES_AND_TIME: usize = 4;
+/// The layer whose modules may use each other.
+const SHARED_LAYER: usize = 4;
 
-/// The depth down to which modules must have no circles: 3 looks at `server::log::format`.
+/// The module depth down to which cycles are checked: 3 includes `server::log::format`.
 const DEPTH: usize = 3;
 
 /// The largest number of entries in a folder; `name.rs` and the folder `name` are one entry.
@@ -32,9 +32,9 @@ const MOST_ENTRIES: usize = 18;
 
 /// A file of `src`.
 struct Source {
-    /// The path below `src`: `server/log.rs`.
+    /// The path below `src`, such as `server/log.rs`.
     file: String,
-    /// The path of the module: `["server", "log"]`.
+    /// The path of the module, such as `["server", "log"]`.
     module: Vec<String>,
     /// The whole file.
     text: String,
@@ -53,29 +53,29 @@ impl Source {
         Source { file, module, text, code }
     }
 
-    /// Returns the modules in files of their own that are compiled for tests alone.
+    /// Returns the modules in separate files that are compiled only for tests.
     fn test_files(&self) -> impl Iterator<Item = Vec<String>> {
         let declared = test_modules(&self.code).filter_map(|(_, item)| item.strip_suffix(';'));
         let name = |item: &str| item.rsplit(' ').next().unwrap_or_default().to_owned();
         declared.map(move |item| [&self.module[..], &[name(item)]].concat())
     }
 
-    /// Returns true for files in this folder and for its facade.
+    /// Returns true for files in this folder and its parent module file.
     fn is_of(&self, folder: &str) -> bool {
         self.module[0] == folder
     }
 
-    /// Returns the paths inside the crate that the file uses, from the root of the crate.
-    fn arrows(&self) -> Vec<Vec<String>> {
-        let mut arrows = Vec::new();
+    /// Returns the paths that the file uses in this crate, as absolute paths.
+    fn uses(&self) -> Vec<Vec<String>> {
+        let mut uses = Vec::new();
         for start in ["crate::", "mt_ftp::", "super::"] {
             for (at, _) in self.code.match_indices(start) {
                 if is_boundary(&self.code[..at]) {
-                    arrows.extend(paths(&self.code[at..]).iter().map(|path| self.resolve(path)));
+                    uses.extend(paths(&self.code[at..]).iter().map(|path| self.resolve(path)));
                 }
             }
         }
-        arrows
+        uses
     }
 
     /// Makes a path absolute: `super::log::Level` in `server/data.rs` is `server::log::Level`.
@@ -95,7 +95,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Returns the files of `src`, which all tests share.
+/// Returns the files of `src`, read once for all tests.
 fn sources() -> &'static [Source] {
     static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
     SOURCES.get_or_init(|| {
@@ -113,8 +113,8 @@ fn sources() -> &'static [Source] {
     })
 }
 
-/// Returns the places of attributes that keep a module to tests, each with the first line of its
-/// module: `mod tests {` or `mod tests;`.
+/// Returns the positions of attributes that limit a module to tests, with the first line of the module,
+/// such as `mod tests {` or `mod tests;`.
 fn test_modules(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let marks = ["#[cfg(test)]", "#[cfg(all(test"];
     let places = marks.into_iter().flat_map(|mark| code.match_indices(mark));
@@ -228,7 +228,7 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// Returns true if `code` has this word by itself.
+/// Returns true if `code` contains this whole word.
 fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let after = code[at + word.len()..].chars().next();
@@ -237,7 +237,7 @@ fn has_word(code: &str, word: &str) -> bool {
 }
 
 #[test]
-fn the_reader_of_this_test_reads_rust() {
+fn the_helpers_of_this_file_parse_rust() {
     let code = code_of("a /* b */ c \"d // \\\" e\" 'f' '\\'' r#\"g\"h\"# &'i j // k\nl");
     let words: Vec<&str> = code.split_whitespace().collect();
     assert_eq!(words, ["a", "c", "r", "&'i", "j", "l"]);
@@ -251,73 +251,72 @@ fn the_reader_of_this_test_reads_rust() {
     let path = ["a", "b", "c", "d"].map(str::to_owned);
     assert_eq!(known_module(&path, &modules).as_deref(), Some("a::b::c"));
     assert_eq!(known_module(&path[..1], &modules).as_deref(), Some("a"));
-    assert!(is_facade_of("a::b", "a::b::c") && !is_facade_of("a::b", "a::bc"));
+    assert!(is_parent_of("a::b", "a::b::c") && !is_parent_of("a::b", "a::bc"));
     assert!(has_word("x unsafe {", "unsafe") && !has_word("unsafe_op", "unsafe"));
 }
 
 #[test]
 fn every_module_has_its_layer() {
     for source in sources().iter().filter(|source| source.file != "lib.rs") {
-        assert!(layer(&source.module[0]).is_some(), "{}: in which layer?", source.file);
+        assert!(layer(&source.module[0]).is_some(), "{}: not in any layer", source.file);
     }
 }
 
 #[test]
-fn arrows_go_down() {
+fn modules_use_only_lower_layers() {
     for source in sources().iter().filter(|source| source.file != "lib.rs") {
         let from = source.module[0].as_str();
-        for to in source.arrows() {
-            // A name in the root of the crate is none of a module.
+        for to in source.uses() {
+            // Items in the crate root belong to no layer.
             let Some(below) = layer(&to[0]) else { continue };
             let here = layer(from).unwrap();
-            let may = from == to[0] || below < here || below == here && here == BYTES_AND_TIME;
-            assert!(may, "{}: {} is not below", source.file, to.join("::"));
+            let may = from == to[0] || below < here || below == here && here == SHARED_LAYER;
+            assert!(may, "{}: {} is not in a lower layer", source.file, to.join("::"));
         }
     }
 }
 
 #[test]
-fn the_two_programs_do_not_know_each_other() {
+fn the_programs_do_not_use_each_other() {
     for source in sources() {
         let other = match source.file.as_str() {
             "bin/server.rs" => "client",
             "bin/client.rs" => "server",
             _ => continue,
         };
-        assert!(source.arrows().iter().all(|to| to[0] != other), "{}", source.file);
+        assert!(source.uses().iter().all(|to| to[0] != other), "{}", source.file);
     }
 }
 
-/// A facade re-exports its modules, which use what it holds for all of them, so arrows between a
-/// facade and its own modules do not count. Each depth is looked at by itself: a circle that leads
-/// through a facade shows where the folder counts as one module.
+/// Uses between a parent module and its own submodules are ignored, because the parent re-exports them
+/// and holds what they share. Each depth is checked separately: a cycle through a parent module shows
+/// at the depth where its folder counts as one module.
 #[test]
-fn no_folder_has_a_circle() {
+fn no_folder_has_a_cycle() {
     for depth in 2..=DEPTH {
-        let arrows = arrows_between_modules(depth);
-        for start in arrows.keys() {
-            let way = way_back(start, &arrows);
-            assert!(way.is_none(), "a circle at depth {depth}: {}", way.unwrap().join(" -> "));
+        let uses = uses_between_modules(depth);
+        for start in uses.keys() {
+            let cycle = cycle_through(start, &uses);
+            assert!(cycle.is_none(), "a cycle at depth {depth}: {}", cycle.unwrap().join(" -> "));
         }
     }
 }
 
-/// Returns the arrows between modules, where what is deeper than `depth` belongs to the module
-/// above it.
-fn arrows_between_modules(depth: usize) -> BTreeMap<String, BTreeSet<String>> {
-    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// Returns the uses between modules; modules deeper than `depth` count as their parent.
+fn uses_between_modules(depth: usize) -> BTreeMap<String, BTreeSet<String>> {
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
-        arrows.entry(module_at(&source.module, depth)).or_default();
+        uses.entry(module_at(&source.module, depth)).or_default();
     }
-    let modules: BTreeSet<String> = arrows.keys().cloned().collect();
+    let modules: BTreeSet<String> = uses.keys().cloned().collect();
     for source in sources() {
         let from = module_at(&source.module, depth);
-        let used = source.arrows().into_iter().filter_map(|path| known_module(&path, &modules));
+        let used = source.uses().into_iter().filter_map(|path| known_module(&path, &modules));
         let apart =
-            used.filter(|to| *to != from && !is_facade_of(to, &from) && !is_facade_of(&from, to));
-        arrows.get_mut(&from).unwrap().extend(apart);
+            used.filter(|to| *to != from && !is_parent_of(to, &from) && !is_parent_of(&from, to));
+        uses.get_mut(&from).unwrap().extend(apart);
     }
-    arrows
+    uses
 }
 
 /// Returns `server::log` for `["server", "log", "format"]` at depth 2.
@@ -325,27 +324,27 @@ fn module_at(path: &[String], depth: usize) -> String {
     path[..path.len().min(depth)].join("::")
 }
 
-/// Returns the deepest known module that a path leads into.
+/// Returns the deepest known module that contains a path.
 fn known_module(path: &[String], modules: &BTreeSet<String>) -> Option<String> {
     (1..=path.len()).rev().find_map(|depth| modules.get(&module_at(path, depth)).cloned())
 }
 
-fn is_facade_of(facade: &str, module: &str) -> bool {
-    module.strip_prefix(facade).is_some_and(|rest| rest.starts_with("::"))
+fn is_parent_of(parent: &str, module: &str) -> bool {
+    module.strip_prefix(parent).is_some_and(|rest| rest.starts_with("::"))
 }
 
-/// Returns the way from a module to itself, if there is one.
-fn way_back(start: &String, arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+/// Returns a cycle through a module, if there is one.
+fn cycle_through(start: &String, uses: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut seen = BTreeSet::new();
-    let mut ways = vec![vec![start.clone()]];
-    while let Some(way) = ways.pop() {
-        for next in arrows.get(way.last().unwrap()).into_iter().flatten() {
-            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
+    let mut paths_to_try = vec![vec![start.clone()]];
+    while let Some(path) = paths_to_try.pop() {
+        for next in uses.get(path.last().unwrap()).into_iter().flatten() {
+            let longer = [path.as_slice(), std::slice::from_ref(next)].concat();
             if next == start {
                 return Some(longer);
             }
             if seen.insert(next.clone()) {
-                ways.push(longer);
+                paths_to_try.push(longer);
             }
         }
     }
@@ -353,7 +352,7 @@ fn way_back(start: &String, arrows: &BTreeMap<String, BTreeSet<String>>) -> Opti
 }
 
 #[test]
-fn unsafe_code_is_in_sys_alone() {
+fn unsafe_code_is_only_in_sys() {
     for source in sources().iter().filter(|source| !source.is_of("sys")) {
         for word in ["unsafe", "extern"] {
             assert!(!has_word(&source.code, word), "{}: {word}", source.file);
@@ -362,7 +361,7 @@ fn unsafe_code_is_in_sys_alone() {
 }
 
 #[test]
-fn every_unsafe_block_says_why_it_is_safe() {
+fn every_unsafe_block_has_a_safety_comment() {
     const ABOVE: usize = 6;
     for source in sources().iter().filter(|source| source.is_of("sys")) {
         let lines: Vec<&str> = source.text.lines().collect();
@@ -376,28 +375,28 @@ fn every_unsafe_block_says_why_it_is_safe() {
     }
 }
 
-/// Whoever acts on a path of a client does so through the jail: no other module of the server holds
-/// a directory, except those that the jail hands its own to.
+/// All actions on client paths go through the jail. Only the modules to which the jail passes
+/// directories may also use `Dir`.
 #[test]
-fn only_the_jail_acts_on_directories() {
+fn only_the_jail_uses_directories() {
     const HOLD: &[&str] =
         &["server/fs/jail", "server/fs/quota", "server/fs/partial.rs", "server/fs/tree_size.rs"];
     for source in sources().iter().filter(|source| source.is_of("server")) {
-        let holds = source.arrows().iter().any(|to| to[..] == ["sys", "Dir"]);
+        let holds = source.uses().iter().any(|to| to[..] == ["sys", "Dir"]);
         let may = HOLD.iter().any(|module| source.file.starts_with(module));
         assert!(!holds || may, "{}", source.file);
     }
 }
 
 #[test]
-fn every_folder_can_be_taken_in_at_a_glance() {
+fn every_folder_is_small() {
     for (folder, entries) in folders() {
         let names: Vec<_> = entries.iter().collect();
         assert!(entries.len() <= MOST_ENTRIES, "{folder} has {} entries: {names:?}", entries.len());
     }
 }
 
-/// Returns the folders of the repository that hold code, and the names in each.
+/// Returns the folders of the repository and the names in each.
 fn folders() -> BTreeMap<String, BTreeSet<String>> {
     let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in tracked().iter().filter(|file| !file.starts_with('.')) {
@@ -410,7 +409,7 @@ fn folders() -> BTreeMap<String, BTreeSet<String>> {
     folders
 }
 
-/// Returns the files that git tracks; none where there is no git, as in an unpacked archive.
+/// Returns the files that git tracks; none without git, as in an unpacked archive.
 fn tracked() -> Vec<String> {
     let listed = Command::new("git").current_dir(root()).args(["ls-files", "-z"]).output();
     let Ok(listed) = listed.map(|output| String::from_utf8(output.stdout).unwrap()) else {
@@ -429,16 +428,15 @@ fn there_are_no_dependencies() {
     assert_eq!(tables.count(), 2, "no other table of dependencies");
 }
 
-/// Returns the names in one table of a manifest.
+/// Returns the keys in a table of a manifest.
 fn keys_of<'a>(manifest: &'a str, table: &str) -> Vec<&'a str> {
     let below = manifest.split_once(&format!("{table}\n")).unwrap().1;
     let lines = below.lines().take_while(|line| !line.starts_with('['));
     lines.filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim()).collect()
 }
 
-/// The map of `src/README.md` is only worth something while its files are there.
 #[test]
-fn the_map_names_files_that_exist() {
+fn the_map_in_src_readme_names_existing_files() {
     let map = read("src/README.md");
     let quoted = map.split('`').skip(1).step_by(2);
     let paths = quoted.filter(|text| text.contains('/') && !text.contains([' ', '*']));
@@ -450,8 +448,8 @@ fn the_map_names_files_that_exist() {
 }
 
 #[test]
-fn the_top_level_has_nothing_but_what_belongs_there() {
-    const BELONGS: &[&str] = &[
+fn the_top_level_has_only_the_expected_entries() {
+    const EXPECTED: &[&str] = &[
         ".cargo",
         ".ci",
         ".github",
@@ -468,12 +466,12 @@ fn the_top_level_has_nothing_but_what_belongs_there() {
     ];
     for file in tracked() {
         let name = file.split('/').next().unwrap();
-        assert!(BELONGS.contains(&name), "{name}");
+        assert!(EXPECTED.contains(&name), "{name}");
     }
 }
 
 #[test]
-fn the_guide_knows_every_option() {
+fn the_guide_names_every_option() {
     let guide =
         ["client", "server"].map(|name| read(&format!("examples/guide/{name}.md"))).concat();
     let words: BTreeSet<&str> =
@@ -487,7 +485,7 @@ fn the_guide_knows_every_option() {
     }
 }
 
-/// Returns `-a` and `--active` of `  -a, --active  what it does`.
+/// Returns `-a` and `--active` for ` -a, --active use active mode`.
 fn options_of(line: &str) -> impl Iterator<Item = &str> {
     let words = line.split_whitespace().map(|word| word.trim_end_matches(','));
     words.take_while(|word| word.starts_with('-'))

@@ -1,4 +1,4 @@
-//! The load generator in `examples/ftp_load`: a few pieces of each of its scenarios.
+//! Tests of the load generator in `examples/ftp_load`: short runs of each scenario.
 
 use crate::support::ftps::Ftps;
 use crate::support::{Client, Run, Server};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
-/// Where Cargo puts examples. It is asked to build this one: `cargo test` does not where the example has
-/// tests of its own, and what is there may be older than the source.
+/// Builds the example and returns its path. `cargo test` does not build an example that has its own
+/// tests, so an existing program may be older than its source.
 fn program() -> PathBuf {
     static BUILT: Once = Once::new();
     let programs = Path::new(env!("CARGO_BIN_EXE_ftp_server")).parent().unwrap();
@@ -30,7 +30,7 @@ fn run(client: &Client, words: &[&str]) -> Run {
     Run { status: output.status.code(), stdout, stderr }
 }
 
-/// Runs a scenario and gives its line.
+/// Runs a scenario, and returns its result line.
 fn load(server: &Server, words: &[&str]) -> Run {
     let [port, pid] = [u32::from(server.addr().port()), server.pid()].map(|n| n.to_string());
     run(&Client::new(), &[&["--json", "--port", &port, "--pid", &pid], words].concat())
@@ -42,7 +42,7 @@ fn served() -> Server {
     server
 }
 
-/// The number of this name in a line of JSON.
+/// Returns the number with this name in a line of JSON.
 fn number(run: &Run, name: &str) -> f64 {
     let line = run.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {run:#?}"));
     let (_, value) = line.split_once(&format!("\"{name}\": ")).unwrap_or_else(|| panic!("{line}"));
@@ -62,7 +62,7 @@ fn files_are_fetched_and_stored() {
 }
 
 #[test]
-fn sessions_come_and_go() {
+fn sessions_are_opened_and_closed() {
     let server = served();
     for words in [&["login"][..], &["--file=file", "churn"], &["--verb=MLSD", "list"]] {
         let run = load(&server, &[&["--count=30", "--clients=3"], words].concat()).expect(0);
@@ -88,7 +88,7 @@ fn work_is_started_at_a_rate() {
     let words = ["--file=file", "--clients=5", "--rate=100", "--count=21", "retr"];
     let run = load(&server, &words).expect(0);
     assert_eq!([number(&run, "done"), number(&run, "errors")], [21.0, 0.0]);
-    // The last one starts 200 ms after the first one.
+    // The last piece of work starts 200 ms after the first.
     assert!(number(&run, "seconds") >= 0.2);
 }
 
@@ -106,14 +106,14 @@ fn transfers_run_beside_idle_sessions() {
 
 #[test]
 #[ignore = "long: the sessions are idle for four seconds"]
-fn idle_sessions_stay_while_one_more_is_served() {
+fn idle_sessions_stay_open_while_another_is_served() {
     let run = load(&served(), &["--clients=40", "--count=10", "--file=file", "idle"]).expect(0);
     assert_eq!(number(&run, "sessions"), 40.0);
     assert!(number(&run, "mb_per_second") > 0.0);
 }
 
 #[test]
-fn a_soak_goes_through_all_of_its_work() {
+fn a_soak_runs_all_kinds_of_work() {
     let run = load(&served(), &["--clients=4", "--count=100", "soak"]).expect(0);
     assert_eq!([number(&run, "worth"), number(&run, "errors")], [100.0, 0.0]);
 }
@@ -143,7 +143,7 @@ fn every_connection_is_encrypted_and_data_connections_resume_its_session() {
 }
 
 #[test]
-fn what_fails_is_counted_and_told() {
+fn failures_are_counted_and_reported() {
     let server = served();
     let run = load(&server, &["--file=none", "--count=3", "retr"]).expect(1);
     let run = run.expect_error("3 failed; the first: the server answered 550");
@@ -154,7 +154,7 @@ fn what_fails_is_counted_and_told() {
     load(&server, &["--count=none", "login"]).expect(2).expect_error("--count 'none': expected");
 }
 
-/// The bare server, which ends with the test.
+/// The bare server, killed on drop.
 struct Bare(Child);
 
 impl Drop for Bare {
@@ -165,7 +165,7 @@ impl Drop for Bare {
 }
 
 #[test]
-fn the_bare_limit_speaks_enough_for_every_scenario() {
+fn the_bare_server_supports_every_scenario() {
     let client = Client::new();
     client.write("file", vec![b'x'; 200_000]);
     let mut command = Command::new(program());
@@ -188,7 +188,7 @@ fn the_bare_limit_speaks_enough_for_every_scenario() {
 }
 
 #[test]
-fn many_runs_become_tables_and_a_chart() {
+fn reports_have_tables_and_a_chart() {
     let server = served();
     let client = Client::new();
     let mut lines = String::new();

@@ -1,5 +1,5 @@
-//! README and the guide say what is true: the demonstration is what the programs say, commands and links
-//! name what is there, and the tables are those of the programs.
+//! Tests of README and the guide: the demo has the documented output, commands and links refer to
+//! existing things, and the tables match the programs.
 
 use crate::support::signal;
 use mt_ftp::args::Program;
@@ -30,19 +30,19 @@ fn readme() -> String {
     read("README.md")
 }
 
-/// The text of all documents.
+/// Returns the text of all documents.
 fn documents() -> String {
     DOCUMENTS.map(read).concat()
 }
 
-/// What stands in blocks of ```` ```console ````.
+/// Returns the contents of the ```` ```console ```` blocks.
 fn consoles(readme: &str) -> Vec<&str> {
     let blocks = readme.split("```console\n").skip(1);
     blocks.map(|block| block.split("```").next().unwrap()).collect()
 }
 
-/// Every command: the lines of consoles that follow a `$`, and what stands in backquotes and begins
-/// with a program of ours, with `make` or `cargo`, or with variables for one of them.
+/// Returns all commands: lines after `$` in `console` blocks, and code spans that begin with one of our
+/// programs, `make` or `cargo`, possibly after variables.
 fn commands(readme: &str) -> Vec<String> {
     let lines = consoles(readme).join("\n");
     let typed = lines.lines().filter_map(|line| line.strip_prefix("$ "));
@@ -59,7 +59,7 @@ fn is_command(span: &str) -> bool {
         || program.starts_with("examples/")
 }
 
-/// The variables before a command, and its words.
+/// Splits a command into the variables before it and its words.
 fn words_of(command: &str) -> (Vec<&str>, Vec<&str>) {
     let words: Vec<&str> = command.split_whitespace().collect();
     let is_variable = |word: &&&str| {
@@ -80,7 +80,7 @@ fn shown(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
-/// A text without what differs each time: numbers, months and units.
+/// Replaces everything that varies between runs: numbers, months and units.
 fn alike(text: &str) -> Vec<String> {
     const MONTHS: &str = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
     let word = |word: &str| match word {
@@ -94,7 +94,7 @@ fn alike(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_demonstration_is_what_the_programs_say() {
+fn the_demo_prints_the_documented_output() {
     let programs = Path::new(env!("CARGO_BIN_EXE_ftp_server")).parent().unwrap();
     let mut demo = Command::new("sh");
     demo.arg("examples/demo.sh").arg(programs).current_dir(root());
@@ -104,7 +104,7 @@ fn the_demonstration_is_what_the_programs_say() {
     assert_eq!(alike(&shown(&output)), alike(consoles(&readme)[0]));
 }
 
-/// `make -n` shows what would be run, so it reads the Makefile and knows the target.
+/// `make -n` only prints the commands, but fails for an unknown target.
 #[test]
 #[ignore = "needs make"]
 fn make_knows_every_target_and_variable() {
@@ -113,7 +113,7 @@ fn make_knows_every_target_and_variable() {
     assert!(commands.len() > 5, "{commands:?}");
     for command in commands {
         let (_, words) = words_of(&command);
-        // A shell takes the quotes of ARGS='--users accounts' as a reader's does.
+        // The shell removes the quotes of ARGS='--users accounts'.
         let dry_run = command.replacen("make", "make -n", 1);
         let mut shell = Command::new("sh");
         let output = shell.args(["-c", &dry_run]).current_dir(root()).output().unwrap();
@@ -124,11 +124,10 @@ fn make_knows_every_target_and_variable() {
     }
 }
 
-/// A machine where nothing was built yet, or where nothing changed since, whose cargo has fetched
-/// nothing.
+/// Runs with an empty cargo home, so cargo cannot use downloaded crates.
 #[test]
 #[ignore = "needs make, and builds the release"]
-fn what_readme_says_of_a_fresh_machine_is_so() {
+fn the_first_steps_in_readme_work_on_a_fresh_machine() {
     let dir = TempDir::new().unwrap();
     let make = |words: &[&str]| {
         let mut make = Command::new("make");
@@ -156,10 +155,10 @@ fn what_readme_says_of_a_fresh_machine_is_so() {
     let port = listening.strip_prefix("Listening on 127.0.0.1:").expect(&listening);
     run(&["run-client", "HOST=127.0.0.1", &format!("PORT={port}")]);
     drop(server);
-    assert!(said.all(|line| line.is_ok()), "the server has closed its output");
+    assert!(said.all(|line| line.is_ok()), "the server closed its output");
 }
 
-/// What make runs: it hands a signal on to it.
+/// A running make, which forwards signals to its child.
 struct Running(Child);
 
 impl Drop for Running {
@@ -184,7 +183,7 @@ fn cargo_finds_every_example_and_test() {
         }
         if let Some((test, filter)) = after("--test") {
             assert!(exists(format!("tests/{test}/main.rs")) || exists(format!("tests/{test}.rs")));
-            let filter = filter.unwrap_or_else(|| panic!("{command}: which file of {test}?"));
+            let filter = filter.unwrap_or_else(|| panic!("{command}: no filter for {test}"));
             let file = find(&root().join("tests").join(test), &format!("{filter}.rs"));
             let file = file.unwrap_or_else(|| panic!("{command}: no file {filter}.rs"));
             for variable in variables {
@@ -196,7 +195,7 @@ fn cargo_finds_every_example_and_test() {
     }
 }
 
-/// Returns the file of this name in a directory or below it.
+/// Returns the file with this name in a directory or below it.
 fn find(dir: &Path, name: &str) -> Option<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).find_map(|path| match path.is_dir() {
@@ -215,7 +214,7 @@ fn has_below(dir: &Path, word: &str) -> bool {
 }
 
 #[test]
-fn files_that_commands_name_are_there() {
+fn files_named_in_readme_exist() {
     let readme = readme();
     let is_end = |c: char| c.is_whitespace() || "`)],;'\"#".contains(c);
     let starts = ["examples/", "tests/it/"].map(|folder| readme.match_indices(folder));
@@ -225,14 +224,14 @@ fn files_that_commands_name_are_there() {
     }
 }
 
-/// The anchor that a heading gets: its words in lower case with dashes between them.
+/// Returns the anchor of a heading: its words in lower case, joined by dashes.
 fn anchor(heading: &str) -> String {
     let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
     heading.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
 }
 
 #[test]
-fn links_lead_to_files_and_headings() {
+fn links_refer_to_existing_files_and_headings() {
     for document in DOCUMENTS {
         let text = read(document);
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
@@ -250,9 +249,9 @@ fn links_lead_to_files_and_headings() {
     }
 }
 
-/// A call in square brackets is a pattern: its options have to be there, in one of the tables.
+/// Options in square brackets are checked too.
 #[test]
-fn calls_of_our_programs_have_known_options() {
+fn commands_use_known_options() {
     let readme = documents();
     let programs = [
         ("ftp_server", server::cli::man_page::manual()),
@@ -262,7 +261,7 @@ fn calls_of_our_programs_have_known_options() {
         let below = manual.subcommands.iter().map(|subcommand| subcommand.program);
         let programs: Vec<&Program> = [manual.program].into_iter().chain(below).collect();
         for command in of_program(&readme, name) {
-            // Commands of the client's shell, and programs that follow, have options of their own.
+            // Skips client commands in quotes and other programs after `&&`, `||` and `|`.
             let own: String = command.split('\'').step_by(2).collect();
             let own = [" && ", " || ", " | "]
                 .iter()
@@ -279,7 +278,7 @@ fn calls_of_our_programs_have_known_options() {
 
 /// A row of a table of options.
 struct Row<'a> {
-    /// `-u NAME`, without the quotes; some rows have two.
+    /// The options of the row, such as `-u NAME`; some rows have several.
     options: Vec<&'a str>,
     default: &'a str,
 }
@@ -298,7 +297,7 @@ fn row(line: &str) -> Row<'_> {
 }
 
 #[test]
-fn the_tables_of_options_are_those_of_the_programs() {
+fn the_tables_of_options_match_the_programs() {
     let documents = documents();
     for (heading, program) in [
         ("Options of the client", &client::options::PROGRAM),

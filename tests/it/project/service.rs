@@ -1,5 +1,5 @@
-//! The files in `examples` under which the server runs as a service: that those who read them take
-//! them, and that they leave the server what it needs.
+//! Tests of the service files in `examples`: their readers accept them, and their restrictions allow
+//! everything that the server needs.
 
 use crate::support::wire;
 use crate::support::{Client, Server, eventually};
@@ -20,7 +20,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(example(name)).unwrap()
 }
 
-/// Succeeds, and gives what it said.
+/// Runs a command that must succeed, and returns its output.
 fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
@@ -28,13 +28,13 @@ fn run(command: &mut Command) -> String {
     said
 }
 
-/// The options after the program's name are some that it takes, wherever it may serve.
+/// Checks that the server accepts these options.
 fn check(options: &[&str]) {
     let root = TempDir::new().unwrap();
     run(Command::new(PROGRAM).arg("check").args(options).arg("--root").arg(root.path()));
 }
 
-/// The units in a directory, with the program that was built in the place of the one installed.
+/// Writes the units to a directory, with the path of the built program.
 fn units() -> TempDir {
     let dir = TempDir::new().unwrap();
     for name in ["ftp_server.service", "ftp_server.socket"] {
@@ -45,7 +45,7 @@ fn units() -> TempDir {
 }
 
 #[test]
-fn the_units_start_the_server_with_options_that_it_takes() {
+fn the_units_start_the_server_with_valid_options() {
     let unit = read("ftp_server.service");
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let words: Vec<&str> = start.split_whitespace().collect();
@@ -63,21 +63,21 @@ fn the_units_start_the_server_with_options_that_it_takes() {
 
 #[test]
 #[ignore = "needs systemd"]
-fn systemd_takes_the_units_and_finds_little_to_expose() {
+fn systemd_accepts_the_units_and_rates_their_exposure_as_low() {
     let dir = units();
     let (service, socket) =
         (dir.path().join("ftp_server.service"), dir.path().join("ftp_server.socket"));
     let said =
         run(Command::new("systemd-analyze").args(["verify", "--man=no"]).args([&service, &socket]));
     assert_eq!(said, "");
-    // The threshold is in tenths: its own words for below 2 are "OK".
+    // The threshold is in tenths; systemd rates values below 2 as "OK".
     let mut security = Command::new("systemd-analyze");
     run(security.args(["security", "--offline=true", "--threshold=15"]).arg(&service));
 }
 
 #[test]
 #[ignore = "needs systemd"]
-fn the_server_takes_its_socket_from_systemd_itself() {
+fn the_server_accepts_a_socket_from_systemd() {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -86,7 +86,7 @@ fn the_server_takes_its_socket_from_systemd_itself() {
     activate.args(["-l", &address.to_string(), PROGRAM, "--root"]).arg(root.path());
     activate.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = activate.spawn().unwrap();
-    eventually("its port", || std::net::TcpStream::connect(address).is_ok());
+    eventually("the port", || std::net::TcpStream::connect(address).is_ok());
     let mut peer = wire::Peer::connect(address);
     peer.expect(220);
     peer.login();
@@ -95,7 +95,7 @@ fn the_server_takes_its_socket_from_systemd_itself() {
     child.wait().unwrap();
 }
 
-/// The names of the system calls in a group, as systemd lists them.
+/// Returns the system calls in a group of systemd.
 fn system_calls(group: &str) -> BTreeSet<String> {
     let list = run(Command::new("systemd-analyze").args(["syscall-filter", "--no-pager", group]));
     let mut calls = BTreeSet::new();
@@ -108,7 +108,7 @@ fn system_calls(group: &str) -> BTreeSet<String> {
     calls
 }
 
-/// What the filter of the unit lets through.
+/// Returns the system calls that the unit's filter allows.
 fn allowed() -> BTreeSet<String> {
     let unit = read("ftp_server.service");
     let filters = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter="));
@@ -117,11 +117,11 @@ fn allowed() -> BTreeSet<String> {
         let groups = lines.iter().flat_map(|line| line.trim_start_matches('~').split_whitespace());
         groups.flat_map(system_calls).collect()
     };
-    // systemd adds what every program needs to begin and to end.
+    // systemd always adds the calls that every program needs.
     &(&all(granted) - &all(denied)) | &system_calls("@default")
 }
 
-/// A session that does a little of everything.
+/// Runs a session with many kinds of commands.
 fn session(server: &Server) {
     let mut peer = server.visitor();
     let content = crate::support::noise(3_000_000, 1);
@@ -163,7 +163,7 @@ fn session(server: &Server) {
 
 #[test]
 #[ignore = "needs systemd and strace"]
-fn the_filter_of_the_unit_lets_through_what_the_server_calls() {
+fn the_units_filter_allows_all_system_calls_of_the_server() {
     let dir = TempDir::new().unwrap();
     let trace = dir.path().join("trace");
     let mut server = Server::traced(&trace);
@@ -173,7 +173,7 @@ fn the_filter_of_the_unit_lets_through_what_the_server_calls() {
     server.terminate();
     server.exit();
     let text = String::from_utf8_lossy(&fs::read(&trace).unwrap()).into_owned();
-    // `1234 openat(...`, and not `1234 <... openat resumed>` or `1234 +++ exited`.
+    // Matches `1234 openat(...`, but not `1234 <... openat resumed>` or `1234 +++ exited`.
     let calls = text.lines().filter_map(|line| {
         let (_, call) = line.split_once(' ')?;
         let (name, _) = call.trim_start().split_once('(')?;
@@ -187,14 +187,14 @@ fn the_filter_of_the_unit_lets_through_what_the_server_calls() {
 
 #[test]
 #[ignore = "needs python3"]
-fn the_launchd_plist_is_one() {
+fn the_launchd_plist_is_valid() {
     let script = "import plistlib, sys; it = plistlib.load(open(sys.argv[1], 'rb')); \
                   assert it['Label'] == 'local.ftp_server' and it['RunAtLoad'] is True; \
                   assert all(type(word) is str for word in it['ProgramArguments'])";
     run(Command::new("python3").args(["-c", script]).arg(example("ftp_server.plist")));
 }
 
-/// The words of an instruction in exec form, `NAME ["a", "b"]`.
+/// Returns the words of an instruction in exec form, `NAME ["a", "b"]`.
 fn exec_form(dockerfile: &str, name: &str) -> Vec<String> {
     let joined = dockerfile.replace("\\\n", "");
     let line = joined.lines().find(|line| line.starts_with(name)).unwrap();
@@ -203,7 +203,7 @@ fn exec_form(dockerfile: &str, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_image_starts_the_server_and_asks_it_whether_it_is_well() {
+fn the_image_starts_the_server_and_checks_its_health() {
     let text = read("Dockerfile");
     assert!(text.contains("\nFROM scratch\n"));
     let start = exec_form(&text, "ENTRYPOINT");
@@ -219,7 +219,7 @@ fn the_image_starts_the_server_and_asks_it_whether_it_is_well() {
         *words.last_mut().unwrap() = port.to_string();
         Client::new().run(&words)
     };
-    // Also a server that lets nobody in without a name is well.
+    // A server without anonymous login is healthy too.
     let server = Server::with(&["--anonymous", "none"]);
     ask(server.addr().port()).expect(0);
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -1,5 +1,5 @@
-//! Both programs with standard output and standard error closed, full or not read: nothing panics,
-//! every exit status is right, and a server serves.
+//! Tests of both programs with standard output or standard error closed, full or unread: they do not
+//! panic, their exit status is right, and the server works.
 
 use crate::support::wire::Peer;
 use crate::support::{Client, PATIENCE, Server, UnreadTerminal, eventually, signal};
@@ -16,23 +16,23 @@ use tempfile::TempDir;
 const SERVER: &str = env!("CARGO_BIN_EXE_ftp_server");
 const CLIENT: &str = env!("CARGO_BIN_EXE_ftp_client");
 
-/// What is wrong with a stream.
+/// The fault of a stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Closed,
     Full,
-    /// It has no room, and is read only once the test says so.
+    /// The stream is full; the test may read it later.
     Unread,
-    /// The same, but a write to it fails instead of waiting.
+    /// Like `Unread`, but writes fail instead of blocking.
     UnreadNonBlocking,
-    /// Its reader went away.
+    /// The reader has closed the stream.
     Broken,
 }
 
 const FAULTS: [Fault; 5] =
     [Fault::Closed, Fault::Full, Fault::Unread, Fault::UnreadNonBlocking, Fault::Broken];
 
-/// Which stream it is.
+/// The stream with the fault.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stream {
     Output,
@@ -44,7 +44,7 @@ const STREAMS: [Stream; 2] = [Stream::Output, Stream::Error];
 /// A program that runs with a faulty stream.
 struct Faulty {
     child: Child,
-    /// The other end, if there is one.
+    /// The other end of the stream, if there is one.
     reader: Option<UnixStream>,
 }
 
@@ -64,12 +64,12 @@ impl Faulty {
             Stream::Error => command.stderr(end),
         };
         let mut child = command.spawn().unwrap();
-        // A program that is over already needs no input.
+        // The program may already have ended.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         Faulty { child, reader }
     }
 
-    /// Reads what has no room, and returns what comes after it.
+    /// Reads the full stream in a thread, which returns the text after the filler.
     fn read(&mut self) -> Option<thread::JoinHandle<String>> {
         let mut reader = self.reader.take()?;
         Some(thread::spawn(move || {
@@ -80,7 +80,7 @@ impl Faulty {
         }))
     }
 
-    /// Waits for the end and returns the status and what the sound stream said.
+    /// Waits for the program to end, and returns its status and the text on the other stream.
     fn end(mut self) -> (ExitStatus, String) {
         let sound = [self.child.stdout.take().map(collect), self.child.stderr.take().map(collect)];
         let deadline = Instant::now() + PATIENCE;
@@ -105,7 +105,7 @@ fn collect(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<String>
     })
 }
 
-/// The end of a stream that a program gets, and the other one.
+/// Creates both ends of a faulty stream: the program's and the reader's.
 fn end(fault: Fault) -> (Stdio, Option<UnixStream>) {
     match fault {
         Fault::Closed => (Stdio::null(), None),
@@ -114,7 +114,7 @@ fn end(fault: Fault) -> (Stdio, Option<UnixStream>) {
         Fault::Unread | Fault::UnreadNonBlocking => {
             let (mut writer, reader) = UnixStream::pair().unwrap();
             writer.set_nonblocking(true).unwrap();
-            // To the last byte.
+            // Fills the stream to the last byte.
             for size in [4096, 1] {
                 while writer.write(&vec![0; size]).is_ok() {}
             }
@@ -126,14 +126,14 @@ fn end(fault: Fault) -> (Stdio, Option<UnixStream>) {
     }
 }
 
-/// A run of a program, and what it comes to.
+/// A run of a program with its expected result.
 struct Case<'a> {
     program: &'a str,
     words: Vec<&'a str>,
     stdin: &'a str,
-    /// The exit status if everything could be printed.
+    /// The exit status if all output can be printed.
     status: i32,
-    /// A word of what was asked for, on standard output.
+    /// A word of the requested output, if the output is the purpose of the run.
     asked: Option<&'a str>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> Case<'a> {
         let what = format!("{:?} with {stream:?} {fault:?}", self.words);
         let mut faulty = Faulty::start(self.program, &self.words, self.stdin, stream, fault);
         let asked = self.asked.filter(|_| stream == Stream::Output);
-        // A server tells no one and ends; all else waits for its reader.
+        // A server ends without printing its messages; all other output waits for the reader.
         let waits = self.program == CLIENT || asked.is_some();
         let unread = waits.then(|| faulty.read()).flatten();
         let (status, sound) = faulty.end();
@@ -173,7 +173,7 @@ fn run_all(cases: &[Case<'_>]) {
 }
 
 #[test]
-fn what_the_server_prints_harms_nobody() {
+fn the_server_ends_correctly_with_any_fault() {
     let dir = TempDir::new().unwrap();
     let root = dir.path().to_str().unwrap();
     let users = dir.path().join("users");
@@ -190,7 +190,7 @@ fn what_the_server_prints_harms_nobody() {
         Case::new(SERVER, &["passwd", users, ""], 2, None),
     ];
     run_all(&cases);
-    // A new hash takes its time, so not with every fault.
+    // Only two faults, because a new password hash takes long.
     let passwd = Case::new(SERVER, &["passwd", users, "anna"], 0, None);
     let passwd = Case { stdin: "secret\n", ..passwd };
     [Fault::Full, Fault::Unread].iter().for_each(|fault| passwd.run(Stream::Error, *fault));
@@ -198,7 +198,7 @@ fn what_the_server_prints_harms_nobody() {
 }
 
 #[test]
-fn what_the_client_prints_harms_nobody() {
+fn the_client_ends_correctly_with_any_fault() {
     let server = Server::start();
     server.write("file", "content");
     let (host, port) = (server.addr().ip().to_string(), server.addr().port().to_string());
@@ -228,7 +228,7 @@ fn what_the_client_prints_harms_nobody() {
     assert_eq!(fs::read(local).unwrap(), b"content");
 }
 
-/// Where a process listens, from what the system says of it.
+/// Returns the address on which a process listens, from `/proc`.
 fn listens_at(pid: u32) -> Option<SocketAddr> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
     let links: Vec<String> = descriptors
@@ -245,12 +245,12 @@ fn listens_at(pid: u32) -> Option<SocketAddr> {
 }
 
 #[test]
-fn a_server_serves_whatever_its_streams_are() {
+fn a_server_works_with_any_fault() {
     thread::scope(|scope| {
         for (stream, fault) in STREAMS.into_iter().flat_map(|s| FAULTS.map(|fault| (s, fault))) {
             scope.spawn(move || {
                 let root = TempDir::new().unwrap();
-                // Few descriptors, so that there is a warning.
+                // More sessions than descriptors, which causes a warning.
                 let words = ["--host", "127.0.0.1", "--port", "0", "--max-sessions", "1000000"];
                 let words = [&words[..], &["--root", root.path().to_str().unwrap()]].concat();
                 let faulty = Faulty::start(SERVER, &words, "", stream, fault);
@@ -282,9 +282,9 @@ fn a_signal_ends_a_client_whose_terminal_is_stopped() {
     let commands = "pwd;".repeat(5_000);
     for signal in ["TERM", "INT", "HUP"] {
         let terminal = UnreadTerminal::start(&format!("{CLIENT} -v -c '{commands}' {host} {port}"));
-        // In write, to either stream.
-        eventually("a client that waits", || terminal.is_in_call("1 0x"));
+        // In the system call write, to either stream.
+        eventually("a blocked client", || terminal.is_in_call("1 0x"));
         terminal.signal(signal);
-        eventually("its end", || terminal.has_ended());
+        eventually("the end of the client", || terminal.has_ended());
     }
 }

@@ -1,23 +1,25 @@
-//! Files that people write with an editor are read in every form that editors give them, and one in
-//! another encoding is refused with the name of that encoding.
+//! Tests of text files that users edit: all variants that editors produce are accepted, and other
+//! encodings are rejected by name.
 
 use crate::support::accounts::lines;
 use crate::support::{Client, PATIENCE, Server};
 use std::fs;
 use tempfile::TempDir;
 
-/// A form that an editor gives a text, which means the same.
+/// A variant of a text with the same meaning, and its name.
 type Form = (&'static str, fn(&str) -> String);
 
 const FORMS: [Form; 8] = [
-    ("as it is", str::to_owned),
+    ("unchanged", str::to_owned),
     ("with a byte order mark", |text| format!("\u{feff}{text}")),
-    ("with line ends of Windows", |text| text.replace('\n', "\r\n")),
+    ("with Windows line ends", |text| text.replace('\n', "\r\n")),
     ("without the last line end", |text| text.trim_end().to_owned()),
     ("with blanks at the ends of lines", |text| text.replace('\n', " \t \n")),
     ("with tabs before lines", |text| text.lines().map(|line| format!("\t{line}\n")).collect()),
     ("with empty lines around", |text| format!("\n \n{text}\n\t\n\n")),
-    ("with all of it", |text| format!("\u{feff}\t{}", text.replace('\n', "\t \r\n\t").trim_end())),
+    ("with all of these", |text| {
+        format!("\u{feff}\t{}", text.replace('\n', "\t \r\n\t").trim_end())
+    }),
 ];
 
 fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -28,7 +30,7 @@ fn utf_32(text: &str, bytes: fn(u32) -> [u8; 4]) -> Vec<u8> {
     format!("\u{feff}{text}").chars().flat_map(|c| bytes(c as u32)).collect()
 }
 
-/// A text in other encodings, and their names.
+/// Returns a text in unsupported encodings, with their names.
 fn in_other_encodings(text: &str) -> [(&'static str, Vec<u8>); 4] {
     [
         ("UTF-16 (little-endian)", utf_16(text, u16::to_le_bytes)),
@@ -38,19 +40,19 @@ fn in_other_encodings(text: &str) -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
-/// Accounts whose first and last lines count.
+/// Returns accounts in the first and last line.
 fn accounts() -> String {
     lines(&["anna:write:", "# staff:read:", "ben:read:"])
 }
 
-/// Runs the server's program to its end, and returns its exit status and what it said.
+/// Runs the server's program to its end, and returns its exit status and output.
 fn run_server(words: &[&str], stdin: &[u8]) -> (Option<i32>, String) {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
     let output = command.args(words).write_stdin(stdin).timeout(PATIENCE).output().unwrap();
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 
-/// The accounts in a file, which all log in with `secret`.
+/// Checks that these accounts in a file can log in with `secret`.
 fn check_accounts(path: &str, names: &[&str], form: &str) {
     let server = Server::with(&["--users", path]);
     for name in names {
@@ -62,7 +64,7 @@ fn check_accounts(path: &str, names: &[&str], form: &str) {
 }
 
 #[test]
-fn accounts_are_read_in_every_form() {
+fn every_variant_of_an_accounts_file_is_accepted() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("users");
     for (form, give) in FORMS {
@@ -72,11 +74,11 @@ fn accounts_are_read_in_every_form() {
 }
 
 #[test]
-fn a_config_file_is_read_in_every_form() {
+fn every_variant_of_a_config_file_is_accepted() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("config");
     for (form, give) in FORMS {
-        fs::write(&path, give("anonymous = read\n# colours\nlog-format = json\n")).unwrap();
+        fs::write(&path, give("anonymous = read\n# colors\nlog-format = json\n")).unwrap();
         let server = Server::with(&["--config", path.to_str().unwrap()]);
         let mut peer = server.visitor();
         let said = peer.say("MKD dir").hear();
@@ -86,12 +88,12 @@ fn a_config_file_is_read_in_every_form() {
 }
 
 #[test]
-fn a_netrc_is_read_in_every_form() {
+fn every_variant_of_a_netrc_is_accepted() {
     let server = Server::with_accounts(&["anna:write:"], &["--anonymous", "none"]);
     let text = "machine 127.0.0.1\nlogin anna\npassword secret\n\nmacdef init\nmkdir macro\n";
     for (form, give) in FORMS {
         let client = Client::new();
-        // Nobody else may read a file with a password.
+        // A file with a password must not be readable by others.
         client.write(".netrc", "");
         #[cfg(unix)]
         {
@@ -108,7 +110,7 @@ fn a_netrc_is_read_in_every_form() {
 }
 
 #[test]
-fn commands_are_read_in_every_form_from_a_file_and_from_standard_input() {
+fn every_variant_of_a_command_file_is_accepted() {
     let server = Server::start();
     let (host, port) = (server.addr().ip(), server.addr().port());
     let text = format!("open {host} {port}\n\nmkdir one\nmkdir two\n");
@@ -133,14 +135,14 @@ fn a_password_for_a_new_account_may_come_from_a_file() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("users");
     let path = path.to_str().unwrap();
-    // A new hash takes its time, so all of a file's forms come at once.
+    // Only one combined variant, because a new password hash takes long.
     let (status, said) = run_server(&["passwd", path, "anna"], "\u{feff}secret\r\nmore".as_bytes());
     assert_eq!(status, Some(0), "{said}");
     check_accounts(path, &["anna"], "with a mark");
 }
 
 #[test]
-fn an_encoding_that_is_not_read_is_named() {
+fn other_encodings_are_rejected_by_name() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("file");
     let path = file.to_str().unwrap();

@@ -1,8 +1,8 @@
-//! The programs as they are on Windows, under Wine: they talk to each other and to ours, and no name
-//! that means something else there gets through.
+//! Tests of the Windows programs under Wine: they work with each other and with the Linux programs, and
+//! reject names with another meaning on Windows.
 //!
-//! `MT_FTP_WINDOWS` names the directory with `ftp_server.exe` and `ftp_client.exe`. Wine's own files
-//! are in the target directory; its first start makes them and takes a while.
+//! `MT_FTP_WINDOWS` names the directory with `ftp_server.exe` and `ftp_client.exe`. Wine's files are in
+//! the target directory; its first start creates them and takes a while.
 
 use crate::support::{Client, Server, noise};
 use std::env;
@@ -13,13 +13,13 @@ use std::process::{Command, Output};
 use std::sync::Once;
 use tempfile::TempDir;
 
-/// Names that Linux has and Windows cannot have.
-const NO_NAMES: [&str; 12] = [
+/// Names that are valid on Linux and not on Windows.
+const INVALID_NAMES: [&str; 12] = [
     "CON", "aux.txt", "nul", "Com1.log", "a.", "a ", "a:b", "C:x", "a\\b", "..\\x", "a*b",
     "FTP-PA~1",
 ];
 
-/// The words that start a program of Windows, with Wine ready to run it.
+/// Returns the command that runs a Windows program, after initializing Wine.
 fn wine(name: &str) -> Vec<String> {
     static READY: Once = Once::new();
     let dir = env::var("MT_FTP_WINDOWS").expect("MT_FTP_WINDOWS names a directory");
@@ -35,9 +35,9 @@ fn wine(name: &str) -> Vec<String> {
     words
 }
 
-/// A server of Windows on a directory of ours.
+/// Starts a Windows server.
 fn server() -> Server {
-    // What the harness adds begins with our own program, which gives way to the other.
+    // The test fixture appends the path of the Linux program, which `shift` drops.
     let mut words = vec!["sh".to_owned(), "-c".into(), "shift; exec \"$0\" \"$@\"".into()];
     let wine = wine("ftp_server.exe").join("' '");
     words[2] = format!("shift; exec '{wine}' \"$@\"");
@@ -46,7 +46,7 @@ fn server() -> Server {
     Server::under(&words, TempDir::new().unwrap(), "127.0.0.1", &[])
 }
 
-/// Runs commands of the client of Windows in the directory of a client of ours.
+/// Runs commands with the Windows client in a test client's directory.
 fn run(client: &Client, server: SocketAddr, commands: &str) -> Output {
     let words = wine("ftp_client.exe");
     let mut command = Command::new("timeout");
@@ -61,7 +61,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 #[ignore = "needs wine and programs built for Windows"]
-fn files_come_and_go_between_all_four() {
+fn windows_and_linux_programs_transfer_files_to_each_other() {
     let content = noise(3_000_000, 7);
     let windows = server();
     let linux = Server::start();
@@ -85,13 +85,13 @@ fn files_come_and_go_between_all_four() {
 
 #[test]
 #[ignore = "needs wine and programs built for Windows"]
-fn a_server_opens_nothing_by_a_name_that_means_something_else() {
+fn a_server_rejects_names_with_another_meaning() {
     let server = server();
     let outside = TempDir::new().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
     server.write("plain", "plain");
     let mut peer = server.visitor();
-    let mut names: Vec<String> = NO_NAMES.map(str::to_owned).to_vec();
+    let mut names: Vec<String> = INVALID_NAMES.map(str::to_owned).to_vec();
     let way = outside.path().to_str().unwrap().replace('/', "\\");
     names.extend([
         format!("Z:{way}\\secret"),
@@ -123,10 +123,10 @@ fn a_server_opens_nothing_by_a_name_that_means_something_else() {
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
 }
 
-/// The system keeps the case of names and does not heed it.
+/// Windows preserves the case of names but ignores it.
 #[test]
 #[ignore = "needs wine and programs built for Windows"]
-fn a_server_takes_names_in_any_case_for_one_file() {
+fn names_that_differ_in_case_are_one_file() {
     let server = server();
     let mut peer = server.visitor();
     peer.stor("Read.Me", "first");
@@ -141,10 +141,10 @@ fn a_server_takes_names_in_any_case_for_one_file() {
 
 #[test]
 #[ignore = "needs wine and programs built for Windows"]
-fn a_client_makes_no_file_by_a_name_that_means_something_else() {
+fn a_client_rejects_names_with_another_meaning() {
     let server = Server::start();
     server.make_dir("d");
-    for name in NO_NAMES {
+    for name in INVALID_NAMES {
         server.write(name, "bad");
         server.write(format!("d/{name}"), "bad");
     }
@@ -154,7 +154,7 @@ fn a_client_makes_no_file_by_a_name_that_means_something_else() {
     let output = run(&client, server.addr(), "mget *; mirror d");
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for name in NO_NAMES {
+    for name in INVALID_NAMES {
         let commands = format!("get \"{}\"", name.replace('\\', "\\\\").replace('*', "\\*"));
         let one = run(&client, server.addr(), &commands);
         assert_eq!(one.status.code(), Some(1), "{name}: {}", self::said(&one));
@@ -166,7 +166,7 @@ fn a_client_makes_no_file_by_a_name_that_means_something_else() {
 
 #[test]
 #[ignore = "needs wine and programs built for Windows"]
-fn a_client_does_not_write_two_files_over_each_other() {
+fn a_client_does_not_overwrite_a_file_that_differs_in_case() {
     let server = Server::start();
     server.write("Read.me", "one");
     server.write("READ.ME", "two");

@@ -31,18 +31,18 @@ impl Ftps {
 
     /// Does the TLS handshake on a connection and verifies the certificate. With `control`, it resumes the
     /// TLS session of that control connection.
-    pub fn shake(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Wire> {
-        let tls = self.shake_unseen(tcp, control)?;
+    pub fn handshake(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Wire> {
+        let tls = self.raw_handshake(tcp, control)?;
         tls.verify_peer().map_err(io::Error::from)?;
         Ok(Wire::Tls(Box::new(tls)))
     }
 
     /// Does the TLS handshake without verifying the certificate.
-    pub fn shake_with_anyone(&self, tcp: TcpStream) -> io::Result<Tls> {
-        self.shake_unseen(tcp, None)
+    pub fn handshake_unverified(&self, tcp: TcpStream) -> io::Result<Tls> {
+        self.raw_handshake(tcp, None)
     }
 
-    fn shake_unseen(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Tls> {
+    fn raw_handshake(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Tls> {
         let session = control.and_then(|peer| peer.tls()).and_then(Tls::session);
         let mut tls = self.client.connect(tcp, "127.0.0.1", session.as_ref())?;
         loop {
@@ -60,7 +60,7 @@ impl Ftps {
     /// Sends this AUTH command and does the TLS handshake.
     pub fn auth(&self, peer: &mut Peer, line: &str) {
         peer.say(line).expect(234);
-        let wire = self.shake(peer.tcp().try_clone().unwrap(), None).unwrap();
+        let wire = self.handshake(peer.tcp().try_clone().unwrap(), None).unwrap();
         peer.put_under(wire);
     }
 
@@ -74,7 +74,7 @@ impl Ftps {
     /// Connects to an address where TLS begins before the greeting, and reads the greeting.
     pub fn implicit(&self, address: SocketAddr) -> Peer {
         let mut peer = Peer::connect(address);
-        let wire = self.shake(peer.tcp().try_clone().unwrap(), None).unwrap();
+        let wire = self.handshake(peer.tcp().try_clone().unwrap(), None).unwrap();
         peer.put_under(wire);
         peer.expect(220);
         peer
@@ -91,7 +91,7 @@ impl Ftps {
     /// Begins a transfer with EPSV, on a data connection that resumes the TLS session.
     pub fn begin(&self, peer: &mut Peer, command: impl AsRef<[u8]>) -> Wire {
         let tcp = peer.begin(command);
-        self.shake(tcp, Some(peer)).unwrap()
+        self.handshake(tcp, Some(peer)).unwrap()
     }
 
     /// Runs a complete transfer to the client, which must end with close_notify, and returns the data.

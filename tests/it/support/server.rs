@@ -141,7 +141,10 @@ impl Server {
         let stdout = lines_of(child.stdout.take().unwrap());
         let stderr = child.stderr.take().map(collect).unwrap_or_default();
         let first = stdout.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            panic!("no word from the server: {}", String::from_utf8_lossy(&stderr.lock().unwrap()))
+            panic!(
+                "the server printed nothing: {}",
+                String::from_utf8_lossy(&stderr.lock().unwrap())
+            )
         });
         let address = first.strip_prefix("Listening on ").expect(&first).parse().expect(&first);
         Server {
@@ -281,7 +284,7 @@ impl Server {
             match line {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
-                Err(RecvTimeoutError::Timeout) => panic!("the server does not end"),
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not stop"),
             }
         }
     }

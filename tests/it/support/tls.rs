@@ -30,7 +30,7 @@ impl Identity {
         let library = match tls_library(None) {
             Ok(library) => library,
             Err(error) => {
-                println!("left out: {error}");
+                println!("skipped: {error}");
                 return None;
             }
         };
@@ -102,7 +102,7 @@ fn wait_for<T>(tls: &mut Tls, mut call: impl FnMut(&mut Tls) -> io::Result<T>) -
         match call(tls) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let ready = poll(&mut [PollItem::new(tls.handle(), tls.wants())], Some(PATIENCE))?;
-                assert!(ready > 0, "waited in vain under TLS");
+                assert!(ready > 0, "timed out waiting for TLS");
             }
             other => return other,
         }

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The time limit of all waits; it is long because the machine may be busy.
+/// The time limit for all waits, long because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sends a signal by its name, for which std has no function.
@@ -16,9 +16,9 @@ pub fn signal(child: &Child, name: &str) {
 }
 
 /// Connects until a session is admitted, because the slot of an ended session may not be free yet.
-pub fn comes_in(address: SocketAddr) -> Peer {
+pub fn connect_when_admitted(address: SocketAddr) -> Peer {
     let mut place = None;
-    eventually("a place", || {
+    eventually("a free session", || {
         let mut peer = Peer::connect(address);
         place = (peer.hear().code == 220).then_some(peer);
         place.is_some()
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         thread::park_timeout(PAUSE);
     }
 }

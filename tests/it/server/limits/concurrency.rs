@@ -1,6 +1,6 @@
 //! Many clients at once, and the release of their resources afterwards.
 
-use crate::support::{Server, comes_in, eventually, noise};
+use crate::support::{Server, connect_when_admitted, eventually, noise};
 use std::io::Write;
 use std::thread;
 
@@ -114,6 +114,6 @@ fn a_server_out_of_descriptors_serves_again_when_some_are_free() {
     server.wait_for_log(&["exhausted", "Too many open files"]);
     first.say("NOOP").expect(200);
     drop(crowd);
-    comes_in(server.addr()).login().stor("file", "content");
+    connect_when_admitted(server.addr()).login().stor("file", "content");
     assert_eq!(first.retr("file"), b"content");
 }

@@ -2,7 +2,7 @@
 //! fills the log, and it recovers by itself.
 
 use crate::support::wire::{Peer, connect};
-use crate::support::{Server, comes_in, eventually, noise};
+use crate::support::{Server, connect_when_admitted, eventually, noise};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 const DESCRIPTORS: usize = 64;
@@ -198,5 +198,5 @@ fn a_server_short_of_memory_serves_existing_sessions_and_recovers() {
     first.stor("file", noise(3_000_000, 5));
     assert!(first.list("LIST").contains("large"));
     drop(crowd);
-    comes_in(server.addr()).login().say("NOOP").expect(200);
+    connect_when_admitted(server.addr()).login().say("NOOP").expect(200);
 }

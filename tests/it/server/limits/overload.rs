@@ -1,7 +1,7 @@
 //! Overload: more of everything than the limits allow.
 
 use crate::support::wire::{Peer, connect};
-use crate::support::{PATIENCE, Server, comes_in, eventually};
+use crate::support::{PATIENCE, Server, connect_when_admitted, eventually};
 use mt_ftp::sys;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,7 +27,7 @@ fn out_of_descriptors_clients_get_421_and_sessions_continue() {
     assert!(server.log().matches("exhausted").count() <= 2, "{}", server.log());
     assert!(server.log().matches("turned-away").count() <= 2, "{}", server.log());
     drop(crowd);
-    comes_in(server.addr()).login().stor("file", "content");
+    connect_when_admitted(server.addr()).login().stor("file", "content");
     first.say("TYPE I").expect(200);
     assert_eq!(first.retr("file"), b"content");
 }

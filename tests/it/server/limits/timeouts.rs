@@ -4,7 +4,7 @@
 //! server's action and then check the clock.
 
 use crate::support::wire::{Peer, connect, connect_as};
-use crate::support::{PATIENCE, Server, comes_in, noise, together};
+use crate::support::{PATIENCE, Server, connect_when_admitted, noise, together};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown};
 use std::thread;
@@ -28,7 +28,7 @@ fn a_session_beyond_the_limit_gets_421() {
     third.expect_end();
     second.say("NOOP").expect(200);
     first.say("QUIT").expect(221);
-    comes_in(server.addr()).say("NOOP").expect(200);
+    connect_when_admitted(server.addr()).say("NOOP").expect(200);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_session_beyond_the_limit_of_an_address_gets_421() {
     let elsewhere = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     Peer::new(connect_as(elsewhere, server.addr())).expect(220);
     first.say("QUIT").expect(221);
-    comes_in(server.addr());
+    connect_when_admitted(server.addr());
 }
 
 together! { deadlines_are_kept:

@@ -2,7 +2,7 @@
 
 use crate::support::accounts::{PASSWORD, SECRET};
 use crate::support::wire::{Peer, free_port};
-use crate::support::{Server, comes_in, eventually};
+use crate::support::{Server, connect_when_admitted, eventually};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -166,7 +166,7 @@ fn a_reload_changes_limits_and_timeouts() {
     Peer::connect(it.server.addr()).expect(421);
     it.write("config", "max-sessions = 2\nidle-timeout = 1");
     it.reload();
-    let mut second = comes_in(it.server.addr());
+    let mut second = connect_when_admitted(it.server.addr());
     second.say("NOOP").expect(200);
     Peer::connect(it.server.addr()).expect(421);
     first.say("NOOP").expect(200);

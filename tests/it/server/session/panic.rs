@@ -3,7 +3,7 @@
 //! No panic can be caused from outside, so the server runs within the test, with a log that panics
 //! when a certain file is logged.
 
-use crate::support::comes_in;
+use crate::support::connect_when_admitted;
 use crate::support::wire;
 use mt_ftp::args::Outcome;
 use mt_ftp::server::config::{Config, PROGRAM};
@@ -58,7 +58,7 @@ fn the_session_ends_with_421_the_log_names_the_line_and_other_sessions_continue(
     let log = Touchy::default();
     let (_server, address) = serve(&root, log.clone());
     let visitor = || {
-        let mut peer = comes_in(address);
+        let mut peer = connect_when_admitted(address);
         peer.login();
         peer
     };

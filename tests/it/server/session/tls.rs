@@ -328,7 +328,7 @@ fn after_ccc_data_connections_remain_encrypted() {
         peer.say("LIST").expect(425);
         let tcp = peer.begin("STOR file");
         // After CCC, data connections need not resume the TLS session.
-        let mut data = ftps.shake(tcp, None).unwrap();
+        let mut data = ftps.handshake(tcp, None).unwrap();
         data.write_all(b"content").unwrap();
         data.end();
         peer.expect(226);
@@ -416,7 +416,7 @@ fn the_proxy_header_comes_before_the_handshake() {
             peer.expect(220);
             peer.say("AUTH TLS").expect(234);
         }
-        let wire = ftps.shake(peer.tcp().try_clone().unwrap(), None).unwrap();
+        let wire = ftps.handshake(peer.tcp().try_clone().unwrap(), None).unwrap();
         peer.put_under(wire);
         if is_implicit {
             peer.expect(220);

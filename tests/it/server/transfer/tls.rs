@@ -66,7 +66,7 @@ fn active_mode_epsv_all_and_ipv6_work_with_tls() {
     peer.say(format!("EPRT |1|127.0.0.1|{port}|")).expect(200);
     peer.say("RETR file").expect(150);
     // In active mode too, the FTP server is the TLS server (RFC 4217 section 7).
-    let mut data = ftps.shake(accept(&listener), Some(&peer)).unwrap();
+    let mut data = ftps.handshake(accept(&listener), Some(&peer)).unwrap();
     assert_eq!(data.all().unwrap(), b"content");
     peer.expect(226);
     peer.say("EPSV ALL").expect(200);
@@ -243,7 +243,7 @@ fn data_connections_resume_only_the_tls_session_of_their_control_connection() {
         }
         for control in [None, Some(&other)] {
             let tcp = peer.begin("RETR file");
-            let data = ftps.shake(tcp, control);
+            let data = ftps.handshake(tcp, control);
             match rule {
                 "allow" => {
                     let mut data = data.unwrap();
@@ -257,7 +257,7 @@ fn data_connections_resume_only_the_tls_session_of_their_control_connection() {
                         assert!(data.all().is_err(), "the data ended like an empty file");
                     }
                     let tcp = peer.begin("STOR file");
-                    let _data = ftps.shake(tcp, control);
+                    let _data = ftps.handshake(tcp, control);
                     peer.expect(522);
                     assert_eq!(ftps.server.read("file"), b"content");
                     ftps.server.wait_for_log(&["tls-failed", "connection=data", "not-resumed"]);
@@ -322,7 +322,7 @@ fn a_client_without_the_tls_session_gets_no_data() {
     // It has the address of the client, and connects first.
     let stranger = connect(address);
     peer.say("RETR file").expect(150);
-    let data = ftps.shake(stranger, None);
+    let data = ftps.handshake(stranger, None);
     peer.expect(522);
     if let Ok(mut data) = data {
         assert!(data.all().is_err());
