@@ -3,14 +3,15 @@
 //!
 //! The data is written to a hidden partial file in the same directory and renamed to the final
 //! name when it is complete. Until then the name refers to the previous file, or does not exist.
-//! If the name is new, the file has no name at all at first, where the system has such files, and
-//! is linked in when it is complete: that changes the directory once, so uploads to one directory
-//! wait for each other less, and a crash leaves nothing behind. When the upload has to wait for
-//! more data, when it is interrupted, and from 1 MiB on, such a file becomes a partial.
+//!
+//! A new file is created without a name if the system supports that (`O_TMPFILE`), and linked to its
+//! name when it is complete. This changes the directory only once, so that uploads to one directory
+//! wait less for each other, and a crash leaves nothing behind. The file becomes a partial when the
+//! upload waits for more data, is interrupted, or reaches 1 MiB.
 //!
 //! | situation | what happens |
 //! |---|---|
-//! | STOR of a new name | a file without a name, linked in at the end |
+//! | STOR of a new name | a file without a name, linked to the name at the end |
 //! | STOR of an existing name | a new partial, renamed to the name at the end |
 //! | the upload is interrupted | the name keeps its file; the partial remains for a resume |
 //! | REST n, STOR, a partial exists | the partial is truncated to n bytes and continued; 554 if n is beyond its end |
@@ -26,8 +27,8 @@
 //!
 //! The name of a partial is a digest of the final name, so it can be found again, even after a
 //! crash. The session that writes it holds a lock on it. Another upload to the same name uses a
-//! partial with a random suffix, which could not be found again and is therefore removed if that
-//! upload is interrupted.
+//! partial with a random suffix, which could not be found again and is removed if that upload is
+//! interrupted.
 //!
 //! A file may be written but not replaced if it is itself a mount point, if it belongs to
 //! another user in a sticky directory, or if its directory is not writable. Only the attempt to
@@ -142,7 +143,7 @@ impl Upload {
             Some(FileKind::Link | FileKind::Other) => return Err(Refusal::NotPlainFile),
         }
         if let UploadMode::Replace | UploadMode::Resume(0) | UploadMode::ResumeText(0) = mode {
-            return Upload::begin_anew(jail, place);
+            return Upload::begin_replace(jail, place);
         }
         let partial = place.partial();
         // A partial without data has nothing to continue.
@@ -183,8 +184,8 @@ impl Upload {
         Ok((Upload::begin(jail, &dir.join(&name)?, UploadMode::Replace, true)?, name))
     }
 
-    /// Begins to store a whole file.
-    fn begin_anew(jail: &Jail, place: ResolvedPath) -> Result<Upload, Refusal> {
+    /// Begins to store a complete file (STOR).
+    fn begin_replace(jail: &Jail, place: ResolvedPath) -> Result<Upload, Refusal> {
         // A quota counts names, so it needs one from the start.
         if place.found().is_none() && jail.ledger(&place).is_none() {
             let partial = place.new_partial();
@@ -304,7 +305,7 @@ impl Upload {
             self.file.sync_all().inspect_err(|_| self.clear())?;
         }
         let in_place = matches!(self.kind, Kind::InPlace(_));
-        if self.name_unnamed()? {
+        if self.link_unnamed()? {
             return if sync { Ok(self.place.sync_dir()?) } else { Ok(()) };
         }
         let mut writing = self.writing.take();
@@ -362,7 +363,7 @@ impl Upload {
 
     /// Gives the final name to a file without a name, and returns true if that completes the upload.
     /// If the name exists by now, the file becomes a partial.
-    fn name_unnamed(&mut self) -> Result<bool, Refusal> {
+    fn link_unnamed(&mut self) -> Result<bool, Refusal> {
         let Kind::Unnamed(_) = self.kind else { return Ok(false) };
         match self.place.link(&self.file) {
             Ok(()) => {
@@ -385,14 +386,14 @@ impl Upload {
         Ok(false)
     }
 
-    /// Checks that the file that has the name by now may be replaced, and takes over its owner, its
-    /// permissions and its attributes. Otherwise nothing remains of the upload.
+    /// Checks that the file that now has the name may be replaced, and takes over its owner,
+    /// permissions and attributes. Otherwise discards the upload.
     fn check_replaceable(&mut self) -> Result<(), Refusal> {
         let kind = std::mem::replace(&mut self.kind, Kind::Done);
         if self.only_new {
             return Err(Refusal::NameTaken);
         }
-        match self.place.look_again() {
+        match self.place.refreshed() {
             Ok(place) => {
                 let (old, before) = place.open_with_metadata(Open::Write)?;
                 sys::copy_attributes((&self.file, &self.file.metadata()?), (&old, &before));
@@ -410,7 +411,7 @@ impl Upload {
     fn become_partial(&mut self) {
         let Kind::Unnamed(partial) = &mut self.kind else { return };
         let Some(path) = partial.take() else { return };
-        // The lock shows that the partial is in use; nobody else can have it.
+        // The lock shows that the partial is in use; no other upload can hold it.
         let _ = self.file.try_lock();
         if let (Ok((_, id)), Ok(())) = (sys::identify(&self.file), path.link(&self.file)) {
             self.kind = Kind::Partial { path, id, resumable: true };
@@ -426,7 +427,7 @@ impl Upload {
     }
 
     /// Returns the name to which the data is written until it is complete, and the identity of the
-    /// file; `None` for a file without a name and for a settled upload.
+    /// file; `None` for a file without a name and for a finished upload.
     fn named(&self) -> Option<(&ResolvedPath, FileId)> {
         match &self.kind {
             Kind::Partial { path, id, .. } => Some((path, *id)),

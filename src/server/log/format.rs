@@ -72,8 +72,9 @@ values!(false, |command| command.masked(), Command);
 
 /// Formats `2026-01-02T03:04:05Z info  login user=anna`.
 pub(super) fn text(time: SystemTime, level: Level, event: &str, fields: &[Field<'_>]) -> String {
-    const MOST_LINES: usize = 192; // bytes
-    let mut line = String::with_capacity(MOST_LINES);
+    /// The capacity in bytes that suffices for most lines.
+    const CAPACITY: usize = 192;
+    let mut line = String::with_capacity(CAPACITY);
     let padding = &"     "[level.name().len().min(5)..];
     for part in [&rfc3339(time), " ", level.name(), padding, " ", event] {
         line.push_str(part);

@@ -265,7 +265,7 @@ impl ResolvedPath {
     ///
     /// # Errors
     /// Fails if the name does not exist, or with another system error.
-    pub(crate) fn look_again(&self) -> io::Result<ResolvedPath> {
+    pub(crate) fn refreshed(&self) -> io::Result<ResolvedPath> {
         Ok(ResolvedPath { found: Some(self.dir.stat(&self.name)?), ..self.clone() })
     }
 

@@ -1,4 +1,4 @@
-//! Tests of uploads to new names. On a file system without unnamed files they have nothing to show.
+//! Tests of uploads to new names. They are skipped on file systems without unnamed files.
 
 use super::*;
 use crate::sys::Dir;
@@ -58,7 +58,7 @@ fn a_new_file_becomes_a_partial_when_it_pauses_is_large_or_is_interrupted() {
 }
 
 #[test]
-fn a_file_that_was_created_during_the_upload_is_replaced_as_if_it_had_been_there() {
+fn a_file_created_during_the_upload_is_replaced() {
     let Some((dir, jail)) = jail() else { return };
     let name = dir.path().join("name");
     let mut upload = begin(&jail, false);
@@ -72,7 +72,7 @@ fn a_file_that_was_created_during_the_upload_is_replaced_as_if_it_had_been_there
 }
 
 #[test]
-fn what_may_not_be_replaced_is_kept_although_it_appeared_during_the_upload() {
+fn a_file_created_during_the_upload_is_kept_if_it_may_not_be_replaced() {
     let Some((dir, jail)) = jail() else { return };
     let name = dir.path().join("name");
     let mut upload = begin(&jail, true);
@@ -91,7 +91,7 @@ fn what_may_not_be_replaced_is_kept_although_it_appeared_during_the_upload() {
 }
 
 #[test]
-fn of_two_uploads_to_a_new_name_the_last_to_finish_wins() {
+fn the_last_of_two_uploads_to_a_new_name_wins() {
     let Some((dir, jail)) = jail() else { return };
     let (mut first, mut second) = (begin(&jail, false), begin(&jail, false));
     first.write_all(b"first").unwrap();
