@@ -1,5 +1,5 @@
-/* The one function that Rust's standard library asks of bcryptprimitives.dll, for the versions of
- * Wine that do not have this library. It gives random bytes, and cannot fail. */
+/* A replacement for bcryptprimitives.dll, with the only function that Rust's standard library uses, for versions of
+ * Wine without this library. The function returns random bytes and cannot fail. */
 #include <windows.h>
 
 /* advapi32 exports RtlGenRandom under this name. */

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Demonstrates the basic use: starts a server on a temporary directory, and a client that stores a
-# file, lists the directory, retrieves the file and quits; then compares both copies. Called by
-# `make demo`.
+# Demonstrates both programs: starts a server on a temporary directory and a client that stores a file,
+# lists the directory, retrieves the file and quits; then compares both copies. Called by `make demo`.
 set -eu
 bin=$1
 dir=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Holds the client against curl, lftp and rclone, side by side, at our server: `make bench-clients`.
+# Compares the speed of our client, curl, lftp and rclone, all with our server: `make bench-clients`.
 #
 #   examples/bench/clients.sh [RESULTS]  RESULTS: where to write (examples/bench/clients.md)
 #   ROUNDS=3           every client does every row so often, in turn; medians count
@@ -39,7 +39,7 @@ trap 'exit 130' INT TERM
 
 say() { echo "bench: $*" >&2; }
 
-# --- who is there ---
+# --- the clients ---
 
 find_clients() {
     clients=(mt_ftp) missing=()
@@ -61,7 +61,7 @@ version() {
     esac
 }
 
-# --- what there is to move ---
+# --- the files ---
 
 make_files() {
     served=$dir/served local=$dir/local here=$dir/here
@@ -254,7 +254,7 @@ compare() {
 # Prints the medians; column 1 is the elapsed time, columns 2 and 3 together are the processor
 # time, and column 4 is the memory.
 table() {
-    printf '| work |'; printf ' %s |' "${clients[@]}"; printf ' to the best other |\n'
+    printf '| work |'; printf ' %s |' "${clients[@]}"; printf ' vs. best other |\n'
     printf '| --- |'; printf ' ---: |%.0s' "${clients[@]}"; printf ' ---: |\n'
     local row work client cells best mine middle
     while IFS='|' read -r row work; do
@@ -295,13 +295,13 @@ ratio() {
 write_results() {
     {
         cat <<END
-# How fast the client is, and others
+# Speed of the client compared with other clients
 
 Written by \`make bench-clients\` on $(date -u +%Y-%m-%d) ($revision): medians of
-$rounds round$([ "$rounds" = 1 ] || echo s), in each of which every client does every row in turn, one at a time, at our server over
-loopback, with the files of both ends in $(df --output=fstype "$dir" | tail -n 1). A ratio above 1 is in favor of ours, and one below 1 is
-in bold. All start a process, log in, and leave. Ours, lftp and rclone keep the times of files, and
-ours gives a name to whole files alone; curl does neither. The tree has 99 files of 20 bytes in each of
+$rounds round$([ "$rounds" = 1 ] || echo s). In each round the clients do each row in turn, one at a time, with our server over
+loopback and all files in $(df --output=fstype "$dir" | tail -n 1). A ratio above 1 means that ours is faster; a ratio below 1 is
+in bold. Every run starts a process, logs in, and quits. Ours, lftp and rclone keep file times, and
+ours renames a file to its final name only when it is complete; curl does neither. The tree has 99 files of 20 bytes in each of
 its directories; "again" is the second run of a mirror, which finds nothing to do. lftp and ours use 4
 connections for a mirror, and rclone 4 transfers and 8 checkers. A client that takes longer than $(patience many) s,
 or $(patience mirror_) s for a mirror, is stopped: some versions of curl sleep for a second if the reply to EPSV

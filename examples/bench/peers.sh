@@ -111,8 +111,8 @@ END
     pid=$!
 }
 
-# Local accounts, checked by PAM. A mount namespace of its own has the files in which the system keeps
-# them. vsftpd requires two processes per session.
+# Local accounts, checked by PAM. A separate mount namespace contains the account files of the system.
+# vsftpd requires two processes per session.
 vsftpd_with_accounts() {
     cat >>"$own/conf" <<END
 local_enable=YES
